@@ -1,0 +1,106 @@
+"""The seam between the control plane and what runs workers: processes on a laptop, Jobs and Deployments in a cluster.
+
+Called by ``backend.controller`` only. Imports no Django: a launcher knows specifications and what it observes,
+nothing of rows. Launchers keep no state that a restart would lose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from kafkaml.jobs import ResourceLimits
+from kafkaml.results import Failure
+
+__all__ = ["Launcher", "Observed", "Phase", "RestartPolicy", "WorkSpec"]
+
+
+class RestartPolicy(StrEnum):
+    """NEVER: runs once, its end is kept until ``forget``. ALWAYS: started again, with back-off, until stopped."""
+
+    NEVER = "never"
+    ALWAYS = "always"
+
+
+class Phase(StrEnum):
+    """What is known of a piece of work. UNKNOWN is neither alive nor dead: ask again, decide nothing."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPING = "stopping"
+    UNKNOWN = "unknown"
+
+    @property
+    def ended(self) -> bool:
+        return self in (Phase.SUCCEEDED, Phase.FAILED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkSpec:
+    """One piece of work. ``name`` is deterministic and DNS-safe, so that launching twice is adopting.
+
+    ``module`` is the worker's Python package (``model_training``, ``model_inference``); ``env`` the job's environment
+    without secrets; ``token`` the job's credential, which the launcher delivers as a file at ``KML_JOB_TOKEN_FILE``.
+    """
+
+    name: str
+    module: str
+    env: Mapping[str, str]
+    token: str
+    restart: RestartPolicy
+    replicas: int = 1
+    limits: ResourceLimits = field(default_factory=ResourceLimits)
+    gpu: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """What the runtime says of one name. ``failure`` is set when ``phase`` is FAILED, ``log_tail`` when it ended."""
+
+    name: str
+    phase: Phase
+    ready_replicas: int = 0
+    restarts: int = 0
+    exit_code: int | None = None
+    failure: Failure | None = None
+    log_tail: str = ""
+
+
+class Launcher(Protocol):
+    """Starts and stops work by name. All methods may be repeated; none waits longer than a few seconds.
+
+    Errors of the runtime itself raise kafkaml.errors.BrokenError: the outcome is then unknown and the caller observes
+    before it decides again.
+    """
+
+    def launch(self, spec: WorkSpec) -> None:
+        """Start ``spec``, or adopt it when the name exists already; changes ``replicas`` of existing ALWAYS work."""
+        ...
+
+    def stop(self, name: str) -> None:
+        """Ask for the end of ``name`` and of all it started; unknown names are no error. Does not wait."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Remove what is kept of ended work except its log; unknown names are no error."""
+        ...
+
+    def observe(self) -> Mapping[str, Observed]:
+        """Return everything of ours that exists, ended work included until it is forgotten."""
+        ...
+
+    def logs(self, name: str, *, replica: int = 0, offset: int = 0, max_bytes: int = 65536) -> tuple[bytes, int]:
+        """Return at most ``max_bytes`` of the log from byte ``offset``, and the offset to go on from.
+
+        A negative ``offset`` counts from the end. Works while running and after the end.
+        """
+        ...
+
+    def names(self) -> Sequence[str]:
+        """Return the names that have a log, running or not."""
+        ...

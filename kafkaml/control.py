@@ -1,0 +1,228 @@
+"""ControlMessage: what a sink announces on the control topic. Step (2) of the journey of a sample.
+
+Written by ``datasources``, read by ``kafka_control_logger`` and the backend. The only place that knows the old
+spellings; never raises anything but ControlMessageError on bytes from the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from kafkaml.errors import ControlMessageError, StreamRangeError
+from kafkaml.stream_range import StreamRange, format_ranges, parse_ranges
+
+__all__ = ["CONTROL_TOPIC", "ControlMessage", "InputFormat", "deployment_id_from_key", "deployment_id_to_key"]
+
+CONTROL_TOPIC = "KAFKA_ML_CONTROL_TOPIC"
+
+# A key is an integer of at most this many bytes: protects from a megabyte-long key becoming a giant integer.
+_MAX_KEY_BYTES = 8
+
+_KNOWN_FIELDS = frozenset(
+    {
+        "topic",
+        "unsupervised_topic",
+        "input_format",
+        "input_config",
+        "description",
+        "validation_rate",
+        "test_rate",
+        "total_msg",
+        "incremental",
+        "dataset_restrictions",
+    }
+)
+
+
+class InputFormat(StrEnum):
+    """How the records of a stream are encoded."""
+
+    RAW = "RAW"
+    AVRO = "AVRO"
+    JSON = "JSON"
+    TELEGRAF_STR_JSON = "TELEGRAF_STR_JSON"
+
+
+def deployment_id_to_key(deployment_id: int | str | bytes) -> bytes:
+    """Return the record key that addresses a deployment: the fewest big-endian bytes that hold the id.
+
+    Text and bytes are written as they are, as the old sinks do.
+    """
+    if isinstance(deployment_id, bytes):
+        return deployment_id
+    if isinstance(deployment_id, str):
+        return deployment_id.encode()
+    if deployment_id < 0:
+        raise ControlMessageError(f"deployment id {deployment_id} is negative: expected the id that Kafka-ML shows")
+    return deployment_id.to_bytes(max(1, (deployment_id.bit_length() + 7) // 8), "big")
+
+
+def deployment_id_from_key(key: bytes | None) -> int:
+    """Return the deployment id in a control record's key, of any width; ControlMessageError when there is none."""
+    if not key or len(key) > _MAX_KEY_BYTES:
+        raise ControlMessageError(
+            f"the key {key!r} is not a deployment id: expected a big-endian integer of 1 to {_MAX_KEY_BYTES} bytes",
+            hint="set deployment_id in the sink to the number that Kafka-ML shows",
+        )
+    return int.from_bytes(key, "big")
+
+
+@dataclass(frozen=True)
+class ControlMessage:
+    """One data stream, announced to one deployment.
+
+    ``ranges`` hold labelled data, ``unsupervised_ranges`` data without labels. Of the samples the fraction
+    ``validation_rate`` validates, ``test_rate`` tests and the rest trains. ``total_msg`` is what the sink says it
+    sent; None for an online stream (``incremental``). ``extra`` keeps the fields that this version does not know.
+    """
+
+    ranges: tuple[StreamRange, ...]
+    input_format: InputFormat
+    input_config: Mapping[str, Any] = field(default_factory=dict)
+    description: str = ""
+    validation_rate: float = 0.0
+    test_rate: float = 0.0
+    total_msg: int | None = None
+    incremental: bool = False
+    unsupervised_ranges: tuple[StreamRange, ...] = ()
+    dataset_restrictions: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """Return the record value, with the field names that old readers expect."""
+        return orjson.dumps(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the wire object; ``from_json`` is its inverse."""
+        return {
+            **self.extra,
+            "topic": format_ranges(self.ranges),
+            "unsupervised_topic": format_ranges(self.unsupervised_ranges) or None,
+            "input_format": str(self.input_format),
+            "input_config": dict(self.input_config),
+            "description": self.description,
+            "validation_rate": self.validation_rate,
+            "test_rate": self.test_rate,
+            "total_msg": self.total_msg,
+            "incremental": self.incremental,
+            "dataset_restrictions": dict(self.dataset_restrictions),
+        }
+
+    @classmethod
+    def from_bytes(cls, value: bytes | None) -> ControlMessage:
+        """Parse a record's value; raises ControlMessageError for everything that is not an announcement."""
+        try:
+            document = orjson.loads(value if value is not None else b"")
+        except orjson.JSONDecodeError as error:
+            raise ControlMessageError(
+                f"the value {_shorten(value)} is not JSON ({error}): expected an object that announces a data stream"
+            ) from error
+        return cls.from_json(document)
+
+    @classmethod
+    def from_json(cls, document: object) -> ControlMessage:
+        """Parse the wire object; raises ControlMessageError naming the field that is wrong."""
+        if not isinstance(document, dict):
+            raise ControlMessageError(f"got {_shorten(document)}: expected an object that announces a data stream")
+        config = document.get("input_config") or {}
+        if isinstance(config, str):
+            # Some senders write the object as JSON text.
+            try:
+                config = orjson.loads(config)
+            except orjson.JSONDecodeError as error:
+                raise ControlMessageError(f"input_config {_shorten(config)} is not a JSON object") from error
+        incremental = bool(document.get("incremental", False))
+        message = cls(
+            ranges=_ranges("topic", document.get("topic"), required=True),
+            unsupervised_ranges=_ranges("unsupervised_topic", document.get("unsupervised_topic"), required=False),
+            input_format=_input_format(document.get("input_format")),
+            input_config=_object("input_config", config),
+            description=str(document.get("description") or ""),
+            validation_rate=_rate("validation_rate", document.get("validation_rate")),
+            test_rate=_rate("test_rate", document.get("test_rate")),
+            total_msg=_count("total_msg", document.get("total_msg")),
+            incremental=incremental,
+            dataset_restrictions=_object("dataset_restrictions", _loaded(document.get("dataset_restrictions")) or {}),
+            extra={name: value for name, value in document.items() if name not in _KNOWN_FIELDS},
+        )
+        if message.validation_rate + message.test_rate >= 1:
+            raise ControlMessageError(
+                f"validation_rate {message.validation_rate} and test_rate {message.test_rate} leave nothing to train "
+                "on: expected a sum below 1"
+            )
+        online = [each for each in message.ranges if each.end is None]
+        if online and not incremental:
+            raise ControlMessageError(
+                f"range {online[0]} has no end: expected topic:partition:start:end, or incremental for an online stream"
+            )
+        return message
+
+    def with_description(self, description: str) -> ControlMessage:
+        """Return the same announcement under another description, for sending it again."""
+        return replace(self, description=description)
+
+
+def _shorten(value: object, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[:limit] + "..."
+
+
+def _loaded(value: object) -> object:
+    if isinstance(value, str) and value.strip():
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value
+    return value
+
+
+def _ranges(name: str, value: object, *, required: bool) -> tuple[StreamRange, ...]:
+    if value in (None, "") and not required:
+        return ()
+    if not isinstance(value, str):
+        raise ControlMessageError(f"{name} is {_shorten(value)}: expected ranges such as 'mnist:0:0:1000'")
+    try:
+        return parse_ranges(value)
+    except StreamRangeError as error:
+        raise ControlMessageError(f"{name}: {error.message}", hint=error.hint) from error
+
+
+def _input_format(value: object) -> InputFormat:
+    try:
+        return InputFormat(str(value).upper())
+    except ValueError:
+        raise ControlMessageError(
+            f"input_format is {_shorten(value)}: expected one of {', '.join(InputFormat)}"
+        ) from None
+
+
+def _object(name: str, value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ControlMessageError(f"{name} is {_shorten(value)}: expected a JSON object")
+    return value
+
+
+def _rate(name: str, value: object) -> float:
+    if value is None:
+        return 0.0
+    try:
+        rate = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else -1.0
+    except ValueError:
+        rate = -1.0
+    # Written so that NaN is refused too.
+    if not 0 <= rate <= 1:
+        raise ControlMessageError(f"{name} is {_shorten(value)}: expected a number between 0 and 1")
+    return rate
+
+
+def _count(name: str, value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ControlMessageError(f"{name} is {_shorten(value)}: expected a whole number, or null for an online stream")
+    return value

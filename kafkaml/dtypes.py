@@ -1,0 +1,96 @@
+"""The one table between names of element types on the wire and NumPy dtypes, and the parsing of shapes.
+
+Called by the codecs, the sinks and the backend's checks. Old sinks derive the name by ``type(element).__name__``,
+so Python's and NumPy's spellings both occur (``int``, ``bool_``, ``half``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kafkaml.errors import DecodeError
+
+__all__ = ["MAX_SAMPLE_ELEMENTS", "dtype_from_wire", "dtype_to_wire", "shape_from_wire", "shape_to_wire"]
+
+# Protects readers from a shape such as "99999 99999 99999" in a control message.
+MAX_SAMPLE_ELEMENTS = 1 << 28
+
+_WIRE_NAMES: dict[str, str] = {
+    **{f"{kind}{bits}": f"<{kind[0]}{bits // 8}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)},
+    "float16": "<f2",
+    "float32": "<f4",
+    "float64": "<f8",
+    "bool": "|b1",
+    "bool_": "|b1",
+    # Python's own numbers, as a sink sees them in a list: NumPy stores both in 8 bytes.
+    "int": "<i8",
+    "float": "<f8",
+    "half": "<f2",
+    "single": "<f4",
+    "double": "<f8",
+}
+
+
+def dtype_from_wire(name: str) -> np.dtype[np.generic]:
+    """Return the little-endian dtype that ``name`` stands for; ``string`` is bytes of any length (``S``).
+
+    Raises DecodeError for a name that no sink writes.
+    """
+    cleaned = name.strip().lower()
+    if cleaned in ("string", "str", "bytes"):
+        return np.dtype("S")
+    try:
+        return np.dtype(_WIRE_NAMES[cleaned])
+    except KeyError:
+        raise DecodeError(
+            f"unknown element type {name!r}: expected one of {', '.join(sorted(_WIRE_NAMES))}, string",
+            hint="check data_type and label_type in the sink",
+        ) from None
+
+
+def dtype_to_wire(dtype: np.dtype[np.generic]) -> str:
+    """Return the wire name of a NumPy dtype, e.g. ``uint8``; raises DecodeError for kinds that RAW cannot carry."""
+    if dtype.kind in "SU":
+        return "string"
+    if dtype.name not in _WIRE_NAMES:
+        raise DecodeError(f"element type {dtype.name} cannot be sent as RAW", hint="convert the array to float32 first")
+    return dtype.name
+
+
+def shape_from_wire(text: str | Sequence[int] | int | None) -> tuple[int, ...]:
+    """Parse a sample's shape: ``"28 28"``, ``"(28, 28)"``, ``[28, 28]`` -> (28, 28); ``""``, None and ``"1"`` -> ().
+
+    Raises DecodeError when an element is no positive integer or the sample would be absurdly large.
+    """
+    if text is None:
+        return ()
+    parts: Sequence[str | int]
+    if isinstance(text, str):
+        parts = text.replace(",", " ").strip().strip("()[]").split()
+    else:
+        parts = [text] if isinstance(text, int) else list(text)
+    try:
+        shape = tuple(int(part) for part in parts)
+    except (TypeError, ValueError):
+        raise DecodeError(
+            f"shape {text!r} is not a list of integers: expected for example '28 28'",
+            hint="check data_reshape and label_reshape in the sink",
+        ) from None
+    elements = 1
+    for size in shape:
+        elements *= size
+        if size <= 0 or elements > MAX_SAMPLE_ELEMENTS:
+            raise DecodeError(
+                f"shape {text!r} is not possible: every size must be at least 1 and their product at most "
+                f"{MAX_SAMPLE_ELEMENTS}",
+                hint="check data_reshape and label_reshape in the sink",
+            )
+    # The old sink writes a scalar's shape as "1"; a one-element vector and a scalar are the same bytes.
+    return () if shape == (1,) else shape
+
+
+def shape_to_wire(shape: Sequence[int]) -> str:
+    """Write a sample's shape as old readers expect it: sizes separated by spaces, empty for a scalar."""
+    return " ".join(str(size) for size in shape)

@@ -1,0 +1,141 @@
+"""The exception tree. Every error that Kafka-ML raises on purpose is one of these.
+
+KafkaMLError
+├── RefusedError                 the input is wrong; nothing was started; the person who sent it can mend it
+│   ├── ControlMessageError      a record on the control topic is not an announcement
+│   ├── StreamRangeError         a range such as ``topic:0:10:20`` does not parse
+│   ├── DecodeError              a record's bytes do not fit the declared format
+│   ├── ArgumentsError           fit / evaluation arguments that the framework does not accept
+│   └── SettingsError            a setting is missing or contradicts another
+├── FailedError                  the user's job failed
+│   ├── UserCodeError            the user's own code raised; carries their traceback and line
+│   ├── ModelProcessDied         the model process ended by a limit, a signal or a crash
+│   ├── DeadlineExceeded         an answer did not come in time
+│   └── StreamUnavailable        the slice is gone (retention) or never arrived
+└── BrokenError                  our side or the infrastructure failed
+    ├── BrokerError              Kafka refused or could not be reached
+    │   ├── BrokerTimeout        the outcome is unknown: for a transaction, throw the producer away
+    │   ├── TransactionAborted   abort and try again
+    │   └── ProducerFenced       a newer instance took over: exit
+    ├── ApiError                 the backend refused or could not be reached
+    └── SandboxUnavailable       no isolation level works here
+
+Messages say what, where, got, expected and what to do. Refused, failed and broken have their own HTTP status,
+log level and failure category, each decided once at the edge (``backend/api/errors.py``, the workers' ``__main__``).
+"""
+
+from __future__ import annotations
+
+
+class KafkaMLError(Exception):
+    """Base of all errors raised on purpose. ``hint`` is the one thing to do next, shown apart from the message."""
+
+    hint: str = ""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint or type(self).hint
+
+
+class RefusedError(KafkaMLError):
+    """The input is wrong; its sender can mend it."""
+
+
+class ControlMessageError(RefusedError):
+    """A record on the control topic is not an announcement of a data stream."""
+
+
+class StreamRangeError(RefusedError):
+    """A text such as ``topic:0:10:20`` is not a range of a stream."""
+
+
+class DecodeError(RefusedError):
+    """Bytes of a record do not fit the declared format."""
+
+
+class ArgumentsError(RefusedError):
+    """Fit or evaluation arguments do not parse, or the framework does not accept them."""
+
+    def __init__(self, message: str, *, argument: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.argument = argument
+
+
+class SettingsError(RefusedError):
+    """A setting is missing, malformed or contradicts another."""
+
+
+class FailedError(KafkaMLError):
+    """The user's job failed."""
+
+
+class UserCodeError(FailedError):
+    """The user's own code raised.
+
+    ``traceback_text`` holds frames of the user's code only, ``line`` the 1-based line in ``source``
+    (``"imports"`` or ``"code"``), or None where the error has no place in it.
+    """
+
+    def __init__(
+        self, message: str, *, traceback_text: str = "", line: int | None = None, source: str = "code", hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.traceback_text = traceback_text
+        self.line = line
+        self.source = source
+
+
+class ModelProcessDied(FailedError):
+    """The model process ended without an answer; ``reason`` is one of ``LimitReason``'s values."""
+
+    def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+
+
+class DeadlineExceeded(FailedError):
+    """An answer did not come within its time limit."""
+
+
+class StreamUnavailable(FailedError):
+    """The slice of the stream was deleted by retention, or did not arrive in time."""
+
+
+class BrokenError(KafkaMLError):
+    """Our side, or the infrastructure under it, failed."""
+
+
+class BrokerError(BrokenError):
+    """Kafka refused a request or could not be reached."""
+
+
+class BrokerTimeout(BrokerError):
+    """Kafka did not answer in time, so the outcome is unknown.
+
+    After a transaction's commit or abort the producer must be thrown away: librdkafka lacks KIP-890, and a late
+    request can otherwise end the *next* transaction.
+    """
+
+
+class TransactionAborted(BrokerError):
+    """The transaction must be aborted and its input read again."""
+
+
+class ProducerFenced(BrokerError):
+    """A newer producer with the same transactional id took over; this process must stop."""
+
+
+class ApiError(BrokenError):
+    """The backend refused a request (``status``) or could not be reached (``status`` is 0)."""
+
+    def __init__(
+        self, message: str, *, status: int = 0, problem: dict[str, object] | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.problem = problem or {}
+
+
+class SandboxUnavailable(BrokenError):
+    """No isolation level works on this machine, and running without one was not asked for."""

@@ -1,0 +1,136 @@
+"""What a training run reports, and the protocol of reporting it. Step (7) of the journey of a sample.
+
+Produced by ``model_training``, consumed by the backend. ``HttpReporter`` is the real one; tests use
+``kafkaml.testing.RecordingReporter``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+__all__ = ["EpochMetrics", "Failure", "FailureCategory", "Progress", "ResultReporter", "TrainingOutcome"]
+
+
+class FailureCategory(StrEnum):
+    """Why something failed; decides the icon, the hint and whether a retry makes sense."""
+
+    USER_CODE = "user_code"
+    DATA = "data"
+    ARGUMENTS = "arguments"
+    OUT_OF_MEMORY = "out_of_memory"
+    TIME_LIMIT = "time_limit"
+    BROKER = "broker"
+    # The process or pod vanished without saying why: killed, evicted, machine restarted.
+    LOST = "lost"
+    CONFIGURATION = "configuration"
+    INTERNAL = "internal"
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same run may succeed when started again without a change."""
+        return self in (FailureCategory.BROKER, FailureCategory.LOST)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a run failed: ``cause`` is what happened, ``hint`` what to do, ``line`` the line of the user's own code."""
+
+    category: FailureCategory
+    cause: str
+    hint: str = ""
+    traceback_text: str = ""
+    line: int | None = None
+    source: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Failure:
+        return cls(**{**document, "category": FailureCategory(document["category"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a run is: epoch (1-based) of epochs, batch of batches inside it, and the running metrics."""
+
+    epoch: int
+    epochs: int
+    batch: int
+    batches: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochMetrics:
+    """Metrics after one epoch (1-based). ``validation`` is empty without validation data."""
+
+    epoch: int
+    seconds: float
+    training: Mapping[str, float]
+    validation: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOutcome:
+    """The end of a successful run. What is needed to repeat it is here: slice, split, seed, versions, code hash.
+
+    ``samples`` counts those trained on, validated and tested: keys ``training``, ``validation``, ``test``.
+    ``confusion_matrix[i][j]`` counts samples of class i predicted as class j, over ``labels``; None when not asked for.
+    ``artifacts`` maps the names uploaded to their sha256.
+    """
+
+    seconds: float
+    samples: Mapping[str, int]
+    test_metrics: Mapping[str, float]
+    artifacts: Mapping[str, str]
+    versions: Mapping[str, str]
+    code_sha256: str
+    slice_sha256: str
+    confusion_matrix: Sequence[Sequence[int]] | None = None
+    labels: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    onnx_max_difference: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> TrainingOutcome:
+        return cls(**document)
+
+
+class ResultReporter(Protocol):
+    """Tells the backend how one attempt goes. Metric calls may be dropped under back-pressure, the rest may not.
+
+    Every method returns only after the backend confirmed, retrying while the backend is away (until the job's own
+    deadline); ApiError with status 409 means that a newer attempt exists and this one must end.
+    """
+
+    def running(self) -> None:
+        """The attempt started to read its data."""
+        ...
+
+    def progress(self, progress: Progress) -> None:
+        """Called at most a few times a second; may be dropped when the backend is slow."""
+        ...
+
+    def epoch(self, metrics: EpochMetrics) -> None:
+        """Called once after each epoch; never dropped."""
+        ...
+
+    def upload(self, name: str, path: Path) -> str:
+        """Store a file under ``name`` (resumable, atomic); returns its sha256."""
+        ...
+
+    def finished(self, outcome: TrainingOutcome) -> None:
+        """The attempt is complete; its artifacts are uploaded already."""
+        ...
+
+    def failed(self, failure: Failure) -> None:
+        """The attempt failed; the process ends after this."""
+        ...

@@ -1,0 +1,67 @@
+"""Settings that services share, read once at start from the environment (prefix ``KML_``) into typed classes.
+
+Each service has one settings class that inherits what it needs from here; nobody reads ``os.environ`` in the middle.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["KafkaSettings", "default_state_dir"]
+
+
+def default_state_dir() -> Path:
+    """Return the platform's data folder when none is given: ``~/.local/share/kafka-ml``."""
+    return Path.home() / ".local" / "share" / "kafka-ml"
+
+
+class KafkaSettings(BaseSettings):
+    """How to reach a Kafka cluster. Field names follow librdkafka's; only these reach the client, never free text:
+    librdkafka has settings that load code (``plugin.library.paths``) or read files.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="KML_KAFKA_", extra="ignore", frozen=True)
+
+    bootstrap_servers: str = Field("127.0.0.1:9092", description="comma-separated host:port")
+    security_protocol: str = Field("PLAINTEXT", pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$")
+    sasl_mechanism: str = Field("", pattern="^(|PLAIN|SCRAM-SHA-256|SCRAM-SHA-512)$")
+    sasl_username: str = ""
+    sasl_password: SecretStr = SecretStr("")
+    sasl_password_file: str = Field(
+        "", description="path of a file that holds the password, preferred to the password itself"
+    )
+    ssl_ca_location: str = Field("", description="PEM file of the certificate authority; empty means the system's")
+    ssl_certificate_location: str = ""
+    ssl_key_location: str = ""
+
+    def client_config(self) -> dict[str, Any]:
+        """Return the settings as the Kafka client takes them."""
+        config: dict[str, Any] = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol,
+        }
+        if self.sasl_mechanism:
+            password = self.sasl_password.get_secret_value()
+            if self.sasl_password_file:
+                password = Path(self.sasl_password_file).read_text(encoding="utf-8").strip()
+            config |= {
+                "sasl.mechanism": self.sasl_mechanism,
+                "sasl.username": self.sasl_username,
+                "sasl.password": password,
+            }
+        for name in ("ssl_ca_location", "ssl_certificate_location", "ssl_key_location"):
+            if value := getattr(self, name):
+                config[name.replace("_", ".")] = value
+        return config
+
+    def to_env(self) -> dict[str, str]:
+        """Return the environment that makes a child process read the same settings; the password travels by file."""
+        return {
+            f"KML_KAFKA_{name.upper()}": str(getattr(self, name))
+            for name in type(self).model_fields
+            if name != "sasl_password" and getattr(self, name)
+        }
