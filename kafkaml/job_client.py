@@ -1,0 +1,329 @@
+"""The worker's side of the job API: fetch the plan, keep the token fresh, move artifacts, post reports.
+
+Used by ``model_training`` and ``model_inference``; the only module of theirs that speaks HTTP to the backend. All
+calls are made with the job's own token, which is good for this job and attempt only. Thread-safe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import orjson
+
+from kafkaml.artifacts import ArtifactCache, check_artifact_name, sha256_of_file
+from kafkaml.errors import ApiError
+from kafkaml.jobs import InferenceJob, InferencePlan, TrainingJob, TrainingPlan
+from kafkaml.logs import get_logger, register_secret
+from kafkaml.retry import retrying
+
+__all__ = ["Heartbeat", "JobClient"]
+
+logger = get_logger(__name__)
+
+# Answers that end an attempt: superseded by a newer one, not ours, token expired beyond renewal, run deleted.
+_FINAL_STATUS = frozenset({401, 403, 404, 409, 410})
+_UPLOAD_CHUNK_BYTES = 8 << 20
+_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+
+
+class JobClient:
+    """One job's connection to the backend.
+
+    Every call retries transient errors (backend away, restarting, disk full) with jitter for ``deadline_seconds``,
+    then raises the last ApiError. Status 409: a newer attempt exists and this one must end; 403: not this job's; 401:
+    the token expired.
+    """
+
+    def __init__(
+        self,
+        job: TrainingJob | InferenceJob,
+        *,
+        deadline_seconds: float | None = 3600.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._job = job
+        self._token_file = Path(job.token_file)
+        self._token = self._token_file.read_text(encoding="utf-8").strip()
+        register_secret(self._token)
+        self._token_lock = threading.Lock()
+        self._deadline_seconds = deadline_seconds
+        # The backend is ours and near: a proxy meant for the internet must not see the token.
+        self._http = httpx.Client(
+            base_url=job.backend_url.rstrip("/"), timeout=_TIMEOUT, trust_env=False, transport=transport
+        )
+        kind, number = ("training", job.result_id) if isinstance(job, TrainingJob) else ("inference", job.inference_id)
+        self._base = f"/api/jobs/{kind}/{number}"
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- plans -----------------------------------------------------------------------------------------------------
+
+    def training_plan(self) -> TrainingPlan:
+        """Return what this training run does."""
+        return TrainingPlan.from_json(self._get_plan())
+
+    def inference_plan(self) -> InferencePlan:
+        """Return what this inference does."""
+        return InferencePlan.from_json(self._get_plan())
+
+    def _get_plan(self) -> dict[str, Any]:
+        plan: dict[str, Any] = self.request("GET", f"{self._base}/", params={"attempt": self._job.attempt}).json()
+        return plan
+
+    # --- reports ---------------------------------------------------------------------------------------------------
+
+    def post(self, action: str, body: Mapping[str, Any], *, deadline_seconds: float | None = -1.0) -> dict[str, Any]:
+        """Post ``body`` plus the attempt to this job's ``action`` (``events``, ``finish``, ``fail``, ``stats``).
+
+        ``deadline_seconds`` 0 makes one try only (statistics that will be sent again anyway); negative means the
+        client's own.
+        """
+        content = orjson.dumps({"attempt": self._job.attempt, **body}, option=orjson.OPT_SERIALIZE_NUMPY)
+        response = self.request(
+            "POST",
+            f"{self._base}/{action}/",
+            content=content,
+            headers={"content-type": "application/json"},
+            deadline_seconds=deadline_seconds,
+        )
+        answer = orjson.loads(response.content) if response.content else {}
+        return answer if isinstance(answer, dict) else {}
+
+    # --- the token -------------------------------------------------------------------------------------------------
+
+    def renew_token(self) -> None:
+        """Exchange the token for a fresh one, and leave it in the token file for a restarted process of this job."""
+        answer = self.request("POST", "/api/jobs/token/", deadline_seconds=0).json()
+        with self._token_lock:
+            self._token = str(answer["token"])
+            register_secret(self._token)
+            fresh = self._token_file.with_name(f".{self._token_file.name}.{os.getpid()}")
+            # In a pod the file is a read-only mount; there the control plane replaces it.
+            with contextlib.suppress(OSError):
+                descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+                with open(descriptor, "w", encoding="utf-8") as file:
+                    file.write(self._token)
+                fresh.replace(self._token_file)
+
+    def _reread_token(self) -> bool:
+        """Take a token that someone else (launcher, sibling replica) left in the file; whether it differs."""
+        with self._token_lock:
+            token = self._token_file.read_text(encoding="utf-8").strip()
+            changed = bool(token) and token != self._token
+            self._token = token or self._token
+            register_secret(self._token)
+        return changed
+
+    # --- artifacts -------------------------------------------------------------------------------------------------
+
+    def download_artifact(self, name: str, sha256: str) -> Path:
+        """Return the local path of this inference's artifact ``name``, from the machine's cache where it is there."""
+        cache = ArtifactCache(Path(self._job.state_dir) / "cache" / "artifacts")
+        url = f"{self._base}/artifacts/{check_artifact_name(name)}/"
+
+        for attempt in retrying(deadline_seconds=self._deadline_seconds):
+            with attempt:
+                return cache.fetch(sha256, lambda offset: self._stream(url, offset))
+        raise AssertionError("unreachable: retrying ends with a success or an error")
+
+    def _stream(self, url: str, offset: int) -> tuple[int, Iterator[bytes]]:
+        """Ask for the bytes of ``url`` from ``offset``; the first element is where the answer starts."""
+        # Offsets and hashes are of the plain bytes, so no compression on the way.
+        headers = self._headers({"accept-encoding": "identity"} | ({"range": f"bytes={offset}-"} if offset else {}))
+        request = self._http.build_request("GET", url, params={"attempt": self._job.attempt}, headers=headers)
+        try:
+            response = self._http.send(request, stream=True)
+        except httpx.HTTPError as error:
+            raise _unreachable("GET", url, error) from error
+        if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            # All bytes are here already and only the check is missing.
+            response.close()
+            return offset, iter(())
+        if not response.is_success:
+            _read(response)
+            raise _api_error("GET", url, response)
+        start = offset if response.status_code == httpx.codes.PARTIAL_CONTENT else 0
+        return start, _chunks(response, url)
+
+    def upload_artifact(self, name: str, path: Path) -> str:
+        """Store ``path`` with the backend as ``name``, going on where an interrupted upload stopped.
+
+        Returns the sha256 that the backend confirmed. Sending the same bytes again is no error.
+        """
+        sha256, total = sha256_of_file(path), path.stat().st_size
+        url = f"{self._base}/artifacts/{check_artifact_name(name)}/"
+        headers = {"x-content-sha256": sha256, "content-type": "application/octet-stream"}
+        with path.open("rb") as file:
+            for attempt in retrying(deadline_seconds=self._deadline_seconds):
+                with attempt:
+                    offset = self._bytes_received(url, headers, total)
+                    while True:
+                        file.seek(offset)
+                        chunk = file.read(_UPLOAD_CHUNK_BYTES)
+                        end = offset + len(chunk)
+                        place = f"bytes {offset}-{end - 1}/{total}" if chunk else f"bytes */{total}"
+                        self.request(
+                            "PUT",
+                            url,
+                            params={"attempt": self._job.attempt},
+                            content=chunk,
+                            headers={**headers, "content-range": place},
+                            deadline_seconds=0,
+                        )
+                        offset = end
+                        if offset >= total:
+                            return sha256
+        raise AssertionError("unreachable: retrying ends with a success or an error")
+
+    def _bytes_received(self, url: str, headers: Mapping[str, str], total: int) -> int:
+        try:
+            response = self.request(
+                "HEAD", url, params={"attempt": self._job.attempt}, headers=headers, deadline_seconds=0
+            )
+        except ApiError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                return 0
+            raise
+        received = int(response.headers.get("x-bytes-received", "0"))
+        # All there but not confirmed: send the last chunk again, which makes the backend check and confirm.
+        return received if received < total else max(0, total - _UPLOAD_CHUNK_BYTES)
+
+    # --- plumbing --------------------------------------------------------------------------------------------------
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        deadline_seconds: float | None = -1.0,
+        params: Mapping[str, str | int] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Make one request with the job's token and return a successful response; raises ApiError otherwise.
+
+        ``deadline_seconds``: how long transient errors are retried; 0 never, None for ever, negative the client's own.
+        """
+        if deadline_seconds is not None and deadline_seconds < 0:
+            deadline_seconds = self._deadline_seconds
+        if deadline_seconds == 0:
+            return self._once(method, url, params=params, content=content, headers=headers)
+        for attempt in retrying(deadline_seconds=deadline_seconds):
+            with attempt:
+                return self._once(method, url, params=params, content=content, headers=headers)
+        raise AssertionError("unreachable: retrying ends with a success or an error")
+
+    def _once(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str | int] | None,
+        content: bytes | None,
+        headers: Mapping[str, str] | None,
+    ) -> httpx.Response:
+        for last in (False, True):
+            try:
+                response = self._http.request(
+                    method, url, params=params, content=content, headers=self._headers(headers or {})
+                )
+            except httpx.HTTPError as error:
+                raise _unreachable(method, url, error) from error
+            if response.is_success:
+                return response
+            if last or response.status_code != httpx.codes.UNAUTHORIZED or not self._reread_token():
+                break
+        raise _api_error(method, url, response)
+
+    def _headers(self, more: Mapping[str, str]) -> dict[str, str]:
+        with self._token_lock:
+            return {"authorization": f"Bearer {self._token}", "accept": "application/json", **more}
+
+
+class Heartbeat:
+    """Renews the job's token in the background, and notices when this attempt was superseded or deleted.
+
+    ``on_final`` is called once, from the background thread, with the ApiError that ends this attempt. A backend that
+    is merely away is asked again at the next beat.
+    """
+
+    def __init__(
+        self, client: JobClient, *, on_final: Callable[[ApiError], None], interval_seconds: float = 60.0
+    ) -> None:
+        self._client = client
+        self._on_final = on_final
+        self._interval_seconds = interval_seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval_seconds):
+            try:
+                self._client.renew_token()
+            except ApiError as error:
+                if error.status in _FINAL_STATUS:
+                    self._on_final(error)
+                    return
+                logger.warning("token not renewed, will try again", error=error.message)
+
+
+def _chunks(response: httpx.Response, url: str) -> Iterator[bytes]:
+    try:
+        yield from response.iter_bytes(1 << 20)
+    except httpx.HTTPError as error:
+        raise _unreachable("GET", url, error) from error
+    finally:
+        response.close()
+
+
+def _read(response: httpx.Response) -> None:
+    with contextlib.suppress(httpx.HTTPError):
+        response.read()
+    response.close()
+
+
+def _unreachable(method: str, url: str, error: httpx.HTTPError) -> ApiError:
+    return ApiError(
+        f"{method} {url}: the backend cannot be reached ({type(error).__name__}: {error})",
+        hint="check that the backend runs and that KML_JOB_BACKEND_URL is its address",
+    )
+
+
+def _api_error(method: str, url: str, response: httpx.Response) -> ApiError:
+    try:
+        problem = orjson.loads(response.content)
+    except (orjson.JSONDecodeError, httpx.ResponseNotRead):
+        problem = {}
+    problem = problem if isinstance(problem, dict) else {"errors": problem}
+    detail = problem.get("detail") or problem.get("title") or problem.get("errors") or response.reason_phrase
+    return ApiError(
+        f"{method} {url}: the backend answered {response.status_code}: {detail}",
+        status=response.status_code,
+        problem=problem,
+    )
