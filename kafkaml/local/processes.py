@@ -1,0 +1,147 @@
+"""Child processes of the platform: started in a group of their own, found again by pid file, ended with their children.
+
+Used by the broker, the supervisor and ``kafka-ml down``. A pid alone is never trusted: the pid file also holds when the
+process started, because the kernel hands pids out again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+import orjson
+import psutil
+
+__all__ = ["end_processes", "end_recorded", "forget_pid", "read_pid", "record_pid", "spawn"]
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+# Two clocks are compared (the kernel's boot time is rounded): the same process never differs by more than this.
+_START_TIME_TOLERANCE_SECONDS = 1.0
+
+
+def spawn(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    output: IO[bytes] | int,
+    end_with_parent: signal.Signals | None = signal.SIGTERM,
+) -> subprocess.Popen[bytes]:
+    """Start ``command`` in a session of its own, standard output and error to ``output``.
+
+    ``end_with_parent`` is the signal that the kernel sends it when the calling *thread* ends, however that happens
+    (Linux only), so call this from the main thread; None lets it live on.
+    """
+    return subprocess.Popen(
+        list(command),
+        env=dict(env),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=_death_signal(end_with_parent) if end_with_parent is not None else None,
+    )
+
+
+def _death_signal(number: signal.Signals) -> Callable[[], None] | None:
+    libc = _libc
+    if libc is None:
+        return None
+    parent = os.getpid()
+
+    def arrange() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+        # The parent may have ended before the kernel was told.
+        if os.getppid() != parent:
+            os.kill(os.getpid(), number)
+
+    return arrange
+
+
+def record_pid(path: Path, pid: int) -> None:
+    """Write a pid file for ``pid``; does nothing when the process is gone already."""
+    try:
+        started = psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(orjson.dumps({"pid": pid, "started": started}))
+    temporary.replace(path)
+
+
+def read_pid(path: Path) -> psutil.Process | None:
+    """Return the live process that a pid file names, None when it ended or the file is missing or unreadable."""
+    try:
+        document = orjson.loads(path.read_bytes())
+        process = psutil.Process(int(document["pid"]))
+        same = abs(process.create_time() - float(document["started"])) <= _START_TIME_TOLERANCE_SECONDS
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except (OSError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):
+        return None
+
+
+def forget_pid(path: Path) -> None:
+    """Remove a pid file."""
+    path.unlink(missing_ok=True)
+
+
+def end_recorded(path: Path, *, grace_seconds: float) -> bool:
+    """End the process that a pid file names, with all it started; tell whether there was one."""
+    process = read_pid(path)
+    if process is not None:
+        end_processes([process], grace_seconds=grace_seconds)
+    forget_pid(path)
+    return process is not None
+
+
+def end_processes(roots: Iterable[psutil.Process], *, grace_seconds: float) -> None:
+    """Ask ``roots`` to end, and kill after ``grace_seconds`` what is left of them, their sessions and descendants."""
+    roots = list(roots)
+    family = _family(roots)
+    for process in roots:
+        _signal(process, signal.SIGTERM)
+    deadline = time.monotonic() + grace_seconds
+    psutil.wait_procs(roots, timeout=grace_seconds)
+    # Descendants get what is left of the time, then no more.
+    for process in family:
+        if process not in roots:
+            _signal(process, signal.SIGTERM)
+    _, left = psutil.wait_procs(family, timeout=max(0.2, deadline - time.monotonic()))
+    for process in left:
+        _signal(process, signal.SIGKILL)
+    psutil.wait_procs(left, timeout=5)
+
+
+def _family(roots: Sequence[psutil.Process]) -> list[psutil.Process]:
+    """``roots``, everything below them, and everything in the sessions that they lead (orphans keep their session)."""
+    sessions = {process.pid for process in roots}
+    found = {process.pid: process for process in roots}
+    for process in roots:
+        try:
+            found |= {child.pid: child for child in process.children(recursive=True)}
+        except psutil.NoSuchProcess:
+            continue
+    for pid in psutil.pids():
+        try:
+            if pid not in found and os.getsid(pid) in sessions:
+                found[pid] = psutil.Process(pid)
+        except (OSError, psutil.NoSuchProcess):
+            continue
+    return list(found.values())
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return

@@ -1,0 +1,53 @@
+"""Fixtures that tests of all rooms share. The broker is a real Kafka, never a stand-in."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from kafkaml.local.broker import EmbeddedBroker
+
+
+class TestBroker(EmbeddedBroker):
+    """An embedded broker that also creates topics of unique names."""
+
+    __test__ = False
+    _counter = itertools.count()
+
+    def topic(self, partitions: int = 1, *, name: str = "test", **config: object) -> str:
+        """Create a topic and return its name, unique within this broker; ``config`` keys use ``_`` for ``.``."""
+        from confluent_kafka.admin import AdminClient, NewTopic
+
+        topic = f"{name}-{uuid.uuid4().hex[:8]}-{next(self._counter)}"
+        settings: Mapping[str, str] = {key.replace("_", "."): str(value) for key, value in config.items()}
+        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
+        futures = admin.create_topics([NewTopic(topic, partitions, 1, config=dict(settings))])
+        futures[topic].result(timeout=30)
+        return topic
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestBroker]:
+    """A running broker, shared by the tests of this process (under xdist each worker has its own)."""
+    with TestBroker(tmp_path_factory.mktemp("broker")) as running:
+        yield running
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[TestBroker]:
+    """A broker of this test alone, not started yet: for tests that kill it."""
+    broker = TestBroker(tmp_path / "broker")
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_of_the_person() -> None:
+    """Tests must not reach a platform that the person runs."""
+    for name in [name for name in os.environ if name.startswith("KML_")]:
+        del os.environ[name]

@@ -1,0 +1,39 @@
+"""Helpers that tests of all rooms use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def eventually(
+    predicate: Callable[[], T],
+    timeout_seconds: float = 10,
+    *,
+    interval_seconds: float = 0.02,
+    what: str = "",
+    ignoring: tuple[type[Exception], ...] = (),
+) -> T:
+    """Call ``predicate`` until it returns something true, and return that; AssertionError after the time limit.
+
+    Exceptions of the types in ``ignoring`` count as "not yet"; the last one is the failure's cause.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        last: object = None
+        problem: Exception | None = None
+        try:
+            last = predicate()
+            if last:
+                return last  # type: ignore[return-value]
+        except ignoring as error:
+            problem = error
+        if time.monotonic() > deadline:
+            description = what or getattr(predicate, "__name__", "the condition")
+            raise AssertionError(
+                f"{description} did not hold within {timeout_seconds:g} s; last: {last!r}"
+            ) from problem
+        time.sleep(interval_seconds)
