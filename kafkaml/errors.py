@@ -71,16 +71,25 @@ class FailedError(KafkaMLError):
 
 
 class UserCodeError(FailedError):
-    """The user's own code raised.
+    """The user's own code raised, or lacks what it must define.
 
-    ``traceback_text`` holds frames of the user's code only, ``line`` the 1-based line in ``source``
+    ``kind`` is ``syntax``, ``missing`` (no model, loss function, ...), ``invalid`` (defined, but of no use) or
+    ``runtime`` (everything else). ``traceback_text`` holds frames of the user's code only, ``line`` the 1-based line in ``source``
     (``"imports"`` or ``"code"``), or None where the error has no place in it.
     """
 
     def __init__(
-        self, message: str, *, traceback_text: str = "", line: int | None = None, source: str = "code", hint: str = ""
+        self,
+        message: str,
+        *,
+        traceback_text: str = "",
+        line: int | None = None,
+        source: str = "code",
+        kind: str = "runtime",
+        hint: str = "",
     ) -> None:
         super().__init__(message, hint=hint)
+        self.kind = kind
         self.traceback_text = traceback_text
         self.line = line
         self.source = source
