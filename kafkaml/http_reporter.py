@@ -1,0 +1,156 @@
+"""HttpReporter: the ResultReporter that tells the backend, live while training and whatever happens to the backend.
+
+Used by ``model_training.__main__``. Metrics go through a queue and one sender thread, so that training never waits
+for HTTP: what is queued while a request is under way leaves with the next one. A progress report is replaced by a
+newer one that comes before it is sent; epochs, artifacts and the end are never dropped.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from kafkaml.errors import ApiError, DeadlineExceeded
+from kafkaml.job_client import JobClient
+from kafkaml.logs import get_logger
+from kafkaml.results import EpochMetrics, Failure, Progress, TrainingOutcome
+
+__all__ = ["HttpReporter"]
+
+logger = get_logger(__name__)
+
+_PROGRESS = "progress"
+# Epochs waiting for a backend that is away; a run with more of them waits itself, which bounds the memory.
+_MAX_QUEUED_EVENTS = 10_000
+_MAX_EVENTS_PER_REQUEST = 500
+
+
+class HttpReporter:
+    """Reports one attempt through ``client``; a context manager, which ends the sender thread.
+
+    ``running``, ``progress`` and ``epoch`` return at once; ``upload``, ``finished`` and ``failed`` return when the
+    backend confirmed, after everything queued before them. An answer that ends the attempt (409: superseded, 403, 404)
+    is raised as ApiError by the next call of any method, and handed to ``on_final`` from the sender thread at once.
+    """
+
+    def __init__(
+        self,
+        client: JobClient,
+        *,
+        on_final: Callable[[ApiError], None] = lambda _error: None,
+        deadline_seconds: float = 24 * 3600.0,
+        max_queued_events: int = _MAX_QUEUED_EVENTS,
+    ) -> None:
+        self._client = client
+        self._on_final = on_final
+        # A finished training is worth more than a day of waiting for the backend; a token does not live longer.
+        self._deadline_seconds = deadline_seconds
+        self._max_queued_events = max_queued_events
+        self._changed = threading.Condition()
+        self._queue: deque[tuple[str, Mapping[str, Any]]] = deque()
+        self._sending = 0
+        self._next_seq = 0
+        self._error: ApiError | None = None
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the sender; events that are still queued are given up (``finished`` and ``failed`` waited for them)."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join(timeout=1)
+
+    def running(self) -> None:
+        self._put("running", {})
+
+    def progress(self, progress: Progress) -> None:
+        self._put(_PROGRESS, asdict(progress))
+
+    def epoch(self, metrics: EpochMetrics) -> None:
+        self._put("epoch", asdict(metrics))
+
+    def upload(self, name: str, path: Path) -> str:
+        self._raise_error()
+        return self._client.upload_artifact(name, path)
+
+    def finished(self, outcome: TrainingOutcome) -> None:
+        self._flush()
+        self._client.post("finish", {"outcome": outcome.to_json()}, deadline_seconds=self._deadline_seconds)
+
+    def failed(self, failure: Failure) -> None:
+        self._flush()
+        self._client.post("fail", {"failure": failure.to_json()}, deadline_seconds=self._deadline_seconds)
+
+    def _put(self, kind: str, data: Mapping[str, Any]) -> None:
+        with self._changed:
+            if kind == _PROGRESS and self._queue and self._queue[-1][0] == _PROGRESS:
+                self._queue.pop()
+            self._wait(lambda: len(self._queue) < self._max_queued_events)
+            self._queue.append((kind, data))
+            self._changed.notify_all()
+
+    def _flush(self) -> None:
+        with self._changed:
+            self._wait(lambda: not self._queue and not self._sending)
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        """Wait, with the lock held, until ``ready``; raises what the sender met."""
+        done = self._changed.wait_for(lambda: ready() or self._error is not None, timeout=self._deadline_seconds)
+        self._raise_error()
+        if not done:
+            raise DeadlineExceeded(
+                f"the backend did not take the metrics of this run within {self._deadline_seconds:.0f} s"
+            )
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise ApiError(self._error.message, status=self._error.status, problem=self._error.problem) from self._error
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._closed)
+                if self._closed:
+                    return
+                batch = [self._queue.popleft() for _ in range(min(len(self._queue), _MAX_EVENTS_PER_REQUEST))]
+                self._sending = len(batch)
+            error = self._send(batch)
+            with self._changed:
+                self._sending = 0
+                self._error = error
+                self._changed.notify_all()
+            if error is not None:
+                self._on_final(error)
+                return
+
+    def _send(self, batch: list[tuple[str, Mapping[str, Any]]]) -> ApiError | None:
+        """Post events until the backend took them; returns the error that ends the attempt, if one does."""
+        # Numbered once, before the first try: the backend ignores a number that it has seen from this attempt.
+        events = [{"seq": self._next_seq + i, "type": kind, "data": data} for i, (kind, data) in enumerate(batch)]
+        self._next_seq += len(batch)
+        try:
+            self._client.post("events", {"events": events}, deadline_seconds=self._deadline_seconds)
+        except ApiError as error:
+            if error.status in (400, 422):
+                # One report that the backend cannot read is no reason to lose hours of training.
+                logger.exception("the backend refused metrics, going on without them", events=len(batch))
+                return None
+            return error
+        except Exception as error:  # noqa: BLE001 - the thread's outermost call: whoever flushes must not wait for ever
+            return ApiError(f"metrics could not be sent: {type(error).__name__}: {error}")
+        return None

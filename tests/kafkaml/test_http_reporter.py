@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kafkaml.errors import ApiError
+from kafkaml.http_reporter import HttpReporter
+from kafkaml.job_client import JobClient
+from kafkaml.results import EpochMetrics, Failure, FailureCategory, Progress, TrainingOutcome
+from tests.fake_backend import FakeBackend
+from tests.support import eventually
+
+OUTCOME = TrainingOutcome(
+    seconds=1.5,
+    samples={"training": 8, "validation": 1, "test": 1},
+    test_metrics={"accuracy": 0.5},
+    artifacts={},
+    versions={},
+    code_sha256="c",
+    slice_sha256="s",
+    labels=[],
+    warnings=[],
+)
+
+
+def epoch(number: int) -> EpochMetrics:
+    return EpochMetrics(epoch=number, seconds=0.1, training={"loss": 1 / number})
+
+
+@pytest.fixture
+def backend() -> Iterator[FakeBackend]:
+    with FakeBackend() as running:
+        yield running
+
+
+@pytest.fixture
+def reporter(backend: FakeBackend, tmp_path: Path) -> Iterator[HttpReporter]:
+    with JobClient(backend.training_job(tmp_path)) as client, HttpReporter(client) as running:
+        yield running
+
+
+def test_reports_arrive_in_order_and_before_the_end(backend: FakeBackend, reporter: HttpReporter) -> None:
+    reporter.running()
+    for number in range(1, 51):
+        reporter.epoch(epoch(number))
+    reporter.finished(OUTCOME)
+    assert [event["type"] for event in backend.events] == ["running", *["epoch"] * 50]
+    assert [data["epoch"] for data in backend.events_of("epoch")] == list(range(1, 51))
+    assert [TrainingOutcome.from_json(each) for each in backend.outcomes] == [OUTCOME]
+
+
+def test_an_epoch_is_with_the_backend_within_a_quarter_of_a_second(
+    backend: FakeBackend, reporter: HttpReporter
+) -> None:
+    reporter.running()
+    eventually(lambda: backend.events)
+    before = time.monotonic()
+    reporter.epoch(epoch(1))
+    eventually(lambda: backend.events_of("epoch"), interval_seconds=0.001)
+    assert time.monotonic() - before < 0.25
+
+
+def test_training_does_not_wait_for_a_backend_that_is_away_and_loses_no_epoch(
+    backend: FakeBackend, reporter: HttpReporter
+) -> None:
+    reporter.running()
+    eventually(lambda: backend.events)
+    backend.stop()
+    before = time.monotonic()
+    for number in range(1, 201):
+        for batch in range(50):
+            reporter.progress(Progress(epoch=number, epochs=200, batch=batch, batches=50, metrics={"loss": 1.0}))
+        reporter.epoch(epoch(number))
+    assert time.monotonic() - before < 5
+    backend.start()
+    reporter.finished(OUTCOME)
+    assert [data["epoch"] for data in backend.events_of("epoch")] == list(range(1, 201))
+    # All but the newest progress before each epoch were replaced.
+    assert len(backend.events_of("progress")) <= 2 * 200
+    assert len({event["seq"] for event in backend.events}) == len(backend.events)
+
+
+def test_a_lost_confirmation_does_not_double_an_epoch(backend: FakeBackend, reporter: HttpReporter) -> None:
+    backend.fail_next(2, 502, after=True)
+    reporter.epoch(epoch(1))
+    reporter.epoch(epoch(2))
+    reporter.finished(OUTCOME)
+    assert [data["epoch"] for data in backend.events_of("epoch")] == [1, 2]
+
+
+def test_result_upload_survives_an_absent_backend(backend: FakeBackend, reporter: HttpReporter, tmp_path: Path) -> None:
+    model = tmp_path / "model.keras"
+    model.write_bytes(b"weights" * 1000)
+    backend.stop()
+    back = threading.Timer(1.0, backend.start)
+    back.start()
+    sha256 = reporter.upload("model.keras", model)
+    reporter.finished(OUTCOME)
+    back.join()
+    assert backend.uploads["model.keras"].sha256 == sha256
+    assert backend.uploads["model.keras"].complete
+    assert len(backend.outcomes) == 1
+
+
+def test_a_newer_attempt_ends_this_one(backend: FakeBackend, tmp_path: Path) -> None:
+    errors: list[ApiError] = []
+    backend.attempt = 2
+    with (
+        JobClient(backend.training_job(tmp_path)) as client,
+        HttpReporter(client, on_final=errors.append) as reporter,
+    ):
+        reporter.running()
+        eventually(lambda: errors)
+        with pytest.raises(ApiError) as caught:
+            reporter.epoch(epoch(1))
+        assert caught.value.status == 409
+        with pytest.raises(ApiError):
+            reporter.finished(OUTCOME)
+    assert not backend.outcomes
+
+
+def test_metrics_that_the_backend_cannot_read_do_not_end_the_training(
+    backend: FakeBackend, reporter: HttpReporter
+) -> None:
+    backend.fail_next(1, 422)
+    reporter.running()
+    eventually(lambda: backend.requests or not reporter._queue)
+    reporter.epoch(epoch(1))
+    reporter.finished(OUTCOME)
+    assert len(backend.outcomes) == 1
+
+
+def test_a_failure_is_reported_after_the_epochs_before_it(backend: FakeBackend, reporter: HttpReporter) -> None:
+    reporter.epoch(epoch(1))
+    failure = Failure(category=FailureCategory.USER_CODE, cause="ValueError: no", line=3)
+    reporter.failed(failure)
+    assert len(backend.events_of("epoch")) == 1
+    assert [Failure.from_json(each) for each in backend.failures] == [failure]
