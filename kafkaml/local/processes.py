@@ -35,11 +35,12 @@ def spawn(
     cwd: Path,
     output: IO[bytes] | int,
     end_with_parent: signal.Signals | None = signal.SIGTERM,
+    descriptors: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start ``command`` in a session of its own, standard output and error to ``output``.
 
     ``end_with_parent`` is the signal that the kernel sends it when the calling *thread* ends, however that happens
-    (Linux only), so call this from the main thread; None lets it live on.
+    (Linux only), so call this from the main thread; None lets it live on. ``descriptors`` are inherited as they are.
     """
     return subprocess.Popen(
         list(command),
@@ -49,6 +50,7 @@ def spawn(
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        pass_fds=tuple(descriptors),
         preexec_fn=_death_signal(end_with_parent) if end_with_parent is not None else None,
     )
 

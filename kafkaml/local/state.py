@@ -1,0 +1,181 @@
+"""StateDir: the one folder that holds everything a local platform keeps, and what a running platform says of itself.
+
+Written by the supervisor; read by the command line, the SDK and the tests. The folder and all in it belong to the
+person alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from kafkaml.errors import RefusedError
+from kafkaml.settings import default_state_dir
+
+__all__ = ["ComponentState", "ComponentStatus", "PlatformStatus", "StateDir", "ephemeral_parent", "find_state_dir"]
+
+_FOLDERS = ("kafka", "secrets", "artifacts", "run", "logs", "jobs", "slices", "cache")
+
+
+class ComponentState(StrEnum):
+    """Where a component of the platform is. FAILED: gave up, or between two attempts after several crashes."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    READY = "ready"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class ComponentStatus:
+    """One component as ``kafka-ml status`` shows it; ``address`` is empty where it listens on nothing."""
+
+    name: str
+    state: ComponentState
+    pid: int | None = None
+    address: str = ""
+    restarts: int = 0
+    seconds_to_ready: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class PlatformStatus:
+    """What a platform says of itself, as it is written to ``run/status.json``."""
+
+    supervisor_pid: int
+    url: str
+    bootstrap_servers: str
+    components: tuple[ComponentStatus, ...] = ()
+    api_ready: bool = False
+    ready: bool = False
+    stopping: bool = False
+    problem: str = ""
+    ephemeral: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        return orjson.dumps(asdict(self))
+
+    @classmethod
+    def from_bytes(cls, value: bytes) -> PlatformStatus:
+        """Parse what ``to_bytes`` wrote; ValueError or KeyError for anything else."""
+        document = orjson.loads(value)
+        components = tuple(
+            ComponentStatus(**{**each, "state": ComponentState(each["state"])}) for each in document.pop("components")
+        )
+        return cls(**document, components=components)
+
+
+class StateDir:
+    """The paths inside a state folder. Creating the object touches nothing; ``prepare`` makes the folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().resolve()
+        self.kafka = self.root / "kafka"
+        self.database = self.root / "db.sqlite3"
+        self.secrets = self.root / "secrets"
+        self.artifacts = self.root / "artifacts"
+        self.run = self.root / "run"
+        self.logs = self.root / "logs"
+        self.jobs = self.root / "jobs"
+        self.status_file = self.run / "status.json"
+        self.supervisor_pid = self.run / "supervisor.pid"
+        self.cli_token = self.secrets / "cli_token"
+        self.service_token = self.secrets / "service_token"
+        self.django_secret = self.secrets / "django_secret"
+
+    def prepare(self) -> None:
+        """Create the folders, owner-only, and the secrets that do not exist yet."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.root.chmod(0o700)
+            for name in _FOLDERS:
+                (self.root / name).mkdir(exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise RefusedError(
+                f"the state folder {self.root} cannot be used: {error.strerror}",
+                hint="give another one: --state-dir, or --ephemeral for one that is removed at the end",
+            ) from error
+        for path in (self.service_token, self.django_secret):
+            if not path.exists():
+                write_secret(path, secrets.token_urlsafe(48))
+
+    def lock(self) -> IO[bytes] | None:
+        """Take the right to run this platform, held while the returned file is open; None when another holds it."""
+        file = (self.run / "supervisor.lock").open("wb")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return None
+        return file
+
+    def is_running(self) -> bool:
+        """Whether a supervisor runs this platform now."""
+        if not (self.run / "supervisor.lock").exists():
+            return False
+        held = self.lock()
+        if held is None:
+            return True
+        held.close()
+        return False
+
+    def write_status(self, status: PlatformStatus) -> None:
+        """Publish ``status`` atomically."""
+        temporary = self.run / "status.tmp"
+        temporary.write_bytes(status.to_bytes())
+        temporary.replace(self.status_file)
+
+    def read_status(self) -> PlatformStatus | None:
+        """Return what was published last, also by a supervisor that is gone; None when there is nothing readable."""
+        try:
+            return PlatformStatus.from_bytes(self.status_file.read_bytes())
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write ``text`` to a file that only its owner can read, atomically."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    Path(temporary).replace(path)
+
+
+def ephemeral_parent() -> Path:
+    """The folder in which ``kafka-ml up --ephemeral`` makes its state folders; ours alone, or RefusedError."""
+    parent = Path(tempfile.gettempdir()) / f"kafka-ml-{os.getuid()}"
+    parent.mkdir(exist_ok=True, mode=0o700)
+    information = parent.lstat()
+    if not parent.is_dir() or parent.is_symlink() or information.st_uid != os.getuid() or information.st_mode & 0o077:
+        raise RefusedError(
+            f"{parent} is not a folder of yours alone", hint="remove it, or set TMPDIR to a folder of yours"
+        )
+    return parent
+
+
+def find_state_dir(given: Path | None) -> StateDir:
+    """Return the state folder that commands mean: the given one, else the default.
+
+    When the default is not running and exactly one ephemeral platform is, that one is meant.
+    """
+    if given is not None:
+        return StateDir(given)
+    default = StateDir(default_state_dir())
+    if not default.is_running():
+        parent = Path(tempfile.gettempdir()) / f"kafka-ml-{os.getuid()}"
+        running = [each for each in map(StateDir, sorted(parent.glob("*/"))) if each.is_running()]
+        if len(running) == 1:
+            return running[0]
+    return default
