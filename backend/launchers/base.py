@@ -60,7 +60,12 @@ class WorkSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """What the runtime says of one name. ``failure`` is set when ``phase`` is FAILED, ``log_tail`` when it ended."""
+    """What the runtime says of one name.
+
+    ``failure`` is set when ``phase`` is FAILED, and for ALWAYS work while a crashed replica waits to be started again;
+    ``log_tail`` goes with it. Work that was asked to stop and ended is SUCCEEDED, whatever its ``exit_code`` (negative
+    for a signal; None when nobody saw the end).
+    """
 
     name: str
     phase: Phase
@@ -103,4 +108,12 @@ class Launcher(Protocol):
 
     def names(self) -> Sequence[str]:
         """Return the names that have a log, running or not."""
+        ...
+
+    def prune(self, *, older_than_seconds: float) -> None:
+        """Remove logs of forgotten work that were last written longer ago than this."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what this object holds; work goes on."""
         ...

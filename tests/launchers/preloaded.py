@@ -1,0 +1,1 @@
+"""What the warm server of the tests imports."""
