@@ -1,14 +1,14 @@
 """What we need of Kafka and no more: records, and the protocols of reading and writing them.
 
-The real adapter is ``kafkaml/confluent.py`` (the only module that imports the Kafka client); tests use
-``kafkaml.testing.InMemoryBroker``, which passes the same contract suite.
+The real adapters are ``kafkaml/confluent.py`` and, for the inference loop, ``kafkaml/confluent_loop.py`` (the only
+modules that import the Kafka client); tests use ``kafkaml.testing.InMemoryBroker``, which passes the same contract suite.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from kafkaml.stream_range import StreamRange
 
@@ -25,8 +25,8 @@ __all__ = [
 Headers = Sequence[tuple[str, bytes | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+# Named tuples, not dataclasses: one of each is built for every record of a stream, and they cost a third.
+class Record(NamedTuple):
     """A record as read. ``timestamp_ms`` is Kafka's, in milliseconds since 1970; -1 where there is none."""
 
     topic: str
@@ -43,9 +43,8 @@ class Record:
         return f"{self.topic}[{self.partition}]@{self.offset}"
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingRecord:
-    """A record to be written; ``timestamp_ms`` 0 means now."""
+class OutgoingRecord(NamedTuple):
+    """A record to be written; ``timestamp_ms`` 0 means now, ``partition`` -1 by the key's hash."""
 
     topic: str
     value: bytes | None
@@ -55,8 +54,7 @@ class OutgoingRecord:
     partition: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Where a record was written, once the broker acknowledged it."""
 
     topic: str
@@ -64,17 +62,60 @@ class Position:
     offset: int
 
 
+class RecordBatch(Sequence[Record]):
+    """Records read together. Columns are much cheaper than records where thousands are handled at once."""
+
+    @abstractmethod
+    def values(self) -> list[bytes | None]:
+        """Values of all records, in order."""
+
+    @abstractmethod
+    def keys(self) -> list[bytes | None]:
+        """Keys of all records, in order."""
+
+
+class ListBatch(RecordBatch):
+    """A batch of records that exist already."""
+
+    def __init__(self, records: Sequence[Record] = ()) -> None:
+        self._records = list(records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> ListBatch: ...
+    def __getitem__(self, index: int | slice) -> Record | ListBatch:
+        return ListBatch(self._records[index]) if isinstance(index, slice) else self._records[index]
+
+    def values(self) -> list[bytes | None]:
+        return [record.value for record in self._records]
+
+    def keys(self) -> list[bytes | None]:
+        return [record.key for record in self._records]
+
+
 class RecordReader(Protocol):
     """Reads bounded slices, without a consumer group."""
 
     def read(
         self, ranges: Sequence[StreamRange], *, batch_records: int, idle_timeout_seconds: float
-    ) -> Iterator[Sequence[Record]]:
+    ) -> Iterator[RecordBatch]:
         """Iterate over all records of ``ranges`` in batches of at most ``batch_records``, committed ones only.
 
         Ends when each range's *position* passed its end (never by waiting for the record at ``end - 1``: it may be a
         transaction marker or compacted away). Raises StreamUnavailable when the start was deleted by retention or
         nothing arrives for ``idle_timeout_seconds``; BrokerError when Kafka cannot be reached.
+        """
+        ...
+
+    def identity(self, topics: Sequence[str]) -> str:
+        """Return what offsets of ``topics`` refer to: the cluster's id and the topics' own.
+
+        Changes when a topic is deleted and made again under its name. Raises StreamUnavailable for a topic that does
+        not exist.
         """
         ...
 
@@ -95,23 +136,60 @@ class RecordWriter(Protocol):
     def close(self) -> None: ...
 
 
+class GroupReader(Protocol):
+    """Reads topics as a member of a consumer group, one record after the other, and commits after the effect."""
+
+    def poll(self, timeout_seconds: float) -> Record | None:
+        """Return the next record, or None when none came in time; BrokerError when Kafka refuses for good."""
+        ...
+
+    def commit(self, record: Record) -> None:
+        """Mark ``record`` and all before it in its partition as handled; they are not read again after a restart."""
+        ...
+
+    def close(self) -> None:
+        """Leave the group; records polled but not committed are read again by the next member."""
+        ...
+
+
 class TransactionalLoopClient(Protocol):
     """Consume, transform, produce, as one: the Kafka side of the inference loop.
 
-    Exactly once when input and output are on one cluster; at least once otherwise (then ``begin``/``commit`` bracket
-    flush and offset commit). One instance belongs to one thread.
+    Exactly once when input and output are on one cluster; at least once otherwise (then ``commit`` is flush and offset
+    commit). One instance belongs to one thread. TransactionAborted from any method means: the outputs since the last
+    commit were given up and the input is rewound to it, so forget all records polled since then and go on polling.
+    ProducerFenced means that another process took this one's place; BrokerError that Kafka stayed away for too long.
     """
 
-    def poll(self, *, max_records: int, timeout_seconds: float) -> Sequence[Record]:
-        """Block for the first record, then take what is already there, at most ``max_records``; may be empty."""
+    @property
+    def assigned(self) -> bool:
+        """Whether the group gave this member its share of the partitions (which may be none)."""
         ...
 
-    def begin(self) -> None: ...
+    def poll(self, *, max_records: int, timeout_seconds: float) -> RecordBatch:
+        """Block for the first record, then take what is already there, at most ``max_records``; may be empty.
 
-    def produce(self, record: OutgoingRecord) -> None: ...
+        Raises TransactionAborted also when a rebalance took partitions away.
+        """
+        ...
 
-    def commit(self) -> None:
+    def begin(self) -> None:
+        """Open a transaction; does nothing when one is open."""
+        ...
+
+    def produce(self, record: OutgoingRecord) -> None:
+        """Queue a record of the open transaction; blocks while the queue is full."""
+        ...
+
+    def partition_for(self, topic: str, source_partition: int) -> int:
+        """The partition of ``topic`` that takes the answers to ``source_partition``, so that their order is kept."""
+        ...
+
+    def commit(self, positions: Mapping[tuple[str, int], int] | None = None) -> None:
         """Commit outputs and input positions together.
+
+        ``positions`` maps (topic, partition) to the next offset to read, for what was answered since ``begin``; None
+        stands for all that was polled.
 
         Raises TransactionAborted after the transaction was aborted and the input rewound to the last commit (also
         after an unknown outcome: the producer was thrown away and a new one fenced it); ProducerFenced when this
@@ -123,12 +201,18 @@ class TransactionalLoopClient(Protocol):
         """Give up what was produced since ``begin`` and rewind the input to the last commit."""
         ...
 
-    def pause(self) -> None: ...
+    def pause(self) -> None:
+        """Let ``poll`` return no records but serve the group, so that a slow model is not taken for a dead member."""
+        ...
 
-    def resume(self) -> None: ...
+    def resume(self) -> None:
+        """End ``pause``."""
+        ...
 
     def lag(self) -> Mapping[tuple[str, int], int]:
         """Records between the position and the end, per assigned partition, from what was last heard (no request)."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Leave the group; what was not committed is given up."""
+        ...
