@@ -1,28 +1,57 @@
 """What we need of Kafka and no more: records, and the protocols of reading and writing them.
 
-The real adapters are ``kafkaml/confluent.py`` and, for the inference loop, ``kafkaml/confluent_loop.py`` (the only
-modules that import the Kafka client); tests use ``kafkaml.testing.InMemoryBroker``, which passes the same contract suite.
+The real adapters are in ``kafkaml/confluent/`` (the only package that imports the Kafka client); tests use
+``kafkaml.testing.InMemoryBroker``, which passes the same contract suite.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, overload
 
 from kafkaml.stream_range import StreamRange
 
 __all__ = [
+    "SOURCE_HEADER",
+    "GroupReader",
     "Headers",
+    "ListBatch",
     "OutgoingRecord",
+    "PartitionKey",
     "Position",
     "Record",
+    "RecordBatch",
     "RecordReader",
     "RecordWriter",
     "TransactionalLoopClient",
+    "format_source",
+    "parse_source",
 ]
 
 Headers = Sequence[tuple[str, bytes | None]]
+
+# Topic and partition.
+PartitionKey = tuple[str, int]
+
+# Header of every output and dead letter: which input record it answers. At-least-once restarts find by it what is
+# answered already.
+SOURCE_HEADER = "kml-source"
+
+
+def format_source(topic: str, partition: int, offset: int) -> bytes:
+    """Return the value of ``SOURCE_HEADER``: ``topic/partition/offset``."""
+    return b"%s/%d/%d" % (topic.encode(), partition, offset)
+
+
+def parse_source(value: bytes | None) -> tuple[str, int, int] | None:
+    """Return topic, partition and offset of a ``SOURCE_HEADER``, or None when the text is something else's."""
+    parts = (value or b"").split(b"/")
+    try:
+        topic, partition, offset = parts
+        return topic.decode(), int(partition), int(offset)
+    except ValueError:
+        return None
 
 
 # Named tuples, not dataclasses: one of each is built for every record of a stream, and they cost a third.
