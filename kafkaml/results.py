@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-__all__ = ["EpochMetrics", "Failure", "FailureCategory", "Progress", "ResultReporter", "TrainingOutcome"]
+__all__ = [
+    "EpochMetrics",
+    "Failure",
+    "FailureCategory",
+    "Progress",
+    "ResultReporter",
+    "TrainingOutcome",
+    "WorkerExit",
+]
 
 
 class FailureCategory(StrEnum):
@@ -54,9 +62,27 @@ class Failure:
         return cls(**{**document, "category": FailureCategory(document["category"])})
 
 
+class WorkerExit(IntEnum):
+    """How a worker ends, for the launcher that sees nothing but the code. Others mean that the process was lost."""
+
+    # The backend confirmed the outcome.
+    FINISHED = 0
+    # The backend confirmed a Failure that says more than this code.
+    FAILURE_REPORTED = 10
+    # It failed and the backend could not be told: the log holds the reason.
+    FAILURE_NOT_REPORTED = 11
+    # A newer attempt exists, or the run was deleted: nothing to do.
+    SUPERSEDED = 12
+    # By SIGTERM, as a shell would say it.
+    STOPPED = 143
+
+
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where a run is: epoch (1-based) of epochs, batch of batches inside it, and the running metrics."""
+    """Where a run is: epoch (1-based) of epochs, batch of batches inside it, and the running metrics.
+
+    Epoch 0 is the reading of the stream; ``batch`` of ``batches`` then counts records.
+    """
 
     epoch: int
     epochs: int
@@ -81,7 +107,8 @@ class TrainingOutcome:
 
     ``samples`` counts those trained on, validated and tested: keys ``training``, ``validation``, ``test``.
     ``confusion_matrix[i][j]`` counts samples of class i predicted as class j, over ``labels``; None when not asked for.
-    ``artifacts`` maps the names uploaded to their sha256.
+    ``artifacts`` maps the names uploaded to their sha256. ``split`` says the rule and the rates, ``isolation`` the level
+    at which the user's code ran.
     """
 
     seconds: float
@@ -95,6 +122,9 @@ class TrainingOutcome:
     labels: Sequence[str] = ()
     warnings: Sequence[str] = ()
     onnx_max_difference: float | None = None
+    seed: int = 0
+    split: str = ""
+    isolation: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,0 +1,236 @@
+"""ModelSession: the model process as the runner sees it, one typed method for each step of a training.
+
+Everything that comes back from the process is checked here, because user code runs there: it can say anything.
+All steps share one deadline, the run's wall time.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kafkaml.artifacts import check_artifact_name
+from kafkaml.errors import DeadlineExceeded, FailedError
+from kafkaml.jobs import TrainingPlan
+from kafkaml.results import EpochMetrics, Progress
+from mlcode_executor.shared_array import SharedArray
+from model_training.shapes import ModelSignature
+
+__all__ = ["BuiltModel", "ModelCalls", "ModelSession", "OnnxExport", "Samples"]
+
+# A run without a wall limit still ends some day: protects from a model process that hangs for ever.
+_NO_LIMIT_SECONDS = 30 * 24 * 3600.0
+_BUILD_SECONDS = 300.0
+_MAX_ARTIFACTS = 16
+_MAX_METRICS = 64
+_MAX_NAME_LENGTH = 100
+_MAX_WARNINGS = 50
+_MAX_WARNING_LENGTH = 1000
+
+EventHandler = Callable[[str, dict[str, Any]], None]
+
+
+class ModelCalls(Protocol):
+    """What the session needs of ``mlcode_executor.process.ModelProcess``."""
+
+    def call(
+        self,
+        method: str,
+        params: Mapping[str, Any] = ...,
+        *,
+        arrays: Mapping[str, SharedArray] = ...,
+        files: Mapping[str, int] = ...,
+        timeout_seconds: float,
+        on_event: EventHandler | None = None,
+    ) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Features (n, *sample_shape) and labels (n, *label_shape) of one part of the data."""
+
+    features: SharedArray
+    labels: SharedArray
+
+    def __len__(self) -> int:
+        return self.features.shape[0]
+
+
+@dataclass(frozen=True)
+class BuiltModel:
+    """What the model process said of the model after running the user's code."""
+
+    signature: ModelSignature
+    versions: Mapping[str, str]
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True)
+class OnnxExport:
+    """``path`` is None when the model does not convert, ``reason`` then says why."""
+
+    path: Path | None
+    max_difference: float | None
+    reason: str
+
+
+class ModelSession:
+    """One model in one process, for one training run. Errors of ``ModelProcess.call`` pass through all methods."""
+
+    def __init__(self, process: ModelCalls, plan: TrainingPlan) -> None:
+        self._process = process
+        self._plan = plan
+        self._deadline = time.monotonic() + (plan.limits.wall_seconds or _NO_LIMIT_SECONDS)
+
+    def build(self) -> BuiltModel:
+        """Run the user's code; raises UserCodeError when it does not give a model."""
+        params = {"code": self._plan.code, "imports": self._plan.imports, "seed": self._plan.seed}
+        report = self._call("build", params, seconds=_BUILD_SECONDS)
+        versions = report.get("versions")
+        return BuiltModel(
+            signature=ModelSignature.from_report(report),
+            versions={_name(key): _name(value) for key, value in (versions or {}).items()},
+            warnings=_warnings(report),
+        )
+
+    def fit(
+        self,
+        training: Samples,
+        validation: Samples | None,
+        *,
+        on_progress: Callable[[Progress], None],
+        on_epoch: Callable[[EpochMetrics], None],
+    ) -> Sequence[str]:
+        """Train; the callbacks run in this thread, and what they raise ends the call. Returns warnings."""
+
+        def on_event(kind: str, data: dict[str, Any]) -> None:
+            if kind == "progress":
+                on_progress(_progress(data))
+            elif kind == "epoch":
+                on_epoch(_epoch(data))
+
+        arrays = {"train_features": training.features, "train_labels": training.labels}
+        if validation is not None:
+            arrays |= {"validation_features": validation.features, "validation_labels": validation.labels}
+        params = self._step(self._plan.fit_arguments) | {"seed": self._plan.seed}
+        return _warnings(self._call("fit", params, arrays=arrays, on_event=on_event))
+
+    def evaluate(self, samples: Samples) -> Mapping[str, float]:
+        """Return the metrics on ``samples``."""
+        arrays = {"features": samples.features, "labels": samples.labels}
+        return _metrics(self._call("evaluate", self._step(self._plan.evaluation_arguments), arrays=arrays)["metrics"])
+
+    def predict_classes(self, samples: Samples) -> tuple[NDArray[np.int64], int]:
+        """Return each sample's predicted class, (n,), and the number of classes that the model knows."""
+        with SharedArray.allocate((len(samples),), np.int64, writable=True) as out:
+            arrays = {"features": samples.features, "out": out}
+            answer = self._call("predict_classes", {"batch_size": self._plan.batch_size}, arrays=arrays)
+            # A copy: the process can still write to what it was given.
+            predicted = out.array.copy()
+        classes = _whole(answer.get("classes"))
+        if len(predicted) and not 0 <= predicted.min() <= predicted.max() < classes:
+            raise FailedError(f"the model predicted classes {predicted.min()} to {predicted.max()} of {classes}")
+        return predicted, classes
+
+    def save(self, folder: Path) -> Mapping[str, Path]:
+        """Have the trained model written into files of ``folder``; returns them by artifact name."""
+        names = self._call("artifact_names").get("names")
+        if not isinstance(names, list) or not 0 < len(names) <= _MAX_ARTIFACTS:
+            raise FailedError(f"the model process offers the artifacts {str(names)[:200]}: expected 1 to 16 names")
+        paths = {check_artifact_name(str(name)): folder / str(name) for name in names}
+        self._write("save", paths, {})
+        return paths
+
+    def export_onnx(self, folder: Path, sample: NDArray[Any]) -> OnnxExport:
+        """Have the model converted and compared on ``sample``; a model that does not convert is no error."""
+        path = folder / "model.onnx"
+        with SharedArray.allocate(sample.shape, sample.dtype) as features:
+            features.array[...] = sample
+            answer = self._write("export_onnx", {path.name: path}, {"features": features})
+        if not answer.get("converted"):
+            path.unlink()
+            return OnnxExport(None, None, str(answer.get("reason", ""))[:_MAX_WARNING_LENGTH])
+        difference = answer.get("max_difference")
+        return OnnxExport(path, None if difference is None else float(difference), "")
+
+    def _write(self, method: str, paths: Mapping[str, Path], arrays: Mapping[str, SharedArray]) -> dict[str, Any]:
+        with ExitStack() as stack:
+            files: dict[str, int] = {}
+            for name, path in paths.items():
+                files[name] = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+                stack.callback(os.close, files[name])
+            return self._call(method, arrays=arrays, files=files)
+
+    def _step(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return {"batch_size": self._plan.batch_size, "arguments": dict(arguments)}
+
+    def _call(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        arrays: Mapping[str, SharedArray] | None = None,
+        files: Mapping[str, int] | None = None,
+        seconds: float = _NO_LIMIT_SECONDS,
+        on_event: EventHandler | None = None,
+    ) -> dict[str, Any]:
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
+            raise DeadlineExceeded(
+                f"the training took longer than its limit of {self._plan.limits.wall_seconds} s (before {method})",
+                hint="raise the deployment's time limit, or train fewer epochs",
+            )
+        return self._process.call(
+            method,
+            params or {},
+            arrays=arrays or {},
+            files=files or {},
+            timeout_seconds=min(seconds, remaining),
+            on_event=on_event,
+        )
+
+
+def _metrics(values: object) -> dict[str, float]:
+    if not isinstance(values, Mapping) or len(values) > _MAX_METRICS:
+        raise FailedError(f"the model process reported metrics {str(values)[:200]}: expected at most 64 names, values")
+    try:
+        return {_name(name): float(value) for name, value in values.items()}
+    except (TypeError, ValueError):
+        raise FailedError(f"the model process reported metrics {str(values)[:200]}: expected numbers") from None
+
+
+def _name(value: object) -> str:
+    return str(value)[:_MAX_NAME_LENGTH]
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 53:
+        raise FailedError(f"the model process reported {str(value)[:100]}: expected a whole number")
+    return value
+
+
+def _warnings(answer: Mapping[str, Any]) -> list[str]:
+    given = answer.get("warnings")
+    return [str(each)[:_MAX_WARNING_LENGTH] for each in given[:_MAX_WARNINGS]] if isinstance(given, list) else []
+
+
+def _progress(data: Mapping[str, Any]) -> Progress:
+    numbers = {name: _whole(data.get(name)) for name in ("epoch", "epochs", "batch", "batches")}
+    return Progress(**numbers, metrics=_metrics(data.get("metrics", {})))
+
+
+def _epoch(data: Mapping[str, Any]) -> EpochMetrics:
+    return EpochMetrics(
+        epoch=_whole(data.get("epoch")),
+        seconds=float(data.get("seconds", 0)),
+        training=_metrics(data.get("training", {})),
+        validation=_metrics(data.get("validation", {})),
+    )

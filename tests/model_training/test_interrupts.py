@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from kafkaml.errors import ApiError
+from model_training.interrupts import Interrupted, Interrupts
+
+
+def test_a_signal_ends_the_run_and_cleaning_up_is_not_interrupted() -> None:
+    cleaned = []
+
+    def run() -> None:
+        with Interrupts():
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                threading.Event().wait(10)
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
+                cleaned.append(True)
+
+    with pytest.raises(Interrupted) as caught:
+        run()
+    assert caught.value.error is None
+    assert cleaned == [True]
+
+
+def test_the_backends_word_from_another_thread_ends_the_run() -> None:
+    def run() -> None:
+        with Interrupts() as interrupts:
+            threading.Timer(0.05, interrupts.end, [ApiError("newer attempt", status=409)]).start()
+            threading.Event().wait(10)
+
+    with pytest.raises(Interrupted) as caught:
+        run()
+    assert caught.value.error is not None
+    assert caught.value.error.status == 409
+
+
+def test_no_except_exception_keeps_the_run_alive() -> None:
+    assert not issubclass(Interrupted, Exception)
