@@ -1,4 +1,4 @@
-"""launcher_from_settings: the one place that chooses between the launchers. Called by the controller and the API's logs."""
+"""launcher_from_settings: the one place that chooses between the launchers, for the controller and the API's logs."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from backend.launchers.worker_server import MAX_LINE_BYTES, receive_line
 from kafkaml.logs import get_logger
 
-__all__ = ["WorkerServer"]
+__all__ = ["WorkerServer", "worker_base_environment"]
 
 logger = get_logger(__name__)
 
@@ -28,6 +28,8 @@ _ANSWER_SECONDS = 3.0
 _FIRST_RETRY_SECONDS = 1.0
 _MAX_RETRY_SECONDS = 60.0
 _CLOSE_SECONDS = 3.0
+# The last two are set by tests of faults only (kafkaml.failpoints).
+_BASE_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "PYTHONPATH", "KML_FAILPOINT", "KML_FAILPOINT_LOG")
 
 
 class WorkerServer:
@@ -139,4 +141,4 @@ class WorkerServer:
 def worker_base_environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the little of ``env`` (this process's by default) that a program needs to run at all."""
     source = os.environ if env is None else env
-    return {name: source[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "PYTHONPATH") if name in source}
+    return {name: source[name] for name in _BASE_VARIABLES if name in source}
