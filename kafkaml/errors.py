@@ -74,8 +74,8 @@ class UserCodeError(FailedError):
     """The user's own code raised, or lacks what it must define.
 
     ``kind`` is ``syntax``, ``missing`` (no model, loss function, ...), ``invalid`` (defined, but of no use) or
-    ``runtime`` (everything else). ``traceback_text`` holds frames of the user's code only, ``line`` the 1-based line in ``source``
-    (``"imports"`` or ``"code"``), or None where the error has no place in it.
+    ``runtime`` (everything else). ``traceback_text`` holds frames of the user's code only, ``line`` the 1-based line in
+    ``source`` (``"imports"`` or ``"code"``), or None where the error has no place in it.
     """
 
     def __init__(

@@ -1,0 +1,252 @@
+"""The contract of a framework: one model in one process, and the methods a runner may call on it.
+
+``create_handler`` of ``keras.py``, ``pytorch.py`` and ``onnx.py`` returns a Handler; the dispatcher inside the model
+process (``mlcode_executor/child.py``) passes requests to ``Handler.call``. The fork server imports a module's
+``PRELOAD`` and nothing more: an operation run there would make every child hang.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from kafkaml.errors import BrokenError, DecodeError
+from mlcode_executor.runtimes import Emit
+
+__all__ = [
+    "Array",
+    "Emit",
+    "Handler",
+    "ModelReport",
+    "ProgressEvents",
+    "Request",
+    "TensorSpec",
+    "batches_of",
+    "open_to_read",
+    "scratch_folder",
+    "write_to",
+]
+
+Array = npt.NDArray[Any]
+
+# A person cannot follow more; each event costs a frame and a request to the backend.
+_PROGRESS_INTERVAL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output: ``shape`` with the batch axis first, None where a size is not fixed."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """What is known of a model once its code ran. ``warnings`` need a look, ``notes`` only say what is known."""
+
+    summary: str
+    inputs: Sequence[TensorSpec]
+    outputs: Sequence[TensorSpec]
+    parameters: int
+    trainable_parameters: int
+    warnings: Sequence[str]
+    notes: Sequence[str]
+    versions: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call: plain parameters, arrays by name (mapped, mostly read-only), and writable or readable descriptors."""
+
+    params: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    files: Mapping[str, int] = field(default_factory=dict)
+    emit: Emit = lambda _name, _data: None
+
+    def array(self, name: str) -> Array:
+        """Return the array ``name``; BrokenError when the runner did not pass it."""
+        if name not in self.arrays:
+            raise BrokenError(f"the call lacks the array {name!r}: got {sorted(self.arrays)}")
+        return self.arrays[name]
+
+    def samples(self, features: str, labels: str) -> tuple[Array, Array]:
+        """Return features (n, ...) and labels (n, ...); DecodeError when they do not belong together."""
+        inputs, targets = self.array(features), self.array(labels)
+        if len(inputs) != len(targets):
+            raise DecodeError(f"{features} hold {len(inputs)} samples but {labels} {len(targets)}: expected as many")
+        for name, array in ((features, inputs), (labels, targets)):
+            if array.dtype.kind not in "biuf":
+                raise DecodeError(
+                    f"{name} are of type {array.dtype}: expected numbers",
+                    hint="encode texts as numbers before sending them",
+                )
+        return inputs, targets
+
+
+class Handler(ABC):
+    """One model of one framework. Not thread-safe; ``build`` or ``load`` comes first.
+
+    Methods take a Request and return plain data. They raise UserCodeError for what the user's code does,
+    ArgumentsError for arguments, DecodeError for data that no model takes, BrokenError for calls out of order.
+    """
+
+    def call(
+        self, method: str, params: Mapping[str, Any], arrays: Mapping[str, Array], files: Mapping[str, int], emit: Emit
+    ) -> dict[str, Any]:
+        """Run one method by name."""
+        methods: Mapping[str, Callable[[Request], dict[str, Any]]] = {
+            "check": self.check,
+            "check_arguments": self.check_arguments,
+            "build": self.build,
+            "fit": self.fit,
+            "evaluate": self.evaluate,
+            "predict_classes": self.predict_classes,
+            "artifact_names": self.artifact_names,
+            "save": self.save,
+            "export_onnx": self.export_onnx,
+            "load": self.load,
+        }
+        if method not in methods:
+            raise BrokenError(f"the model process has no method {method!r}: expected one of {', '.join(methods)}")
+        return methods[method](Request(params, arrays, files, emit))
+
+    def check(self, request: Request) -> dict[str, Any]:
+        """``{code, imports, distributed?}`` -> the model's report as JSON."""
+        return self.build(request)
+
+    @abstractmethod
+    def check_arguments(self, request: Request) -> dict[str, Any]:
+        """``{fit, evaluation}`` -> ``{}``; ArgumentsError names what the framework would not take."""
+
+    @abstractmethod
+    def build(self, request: Request) -> dict[str, Any]:
+        """``{code, imports, seed?, distributed?}`` -> the model's report as JSON; keeps the model."""
+
+    @abstractmethod
+    def fit(self, request: Request) -> dict[str, Any]:
+        """``{batch_size, arguments, seed?}`` and the arrays ``train_*``, ``validation_*`` -> ``{history, warnings}``.
+
+        Emits ``progress`` at most five times a second and ``epoch`` after each epoch. Features are given to the model
+        as they were sent: types are cast as the model needs them, values are never scaled.
+        """
+
+    @abstractmethod
+    def evaluate(self, request: Request) -> dict[str, Any]:
+        """``{batch_size, arguments}`` and the arrays ``features``, ``labels`` -> ``{metrics: {name: float}}``."""
+
+    @abstractmethod
+    def predict_classes(self, request: Request) -> dict[str, Any]:
+        """``{batch_size}`` and the arrays ``features``, ``out`` (n,) int64 -> ``{classes}``; fills ``out``."""
+
+    @abstractmethod
+    def artifact_names(self, request: Request) -> dict[str, Any]:
+        """-> ``{names}``: the files that ``save`` writes."""
+
+    @abstractmethod
+    def save(self, request: Request) -> dict[str, Any]:
+        """Write the trained model into the files passed -> ``{artifacts: {name: bytes}}``."""
+
+    @abstractmethod
+    def export_onnx(self, request: Request) -> dict[str, Any]:
+        """Write ``model.onnx`` and compare its answers on the array ``features`` -> ``{converted, ...}``.
+
+        ``max_difference`` is the largest absolute difference to the framework's answers, ``reason`` says why
+        ``converted`` is false. A model that does not convert is no error.
+        """
+
+    @abstractmethod
+    def load(self, request: Request) -> dict[str, Any]:
+        """``{input: {dtype, shape}, max_batch?, code?, imports?}`` and an artifact -> ``{outputs: [{dtype, shape}]}``.
+
+        ``shape`` is one sample's. One sample was predicted when this returns; the predictor warms the batch sizes up.
+        """
+
+    @abstractmethod
+    def predict(self, features: Array, /) -> list[Array]:
+        """Run the loaded model on (batch, *sample_shape); returns one array (batch, ...) for each output."""
+
+
+class ProgressEvents:
+    """Emits ``progress`` and ``epoch`` events of one training run, the former at most five times a second."""
+
+    def __init__(self, emit: Emit, *, epochs: int) -> None:
+        self._emit = emit
+        self._epochs = epochs
+        self._epoch_started = self._last = time.monotonic()
+
+    def start_epoch(self) -> None:
+        self._epoch_started = time.monotonic()
+
+    @property
+    def due(self) -> bool:
+        """Whether ``batch_done`` would emit: metrics need not be computed otherwise."""
+        return time.monotonic() - self._last >= _PROGRESS_INTERVAL_SECONDS
+
+    def batch_done(self, *, epoch: int, batch: int, batches: int, metrics: Mapping[str, float]) -> None:
+        """Report ``batch`` of ``batches`` done in ``epoch`` (1-based), unless the last report is too recent."""
+        if not self.due:
+            return
+        self._last = time.monotonic()
+        self._emit(
+            "progress",
+            {"epoch": epoch, "epochs": self._epochs, "batch": batch, "batches": batches, "metrics": dict(metrics)},
+        )
+
+    def epoch_done(self, *, epoch: int, training: Mapping[str, float], validation: Mapping[str, float]) -> None:
+        """Report the end of ``epoch`` (1-based)."""
+        seconds = time.monotonic() - self._epoch_started
+        self._emit(
+            "epoch",
+            {"epoch": epoch, "seconds": seconds, "training": dict(training), "validation": dict(validation)},
+        )
+
+
+def batches_of(count: int, size: int) -> Iterator[slice]:
+    """Yield slices of at most ``size`` that cover ``count`` rows; nothing for no rows."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
+
+
+def common_versions() -> dict[str, str]:
+    """Versions of what every framework's results depend on."""
+    return {"python": platform.python_version(), "numpy": np.__version__}
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder that is gone afterwards, for libraries that write to paths only."""
+    with tempfile.TemporaryDirectory(prefix="model-") as folder:
+        yield Path(folder)
+
+
+def write_to(descriptor: int, source: Path) -> int:
+    """Copy a file into a descriptor that the runner opened; returns the bytes written. The descriptor stays open."""
+    with source.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        sent = 0
+        while sent < size:
+            sent += os.sendfile(descriptor, file.fileno(), sent, size - sent)
+    return sent
+
+
+def open_to_read(descriptor: int) -> BinaryIO:
+    """Open an artifact that the runner passed, from its beginning; the runner's descriptor stays open."""
+    file = os.fdopen(os.dup(descriptor), "rb")
+    file.seek(0)
+    return file

@@ -1,0 +1,125 @@
+"""BatchStream: what a training loop eats: chunks of whole batches, in an order that a seed decides.
+
+Arrays may be memory-mapped and larger than memory: only chunks are ever gathered, one ahead in a thread, so that the
+disk works while the model does. How large the chunks are changes no result.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from mlcode_executor.frameworks.base import Array
+
+__all__ = ["BatchStream", "Chunk"]
+
+# One chunk is gathered while another is in use: bounds the memory of both.
+_MAX_CHUNK_BYTES = 32 << 20
+# A chunk of this duration lets progress be reported smoothly and hides the cost of a chunk.
+_AIM_SECONDS = 0.15
+_FIRST_CHUNK_BATCHES = 8
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive batches as one array each: features and labels (rows, ...), ``batches`` of them."""
+
+    features: Array
+    labels: Array
+    batches: int
+
+
+class BatchStream:
+    """Endless passes over samples; each pass holds every sample once, in ``ceil(n / batch_size)`` batches.
+
+    ``shuffle`` True permutes the samples of each pass, ``"batch"`` only inside its batches; the same ``seed`` gives
+    the same order. Use it as a context manager: it owns a thread.
+    """
+
+    def __init__(
+        self, features: Array, labels: Array, *, batch_size: int, shuffle: bool | str = False, seed: int = 0
+    ) -> None:
+        self._features = features
+        self._labels = labels
+        self.batch_size = batch_size
+        self._shuffle = shuffle
+        self._seed = seed
+        self._count = len(features)
+        self.batches_per_pass = -(-self._count // batch_size)
+        row_bytes = max(1, (features.nbytes + labels.nbytes) // max(1, self._count))
+        self._most_batches = max(1, _MAX_CHUNK_BYTES // (row_bytes * batch_size))
+        self._chunk_batches = min(_FIRST_CHUNK_BATCHES, self._most_batches)
+        self._pass = -1
+        self._position = self._count
+        self._order: Array | None = None
+        self._ahead: Future[Chunk] | None = None
+        self._gatherer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gather")
+        self._taken_at = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._gatherer.shutdown(wait=True, cancel_futures=True)
+
+    @property
+    def at_end_of_pass(self) -> bool:
+        """Whether every sample of the current pass was handed out; true before the first."""
+        return self._position >= self._count
+
+    def next_chunk(self, most_batches: int) -> Chunk:
+        """Return 1 to ``most_batches`` next batches of this pass, beginning another pass when this one is used up."""
+        self._adapt()
+        if self.at_end_of_pass:
+            self._start_pass()
+        chunk = self._ahead.result() if self._ahead is not None else self._gather(self._rows_ahead())
+        self._ahead = None
+        if chunk.batches > most_batches:
+            # Gathered before it was known that an epoch would end inside it.
+            rows = most_batches * self.batch_size
+            chunk = Chunk(chunk.features[:rows], chunk.labels[:rows], most_batches)
+        self._position += len(chunk.features)
+        if not self.at_end_of_pass:
+            self._ahead = self._gatherer.submit(self._gather, self._rows_ahead())
+        self._taken_at = time.monotonic()
+        return chunk
+
+    def _adapt(self) -> None:
+        """Double or halve the chunks, depending on how long the last one was in use."""
+        if not self._taken_at:
+            return
+        seconds = time.monotonic() - self._taken_at
+        if seconds < _AIM_SECONDS / 2:
+            self._chunk_batches = min(self._chunk_batches * 2, self._most_batches)
+        elif seconds > _AIM_SECONDS * 2:
+            self._chunk_batches = max(1, self._chunk_batches // 2)
+
+    def _rows_ahead(self) -> slice:
+        return slice(self._position, min(self._position + self._chunk_batches * self.batch_size, self._count))
+
+    def _start_pass(self) -> None:
+        self._pass += 1
+        self._position = 0
+        if not self._shuffle:
+            return
+        random = np.random.default_rng([self._seed, self._pass])
+        if self._shuffle == "batch":
+            # Sorting random numbers plus the batch's index permutes inside each batch only.
+            batch_index = np.arange(self._count) // self.batch_size
+            self._order = np.argsort(batch_index + random.random(self._count), kind="stable")
+        else:
+            self._order = random.permutation(self._count)
+
+    def _gather(self, rows: slice) -> Chunk:
+        batches = -(-(rows.stop - rows.start) // self.batch_size)
+        if self._order is None:
+            return Chunk(self._features[rows], self._labels[rows], batches)
+        order = self._order[rows]
+        return Chunk(self._features[order], self._labels[order], batches)

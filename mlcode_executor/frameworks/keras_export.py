@@ -1,0 +1,42 @@
+"""Conversion of a trained Keras model to ONNX."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from mlcode_executor.frameworks.base import Array, scratch_folder
+from mlcode_executor.frameworks.onnx_check import MODEL_FILE, compare_and_write, not_converted
+
+__all__ = ["export_onnx"]
+
+_OPSET = 18
+
+
+def export_onnx(
+    answer: Callable[[Any], list[Any]], features: Array, predict: Callable[[Array], list[Array]], descriptor: int
+) -> dict[str, Any]:
+    """Convert ``answer`` for inputs like ``features``; the cast of, say, uint8 becomes part of the graph."""
+    # Imported here: needed once in a training and never in a check.
+    import tf2onnx
+    from keras.src.export.onnx import patch_tf2onnx
+
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    # Keras keeps the fixes that tf2onnx needs under NumPy 2 in this function.
+    patch_tf2onnx()
+    signature = [tf.TensorSpec((None, *features.shape[1:]), tf.as_dtype(features.dtype), name="features")]
+    with scratch_folder() as folder:
+        path = folder / MODEL_FILE
+        try:
+            tf2onnx.convert.from_function(
+                tf.function(answer, input_signature=signature, autograph=False),
+                signature,
+                opset=_OPSET,
+                output_path=str(path),
+            )
+            return compare_and_write(path, features, predict, descriptor)
+        except Exception as error:  # noqa: BLE001  whatever the converter meets, the framework still serves
+            return not_converted(f"{type(error).__name__}: {str(error)[:500]}")

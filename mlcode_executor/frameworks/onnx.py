@@ -1,0 +1,101 @@
+"""Serving a converted model by ONNX Runtime: no user code, no framework, the fastest engine on a CPU."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from kafkaml.errors import BrokenError, DecodeError, UserCodeError
+from mlcode_executor.frameworks.base import Array, Emit, Request, open_to_read
+from mlcode_executor.frameworks.onnx_check import MODEL_FILE
+
+__all__ = ["PRELOAD", "OnnxHandler", "create_handler"]
+
+PRELOAD = ["onnxruntime"]
+
+_DTYPES: Mapping[str, str] = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(float16)": "float16",
+    "tensor(bool)": "bool",
+    **{f"tensor({sign}int{bits})": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+}
+
+
+def create_handler() -> OnnxHandler:
+    """The entry point of the model process."""
+    return OnnxHandler()
+
+
+class OnnxHandler:
+    """One model.onnx. Training belongs to the framework that the model was written in: only ``load`` is here."""
+
+    def __init__(self) -> None:
+        self._session: Any = None
+        self._input_name = ""
+        self._dtype = np.dtype(np.float32)
+
+    def call(
+        self, method: str, params: Mapping[str, Any], arrays: Mapping[str, Array], files: Mapping[str, int], emit: Emit
+    ) -> dict[str, Any]:
+        """Run ``load``; BrokenError for every other method."""
+        if method != "load":
+            raise BrokenError(f"the ONNX runtime has no method {method!r}: expected load")
+        return self.load(Request(params, arrays, files, emit))
+
+    def load(self, request: Request) -> dict[str, Any]:
+        """``{input: {dtype, shape}, threads?}`` and ``model.onnx`` -> ``{outputs: [{dtype, shape}]}``.
+
+        ``threads`` is how many one prediction may use: one by default, because replicas are what scales.
+        """
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = int(request.params.get("threads") or 1)
+        options.inter_op_num_threads = 1
+        # Threads that spin between two batches would take the core from the runner.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        with open_to_read(request.files[MODEL_FILE]) as file:
+            model = file.read()
+        try:
+            self._session = onnxruntime.InferenceSession(model, options, providers=_providers())
+        except Exception as error:
+            raise UserCodeError(f"{MODEL_FILE} cannot be loaded: {error}", kind="invalid") from error
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1 or inputs[0].type not in _DTYPES:
+            found = ", ".join(f"{each.name} {each.type}" for each in inputs)
+            raise UserCodeError(f"{MODEL_FILE} has the inputs {found}: expected one tensor of numbers", kind="invalid")
+        self._input_name = inputs[0].name
+        self._dtype = np.dtype(_DTYPES[inputs[0].type])
+        shape = tuple(request.params["input"]["shape"])
+        try:
+            outputs = self.predict(np.zeros((1, *shape), np.dtype(request.params["input"]["dtype"])))
+        except UserCodeError as error:
+            raise DecodeError(
+                f"samples of shape {shape} do not fit the model, which takes {inputs[0].shape[1:]}: {error.message}",
+                hint="check the input configuration of the inference against the stream that trained the model",
+            ) from error
+        return {"outputs": [{"dtype": str(each.dtype), "shape": list(each.shape[1:])} for each in outputs]}
+
+    def predict(self, features: Array, /) -> list[Array]:
+        """Run the model on (batch, *sample_shape); returns one array (batch, ...) for each output."""
+        if self._session is None:
+            raise BrokenError("predict was called before load")
+        if features.dtype != self._dtype:
+            features = features.astype(self._dtype)
+        try:
+            outputs: list[Array] = self._session.run(None, {self._input_name: features})
+        except Exception as error:
+            raise UserCodeError(f"the model cannot predict {features.shape}: {str(error)[:1000]}") from error
+        return outputs
+
+
+def _providers() -> list[str]:
+    available = onnxruntime.get_available_providers()
+    wanted = ["CPUExecutionProvider"]
+    if "CUDAExecutionProvider" in available and os.path.exists("/dev/nvidiactl"):  # noqa: PTH110  a device
+        wanted.insert(0, "CUDAExecutionProvider")
+    return wanted

@@ -1,0 +1,99 @@
+"""Conversion of a trained PyTorch model to ONNX: the fast exporter first, the thorough one where it fails."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from mlcode_executor.frameworks.base import Array, scratch_folder
+from mlcode_executor.frameworks.onnx_check import MODEL_FILE, compare_and_write, not_converted
+
+__all__ = ["export_onnx"]
+
+_OPSET = 18
+# The thorough exporter takes ten seconds for a small model and has no end for some.
+_DYNAMO_SECONDS = 90.0
+
+
+class _TooLong(Exception):
+    pass
+
+
+def export_onnx(
+    served: torch.nn.Module, features: Array, predict: Callable[[Array], list[Array]], descriptor: int
+) -> dict[str, Any]:
+    """Convert ``served``, which takes features as they were sent and returns a tuple of outputs."""
+    reasons = []
+    for exporter in (_export_by_tracing, _export_by_dynamo):
+        with scratch_folder() as folder:
+            path = folder / MODEL_FILE
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    exporter(served, features, path)
+                result = compare_and_write(path, features, predict, descriptor)
+            except Exception as error:  # noqa: BLE001  whatever the exporter meets, the framework still serves
+                result = not_converted(f"{type(error).__name__}: {str(error)[:500]}")
+        if result["converted"]:
+            return result
+        reasons.append(str(result["reason"]))
+    return not_converted("; ".join(reasons))
+
+
+def _sample(features: Array) -> torch.Tensor:
+    # Two samples: exporters take an axis of size one for a constant.
+    return torch.from_numpy(features[[0, -1]])
+
+
+def _export_by_tracing(served: torch.nn.Module, features: Array, path: Path) -> None:
+    sample = _sample(features)
+    with torch.no_grad():
+        names = [f"output_{index}" for index in range(len(served(sample)))]
+    torch.onnx.export(
+        served,
+        (sample,),
+        str(path),
+        input_names=["features"],
+        output_names=names,
+        dynamic_axes={name: {0: "batch"} for name in ["features", *names]},
+        opset_version=_OPSET,
+        dynamo=False,
+    )
+
+
+def _export_by_dynamo(served: torch.nn.Module, features: Array, path: Path) -> None:
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with _time_limit(_DYNAMO_SECONDS):
+        torch.onnx.export(
+            served,
+            (_sample(features),),
+            str(path),
+            input_names=["features"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            opset_version=_OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    def give_up(_signal: int, _frame: FrameType | None) -> None:
+        raise _TooLong(f"the conversion took more than {seconds:g} s")
+
+    previous = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)

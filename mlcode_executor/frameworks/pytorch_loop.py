@@ -1,0 +1,325 @@
+"""Training and evaluating a PyTorch model with Ignite engines, over batches sliced from arrays.
+
+The user's model brings ``loss_fn``, ``optimizer`` and ``metrics``. Slicing whole chunks costs a fraction of a
+DataLoader, and metrics are updated for several batches at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from torch import nn
+from torch.nn import functional
+
+from kafkaml.errors import ArgumentsError
+from mlcode_executor.frameworks.base import Array, ProgressEvents, batches_of
+from mlcode_executor.frameworks.batches import BatchStream
+
+__all__ = ["FitArguments", "Targets", "TorchLoop", "device", "features_dtype", "to_tensor"]
+
+# Without gradients nothing is kept for a backward pass, so evaluation affords batches this many times larger.
+_EVALUATION_FACTOR = 4
+# Metrics of training see this many samples at a time, at least one batch.
+_METRICS_SAMPLES = 4096
+
+_CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss, nn.MultiMarginLoss, nn.MultiLabelMarginLoss)
+_CLASS_FUNCTIONS = (functional.cross_entropy, functional.nll_loss, functional.multi_margin_loss)
+# Those whose CPU and CUDA kernels update all parameters in one call.
+_FUSABLE = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
+
+
+@dataclass(frozen=True)
+class FitArguments:
+    """Arguments of a run: Ignite's ``max_epochs`` and ``epoch_length``, Keras' names for them too, and ``shuffle``."""
+
+    max_epochs: int = 1
+    epoch_length: int | None = None
+    shuffle: bool | str = True
+
+    @classmethod
+    def from_literals(cls, arguments: Mapping[str, Any]) -> FitArguments:
+        """Read checked arguments; ArgumentsError when both names of one thing are given."""
+        values: dict[str, Any] = {}
+        aliases = {"epochs": "max_epochs", "steps_per_epoch": "epoch_length"}
+        for given, value in arguments.items():
+            name = aliases.get(given, given)
+            if name in values:
+                raise ArgumentsError(f"fit of PyTorch: {given} is another name of {name}: give one", argument=given)
+            if name != "verbose":
+                values[name] = value
+        return cls(**values)
+
+
+class Targets:
+    """Turns labels as they were sent into what a loss function takes.
+
+    Losses over classes get int64 (or float probabilities, when labels have the shape of the prediction); other losses
+    of PyTorch get floats in the shape of the prediction, (batch,) becoming (batch, 1), because broadcasting would
+    train on nonsense silently. A loss of the user's own gets int64 or float32, whichever the labels are.
+    """
+
+    def __init__(self, loss_fn: Any) -> None:
+        self._of_classes = isinstance(loss_fn, _CLASS_LOSSES) or loss_fn in _CLASS_FUNCTIONS
+        modules = (type(loss_fn).__module__, getattr(loss_fn, "__module__", None))
+        self._of_pytorch = any(str(module).startswith("torch.nn") for module in modules)
+
+    def __call__(self, labels: torch.Tensor, prediction: Any) -> torch.Tensor:
+        shape = prediction.shape if isinstance(prediction, torch.Tensor) else None
+        if self._of_classes:
+            if labels.ndim > 1 and labels.shape == shape:
+                return labels.to(prediction.dtype)
+            if shape is not None and labels.ndim == len(shape) and labels.shape[1:] == (1,):
+                labels = labels.squeeze(1)
+            return labels.to(torch.int64)
+        if self._of_pytorch and shape is not None:
+            if labels.shape != shape and labels.numel() == prediction.numel():
+                labels = labels.reshape(shape)
+            return labels.to(prediction.dtype)
+        return labels.to(torch.float32 if labels.is_floating_point() else torch.int64)
+
+
+class TorchLoop:
+    """Runs epochs of one model on its device."""
+
+    def __init__(self, model: Any) -> None:
+        self._device = device()
+        self._model = model.to(self._device)
+        self._dtype = features_dtype(model)
+        self._loss_fn = model.loss_fn()
+        self._targets = Targets(self._loss_fn)
+
+    def fit(
+        self,
+        training: tuple[Array, Array],
+        validation: tuple[Array, Array] | None,
+        *,
+        batch_size: int,
+        arguments: FitArguments,
+        seed: int,
+        progress: ProgressEvents,
+    ) -> dict[str, list[float]]:
+        """Train; returns metric names to values per epoch, those of validation with ``val_`` before."""
+        history: dict[str, list[float]] = {}
+        # After .to(device), so that it holds the parameters which are trained.
+        optimizer = self._model.optimizer()
+        _fuse(optimizer)
+        features, labels = training
+        with BatchStream(features, labels, batch_size=batch_size, shuffle=arguments.shuffle, seed=seed) as stream:
+            trainer = Engine(self._training_step(optimizer))
+            metrics = _TrainingMetrics(self._model.metrics(), batch_size)
+            epoch_length = arguments.epoch_length or stream.batches_per_pass
+
+            def start(_engine: Engine) -> None:
+                self._model.train()
+                progress.start_epoch()
+                metrics.start_epoch()
+
+            def after_batch(engine: Engine) -> None:
+                output: Any = engine.state.output
+                metrics.add(output)
+                if progress.due:
+                    batch = (engine.state.iteration - 1) % epoch_length + 1
+                    progress.batch_done(
+                        epoch=engine.state.epoch, batch=batch, batches=epoch_length, metrics=metrics.compute()
+                    )
+
+            def end(engine: Engine) -> None:
+                trained = metrics.compute()
+                validated = {} if validation is None else self.evaluate(validation, batch_size=batch_size)
+                for name, value in {**trained, **{f"val_{name}": each for name, each in validated.items()}}.items():
+                    history.setdefault(name, []).append(value)
+                progress.epoch_done(epoch=engine.state.epoch, training=trained, validation=validated)
+
+            trainer.add_event_handler(Events.EPOCH_STARTED, start)
+            trainer.add_event_handler(Events.ITERATION_COMPLETED, after_batch)
+            trainer.add_event_handler(Events.EPOCH_COMPLETED, end)
+            trainer.logger.disabled = True
+            trainer.run(
+                _TensorBatches(stream, self._dtype, self._device),
+                max_epochs=arguments.max_epochs,
+                epoch_length=epoch_length,
+            )
+        return history
+
+    def evaluate(self, samples: tuple[Array, Array], *, batch_size: int, steps: int | None = None) -> dict[str, float]:
+        """Return the user's metrics over ``samples``; at most ``steps`` batches of them."""
+        features, labels = samples
+        rows = len(features) if steps is None else min(len(features), steps * batch_size)
+        self._model.eval()
+
+        def step(_engine: Engine, part: slice) -> tuple[Any, torch.Tensor]:
+            inputs = to_tensor(features[part], self._dtype, self._device)
+            with torch.no_grad():
+                prediction = self._model(inputs)
+            return prediction, self._targets(torch.from_numpy(np.array(labels[part])).to(self._device), prediction)
+
+        evaluator = Engine(step)
+        evaluator.logger.disabled = True
+        for name, metric in self._model.metrics().items():
+            metric.attach(evaluator, name)
+        parts = list(batches_of(rows, batch_size * _EVALUATION_FACTOR))
+        evaluator.run(parts, max_epochs=1)
+        return _floats(evaluator.state.metrics)
+
+    def _training_step(self, optimizer: Any) -> Callable[[Engine, tuple[torch.Tensor, torch.Tensor]], Any]:
+        model, loss_fn, targets = self._model, self._loss_fn, self._targets
+
+        def step(_engine: Engine, batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[Any, torch.Tensor, torch.Tensor]:
+            features, labels = batch
+            output: list[Any] = []
+
+            def forward_and_backward() -> torch.Tensor:
+                optimizer.zero_grad()
+                prediction = model(features)
+                target = targets(labels, prediction)
+                loss: torch.Tensor = loss_fn(prediction, target)
+                loss.backward()  # type: ignore[no-untyped-call]
+                output[:] = prediction, target, loss.detach()
+                return loss
+
+            if isinstance(optimizer, torch.optim.LBFGS):
+                # The one that evaluates the loss several times for each step.
+                optimizer.step(forward_and_backward)  # type: ignore[no-untyped-call]
+            else:
+                forward_and_backward()
+                optimizer.step()
+            return output[0], output[1], output[2]
+
+        return step
+
+
+class _TensorBatches:
+    """What Ignite iterates over: each ``iter`` is one pass of the stream, as pairs of tensors on the device."""
+
+    def __init__(self, stream: BatchStream, dtype: torch.dtype, on: torch.device) -> None:
+        self._stream = stream
+        self._dtype = dtype
+        self._device = on
+
+    def __len__(self) -> int:
+        return self._stream.batches_per_pass
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        left, size = len(self), self._stream.batch_size
+        while left:
+            chunk = self._stream.next_chunk(left)
+            left -= chunk.batches
+            labels = torch.from_numpy(_writable(chunk.labels)).to(self._device)
+            features = torch.from_numpy(_writable(chunk.features)).to(self._device)
+            for part in batches_of(len(chunk.features), size):
+                yield features[part].to(self._dtype), labels[part]
+
+
+class _TrainingMetrics:
+    """The user's metrics over the batches of an epoch, as they come; ``loss`` is added when they have none."""
+
+    def __init__(self, metrics: Mapping[str, Any], batch_size: int) -> None:
+        self._names = list(metrics)
+        self._window_batches = max(1, _METRICS_SAMPLES // batch_size)
+        self._window: list[tuple[Any, torch.Tensor]] = []
+        # Metrics attach to engines; this one never runs, its events are fired by hand.
+        self._recorder = Engine(lambda _engine, _batch: None)
+        for name, metric in metrics.items():
+            metric.attach(self._recorder, name)
+        self._loss_sum: Any = 0.0
+        self._samples = 0
+
+    def start_epoch(self) -> None:
+        self._window.clear()
+        self._loss_sum, self._samples = 0.0, 0
+        self._recorder.fire_event(Events.EPOCH_STARTED)
+
+    def add(self, output: tuple[Any, torch.Tensor, torch.Tensor]) -> None:
+        prediction, target, loss = output
+        self._loss_sum = self._loss_sum + loss * len(target)
+        self._samples += len(target)
+        if not isinstance(prediction, torch.Tensor):
+            # Several outputs: of what structure, only the user's metrics know.
+            self._update((prediction, target))
+            return
+        self._window.append((prediction.detach(), target))
+        if len(self._window) >= self._window_batches:
+            self._update_from_window()
+
+    def compute(self) -> dict[str, float]:
+        self._update_from_window()
+        self._recorder.fire_event(Events.EPOCH_COMPLETED)
+        metrics = _floats(self._recorder.state.metrics)
+        if "loss" not in metrics:
+            metrics["loss"] = float(self._loss_sum) / max(1, self._samples)
+        return metrics
+
+    def _update_from_window(self) -> None:
+        if self._window:
+            predictions, targets = zip(*self._window, strict=True)
+            self._window.clear()
+            self._update((torch.cat(predictions), torch.cat(targets)))
+
+    def _update(self, output: tuple[Any, torch.Tensor]) -> None:
+        self._recorder.state.output = output  # type: ignore[assignment]
+        self._recorder.fire_event(Events.ITERATION_COMPLETED)
+
+
+def device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def features_dtype(model: Any) -> torch.dtype:
+    """What features are cast to: int64 for a model that begins with an embedding, else its parameters' type."""
+    for module in model.modules():
+        if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
+            return torch.int64
+        if not list(module.children()) and any(True for _ in module.parameters(recurse=False)):
+            break
+    floats = (each.dtype for each in model.parameters() if each.is_floating_point())
+    return next(floats, torch.float32)
+
+
+def to_tensor(features: Array, dtype: torch.dtype, on: torch.device) -> torch.Tensor:
+    """Return a tensor that the model may write to: the array may be mapped read-only."""
+    if features.dtype == np.bool_ or torch.from_numpy(features[:0].copy()).dtype == dtype:
+        features = _writable(features, copy=True)
+    return torch.from_numpy(features).to(device=on, dtype=dtype)
+
+
+def _writable(array: Array, *, copy: bool = False) -> Array:
+    # A tensor over a mapping that cannot be written to crashes the process when the model works in place.
+    return np.array(array) if copy or not array.flags.writeable else array
+
+
+def _fuse(optimizer: Any) -> None:
+    """Use the fused kernel where the user's optimiser leaves the choice: the same mathematics, one call a step."""
+    if type(optimizer) not in _FUSABLE:
+        return
+    for group in optimizer.param_groups:
+        choice_left = group.get("fused") is None and group.get("foreach") is None and not group.get("differentiable")
+        plain = not group.get("capturable") and not isinstance(group["lr"], torch.Tensor)
+        if choice_left and plain and all(each.is_floating_point() for each in group["params"]):
+            group["fused"] = True
+
+
+def _floats(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Flatten metrics to numbers: vectors (precision per class) become ``name_0``, ``name_1``, ..."""
+    flat: dict[str, float] = {}
+    for name, value in metrics.items():
+        if isinstance(value, Mapping):
+            flat.update(_floats({f"{name}_{key}": each for key, each in value.items()}))
+            continue
+        numbers = np.asarray(value, dtype=np.float64)
+        if numbers.ndim == 0:
+            flat[name] = float(numbers)
+        else:
+            flat.update({f"{name}_{index}": float(each) for index, each in enumerate(numbers.reshape(-1))})
+    return flat
+
+
+def is_finite(history: Mapping[str, list[float]]) -> bool:
+    """Whether every metric of every epoch is a number."""
+    return all(math.isfinite(value) for values in history.values() for value in values)
