@@ -50,7 +50,7 @@ _DEATHS: dict[str, tuple[FailureCategory, str]] = {
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Return what to tell about ``error``; the cause of an unexpected one ends in an id, by which the log has it too."""
+    """Return what to tell about ``error``; an unexpected one ends in an id, which the log has too."""
     if isinstance(error, UserCodeError):
         return Failure(
             category=FailureCategory.USER_CODE,

@@ -230,7 +230,7 @@ def _progress(data: Mapping[str, Any]) -> Progress:
 def _epoch(data: Mapping[str, Any]) -> EpochMetrics:
     return EpochMetrics(
         epoch=_whole(data.get("epoch")),
-        seconds=float(data.get("seconds", 0)),
+        seconds=_metrics({"seconds": data.get("seconds", 0)})["seconds"],
         training=_metrics(data.get("training", {})),
         validation=_metrics(data.get("validation", {})),
     )

@@ -1,0 +1,162 @@
+"""``python -m model_training``: one attempt at one training, started by a launcher; ``KML_JOB_*`` say which.
+
+Everything is wired here, and here alone errors become a Failure and an exit code (``kafkaml.results.WorkerExit``).
+Logs go to standard output, which the launcher keeps: our lines and, marked ``model``, what the user's code prints.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kafkaml.confluent import ConfluentRecordReader
+from kafkaml.errors import ApiError
+from kafkaml.http_reporter import HttpReporter
+from kafkaml.job_client import Heartbeat, JobClient
+from kafkaml.jobs import TrainingJob, TrainingPlan
+from kafkaml.logs import configure_logs, get_logger, log_context
+from kafkaml.results import ResultReporter, WorkerExit
+from kafkaml.settings import KafkaSettings
+from mlcode_executor.process import ModelProcess, Runtime
+from model_training.failures import failure_of
+from model_training.interrupts import Interrupted, Interrupts
+from model_training.output_log import OutputLog
+from model_training.runner import TrainingRunner
+from model_training.training_data import TrainingData
+
+logger = get_logger(__name__)
+
+# Answers of the backend that mean: this attempt is of no more interest to anybody.
+_SUPERSEDED_STATUS = frozenset({404, 409, 410})
+
+
+class TrainingSettings(BaseSettings):
+    """How model processes are isolated on this machine."""
+
+    model_config = SettingsConfigDict(env_prefix="KML_", extra="ignore", frozen=True)
+
+    isolation: str = Field("auto", pattern="^(auto|namespaces|landlock|off)$")
+    # Starting cold imports a framework, which takes long on a machine that starts ten of them.
+    model_start_timeout_seconds: float = 180.0
+
+
+def main() -> WorkerExit:
+    """Run the job that the environment describes; returns how the process should end."""
+    configure_logs("training")
+    job = TrainingJob.from_env(os.environ)
+    interrupts = Interrupts()
+    with (
+        log_context(result=job.result_id, attempt=job.attempt),
+        JobClient(job) as client,
+        HttpReporter(client, on_final=interrupts.end) as reporter,
+        Heartbeat(client, on_final=interrupts.end),
+    ):
+        try:
+            with interrupts:
+                return _attempt(job, client, reporter)
+        except Interrupted as interrupted:
+            return _ended_from_outside(interrupted.error)
+
+
+def _attempt(job: TrainingJob, client: JobClient, reporter: ResultReporter) -> WorkerExit:
+    try:
+        plan = client.training_plan()
+        with log_context(deployment=plan.deployment_id, model=plan.model_name):
+            _train(job, plan, reporter)
+    except ApiError as error:
+        # The backend itself said no, or stayed away: a failure could not be told to it either.
+        return _ended_from_outside(error)
+    except Exception as error:  # noqa: BLE001 - the outermost call: reports, and decides the exit code
+        return _report(error, reporter)
+    return WorkerExit.FINISHED
+
+
+def _train(job: TrainingJob, plan: TrainingPlan, reporter: ResultReporter) -> None:
+    logger.info("training starts", framework=str(plan.framework), stream=str(plan.stream.to_json()["topic"]))
+    state_dir = Path(job.state_dir)
+    with _scratch_folder(state_dir, job) as scratch:
+        runner = TrainingRunner(
+            plan=plan,
+            reporter=reporter,
+            open_data=lambda on_progress: _open_data(plan, state_dir, on_progress),
+            start_process=lambda: _model_process(job, plan),
+            scratch=scratch,
+        )
+        outcome = runner.run()
+    logger.info("training finished", seconds=round(outcome.seconds, 3), **dict(outcome.test_metrics))
+
+
+def _open_data(plan: TrainingPlan, state_dir: Path, on_progress: Callable[[int, int], None]) -> TrainingData:
+    kafka = KafkaSettings()
+    reader = ConfluentRecordReader(kafka)
+    try:
+        return TrainingData.read(plan, reader=reader, state_dir=state_dir, kafka=kafka, on_progress=on_progress)
+    finally:
+        reader.close()
+
+
+@contextmanager
+def _model_process(job: TrainingJob, plan: TrainingPlan) -> Iterator[ModelProcess]:
+    settings = TrainingSettings()
+    output = OutputLog()
+    with ModelProcess.start(
+        Runtime(plan.framework),
+        plan.limits,
+        fork_server=job.fork_server,
+        isolation=settings.isolation,
+        gpu=plan.gpu,
+        start_timeout_seconds=settings.model_start_timeout_seconds,
+        on_output=output.write,
+    ) as process:
+        logger.info("model process started", pid=process.pid, isolation=process.isolation_level)
+        yield process
+    output.flush()
+
+
+@contextmanager
+def _scratch_folder(state_dir: Path, job: TrainingJob) -> Iterator[Path]:
+    """An empty folder for this attempt; leftovers of older attempts, which may have been killed, are removed."""
+    parent = state_dir / "scratch"
+    parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for older in range(1, job.attempt + 1):
+        shutil.rmtree(parent / f"training-{job.result_id}-a{older}", ignore_errors=True)
+    folder = parent / f"training-{job.result_id}-a{job.attempt}"
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ended_from_outside(error: ApiError | None) -> WorkerExit:
+    if error is None:
+        logger.info("stopped")
+        return WorkerExit.STOPPED
+    if error.status in _SUPERSEDED_STATUS:
+        logger.info("ending: a newer attempt exists, or this run was deleted", answer=error.message)
+        return WorkerExit.SUPERSEDED
+    logger.error("the backend cannot be told how this run went", error=error.message, hint=error.hint)
+    traceback.print_exception(error)
+    return WorkerExit.FAILURE_NOT_REPORTED
+
+
+def _report(error: Exception, reporter: ResultReporter) -> WorkerExit:
+    failure = failure_of(error)
+    logger.error("training failed", exc_info=error, category=str(failure.category), cause=failure.cause)
+    try:
+        reporter.failed(failure)
+    except ApiError as refused:
+        return _ended_from_outside(refused)
+    return WorkerExit.FAILURE_REPORTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

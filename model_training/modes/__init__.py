@@ -1,0 +1,13 @@
+"""How a deployment trains: one strategy per TrainingMode. A new mode is a new module and a line in ``MODES``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kafkaml.jobs import TrainingMode
+from model_training.modes import classic
+from model_training.modes.base import Mode
+
+__all__ = ["MODES", "Mode"]
+
+MODES: Mapping[TrainingMode, Mode] = {TrainingMode.CLASSIC: classic.train}

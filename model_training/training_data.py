@@ -1,0 +1,101 @@
+"""TrainingData: the samples of a run, split and ready to be handed to the model process.
+
+Made from the stream's slice, which is read and decoded once and memory-mapped afterwards, so that samples larger than
+memory stay on disk all the way. Closing gives the descriptors back; the slice stays in the cache for others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+
+from mlcode_executor.shared_array import SharedArray
+from model_training.model_session import Samples
+from model_training.shapes import (
+    DataMismatch,
+    ModelSignature,
+    check_label_range,
+    check_label_shape,
+    fit_feature_shape,
+)
+
+__all__ = ["TrainingData"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingData:
+    """Three parts of one slice, disjoint; ``validation`` and ``test`` may be empty.
+
+    ``slice_sha256`` names the decoded content, ``split`` says how it was divided. A context manager.
+    """
+
+    training: Samples
+    validation: Samples
+    test: Samples
+    slice_sha256: str
+    split: str
+    warnings: Sequence[str] = ()
+
+    @property
+    def parts(self) -> Mapping[str, Samples]:
+        return {"training": self.training, "validation": self.validation, "test": self.test}
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        return {name: len(part) for name, part in self.parts.items()}
+
+    def for_model(self, signature: ModelSignature) -> TrainingData:
+        """Return the same samples in the shape that the model takes, to be closed apart from this.
+
+        Raises DataMismatch when stream and model do not belong together, or nothing is left to train on.
+        """
+        features, labels = self.training.features, self.training.labels
+        for what, array in (("features", features), ("labels", labels)):
+            if array.dtype.kind not in "biuf":
+                raise DataMismatch(
+                    f"the stream's {what} are of the type {array.dtype}: models take numbers",
+                    hint="encode texts as numbers in the sink",
+                )
+        if not len(self.training):
+            raise DataMismatch(
+                f"no samples are left to train on: the stream holds {sum(self.counts.values())}, of which "
+                f"{len(self.validation)} validate and {len(self.test)} test",
+                hint="send more records, or lower validation_rate and test_rate in the sink",
+            )
+        shape = fit_feature_shape(features.shape[1:], signature)
+        check_label_shape(labels.shape[1:], signature)
+        if labels.dtype.kind in "iu":
+            largest = max(int(part.labels.array.max()) for part in self.parts.values() if len(part))
+            check_label_range(labels.shape[1:], largest, signature)
+        return replace(
+            self,
+            training=_reshaped(self.training, shape),
+            validation=_reshaped(self.validation, shape),
+            test=_reshaped(self.test, shape),
+        )
+
+    def close(self) -> None:
+        """Close the descriptors of all parts."""
+        for part in self.parts.values():
+            part.features.close()
+            part.labels.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _reshaped(samples: Samples, sample_shape: tuple[int, ...]) -> Samples:
+    return Samples(_view(samples.features, (len(samples), *sample_shape)), _view(samples.labels, samples.labels.shape))
+
+
+def _view(array: SharedArray, shape: tuple[int, ...]) -> SharedArray:
+    """Return the same memory under another shape of as many elements, with a descriptor of its own."""
+    return SharedArray(os.dup(array.fd), array.dtype, shape, offset=array.offset, writable=False)
