@@ -1,0 +1,305 @@
+"""The warm parent of model processes: imports a framework once, and forks a process for each request.
+
+``python -m mlcode_executor.fork_server --runtime tensorflow --socket PATH`` is a *keeper*: it owns the socket and
+starts the *warm* process, which has an empty environment, holds no credential and never runs an operation of the
+framework. The keeper replaces the warm process every few hundred requests and when it dies; requests wait in the
+socket's backlog meanwhile, and model processes that run are not touched. A runner without a server to go to starts a
+warm process of its own (``PrivateForkServer``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import select
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kafkaml.errors import BrokenError
+from mlcode_executor.protocol import Channel
+from mlcode_executor.runtimes import Runtime
+
+__all__ = ["PrivateForkServer", "connect", "main", "server_status"]
+
+# Requests wait here while the warm process is replaced.
+BACKLOG = 128
+# A killed warm process is replaced at once; one that cannot start is tried at this interval.
+RESTART_SECONDS = 2.0
+_STOP_SECONDS = 5.0
+
+
+def warm_environment() -> dict[str, str]:
+    """Return all that the warm process gets to see: procfs shows a start environment to every child for ever."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": "/nonexistent",
+        # Where the checkout is not installed, the packages lie beside this one.
+        "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        # All children hash alike, so that the same seed gives the same training.
+        "PYTHONHASHSEED": "0",
+        # These start threads, or write, at import otherwise.
+        "OPENBLAS_NUM_THREADS": "1",
+        "ORT_DISABLE_TELEMETRY": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "KERAS_BACKEND": "tensorflow",
+        "KERAS_HOME": "/scratch/.keras",
+        "MPLBACKEND": "Agg",
+    }
+
+
+def warm_command(runtime: Runtime, isolation: str, *descriptors: str) -> list[str]:
+    """Return the command of a warm process; ``-P`` and ``-s`` keep the current folder and the person's site out."""
+    return [
+        *(sys.executable, "-P", "-s", "-m", "mlcode_executor.warm", "--runtime", runtime, "--isolation", isolation),
+        *descriptors,
+    ]
+
+
+def connect(path: str, deadline: float) -> socket.socket:
+    """Connect to a fork server, waiting for its socket to appear; BrokenError after ``deadline``."""
+    while True:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(max(0.001, deadline - time.monotonic()))
+            connection.connect(path)
+        except (OSError, TimeoutError) as error:
+            connection.close()
+            if time.monotonic() >= deadline:
+                raise BrokenError(
+                    f"cannot reach the fork server at {path}: {error}", hint="is it running? `kafka-ml status` shows it"
+                ) from error
+            time.sleep(0.02)
+        else:
+            return connection
+
+
+def server_status(path: str, *, timeout_seconds: float = 30) -> dict[str, Any]:
+    """Return what a fork server says about itself: runtime, isolation level, probes, requests served, versions."""
+    deadline = time.monotonic() + timeout_seconds
+    with connect(path, deadline) as connection:
+        channel = Channel(connection)
+        channel.send({"request": "status"}, deadline=deadline)
+        status, _ = channel.receive(deadline=deadline)
+        return status
+
+
+def _listen(path: Path) -> socket.socket:
+    """Bind a socket that only its owner can connect to; BrokenError if a live server has the path."""
+    if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                raise BrokenError(f"a fork server listens on {path} already", hint="stop it first: `kafka-ml down`")
+        path.unlink()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    except OSError as error:
+        raise BrokenError(
+            f"cannot listen on {path} ({len(str(path))} characters): {error}",
+            hint="a socket's path holds at most 107 characters; choose a shorter --state-dir",
+        ) from error
+    finally:
+        os.umask(before)
+    listener.listen(BACKLOG)
+    return listener
+
+
+class PrivateForkServer:
+    """A warm process for one runner, gone when ``close`` is called or this process dies."""
+
+    def __init__(self, runtime: Runtime, isolation: str) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="kml-fork-")
+        self.path = str(Path(self._folder.name) / "fork.sock")
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the server
+        alive, self._lifeline = os.pipe2(os.O_CLOEXEC)
+        with _listen(Path(self.path)) as listener:
+            self._process = subprocess.Popen(
+                warm_command(runtime, isolation, f"--listen-fd={listener.fileno()}", f"--lifeline-fd={alive}"),
+                env=warm_environment(),
+                pass_fds=[listener.fileno(), alive],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                cwd="/",
+                start_new_session=True,
+            )
+        os.close(alive)
+
+    def last_words(self) -> str:
+        """Return the end of what the server printed, for the message about its failure."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1)
+        size = self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(0, size - 2000))
+        return self._log.read().decode(errors="replace").strip()
+
+    def close(self) -> None:
+        """End the server and wait for it; model processes it forked must have been closed before."""
+        if self._lifeline < 0:
+            return
+        os.close(self._lifeline)
+        self._lifeline = -1
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(_STOP_SECONDS)
+        self._log.close()
+        self._folder.cleanup()
+
+
+class Keeper:
+    """Owns the socket and keeps exactly one warm process behind it, two while one replaces the other."""
+
+    def __init__(self, runtime: Runtime, isolation: str, listener: socket.socket) -> None:
+        self._runtime = runtime
+        self._isolation = isolation
+        self._listener = listener
+        self._warm: _Warm | None = None
+        self._next: _Warm | None = None
+        self._wakeup, self._wakeup_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._stopping = False
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        signal.set_wakeup_fd(self._wakeup_writer)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        self._warm = self._start()
+        try:
+            while not self._stopping:
+                self._step()
+        finally:
+            for each in (self._warm, self._next):
+                if each is not None:
+                    each.stop()
+
+    def _stop(self, _number: int, _frame: object) -> None:
+        self._stopping = True
+
+    def _start(self) -> _Warm:
+        return _Warm(self._runtime, self._isolation, self._listener)
+
+    def _step(self) -> None:
+        watched = [self._wakeup] + [each.messages for each in (self._warm, self._next) if each is not None]
+        timeout = None if self._warm is not None else RESTART_SECONDS
+        readable, _, _ = select.select(watched, [], [], timeout)
+        if self._wakeup in readable:
+            os.read(self._wakeup, 4096)
+        if self._warm is not None and self._warm.messages in readable:
+            self._hear_warm(self._warm)
+        if self._next is not None and self._next.messages in readable:
+            self._hear_next(self._next)
+        _reap_orphans([each.pid for each in (self._warm, self._next) if each is not None])
+        if self._warm is None and not self._stopping:
+            self._warm, self._next = self._next or self._start(), None
+
+    def _hear_warm(self, warm: _Warm) -> None:
+        message = warm.read()
+        if message == "":
+            warm.stop()
+            self._warm = None
+            if not warm.was_ready:
+                # It cannot start at all; do not spin.
+                time.sleep(RESTART_SECONDS)
+        elif "recycle" in message and self._next is None:
+            self._next = self._start()
+
+    def _hear_next(self, successor: _Warm) -> None:
+        message = successor.read()
+        if message == "":
+            successor.stop()
+            self._next = None
+        elif "ready" in message:
+            if self._warm is not None:
+                self._warm.stop()
+            self._warm, self._next = successor, None
+
+
+class _Warm:
+    """The keeper's handle on a warm process: lines come from it, the closed lifeline tells it to go."""
+
+    def __init__(self, runtime: Runtime, isolation: str, listener: socket.socket) -> None:
+        alive, self._lifeline = os.pipe2(os.O_CLOEXEC)
+        self.messages, status = os.pipe2(os.O_CLOEXEC)
+        self.was_ready = False
+        self._process = subprocess.Popen(
+            warm_command(
+                runtime,
+                isolation,
+                f"--listen-fd={listener.fileno()}",
+                f"--lifeline-fd={alive}",
+                f"--status-fd={status}",
+            ),
+            env=warm_environment(),
+            pass_fds=[listener.fileno(), alive, status],
+            stdin=subprocess.DEVNULL,
+            cwd="/",
+        )
+        self.pid = self._process.pid
+        os.close(alive)
+        os.close(status)
+
+    def read(self) -> str:
+        """Return what it says, ``""`` when it has died."""
+        message = os.read(self.messages, 4096).decode()
+        self.was_ready = self.was_ready or "ready" in message
+        return message
+
+    def stop(self) -> None:
+        """End it; model processes live on with their guardians."""
+        os.close(self._lifeline)
+        os.close(self.messages)
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(_STOP_SECONDS)
+
+
+def _reap_orphans(not_these: Sequence[int]) -> None:
+    """Reap guardians that outlived their warm process; as subreaper the keeper inherits them."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if found is None or found.si_pid in not_these:
+                return
+            os.waitpid(found.si_pid, 0)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a keeper."""
+    parser = argparse.ArgumentParser(prog="python -m mlcode_executor.fork_server", description=__doc__)
+    parser.add_argument("--runtime", type=Runtime, choices=list(Runtime), required=True)
+    parser.add_argument("--socket", type=Path, required=True, help="path of the socket to listen on, mode 0600")
+    parser.add_argument("--isolation", default="auto", choices=["auto", "namespaces", "landlock", "off"])
+    options = parser.parse_args(arguments)
+    try:
+        listener = _listen(options.socket)
+    except BrokenError as error:
+        parser.exit(1, f"{error.message}\n{error.hint}\n")
+    from mlcode_executor.sandbox.system import become_subreaper
+
+    become_subreaper()
+    try:
+        Keeper(options.runtime, options.isolation, listener).run()
+    finally:
+        options.socket.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+"""The hot path of serving: batches go through shared memory, and only a few bytes through a socket.
+
+``Predictor`` is the runner's side, ``prepare`` and ``serve_predictions`` the model process's. Two slots of input and
+output let the runner fill and submit one batch while the other is being computed. Batches are padded to a few sizes
+by handing the model the rest of the slot, so nothing is copied on the way in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from kafkaml.errors import BrokenError, DeadlineExceeded, FailedError, KafkaMLError, UserCodeError
+from mlcode_executor.protocol import FrameError, error_from_json, error_to_json
+from mlcode_executor.shared_array import SharedArray, check_dtype, check_shape
+
+if TYPE_CHECKING:
+    from mlcode_executor.process import ModelProcess
+
+__all__ = ["BUCKETS", "PREPARE", "SERVE", "Predictor", "bucket_for", "prepare", "serve_predictions"]
+
+Array = npt.NDArray[Any]
+PredictFunction = Callable[[Array], Sequence[Array]]
+
+# Names of the two calls that set the hot path up.
+PREPARE = "prepare_predictor"
+SERVE = "serve_predictions"
+
+# A model sees these batch sizes only, each of them once before the first record.
+BUCKETS = (1, 8, 32, 256, 1024)
+_SLOTS = 2
+_REQUEST = struct.Struct("<II")  # slot, count
+_REPLY = struct.Struct("<III")  # 0 or 1 for an error, slot, count; JSON of the error follows
+_MAX_REPLY_BYTES = 64 << 10
+# Protects the runner from a model process that describes outputs of terabytes.
+_MAX_OUTPUT_BYTES = 4 << 30
+
+
+def bucket_for(count: int, max_batch: int) -> int:
+    """Return the padded size of a batch of ``count``; sizes above the largest bucket are ``max_batch`` itself."""
+    return next((size for size in BUCKETS if count <= size <= max_batch), max_batch)
+
+
+class Predictor:
+    """Runs the loaded model of ``process`` on batches; call ``load`` first. Not thread-safe; a context manager.
+
+    Write up to ``max_batch`` samples of ``sample_shape`` into ``input_buffer`` (or ``input_array``), ``submit``
+    their count, ``collect`` the answers in the same order. Two batches can be under way; the arrays that ``collect``
+    returns are views, valid until the second ``submit`` after it. No other call can be made until ``close``.
+    """
+
+    def __init__(
+        self,
+        process: ModelProcess,
+        input_dtype: npt.DTypeLike,
+        sample_shape: Sequence[int],
+        max_batch: int,
+        *,
+        timeout_seconds: float = 30,
+        warm_timeout_seconds: float = 120,
+    ) -> None:
+        self._process = process
+        self._timeout_seconds = timeout_seconds
+        self.max_batch = max_batch
+        dtype, shape = np.dtype(input_dtype), tuple(sample_shape)
+        about = {"dtype": dtype.str, "sample_shape": list(shape), "max_batch": max_batch}
+        described = process.call(PREPARE, about, timeout_seconds=warm_timeout_seconds)
+        outputs = _checked_outputs(described, max_batch)
+        self._input = SharedArray.allocate((_SLOTS, max_batch, *shape), dtype, writable=False)
+        self._outputs = [
+            SharedArray.allocate((_SLOTS, max_batch, *each_shape), each_dtype) for each_dtype, each_shape in outputs
+        ]
+        self._output_arrays = [output.array for output in self._outputs]
+        self._buffers = [memoryview(self._input.array[slot].reshape(-1).view(np.uint8)) for slot in range(_SLOTS)]
+        self._next_slot = 0
+        self._in_flight: deque[tuple[int, int]] = deque()
+        self._reply = bytearray(_REPLY.size + _MAX_REPLY_BYTES)
+        self._socket = self._attach(about)
+
+    @property
+    def input_buffer(self) -> memoryview:
+        """Bytes of the slot that the next ``submit`` sends: ``max_batch`` samples one after the other."""
+        return self._buffers[self._next_slot]
+
+    @property
+    def input_array(self) -> Array:
+        """The same slot as an array (max_batch, *sample_shape)."""
+        slot: Array = self._input.array[self._next_slot]
+        return slot
+
+    @property
+    def in_flight(self) -> int:
+        """How many batches were submitted and not yet collected: 0, 1 or 2."""
+        return len(self._in_flight)
+
+    def submit(self, count: int) -> None:
+        """Start predicting the first ``count`` samples of ``input_buffer``, which then is the other slot's."""
+        if not 0 < count <= self.max_batch:
+            raise BrokenError(f"cannot predict a batch of {count}: expected 1 to {self.max_batch}")
+        if len(self._in_flight) == _SLOTS:
+            raise BrokenError("two batches are under way already; collect one first")
+        slot = self._next_slot
+        try:
+            self._socket.send(_REQUEST.pack(slot, count))
+        except OSError as error:
+            raise self._process.explain_death("predicting") from error
+        self._in_flight.append((slot, count))
+        self._next_slot = 1 - slot
+
+    def collect(self) -> list[Array]:
+        """Wait for the oldest batch; returns an array (count, ...) for each output.
+
+        Raises UserCodeError if the model refused this batch (the next one may do), ModelProcessDied, or
+        DeadlineExceeded after killing the process.
+        """
+        if not self._in_flight:
+            raise BrokenError("no batch is under way; submit one first")
+        slot, count = self._in_flight.popleft()
+        try:
+            size = self._socket.recv_into(self._reply)
+        except BlockingIOError as error:
+            self._process.close()
+            raise DeadlineExceeded(
+                f"no prediction for a batch of {count} within {self._timeout_seconds:g} s; the model process was ended",
+                hint="use a smaller batch or a smaller model",
+            ) from error
+        except OSError:
+            size = 0
+        if size == 0:
+            raise self._process.explain_death("predicting")
+        return self._answer(slot, count, size)
+
+    def close(self) -> None:
+        """End the hot path; the process can take other calls afterwards."""
+        self._socket.close()
+        # A process that died said so to ``collect`` already.
+        with contextlib.suppress(FailedError):
+            self._process.finish_call(SERVE, deadline=time.monotonic() + 10, timeout_seconds=10)
+        self._input.close()
+        for output in self._outputs:
+            output.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _attach(self, about: Mapping[str, Any]) -> socket.socket:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # A time limit of the kernel's: Python's own costs a second system call for each batch.
+        whole = int(self._timeout_seconds)
+        micro = int((self._timeout_seconds - whole) * 1e6)
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            ours.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", whole, micro))
+        arrays = {"input": self._input} | {f"output{index}": each for index, each in enumerate(self._outputs)}
+        with theirs:
+            self._process.begin_call(SERVE, about, arrays=arrays, files={"socket": theirs.fileno()})
+        return ours
+
+    def _answer(self, slot: int, count: int, size: int) -> list[Array]:
+        if size < _REPLY.size:
+            raise self._nonsense(f"{size} bytes")
+        failed, its_slot, its_count = _REPLY.unpack_from(self._reply)
+        if (its_slot, its_count) != (slot, count) or failed not in (0, 1):
+            raise self._nonsense(f"batch {its_slot} of {its_count}, expected {slot} of {count}")
+        if failed:
+            raise self._reported(bytes(self._reply[_REPLY.size : size]))
+        return [output[slot, :count] for output in self._output_arrays]
+
+    def _reported(self, body: bytes) -> KafkaMLError:
+        try:
+            return error_from_json(json.loads(body))
+        except (ValueError, RecursionError, FrameError) as error:
+            return self._nonsense(str(error))
+
+    def _nonsense(self, what: str) -> FailedError:
+        self._process.close()
+        return FailedError(f"the model process answered nonsense ({what}); it was ended")
+
+
+def prepare(predict: PredictFunction, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Run every batch size once on zeros; returns ``{outputs: [{dtype, shape}]}``, shapes without the batch axis."""
+    dtype, shape, max_batch = np.dtype(params["dtype"]), tuple(params["sample_shape"]), int(params["max_batch"])
+    outputs: list[dict[str, Any]] = []
+    for size in sorted({*(bucket for bucket in BUCKETS if bucket <= max_batch), max_batch}):
+        answers = [np.asarray(answer) for answer in predict(np.zeros((size, *shape), dtype))]
+        for answer in answers:
+            if answer.shape[:1] != (size,):
+                raise UserCodeError(
+                    f"an output has shape {list(answer.shape)} for a batch of {size}: expected its first axis to be {size}"
+                )
+        described = [{"dtype": answer.dtype.str, "shape": list(answer.shape[1:])} for answer in answers]
+        if outputs and described != outputs:
+            raise UserCodeError(f"outputs change with the batch: {outputs} and {described}; expected fixed shapes")
+        outputs = described
+    return {"outputs": outputs}
+
+
+def serve_predictions(
+    sock: socket.socket, predict: PredictFunction, params: Mapping[str, Any], arrays: Mapping[str, Array]
+) -> None:
+    """Answer batches until the runner closes its end. ``arrays``: input (2, max_batch, ...), output0, output1, ..."""
+    max_batch = int(params["max_batch"])
+    samples = arrays["input"]
+    outputs = [arrays[f"output{index}"] for index in range(len(arrays) - 1)]
+    request = bytearray(_REQUEST.size)
+    with sock:
+        while sock.recv_into(request) == _REQUEST.size:
+            slot, count = _REQUEST.unpack(request)
+            try:
+                answers = predict(samples[slot, : bucket_for(count, max_batch)])
+                for output, answer in zip(outputs, answers, strict=True):
+                    output[slot, :count] = answer[:count]
+                reply = _REPLY.pack(0, slot, count)
+            except Exception as error:  # noqa: BLE001  one bad batch must not end serving
+                reply = _REPLY.pack(1, slot, count) + _error_body(error)
+            with contextlib.suppress(BrokenPipeError):
+                sock.send(reply)
+
+
+def _error_body(error: Exception) -> bytes:
+    known = error if isinstance(error, KafkaMLError) else UserCodeError(f"{type(error).__name__}: {error}")
+    document = error_to_json(known)
+    # Tracebacks are long, and these errors come by the thousand when a stream is poisoned.
+    return json.dumps(document | {"traceback_text": document.get("traceback_text", "")[-4096:]}).encode()[
+        :_MAX_REPLY_BYTES
+    ]
+
+
+def _checked_outputs(described: Mapping[str, Any], max_batch: int) -> list[tuple[np.dtype[Any], tuple[int, ...]]]:
+    try:
+        outputs = [(check_dtype(each["dtype"]), check_shape(each["shape"])) for each in described["outputs"]]
+        if not 0 < len(outputs) <= 32:
+            raise ValueError(f"{len(outputs)} outputs, expected 1 to 32")
+        size = sum(math.prod(shape) * dtype.itemsize for dtype, shape in outputs) * max_batch * _SLOTS
+        if size > _MAX_OUTPUT_BYTES:
+            raise ValueError(f"outputs take {size} bytes, at most {_MAX_OUTPUT_BYTES} are allowed")
+    except (KeyError, TypeError, ValueError) as error:
+        raise FailedError(f"the model process described outputs that cannot be: {error}") from error
+    return outputs

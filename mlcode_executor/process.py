@@ -1,0 +1,330 @@
+"""The runner's handle on a model process: start it, call its methods, end it.
+
+Called by the training and inference runners and by the executor's HTTP service. The process is forked by a fork
+server (``mlcode_executor/fork_server.py``); whatever comes back from it is checked and bounded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Self
+
+from kafkaml.errors import BrokenError, DeadlineExceeded, KafkaMLError, ModelProcessDied
+from kafkaml.jobs import ResourceLimits
+from mlcode_executor.death import ExitReport, LimitReason, death, out_of_memory_kills
+from mlcode_executor.fork_server import PrivateForkServer, connect
+from mlcode_executor.output import Allowance, OutputDrain, output_pipe
+from mlcode_executor.protocol import Channel, ChannelClosed, FrameError, error_from_json
+from mlcode_executor.runtimes import Runtime
+from mlcode_executor.shared_array import SharedArray
+
+__all__ = ["EventCallback", "LimitReason", "ModelProcess", "Runtime"]
+
+EventCallback = Callable[[str, dict[str, Any]], None]
+
+# How long a process that was told to die may take: large memory is torn down slowly.
+_EXIT_SECONDS = 10.0
+# How long a process whose channel closed may take to be seen dead before it is killed.
+_GRACE_SECONDS = 1.0
+# Honest handlers emit five events a second.
+_EVENT_BURST = 1000
+_EVENTS_PER_SECOND = 100
+
+
+class _State(StrEnum):
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+class ModelProcess:
+    """One running model process; a context manager. Calls come one at a time, ``close`` may come from any thread."""
+
+    def __init__(
+        self,
+        *,
+        control: socket.socket,
+        connection: socket.socket,
+        drain_descriptor: int,
+        limits: ResourceLimits,
+        private_server: PrivateForkServer | None,
+    ) -> None:
+        self._control = Channel(control)
+        self._connection = Channel(connection)
+        self._limits = limits
+        self._private_server = private_server
+        self._busy = threading.Lock()
+        self._ending = threading.Lock()
+        self._state = _State.RUNNING
+        self._report: ExitReport | None = None
+        self._we_killed = False
+        self._oom_kills = out_of_memory_kills()
+        self._events = Allowance(_EVENT_BURST, _EVENTS_PER_SECOND)
+        self._event_flood = False
+        self._drain = OutputDrain(drain_descriptor, self._kill)
+        self.isolation_level = ""
+        self.pid = 0
+
+    @classmethod
+    def start(
+        cls,
+        runtime: Runtime,
+        limits: ResourceLimits,
+        *,
+        fork_server: str = "",
+        isolation: str = "auto",
+        gpu: int = 0,
+        start_timeout_seconds: float = 60,
+    ) -> Self:
+        """Start a model process and return once it waits for calls.
+
+        ``fork_server`` is the path of a warm server's socket; with ``""`` one is started that ends with the process
+        (importing a framework takes seconds). ``isolation`` is auto, namespaces, landlock or off. Raises
+        SandboxUnavailable, BrokenError if the server cannot be reached, DeadlineExceeded.
+        """
+        deadline = time.monotonic() + start_timeout_seconds
+        private_server = None if fork_server else PrivateForkServer(runtime, isolation)
+        process: Self | None = None
+        try:
+            connection = connect(private_server.path if private_server else fork_server, deadline)
+            process = cls._request(connection, limits, isolation, gpu, private_server, deadline)
+            process._await_ready(deadline)  # noqa: SLF001
+        except (ChannelClosed, FrameError) as error:
+            what = private_server.last_words() if private_server else f"see the log of the server at {fork_server}"
+            raise BrokenError(f"the fork server for {runtime} gave up: {what or error}") from error
+        except TimeoutError as error:
+            raise DeadlineExceeded(
+                f"the model process for {runtime} did not start within {start_timeout_seconds:g} s",
+                hint="the machine is very busy, or the fork server hangs; see its log",
+            ) from error
+        finally:
+            if process is None or not process.isolation_level:
+                if process is not None:
+                    process.close()
+                elif private_server is not None:
+                    private_server.close()
+        return process
+
+    @classmethod
+    def _request(
+        cls,
+        connection: socket.socket,
+        limits: ResourceLimits,
+        isolation: str,
+        gpu: int,
+        private_server: PrivateForkServer | None,
+        deadline: float,
+    ) -> Self:
+        ours, theirs = socket.socketpair()
+        readable, writable = output_pipe()
+        process = cls(
+            control=ours,
+            connection=connection,
+            drain_descriptor=readable,
+            limits=limits,
+            private_server=private_server,
+        )
+        request = {"request": "start", "limits": asdict(limits), "isolation": isolation, "gpu": gpu}
+        try:
+            process._connection.send(request, [theirs.fileno(), writable], deadline=deadline)  # noqa: SLF001
+        finally:
+            theirs.close()
+            os.close(writable)
+        return process
+
+    def _await_ready(self, deadline: float) -> None:
+        started, _ = self._connection.receive(deadline=deadline)
+        if "refused" in started:
+            raise error_from_json(started["refused"])
+        self.pid = int(started["pid"])
+        try:
+            ready, _ = self._control.receive(deadline=deadline)
+        except ChannelClosed:
+            raise self.explain_death("starting") from None
+        if "refused" in ready:
+            raise error_from_json(ready["refused"])
+        self.isolation_level = str(started["level"])
+
+    @property
+    def output(self) -> str:
+        """The last 64 KiB that the process printed."""
+        return self._drain.text()
+
+    @property
+    def alive(self) -> bool:
+        """False once the process has ended, whoever ended it."""
+        if self._state is _State.ENDED:
+            return False
+        # The guardian speaks once, when the process has ended.
+        return not select.select([self._connection], [], [], 0)[0]
+
+    def call(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        arrays: Mapping[str, SharedArray] | None = None,
+        files: Mapping[str, int] | None = None,
+        timeout_seconds: float,
+        on_event: EventCallback | None = None,
+    ) -> dict[str, Any]:
+        """Run ``method`` and return its result.
+
+        Raises what the process reported (UserCodeError, ArgumentsError, DecodeError, ...), ModelProcessDied with a
+        ``LimitReason``, or DeadlineExceeded after killing the process. ``on_event`` is called in this thread.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        self.begin_call(method, params or {}, arrays=arrays or {}, files=files or {}, timeout_seconds=timeout_seconds)
+        return self.finish_call(method, deadline=deadline, timeout_seconds=timeout_seconds, on_event=on_event)
+
+    def begin_call(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        *,
+        arrays: Mapping[str, SharedArray],
+        files: Mapping[str, int],
+        timeout_seconds: float = 30,
+    ) -> None:
+        """Send a request; ``finish_call`` must follow."""
+        if not self._busy.acquire(timeout=timeout_seconds):
+            raise BrokenError(f"the model process is busy with another call; {method!r} waited {timeout_seconds:g} s")
+        descriptors = [array.fd for array in arrays.values()] + list(files.values())
+        request = {
+            "method": method,
+            "params": dict(params),
+            "arrays": {name: array.describe(index) for index, (name, array) in enumerate(arrays.items())},
+            "files": {name: len(arrays) + index for index, name in enumerate(files)},
+        }
+        try:
+            self._send(request, descriptors, method, time.monotonic() + timeout_seconds)
+        except BaseException:
+            self._busy.release()
+            raise
+
+    def _send(self, request: Mapping[str, Any], descriptors: list[int], method: str, deadline: float) -> None:
+        try:
+            self._control.send(request, descriptors, deadline=deadline)
+        except FrameError as error:
+            raise BrokenError(f"cannot call {method!r}: {error}") from error
+        except TimeoutError as error:
+            self.close()
+            raise DeadlineExceeded(f"the model process did not take the call {method!r}; it was ended") from error
+        except (ChannelClosed, OSError) as error:
+            raise self.explain_death(method) from error
+
+    def finish_call(
+        self,
+        method: str,
+        *,
+        deadline: float,
+        timeout_seconds: float,
+        on_event: EventCallback | None = None,
+    ) -> dict[str, Any]:
+        """Wait for the answer to ``begin_call``."""
+        try:
+            while True:
+                frame, _ = self._control.receive(deadline=deadline)
+                if "event" not in frame:
+                    return self._result(frame)
+                self._deliver(frame, on_event)
+        except TimeoutError as error:
+            self.close()
+            raise DeadlineExceeded(
+                f"{method!r} did not finish within {timeout_seconds:g} s; the model process was ended"
+            ) from error
+        except FrameError as error:
+            self.close()
+            raise ModelProcessDied(
+                f"the model process answered {method!r} with nonsense ({error}) and was ended",
+                reason=LimitReason.CRASHED,
+                hint="the code writes to descriptors that are not its own",
+            ) from error
+        except (ChannelClosed, OSError) as error:
+            raise self.explain_death(method) from error
+        finally:
+            self._busy.release()
+
+    def _result(self, frame: Mapping[str, Any]) -> dict[str, Any]:
+        if "error" in frame:
+            error = error_from_json(frame["error"])
+            if isinstance(error, ModelProcessDied):
+                # Out of memory: nothing about the process can be relied on any more.
+                self.close()
+            raise error
+        result = frame.get("result")
+        if not isinstance(result, dict):
+            raise FrameError("neither result nor error")
+        return result
+
+    def _deliver(self, frame: Mapping[str, Any], on_event: EventCallback | None) -> None:
+        if not self._events.spend(1):
+            self._event_flood = True
+            self._kill()
+        event, data = frame["event"], frame.get("data")
+        if not isinstance(event, str) or not isinstance(data, dict):
+            raise FrameError("malformed event")
+        if on_event is not None:
+            on_event(event, data)
+
+    def explain_death(self, doing: str) -> KafkaMLError:
+        """Return the error that says why the process ended while ``doing`` something; ends it if it has not."""
+        if self._state is _State.RUNNING and not self._we_killed:
+            self._read_report(time.monotonic() + _GRACE_SECONDS)
+        self.close()
+        return death(
+            doing=doing,
+            report=self._report,
+            limits=self._limits,
+            output=self.output,
+            flooded=self._drain.flooded or self._event_flood,
+            ended_by_runner=self._we_killed,
+            kernel_ran_out_of_memory=out_of_memory_kills() > self._oom_kills,
+        )
+
+    def close(self) -> None:
+        """Kill the process and wait until nothing of it is left; harmless when it has ended already."""
+        with self._ending:
+            if self._state is _State.ENDED:
+                return
+            if self._report is None:
+                self._we_killed = True
+                self._kill()
+                self._read_report(time.monotonic() + _EXIT_SECONDS)
+            self._state = _State.ENDED
+            self._control.close()
+            self._connection.close()
+            self._drain.join(_EXIT_SECONDS)
+            if self._private_server is not None:
+                self._private_server.close()
+
+    def _kill(self) -> None:
+        # The guardian reads the end of this direction as an order to kill. Either end may be gone already.
+        with contextlib.suppress(OSError):
+            self._connection.socket.shutdown(socket.SHUT_WR)
+
+    def _read_report(self, deadline: float) -> None:
+        try:
+            while self._report is None:
+                frame, _ = self._connection.receive(deadline=deadline)
+                if "exited" in frame:
+                    self._report = ExitReport.from_json(frame["exited"])
+        except (TimeoutError, ChannelClosed, FrameError, OSError):
+            # No report: the guardian itself was killed, and the process with it.
+            return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,196 @@
+"""Chooses the best isolation level that works here, and closes it around a model process.
+
+Level 1 (``namespaces``): namespaces, a read-only view, Landlock where the kernel has it, seccomp, limits. Level 2
+(``landlock``): Landlock, seccomp, limits; needs no privilege at all, as in a pod. If neither works, nothing starts,
+unless isolation was turned ``off`` explicitly.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from kafkaml.errors import SandboxUnavailable
+from mlcode_executor.sandbox import landlock, namespaces, probes, seccomp, system
+from mlcode_executor.sandbox.limits import Limits
+
+__all__ = ["Level", "Sandbox"]
+
+
+class Level(StrEnum):
+    """What surrounds a model process."""
+
+    NAMESPACES = "namespaces"
+    LANDLOCK = "landlock"
+    OFF = "off"
+
+
+_HINT = (
+    "allow unprivileged user namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns) "
+    "or use a kernel with Landlock (5.13 or newer); KML_ISOLATION=off runs user code unprotected"
+)
+
+
+@dataclass
+class Sandbox:
+    """One fork server's way of isolating: chosen once, used for every process it forks."""
+
+    level: Level
+    landlock_abi: int
+    # What the self-test found, by probe: True where the attempt was stopped.
+    probes: dict[str, bool] = field(default_factory=dict)
+    # Why a better level was not taken.
+    notes: list[str] = field(default_factory=list)
+    _scratch_parent: str = ""
+
+    @classmethod
+    def prepare(cls, isolation: str) -> Sandbox:
+        """Choose a level and put this process where its children need it to be; SandboxUnavailable if none works.
+
+        Must be called before any thread starts. ``isolation`` is auto, namespaces, landlock or off.
+        """
+        abi = landlock.abi_version()
+        if isolation == "off":
+            return cls(Level.OFF, abi, _scratch_parent=tempfile.mkdtemp(prefix="kml-scratch-"))
+        notes: list[str] = []
+        if isolation in ("auto", "namespaces"):
+            problem = probes.attempt(_try_namespaces)
+            if problem is None:
+                namespaces.enter_view()
+                return cls(Level.NAMESPACES, abi)
+            notes.append(f"namespaces: {problem}")
+        if isolation in ("auto", "landlock"):
+            problem = probes.attempt(_try_landlock)
+            if problem is None:
+                return cls(Level.LANDLOCK, abi, notes=notes, _scratch_parent=_leave_root())
+            notes.append(f"landlock: {problem}")
+        raise SandboxUnavailable(f"no isolation works here ({'; '.join(notes)})", hint=_HINT)
+
+    @property
+    def name(self) -> str:
+        """The level as people see it."""
+        return str(self.level)
+
+    def open(self, limits: Limits) -> str:
+        """In the guardian, before it forks the model process: make its namespaces; returns its scratch folder."""
+        if self.level is Level.NAMESPACES:
+            namespaces.open_namespaces(limits)
+            return namespaces.SCRATCH
+        return tempfile.mkdtemp(dir=self._scratch_parent)
+
+    def close(self, limits: Limits, scratch: str, *, gpu: bool) -> None:
+        """In the model process: give up everything that its work does not need. There is no way back."""
+        if self.level is Level.NAMESPACES:
+            namespaces.finish_inside()
+        os.chdir(scratch)
+        limits.apply()
+        if self.level is Level.OFF:
+            return
+        system.drop_capabilities()
+        # After the last change of credentials, which would undo it.
+        system.die_with_parent(signal.SIGKILL)
+        system.forbid_new_privileges()
+        if self.landlock_abi:
+            _rules(scratch, gpu=gpu).enforce()
+        seccomp.install(seccomp.build_filter(os.getpid(), gpu=gpu))
+
+    def clean(self, scratch: str) -> None:
+        """In the guardian, after the process has ended: remove what it left."""
+        if self.level is not Level.NAMESPACES:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def self_test(self) -> None:
+        """Try in a forked process what must be impossible; SandboxUnavailable if anything of it works."""
+        if self.level is Level.OFF:
+            return
+        self.probes = probes.run(self._enter_for_probes)
+        escaped = [name for name, stopped in self.probes.items() if not stopped]
+        if escaped:
+            raise SandboxUnavailable(
+                f"isolation level {self.level} does not hold here: {', '.join(escaped)}", hint="report this as a bug"
+            )
+
+    def _enter_for_probes(self) -> None:
+        limits = Limits.of(probes.LIMITS)
+        scratch = self.open(limits)
+        child = os.fork()
+        if child:
+            _, status = os.waitpid(child, 0)
+            self.clean(scratch)
+            os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+        self.close(limits, scratch, gpu=False)
+
+    def describe(self) -> Mapping[str, object]:
+        """Return what people and the system page are told."""
+        return {
+            "isolation": self.name,
+            "landlock_abi": self.landlock_abi,
+            "probes": self.probes,
+            "notes": self.notes,
+        }
+
+
+def _rules(scratch: str, *, gpu: bool) -> landlock.Rules:
+    devices = [*namespaces.DEVICES, *(namespaces.gpu_devices() if gpu else [])]
+    # One's own entry only; the rest of procfs shows other processes at level 2.
+    readable = [
+        *namespaces.readable_trees(),
+        "/proc/self",
+        "/proc/cpuinfo",
+        "/proc/meminfo",
+        "/proc/stat",
+        "/proc/version",
+    ]
+    if gpu:
+        readable += ["/proc/driver/nvidia", "/proc/modules", "/proc/devices", "/sys"]
+    return landlock.Rules(readable=readable, workable=[scratch], devices=devices)
+
+
+def _leave_root() -> str:
+    """Give up root as far as the interpreter stays readable; returns a folder for the scratch folders."""
+    parent = tempfile.mkdtemp(prefix="kml-scratch-")
+    if os.getuid() != 0:
+        return parent
+    if probes.attempt(_try_nobody) is None:
+        os.chown(parent, namespaces.NOBODY, namespaces.NOBODY)
+        namespaces.drop_to_nobody()
+    else:
+        # The interpreter lies in a folder of root's alone; without capabilities root is a user like any other.
+        system.drop_capabilities()
+    return parent
+
+
+def _try_nobody() -> None:
+    namespaces.drop_to_nobody()
+    for tree in namespaces.python_trees():
+        os.listdir(tree)  # noqa: PTH208
+
+
+def _try_namespaces() -> None:
+    namespaces.enter_view()
+    limits = Limits.of(probes.LIMITS)
+    namespaces.open_namespaces(limits)
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        if status:
+            raise OSError(f"a process inside ended with status {status}")
+        return
+    try:
+        namespaces.finish_inside()
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def _try_landlock() -> None:
+    if landlock.abi_version() == 0:
+        raise OSError("this kernel has no Landlock, or it is turned off (boot parameter lsm=)")
+    system.forbid_new_privileges()
+    landlock.Rules(readable=["/usr"], workable=[]).enforce()
+    seccomp.install(seccomp.build_filter(os.getpid(), gpu=False))

@@ -1,0 +1,76 @@
+"""Limits of one model process that the kernel keeps: CPU time, memory, file size, descriptors, threads."""
+
+from __future__ import annotations
+
+import re
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+
+from kafkaml.jobs import ResourceLimits
+
+__all__ = ["Limits"]
+
+_MEBIBYTE = 1 << 20
+_MIN_SCRATCH_BYTES = 64 * _MEBIBYTE
+_SCRATCH_BYTES_WITHOUT_LIMIT = 1 << 30
+# TensorFlow starts several threads for each core; counted per user namespace, so of use at level 1 only.
+_MAX_THREADS = 2048
+_MAX_DESCRIPTORS = 512
+
+
+@dataclass(frozen=True)
+class Limits:
+    """``ResourceLimits`` as the kernel takes them; 0 means none.
+
+    ``memory_bytes`` bounds what the process allocates beyond the framework that it shares with the fork server.
+    """
+
+    memory_bytes: int
+    cpu_seconds: int
+    file_bytes: int
+    wall_seconds: int
+    scratch_bytes: int
+    scratch_files: int = 4096
+
+    @classmethod
+    def of(cls, limits: ResourceLimits) -> Limits:
+        """Derive all limits from those a plan names."""
+        # Scratch lies in memory at level 1, so it follows the memory limit.
+        scratch = max(_MIN_SCRATCH_BYTES, limits.memory_bytes // 4) if limits.memory_bytes else 0
+        scratch = min(
+            scratch or _SCRATCH_BYTES_WITHOUT_LIMIT, limits.file_bytes or scratch or _SCRATCH_BYTES_WITHOUT_LIMIT
+        )
+        return cls(
+            memory_bytes=limits.memory_bytes,
+            cpu_seconds=limits.cpu_seconds,
+            file_bytes=limits.file_bytes,
+            wall_seconds=limits.wall_seconds,
+            scratch_bytes=scratch,
+        )
+
+    def apply(self) -> None:
+        """Set them for this process; they cannot be raised again without privilege."""
+        _set(resource.RLIMIT_CORE, 0)
+        _set(resource.RLIMIT_NOFILE, _MAX_DESCRIPTORS)
+        _set(resource.RLIMIT_NPROC, _MAX_THREADS)
+        _set(resource.RLIMIT_MSGQUEUE, 0)
+        if self.cpu_seconds:
+            _set(resource.RLIMIT_CPU, self.cpu_seconds)
+        if self.file_bytes:
+            _set(resource.RLIMIT_FSIZE, self.file_bytes)
+        if self.memory_bytes:
+            _set(resource.RLIMIT_DATA, _data_bytes() + self.memory_bytes)
+
+
+def _set(which: int, value: int) -> None:
+    _, hard = resource.getrlimit(which)
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    resource.setrlimit(which, (value, value))
+
+
+def _data_bytes() -> int:
+    """Return how much private memory the fork server had mapped already."""
+    match = re.search(r"^VmData:\s+(\d+) kB$", Path("/proc/self/status").read_text(encoding="utf-8"), re.MULTILINE)
+    return int(match[1]) * 1024 if match else 0

@@ -1,0 +1,156 @@
+"""Isolation level 1: a read-only view of what Python needs, and namespaces of one's own for everything else.
+
+The fork server enters the view once (``enter_view``), so it holds no other file either; each guardian then opens
+namespaces (``open_namespaces``) around the one process that it starts, which completes them from inside
+(``finish_inside``). Works for root and, where the kernel lets them, for everybody.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from mlcode_executor.sandbox import system
+from mlcode_executor.sandbox.limits import Limits
+
+__all__ = [
+    "DEVICES",
+    "NOBODY",
+    "SCRATCH",
+    "drop_to_nobody",
+    "enter_view",
+    "finish_inside",
+    "gpu_devices",
+    "open_namespaces",
+]
+
+NOBODY = 65534
+SCRATCH = "/scratch"
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+
+_PACKAGES = ("kafkaml", "mlcode_executor")
+_SYSTEM_TREES = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
+# How many cores there are and how they hang together: read by OpenMP, TensorFlow and the C library.
+_HARDWARE = ("/sys/devices/system/cpu", "/sys/devices/system/node")
+_ETC_FILES = ("ld.so.cache", "localtime")
+_ACCOUNTS = {
+    "passwd": "root:x:0:0:root:/:/usr/sbin/nologin\nmodel:x:65534:65534:model:/scratch:/usr/sbin/nologin\n",
+    "group": "root:x:0:\nmodel:x:65534:\n",
+}
+
+
+def python_trees() -> list[str]:
+    """Return the folders that Python and the packages here are read from, each once and none within another."""
+    packages = Path(__file__).resolve().parents[2]
+    trees = {sys.prefix, sys.base_prefix, *(str(packages / name) for name in _PACKAGES)}
+    trees |= {os.path.realpath(tree) for tree in trees}
+    known = sorted(tree for tree in trees if not tree.startswith("/usr/") and tree != "/usr")
+    return [tree for tree in known if not any(tree.startswith(f"{other}/") for other in known)]
+
+
+def readable_trees() -> list[str]:
+    """Return all that a model process may read, besides procfs and devices."""
+    etc = [f"/etc/{name}" for name in _ETC_FILES]
+    return [tree for tree in (*_SYSTEM_TREES, *python_trees(), *_HARDWARE, *etc) if os.path.exists(tree)]  # noqa: PTH110
+
+
+def gpu_devices() -> list[str]:
+    """Return the device files of NVIDIA's driver that this machine has."""
+    return sorted(glob.glob("/dev/nvidia*") + glob.glob("/dev/nvidia-caps/*"))  # noqa: PTH207
+
+
+def enter_view() -> None:
+    """Replace this process's file system by the read-only view, and its user by nobody if it is root."""
+    root = os.getuid() == 0
+    # The root of the view must be a mount; this folder is where it hangs until it becomes the root.
+    hook = tempfile.mkdtemp(prefix="kml-view-")
+    if root:
+        system.unshare(system.CLONE_NEWNS)
+    else:
+        _enter_user_namespace(system.CLONE_NEWNS)
+    system.make_mounts_private()
+    system.mount("view", hook, "tmpfs", system.MS_NOSUID | system.MS_NODEV, "mode=755,size=16m")
+    _fill(hook)
+    system.pivot_into(hook)
+    if root:
+        drop_to_nobody()
+
+
+def drop_to_nobody() -> None:
+    """Become nobody, for ever, keeping no group of root's."""
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+    system.make_dumpable()
+
+
+def _fill(view: str) -> None:
+    binds = _HARDWARE if not gpu_devices() else ("/sys",)
+    for tree in (*_SYSTEM_TREES, *python_trees(), *binds):
+        _show_tree(view, tree)
+    for folder in ("etc", "dev", "proc", SCRATCH.lstrip("/")):
+        Path(view, folder).mkdir(mode=0o755, parents=True, exist_ok=True)
+    for name, text in _ACCOUNTS.items():
+        Path(view, "etc", name).write_text(text, encoding="ascii")
+    for name in _ETC_FILES:
+        with suppress(FileNotFoundError):
+            shutil.copyfile(f"/etc/{name}", f"{view}/etc/{name}")
+    Path(view, "tmp").symlink_to(SCRATCH)
+    devices = [device for device in (*DEVICES, *gpu_devices()) if os.path.exists(device)]  # noqa: PTH110
+    for device in devices:
+        Path(view + device).parent.mkdir(parents=True, exist_ok=True)
+        Path(view + device).touch()
+    sealed = system.MOUNT_ATTR_RDONLY | system.MOUNT_ATTR_NOSUID | system.MOUNT_ATTR_NODEV
+    system.set_mount_attributes(view, sealed, recursive=True)
+    # Bound after the rest was sealed: a device behind "nodev" would not open.
+    for device in devices:
+        system.bind_mount(device, view + device)
+        system.set_mount_attributes(view + device, system.MOUNT_ATTR_NOSUID | system.MOUNT_ATTR_NOEXEC, recursive=False)
+    # Writable, because the user map is written there; each process later gets a procfs of its own on top.
+    system.bind_mount("/proc", f"{view}/proc")
+
+
+def _show_tree(view: str, tree: str) -> None:
+    path = Path(tree)
+    target = Path(view + tree)
+    if path.is_symlink():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(path.readlink())
+    elif path.is_dir():
+        target.mkdir(mode=0o755, parents=True, exist_ok=True)
+        system.bind_mount(tree, str(target))
+
+
+def _enter_user_namespace(further: int) -> None:
+    """Open a user namespace in which this user is nobody, and the ``further`` ones, which then are its own."""
+    uid, gid = os.getuid(), os.getgid()
+    system.unshare(system.CLONE_NEWUSER | further)
+    Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
+    Path("/proc/self/uid_map").write_text(f"{NOBODY} {uid} 1", encoding="ascii")
+    Path("/proc/self/gid_map").write_text(f"{NOBODY} {gid} 1", encoding="ascii")
+
+
+def open_namespaces(limits: Limits) -> None:
+    """In the guardian: new user, mount, network, IPC, host name, cgroup and, for its next child, process namespaces."""
+    _enter_user_namespace(
+        system.CLONE_NEWNS
+        | system.CLONE_NEWNET
+        | system.CLONE_NEWIPC
+        | system.CLONE_NEWUTS
+        | system.CLONE_NEWCGROUP
+        | system.CLONE_NEWPID
+    )
+    system.set_host_name("model")
+    options = f"size={limits.scratch_bytes},nr_inodes={limits.scratch_files},mode=700"
+    system.mount("scratch", SCRATCH, "tmpfs", system.MS_NOSUID | system.MS_NODEV | system.MS_NOEXEC, options)
+
+
+def finish_inside() -> None:
+    """In the model process, the first of its process namespace: a procfs that shows nobody else."""
+    system.mount("proc", "/proc", "proc", system.MS_NOSUID | system.MS_NODEV | system.MS_NOEXEC)
+    os.chdir(SCRATCH)
