@@ -1,0 +1,18 @@
+"""The real adapters to Kafka, and the only package that imports its client. Everyone else depends on
+``kafkaml.records`` and receives one of these where the program is wired together.
+"""
+
+from kafkaml.confluent.admin import KafkaAdmin, TopicDescription
+from kafkaml.confluent.group import KafkaGroupReader
+from kafkaml.confluent.loop import KafkaLoopClient
+from kafkaml.confluent.reader import KafkaRecordReader
+from kafkaml.confluent.writer import KafkaRecordWriter
+
+__all__ = [
+    "KafkaAdmin",
+    "KafkaGroupReader",
+    "KafkaLoopClient",
+    "KafkaRecordReader",
+    "KafkaRecordWriter",
+    "TopicDescription",
+]

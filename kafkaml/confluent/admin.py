@@ -1,0 +1,151 @@
+"""KafkaAdmin: topics, offsets and consumer lag. Used by the backend, the platform's start and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
+
+from kafkaml.confluent.config import client_config
+from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
+from kafkaml.errors import StreamUnavailable
+from kafkaml.records import PartitionKey
+from kafkaml.settings import KafkaSettings
+from kafkaml.stream_range import check_topic_name
+
+__all__ = ["KafkaAdmin", "TopicDescription"]
+
+
+@dataclass(frozen=True)
+class TopicDescription:
+    """A topic and its partitions, each with its first and its next offset; ``internal`` topics are Kafka's own."""
+
+    name: str
+    partitions: Mapping[int, tuple[int, int]]
+    internal: bool = False
+
+    @property
+    def max_records(self) -> int:
+        """The most records that the topic can hold now; markers and compaction make it fewer."""
+        return sum(high - low for low, high in self.partitions.values())
+
+
+class KafkaAdmin:
+    """Asks and changes one cluster. Every method takes at most about ``timeout_seconds``, then raises BrokerTimeout."""
+
+    def __init__(self, settings: KafkaSettings, *, timeout_seconds: float = 15.0) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._log = ClientLog()
+        self._client = AdminClient(client_config(settings, self._log))
+
+    def cluster_id(self) -> str:
+        """Return the cluster's own id, which no other cluster has."""
+        with kafka_errors("asking for the cluster", self._log):
+            return str(self._client.list_topics(timeout=self._timeout_seconds).cluster_id)
+
+    def create_topic(
+        self,
+        name: str,
+        *,
+        partitions: int = 1,
+        replication_factor: int = -1,
+        config: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Create a topic; returns False when it exists already, with whatever partitions it has.
+
+        ``replication_factor`` -1 leaves it to the broker.
+        """
+        check_topic_name(name)
+        new = NewTopic(name, partitions, replication_factor, config=dict(config or {}))
+        future = self._client.create_topics([new], request_timeout=self._timeout_seconds)[name]
+        try:
+            future.result(self._timeout_seconds + 5)
+        except KafkaException as exception:
+            error = error_of(exception)
+            if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                return False
+            raise to_error(error, f"creating topic {name}", reason=self._log.last) from exception
+        return True
+
+    def delete_topic(self, name: str) -> bool:
+        """Delete a topic and all its records; returns False when there is none."""
+        future = self._client.delete_topics([name], request_timeout=self._timeout_seconds)[name]
+        try:
+            future.result(self._timeout_seconds + 5)
+        except KafkaException as exception:
+            error = error_of(exception)
+            if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return False
+            raise to_error(error, f"deleting topic {name}", reason=self._log.last) from exception
+        return True
+
+    def topic_names(self, *, internal: bool = False) -> list[str]:
+        """Return the names of all topics, sorted; Kafka's own only when ``internal``."""
+        with kafka_errors("listing topics", self._log):
+            topics = self._client.list_topics(timeout=self._timeout_seconds).topics
+        return sorted(name for name in topics if internal or not name.startswith("__"))
+
+    def partition_count(self, name: str) -> int:
+        """Return how many partitions a topic has; 0 when it does not exist. Never creates it."""
+        with kafka_errors("listing topics", self._log):
+            # Asking for all topics, because asking for one may create it.
+            topic = self._client.list_topics(timeout=self._timeout_seconds).topics.get(name)
+        return len(topic.partitions) if topic else 0
+
+    def describe(self, name: str) -> TopicDescription:
+        """Return a topic with its offsets; StreamUnavailable when it does not exist."""
+        count = self.partition_count(name)
+        if not count:
+            raise StreamUnavailable(f"topic {name} does not exist", hint="check the name, or create it first")
+        places = [(name, partition) for partition in range(count)]
+        low = self._offsets(places, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+        high = self._offsets(places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        return TopicDescription(name, {key[1]: (low[key], high[key]) for key in places}, name.startswith("__"))
+
+    def committed(self, group: str) -> dict[PartitionKey, int]:
+        """Return the positions that a consumer group committed; empty for an unknown group."""
+        request = ConsumerGroupTopicPartitions(group)
+        future = self._client.list_consumer_group_offsets([request], request_timeout=self._timeout_seconds)[group]
+        with kafka_errors(f"asking for the offsets of group {group}", self._log):
+            answer = future.result(self._timeout_seconds + 5)
+        return {(each.topic, each.partition): each.offset for each in answer.topic_partitions if each.offset >= 0}
+
+    def lag(self, group: str, topic: str) -> dict[int, int]:
+        """Return for each partition of ``topic`` how many records ``group`` has still to commit."""
+        description = self.describe(topic)
+        committed = self.committed(group)
+        return {
+            partition: max(0, high - committed.get((topic, partition), low))
+            for partition, (low, high) in description.partitions.items()
+        }
+
+    def delete_records(self, ends: Mapping[PartitionKey, int]) -> None:
+        """Delete the records before the given offset of each partition."""
+        places = [TopicPartition(topic, partition, offset) for (topic, partition), offset in ends.items()]
+        futures = self._client.delete_records(places, request_timeout=self._timeout_seconds)
+        with kafka_errors("deleting records", self._log):
+            for future in futures.values():
+                future.result(self._timeout_seconds + 5)
+
+    def delete_group(self, group: str) -> bool:
+        """Forget a consumer group and its positions; returns False when there is none. It must have no members."""
+        future = self._client.delete_consumer_groups([group], request_timeout=self._timeout_seconds)[group]
+        try:
+            future.result(self._timeout_seconds + 5)
+        except KafkaException as exception:
+            error = error_of(exception)
+            if error.code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return False
+            raise to_error(error, f"deleting group {group}", reason=self._log.last) from exception
+        return True
+
+    def _offsets(self, places: Sequence[PartitionKey], spec: OffsetSpec) -> dict[PartitionKey, int]:
+        request = {TopicPartition(topic, partition): spec for topic, partition in places}
+        futures = self._client.list_offsets(request, request_timeout=self._timeout_seconds)
+        with kafka_errors("asking for offsets", self._log):
+            return {
+                (place.topic, place.partition): future.result(self._timeout_seconds + 5).offset
+                for place, future in futures.items()
+            }

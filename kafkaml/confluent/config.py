@@ -1,0 +1,69 @@
+"""Settings of the Kafka clients that all of this package share, each with the reason why it is not the default."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from kafkaml.confluent.errors import ClientLog
+from kafkaml.settings import KafkaSettings
+
+__all__ = ["MAX_RECORD_BYTES", "client_config", "consumer_config", "producer_config"]
+
+# librdkafka writes to standard error by itself; this way its lines get our format and level.
+_logger = logging.getLogger("kafkaml.confluent")
+
+# The embedded broker takes this much in one record; another broker that takes less answers so itself.
+MAX_RECORD_BYTES = 16 << 20
+
+
+def client_config(settings: KafkaSettings, log: ClientLog) -> dict[str, Any]:
+    """Return what every client needs."""
+    return {
+        **settings.client_config(),
+        "client.id": "kafka-ml",
+        "logger": _logger,
+        "error_cb": log,
+        "log.connection.close": False,
+        # A broker that comes back is found within a second, not ten.
+        "reconnect.backoff.max.ms": 1000,
+        # A topic that is created after the client started is noticed within seconds, not five minutes.
+        "topic.metadata.refresh.interval.ms": 5000,
+        "socket.keepalive.enable": True,
+        # Small requests go out at once: they are the latency of an exactly-once commit.
+        "socket.nagle.disable": True,
+    }
+
+
+def consumer_config(settings: KafkaSettings, log: ClientLog, *, group: str) -> dict[str, Any]:
+    """Return what every consumer needs: committed records only, positions committed by us only."""
+    return {
+        **client_config(settings, log),
+        "group.id": group,
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "isolation.level": "read_committed",
+        "allow.auto.create.topics": False,
+        # A full local queue is looked at again after this; at the default of a second the consumer idles.
+        "fetch.queue.backoff.ms": 5,
+        "fetch.error.backoff.ms": 100,
+        "fetch.message.max.bytes": 4 << 20,
+        "fetch.max.bytes": 64 << 20,
+        "receive.message.max.bytes": 128 << 20,
+    }
+
+
+def producer_config(settings: KafkaSettings, log: ClientLog) -> dict[str, Any]:
+    """Return what every producer needs: each record written once, in order, acknowledged by all replicas."""
+    return {
+        **client_config(settings, log),
+        "enable.idempotence": True,
+        "acks": "all",
+        "message.max.bytes": MAX_RECORD_BYTES,
+        "batch.size": 1 << 20,
+        "queue.buffering.max.messages": 1_000_000,
+        # Bounds the memory that unsent records take.
+        "queue.buffering.max.kbytes": 128 << 10,
+        # The same partition for the same key as the Java client and the old sinks choose.
+        "partitioner": "murmur2_random",
+    }

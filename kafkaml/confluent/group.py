@@ -1,0 +1,98 @@
+"""KafkaGroupReader: reads topics as a member of a group and commits after the effect.
+
+Used by ``kafka_control_logger``. See ``kafkaml.records.GroupReader``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from kafkaml.confluent.batch import to_record
+from kafkaml.confluent.config import consumer_config
+from kafkaml.confluent.errors import ClientLog, kafka_errors, to_error
+from kafkaml.records import Record
+from kafkaml.settings import KafkaSettings
+
+__all__ = ["KafkaGroupReader"]
+
+_logger = logging.getLogger(__name__)
+
+# The topic is not there yet, or the broker is away: both pass, and the client goes on by itself.
+_PASSING = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TRANSPORT,
+        KafkaError._RESOLVE,
+        KafkaError._TIMED_OUT,
+        KafkaError._MAX_POLL_EXCEEDED,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+    }
+)
+
+
+class KafkaGroupReader:
+    """Reads committed records of ``topics`` from the first on, or from where ``group`` committed last.
+
+    ``max_poll_interval_seconds`` is how long the caller may work on one record (such as waiting for a backend that is
+    away) before the group takes it for dead; a process that dies is noticed by its missing heartbeats, much earlier.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        *,
+        topics: Sequence[str],
+        group: str,
+        session_timeout_seconds: float = 10.0,
+        max_poll_interval_seconds: float = 6 * 3600.0,
+    ) -> None:
+        self._log = ClientLog()
+        self._last_complaint = ""
+        self._consumer = Consumer(
+            consumer_config(settings, self._log, group=group)
+            | {
+                "auto.offset.reset": "earliest",
+                "session.timeout.ms": int(session_timeout_seconds * 1000),
+                "heartbeat.interval.ms": int(session_timeout_seconds * 1000 / 4),
+                "max.poll.interval.ms": int(max_poll_interval_seconds * 1000),
+            }
+        )
+        self._consumer.subscribe(list(topics))
+
+    def poll(self, timeout_seconds: float) -> Record | None:
+        """Return the next record, or None when none came in time; BrokerError when Kafka refuses for good."""
+        with kafka_errors("reading", self._log):
+            message = self._consumer.poll(timeout_seconds)
+        if message is None:
+            return None
+        error = message.error()
+        if error is None:
+            self._last_complaint = ""
+            return to_record(message)
+        if error.code() not in _PASSING and not error.retriable():
+            raise to_error(error, f"reading {message.topic() or 'topics'}", reason=self._log.last)
+        # The same complaint comes again and again while it lasts: once is enough.
+        if error.str() != self._last_complaint:
+            self._last_complaint = error.str()
+            _logger.warning("waiting for Kafka: %s", error.str())
+        return None
+
+    def commit(self, record: Record) -> None:
+        """Mark ``record`` and all before it in its partition as handled; they are not read again after a restart.
+
+        Raises BrokerError when the group gave the partition to another member meanwhile.
+        """
+        place = TopicPartition(record.topic, record.partition, record.offset + 1)
+        with kafka_errors(f"committing {record.place}", self._log):
+            self._consumer.commit(offsets=[place], asynchronous=False)
+
+    def close(self) -> None:
+        """Leave the group; records polled but not committed are read again by the next member."""
+        self._consumer.close()

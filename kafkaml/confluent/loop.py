@@ -1,0 +1,368 @@
+"""KafkaLoopClient: the Kafka side of the inference loop. Step (8) of the journey of a sample.
+
+Holds a place in the inference's consumer group and gives batches out; takes outputs back and commits both together.
+Called by ``model_inference`` from one thread. Never decodes, never decides what an output is.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from kafkaml.confluent.batch import MessageBatch
+from kafkaml.confluent.config import consumer_config
+from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
+from kafkaml.confluent.output_tail import OutputTail
+from kafkaml.confluent.outputs import AcknowledgedOutput, Output, TransactionalOutput
+from kafkaml.errors import BrokerTimeout, KafkaMLError, TransactionAborted
+from kafkaml.records import OutgoingRecord, PartitionKey, RecordBatch
+from kafkaml.settings import KafkaSettings
+
+__all__ = ["KafkaLoopClient"]
+
+_logger = logging.getLogger(__name__)
+
+# Complaints that pass by themselves: the client goes on trying.
+_PASSING = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TRANSPORT,
+        KafkaError._RESOLVE,
+        KafkaError._TIMED_OUT,
+        KafkaError._MAX_POLL_EXCEEDED,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.REBALANCE_IN_PROGRESS,
+    }
+)
+
+
+class KafkaLoopClient:
+    """See ``kafkaml.records.TransactionalLoopClient``, which this implements. Made by one of the two class methods."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        *,
+        topics: Sequence[str],
+        group: str,
+        output: Output,
+        start: str = "earliest",
+        session_timeout_seconds: float = 10.0,
+        max_poll_interval_seconds: float = 300.0,
+        request_timeout_seconds: float = 30.0,
+        recovery_timeout_seconds: float = 120.0,
+    ) -> None:
+        self._output = output
+        self._tail: OutputTail | None = None
+        self._request_timeout_seconds = request_timeout_seconds
+        self._recovery_timeout_seconds = recovery_timeout_seconds
+        # Next offset after what was polled, and the first offset that is not committed, both per partition.
+        self._polled: dict[PartitionKey, int] = {}
+        self._uncommitted: dict[PartitionKey, int] = {}
+        self._assigned: set[PartitionKey] | None = None
+        self._unknown_tail: set[PartitionKey] = set()
+        # Counts the changes of the assignment.
+        self._generation = 0
+        self._paused = False
+        self._interruption: KafkaMLError | None = None
+        self._log = ClientLog()
+        config = consumer_config(settings, self._log, group=group) | {
+            "auto.offset.reset": start,
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": int(session_timeout_seconds * 1000),
+            "heartbeat.interval.ms": int(session_timeout_seconds * 1000 / 4),
+            "max.poll.interval.ms": int(max_poll_interval_seconds * 1000),
+        }
+        self._consumer = Consumer(config)
+        self._consumer.subscribe(
+            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    @classmethod
+    def exactly_once(
+        cls,
+        settings: KafkaSettings,
+        *,
+        topics: Sequence[str],
+        group: str,
+        transactional_id: str,
+        transaction_timeout_seconds: float = 60.0,
+        request_timeout_seconds: float = 30.0,
+        recovery_timeout_seconds: float = 120.0,
+        start: str = "earliest",
+        session_timeout_seconds: float = 10.0,
+        max_poll_interval_seconds: float = 300.0,
+    ) -> KafkaLoopClient:
+        """Return a client whose outputs and input positions are one transaction, on one cluster.
+
+        ``transactional_id`` is one per replica and never shared: whoever starts with it ends its predecessor. Raises
+        BrokerTimeout when Kafka is not there within ``recovery_timeout_seconds``.
+        """
+        output = TransactionalOutput(
+            settings,
+            transactional_id=transactional_id,
+            transaction_timeout_seconds=transaction_timeout_seconds,
+            request_timeout_seconds=request_timeout_seconds,
+            recovery_timeout_seconds=recovery_timeout_seconds,
+        )
+        return cls(
+            settings,
+            topics=topics,
+            group=group,
+            output=output,
+            start=start,
+            session_timeout_seconds=session_timeout_seconds,
+            max_poll_interval_seconds=max_poll_interval_seconds,
+            request_timeout_seconds=request_timeout_seconds,
+            recovery_timeout_seconds=recovery_timeout_seconds,
+        )
+
+    @classmethod
+    def at_least_once(
+        cls,
+        settings: KafkaSettings,
+        *,
+        topics: Sequence[str],
+        group: str,
+        output_settings: KafkaSettings,
+        output_topics: Sequence[str],
+        request_timeout_seconds: float = 30.0,
+        start: str = "earliest",
+        session_timeout_seconds: float = 10.0,
+        max_poll_interval_seconds: float = 300.0,
+    ) -> KafkaLoopClient:
+        """Return a client that writes to another cluster and commits positions after acknowledgements.
+
+        When it takes a partition over, it reads what was written to ``output_topics`` after the last commit and skips
+        the records that are answered there (found by ``SOURCE_HEADER``).
+        """
+        output = AcknowledgedOutput(output_settings, request_timeout_seconds=request_timeout_seconds)
+        client = cls(
+            settings,
+            topics=topics,
+            group=group,
+            output=output,
+            start=start,
+            session_timeout_seconds=session_timeout_seconds,
+            max_poll_interval_seconds=max_poll_interval_seconds,
+            request_timeout_seconds=request_timeout_seconds,
+        )
+        client._tail = OutputTail(output_settings, output_topics, output.marks, timeout_seconds=request_timeout_seconds)
+        return client
+
+    @property
+    def assigned(self) -> bool:
+        """Whether the group gave this member its share of the partitions (which may be none)."""
+        return self._assigned is not None
+
+    def poll(self, *, max_records: int, timeout_seconds: float) -> RecordBatch:
+        """Block for the first record, then take what is already there, at most ``max_records``; may be empty.
+
+        Raises TransactionAborted when a rebalance took partitions away that had uncommitted records.
+        """
+        first = self._consumer.poll(timeout_seconds)
+        messages: list[Message] = []
+        if first is not None:
+            # Noted before the next call, whose rebalance callback may take just this partition away.
+            messages = self._accepted([first])
+            if max_records > 1 and self._interruption is None:
+                generation = self._generation
+                more = self._consumer.consume(max_records - 1, 0)
+                if generation != self._generation:
+                    # What was taken from the queue just before the callback may belong to others now.
+                    assigned = self._assigned or set()
+                    more = [each for each in more if each.error() or (each.topic(), each.partition()) in assigned]
+                messages += self._accepted(more)
+        if self._interruption is not None:
+            interruption, self._interruption = self._interruption, None
+            self._rewind(dict(self._uncommitted))
+            raise interruption
+        if self._tail is not None and messages:
+            messages = self._unanswered(messages)
+        return MessageBatch(messages)
+
+    def begin(self) -> None:
+        """Open a transaction; does nothing when one is open."""
+        self._output.begin()
+
+    def produce(self, record: OutgoingRecord) -> None:
+        """Queue a record of the open transaction; blocks while the queue is full."""
+        self._output.produce(record)
+
+    def partition_for(self, topic: str, source_partition: int) -> int:
+        """The partition of ``topic`` that takes the answers to ``source_partition``, so that their order is kept."""
+        return source_partition % self._output.partition_count(topic)
+
+    def commit(self, positions: Mapping[PartitionKey, int] | None = None) -> None:
+        """Commit outputs and input positions together; see ``TransactionalLoopClient.commit``."""
+        offsets = dict(self._polled if positions is None else positions)
+        metadata = self._tail.metadata() if self._tail else ""
+        try:
+            self._output.commit(
+                [TopicPartition(topic, partition, offset, metadata) for (topic, partition), offset in offsets.items()],
+                self._consumer,
+            )
+        except TransactionAborted:
+            # The commit may have happened all the same: only Kafka knows where to go on.
+            self._rewind(self._committed(self._uncommitted))
+            raise
+        for key, offset in offsets.items():
+            if self._polled.get(key, 0) <= offset:
+                self._polled.pop(key, None)
+                self._uncommitted.pop(key, None)
+            else:
+                self._uncommitted[key] = offset
+
+    def abort(self) -> None:
+        """Give up what was produced since ``begin`` and rewind the input to the last commit."""
+        self._output.abort()
+        self._rewind(dict(self._uncommitted))
+
+    def pause(self) -> None:
+        """Let ``poll`` return no records but serve the group."""
+        self._paused = True
+        with kafka_errors("pausing the input", self._log):
+            self._consumer.pause(self._consumer.assignment())
+
+    def resume(self) -> None:
+        """End ``pause``."""
+        self._paused = False
+        with kafka_errors("resuming the input", self._log):
+            self._consumer.resume(self._consumer.assignment())
+
+    def lag(self) -> dict[PartitionKey, int]:
+        """Records between the position and the end, per assigned partition, from what was last heard (no request)."""
+        lags: dict[PartitionKey, int] = {}
+        for position in self._consumer.position(self._consumer.assignment()):
+            # The client answers None or a negative offset for what it has not heard yet.
+            watermarks = self._consumer.get_watermark_offsets(position, cached=True)
+            if watermarks and watermarks[1] >= 0 and position.offset >= 0:
+                lags[position.topic, position.partition] = max(0, watermarks[1] - position.offset)
+        return lags
+
+    def close(self) -> None:
+        """Leave the group; what was not committed is given up."""
+        try:
+            self._output.close()
+        finally:
+            self._consumer.close()
+
+    def _accepted(self, messages: Sequence[Message]) -> list[Message]:
+        """Drop the client's complaints from ``messages``, raise those that do not pass, and note the positions."""
+        accepted = list(messages)
+        if any(map(Message.error, accepted)):
+            for message in messages:
+                error = message.error()
+                if error is not None:
+                    self._complain(error, message)
+            accepted = [message for message in messages if message.error() is None]
+        partitions = list(zip(map(Message.topic, accepted), map(Message.partition, accepted), strict=True))
+        offsets = list(map(Message.offset, accepted))
+        # Offsets rise within a partition, so the last pair of a partition wins: its highest, or read backwards lowest.
+        for key, offset in dict(zip(partitions, offsets, strict=True)).items():
+            self._polled[key] = offset + 1  # type: ignore[index, operator]  # None only for errors
+        for key, offset in dict(zip(reversed(partitions), reversed(offsets), strict=True)).items():
+            self._uncommitted.setdefault(key, offset)  # type: ignore[arg-type]
+        return accepted
+
+    def _complain(self, error: KafkaError, message: Message) -> None:
+        if error.fatal() or (error.code() not in _PASSING and not error.retriable()):
+            raise to_error(error, f"reading {message.topic() or 'the input'}", reason=self._log.last)
+        _logger.warning("reading the input: %s", error.str())
+
+    def _rewind(self, offsets: Mapping[PartitionKey, int]) -> None:
+        """Read again from ``offsets``; partitions that are gone meanwhile are left to their new owner."""
+        self._polled.clear()
+        self._uncommitted.clear()
+        for (topic, partition), offset in offsets.items():
+            if self._assigned is None or (topic, partition) not in self._assigned:
+                continue
+            place = TopicPartition(topic, partition, offset)
+            try:
+                self._consumer.seek(place)
+            except KafkaException as exception:
+                if error_of(exception).code() != KafkaError._STATE:
+                    raise to_error(error_of(exception), f"rewinding {topic}[{partition}]") from exception
+                # Not being fetched yet: give it out again with the place to start from.
+                with kafka_errors(f"rewinding {topic}[{partition}]", self._log):
+                    self._consumer.incremental_unassign([place])
+                    self._consumer.incremental_assign([place])
+                    if self._paused:
+                        self._consumer.pause([place])
+            if self._tail is not None:
+                self._unknown_tail.add((topic, partition))
+
+    def _committed(self, uncommitted: Mapping[PartitionKey, int]) -> dict[PartitionKey, int]:
+        """Ask Kafka for the committed positions; where there are none yet, what is uncommitted here starts."""
+        places = [TopicPartition(topic, partition) for topic, partition in uncommitted]
+        if not places:
+            return {}
+        deadline = time.monotonic() + self._recovery_timeout_seconds
+        while True:
+            try:
+                with kafka_errors("asking for the committed positions", self._log):
+                    answers = self._consumer.committed(places, timeout=self._request_timeout_seconds)
+                break
+            except BrokerTimeout:
+                if time.monotonic() > deadline:
+                    raise
+        return {
+            (each.topic, each.partition): each.offset if each.offset >= 0 else uncommitted[each.topic, each.partition]
+            for each in answers
+        }
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        keys = {(each.topic, each.partition) for each in partitions}
+        self._generation += 1
+        self._assigned = (self._assigned or set()) | keys
+        if self._tail is not None:
+            self._unknown_tail |= keys
+        consumer.incremental_assign(partitions)
+        if self._paused and partitions:
+            consumer.pause(partitions)
+        _logger.info("assigned %s", sorted(keys))
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._give_up(partitions, "a rebalance moved")
+        consumer.incremental_unassign(partitions)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # The group has given them to others already; to commit for them now would be wrong, and refused.
+        self._give_up(partitions, "this member was taken for dead and lost")
+        consumer.incremental_unassign(partitions)
+
+    def _give_up(self, partitions: Sequence[TopicPartition], why: str) -> None:
+        """End the open transaction before the partitions go; called inside ``poll``, which raises afterwards."""
+        keys = {(each.topic, each.partition) for each in partitions}
+        self._generation += 1
+        _logger.info("revoked %s", sorted(keys))
+        if self._assigned is not None:
+            self._assigned -= keys
+        if keys & self._uncommitted.keys():
+            try:
+                self._output.abort()
+                self._interruption = TransactionAborted(f"{why} {sorted(keys & self._uncommitted.keys())}")
+            except KafkaMLError as error:
+                # An exception must not fly through the client's C code.
+                self._interruption = error
+
+    def _unanswered(self, messages: list[Message]) -> list[Message]:
+        assert self._tail is not None
+        if self._unknown_tail:
+            committed = {
+                (each.topic, each.partition): each
+                for each in self._consumer.committed(
+                    [TopicPartition(*key) for key in self._unknown_tail], timeout=self._request_timeout_seconds
+                )
+            }
+            self._tail.look(committed)
+            # From here on a crash leaves a mark to search from, even before the first outputs are committed.
+            self._unknown_tail.clear()
+        return [message for message in messages if not self._tail.is_answered(message)]

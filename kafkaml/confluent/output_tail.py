@@ -1,0 +1,90 @@
+"""OutputTail: which input records are answered already, found in the outputs behind the last commit.
+
+Used by ``loop.KafkaLoopClient`` where input and output are on two clusters, which no transaction can span. A worker
+that died between its outputs and its commit left answers that the commit does not cover; they carry their source in
+``SOURCE_HEADER``, and every commit notes how far the outputs were known then, so only what is behind is searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import orjson
+from confluent_kafka import Message, TopicPartition
+
+from kafkaml.confluent.reader import KafkaRecordReader
+from kafkaml.records import SOURCE_HEADER, PartitionKey, parse_source
+from kafkaml.settings import KafkaSettings
+from kafkaml.stream_range import StreamRange
+
+__all__ = ["OutputTail"]
+
+# Brokers refuse longer metadata by default (offset.metadata.max.bytes). Without it the whole output is searched.
+_MAX_METADATA_BYTES = 4000
+
+
+class OutputTail:
+    """Knows the answered offsets of the input partitions it was asked to ``look`` for.
+
+    ``marks`` maps output partitions to the offset after the last record known there; shared with the output, which
+    moves it on with every acknowledgement.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topics: Sequence[str],
+        marks: dict[PartitionKey, int],
+        *,
+        timeout_seconds: float,
+    ) -> None:
+        self._settings = settings
+        self._topics = tuple(topics)
+        self._marks = marks
+        self._timeout_seconds = timeout_seconds
+        self._answered: dict[PartitionKey, set[int]] = {}
+
+    def metadata(self) -> str:
+        """Return what a commit notes: the marks, as JSON."""
+        by_topic: dict[str, dict[str, int]] = {}
+        for (topic, partition), offset in self._marks.items():
+            by_topic.setdefault(topic, {})[str(partition)] = offset
+        text = orjson.dumps({"marks": by_topic})
+        return text.decode() if len(text) <= _MAX_METADATA_BYTES else ""
+
+    def look(self, committed: Mapping[PartitionKey, TopicPartition]) -> None:
+        """Search the outputs for answers to the given input partitions behind their committed positions."""
+        for key in committed:
+            self._answered.pop(key, None)
+        reader = KafkaRecordReader(self._settings, request_timeout_seconds=self._timeout_seconds)
+        try:
+            ranges = []
+            for topic in self._topics:
+                for partition, (low, high) in reader.watermarks(topic).items():
+                    start = min((_mark(place.metadata, topic, partition) for place in committed.values()), default=high)
+                    if max(start, low) < high:
+                        ranges.append(StreamRange(topic, partition, max(start, low), high))
+                    key = (topic, partition)
+                    self._marks[key] = max(self._marks.get(key, 0), high)
+            for batch in reader.read(ranges, batch_records=10_000, idle_timeout_seconds=self._timeout_seconds):
+                for record in batch:
+                    source = parse_source(dict(record.headers).get(SOURCE_HEADER))
+                    if source is not None and source[:2] in committed and source[2] >= committed[source[:2]].offset:
+                        self._answered.setdefault(source[:2], set()).add(source[2])
+        finally:
+            reader.close()
+
+    def is_answered(self, message: Message) -> bool:
+        """Whether the outputs hold an answer to ``message`` already."""
+        if not self._answered:
+            return False
+        key = (message.topic() or "", message.partition() or 0)
+        return message.offset() in self._answered.get(key, ())
+
+
+def _mark(metadata: str | None, topic: str, partition: int) -> int:
+    """Return the mark in a commit's metadata; 0, so everything is searched, where there is none."""
+    try:
+        return int(orjson.loads(metadata or "")["marks"][topic][str(partition)])
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        return 0

@@ -1,0 +1,257 @@
+"""The producing half of the inference loop: exactly once by transactions, or at least once by acknowledgements.
+
+Used by ``loop.KafkaLoopClient`` only, which owns the consuming half.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from kafkaml.confluent.config import producer_config
+from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
+from kafkaml.errors import BrokerTimeout, KafkaMLError, ProducerFenced, StreamUnavailable, TransactionAborted
+from kafkaml.records import OutgoingRecord, PartitionKey
+from kafkaml.settings import KafkaSettings
+
+__all__ = ["AcknowledgedOutput", "Output", "TransactionalOutput"]
+
+# At the client's default of 100 ms every transaction that follows another at once waits so long for the coordinator.
+_RETRY_BACKOFF_MS = 2
+# Long enough to fill batches under load; a commit flushes without waiting for it.
+_LINGER_MS = 1
+
+
+class Output(Protocol):
+    """Takes records and commits them together with input positions. One thread."""
+
+    def begin(self) -> None: ...
+
+    def produce(self, record: OutgoingRecord) -> None: ...
+
+    def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
+        """Raises TransactionAborted when the outputs are given up, or may be: ask for the committed positions then."""
+        ...
+
+    def abort(self) -> None:
+        """Give up what was produced since ``begin``; never raises TransactionAborted."""
+        ...
+
+    def partition_count(self, topic: str) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class _ProducerOwner:
+    """A producer that is thrown away and made anew when its state is not known any more."""
+
+    def __init__(self, config: Mapping[str, Any], log: ClientLog, *, request_timeout_seconds: float) -> None:
+        self._config = dict(config)
+        self._log = log
+        self._request_timeout_seconds = request_timeout_seconds
+        self._partition_counts: dict[str, int] = {}
+        self._producer = Producer(self._config)
+
+    def produce(self, record: OutgoingRecord) -> None:
+        try:
+            self._produce(record)
+        except BufferError:
+            self._produce_when_there_is_room(record)
+        except KafkaException as exception:
+            raise to_error(error_of(exception), f"writing to {record.topic}", reason=self._log.last) from exception
+
+    def _produce(self, record: OutgoingRecord) -> None:
+        topic, value, key, headers, timestamp_ms, partition = record
+        self._producer.produce(
+            topic, value, key, partition=partition, timestamp=timestamp_ms, headers=list(headers) or None
+        )
+
+    def _produce_when_there_is_room(self, record: OutgoingRecord) -> None:
+        deadline = time.monotonic() + self._request_timeout_seconds
+        while time.monotonic() < deadline:
+            self._producer.poll(0.01)
+            try:
+                with kafka_errors(f"writing to {record.topic}", self._log):
+                    return self._produce(record)
+            except BufferError:
+                continue
+        raise BrokerTimeout(
+            f"writing to {record.topic}: the queue stayed full for {self._request_timeout_seconds:g} s "
+            f"({self._log.last or 'the broker takes nothing'})"
+        )
+
+    def partition_count(self, topic: str) -> int:
+        count = self._partition_counts.get(topic)
+        if count is None:
+            with kafka_errors(f"asking for the partitions of {topic}", self._log):
+                metadata = self._producer.list_topics(topic, timeout=self._request_timeout_seconds).topics[topic]
+            count = len(metadata.partitions)
+            if not count:
+                raise StreamUnavailable(f"topic {topic} does not exist: {metadata.error}", hint="create it first")
+            self._partition_counts[topic] = count
+        return count
+
+    def _discard_producer(self) -> None:
+        """Forget all that the producer holds, so that nothing of it is sent later."""
+        self._producer.purge()
+        self._producer.poll(0)
+        del self._producer
+
+    def close(self) -> None:
+        self._discard_producer()
+
+
+class TransactionalOutput(_ProducerOwner):
+    """Exactly once: outputs and input positions in one transaction. Input and output are on the same cluster.
+
+    librdkafka lacks KIP-890, so after a commit or an abort whose outcome is not known a late request could end the
+    *next* transaction. The producer is then replaced: ``init_transactions`` fences whatever is still under way, and
+    only after that the committed positions mean something.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        *,
+        transactional_id: str,
+        transaction_timeout_seconds: float,
+        request_timeout_seconds: float,
+        recovery_timeout_seconds: float,
+    ) -> None:
+        log = ClientLog()
+        config = producer_config(settings, log) | {
+            "transactional.id": transactional_id,
+            "transaction.timeout.ms": int(transaction_timeout_seconds * 1000),
+            "retry.backoff.ms": _RETRY_BACKOFF_MS,
+            "linger.ms": _LINGER_MS,
+        }
+        super().__init__(config, log, request_timeout_seconds=request_timeout_seconds)
+        self._recovery_timeout_seconds = recovery_timeout_seconds
+        self._open = False
+        self._init_transactions()
+
+    def begin(self) -> None:
+        if not self._open:
+            with kafka_errors("beginning a transaction", self._log):
+                self._producer.begin_transaction()
+            self._open = True
+
+    def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
+        self.begin()
+        timeout_seconds = self._request_timeout_seconds
+        try:
+            if offsets:
+                self._producer.send_offsets_to_transaction(
+                    list(offsets), consumer.consumer_group_metadata(), timeout_seconds
+                )
+            self._producer.commit_transaction(timeout_seconds)
+        except KafkaException as exception:
+            error = error_of(exception)
+            problem = to_error(error, "committing a transaction", reason=self._log.last)
+            if isinstance(problem, ProducerFenced):
+                raise problem from exception
+            if error.txn_requires_abort():
+                self.abort()
+            else:
+                # The outcome is unknown, or the producer is beyond use.
+                self._replace_producer()
+            raise TransactionAborted(problem.message) from exception
+        self._open = False
+
+    def abort(self) -> None:
+        if not self._open:
+            return
+        try:
+            # What waits to be sent need not be.
+            self._producer.purge(in_flight=False)
+            self._producer.abort_transaction(self._request_timeout_seconds)
+            self._open = False
+        except KafkaException as exception:
+            problem = to_error(error_of(exception), "aborting a transaction", reason=self._log.last)
+            if isinstance(problem, ProducerFenced):
+                raise problem from exception
+            self._replace_producer()
+
+    def close(self) -> None:
+        try:
+            self.abort()
+        finally:
+            super().close()
+
+    def _replace_producer(self) -> None:
+        self._discard_producer()
+        self._open = False
+        self._producer = Producer(self._config)
+        self._init_transactions()
+
+    def _init_transactions(self) -> None:
+        """Fence what an earlier producer of the same id left, waiting for the broker to come back if need be."""
+        deadline = time.monotonic() + self._recovery_timeout_seconds
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                self._producer.init_transactions(max(0.1, min(left, self._request_timeout_seconds)))
+                return
+            except KafkaException as exception:
+                error = error_of(exception)
+                if not error.retriable() or left <= 0:
+                    raise to_error(error, "starting transactions", reason=self._log.last) from exception
+
+
+class AcknowledgedOutput(_ProducerOwner):
+    """At least once: outputs are acknowledged, then input positions committed. Input and output may be two clusters.
+
+    With the positions goes, as their metadata, up to where the outputs were known then (``marks``), so that after a
+    restart only the outputs behind that are searched for what is answered already.
+    """
+
+    def __init__(self, settings: KafkaSettings, *, request_timeout_seconds: float) -> None:
+        log = ClientLog()
+        config = producer_config(settings, log) | {"linger.ms": _LINGER_MS, "on_delivery": self._delivered}
+        self.marks: dict[PartitionKey, int] = {}
+        self._failure: KafkaError | None = None
+        super().__init__(config, log, request_timeout_seconds=request_timeout_seconds)
+
+    def begin(self) -> None:
+        self._producer.poll(0)
+
+    def flush(self) -> None:
+        """Wait until all is acknowledged; raises TransactionAborted when something was not, or may not be."""
+        waiting = self._producer.flush(self._request_timeout_seconds)
+        failure, self._failure = self._failure, None
+        if failure is None and not waiting:
+            return
+        problem: KafkaMLError
+        if failure is not None:
+            problem = to_error(failure, "writing outputs", reason=self._log.last)
+        else:
+            problem = BrokerTimeout(f"{waiting} outputs were not acknowledged in time ({self._log.last})")
+        self._discard_producer()
+        self._failure = None
+        self._producer = Producer(self._config)
+        raise TransactionAborted(problem.message) from problem
+
+    def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
+        self.flush()
+        if offsets:
+            with kafka_errors("committing input positions", self._log):
+                consumer.commit(offsets=list(offsets), asynchronous=False)
+
+    def abort(self) -> None:
+        """Drop what is not sent yet; what was sent stays and is found by its source when the input is read again."""
+        self._producer.purge(in_flight=False)
+        self._producer.poll(0)
+        self._failure = None
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._failure = self._failure or error
+            return
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        assert topic is not None
+        assert partition is not None
+        assert offset is not None
+        self.marks[topic, partition] = offset + 1

@@ -1,0 +1,188 @@
+"""KafkaRecordReader: all records of announced ranges, in large batches. Step (5) of the journey of a sample.
+
+Used by ``kafkaml.stream_dataset`` and by ``output_tail``. Joins no consumer group and commits nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from kafkaml.confluent.batch import MessageBatch
+from kafkaml.confluent.config import client_config, consumer_config
+from kafkaml.confluent.errors import ClientLog, kafka_errors, to_error
+from kafkaml.errors import BrokerError, StreamUnavailable
+from kafkaml.records import PartitionKey, RecordBatch
+from kafkaml.settings import KafkaSettings
+from kafkaml.stream_range import StreamRange
+
+__all__ = ["KafkaRecordReader"]
+
+# How long one wait for records lasts; between waits the time limit is looked at.
+_WAIT_SECONDS = 0.2
+
+
+class KafkaRecordReader:
+    """Reads bounded slices; see ``kafkaml.records.RecordReader``. One instance belongs to one thread."""
+
+    def __init__(self, settings: KafkaSettings, *, request_timeout_seconds: float = 30.0) -> None:
+        self._settings = settings
+        self._request_timeout_seconds = request_timeout_seconds
+        self._log = ClientLog()
+        # The group is never joined; the client asks for a name all the same.
+        self._consumer = Consumer(
+            consumer_config(settings, self._log, group="kafka-ml-reader")
+            | {
+                # A start that retention deleted is an error, not another start.
+                "auto.offset.reset": "error",
+                # The end of a partition is told, so that a marker or a gap before a range's end cannot hang us.
+                "enable.partition.eof": True,
+                # Room for what arrives while a batch is decoded.
+                "queued.min.messages": 200_000,
+                "queued.max.messages.kbytes": 128 << 10,
+                "check.crcs": False,
+            }
+        )
+
+    def identity(self, topics: Sequence[str]) -> str:
+        """Return the cluster's id and the topics' ids, as text; see ``RecordReader.identity``."""
+        names = sorted(set(topics))
+        admin = AdminClient(client_config(self._settings, self._log))
+        with kafka_errors(f"asking for the topics {', '.join(names)}", self._log):
+            cluster_id = admin.list_topics(names[0], timeout=self._request_timeout_seconds).cluster_id
+            futures = admin.describe_topics(TopicCollection(names), request_timeout=self._request_timeout_seconds)
+            descriptions = {name: future.result(self._request_timeout_seconds) for name, future in futures.items()}
+        return f"{cluster_id}:" + ",".join(f"{name}={descriptions[name].topic_id}" for name in names)
+
+    def watermarks(self, topic: str) -> dict[int, tuple[int, int]]:
+        """Return the first and the next offset of every partition; empty for a topic that does not exist."""
+        with kafka_errors(f"asking for the offsets of {topic}", self._log):
+            metadata = self._consumer.list_topics(topic, timeout=self._request_timeout_seconds).topics[topic]
+            return {
+                partition: self._consumer.get_watermark_offsets(
+                    TopicPartition(topic, partition), timeout=self._request_timeout_seconds
+                )
+                for partition in metadata.partitions
+            }
+
+    def read(
+        self, ranges: Sequence[StreamRange], *, batch_records: int = 10_000, idle_timeout_seconds: float = 60.0
+    ) -> Iterator[RecordBatch]:
+        """Iterate over all records of ``ranges``; see ``RecordReader.read``."""
+        # One partition can be assigned at one place only, so ranges of the same partition are read in rounds.
+        rounds: list[dict[PartitionKey, StreamRange]] = []
+        for each in ranges:
+            if each.end is None:
+                raise StreamUnavailable(f"range {each} has no end: an online stream cannot be read as a whole")
+            key = (each.topic, each.partition)
+            if each.start < each.end:
+                target = next((taken for taken in rounds if key not in taken), None)
+                if target is None:
+                    target = {}
+                    rounds.append(target)
+                target[key] = each
+        for current in rounds:
+            yield from self._read_round(current, batch_records, idle_timeout_seconds)
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _read_round(
+        self, ranges: Mapping[PartitionKey, StreamRange], batch_records: int, idle_timeout_seconds: float
+    ) -> Iterator[RecordBatch]:
+        ends = {key: each.end or 0 for key, each in ranges.items()}
+        with kafka_errors("starting to read", self._log):
+            self._consumer.assign([TopicPartition(each.topic, each.partition, each.start) for each in ranges.values()])
+        try:
+            last_arrival = time.monotonic()
+            while ends:
+                with kafka_errors("reading", self._log):
+                    messages = self._consumer.consume(batch_records, _WAIT_SECONDS)
+                reached_ends = self._take_events(messages, ranges)
+                if reached_ends:
+                    messages = [message for message in messages if message.error() is None]
+                if messages:
+                    last_arrival = time.monotonic()
+                    messages = self._within(messages, ends)
+                    if messages:
+                        yield MessageBatch(messages)
+                        # Waiting for the reader of our batches is not waiting for Kafka.
+                        last_arrival = time.monotonic()
+                self._finish(ends, reached_ends)
+                if ends and time.monotonic() - last_arrival > idle_timeout_seconds:
+                    raise self._idle(ends, idle_timeout_seconds)
+        finally:
+            self._consumer.unassign()
+
+    def _take_events(
+        self, messages: Sequence[Message], ranges: Mapping[PartitionKey, StreamRange]
+    ) -> dict[PartitionKey, int]:
+        """Return the log ends that the client told among ``messages``; raise what is no such event."""
+        log_ends: dict[PartitionKey, int] = {}
+        if not any(map(Message.error, messages)):
+            return log_ends
+        for message in messages:
+            error = message.error()
+            if error is None:
+                continue
+            key = (message.topic() or "", message.partition() or 0)
+            if error.code() == KafkaError._PARTITION_EOF:
+                log_ends[key] = message.offset() or 0
+            elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+                raise self._out_of_range(ranges[key])
+            elif not error.retriable() and error.code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
+                raise to_error(error, f"reading {key[0]}[{key[1]}]", reason=self._log.last)
+        return log_ends
+
+    def _within(self, messages: list[Message], ends: Mapping[PartitionKey, int]) -> list[Message]:
+        """Drop what lies at or behind the ends. Positions tell in one call whether anything can."""
+        keys = list(ends)
+        positions = self._consumer.position([TopicPartition(*key) for key in keys])
+        if all(place.offset <= ends[key] for key, place in zip(keys, positions, strict=True)):
+            return messages
+        return [
+            message
+            for message in messages
+            if message.offset() < ends.get((message.topic(), message.partition()), 0)  # type: ignore[operator, arg-type]
+        ]
+
+    def _finish(self, ends: dict[PartitionKey, int], log_ends: Mapping[PartitionKey, int]) -> None:
+        """Remove the ranges whose position passed their end, by records or by the end of the log."""
+        keys = list(ends)
+        positions = self._consumer.position([TopicPartition(*key) for key in keys])
+        done = [
+            TopicPartition(*key)
+            for key, place in zip(keys, positions, strict=True)
+            if max(place.offset, log_ends.get(key, 0)) >= ends[key]
+        ]
+        for place in done:
+            del ends[place.topic, place.partition]
+        if done and ends:
+            self._consumer.incremental_unassign(done)
+
+    def _idle(self, ends: Mapping[PartitionKey, int], idle_timeout_seconds: float) -> BrokerError | StreamUnavailable:
+        (topic, partition), end = next(iter(ends.items()))
+        position = self._consumer.position([TopicPartition(topic, partition)])[0].offset
+        if position < 0 and self._log.last:
+            return BrokerError(
+                f"reading {topic}[{partition}]: Kafka did not answer for {idle_timeout_seconds:g} s ({self._log.last})",
+                hint="check that the broker runs and that bootstrap_servers is right",
+            )
+        return StreamUnavailable(
+            f"{topic}[{partition}] ended before offset {end}, which was announced: nothing arrived for "
+            f"{idle_timeout_seconds:g} s after offset {max(position, 0)}",
+            hint="the data may still be in an open transaction, or the topic was made again: send it again",
+        )
+
+    def _out_of_range(self, wanted: StreamRange) -> StreamUnavailable:
+        low, high = self._consumer.get_watermark_offsets(
+            TopicPartition(wanted.topic, wanted.partition), timeout=self._request_timeout_seconds
+        )
+        return StreamUnavailable(
+            f"{wanted} is not in the log any more: the broker holds offsets {low} to {high}",
+            hint="the topic's retention deleted it, or the topic was made again: send the data again, or raise "
+            "retention.ms of the topic",
+        )

@@ -1,0 +1,143 @@
+"""KafkaRecordWriter: writes records and knows which of them the broker acknowledged, and where.
+
+Used by the sinks, the control logger's dead letters and the backend's outbox.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from kafkaml.confluent.config import producer_config
+from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
+from kafkaml.errors import BrokerTimeout, KafkaMLError, StreamUnavailable
+from kafkaml.records import OutgoingRecord, Position
+from kafkaml.settings import KafkaSettings
+
+__all__ = ["KafkaRecordWriter"]
+
+# Acknowledgements are taken in after so many records: often enough to keep the client's queue of them short.
+_SERVE_EVERY = 1000
+
+
+class KafkaRecordWriter:
+    """Writes records, each once and in order; see ``kafkaml.records.RecordWriter``. One thread.
+
+    The queue is bounded (128 MiB): ``write`` blocks while it is full, at most ``timeout_seconds``. A record that is
+    not acknowledged within ``timeout_seconds`` is given up, and the next ``write`` or ``flush`` says so.
+    """
+
+    def __init__(self, settings: KafkaSettings, *, timeout_seconds: float = 120.0) -> None:
+        self._log = ClientLog()
+        self._timeout_seconds = timeout_seconds
+        self._failure: KafkaMLError | None = None
+        self._written = 0
+        self._producer = Producer(
+            producer_config(settings, self._log) | {"linger.ms": 5, "delivery.timeout.ms": int(timeout_seconds * 1000)}
+        )
+
+    def partitions(self, topic: str) -> int:
+        """Return how many partitions ``topic`` has; a broker that creates topics by itself creates it now.
+
+        Raises StreamUnavailable when it does not exist, BrokerError when Kafka cannot be reached.
+        """
+        deadline = time.monotonic() + min(self._timeout_seconds, 30.0)
+        while True:
+            with kafka_errors(f"asking for the partitions of {topic}", self._log):
+                left = max(0.1, deadline - time.monotonic())
+                metadata = self._producer.list_topics(topic, timeout=left).topics[topic]
+            if metadata.partitions:
+                return len(metadata.partitions)
+            if time.monotonic() > deadline:
+                raise StreamUnavailable(f"topic {topic} does not exist: {metadata.error}", hint="create it first")
+            # A topic that the question itself created has its partitions a moment later.
+            self._producer.poll(0.05)
+
+    def write(self, record: OutgoingRecord, on_acknowledged: Callable[[Position], None] | None = None) -> None:
+        """Queue a record; blocks while the queue is full. The callback runs inside ``write`` or ``flush``."""
+
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            if error is not None:
+                self._delivery_failed(error, message)
+            elif on_acknowledged is not None:
+                on_acknowledged(Position(message.topic(), message.partition(), message.offset()))  # type: ignore[arg-type]
+
+        self.write_raw(
+            record.topic,
+            record.value,
+            record.key,
+            record.partition,
+            delivered,
+            timestamp_ms=record.timestamp_ms,
+            headers=list(record.headers),
+        )
+
+    def write_raw(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int,
+        delivered: Callable[[KafkaError | None, Message], None],
+        *,
+        timestamp_ms: int = 0,
+        headers: list[tuple[str, str | bytes | None]] | None = None,
+    ) -> None:
+        """``write`` without the objects around it, for the bulk path of the sinks. ``delivered`` gets the client's own
+        arguments and passes failures to ``delivery_failed``.
+        """
+        self._written += 1
+        if self._written % _SERVE_EVERY == 0:
+            self._producer.poll(0)
+            self._raise_failure()
+        deadline = 0.0
+        while True:
+            try:
+                return self._producer.produce(
+                    topic, value, key, partition, delivered, timestamp=timestamp_ms, headers=headers
+                )
+            except BufferError:
+                now = time.monotonic()
+                deadline = deadline or now + self._timeout_seconds
+                if now > deadline:
+                    raise BrokerTimeout(
+                        f"writing to {topic}: the queue stayed full for {self._timeout_seconds:g} s "
+                        f"({self._log.last or 'the broker takes nothing'})"
+                    ) from None
+                self._producer.poll(0.05)
+                self._raise_failure()
+            except KafkaException as exception:
+                raise to_error(error_of(exception), f"writing to {topic}", reason=self._log.last) from exception
+
+    def flush(self, timeout_seconds: float | None = None) -> None:
+        """Return when every queued record is acknowledged; raises BrokerError naming the first that was not."""
+        limit_seconds = self._timeout_seconds + 5 if timeout_seconds is None else timeout_seconds
+        waiting = self._producer.flush(limit_seconds)
+        self._raise_failure()
+        if waiting:
+            raise BrokerTimeout(
+                f"{waiting} records were not acknowledged within {limit_seconds:g} s "
+                f"({self._log.last or 'no reason given'})",
+                hint="check that the broker runs and that bootstrap_servers is right",
+            )
+
+    def delivery_failed(self, error: KafkaError, message: Message) -> None:
+        """Note that a record was given up; only the first one is kept."""
+        self._delivery_failed(error, message)
+
+    def close(self) -> None:
+        """Give up what is not acknowledged yet; call ``flush`` first to wait for it."""
+        self._producer.purge()
+        self._producer.poll(0)
+        self._failure = None
+
+    def _delivery_failed(self, error: KafkaError, message: Message) -> None:
+        if self._failure is None:
+            self._failure = to_error(error, f"writing to {message.topic()}", reason=self._log.last)
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
