@@ -104,6 +104,10 @@ class Predictor:
         """How many batches were submitted and not yet collected: 0, 1 or 2."""
         return len(self._in_flight)
 
+    def fileno(self) -> int:
+        """Return the descriptor that is readable once ``collect`` would not block (also when the process died)."""
+        return self._socket.fileno()
+
     def submit(self, count: int) -> None:
         """Start predicting the first ``count`` samples of ``input_buffer``, which then is the other slot's."""
         if not 0 < count <= self.max_batch:
@@ -201,7 +205,8 @@ def prepare(predict: PredictFunction, params: Mapping[str, Any]) -> dict[str, An
         for answer in answers:
             if answer.shape[:1] != (size,):
                 raise UserCodeError(
-                    f"an output has shape {list(answer.shape)} for a batch of {size}: expected its first axis to be {size}"
+                    f"an output has shape {list(answer.shape)} for a batch of {size}: "
+                    f"expected its first axis to be {size}"
                 )
         described = [{"dtype": answer.dtype.str, "shape": list(answer.shape[1:])} for answer in answers]
         if outputs and described != outputs:
