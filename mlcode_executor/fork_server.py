@@ -54,6 +54,8 @@ def warm_environment() -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "KERAS_BACKEND": "tensorflow",
         "KERAS_HOME": "/scratch/.keras",
+        # torch._dynamo makes this folder at import; one that exists is left alone.
+        "TORCHINDUCTOR_CACHE_DIR": "/",
         "MPLBACKEND": "Agg",
     }
 
