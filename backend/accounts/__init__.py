@@ -1,0 +1,1 @@
+"""People, their roles, their access tokens, and the audit trail."""

@@ -1,0 +1,156 @@
+"""Who is asking: a browser's session, a script's access token, a job's token, or the platform's own service token."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from backend.accounts.models import AccessToken, Role, User
+from backend.api import job_tokens
+from backend.config.environment import environment
+
+__all__ = [
+    "AccessTokenAuthentication",
+    "BrowserAuthentication",
+    "JobTokenAuthentication",
+    "ServiceTokenAuthentication",
+    "effective_role",
+    "token_digest",
+]
+
+_SCHEME = "Bearer"
+# Longer credentials are none of ours; protects the hash and the signature check.
+_MAX_TOKEN_LENGTH = 512
+
+
+def token_digest(token: str) -> str:
+    """Return what is stored of a random token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def effective_role(request: Request) -> Role | None:
+    """Return the lower of the user's and the token's role; None when nobody is signed in."""
+    user = request.user
+    if not isinstance(user, User) or not user.is_active:
+        return None
+    role = Role(user.role)
+    if isinstance(request.auth, AccessToken):
+        role = min(role, Role(request.auth.role), key=lambda each: each.rank)
+    return role
+
+
+def bearer_token(request: Request) -> str | None:
+    """Return the bearer token of a request, None when there is none."""
+    scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    token = token.strip()
+    if scheme.lower() != _SCHEME.lower() or not token:
+        return None
+    if len(token) > _MAX_TOKEN_LENGTH or not token.isascii():
+        raise AuthenticationFailed("the token is not valid")
+    return str(token)
+
+
+class AccessTokenAuthentication(BaseAuthentication):
+    """``Authorization: Bearer <access token>``; one query."""
+
+    def authenticate(self, request: Request) -> tuple[User, AccessToken] | None:
+        token = bearer_token(request)
+        if token is None:
+            return None
+        found = (
+            AccessToken.objects.select_related("user")
+            .filter(digest=token_digest(token), expires_at__gt=timezone.now(), user__is_active=True)
+            .first()
+        )
+        if found is None:
+            raise AuthenticationFailed("the access token is not valid or has expired")
+        return found.user, found
+
+    def authenticate_header(self, _request: Request) -> str:
+        return _SCHEME
+
+
+class BrowserAuthentication(SessionAuthentication):
+    """The session cookie, with the cross-site check on everything that writes."""
+
+    def authenticate_header(self, _request: Request) -> str:
+        # Without a challenge an unauthenticated request would be answered 403 instead of 401.
+        return _SCHEME
+
+
+class JobTokenAuthentication(BaseAuthentication):
+    """``Authorization: Bearer <job token>``; ``request.auth`` is the JobToken. No user is behind it."""
+
+    grace_seconds: float = 0
+
+    def authenticate(self, request: Request) -> tuple[Any, job_tokens.JobToken] | None:
+        token = bearer_token(request)
+        if token is None:
+            return None
+        try:
+            return AnonymousUser(), job_tokens.read(token, grace_seconds=self.grace_seconds)
+        except job_tokens.InvalidToken as error:
+            raise AuthenticationFailed(str(error)) from error
+
+    def authenticate_header(self, _request: Request) -> str:
+        return _SCHEME
+
+
+class ServiceTokenAuthentication(BaseAuthentication):
+    """``Authorization: Bearer <service token>``, the secret that the platform's own parts share."""
+
+    def authenticate(self, request: Request) -> tuple[Any, str] | None:
+        token = bearer_token(request)
+        if token is None:
+            return None
+        expected = environment().service_token()
+        if not expected or not hmac.compare_digest(token.encode(), expected.encode()):
+            raise AuthenticationFailed("the service token is not valid")
+        return AnonymousUser(), "service"
+
+    def authenticate_header(self, _request: Request) -> str:
+        return _SCHEME
+
+
+class _BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = AccessTokenAuthentication
+    name = "accessToken"
+
+    def get_security_definition(self, _auto_schema: object) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "an access token made at /api/tokens/"}
+
+
+class _JobScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = JobTokenAuthentication
+    match_subclasses = True
+    name = "jobToken"
+
+    def get_security_definition(self, _auto_schema: object) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "given to a worker when it is launched"}
+
+
+class _ServiceScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = ServiceTokenAuthentication
+    name = "serviceToken"
+
+    def get_security_definition(self, _auto_schema: object) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "shared by the platform's own components"}
+
+
+class _SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = BrowserAuthentication
+    name = "session"
+    priority = 1
+
+    def get_security_definition(self, _auto_schema: object) -> dict[str, str]:
+        from django.conf import settings
+
+        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}

@@ -1,0 +1,21 @@
+"""Pages of lists: ``?limit=50&offset=0``, at most 500 rows."""
+
+from __future__ import annotations
+
+from rest_framework.pagination import LimitOffsetPagination
+from rest_framework.request import Request
+
+__all__ = ["LimitOffset"]
+
+# A page further out than this has no reader, and the number must fit the database's integers.
+_MAX_OFFSET = 10_000_000
+
+
+class LimitOffset(LimitOffsetPagination):
+    """Answers ``{count, next, previous, results}``."""
+
+    default_limit = 50
+    max_limit = 500
+
+    def get_offset(self, request: Request) -> int:
+        return min(super().get_offset(request), _MAX_OFFSET)

@@ -1,0 +1,50 @@
+"""Who may do what: deny by default, roles for people, scopes for jobs."""
+
+from __future__ import annotations
+
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from backend.accounts.models import Role
+from backend.api.authentication import effective_role
+from backend.api.job_tokens import JobToken
+
+__all__ = ["JobPermission", "RolePermission", "ServicePermission"]
+
+
+class RolePermission(BasePermission):
+    """Viewers read, editors write; a view says ``read_role`` or ``write_role`` where it differs.
+
+    Applies to every view that names no other permission, so a new view is closed to strangers from its first day.
+    """
+
+    message = "your role does not allow this"
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        role = effective_role(request)
+        if role is None:
+            return False
+        if request.method in SAFE_METHODS:
+            needed: Role = getattr(view, "read_role", Role.VIEWER)
+        else:
+            needed = getattr(view, "write_role", Role.EDITOR)
+        return role.rank >= needed.rank
+
+
+class JobPermission(BasePermission):
+    """The request carries a job token; which run it is for is checked against the address by the view."""
+
+    message = "only a job's token opens this"
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return isinstance(request.auth, JobToken)
+
+
+class ServicePermission(BasePermission):
+    """The request carries the service token."""
+
+    message = "only the platform's own components may do this"
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return bool(request.auth == "service")

@@ -1,0 +1,58 @@
+"""How the API describes itself (OpenAPI 3.1): every operation also answers with problem documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+
+__all__ = ["ProblemSchema", "add_problem_component"]
+
+_PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
+_PROBLEM = {
+    "type": "object",
+    "description": "RFC 9457 problem document",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "hint": {"type": "string"},
+        "request_id": {"type": "string"},
+        "users": {"type": "array", "items": {"type": "object"}, "description": "who uses what was to be deleted"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "code", "detail"],
+                "properties": {
+                    "field": {"type": "string"},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                    "hint": {"type": "string"},
+                    "line": {"type": "integer"},
+                    "traceback": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+class ProblemSchema(AutoSchema):
+    """Adds the problem document as the answer to everything that goes wrong."""
+
+    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        bodies["default"] = {
+            "description": "problem",
+            "content": {"application/problem+json": {"schema": _PROBLEM_REF}},
+        }
+        return bodies
+
+
+def add_problem_component(result: dict[str, Any], **_: object) -> dict[str, Any]:
+    """drf-spectacular's post-processing hook: define what the references point at."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = _PROBLEM
+    return result

@@ -1,0 +1,116 @@
+"""BackendSettings: everything that can be set from outside, read once at start from the environment.
+
+Called by ``settings.py`` (Django's module) only; the rest of the backend reads ``environment()``.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kafkaml.control import CONTROL_TOPIC
+from kafkaml.errors import SettingsError
+from kafkaml.jobs import Framework
+from kafkaml.settings import KafkaSettings, default_state_dir
+
+__all__ = ["BackendSettings", "environment"]
+
+
+class BackendSettings(BaseSettings):
+    """Settings of the API and the controller (prefix ``KML_``; the database also as ``DATABASE_URL``)."""
+
+    model_config = SettingsConfigDict(env_prefix="KML_", extra="ignore", frozen=True, populate_by_name=True)
+
+    state_dir: Path = Field(default_factory=default_state_dir)
+    backend_url: str = Field("http://127.0.0.1:8000", description="address for browsers, workers and the command line")
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=AliasChoices("DATABASE_URL", "KML_DATABASE_URL"),
+        description="e.g. postgres://user:password@host/name; empty: SQLite in the state folder",
+    )
+    allowed_hosts: str = Field("127.0.0.1,localhost,[::1]", description="comma-separated host names served")
+    https: bool = Field(False, description="true where browsers reach the platform by https only")
+    behind_proxy: bool = Field(False, description="trust X-Forwarded-Proto of the proxy in front")
+    secret_key_file: str = Field("", description="empty: <state_dir>/secrets/django_secret, made on first start")
+    service_token_file: str = Field("", description="secret shared with the control logger and the executors")
+    executor_tensorflow_url: str = ""
+    executor_pytorch_url: str = ""
+    executor_timeout_seconds: float = Field(120.0, gt=0)
+    control_topic: str = CONTROL_TOPIC
+    isolation: str = Field("auto", pattern="^(auto|namespaces|landlock|off)$")
+    log_level: str = "INFO"
+    job_token_seconds: int = Field(3600, ge=60, description="life of a job token; workers renew it every minute")
+    # A worker that could not reach the backend for this long may still renew, so that a long training is not lost.
+    job_token_renewal_seconds: int = Field(24 * 3600, ge=0)
+    session_seconds: int = Field(14 * 24 * 3600, ge=300)
+    login_link_seconds: int = Field(15 * 60, ge=30)
+    max_artifact_bytes: int = Field(20 << 30, gt=0)
+    max_run_artifact_bytes: int = Field(50 << 30, gt=0, description="all artifacts of one attempt together")
+    model_memory_bytes: int = Field(4 << 30, ge=0, description="memory limit of a model process; 0: none")
+    model_file_bytes: int = Field(8 << 30, ge=0)
+    training_wall_seconds: int = Field(0, ge=0, description="time limit of one training; 0: none")
+    event_retention_seconds: int = Field(3600, ge=60, description="how far back a browser can catch up")
+
+    @property
+    def artifacts_dir(self) -> Path:
+        """Where trained models are stored, by result, attempt and hash."""
+        return self.state_dir / "artifacts"
+
+    @property
+    def kafka(self) -> KafkaSettings:
+        """How the platform's own cluster is reached."""
+        return KafkaSettings()
+
+    def executor_url(self, framework: Framework) -> str:
+        """Return the executor's address for a framework; empty when there is none."""
+        urls = {Framework.TENSORFLOW: self.executor_tensorflow_url, Framework.PYTORCH: self.executor_pytorch_url}
+        return urls[framework].rstrip("/")
+
+    def secret_key(self) -> str:
+        """Return Django's secret key, making it on first start in a file that only its owner reads."""
+        path = Path(self.secret_key_file) if self.secret_key_file else self.state_dir / "secrets" / "django_secret"
+        return _secret(path, create=not self.secret_key_file)
+
+    def service_token(self) -> str:
+        """Return the secret shared with the control logger and the executors; empty when none is set up."""
+        path = (
+            Path(self.service_token_file) if self.service_token_file else self.state_dir / "secrets" / "service_token"
+        )
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return ""
+
+
+def _secret(path: Path, *, create: bool) -> str:
+    if create and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # mkstemp makes the file 0600; link fails when another process was first, whose secret then counts.
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(secrets.token_urlsafe(48))
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            pass
+        finally:
+            Path(temporary).unlink()
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"the secret {path} cannot be read: {error.strerror}") from error
+    if len(text) < 32:
+        raise SettingsError(f"the secret in {path} has {len(text)} characters: expected 32 or more random ones")
+    return text
+
+
+@cache
+def environment() -> BackendSettings:
+    """Return the settings of this process."""
+    return BackendSettings()

@@ -1,0 +1,5 @@
+"""The whole URL map on one page."""
+
+from __future__ import annotations
+
+urlpatterns: list[object] = []

@@ -1,0 +1,1 @@
+"""Sets of models that train on the same stream."""

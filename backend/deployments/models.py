@@ -1,0 +1,137 @@
+"""Deployments and what comes of them: one training result per model, its epochs and its artifacts."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from backend.configurations.models import Configuration
+from backend.ml_models.models import MLModel
+from backend.streams.models import Announcement
+from kafkaml.jobs import TrainingMode
+
+__all__ = ["Artifact", "Deployment", "DesiredState", "EpochRecord", "State", "TrainingResult"]
+
+
+class State(models.TextChoices):
+    """Where a training result or an inference is; these words are what the API and the page say."""
+
+    CREATED = "created"
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        return self in (State.FINISHED, State.STOPPED, State.FAILED)
+
+
+ENDED_STATES = [state for state in State if state.ended]
+
+
+class DesiredState(models.TextChoices):
+    """What the person wants; the controller makes it so."""
+
+    RUN = "run"
+    STOPPED = "stopped"
+
+
+class Deployment(models.Model):
+    """A configuration that waits for its stream, or trains, or has trained. The sinks address it by its id."""
+
+    configuration = models.ForeignKey(Configuration, on_delete=models.PROTECT, related_name="deployments")
+    batch_size = models.PositiveIntegerField(default=32, validators=[MinValueValidator(1), MaxValueValidator(1 << 20)])
+    tensorflow_fit_arguments = models.TextField(blank=True)
+    tensorflow_evaluation_arguments = models.TextField(blank=True)
+    pytorch_fit_arguments = models.TextField(blank=True)
+    pytorch_evaluation_arguments = models.TextField(blank=True)
+    confusion_matrix = models.BooleanField(default=False)
+    seed = models.PositiveIntegerField(default=0, validators=[MaxValueValidator(2**31 - 1)])
+    gpu = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(64)])
+    mode = models.CharField(
+        max_length=20, choices=[(each.value, each.value) for each in TrainingMode], default=TrainingMode.CLASSIC.value
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+
+class TrainingResult(models.Model):
+    """One model of a deployment in training. ``code`` and ``imports`` are the source as it was when its stream came.
+
+    ``attempt`` counts launches; what an older attempt reports is refused. ``launched_at`` is empty while the attempt
+    is only intended. ``next_retry_at`` is set while a failed attempt waits to be repeated.
+    """
+
+    deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="results")
+    model = models.ForeignKey(MLModel, on_delete=models.PROTECT, related_name="results")
+    code = models.TextField()
+    imports = models.TextField(blank=True)
+    desired = models.CharField(max_length=10, choices=DesiredState.choices, default=DesiredState.RUN)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.CREATED)
+    attempt = models.PositiveIntegerField(default=0)
+    # Attempts since the person last asked for training: bounds the automatic retries.
+    tries = models.PositiveIntegerField(default=0)
+    stream = models.ForeignKey(Announcement, null=True, blank=True, on_delete=models.PROTECT, related_name="results")
+    failure = models.JSONField(null=True, blank=True)
+    progress = models.JSONField(null=True, blank=True)
+    metrics = models.JSONField(null=True, blank=True, help_text="of the last epoch: {epoch, training, validation}")
+    outcome = models.JSONField(null=True, blank=True)
+    log_tail = models.TextField(blank=True)
+    # Number of the last event taken from the attempt; events of this number and below were seen.
+    last_event_seq = models.BigIntegerField(default=-1)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    launched_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    next_retry_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["deployment", "model"], name="result_once_per_model")]
+        indexes = [
+            # What the controller looks at, however many results have ended.
+            models.Index(fields=["state"], name="result_active", condition=~models.Q(state__in=ENDED_STATES)),
+        ]
+
+    @property
+    def ended(self) -> bool:
+        return State(self.state).ended
+
+
+class EpochRecord(models.Model):
+    """Metrics after one epoch of one attempt."""
+
+    result = models.ForeignKey(TrainingResult, on_delete=models.CASCADE, related_name="epochs")
+    attempt = models.PositiveIntegerField()
+    epoch = models.PositiveIntegerField()
+    seconds = models.FloatField()
+    training = models.JSONField(default=dict)
+    validation = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["attempt", "epoch"]
+        constraints = [models.UniqueConstraint(fields=["result", "attempt", "epoch"], name="epoch_once")]
+
+
+class Artifact(models.Model):
+    """A complete uploaded file of an attempt; the bytes are at ``artifacts.path_of(artifact)``."""
+
+    result = models.ForeignKey(TrainingResult, on_delete=models.CASCADE, related_name="artifacts")
+    attempt = models.PositiveIntegerField()
+    name = models.CharField(max_length=100)
+    size = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["result", "attempt", "name"], name="artifact_once")]

@@ -1,0 +1,49 @@
+"""training_plan: what a training run does, from rows. Step (6) of the journey of a sample starts from it."""
+
+from __future__ import annotations
+
+from backend.api.errors import Conflict
+from backend.config.environment import environment
+from backend.deployments.models import TrainingResult
+from kafkaml.arguments import parse_arguments
+from kafkaml.jobs import Framework, ResourceLimits, TrainingMode, TrainingPlan
+
+__all__ = ["model_limits", "training_plan"]
+
+
+def model_limits(*, wall_seconds: int = 0) -> ResourceLimits:
+    """Return the limits that the settings give every model process."""
+    settings = environment()
+    return ResourceLimits(
+        memory_bytes=settings.model_memory_bytes, file_bytes=settings.model_file_bytes, wall_seconds=wall_seconds
+    )
+
+
+def training_plan(result: TrainingResult) -> TrainingPlan:
+    """Return the plan of a result whose stream is there; raises Conflict when it is not."""
+    if result.stream is None:
+        raise Conflict(f"result {result.pk} has no stream yet: expected an announcement for its deployment")
+    deployment = result.deployment
+    framework = Framework(result.model.framework)
+    texts = {
+        Framework.TENSORFLOW: (deployment.tensorflow_fit_arguments, deployment.tensorflow_evaluation_arguments),
+        Framework.PYTORCH: (deployment.pytorch_fit_arguments, deployment.pytorch_evaluation_arguments),
+    }
+    fit, evaluation = texts[framework]
+    return TrainingPlan(
+        result_id=result.pk,
+        deployment_id=deployment.pk,
+        model_name=result.model.name,
+        framework=framework,
+        mode=TrainingMode(deployment.mode),
+        code=result.code,
+        imports=result.imports,
+        batch_size=deployment.batch_size,
+        fit_arguments=parse_arguments(fit),
+        evaluation_arguments=parse_arguments(evaluation),
+        stream=result.stream.control_message(),
+        seed=deployment.seed,
+        confusion_matrix=deployment.confusion_matrix,
+        limits=model_limits(wall_seconds=environment().training_wall_seconds),
+        gpu=deployment.gpu,
+    )

@@ -1,0 +1,207 @@
+"""Trained models on disk: resumable uploads, complete or not visible at all.
+
+``<artifacts>/<result>/a<attempt>/<sha256>`` holds a complete file, ``.part-<sha256>`` beside it one that is arriving.
+All names are made here; a row exists only for a file that is complete, has the right hash, and is on the disk.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from django.db import transaction
+
+from backend.api.errors import Conflict, InvalidField, StaleAttempt
+from backend.config.environment import environment
+from backend.deployments.models import Artifact, TrainingResult
+from kafkaml.artifacts import check_artifact_name, sha256_of_file
+from kafkaml.errors import BrokenError, RefusedError
+
+__all__ = ["ContentRange", "bytes_received", "path_of", "receive", "remove_attempts_before", "remove_result"]
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_RANGE = re.compile(r"bytes (\d{1,16})-(\d{1,16})/(\d{1,16})")
+_COPY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class ContentRange:
+    """Bytes ``start`` to ``end`` (exclusive) of ``total``."""
+
+    start: int
+    end: int
+    total: int
+
+    @classmethod
+    def parse(cls, header: str) -> ContentRange:
+        """Parse ``bytes 0-99/1234``; raises InvalidField."""
+        match = _RANGE.fullmatch(header.strip())
+        start, last, total = (int(each) for each in match.groups()) if match else (1, 0, 0)
+        if not start <= last < total:
+            raise InvalidField(
+                "Content-Range", f"Content-Range is {header[:80]!r}: expected for example 'bytes 0-1023/4096'"
+            )
+        return cls(start, last + 1, total)
+
+
+class RangeNotSatisfiable(RefusedError):
+    """The upload does not go on where the stored part ends."""
+
+
+def check_sha256(text: str) -> str:
+    """Return ``text`` when it is a sha256 in hex; raises InvalidField."""
+    if not _SHA256.fullmatch(text):
+        raise InvalidField(
+            "X-Content-SHA256", f"X-Content-SHA256 is {text[:80]!r}: expected 64 lower-case hexadecimal digits"
+        )
+    return text
+
+
+def path_of(artifact: Artifact) -> Path:
+    """Return where an artifact's bytes are."""
+    return _folder(artifact.result_id, artifact.attempt) / artifact.sha256
+
+
+def bytes_received(result: TrainingResult, name: str, sha256: str) -> int | None:
+    """Return how much of an upload is here, None when nothing is."""
+    check_artifact_name(name)
+    folder = _folder(result.pk, result.attempt)
+    for path in (folder / check_sha256(sha256), folder / f".part-{sha256}"):
+        if path.exists():
+            return path.stat().st_size
+    return None
+
+
+def receive(
+    result: TrainingResult, name: str, sha256: str, place: ContentRange, content: BinaryIO
+) -> tuple[Artifact | None, bool]:
+    """Store one piece of an upload, in constant memory; returns the artifact once complete, and whether it is new.
+
+    Pieces may overlap what is here already (sent again). Raises RangeNotSatisfiable for a gap, RefusedError for bytes
+    of another hash (the part is then removed), Conflict when the name is taken by other bytes of the same attempt,
+    BrokenError when the disk is full (the part is kept).
+    """
+    check_artifact_name(name)
+    check_sha256(sha256)
+    known = Artifact.objects.filter(result=result, attempt=result.attempt, name=name).first()
+    if known is not None:
+        if known.sha256 == sha256:
+            return known, False
+        raise Conflict(f"artifact {name} of this attempt is stored with sha256 {known.sha256}: expected the same bytes")
+    _check_size(result, place.total)
+    folder = _folder(result.pk, result.attempt)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    final = folder / sha256
+    try:
+        with _locked(folder / f".part-{sha256}") as part:
+            if not final.exists() and not _append(part, place, content, final, sha256):
+                return None, False
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise BrokenError(
+                f"artifact {name} cannot be stored: {os.strerror(error.errno)} in the artifacts' folder",
+                hint="free disk space; the upload goes on where it stopped",
+            ) from error
+        raise
+    with transaction.atomic():
+        present = TrainingResult.objects.select_for_update().filter(pk=result.pk).values_list("attempt", flat=True)
+        if list(present) != [result.attempt]:
+            raise StaleAttempt(f"attempt {result.attempt} of result {result.pk} is over")
+        return Artifact.objects.get_or_create(
+            result=result,
+            attempt=result.attempt,
+            name=name,
+            defaults={"size": final.stat().st_size, "sha256": sha256},
+        )
+
+
+def remove_result(result_id: int) -> None:
+    """Delete all files of a result once the present transaction is committed."""
+    folder = environment().artifacts_dir / str(int(result_id))
+    transaction.on_commit(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def remove_attempts_before(result: TrainingResult) -> None:
+    """Delete rows now, and files after the commit, of attempts older than the present one."""
+    Artifact.objects.filter(result=result, attempt__lt=result.attempt).delete()
+    keep = _folder(result.pk, result.attempt)
+
+    def remove() -> None:
+        for folder in keep.parent.glob("a*") if keep.parent.exists() else ():
+            if folder != keep and int(folder.name[1:]) < result.attempt:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    transaction.on_commit(remove)
+
+
+def _folder(result_id: int, attempt: int) -> Path:
+    return environment().artifacts_dir / str(int(result_id)) / f"a{int(attempt)}"
+
+
+def _check_size(result: TrainingResult, total: int) -> None:
+    settings = environment()
+    stored = sum(Artifact.objects.filter(result=result, attempt=result.attempt).values_list("size", flat=True))
+    if total > settings.max_artifact_bytes or stored + total > settings.max_run_artifact_bytes:
+        raise RefusedError(
+            f"the artifact has {total} bytes beside {stored} of this attempt: expected at most "
+            f"{settings.max_artifact_bytes} in one and {settings.max_run_artifact_bytes} together",
+            hint="an administrator can raise KML_MAX_ARTIFACT_BYTES and KML_MAX_RUN_ARTIFACT_BYTES",
+        )
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[IO[bytes]]:
+    """Open the part for one writer at a time; a retried request may arrive while the first still writes."""
+    with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise _busy() from error
+        # Whoever held the lock before may have removed or published the file that we opened.
+        if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+            raise _busy()
+        yield file
+
+
+def _busy() -> BrokenError:
+    return BrokenError("this artifact is being uploaded by another request", hint="try again in a moment")
+
+
+def _append(part: IO[bytes], place: ContentRange, content: BinaryIO, final: Path, sha256: str) -> bool:
+    """Write one piece; once all bytes are there, check, sync and publish the file. Returns whether it is complete."""
+    path = final.with_name(f".part-{sha256}")
+    have = part.seek(0, os.SEEK_END)
+    if place.start > have:
+        raise RangeNotSatisfiable(f"the piece starts at byte {place.start}: expected {have} or less, which is here")
+    part.seek(place.start)
+    part.truncate(place.start)
+    left = place.end - place.start
+    while left and (chunk := content.read(min(_COPY_BYTES, left))):
+        part.write(chunk)
+        left -= len(chunk)
+    part.flush()
+    if left:
+        raise RefusedError(f"the piece is {left} bytes shorter than its Content-Range says")
+    if place.end < place.total:
+        return False
+    os.fsync(part.fileno())
+    received = sha256_of_file(path)
+    if received != sha256:
+        path.unlink()
+        raise RefusedError(f"the bytes received have sha256 {received}: expected {sha256}", hint="upload again")
+    path.chmod(0o400)
+    path.rename(final)
+    folder = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return True

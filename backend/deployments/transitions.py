@@ -1,0 +1,246 @@
+"""How training results change state. Called by the controller and by the job API, never by views.
+
+Every function locks its row, refuses what an older attempt says (returns False), and publishes the change.
+
+    created -> waiting -> running -> finished | failed | stopped
+                  ^          |
+                  +-- retry -+     and ended -> waiting by services.request_restart
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from backend.api.errors import NotFound, StaleAttempt
+from backend.deployments import storage
+from backend.deployments.models import DesiredState, EpochRecord, State, TrainingResult
+from backend.events.services import publish
+from kafkaml.errors import RefusedError
+from kafkaml.results import EpochMetrics, Failure, FailureCategory, Progress, TrainingOutcome
+
+__all__ = [
+    "MAX_LOG_TAIL",
+    "mark_failed",
+    "mark_finished",
+    "mark_launched",
+    "mark_running",
+    "mark_stopped",
+    "next_retry",
+    "publish_result",
+    "register_attempt",
+    "store_events",
+    "store_log_tail",
+]
+
+MAX_LOG_TAIL = 64 << 10
+# After this many tries in a row the person decides.
+_MAX_TRIES = 4
+_FIRST_RETRY_SECONDS = 5.0
+
+
+def register_attempt(result_id: int) -> TrainingResult | None:
+    """Count a new attempt before it is launched, and return the row; None when it is not wanted (any more).
+
+    Until ``mark_launched`` the attempt is an intention: after a crash in between, launch the same number again.
+    """
+    with transaction.atomic():
+        result = _lock(result_id)
+        if result is None or result.ended or result.desired != DesiredState.RUN or result.stream_id is None:
+            return None
+        result.attempt += 1
+        result.tries += 1
+        result.state = State.WAITING
+        result.launched_at = result.started_at = result.ended_at = result.next_retry_at = None
+        result.progress = result.metrics = None
+        result.last_event_seq = -1
+        result.log_tail = ""
+        result.save()
+        publish_result(result)
+    return result
+
+
+def mark_launched(result_id: int, attempt: int) -> bool:
+    """Note that the launcher took the attempt."""
+    with transaction.atomic():
+        result = _lock_attempt(result_id, attempt)
+        if result is None:
+            return False
+        if result.launched_at is None:
+            result.launched_at = timezone.now()
+            result.save(update_fields=["launched_at", "updated_at"])
+    return True
+
+
+def mark_running(result_id: int, attempt: int) -> bool:
+    """Note that the attempt reads its data."""
+    with transaction.atomic():
+        result = _lock_attempt(result_id, attempt)
+        if result is None:
+            return False
+        _run(result)
+    return True
+
+
+def mark_finished(result_id: int, attempt: int, outcome: TrainingOutcome) -> bool:
+    """End the attempt well; True also when it was finished already. Raises RefusedError when an artifact is missing.
+
+    An attempt that was only taken for lost may finish after all.
+    """
+    with transaction.atomic():
+        result = _lock(result_id)
+        if result is None or result.attempt != attempt:
+            return False
+        if result.state == State.FINISHED:
+            return True
+        taken_for_lost = result.state == State.FAILED and (result.failure or {}).get("category") == FailureCategory.LOST
+        if result.ended and not taken_for_lost:
+            return False
+        _check_artifacts(result, outcome.artifacts)
+        result.state = State.FINISHED
+        result.outcome = outcome.to_json()
+        result.failure = None
+        result.next_retry_at = None
+        now = timezone.now()
+        result.started_at = result.started_at or now
+        result.ended_at = now
+        result.save()
+        publish_result(result)
+        storage.remove_attempts_before(result)
+    return True
+
+
+def mark_failed(
+    result_id: int, attempt: int, failure: Failure, *, retry_at: datetime | None = None, log_tail: str = ""
+) -> bool:
+    """End the attempt badly. With ``retry_at`` the result waits to be tried again then, otherwise it has failed."""
+    with transaction.atomic():
+        result = _lock_attempt(result_id, attempt)
+        if result is None:
+            # Reported twice is reported.
+            return TrainingResult.objects.filter(pk=result_id, attempt=attempt, state=State.FAILED).exists()
+        result.failure = failure.to_json()
+        result.log_tail = log_tail[-MAX_LOG_TAIL:] or result.log_tail
+        result.ended_at = timezone.now()
+        if retry_at is not None and result.desired == DesiredState.RUN:
+            result.state = State.WAITING
+            result.next_retry_at = retry_at
+            result.progress = None
+        else:
+            result.state = State.FAILED
+            result.next_retry_at = None
+        result.save()
+        publish_result(result)
+    return True
+
+
+def mark_stopped(result_id: int, attempt: int | None = None, *, log_tail: str = "") -> bool:
+    """Note that nothing runs any more, as the person wanted. ``attempt`` None: whichever is the present one."""
+    with transaction.atomic():
+        result = _lock(result_id) if attempt is None else _lock_attempt(result_id, attempt)
+        if result is None or result.ended:
+            return False
+        result.state = State.STOPPED
+        result.ended_at = timezone.now()
+        result.next_retry_at = None
+        result.log_tail = log_tail[-MAX_LOG_TAIL:] or result.log_tail
+        result.save()
+        publish_result(result)
+    return True
+
+
+def store_log_tail(result_id: int, attempt: int, text: str) -> bool:
+    """Keep the end of the attempt's log, which outlives the process; also after the attempt ended."""
+    rows = TrainingResult.objects.filter(pk=result_id, attempt=attempt)
+    return bool(rows.update(log_tail=text[-MAX_LOG_TAIL:]))
+
+
+def next_retry(failure: Failure, tries: int) -> datetime | None:
+    """When to try again after ``tries`` failed tries; None when that makes no sense or was tried enough."""
+    if not failure.category.retryable or tries >= _MAX_TRIES:
+        return None
+    return timezone.now() + timedelta(seconds=_FIRST_RETRY_SECONDS * 2 ** max(0, tries - 1))
+
+
+def store_events(result_id: int, attempt: int, events: Sequence[tuple[int, str, Any]]) -> None:
+    """Take what an attempt reports: ``(seq, type, data)`` with data a Progress, EpochMetrics or None for running.
+
+    Numbers that were seen already are skipped, so a report may be sent again. Raises NotFound or StaleAttempt.
+    """
+    with transaction.atomic():
+        result = _lock(result_id)
+        if result is None:
+            raise NotFound(f"there is no result {result_id}")
+        if result.attempt != attempt or result.ended:
+            raise StaleAttempt(
+                f"attempt {attempt} of result {result_id} is over: the present one is {result.attempt} ({result.state})"
+            )
+        fresh = [each for each in sorted(events, key=lambda each: each[0]) if each[0] > result.last_event_seq]
+        if not fresh:
+            return
+        result.last_event_seq = fresh[-1][0]
+        epochs = [data for _, _, data in fresh if isinstance(data, EpochMetrics)]
+        EpochRecord.objects.bulk_create(
+            [EpochRecord(result=result, attempt=attempt, **asdict(each)) for each in epochs], ignore_conflicts=True
+        )
+        if epochs:
+            last = epochs[-1]
+            result.metrics = {"epoch": last.epoch, "training": last.training, "validation": last.validation}
+        for _, _, data in fresh:
+            if isinstance(data, Progress):
+                result.progress = asdict(data)
+        _run(result, epochs=epochs)
+
+
+def publish_result(result: TrainingResult, **more: Any) -> None:
+    """Tell pages where a result is."""
+    publish(
+        "results",
+        {
+            "id": result.pk,
+            "deployment": result.deployment_id,
+            "state": result.state,
+            "attempt": result.attempt,
+            "progress": result.progress,
+            "metrics": result.metrics,
+            "failure": result.failure,
+            **more,
+        },
+    )
+
+
+def _run(result: TrainingResult, *, epochs: Sequence[EpochMetrics] = ()) -> None:
+    if result.state != State.RUNNING:
+        result.state = State.RUNNING
+        result.failure = None
+        result.next_retry_at = None
+        result.ended_at = None
+    result.started_at = result.started_at or timezone.now()
+    result.launched_at = result.launched_at or result.started_at
+    result.save()
+    publish_result(result, epochs=[asdict(each) for each in epochs])
+
+
+def _check_artifacts(result: TrainingResult, expected: Mapping[str, str]) -> None:
+    stored = dict(result.artifacts.filter(attempt=result.attempt).values_list("name", "sha256"))
+    missing = [name for name, sha256 in expected.items() if stored.get(name) != sha256]
+    if missing:
+        raise RefusedError(
+            f"artifacts {', '.join(missing)} of result {result.pk} are not stored with the hash that the outcome names",
+            hint="upload them before finishing",
+        )
+
+
+def _lock(result_id: int) -> TrainingResult | None:
+    return TrainingResult.objects.select_for_update().filter(pk=result_id).first()
+
+
+def _lock_attempt(result_id: int, attempt: int) -> TrainingResult | None:
+    """Lock and return the row when ``attempt`` is its present one and has not ended."""
+    result = _lock(result_id)
+    return None if result is None or result.attempt != attempt or result.ended else result

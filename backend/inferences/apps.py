@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class InferencesConfig(AppConfig):
+    name = "backend.inferences"
+    label = "inferences"

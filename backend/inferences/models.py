@@ -1,0 +1,92 @@
+"""Inferences: trained models that read one topic and answer on another."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from backend.deployments.models import ENDED_STATES, DesiredState, State, TrainingResult
+from kafkaml.control import InputFormat
+from kafkaml.jobs import DeliveryGuarantee
+
+__all__ = ["Inference", "ReplicaStats"]
+
+
+def _group_suffix() -> str:
+    return secrets.token_hex(4)
+
+
+class Inference(models.Model):
+    """A trained model in service. ``group_suffix`` keeps consumer groups apart where several platforms, or one after
+    its database was made anew, use the same cluster.
+    """
+
+    result = models.ForeignKey(TrainingResult, on_delete=models.PROTECT, related_name="inferences")
+    input_topic = models.CharField(max_length=249)
+    output_topic = models.CharField(max_length=249)
+    input_format = models.CharField(max_length=20, choices=[(each.value, each.value) for each in InputFormat])
+    input_config = models.JSONField(default=dict)
+    replicas = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(256)])
+    output_bootstrap_servers = models.CharField(max_length=1000, blank=True)
+    guarantee = models.CharField(max_length=20, choices=[(each.value, each.value) for each in DeliveryGuarantee])
+    upper_topic = models.CharField(max_length=249, blank=True)
+    limit = models.FloatField(null=True, blank=True)
+    gpu = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(64)])
+    visualization = models.JSONField(null=True, blank=True)
+    group_suffix = models.CharField(max_length=8, default=_group_suffix, editable=False)
+    desired = models.CharField(max_length=10, choices=DesiredState.choices, default=DesiredState.RUN)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.CREATED)
+    attempt = models.PositiveIntegerField(default=0)
+    tries = models.PositiveIntegerField(default=0)
+    failure = models.JSONField(null=True, blank=True)
+    warnings = models.JSONField(default=list)
+    ready_replicas = models.PositiveSmallIntegerField(default=0)
+    log_tail = models.TextField(blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    launched_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    next_retry_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["state"], name="inference_active", condition=~models.Q(state__in=ENDED_STATES)),
+        ]
+
+    @property
+    def group(self) -> str:
+        """The consumer group and the prefix of the transactional ids."""
+        return f"kml-infer-{self.pk}-{self.group_suffix}"
+
+    @property
+    def ended(self) -> bool:
+        return State(self.state).ended
+
+
+class ReplicaStats(models.Model):
+    """The latest that one replica said of itself; counters are since the replica's process started."""
+
+    inference = models.ForeignKey(Inference, on_delete=models.CASCADE, related_name="replica_stats")
+    replica = models.PositiveSmallIntegerField()
+    attempt = models.PositiveIntegerField()
+    state = models.CharField(max_length=10)
+    rate = models.FloatField(default=0)
+    lag = models.BigIntegerField(null=True)
+    p50_ms = models.FloatField(null=True)
+    p99_ms = models.FloatField(null=True)
+    predicted = models.BigIntegerField(default=0)
+    dead_lettered = models.BigIntegerField(default=0)
+    error = models.JSONField(null=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["replica"]
+        constraints = [models.UniqueConstraint(fields=["inference", "replica"], name="replica_once")]

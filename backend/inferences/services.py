@@ -1,0 +1,175 @@
+"""What people do with inferences: create, scale, stop, restart, delete; and making their topics.
+
+The functions that change states for the controller and the job API are re-exported from ``transitions``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from django.db import transaction
+from django.utils import timezone
+
+from backend.api.audit import Actor, record, state_hash
+from backend.api.errors import Conflict, InUse, InvalidField
+from backend.config.environment import environment
+from backend.deployments.models import DesiredState, State, TrainingResult
+from backend.events.services import publish
+from backend.inferences.models import Inference
+from backend.inferences.transitions import (
+    mark_failed,
+    mark_launched,
+    mark_running,
+    mark_stopped,
+    mark_waiting,
+    publish_inference,
+    register_attempt,
+    store_log_tail,
+    store_stats,
+    store_warnings,
+)
+from kafkaml.jobs import DeliveryGuarantee
+
+__all__ = [
+    "TopicAdmin",
+    "create_inference",
+    "delete_inference",
+    "ensure_topics",
+    "mark_failed",
+    "mark_launched",
+    "mark_running",
+    "mark_stopped",
+    "mark_waiting",
+    "register_attempt",
+    "restart_inference",
+    "scale_inference",
+    "stop_inference",
+    "store_log_tail",
+    "store_stats",
+    "store_warnings",
+]
+
+
+class TopicAdmin(Protocol):
+    """What ``ensure_topics`` needs of Kafka's administration."""
+
+    def ensure_topic(self, topic: str, *, partitions: int) -> int:
+        """Create ``topic`` when it does not exist; return how many partitions it has. Raises BrokerError."""
+        ...
+
+
+def create_inference(*, actor: Actor, result: TrainingResult, **values: Any) -> Inference:
+    """Create an inference of a finished result; the controller starts it. Format and its settings default to those of
+    the stream that trained the model.
+    """
+    with transaction.atomic():
+        # Locked, or the result could be trained anew or deleted between the check and the commit.
+        result = TrainingResult.objects.select_for_update(of=("self",)).select_related("stream").get(pk=result.pk)
+        if result.state != State.FINISHED:
+            raise InvalidField(
+                "result", f"result {result.pk} is {result.state}: expected a finished one", hint="wait for its training"
+            )
+        if result.stream is not None:
+            message = result.stream.control_message()
+            values.setdefault("input_format", str(message.input_format))
+            if values["input_format"] == str(message.input_format):
+                values.setdefault("input_config", dict(message.input_config))
+        if not values.get("input_format"):
+            raise InvalidField("input_format", "input_format is missing, and the result has no stream to take it from")
+        values.setdefault("input_config", {})
+        values["guarantee"] = guarantee_of(values.get("output_bootstrap_servers", ""))
+        inference = Inference.objects.create(result=result, created_by=actor.user, **values)
+        record(actor, "create", inference, after=state_hash(inference))
+        publish_inference(inference, change="created")
+    return inference
+
+
+def guarantee_of(output_bootstrap_servers: str) -> str:
+    """Transactions span one cluster: exactly once there, at least once to another."""
+    same = output_bootstrap_servers in ("", environment().kafka.bootstrap_servers)
+    return str(DeliveryGuarantee.EXACTLY_ONCE if same else DeliveryGuarantee.AT_LEAST_ONCE)
+
+
+def scale_inference(inference: Inference, *, actor: Actor, **changes: Any) -> Inference:
+    """Change ``replicas`` or ``visualization``; the controller starts or ends replicas without touching the others."""
+    with transaction.atomic():
+        locked = Inference.objects.select_for_update().get(pk=inference.pk)
+        before = state_hash(locked)
+        for name, value in changes.items():
+            setattr(locked, name, value)
+        locked.save()
+        record(actor, "change", locked, before=before, after=state_hash(locked), detail=", ".join(sorted(changes)))
+        publish_inference(locked)
+    return locked
+
+
+def stop_inference(inference: Inference, *, actor: Actor) -> Inference:
+    """Ask for the end of all replicas; one that ended already stays as it is."""
+    with transaction.atomic():
+        locked = Inference.objects.select_for_update().get(pk=inference.pk)
+        if locked.ended:
+            return locked
+        before = state_hash(locked)
+        locked.desired = DesiredState.STOPPED
+        locked.next_retry_at = None
+        if locked.attempt == 0:
+            locked.state = State.STOPPED
+            locked.ended_at = timezone.now()
+        locked.save()
+        record(actor, "stop", locked, before=before, after=state_hash(locked))
+        publish_inference(locked, desired=locked.desired)
+    return locked
+
+
+def restart_inference(inference: Inference, *, actor: Actor) -> Inference:
+    """Start an ended inference again; it goes on where its group stopped reading."""
+    with transaction.atomic():
+        locked = Inference.objects.select_for_update().get(pk=inference.pk)
+        if not locked.ended:
+            raise Conflict(f"inference {locked.pk} is {locked.state}: expected an ended one", hint="stop it first")
+        before = state_hash(locked)
+        locked.desired, locked.state = DesiredState.RUN, State.WAITING
+        locked.attempt += 1 if locked.attempt else 0
+        locked.tries = 0
+        locked.failure = None
+        locked.launched_at = locked.started_at = locked.ended_at = locked.next_retry_at = None
+        locked.log_tail = ""
+        locked.save()
+        record(actor, "restart", locked, before=before, after=state_hash(locked))
+        publish_inference(locked)
+    return locked
+
+
+def delete_inference(inference: Inference, *, actor: Actor) -> None:
+    """Delete an inference; refused while its replicas may run."""
+    with transaction.atomic():
+        locked = Inference.objects.select_for_update().get(pk=inference.pk)
+        if not locked.ended and locked.attempt:
+            raise InUse(
+                f"inference {locked.pk} is {locked.state}",
+                users=[{"type": "replicas", "id": locked.pk, "name": f"{locked.replicas} replicas"}],
+                hint="stop it first",
+            )
+        record(actor, "delete", locked, before=state_hash(locked))
+        publish("inferences", {"id": locked.pk, "change": "deleted"})
+        locked.delete()
+
+
+def ensure_topics(inference: Inference, admin: TopicAdmin, output_admin: TopicAdmin) -> None:
+    """Create the topics of an inference that do not exist, and note a warning when replicas will have nothing to do.
+
+    Called by the controller before it launches. ``output_admin`` is for the cluster that the output goes to.
+    """
+    partitions = admin.ensure_topic(inference.input_topic, partitions=inference.replicas)
+    # As many as the input, so that the order per partition can be kept.
+    output_admin.ensure_topic(inference.output_topic, partitions=partitions)
+    output_admin.ensure_topic(f"{inference.output_topic}.dlq", partitions=1)
+    if inference.upper_topic:
+        output_admin.ensure_topic(inference.upper_topic, partitions=partitions)
+    warnings = []
+    if inference.replicas > partitions:
+        warnings.append(
+            f"{inference.replicas} replicas, but topic {inference.input_topic} has {partitions} partitions: "
+            f"{inference.replicas - partitions} replicas will have nothing to do"
+        )
+    store_warnings(inference.pk, warnings)

@@ -1,0 +1,1 @@
+"""Models: source code that the executors have checked."""

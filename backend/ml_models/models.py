@@ -1,0 +1,36 @@
+"""MLModel: source code of a model, as an executor found it valid."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from kafkaml.jobs import Framework
+
+__all__ = ["MLModel"]
+
+
+class MLModel(models.Model):
+    """A model's source. ``report`` is what the executor said of it: summary, inputs, outputs, parameter counts.
+
+    ``upper_model`` is where a distributed model sends what it is not sure of.
+    """
+
+    name = models.CharField(max_length=100, unique=True)
+    description = models.TextField(blank=True)
+    framework = models.CharField(max_length=20, choices=[(each.value, each.value) for each in Framework])
+    imports = models.TextField(blank=True)
+    code = models.TextField()
+    distributed = models.BooleanField(default=False)
+    upper_model = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="lower_models"
+    )
+    report = models.JSONField(default=dict)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-id"]

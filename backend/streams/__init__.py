@@ -1,0 +1,1 @@
+"""Announced data streams, and sending them again."""

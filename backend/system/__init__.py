@@ -1,0 +1,1 @@
+"""Health, versions and components."""
