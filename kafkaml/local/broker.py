@@ -28,9 +28,11 @@ from kafkaml.local.jars import KAFKA_VERSION, ensure_jars
 from kafkaml.local.ports import LOOPBACK, describe_holder, free_port, is_free
 from kafkaml.local.processes import end_processes, forget_pid, read_pid, record_pid, spawn
 
-__all__ = ["EmbeddedBroker", "broker_answers", "find_java"]
+__all__ = ["EmbeddedBroker", "broker_answers", "find_java", "java_environment", "java_version", "remembered_ports"]
 
 MINIMUM_JAVA = 17
+
+_PORTS_FILE = "ports.json"
 
 # Serial collection and a small heap: one node for one person. Kafka's own default is 1 GB and G1, which starts slower.
 _JAVA_OPTIONS = ("-Xmx512m", "-Xms128m", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
@@ -96,6 +98,15 @@ def java_version(java: str) -> int:
     return int(match.group(1))
 
 
+def remembered_ports(data_dir: Path) -> tuple[int, int]:
+    """Return the client and the controller port of the last start in ``data_dir``, 0 where there was none."""
+    try:
+        port, controller_port = orjson.loads((data_dir / _PORTS_FILE).read_bytes())
+        return int(port), int(controller_port)
+    except (OSError, ValueError, TypeError):
+        return 0, 0
+
+
 def broker_answers(bootstrap_server: str, *, timeout_seconds: float = 1.0) -> bool:
     """Tell whether a plaintext broker answers a Metadata request and knows itself as part of a working cluster.
 
@@ -145,7 +156,7 @@ class EmbeddedBroker:
         self._end_with_parent = end_with_parent
         self._pid_path = data_dir / "broker.pid"
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = 0
+        self.port = port or 0
 
     @property
     def bootstrap_servers(self) -> str:
@@ -174,7 +185,7 @@ class EmbeddedBroker:
         with self.log_path.open("ab") as log:
             self._process = spawn(
                 command,
-                env=_java_environment(),
+                env=java_environment(),
                 cwd=self.data_dir,
                 output=log,
                 end_with_parent=signal.SIGTERM if self._end_with_parent else None,
@@ -241,27 +252,23 @@ class EmbeddedBroker:
         self.stop()
 
     def _choose_ports(self) -> None:
-        remembered = self.data_dir / "ports.json"
-        try:
-            ports = [int(port) for port in orjson.loads(remembered.read_bytes())]
-        except (OSError, ValueError, TypeError):
-            ports = [0, 0]
+        remembered_port, controller_port = remembered_ports(self.data_dir)
         # Clients of this object must find it again, whatever happened to the file.
-        wanted = self._wanted_port or self.port or ports[0]
+        wanted = self._wanted_port or self.port or remembered_port
         if self._wanted_port and not is_free(wanted):
             raise RefusedError(
                 f"port {wanted} for the broker is taken by {describe_holder(wanted)}",
                 hint="stop that process, or give another port",
             )
         self.port = wanted if wanted and is_free(wanted) else free_port()
-        self._controller_port = ports[1] if ports[1] and is_free(ports[1]) else free_port()
-        remembered.write_bytes(orjson.dumps([self.port, self._controller_port]))
+        self._controller_port = controller_port if controller_port and is_free(controller_port) else free_port()
+        (self.data_dir / _PORTS_FILE).write_bytes(orjson.dumps([self.port, self._controller_port]))
 
     def _format(self, java: str, class_path: str, settings: Path) -> None:
         command = [java, "-XX:TieredStopAtLevel=1", "-cp", class_path, "kafka.tools.StorageTool", "format"]
         command += ["--standalone", "-t", _random_cluster_id(), "-c", str(settings)]
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=60, check=False, env=_java_environment(), cwd=self.data_dir
+            command, capture_output=True, text=True, timeout=60, check=False, env=java_environment(), cwd=self.data_dir
         )
         if done.returncode:
             raise BrokenError(
@@ -308,6 +315,6 @@ def _random_cluster_id() -> str:
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
-def _java_environment() -> dict[str, str]:
+def java_environment() -> dict[str, str]:
     """Java needs little of our environment, and no option of someone else's (KAFKA_OPTS, JAVA_TOOL_OPTIONS)."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}

@@ -66,7 +66,8 @@ class Supervisor:
     """Runs ``components`` until it is told to stop. One instance runs once, in the main thread.
 
     ``stop_order`` lists groups of names: each group is ended before the next. ``on_change`` is called with every new
-    status. Workers that components started are ended before the first group that is not in ``before_workers``.
+    status. ``end_workers`` ends, in order, the workers that components started: it is called before the first group
+    that is not in ``before_workers``. At the very end orphans and ``strays`` are ended, whatever they are.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Supervisor:
         api_component: str = "web",
         before_workers: Sequence[str] = (),
         on_change: Callable[[PlatformStatus], None] | None = None,
+        end_workers: Callable[[], None] | None = None,
         strays: Callable[[], Iterable[psutil.Process]] | None = None,
     ) -> None:
         self._state = state
@@ -87,6 +89,7 @@ class Supervisor:
         self._api_component = api_component
         self._before_workers = set(before_workers)
         self._on_change = on_change
+        self._end_workers_in_order = end_workers or (lambda: None)
         self._strays = strays or (lambda: ())
         self._statuses = {
             each.name: ComponentStatus(each.name, ComponentState.WAITING, address=each.address) for each in components
@@ -227,10 +230,10 @@ class Supervisor:
         ended_workers = False
         for group in self._stop_order:
             if not ended_workers and not self._before_workers & set(group):
-                await asyncio.to_thread(self._end_workers)
+                await asyncio.to_thread(self._end_workers_in_order)
                 ended_workers = True
             await asyncio.gather(*(self._end_component(name) for name in group))
-        await asyncio.to_thread(self._end_workers)
+        await asyncio.to_thread(self._end_strays)
         await asyncio.gather(*tasks, return_exceptions=True)
         self._publish(stopping=True)
 
@@ -246,7 +249,7 @@ class Supervisor:
         if self._statuses[name].state != ComponentState.FAILED:
             self._change(name, state=ComponentState.STOPPED, pid=None)
 
-    def _end_workers(self) -> None:
+    def _end_strays(self) -> None:
         """End what components started that outlived them or runs beside them: our orphans and known strays."""
         known = {process.pid for process in self._processes.values()}
         orphans = [child for child in psutil.Process().children() if child.pid not in known]

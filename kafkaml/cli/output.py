@@ -1,0 +1,143 @@
+"""How commands show things: JSON for scripts, tables and lines for people. Nothing else prints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from rich.console import Console
+
+__all__ = [
+    "Column",
+    "JsonOption",
+    "console",
+    "human_age",
+    "human_size",
+    "print_json",
+    "print_object",
+    "print_table",
+    "styled_state",
+]
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Column = tuple[str, Callable[[Any], object]]
+
+_STATE_STYLES = {
+    "finished": "green",
+    "ready": "green",
+    "running": "cyan",
+    "ok": "green",
+    "warn": "yellow",
+    "fail": "red",
+    "failed": "red",
+    "starting": "yellow",
+    "waiting": "yellow",
+    "created": "dim",
+    "stopped": "dim",
+}
+
+
+@cache
+def console(*, error: bool = False) -> Console:
+    """Return the console for standard output, or for standard error (progress, remarks)."""
+    from rich.console import Console
+
+    return Console(stderr=error, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def print_json(value: object) -> None:
+    """Print ``value`` (objects of the SDK, lists and dicts of them) as indented JSON."""
+    import orjson
+
+    sys.stdout.write(orjson.dumps(_plain(value), option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+
+
+def _plain(value: object) -> object:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return value
+
+
+def print_table(rows: Sequence[object], columns: Sequence[Column], *, nothing: str) -> None:
+    """Print one line per row; ``nothing`` is said (to standard error) when there is none."""
+    from rich.table import Table
+
+    if not rows:
+        console(error=True).print(nothing, style="dim")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for title, _ in columns:
+        table.add_column(title, justify="right" if title == "id" else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value(row)) for _, value in columns))
+    console().print(table)
+
+
+def _cell(value: object) -> Any:
+    from rich.markup import escape
+    from rich.text import Text
+
+    if isinstance(value, Text):
+        return value
+    return escape("" if value is None else str(value))
+
+
+def print_object(value: BaseModel, *, long: Sequence[str] = (), without: Sequence[str] = ()) -> None:
+    """Print an object field by field; the fields in ``long`` come last, as blocks of text."""
+    from rich.markup import escape
+
+    fields = {name: each for name, each in value.model_dump(mode="json").items() if name not in without}
+    width = max(len(name) for name in fields)
+    for name, each in fields.items():
+        if name not in long and each not in (None, "", [], {}):
+            shown = styled_state(str(each)) if name == "state" else escape(_compact(each))
+            console().print(f"[dim]{name:{width}}[/]  ", shown, sep="", soft_wrap=True)
+    for name in long:
+        if text := fields.get(name):
+            console().print(f"\n[bold]{name}[/]")
+            console().print(escape(str(text)), soft_wrap=True)
+
+
+def _compact(value: object) -> str:
+    import orjson
+
+    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+
+
+def styled_state(state: object) -> Any:
+    """Return a state word in its colour."""
+    from rich.text import Text
+
+    return Text(str(state), style=_STATE_STYLES.get(str(state), "default"))
+
+
+def human_size(size_bytes: int) -> str:
+    """Return a size as people write it, e.g. ``1.4 MB``."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def human_age(moment: datetime | None) -> str:
+    """Return how long ago a moment was, e.g. ``5 min ago``."""
+    if moment is None:
+        return ""
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit} ago"
+    return f"{max(0, seconds):.0f} s ago"

@@ -1,0 +1,261 @@
+"""``kafka-ml up``, ``down``, ``status``, ``doctor``, ``logs``, ``login``: the platform on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kafkaml.cli.exits import ExitCode
+from kafkaml.cli.output import JsonOption, console, print_json, print_table, styled_state
+from kafkaml.cli.session import session_of
+from kafkaml.errors import BrokenError, RefusedError
+
+if TYPE_CHECKING:
+    from kafkaml.local.state import PlatformStatus, StateDir
+
+__all__ = ["register"]
+
+_PANEL = "The platform on this machine"
+
+StateDirOption = Annotated[Path | None, typer.Option("--state-dir", help="Folder for everything that is kept.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    for command in (up, down, status, doctor, logs, login):
+        app.command(rich_help_panel=_PANEL)(command)
+
+
+def up(
+    context: typer.Context,
+    state_dir: StateDirOption = None,
+    ephemeral: Annotated[
+        bool, typer.Option("--ephemeral", help="Keep nothing: a new folder, removed at the end.")
+    ] = False,
+    port: Annotated[
+        int | None, typer.Option(help="Web port, insisted on; 8000 or the next free one by default.")
+    ] = None,
+    broker_port: Annotated[int | None, typer.Option(help="The broker's port, insisted on; 0: any free one.")] = None,
+    bootstrap_servers: Annotated[
+        str, typer.Option(help="Use this Kafka instead of the embedded one (SASL and TLS by KML_KAFKA_*).")
+    ] = "",
+    isolation: Annotated[str, typer.Option(help="How user code is isolated: auto, namespaces, landlock or off.")] = "",
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background.")] = False,
+    wait: Annotated[str, typer.Option(help="With --detach, return when the 'api' answers or 'all' is ready.")] = "all",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show the components' logs.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Start everything: broker, web server, executors, controller. Ctrl-C or `kafka-ml down` stops it."""
+    from kafkaml.local import platform
+    from kafkaml.local.state import StateDir
+
+    chosen = state_dir or session_of(context).state_dir
+    options = platform.UpOptions(
+        state_dir=chosen,
+        ephemeral=ephemeral,
+        port=port,
+        broker_port=broker_port,
+        bootstrap_servers=bootstrap_servers,
+        isolation=isolation,
+    )
+    if wait not in ("api", "all"):
+        raise typer.BadParameter("--wait is api or all")
+    state = platform.choose_state_dir(options)
+    if state.is_running():
+        return _say_that_it_runs(state, json=json)
+    if detach:
+        return _up_in_background(options, state, api_only=wait == "api", json=json)
+    ended = _up_in_foreground(options, state, quiet=quiet)
+    if ended.problem:
+        logs_are = "" if ephemeral else f"the logs are in {StateDir(state.root).logs}"
+        raise BrokenError(f"the platform ended: {ended.problem}", hint=logs_are)
+    return None
+
+
+def _say_that_it_runs(state: StateDir, *, json: bool) -> None:
+    running = state.read_status()
+    if running is None:
+        raise BrokenError(f"a platform starts in {state.root} at this moment", hint="kafka-ml status")
+    if json:
+        return print_json(_as_document(running))
+    console().print(f"The platform runs already at [bold]{running.url}[/] (state in {state.root}).")
+    return console().print(
+        "[dim]kafka-ml status shows it, kafka-ml login prints a login link, kafka-ml down stops it[/]"
+    )
+
+
+def _up_in_background(options: object, state: StateDir, *, api_only: bool, json: bool) -> None:
+    from kafkaml.local import platform
+    from kafkaml.local.display import StartDisplay
+
+    assert isinstance(options, platform.UpOptions)
+    pid = platform.start_detached(options, state)
+    with StartDisplay(console(error=True)) as display:
+        ready = platform.wait_until_ready(
+            state, pid, timeout_seconds=240, on_change=display.on_change, api_only=api_only
+        )
+    if json:
+        return print_json(_as_document(ready))
+    return _print_welcome(state, ready)
+
+
+def _up_in_foreground(options: object, state: StateDir, *, quiet: bool) -> PlatformStatus:
+    import contextlib
+    import threading
+
+    from kafkaml.local import platform
+    from kafkaml.local.display import LogFollower, StartDisplay
+
+    assert isinstance(options, platform.UpOptions)
+    state.prepare()
+    welcomed = threading.Event()
+    with contextlib.ExitStack() as stack:
+        display = stack.enter_context(StartDisplay(console()))
+        if not quiet:
+            stack.enter_context(LogFollower(console(), state.logs))
+
+        def on_change(now: PlatformStatus) -> None:
+            display.on_change(now)
+            if now.api_ready and not quiet and not welcomed.is_set() and not now.stopping:
+                welcomed.set()
+                # Making the login link takes a second, which the supervisor must not wait for.
+                threading.Thread(target=_print_welcome, args=(state, now), daemon=True).start()
+
+        return platform.run_platform(options, state, on_change=on_change)
+
+
+def _print_welcome(state: StateDir, now: PlatformStatus) -> None:
+    from kafkaml.local.access import login_link
+
+    console().print(f"\nKafka-ML is at [bold]{now.url}[/], Kafka at {now.bootstrap_servers}; state in {state.root}")
+    try:
+        console().print(f"Log in (once, within 15 minutes): [bold cyan]{login_link(state, now)}[/]", soft_wrap=True)
+    except BrokenError as error:
+        console(error=True).print(f"[yellow]no login link:[/] {error.message}")
+    console().print("[dim]kafka-ml status, kafka-ml --help, kafka-ml down[/]\n")
+
+
+def down(
+    context: typer.Context,
+    state_dir: StateDirOption = None,
+    all_: Annotated[bool, typer.Option("--all", help="Also every ephemeral platform of yours.")] = False,
+) -> None:
+    """Stop the platform and everything it started, also what a killed one left behind."""
+    from kafkaml.local import platform
+
+    states = [session_of(context).state(state_dir)]
+    if all_:
+        states += [each for each in platform.ephemeral_state_dirs() if each.root != states[0].root]
+    with console(error=True).status("stopping"):
+        stopped = [state for state in states if platform.down(state)]
+    for state in stopped:
+        console().print(f"stopped the platform of {state.root}")
+    if not stopped:
+        console().print(f"nothing runs for {states[0].root}")
+
+
+def status(context: typer.Context, state_dir: StateDirOption = None, json: JsonOption = False) -> None:
+    """Show the components, their ports, and how user code is isolated; exit code 3 when nothing runs."""
+    state = session_of(context).state(state_dir)
+    running = state.read_status() if state.is_running() else None
+    if running is None:
+        if json:
+            print_json({"running": False, "state_dir": str(state.root)})
+        else:
+            console().print(f"not running (state in {state.root}); start it: [bold]kafka-ml up[/]")
+        raise typer.Exit(ExitCode.UNREACHABLE)
+    document = _as_document(running) | _described_by_api(state, running)
+    if json:
+        return print_json(document)
+    console().print(f"[bold]{running.url}[/]  Kafka at {running.bootstrap_servers}  state in {state.root}")
+    if "isolation" in document:
+        console().print(f"isolation of user code: {document['isolation']}")
+    print_table(
+        running.components,
+        [
+            ("component", lambda row: row.name),
+            ("state", lambda row: styled_state(row.state)),
+            ("process", lambda row: row.pid),
+            ("restarts", lambda row: row.restarts or ""),
+            ("address", lambda row: row.address),
+            ("", lambda row: row.detail[:100]),
+        ],
+        nothing="no components",
+    )
+    return None
+
+
+def _as_document(now: PlatformStatus) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return {"running": True, **asdict(now)}
+
+
+def _described_by_api(state: StateDir, now: PlatformStatus) -> dict[str, object]:
+    """What only the API knows; nothing while it does not answer."""
+    from kafkaml.errors import ApiError, SettingsError
+    from kafkaml.sdk.client import Client
+
+    if not now.api_ready:
+        return {}
+    try:
+        with Client(now.url, state.cli_token.read_text(encoding="utf-8").strip()) as client:
+            system = client.system()
+    except (ApiError, SettingsError, OSError):
+        return {}
+    return {"isolation": system.get("isolation", ""), "versions": system.get("versions", {})}
+
+
+def doctor(context: typer.Context, state_dir: StateDirOption = None, json: JsonOption = False) -> None:
+    """Check Java, ports, disk, memory, GPU, broker and isolation, each with its fix; exit code 1 when one fails."""
+    from kafkaml.local.doctor import Verdict, examine
+
+    findings = []
+    for finding in examine(session_of(context).state(state_dir)):
+        findings.append(finding)
+        if not json:
+            mark = styled_state(f"{finding.verdict:4}".strip())
+            console().print(
+                mark, f"{'':{5 - len(finding.verdict)}}[bold]{finding.subject:10}[/]", finding.detail, sep=" "
+            )
+            if finding.fix:
+                console().print(f"{'':17}[cyan]->[/] {finding.fix}")
+    if json:
+        print_json([{"subject": f.subject, "verdict": f.verdict, "detail": f.detail, "fix": f.fix} for f in findings])
+    if any(finding.verdict == Verdict.FAIL for finding in findings):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def logs(
+    context: typer.Context,
+    component: Annotated[str, typer.Argument(help="A component's name as in `kafka-ml status`; all by default.")] = "",
+    state_dir: StateDirOption = None,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+) -> None:
+    """Print the components' logs."""
+    from kafkaml.local.display import follow_logs, recent_lines
+
+    state = session_of(context).state(state_dir)
+    known = sorted(path.stem for path in state.logs.glob("*.log"))
+    if component and component not in known:
+        raise RefusedError(f"there is no log of {component!r}: expected one of {', '.join(known) or '(none yet)'}")
+    for text in recent_lines(state.logs, component, lines):
+        console().print(text)
+    if follow:
+        follow_logs(console(), state.logs, component)
+
+
+def login(context: typer.Context, state_dir: StateDirOption = None, json: JsonOption = False) -> None:
+    """Print a new one-time login link for the running platform."""
+    from kafkaml.errors import ApiError
+    from kafkaml.local.access import login_link
+
+    state = session_of(context).state(state_dir)
+    running = state.read_status() if state.is_running() else None
+    if running is None:
+        raise ApiError(f"no platform runs in {state.root}", hint="kafka-ml up")
+    link = login_link(state, running)
+    return print_json({"url": link}) if json else console().out(link)

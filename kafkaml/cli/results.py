@@ -1,0 +1,146 @@
+"""``kafka-ml results``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kafkaml.cli.output import (
+    JsonOption,
+    console,
+    human_size,
+    print_json,
+    print_object,
+    print_table,
+    styled_state,
+)
+from kafkaml.cli.runs import add_run_commands
+from kafkaml.cli.session import client_of
+
+app = typer.Typer(name="results", help="Trainings, their metrics and the trained models.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    deployment: Annotated[int | None, typer.Option(help="Only those of this deployment.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only those in this state.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """List results."""
+    rows = client_of(context).results.list(deployment=deployment, state=state)
+    if json:
+        return print_json(rows)
+    return print_table(
+        rows,
+        [
+            ("id", lambda row: row.id),
+            ("deployment", lambda row: row.deployment),
+            ("model", lambda row: row.model_name or row.model),
+            ("state", lambda row: styled_state(row.state)),
+            ("test metrics", lambda row: _metrics(row.test_metrics)),
+            ("failure", lambda row: row.failure.cause if row.failure else ""),
+        ],
+        nothing="no results yet; they come with: kafka-ml deployments create CONFIGURATION",
+    )
+
+
+@app.command()
+def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
+    """Show one result: metrics per epoch, test metrics, confusion matrix, files, failure."""
+    found = client_of(context).results.get(result)
+    if json:
+        return print_json(found)
+    print_object(found, without=("epochs", "outcome", "artifacts", "failure", "report", "code", "imports"))
+    if found.failure:
+        console().print(f"\n[red]{found.failure.category}[/] ", found.failure.cause, sep="")
+        for text in (found.failure.traceback_text, found.failure.hint):
+            if text:
+                console().print(text, markup=False)
+    print_epochs(found.epochs)
+    if found.outcome:
+        console().print(f"\n[bold]test[/] {_metrics(found.test_metrics)}")
+        print_confusion_matrix(found.outcome)
+    for artifact in found.artifacts:
+        console().print(f"[dim]file[/] {artifact.name}  {human_size(artifact.size)}  sha256 {artifact.sha256[:12]}...")
+    return None
+
+
+@app.command()
+def download(
+    context: typer.Context,
+    result: int,
+    name: Annotated[list[str] | None, typer.Argument(help="Names of files; all by default.")] = None,
+    to: Annotated[Path, typer.Option("--to", "-o", help="Folder to write to.")] = Path(),
+) -> None:
+    """Download the trained model."""
+    for path in client_of(context).results.download(result, to, names=name or ()):
+        console().print(f"{path}  {human_size(path.stat().st_size)}", markup=False)
+
+
+@app.command("confusion-matrix")
+def confusion_matrix(
+    context: typer.Context,
+    result: int,
+    image: Annotated[Path | None, typer.Option("--image", help="Write a PNG image here.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Show the confusion matrix of the test samples."""
+    client = client_of(context)
+    outcome = client.results.get(result).outcome or {}
+    if image is not None:
+        client.results.download_confusion_matrix(result, image)
+    if json:
+        return print_json({name: outcome.get(name) for name in ("confusion_matrix", "labels")})
+    if not outcome.get("confusion_matrix"):
+        return console(error=True).print(
+            "this result has no confusion matrix: ask for it in the deployment", style="dim"
+        )
+    return print_confusion_matrix(outcome)
+
+
+add_run_commands(app)
+
+
+def print_epochs(epochs: Any) -> None:
+    """Print a line per epoch."""
+    if not epochs:
+        return
+    names = list(dict.fromkeys(name for each in epochs for name in each.training))
+    checked = list(dict.fromkeys(name for each in epochs for name in each.validation))
+    columns: list[Any] = [("epoch", lambda row: row.epoch), ("seconds", lambda row: f"{row.seconds:.2f}")]
+    columns += [(name, lambda row, name=name: _number(row.training.get(name))) for name in names]
+    columns += [(f"validation {name}", lambda row, name=name: _number(row.validation.get(name))) for name in checked]
+    console().print()
+    print_table(epochs, columns, nothing="")
+
+
+def print_confusion_matrix(outcome: Any) -> None:
+    """Print rows of true labels against columns of predicted ones."""
+    from rich.table import Table
+
+    matrix = outcome.get("confusion_matrix")
+    if not matrix:
+        return
+    labels = [str(each) for each in outcome.get("labels") or range(len(matrix))]
+    table = Table(title="confusion matrix (rows: true, columns: predicted)", title_justify="left", box=None)
+    table.add_column("")
+    for label in labels:
+        table.add_column(label, justify="right", header_style="bold")
+    for row, (label, counts) in enumerate(zip(labels, matrix, strict=False)):
+        cells = [
+            f"[green]{count}[/]" if column == row else (f"[red]{count}[/]" if count else "[dim]·[/]")
+            for column, count in enumerate(counts)
+        ]
+        table.add_row(f"[bold]{label}[/]", *cells)
+    console().print(table)
+
+
+def _metrics(metrics: Any) -> str:
+    return "  ".join(f"{name} {_number(value)}" for name, value in metrics.items())
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

@@ -1,0 +1,87 @@
+"""KafkaTail: what arrives in a topic, as it arrives, for people and scripts that watch. Used by the command line.
+
+Joins no group and commits nothing, so watching never changes what is watched.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+
+from kafkaml.confluent.batch import to_record
+from kafkaml.confluent.config import consumer_config
+from kafkaml.confluent.errors import ClientLog, kafka_errors, to_error
+from kafkaml.errors import StreamUnavailable
+from kafkaml.records import Record
+from kafkaml.settings import KafkaSettings
+
+__all__ = ["KafkaTail"]
+
+_PASSING = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT})
+
+
+class KafkaTail:
+    """Committed records of ``topic`` from now on, or from its beginning; a context manager, for one thread.
+
+    Where "now" is, is settled before the constructor returns: what is written afterwards will be seen. Raises
+    StreamUnavailable when the topic does not exist, BrokerError when Kafka cannot be reached.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topic: str,
+        *,
+        from_beginning: bool = False,
+        request_timeout_seconds: float = 15.0,
+    ) -> None:
+        self._log = ClientLog()
+        self._topic = topic
+        self._consumer = Consumer(
+            consumer_config(settings, self._log, group="kafka-ml-tail") | {"auto.offset.reset": "earliest"}
+        )
+        with kafka_errors(f"asking for the partitions of {topic}", self._log):
+            metadata = self._consumer.list_topics(topic, timeout=request_timeout_seconds).topics[topic]
+        if not metadata.partitions:
+            raise StreamUnavailable(f"topic {topic} does not exist: {metadata.error}", hint="kafka-ml inferences list")
+        positions = []
+        for partition in sorted(metadata.partitions):
+            start = OFFSET_BEGINNING
+            if not from_beginning:
+                place = TopicPartition(topic, partition)
+                with kafka_errors(f"asking for the end of {topic}[{partition}]", self._log):
+                    start = self._consumer.get_watermark_offsets(place, timeout=request_timeout_seconds)[1]
+            positions.append(TopicPartition(topic, partition, start))
+        self._consumer.assign(positions)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._consumer.close()
+
+    def records(self, *, idle_timeout_seconds: float | None = None) -> Iterator[Record]:
+        """Iterate over records as they come; ends when none came for ``idle_timeout_seconds`` (None: never)."""
+        last = time.monotonic()
+        while True:
+            message = self._consumer.poll(0.25)
+            if message is None:
+                if idle_timeout_seconds is not None and time.monotonic() - last > idle_timeout_seconds:
+                    return
+                continue
+            problem = message.error()
+            if problem is None:
+                last = time.monotonic()
+                yield to_record(message)
+            elif problem.code() not in _PASSING:
+                raise to_error(problem, f"reading {self._topic}")

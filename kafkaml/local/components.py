@@ -1,0 +1,199 @@
+"""What a local platform consists of: the commands, environments, probes and order of its components.
+
+The only place that knows them; ``supervisor`` runs them without knowing what they are.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import httpx
+
+from kafkaml.local.broker import EmbeddedBroker, broker_answers, java_environment
+from kafkaml.local.ports import LOOPBACK, free_port
+from kafkaml.local.state import StateDir
+from kafkaml.local.strays import MARK
+from kafkaml.local.supervisor import Component
+from kafkaml.settings import KafkaSettings
+
+__all__ = ["BEFORE_WORKERS", "STOP_ORDER", "PlatformPlan", "build_components", "run_manage", "suspend_workers"]
+
+_FRAMEWORKS = ("tensorflow", "pytorch")
+
+# The controller goes first, or it would start again what is being ended; the broker last, because all others use it.
+STOP_ORDER: Sequence[Sequence[str]] = (
+    ("controller", "control-logger"),
+    ("executor-tensorflow", "executor-pytorch", "onnx"),
+    ("web", "migrate"),
+    ("broker",),
+)
+BEFORE_WORKERS = ("controller", "control-logger")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformPlan:
+    """One platform, decided: where it keeps things, what it listens on, which broker it uses.
+
+    ``broker`` is None when someone else's broker is used; ``kafka`` says how all components reach it either way.
+    ``web_socket`` listens already, so no other program can take its port between now and the start of the server.
+    """
+
+    state: StateDir
+    web_socket: socket.socket
+    kafka: KafkaSettings
+    broker: EmbeddedBroker | None
+    isolation: str = ""
+    frameworks: Sequence[str] = _FRAMEWORKS
+
+    @property
+    def url(self) -> str:
+        """The platform's address for browsers, the command line and workers."""
+        return f"http://{LOOPBACK}:{self.web_socket.getsockname()[1]}"
+
+
+def platform_environment(plan: PlatformPlan, executor_ports: Mapping[str, int]) -> dict[str, str]:
+    """Return the environment that all components share."""
+    env = dict(os.environ)
+    env |= plan.kafka.to_env()
+    env |= {
+        MARK: str(plan.state.root),
+        "KML_STATE_DIR": str(plan.state.root),
+        "KML_BACKEND_URL": plan.url,
+        "KML_SERVICE_TOKEN_FILE": str(plan.state.service_token),
+        "PYTHONUNBUFFERED": "1",
+    }
+    # The plan's settings name a file that holds it: an environment is easier to read than a file of mode 0600.
+    env.pop("KML_KAFKA_SASL_PASSWORD", None)
+    if plan.isolation:
+        env["KML_ISOLATION"] = plan.isolation
+    for framework, port in executor_ports.items():
+        env[f"KML_EXECUTOR_{framework.upper()}_URL"] = f"http://{LOOPBACK}:{port}"
+    return env
+
+
+def build_components(plan: PlatformPlan) -> list[Component]:
+    """Return the components of ``plan`` in the order in which they are shown."""
+    ports = {framework: free_port() for framework in plan.frameworks}
+    env = platform_environment(plan, ports)
+    components = [_migrate(env), _web(plan, env)]
+    broker_first: tuple[str, ...] = ()
+    if plan.broker is not None:
+        components.insert(0, _broker(plan.broker))
+        broker_first = ("broker",)
+    # Importing a framework takes seconds of both cores: the API answers first.
+    components += [_executor(plan, env, framework, port) for framework, port in ports.items()]
+    components.append(
+        Component(
+            name="controller",
+            prepare=lambda: [*_python("backend.manage"), "controller"],
+            env=env,
+            after=("web", *broker_first),
+            grace_seconds=15,
+        )
+    )
+    components.append(
+        Component(
+            name="control-logger",
+            prepare=lambda: _python("kafka_control_logger"),
+            env=env,
+            after=("web", *broker_first),
+        )
+    )
+    return components
+
+
+def run_manage(arguments: Sequence[str], env: Mapping[str, str], *, timeout_seconds: float = 60) -> str:
+    """Run a management command of the backend and return its standard output; raises CalledProcessError."""
+    done = subprocess.run(
+        [*_python("backend.manage"), *arguments],
+        env=dict(env),
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=timeout_seconds,
+        stdin=subprocess.DEVNULL,
+    )
+    return done.stdout.strip()
+
+
+def suspend_workers(state: StateDir) -> None:
+    """End every worker of the platform in order; those that are wanted start again with the next ``up``."""
+    subprocess.run(
+        [*_python("backend.launchers"), "suspend", "--state-dir", str(state.root)],
+        check=False,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def _python(module: str) -> list[str]:
+    # -P: the folder that a component runs in is never a source of its imports.
+    return [sys.executable, "-P", "-m", module]
+
+
+def _broker(broker: EmbeddedBroker) -> Component:
+    return Component(
+        name="broker",
+        prepare=broker.prepare,
+        env=java_environment(),
+        probe=lambda: broker_answers(broker.bootstrap_servers),
+        required=True,
+        address=broker.bootstrap_servers,
+        grace_seconds=20,
+    )
+
+
+def _migrate(env: Mapping[str, str]) -> Component:
+    return Component(
+        name="migrate",
+        prepare=lambda: [*_python("backend.manage"), "migrate", "--no-input", "--verbosity", "0"],
+        env=env,
+        once=True,
+        required=True,
+    )
+
+
+def _web(plan: PlatformPlan, env: Mapping[str, str]) -> Component:
+    descriptor = plan.web_socket.fileno()
+    command = [*_python("gunicorn"), "backend.config.asgi:application", "--worker-class", "asgi"]
+    command += ["--bind", f"fd://{descriptor}", "--workers", "1", "--graceful-timeout", "3", "--timeout", "60"]
+    command += ["--no-control-socket"]
+    return Component(
+        name="web",
+        prepare=lambda: command,
+        env=env,
+        after=("migrate",),
+        probe=lambda: _answers(f"{plan.url}/api/schema/"),
+        required=True,
+        address=plan.url,
+        descriptors=[descriptor],
+    )
+
+
+def _executor(plan: PlatformPlan, env: Mapping[str, str], framework: str, port: int) -> Component:
+    socket_path = plan.state.run / f"fork-{framework}.sock"
+    command = [*_python("mlcode_executor"), "--framework", framework, "--port", str(port)]
+    command += ["--fork-server", str(socket_path)]
+    return Component(
+        name=f"executor-{framework}",
+        prepare=lambda: command,
+        env=env,
+        after=("web",),
+        probe=lambda: _answers(f"http://{LOOPBACK}:{port}/health"),
+        address=f"http://{LOOPBACK}:{port}",
+        ready_timeout_seconds=180,
+    )
+
+
+def _answers(url: str) -> bool:
+    """Whether a server answers at all in time; being refused is an answer."""
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).status_code < 500
+    except httpx.HTTPError:
+        return False

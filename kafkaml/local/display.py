@@ -1,0 +1,142 @@
+"""What a person sees while a platform starts, runs and stops: a line per change, and the components' logs in colour."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Self
+
+import orjson
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+
+from kafkaml.local.state import ComponentState, PlatformStatus
+
+__all__ = ["LogFollower", "StartDisplay", "component_color", "follow_logs", "recent_lines"]
+
+_COLORS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
+_ORDER = ("broker", "migrate", "web", "executor-tensorflow", "executor-pytorch", "onnx", "controller", "control-logger")
+_FOLLOW_SECONDS = 0.2
+_LEVEL_STYLES = {"warning": "yellow", "error": "red", "critical": "bold red", "debug": "dim"}
+
+
+def component_color(name: str) -> str:
+    """Return the colour that a component has everywhere."""
+    return _COLORS[_ORDER.index(name) % len(_COLORS)] if name in _ORDER else "white"
+
+
+class StartDisplay:
+    """Prints each component's changes once, and what is being waited for meanwhile on a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._shown: dict[str, ComponentState] = {}
+        self._spinner = console.status("starting", spinner="dots")
+
+    def __enter__(self) -> Self:
+        self._spinner.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spinner.stop()
+
+    def on_change(self, status: PlatformStatus) -> None:
+        """Show what is new in ``status``."""
+        for each in status.components:
+            if self._shown.get(each.name) == each.state:
+                continue
+            self._shown[each.name] = each.state
+            name = f"[{component_color(each.name)}]{each.name:20}[/]"
+            if each.state == ComponentState.READY:
+                self._console.print(f"{name} ready in {each.seconds_to_ready:.1f} s  [dim]{each.address}[/]")
+            elif each.state == ComponentState.FAILED:
+                self._console.print(f"{name} [red]{escape(each.detail)}[/]")
+            elif each.state == ComponentState.STOPPED and status.stopping:
+                self._console.print(f"{name} stopped")
+        waiting = [each.name for each in status.components if each.state != ComponentState.READY]
+        verb = "stopping" if status.stopping else "waiting for"
+        left = [each.name for each in status.components if each.state not in (ComponentState.STOPPED,)]
+        self._spinner.update(f"{verb} {', '.join(left if status.stopping else waiting)}")
+        if status.ready and not status.stopping:
+            self._spinner.stop()
+        elif status.stopping:
+            self._spinner.start()
+
+
+class LogFollower:
+    """Copies new lines of all components' logs to a console, each with its component's name in front."""
+
+    def __init__(self, console: Console, folder: Path, *, component: str = "") -> None:
+        self._console = console
+        self._folder = folder
+        self._pattern = f"{component or '*'}.log"
+        self._offsets: dict[Path, int] = {path: path.stat().st_size for path in folder.glob("*.log")}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="log-follower", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(timeout=2)
+
+    def _follow(self) -> None:
+        while not self._stop.wait(_FOLLOW_SECONDS):
+            self._copy_new_lines()
+        self._copy_new_lines()
+
+    def _copy_new_lines(self) -> None:
+        for path in sorted(self._folder.glob(self._pattern)):
+            if path.stem == "supervisor":
+                continue
+            with path.open("rb") as log:
+                size = log.seek(0, os.SEEK_END)
+                # A log that was cut starts anew.
+                start = self._offsets.get(path, 0) if self._offsets.get(path, 0) <= size else 0
+                log.seek(start)
+                whole, newline, _ = log.read().rpartition(b"\n")
+            self._offsets[path] = start + len(whole) + len(newline)
+            for line in whole.splitlines():
+                self._console.print(_readable(path.stem, line))
+
+
+def recent_lines(folder: Path, component: str, count: int) -> list[Text]:
+    """Return the last ``count`` lines of a component's log, of each component's when none is named."""
+    found: list[Text] = []
+    for path in sorted(folder.glob(f"{component or '*'}.log")):
+        with path.open("rb") as log:
+            size = log.seek(0, os.SEEK_END)
+            # Enough for ``count`` long lines; more would make a big log slow to look at.
+            log.seek(max(0, size - count * 2000))
+            lines = log.read().splitlines()
+        found += [_readable(path.stem, line) for line in lines[-count:]]
+    return found
+
+
+def follow_logs(console: Console, folder: Path, component: str) -> None:
+    """Print new lines until KeyboardInterrupt."""
+    with LogFollower(console, folder, component=component):
+        threading.Event().wait()
+
+
+def _readable(component: str, line: bytes) -> Text:
+    """One line for a person: structured lines lose their braces, all get their component's name."""
+    text = Text(f"{component:20} ", style=component_color(component))
+    try:
+        event = orjson.loads(line) if line.startswith(b"{") else None
+    except orjson.JSONDecodeError:
+        event = None
+    if not isinstance(event, dict):
+        return text.append(line.decode(errors="replace"), style="default")
+    level = str(event.pop("level", ""))
+    text.append(str(event.pop("timestamp", ""))[11:19] + " ", style="dim")
+    text.append(str(event.pop("event", "")), style=_LEVEL_STYLES.get(level, "default"))
+    for name in ("logger", "service"):
+        event.pop(name, None)
+    for name, value in event.items():
+        text.append(f" {name}=", style="dim").append(str(value))
+    return text

@@ -1,0 +1,362 @@
+"""Client: every action of the API, as methods that return typed objects. Errors are kafkaml.errors.ApiError.
+
+    with Client() as client:
+        result = client.results.wait_for(7, RunState.FINISHED)
+
+Without arguments it finds the platform of this machine (see ``ClientSettings``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Generic, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel
+
+from kafkaml.errors import ApiError, FailedError
+from kafkaml.sdk import types
+from kafkaml.sdk.connection import ClientSettings, Connection, ServerSentEvent
+from kafkaml.sdk.waiting import wait_until
+
+__all__ = ["Client"]
+
+T = TypeVar("T", bound=BaseModel)
+Run = TypeVar("Run", types.TrainingResult, types.Inference)
+
+
+class Client:
+    """One connection to a platform. Thread-safe; a context manager."""
+
+    def __init__(self, url: str = "", token: str = "", *, transport: httpx.BaseTransport | None = None) -> None:
+        if not (url and token):
+            given = {name: value for name, value in (("url", url), ("token", token)) if value}
+            url, token = ClientSettings(**given).resolve()  # type: ignore[arg-type]
+        self._connection = Connection(url, token, transport=transport)
+        self.url = url
+        self.models = Models(self._connection)
+        self.configurations = Configurations(self._connection)
+        self.deployments = Deployments(self._connection)
+        self.results = Results(self._connection)
+        self.inferences = Inferences(self._connection)
+        self.streams = Streams(self._connection)
+        self.users = Users(self._connection)
+        self.tokens = Tokens(self._connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def system(self) -> dict[str, Any]:
+        """Return what the platform says of itself: components, versions, isolation, broker."""
+        document: dict[str, Any] = self._connection.request("GET", "/system/")
+        return document
+
+    def audit(self, **filters: object) -> list[types.AuditEntry]:
+        """Return who did what, newest first."""
+        return [types.AuditEntry.model_validate(each) for each in self._connection.pages("/audit/", filters)]
+
+    def events(self, topics: Sequence[str], *, last_id: str = "") -> Iterator[ServerSentEvent]:
+        """Iterate over live events of ``topics`` (results, inferences, ...) until the server closes the stream."""
+        for event in self._connection.events(",".join(topics), last_id=last_id):
+            if event is not None:
+                yield event
+
+
+class _Collection(Generic[T]):
+    """What all nouns have in common."""
+
+    path: str
+    kind: type[T]
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self, **filters: object) -> list[T]:
+        """Return all that match, following pages; filters are those of the API (``search``, ``ordering``, ...)."""
+        return [self.kind.model_validate(each) for each in self._connection.pages(self.path, filters)]
+
+    def get(self, identifier: int | str) -> T:
+        """Return one; ApiError with status 404 when there is none."""
+        return self.kind.model_validate(self._connection.request("GET", f"{self.path}{identifier}/"))
+
+    def delete(self, identifier: int | str) -> None:
+        """Delete one; ApiError with status 409 names what still uses it."""
+        self._connection.request("DELETE", f"{self.path}{identifier}/")
+
+    def _create(self, body: Mapping[str, object]) -> T:
+        return self.kind.model_validate(self._connection.request("POST", self.path, body=_given(body)))
+
+    def _patch(self, identifier: int | str, body: Mapping[str, object]) -> T:
+        answer = self._connection.request("PATCH", f"{self.path}{identifier}/", body=_given(body))
+        return self.kind.model_validate(answer)
+
+    def _act(self, identifier: int | str, action: str, body: Mapping[str, object] | None = None) -> Any:
+        return self._connection.request("POST", f"{self.path}{identifier}/{action}/", body=body or {})
+
+
+def _given(body: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in body.items() if value is not None}
+
+
+class Models(_Collection[types.Model]):
+    """Sources of models."""
+
+    path = "/models/"
+    kind = types.Model
+
+    def create(
+        self,
+        *,
+        name: str,
+        framework: str,
+        code: str,
+        imports: str = "",
+        description: str = "",
+        distributed: bool = False,
+        upper_model: int | None = None,
+    ) -> types.Model:
+        """Check a model and keep it; ApiError names the line when its code does not run."""
+        return self._create(
+            {
+                "name": name,
+                "framework": framework,
+                "code": code,
+                "imports": imports,
+                "description": description,
+                "distributed": distributed,
+                "upper_model": upper_model,
+            }
+        )
+
+    def update(self, identifier: int, **changes: object) -> types.Model:
+        """Change fields of a model; its code is checked again."""
+        return self._patch(identifier, changes)
+
+    def validate(self, *, framework: str, code: str, imports: str = "", distributed: bool = False) -> types.Validation:
+        """Check a source without keeping it."""
+        body = {"framework": framework, "code": code, "imports": imports, "distributed": distributed}
+        return types.Validation.model_validate(self._connection.request("POST", f"{self.path}validate/", body=body))
+
+
+class Configurations(_Collection[types.Configuration]):
+    """Groups of models that train together."""
+
+    path = "/configurations/"
+    kind = types.Configuration
+
+    def create(self, *, name: str, models: Sequence[int], description: str = "") -> types.Configuration:
+        """Group models."""
+        return self._create({"name": name, "models": list(models), "description": description})
+
+    def update(self, identifier: int, **changes: object) -> types.Configuration:
+        """Change fields."""
+        return self._patch(identifier, changes)
+
+
+class Deployments(_Collection[types.Deployment]):
+    """Configurations put to work."""
+
+    path = "/deployments/"
+    kind = types.Deployment
+
+    def create(
+        self,
+        *,
+        configuration: int,
+        batch_size: int = 32,
+        tensorflow_fit_arguments: str = "",
+        tensorflow_evaluation_arguments: str = "",
+        pytorch_fit_arguments: str = "",
+        pytorch_evaluation_arguments: str = "",
+        confusion_matrix: bool = False,
+        seed: int | None = None,
+        gpu: int = 0,
+    ) -> types.Deployment:
+        """Deploy; arguments are written as in a call, for example ``epochs=5, shuffle=True``."""
+        return self._create(
+            {
+                "configuration": configuration,
+                "batch_size": batch_size,
+                "tensorflow_fit_arguments": tensorflow_fit_arguments,
+                "tensorflow_evaluation_arguments": tensorflow_evaluation_arguments,
+                "pytorch_fit_arguments": pytorch_fit_arguments,
+                "pytorch_evaluation_arguments": pytorch_evaluation_arguments,
+                "confusion_matrix": confusion_matrix,
+                "seed": seed,
+                "gpu": gpu,
+            }
+        )
+
+    def stop(self, identifier: int) -> None:
+        """Stop the trainings of a deployment that have not ended."""
+        self._act(identifier, "stop")
+
+
+class _Runs(_Collection[Run]):
+    """Trainings and inferences: what runs, can be stopped and waited for."""
+
+    topic: str
+
+    def stop(self, identifier: int) -> None:
+        """Ask it to stop."""
+        self._act(identifier, "stop")
+
+    def restart(self, identifier: int) -> None:
+        """Start it again."""
+        self._act(identifier, "restart")
+
+    def logs(self, identifier: int, *, offset: int = 0, replica: int | None = None) -> types.LogPart:
+        """Return the log from byte ``offset`` (negative: from the end) on; works while it runs and afterwards."""
+        params = {"offset": offset, "replica": replica}
+        content, headers = self._connection.bytes(f"{self.path}{identifier}/logs/", params)
+        return types.LogPart(
+            text=content.decode(errors="replace"), next_offset=int(headers.get("X-Next-Offset", offset + len(content)))
+        )
+
+    def wait_for(
+        self,
+        identifier: int,
+        state: types.RunState,
+        *,
+        timeout_seconds: float = 600,
+        on_change: Callable[[Run], None] | None = None,
+    ) -> Run:
+        """Wait until it is in ``state`` and return it; each version seen on the way goes to ``on_change``.
+
+        Raises FailedError with cause and hint when it fails or ends otherwise first, DeadlineExceeded when it takes
+        too long. Driven by live events, with a look every few seconds in case one was missed.
+        """
+
+        def look() -> Run | None:
+            current = self.get(identifier)
+            if on_change is not None:
+                on_change(current)
+            if current.state == state:
+                return current
+            if current.state.ended and state != current.state:
+                raise _ended_otherwise(self.topic, current)
+            return None
+
+        what = f"{self.topic.removesuffix('s')} {identifier} to be {state}"
+        return wait_until(look, self._connection, topic=self.topic, what=what, timeout_seconds=timeout_seconds)
+
+
+def _ended_otherwise(topic: str, run: types.TrainingResult | types.Inference) -> FailedError:
+    cause = f": {run.failure.cause}" if run.failure else ""
+    return FailedError(
+        f"{topic.removesuffix('s')} {run.id} ({run.model_name or 'model'}) is {run.state}{cause}",
+        hint=(run.failure.hint if run.failure else "") or f"kafka-ml {topic} logs {run.id}",
+    )
+
+
+class Results(_Runs[types.TrainingResult]):
+    """Trainings and what came of them."""
+
+    path = "/results/"
+    kind = types.TrainingResult
+    topic = "results"
+
+    def download(self, identifier: int, folder: Path, *, names: Sequence[str] = ()) -> list[Path]:
+        """Write the trained model's files (all, or ``names``) into ``folder``; return their paths."""
+        artifacts = self.get(identifier).artifacts
+        wanted = list(names) or [each.name for each in artifacts]
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for name in wanted:
+            if name not in {each.name for each in artifacts}:
+                offered = ", ".join(each.name for each in artifacts) or "nothing yet"
+                raise ApiError(f"result {identifier} has no {name}: it has {offered}", status=404)
+            self._connection.download(f"{self.path}{identifier}/artifacts/{name}/", folder / name)
+            paths.append(folder / name)
+        return paths
+
+    def download_confusion_matrix(self, identifier: int, path: Path) -> None:
+        """Write the confusion matrix as a PNG image."""
+        self._connection.download(f"{self.path}{identifier}/confusion_matrix.png", path)
+
+
+class Inferences(_Runs[types.Inference]):
+    """Trained models that answer on topics."""
+
+    path = "/inferences/"
+    kind = types.Inference
+    topic = "inferences"
+
+    def create(
+        self,
+        *,
+        result: int,
+        input_topic: str,
+        output_topic: str,
+        replicas: int = 1,
+        input_format: str | None = None,
+        input_config: Mapping[str, object] | None = None,
+        guarantee: str | None = None,
+        output_bootstrap_servers: str | None = None,
+        limit: float | None = None,
+        upper_topic: str | None = None,
+    ) -> types.Inference:
+        """Serve a finished result; the format is the training stream's unless given."""
+        return self._create(
+            {
+                "result": result,
+                "input_topic": input_topic,
+                "output_topic": output_topic,
+                "replicas": replicas,
+                "input_format": input_format,
+                "input_config": input_config,
+                "guarantee": guarantee,
+                "output_bootstrap_servers": output_bootstrap_servers,
+                "limit": limit,
+                "upper_topic": upper_topic,
+            }
+        )
+
+    def scale(self, identifier: int, replicas: int) -> types.Inference:
+        """Change the number of replicas."""
+        return self._patch(identifier, {"replicas": replicas})
+
+
+class Streams(_Collection[types.Stream]):
+    """Data streams that were announced."""
+
+    path = "/streams/"
+    kind = types.Stream
+
+    def send(self, identifier: int, *, deployment: int) -> None:
+        """Announce a stream again, to another deployment; its records are not copied."""
+        self._act(identifier, "send", {"deployment": deployment})
+
+
+class Users(_Collection[types.User]):
+    """People and their roles (admins only)."""
+
+    path = "/users/"
+    kind = types.User
+
+    def create(self, *, username: str, password: str, role: str) -> types.User:
+        """Add a person."""
+        return self._create({"username": username, "password": password, "role": role})
+
+    def update(self, identifier: int, **changes: object) -> types.User:
+        """Change role, password or whether the person may log in."""
+        return self._patch(identifier, changes)
+
+
+class Tokens(_Collection[types.TokenRecord]):
+    """Our own tokens for scripts."""
+
+    path = "/tokens/"
+    kind = types.TokenRecord
+
+    def create(self, *, name: str, expires_in_days: int | None = None) -> types.TokenRecord:
+        """Make a token; the answer is the only place where it can be read."""
+        return self._create({"name": name, "expires_in_days": expires_in_days})

@@ -1,0 +1,222 @@
+"""What the API answers with, as objects. Fields that a newer platform adds are kept and shown, never refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = [
+    "Artifact",
+    "AuditEntry",
+    "Configuration",
+    "Deployment",
+    "EpochRecord",
+    "FailureReport",
+    "Inference",
+    "LogPart",
+    "Model",
+    "RunState",
+    "Stream",
+    "TokenRecord",
+    "TrainingResult",
+    "User",
+    "Validation",
+]
+
+
+class RunState(StrEnum):
+    """The states of trainings and inferences."""
+
+    CREATED = "created"
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        return self in (RunState.FINISHED, RunState.STOPPED, RunState.FAILED)
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="allow", protected_namespaces=())
+
+
+class Model(_Answer):
+    """The source of a model; ``report`` holds its summary, inputs, outputs and parameter count."""
+
+    id: int
+    name: str
+    description: str = ""
+    framework: str
+    imports: str = ""
+    code: str = ""
+    distributed: bool = False
+    upper_model: int | None = None
+    report: Mapping[str, Any] | None = None
+    created_at: datetime | None = None
+
+
+class Validation(_Answer):
+    """The verdict on a model's source: ``report`` when valid, ``error`` (message, line, hint, ...) otherwise."""
+
+    valid: bool
+    report: Mapping[str, Any] | None = None
+    error: Mapping[str, Any] | None = None
+    output: str = ""
+
+
+class Configuration(_Answer):
+    """Models that train together on one stream."""
+
+    id: int
+    name: str
+    description: str = ""
+    models: Sequence[int] = ()
+    created_at: datetime | None = None
+
+
+class FailureReport(_Answer):
+    """Why something failed and what to do."""
+
+    category: str
+    cause: str
+    hint: str = ""
+    traceback_text: str = ""
+    line: int | None = None
+    source: str = ""
+
+
+class EpochRecord(_Answer):
+    """Metrics after one epoch (1-based)."""
+
+    epoch: int
+    seconds: float = 0.0
+    training: Mapping[str, float] = Field(default_factory=dict)
+    validation: Mapping[str, float] = Field(default_factory=dict)
+
+
+class Artifact(_Answer):
+    """A file of a trained model; ``size`` in bytes."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+class TrainingResult(_Answer):
+    """One model of a deployment: its state, its metrics and what came of it.
+
+    ``outcome``, once finished, has ``test_metrics``, ``confusion_matrix``, ``labels``, ``samples``, ``versions``, ...
+    """
+
+    id: int
+    deployment: int
+    model: int
+    model_name: str = ""
+    framework: str = ""
+    state: RunState
+    attempt: int = 0
+    failure: FailureReport | None = None
+    progress: Mapping[str, Any] | None = None
+    epochs: Sequence[EpochRecord] = ()
+    outcome: Mapping[str, Any] | None = None
+    artifacts: Sequence[Artifact] = ()
+    stream: int | None = None
+
+    @property
+    def test_metrics(self) -> Mapping[str, float]:
+        """Metrics on the test part of the stream; empty until finished, and without a test part."""
+        return (self.outcome or {}).get("test_metrics") or {}
+
+
+class Deployment(_Answer):
+    """A configuration put to work: its models wait for a stream that is addressed to ``id``."""
+
+    id: int
+    configuration: int
+    configuration_name: str = ""
+    batch_size: int
+    tensorflow_fit_arguments: str = ""
+    tensorflow_evaluation_arguments: str = ""
+    pytorch_fit_arguments: str = ""
+    pytorch_evaluation_arguments: str = ""
+    confusion_matrix: bool = False
+    seed: int = 0
+    gpu: int = 0
+    mode: str = "classic"
+    state: RunState
+    results: Sequence[TrainingResult] = ()
+    created_at: datetime | None = None
+
+
+class Stream(_Answer):
+    """A data stream that was announced; ``topic`` holds its ranges in the wire form."""
+
+    id: int
+    deployment: int | None = None
+    topic: str = ""
+    input_format: str = ""
+    input_config: Mapping[str, Any] = Field(default_factory=dict)
+    validation_rate: float = 0.0
+    test_rate: float = 0.0
+    total_msg: int | None = None
+    description: str = ""
+    registered_at: datetime | None = None
+
+
+class Inference(_Answer):
+    """A trained model that answers on a topic; ``stats`` has rate, lag and latencies per replica."""
+
+    id: int
+    result: int
+    model_name: str = ""
+    input_topic: str
+    output_topic: str
+    input_format: str = ""
+    input_config: Mapping[str, Any] = Field(default_factory=dict)
+    replicas: int = 1
+    guarantee: str = ""
+    state: RunState
+    failure: FailureReport | None = None
+    stats: Any = None
+    limit: float | None = None
+    upper_topic: str | None = None
+    output_bootstrap_servers: str = ""
+    created_at: datetime | None = None
+
+
+class User(_Answer):
+    """A person with a role: viewer, editor or admin."""
+
+    id: int
+    username: str
+    role: str = ""
+    is_active: bool = True
+
+
+class TokenRecord(_Answer):
+    """A token of ours; ``token`` itself is only in the answer that created it."""
+
+    id: str | int
+    name: str = ""
+    expires_at: datetime | None = None
+    token: str = ""
+
+
+class AuditEntry(_Answer):
+    """Who did what, when."""
+
+    id: int
+
+
+class LogPart(BaseModel):
+    """A part of a log and the byte offset to go on from."""
+
+    text: str
+    next_offset: int
