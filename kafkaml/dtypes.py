@@ -34,13 +34,16 @@ _WIRE_NAMES: dict[str, str] = {
 
 
 def dtype_from_wire(name: str) -> np.dtype[np.generic]:
-    """Return the little-endian dtype that ``name`` stands for; ``string`` is bytes of any length (``S``).
+    """Return the little-endian dtype that ``name`` stands for.
 
-    Raises DecodeError for a name that no sink writes.
+    ``string`` is UTF-8 text of any length (dtype ``S``); ``str_``, which old sinks derive from NumPy's text, is NumPy's
+    own four bytes a character (dtype ``U``). Raises DecodeError for a name that no sink writes.
     """
-    cleaned = name.strip().lower()
-    if cleaned in ("string", "str", "bytes"):
+    cleaned = name.strip().lower() if isinstance(name, str) else ""
+    if cleaned in ("string", "str", "bytes", "bytes_"):
         return np.dtype("S")
+    if cleaned == "str_":
+        return np.dtype("<U")
     try:
         return np.dtype(_WIRE_NAMES[cleaned])
     except KeyError:

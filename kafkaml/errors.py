@@ -51,7 +51,11 @@ class StreamRangeError(RefusedError):
 
 
 class DecodeError(RefusedError):
-    """Bytes of a record do not fit the declared format."""
+    """Bytes of a record do not fit the declared format; ``index`` is the record's place in its batch, if it has one."""
+
+    def __init__(self, message: str, *, index: int | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.index = index
 
 
 class ArgumentsError(RefusedError):

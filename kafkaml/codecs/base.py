@@ -1,0 +1,104 @@
+"""The seam of encodings: a Codec turns whole batches of record bytes into one contiguous array, and back.
+
+Called by ``stream_dataset`` and the inference loop with batches, by the sinks for writing. Codecs are pure: they know
+no topic and no offset. On bytes from the wire they raise nothing but DecodeError.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kafkaml.errors import DecodeError
+
+__all__ = ["Array", "Codec", "DecodedBatch", "Values", "concatenate"]
+
+Array = npt.NDArray[Any]
+# Values of records; None is a record without value (a tombstone) or without key.
+Values = Sequence[bytes | None]
+
+
+class DecodedBatch(NamedTuple):
+    """What could be decoded of a batch: ``rows[i]`` comes from record ``kept[i]``; ``failures`` hold the rest."""
+
+    rows: Array
+    kept: list[int]
+    failures: list[tuple[int, DecodeError]]
+
+
+class Codec(ABC):
+    """One side of a stream, features or labels.
+
+    ``dtype`` and ``sample_shape`` are the same for all batches; ``sample_shape`` is None where only the data can tell
+    (JSON, and RAW without ``data_reshape``) until ``pinned`` fixes it. ``name`` is used in messages.
+    """
+
+    dtype: np.dtype[Any]
+    sample_shape: tuple[int, ...] | None
+    name: str
+
+    @abstractmethod
+    def decode(self, values: Values) -> Array:
+        """Return all of ``values`` as one array (batch, *sample_shape), which may be read-only.
+
+        An empty batch gives (0, *sample_shape). Raises DecodeError with the ``index`` of the first record that does
+        not fit; ``decode_each`` then tells the good ones from the bad.
+        """
+
+    @abstractmethod
+    def encode(self, samples: Array) -> list[bytes]:
+        """Return one value per sample of ``samples`` (batch, *sample_shape); the inverse of ``decode``."""
+
+    @abstractmethod
+    def pinned(self, sample_shape: tuple[int, ...]) -> Codec:
+        """Return the same codec for samples of this shape only; DecodeError when it cannot be."""
+
+    def decode_each(self, values: Values) -> DecodedBatch:
+        """Return what can be decoded of ``values``, and an error for each record that cannot."""
+        try:
+            return DecodedBatch(self.decode(values), list(range(len(values))), [])
+        except DecodeError:
+            return self._decode_one_by_one(values)
+
+    def _decode_one_by_one(self, values: Values) -> DecodedBatch:
+        rows: list[Array] = []
+        kept: list[int] = []
+        failures: list[tuple[int, DecodeError]] = []
+        for index, value in enumerate(values):
+            try:
+                rows.append(self.decode((value,)))
+                kept.append(index)
+            except DecodeError as error:
+                error.index = index
+                failures.append((index, error))
+        if not rows:
+            return DecodedBatch(np.empty((0, *(self.sample_shape or ())), self.dtype), [], failures)
+        # Where the shape is not declared the records vote: one odd record must not turn the others into odd ones.
+        usual = Counter(row.shape for row in rows).most_common(1)[0][0]
+        odd = [place for place, row in enumerate(rows) if row.shape != usual]
+        for place in reversed(odd):
+            index = kept.pop(place)
+            shape = rows.pop(place).shape[1:]
+            failures.append((index, self.shape_error(index, shape, usual[1:])))
+        failures.sort(key=lambda failure: failure[0])
+        return DecodedBatch(concatenate(rows), kept, failures)
+
+    def shape_error(self, index: int, got: tuple[int, ...], expected: tuple[int, ...]) -> DecodeError:
+        """Return the error for a sample of another shape."""
+        return DecodeError(
+            f"record {index} of the batch: {self.name} have the shape {got}: expected {expected}", index=index
+        )
+
+    def missing_error(self, index: int) -> DecodeError:
+        """Return the error for a record without value, or without key where labels are expected."""
+        return DecodeError(f"record {index} of the batch has no {self.name}: expected some bytes", index=index)
+
+
+def concatenate(rows: Sequence[Array]) -> Array:
+    """Join arrays along the batch axis; text arrays take the widest width."""
+    return rows[0] if len(rows) == 1 else np.concatenate(rows)

@@ -1,0 +1,44 @@
+"""Packed RAW records: many samples in one record, one behind the other, and as many labels in its key.
+
+Opt-in (``samples_per_record`` of the sinks), announced by ``input_config["packed"]``: readers of the old form cannot
+read it. The cost of a record is shared by its samples, which is what makes sending fast.
+"""
+
+from __future__ import annotations
+
+from kafkaml.codecs.base import Array, Values
+from kafkaml.codecs.raw import RawCodec, numbers_of
+from kafkaml.errors import DecodeError
+
+__all__ = ["decode_packed"]
+
+
+def decode_packed(
+    features: RawCodec, labels: RawCodec | None, values: Values, keys: Values
+) -> tuple[Array, Array | None]:
+    """Return all samples of the records, and their labels; DecodeError with the index of a record that does not fit."""
+    feature_bytes = features.sample_bytes
+    label_bytes = labels.sample_bytes if labels is not None else None
+    if feature_bytes is None or (labels is not None and label_bytes is None):
+        raise DecodeError("packed records need data_reshape and label_reshape", hint="use the sinks of Kafka-ML")
+    for index, (value, key) in enumerate(zip(values, keys, strict=True)):
+        count, rest = divmod(len(value or b""), feature_bytes)
+        if rest or not count:
+            raise DecodeError(
+                f"record {index} of the batch: {len(value or b'')} bytes are no multiple of {feature_bytes}, the bytes "
+                "of one sample",
+                index=index,
+            )
+        if label_bytes is not None and len(key or b"") != count * label_bytes:
+            raise DecodeError(
+                f"record {index} of the batch: a key of {len(key or b'')} bytes for {count} samples: expected "
+                f"{count * label_bytes}",
+                index=index,
+            )
+    rows = _join(features, values)
+    return rows, None if labels is None else _join(labels, keys)
+
+
+def _join(codec: RawCodec, values: Values) -> Array:
+    data = b"".join(values)  # type: ignore[arg-type]  # checked above
+    return numbers_of(data, codec.dtype).reshape(-1, *(codec.sample_shape or ()))

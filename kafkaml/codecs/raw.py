@@ -1,0 +1,146 @@
+"""RAW: ``ndarray.tobytes()``, C order, little-endian. A batch is one join of bytes and one view on them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kafkaml.codecs.base import Array, Codec, DecodedBatch, Values
+from kafkaml.dtypes import MAX_SAMPLE_ELEMENTS
+from kafkaml.errors import DecodeError
+
+__all__ = ["RawCodec", "TextCodec", "numbers_of"]
+
+_HINT = "check data_type, label_type, data_reshape and label_reshape in the sink"
+
+
+def numbers_of(data: bytes, dtype: np.dtype[Any]) -> Array:
+    """Return the numbers in ``data`` as a flat array, a view where possible."""
+    if dtype.kind == "b":
+        # A byte other than 0 and 1 would make a boolean that is neither true nor false.
+        return np.not_equal(np.frombuffer(data, np.uint8), 0)
+    return np.frombuffer(data, dtype)
+
+
+class RawCodec(Codec):
+    """Numbers of one type. With ``sample_shape`` None a record of one element is a scalar, a longer one a vector."""
+
+    def __init__(self, dtype: np.dtype[Any], sample_shape: tuple[int, ...] | None, *, name: str = "features") -> None:
+        self.dtype = dtype
+        self.sample_shape = sample_shape
+        self.name = name
+
+    @property
+    def sample_bytes(self) -> int | None:
+        """Bytes of one sample; None when the shape is not known."""
+        return None if self.sample_shape is None else self.dtype.itemsize * math.prod(self.sample_shape)
+
+    def decode(self, values: Values) -> Array:
+        try:
+            lengths = set(map(len, values))  # type: ignore[arg-type]  # None is looked for when this fails
+        except TypeError:
+            raise self.missing_error(next(index for index, value in enumerate(values) if value is None)) from None
+        if not lengths:
+            return np.empty((0, *(self.sample_shape or ())), self.dtype)
+        if len(lengths) > 1 or self._shape_of(next(iter(lengths))) is None:
+            raise self._decode_by_length(values).failures[0][1]
+        return self._view(b"".join(values), len(values), next(iter(lengths)))  # type: ignore[arg-type]
+
+    def decode_each(self, values: Values) -> DecodedBatch:
+        try:
+            return DecodedBatch(self.decode(values), list(range(len(values))), [])
+        except DecodeError:
+            return self._decode_by_length(values)
+
+    def encode(self, samples: Array) -> list[bytes]:
+        slab = np.ascontiguousarray(samples, self.dtype).tobytes()
+        size = len(slab) // len(samples) if len(samples) else 0
+        return [slab[start : start + size] for start in range(0, len(slab), size)] if size else []
+
+    def pinned(self, sample_shape: tuple[int, ...]) -> RawCodec:
+        if self.sample_shape is not None and math.prod(self.sample_shape) != math.prod(sample_shape):
+            raise DecodeError(
+                f"{self.name} have the shape {self.sample_shape}: they cannot be taken as {sample_shape}", hint=_HINT
+            )
+        return RawCodec(self.dtype, sample_shape, name=self.name)
+
+    def _decode_by_length(self, values: Values) -> DecodedBatch:
+        """Sort records by the one thing that can be wrong with them; much faster than trying each."""
+        good_bytes = self.sample_bytes
+        if good_bytes is None:
+            lengths = Counter(len(value) for value in values if value is not None)
+            usual = (length for length, _ in lengths.most_common() if self._shape_of(length) is not None)
+            good_bytes = next(usual, -1)
+        kept = [index for index, value in enumerate(values) if value is not None and len(value) == good_bytes]
+        failures = [
+            (index, self.missing_error(index) if value is None else self._length_error(index, len(value), good_bytes))
+            for index, value in enumerate(values)
+            if value is None or len(value) != good_bytes
+        ]
+        if not kept:
+            return DecodedBatch(np.empty((0, *(self.sample_shape or ())), self.dtype), [], failures)
+        good: Sequence[bytes] = [values[index] for index in kept]  # type: ignore[misc]
+        return DecodedBatch(self._view(b"".join(good), len(good), good_bytes), kept, failures)
+
+    def _view(self, data: bytes, count: int, sample_bytes: int) -> Array:
+        shape = self._shape_of(sample_bytes)
+        assert shape is not None
+        return numbers_of(data, self.dtype).reshape(count, *shape)
+
+    def _shape_of(self, sample_bytes: int) -> tuple[int, ...] | None:
+        """Return the shape of a sample of so many bytes, or None when there is none."""
+        if self.sample_shape is not None:
+            return self.sample_shape if sample_bytes == self.sample_bytes else None
+        elements, rest = divmod(sample_bytes, self.dtype.itemsize)
+        if rest or not 0 < elements <= MAX_SAMPLE_ELEMENTS:
+            return None
+        return () if elements == 1 else (elements,)
+
+    def _length_error(self, index: int, got: int, expected: int) -> DecodeError:
+        if self.sample_shape is not None:
+            wanted = f"to {self.sample_shape} {self.dtype.name}: expected {self.sample_bytes}"
+        elif expected < 0:
+            wanted = f"to {self.dtype.name}: expected a multiple of {self.dtype.itemsize}, at least one"
+        else:
+            wanted = f"like the other records of the batch: expected {expected}"
+        return DecodeError(
+            f"record {index} of the batch: cannot reshape {got} bytes of {self.name} {wanted}", index=index, hint=_HINT
+        )
+
+
+class TextCodec(Codec):
+    """Text, as labels may be: UTF-8, or NumPy's own four bytes a character (``utf-32-le``)."""
+
+    def __init__(self, *, name: str = "labels", encoding: str = "utf-8") -> None:
+        self.dtype = np.dtype("<U")
+        self.sample_shape = ()
+        self.name = name
+        self._encoding = encoding
+
+    def decode(self, values: Values) -> Array:
+        texts = []
+        for index, value in enumerate(values):
+            if value is None:
+                raise self.missing_error(index)
+            try:
+                # NumPy pads text with zeros at its end.
+                texts.append(value.decode(self._encoding).rstrip("\0"))
+            except UnicodeDecodeError as error:
+                raise DecodeError(
+                    f"record {index} of the batch: {self.name} are no {self._encoding} text ({error})",
+                    index=index,
+                    hint=_HINT,
+                ) from error
+        return np.array(texts, np.str_)
+
+    def encode(self, samples: Array) -> list[bytes]:
+        return [str(sample).encode(self._encoding) for sample in samples.tolist()]
+
+    def pinned(self, sample_shape: tuple[int, ...]) -> TextCodec:
+        if sample_shape != ():
+            raise DecodeError(f"{self.name} are text: they cannot have the shape {sample_shape}", hint=_HINT)
+        return self

@@ -1,0 +1,175 @@
+"""StreamCodec: both sides of a stream as its control message declares them. Made by ``codec_for``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kafkaml.codecs.avro import AvroCodec, SchemaLookup
+from kafkaml.codecs.base import Array, Codec, Values
+from kafkaml.codecs.json import JsonCodec
+from kafkaml.codecs.packing import decode_packed
+from kafkaml.codecs.raw import RawCodec, TextCodec
+from kafkaml.codecs.telegraf import TelegrafCodec
+from kafkaml.control import InputFormat
+from kafkaml.dtypes import dtype_from_wire, shape_from_wire
+from kafkaml.errors import DecodeError
+
+__all__ = ["StreamCodec", "StreamFailure", "codec_for"]
+
+# What JSON carries becomes this where no data_type is declared: the type that models compute in.
+_JSON_FEATURES = np.dtype("<f4")
+# Exact for all whole numbers that JSON readers agree on; data sets narrow it when the labels turn out to be whole.
+_JSON_LABELS = np.dtype("<f8")
+_NO_TYPE = (None, "", "None", "NoneType")
+
+
+@dataclass(frozen=True)
+class StreamFailure:
+    """A record of a batch that could not be decoded."""
+
+    index: int
+    error: DecodeError
+
+
+@dataclass(frozen=True)
+class StreamCodec:
+    """``features`` decodes values; ``labels`` decodes keys, None where the stream declares no labels.
+
+    With ``packed`` a record holds several samples; serving decodes one sample a record all the same.
+    """
+
+    features: Codec
+    labels: Codec | None
+    packed: bool = False
+
+    def decode(self, values: Values, keys: Values) -> tuple[Array, Array | None]:
+        """Return features (samples, *shape) and labels (samples, *shape) of a batch; DecodeError with the index."""
+        if self.packed:
+            assert isinstance(self.features, RawCodec)
+            assert self.labels is None or isinstance(self.labels, RawCodec)
+            return decode_packed(self.features, self.labels, values, keys)
+        return self.features.decode(values), None if self.labels is None else self.labels.decode(keys)
+
+    def decode_each(self, values: Values, keys: Values) -> tuple[Array, Array | None, list[StreamFailure]]:
+        """Return what can be decoded of a batch, and one failure for each record that cannot, in order."""
+        try:
+            return (*self.decode(values, keys), [])
+        except DecodeError:
+            pass
+        if self.packed:
+            return self._decode_each_packed(values, keys)
+        features = self.features.decode_each(values)
+        failures = [StreamFailure(index, error) for index, error in features.failures]
+        if self.labels is None:
+            return features.rows, None, failures
+        labels = self.labels.decode_each([keys[index] for index in features.kept])
+        failures += [StreamFailure(features.kept[index], error) for index, error in labels.failures]
+        failures.sort(key=lambda failure: failure.index)
+        return features.rows[labels.kept], labels.rows, failures
+
+    def _decode_each_packed(self, values: Values, keys: Values) -> tuple[Array, Array | None, list[StreamFailure]]:
+        failures: list[StreamFailure] = []
+        kept: list[int] = []
+        for index, (value, key) in enumerate(zip(values, keys, strict=True)):
+            try:
+                self.decode((value,), (key,))
+                kept.append(index)
+            except DecodeError as error:
+                error.index = index
+                failures.append(StreamFailure(index, error))
+        rows, labels = self.decode([values[index] for index in kept], [keys[index] for index in kept])
+        return rows, labels, failures
+
+
+def codec_for(
+    input_format: InputFormat | str,
+    input_config: Mapping[str, Any],
+    *,
+    feature_shape: tuple[int, ...] | None = None,
+    schema_lookup: SchemaLookup | None = None,
+) -> StreamCodec:
+    """Return the codec that a control message declares.
+
+    ``feature_shape`` fixes the shape of samples where the message leaves it to the data, as serving must: there one
+    odd record may be a batch. Raises DecodeError when the configuration is incomplete or contradicts itself.
+    """
+    make = {
+        InputFormat.RAW: _raw,
+        InputFormat.AVRO: _avro,
+        InputFormat.JSON: _json,
+        InputFormat.TELEGRAF_STR_JSON: _telegraf,
+    }
+    try:
+        known_format = InputFormat(input_format)
+    except ValueError:
+        raise DecodeError(f"input_format {input_format!r}: expected one of {', '.join(InputFormat)}") from None
+    features, labels = make[known_format](input_config, schema_lookup)
+    if feature_shape is not None:
+        features = features.pinned(feature_shape)
+    packed = bool(input_config.get("packed", False))
+    if packed and not (isinstance(features, RawCodec) and (labels is None or isinstance(labels, RawCodec))):
+        raise DecodeError("packed records are possible with RAW numbers only")
+    return StreamCodec(features, labels, packed)
+
+
+def _raw(config: Mapping[str, Any], _: SchemaLookup | None) -> tuple[Codec, Codec | None]:
+    if config.get("data_type") in _NO_TYPE:
+        raise DecodeError(
+            "input_config has no data_type: expected the type of the numbers, for example uint8",
+            hint="check data_type in the sink",
+        )
+    features = _raw_side(config["data_type"], config.get("data_reshape"), "features")
+    if config.get("label_type") in _NO_TYPE:
+        return features, None
+    return features, _raw_side(config["label_type"], config.get("label_reshape"), "labels")
+
+
+def _raw_side(type_name: str, shape: Any, name: str) -> Codec:
+    dtype = dtype_from_wire(type_name)
+    if dtype.kind in "SU":
+        return TextCodec(name=name, encoding="utf-8" if dtype.kind == "S" else "utf-32-le")
+    # Without a shape old readers take the record as it is: a number, or a vector of as many as there are.
+    declared = shape is not None and str(shape).strip() != ""
+    return RawCodec(dtype, shape_from_wire(shape) if declared else None, name=name)
+
+
+def _avro(config: Mapping[str, Any], lookup: SchemaLookup | None) -> tuple[Codec, Codec | None]:
+    if not config.get("data_scheme"):
+        raise DecodeError("input_config has no data_scheme: expected the text of the Avro schema of the features")
+    framing = bool(config.get("confluent_framing", False))
+    features = AvroCodec(config["data_scheme"], confluent_framing=framing, schema_lookup=lookup)
+    if not config.get("label_scheme"):
+        return features, None
+    labels = AvroCodec(
+        config["label_scheme"], name="labels", scalar=True, confluent_framing=framing, schema_lookup=lookup
+    )
+    return features, labels
+
+
+def _json(config: Mapping[str, Any], _: SchemaLookup | None) -> tuple[Codec, Codec | None]:
+    return JsonCodec(*_declared(config, "data", _JSON_FEATURES)), _json_labels(config)
+
+
+def _telegraf(config: Mapping[str, Any], _: SchemaLookup | None) -> tuple[Codec, Codec | None]:
+    # Telegraf wraps the value only; a key, where there is one, is plain JSON.
+    return TelegrafCodec(*_declared(config, "data", _JSON_FEATURES)), _json_labels(config)
+
+
+def _json_labels(config: Mapping[str, Any]) -> Codec:
+    """Whether JSON streams have labels is seen from their keys, as nothing declares it."""
+    if config.get("label_type") not in _NO_TYPE and dtype_from_wire(config["label_type"]).kind in "SU":
+        return TextCodec(name="labels")
+    return JsonCodec(*_declared(config, "label", _JSON_LABELS), name="labels", text_allowed=True)
+
+
+def _declared(
+    config: Mapping[str, Any], side: str, default: np.dtype[Any]
+) -> tuple[np.dtype[Any], tuple[int, ...] | None]:
+    type_name, shape = config.get(f"{side}_type"), config.get(f"{side}_reshape")
+    dtype = default if type_name in _NO_TYPE else dtype_from_wire(str(type_name))
+    declared = shape is not None and str(shape).strip() != ""
+    return dtype, shape_from_wire(shape) if declared else None

@@ -1,0 +1,27 @@
+"""TELEGRAF_STR_JSON: ``{"fields": {"value": "<JSON text>"}}``; the inner text is the JSON sample."""
+
+from __future__ import annotations
+
+import orjson
+
+from kafkaml.codecs.base import Array
+from kafkaml.codecs.json import JsonCodec
+
+__all__ = ["TelegrafCodec"]
+
+
+class TelegrafCodec(JsonCodec):
+    """JSON samples as Telegraf wraps them. Other fields of the metric, such as its tags, are ignored."""
+
+    def encode(self, samples: Array) -> list[bytes]:
+        return [orjson.dumps({"fields": {"value": orjson.dumps(sample).decode()}}) for sample in samples.tolist()]
+
+    def _load(self, value: bytes) -> object:
+        metric = orjson.loads(value)
+        inner = metric.get("fields") if isinstance(metric, dict) else None
+        text = inner.get("value") if isinstance(inner, dict) else None
+        if not isinstance(text, str):
+            raise orjson.JSONDecodeError(
+                'expected {"fields": {"value": "<JSON text>"}}', value.decode("utf-8", "replace"), 0
+            )
+        return orjson.loads(text)
