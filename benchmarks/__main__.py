@@ -1,0 +1,129 @@
+"""``python -m benchmarks [--only P4,P5] [--quick]``: measure, print a table, write ``benchmarks/results/latest.json``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import pkgutil
+import platform
+import sys
+import tempfile
+import time
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+import benchmarks
+from benchmarks.context import Context, Row
+
+_NOT_SUBJECTS = {"__main__", "context"}
+_RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    """Run the subjects that were asked for; exit code 1 when one could not be measured."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", default="", help="subjects or ids of rows, comma-separated, e.g. P4,P5")
+    parser.add_argument("--quick", action="store_true", help="small amounts: does it work at all?")
+    parser.add_argument("--repeats", type=int, default=5, help="medians of so many (default 5)")
+    options = parser.parse_args()
+    console = Console()
+    wanted = {each.strip().lower() for each in options.only.split(",") if each.strip()}
+    modules = _subjects(wanted, console)
+    rows: list[Row] = []
+    failed: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="kml-bench-") as folder:
+        context = Context(Path(folder), repeats=1 if options.quick else options.repeats, quick=options.quick)
+        try:
+            for module in modules:
+                name = module.__name__.rpartition(".")[2]
+                began = time.monotonic()
+                try:
+                    with console.status(f"measuring {name}: {(module.__doc__ or '').splitlines()[0]}"):
+                        found = [Row.of(each) for each in module.run(context)]
+                except Exception:  # noqa: BLE001  one subject's failure must not hide the others' figures
+                    failed.append(name)
+                    console.print(f"[red]{name} could not be measured[/]\n{traceback.format_exc()}")
+                    continue
+                chosen = [row for row in found if not wanted or name in wanted or row.id.lower() in wanted]
+                rows += chosen
+                ids = ", ".join(dict.fromkeys(row.id for row in chosen))
+                console.print(f"[dim]{name}: {ids} in {time.monotonic() - began:.0f} s[/]")
+        finally:
+            context.close()
+    rows.sort(key=lambda row: (len(row.id), row.id))
+    console.print(_table(rows))
+    _write(rows, quick=options.quick)
+    if failed:
+        console.print(f"[red]not measured: {', '.join(failed)}[/]")
+        sys.exit(1)
+
+
+def _subjects(wanted: set[str], console: Console) -> list[ModuleType]:
+    modules = []
+    for each in sorted(pkgutil.iter_modules(benchmarks.__path__), key=lambda each: each.name):
+        if each.name in _NOT_SUBJECTS or each.name.startswith("_"):
+            continue
+        module = importlib.import_module(f"benchmarks.{each.name}")
+        ids = {str(identifier).lower() for identifier in getattr(module, "IDS", ())}
+        if hasattr(module, "run") and (not wanted or each.name in wanted or not ids or ids & wanted):
+            modules.append(module)
+    if not modules:
+        console.print(f"[red]no benchmark is called {', '.join(sorted(wanted))}[/]")
+        sys.exit(2)
+    return modules
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table(
+        title=f"{platform.processor() or platform.machine()}, {os.cpu_count()} processors", title_justify="left"
+    )
+    for title in ("id", "what"):
+        table.add_column(title)
+    for title in ("reference", "ours", "floor", "x reference", "of floor", "spread"):
+        table.add_column(title, justify="right")
+    table.add_column("bar")
+    table.add_column("met")
+    for row in rows:
+        met = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}[row.met]
+        table.add_row(
+            row.id,
+            row.what + (f"\n[dim]{row.note}[/]" if row.note else ""),
+            _figure(row.reference, row.unit),
+            f"[bold]{_figure(row.ours, row.unit)}[/]",
+            _figure(row.floor, row.unit),
+            "" if row.ratio_to_reference is None else f"{row.ratio_to_reference:,.1f}",
+            "" if row.fraction_of_floor is None else f"{row.fraction_of_floor:.2f}",
+            "" if row.spread is None else f"{row.spread:.0%}",
+            row.bar,
+            met,
+        )
+    return table
+
+
+def _figure(value: float | None, unit: str) -> str:
+    if value is None:
+        return ""
+    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{text} {unit}".strip()
+
+
+def _write(rows: list[Row], *, quick: bool) -> None:
+    _RESULTS.mkdir(exist_ok=True)
+    document = {
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "machine": {"processors": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
+        "quick": quick,
+        "rows": [asdict(row) for row in rows],
+    }
+    (_RESULTS / "latest.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+
+
+if __name__ == "__main__":
+    main()

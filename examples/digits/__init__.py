@@ -1,0 +1,1 @@
+"""Handwritten digits, from a stream to predictions: the demo."""
