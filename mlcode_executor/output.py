@@ -34,12 +34,16 @@ class Allowance:
 class OutputDrain:
     """Reads a pipe in a thread of its own until its last writer is gone; owns ``descriptor``.
 
-    Keeps the last 64 KiB; calls ``on_flood`` once if more is printed than any honest program would.
+    Keeps the last 64 KiB; calls ``on_flood`` once if more is printed than any honest program would. ``on_output`` gets
+    everything as it comes, in the drain's thread.
     """
 
-    def __init__(self, descriptor: int, on_flood: Callable[[], None]) -> None:
+    def __init__(
+        self, descriptor: int, on_flood: Callable[[], None], on_output: Callable[[bytes], None] | None = None
+    ) -> None:
         self._descriptor = descriptor
         self._on_flood = on_flood
+        self._on_output = on_output
         self._tail = bytearray()
         self._cut = False
         self._lock = threading.Lock()
@@ -65,6 +69,8 @@ class OutputDrain:
                     self._tail += data
                     self._cut = self._cut or len(self._tail) > _TAIL_BYTES
                     del self._tail[:-_TAIL_BYTES]
+                if self._on_output is not None and not self.flooded:
+                    self._on_output(data)
                 if not self.flooded and not allowance.spend(len(data)):
                     self.flooded = True
                     self._on_flood()

@@ -56,6 +56,7 @@ class ModelProcess:
         drain_descriptor: int,
         limits: ResourceLimits,
         private_server: PrivateForkServer | None,
+        on_output: Callable[[bytes], None] | None = None,
     ) -> None:
         self._control = Channel(control)
         self._connection = Channel(connection)
@@ -69,7 +70,7 @@ class ModelProcess:
         self._oom_kills = out_of_memory_kills()
         self._events = Allowance(_EVENT_BURST, _EVENTS_PER_SECOND)
         self._event_flood = False
-        self._drain = OutputDrain(drain_descriptor, self._kill)
+        self._drain = OutputDrain(drain_descriptor, self._kill, on_output)
         self.isolation_level = ""
         self.pid = 0
 
@@ -83,20 +84,22 @@ class ModelProcess:
         isolation: str = "auto",
         gpu: int = 0,
         start_timeout_seconds: float = 60,
+        on_output: Callable[[bytes], None] | None = None,
     ) -> Self:
         """Start a model process and return once it waits for calls.
 
         ``fork_server`` is the path of a warm server's socket; with ``""`` one is started that ends with the process
-        (importing a framework takes seconds). ``isolation`` is auto, namespaces, landlock or off. Raises
-        SandboxUnavailable, BrokenError if the server cannot be reached, DeadlineExceeded.
+        (importing a framework takes seconds). ``on_output`` gets what the process prints as it comes, in a thread of
+        its own. ``isolation`` is auto, namespaces, landlock or off. Raises SandboxUnavailable, BrokenError if the
+        server cannot be reached, DeadlineExceeded.
         """
         deadline = time.monotonic() + start_timeout_seconds
         private_server = None if fork_server else PrivateForkServer(runtime, isolation)
         process: Self | None = None
         try:
             connection = connect(private_server.path if private_server else fork_server, deadline)
-            process = cls._request(connection, limits, isolation, gpu, private_server, deadline)
-            process._await_ready(deadline)  # noqa: SLF001
+            process = cls._request(connection, limits, isolation, gpu, private_server, deadline, on_output)
+            process._await_ready(deadline)
         except (ChannelClosed, FrameError) as error:
             what = private_server.last_words() if private_server else f"see the log of the server at {fork_server}"
             raise BrokenError(f"the fork server for {runtime} gave up: {what or error}") from error
@@ -122,6 +125,7 @@ class ModelProcess:
         gpu: int,
         private_server: PrivateForkServer | None,
         deadline: float,
+        on_output: Callable[[bytes], None] | None,
     ) -> Self:
         ours, theirs = socket.socketpair()
         readable, writable = output_pipe()
@@ -131,10 +135,11 @@ class ModelProcess:
             drain_descriptor=readable,
             limits=limits,
             private_server=private_server,
+            on_output=on_output,
         )
         request = {"request": "start", "limits": asdict(limits), "isolation": isolation, "gpu": gpu}
         try:
-            process._connection.send(request, [theirs.fileno(), writable], deadline=deadline)  # noqa: SLF001
+            process._connection.send(request, [theirs.fileno(), writable], deadline=deadline)
         finally:
             theirs.close()
             os.close(writable)
