@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--only P4,P5] [--quick]``: measure, print a table, write ``benchmarks/results/latest.json``."""
+"""``python -m benchmarks [--only P4,P5] [--quick]``: measure, print a table, write it as JSON to ``benchmarks/results``."""
 
 from __future__ import annotations
 

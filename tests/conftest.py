@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -44,10 +43,3 @@ def own_broker(tmp_path: Path) -> Iterator[TestBroker]:
     broker = TestBroker(tmp_path / "broker")
     yield broker
     broker.stop()
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _no_settings_of_the_person() -> None:
-    """Tests must not reach a platform that the person runs."""
-    for name in [name for name in os.environ if name.startswith("KML_")]:
-        del os.environ[name]

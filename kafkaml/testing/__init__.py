@@ -1,0 +1,1 @@
+"""Fakes that behave like the real parts, for the tests of every service."""

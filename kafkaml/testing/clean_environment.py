@@ -1,0 +1,17 @@
+"""Plugin of pytest, loaded before all others: tests never see, use or change the platform of the person who runs them.
+
+Loaded by ``-p`` in pyproject.toml, because the backend's settings are read before any conftest.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+for _name in [name for name in os.environ if name.startswith("KML_") and not name.startswith("KML_TEST_")]:
+    del os.environ[_name]
+os.environ.pop("DATABASE_URL", None)
+os.environ["KML_STATE_DIR"] = tempfile.mkdtemp(prefix="kml-test-")
+atexit.register(shutil.rmtree, os.environ["KML_STATE_DIR"], ignore_errors=True)
