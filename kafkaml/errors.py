@@ -132,7 +132,15 @@ class BrokerTimeout(BrokerError):
 
 
 class TransactionAborted(BrokerError):
-    """The transaction must be aborted and its input read again."""
+    """The transaction was aborted, and its input must be read again.
+
+    ``refused``: Kafka will never take one of its records (too large, a timestamp out of range), so the same again
+    would fail again.
+    """
+
+    def __init__(self, message: str, *, refused: bool = False, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.refused = refused
 
 
 class ProducerFenced(BrokerError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import overload
 
 from confluent_kafka import Message
@@ -45,6 +45,9 @@ class MessageBatch(RecordBatch):
         if isinstance(index, slice):
             return MessageBatch(self._messages[index])
         return to_record(self._messages[index])
+
+    def __iter__(self) -> Iterator[Record]:
+        return map(to_record, self._messages)
 
     def values(self) -> list[bytes | None]:
         return list(map(Message.value, self._messages))

@@ -17,7 +17,7 @@ from kafkaml.errors import (
     TransactionAborted,
 )
 
-__all__ = ["ClientLog", "error_of", "kafka_errors", "to_error"]
+__all__ = ["ClientLog", "error_of", "is_refused_record", "kafka_errors", "to_error"]
 
 _FENCED = frozenset(
     {
@@ -42,6 +42,12 @@ _REFUSED_ACCESS = frozenset(
     }
 )
 _TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
+# What is wrong with the record itself: the same again would be refused again.
+_REFUSED_RECORD = _TOO_LARGE | {
+    KafkaError.INVALID_TIMESTAMP,
+    KafkaError.INVALID_RECORD,
+    KafkaError.INVALID_MSG_SIZE,
+}
 
 _UNREACHABLE_HINT = "check that the broker runs and that bootstrap_servers is right"
 
@@ -66,6 +72,11 @@ def error_of(exception: KafkaException) -> KafkaError:
     return error
 
 
+def is_refused_record(error: KafkaError) -> bool:
+    """Whether Kafka will never take the record that this is about."""
+    return error.code() in _REFUSED_RECORD
+
+
 def to_error(error: KafkaError, doing: str, *, reason: str = "") -> KafkaMLError:
     """Return our error for ``error``, which happened while ``doing`` something (a gerund, with the topic's name)."""
     code = error.code()
@@ -73,7 +84,7 @@ def to_error(error: KafkaError, doing: str, *, reason: str = "") -> KafkaMLError
     if code in _FENCED:
         return ProducerFenced(f"{what}: a newer worker with the same name took over")
     if error.txn_requires_abort():
-        return TransactionAborted(what)
+        return TransactionAborted(what, refused=is_refused_record(error))
     if code in _TIMED_OUT:
         because = f" ({reason})" if reason else ""
         return BrokerTimeout(f"{doing}: Kafka did not answer in time{because}", hint=_UNREACHABLE_HINT)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -17,13 +17,16 @@ from kafkaml.confluent.config import consumer_config
 from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
 from kafkaml.confluent.output_tail import OutputTail
 from kafkaml.confluent.outputs import AcknowledgedOutput, Output, TransactionalOutput
-from kafkaml.errors import BrokerTimeout, KafkaMLError, TransactionAborted
+from kafkaml.errors import BrokerError, KafkaMLError, ProducerFenced, TransactionAborted
 from kafkaml.records import OutgoingRecord, PartitionKey, RecordBatch
 from kafkaml.settings import KafkaSettings
 
 __all__ = ["KafkaLoopClient"]
 
 _logger = logging.getLogger(__name__)
+
+# Between two questions to a broker that is restarting.
+_RETRY_SECONDS = 0.1
 
 # Complaints that pass by themselves: the client goes on trying.
 _PASSING = frozenset(
@@ -193,8 +196,18 @@ class KafkaLoopClient:
         self._output.begin()
 
     def produce(self, record: OutgoingRecord) -> None:
-        """Queue a record of the open transaction; blocks while the queue is full."""
-        self._output.produce(record)
+        """Queue a record of the open transaction; blocks while the queue is full.
+
+        Raises RefusedError, the transaction still open, for a record that is too large for the client already.
+        """
+        try:
+            self._output.produce(record)
+        except (ProducerFenced, TransactionAborted):
+            raise
+        except BrokerError as error:
+            # The transaction is beyond rescue: an earlier record of it failed, or nothing goes out any more.
+            self.abort()
+            raise TransactionAborted(error.message) from error
 
     def partition_for(self, topic: str, source_partition: int) -> int:
         """The partition of ``topic`` that takes the answers to ``source_partition``, so that their order is kept."""
@@ -301,22 +314,28 @@ class KafkaLoopClient:
 
     def _committed(self, uncommitted: Mapping[PartitionKey, int]) -> dict[PartitionKey, int]:
         """Ask Kafka for the committed positions; where there are none yet, what is uncommitted here starts."""
-        places = [TopicPartition(topic, partition) for topic, partition in uncommitted]
-        if not places:
-            return {}
+        return {
+            key: place.offset if place.offset >= 0 else uncommitted[key]
+            for key, place in self._ask_committed(uncommitted).items()
+        }
+
+    def _ask_committed(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, TopicPartition]:
+        """Ask until Kafka answers: a restarting broker refuses in many ways for a while."""
+        places = [TopicPartition(topic, partition) for topic, partition in keys]
         deadline = time.monotonic() + self._recovery_timeout_seconds
-        while True:
+        while places:
             try:
                 with kafka_errors("asking for the committed positions", self._log):
                     answers = self._consumer.committed(places, timeout=self._request_timeout_seconds)
-                break
-            except BrokerTimeout:
+                # Taken for "nothing committed", the error of one partition would read its records twice.
+                if error := next((each.error for each in answers if each.error), None):
+                    raise to_error(error, "asking for the committed positions", reason=self._log.last)
+                return {(each.topic, each.partition): each for each in answers}
+            except BrokerError:
                 if time.monotonic() > deadline:
                     raise
-        return {
-            (each.topic, each.partition): each.offset if each.offset >= 0 else uncommitted[each.topic, each.partition]
-            for each in answers
-        }
+                time.sleep(_RETRY_SECONDS)
+        return {}
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         keys = {(each.topic, each.partition) for each in partitions}
@@ -356,13 +375,7 @@ class KafkaLoopClient:
     def _unanswered(self, messages: list[Message]) -> list[Message]:
         assert self._tail is not None
         if self._unknown_tail:
-            committed = {
-                (each.topic, each.partition): each
-                for each in self._consumer.committed(
-                    [TopicPartition(*key) for key in self._unknown_tail], timeout=self._request_timeout_seconds
-                )
-            }
-            self._tail.look(committed)
+            self._tail.look(self._ask_committed(self._unknown_tail))
             # From here on a crash leaves a mark to search from, even before the first outputs are committed.
             self._unknown_tail.clear()
         return [message for message in messages if not self._tail.is_answered(message)]

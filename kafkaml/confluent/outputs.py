@@ -12,8 +12,9 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from kafkaml.confluent.config import producer_config
-from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
+from kafkaml.confluent.errors import ClientLog, error_of, is_refused_record, kafka_errors, to_error
 from kafkaml.errors import BrokerTimeout, KafkaMLError, ProducerFenced, StreamUnavailable, TransactionAborted
+from kafkaml.failpoints import failpoint
 from kafkaml.records import OutgoingRecord, PartitionKey
 from kafkaml.settings import KafkaSettings
 
@@ -21,6 +22,10 @@ __all__ = ["AcknowledgedOutput", "Output", "TransactionalOutput"]
 
 # At the client's default of 100 ms every transaction that follows another at once waits so long for the coordinator.
 _RETRY_BACKOFF_MS = 2
+# How long an abort waits for what is on its way to the output cluster.
+_IN_FLIGHT_SECONDS = 5.0
+# How long a new topic may take to be known to all of the cluster.
+_NEW_TOPIC_SECONDS = 5.0
 # Long enough to fill batches under load; a commit flushes without waiting for it.
 _LINGER_MS = 1
 
@@ -84,15 +89,21 @@ class _ProducerOwner:
         )
 
     def partition_count(self, topic: str) -> int:
-        count = self._partition_counts.get(topic)
-        if count is None:
+        count = self._partition_counts.get(topic) or self._ask_partition_count(topic)
+        self._partition_counts[topic] = count
+        return count
+
+    def _ask_partition_count(self, topic: str) -> int:
+        deadline = time.monotonic() + _NEW_TOPIC_SECONDS
+        while True:
             with kafka_errors(f"asking for the partitions of {topic}", self._log):
                 metadata = self._producer.list_topics(topic, timeout=self._request_timeout_seconds).topics[topic]
-            count = len(metadata.partitions)
-            if not count:
+            if metadata.partitions:
+                return len(metadata.partitions)
+            # A topic that was created just now, perhaps by this very question.
+            if time.monotonic() > deadline:
                 raise StreamUnavailable(f"topic {topic} does not exist: {metadata.error}", hint="create it first")
-            self._partition_counts[topic] = count
-        return count
+            time.sleep(0.05)
 
     def _discard_producer(self) -> None:
         """Forget all that the producer holds, so that nothing of it is sent later."""
@@ -142,12 +153,15 @@ class TransactionalOutput(_ProducerOwner):
     def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         self.begin()
         timeout_seconds = self._request_timeout_seconds
+        failpoint("transaction.before_offsets")
         try:
             if offsets:
                 self._producer.send_offsets_to_transaction(
                     list(offsets), consumer.consumer_group_metadata(), timeout_seconds
                 )
+            failpoint("transaction.before_commit")
             self._producer.commit_transaction(timeout_seconds)
+            failpoint("transaction.committed")
         except KafkaException as exception:
             error = error_of(exception)
             problem = to_error(error, "committing a transaction", reason=self._log.last)
@@ -158,7 +172,7 @@ class TransactionalOutput(_ProducerOwner):
             else:
                 # The outcome is unknown, or the producer is beyond use.
                 self._replace_producer()
-            raise TransactionAborted(problem.message) from exception
+            raise TransactionAborted(problem.message, refused=is_refused_record(error)) from exception
         self._open = False
 
     def abort(self) -> None:
@@ -232,18 +246,27 @@ class AcknowledgedOutput(_ProducerOwner):
         self._discard_producer()
         self._failure = None
         self._producer = Producer(self._config)
-        raise TransactionAborted(problem.message) from problem
+        refused = failure is not None and is_refused_record(failure)
+        raise TransactionAborted(problem.message, refused=refused) from problem
 
     def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
+        failpoint("transaction.before_offsets")
         self.flush()
-        if offsets:
-            with kafka_errors("committing input positions", self._log):
+        failpoint("transaction.before_commit")
+        try:
+            if offsets:
                 consumer.commit(offsets=list(offsets), asynchronous=False)
+        except KafkaException as exception:
+            # The outputs are there; whoever reads the input again finds them by their source.
+            problem = to_error(error_of(exception), "committing input positions", reason=self._log.last)
+            raise TransactionAborted(problem.message) from exception
+        failpoint("transaction.committed")
 
     def abort(self) -> None:
         """Drop what is not sent yet; what was sent stays and is found by its source when the input is read again."""
         self._producer.purge(in_flight=False)
-        self._producer.poll(0)
+        # What is on its way should have arrived before another member looks for it.
+        self._producer.flush(_IN_FLIGHT_SECONDS)
         self._failure = None
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
