@@ -1,0 +1,72 @@
+"""Dead letters: records that could not be answered, kept whole with the reason. Pure; called by the loop.
+
+A dead letter goes to ``<output topic>.dlq`` in the transaction that passes over its record, so that outputs and dead
+letters together are always the inputs. Key, value, headers and timestamp are the record's own. Headers added to those
+of ``provenance``:
+
+- ``kml-error-stage``: ``decode``, ``predict`` or ``publish``
+- ``kml-error-class``: name of the error, for example ``DecodeError``
+- ``kml-error-message``: at most 1 KiB of UTF-8
+- ``kml-error-value-bytes``: only where the value was cut because Kafka refused it whole: its full length
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from kafkaml.errors import KafkaMLError
+from kafkaml.records import OutgoingRecord, Record
+from model_inference.provenance import Provenance
+
+__all__ = ["MAX_CUT_BYTES", "MAX_MESSAGE_BYTES", "Stage", "dead_letter"]
+
+MAX_MESSAGE_BYTES = 1024
+# Fits every broker: Kafka's default takes 1 MiB for a whole record.
+MAX_CUT_BYTES = 256 << 10
+
+
+class Stage(StrEnum):
+    """What could not be done with a record."""
+
+    DECODE = "decode"
+    PREDICT = "predict"
+    PUBLISH = "publish"
+
+
+def dead_letter(
+    record: Record,
+    error: KafkaMLError,
+    stage: Stage,
+    *,
+    topic: str,
+    partition: int,
+    provenance: Provenance,
+    cut: bool = False,
+) -> OutgoingRecord:
+    """Return what goes to the dead-letter ``topic`` for ``record``.
+
+    With ``cut``, for a record that Kafka refused whole: as much of the value as any broker takes, stamped with the
+    time of writing, and without the record's own key and headers if those are large too.
+    """
+    reason = [
+        ("kml-error-stage", stage.value.encode()),
+        ("kml-error-class", type(error).__name__.encode()),
+        ("kml-error-message", _cut_text(error.message)),
+    ]
+    timestamp_ms = max(0, record.timestamp_ms)
+    if cut:
+        reason.append(("kml-error-value-bytes", b"%d" % len(record.value or b"")))
+        large = sum(len(name) + len(value or b"") for name, value in record.headers) > MAX_CUT_BYTES
+        record = record._replace(
+            key=record.key[:MAX_CUT_BYTES] if record.key else record.key,
+            value=record.value[:MAX_CUT_BYTES] if record.value else record.value,
+            headers=() if large else record.headers,
+        )
+        timestamp_ms = 0
+    headers = [*provenance.headers(record), *reason]
+    return OutgoingRecord(topic, record.value, record.key, headers, timestamp_ms, partition)
+
+
+def _cut_text(text: str) -> bytes:
+    """Cut between characters, not inside one."""
+    return text.encode("utf-8", errors="replace")[:MAX_MESSAGE_BYTES].decode("utf-8", errors="ignore").encode()

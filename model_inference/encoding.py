@@ -1,0 +1,54 @@
+"""From a model's outputs to the values of output records. Pure; called by ``routing``.
+
+The form on the wire is ``{"values": [...]}``: the outputs for that one sample. A model with several outputs puts its
+last one there, the prediction (the earlier ones of a distributed model are what it hands upwards), and adds all of
+them, in the model's order, as ``"outputs": [[...], ...]``. JSON has no NaN and no infinity: both are written ``null``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+__all__ = ["encode_outputs"]
+
+Array = npt.NDArray[Any]
+
+
+def encode_outputs(outputs: Sequence[Array]) -> list[bytes]:
+    """Return one JSON text for each sample; ``outputs`` are arrays (batch, ...), at least one."""
+    values = _rows(outputs[-1])
+    if len(outputs) == 1:
+        return [b'{"values":%b}' % row for row in values]
+    columns = [*(_rows(output) for output in outputs[:-1]), values]
+    return [b'{"values":%b,"outputs":[%b]}' % (row[-1], b",".join(row)) for row in zip(*columns, strict=True)]
+
+
+def _rows(output: Array) -> list[bytes]:
+    """Return the JSON list of each sample; a scalar output is a list of one."""
+    samples = output.reshape(len(output), 1) if output.ndim == 1 else output
+    if samples.ndim != 2 or not samples.size or not _is_native(samples):
+        return [_dumps(sample) for sample in samples]
+    # One call for the batch, cut afterwards: six times as fast as a call for each sample.
+    return [b"[%b]" % row for row in _dumps(samples)[2:-2].split(b"],[")]
+
+
+def _is_native(array: Array) -> bool:
+    """Whether orjson writes this array itself, each number in the fewest digits that read back as the same one."""
+    dtype = array.dtype
+    return dtype.isnative and (dtype.kind in "biu" or (dtype.kind == "f" and dtype.itemsize <= 8))
+
+
+def _dumps(array: Array) -> bytes:
+    if _is_native(array):
+        return orjson.dumps(np.ascontiguousarray(array), option=orjson.OPT_SERIALIZE_NUMPY)
+    return orjson.dumps(array.tolist(), default=_readable)
+
+
+def _readable(value: object) -> object:
+    """Bytes are what a model with texts as outputs answers; anything else becomes its text."""
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)

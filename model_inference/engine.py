@@ -1,0 +1,177 @@
+"""ModelEngine: the inference's model in an isolated process, loaded and warm. Made by ``__main__``'s wiring.
+
+The fastest engine that the artifacts allow: the model converted to ONNX at the end of training, else the framework's
+own artifact with the user's code.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from kafkaml.errors import BrokenError, DeadlineExceeded, SettingsError
+from kafkaml.jobs import Framework, InferencePlan
+from kafkaml.logs import get_logger
+from mlcode_executor.predictor import Predictor
+from mlcode_executor.process import ModelProcess, Runtime
+from model_inference.predicting import SampleSpec
+
+__all__ = ["EngineChoice", "EngineStarter", "ModelEngine", "choose_engine"]
+
+logger = get_logger(__name__)
+
+Array = npt.NDArray[Any]
+
+ONNX_ARTIFACT = "model.onnx"
+_FRAMEWORKS: Mapping[Framework, tuple[Runtime, str]] = {
+    Framework.TENSORFLOW: (Runtime.TENSORFLOW, "model.keras"),
+    Framework.PYTORCH: (Runtime.PYTORCH, "model.safetensors"),
+}
+_LOAD_TIMEOUT_SECONDS = 120.0
+# Starting cold imports a framework, which takes long on a machine that starts ten of them.
+_START_TIMEOUT_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """Which runtime serves, and the artifact that it loads. ``needs_code``: the user's code runs before loading."""
+
+    runtime: Runtime
+    artifact: str
+    needs_code: bool
+
+
+def choose_engine(plan: InferencePlan) -> EngineChoice:
+    """Return the fastest engine for the plan's artifacts. Pure. SettingsError where there is none."""
+    if ONNX_ARTIFACT in plan.artifacts:
+        return EngineChoice(Runtime.ONNX, ONNX_ARTIFACT, needs_code=False)
+    runtime, artifact = _FRAMEWORKS[plan.framework]
+    if artifact not in plan.artifacts:
+        raise SettingsError(
+            f"result {plan.result_id} has the artifacts {sorted(plan.artifacts)}: expected {ONNX_ARTIFACT} or "
+            f"{artifact}",
+            hint="train the model again",
+        )
+    return EngineChoice(runtime, artifact, needs_code=True)
+
+
+class EngineStarter:
+    """Starts engines for one plan, again and again if need be. The artifact lies at ``path``."""
+
+    def __init__(
+        self,
+        plan: InferencePlan,
+        choice: EngineChoice,
+        path: Path,
+        *,
+        fork_server: Path,
+        isolation: str,
+        max_batch: int,
+        batch_timeout_seconds: float,
+    ) -> None:
+        self._plan = plan
+        self._choice = choice
+        self._path = path
+        self._fork_server = fork_server
+        self._isolation = isolation
+        self._max_batch = max_batch
+        self._batch_timeout_seconds = batch_timeout_seconds
+
+    def __call__(self, spec: SampleSpec) -> ModelEngine:
+        """Start a process, load the model, run every batch size once on zeros."""
+        with ExitStack() as undo:
+            process = undo.enter_context(self._start_process())
+            params: dict[str, Any] = {
+                "input": {"dtype": spec.dtype.str, "shape": list(spec.shape)},
+                "max_batch": self._max_batch,
+            }
+            if self._choice.needs_code:
+                params |= {"code": self._plan.code, "imports": self._plan.imports}
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            undo.callback(os.close, descriptor)
+            process.call(
+                "load", params, files={self._choice.artifact: descriptor}, timeout_seconds=_LOAD_TIMEOUT_SECONDS
+            )
+            predictor = Predictor(
+                process, spec.dtype, spec.shape, self._max_batch, timeout_seconds=self._batch_timeout_seconds
+            )
+            undo.pop_all()
+            os.close(descriptor)
+            return ModelEngine(process, predictor, batch_timeout_seconds=self._batch_timeout_seconds)
+        raise AssertionError("unreachable: the block returns or raises")
+
+    def _start_process(self) -> ModelProcess:
+        def start(fork_server: str) -> ModelProcess:
+            return ModelProcess.start(
+                self._choice.runtime,
+                self._plan.limits,
+                fork_server=fork_server,
+                isolation=self._isolation,
+                gpu=self._plan.gpu,
+                start_timeout_seconds=_START_TIMEOUT_SECONDS,
+            )
+
+        # The warm server saves the import of the framework; without it, as in a pod, we start our own.
+        if self._fork_server.is_socket():
+            try:
+                return start(str(self._fork_server))
+            except BrokenError as error:
+                logger.warning("the warm fork server does not serve, starting one of our own", reason=error.message)
+        return start("")
+
+
+class ModelEngine:
+    """See ``predicting.Engine``, which this implements."""
+
+    def __init__(self, process: ModelProcess, predictor: Predictor, *, batch_timeout_seconds: float) -> None:
+        self._process = process
+        self._predictor = predictor
+        self._batch_timeout_seconds = batch_timeout_seconds
+        self._waiting_since: float | None = None
+
+    @property
+    def pid(self) -> int:
+        """The model process's id, for logs and tests."""
+        return self._process.pid
+
+    @property
+    def isolation_level(self) -> str:
+        """How the model process is isolated."""
+        return self._process.isolation_level
+
+    def submit(self, samples: Array) -> None:
+        """Copy ``samples`` into shared memory and start predicting them."""
+        self._predictor.input_array[: len(samples)] = samples
+        self._predictor.submit(len(samples))
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """Whether the oldest batch is answered, waiting for that at most so long."""
+        if select.select([self._predictor], [], [], timeout_seconds)[0]:
+            self._waiting_since = None
+            return True
+        now = time.monotonic()
+        self._waiting_since = self._waiting_since or now
+        if now - self._waiting_since > self._batch_timeout_seconds:
+            self._process.close()
+            raise DeadlineExceeded(
+                f"no prediction within {self._batch_timeout_seconds:g} s; the model process was ended",
+                hint="use a smaller model or more CPU",
+            )
+        return False
+
+    def collect(self) -> list[Array]:
+        """Return the outputs of the oldest batch."""
+        return self._predictor.collect()
+
+    def close(self) -> None:
+        """End the process and give its memory back."""
+        self._process.close()
+        self._predictor.close()

@@ -1,0 +1,231 @@
+"""InferenceLoop: poll, decode, predict, publish, commit. Step (8) of the journey of a sample.
+
+Built and run by ``service``. Takes what is there, without waiting for more: one record when the stream is idle, full
+batches under load, where the model computes one batch while this thread decodes the next and publishes the last.
+Outputs, dead letters and input positions are committed together, as soon as the input is drained and at the latest
+every ``commit_seconds`` under load.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from kafkaml.codecs.base import Codec
+from kafkaml.errors import TransactionAborted
+from kafkaml.failpoints import failpoint
+from kafkaml.logs import get_logger
+from kafkaml.records import PartitionKey, TransactionalLoopClient
+from model_inference.batches import Batch, BatchSize, Intake, Refused
+from model_inference.dead_letters import Stage
+from model_inference.predicting import MAX_IN_FLIGHT, Prediction, RecoveringPredictor
+from model_inference.publishing import Publisher
+from model_inference.stats import LoopStats
+
+__all__ = ["InferenceLoop"]
+
+logger = get_logger(__name__)
+
+# How long an idle loop blocks for the first record, and so at most notices that it is to stop.
+_IDLE_POLL_SECONDS = 0.25
+# A model that works for longer than this must not let the group think that the replica is dead.
+_KEEP_ALIVE_SECONDS = 0.5
+
+
+class InferenceLoop:
+    """One replica's loop. Not thread-safe; ``run`` returns after the stop condition, everything committed."""
+
+    def __init__(
+        self,
+        *,
+        client: TransactionalLoopClient,
+        codec: Codec,
+        predictor: RecoveringPredictor,
+        publisher: Publisher,
+        stats: LoopStats,
+        batch_sizes: tuple[int, ...],
+        commit_seconds: float = 0.1,
+        on_ready: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._predictor = predictor
+        self._publisher = publisher
+        self._stats = stats
+        self._commit_seconds = commit_seconds
+        self._on_ready = on_ready
+        self._clock = clock
+        self._ready = False
+        self._intake = Intake(codec, clock)
+        self._batch_size = BatchSize(batch_sizes)
+        self._in_flight: deque[Batch] = deque()
+        self._last_collected = 0.0
+        self._transaction = _Transaction()
+
+    def run(self, should_stop: Callable[[], bool]) -> None:
+        """Answer records until ``should_stop``, asked at least four times a second while the model is not busy.
+
+        Raises what makes going on impossible: ProducerFenced, BrokerError, FailedError of a model that keeps dying.
+        """
+        while not should_stop():
+            try:
+                self._turn()
+            except TransactionAborted as error:
+                self._start_over(error)
+        self._finish()
+
+    def _turn(self) -> None:
+        batch = self._take()
+        if batch is not None:
+            self._submit(batch)
+        # Nothing else to do meanwhile, somebody waits for just this one, or the model has enough to work on.
+        idle = batch is None or batch.drained
+        while self._in_flight and (idle or len(self._in_flight) == MAX_IN_FLIGHT):
+            self._publish_oldest()
+        if self._transaction.is_open and (idle or self._batch_size.is_careful or self._commit_is_due()):
+            self._commit()
+
+    def _take(self) -> Batch | None:
+        busy = self._in_flight or self._transaction.is_open
+        most = self._batch_size.records
+        polled = self._client.poll(max_records=most, timeout_seconds=0 if busy else _IDLE_POLL_SECONDS)
+        if not self._ready and self._client.assigned:
+            self._ready = True
+            self._on_ready()
+        if not polled:
+            return None
+        failpoint("inference.polled")
+        # A short batch may only mean that the next fetch is on its way; the lag tells a backlog from a trickle.
+        drained = self._batch_size.is_careful or (len(polled) < most and self._lag() < most)
+        return self._intake.batch(polled, drained=drained)
+
+    def _submit(self, batch: Batch) -> None:
+        if batch.samples is not None:
+            self._predictor.submit(batch.samples)
+            if self._intake.codec.sample_shape is None and self._predictor.spec is not None:
+                # The first samples that the model took told the shape: every other one is a dead letter from now on.
+                self._intake.codec = self._intake.codec.pinned(self._predictor.spec.shape)
+        self._in_flight.append(batch)
+
+    def _publish_oldest(self) -> None:
+        batch = self._in_flight[0]
+        prediction = self._collect(batch)
+        self._in_flight.popleft()
+        if batch.forgotten:
+            return
+        failpoint("inference.predicted")
+        self._client.begin()
+        dead_lettered = self._publisher.publish(batch, prediction)
+        failpoint("inference.produced")
+        self._transaction.add(batch, dead_lettered, now=self._clock())
+
+    def _collect(self, batch: Batch) -> Prediction:
+        """Wait for the model; commit and serve the group meanwhile."""
+        if batch.samples is None:
+            return Prediction([])
+        started = max(batch.arrived, self._last_collected)
+        paused = False
+        try:
+            while not self._predictor.wait(self._patience()):
+                if self._transaction.is_open and self._commit_is_due():
+                    self._commit()
+                if self._clock() - started > _KEEP_ALIVE_SECONDS:
+                    if not paused:
+                        self._client.pause()
+                        paused = True
+                    self._client.poll(max_records=1, timeout_seconds=0)
+        finally:
+            if paused:
+                self._client.resume()
+        prediction = self._predictor.collect()
+        self._last_collected = self._clock()
+        self._batch_size.took(len(batch.records), self._last_collected - started)
+        return prediction
+
+    def _patience(self) -> float:
+        if not self._transaction.is_open:
+            return _KEEP_ALIVE_SECONDS
+        return min(_KEEP_ALIVE_SECONDS, max(0.0, self._transaction.opened + self._commit_seconds - self._clock()))
+
+    def _commit_is_due(self) -> bool:
+        return self._clock() - self._transaction.opened >= self._commit_seconds
+
+    def _commit(self) -> None:
+        transaction = self._transaction
+        self._client.commit(transaction.positions)
+        failpoint("inference.committed")
+        self._transaction = _Transaction()
+        self._batch_size.committed()
+        self._intake.refusals.clear()
+        transaction.count(self._stats, now=self._clock(), lag=self._lag())
+
+    def _start_over(self, error: TransactionAborted) -> None:
+        """The input was rewound to the last commit: what was polled since then comes again, here or elsewhere."""
+        logger.info("transaction aborted, reading again from the last commit", reason=error.message)
+        if error.refused:
+            self._note_refusal(error)
+        for batch in self._in_flight:
+            batch.forgotten = True
+        self._transaction = _Transaction()
+
+    def _note_refusal(self, error: TransactionAborted) -> None:
+        """Kafka will never take something in this transaction: find it by smaller ones, then make it a dead letter."""
+        suspects = [batch for batch in self._transaction.batches if len(batch.positions) == 1]
+        if self._batch_size.records == 1 and len(suspects) == 1 == len(self._transaction.batches):
+            batch = suspects[0]
+            record = batch.records[0] if batch.records else batch.refused[0].record
+            self._intake.refusals[record.topic, record.partition, record.offset] = Refused(
+                record, error, Stage.PUBLISH, cut=bool(batch.refused)
+            )
+        self._batch_size.refused()
+
+    def _finish(self) -> None:
+        """Answer and commit what was polled already; what cannot be is left to the next owner of the partitions."""
+        try:
+            while self._in_flight:
+                self._publish_oldest()
+            if self._transaction.is_open:
+                self._commit()
+        except TransactionAborted as error:
+            logger.info("last transaction aborted, its records are left to others", reason=error.message)
+
+    def _lag(self) -> int:
+        return sum(self._client.lag().values())
+
+
+class _Transaction:
+    """What was answered since the last commit."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+        self.opened = 0.0
+        self._dead_lettered = 0
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.batches)
+
+    @property
+    def positions(self) -> Mapping[PartitionKey, int]:
+        """Where the input goes on after these batches."""
+        positions: dict[PartitionKey, int] = {}
+        for batch in self.batches:
+            positions |= batch.positions
+        return positions
+
+    def add(self, batch: Batch, dead_lettered: int, *, now: float) -> None:
+        if not self.batches:
+            self.opened = now
+        self.batches.append(batch)
+        self._dead_lettered += dead_lettered
+
+    def count(self, stats: LoopStats, *, now: float, lag: int) -> None:
+        answered = sum(len(batch.records) + len(batch.refused) for batch in self.batches)
+        stats.committed(
+            predicted=answered - self._dead_lettered,
+            dead_lettered=self._dead_lettered,
+            timestamps_ms=[record.timestamp_ms for batch in self.batches for record in batch.records],
+            arrived_seconds=now - self.batches[0].arrived,
+            lag=lag,
+        )

@@ -1,0 +1,37 @@
+"""Headers that say where an answer comes from. Pure; on every output and every dead letter.
+
+- ``kml-source``: topic/partition/offset of the input record
+- ``kml-inference``: number of the inference
+- ``kml-result``: number of the training result whose model answered
+- ``kml-version``: version of that model
+
+They follow the record's own headers, which are kept. In a chain of inferences the last ``kml-source`` is the newest.
+"""
+
+from __future__ import annotations
+
+from kafkaml.jobs import InferencePlan
+from kafkaml.records import SOURCE_HEADER, Record, format_source
+
+__all__ = ["Provenance"]
+
+
+class Provenance:
+    """The headers of one inference."""
+
+    def __init__(self, *, inference: str, result: str, version: str) -> None:
+        self._constant: list[tuple[str, bytes | None]] = [
+            ("kml-inference", inference.encode()),
+            ("kml-result", result.encode()),
+            ("kml-version", version.encode()),
+        ]
+
+    @classmethod
+    def of(cls, plan: InferencePlan) -> Provenance:
+        """Return the headers of ``plan``'s answers."""
+        return cls(inference=str(plan.inference_id), result=str(plan.result_id), version=plan.model_version)
+
+    def headers(self, record: Record) -> list[tuple[str, bytes | None]]:
+        """Return the headers of the answer to ``record``."""
+        source = format_source(record.topic, record.partition, record.offset)
+        return [*record.headers, (SOURCE_HEADER, source), *self._constant]

@@ -1,0 +1,284 @@
+"""One replica, wired: plan, Kafka, model process, loop, statistics. Run by ``__main__``.
+
+Everything here happens before the first record, so it is made short: Kafka and the model are got ready at the same
+time, and the group is joined when every batch size of the model has been run once.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from types import FrameType
+from typing import TypeVar
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kafkaml.codecs import Codec, codec_for
+from kafkaml.confluent import KafkaAdmin, KafkaLoopClient
+from kafkaml.confluent.outputs import TransactionalOutput
+from kafkaml.errors import ApiError
+from kafkaml.failures import failure_of
+from kafkaml.job_client import Heartbeat, JobClient
+from kafkaml.jobs import DeliveryGuarantee, InferenceJob, InferencePlan
+from kafkaml.logs import get_logger, log_context
+from kafkaml.results import WorkerExit
+from kafkaml.retry import retrying
+from kafkaml.settings import KafkaSettings
+from mlcode_executor.predictor import BUCKETS
+from model_inference.engine import EngineStarter, choose_engine
+from model_inference.loop import InferenceLoop
+from model_inference.predicting import RecoveringPredictor, SampleSpec
+from model_inference.provenance import Provenance
+from model_inference.publishing import Publisher
+from model_inference.routing import OutputRouter
+from model_inference.stats import LoopStats, StatsReporter
+
+__all__ = ["InferenceSettings", "StopSignal", "Stopped", "serve"]
+
+logger = get_logger(__name__)
+
+T = TypeVar("T")
+
+# Answers of the backend that mean: this attempt is of no more interest to anybody. A token that expired while the
+# backend was away (401) is none of them: the replica goes on predicting.
+_SUPERSEDED_STATUS = frozenset({403, 404, 409, 410})
+# The full collection of a garbage collector that looks after many thousand records now and then would cost 3 %.
+_GC_THRESHOLDS = (50_000, 50, 100)
+_FAILURE_REPORT_SECONDS = 30.0
+
+
+class InferenceSettings(BaseSettings):
+    """What may be tuned on a machine, ``KML_INFERENCE_*``; the defaults suit all of them."""
+
+    model_config = SettingsConfigDict(env_prefix="KML_INFERENCE_", extra="ignore", frozen=True)
+
+    isolation: str = Field("auto", pattern="^(auto|namespaces|landlock|off)$", validation_alias="KML_ISOLATION")
+    max_batch: int = Field(1024, ge=1, le=65536, description="most records that the model gets at once")
+    commit_seconds: float = Field(0.1, gt=0, le=10, description="the longest time between two commits under load")
+    batch_timeout_seconds: float = Field(60.0, gt=0, description="after this a model that does not answer is restarted")
+    session_timeout_seconds: float = Field(10.0, ge=1, description="after this Kafka takes a silent replica for dead")
+    # Shorter than a broker's transaction.max.timeout.ms, longer than the longest stall that is worth surviving.
+    transaction_timeout_seconds: float = Field(15.0, ge=1)
+
+
+class Stopped(BaseException):
+    """The replica was told to end before it served. A BaseException: no ``except Exception`` may keep it alive."""
+
+
+class StopSignal:
+    """SIGTERM, SIGINT or word of the backend. While serving it is a flag; before that it raises, wherever we wait."""
+
+    def __init__(self) -> None:
+        self.superseded = False
+        self._asked = False
+        self._serving = False
+
+    def install(self) -> None:
+        """Take over the signals; called in the main thread."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def asked(self) -> bool:
+        """Whether to stop."""
+        return self._asked
+
+    def serving(self) -> None:
+        """From now on whoever serves asks by itself, and ends in order."""
+        self._serving = True
+        if self._asked:
+            raise Stopped
+
+    def on_final(self, error: ApiError) -> None:
+        """End because the backend knows this attempt no more; called from any thread."""
+        if error.status in _SUPERSEDED_STATUS:
+            logger.warning("this attempt is over", reason=error.message)
+            self.superseded = True
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        first, self._asked = not self._asked, True
+        if first and not self._serving:
+            raise Stopped
+
+
+def serve(job: InferenceJob, stop: StopSignal, *, settings: InferenceSettings, kafka: KafkaSettings) -> WorkerExit:
+    """Answer records until told to stop; returns how the process should end. Never raises but Stopped."""
+    stats = LoopStats()
+    with (
+        JobClient(job, deadline_seconds=None) as backend,
+        Heartbeat(backend, on_final=stop.on_final),
+        StatsReporter(backend, stats, replica=job.replica, on_final=stop.on_final) as reporter,
+    ):
+        try:
+            plan = backend.inference_plan()
+            with log_context(inference=plan.inference_id, replica=job.replica):
+                _Replica(job, plan, backend, settings, kafka).run(stop, stats, reporter)
+        except ApiError as error:
+            logger.error("the backend refuses this replica", reason=error.message)
+            return WorkerExit.SUPERSEDED if error.status in _SUPERSEDED_STATUS else WorkerExit.FAILURE_NOT_REPORTED
+        except Exception as error:
+            failure = failure_of(error)
+            logger.exception("the replica failed", cause=failure.cause, hint=failure.hint)
+            told = reporter.failed(failure, deadline_seconds=_FAILURE_REPORT_SECONDS)
+            return WorkerExit.FAILURE_REPORTED if told else WorkerExit.FAILURE_NOT_REPORTED
+    return WorkerExit.SUPERSEDED if stop.superseded else WorkerExit.FINISHED
+
+
+class _Replica:
+    """The parts of one replica, in the order in which they start."""
+
+    def __init__(
+        self,
+        job: InferenceJob,
+        plan: InferencePlan,
+        backend: JobClient,
+        settings: InferenceSettings,
+        kafka: KafkaSettings,
+    ) -> None:
+        self._job = job
+        self._plan = plan
+        self._backend = backend
+        self._settings = settings
+        self._kafka = kafka
+        self._output_kafka = (
+            kafka.model_copy(update={"bootstrap_servers": plan.output_bootstrap_servers})
+            if plan.output_bootstrap_servers
+            else kafka
+        )
+
+    def run(self, stop: StopSignal, stats: LoopStats, reporter: StatsReporter) -> None:
+        """Get ready, join the group, and answer records until ``stop``."""
+        ready_kafka = _in_background(self._prepare_kafka)
+        codec = codec_for(self._plan.input_format, self._plan.input_config).features
+        predictor = RecoveringPredictor(self._engine_starter())
+        try:
+            if codec.sample_shape is not None:
+                predictor.prepare(SampleSpec(codec.dtype, codec.sample_shape))
+            client = self._client(ready_kafka.result())
+            try:
+                self._collect_garbage_seldom()
+                loop = self._loop(client, codec, predictor, stats, reporter)
+                stop.serving()
+                logger.info("serving", topic=self._plan.input_topic, output=self._plan.output_topic)
+                loop.run(stop.asked)
+            finally:
+                client.close()
+        finally:
+            predictor.close()
+
+    def _loop(
+        self,
+        client: KafkaLoopClient,
+        codec: Codec,
+        predictor: RecoveringPredictor,
+        stats: LoopStats,
+        reporter: StatsReporter,
+    ) -> InferenceLoop:
+        plan, most = self._plan, self._settings.max_batch
+        publisher = Publisher(
+            client,
+            router=OutputRouter(plan.output_topic),
+            dead_letter_topic=plan.dead_letter_topic,
+            provenance=Provenance.of(plan),
+        )
+        return InferenceLoop(
+            client=client,
+            codec=codec,
+            predictor=predictor,
+            publisher=publisher,
+            stats=stats,
+            batch_sizes=(*(size for size in BUCKETS if size < most), most),
+            commit_seconds=self._settings.commit_seconds,
+            on_ready=reporter.running,
+        )
+
+    def _engine_starter(self) -> EngineStarter:
+        plan, settings = self._plan, self._settings
+        choice = choose_engine(plan)
+        path = self._backend.download_artifact(choice.artifact, plan.artifacts[choice.artifact])
+        return EngineStarter(
+            plan,
+            choice,
+            path,
+            fork_server=Path(self._job.state_dir) / "run" / f"fork-{choice.runtime.value}.sock",
+            isolation=settings.isolation,
+            max_batch=settings.max_batch,
+            batch_timeout_seconds=settings.batch_timeout_seconds,
+        )
+
+    def _prepare_kafka(self) -> TransactionalOutput | None:
+        """Wait for Kafka, make the topics that are missing, and fence what a dead predecessor left open."""
+        for attempt in retrying(deadline_seconds=None):
+            with attempt:
+                self._create_topics()
+        if self._plan.guarantee is DeliveryGuarantee.AT_LEAST_ONCE:
+            return None
+        for attempt in retrying(deadline_seconds=None):
+            with attempt:
+                return TransactionalOutput(
+                    self._kafka,
+                    transactional_id=self._transactional_id(),
+                    transaction_timeout_seconds=self._settings.transaction_timeout_seconds,
+                    request_timeout_seconds=self._settings.transaction_timeout_seconds,
+                    recovery_timeout_seconds=120,
+                )
+        raise AssertionError("unreachable: retrying ends with a success or an error")
+
+    def _create_topics(self) -> None:
+        plan = self._plan
+        admin = KafkaAdmin(self._kafka)
+        if not admin.partition_count(plan.input_topic):
+            admin.create_topic(plan.input_topic)
+        # As many partitions as the input: an answer goes to the partition of the same number.
+        partitions = admin.partition_count(plan.input_topic) or 1
+        output_admin = admin if self._output_kafka is self._kafka else KafkaAdmin(self._output_kafka)
+        for topic in (plan.output_topic, plan.dead_letter_topic):
+            output_admin.create_topic(topic, partitions=partitions)
+
+    def _transactional_id(self) -> str:
+        """The same for the next process of this replica on this machine (or in this pod), so that it fences this one.
+
+        Other machines' replicas are told apart by their host; what a replica that moved left open, the group fences.
+        """
+        return f"{self._plan.group}.{self._job.replica}.{socket.gethostname()}"
+
+    def _client(self, output: TransactionalOutput | None) -> KafkaLoopClient:
+        plan, session = self._plan, self._settings.session_timeout_seconds
+        if output is None:
+            return KafkaLoopClient.at_least_once(
+                self._kafka,
+                topics=[plan.input_topic],
+                group=plan.group,
+                output_settings=self._output_kafka,
+                output_topics=[plan.output_topic, plan.dead_letter_topic],
+                session_timeout_seconds=session,
+            )
+        return KafkaLoopClient(
+            self._kafka, topics=[plan.input_topic], group=plan.group, output=output, session_timeout_seconds=session
+        )
+
+    @staticmethod
+    def _collect_garbage_seldom() -> None:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_GC_THRESHOLDS)
+
+
+def _in_background(function: Callable[[], T]) -> Future[T]:
+    """Run ``function`` in a thread that does not keep the process alive."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="prepare-kafka", daemon=True).start()
+    return future
