@@ -19,7 +19,7 @@ from kafkaml.errors import BrokenError, KafkaMLError, ModelProcessDied, UserCode
 from mlcode_executor import predictor
 from mlcode_executor.death import MEMORY_EXIT_CODE
 from mlcode_executor.protocol import Channel, ChannelClosed, FrameError, error_to_json
-from mlcode_executor.runtimes import Handler, RuntimeModule
+from mlcode_executor.runtimes import Handler
 from mlcode_executor.shared_array import map_array
 
 __all__ = ["serve"]
@@ -32,11 +32,10 @@ _OUT_OF_MEMORY = re.compile(
 )
 
 
-def serve(runtime: RuntimeModule, control: socket.socket) -> NoReturn:
+def serve(handler: Handler, control: socket.socket) -> NoReturn:
     """Answer requests until the runner closes its end, then end the process."""
     channel = Channel(control, accept_descriptors=True)
     try:
-        handler = runtime.create_handler()
         channel.send({"ready": True})
         while True:
             _answer(handler, channel)

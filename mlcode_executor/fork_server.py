@@ -22,11 +22,12 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from kafkaml.errors import BrokenError
-from mlcode_executor.protocol import Channel
+from mlcode_executor.protocol import Channel, ChannelClosed, FrameError, error_from_json, error_to_json
 from mlcode_executor.runtimes import Runtime
+from mlcode_executor.sandbox.system import become_subreaper
 
 __all__ = ["PrivateForkServer", "connect", "main", "server_status"]
 
@@ -57,18 +58,8 @@ def warm_environment() -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "KERAS_BACKEND": "tensorflow",
         "KERAS_HOME": "/scratch/.keras",
-        # torch._dynamo makes this folder at import; one that exists is left alone.
-        "TORCHINDUCTOR_CACHE_DIR": "/",
         "MPLBACKEND": "Agg",
     }
-
-
-def warm_command(runtime: Runtime, isolation: str, *descriptors: str) -> list[str]:
-    """Return the command of a warm process; ``-P`` and ``-s`` keep the current folder and the person's site out."""
-    return [
-        *(sys.executable, "-P", "-s", "-m", "mlcode_executor.warm", "--runtime", runtime, "--isolation", isolation),
-        *descriptors,
-    ]
 
 
 def connect(path: str, deadline: float) -> socket.socket:
@@ -94,9 +85,14 @@ def server_status(path: str, *, timeout_seconds: float = 30) -> dict[str, Any]:
     deadline = time.monotonic() + timeout_seconds
     with connect(path, deadline) as connection:
         channel = Channel(connection)
-        channel.send({"request": "status"}, deadline=deadline)
-        status, _ = channel.receive(deadline=deadline)
-        return status
+        try:
+            channel.send({"request": "status"}, deadline=deadline)
+            status, _ = channel.receive(deadline=deadline)
+        except (ChannelClosed, FrameError, TimeoutError) as error:
+            raise BrokenError(f"the fork server at {path} does not answer: {error}", hint="see its log") from error
+    if "refused" in status:
+        raise error_from_json(status["refused"])
+    return status
 
 
 def _listen(path: Path) -> socket.socket:
@@ -122,6 +118,58 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
+class WarmProcess:
+    """A warm process from the outside: it ends when told to, or with this process; lines come from it."""
+
+    def __init__(self, runtime: Runtime, isolation: str, listener: socket.socket, log: IO[bytes] | None = None) -> None:
+        # Where its view hangs, or its children's scratch folders lie; short, for the socket that a runner adds.
+        self._folder = tempfile.TemporaryDirectory(prefix="kml-warm-", ignore_cleanup_errors=True)
+        alive, self._lifeline = os.pipe2(os.O_CLOEXEC)
+        self.messages, status = os.pipe2(os.O_CLOEXEC)
+        self.was_ready = False
+        self._process = subprocess.Popen(
+            [
+                # Neither the current folder nor the person's own packages may be imported from.
+                *(sys.executable, "-P", "-s", "-m", "mlcode_executor.warm"),
+                *("--runtime", runtime, "--isolation", isolation, "--folder", self._folder.name),
+                f"--listen-fd={listener.fileno()}",
+                f"--lifeline-fd={alive}",
+                f"--status-fd={status}",
+            ],
+            env=warm_environment(),
+            pass_fds=[listener.fileno(), alive, status],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            # Ctrl-C in a terminal goes to the whole group; whoever started it decides when it ends.
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+        os.close(alive)
+        os.close(status)
+
+    def read(self) -> str:
+        """Return what it says, waiting for it; ``""`` when it has died."""
+        message = os.read(self.messages, 4096).decode()
+        self.was_ready = self.was_ready or "ready" in message
+        return message
+
+    def stop(self) -> None:
+        """End it and the process that stands by; model processes that serve live on with their guardians."""
+        if self._lifeline < 0:
+            return
+        os.close(self._lifeline)
+        os.close(self.messages)
+        self._lifeline = -1
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(_STOP_SECONDS)
+        self._folder.cleanup()
+
+
 class PrivateForkServer:
     """A warm process for one runner, gone when ``close`` is called or this process dies."""
 
@@ -129,39 +177,18 @@ class PrivateForkServer:
         self._folder = tempfile.TemporaryDirectory(prefix="kml-fork-")
         self.path = str(Path(self._folder.name) / "fork.sock")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the server
-        alive, self._lifeline = os.pipe2(os.O_CLOEXEC)
         with _listen(Path(self.path)) as listener:
-            self._process = subprocess.Popen(
-                warm_command(runtime, isolation, f"--listen-fd={listener.fileno()}", f"--lifeline-fd={alive}"),
-                env=warm_environment(),
-                pass_fds=[listener.fileno(), alive],
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
-                cwd="/",
-                start_new_session=True,
-            )
-        os.close(alive)
+            self._warm = WarmProcess(runtime, isolation, listener, self._log)
 
     def last_words(self) -> str:
         """Return the end of what the server printed, for the message about its failure."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(1)
         size = self._log.seek(0, os.SEEK_END)
         self._log.seek(max(0, size - 2000))
         return self._log.read().decode(errors="replace").strip()
 
     def close(self) -> None:
         """End the server and wait for it; model processes it forked must have been closed before."""
-        if self._lifeline < 0:
-            return
-        os.close(self._lifeline)
-        self._lifeline = -1
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(_STOP_SECONDS)
+        self._warm.stop()
         self._log.close()
         self._folder.cleanup()
 
@@ -173,21 +200,22 @@ class Keeper:
         self._runtime = runtime
         self._isolation = isolation
         self._listener = listener
-        self._warm: _Warm | None = None
-        self._next: _Warm | None = None
-        self._wakeup, self._wakeup_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._warm: WarmProcess | None = None
+        self._next: WarmProcess | None = None
+        self._wakeup, wakeup_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._stopping = False
-
-    def run(self) -> None:
-        """Serve until SIGTERM or SIGINT."""
-        signal.set_wakeup_fd(self._wakeup_writer)
+        signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        self._warm = self._start()
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
         try:
             while not self._stopping:
-                self._step()
+                if self._warm is None:
+                    self._warm, self._next = self._next or self._start(), None
+                self._step(self._warm)
         finally:
             for each in (self._warm, self._next):
                 if each is not None:
@@ -196,35 +224,33 @@ class Keeper:
     def _stop(self, _number: int, _frame: object) -> None:
         self._stopping = True
 
-    def _start(self) -> _Warm:
-        return _Warm(self._runtime, self._isolation, self._listener)
+    def _start(self) -> WarmProcess:
+        return WarmProcess(self._runtime, self._isolation, self._listener)
 
-    def _step(self) -> None:
-        watched = [self._wakeup] + [each.messages for each in (self._warm, self._next) if each is not None]
-        timeout = None if self._warm is not None else RESTART_SECONDS
-        readable, _, _ = select.select(watched, [], [], timeout)
+    def _step(self, warm: WarmProcess) -> None:
+        both = [each for each in (warm, self._next) if each is not None]
+        readable, _, _ = select.select([self._wakeup, *(each.messages for each in both)], [], [])
         if self._wakeup in readable:
             os.read(self._wakeup, 4096)
-        if self._warm is not None and self._warm.messages in readable:
-            self._hear_warm(self._warm)
+        if warm.messages in readable:
+            self._hear(warm)
         if self._next is not None and self._next.messages in readable:
-            self._hear_next(self._next)
-        _reap_orphans([each.pid for each in (self._warm, self._next) if each is not None])
-        if self._warm is None and not self._stopping:
-            self._warm, self._next = self._next or self._start(), None
+            self._hear_successor(self._next)
+        _reap_orphans([each.pid for each in both])
 
-    def _hear_warm(self, warm: _Warm) -> None:
+    def _hear(self, warm: WarmProcess) -> None:
         message = warm.read()
         if message == "":
             warm.stop()
             self._warm = None
             if not warm.was_ready:
-                # It cannot start at all; do not spin.
+                # Clients would wait for a process that cannot start; and trying without pause would burn the machine.
+                self._refuse_waiting()
                 time.sleep(RESTART_SECONDS)
         elif "recycle" in message and self._next is None:
             self._next = self._start()
 
-    def _hear_next(self, successor: _Warm) -> None:
+    def _hear_successor(self, successor: WarmProcess) -> None:
         message = successor.read()
         if message == "":
             successor.stop()
@@ -234,46 +260,18 @@ class Keeper:
                 self._warm.stop()
             self._warm, self._next = successor, None
 
-
-class _Warm:
-    """The keeper's handle on a warm process: lines come from it, the closed lifeline tells it to go."""
-
-    def __init__(self, runtime: Runtime, isolation: str, listener: socket.socket) -> None:
-        alive, self._lifeline = os.pipe2(os.O_CLOEXEC)
-        self.messages, status = os.pipe2(os.O_CLOEXEC)
-        self.was_ready = False
-        self._process = subprocess.Popen(
-            warm_command(
-                runtime,
-                isolation,
-                f"--listen-fd={listener.fileno()}",
-                f"--lifeline-fd={alive}",
-                f"--status-fd={status}",
-            ),
-            env=warm_environment(),
-            pass_fds=[listener.fileno(), alive, status],
-            stdin=subprocess.DEVNULL,
-            cwd="/",
+    def _refuse_waiting(self) -> None:
+        refusal = error_to_json(
+            BrokenError(
+                f"the fork server for {self._runtime} cannot start", hint="its log says why; see `kafka-ml logs`"
+            )
         )
-        self.pid = self._process.pid
-        os.close(alive)
-        os.close(status)
-
-    def read(self) -> str:
-        """Return what it says, ``""`` when it has died."""
-        message = os.read(self.messages, 4096).decode()
-        self.was_ready = self.was_ready or "ready" in message
-        return message
-
-    def stop(self) -> None:
-        """End it; model processes live on with their guardians."""
-        os.close(self._lifeline)
-        os.close(self.messages)
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(_STOP_SECONDS)
+        self._listener.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                connection, _ = self._listener.accept()
+                with connection, contextlib.suppress(ChannelClosed, TimeoutError):
+                    Channel(connection).send({"refused": refusal}, deadline=time.monotonic() + 1)
 
 
 def _reap_orphans(not_these: Sequence[int]) -> None:
@@ -297,8 +295,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         listener = _listen(options.socket)
     except BrokenError as error:
         parser.exit(1, f"{error.message}\n{error.hint}\n")
-    from mlcode_executor.sandbox.system import become_subreaper
-
     become_subreaper()
     try:
         Keeper(options.runtime, options.isolation, listener).run()

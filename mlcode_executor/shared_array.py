@@ -69,13 +69,14 @@ class SharedArray:
         if size < offset + shared.nbytes:
             shared.close()
             raise BrokenError(
-                f"{file} holds {size} bytes, expected {shared.nbytes} at {offset} for {shared.dtype}{list(shared.shape)}"
+                f"{file} holds {size} bytes, expected {shared.nbytes} at {offset} "
+                f"for {shared.dtype}{list(shared.shape)}"
             )
         return shared
 
     @classmethod
     def allocate(cls, shape: Sequence[int], dtype: npt.DTypeLike, *, writable: bool = True) -> Self:
-        """Share new memory, zero at first. With ``writable`` False only this process can change it, through ``array``."""
+        """Share new memory, zero at first. Unless ``writable``, only this process can change it, through ``array``."""
         shared = cls(-1, dtype, shape, writable=writable)
         memory = os.memfd_create("kafka-ml", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
@@ -157,7 +158,7 @@ def check_dtype(name: Any) -> np.dtype[Any]:
 
 
 def check_shape(lengths: Any) -> tuple[int, ...]:
-    """Return ``lengths`` as a shape; ValueError unless they are few, not negative and of a product that can be mapped."""
+    """Return ``lengths`` as a shape; ValueError unless they are few, not negative and can be mapped."""
     if not isinstance(lengths, list | tuple) or len(lengths) > _MAX_AXES:
         raise ValueError(f"{str(lengths)[:100]} is no shape")
     shape = tuple(length for length in lengths if isinstance(length, int) and 0 <= length <= _MAX_BYTES)

@@ -1,7 +1,7 @@
-"""The warm process behind a fork server's socket: imports one framework, then only accepts and forks.
+"""The warm process behind a fork server's socket: imports one framework, then only forks.
 
 Started by ``fork_server.py`` alone. It has one thread and never runs an operation of the framework: either would
-make children hang. Each request is read by the forked guardian, so that no client can make the others wait.
+make children hang. Requests are taken by the guardians it forks, so no client can make the others wait.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from kafkaml.errors import SandboxUnavailable
 from mlcode_executor.runtimes import Runtime, import_runtime
-from mlcode_executor.sandbox.guardian import Warmth, guard
+from mlcode_executor.sandbox.guardian import Warmth, stand_by
 from mlcode_executor.sandbox.levels import Sandbox
 
 __all__ = ["main"]
@@ -36,17 +36,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m mlcode_executor.warm")
     parser.add_argument("--runtime", type=Runtime, required=True)
     parser.add_argument("--isolation", required=True)
+    parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--lifeline-fd", type=int, required=True)
-    parser.add_argument("--status-fd", type=int, default=-1)
+    parser.add_argument("--status-fd", type=int, required=True)
     options = parser.parse_args(arguments)
     # Ctrl-C in a terminal reaches the whole group; the keeper decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     started = time.monotonic()
     try:
-        sandbox = Sandbox.prepare(options.isolation)
+        sandbox = Sandbox.prepare(options.isolation, options.folder)
     except SandboxUnavailable as error:
         parser.exit(3, f"{error.message}\n{error.hint}\n")
+    # Frameworks make cache folders when they are imported.
+    os.environ.update(HOME=sandbox.scratch_parent, TMPDIR=sandbox.scratch_parent)
     module = import_runtime(options.runtime)
     _require_one_thread(options.runtime)
     gc.collect()
@@ -57,82 +60,81 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runtime=options.runtime,
         module=module,
         sandbox=sandbox,
-        private_descriptors=(options.listen_fd, options.lifeline_fd, options.status_fd),
         import_seconds=time.monotonic() - started,
     )
     sandbox.self_test()
-    _Acceptor(warmth, listener, options.lifeline_fd, options.status_fd).run()
+    _Nursery(warmth, listener, options.lifeline_fd, options.status_fd).run()
 
 
-class _Acceptor:
+class _Nursery:
+    """Keeps one guardian with a model process standing by; the guardian itself takes the next request."""
+
     def __init__(self, warmth: Warmth, listener: socket.socket, lifeline: int, status: int) -> None:
         self._warmth = warmth
         self._listener = listener
         self._lifeline = lifeline
         self._status = status
-        self._recycle_at = time.monotonic() + RECYCLE_SECONDS
-        self._told = False
-
-    def run(self) -> None:
-        wakeup, wakeup_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._taken, self._taken_writer = os.pipe2(os.O_CLOEXEC)
+        self._wakeup, wakeup_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-        self._warmth.private_descriptors += (wakeup, wakeup_writer)
+        warmth.private_descriptors = (status, self._taken, self._wakeup, wakeup_writer)
+        self._recycle_at = time.monotonic() + RECYCLE_SECONDS
+        self._standing_by = 0
+        self._failures = 0
+
+    def run(self) -> None:
+        """Fork until the lifeline closes."""
+        # Several processes wait on it; whoever comes late must not block in accept.
         self._listener.setblocking(False)
         self._say("ready")
         while True:
-            readable, _, _ = select.select([self._listener, self._lifeline, wakeup], [], [], RECYCLE_SECONDS)
+            if not self._standing_by:
+                self._fork()
+            watched = (self._taken, self._lifeline, self._wakeup)
+            readable, _, _ = select.select(watched, [], [], RECYCLE_SECONDS)
             if self._lifeline in readable:
                 return
-            if wakeup in readable:
-                os.read(wakeup, 4096)
-                _reap()
-            if self._listener in readable:
-                self._accept()
-            if self._warmth.served >= RECYCLE_REQUESTS or time.monotonic() > self._recycle_at:
-                self._recycle()
+            if self._taken in readable:
+                self._warmth.served += len(os.read(self._taken, 1))
+                self._standing_by = self._failures = 0
+            if self._wakeup in readable:
+                os.read(self._wakeup, 4096)
+                self._reap()
+            if self._warmth.served == RECYCLE_REQUESTS or time.monotonic() > self._recycle_at:
+                self._recycle_at = float("inf")
+                self._say("recycle")
 
-    def _accept(self) -> None:
-        try:
-            connection, _ = self._listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            # Another warm process took it, or the client left.
+    def _fork(self) -> None:
+        # Text that waits in a buffer would be printed by every child.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._standing_by = os.fork()
+        if self._standing_by:
             return
-        with connection:
-            self._warmth.served += 1
-            # Text that waits in a buffer would be printed by every child.
-            sys.stdout.flush()
-            sys.stderr.flush()
-            if os.fork() == 0:
-                _in_child(self._warmth, connection)
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            stand_by(self._warmth, self._listener, self._lifeline, self._taken_writer)
+        except BaseException:  # noqa: BLE001  a forked process must not return into the server's loop
+            traceback.print_exc()
+        finally:
+            os._exit(1)
 
-    def _recycle(self) -> None:
-        if not self._told:
-            self._told = True
-            self._say("recycle")
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while pid := os.waitpid(-1, os.WNOHANG)[0]:
+                if pid != self._standing_by or select.select([self._taken], [], [], 0)[0]:
+                    continue
+                # It died without a request: killed for memory, perhaps. Do not fork in a tight loop.
+                self._standing_by = 0
+                self._failures += 1
+                time.sleep(min(5.0, 0.1 * 2**self._failures))
 
     def _say(self, word: str) -> None:
-        if self._status >= 0:
-            # The keeper may be gone; the lifeline says so.
-            with contextlib.suppress(BrokenPipeError):
-                os.write(self._status, f"{word}\n".encode())
-
-
-def _in_child(warmth: Warmth, connection: socket.socket) -> None:
-    try:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        guard(warmth, connection)
-    except BaseException:  # noqa: BLE001  a forked process must not return into the server's loop
-        traceback.print_exc()
-    finally:
-        os._exit(1)
-
-
-def _reap() -> None:
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        # Whoever started us may be gone; the lifeline says so.
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._status, f"{word}\n".encode())
 
 
 def _require_one_thread(runtime: Runtime) -> None:
@@ -146,3 +148,5 @@ def _require_one_thread(runtime: Runtime) -> None:
 
 if __name__ == "__main__":
     main()
+    # Frameworks complain at length when their modules are torn down.
+    os._exit(0)

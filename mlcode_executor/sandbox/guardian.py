@@ -1,35 +1,29 @@
 """The trusted process between the fork server and one model process: starts it, ends it with its runner, reports.
 
-Forked for each request, so that a slow or broken client holds up nobody. Lives as long as its model process; holds
-the connection to the runner, whose end is the order to kill.
+One stands by with a model process ready, and takes the next request from the fork server's socket; another is forked
+then. Lives as long as its model process, and holds the connection to the runner, whose end is the order to kill.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import random
 import select
 import signal
 import socket
-import sys
-import tempfile
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-import numpy as np
-
 from kafkaml.errors import BrokenError, KafkaMLError, SandboxUnavailable
 from kafkaml.jobs import ResourceLimits
-from mlcode_executor import child
-from mlcode_executor.protocol import Channel, ChannelClosed, FrameError, error_to_json
+from mlcode_executor.protocol import Channel, ChannelClosed, FrameError, error_from_json, error_to_json
 from mlcode_executor.runtimes import Runtime, RuntimeModule
+from mlcode_executor.sandbox import modelprocess
 from mlcode_executor.sandbox.levels import Level, Sandbox
 from mlcode_executor.sandbox.limits import Limits
 
-__all__ = ["Warmth", "guard"]
+__all__ = ["Warmth", "stand_by"]
 
 _REQUEST_SECONDS = 10.0
 _REPORT_SECONDS = 2.0
@@ -45,94 +39,160 @@ class Warmth:
     module: RuntimeModule
     sandbox: Sandbox
     # Descriptors of the fork server's own business.
-    private_descriptors: tuple[int, ...]
-    import_seconds: float
+    private_descriptors: tuple[int, ...] = ()
+    import_seconds: float = 0.0
     served: int = 0
 
 
-def guard(warmth: Warmth, connection: socket.socket) -> NoReturn:
-    """Read one request and serve it to its end; never returns."""
+def stand_by(warmth: Warmth, listener: socket.socket, lifeline: int, taken: int) -> NoReturn:
+    """Prepare a model process, wait for the request that takes it, and see it to its end; never returns.
+
+    Writes a byte to ``taken`` when a request has come, for the next guardian to be forked; goes away without having
+    served when ``lifeline`` ends.
+    """
     os.setsid()
     for descriptor in warmth.private_descriptors:
         # -1 where there is none.
         with contextlib.suppress(OSError):
             os.close(descriptor)
-    channel = Channel(connection, accept_descriptors=True)
+    guardian = _Guardian(warmth)
     try:
-        request, descriptors = channel.receive(deadline=time.monotonic() + _REQUEST_SECONDS)
-        if request.get("request") == "status":
-            channel.send(_status(warmth), deadline=time.monotonic() + _REPORT_SECONDS)
-        else:
-            _Guardian(warmth, channel, request, descriptors).run()
-    except (ChannelClosed, FrameError, TimeoutError):
-        # The client left before it had anything: nothing was started.
+        guardian.prepare(lifeline)
+        request = guardian.await_request(listener, lifeline)
+        os.write(taken, b"t")
+        for each in (listener.fileno(), lifeline, taken):
+            os.close(each)
+        guardian.serve(request)
+    except _ServerGone:
         os._exit(0)
     os._exit(0)
 
 
-def _status(warmth: Warmth) -> dict[str, Any]:
-    return {
-        "runtime": str(warmth.runtime),
-        "served": warmth.served,
-        "import_seconds": round(warmth.import_seconds, 3),
-        **warmth.sandbox.describe(),
-    }
+class _ServerGone(Exception):
+    """The fork server ends, or is being replaced: a guardian without a request has nothing to live for."""
+
+
+@dataclass
+class _Request:
+    channel: Channel
+    document: dict[str, Any]
+    descriptors: list[int]
 
 
 class _Guardian:
-    def __init__(self, warmth: Warmth, channel: Channel, request: Mapping[str, Any], descriptors: list[int]) -> None:
+    def __init__(self, warmth: Warmth) -> None:
         self._warmth = warmth
-        self._channel = channel
-        self._request = request
-        self._descriptors = descriptors
-        self._limits = Limits.of(ResourceLimits(**request["limits"]))
+        self._sandbox = warmth.sandbox
         self._scratch = ""
+        self._pid = 0
         self._reason = ""
+        # Why there is no model process; told to whoever asks for one.
+        self._problem: KafkaMLError | None = None
 
-    def run(self) -> None:
+    def prepare(self, lifeline: int) -> None:
+        """Fork the model process and wait until it stands by, its sandbox closed where that can be done early."""
         try:
-            pid, alive = self._start()
-        except (KafkaMLError, OSError) as error:
-            known = error if isinstance(error, KafkaMLError) else BrokenError(f"cannot start a model process: {error}")
-            self._channel.send({"refused": error_to_json(known)}, deadline=time.monotonic() + _REPORT_SECONDS)
-            return
-        started = {"pid": pid, "level": self._warmth.sandbox.name}
-        with contextlib.suppress(ChannelClosed, TimeoutError):
-            self._channel.send(started, deadline=time.monotonic() + _REPORT_SECONDS)
-        report = self._watch(pid)
-        os.close(alive)
-        self._warmth.sandbox.clean(self._scratch)
-        with contextlib.suppress(ChannelClosed, TimeoutError, OSError):
-            self._channel.send({"exited": report}, deadline=time.monotonic() + _REPORT_SECONDS)
+            self._scratch = self._sandbox.open()
+            self._link, theirs = (Channel(each) for each in socket.socketpair())
+            # Its end tells the model process that the guardian is gone, should that happen before it dies with it.
+            watch, self._alive = os.pipe2(os.O_CLOEXEC)
+            self._pid = os.fork()
+            if self._pid == 0:
+                os.close(self._alive)
+                modelprocess.run(self._warmth.module, self._sandbox, self._scratch, theirs.fileno(), watch)
+            theirs.close()
+            os.close(watch)
+            if lifeline in select.select([self._link, lifeline], [], [])[0]:
+                self._give_up()
+            answer, _ = self._link.receive(deadline=time.monotonic() + _REQUEST_SECONDS)
+            if "failed" in answer:
+                self._problem = error_from_json(answer["failed"])
+        except (OSError, ChannelClosed, FrameError, TimeoutError) as error:
+            self._problem = SandboxUnavailable(f"cannot prepare a model process: {error or type(error).__name__}")
 
-    def _start(self) -> tuple[int, int]:
-        sandbox = self._warmth.sandbox
-        if self._request["isolation"] not in ("auto", sandbox.name):
+    def await_request(self, listener: socket.socket, lifeline: int) -> _Request:
+        """Answer requests for the status; returns the first for a model process."""
+        while True:
+            if lifeline in select.select([listener, lifeline], [], [])[0]:
+                self._give_up()
+            try:
+                connection, _ = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                # Another guardian took it, or the client left.
+                continue
+            channel = Channel(connection, accept_descriptors=True)
+            try:
+                document, descriptors = channel.receive(deadline=time.monotonic() + _REQUEST_SECONDS)
+                if document.get("request") != "status":
+                    return _Request(channel, document, descriptors)
+                channel.send(self._status(), deadline=time.monotonic() + _REPORT_SECONDS)
+            except (ChannelClosed, FrameError, TimeoutError):
+                # The client left before it asked for anything.
+                pass
+            channel.close()
+
+    def _status(self) -> dict[str, Any]:
+        return {
+            "runtime": str(self._warmth.runtime),
+            "served": self._warmth.served,
+            "import_seconds": round(self._warmth.import_seconds, 3),
+            **self._sandbox.describe(),
+        }
+
+    def _give_up(self) -> NoReturn:
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+        self._sandbox.clean(self._scratch)
+        raise _ServerGone
+
+    def serve(self, request: _Request) -> None:
+        """Hand the model process to the client, and report its end."""
+        channel = request.channel
+        try:
+            limits = self._hand_over(request)
+        except (KafkaMLError, OSError, ChannelClosed, TypeError, KeyError, ValueError) as error:
+            known = error if isinstance(error, KafkaMLError) else BrokenError(f"cannot start a model process: {error}")
+            with contextlib.suppress(ChannelClosed, TimeoutError):
+                channel.send({"refused": error_to_json(known)}, deadline=time.monotonic() + _REPORT_SECONDS)
+            with contextlib.suppress(_ServerGone):
+                self._give_up()
+            return
+        started = {"pid": self._pid, "level": self._sandbox.name}
+        with contextlib.suppress(ChannelClosed, TimeoutError):
+            channel.send(started, deadline=time.monotonic() + _REPORT_SECONDS)
+        report = self._watch(channel, limits)
+        os.close(self._alive)
+        self._sandbox.clean(self._scratch)
+        with contextlib.suppress(ChannelClosed, TimeoutError, OSError):
+            channel.send({"exited": report}, deadline=time.monotonic() + _REPORT_SECONDS)
+
+    def _hand_over(self, request: _Request) -> Limits:
+        if self._problem is not None:
+            raise self._problem
+        wanted = request.document["isolation"]
+        if wanted not in ("auto", self._sandbox.name):
             raise SandboxUnavailable(
-                f"isolation {self._request['isolation']!r} was asked for, but this fork server has {sandbox.name!r}",
+                f"isolation {wanted!r} was asked for, but this fork server has {self._sandbox.name!r}",
                 hint="start the fork server with --isolation as wanted",
             )
-        control, output = self._descriptors
-        self._scratch = sandbox.open(self._limits)
-        # Its end tells the model process that the guardian is gone, should that happen while it closes the sandbox.
-        watch, alive = os.pipe2(os.O_CLOEXEC)
-        pid = os.fork()
-        if pid == 0:
-            os.close(alive)
-            self._channel.close()
-            _become_model_process(self._warmth, self._limits, self._request, self._scratch, control, output, watch)
-        for descriptor in (control, output, watch):
+        limits = Limits.of(ResourceLimits(**request.document["limits"]))
+        self._sandbox.resize(limits)
+        order = {"limits": request.document["limits"], "gpu": bool(request.document["gpu"])}
+        self._link.send(order, request.descriptors, deadline=time.monotonic() + _REPORT_SECONDS)
+        for descriptor in request.descriptors:
             os.close(descriptor)
-        return pid, alive
+        self._link.close()
+        return limits
 
-    def _watch(self, pid: int) -> dict[str, Any]:
+    def _watch(self, channel: Channel, limits: Limits) -> dict[str, Any]:
         """Wait for the process to end, or end it; returns what is known of its end."""
-        process = os.pidfd_open(pid)
+        process = os.pidfd_open(self._pid)
         poller = select.poll()
         poller.register(process, select.POLLIN)
-        poller.register(self._channel, select.POLLIN)
-        deadline = time.monotonic() + self._limits.wall_seconds if self._limits.wall_seconds else None
-        measured = self._warmth.sandbox.level is not Level.NAMESPACES
+        poller.register(channel, select.POLLIN)
+        deadline = time.monotonic() + limits.wall_seconds if limits.wall_seconds else None
+        measured = self._sandbox.level is not Level.NAMESPACES
         while True:
             waits = [] if deadline is None else [max(0.0, deadline - time.monotonic())]
             waits += [_SCRATCH_CHECK_SECONDS] if measured else []
@@ -146,12 +206,12 @@ class _Guardian:
             if deadline is not None and time.monotonic() >= deadline:
                 self._end(process, "wall_time")
                 break
-            if measured and _overfull(self._scratch, self._limits):
+            if measured and _overfull(self._scratch, limits):
                 self._end(process, "output")
                 break
-        _, status, usage = os.wait4(pid, 0)
+        _, status, usage = os.wait4(self._pid, 0)
         os.close(process)
-        return self._report(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+        return self._report(limits, status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
     def _end(self, process: int, reason: str) -> None:
         self._reason = reason
@@ -159,11 +219,11 @@ class _Guardian:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(process, signal.SIGKILL)
 
-    def _report(self, status: int, cpu_seconds: float, max_rss_bytes: int) -> dict[str, Any]:
+    def _report(self, limits: Limits, status: int, cpu_seconds: float, max_rss_bytes: int) -> dict[str, Any]:
         code = os.waitstatus_to_exitcode(status)
-        if not self._reason and code in (-signal.SIGKILL, -signal.SIGXCPU) and self._limits.cpu_seconds:
+        if not self._reason and code in (-signal.SIGKILL, -signal.SIGXCPU) and limits.cpu_seconds:
             # The kernel counts in ticks; a kill this close to the limit is the limit's.
-            self._reason = "cpu_time" if cpu_seconds >= self._limits.cpu_seconds * 0.95 else ""
+            self._reason = "cpu_time" if cpu_seconds >= limits.cpu_seconds * 0.95 else ""
         return {
             "code": code if code >= 0 else None,
             "signal": -code if code < 0 else None,
@@ -184,66 +244,3 @@ def _overfull(scratch: str, limits: Limits) -> bool:
             if size > limits.scratch_bytes or files > limits.scratch_files:
                 return True
     return False
-
-
-def _become_model_process(
-    warmth: Warmth,
-    limits: Limits,
-    request: Mapping[str, Any],
-    scratch: str,
-    control: int,
-    output: int,
-    guardian: int,
-) -> NoReturn:
-    """Close the sandbox and serve; whatever happens, nothing returns into the guardian's code."""
-    try:
-        _isolate_descriptors(control, output, guardian)
-        connection = socket.socket(fileno=control)
-        try:
-            _new_environment(scratch, gpu=bool(request["gpu"]))
-            warmth.sandbox.close(limits, scratch, gpu=bool(request["gpu"]))
-            if select.select([guardian], [], [], 0)[0]:
-                raise BrokenError("the guardian died")
-            os.close(guardian)
-        except (KafkaMLError, OSError) as error:
-            known = error if isinstance(error, KafkaMLError) else SandboxUnavailable(f"cannot isolate: {error}")
-            Channel(connection).send({"refused": error_to_json(known)})
-            os._exit(1)
-        child.serve(warmth.module, connection)
-    finally:
-        os._exit(1)
-
-
-def _isolate_descriptors(control: int, output: int, guardian: int) -> None:
-    # A group of its own: a signal to its group must not reach the guardian.
-    os.setsid()
-    null = os.open("/dev/null", os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    kept = sorted((0, 1, 2, control, guardian))
-    for low, high in zip(kept, [*kept[1:], os.sysconf("SC_OPEN_MAX")], strict=True):
-        os.closerange(low + 1, high)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
-    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
-
-
-def _new_environment(scratch: str, *, gpu: bool) -> None:
-    os.environ.update(
-        HOME=scratch,
-        TMPDIR=scratch,
-        XDG_CACHE_HOME=f"{scratch}/.cache",
-        KERAS_HOME=f"{scratch}/.keras",
-        TORCH_HOME=f"{scratch}/.torch",
-        MPLCONFIGDIR=f"{scratch}/.matplotlib",
-        USER="model",
-        LOGNAME="model",
-    )
-    if not gpu:
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    # Found by somebody in the fork server, for another folder.
-    tempfile.tempdir = None
-    # Every child would draw the same numbers otherwise.
-    random.seed()
-    np.random.seed()  # noqa: NPY002

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from kafkaml.errors import SandboxUnavailable
 from mlcode_executor.sandbox import landlock, namespaces, probes, seccomp, system
@@ -31,8 +32,9 @@ class Level(StrEnum):
 
 
 _HINT = (
-    "allow unprivileged user namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns) "
-    "or use a kernel with Landlock (5.13 or newer); KML_ISOLATION=off runs user code unprotected"
+    "allow unprivileged user namespaces (sysctls user.max_user_namespaces and "
+    "kernel.apparmor_restrict_unprivileged_userns), or use a kernel with Landlock (5.13 or newer); "
+    "KML_ISOLATION=off runs user code unprotected"
 )
 
 
@@ -46,28 +48,34 @@ class Sandbox:
     probes: dict[str, bool] = field(default_factory=dict)
     # Why a better level was not taken.
     notes: list[str] = field(default_factory=list)
-    _scratch_parent: str = ""
+    # Where the server itself may write, and at level 2 its processes' scratch folders lie.
+    scratch_parent: str = ""
 
     @classmethod
-    def prepare(cls, isolation: str) -> Sandbox:
+    def prepare(cls, isolation: str, folder: Path) -> Sandbox:
         """Choose a level and put this process where its children need it to be; SandboxUnavailable if none works.
 
-        Must be called before any thread starts. ``isolation`` is auto, namespaces, landlock or off.
+        Must be called before any thread starts. ``isolation`` is auto, namespaces, landlock or off; ``folder`` is
+        empty and this server's own, somebody else removes it.
         """
         abi = landlock.abi_version()
+        view, scratch = folder / "view", folder / "scratch"
+        view.mkdir()
+        scratch.mkdir()
         if isolation == "off":
-            return cls(Level.OFF, abi, _scratch_parent=tempfile.mkdtemp(prefix="kml-scratch-"))
+            return cls(Level.OFF, abi, scratch_parent=str(scratch))
         notes: list[str] = []
         if isolation in ("auto", "namespaces"):
-            problem = probes.attempt(_try_namespaces)
+            problem = probes.attempt(lambda: _try_namespaces(view))
             if problem is None:
-                namespaces.enter_view()
-                return cls(Level.NAMESPACES, abi)
+                namespaces.enter_view(view)
+                return cls(Level.NAMESPACES, abi, scratch_parent=namespaces.SCRATCH)
             notes.append(f"namespaces: {problem}")
         if isolation in ("auto", "landlock"):
             problem = probes.attempt(_try_landlock)
             if problem is None:
-                return cls(Level.LANDLOCK, abi, notes=notes, _scratch_parent=_leave_root())
+                _leave_root(folder, scratch)
+                return cls(Level.LANDLOCK, abi, notes=notes, scratch_parent=str(scratch))
             notes.append(f"landlock: {problem}")
         raise SandboxUnavailable(f"no isolation works here ({'; '.join(notes)})", hint=_HINT)
 
@@ -76,19 +84,28 @@ class Sandbox:
         """The level as people see it."""
         return str(self.level)
 
-    def open(self, limits: Limits) -> str:
+    @property
+    def has_gpu(self) -> bool:
+        """Whether model processes may ask for a GPU here."""
+        return bool(namespaces.gpu_devices())
+
+    def open(self) -> str:
         """In the guardian, before it forks the model process: make its namespaces; returns its scratch folder."""
         if self.level is Level.NAMESPACES:
-            namespaces.open_namespaces(limits)
+            namespaces.open_namespaces()
             return namespaces.SCRATCH
-        return tempfile.mkdtemp(dir=self._scratch_parent)
+        return tempfile.mkdtemp(dir=self.scratch_parent)
 
-    def close(self, limits: Limits, scratch: str, *, gpu: bool) -> None:
+    def resize(self, limits: Limits) -> None:
+        """In the guardian, when the limits are known: bound the scratch folder; elsewhere it is measured instead."""
+        if self.level is Level.NAMESPACES:
+            namespaces.resize_scratch(limits)
+
+    def close(self, scratch: str, *, gpu: bool) -> None:
         """In the model process: give up everything that its work does not need. There is no way back."""
         if self.level is Level.NAMESPACES:
-            namespaces.finish_inside()
+            namespaces.finish_inside(show_process=self.landlock_abi > 0)
         os.chdir(scratch)
-        limits.apply()
         if self.level is Level.OFF:
             return
         system.drop_capabilities()
@@ -116,14 +133,13 @@ class Sandbox:
             )
 
     def _enter_for_probes(self) -> None:
-        limits = Limits.of(probes.LIMITS)
-        scratch = self.open(limits)
+        scratch = self.open()
         child = os.fork()
         if child:
             _, status = os.waitpid(child, 0)
             self.clean(scratch)
             os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
-        self.close(limits, scratch, gpu=False)
+        self.close(scratch, gpu=False)
 
     def describe(self) -> Mapping[str, object]:
         """Return what people and the system page are told."""
@@ -151,18 +167,17 @@ def _rules(scratch: str, *, gpu: bool) -> landlock.Rules:
     return landlock.Rules(readable=readable, workable=[scratch], devices=devices)
 
 
-def _leave_root() -> str:
-    """Give up root as far as the interpreter stays readable; returns a folder for the scratch folders."""
-    parent = tempfile.mkdtemp(prefix="kml-scratch-")
+def _leave_root(folder: Path, scratch: Path) -> None:
+    """Give up root as far as the interpreter stays readable; ``scratch`` in ``folder`` goes to whoever we are then."""
     if os.getuid() != 0:
-        return parent
+        return
     if probes.attempt(_try_nobody) is None:
-        os.chown(parent, namespaces.NOBODY, namespaces.NOBODY)
+        folder.chmod(0o711)
+        os.chown(scratch, namespaces.NOBODY, namespaces.NOBODY)
         namespaces.drop_to_nobody()
     else:
         # The interpreter lies in a folder of root's alone; without capabilities root is a user like any other.
         system.drop_capabilities()
-    return parent
 
 
 def _try_nobody() -> None:
@@ -171,10 +186,9 @@ def _try_nobody() -> None:
         os.listdir(tree)  # noqa: PTH208
 
 
-def _try_namespaces() -> None:
-    namespaces.enter_view()
-    limits = Limits.of(probes.LIMITS)
-    namespaces.open_namespaces(limits)
+def _try_namespaces(view: Path) -> None:
+    namespaces.enter_view(view)
+    namespaces.open_namespaces()
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
@@ -182,7 +196,7 @@ def _try_namespaces() -> None:
             raise OSError(f"a process inside ended with status {status}")
         return
     try:
-        namespaces.finish_inside()
+        namespaces.finish_inside(show_process=True)
         os._exit(0)
     finally:
         os._exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import resource
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from kafkaml.jobs import ResourceLimits
 
-__all__ = ["Limits"]
+__all__ = ["Limits", "private_memory"]
 
 _MEBIBYTE = 1 << 20
 _MIN_SCRATCH_BYTES = 64 * _MEBIBYTE
@@ -49,18 +50,22 @@ class Limits:
             scratch_bytes=scratch,
         )
 
-    def apply(self) -> None:
-        """Set them for this process; they cannot be raised again without privilege."""
+    def apply(self, shared_bytes: int) -> None:
+        """Set them for this process; they cannot be raised again without privilege.
+
+        ``shared_bytes`` is what ``private_memory`` said before the request came.
+        """
         _set(resource.RLIMIT_CORE, 0)
         _set(resource.RLIMIT_NOFILE, _MAX_DESCRIPTORS)
         _set(resource.RLIMIT_NPROC, _MAX_THREADS)
         _set(resource.RLIMIT_MSGQUEUE, 0)
         if self.cpu_seconds:
-            _set(resource.RLIMIT_CPU, self.cpu_seconds)
+            used = resource.getrusage(resource.RUSAGE_SELF)
+            _set(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime) + self.cpu_seconds)
         if self.file_bytes:
             _set(resource.RLIMIT_FSIZE, self.file_bytes)
         if self.memory_bytes:
-            _set(resource.RLIMIT_DATA, _data_bytes() + self.memory_bytes)
+            _set(resource.RLIMIT_DATA, shared_bytes + self.memory_bytes)
 
 
 def _set(which: int, value: int) -> None:
@@ -70,7 +75,7 @@ def _set(which: int, value: int) -> None:
     resource.setrlimit(which, (value, value))
 
 
-def _data_bytes() -> int:
-    """Return how much private memory the fork server had mapped already."""
+def private_memory() -> int:
+    """Return how many bytes of private memory this process has mapped, at first all of it the fork server's."""
     match = re.search(r"^VmData:\s+(\d+) kB$", Path("/proc/self/status").read_text(encoding="utf-8"), re.MULTILINE)
     return int(match[1]) * 1024 if match else 0

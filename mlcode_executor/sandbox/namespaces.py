@@ -11,7 +11,6 @@ import glob
 import os
 import shutil
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,11 +26,17 @@ __all__ = [
     "finish_inside",
     "gpu_devices",
     "open_namespaces",
+    "resize_scratch",
 ]
 
 NOBODY = 65534
 SCRATCH = "/scratch"
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+
+# What a process may write before its limits are known: caches of its framework.
+_STANDBY_BYTES = 64 << 20
+_STANDBY_FILES = 1024
+_SCRATCH_FLAGS = system.MS_NOSUID | system.MS_NODEV | system.MS_NOEXEC
 
 _PACKAGES = ("kafkaml", "mlcode_executor")
 _SYSTEM_TREES = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
@@ -64,11 +69,13 @@ def gpu_devices() -> list[str]:
     return sorted(glob.glob("/dev/nvidia*") + glob.glob("/dev/nvidia-caps/*"))  # noqa: PTH207
 
 
-def enter_view() -> None:
-    """Replace this process's file system by the read-only view, and its user by nobody if it is root."""
+def enter_view(folder: Path) -> None:
+    """Replace this process's file system by the read-only view, and its user by nobody if it is root.
+
+    The root of the view must be a mount; the empty ``folder`` is where it hangs until it becomes the root.
+    """
     root = os.getuid() == 0
-    # The root of the view must be a mount; this folder is where it hangs until it becomes the root.
-    hook = tempfile.mkdtemp(prefix="kml-view-")
+    hook = str(folder)
     if root:
         system.unshare(system.CLONE_NEWNS)
     else:
@@ -113,6 +120,8 @@ def _fill(view: str) -> None:
         system.set_mount_attributes(view + device, system.MOUNT_ATTR_NOSUID | system.MOUNT_ATTR_NOEXEC, recursive=False)
     # Writable, because the user map is written there; each process later gets a procfs of its own on top.
     system.bind_mount("/proc", f"{view}/proc")
+    # For the fork server itself: frameworks make cache folders when they are imported.
+    system.mount("scratch", f"{view}{SCRATCH}", "tmpfs", _SCRATCH_FLAGS, f"size={_STANDBY_BYTES},mode=1777")
 
 
 def _show_tree(view: str, tree: str) -> None:
@@ -135,7 +144,7 @@ def _enter_user_namespace(further: int) -> None:
     Path("/proc/self/gid_map").write_text(f"{NOBODY} {gid} 1", encoding="ascii")
 
 
-def open_namespaces(limits: Limits) -> None:
+def open_namespaces() -> None:
     """In the guardian: new user, mount, network, IPC, host name, cgroup and, for its next child, process namespaces."""
     _enter_user_namespace(
         system.CLONE_NEWNS
@@ -146,11 +155,23 @@ def open_namespaces(limits: Limits) -> None:
         | system.CLONE_NEWPID
     )
     system.set_host_name("model")
-    options = f"size={limits.scratch_bytes},nr_inodes={limits.scratch_files},mode=700"
-    system.mount("scratch", SCRATCH, "tmpfs", system.MS_NOSUID | system.MS_NODEV | system.MS_NOEXEC, options)
+    system.mount(
+        "scratch", SCRATCH, "tmpfs", _SCRATCH_FLAGS, f"size={_STANDBY_BYTES},nr_inodes={_STANDBY_FILES},mode=700"
+    )
 
 
-def finish_inside() -> None:
-    """In the model process, the first of its process namespace: a procfs that shows nobody else."""
-    system.mount("proc", "/proc", "proc", system.MS_NOSUID | system.MS_NODEV | system.MS_NOEXEC)
+def resize_scratch(limits: Limits) -> None:
+    """In the guardian: give the scratch folder the size that the limits allow."""
+    options = f"size={limits.scratch_bytes},nr_inodes={limits.scratch_files}"
+    system.mount("scratch", SCRATCH, "tmpfs", _SCRATCH_FLAGS | system.MS_REMOUNT, options)
+
+
+def finish_inside(*, show_process: bool) -> None:
+    """In the model process, the first of its process namespace: a procfs that shows nobody else, or none.
+
+    Through procfs a process can open again, for writing, what was passed to it for reading; only Landlock forbids
+    that. So ``show_process`` must be False where there is no Landlock.
+    """
+    kind = "proc" if show_process else "tmpfs"
+    system.mount(kind, "/proc", kind, system.MS_NOSUID | system.MS_NODEV | system.MS_NOEXEC)
     os.chdir(SCRATCH)

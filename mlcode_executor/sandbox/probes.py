@@ -20,16 +20,24 @@ _PTRACE_TRACEME = 0
 _CLONE_NEWUSER = 0x10000000
 
 
-def _fails(action: Callable[[], object]) -> bool:
+def _fails(action: Callable[..., object], *arguments: object) -> bool:
     try:
-        action()
+        action(*arguments)
     except (OSError, MemoryError):
         return True
     return False
 
 
-def _read_host_file() -> bool:
-    return all(_fails(lambda path=path: os.listdir(path)) for path in ("/root", "/home", "/etc/ssl", "/var"))  # type: ignore[misc]
+def _opens_nothing(path: str, mode: str = "r") -> bool:
+    def attempt_to_open() -> None:
+        with open(path, mode):
+            pass
+
+    return _fails(attempt_to_open)
+
+
+def _reads_no_host_folder() -> bool:
+    return all(_fails(os.listdir, path) for path in ("/root", "/home", "/etc/ssl", "/var"))
 
 
 def _libc_fails(name: str, *arguments: int) -> bool:
@@ -39,26 +47,25 @@ def _libc_fails(name: str, *arguments: int) -> bool:
 def _other_processes() -> bool:
     # At level 2 procfs may list them, but nothing in them opens.
     with suppress(OSError):
-        for entry in os.listdir("/proc"):  # noqa: PTH208
-            if entry.isdigit() and int(entry) != os.getpid() and not _fails(lambda e=entry: open(f"/proc/{e}/environ")):  # type: ignore[misc]
-                return False
+        others = [entry for entry in os.listdir("/proc") if entry.isdigit() and int(entry) != os.getpid()]  # noqa: PTH208
+        return all(_opens_nothing(f"/proc/{other}/environ") for other in others)
     return True
 
 
 # Each returns True where the attempt was stopped.
 PROBES: Mapping[str, Callable[[], bool]] = {
-    "read files of the machine": _read_host_file,
-    "write outside the scratch folder": lambda: _fails(lambda: open("/usr/kml-probe", "w")),
+    "read files of the machine": _reads_no_host_folder,
+    "write outside the scratch folder": lambda: _opens_nothing("/usr/kml-probe", "w"),
     "list or open other processes": _other_processes,
-    "open a network socket": lambda: _fails(lambda: socket.socket(socket.AF_INET)),
-    "open a local socket": lambda: _fails(lambda: socket.socket(socket.AF_UNIX)),
+    "open a network socket": lambda: _fails(socket.socket, socket.AF_INET),
+    "open a local socket": lambda: _fails(socket.socket, socket.AF_UNIX),
     "start a process": lambda: _fails(os.fork),
-    "run a program": lambda: _fails(lambda: os.execv("/bin/true", ["true"])),
-    "signal its group": lambda: _fails(lambda: os.kill(0, 0)),
-    "signal everybody": lambda: _fails(lambda: os.kill(-1, 0)),
+    "run a program": lambda: _fails(os.execv, "/bin/true", ["true"]),
+    "signal its group": lambda: _fails(os.kill, 0, 0),
+    "signal everybody": lambda: _fails(os.kill, -1, 0),
     "trace": lambda: _libc_fails("ptrace", _PTRACE_TRACEME, 0, 0, 0),
     "open a namespace": lambda: _libc_fails("unshare", _CLONE_NEWUSER),
-    "change the root": lambda: _fails(lambda: os.chroot("/")),
+    "change the root": lambda: _fails(os.chroot, "/"),
 }
 
 

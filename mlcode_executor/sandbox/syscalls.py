@@ -9,9 +9,14 @@ from collections.abc import Mapping
 
 __all__ = ["ALLOWED", "NUMBERS", "PRETENDED", "REFUSED"]
 
+
+def _names(text: str) -> list[str]:
+    return text.split()
+
+
 # Allowed whatever the arguments. What is in no list does not exist for the process (ENOSYS), so that C libraries
 # fall back from calls newer than this file.
-ALLOWED = (
+ALLOWED = _names(
     # Reading, writing and arranging files: which ones is Landlock's and the mounts' business.
     "read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 close close_range lseek stat fstat "
     "lstat newfstatat statx statfs fstatfs access faccessat faccessat2 readlink readlinkat getdents getdents64 getcwd "
@@ -35,23 +40,23 @@ ALLOWED = (
     "getrusage getrlimit setrlimit sysinfo uname getrandom arch_prctl capget "
     # The one socket that the process has, and those it cannot get.
     "sendto recvfrom sendmsg recvmsg shutdown getsockopt getsockname getpeername "
-).split()
+)
 
 # Succeed without doing anything: libraries make them for tidiness, and on a file that the runner passed they would
 # reach beyond the process.
-PRETENDED = (
+PRETENDED = _names(
     "chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes utimensat futimesat flock "
-).split()
+)
 
 # Refused with EPERM, which says more than ENOSYS.
-REFUSED = (
+REFUSED = _names(
     "socket socketpair connect bind listen accept accept4 setsockopt execve execveat fork vfork ptrace "
     "process_vm_readv process_vm_writev memfd_create shmget semget msgget mq_open tkill rt_sigqueueinfo "
     "rt_tgsigqueueinfo pidfd_open pidfd_send_signal pidfd_getfd kcmp setpriority sched_setscheduler sched_setparam "
     "sched_setattr ioprio_set setsid setpgid mknod mknodat truncate chroot mount umount2 pivot_root unshare setns "
     "setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr bpf keyctl add_key request_key userfaultfd "
     "perf_event_open io_uring_setup seccomp process_madvise process_mrelease move_pages migrate_pages "
-).split()
+)
 
 _X86_64 = (
     "accept=43 accept4=288 access=21 add_key=248 alarm=37 arch_prctl=158 bind=49 bpf=321 brk=12 capget=125 chdir=80 "

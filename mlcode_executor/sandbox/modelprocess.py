@@ -1,0 +1,112 @@
+"""The first steps of a model process, from the guardian's fork to the loop that answers calls.
+
+Runs trusted code only: it closes the sandbox, lets the framework warm up inside it, and waits for the request that
+brings the limits and the channel to the runner. User code comes with the calls.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import socket
+import sys
+import tempfile
+from typing import NoReturn
+
+# Imported here, in the warm process: NumPy would load it lazily, in every child.
+import numpy.random
+
+from kafkaml.errors import BrokenError, KafkaMLError, SandboxUnavailable
+from kafkaml.jobs import ResourceLimits
+from mlcode_executor import child
+from mlcode_executor.protocol import Channel, error_to_json
+from mlcode_executor.runtimes import RuntimeModule
+from mlcode_executor.sandbox.levels import Sandbox
+from mlcode_executor.sandbox.limits import Limits, private_memory
+
+__all__ = ["run"]
+
+
+def run(module: RuntimeModule, sandbox: Sandbox, scratch: str, link: int, guardian: int) -> NoReturn:
+    """Stand by, then serve; whatever happens, nothing returns into the guardian's code.
+
+    ``link`` is the socket to the guardian, ``guardian`` a pipe that ends with it.
+    """
+    try:
+        _isolate_descriptors(link, guardian)
+        channel = Channel(socket.socket(fileno=link), accept_descriptors=True)
+        # With a GPU the order decides which devices stay open; without, everything can be done ahead.
+        early = not sandbox.has_gpu
+        try:
+            _new_environment(scratch)
+            shared = private_memory()
+            if early:
+                sandbox.close(scratch, gpu=False)
+            if select.select([guardian], [], [], 0)[0]:
+                raise BrokenError("the guardian died")
+            handler = module.create_handler()
+            if early:
+                getattr(module, "prewarm", _nothing)()
+            channel.send({"standing_by": True})
+        except Exception as error:  # noqa: BLE001  the guardian tells it to whoever asks for a process
+            known = error if isinstance(error, KafkaMLError) else SandboxUnavailable(f"cannot isolate: {error}")
+            channel.send({"failed": error_to_json(known)})
+            os._exit(1)
+        order, (control, output) = channel.receive()
+        channel.close()
+        if order["gpu"]:
+            os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+        if not early:
+            sandbox.close(scratch, gpu=order["gpu"])
+        os.close(guardian)
+        _take_output(output)
+        Limits.of(ResourceLimits(**order["limits"])).apply(shared)
+        child.serve(handler, socket.socket(fileno=control))
+    finally:
+        os._exit(1)
+
+
+def _nothing() -> None:
+    """Stand in for the ``prewarm`` that a runtime does not have."""
+
+
+def _isolate_descriptors(link: int, guardian: int) -> None:
+    # A group of its own: a signal to its group must not reach the guardian.
+    os.setsid()
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    kept = sorted((0, 1, 2, link, guardian))
+    for low, high in zip(kept, [*kept[1:], os.sysconf("SC_OPEN_MAX")], strict=True):
+        os.closerange(low + 1, high)
+
+
+def _take_output(output: int) -> None:
+    """Print to ``output`` from now on; until here it was the fork server's log."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+
+
+def _new_environment(scratch: str) -> None:
+    os.environ.update(
+        HOME=scratch,
+        TMPDIR=scratch,
+        XDG_CACHE_HOME=f"{scratch}/.cache",
+        KERAS_HOME=f"{scratch}/.keras",
+        TORCH_HOME=f"{scratch}/.torch",
+        MPLCONFIGDIR=f"{scratch}/.matplotlib",
+        USER="model",
+        LOGNAME="model",
+        CUDA_VISIBLE_DEVICES="",
+    )
+    # Found by somebody in the fork server, for another folder.
+    tempfile.tempdir = None
+    # Every child would draw the same numbers otherwise.
+    random.seed()
+    numpy.random.seed()
