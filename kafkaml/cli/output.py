@@ -77,8 +77,9 @@ def print_table(rows: Sequence[object], columns: Sequence[Column], *, nothing: s
         console(error=True).print(nothing, style="dim")
         return
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for title, _ in columns:
-        table.add_column(title, justify="right" if title == "id" else "left", overflow="fold")
+    for position, (title, _) in enumerate(columns):
+        # The first columns name the row: they are never broken.
+        table.add_column(title, justify="right" if title == "id" else "left", overflow="fold", no_wrap=position < 2)
     for row in rows:
         table.add_row(*(_cell(value(row)) for _, value in columns))
     console().print(table)

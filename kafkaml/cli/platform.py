@@ -166,6 +166,8 @@ def status(context: typer.Context, state_dir: StateDirOption = None, json: JsonO
         else:
             console().print(f"not running (state in {state.root}); start it: [bold]kafka-ml up[/]")
         raise typer.Exit(ExitCode.UNREACHABLE)
+    from kafkaml.local.display import short_detail
+
     document = _as_document(running) | _described_by_api(state, running)
     if json:
         return print_json(document)
@@ -180,7 +182,7 @@ def status(context: typer.Context, state_dir: StateDirOption = None, json: JsonO
             ("process", lambda row: row.pid),
             ("restarts", lambda row: row.restarts or ""),
             ("address", lambda row: row.address),
-            ("", lambda row: row.detail[:100]),
+            ("", lambda row: short_detail(row.detail)),
         ],
         nothing="no components",
     )

@@ -7,29 +7,29 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import httpx
 
+from kafkaml.local.access import token_is_fresh
 from kafkaml.local.broker import EmbeddedBroker, broker_answers, java_environment
+from kafkaml.local.commands import python_module
 from kafkaml.local.ports import LOOPBACK, free_port
 from kafkaml.local.state import StateDir
 from kafkaml.local.strays import MARK
 from kafkaml.local.supervisor import Component
 from kafkaml.settings import KafkaSettings
 
-__all__ = ["BEFORE_WORKERS", "STOP_ORDER", "PlatformPlan", "build_components", "run_manage", "suspend_workers"]
+__all__ = ["BEFORE_WORKERS", "STOP_ORDER", "PlatformPlan", "build_components"]
 
 _FRAMEWORKS = ("tensorflow", "pytorch")
 
 # The controller goes first, or it would start again what is being ended; the broker last, because all others use it.
 STOP_ORDER: Sequence[Sequence[str]] = (
     ("controller", "control-logger"),
-    ("executor-tensorflow", "executor-pytorch", "onnx"),
-    ("web", "migrate"),
+    ("executor-tensorflow", "executor-pytorch", "fork-onnx"),
+    ("web", "migrate", "access"),
     ("broker",),
 )
 BEFORE_WORKERS = ("controller", "control-logger")
@@ -85,12 +85,15 @@ def build_components(plan: PlatformPlan) -> list[Component]:
     if plan.broker is not None:
         components.insert(0, _broker(plan.broker))
         broker_first = ("broker",)
+    if not token_is_fresh(plan.state):
+        components.append(_access(env))
     # Importing a framework takes seconds of both cores: the API answers first.
     components += [_executor(plan, env, framework, port) for framework, port in ports.items()]
+    components.append(_onnx(plan, env))
     components.append(
         Component(
             name="controller",
-            prepare=lambda: [*_python("backend.manage"), "controller"],
+            prepare=lambda: [*python_module("backend.manage"), "controller"],
             env=env,
             after=("web", *broker_first),
             grace_seconds=15,
@@ -99,42 +102,12 @@ def build_components(plan: PlatformPlan) -> list[Component]:
     components.append(
         Component(
             name="control-logger",
-            prepare=lambda: _python("kafka_control_logger"),
+            prepare=lambda: python_module("kafka_control_logger"),
             env=env,
             after=("web", *broker_first),
         )
     )
     return components
-
-
-def run_manage(arguments: Sequence[str], env: Mapping[str, str], *, timeout_seconds: float = 60) -> str:
-    """Run a management command of the backend and return its standard output; raises CalledProcessError."""
-    done = subprocess.run(
-        [*_python("backend.manage"), *arguments],
-        env=dict(env),
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=timeout_seconds,
-        stdin=subprocess.DEVNULL,
-    )
-    return done.stdout.strip()
-
-
-def suspend_workers(state: StateDir) -> None:
-    """End every worker of the platform in order; those that are wanted start again with the next ``up``."""
-    subprocess.run(
-        [*_python("backend.launchers"), "suspend", "--state-dir", str(state.root)],
-        check=False,
-        timeout=60,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-
-
-def _python(module: str) -> list[str]:
-    # -P: the folder that a component runs in is never a source of its imports.
-    return [sys.executable, "-P", "-m", module]
 
 
 def _broker(broker: EmbeddedBroker) -> Component:
@@ -152,16 +125,22 @@ def _broker(broker: EmbeddedBroker) -> Component:
 def _migrate(env: Mapping[str, str]) -> Component:
     return Component(
         name="migrate",
-        prepare=lambda: [*_python("backend.manage"), "migrate", "--no-input", "--verbosity", "0"],
+        prepare=lambda: [*python_module("backend.manage"), "migrate", "--no-input", "--verbosity", "0"],
         env=env,
         once=True,
         required=True,
     )
 
 
+def _access(env: Mapping[str, str]) -> Component:
+    return Component(
+        name="access", prepare=lambda: python_module("kafkaml.local.access"), env=env, after=("migrate",), once=True
+    )
+
+
 def _web(plan: PlatformPlan, env: Mapping[str, str]) -> Component:
     descriptor = plan.web_socket.fileno()
-    command = [*_python("gunicorn"), "backend.config.asgi:application", "--worker-class", "asgi"]
+    command = [*python_module("gunicorn"), "backend.config.asgi:application", "--worker-class", "asgi"]
     command += ["--bind", f"fd://{descriptor}", "--workers", "1", "--graceful-timeout", "3", "--timeout", "60"]
     command += ["--no-control-socket"]
     return Component(
@@ -169,7 +148,7 @@ def _web(plan: PlatformPlan, env: Mapping[str, str]) -> Component:
         prepare=lambda: command,
         env=env,
         after=("migrate",),
-        probe=lambda: _answers(f"{plan.url}/api/schema/"),
+        probe=lambda: _answers(f"{plan.url}/api/health/"),
         required=True,
         address=plan.url,
         descriptors=[descriptor],
@@ -178,7 +157,7 @@ def _web(plan: PlatformPlan, env: Mapping[str, str]) -> Component:
 
 def _executor(plan: PlatformPlan, env: Mapping[str, str], framework: str, port: int) -> Component:
     socket_path = plan.state.run / f"fork-{framework}.sock"
-    command = [*_python("mlcode_executor"), "--framework", framework, "--port", str(port)]
+    command = [*python_module("mlcode_executor"), "--framework", framework, "--port", str(port)]
     command += ["--fork-server", str(socket_path)]
     return Component(
         name=f"executor-{framework}",
@@ -189,6 +168,25 @@ def _executor(plan: PlatformPlan, env: Mapping[str, str], framework: str, port: 
         address=f"http://{LOOPBACK}:{port}",
         ready_timeout_seconds=180,
     )
+
+
+def _onnx(plan: PlatformPlan, env: Mapping[str, str]) -> Component:
+    """Serves trained models in the engine they are converted to; no user code is ever checked with it."""
+    path = plan.state.run / "fork-onnx.sock"
+    command = [*python_module("mlcode_executor.fork_server"), "--runtime", "onnx", "--socket", str(path)]
+    return Component(
+        name="fork-onnx",
+        prepare=lambda: [*command, *(["--isolation", plan.isolation] if plan.isolation else [])],
+        env=env,
+        after=("web",),
+        probe=lambda: _listens(str(path)),
+    )
+
+
+def _listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(1)
+        return connection.connect_ex(path) == 0
 
 
 def _answers(url: str) -> bool:

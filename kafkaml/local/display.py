@@ -14,10 +14,20 @@ from rich.text import Text
 
 from kafkaml.local.state import ComponentState, PlatformStatus
 
-__all__ = ["LogFollower", "StartDisplay", "component_color", "follow_logs", "recent_lines"]
+__all__ = ["LogFollower", "StartDisplay", "component_color", "follow_logs", "recent_lines", "short_detail"]
 
 _COLORS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
-_ORDER = ("broker", "migrate", "web", "executor-tensorflow", "executor-pytorch", "onnx", "controller", "control-logger")
+_ORDER = (
+    "broker",
+    "migrate",
+    "access",
+    "web",
+    "executor-tensorflow",
+    "executor-pytorch",
+    "fork-onnx",
+    "controller",
+    "control-logger",
+)
 _FOLLOW_SECONDS = 0.2
 _LEVEL_STYLES = {"warning": "yellow", "error": "red", "critical": "bold red", "debug": "dim"}
 
@@ -25,6 +35,13 @@ _LEVEL_STYLES = {"warning": "yellow", "error": "red", "critical": "bold red", "d
 def component_color(name: str) -> str:
     """Return the colour that a component has everywhere."""
     return _COLORS[_ORDER.index(name) % len(_COLORS)] if name in _ORDER else "white"
+
+
+def short_detail(detail: str) -> str:
+    """Return what happened and the last words, of a detail that may hold a whole traceback."""
+    what, _, words = detail.partition(": ")
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    return f"{what}: {_one_line(lines[-1])}" if lines else detail
 
 
 class StartDisplay:
@@ -52,7 +69,7 @@ class StartDisplay:
             if each.state == ComponentState.READY:
                 self._console.print(f"{name} ready in {each.seconds_to_ready:.1f} s  [dim]{each.address}[/]")
             elif each.state == ComponentState.FAILED:
-                self._console.print(f"{name} [red]{escape(each.detail)}[/]")
+                self._console.print(f"{name} [red]{escape(short_detail(each.detail))}[/]")
             elif each.state == ComponentState.STOPPED and status.stopping:
                 self._console.print(f"{name} stopped")
         waiting = [each.name for each in status.components if each.state != ComponentState.READY]
@@ -123,14 +140,26 @@ def follow_logs(console: Console, folder: Path, component: str) -> None:
         threading.Event().wait()
 
 
+def _event(line: str) -> dict[str, object] | None:
+    """A structured log line's fields; None for any other line."""
+    try:
+        event = orjson.loads(line) if line.startswith("{") else None
+    except orjson.JSONDecodeError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _one_line(line: str) -> str:
+    event = _event(line) or {}
+    words = [str(event[name]) for name in ("event", "error") if event.get(name)]
+    return (": ".join(words) or line)[:300]
+
+
 def _readable(component: str, line: bytes) -> Text:
     """One line for a person: structured lines lose their braces, all get their component's name."""
     text = Text(f"{component:20} ", style=component_color(component))
-    try:
-        event = orjson.loads(line) if line.startswith(b"{") else None
-    except orjson.JSONDecodeError:
-        event = None
-    if not isinstance(event, dict):
+    event = _event(line.decode(errors="replace"))
+    if event is None:
         return text.append(line.decode(errors="replace"), style="default")
     level = str(event.pop("level", ""))
     text.append(str(event.pop("timestamp", ""))[11:19] + " ", style="dim")

@@ -10,6 +10,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -150,19 +151,24 @@ def _gpu(_: StateDir) -> Finding:
 
 # Its room knows what works here, and must be asked in a process that has no thread yet.
 _ISOLATION_PROGRAM = """
-import json, os
+import json, os, pathlib, sys
 from mlcode_executor.sandbox.levels import Sandbox
-sandbox = Sandbox.prepare(os.environ.get("KML_ISOLATION") or "auto")
+sandbox = Sandbox.prepare(os.environ.get("KML_ISOLATION") or "auto", pathlib.Path(sys.argv[1]))
 sandbox.self_test()
 print(json.dumps(dict(sandbox.describe())))
 """
 
 
 def _isolation(_: StateDir) -> Finding:
-    answer = subprocess.run(
-        [sys.executable, "-P", "-c", _ISOLATION_PROGRAM],
-        capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="kml-doctor-", ignore_cleanup_errors=True) as folder:
+        answer = subprocess.run(
+            [sys.executable, "-P", "-c", _ISOLATION_PROGRAM, folder],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
     if answer.returncode:
         reason = (answer.stderr.strip().splitlines() or ["it ended without a word"])[-1]
         fix = "allow user namespaces (sysctl user.max_user_namespaces), or use a kernel with Landlock (5.13 or newer)"

@@ -23,6 +23,7 @@ import psutil
 from kafkaml.errors import BrokenError, DeadlineExceeded, RefusedError
 from kafkaml.local import components as parts
 from kafkaml.local.broker import EmbeddedBroker, remembered_ports
+from kafkaml.local.commands import suspend_workers
 from kafkaml.local.ports import LOOPBACK, choose_port, describe_holder, is_free
 from kafkaml.local.processes import end_processes, read_pid
 from kafkaml.local.state import PlatformStatus, StateDir, ephemeral_parent, write_secret
@@ -89,7 +90,7 @@ def run_platform(
             stop_order=parts.STOP_ORDER,
             status=status,
             before_workers=parts.BEFORE_WORKERS,
-            end_workers=lambda: parts.suspend_workers(state),
+            end_workers=lambda: suspend_workers(state),
             on_change=on_change,
             strays=lambda: platform_processes(state.root),
         )
@@ -225,7 +226,7 @@ def down(state: StateDir, *, timeout_seconds: float = 60) -> bool:
     if left:
         found = True
         if state.jobs.is_dir():
-            parts.suspend_workers(state)
+            suspend_workers(state)
         end_processes(platform_processes(state.root), grace_seconds=10)
     if ephemeral:
         shutil.rmtree(state.root, ignore_errors=True)

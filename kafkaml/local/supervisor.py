@@ -65,9 +65,10 @@ class Component:
 class Supervisor:
     """Runs ``components`` until it is told to stop. One instance runs once, in the main thread.
 
-    ``stop_order`` lists groups of names: each group is ended before the next. ``on_change`` is called with every new
-    status. ``end_workers`` ends, in order, the workers that components started: it is called before the first group
-    that is not in ``before_workers``. At the very end orphans and ``strays`` are ended, whatever they are.
+    ``stop_order`` lists groups of names: each group is ended before the next, what it does not name at last.
+    ``on_change`` is called with every new status. ``end_workers`` ends, in order, the workers that components started:
+    it is called before the first group that is not in ``before_workers``. At the very end orphans and ``strays`` are
+    ended, whatever they are.
     """
 
     def __init__(
@@ -167,6 +168,7 @@ class Supervisor:
         if self._stop.is_set():
             return None
         with self._log_path(component.name).open("ab") as log:
+            log_start = log.tell()
             process = spawn(
                 command, env=component.env, cwd=self._state.root, output=log, descriptors=component.descriptors
             )
@@ -184,7 +186,7 @@ class Supervisor:
         if component.once and code == 0:
             self._mark_ready(component, began, pid=None)
             return None
-        tail = log_tail(self._log_path(component.name))
+        tail = log_tail(self._log_path(component.name), start=log_start)
         return f"ended with {_describe_exit(code)}" + (f": {tail}" if tail else "")
 
     async def _await_ready(self, component: Component, exit_: asyncio.Future[int], began: float) -> bool:
@@ -228,11 +230,12 @@ class Supervisor:
         for event in self._ready.values():
             event.set()
         ended_workers = False
-        for group in self._stop_order:
+        named = {name for group in self._stop_order for name in group}
+        for group in [*self._stop_order, [name for name in self._components if name not in named]]:
             if not ended_workers and not self._before_workers & set(group):
                 await asyncio.to_thread(self._end_workers_in_order)
                 ended_workers = True
-            await asyncio.gather(*(self._end_component(name) for name in group))
+            await asyncio.gather(*(self._end_component(name) for name in group if name in self._components))
         await asyncio.to_thread(self._end_strays)
         await asyncio.gather(*tasks, return_exceptions=True)
         self._publish(stopping=True)
@@ -278,16 +281,18 @@ class Supervisor:
         return self._state.logs / f"{name}.log"
 
 
-def log_tail(path: Path, *, max_bytes: int = 1500) -> str:
-    """Return the end of a log file, whole lines, for an error message; empty when there is none."""
+def log_tail(path: Path, *, start: int = 0, max_bytes: int = 1500) -> str:
+    """Return the last whole lines of a log file after byte ``start``, for an error message; empty without a file."""
     try:
         with path.open("rb") as log:
             size = log.seek(0, os.SEEK_END)
-            log.seek(max(0, size - max_bytes))
+            # A log that was cut meanwhile is shorter than it was.
+            start = start if start <= size else 0
+            log.seek(max(start, size - max_bytes))
             text = log.read().decode(errors="replace")
     except OSError:
         return ""
-    return text.partition("\n")[2].strip() if size > max_bytes else text.strip()
+    return text.partition("\n")[2].strip() if size - start > max_bytes else text.strip()
 
 
 def _cut_log(path: Path) -> None:

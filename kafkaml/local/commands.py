@@ -1,0 +1,42 @@
+"""How the platform's own programs are started, by the Python that runs this."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+from kafkaml.local.state import StateDir
+
+__all__ = ["python_module", "run_manage", "suspend_workers"]
+
+
+def run_manage(arguments: Sequence[str], env: Mapping[str, str], *, timeout_seconds: float = 60) -> str:
+    """Run a management command of the backend and return its standard output; raises CalledProcessError."""
+    done = subprocess.run(
+        [*python_module("backend.manage"), *arguments],
+        env=dict(env),
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=timeout_seconds,
+        stdin=subprocess.DEVNULL,
+    )
+    return done.stdout.strip()
+
+
+def suspend_workers(state: StateDir) -> None:
+    """End every worker of the platform in order; those that are wanted start again with the next ``up``."""
+    subprocess.run(
+        [*python_module("backend.launchers"), "suspend", "--state-dir", str(state.root)],
+        check=False,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def python_module(module: str) -> list[str]:
+    """Return the command that runs a module of ours."""
+    # -P: the folder that a component runs in is never a source of its imports.
+    return [sys.executable, "-P", "-m", module]
