@@ -83,9 +83,7 @@ class AvroCodec(Codec):
             return self._shaped(np.array(rows, self.dtype))
         except (ValueError, TypeError, OverflowError) as error:
             index = next((index for index, row in enumerate(rows) if not self._fits(row)), 0)
-            raise DecodeError(
-                f"record {index} of the batch: {self.name} do not fit {self.dtype.name} ({error})", index=index
-            ) from error
+            raise DecodeError(f"{self.name} do not fit {self.dtype.name} ({error})", index=index) from error
 
     def decode_each(self, values: Values) -> DecodedBatch:
         if self._fixed is None or self._framing:
@@ -166,15 +164,14 @@ class AvroCodec(Codec):
             AttributeError, AssertionError, struct.error, fastavro.read.SchemaResolutionError,
         ) as error:  # fmt: skip
             raise DecodeError(
-                f"record {index} of the batch: {self.name} are no record of the Avro schema "
-                f"({type(error).__name__}: {str(error)[:120]})",
+                f"{self.name} are no record of the Avro schema ({type(error).__name__}: {str(error)[:120]})",
                 index=index,
                 hint="check data_scheme and label_scheme in the sink",
             ) from error
         left = len(value) - buffer.tell()
         if left:
             raise DecodeError(
-                f"record {index} of the batch: {self.name} have {left} bytes more than the Avro schema describes",
+                f"{self.name} have {left} bytes more than the Avro schema describes",
                 index=index,
                 hint="check data_scheme and label_scheme in the sink; records with a schema id need confluent_framing",
             )
@@ -185,8 +182,7 @@ class AvroCodec(Codec):
             return self.schema, 0
         if len(value) < _FRAME.size or value[0] != 0:
             raise DecodeError(
-                f"record {index} of the batch: {self.name} do not start with 0x00 and a schema id: expected Confluent "
-                "framing",
+                f"{self.name} do not start with 0x00 and a schema id: expected Confluent framing",
                 index=index,
             )
         schema_id = _FRAME.unpack_from(value)[1]

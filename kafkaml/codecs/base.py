@@ -90,13 +90,11 @@ class Codec(ABC):
 
     def shape_error(self, index: int, got: tuple[int, ...], expected: tuple[int, ...]) -> DecodeError:
         """Return the error for a sample of another shape."""
-        return DecodeError(
-            f"record {index} of the batch: {self.name} have the shape {got}: expected {expected}", index=index
-        )
+        return DecodeError(f"{self.name} have the shape {got}: expected {expected}", index=index)
 
     def missing_error(self, index: int) -> DecodeError:
         """Return the error for a record without value, or without key where labels are expected."""
-        return DecodeError(f"record {index} of the batch has no {self.name}: expected some bytes", index=index)
+        return DecodeError(f"the record has no {self.name}: expected some bytes", index=index)
 
 
 def concatenate(rows: Sequence[Array]) -> Array:

@@ -68,9 +68,7 @@ class JsonCodec(Codec):
         try:
             sample = self._load(value)
         except orjson.JSONDecodeError as error:
-            raise DecodeError(
-                f"record {index} of the batch: {self.name} are not JSON ({error})", index=index, hint=_HINT
-            ) from error
+            raise DecodeError(f"{self.name} are not JSON ({error})", index=index, hint=_HINT) from error
         return _in_key_order(sample) if isinstance(sample, dict) else sample
 
     def _reshaped(self, rows: Array, samples: list[object]) -> Array:
@@ -91,7 +89,7 @@ class JsonCodec(Codec):
             index = int(np.flatnonzero(wrong.reshape(len(rows), -1).any(axis=1))[0])
             number = rows[index][wrong[index]].flat[0] if rows.ndim > 1 else rows[index]
             raise DecodeError(
-                f"record {index} of the batch: {self.name} hold {number}, which is no {self.dtype.name}",
+                f"{self.name} hold {number}, which is no {self.dtype.name}",
                 index=index,
                 hint="set data_type and label_type in the sink to a type that holds all values, such as float32",
             )
@@ -117,8 +115,7 @@ class JsonCodec(Codec):
             if shape is None:
                 got = repr(samples[index])
                 return DecodeError(
-                    f"record {index} of the batch: {self.name} are {got[:80]}{'...' if len(got) > 80 else ''}, not "
-                    "numbers of one shape",
+                    f"{self.name} are {got[:80]}{'...' if len(got) > 80 else ''}, not numbers of one shape",
                     index=index,
                     hint=_HINT,
                 )

@@ -25,14 +25,12 @@ def decode_packed(
         count, rest = divmod(len(value or b""), feature_bytes)
         if rest or not count:
             raise DecodeError(
-                f"record {index} of the batch: {len(value or b'')} bytes are no multiple of {feature_bytes}, the bytes "
-                "of one sample",
+                f"{len(value or b'')} bytes are no multiple of {feature_bytes}, the bytes of one sample",
                 index=index,
             )
         if label_bytes is not None and len(key or b"") != count * label_bytes:
             raise DecodeError(
-                f"record {index} of the batch: a key of {len(key or b'')} bytes for {count} samples: expected "
-                f"{count * label_bytes}",
+                f"a key of {len(key or b'')} bytes for {count} samples: expected {count * label_bytes}",
                 index=index,
             )
     rows = _join(features, values)

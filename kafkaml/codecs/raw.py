@@ -107,9 +107,7 @@ class RawCodec(Codec):
             wanted = f"to {self.dtype.name}: expected a multiple of {self.dtype.itemsize}, at least one"
         else:
             wanted = f"like the other records of the batch: expected {expected}"
-        return DecodeError(
-            f"record {index} of the batch: cannot reshape {got} bytes of {self.name} {wanted}", index=index, hint=_HINT
-        )
+        return DecodeError(f"cannot reshape {got} bytes of {self.name} {wanted}", index=index, hint=_HINT)
 
 
 class TextCodec(Codec):
@@ -131,7 +129,7 @@ class TextCodec(Codec):
                 texts.append(value.decode(self._encoding).rstrip("\0"))
             except UnicodeDecodeError as error:
                 raise DecodeError(
-                    f"record {index} of the batch: {self.name} are no {self._encoding} text ({error})",
+                    f"{self.name} are no {self._encoding} text ({error})",
                     index=index,
                     hint=_HINT,
                 ) from error

@@ -46,6 +46,11 @@ class StreamCodec:
     labels: Codec | None
     packed: bool = False
 
+    @property
+    def whole_labels(self) -> bool:
+        """Whether labels that are all whole numbers are to be taken as such: JSON, where no label_type is declared."""
+        return isinstance(self.labels, JsonCodec) and self.labels.dtype == _JSON_LABELS
+
     def decode(self, values: Values, keys: Values) -> tuple[Array, Array | None]:
         """Return features (samples, *shape) and labels (samples, *shape) of a batch; DecodeError with the index."""
         if self.packed:

@@ -1,0 +1,293 @@
+"""Reads the ranges of a stream once and writes its samples, ordered, as arrays on disk. Called by ``stream_dataset``.
+
+Two passes, neither of which holds more than a batch in memory: records are decoded batch by batch and appended in the
+order of arrival while a hash of each sample is kept; then the rows are copied in the order that ``content_order``
+derives from the hashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from kafkaml.array_file import ArrayFile, write_npy_header
+from kafkaml.codecs import StreamCodec
+from kafkaml.content_order import Hashes, Rows, content_hashes, content_order
+from kafkaml.errors import DecodeError, StreamUnavailable
+from kafkaml.records import RecordBatch, RecordReader
+from kafkaml.stream_range import StreamRange
+
+__all__ = ["MAX_SKIPPED_FRACTION", "BuiltSlice", "build_slice", "content_sum"]
+
+Array = npt.NDArray[Any]
+
+# Of the records of a stream so many may be undecodable and left out; more are a mistake in the sink, not line noise.
+MAX_SKIPPED_FRACTION = 0.01
+# Above this many the verdict need not wait for the end of the stream.
+_EARLY_SKIPPED = 1000
+# Few enough that a batch's bytes stay in the processor's cache and the allocator's hands.
+_BATCH_RECORDS = 4000
+_LABEL_SALT = 1
+
+
+@dataclass(frozen=True)
+class BuiltSlice:
+    """What was written: arrays of equal length, and what there is to say about the records.
+
+    ``class_names`` are the texts that the numbers in ``labels`` stand for, empty where labels are numbers themselves.
+    """
+
+    features: ArrayFile
+    labels: ArrayFile | None
+    class_names: tuple[str, ...]
+    records: int
+    skipped: int
+    first_skipped: str
+    sorted_hashes: bytes
+
+
+class _LabelledAfterAll(Exception):
+    """A record with a key follows records without one: the build starts again and knows it from the start."""
+
+
+@dataclass
+class _Column:
+    """One side of the samples in order of arrival: numbers in a file, texts in memory."""
+
+    path: Path
+    dtype: np.dtype[Any] | None = None
+    shape: tuple[int, ...] = ()
+    whole: bool = True
+    texts: list[Array] = field(default_factory=list)
+
+    def append(self, rows: Array, file: BinaryIO) -> None:
+        if self.dtype is None:
+            self.dtype, self.shape = rows.dtype, rows.shape[1:]
+        if rows.dtype.kind == "U":
+            self.texts.append(rows)
+            return
+        if self.whole and rows.dtype.kind == "f":
+            self.whole = bool(np.all(rows == np.floor(rows)))
+        file.write(np.ascontiguousarray(rows).data)
+
+
+def build_slice(
+    folder: Path,
+    ranges: Sequence[StreamRange],
+    codec: StreamCodec,
+    *,
+    reader: RecordReader,
+    seed: int,
+    idle_timeout_seconds: float,
+    on_progress: Callable[[int, int], None],
+) -> BuiltSlice:
+    """Write ``features.npy`` and ``labels.npy`` into ``folder`` and return what they hold.
+
+    ``on_progress(records, at most)`` is called after each batch and may raise to give up. Raises DecodeError when too
+    many records do not fit the format, StreamUnavailable when the ranges hold no record.
+    """
+    for labelled in (None, True):
+        builder = _Builder(folder, ranges, codec, seed=seed, labelled=labelled)
+        try:
+            builder.read(reader, idle_timeout_seconds, on_progress)
+        except _LabelledAfterAll:
+            continue
+        return builder.finish()
+    raise AssertionError("unreachable: labels are decided in the second round")
+
+
+def content_sum(array: ArrayFile) -> int:
+    """Return a number that changes when any bytes of the array do; to find files that a power cut tore."""
+    total = sum(int(content_hashes(chunk).sum(dtype=np.uint64)) for chunk in array.chunks())
+    return total & ((1 << 64) - 1)
+
+
+class _Builder:
+    def __init__(
+        self,
+        folder: Path,
+        ranges: Sequence[StreamRange],
+        codec: StreamCodec,
+        *,
+        seed: int,
+        labelled: bool | None,
+    ) -> None:
+        self._folder = folder
+        self._ranges = ranges
+        self._codec = codec
+        self._seed = seed
+        # None until the first record: keys, not the declaration, tell whether there are labels.
+        self._labelled = False if codec.labels is None else labelled
+        self._features = _Column(folder / "features.arrived")
+        self._labels = _Column(folder / "labels.arrived")
+        self._hashes: list[Hashes] = []
+        self._records = 0
+        self._skipped = 0
+        self._first_skipped = ""
+
+    def read(self, reader: RecordReader, idle_timeout_seconds: float, on_progress: Callable[[int, int], None]) -> None:
+        """First pass: decode, hash, append."""
+        expected = sum(each.max_records or 0 for each in self._ranges)
+        with ExitStack() as files:
+            features = files.enter_context(self._features.path.open("wb"))
+            labels = files.enter_context(self._labels.path.open("wb"))
+            for batch in reader.read(
+                self._ranges, batch_records=_BATCH_RECORDS, idle_timeout_seconds=idle_timeout_seconds
+            ):
+                self._take(batch, features, labels)
+                on_progress(self._records, expected)
+        if not self._records:
+            raise StreamUnavailable(
+                f"the ranges {', '.join(map(str, self._ranges))} hold no record",
+                hint="send the data again, and look at the sink's log",
+            )
+        self._check_skipped()
+
+    def finish(self) -> BuiltSlice:
+        """Second pass: copy the rows in their order."""
+        hashes = np.concatenate(self._hashes)
+        arrived = [_arrived(self._features, len(hashes))]
+        class_names: tuple[str, ...] = ()
+        if self._labelled:
+            if self._labels.texts:
+                class_names, codes = _coded(self._labels.texts)
+                self._labels.path.write_bytes(codes.tobytes())
+                self._labels.dtype = codes.dtype
+            arrived.append(_arrived(self._labels, len(hashes)))
+        order = content_order(hashes, self._seed, _differ(arrived), _content(arrived))
+        features = _copy_ordered(arrived[0], order, self._folder / "features.npy", arrived[0].dtype)
+        labels = None
+        if self._labelled:
+            labels = _copy_ordered(arrived[1], order, self._folder / "labels.npy", self._label_dtype())
+        for column in (self._features, self._labels):
+            column.path.unlink()
+        return BuiltSlice(
+            features,
+            labels,
+            class_names,
+            self._records,
+            self._skipped,
+            self._first_skipped,
+            np.sort(hashes).astype("<u8").tobytes(),
+        )
+
+    def _take(self, batch: RecordBatch, features_file: BinaryIO, labels_file: BinaryIO) -> None:
+        values, keys = batch.values(), batch.keys()
+        if not self._labelled and self._codec.labels is not None and any(key is not None for key in keys):
+            if self._records:
+                raise _LabelledAfterAll
+            self._labelled = True
+        codec = self._codec if self._labelled else StreamCodec(self._codec.features, None, self._codec.packed)
+        features, labels, failures = codec.decode_each(values, keys)
+        self._records += len(batch)
+        if failures:
+            self._skipped += len(failures)
+            self._first_skipped = self._first_skipped or f"{batch[failures[0].index].place}: {failures[0].error}"
+            if self._skipped > _EARLY_SKIPPED:
+                self._check_skipped(final=False)
+        if len(features):
+            features, labels = self._of_one_shape(batch, features, labels)
+        if len(features):
+            self._append(features, labels, features_file, labels_file)
+
+    def _append(self, features: Array, labels: Array | None, features_file: BinaryIO, labels_file: BinaryIO) -> None:
+        if features.dtype.kind == "U":
+            raise DecodeError(
+                "the stream's features are text: models take numbers", hint="encode texts as numbers in the sink"
+            )
+        hashes = content_hashes(features)
+        self._features.append(features, features_file)
+        if labels is not None:
+            hashes ^= content_hashes(labels, _LABEL_SALT)
+            self._labels.append(labels, labels_file)
+        self._hashes.append(hashes)
+
+    def _of_one_shape(self, batch: RecordBatch, features: Array, labels: Array | None) -> tuple[Array, Array | None]:
+        """Leave a batch out whose samples are not shaped as those before it, where nothing declares the shape."""
+        for column, rows in ((self._features, features), (self._labels, labels)):
+            if rows is None or column.dtype is None:
+                continue
+            if rows.shape[1:] == column.shape and (rows.dtype.kind == "U") == (column.dtype.kind == "U"):
+                continue
+            self._skipped += len(features)
+            self._first_skipped = self._first_skipped or (
+                f"{batch[0].place}: got {rows.dtype} of the shape {rows.shape[1:]}: expected {column.dtype} of the "
+                f"shape {column.shape}, as in the records before"
+            )
+            return features[:0], None if labels is None else labels[:0]
+        return features, labels
+
+    def _check_skipped(self, *, final: bool = True) -> None:
+        limit = MAX_SKIPPED_FRACTION * (
+            self._records if final else max(self._records, sum(each.max_records or 0 for each in self._ranges))
+        )
+        if self._skipped > limit:
+            raise DecodeError(
+                f"{self._skipped} of {self._records} records do not fit the announced format, the first is "
+                f"{self._first_skipped}",
+                hint=f"check the types and shapes in the sink; up to {MAX_SKIPPED_FRACTION:.0%} of the records may be "
+                "undecodable and are left out",
+            )
+
+    def _label_dtype(self) -> np.dtype[Any]:
+        """JSON carries whole numbers and others alike; labels that are all whole become whole numbers again."""
+        dtype = self._labels.dtype
+        assert dtype is not None
+        return np.dtype(np.int64) if self._codec.whole_labels and self._labels.whole else dtype
+
+
+def _arrived(column: _Column, rows: int) -> ArrayFile:
+    assert column.dtype is not None
+    return ArrayFile(column.path, column.dtype, (rows, *column.shape), 0)
+
+
+def _coded(texts: list[Array]) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """Return the sorted distinct texts, and for each label its place among them."""
+    names, codes = np.unique(np.concatenate(texts), return_inverse=True)
+    return tuple(str(name) for name in names), codes.astype(np.int64).reshape(-1)
+
+
+def _differ(arrays: Sequence[ArrayFile]) -> Callable[[Rows, Rows], npt.NDArray[np.bool_]]:
+    def differ(left: Rows, right: Rows) -> npt.NDArray[np.bool_]:
+        result = np.zeros(len(left), np.bool_)
+        for each in arrays:
+            # Bytes, because a NaN differs from itself.
+            rows = _as_bytes(each)
+            for start in range(0, len(left), each.chunk_rows):
+                part = slice(start, start + each.chunk_rows)
+                result[part] |= np.any(rows[left[part]] != rows[right[part]], axis=1)
+        return result
+
+    return differ
+
+
+def _content(arrays: Sequence[ArrayFile]) -> Callable[[int], bytes]:
+    views = [_as_bytes(each) for each in arrays]
+    return lambda row: b"".join(view[row].tobytes() for view in views)
+
+
+def _as_bytes(array: ArrayFile) -> Array:
+    return array.array().view(np.uint8).reshape(len(array), -1)
+
+
+def _copy_ordered(source: ArrayFile, order: Rows, path: Path, dtype: np.dtype[Any]) -> ArrayFile:
+    """Write the rows of ``source`` in ``order`` as a ``.npy`` file."""
+    rows = source.array()
+    with path.open("wb") as file:
+        offset = write_npy_header(file, dtype, source.shape)
+        buffer = np.empty((source.chunk_rows, *source.shape[1:]), source.dtype)
+        for places in _parts(order, source.chunk_rows):
+            chunk = np.take(rows, places, axis=0, out=buffer[: len(places)])
+            file.write(chunk.astype(dtype, copy=False).data)
+    return ArrayFile(path, dtype, source.shape, offset)
+
+
+def _parts(order: Rows, size: int) -> Iterator[Rows]:
+    for start in range(0, len(order), size):
+        yield order[start : start + size]

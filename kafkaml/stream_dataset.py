@@ -1,0 +1,360 @@
+"""StreamDataset: the ranges of a stream as arrays on disk, read from Kafka once. Step (5) of the journey of a sample.
+
+``open`` takes the slice from the cache folder or fills it (``slice_builder``); all runners of a machine share it.
+Samples are in an order that depends on their content and the seed only, never on partitions or arrival, so sections of
+it are random splits (``splits.SplitPlan``) and two readings of one slice train alike.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import orjson
+
+from kafkaml.array_file import ArrayFile
+from kafkaml.codecs import StreamCodec, codec_for
+from kafkaml.control import ControlMessage
+from kafkaml.errors import DeadlineExceeded, FailedError, StreamUnavailable
+from kafkaml.records import RecordReader
+from kafkaml.slice_builder import BuiltSlice, build_slice, content_sum
+from kafkaml.splits import SplitPlan
+from kafkaml.stream_range import format_ranges
+
+__all__ = ["StreamDataset"]
+
+# Part of every cache key: raise it when the order, the layout or a codec's result changes.
+_FORMAT = 1
+_MANIFEST = "manifest.json"
+_LOCK_WAIT_SECONDS = 0.05
+# Left free on the disk when old slices make room for a new one.
+_RESERVE_BYTES = 256 << 20
+
+ProgressCallback = Callable[[int, int], None]
+
+
+def _no_progress(_done: int, _expected: int) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class StreamDataset:
+    """All samples of a slice. ``labels`` is None for data without labels.
+
+    ``class_names[i]`` is the text that label i stands for, where labels came as text; empty otherwise. ``records``
+    were read, of which ``skipped`` could not be decoded; ``warnings`` say so, and what else a person should know.
+    ``sha256`` names the content: equal for equal samples, however they were sent. A context manager; while it is open
+    the slice stays in the cache.
+    """
+
+    features: ArrayFile
+    labels: ArrayFile | None
+    class_names: tuple[str, ...]
+    records: int
+    skipped: int
+    warnings: tuple[str, ...]
+    sha256: str
+    seed: int
+    _lock: int
+
+    @classmethod
+    def open(
+        cls,
+        stream: ControlMessage,
+        *,
+        reader: RecordReader,
+        cache_dir: Path,
+        seed: int = 0,
+        unsupervised: bool = False,
+        idle_timeout_seconds: float = 60.0,
+        wait_timeout_seconds: float = 3600.0,
+        on_progress: ProgressCallback = _no_progress,
+    ) -> StreamDataset:
+        """Return the stream's samples, reading them with ``reader`` when no runner of this machine did so before.
+
+        ``unsupervised`` asks for the stream's data without labels instead. ``on_progress(records, at most)`` is called
+        about ten times a second or more while reading and while another process reads, and may raise to give up.
+
+        Raises StreamUnavailable when records are missing, DecodeError when more than 1 % of the records do not fit the
+        announced format, FailedError when the disk is full, DeadlineExceeded when another process has been reading the
+        same slice for ``wait_timeout_seconds``, BrokerError when Kafka cannot be reached.
+        """
+        ranges = stream.unsupervised_ranges if unsupervised else stream.ranges
+        if not ranges or any(each.end is None for each in ranges):
+            raise StreamUnavailable(
+                f"the stream's ranges {format_ranges(ranges)!r} have no end: expected topic:partition:start:end",
+                hint="an online stream is trained incrementally, not as a whole",
+            )
+        codec = codec_for(stream.input_format, stream.input_config)
+        if unsupervised:
+            codec = StreamCodec(codec.features, None, codec.packed)
+        identity = reader.identity([each.topic for each in ranges])
+        rule = {
+            "format": _FORMAT,
+            "identity": identity,
+            "ranges": sorted(map(str, ranges)),
+            "input_format": str(stream.input_format),
+            "input_config": dict(stream.input_config),
+            "unsupervised": unsupervised,
+            "seed": seed,
+        }
+        key = hashlib.sha256(orjson.dumps(rule, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        cache = _SliceCache(cache_dir, key, lambda: on_progress(0, 0), wait_timeout_seconds)
+
+        def build(folder: Path) -> BuiltSlice:
+            return build_slice(
+                folder,
+                ranges,
+                codec,
+                reader=reader,
+                seed=seed,
+                idle_timeout_seconds=idle_timeout_seconds,
+                on_progress=on_progress,
+            )
+
+        most = sum(each.max_records or 0 for each in ranges)
+        lock, folder, manifest = cache.get_or_build(build, _expected_bytes(codec, most), rule)
+        return cls._from_manifest(manifest, folder, lock, None if unsupervised else stream.total_msg, seed)
+
+    @classmethod
+    def _from_manifest(
+        cls, manifest: dict[str, Any], folder: Path, lock: int, announced: int | None, seed: int
+    ) -> StreamDataset:
+        records, skipped = manifest["records"], manifest["skipped"]
+        warnings = []
+        if announced is not None and announced != records:
+            warnings.append(
+                f"the sink announced {announced} records and the ranges hold {records}: other producers, transaction "
+                "markers, compaction or retention make the difference"
+            )
+        if skipped:
+            warnings.append(
+                f"{skipped} of {records} records could not be decoded and were left out, the first is "
+                f"{manifest['first_skipped']}"
+            )
+        return cls(
+            features=_array_file(folder, manifest["features"]),
+            labels=_array_file(folder, manifest["labels"]) if manifest["labels"] else None,
+            class_names=tuple(manifest["class_names"]),
+            records=records,
+            skipped=skipped,
+            warnings=tuple(warnings),
+            sha256=manifest["sha256"],
+            seed=seed,
+            _lock=lock,
+        )
+
+    @property
+    def num_samples(self) -> int:
+        return len(self.features)
+
+    def split(self, *, validation_rate: float, test_rate: float) -> SplitPlan:
+        """Return which rows train, validate and test."""
+        return SplitPlan.of(self.num_samples, validation_rate=validation_rate, test_rate=test_rate)
+
+    def close(self) -> None:
+        """Let the slice be removed from the cache when room is needed; arrays that are mapped stay valid."""
+        os.close(self._lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True)
+class _SliceCache:
+    """One slice's place in the cache: ``<folder>/<key>/``, complete or absent, guarded by ``<folder>/<key>.lock``.
+
+    Whoever uses the slice holds its lock shared; whoever makes or removes it, alone. Locks belong to open files, so a
+    killed process leaves none.
+    """
+
+    folder: Path
+    key: str
+    while_waiting: Callable[[], None]
+    wait_timeout_seconds: float
+
+    def get_or_build(
+        self, build: Callable[[Path], BuiltSlice], expected_bytes: int, rule: dict[str, Any]
+    ) -> tuple[int, Path, dict[str, Any]]:
+        """Return the lock (shared), the slice's folder and its manifest."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(self.folder / f"{self.key}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            deadline = time.monotonic() + self.wait_timeout_seconds
+            while True:
+                self._wait(lock, fcntl.LOCK_SH, deadline)
+                manifest = self._manifest()
+                if manifest is not None:
+                    # The time of the last use, for choosing what to remove.
+                    os.utime(self._slice)
+                    return lock, self._slice, manifest
+                fcntl.flock(lock, fcntl.LOCK_UN)
+                if not self._try(lock, fcntl.LOCK_EX):
+                    time.sleep(_LOCK_WAIT_SECONDS)
+                elif self._manifest() is None:
+                    self._build(build, expected_bytes, rule)
+        except BaseException:
+            os.close(lock)
+            raise
+
+    @property
+    def _slice(self) -> Path:
+        return self.folder / self.key
+
+    def _manifest(self) -> dict[str, Any] | None:
+        """Return the manifest of a whole slice, or None; after a restart of the machine its content is checked."""
+        try:
+            manifest: dict[str, Any] = orjson.loads((self._slice / _MANIFEST).read_bytes())
+        except (FileNotFoundError, orjson.JSONDecodeError):
+            return None
+        sides = [manifest[name] for name in ("features", "labels") if manifest[name]]
+        arrays = [_array_file(self._slice, side) for side in sides]
+        if any(_size(each.path) != each.offset + len(each) * each.row_bytes for each in arrays):
+            return None
+        # Files are not synchronised to the disk when written, so a power cut may have emptied them.
+        same_boot = manifest["boot_id"] == _boot_id() != ""
+        if not same_boot and any(content_sum(each) != side["sum"] for each, side in zip(arrays, sides, strict=True)):
+            return None
+        return manifest
+
+    def _build(self, build: Callable[[Path], BuiltSlice], expected_bytes: int, rule: dict[str, Any]) -> None:
+        partial = self.folder / f"{self.key}.partial"
+        for leftover in (partial, self._slice):
+            shutil.rmtree(leftover, ignore_errors=True)
+        # Arrived and ordered rows lie side by side while the second pass runs.
+        self._make_room(2 * expected_bytes)
+        partial.mkdir(mode=0o700)
+        try:
+            with _disk_errors(self.folder):
+                built = build(partial)
+                (partial / _MANIFEST).write_bytes(orjson.dumps(_to_manifest(built, rule)))
+            partial.rename(self._slice)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def _make_room(self, wanted_bytes: int) -> None:
+        """Remove slices that nobody uses, the longest unused first, until there is room."""
+        if shutil.disk_usage(self.folder).free >= wanted_bytes + _RESERVE_BYTES:
+            return
+        others = [each for each in self.folder.iterdir() if each.is_dir() and each.name != self.key]
+        for each in sorted(others, key=lambda path: path.stat().st_mtime):
+            with (self.folder / f"{each.name.removesuffix('.partial')}.lock").open("w") as lock:
+                if self._try(lock.fileno(), fcntl.LOCK_EX):
+                    shutil.rmtree(each, ignore_errors=True)
+            if shutil.disk_usage(self.folder).free >= wanted_bytes + _RESERVE_BYTES:
+                return
+        free = shutil.disk_usage(self.folder).free
+        raise FailedError(
+            f"the slice needs up to {wanted_bytes >> 20} MiB in {self.folder}: {free >> 20} MiB are free",
+            hint="free some disk, or start the platform with --state-dir on a larger one",
+        )
+
+    def _wait(self, lock: int, mode: int, deadline: float) -> None:
+        while not self._try(lock, mode):
+            if time.monotonic() > deadline:
+                raise DeadlineExceeded(
+                    f"another process has been reading the same slice for {self.wait_timeout_seconds:g} s "
+                    f"({self.folder / self.key}.lock)"
+                )
+            self.while_waiting()
+            time.sleep(_LOCK_WAIT_SECONDS)
+
+    @staticmethod
+    def _try(lock: int, mode: int) -> bool:
+        try:
+            fcntl.flock(lock, mode | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+@contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise FailedError(
+            f"the disk of {folder} is full: {error.strerror}",
+            hint="free some disk, or start the platform with --state-dir on a larger one",
+        ) from error
+
+
+def _expected_bytes(codec: StreamCodec, records: int) -> int:
+    """Return about how many bytes the arrays of so many records take; 0 where the codec cannot tell."""
+    if codec.packed:
+        return 0
+    sides = [codec.features] if codec.labels is None else [codec.features, codec.labels]
+    return records * sum(
+        side.dtype.itemsize * int(np.prod(side.sample_shape, dtype=int))
+        for side in sides
+        if side.sample_shape is not None
+    )
+
+
+def _to_manifest(built: BuiltSlice, rule: dict[str, Any]) -> dict[str, Any]:
+    described = [built.features.dtype.str, built.features.shape, list(built.class_names)]
+    if built.labels is not None:
+        described += [built.labels.dtype.str, built.labels.shape]
+    return {
+        "rule": rule,
+        "features": _describe(built.features),
+        "labels": _describe(built.labels) if built.labels is not None else None,
+        "class_names": built.class_names,
+        "records": built.records,
+        "skipped": built.skipped,
+        "first_skipped": built.first_skipped,
+        "sha256": hashlib.sha256(orjson.dumps(described) + built.sorted_hashes).hexdigest(),
+        "boot_id": _boot_id(),
+    }
+
+
+def _describe(array: ArrayFile) -> dict[str, Any]:
+    return {
+        "file": array.path.name,
+        "dtype": array.dtype.str,
+        "shape": list(array.shape),
+        "offset": array.offset,
+        "sum": content_sum(array),
+    }
+
+
+def _array_file(folder: Path, description: dict[str, Any]) -> ArrayFile:
+    return ArrayFile(
+        folder / description["file"],
+        np.dtype(description["dtype"]),
+        tuple(description["shape"]),
+        description["offset"],
+    )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        # No Linux: the content is then checked each time.
+        return ""
