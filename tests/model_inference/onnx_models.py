@@ -1,0 +1,72 @@
+"""Small real ONNX models, made without a framework: what an inference of these tests serves."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+__all__ = ["mlp", "sum_model", "two_outputs"]
+
+_OPSET = [helper.make_opsetid("", 17)]
+
+
+def _model(nodes: list[onnx.NodeProto], inputs: list[object], outputs: list[object], tensors: list[object]) -> bytes:
+    graph = helper.make_graph(nodes, "graph", inputs, outputs, tensors)
+    model = helper.make_model(graph, opset_imports=_OPSET, ir_version=9)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def sum_model(size: int) -> bytes:
+    """A model of ``size`` numbers that answers their sum: (batch, size) -> (batch, 1)."""
+    return _model(
+        [helper.make_node("ReduceSum", ["x", "axes"], ["y"], keepdims=1)],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", size])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 1])],
+        [numpy_helper.from_array(np.array([1], np.int64), "axes")],
+    )
+
+
+def two_outputs(size: int) -> bytes:
+    """A model with two outputs, as a distributed sub-model has: (batch, size) itself doubled, and its sum."""
+    return _model(
+        [
+            helper.make_node("Add", ["x", "x"], ["intermediate"]),
+            helper.make_node("ReduceSum", ["x", "axes"], ["prediction"], keepdims=1),
+        ],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", size])],
+        [
+            helper.make_tensor_value_info("intermediate", TensorProto.FLOAT, ["batch", size]),
+            helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["batch", 1]),
+        ],
+        [numpy_helper.from_array(np.array([1], np.int64), "axes")],
+    )
+
+
+def mlp(inputs: int = 784, hidden: int = 128, classes: int = 10, *, seed: int = 0) -> bytes:
+    """The MNIST network of the benchmarks: flatten, dense + ReLU, dense + softmax; random weights."""
+    random = np.random.default_rng(seed)
+
+    def tensor(name: str, *shape: int) -> object:
+        return numpy_helper.from_array((random.standard_normal(shape) * 0.05).astype(np.float32), name)
+
+    return _model(
+        [
+            helper.make_node("Flatten", ["x"], ["flat"]),
+            helper.make_node("Div", ["flat", "scale"], ["scaled"]),
+            helper.make_node("Gemm", ["scaled", "w1", "b1"], ["h1"]),
+            helper.make_node("Relu", ["h1"], ["h2"]),
+            helper.make_node("Gemm", ["h2", "w2", "b2"], ["logits"]),
+            helper.make_node("Softmax", ["logits"], ["y"], axis=-1),
+        ],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", "rows", "columns"])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", classes])],
+        [
+            numpy_helper.from_array(np.array(255, np.float32), "scale"),
+            tensor("w1", inputs, hidden),
+            tensor("b1", hidden),
+            tensor("w2", hidden, classes),
+            tensor("b2", classes),
+        ],
+    )

@@ -1,0 +1,173 @@
+"""Replicas as real processes (``python -m model_inference``) of one inference, and what they wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from kafkaml.confluent import KafkaAdmin, KafkaRecordReader
+from kafkaml.control import InputFormat
+from kafkaml.jobs import DeliveryGuarantee, Framework, InferenceJob, InferencePlan
+from kafkaml.records import SOURCE_HEADER, Record, parse_source
+from kafkaml.settings import KafkaSettings
+from kafkaml.stream_range import StreamRange
+from tests.fake_backend import FakeBackend
+
+__all__ = ["InferenceUnderTest", "read_topic", "sources", "unordered"]
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class InferenceUnderTest:
+    """One inference: a backend over real HTTP that serves its plan and artifact, and replicas of it. Context manager.
+
+    ``artifacts`` are the bytes by name; ``plan`` overrides fields of the InferencePlan.
+    """
+
+    folder: Path
+    bootstrap_servers: str
+    input_topic: str
+    artifacts: Mapping[str, bytes]
+    plan_fields: Mapping[str, Any] = field(default_factory=dict)
+    output_bootstrap_servers: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.backend = FakeBackend()
+        self.output_topic = f"{self.input_topic}-out"
+        self.replicas: list[subprocess.Popen[bytes]] = []
+        self._started = 0
+        for name, content in self.artifacts.items():
+            self.backend.downloads[name] = content
+        defaults: dict[str, Any] = {
+            "inference_id": 5,
+            "result_id": 12,
+            "model_name": "model under test",
+            "model_version": "v1",
+            "framework": Framework.TENSORFLOW,
+            "code": "",
+            "imports": "",
+            "input_format": InputFormat.RAW,
+            "input_config": {"data_type": "float32", "data_reshape": "4"},
+            "guarantee": DeliveryGuarantee.EXACTLY_ONCE,
+        }
+        self.plan = InferencePlan(
+            **(defaults | dict(self.plan_fields)),
+            artifacts={name: hashlib.sha256(content).hexdigest() for name, content in self.artifacts.items()},
+            input_topic=self.input_topic,
+            output_topic=self.output_topic,
+            group=f"kml-inference-{self.input_topic}",
+            output_bootstrap_servers=self.output_bootstrap_servers,
+        )
+        self.backend.plan = self.plan.to_json()
+
+    def start(self, *, replica: int = 0, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start one replica as a process of its own."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        job = self.backend.inference_job(self.folder)
+        job = InferenceJob(**{**{name: getattr(job, name) for name in job.__dataclass_fields__}, "replica": replica})
+        self._started += 1
+        with self.log_path(self._started).open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "model_inference"],
+                cwd=_ROOT,
+                env={
+                    "PATH": os.environ["PATH"],
+                    "HOME": str(self.folder),
+                    "KML_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+                    "KML_INFERENCE_SESSION_TIMEOUT_SECONDS": "2",
+                    "KML_INFERENCE_TRANSACTION_TIMEOUT_SECONDS": "5",
+                    **job.to_env(),
+                    **self.env,
+                    **(env or {}),
+                },
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.replicas.append(process)
+        return process
+
+    def log_path(self, number: int) -> Path:
+        return self.folder / f"replica-{number}.log"
+
+    @property
+    def logs(self) -> str:
+        """Everything that all replicas logged."""
+        return "\n".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("replica-*.log")))
+
+    @property
+    def states(self) -> list[str]:
+        return [each["state"] for each in self.backend.stats]
+
+    def outputs(self) -> list[Record]:
+        """All committed outputs."""
+        return read_topic(self.output_bootstrap_servers or self.bootstrap_servers, self.output_topic)
+
+    def dead_letters(self) -> list[Record]:
+        """All committed dead letters."""
+        return read_topic(self.output_bootstrap_servers or self.bootstrap_servers, self.plan.dead_letter_topic)
+
+    def answered(self) -> int:
+        """Counts committed answers by the offsets of the group, cheaply: no record is read."""
+        admin = KafkaAdmin(KafkaSettings(bootstrap_servers=self.bootstrap_servers))
+        return sum(admin.committed(self.plan.group).values())
+
+    def __enter__(self) -> Self:
+        self.backend.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for process in self.replicas:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        self.backend.stop()
+
+
+def read_topic(bootstrap_servers: str, topic: str) -> list[Record]:
+    """Return all committed records of a topic, none where it does not exist."""
+    settings = KafkaSettings(bootstrap_servers=bootstrap_servers)
+    admin = KafkaAdmin(settings)
+    if not admin.partition_count(topic):
+        return []
+    ranges = [
+        StreamRange(topic, partition, low, high)
+        for partition, (low, high) in admin.describe(topic).partitions.items()
+        if high > low
+    ]
+    reader = KafkaRecordReader(settings)
+    try:
+        batches = reader.read(ranges, batch_records=10_000, idle_timeout_seconds=30)
+        return [record for batch in batches for record in batch]
+    finally:
+        reader.close()
+
+
+def sources(records: Iterable[Record]) -> list[tuple[str, int, int]]:
+    """Return the input position that each record answers."""
+    found = [parse_source(dict(record.headers)[SOURCE_HEADER]) for record in records]
+    assert None not in found
+    return [each for each in found if each is not None]
+
+
+def unordered(records: Iterable[Record]) -> list[str]:
+    """Return where answers to one input partition stand in another order than their records; empty when all is well."""
+    last: dict[tuple[int, str, int], int] = defaultdict(lambda: -1)
+    problems: list[str] = []
+    for record, (topic, partition, offset) in zip(records, sources(records), strict=True):
+        key = (record.partition, topic, partition)
+        if offset <= last[key]:
+            problems.append(f"{record.place} answers {topic}[{partition}]@{offset} after {last[key]}")
+        last[key] = offset
+    return problems
