@@ -10,14 +10,14 @@ import os
 import shutil
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from kafkaml.confluent import ConfluentRecordReader
+from kafkaml.confluent import KafkaRecordReader
 from kafkaml.errors import ApiError
 from kafkaml.http_reporter import HttpReporter
 from kafkaml.job_client import Heartbeat, JobClient
@@ -81,26 +81,22 @@ def _attempt(job: TrainingJob, client: JobClient, reporter: ResultReporter) -> W
 
 def _train(job: TrainingJob, plan: TrainingPlan, reporter: ResultReporter) -> None:
     logger.info("training starts", framework=str(plan.framework), stream=str(plan.stream.to_json()["topic"]))
-    state_dir = Path(job.state_dir)
+    state_dir, kafka = Path(job.state_dir), KafkaSettings()
     with _scratch_folder(state_dir, job) as scratch:
         runner = TrainingRunner(
             plan=plan,
             reporter=reporter,
-            open_data=lambda on_progress: _open_data(plan, state_dir, on_progress),
+            open_data=lambda on_progress: TrainingData.read(
+                plan,
+                open_reader=lambda: KafkaRecordReader(kafka),
+                cache_dir=state_dir / "slices",
+                on_progress=on_progress,
+            ),
             start_process=lambda: _model_process(job, plan),
             scratch=scratch,
         )
         outcome = runner.run()
     logger.info("training finished", seconds=round(outcome.seconds, 3), **dict(outcome.test_metrics))
-
-
-def _open_data(plan: TrainingPlan, state_dir: Path, on_progress: Callable[[int, int], None]) -> TrainingData:
-    kafka = KafkaSettings()
-    reader = ConfluentRecordReader(kafka)
-    try:
-        return TrainingData.read(plan, reader=reader, state_dir=state_dir, kafka=kafka, on_progress=on_progress)
-    finally:
-        reader.close()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ a regression is not an error, only something without classes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,21 +31,24 @@ class ConfusionMatrix:
     counts: NDArray[np.int64]
 
 
-def confusion_matrix(labels: NDArray[Any], predicted: NDArray[np.int64], *, classes: int) -> ConfusionMatrix:
+def confusion_matrix(
+    labels: NDArray[Any], predicted: NDArray[np.int64], *, classes: int, names: Sequence[str] = ()
+) -> ConfusionMatrix:
     """Count ``predicted`` (n,) against ``labels``: (n,) or (n, 1) classes, or (n, classes) one-hot rows.
 
-    ``classes`` is the number of classes that the model can predict; labels may show more. No samples give a matrix of
-    zeros. Raises NoConfusionMatrix for values that are no classes (regression, several labels at once) and above
-    MAX_CLASSES.
+    ``classes`` is the number of classes that the model can predict; labels may show more. ``names`` are those of the
+    first classes, where they have some. No samples give a matrix of zeros. Raises NoConfusionMatrix for values that are
+    no classes (regression, several labels at once) and above MAX_CLASSES.
     """
     if len(labels) != len(predicted):
         raise NoConfusionMatrix(f"{len(labels)} labels and {len(predicted)} predictions cannot be compared")
-    actual, names = _classes_of(labels, classes)
-    size = max(classes, len(names), int(actual.max(initial=-1)) + 1, int(predicted.max(initial=-1)) + 1)
+    actual, signs = _classes_of(labels, classes)
+    size = max(classes, len(names), len(signs), int(actual.max(initial=-1)) + 1, int(predicted.max(initial=-1)) + 1)
     if size > MAX_CLASSES:
         raise NoConfusionMatrix(f"there are {size} classes and a confusion matrix is made for at most {MAX_CLASSES}")
     counts = np.bincount(actual * size + predicted, minlength=size * size).reshape(size, size)
-    return ConfusionMatrix(names or tuple(str(each) for each in range(size)), counts.astype(np.int64))
+    numbers = [str(each) for each in range(size)]
+    return ConfusionMatrix(signs or (*names, *numbers[len(names) :]), counts.astype(np.int64))
 
 
 def _classes_of(labels: NDArray[Any], classes: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kafkaml.artifacts import check_artifact_name
-from kafkaml.errors import DeadlineExceeded, FailedError
+from kafkaml.errors import BrokenError, DeadlineExceeded
 from kafkaml.jobs import TrainingPlan
 from kafkaml.results import EpochMetrics, Progress
 from mlcode_executor.shared_array import SharedArray
@@ -137,14 +137,14 @@ class ModelSession:
             predicted = out.array.copy()
         classes = _whole(answer.get("classes"))
         if len(predicted) and not 0 <= predicted.min() <= predicted.max() < classes:
-            raise FailedError(f"the model predicted classes {predicted.min()} to {predicted.max()} of {classes}")
+            raise BrokenError(f"the model predicted classes {predicted.min()} to {predicted.max()} of {classes}")
         return predicted, classes
 
     def save(self, folder: Path) -> Mapping[str, Path]:
         """Have the trained model written into files of ``folder``; returns them by artifact name."""
         names = self._call("artifact_names").get("names")
         if not isinstance(names, list) or not 0 < len(names) <= _MAX_ARTIFACTS:
-            raise FailedError(f"the model process offers the artifacts {str(names)[:200]}: expected 1 to 16 names")
+            raise BrokenError(f"the model process offers the artifacts {str(names)[:200]}: expected 1 to 16 names")
         paths = {check_artifact_name(str(name)): folder / str(name) for name in names}
         self._write("save", paths, {})
         return paths
@@ -200,11 +200,11 @@ class ModelSession:
 
 def _metrics(values: object) -> dict[str, float]:
     if not isinstance(values, Mapping) or len(values) > _MAX_METRICS:
-        raise FailedError(f"the model process reported metrics {str(values)[:200]}: expected at most 64 names, values")
+        raise BrokenError(f"the model process reported metrics {str(values)[:200]}: expected at most 64 names, values")
     try:
         return {_name(name): float(value) for name, value in values.items()}
     except (TypeError, ValueError):
-        raise FailedError(f"the model process reported metrics {str(values)[:200]}: expected numbers") from None
+        raise BrokenError(f"the model process reported metrics {str(values)[:200]}: expected numbers") from None
 
 
 def _name(value: object) -> str:
@@ -213,7 +213,7 @@ def _name(value: object) -> str:
 
 def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 53:
-        raise FailedError(f"the model process reported {str(value)[:100]}: expected a whole number")
+        raise BrokenError(f"the model process reported {str(value)[:100]}: expected a whole number")
     return value
 
 

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kafkaml.errors import FailedError, RefusedError
+from kafkaml.errors import FailedError, RefusedError, UserCodeError
 from kafkaml.failpoints import failpoint
 from kafkaml.jobs import TrainingPlan
 from kafkaml.logs import get_logger
@@ -100,8 +100,8 @@ class TrainingRunner:
         samples = data.test if len(data.test) else data.training
         try:
             predicted, classes = session.predict_classes(samples)
-            return confusion_matrix(samples.labels.array, predicted, classes=classes)
-        except (NoConfusionMatrix, FailedError, RefusedError) as error:
+            return confusion_matrix(samples.labels.array, predicted, classes=classes, names=data.class_names)
+        except (NoConfusionMatrix, UserCodeError, RefusedError) as error:
             self._warnings.append(f"no confusion matrix: {error}")
             return None
 

@@ -7,11 +7,16 @@ memory stay on disk all the way. Closing gives the descriptors back; the slice s
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from kafkaml.array_file import ArrayFile
+from kafkaml.jobs import TrainingPlan
+from kafkaml.records import RecordReader
+from kafkaml.stream_dataset import StreamDataset
 from mlcode_executor.shared_array import SharedArray
 from model_training.model_session import Samples
 from model_training.shapes import (
@@ -29,7 +34,8 @@ __all__ = ["TrainingData"]
 class TrainingData:
     """Three parts of one slice, disjoint; ``validation`` and ``test`` may be empty.
 
-    ``slice_sha256`` names the decoded content, ``split`` says how it was divided. A context manager.
+    ``slice_sha256`` names the decoded content, ``split`` says how it was divided; ``class_names[i]`` is the text that
+    label i stands for, where labels were sent as text. A context manager.
     """
 
     training: Samples
@@ -37,7 +43,53 @@ class TrainingData:
     test: Samples
     slice_sha256: str
     split: str
+    class_names: Sequence[str] = ()
     warnings: Sequence[str] = ()
+
+    @classmethod
+    def read(
+        cls,
+        plan: TrainingPlan,
+        *,
+        open_reader: Callable[[], RecordReader],
+        cache_dir: Path,
+        on_progress: Callable[[int, int], None],
+    ) -> TrainingData:
+        """Take the plan's slice from ``cache_dir``, or read it from Kafka into there, and split it.
+
+        The reader is made and closed in this thread. Raises what ``StreamDataset.open`` raises, and DataMismatch for a
+        stream without labels.
+        """
+        reader = open_reader()
+        try:
+            dataset = StreamDataset.open(
+                plan.stream, reader=reader, cache_dir=cache_dir, seed=plan.seed, on_progress=on_progress
+            )
+        finally:
+            reader.close()
+        with dataset:
+            if dataset.labels is None:
+                raise DataMismatch(
+                    "the stream's records have no labels: each record's key is null",
+                    hint="send each sample's label with it; the sink writes it as the record's key",
+                )
+            rates = {"validation_rate": plan.stream.validation_rate, "test_rate": plan.stream.test_rate}
+            split = dataset.split(**rates)
+            parts = {
+                name: Samples(_shared(dataset.features.rows(rows)), _shared(dataset.labels.rows(rows)))
+                for name, rows in (
+                    ("training", split.training_rows),
+                    ("validation", split.validation_rows),
+                    ("test", split.test_rows),
+                )
+            }
+            return cls(
+                **parts,
+                slice_sha256=dataset.sha256,
+                split=f"order by content and seed {plan.seed}; {split}",
+                class_names=dataset.class_names,
+                warnings=dataset.warnings,
+            )
 
     @property
     def parts(self) -> Mapping[str, Samples]:
@@ -90,6 +142,10 @@ class TrainingData:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _shared(rows: ArrayFile) -> SharedArray:
+    return SharedArray.from_file(rows.path, rows.dtype, rows.shape, rows.offset)
 
 
 def _reshaped(samples: Samples, sample_shape: tuple[int, ...]) -> Samples:

@@ -40,6 +40,14 @@ def test_a_label_that_the_model_cannot_predict_has_its_own_row() -> None:
     assert confusion_matrix(np.array([3, 0]), predicted(0, 0), classes=3).counts.shape == (4, 4)
 
 
+def test_texts_that_were_sent_as_labels_name_the_classes() -> None:
+    assert confusion_matrix(np.array([0, 1]), predicted(0, 1), classes=3, names=["cat", "dog"]).labels == (
+        "cat",
+        "dog",
+        "2",
+    )
+
+
 def test_no_samples_give_zeros() -> None:
     assert confusion_matrix(np.array([], np.int64), predicted(), classes=2).counts.tolist() == [[0, 0], [0, 0]]
 

@@ -1,0 +1,163 @@
+"""P3: wall time of a training from the stream to the last epoch: 5 epochs, batch 256, 80/20, 28x28 images.
+
+Ours is the real thing but for the backend: the runner reads the topic into a fresh slice cache and trains in an
+isolated model process of the warm fork server. Evaluation, artifacts and conversion come after and are not counted.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.context import Context, Row, median_and_spread
+from benchmarks.train_loops import BATCH_SIZE, EPOCHS, KERAS_MODEL, TORCH_MODEL, samples
+from kafkaml.artifacts import sha256_of_file
+from kafkaml.confluent import KafkaRecordReader, KafkaRecordWriter
+from kafkaml.control import ControlMessage, InputFormat
+from kafkaml.jobs import Framework, TrainingMode, TrainingPlan
+from kafkaml.records import OutgoingRecord
+from kafkaml.results import EpochMetrics, Failure, Progress, TrainingOutcome
+from kafkaml.settings import KafkaSettings
+from kafkaml.stream_range import StreamRange
+from mlcode_executor.fork_server import PrivateForkServer
+from mlcode_executor.process import ModelProcess, Runtime
+from model_training.runner import TrainingRunner
+from model_training.training_data import TrainingData
+
+IDS = ("P3",)
+
+_RECORDS = 20_000
+_QUICK_RECORDS = 2_000
+_TIMEOUT_SECONDS = 600
+_BARS = {Framework.TENSORFLOW: 5.0, Framework.PYTORCH: 3.0}
+_OF_FLOOR = 0.7
+
+
+class _Clock:
+    """A ResultReporter that remembers when the last epoch ended."""
+
+    def __init__(self) -> None:
+        self.last_epoch = 0.0
+        self.accuracy = 0.0
+
+    def running(self) -> None: ...
+
+    def progress(self, progress: Progress) -> None: ...
+
+    def epoch(self, metrics: EpochMetrics) -> None:
+        self.last_epoch = time.perf_counter()
+        self.accuracy = next(value for name, value in metrics.validation.items() if "accuracy" in name)
+
+    def upload(self, name: str, path: Path) -> str:  # noqa: ARG002
+        return sha256_of_file(path)
+
+    def finished(self, outcome: TrainingOutcome) -> None: ...
+
+    def failed(self, failure: Failure) -> None: ...
+
+
+def run(context: Context) -> Iterator[Row]:
+    """Measure both frameworks."""
+    count = _QUICK_RECORDS if context.quick else _RECORDS
+    topic = _fill(context, count)
+    for framework in Framework:
+        fork_server = PrivateForkServer(Runtime(framework), "auto")
+        try:
+            # The first one waits for the fork server's imports.
+            _ours(context, framework, topic, count, fork_server.path)
+            runs = [_ours(context, framework, topic, count, fork_server.path) for _ in range(context.repeats)]
+        finally:
+            fork_server.close()
+        ours, spread = median_and_spread([seconds for seconds, _, _ in runs])
+        reference, reference_accuracy = _loop(context, "reference", framework, topic, count)
+        floor, _ = _loop(context, "floor", framework, topic, count)
+        ratio, of_floor, bar = reference / ours, floor / ours, _BARS[framework]
+        yield Row(
+            id="P3",
+            what=f"training {count} records, {framework}",
+            ours=ours,
+            unit="s",
+            reference=reference,
+            floor=floor,
+            spread=spread,
+            higher_is_better=False,
+            bar=f">= {bar:g}x, >= {_OF_FLOOR} of fitting resident arrays",
+            met=ratio >= bar and of_floor >= _OF_FLOOR,
+            note=f"to the end of everything {median_and_spread([each for _, each, _ in runs])[0]:.2f} s; "
+            f"validation accuracy {runs[-1][2]:.3f}, of the reference {reference_accuracy:.3f}",
+        )
+
+
+def _fill(context: Context, count: int) -> str:
+    topic = context.topic(1, name="train")
+    features, labels = samples(count)
+    writer = KafkaRecordWriter(KafkaSettings(bootstrap_servers=context.bootstrap_servers))
+    for image, label in zip(features, labels, strict=True):
+        writer.write(OutgoingRecord(topic, image.tobytes(), label.tobytes()))
+    writer.flush(60)
+    writer.close()
+    return topic
+
+
+def _ours(
+    context: Context, framework: Framework, topic: str, count: int, fork_server: str
+) -> tuple[float, float, float]:
+    """Return seconds to the end of the last epoch, seconds to the end of everything, and the validation accuracy."""
+    keras = framework is Framework.TENSORFLOW
+    plan = TrainingPlan(
+        result_id=1,
+        deployment_id=1,
+        model_name="mnist",
+        framework=framework,
+        mode=TrainingMode.CLASSIC,
+        code=KERAS_MODEL if keras else TORCH_MODEL,
+        imports="",
+        batch_size=BATCH_SIZE,
+        fit_arguments={"epochs": EPOCHS} if keras else {"max_epochs": EPOCHS},
+        evaluation_arguments={},
+        stream=ControlMessage(
+            ranges=(StreamRange(topic, 0, 0, count),),
+            input_format=InputFormat.RAW,
+            input_config={"data_type": "uint8", "data_reshape": "28 28", "label_type": "uint8"},
+            validation_rate=0.2,
+        ),
+        seed=1,
+        confusion_matrix=False,
+    )
+    clock = _Clock()
+    kafka = KafkaSettings(bootstrap_servers=context.bootstrap_servers)
+    with tempfile.TemporaryDirectory(dir=context.folder) as state_dir:
+        scratch = Path(state_dir) / "scratch"
+        scratch.mkdir()
+        started = time.perf_counter()
+        TrainingRunner(
+            plan=plan,
+            reporter=clock,
+            open_data=lambda on_progress: TrainingData.read(
+                plan,
+                open_reader=lambda: KafkaRecordReader(kafka),
+                cache_dir=Path(state_dir) / "slices",
+                on_progress=on_progress,
+            ),
+            start_process=lambda: ModelProcess.start(Runtime(framework), plan.limits, fork_server=fork_server),
+            scratch=scratch,
+        ).run()
+        return clock.last_epoch - started, time.perf_counter() - started, clock.accuracy
+
+
+def _loop(context: Context, loop: str, framework: Framework, topic: str, count: int) -> tuple[float, float]:
+    """Return the median seconds of a loop in processes of its own, and its validation accuracy."""
+    command = [sys.executable, "-m", "benchmarks.train_loops", loop, str(framework), "--count", str(count)]
+    command += ["--bootstrap-servers", context.bootstrap_servers, "--topic", topic]
+    answers = []
+    for _ in range(context.repeats):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+        answers.append(json.loads(done.stdout.splitlines()[-1]))
+    return median_and_spread([each["seconds"] for each in answers])[0], answers[-1]["accuracy"]

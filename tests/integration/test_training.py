@@ -1,0 +1,311 @@
+"""Training on the real broker, in the real model process, by the worker as a process of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from kafkaml.control import InputFormat
+from kafkaml.jobs import Framework, ResourceLimits
+from kafkaml.results import FailureCategory, WorkerExit
+from kafkaml.stream_range import StreamRange
+from mlcode_executor.fork_server import PrivateForkServer
+from mlcode_executor.process import Runtime
+from tests.conftest import TestBroker
+from tests.fake_backend import FakeBackend
+from tests.integration.training_support import Worker, blobs, digits, epochs, model_code, plan_of, send
+from tests.support import eventually
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+FRAMEWORKS = list(Framework)
+
+
+@pytest.fixture(scope="module")
+def fork_servers() -> Iterator[dict[Framework, str]]:
+    """One warm server per framework, as on a laptop."""
+    servers = {framework: PrivateForkServer(Runtime(framework), "auto") for framework in FRAMEWORKS}
+    yield {framework: server.path for framework, server in servers.items()}
+    for server in servers.values():
+        server.close()
+
+
+@pytest.fixture
+def backend() -> Iterator[FakeBackend]:
+    with FakeBackend() as running:
+        yield running
+
+
+@pytest.fixture
+def worker(backend: FakeBackend, broker: TestBroker, tmp_path: Path, fork_servers: dict[Framework, str]) -> Worker:
+    return Worker(backend, broker, tmp_path, fork_servers)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_digits_are_learned(worker: Worker, framework: Framework) -> None:
+    features, labels = digits()
+    stream = send(worker.broker, features, labels)
+    outcome = worker.train(plan_of(framework, stream, model_code(framework, shape=(8, 8), classes=10)))
+
+    assert outcome.test_metrics["accuracy"] > 0.9
+    assert outcome.samples == {"training": 1258, "validation": 180, "test": 359}
+    matrix = np.array(outcome.confusion_matrix)
+    assert matrix.shape == (10, 10)
+    assert matrix.sum() == 359
+    assert matrix.trace() / 359 == pytest.approx(outcome.test_metrics["accuracy"], abs=1e-6)
+    assert outcome.labels == [str(each) for each in range(10)]
+    assert outcome.onnx_max_difference is not None
+    assert outcome.onnx_max_difference < 1e-3
+    assert outcome.isolation in ("namespaces", "landlock")
+    for name, sha256 in outcome.artifacts.items():
+        assert hashlib.sha256(worker.backend.uploads[name].content).hexdigest() == sha256
+    own = {"model.keras"} if framework is Framework.TENSORFLOW else {"model.safetensors", "model.py"}
+    assert set(outcome.artifacts) == own | {"model.onnx"}
+    told = worker.backend.events_of("epoch")
+    assert [each["epoch"] for each in told] == list(range(1, 16))
+    assert told[-1]["training"]["accuracy"] > told[0]["training"]["accuracy"]
+    assert told[-1]["validation"]["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("input_format", list(InputFormat))
+def test_every_format_trains(worker: Worker, framework: Framework, input_format: InputFormat) -> None:
+    features, labels = blobs()
+    stream = send(worker.broker, features, labels, input_format=input_format)
+    outcome = worker.train(plan_of(framework, stream, model_code(framework, shape=(4,), classes=3)))
+    assert outcome.test_metrics["accuracy"] > 0.95
+    assert outcome.samples == {"training": 210, "validation": 30, "test": 60}
+    assert np.array(outcome.confusion_matrix).sum() == 60
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_same_slice_and_seed_give_the_same_metrics(worker: Worker, framework: Framework, tmp_path: Path) -> None:
+    stream = send(worker.broker, *blobs())
+    plan = plan_of(framework, stream, model_code(framework, shape=(4,), classes=3), fit_arguments=epochs(framework, 3))
+    first = worker.train(plan)
+    again = worker.train(plan, attempt=2)
+    assert again.test_metrics == first.test_metrics
+    assert again.slice_sha256 == first.slice_sha256
+    assert again.code_sha256 == first.code_sha256
+    told = [
+        [(each["training"], each["validation"]) for each in worker.backend.events_of("epoch")][start : start + 3]
+        for start in (0, 3)
+    ]
+    assert told[0] == told[1]
+
+    # Read anew from Kafka by a machine that has no slice yet: still the same.
+    (tmp_path / "other").mkdir()
+    fresh = replace_folder(worker, tmp_path / "other").train(plan, attempt=3)
+    assert fresh.test_metrics == first.test_metrics
+    other_seed = worker.train(replace(plan, seed=6), attempt=4)
+    assert other_seed.test_metrics != first.test_metrics
+
+
+def replace_folder(worker: Worker, folder: Path) -> Worker:
+    return replace(worker, folder=folder)
+
+
+def test_an_error_in_the_users_fit_is_reported_with_its_line(worker: Worker) -> None:
+    code = """
+class Picky(keras.layers.Layer):
+    def call(self, x):
+        if x.shape[0] is not None and x.shape[0] == 32:
+            return x
+        raise ValueError("I only take 32 at a time")
+inputs = keras.Input(shape=(4,), batch_size=32)
+model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(Picky()(inputs)))
+model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+print("built by", "the user")
+"""
+    stream = send(worker.broker, *blobs(100))
+    code_, log = worker.run(plan_of(Framework.TENSORFLOW, stream, code))
+    assert code_ == WorkerExit.FAILURE_REPORTED
+    (failure,) = worker.backend.failures
+    assert failure["category"] == FailureCategory.USER_CODE
+    assert "I only take 32" in failure["cause"]
+    assert failure["line"] == 6
+    assert "mlcode_executor" not in failure["traceback_text"]
+    # What the code prints is in the log, as it came.
+    assert any(json.loads(line).get("line") == "built by the user" for line in log.splitlines())
+
+
+def test_code_that_does_not_build_is_reported_although_the_stream_is_fine(worker: Worker) -> None:
+    stream = send(worker.broker, *blobs(100))
+    failure = worker.fail(plan_of(Framework.PYTORCH, stream, "model = nn.Linear(4, undefined_name)"))
+    assert failure.category is FailureCategory.USER_CODE
+    assert failure.line == 1
+    assert "undefined_name" in failure.cause
+
+
+def test_arguments_that_the_framework_does_not_take(worker: Worker) -> None:
+    stream = send(worker.broker, *blobs(100))
+    code = model_code(Framework.TENSORFLOW, shape=(4,), classes=3)
+    failure = worker.fail(plan_of(Framework.TENSORFLOW, stream, code, fit_arguments={"epoch": 3}))
+    assert failure.category is FailureCategory.ARGUMENTS
+    assert "epoch" in failure.cause
+
+
+def test_a_slice_that_retention_deleted(worker: Worker) -> None:
+    stream = send(worker.broker, *blobs(100), partitions=1)
+    topic = stream.ranges[0].topic
+    admin = AdminClient({"bootstrap.servers": worker.broker.bootstrap_servers})
+    for future in admin.delete_records([TopicPartition(topic, 0, 60)]).values():
+        future.result(30)
+    failure = worker.fail(plan_of(Framework.PYTORCH, stream, model_code(Framework.PYTORCH, shape=(4,), classes=3)))
+    assert failure.category is FailureCategory.DATA
+    assert topic in failure.cause
+    assert "retention" in failure.hint
+
+
+def test_an_empty_stream(worker: Worker) -> None:
+    topic = worker.broker.topic()
+    stream = replace(send(worker.broker, *blobs(1)), ranges=(StreamRange(topic, 0, 0, 0),), total_msg=0)
+    failure = worker.fail(plan_of(Framework.PYTORCH, stream, model_code(Framework.PYTORCH, shape=(4,), classes=3)))
+    assert failure.category is FailureCategory.DATA
+    assert "no" in failure.cause
+
+
+def test_a_stream_of_another_shape_is_refused_before_training(worker: Worker) -> None:
+    features, labels = digits()
+    stream = send(worker.broker, features[:100], labels[:100])
+    code = model_code(Framework.TENSORFLOW, shape=(28, 28), classes=10)
+    failure = worker.fail(plan_of(Framework.TENSORFLOW, stream, code))
+    assert failure.category is FailureCategory.DATA
+    assert "(8, 8)" in failure.cause
+    assert "(28, 28)" in failure.cause
+    assert not worker.backend.events_of("epoch")
+
+
+def test_images_without_a_channel_axis_fit_a_convolution(worker: Worker) -> None:
+    code = """
+model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3, activation="relu"), keras.layers.Flatten(),
+                          keras.layers.Dense(10, activation="softmax")])
+model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+"""
+    features, labels = digits()
+    stream = send(worker.broker, features[:200], labels[:200])
+    outcome = worker.train(plan_of(Framework.TENSORFLOW, stream, code, fit_arguments={"epochs": 1}))
+    assert outcome.samples["test"] == 40
+
+
+def test_a_record_that_does_not_decode_is_named(worker: Worker) -> None:
+    stream = send(worker.broker, *blobs(50), partitions=1)
+    broken = replace(stream, input_config={**stream.input_config, "data_reshape": "5"})
+    failure = worker.fail(plan_of(Framework.PYTORCH, broken, model_code(Framework.PYTORCH, shape=(5,), classes=3)))
+    assert failure.category is FailureCategory.DATA
+    assert f"{stream.ranges[0].topic}[0]@0" in failure.cause
+
+
+def test_too_little_memory_says_what_to_change(worker: Worker) -> None:
+    code = "blocks = [np.ones((256, 1024, 1024)) for _ in range(8)]\nmodel = None"
+    stream = send(worker.broker, *blobs(50))
+    plan = plan_of(Framework.PYTORCH, stream, code, limits=ResourceLimits(memory_bytes=1 << 30))
+    failure = worker.fail(plan)
+    assert failure.category is FailureCategory.OUT_OF_MEMORY
+    assert "memory limit" in failure.hint
+
+
+def test_the_time_limit(worker: Worker) -> None:
+    stream = send(worker.broker, *blobs(50))
+    code = model_code(Framework.PYTORCH, shape=(4,), classes=3)
+    plan = plan_of(
+        Framework.PYTORCH,
+        stream,
+        code,
+        fit_arguments={"max_epochs": 1_000_000},
+        limits=ResourceLimits(wall_seconds=5),
+    )
+    assert worker.fail(plan).category is FailureCategory.TIME_LIMIT
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("point", ["training.built", "training.fitted", "training.saved", "training.uploaded"])
+def test_killed_in_the_middle_and_run_again(worker: Worker, point: str) -> None:
+    stream = send(worker.broker, *blobs())
+    code = model_code(Framework.PYTORCH, shape=(4,), classes=3)
+    plan = plan_of(Framework.PYTORCH, stream, code, fit_arguments={"max_epochs": 3})
+    exit_code, log = worker.run(plan, KML_FAILPOINT=f"{point}:kill")
+    assert exit_code == -signal.SIGKILL, log
+    assert not worker.backend.outcomes
+    outcome = worker.train(plan, attempt=2)
+    assert len(worker.backend.outcomes) == 1
+    assert list((worker.folder / "scratch").iterdir()) == []
+    undisturbed = worker.train(plan, attempt=3)
+    assert outcome.test_metrics == undisturbed.test_metrics
+
+
+def test_two_models_read_the_stream_once(worker: Worker) -> None:
+    stream = send(worker.broker, *blobs())
+    reads = []
+    for attempt, framework in enumerate(FRAMEWORKS, 1):
+        plan = plan_of(framework, stream, model_code(framework, shape=(4,), classes=3), result_id=attempt)
+        code, log = worker.run(plan, attempt=attempt)
+        assert code == 0, log
+        reads.append(log)
+    hashes = {outcome["slice_sha256"] for outcome in worker.backend.outcomes}
+    assert len(hashes) == 1
+    assert "read from Kafka" in reads[0]
+    assert "read from Kafka" not in reads[1]
+
+
+def test_stopped_while_training_ends_quickly_and_is_no_failure(worker: Worker) -> None:
+    stream = send(worker.broker, *blobs())
+    code = model_code(Framework.PYTORCH, shape=(4,), classes=3)
+    process = worker.start(plan_of(Framework.PYTORCH, stream, code, fit_arguments={"max_epochs": 1_000_000}))
+    try:
+        eventually(lambda: worker.backend.events_of("epoch"), 60)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=5)
+    finally:
+        process.kill()
+    assert process.returncode == WorkerExit.STOPPED
+    assert not worker.backend.failures
+    assert not worker.backend.outcomes
+    assert list((worker.folder / "scratch").iterdir()) == []
+
+
+def test_a_newer_attempt_ends_the_older_one_quietly(worker: Worker) -> None:
+    stream = send(worker.broker, *blobs())
+    code = model_code(Framework.PYTORCH, shape=(4,), classes=3)
+    process = worker.start(plan_of(Framework.PYTORCH, stream, code, fit_arguments={"max_epochs": 1_000_000}))
+    try:
+        eventually(lambda: worker.backend.events_of("epoch"), 60)
+        worker.backend.attempt = 2
+        process.communicate(timeout=10)
+    finally:
+        process.kill()
+    assert process.returncode == WorkerExit.SUPERSEDED
+    assert not worker.backend.failures
+
+
+def test_a_backend_that_is_away_while_results_go_up_loses_nothing(worker: Worker) -> None:
+    stream = send(worker.broker, *blobs())
+    code = model_code(Framework.PYTORCH, shape=(4,), classes=3)
+    plan = plan_of(Framework.PYTORCH, stream, code, fit_arguments={"max_epochs": 400})
+    process = worker.start(plan)
+    try:
+        eventually(lambda: worker.backend.events_of("epoch"), 60)
+        worker.backend.stop()
+        # The training ends while nobody listens; the upload is tried again and again.
+        eventually(lambda: list((worker.folder / "scratch").glob("*/model.onnx")), 120)
+        back = threading.Timer(1.5, worker.backend.start)
+        back.start()
+        log, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0, log
+    assert len(worker.backend.outcomes) == 1
+    assert [each["epoch"] for each in worker.backend.events_of("epoch")] == list(range(1, 401))
+    outcome = worker.backend.outcomes[0]
+    for name, sha256 in outcome["artifacts"].items():
+        assert hashlib.sha256(worker.backend.uploads[name].content).hexdigest() == sha256

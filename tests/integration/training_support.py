@@ -1,0 +1,243 @@
+"""What the training tests share: data, streams in every format, models, and the worker as a real process."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import numpy as np
+from confluent_kafka import Producer
+
+from kafkaml.control import ControlMessage, InputFormat
+from kafkaml.jobs import Framework, TrainingJob, TrainingMode, TrainingPlan
+from kafkaml.results import Failure, TrainingOutcome
+from kafkaml.stream_range import StreamRange
+from tests.conftest import TestBroker
+from tests.fake_backend import FakeBackend
+
+Array = np.ndarray[Any, Any]
+
+KERAS_MODEL = """
+model = keras.Sequential([
+    keras.Input(shape=SHAPE),
+    keras.layers.Flatten(),
+    keras.layers.Dense(32, activation="relu"),
+    keras.layers.Dense(CLASSES, activation="softmax"),
+])
+model.compile(optimizer=keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+"""
+
+TORCH_MODEL = """
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(SIZE, 32), nn.ReLU(), nn.Linear(32, CLASSES))
+    def forward(self, x):
+        return self.layers(x)
+    def loss_fn(self):
+        return nn.CrossEntropyLoss()
+    def optimizer(self):
+        return torch.optim.Adam(model.parameters(), lr=0.01)
+    def metrics(self):
+        return {"accuracy": Accuracy(), "loss": Loss(self.loss_fn())}
+model = Network()
+"""
+
+
+def model_code(framework: Framework, *, shape: tuple[int, ...], classes: int) -> str:
+    """Return the code of a small classifier."""
+    code = KERAS_MODEL if framework is Framework.TENSORFLOW else TORCH_MODEL
+    names = {"SHAPE": str(shape), "SIZE": str(int(np.prod(shape))), "CLASSES": str(classes)}
+    for name, value in names.items():
+        code = code.replace(name, value)
+    return code
+
+
+def epochs(framework: Framework, count: int) -> dict[str, int]:
+    return {"epochs" if framework is Framework.TENSORFLOW else "max_epochs": count}
+
+
+def digits() -> tuple[Array, Array]:
+    """scikit-learn's handwritten digits: (1797, 8, 8) uint8 in 0..16, (1797,) uint8."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return bunch.images.astype(np.uint8), bunch.target.astype(np.uint8)
+
+
+def blobs(count: int = 300, *, seed: int = 0) -> tuple[Array, Array]:
+    """Three well separated classes: (count, 4) float32, (count,) uint8."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 3, count).astype(np.uint8)
+    centres = np.array([[0, 0, 0, 4], [0, 4, 4, 0], [4, 4, 0, 0]], np.float32)
+    return (centres[labels] + random.normal(0, 0.5, (count, 4))).astype(np.float32), labels
+
+
+def _avro_record(name: str, fields: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    return {"type": "record", "name": name, "fields": [{"name": field, "type": kind} for field, kind in fields]}
+
+
+_DATA_SCHEME = _avro_record("sample", [(name, "float") for name in "abcd"])
+_LABEL_SCHEME = _avro_record("label", [("kind", "int")])
+
+
+def _avro(schema: dict[str, Any], values: Sequence[Any]) -> bytes:
+    buffer = io.BytesIO()
+    fastavro.schemaless_writer(buffer, fastavro.parse_schema(schema), dict(zip("abcd", values, strict=False)))
+    return buffer.getvalue()
+
+
+def _avro_label(label: int) -> bytes:
+    buffer = io.BytesIO()
+    fastavro.schemaless_writer(buffer, fastavro.parse_schema(_LABEL_SCHEME), {"kind": label})
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How one format writes a sample and its label, and what the control message says of it."""
+
+    value: Callable[[Array], bytes]
+    key: Callable[[Any], bytes]
+    config: Mapping[str, Any]
+
+
+def raw_encoding(features: Array, labels: Array) -> Encoding:
+    shape = " ".join(str(size) for size in features.shape[1:])
+    config = {"data_type": features.dtype.name, "data_reshape": shape, "label_type": labels.dtype.name}
+    return Encoding(lambda x: x.tobytes(), lambda y: y.tobytes(), config)
+
+
+# For samples of four numbers.
+ENCODINGS: Mapping[InputFormat, Encoding] = {
+    InputFormat.RAW: raw_encoding(*blobs(1)),
+    InputFormat.AVRO: Encoding(
+        lambda x: _avro(_DATA_SCHEME, x.tolist()),
+        lambda y: _avro_label(int(y)),
+        {"data_scheme": json.dumps(_DATA_SCHEME), "label_scheme": json.dumps(_LABEL_SCHEME)},
+    ),
+    InputFormat.JSON: Encoding(lambda x: json.dumps(x.tolist()).encode(), lambda y: str(int(y)).encode(), {}),
+    InputFormat.TELEGRAF_STR_JSON: Encoding(
+        lambda x: json.dumps({"fields": {"value": json.dumps(x.tolist())}}).encode(),
+        lambda y: str(int(y)).encode(),
+        {},
+    ),
+}
+
+
+def send(
+    broker: TestBroker,
+    features: Array,
+    labels: Array,
+    *,
+    input_format: InputFormat = InputFormat.RAW,
+    encoding: Encoding | None = None,
+    partitions: int = 2,
+    **fields: Any,
+) -> ControlMessage:
+    """Send samples as sinks do, the label as key, and return the announcement."""
+    encoding = encoding or (
+        raw_encoding(features, labels) if input_format is InputFormat.RAW else ENCODINGS[input_format]
+    )
+    topic = broker.topic(partitions)
+    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 5})
+    counts = [0] * partitions
+    for sample, label in zip(features, labels, strict=True):
+        partition = int(label) % partitions
+        producer.produce(topic, encoding.value(sample), encoding.key(label), partition=partition)
+        counts[partition] += 1
+        producer.poll(0)
+    assert producer.flush(60) == 0
+    return ControlMessage(
+        ranges=tuple(StreamRange(topic, partition, 0, count) for partition, count in enumerate(counts)),
+        input_format=input_format,
+        input_config=encoding.config,
+        total_msg=len(features),
+        **{"validation_rate": 0.1, "test_rate": 0.2, **fields},
+    )
+
+
+def plan_of(framework: Framework, stream: ControlMessage, code: str, **fields: Any) -> TrainingPlan:
+    """Return a plan with the usual values; ``fields`` override."""
+    values: dict[str, Any] = {
+        "result_id": 7,
+        "deployment_id": 3,
+        "model_name": "small",
+        "framework": framework,
+        "mode": TrainingMode.CLASSIC,
+        "code": code,
+        "imports": "",
+        "batch_size": 32,
+        "fit_arguments": epochs(framework, 15),
+        "evaluation_arguments": {},
+        "stream": stream,
+        "seed": 5,
+        "confusion_matrix": True,
+    }
+    return TrainingPlan(**(values | fields))
+
+
+@dataclass(frozen=True)
+class Worker:
+    """``python -m model_training`` as a launcher starts it, against a fake backend and the real broker."""
+
+    backend: FakeBackend
+    broker: TestBroker
+    folder: Path
+    fork_servers: Mapping[Framework, str]
+
+    def start(self, plan: TrainingPlan, *, attempt: int = 1, **env: str) -> subprocess.Popen[str]:
+        """Start an attempt at ``plan``."""
+        self.backend.plan = plan.to_json()
+        self.backend.attempt = attempt
+        job = TrainingJob(
+            **{
+                **vars(self.backend.training_job(self.folder, attempt=attempt, framework=plan.framework)),
+                "fork_server": self.fork_servers[plan.framework],
+            }
+        )
+        environment = {
+            "PATH": os.environ["PATH"],
+            "KML_KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap_servers,
+            "KML_LOG_FORMAT": "json",
+            **job.to_env(),
+            **env,
+        }
+        return subprocess.Popen(
+            [sys.executable, "-m", "model_training"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, plan: TrainingPlan, *, attempt: int = 1, timeout_seconds: float = 120, **env: str) -> tuple[int, str]:
+        """Run an attempt to its end; returns exit code and log."""
+        process = self.start(plan, attempt=attempt, **env)
+        try:
+            log, _ = process.communicate(timeout=timeout_seconds)
+        finally:
+            process.kill()
+        return process.returncode, log
+
+    def train(self, plan: TrainingPlan, *, attempt: int = 1, **env: str) -> TrainingOutcome:
+        """Run an attempt that must finish; returns what the backend was told."""
+        code, log = self.run(plan, attempt=attempt, **env)
+        assert code == 0, log
+        return TrainingOutcome.from_json(self.backend.outcomes[-1])
+
+    def fail(self, plan: TrainingPlan, **env: str) -> Failure:
+        """Run an attempt that must report a failure; returns it."""
+        code, log = self.run(plan, **env)
+        assert code == 10, log
+        assert not self.backend.outcomes
+        (failure,) = self.backend.failures
+        return Failure.from_json(failure)
