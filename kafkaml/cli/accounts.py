@@ -96,11 +96,12 @@ def list_tokens(context: typer.Context, json: JsonOption = False) -> None:
 def create_token(
     context: typer.Context,
     name: str,
-    days: Annotated[int | None, typer.Option(help="Valid for this many days.")] = None,
+    role: Annotated[str, typer.Option("--role", "-r", help="At most viewer, editor or admin.")] = "editor",
+    days: Annotated[float, typer.Option(help="Valid for so many days.")] = 30,
     json: JsonOption = False,
 ) -> None:
     """Make a token and print it, once."""
-    made = client_of(context).tokens.create(name=name, expires_in_days=days)
+    made = client_of(context).tokens.create(name=name, role=role, days=days)
     return print_json(made) if json else console().out(made.token)
 
 

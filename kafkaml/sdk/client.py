@@ -357,6 +357,6 @@ class Tokens(_Collection[types.TokenRecord]):
     path = "/tokens/"
     kind = types.TokenRecord
 
-    def create(self, *, name: str, expires_in_days: int | None = None) -> types.TokenRecord:
-        """Make a token; the answer is the only place where it can be read."""
-        return self._create({"name": name, "expires_in_days": expires_in_days})
+    def create(self, *, name: str, role: str = "editor", days: float = 30) -> types.TokenRecord:
+        """Make a token that may do at most what ``role`` may; the answer is the only place where it can be read."""
+        return self._create({"name": name, "role": role, "days": days})

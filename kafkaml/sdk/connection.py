@@ -188,12 +188,25 @@ def _raise_for_problem(response: httpx.Response) -> None:
         problem = {}
     if not isinstance(problem, dict):
         problem = {}
-    messages = []
-    for error in problem.get("errors") or []:
-        field, detail = error.get("attr"), error.get("detail", "")
-        messages.append(f"{field}: {detail}" if field else str(detail))
-    text = "; ".join(messages) or problem.get("detail") or f"{response.request.method} {response.request.url.path}"
+    text = _describe(problem) or f"{response.request.method} {response.request.url.path} was answered by an error"
     hint = str(problem.get("hint") or "")
     if response.status_code == 401:
         hint = hint or "the token is wrong or expired: set KML_TOKEN, or kafka-ml up again on this machine"
-    raise ApiError(f"{text} ({response.status_code})", status=response.status_code, problem=problem, hint=hint)
+    raise ApiError(text, status=response.status_code, problem=problem, hint=hint)
+
+
+def _describe(problem: Mapping[str, Any]) -> str:
+    """One sentence per field that is wrong; else what is wrong with the whole, and who is in the way."""
+    messages = []
+    for error in problem.get("errors") or []:
+        place = str(error.get("field") or "")
+        if error.get("line"):
+            place += f", line {error['line']}"
+        messages.append(f"{place}: {error.get('detail', '')}" if place else str(error.get("detail", "")))
+    if messages:
+        return "; ".join(messages)
+    users = ", ".join(
+        f"{each.get('type')} {each.get('id')} ({each.get('name')})" for each in problem.get("users") or []
+    )
+    detail = str(problem.get("detail") or "")
+    return f"{detail}: {users}" if users else detail

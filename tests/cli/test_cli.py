@@ -1,0 +1,113 @@
+"""The command line answers fast, tells scripts what happened by its exit code, and people what to do next."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from kafkaml import errors
+from kafkaml.cli.exits import ExitCode, exit_code_of
+
+
+def run_cli(*arguments: str, state_dir: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1", **env}
+    if state_dir is not None:
+        environment["KML_STATE_DIR"] = str(state_dir)
+    command = [sys.executable, "-m", "kafkaml.cli.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
+
+
+def test_help_lists_every_noun_and_the_exit_codes() -> None:
+    done = run_cli("--help")
+    assert done.returncode == 0
+    nouns = ("models", "configurations", "deployments", "results", "inferences", "streams", "users", "tokens")
+    for word in (*nouns, "up", "down", "status", "doctor", "send", "tail", "6 not in time"):
+        assert word in " ".join(done.stdout.split())
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys\nfrom kafkaml.cli.main import app\nfrom typer.main import get_command\nget_command(app)\n"
+        "print([name for name in ('httpx', 'numpy', 'pydantic', 'confluent_kafka', 'psutil') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "noun", ["models", "configurations", "deployments", "results", "inferences", "streams", "users", "tokens"]
+)
+def test_every_noun_can_be_listed_as_json(noun: str) -> None:
+    done = run_cli(noun, "list", "--help")
+    assert done.returncode == 0
+    assert "--json" in done.stdout
+
+
+def test_status_of_nothing_is_unreachable(tmp_path: Path) -> None:
+    done = run_cli("status", "--json", state_dir=tmp_path / "state")
+    assert done.returncode == ExitCode.UNREACHABLE
+    assert orjson.loads(done.stdout) == {"running": False, "state_dir": str(tmp_path / "state")}
+
+
+def test_commands_without_a_platform_say_how_to_start_one(tmp_path: Path) -> None:
+    done = run_cli("models", "list", state_dir=tmp_path)
+    assert done.returncode == ExitCode.UNREACHABLE
+    assert "no platform runs on this machine" in done.stderr
+    assert "kafka-ml up" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unreachable_address_is_named() -> None:
+    done = run_cli("--url", "http://127.0.0.1:1", "models", "list", KML_TOKEN="x" * 20)
+    assert done.returncode == ExitCode.UNREACHABLE
+    assert "http://127.0.0.1:1 could not be reached" in done.stderr
+
+
+def test_wrong_usage_is_refused() -> None:
+    assert run_cli("models", "show", "one").returncode == ExitCode.REFUSED
+    assert run_cli("no-such-command").returncode == ExitCode.REFUSED
+
+
+def test_down_of_nothing_is_fine(tmp_path: Path) -> None:
+    done = run_cli("down", "--state-dir", str(tmp_path / "state"))
+    assert done.returncode == 0
+    assert "nothing runs" in done.stdout
+
+
+def test_send_says_what_is_missing(tmp_path: Path) -> None:
+    done = run_cli("send", str(tmp_path / "missing.csv"), "--topic", "t")
+    assert done.returncode == ExitCode.REFUSED
+    assert "missing.csv" in done.stderr
+
+
+def test_doctor_checks_everything_and_gives_fixes(tmp_path: Path) -> None:
+    done = run_cli("doctor", "--json", state_dir=tmp_path / "state")
+    findings = {each["subject"]: each for each in orjson.loads(done.stdout)}
+    expected = {"python", "java", "kafka", "disk", "memory", "ports", "broker", "gpu", "isolation", "platform"}
+    assert set(findings) == expected
+    assert findings["java"]["verdict"] == "ok"
+    for finding in findings.values():
+        assert finding["verdict"] == "ok" or finding["fix"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.RefusedError("x"), ExitCode.REFUSED),
+        (errors.FailedError("x"), ExitCode.FAILED),
+        (errors.DeadlineExceeded("x"), ExitCode.TIMED_OUT),
+        (errors.BrokerTimeout("x"), ExitCode.UNREACHABLE),
+        (errors.ApiError("x"), ExitCode.UNREACHABLE),
+        (errors.ApiError("x", status=404), ExitCode.NOT_FOUND),
+        (errors.ApiError("x", status=403), ExitCode.NOT_ALLOWED),
+        (errors.ApiError("x", status=409), ExitCode.REFUSED),
+        (errors.ApiError("x", status=500), ExitCode.FAILED),
+    ],
+)
+def test_each_kind_of_error_has_its_exit_code(error: errors.KafkaMLError, code: ExitCode) -> None:
+    assert exit_code_of(error) == code
