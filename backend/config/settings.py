@@ -35,10 +35,11 @@ INSTALLED_APPS = [
     "backend.streams",
     "backend.events",
     "backend.system",
+    "backend.controller",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "backend.api.middleware.SecurityHeadersMiddleware",
+    "backend.api.middleware.ResponseHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

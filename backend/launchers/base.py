@@ -62,13 +62,15 @@ class WorkSpec:
 class Observed:
     """What the runtime says of one name.
 
-    ``failure`` is set when ``phase`` is FAILED, and for ALWAYS work while a crashed replica waits to be started again;
-    ``log_tail`` goes with it. Work that was asked to stop and ended is SUCCEEDED, whatever its ``exit_code`` (negative
-    for a signal; None when nobody saw the end).
+    ``replicas`` is how many are wanted, ``ready_replicas`` how many processes run. ``failure`` is set when ``phase``
+    is FAILED, and for ALWAYS work while a crashed replica waits to be started again; ``log_tail`` goes with it. Work
+    that was asked to stop and ended is SUCCEEDED, whatever its ``exit_code`` (negative for a signal; None when nobody
+    saw the end).
     """
 
     name: str
     phase: Phase
+    replicas: int = 1
     ready_replicas: int = 0
     restarts: int = 0
     exit_code: int | None = None

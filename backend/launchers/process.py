@@ -331,6 +331,7 @@ def _observe_service(folder: JobFolder, spec: Mapping[str, Any]) -> Observed:
     return Observed(
         name=folder.name,
         phase=phase,
+        replicas=spec["replicas"],
         ready_replicas=0 if stopping else running,
         restarts=sum(state.restarts for state in known.values()),
         failure=failure,

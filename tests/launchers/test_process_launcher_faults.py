@@ -152,7 +152,7 @@ def test_a_keeper_killed_takes_its_worker_along_and_the_run_is_lost_not_stuck(
 def test_a_service_whose_keeper_was_killed_comes_back(world: World) -> None:
     launcher = world.launcher()
     launcher.launch(spec_of("serve"))
-    eventually(lambda: launcher.observe()[SERVICE].ready_replicas == 2)
+    eventually(lambda: launcher.observe()[SERVICE].ready_replicas == len(world.starts()) == 2)
     state = JobFolder(world.jobs / SERVICE).state(0)
     assert state is not None
     os.kill(state.keeper.pid, signal.SIGKILL)

@@ -1,0 +1,1 @@
+"""The controller: makes what runs equal to what is wanted. ``reconcile`` decides, ``loop`` carries it out."""

@@ -1,0 +1,150 @@
+"""DjangoStore: the rows in the database, by the services of the apps that own them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from backend.api.job_tokens import mint
+from backend.controller.rows import Row, RowState, Subject
+from backend.deployments import services as trainings
+from backend.deployments.models import ENDED_STATES, DesiredState, TrainingResult
+from backend.inferences import services as inferences
+from backend.inferences.models import Inference, ReplicaStats
+from backend.launchers.names import WorkKind
+from kafkaml.jobs import Framework
+from kafkaml.results import Failure
+
+__all__ = ["DjangoStore"]
+
+# Replicas report every two seconds or so.
+_STATS_FRESH_SECONDS = 15.0
+_TOKEN_KINDS = {WorkKind.TRAINING: "training", WorkKind.INFERENCE: "inference"}
+
+
+class DjangoStore:
+    """See Store. ``ensure_topics`` makes the topics of an inference and raises BrokerError when it cannot."""
+
+    def __init__(self, *, ensure_topics: Callable[[Inference], None]) -> None:
+        self._ensure_topics = ensure_topics
+
+    def rows(self, subjects: Collection[Subject]) -> Sequence[Row]:
+        """See Store. Three queries at most, whatever the rows."""
+        return [*self._training_rows(_numbers(subjects, WorkKind.TRAINING)), *self._inference_rows(subjects)]
+
+    def begin_attempt(self, subject: Subject, attempt: int) -> bool:
+        module: Any = _services(subject)
+        row = module.register_attempt(subject.number)
+        return row is not None and row.attempt == attempt
+
+    def mark_launched(self, subject: Subject, attempt: int) -> bool:
+        return bool(_services(subject).mark_launched(subject.number, attempt))
+
+    def mark_running(self, subject: Subject, attempt: int) -> bool:
+        return bool(_services(subject).mark_running(subject.number, attempt))
+
+    def show_ready(self, subject: Subject, attempt: int, replicas: int, failure: Failure | None, log_tail: str) -> bool:
+        if replicas:
+            return inferences.mark_running(subject.number, attempt, ready_replicas=replicas)
+        return inferences.mark_waiting(subject.number, attempt, failure, log_tail=log_tail)
+
+    def mark_stopped(self, subject: Subject, attempt: int, log_tail: str) -> bool:
+        return bool(_services(subject).mark_stopped(subject.number, attempt, log_tail=log_tail))
+
+    def mark_failed(self, subject: Subject, attempt: int, failure: Failure, log_tail: str) -> bool:
+        return bool(_services(subject).mark_failed(subject.number, attempt, failure, log_tail=log_tail))
+
+    def retry(self, subject: Subject, attempt: int, failure: Failure, at: float, log_tail: str) -> bool:
+        retry_at = datetime.fromtimestamp(at, tz=UTC)
+        return bool(
+            _services(subject).mark_failed(subject.number, attempt, failure, retry_at=retry_at, log_tail=log_tail)
+        )
+
+    def keep_log(self, subject: Subject, attempt: int, log_tail: str) -> bool:
+        return bool(_services(subject).store_log_tail(subject.number, attempt, log_tail))
+
+    def mint_token(self, subject: Subject, attempt: int) -> str:
+        return mint(_TOKEN_KINDS[subject.kind], subject.number, attempt)
+
+    def prepare_launch(self, subject: Subject) -> None:
+        if subject.kind is WorkKind.INFERENCE:
+            inference = Inference.objects.filter(pk=subject.number).first()
+            if inference is not None:
+                self._ensure_topics(inference)
+
+    def _training_rows(self, numbers: Collection[int]) -> Iterable[Row]:
+        # Results that merely wait for their stream are not looked at, however many there are.
+        idle = Q(stream=None, desired=DesiredState.RUN, attempt=0)
+        active = ~Q(state__in=ENDED_STATES) & ~idle
+        found = TrainingResult.objects.filter(active | Q(pk__in=numbers)).select_related("model", "deployment")
+        columns = found.only(*_COMMON, "stream_id", "model__framework", "deployment__gpu").order_by("pk")
+        for result in columns:
+            yield Row(
+                subject=Subject(WorkKind.TRAINING, result.pk),
+                framework=Framework(result.model.framework),
+                ready=result.stream_id is not None,
+                gpu=result.deployment.gpu,
+                **_common(result),
+            )
+
+    def _inference_rows(self, subjects: Collection[Subject]) -> Iterable[Row]:
+        numbers = _numbers(subjects, WorkKind.INFERENCE)
+        found = list(
+            Inference.objects.filter(~Q(state__in=ENDED_STATES) | Q(pk__in=numbers))
+            .select_related("result__model")
+            .only(*_COMMON, "replicas", "ready_replicas", "gpu", "result__model__framework")
+            .order_by("pk")
+        )
+        stats: dict[int, list[ReplicaStats]] = defaultdict(list)
+        for each in ReplicaStats.objects.filter(inference__in=[row.pk for row in found]) if found else ():
+            stats[each.inference_id].append(each)
+        oldest = timezone.now() - timedelta(seconds=_STATS_FRESH_SECONDS)
+        for inference in found:
+            current = [
+                each
+                for each in stats[inference.pk]
+                if each.attempt == inference.attempt and each.replica < inference.replicas and each.updated_at > oldest
+            ]
+            yield Row(
+                subject=Subject(WorkKind.INFERENCE, inference.pk),
+                framework=Framework(inference.result.model.framework),
+                gpu=inference.gpu,
+                replicas=inference.replicas,
+                ready_replicas_shown=inference.ready_replicas,
+                replicas_serving=sum(each.state == RowState.RUNNING for each in current),
+                replica_failures=tuple(
+                    Failure.from_json(each.error) for each in current if each.state == RowState.FAILED and each.error
+                ),
+                **_common(inference),
+            )
+
+
+_COMMON = ("desired", "state", "attempt", "tries", "failure", "launched_at", "ended_at", "next_retry_at")
+
+
+def _common(row: TrainingResult | Inference) -> dict[str, Any]:
+    launched = row.launched_at is not None
+    return {
+        "wanted": row.desired == DesiredState.RUN,
+        "state": RowState(row.state),
+        "attempt": row.attempt,
+        # An inference that serves has its tries forgiven, yet its attempt has begun.
+        "tries": max(row.tries, 1) if launched else row.tries,
+        "launched": launched,
+        "failure": Failure.from_json(row.failure) if row.failure else None,
+        "next_retry_at": row.next_retry_at.timestamp() if row.next_retry_at else None,
+        "ended_at": row.ended_at.timestamp() if row.ended_at else None,
+    }
+
+
+def _numbers(subjects: Collection[Subject], kind: WorkKind) -> list[int]:
+    return [each.number for each in subjects if each.kind is kind]
+
+
+def _services(subject: Subject) -> Any:
+    return trainings if subject.kind is WorkKind.TRAINING else inferences

@@ -1,0 +1,173 @@
+"""Executor: carries actions out, each on its own, so that one that fails does not hold up the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from backend.controller.actions import (
+    Action,
+    BeginAttempt,
+    Forget,
+    KeepLog,
+    Launch,
+    MarkFailed,
+    MarkRunning,
+    MarkStopped,
+    Retry,
+    ShowReady,
+    Stop,
+)
+from backend.controller.rows import Row, Subject
+from backend.controller.store import Store
+from backend.launchers.base import Launcher, RestartPolicy, WorkSpec
+from backend.launchers.names import WorkKind
+from kafkaml.errors import KafkaMLError
+from kafkaml.failpoints import failpoint
+from kafkaml.jobs import Framework, InferenceJob, TrainingJob
+from kafkaml.logs import get_logger
+
+__all__ = ["Executor", "work_spec"]
+
+logger = get_logger(__name__)
+
+_FIRST_PAUSE_SECONDS = 0.5
+_MAX_PAUSE_SECONDS = 30.0
+
+
+class Executor:
+    """``launcher`` and ``store`` are where actions take effect; ``spec_of`` builds what is launched."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        launcher: Launcher,
+        spec_of: Callable[[Row, int, str], WorkSpec],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._launcher = launcher
+        self._spec_of = spec_of
+        self._clock = clock
+        self._failures: dict[Subject, int] = {}
+        self._not_before: dict[Subject, float] = {}
+
+    def execute(self, actions: Sequence[Action], rows: Mapping[Subject, Row]) -> int:
+        """Carry out ``actions`` in order and return how many succeeded.
+
+        After a failure the rest of the same subject's actions are left out, and the subject rests for a while, longer
+        each time; what is still to be done will be decided again.
+        """
+        done = 0
+        skipped: set[Subject] = set()
+        failed: set[Subject] = set()
+        for action in actions:
+            subject = action.subject
+            if subject in skipped or self._clock() < self._not_before.get(subject, 0.0):
+                continue
+            try:
+                applied = self._apply(action, rows)
+            except KafkaMLError as error:
+                self._rest(subject, action, error)
+                failed.add(subject)
+                skipped.add(subject)
+                continue
+            if applied:
+                done += 1
+            else:
+                # The row changed since it was read: everything decided on it is stale.
+                skipped.add(subject)
+        for subject in {action.subject for action in actions} - failed:
+            if self._clock() >= self._not_before.get(subject, 0.0):
+                self._failures.pop(subject, None)
+                self._not_before.pop(subject, None)
+        return done
+
+    def _rest(self, subject: Subject, action: Action, error: KafkaMLError) -> None:
+        count = self._failures[subject] = self._failures.get(subject, 0) + 1
+        pause = min(_FIRST_PAUSE_SECONDS * 2 ** min(count - 1, 16), _MAX_PAUSE_SECONDS)
+        self._not_before[subject] = self._clock() + pause
+        logger.warning(
+            "an action failed and will be decided again",
+            action=type(action).__name__,
+            kind=subject.kind.value,
+            id=subject.number,
+            error=error.message,
+            seconds=pause,
+        )
+
+    def _apply(self, action: Action, rows: Mapping[Subject, Row]) -> bool:
+        subject = action.subject
+        failpoint(f"controller.before_{type(action).__name__}")
+        match action:
+            case BeginAttempt(attempt=attempt):
+                applied = self._store.begin_attempt(subject, attempt)
+            case Launch(attempt=attempt):
+                applied = self._launch(rows[subject], attempt)
+            case Stop(name=name):
+                self._launcher.stop(name)
+                applied = True
+            case Forget(name=name):
+                self._launcher.forget(name)
+                applied = True
+            case KeepLog(attempt=attempt, log_tail=log_tail):
+                # Nobody is left to keep it for when the row is gone; it may be forgotten then.
+                self._store.keep_log(subject, attempt, log_tail)
+                applied = True
+            case MarkRunning(attempt=attempt):
+                applied = self._store.mark_running(subject, attempt)
+            case ShowReady(attempt=attempt, replicas=replicas, failure=failure, log_tail=log_tail):
+                applied = self._store.show_ready(subject, attempt, replicas, failure, log_tail)
+            case MarkStopped(attempt=attempt, log_tail=log_tail):
+                applied = self._store.mark_stopped(subject, attempt, log_tail)
+            case MarkFailed(attempt=attempt, failure=reason, log_tail=log_tail):
+                applied = self._store.mark_failed(subject, attempt, reason, log_tail)
+            case Retry(attempt=attempt, failure=reason, at=at, log_tail=log_tail):
+                applied = self._store.retry(subject, attempt, reason, at, log_tail)
+        failpoint(f"controller.after_{type(action).__name__}")
+        return applied
+
+    def _launch(self, row: Row, attempt: int) -> bool:
+        self._store.prepare_launch(row.subject)
+        token = self._store.mint_token(row.subject, attempt)
+        failpoint("controller.token_minted")
+        self._launcher.launch(self._spec_of(row, attempt, token))
+        failpoint("controller.launched")
+        return self._store.mark_launched(row.subject, attempt)
+
+
+def work_spec(row: Row, attempt: int, token: str, *, backend_url: str, state_dir: Path) -> WorkSpec:
+    """Return what runs one attempt of ``row``: the job without its plan, which the worker fetches with the token."""
+    name = row.subject.attempt(attempt)
+    number = row.subject.number
+    training = row.subject.kind is WorkKind.TRAINING
+    make = partial(TrainingJob, result_id=number) if training else partial(InferenceJob, inference_id=number, replica=0)
+    job = make(
+        name=name,
+        attempt=attempt,
+        framework=row.framework,
+        backend_url=backend_url,
+        # Where the token lies is the launcher's business, which overrides this.
+        token_file="",
+        state_dir=str(state_dir),
+        fork_server=_fork_server(state_dir, row.framework),
+    )
+    return WorkSpec(
+        name=name,
+        module="model_training" if training else "model_inference",
+        env=job.to_env(),
+        token=token,
+        restart=RestartPolicy.NEVER if training else RestartPolicy.ALWAYS,
+        replicas=1 if training else row.replicas,
+        gpu=row.gpu,
+        labels={"kafka-ml/kind": row.subject.kind.value, "kafka-ml/id": str(number)},
+    )
+
+
+def _fork_server(state_dir: Path, framework: Framework) -> str:
+    """Return the socket of the warm fork server of a framework; empty when none is there."""
+    path = state_dir / "run" / f"fork-{framework.value}.sock"
+    return str(path) if path.exists() else ""

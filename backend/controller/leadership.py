@@ -1,0 +1,87 @@
+"""Leadership: at most one controller acts. A row in the database says who; the others wait for it to end.
+
+Takes over at once when the holder was a process of this machine that is gone, otherwise when it has not renewed for
+``lease_seconds``. Even two leaders for a moment do no harm: attempts are fenced in the database, work by its name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from backend.controller.models import Lease
+from backend.launchers.job_folder import ProcessId
+from kafkaml.failpoints import failpoint
+
+__all__ = ["Leadership"]
+
+
+@dataclass(frozen=True)
+class _Holder:
+    host: str
+    pid: int
+    started: str
+
+    def to_text(self) -> str:
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def me(cls) -> _Holder:
+        process = ProcessId.of(os.getpid())
+        return cls(socket.gethostname(), os.getpid(), process.started if process else "")
+
+
+class Leadership:
+    """One controller's claim to lead under ``name``."""
+
+    def __init__(self, name: str = "controller", *, lease_seconds: float = 15.0) -> None:
+        self._name = name
+        self._lease_seconds = lease_seconds
+        self._me = _Holder.me()
+        self._renewed = float("-inf")
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this process may act, from what it knows without asking; with a margin for slow clocks."""
+        return time.monotonic() - self._renewed < self._lease_seconds * 0.6
+
+    def acquire(self) -> bool:
+        """Take, renew or be refused the lead. To be called several times per ``lease_seconds``."""
+        if time.monotonic() - self._renewed < self._lease_seconds / 5:
+            return True
+        before = time.monotonic()
+        mine = self._me.to_text()
+        with transaction.atomic():
+            now = timezone.now()
+            lease, _ = Lease.objects.select_for_update().get_or_create(
+                name=self._name, defaults={"holder": mine, "renewed_at": now}
+            )
+            expired = lease.renewed_at < now - timedelta(seconds=self._lease_seconds)
+            if lease.holder != mine and not expired and not self._is_gone(lease.holder):
+                self._renewed = float("-inf")
+                return False
+            lease.holder, lease.renewed_at = mine, now
+            lease.save()
+        failpoint("controller.lease_taken")
+        self._renewed = before
+        return True
+
+    def release(self) -> None:
+        """Let another take the lead at once."""
+        self._renewed = float("-inf")
+        Lease.objects.filter(name=self._name, holder=self._me.to_text()).update(holder="")
+
+    def _is_gone(self, holder: str) -> bool:
+        """Whether the holder has certainly ended: only processes of this machine can be looked at."""
+        try:
+            other = _Holder(**json.loads(holder))
+        except (ValueError, TypeError):
+            return True
+        return other.host == self._me.host and not ProcessId(other.pid, other.started).is_alive

@@ -1,0 +1,147 @@
+"""Controller: the loop that leads, looks, decides, acts and waits. Wired by ``manage.py controller``.
+
+One thread decides and acts; another empties the outbox. The stop condition is an argument, so tests run it too.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from django.db import DatabaseError, close_old_connections
+
+from backend.controller.actions import Launch
+from backend.controller.execute import Executor
+from backend.controller.leadership import Leadership
+from backend.controller.outbox import OutboxRelay
+from backend.controller.reconcile import reconcile
+from backend.controller.rows import Row, Subject
+from backend.controller.store import Store
+from backend.controller.wakeup import WakeUp
+from backend.launchers.base import Launcher
+from backend.launchers.names import WorkKind, parse_work_name
+from kafkaml.errors import BrokenError
+from kafkaml.failpoints import failpoint
+from kafkaml.logs import get_logger
+
+__all__ = ["Controller"]
+
+logger = get_logger(__name__)
+
+# A hint makes it look at once; at this pace it notices what no hint tells, such as the end of a process.
+INTERVAL_SECONDS = 0.15
+# Hints come in swarms; looking more often than this would only cost processor time.
+_SHORTEST_SECONDS = 0.01
+_MAX_PAUSE_SECONDS = 5.0
+# Well below the life of a job's token, for replicas that start again after a long time.
+TOKEN_SECONDS = 1200.0
+
+
+class Controller:
+    """Everything is received; ``housekeeping`` maps jobs to how often they run, in seconds."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        launcher: Launcher,
+        executor: Executor,
+        leadership: Leadership,
+        outbox: OutboxRelay,
+        wakeup: WakeUp,
+        housekeeping: Mapping[Callable[[], object], float],
+        interval_seconds: float = INTERVAL_SECONDS,
+    ) -> None:
+        self._store = store
+        self._launcher = launcher
+        self._executor = executor
+        self._leadership = leadership
+        self._outbox = outbox
+        self._wakeup = wakeup
+        self._housekeeping = dict(housekeeping)
+        self._interval_seconds = interval_seconds
+        self._due = dict.fromkeys(self._housekeeping, 0.0)
+        self._looks: Mapping[str, int] = {}
+        self._leads = False
+        self._tokens_at = float("-inf")
+
+    def run(self, stop: threading.Event) -> None:
+        """Lead or wait to lead, until ``stop``. Faults of the database or the runtime are waited out."""
+        self._outbox.start()
+        pause = 0.0
+        while not stop.is_set():
+            try:
+                acted = self._lead() and self.tick()
+                # What was done may make the next step possible at once.
+                wait = _SHORTEST_SECONDS if acted else self._interval_seconds
+                pause = 0.0
+            except (BrokenError, DatabaseError) as error:
+                pause = wait = min(max(pause * 2, self._interval_seconds), _MAX_PAUSE_SECONDS)
+                logger.warning("the controller cannot work now", error=str(error), seconds=wait)
+                close_old_connections()
+            if stop.is_set():
+                break
+            self._wakeup.wait(wait)
+            self._outbox.hint()
+        self._end()
+
+    def tick(self) -> bool:
+        """Look once and do what is to be done; whether anything was done."""
+        self._refresh_tokens()
+        observed = self._launcher.observe()
+        failpoint("controller.observed")
+        present = {Subject.of(parsed) for name in observed if (parsed := parse_work_name(name)) is not None}
+        rows = self._store.rows(present)
+        decision = reconcile(rows, observed, now=time.time(), looks=self._looks)
+        self._looks = decision.looks
+        # A leader that was held up for long, say by a suspended laptop, must not act on what it saw before.
+        done = self._executor.execute(decision.actions, _by_subject(rows)) if self._leadership.is_held else 0
+        self._keep_house()
+        return bool(done)
+
+    def _lead(self) -> bool:
+        leads = self._leadership.acquire()
+        if leads and not self._leads:
+            logger.info("this controller leads")
+            self._wakeup.listen()
+            self._looks = {}
+            self._tokens_at = float("-inf")
+        elif self._leads and not leads:
+            logger.warning("another controller leads now")
+        self._leads = leads
+        return leads
+
+    def _refresh_tokens(self) -> None:
+        """Give the replicas of all inferences fresh tokens, first of all after the controller itself was away."""
+        if time.monotonic() - self._tokens_at < TOKEN_SECONDS:
+            return
+        self._tokens_at = time.monotonic()
+        rows = self._store.rows(())
+        serving = [
+            row
+            for row in rows
+            if row.subject.kind is WorkKind.INFERENCE and row.wanted and row.launched and row.next_retry_at is None
+        ]
+        self._executor.execute([Launch(row.subject, row.attempt) for row in serving], _by_subject(serving))
+
+    def _keep_house(self) -> None:
+        now = time.monotonic()
+        for job, seconds in self._housekeeping.items():
+            if now >= self._due[job]:
+                self._due[job] = now + seconds
+                job()
+
+    def _end(self) -> None:
+        self._outbox.close()
+        self._launcher.close()
+        try:
+            if self._leads:
+                self._leadership.release()
+        except DatabaseError as error:
+            logger.warning("the lead could not be given up; it runs out by itself", error=str(error))
+        self._wakeup.close()
+
+
+def _by_subject(rows: Sequence[Row]) -> dict[Subject, Row]:
+    return {row.subject: row for row in rows}

@@ -1,0 +1,119 @@
+"""``manage.py controller``: wires the controller and runs it until SIGTERM. Work that runs goes on without it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from backend.config.environment import BackendSettings, environment
+from backend.controller.django_store import DjangoStore
+from backend.controller.execute import Executor, work_spec
+from backend.controller.leadership import Leadership
+from backend.controller.loop import INTERVAL_SECONDS, Controller
+from backend.controller.outbox import OutboxRelay
+from backend.controller.topics import TopicMaker
+from backend.controller.wakeup import WakeUp
+from backend.events.services import prune
+from backend.inferences.models import Inference
+from backend.inferences.services import ensure_topics
+from backend.launchers.factory import launcher_from_settings
+from backend.system.services import heartbeat
+from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
+from kafkaml.logs import configure_logs
+from kafkaml.settings import KafkaSettings
+
+_HEARTBEAT_SECONDS = 10.0
+_PRUNE_SECONDS = 60.0
+_PRUNE_LOGS_SECONDS = 3600.0
+# Logs of work that is over; the row keeps the last lines for good.
+_LOG_RETENTION_SECONDS = 14 * 24 * 3600.0
+_KAFKA_SECONDS = 10.0
+
+
+class Command(BaseCommand):
+    help = "Start and stop training runs and inferences as the database says."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--interval-seconds", type=float, default=INTERVAL_SECONDS)
+        parser.add_argument("--lease-seconds", type=float, default=15.0)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        configure_logs("controller")
+        settings = environment()
+        wakeup = WakeUp(settings.state_dir)
+        stop = threading.Event()
+        _end_on_signals(stop, wakeup)
+        _controller(settings, wakeup, **{name: options[name] for name in ("interval_seconds", "lease_seconds")}).run(
+            stop
+        )
+
+
+def _end_on_signals(stop: threading.Event, wakeup: WakeUp) -> None:
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    wakeup.watch_signals()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+
+
+def _controller(
+    settings: BackendSettings, wakeup: WakeUp, *, interval_seconds: float, lease_seconds: float
+) -> Controller:
+    launcher = launcher_from_settings()
+    topics = _Topics(settings.kafka)
+    store = DjangoStore(ensure_topics=topics.of)
+    leadership = Leadership(lease_seconds=lease_seconds)
+    return Controller(
+        store=store,
+        launcher=launcher,
+        executor=Executor(
+            store=store,
+            launcher=launcher,
+            spec_of=partial(work_spec, backend_url=settings.backend_url, state_dir=settings.state_dir),
+        ),
+        leadership=leadership,
+        outbox=OutboxRelay(
+            lambda: KafkaRecordWriter(settings.kafka, timeout_seconds=_KAFKA_SECONDS),
+            may_act=lambda: leadership.is_held,
+        ),
+        wakeup=wakeup,
+        housekeeping={
+            _beat: _HEARTBEAT_SECONDS,
+            prune: _PRUNE_SECONDS,
+            partial(launcher.prune, older_than_seconds=_LOG_RETENTION_SECONDS): _PRUNE_LOGS_SECONDS,
+        },
+        interval_seconds=interval_seconds,
+    )
+
+
+class _Topics:
+    """Makes the topics of inferences, on our own cluster or on the one that the output goes to."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        self._makers: dict[str, TopicMaker] = {}
+
+    def of(self, inference: Inference) -> None:
+        ensure_topics(inference, self._maker(""), self._maker(inference.output_bootstrap_servers))
+
+    def _maker(self, bootstrap_servers: str) -> TopicMaker:
+        if bootstrap_servers not in self._makers:
+            # The credentials are those of our own cluster and are not sent anywhere else.
+            kafka = KafkaSettings(bootstrap_servers=bootstrap_servers) if bootstrap_servers else self._kafka
+            self._makers[bootstrap_servers] = TopicMaker(partial(KafkaAdmin, kafka, timeout_seconds=_KAFKA_SECONDS))
+        return self._makers[bootstrap_servers]
+
+
+def _beat() -> None:
+    try:
+        number = version("kafka-ml")
+    except PackageNotFoundError:
+        number = ""
+    heartbeat("controller", version=number)

@@ -1,0 +1,249 @@
+"""reconcile: desired rows and observed work -> actions. Pure, so every decision of the controller is a test's value.
+
+Level-triggered: it looks at what is, never at what changed, so it may be interrupted anywhere and asked again. The
+rules in short:
+
+- an attempt is written down before its work is launched, and work is launched under the attempt's name;
+- at most one attempt of a row is alive: a new one begins when the work of all others has ended;
+- work without a row, and work of an older attempt, is stopped, then forgotten;
+- work that ended without a report is looked at twice (the report may be on its way), then the row fails with the
+  diagnosis; what may pass by itself is tried again (``retries``);
+- an end is forgotten only after the row holds its log;
+- what the launcher does not know (``Phase.UNKNOWN``) decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from backend.controller.actions import (
+    Action,
+    BeginAttempt,
+    Forget,
+    KeepLog,
+    Launch,
+    MarkFailed,
+    MarkRunning,
+    MarkStopped,
+    Retry,
+    ShowReady,
+    Stop,
+)
+from backend.controller.retries import retry_delay_seconds, should_retry
+from backend.controller.rows import Row, RowState, Subject
+from backend.launchers.base import Observed, Phase
+from backend.launchers.names import WorkKind, parse_work_name
+from kafkaml.results import Failure, FailureCategory
+
+__all__ = ["Decision", "reconcile"]
+
+# How often an end without a report is seen before it counts.
+LOOKS = 2
+# How long a worker may take to leave after it reported its end.
+LINGER_SECONDS = 30.0
+# An inference whose replicas keep crashing for a reason that does not pass fails after so many restarts.
+MAX_CRASHES = 5
+
+
+@dataclass(frozen=True)
+class Decision:
+    """``actions`` in the order in which they are to be carried out; ``looks`` is to be given to the next call."""
+
+    actions: tuple[Action, ...] = ()
+    looks: Mapping[str, int] = field(default_factory=dict)
+
+
+def reconcile(
+    rows: Iterable[Row], observed: Mapping[str, Observed], *, now: float, looks: Mapping[str, int] | None = None
+) -> Decision:
+    """Decide what to do.
+
+    ``rows`` holds every row that has not ended and every row that has work in ``observed``; it was read *after*
+    ``observed``, so that a report made before an end is in it. ``now`` is in seconds since 1970.
+    """
+    work: dict[Subject, dict[int, Observed]] = defaultdict(dict)
+    for name, seen in observed.items():
+        if (parsed := parse_work_name(name)) is not None:
+            work[Subject.of(parsed)][parsed.attempt] = seen
+    actions: list[Action] = []
+    new_looks: dict[str, int] = {}
+    for row in rows:
+        attempts = work.pop(row.subject, {})
+        actions += _old_attempts(row, attempts)
+        look = _Look(row, attempts, now, looks or {}, new_looks)
+        actions += look.decide()
+    for subject, attempts in work.items():
+        for seen in attempts.values():
+            actions += _end(subject, seen)
+    return Decision(tuple(actions), new_looks)
+
+
+def _end(subject: Subject, seen: Observed) -> list[Action]:
+    """Get rid of work that nobody wants any more."""
+    if seen.phase in (Phase.UNKNOWN, Phase.STOPPING):
+        return []
+    return [Forget(subject, seen.name)] if seen.phase.ended else [Stop(subject, seen.name)]
+
+
+def _old_attempts(row: Row, attempts: Mapping[int, Observed]) -> list[Action]:
+    return [
+        action for attempt, seen in attempts.items() if attempt != row.attempt for action in _end(row.subject, seen)
+    ]
+
+
+class _Look:
+    """One look at one row."""
+
+    def __init__(
+        self,
+        row: Row,
+        attempts: Mapping[int, Observed],
+        now: float,
+        looks: Mapping[str, int],
+        new_looks: dict[str, int],
+    ) -> None:
+        self._row = row
+        self._subject = row.subject
+        self._seen = attempts.get(row.attempt)
+        self._others_alive = any(not seen.phase.ended for attempt, seen in attempts.items() if attempt != row.attempt)
+        self._now = now
+        self._looks = looks
+        self._new_looks = new_looks
+
+    def decide(self) -> list[Action]:
+        if self._seen is not None and self._seen.phase is Phase.UNKNOWN:
+            return []
+        if not self._row.wanted:
+            return self._unwanted()
+        if self._row.state.ended:
+            return self._ended()
+        if self._row.next_retry_at is not None or not self._row.tries:
+            return self._between_attempts(due=self._now >= (self._row.next_retry_at or 0.0))
+        if not self._row.launched:
+            return [] if self._others_alive else [Launch(self._subject, self._row.attempt)]
+        return self._training() if self._subject.kind is WorkKind.TRAINING else self._inference()
+
+    # --- not to run ------------------------------------------------------------------------------------------------
+
+    def _unwanted(self) -> list[Action]:
+        if self._seen is not None and not self._seen.phase.ended:
+            return _end(self._subject, self._seen)
+        if not self._row.state.ended:
+            return [MarkStopped(self._subject, self._row.attempt, self._tail)]
+        return self._keep_and_forget()
+
+    def _ended(self) -> list[Action]:
+        if self._seen is not None and not self._seen.phase.ended:
+            # A failed inference's replicas would otherwise go on in circles; a worker that reported leaves by itself.
+            overdue = self._now - (self._row.ended_at or 0) > LINGER_SECONDS
+            if overdue or self._subject.kind is WorkKind.INFERENCE:
+                return _end(self._subject, self._seen)
+            return []
+        return self._keep_and_forget()
+
+    def _keep_and_forget(self) -> list[Action]:
+        if self._seen is None:
+            return []
+        keep: list[Action] = [KeepLog(self._subject, self._row.attempt, self._tail)] if self._tail else []
+        return [*keep, Forget(self._subject, self._seen.name)]
+
+    # --- to run ----------------------------------------------------------------------------------------------------
+
+    def _between_attempts(self, *, due: bool) -> list[Action]:
+        if self._seen is not None:
+            if self._seen.phase.ended:
+                return self._keep_and_forget()
+            # Before the time is up, a worker that reported its failure may still be leaving.
+            return _end(self._subject, self._seen) if due else []
+        if not due or not self._row.ready or self._others_alive:
+            return []
+        attempt = self._row.attempt + 1
+        return [BeginAttempt(self._subject, attempt), Launch(self._subject, attempt)]
+
+    def _training(self) -> list[Action]:
+        seen = self._seen
+        if seen is None:
+            return self._after_looks(
+                Failure(
+                    category=FailureCategory.LOST,
+                    cause="the worker vanished without a trace: neither a process nor its exit code is left",
+                    hint="it is tried again by itself; was the state folder cleaned up while Kafka-ML ran?",
+                )
+            )
+        if seen.phase is Phase.RUNNING and self._row.state is not RowState.RUNNING:
+            return [MarkRunning(self._subject, self._row.attempt)]
+        if not seen.phase.ended:
+            return []
+        return self._after_looks(self._unreported_end(seen))
+
+    def _inference(self) -> list[Action]:
+        seen = self._seen
+        if seen is not None and seen.phase.ended:
+            return self._after_looks(self._unreported_end(seen))
+        if seen is not None and seen.phase is Phase.STOPPING:
+            return []
+        if seen is None or seen.replicas != self._row.replicas:
+            # Vanished, or to be scaled: launching is adopting.
+            return [Launch(self._subject, self._row.attempt)]
+        if (failure := self._hopeless(seen)) is not None:
+            return [
+                MarkFailed(self._subject, self._row.attempt, failure, self._tail),
+                Stop(self._subject, seen.name),
+            ]
+        return self._show_ready(seen)
+
+    def _show_ready(self, seen: Observed) -> list[Action]:
+        # A replica that was killed cannot say that it serves no more.
+        serving = min(self._row.replicas_serving, seen.ready_replicas)
+        failure = seen.failure if not serving else None
+        state = RowState.RUNNING if serving else RowState.WAITING
+        news = failure is not None and failure != self._row.failure
+        if serving == self._row.ready_replicas_shown and state is self._row.state and not news:
+            return []
+        return [ShowReady(self._subject, self._row.attempt, serving, failure or self._known(serving), seen.log_tail)]
+
+    def _known(self, serving: int) -> Failure | None:
+        """Return what is known to be wrong while nothing new is: it stays until something serves."""
+        return None if serving else self._row.failure
+
+    def _hopeless(self, seen: Observed) -> Failure | None:
+        """Return why this inference will never serve, or None while there is hope."""
+        for failure in self._row.replica_failures:
+            if not failure.category.retryable:
+                return failure
+        crashing = seen.failure is not None and not self._row.replicas_serving and seen.restarts >= MAX_CRASHES
+        return seen.failure if crashing and seen.failure and not seen.failure.category.retryable else None
+
+    # --- failing ---------------------------------------------------------------------------------------------------
+
+    def _unreported_end(self, seen: Observed) -> Failure:
+        if seen.failure is not None:
+            return seen.failure
+        if seen.exit_code == 0:
+            return Failure(
+                category=FailureCategory.INTERNAL,
+                cause="the worker ended as if all were well, but never reported a result",
+                hint="this is a fault of Kafka-ML; its log tells the rest",
+            )
+        return Failure(
+            category=FailureCategory.LOST,
+            cause="the worker was stopped",
+            hint="it is tried again by itself",
+        )
+
+    def _after_looks(self, failure: Failure) -> list[Action]:
+        name = self._subject.attempt(self._row.attempt)
+        count = self._looks.get(name, 0) + 1
+        if count < LOOKS:
+            self._new_looks[name] = count
+            return []
+        if not should_retry(failure, self._row.tries):
+            return [MarkFailed(self._subject, self._row.attempt, failure, self._tail)]
+        at = self._now + retry_delay_seconds(self._row.tries)
+        return [Retry(self._subject, self._row.attempt, failure, at, self._tail)]
+
+    @property
+    def _tail(self) -> str:
+        return self._seen.log_tail if self._seen is not None else ""

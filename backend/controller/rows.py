@@ -1,0 +1,77 @@
+"""Desired state as values: what the controller has to know of a training result or an inference, and no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from backend.launchers.names import WorkKind, WorkName, work_name
+from kafkaml.jobs import Framework
+from kafkaml.results import Failure
+
+__all__ = ["Row", "RowState", "Subject"]
+
+
+class RowState(StrEnum):
+    """The state words of the API."""
+
+    CREATED = "created"
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        return self in (RowState.FINISHED, RowState.STOPPED, RowState.FAILED)
+
+
+@dataclass(frozen=True, order=True)
+class Subject:
+    """Whose state it is: one training result or one inference."""
+
+    kind: WorkKind
+    number: int
+
+    def attempt(self, attempt: int) -> str:
+        """Return the name of the work of one attempt."""
+        return work_name(self.kind, self.number, attempt)
+
+    @classmethod
+    def of(cls, name: WorkName) -> Subject:
+        return cls(name.kind, name.number)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row, as the person and the workers left it.
+
+    ``wanted``: the person wants it to run. ``ready``: everything it needs is there (for a training: its stream).
+    ``attempt`` 0: never begun. ``tries`` counts attempts since the person last asked; 0: a new one is to begin.
+    ``launched`` is False while the attempt is only intended. Times are seconds since 1970. ``failure`` is what the last
+    attempt reported or was found to have died of. ``replica_failures`` are what
+    live replicas of this attempt say keeps them from serving.
+    """
+
+    subject: Subject
+    framework: Framework
+    wanted: bool
+    state: RowState
+    attempt: int
+    tries: int
+    launched: bool
+    ready: bool = True
+    failure: Failure | None = None
+    next_retry_at: float | None = None
+    ended_at: float | None = None
+    replicas: int = 1
+    replicas_serving: int = 0
+    ready_replicas_shown: int = 0
+    replica_failures: tuple[Failure, ...] = ()
+    gpu: int = 0
+
+    @property
+    def work(self) -> str | None:
+        """The name of the current attempt's work; None before the first."""
+        return self.subject.attempt(self.attempt) if self.attempt else None

@@ -1,0 +1,139 @@
+"""FakeLauncher: the launcher for tests; it behaves, so that a test needs no processes to see what the controller does.
+
+It passes the same expectations as the real ones and in addition can be told what happens to work, and to fail before
+or after a call had its effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from backend.launchers.base import Observed, Phase, RestartPolicy, WorkSpec
+from kafkaml.errors import BrokenError
+from kafkaml.results import Failure, FailureCategory
+
+__all__ = ["FakeLauncher"]
+
+
+@dataclass
+class _Work:
+    spec: WorkSpec
+    phase: Phase = Phase.STARTING
+    restarts: int = 0
+    exit_code: int | None = None
+    failure: Failure | None = None
+    stop_asked: bool = False
+
+
+@dataclass
+class FakeLauncher:
+    """Work in a dictionary. ``fail_before`` / ``fail_after``: the next so many calls raise, without / with effect.
+
+    ``unknown`` holds names of which ``observe`` says UNKNOWN. ``launches`` lists every name in order of its start.
+    """
+
+    work: dict[str, _Work] = field(default_factory=dict)
+    log_texts: dict[str, str] = field(default_factory=dict)
+    launches: list[str] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
+    fail_before: int = 0
+    fail_after: int = 0
+
+    # --- the contract ----------------------------------------------------------------------------------------------
+
+    def launch(self, spec: WorkSpec) -> None:
+        self._maybe_fail_before()
+        known = self.work.get(spec.name)
+        if known is None:
+            self.work[spec.name] = _Work(spec)
+            self.launches.append(spec.name)
+            self.log_texts[spec.name] = f"log of {spec.name}"
+        elif known.spec.restart is RestartPolicy.ALWAYS:
+            known.spec = replace(known.spec, replicas=spec.replicas, token=spec.token)
+        self._maybe_fail_after()
+
+    def stop(self, name: str) -> None:
+        self._maybe_fail_before()
+        if name in self.work and not self.work[name].phase.ended:
+            self.work[name].stop_asked = True
+            self.work[name].phase = Phase.STOPPING
+        self._maybe_fail_after()
+
+    def forget(self, name: str) -> None:
+        self._maybe_fail_before()
+        if name in self.work and self.work[name].phase.ended:
+            del self.work[name]
+        self._maybe_fail_after()
+
+    def observe(self) -> Mapping[str, Observed]:
+        self._maybe_fail_before()
+        return {
+            name: Observed(
+                name=name,
+                phase=Phase.UNKNOWN if name in self.unknown else each.phase,
+                replicas=each.spec.replicas,
+                ready_replicas=each.spec.replicas if each.phase is Phase.RUNNING else 0,
+                restarts=each.restarts,
+                exit_code=each.exit_code,
+                failure=each.failure,
+                log_tail=self.log_texts[name] if each.phase.ended else "",
+            )
+            for name, each in self.work.items()
+        }
+
+    def logs(self, name: str, *, replica: int = 0, offset: int = 0, max_bytes: int = 65536) -> tuple[bytes, int]:
+        content = self.log_texts.get(name, "").encode() if replica == 0 else b""
+        start = max(0, len(content) + offset) if offset < 0 else min(offset, len(content))
+        part = content[start : start + max_bytes]
+        return part, start + len(part)
+
+    def names(self) -> Sequence[str]:
+        return sorted(self.log_texts)
+
+    def prune(self, *, older_than_seconds: float) -> None:  # noqa: ARG002 (everything here is old enough)
+        for name in set(self.log_texts) - set(self.work):
+            del self.log_texts[name]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    # --- what tests make happen ------------------------------------------------------------------------------------
+
+    def run(self, name: str) -> None:
+        """The process runs now."""
+        if self.work[name].phase is Phase.STARTING:
+            self.work[name].phase = Phase.RUNNING
+
+    def end(self, name: str, exit_code: int | None = 0, category: FailureCategory = FailureCategory.LOST) -> None:
+        """The process ends by itself; ALWAYS work is started again."""
+        each = self.work[name]
+        failure = None
+        if exit_code != 0 and not each.stop_asked:
+            failure = Failure(category=category, cause=f"exit code {exit_code}")
+        if each.spec.restart is RestartPolicy.ALWAYS and not each.stop_asked:
+            each.restarts += 1
+            each.phase, each.failure = Phase.STARTING, failure
+            return
+        each.exit_code, each.failure = exit_code, failure
+        each.phase = Phase.SUCCEEDED if failure is None else Phase.FAILED
+
+    def finish_stops(self) -> None:
+        """Everything that was asked to stop has ended."""
+        for each in self.work.values():
+            if each.phase is Phase.STOPPING:
+                each.phase, each.exit_code = Phase.SUCCEEDED, -15
+
+    def vanish(self, name: str) -> None:
+        """Somebody removed it behind everyone's back."""
+        del self.work[name]
+
+    def _maybe_fail_before(self) -> None:
+        if self.fail_before:
+            self.fail_before -= 1
+            raise BrokenError("the runtime cannot be reached")
+
+    def _maybe_fail_after(self) -> None:
+        if self.fail_after:
+            self.fail_after -= 1
+            raise BrokenError("the runtime did not answer; whether it did what was asked is unknown")

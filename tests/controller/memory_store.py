@@ -1,0 +1,150 @@
+"""MemoryStore: the rows in a dictionary, with the transitions that the real store has; for tests of decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from backend.controller.rows import Row, RowState, Subject
+from backend.launchers.names import WorkKind
+from kafkaml.errors import BrokenError
+from kafkaml.jobs import Framework
+from kafkaml.results import Failure
+
+
+class MemoryStore:
+    """``fail``: the next so many writes raise before their effect. ``logs`` holds what was kept, by attempt."""
+
+    def __init__(self) -> None:
+        self.table: dict[Subject, Row] = {}
+        self.logs: dict[tuple[Subject, int], str] = {}
+        self.failures: dict[tuple[Subject, int], Failure] = {}
+        self.fail = 0
+        self.now = 1_000_000.0
+
+    # --- the seam --------------------------------------------------------------------------------------------------
+
+    def rows(self, subjects: Collection[Subject]) -> Sequence[Row]:
+        return [row for row in self.table.values() if not row.state.ended or row.subject in subjects]
+
+    def begin_attempt(self, subject: Subject, attempt: int) -> bool:
+        row = self._row(subject, attempt - 1)
+        if row is None or row.state.ended or not row.wanted:
+            return False
+        return self._put(
+            replace(
+                row,
+                attempt=attempt,
+                tries=row.tries + 1,
+                state=RowState.WAITING,
+                launched=False,
+                next_retry_at=None,
+                failure=None,
+                replicas_serving=0,
+                ready_replicas_shown=0,
+                replica_failures=(),
+            )
+        )
+
+    def mark_launched(self, subject: Subject, attempt: int) -> bool:
+        row = self._open(subject, attempt)
+        return row is not None and self._put(replace(row, launched=True))
+
+    def mark_running(self, subject: Subject, attempt: int) -> bool:
+        row = self._open(subject, attempt)
+        return row is not None and self._put(replace(row, state=RowState.RUNNING, launched=True))
+
+    def show_ready(self, subject: Subject, attempt: int, replicas: int, failure: Failure | None, log_tail: str) -> bool:
+        row = self._open(subject, attempt)
+        state = RowState.RUNNING if replicas else RowState.WAITING
+        return row is not None and self._put(replace(row, state=state, ready_replicas_shown=replicas, failure=failure))
+
+    def mark_stopped(self, subject: Subject, attempt: int, log_tail: str) -> bool:
+        row = self._open(subject, attempt)
+        self.logs[subject, attempt] = log_tail or self.logs.get((subject, attempt), "")
+        return row is not None and self._put(replace(row, state=RowState.STOPPED, ended_at=self.now))
+
+    def mark_failed(self, subject: Subject, attempt: int, failure: Failure, log_tail: str) -> bool:
+        row = self._open(subject, attempt)
+        if row is None:
+            return False
+        self.logs[subject, attempt] = log_tail or self.logs.get((subject, attempt), "")
+        self.failures[subject, attempt] = failure
+        return self._put(replace(row, state=RowState.FAILED, failure=failure, ended_at=self.now, next_retry_at=None))
+
+    def retry(self, subject: Subject, attempt: int, failure: Failure, at: float, log_tail: str) -> bool:
+        row = self._open(subject, attempt)
+        if row is None:
+            return False
+        self.logs[subject, attempt] = log_tail or self.logs.get((subject, attempt), "")
+        self.failures[subject, attempt] = failure
+        return self._put(replace(row, state=RowState.WAITING, failure=failure, next_retry_at=at))
+
+    def keep_log(self, subject: Subject, attempt: int, log_tail: str) -> bool:
+        self._fail()
+        self.logs[subject, attempt] = log_tail
+        return self._row(subject, attempt) is not None
+
+    def mint_token(self, subject: Subject, attempt: int) -> str:
+        self._fail()
+        return f"token of {subject.attempt(attempt)}"
+
+    def prepare_launch(self, subject: Subject) -> None:
+        self._fail()
+
+    # --- what people and workers do --------------------------------------------------------------------------------
+
+    def add(self, kind: WorkKind, number: int, *, ready: bool = True, replicas: int = 1) -> Subject:
+        subject = Subject(kind, number)
+        self.table[subject] = Row(
+            subject=subject,
+            framework=Framework.PYTORCH,
+            wanted=True,
+            state=RowState.WAITING,
+            attempt=0,
+            tries=0,
+            launched=False,
+            ready=ready,
+            replicas=replicas,
+        )
+        return subject
+
+    def change(self, subject: Subject, **changes: object) -> None:
+        self.table[subject] = replace(self.table[subject], **changes)  # type: ignore[arg-type]
+
+    def restart(self, subject: Subject) -> None:
+        """A person asks for another run of what has ended."""
+        attempt = self.table[subject].attempt
+        self.change(
+            subject,
+            wanted=True,
+            state=RowState.WAITING,
+            attempt=attempt + 1 if attempt else 0,
+            tries=0,
+            failure=None,
+            next_retry_at=None,
+            launched=False,
+        )
+
+    def finish(self, subject: Subject, attempt: int) -> bool:
+        """A worker reports its result."""
+        row = self._open(subject, attempt)
+        return row is not None and self._put(replace(row, state=RowState.FINISHED, ended_at=self.now))
+
+    def _row(self, subject: Subject, attempt: int) -> Row | None:
+        row = self.table.get(subject)
+        return row if row is not None and row.attempt == attempt else None
+
+    def _open(self, subject: Subject, attempt: int) -> Row | None:
+        self._fail()
+        row = self._row(subject, attempt)
+        return None if row is None or row.state.ended else row
+
+    def _put(self, row: Row) -> bool:
+        self.table[row.subject] = row
+        return True
+
+    def _fail(self) -> None:
+        if self.fail:
+            self.fail -= 1
+            raise BrokenError("the database cannot be reached")
