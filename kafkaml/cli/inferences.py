@@ -30,9 +30,12 @@ def list_(
             ("model", lambda row: row.model_name or f"result {row.result}"),
             ("input", lambda row: row.input_topic),
             ("output", lambda row: row.output_topic),
-            ("replicas", lambda row: row.replicas),
-            ("guarantee", lambda row: row.guarantee),
             ("state", lambda row: styled_state(row.state)),
+            ("replicas", lambda row: f"{row.ready_replicas}/{row.replicas}"),
+            ("guarantee", lambda row: row.guarantee),
+            ("predicted", lambda row: f"{row.stats.get('predicted') or 0:,}"),
+            ("records/s", lambda row: f"{row.stats.get('rate') or 0:,.0f}"),
+            ("lag", lambda row: row.stats.get("lag")),
         ],
         nothing="no inferences yet; make one: kafka-ml inferences create RESULT --input TOPIC --output TOPIC",
     )
@@ -54,7 +57,6 @@ def create(
     replicas: Annotated[int, typer.Option(help="Processes that share the input's partitions.")] = 1,
     input_format: Annotated[str | None, typer.Option(help="RAW, AVRO, ...; the training stream's by default.")] = None,
     input_config: Annotated[str | None, typer.Option(help="JSON; the training stream's by default.")] = None,
-    guarantee: Annotated[str | None, typer.Option(help="exactly_once or at_least_once.")] = None,
     output_bootstrap_servers: Annotated[str | None, typer.Option(help="Another cluster for the output.")] = None,
     limit: Annotated[float | None, typer.Option(help="Below this score the upper model decides.")] = None,
     upper_topic: Annotated[str | None, typer.Option(help="Where the upper model reads.")] = None,
@@ -68,7 +70,6 @@ def create(
         replicas=replicas,
         input_format=input_format,
         input_config=_object(input_config),
-        guarantee=guarantee,
         output_bootstrap_servers=output_bootstrap_servers,
         limit=limit,
         upper_topic=upper_topic,
@@ -77,6 +78,20 @@ def create(
         return print_json(made)
     console().print(f"inference {made.id} starts: {made.input_topic} -> {made.output_topic}")
     return console().print(f"[dim]next: kafka-ml tail {made.id}[/]")
+
+
+@app.command()
+def delete(context: typer.Context, inference: int) -> None:
+    """Delete an inference that is stopped."""
+    client_of(context).inferences.delete(inference)
+    console().print(f"inference {inference} deleted")
+
+
+@app.command()
+def restart(context: typer.Context, inference: int) -> None:
+    """Start it again where it stopped reading."""
+    client_of(context).inferences.restart(inference)
+    console().print(f"inference {inference} starts again")
 
 
 @app.command()

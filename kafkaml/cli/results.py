@@ -53,7 +53,7 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
     found = client_of(context).results.get(result)
     if json:
         return print_json(found)
-    print_object(found, without=("epochs", "outcome", "artifacts", "failure", "report", "code", "imports"))
+    print_object(found, without=("epochs", "outcome", "artifacts", "failure", "code", "imports", "confusion_matrix"))
     if found.failure:
         console().print(f"\n[red]{found.failure.category}[/] ", found.failure.cause, sep="")
         for text in (found.failure.traceback_text, found.failure.hint):
@@ -62,7 +62,7 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
     print_epochs(found.epochs)
     if found.outcome:
         console().print(f"\n[bold]test[/] {_metrics(found.test_metrics)}")
-        print_confusion_matrix(found.outcome)
+    print_confusion_matrix(found.confusion_matrix)
     for artifact in found.artifacts:
         console().print(f"[dim]file[/] {artifact.name}  {human_size(artifact.size)}  sha256 {artifact.sha256[:12]}...")
     return None
@@ -89,16 +89,27 @@ def confusion_matrix(
 ) -> None:
     """Show the confusion matrix of the test samples."""
     client = client_of(context)
-    outcome = client.results.get(result).outcome or {}
+    found = client.results.get(result).confusion_matrix
     if image is not None:
         client.results.download_confusion_matrix(result, image)
     if json:
-        return print_json({name: outcome.get(name) for name in ("confusion_matrix", "labels")})
-    if not outcome.get("confusion_matrix"):
+        return print_json(found)
+    if not found:
         return console(error=True).print(
             "this result has no confusion matrix: ask for it in the deployment", style="dim"
         )
-    return print_confusion_matrix(outcome)
+    return print_confusion_matrix(found)
+
+
+@app.command()
+def restart(
+    context: typer.Context,
+    result: int,
+    stream: Annotated[int | None, typer.Option(help="Train on this stream instead of the same one.")] = None,
+) -> None:
+    """Train again; what the earlier training gave is deleted."""
+    client_of(context).results.restart(result, stream=stream)
+    console().print(f"result {result} trains again")
 
 
 add_run_commands(app)
@@ -117,14 +128,14 @@ def print_epochs(epochs: Any) -> None:
     print_table(epochs, columns, nothing="")
 
 
-def print_confusion_matrix(outcome: Any) -> None:
+def print_confusion_matrix(found: Any) -> None:
     """Print rows of true labels against columns of predicted ones."""
     from rich.table import Table
 
-    matrix = outcome.get("confusion_matrix")
-    if not matrix:
+    if not found:
         return
-    labels = [str(each) for each in outcome.get("labels") or range(len(matrix))]
+    matrix = found["matrix"]
+    labels = [str(each) for each in found.get("labels") or range(len(matrix))]
     table = Table(title="confusion matrix (rows: true, columns: predicted)", title_justify="left", box=None)
     table.add_column("")
     for label in labels:

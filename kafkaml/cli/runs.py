@@ -1,4 +1,4 @@
-"""What ``results`` and ``inferences`` have in common: stop, restart, wait, logs."""
+"""What ``results`` and ``inferences`` have in common: stop, wait, logs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Identifier = Annotated[int, typer.Argument(metavar="ID")]
 
 def add_run_commands(app: typer.Typer) -> None:
     """Add the commands to ``app``, whose name is that of the collection in the client."""
-    for command in (stop, restart, delete, wait, logs):
+    for command in (stop, wait, logs):
         app.command()(command)
 
 
@@ -45,18 +45,6 @@ def stop(context: typer.Context, identifier: Identifier) -> None:
     """Ask it to stop."""
     _collection(context).stop(identifier)
     _say(context, identifier, "stops")
-
-
-def restart(context: typer.Context, identifier: Identifier) -> None:
-    """Start it again."""
-    _collection(context).restart(identifier)
-    _say(context, identifier, "starts again")
-
-
-def delete(context: typer.Context, identifier: Identifier) -> None:
-    """Delete it."""
-    _collection(context).delete(identifier)
-    _say(context, identifier, "is deleted")
 
 
 def wait(

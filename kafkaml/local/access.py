@@ -50,7 +50,7 @@ def _environment_of(state: StateDir, status: PlatformStatus) -> dict[str, str]:
     for each in status.components:
         if each.name == "web" and each.pid is not None:
             try:
-                return psutil.Process(each.pid).environ()
+                return dict(psutil.Process(each.pid).environ())
             except psutil.Error as error:
                 raise BrokenError(f"the web server of {state.root} does not run", hint="kafka-ml status") from error
     raise BrokenError(f"the web server of {state.root} does not run", hint="kafka-ml status")

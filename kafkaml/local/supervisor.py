@@ -311,7 +311,13 @@ async def _exit_of(process: subprocess.Popen[bytes]) -> int:
         descriptor = os.pidfd_open(process.pid)
     except ProcessLookupError:
         return process.wait()
-    loop.add_reader(descriptor, lambda: ended.done() or ended.set_result(None))
+
+    def on_exit() -> None:
+        # The descriptor stays readable until it is closed.
+        if not ended.done():
+            ended.set_result(None)
+
+    loop.add_reader(descriptor, on_exit)
     try:
         await ended
     finally:

@@ -88,7 +88,7 @@ class _Collection(Generic[T]):
         return self.kind.model_validate(self._connection.request("GET", f"{self.path}{identifier}/"))
 
     def delete(self, identifier: int | str) -> None:
-        """Delete one; ApiError with status 409 names what still uses it."""
+        """Delete one; ApiError with status 409 names what still uses it, or says that it runs."""
         self._connection.request("DELETE", f"{self.path}{identifier}/")
 
     def _create(self, body: Mapping[str, object]) -> T:
@@ -99,7 +99,9 @@ class _Collection(Generic[T]):
         return self.kind.model_validate(answer)
 
     def _act(self, identifier: int | str, action: str, body: Mapping[str, object] | None = None) -> Any:
-        return self._connection.request("POST", f"{self.path}{identifier}/{action}/", body=body or {})
+        return self._connection.request(
+            "POST", f"{self.path}{identifier}/{action}/", body={} if body is None else _given(body)
+        )
 
 
 def _given(body: Mapping[str, object]) -> dict[str, object]:
@@ -209,16 +211,11 @@ class _Runs(_Collection[Run]):
         """Ask it to stop."""
         self._act(identifier, "stop")
 
-    def restart(self, identifier: int) -> None:
-        """Start it again."""
-        self._act(identifier, "restart")
-
     def logs(self, identifier: int, *, offset: int = 0, replica: int | None = None) -> types.LogPart:
         """Return the log from byte ``offset`` (negative: from the end) on; works while it runs and afterwards."""
         params = {"offset": offset, "replica": replica}
-        content, headers = self._connection.bytes(f"{self.path}{identifier}/logs/", params)
-        return types.LogPart(
-            text=content.decode(errors="replace"), next_offset=int(headers.get("X-Next-Offset", offset + len(content)))
+        return types.LogPart.model_validate(
+            self._connection.request("GET", f"{self.path}{identifier}/logs/", params=params)
         )
 
     def wait_for(
@@ -258,11 +255,15 @@ def _ended_otherwise(topic: str, run: types.TrainingResult | types.Inference) ->
 
 
 class Results(_Runs[types.TrainingResult]):
-    """Trainings and what came of them."""
+    """Trainings and what came of them. They are deleted with their deployment."""
 
     path = "/results/"
     kind = types.TrainingResult
     topic = "results"
+
+    def restart(self, identifier: int, *, stream: int | None = None) -> None:
+        """Train again, on the same stream or on another; what the earlier training gave is deleted."""
+        self._act(identifier, "restart", {"stream": stream})
 
     def download(self, identifier: int, folder: Path, *, names: Sequence[str] = ()) -> list[Path]:
         """Write the trained model's files (all, or ``names``) into ``folder``; return their paths."""
@@ -290,6 +291,10 @@ class Inferences(_Runs[types.Inference]):
     kind = types.Inference
     topic = "inferences"
 
+    def restart(self, identifier: int) -> None:
+        """Start it again where it stopped reading."""
+        self._act(identifier, "restart")
+
     def create(
         self,
         *,
@@ -299,7 +304,6 @@ class Inferences(_Runs[types.Inference]):
         replicas: int = 1,
         input_format: str | None = None,
         input_config: Mapping[str, object] | None = None,
-        guarantee: str | None = None,
         output_bootstrap_servers: str | None = None,
         limit: float | None = None,
         upper_topic: str | None = None,
@@ -313,7 +317,6 @@ class Inferences(_Runs[types.Inference]):
                 "replicas": replicas,
                 "input_format": input_format,
                 "input_config": input_config,
-                "guarantee": guarantee,
                 "output_bootstrap_servers": output_bootstrap_servers,
                 "limit": limit,
                 "upper_topic": upper_topic,

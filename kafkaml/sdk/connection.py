@@ -110,14 +110,6 @@ class Connection:
             following = httpx.URL(document["next"])
             document = self.request("GET", following.path.removeprefix("/api"), params=dict(following.params))
 
-    def bytes(self, path: str, params: Mapping[str, Any] | None = None) -> tuple[bytes, Mapping[str, str]]:
-        """Return a small body that is not JSON, and the headers."""
-        chosen = {name: value for name, value in (params or {}).items() if value is not None}
-        with self._errors():
-            response = self._http.get(f"/api{path}", params=chosen, headers={"Accept": "*/*"})
-        _raise_for_problem(response)
-        return response.content, response.headers
-
     def download(self, path: str, target: Path) -> int:
         """Write a body to ``target``, complete or not at all; return its size in bytes."""
         partial = target.with_name(f".{target.name}.part")

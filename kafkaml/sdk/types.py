@@ -58,7 +58,7 @@ class Model(_Answer):
     code: str = ""
     distributed: bool = False
     upper_model: int | None = None
-    report: Mapping[str, Any] | None = None
+    report: Mapping[str, Any] = Field(default_factory=dict)
     created_at: datetime | None = None
 
 
@@ -78,6 +78,7 @@ class Configuration(_Answer):
     name: str
     description: str = ""
     models: Sequence[int] = ()
+    deployments: int = 0
     created_at: datetime | None = None
 
 
@@ -112,11 +113,13 @@ class Artifact(_Answer):
 class TrainingResult(_Answer):
     """One model of a deployment: its state, its metrics and what came of it.
 
-    ``outcome``, once finished, has ``test_metrics``, ``confusion_matrix``, ``labels``, ``samples``, ``versions``, ...
+    ``metrics`` are those of the last epoch; lists of results leave ``epochs`` and ``confusion_matrix`` (``{matrix,
+    labels}``) out. ``outcome``, once finished, has ``test_metrics``, ``samples``, ``versions``, ...
     """
 
     id: int
-    deployment: int
+    # None inside a deployment, which is the one.
+    deployment: int | None = None
     model: int
     model_name: str = ""
     framework: str = ""
@@ -124,8 +127,10 @@ class TrainingResult(_Answer):
     attempt: int = 0
     failure: FailureReport | None = None
     progress: Mapping[str, Any] | None = None
+    metrics: Mapping[str, Any] | None = None
     epochs: Sequence[EpochRecord] = ()
     outcome: Mapping[str, Any] | None = None
+    confusion_matrix: Mapping[str, Any] | None = None
     artifacts: Sequence[Artifact] = ()
     stream: int | None = None
 
@@ -171,7 +176,10 @@ class Stream(_Answer):
 
 
 class Inference(_Answer):
-    """A trained model that answers on a topic; ``stats`` has rate, lag and latencies per replica."""
+    """A trained model that answers on a topic.
+
+    ``stats`` sums rate, lag, latencies and counts of its replicas up, ``replica_stats`` has them one by one.
+    """
 
     id: int
     result: int
@@ -184,9 +192,12 @@ class Inference(_Answer):
     guarantee: str = ""
     state: RunState
     failure: FailureReport | None = None
-    stats: Any = None
+    warnings: Sequence[str] = ()
+    ready_replicas: int = 0
+    stats: Mapping[str, Any] = Field(default_factory=dict)
+    replica_stats: Sequence[Mapping[str, Any]] = ()
     limit: float | None = None
-    upper_topic: str | None = None
+    upper_topic: str = ""
     output_bootstrap_servers: str = ""
     created_at: datetime | None = None
 
@@ -203,20 +214,31 @@ class User(_Answer):
 class TokenRecord(_Answer):
     """A token of ours; ``token`` itself is only in the answer that created it."""
 
-    id: str | int
+    id: int
     name: str = ""
+    role: str = ""
+    created_at: datetime | None = None
     expires_at: datetime | None = None
     token: str = ""
 
 
 class AuditEntry(_Answer):
-    """Who did what, when."""
+    """Who did what to which object, when, and whether it was allowed."""
 
     id: int
+    at: datetime
+    actor: str = ""
+    action: str = ""
+    object_type: str = ""
+    object_id: str = ""
+    result: str = ""
+    detail: str = ""
 
 
 class LogPart(BaseModel):
-    """A part of a log and the byte offset to go on from."""
+    """A part of a log and the byte offset to go on from. ``stored``: only the end of it was kept."""
 
     text: str
+    offset: int = 0
     next_offset: int
+    stored: bool = False
