@@ -136,9 +136,14 @@ class ControlMessage:
                 config = orjson.loads(config)
             except orjson.JSONDecodeError as error:
                 raise ControlMessageError(f"input_config {_shorten(config)} is not a JSON object") from error
-        incremental = bool(document.get("incremental", False))
+        ranges = _ranges("topic", document.get("topic"), required=True)
+        online = [each for each in ranges if each.end is None]
+        incremental = document.get("incremental")
+        if incremental is None:
+            # Old online sinks say it only by writing the topic without a range.
+            incremental = bool(online)
         message = cls(
-            ranges=_ranges("topic", document.get("topic"), required=True),
+            ranges=ranges,
             unsupervised_ranges=_ranges("unsupervised_topic", document.get("unsupervised_topic"), required=False),
             input_format=_input_format(document.get("input_format")),
             input_config=_object("input_config", config),
@@ -146,7 +151,7 @@ class ControlMessage:
             validation_rate=_rate("validation_rate", document.get("validation_rate")),
             test_rate=_rate("test_rate", document.get("test_rate")),
             total_msg=_count("total_msg", document.get("total_msg")),
-            incremental=incremental,
+            incremental=bool(incremental),
             dataset_restrictions=_object("dataset_restrictions", _loaded(document.get("dataset_restrictions")) or {}),
             extra={name: value for name, value in document.items() if name not in _KNOWN_FIELDS},
         )
@@ -155,7 +160,6 @@ class ControlMessage:
                 f"validation_rate {message.validation_rate} and test_rate {message.test_rate} leave nothing to train "
                 "on: expected a sum below 1"
             )
-        online = [each for each in message.ranges if each.end is None]
         if online and not incremental:
             raise ControlMessageError(
                 f"range {online[0]} has no end: expected topic:partition:start:end, or incremental for an online stream"

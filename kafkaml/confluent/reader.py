@@ -23,6 +23,10 @@ __all__ = ["KafkaRecordReader"]
 
 # How long one wait for records lasts; between waits the time limit is looked at.
 _WAIT_SECONDS = 0.2
+# A batch of large records is cut to about this size, so that no stream needs more memory than another.
+_BATCH_BYTES = 32 << 20
+# The first batch, when the size of records is not known yet.
+_FIRST_BATCH_RECORDS = 100
 
 
 class KafkaRecordReader:
@@ -98,9 +102,10 @@ class KafkaRecordReader:
             self._consumer.assign([TopicPartition(each.topic, each.partition, each.start) for each in ranges.values()])
         try:
             last_arrival = time.monotonic()
+            count = min(batch_records, _FIRST_BATCH_RECORDS)
             while ends:
                 with kafka_errors("reading", self._log):
-                    messages = self._consumer.consume(batch_records, _WAIT_SECONDS)
+                    messages = self._consumer.consume(count, _WAIT_SECONDS)
                 reached_ends = self._take_events(messages, ranges)
                 if reached_ends:
                     messages = [message for message in messages if message.error() is None]
@@ -108,7 +113,9 @@ class KafkaRecordReader:
                     last_arrival = time.monotonic()
                     messages = self._within(messages, ends)
                     if messages:
-                        yield MessageBatch(messages)
+                        batch = MessageBatch(messages)
+                        yield batch
+                        count = _next_count(batch, batch_records)
                         # Waiting for the reader of our batches is not waiting for Kafka.
                         last_arrival = time.monotonic()
                 self._finish(ends, reached_ends)
@@ -186,3 +193,9 @@ class KafkaRecordReader:
             hint="the topic's retention deleted it, or the topic was made again: send the data again, or raise "
             "retention.ms of the topic",
         )
+
+
+def _next_count(batch: RecordBatch, most: int) -> int:
+    """Return how many records to ask for next, by the size of those of ``batch``."""
+    mean_bytes = sum(len(value) for value in batch.values() if value is not None) / len(batch)
+    return max(1, min(most, int(_BATCH_BYTES / max(1.0, mean_bytes))))

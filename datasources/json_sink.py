@@ -1,0 +1,96 @@
+"""JsonSink: sends samples as JSON text: numbers, arrays of numbers, or objects of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import orjson
+
+from datasources.sample_format import to_array
+from datasources.sink import Servers, Sink
+from kafkaml.control import CONTROL_TOPIC, InputFormat
+from kafkaml.dtypes import shape_to_wire
+from kafkaml.errors import RefusedError
+
+__all__ = ["JsonSink"]
+
+
+class JsonSink(Sink):
+    """Sends samples and labels as JSON. The shape is found from the first sample; objects count by their sorted keys.
+
+    ``data_type`` and ``label_type`` say what readers make of the numbers; without them features become float32, and
+    labels whole numbers where they are all whole. Labels may be text. For the other arguments see ``Sink``.
+    """
+
+    def __init__(
+        self,
+        boostrap_servers: Servers | None = None,
+        topic: str = "",
+        deployment_id: int | str | bytes | None = None,
+        description: str = "",
+        validation_rate: float = 0,
+        test_rate: float = 0,
+        control_topic: str = CONTROL_TOPIC,
+        group_id: str = "sink",
+        *,
+        data_type: str | None = None,
+        label_type: str | None = None,
+        **connection: Any,
+    ) -> None:
+        super().__init__(
+            boostrap_servers,
+            topic,
+            deployment_id,
+            InputFormat.JSON,
+            description,
+            None,
+            validation_rate,
+            test_rate,
+            control_topic,
+            group_id,
+            **connection,
+        )
+        self.input_config = {name: value for name, value in self._declared(data_type, label_type) if value is not None}
+        self._shape: tuple[int, ...] | None = None
+        self._has_labels: bool | None = None
+
+    def send(self, data: Any, label: Any = None) -> None:
+        """Send one sample: a number, list, array or dict; ``label`` likewise or text, or None for no label.
+
+        Raises RefusedError when the shape differs from the samples before, or only some have labels.
+        """
+        self._check(data, label)
+        self._send_encoded(_dumps("data", data), None if label is None else _dumps("label", label))
+
+    def send_array(self, data: Any, labels: Any = None) -> None:
+        """Send many samples in one call: ``data`` (samples, *shape), ``labels`` (samples, *shape) or None."""
+        samples, keys = to_array(data), None if labels is None else to_array(labels)
+        if keys is not None and len(keys) != len(samples):
+            raise RefusedError(f"send_array got {len(samples)} samples and {len(keys)} labels: expected as many")
+        for index, sample in enumerate(samples):
+            self.send(sample, None if keys is None else keys[index])
+
+    def _check(self, data: Any, label: Any) -> None:
+        shape = np.shape(list(data.values())) if isinstance(data, dict) else np.shape(to_array(data))
+        if self._shape is None:
+            self._shape, self._has_labels = shape, label is not None
+            self.input_config["data_reshape"] = shape_to_wire(shape) or "1"
+        if shape != self._shape or self._has_labels != (label is not None):
+            raise RefusedError(
+                f"got data of the shape {shape} {'without' if label is None else 'with'} a label: expected "
+                f"{self._shape} {'with' if self._has_labels else 'without'} one, as the samples before"
+            )
+
+    @staticmethod
+    def _declared(data_type: str | None, label_type: str | None) -> list[tuple[str, str | None]]:
+        return [("data_type", data_type), ("label_type", label_type)]
+
+
+def _dumps(what: str, value: Any) -> bytes:
+    if not isinstance(value, (dict, list, tuple, str, int, float)):
+        value = to_array(value)
+    try:
+        return orjson.dumps(value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value)
+    except (orjson.JSONEncodeError, TypeError) as error:
+        raise RefusedError(f"{what} cannot be written as JSON: {error}") from error

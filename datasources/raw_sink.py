@@ -1,0 +1,195 @@
+"""RawSink: sends arrays and numbers as their bytes (RAW)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy.typing as npt
+
+from datasources.sample_format import SampleFormat, to_array
+from datasources.sink import Servers, Sink
+from kafkaml.codecs.raw import RawCodec, TextCodec
+from kafkaml.control import CONTROL_TOPIC, InputFormat
+from kafkaml.errors import RefusedError
+
+__all__ = ["RawSink"]
+
+Array = npt.NDArray[Any]
+
+# Rows that are encoded at once by ``send_array``: their bytes stay in the processor's cache.
+_SLAB_BYTES = 4 << 20
+
+
+class RawSink(Sink):
+    """Sends samples as ``ndarray.tobytes()``. Types and shapes are found from the first sample where not given.
+
+    ``data_type`` and ``label_type`` are names such as ``uint8``; ``data_reshape`` and ``label_reshape`` shapes such as
+    ``28 28``. With ``samples_per_record`` above 1 a record carries that many samples, which is many times faster and
+    is announced as ``packed``; readers of the old Kafka-ML cannot read such streams.
+
+    For the other arguments see ``Sink``::
+
+        with RawSink(bootstrap_servers="localhost:9092", topic="mnist", deployment_id=1, validation_rate=0.1) as sink:
+            sink.send_array(images, labels)
+    """
+
+    def __init__(
+        self,
+        boostrap_servers: Servers | None = None,
+        topic: str = "",
+        deployment_id: int | str | bytes | None = None,
+        data_type: str | None = None,
+        label_type: str | None = None,
+        description: str = "",
+        data_reshape: str | None = None,
+        label_reshape: str | None = None,
+        validation_rate: float = 0,
+        test_rate: float = 0,
+        control_topic: str = CONTROL_TOPIC,
+        group_id: str = "sink",
+        unsupervised_topic: str | None = None,
+        dataset_restrictions: Mapping[str, Any] | None = None,
+        *,
+        samples_per_record: int = 1,
+        **connection: Any,
+    ) -> None:
+        super().__init__(
+            boostrap_servers,
+            topic,
+            deployment_id,
+            InputFormat.RAW,
+            description,
+            dataset_restrictions,
+            validation_rate,
+            test_rate,
+            control_topic,
+            group_id,
+            unsupervised_topic,
+            **connection,
+        )
+        if samples_per_record < 1:
+            raise RefusedError(f"samples_per_record is {samples_per_record}: expected at least 1")
+        self.samples_per_record = samples_per_record
+        self._data = SampleFormat("data", data_type, data_reshape)
+        self._label = SampleFormat("label", label_type, label_reshape)
+        self._has_labels: bool | None = None
+        self._samples = 0
+        # Samples waiting until a record is full.
+        self._waiting: list[tuple[bytes, bytes | None]] = []
+        self._update_config()
+
+    @property
+    def data_type(self) -> str | None:
+        return self._data.type_name
+
+    @property
+    def label_type(self) -> str | None:
+        return self._label.type_name
+
+    @property
+    def data_reshape(self) -> str | None:
+        return self._data.reshape
+
+    @property
+    def label_reshape(self) -> str | None:
+        return self._label.reshape
+
+    def send(self, data: Any, label: Any = None) -> None:
+        """Send one sample: an array, a number, a list or a tensor; ``label`` likewise, or None for no label.
+
+        Raises RefusedError when type or shape differ from the samples before, or only some have labels.
+        """
+        value, key = self._encode(to_array(data)[None], None if label is None else to_array(label)[None])
+        self._samples += 1
+        if self.samples_per_record == 1:
+            self._send_encoded(value[0], key[0])
+            return
+        self._waiting.append((value[0], key[0]))
+        if len(self._waiting) >= self.samples_per_record:
+            self._send_waiting()
+
+    def send_array(self, data: Any, labels: Any = None) -> None:
+        """Send many samples in one call: ``data`` (samples, *shape), ``labels`` (samples, *shape) or None."""
+        samples, keys = to_array(data), None if labels is None else to_array(labels)
+        if not samples.ndim or (keys is not None and len(keys) != len(samples)):
+            raise RefusedError(
+                f"send_array got data of the shape {samples.shape} and "
+                f"{'no labels' if keys is None else f'labels of the shape {keys.shape}'}: expected as many labels as "
+                "samples along the first axis"
+            )
+        self._send_waiting()
+        per_record = self.samples_per_record
+        bytes_per_sample = max(1, samples.nbytes // max(1, len(samples)))
+        step = max(1, _SLAB_BYTES // bytes_per_sample // per_record) * per_record
+        for start in range(0, len(samples), step):
+            part = slice(start, start + step)
+            values, encoded_keys = self._encode(samples[part], None if keys is None else keys[part])
+            self._samples += len(values)
+            if per_record > 1:
+                values, encoded_keys = _packed(values, encoded_keys, per_record)
+            self._send_many(values, encoded_keys)
+
+    def unsupervised_send(self, data: Any) -> None:
+        """Send one sample without label to ``unsupervised_topic``; of the same type and shape as the labelled ones."""
+        batch = self._data.batch(to_array(data)[None], first=self._samples)
+        self._update_config()
+        self._send_encoded(_encoded(batch, self._data)[0], None, unsupervised=True)
+
+    def flush(self) -> None:
+        """Wait until the broker acknowledged all that was sent; raises BrokerError otherwise."""
+        self._send_waiting()
+        super().flush()
+
+    def _encode(self, data: Array, labels: Array | None) -> tuple[list[bytes], list[bytes | None]]:
+        if self._has_labels is None:
+            self._has_labels = labels is not None
+        if self._has_labels != (labels is not None):
+            raise RefusedError(
+                f"sample {self._samples} comes {'with' if labels is not None else 'without'} a label, unlike the "
+                "samples before: a stream has labels for all samples or for none",
+                hint="send samples without labels by unsupervised_send, to a topic of their own",
+            )
+        batch = self._data.batch(data, first=self._samples)
+        values = _encoded(batch, self._data)
+        keys: list[bytes | None] = [None] * len(values)
+        if labels is not None:
+            keys = list(_encoded(self._label.batch(labels, first=self._samples), self._label))
+        self._update_config()
+        return values, keys
+
+    def _update_config(self) -> None:
+        if self.samples_per_record > 1 and (self._data.is_text or self._label.is_text):
+            raise RefusedError("samples_per_record above 1 is possible with numbers only, not with text")
+        self.input_config = {
+            "data_type": self.data_type,
+            "label_type": self.label_type,
+            "data_reshape": self.data_reshape,
+            "label_reshape": self.label_reshape,
+        }
+        if self.samples_per_record > 1:
+            self.input_config["packed"] = True
+
+    def _send_waiting(self) -> None:
+        if self._waiting:
+            values, keys = zip(*self._waiting, strict=True)
+            self._waiting = []
+            for value, key in zip(*_packed(list(values), list(keys), self.samples_per_record), strict=True):
+                self._send_encoded(value, key)
+
+
+def _encoded(batch: Array, sample_format: SampleFormat) -> list[bytes]:
+    if sample_format.is_text:
+        return TextCodec().encode(batch)
+    return RawCodec(batch.dtype, batch.shape[1:]).encode(batch)
+
+
+def _packed(
+    values: list[bytes], keys: list[bytes | None], samples_per_record: int
+) -> tuple[list[bytes], list[bytes | None]]:
+    """Join the bytes of so many samples at a time, and of their labels."""
+    groups = [slice(start, start + samples_per_record) for start in range(0, len(values), samples_per_record)]
+    packed_values = [b"".join(values[group]) for group in groups]
+    if keys and keys[0] is None:
+        return packed_values, [None] * len(groups)
+    return packed_values, [b"".join(key or b"" for key in keys[group]) for group in groups]
