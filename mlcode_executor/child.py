@@ -15,9 +15,9 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from kafkaml.errors import BrokenError, KafkaMLError, ModelProcessDied, UserCodeError
+from kafkaml.errors import BrokenError, KafkaMLError, UserCodeError
 from mlcode_executor import predictor
-from mlcode_executor.death import MEMORY_EXIT_CODE
+from mlcode_executor.death import MEMORY_EXIT_CODE, out_of_memory
 from mlcode_executor.protocol import Channel, ChannelClosed, FrameError, error_to_json
 from mlcode_executor.runtimes import Handler
 from mlcode_executor.shared_array import map_array
@@ -86,7 +86,7 @@ def _dispatch(
 
 def _describe(error: BaseException) -> KafkaMLError:
     if any(_is_out_of_memory(each) for each in _chain(error)):
-        return ModelProcessDied(f"out of memory: {_first_line(error)}", reason="memory")
+        return out_of_memory(_first_line(error))
     if isinstance(error, KafkaMLError):
         return error
     if isinstance(error, FrameError):

@@ -13,7 +13,7 @@ from typing import Any
 from kafkaml.errors import ModelProcessDied
 from kafkaml.jobs import ResourceLimits
 
-__all__ = ["MEMORY_EXIT_CODE", "ExitReport", "LimitReason", "death", "out_of_memory_kills"]
+__all__ = ["MEMORY_EXIT_CODE", "ExitReport", "LimitReason", "death", "out_of_memory", "out_of_memory_kills"]
 
 # With it a model process says "out of memory" where not even an answer can be built any more.
 MEMORY_EXIT_CODE = 86
@@ -88,6 +88,13 @@ def death(
     else:
         reason, what = _unforced(report, limits, output, ended_by_runner, kernel_ran_out_of_memory)
     return ModelProcessDied(f"the model process {what} during {doing!r}", reason=reason, hint=_HINTS[reason])
+
+
+def out_of_memory(detail: str) -> ModelProcessDied:
+    """Return the error for a process that ran out of memory and could still say so."""
+    return ModelProcessDied(
+        f"the model process ran out of memory: {detail}", reason=LimitReason.MEMORY, hint=_HINTS[LimitReason.MEMORY]
+    )
 
 
 def _unforced(

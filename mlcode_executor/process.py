@@ -35,9 +35,9 @@ EventCallback = Callable[[str, dict[str, Any]], None]
 _EXIT_SECONDS = 10.0
 # How long a process whose channel closed may take to be seen dead before it is killed.
 _GRACE_SECONDS = 1.0
-# Honest handlers emit five events a second.
-_EVENT_BURST = 1000
-_EVENTS_PER_SECOND = 100
+# Honest handlers emit five progress events a second, and one for each epoch: on a tiny data set hundreds of them.
+_EVENT_BURST = 20_000
+_EVENTS_PER_SECOND = 2_000
 
 
 class _State(StrEnum):

@@ -102,7 +102,7 @@ class _Guardian:
                 modelprocess.run(self._warmth.module, self._sandbox, self._scratch, theirs.fileno(), watch)
             theirs.close()
             os.close(watch)
-            if lifeline in select.select([self._link, lifeline], [], [])[0]:
+            if lifeline in select.select([self._link.fileno(), lifeline], [], [])[0]:
                 self._give_up()
             answer, _ = self._link.receive(deadline=time.monotonic() + _REQUEST_SECONDS)
             if "failed" in answer:
@@ -113,7 +113,7 @@ class _Guardian:
     def await_request(self, listener: socket.socket, lifeline: int) -> _Request:
         """Answer requests for the status; returns the first for a model process."""
         while True:
-            if lifeline in select.select([listener, lifeline], [], [])[0]:
+            if lifeline in select.select([listener.fileno(), lifeline], [], [])[0]:
                 self._give_up()
             try:
                 connection, _ = listener.accept()

@@ -1,0 +1,71 @@
+"""Starts a real fork server for tests, and looks at the processes under it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from mlcode_executor import fork_server
+from mlcode_executor.runtimes import Runtime
+from tests.support import eventually
+
+# The warm process, the guardian that stands by, and its model process.
+IDLE_PROCESSES = 3
+
+
+@dataclass(frozen=True)
+class RunningForkServer:
+    """A fork server in a process of its own."""
+
+    runtime: Runtime
+    isolation: str
+    socket: str
+    pid: int
+
+    def descendants(self) -> list[psutil.Process]:
+        """Return every process under the server."""
+        try:
+            return psutil.Process(self.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+    def await_idle(self, timeout_seconds: float = 1.0) -> None:
+        """Wait until nothing is left of any request; AssertionError names what survived."""
+
+        def idle() -> bool:
+            return len([each for each in self.descendants() if each.is_running()]) <= IDLE_PROCESSES
+
+        eventually(idle, timeout_seconds, what=f"nothing but the warm processes under {self.pid}")
+
+
+@contextmanager
+def running_fork_server(runtime: Runtime, isolation: str, *, prefix: Sequence[str] = ()) -> Iterator[RunningForkServer]:
+    """Run a server until the block ends; ``prefix`` is put before its command (another user, for instance)."""
+    with tempfile.TemporaryDirectory(prefix="kml-test-") as folder:
+        if prefix:
+            # The other user makes the socket.
+            Path(folder).chmod(0o777)
+        path = str(Path(folder) / "fork.sock")
+        log = Path(folder, "log").open("w+b")  # noqa: SIM115  closed below
+        command = [sys.executable, "-m", "mlcode_executor.fork_server", "--runtime", runtime, "--socket", path]
+        process = subprocess.Popen(
+            [*prefix, *command, "--isolation", isolation], stdout=log, stderr=log, cwd=Path(__file__).parents[1]
+        )
+        try:
+            try:
+                fork_server.server_status(path, timeout_seconds=90)
+            except Exception as error:
+                log.seek(0)
+                raise AssertionError(f"the fork server did not start: {log.read().decode()}") from error
+            yield RunningForkServer(runtime, isolation, path, process.pid)
+        finally:
+            process.terminate()
+            process.wait(30)
+            log.close()
