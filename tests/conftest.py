@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kafkaml.local.broker import EmbeddedBroker
+from tests.platform import Platform
 
 
 class TestBroker(EmbeddedBroker):
@@ -43,3 +44,20 @@ def own_broker(tmp_path: Path) -> Iterator[TestBroker]:
     broker = TestBroker(tmp_path / "broker")
     yield broker
     broker.stop()
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A whole running platform, started as people start it. Its tests carry ``xdist_group("platform")``."""
+    with Platform(tmp_path_factory.mktemp("platform")) as running:
+        yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start what takes longest first, so that no worker is left alone with it at the end."""
+
+    def rank(item: pytest.Item) -> int:
+        names = {marker.name for marker in item.iter_markers()}
+        return 0 if "xdist_group" in names else 1 if "faults" in names else 2 if "hostile" in names else 3
+
+    items.sort(key=rank)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from datasources.raw_sink import RawSink
+from datasources import RawSink
 from examples.digits.data import Digits, load_digits
 
 
@@ -18,8 +18,7 @@ def send_training_data(digits: Digits, deployment_id: int, bootstrap_servers: st
         validation_rate=0.15,
         test_rate=0.15,
     ) as sink:
-        for image, label in zip(digits.images, digits.labels, strict=True):
-            sink.send(data=image, label=label)
+        sink.send_array(digits.images, digits.labels)
     print(f"  {len(digits.labels)} images sent to topic digits and announced to deployment {deployment_id}")
 
 

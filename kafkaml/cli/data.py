@@ -65,14 +65,20 @@ def send(
         # Asked first: a stream for a deployment that does not exist would wait for ever.
         client_of(context).deployments.get(deployment)
     topic = topic or _topic_name(file)
-    sent = _send(
-        session, samples, topic, deployment, validation_rate, test_rate, description or file.name, bootstrap_servers
-    )
+    sink_arguments = {
+        "topic": topic,
+        "deployment_id": deployment or 0,
+        "description": description or file.name,
+        "validation_rate": validation_rate if deployment is not None else 0,
+        "test_rate": test_rate if deployment is not None else 0,
+        "bootstrap_servers": bootstrap_servers,
+    }
+    sent = _send(session, samples, sink_arguments, announce=deployment is not None)
     if json:
         return print_json(sent)
-    console().print(f"{sent['samples']} samples in {sent['ranges']} at {sent['samples_per_second']:,.0f} samples/s")
+    console().print(f"{sent['samples']:,} samples sent to {topic}: {sent['samples_per_second']:,} a second")
     if deployment is not None:
-        console().print(f"[dim]announced to deployment {deployment}; next: kafka-ml deployments show {deployment}[/]")
+        console().print(f"announced to deployment {deployment}; [dim]next: kafka-ml deployments show {deployment}[/]")
     return None
 
 
@@ -95,25 +101,42 @@ def _converted(samples: Samples, dtype: str) -> Samples:
         raise RefusedError(f"the features cannot become {dtype}: {error}") from error
 
 
-def _progress(total: int) -> Any:
+def _send(session: Session, samples: Samples, sink_arguments: dict[str, Any], *, announce: bool) -> dict[str, Any]:
+    """Send in parts, showing progress; returns what was sent where, and how fast."""
+    import time
+
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    # The command line is a front end: the one module of kafkaml that uses the sinks.
+    from datasources import RawSink
+
+    total = len(samples.features)
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-    progress = Progress(*columns, console=console(error=True), transient=True)
-    return progress, progress.add_task("sending", total=total)
-
-
-def _send(
-    session: Session,
-    samples: Samples,
-    topic: str,
-    deployment: int | None,
-    validation_rate: float,
-    test_rate: float,
-    description: str,
-    bootstrap_servers: str,
-) -> dict[str, Any]:
-    raise NotImplementedError
+    began = time.monotonic()
+    sink = RawSink(settings=session.kafka(sink_arguments.pop("bootstrap_servers")), **sink_arguments)
+    with Progress(*columns, console=console(error=True), transient=True) as progress:
+        task = progress.add_task("sending", total=total)
+        try:
+            for start in range(0, total, _CHUNK_SAMPLES):
+                part = slice(start, start + _CHUNK_SAMPLES)
+                sink.send_array(samples.features[part], None if samples.labels is None else samples.labels[part])
+                progress.update(task, completed=min(total, start + _CHUNK_SAMPLES))
+            sink.flush()
+        finally:
+            # Announced only when all of it was acknowledged; closing without announcing never fails silently.
+            if announce and progress.tasks[0].finished:
+                sink.close()
+            else:
+                sink.online_close()
+    seconds = time.monotonic() - began
+    return {
+        "topic": sink.topic,
+        "samples": sink.total_messages,
+        "input_config": sink.input_config,
+        "announced_to": sink_arguments["deployment_id"] if announce else None,
+        "seconds": round(seconds, 3),
+        "samples_per_second": round(total / seconds),
+    }
 
 
 def tail(

@@ -42,6 +42,9 @@ def up(
         str, typer.Option(help="Use this Kafka instead of the embedded one (SASL and TLS by KML_KAFKA_*).")
     ] = "",
     isolation: Annotated[str, typer.Option(help="How user code is isolated: auto, namespaces, landlock or off.")] = "",
+    frameworks: Annotated[
+        str, typer.Option(help="Only these: each takes about 0.5 GB of memory.")
+    ] = "tensorflow,pytorch",
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background.")] = False,
     wait: Annotated[str, typer.Option(help="With --detach, return when the 'api' answers or 'all' is ready.")] = "all",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show the components' logs.")] = False,
@@ -59,6 +62,7 @@ def up(
         broker_port=broker_port,
         bootstrap_servers=bootstrap_servers,
         isolation=isolation,
+        frameworks=_frameworks(frameworks),
     )
     if wait not in ("api", "all"):
         raise typer.BadParameter("--wait is api or all")
@@ -72,6 +76,15 @@ def up(
         logs_are = "" if ephemeral else f"the logs are in {StateDir(state.root).logs}"
         raise BrokenError(f"the platform ended: {ended.problem}", hint=logs_are)
     return None
+
+
+def _frameworks(text: str) -> tuple[str, ...]:
+    from kafkaml.local.platform import ALL_FRAMEWORKS
+
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if unknown := [name for name in names if name not in ALL_FRAMEWORKS]:
+        raise typer.BadParameter(f"{', '.join(unknown)}: expected some of {', '.join(ALL_FRAMEWORKS)}")
+    return names
 
 
 def _say_that_it_runs(state: StateDir, *, json: bool) -> None:

@@ -23,8 +23,6 @@ from kafkaml.settings import KafkaSettings
 
 __all__ = ["BEFORE_WORKERS", "STOP_ORDER", "PlatformPlan", "build_components"]
 
-_FRAMEWORKS = ("tensorflow", "pytorch")
-
 # The controller goes first, or it would start again what is being ended; the broker last, because all others use it.
 STOP_ORDER: Sequence[Sequence[str]] = (
     ("controller", "control-logger"),
@@ -48,7 +46,7 @@ class PlatformPlan:
     kafka: KafkaSettings
     broker: EmbeddedBroker | None
     isolation: str = ""
-    frameworks: Sequence[str] = _FRAMEWORKS
+    frameworks: Sequence[str]
 
     @property
     def url(self) -> str:
@@ -148,7 +146,7 @@ def _web(plan: PlatformPlan, env: Mapping[str, str]) -> Component:
         prepare=lambda: command,
         env=env,
         after=("migrate",),
-        probe=lambda: _answers(f"{plan.url}/api/health/"),
+        probe=lambda: _answers(f"{plan.url}/api/health/live/"),
         required=True,
         address=plan.url,
         descriptors=[descriptor],

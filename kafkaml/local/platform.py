@@ -35,6 +35,7 @@ __all__ = ["UpOptions", "choose_state_dir", "down", "run_platform", "start_detac
 
 DEFAULT_WEB_PORT = 8000
 DEFAULT_BROKER_PORT = 9092
+ALL_FRAMEWORKS = ("tensorflow", "pytorch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,7 @@ class UpOptions:
     broker_port: int | None = None
     bootstrap_servers: str = ""
     isolation: str = ""
+    frameworks: Sequence[str] = ALL_FRAMEWORKS
 
     def to_arguments(self) -> list[str]:
         """Return the command line that means the same, without the state folder."""
@@ -57,7 +59,7 @@ class UpOptions:
         for name in ("bootstrap_servers", "isolation"):
             if getattr(self, name):
                 arguments += [f"--{name.replace('_', '-')}", getattr(self, name)]
-        return arguments
+        return [*arguments, "--frameworks", ",".join(self.frameworks)]
 
 
 def choose_state_dir(options: UpOptions) -> StateDir:
@@ -124,6 +126,7 @@ def _plan(options: UpOptions, state: StateDir) -> parts.PlatformPlan:
         kafka=kafka,
         broker=broker,
         isolation=options.isolation,
+        frameworks=options.frameworks,
     )
 
 

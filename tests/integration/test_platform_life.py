@@ -1,0 +1,175 @@
+"""The life of a platform: started, started twice, stopped, killed, started again. Each test has one of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from kafkaml.cli.exits import ExitCode
+from kafkaml.local.broker import broker_answers
+from kafkaml.local.state import ComponentState
+from kafkaml.local.strays import platform_processes
+from tests.conftest import TestBroker
+from tests.platform import Platform
+from tests.support import eventually
+
+pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def own_platform(tmp_path: Path) -> Iterator[Platform]:
+    """A platform of this test alone, not started yet; without executors, which these tests do not need."""
+    platform = Platform(tmp_path, frameworks=())
+    yield platform
+    platform.__exit__()
+
+
+def _is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_up_serves_and_down_leaves_nothing(own_platform: Platform) -> None:
+    own_platform.up()
+    status = own_platform.status
+    assert all(each.state == ComponentState.READY for each in status.components)
+    assert broker_answers(status.bootstrap_servers)
+    assert own_platform.client.models.list() == []
+    pids = [each.pid for each in status.components if each.pid is not None] + [status.supervisor_pid]
+    done = own_platform.cli("down")
+    assert done.returncode == 0, done.stderr
+    assert [pid for pid in pids if not _is_gone(pid)] == []
+    assert platform_processes(own_platform.state.root) == []
+    assert own_platform.cli("status").returncode == ExitCode.UNREACHABLE
+
+
+def test_secrets_belong_to_the_owner_alone(own_platform: Platform) -> None:
+    own_platform.up()
+    assert own_platform.state.root.stat().st_mode & 0o077 == 0
+    for path in own_platform.state.secrets.iterdir():
+        assert path.stat().st_mode & 0o777 == 0o600, path.name
+    token = own_platform.state.cli_token.read_text().strip()
+    for log in own_platform.state.logs.iterdir():
+        assert token not in log.read_text(errors="replace"), log.name
+
+
+def test_the_login_link_works_once(own_platform: Platform) -> None:
+    own_platform.up()
+    link = own_platform.cli("login").stdout.strip()
+    assert link.startswith(own_platform.status.url)
+    with httpx.Client(trust_env=False) as browser:
+        browser.get(link)
+        who = browser.get(f"{own_platform.status.url}/api/session/").json()
+        assert who["user"]["role"] == "admin"
+    with httpx.Client(trust_env=False) as second:
+        second.get(link)
+        assert second.get(f"{own_platform.status.url}/api/session/").json()["user"] is None
+
+
+def test_a_second_up_says_that_it_runs_already(own_platform: Platform) -> None:
+    own_platform.up()
+    for arguments in (["up"], ["up", "--detach"]):
+        done = own_platform.cli(*arguments)
+        assert done.returncode == 0
+        assert f"runs already at {own_platform.status.url}" in done.stdout
+
+
+def test_a_later_start_keeps_everything_and_its_addresses(own_platform: Platform) -> None:
+    own_platform.up()
+    before = own_platform.status
+    made = own_platform.client.users.create(username="ada", role="viewer", password="")
+    own_platform.cli("down")
+    began = time.monotonic()
+    own_platform.up("--wait", "api", "--port", before.url.rpartition(":")[2])
+    seconds = time.monotonic() - began
+    after = own_platform.status
+    assert (after.url, after.bootstrap_servers) == (before.url, before.bootstrap_servers)
+    assert own_platform.client.users.get(made.id).username == "ada"
+    # The figure held to is 6 s on a machine of its own; here others use it too.
+    assert seconds < 15
+
+
+def test_down_cleans_up_after_a_killed_supervisor(own_platform: Platform) -> None:
+    own_platform.up()
+    pids = [each.pid for each in own_platform.status.components if each.pid is not None]
+    os.kill(own_platform.status.supervisor_pid, signal.SIGKILL)
+    eventually(lambda: not own_platform.state.is_running(), 5)
+    done = own_platform.cli("down")
+    assert done.returncode == 0, done.stderr
+    assert [pid for pid in pids if not _is_gone(pid)] == []
+    assert platform_processes(own_platform.state.root) == []
+
+
+def test_up_after_a_killed_supervisor_works(own_platform: Platform) -> None:
+    own_platform.up()
+    os.kill(own_platform.status.supervisor_pid, signal.SIGKILL)
+    eventually(lambda: not own_platform.state.is_running(), 5)
+    own_platform.up()
+    assert own_platform.client.models.list() == []
+
+
+def test_a_killed_component_comes_back(own_platform: Platform) -> None:
+    own_platform.up()
+    for name in ("web", "controller", "broker"):
+        killed = own_platform.pid_of(name)
+        os.kill(killed, signal.SIGKILL)
+
+        def is_back(name: str = name, killed: int = killed) -> bool:
+            each = next(each for each in own_platform.status.components if each.name == name)
+            return each.state == ComponentState.READY and each.pid != killed and each.restarts >= 1
+
+        eventually(is_back, 40, what=f"{name} to be ready again")
+    assert own_platform.client.models.list() == []
+    assert broker_answers(own_platform.bootstrap_servers)
+
+
+def test_a_busy_port_that_was_insisted_on_is_refused_with_its_holder(own_platform: Platform) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = own_platform.cli("up", "--port", str(port), "--quiet")
+    assert done.returncode == ExitCode.REFUSED
+    assert f"port {port} for the web server is taken by process {os.getpid()}" in done.stderr
+    assert platform_processes(own_platform.state.root) == []
+
+
+def test_ctrl_c_ends_everything_and_an_ephemeral_platform_leaves_no_folder(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "kafkaml.cli.main", "up", "--ephemeral", "--port", "0", "--broker-port", "0"]
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    env.pop("KML_STATE_DIR")
+    process = subprocess.Popen(
+        [*command, "--frameworks", ""], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env
+    )
+    try:
+        assert process.stdout is not None
+        output = ""
+        for line in process.stdout:
+            output += line
+            if "Log in (once" in line:
+                break
+        folder = next((tmp_path / f"kafka-ml-{os.getuid()}").iterdir())
+        processes = platform_processes(folder)
+        assert processes, output
+        process.send_signal(signal.SIGINT)
+        output += process.communicate(timeout=60)[0]
+        assert process.returncode == 0, output
+    finally:
+        process.kill()
+    assert [each.pid for each in processes if not _is_gone(each.pid)] == []
+    assert not folder.exists()
+
+
+def test_someone_elses_broker_is_used_and_left_alone(own_platform: Platform, broker: TestBroker) -> None:
+    own_platform.up("--bootstrap-servers", broker.bootstrap_servers, "--port", "0")
+    assert own_platform.bootstrap_servers == broker.bootstrap_servers
+    assert "broker" not in {each.name for each in own_platform.status.components}
+    own_platform.cli("down")
+    assert broker_answers(broker.bootstrap_servers)

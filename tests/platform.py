@@ -1,0 +1,84 @@
+"""Platform: a whole platform of a test's own, run and spoken to by the command line and the SDK like anybody else's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import orjson
+
+from kafkaml.local.state import PlatformStatus, StateDir
+from kafkaml.sdk import Client
+
+__all__ = ["Platform"]
+
+
+class Platform:
+    """Started by ``kafka-ml up --detach`` on free ports; ``down`` ends it. A context manager that does both."""
+
+    def __init__(self, folder: Path, *, frameworks: Sequence[str] = ("tensorflow", "pytorch")) -> None:
+        self.state = StateDir(folder / "state")
+        self._frameworks = frameworks
+
+    def __enter__(self) -> Self:
+        self.up()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if "client" in self.__dict__:
+            self.client.close()
+        self.cli("down", "--state-dir", str(self.state.root))
+
+    @property
+    def status(self) -> PlatformStatus:
+        """What the supervisor says now."""
+        status = self.state.read_status()
+        assert status is not None
+        return status
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Address of the platform's broker."""
+        return self.status.bootstrap_servers
+
+    @cached_property
+    def client(self) -> Client:
+        """A client with the rights of the platform's owner."""
+        return Client(self.status.url, self.state.cli_token.read_text().strip())
+
+    def pid_of(self, component: str) -> int:
+        """The process id of a component that runs."""
+        pid = next(each.pid for each in self.status.components if each.name == component)
+        assert pid is not None
+        return pid
+
+    def up(self, *arguments: str) -> None:
+        """Start it, and return when all components are ready."""
+        frameworks = ["--frameworks", ",".join(self._frameworks)]
+        ports = [] if {"--port", "--bootstrap-servers"} & set(arguments) else ["--port", "0", "--broker-port", "0"]
+        done = self.cli("up", "--detach", "--state-dir", str(self.state.root), *ports, *frameworks, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def cli(
+        self, *arguments: str, env: Mapping[str, str] | None = None, timeout_seconds: float = 150
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command line against this platform."""
+        return subprocess.run(
+            [sys.executable, "-m", "kafkaml.cli.main", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout_seconds,
+            check=False,
+            env={**os.environ, "KML_STATE_DIR": str(self.state.root), "COLUMNS": "160", "NO_COLOR": "1", **(env or {})},
+        )
+
+    def json(self, *arguments: str) -> object:
+        """Run a command with ``--json`` that must succeed, and return what it printed."""
+        done = self.cli(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return orjson.loads(done.stdout)
