@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
 from kafkaml.confluent.config import client_config
@@ -36,6 +36,7 @@ class KafkaAdmin:
     """Asks and changes one cluster. Every method takes at most about ``timeout_seconds``, then raises BrokerTimeout."""
 
     def __init__(self, settings: KafkaSettings, *, timeout_seconds: float = 15.0) -> None:
+        self._settings = settings
         self._timeout_seconds = timeout_seconds
         self._log = ClientLog()
         self._client = AdminClient(client_config(settings, self._log))
@@ -104,18 +105,27 @@ class KafkaAdmin:
         high = self._offsets(places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         return TopicDescription(name, {key[1]: (low[key], high[key]) for key in places}, name.startswith("__"))
 
-    def committed(self, group: str) -> dict[PartitionKey, int]:
-        """Return the positions that a consumer group committed; empty for an unknown group."""
-        request = ConsumerGroupTopicPartitions(group)
-        future = self._client.list_consumer_group_offsets([request], request_timeout=self._timeout_seconds)[group]
-        with kafka_errors(f"asking for the offsets of group {group}", self._log):
-            answer = future.result(self._timeout_seconds + 5)
-        return {(each.topic, each.partition): each.offset for each in answer.topic_partitions if each.offset >= 0}
+    def committed(self, group: str, topic: str) -> dict[PartitionKey, int]:
+        """Return the positions that a consumer group committed for ``topic``; empty for an unknown group."""
+        # A consumer that never joins, not list_consumer_group_offsets: librdkafka 2.16 follows a null pointer there
+        # when a coordinator that is still loading answers with an error, and takes the process with it.
+        config = client_config(self._settings, self._log) | {"group.id": group, "enable.auto.commit": False}
+        places = [TopicPartition(topic, partition) for partition in range(self.partition_count(topic))]
+        consumer = Consumer(config)
+        try:
+            with kafka_errors(f"asking for the positions of group {group}", self._log):
+                answers = consumer.committed(places, timeout=self._timeout_seconds) if places else []
+        finally:
+            consumer.close()
+        for each in answers:
+            if each.error:
+                raise to_error(each.error, f"asking for the positions of group {group}", reason=self._log.last)
+        return {(each.topic, each.partition): each.offset for each in answers if each.offset >= 0}
 
     def lag(self, group: str, topic: str) -> dict[int, int]:
         """Return for each partition of ``topic`` how many records ``group`` has still to commit."""
         description = self.describe(topic)
-        committed = self.committed(group)
+        committed = self.committed(group, topic)
         return {
             partition: max(0, high - committed.get((topic, partition), low))
             for partition, (low, high) in description.partitions.items()

@@ -117,9 +117,9 @@ class InferenceUnderTest:
         return read_topic(self.output_bootstrap_servers or self.bootstrap_servers, self.plan.dead_letter_topic)
 
     def answered(self) -> int:
-        """Counts committed answers by the offsets of the group, cheaply: no record is read."""
+        """Count committed answers by the offsets of the group, cheaply: no record is read. Inputs start at offset 0."""
         admin = KafkaAdmin(KafkaSettings(bootstrap_servers=self.bootstrap_servers))
-        return sum(admin.committed(self.plan.group).values())
+        return sum(admin.committed(self.plan.group, self.input_topic).values())
 
     def __enter__(self) -> Self:
         self.backend.start()
