@@ -113,9 +113,8 @@ class KafkaRecordReader:
                     last_arrival = time.monotonic()
                     messages = self._within(messages, ends)
                     if messages:
-                        batch = MessageBatch(messages)
-                        yield batch
-                        count = _next_count(batch, batch_records)
+                        yield MessageBatch(messages)
+                        count = _next_count(messages, batch_records)
                         # Waiting for the reader of our batches is not waiting for Kafka.
                         last_arrival = time.monotonic()
                 self._finish(ends, reached_ends)
@@ -195,7 +194,7 @@ class KafkaRecordReader:
         )
 
 
-def _next_count(batch: RecordBatch, most: int) -> int:
-    """Return how many records to ask for next, by the size of those of ``batch``."""
-    mean_bytes = sum(len(value) for value in batch.values() if value is not None) / len(batch)
+def _next_count(messages: Sequence[Message], most: int) -> int:
+    """Return how many records to ask for next, by the size of the values of those that came."""
+    mean_bytes = sum(map(len, messages)) / len(messages)
     return max(1, min(most, int(_BATCH_BYTES / max(1.0, mean_bytes))))
