@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from kafkaml.artifacts import check_artifact_name
 from kafkaml.errors import BrokenError, DeadlineExceeded
-from kafkaml.jobs import TrainingPlan
+from kafkaml.jobs import Framework, TrainingPlan
 from kafkaml.results import EpochMetrics, Progress
 from mlcode_executor.shared_array import SharedArray
 from model_training.shapes import ModelSignature
@@ -96,7 +96,7 @@ class ModelSession:
         report = self._call("build", params, seconds=_BUILD_SECONDS)
         versions = report.get("versions")
         return BuiltModel(
-            signature=ModelSignature.from_report(report),
+            signature=ModelSignature.from_report(report, exact=self._plan.framework is Framework.TENSORFLOW),
             versions={_name(key): _name(value) for key, value in (versions or {}).items()},
             warnings=_warnings(report),
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from model_training.background import in_background
 from model_training.confusion import ConfusionMatrix, NoConfusionMatrix, confusion_matrix
 from model_training.model_session import ModelSession
 from model_training.modes import MODES
+from model_training.shapes import DataMismatch
 from model_training.training_data import TrainingData
 
 __all__ = ["TrainingRunner"]
@@ -59,7 +60,7 @@ class TrainingRunner:
             with reading.result() as read, read.for_model(model.signature) as data:
                 logger.info("data are ready", samples=data.counts, seconds=round(time.monotonic() - started, 3))
                 self._warnings.extend(data.warnings)
-                self._warnings.extend(MODES[self.plan.mode](session, data, self.reporter))
+                self._warnings.extend(self._train(session, data))
                 failpoint("training.fitted")
                 metrics = session.evaluate(data.test) if len(data.test) else self._no_test()
                 matrix = self._confusion_matrix(session, data) if self.plan.confusion_matrix else None
@@ -86,11 +87,31 @@ class TrainingRunner:
         return outcome
 
     def _read(self, checkpoint: Callable[[int, int], None]) -> TrainingData:
+        started, records = time.monotonic(), 0
+
         def on_progress(done: int, total: int) -> None:
+            nonlocal records
             checkpoint(done, total)
+            records = done
             self.reporter.progress(Progress(epoch=0, epochs=0, batch=done, batches=total))
 
-        return self.open_data(on_progress)
+        data = self.open_data(on_progress)
+        seconds = round(time.monotonic() - started, 3)
+        if records:
+            logger.info("the stream was read from Kafka", records=records, seconds=seconds)
+        else:
+            logger.info("the stream was read before, its slice is taken from the cache", seconds=seconds)
+        return data
+
+    def _train(self, session: ModelSession, data: TrainingData) -> Sequence[str]:
+        try:
+            warnings = MODES[self.plan.mode](session, data, self.reporter)
+        except UserCodeError as error:
+            if not data.doubts:
+                raise
+            doubt = data.doubts[0]
+            raise DataMismatch(doubt.message, hint=f"{doubt.hint} (training failed with: {error.message})") from error
+        return [*warnings, *(f"{each.message}; it was trained all the same" for each in data.doubts)]
 
     def _no_test(self) -> Mapping[str, float]:
         self._warnings.append("no test metrics: the stream was announced with test_rate 0, or is too short for it")

@@ -1,7 +1,10 @@
 """Do the stream and the model fit together? Asked by the runner after building the model and before training it.
 
-Frameworks fail late here and in their own words, or broadcast and train nonsense. A missing or superfluous last axis
-of size 1, as between images (28, 28) and an input (28, 28, 1), is mended by a view; nothing else is guessed.
+Frameworks fail late here and in their own words, or broadcast and train nonsense. What is certain is refused; where a
+model may be right after all (a loss of the user's own, a PyTorch model whose first layer is not what it begins with)
+there is a *doubt*: the reason to give if training fails, a warning if it does not. A missing or superfluous axis of
+size 1 at either end, as between images (28, 28) and an input (28, 28, 1) of Keras or (1, 28, 28) of PyTorch, is mended
+by a view; nothing else is guessed.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from typing import Any
 from kafkaml.dtypes import shape_to_wire
 from kafkaml.errors import RefusedError
 
-__all__ = ["DataMismatch", "ModelSignature", "check_label_range", "check_label_shape", "fit_feature_shape"]
+__all__ = ["DataMismatch", "ModelSignature", "fit_feature_shape", "label_range_doubt", "label_shape_doubt"]
 
 Shape = tuple[int | None, ...]
 
@@ -27,16 +30,18 @@ class DataMismatch(RefusedError):
 class ModelSignature:
     """Shapes per sample (without the batch axis; None: any size) of the model's inputs and outputs, by name.
 
-    Empty where the framework cannot tell before it sees data, as PyTorch often cannot.
+    Empty where the framework cannot tell before it sees data. Keras knows its inputs (``exact``); of a PyTorch model
+    they are what its first layer tells, which may take samples of more axes or flatten them.
     """
 
     inputs: Mapping[str, Shape]
     outputs: Mapping[str, Shape]
+    exact: bool = True
 
     @classmethod
-    def from_report(cls, report: Mapping[str, Any]) -> ModelSignature:
+    def from_report(cls, report: Mapping[str, Any], *, exact: bool) -> ModelSignature:
         """Read the ``inputs`` and ``outputs`` of the model process's answer to ``build``."""
-        return cls(inputs=_shapes(report.get("inputs")), outputs=_shapes(report.get("outputs")))
+        return cls(inputs=_shapes(report.get("inputs")), outputs=_shapes(report.get("outputs")), exact=exact)
 
 
 def _shapes(described: Sequence[Mapping[str, Any]] | None) -> dict[str, Shape]:
@@ -45,13 +50,16 @@ def _shapes(described: Sequence[Mapping[str, Any]] | None) -> dict[str, Shape]:
     return {str(each.get("name") or index): tuple(each["shape"][1:]) for index, each in enumerate(known)}
 
 
-def fit_feature_shape(sample: tuple[int, ...], signature: ModelSignature) -> tuple[int, ...]:
-    """Return the shape in which to hand samples of shape ``sample`` to the model: the same, or one last axis changed.
+def fit_feature_shape(
+    sample: tuple[int, ...], signature: ModelSignature
+) -> tuple[tuple[int, ...], DataMismatch | None]:
+    """Return the shape in which to hand samples of shape ``sample`` to the model, and a doubt about it.
 
-    Raises DataMismatch when the model takes several inputs or another shape.
+    The shape is the same but for an axis of size 1. Raises DataMismatch when the model takes several inputs or, as far
+    as can be known, another shape.
     """
     if not signature.inputs:
-        return sample
+        return sample, None
     if len(signature.inputs) > 1:
         raise DataMismatch(
             f"the model has {len(signature.inputs)} inputs ({', '.join(signature.inputs)}): a stream carries one array "
@@ -59,48 +67,56 @@ def fit_feature_shape(sample: tuple[int, ...], signature: ModelSignature) -> tup
             hint="give the model one Input and split it inside the model",
         )
     ((name, expected),) = signature.inputs.items()
-    for candidate in (sample, (*sample, 1), sample[:-1] if sample[-1:] == (1,) else sample):
+    candidates = [sample, (*sample, 1), (1, *sample)]
+    candidates += [sample[:-1]] if sample[-1:] == (1,) else []
+    candidates += [sample[1:]] if sample[:1] == (1,) else []
+    for candidate in candidates:
         if _matches(candidate, expected):
-            return candidate
+            return candidate, None
     same_size = None not in expected and math.prod(sample) == math.prod(size or 1 for size in expected)
-    raise DataMismatch(
+    if not signature.exact and (same_size or (len(expected) == 1 and sample[-1:] == expected)):
+        return sample, None
+    mismatch = DataMismatch(
         f"the stream's samples have the shape {_text(sample)}: the model's input {name!r} expects {_text(expected)}",
         hint=f"set data_reshape to '{shape_to_wire([size or 1 for size in expected])}' in the sink: the number of "
         "elements is the same"
         if same_size
-        else f"give the model an Input of shape {_text(sample)}, or send samples of shape {_text(expected)}",
+        else f"give the model an input of shape {_text(sample)}, or send samples of shape {_text(expected)}",
     )
+    if signature.exact:
+        raise mismatch
+    return sample, mismatch
 
 
-def check_label_shape(label: tuple[int, ...], signature: ModelSignature) -> None:
-    """Raise DataMismatch when labels of shape ``label`` can belong to no usual loss over the model's output.
+def label_shape_doubt(label: tuple[int, ...], signature: ModelSignature) -> DataMismatch | None:
+    """Return a doubt when labels of shape ``label`` belong to no usual loss over the model's output.
 
-    Accepted for an output (..., k): the same shape, or without the last axis or with 1 there (numbers of classes).
+    Usual are, for an output (..., k): the same shape, or without the last axis or with 1 there (numbers of classes).
     """
     if len(signature.outputs) != 1:
-        return
+        return None
     ((name, output),) = signature.outputs.items()
     if any(_matches(label, each) for each in (output, output[:-1], (*output[:-1], 1), (*output, 1))):
-        return
-    raise DataMismatch(
+        return None
+    return DataMismatch(
         f"the stream's labels have the shape {_text(label)}: the model's output {name!r} has {_text(output)}, for "
         f"which labels of shape {_text(output)} or {_text(output[:-1])} can be used",
         hint="set label_reshape in the sink, or change the size of the model's last layer",
     )
 
 
-def check_label_range(label: tuple[int, ...], largest: int, signature: ModelSignature) -> None:
-    """Raise DataMismatch when ``largest``, the greatest whole-number label, is no class of the model's output."""
+def label_range_doubt(label: tuple[int, ...], largest: int, signature: ModelSignature) -> DataMismatch | None:
+    """Return a doubt when ``largest``, the greatest whole-number label, is no class of the model's output."""
     if len(signature.outputs) != 1 or label not in ((), (1,)):
-        return
+        return None
     ((_, output),) = signature.outputs.items()
     classes = output[0] if len(output) == 1 else None
-    if classes is not None and classes > 1 and largest >= classes:
-        raise DataMismatch(
-            f"the stream's labels go up to {largest}: the model has {classes} outputs, for the classes 0 to "
-            f"{classes - 1}",
-            hint=f"give the model's last layer {largest + 1} units, or number the classes from 0",
-        )
+    if classes is None or classes < 2 or largest < classes:
+        return None
+    return DataMismatch(
+        f"the stream's labels go up to {largest}: the model has {classes} outputs, for the classes 0 to {classes - 1}",
+        hint=f"give the model's last layer {largest + 1} units, or number the classes from 0",
+    )
 
 
 def _matches(shape: tuple[int, ...], expected: Shape) -> bool:

@@ -22,9 +22,9 @@ from model_training.model_session import Samples
 from model_training.shapes import (
     DataMismatch,
     ModelSignature,
-    check_label_range,
-    check_label_shape,
     fit_feature_shape,
+    label_range_doubt,
+    label_shape_doubt,
 )
 
 __all__ = ["TrainingData"]
@@ -45,6 +45,7 @@ class TrainingData:
     split: str
     class_names: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    doubts: Sequence[DataMismatch] = ()
 
     @classmethod
     def read(
@@ -75,16 +76,15 @@ class TrainingData:
                 )
             rates = {"validation_rate": plan.stream.validation_rate, "test_rate": plan.stream.test_rate}
             split = dataset.split(**rates)
-            parts = {
-                name: Samples(_shared(dataset.features.rows(rows)), _shared(dataset.labels.rows(rows)))
-                for name, rows in (
-                    ("training", split.training_rows),
-                    ("validation", split.validation_rows),
-                    ("test", split.test_rows),
-                )
-            }
+            features, labels = dataset.features, dataset.labels
+            training, validation, test = (
+                Samples(_shared(features.rows(rows)), _shared(labels.rows(rows)))
+                for rows in (split.training_rows, split.validation_rows, split.test_rows)
+            )
             return cls(
-                **parts,
+                training=training,
+                validation=validation,
+                test=test,
                 slice_sha256=dataset.sha256,
                 split=f"order by content and seed {plan.seed}; {split}",
                 class_names=dataset.class_names,
@@ -100,7 +100,7 @@ class TrainingData:
         return {name: len(part) for name, part in self.parts.items()}
 
     def for_model(self, signature: ModelSignature) -> TrainingData:
-        """Return the same samples in the shape that the model takes, to be closed apart from this.
+        """Return the same samples in the shape that the model takes, to be closed apart from this; and doubts.
 
         Raises DataMismatch when stream and model do not belong together, or nothing is left to train on.
         """
@@ -117,16 +117,17 @@ class TrainingData:
                 f"{len(self.validation)} validate and {len(self.test)} test",
                 hint="send more records, or lower validation_rate and test_rate in the sink",
             )
-        shape = fit_feature_shape(features.shape[1:], signature)
-        check_label_shape(labels.shape[1:], signature)
+        shape, doubt = fit_feature_shape(features.shape[1:], signature)
+        doubts = [doubt, label_shape_doubt(labels.shape[1:], signature)]
         if labels.dtype.kind in "iu":
             largest = max(int(part.labels.array.max()) for part in self.parts.values() if len(part))
-            check_label_range(labels.shape[1:], largest, signature)
+            doubts.append(label_range_doubt(labels.shape[1:], largest, signature))
         return replace(
             self,
             training=_reshaped(self.training, shape),
             validation=_reshaped(self.validation, shape),
             test=_reshaped(self.test, shape),
+            doubts=[each for each in doubts if each is not None],
         )
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -194,8 +195,8 @@ class Worker:
     folder: Path
     fork_servers: Mapping[Framework, str]
 
-    def start(self, plan: TrainingPlan, *, attempt: int = 1, **env: str) -> subprocess.Popen[str]:
-        """Start an attempt at ``plan``."""
+    def start(self, plan: TrainingPlan, *, attempt: int = 1, data_bytes: int = -1, **env: str) -> subprocess.Popen[str]:
+        """Start an attempt at ``plan``; the runner may have at most ``data_bytes`` of memory of its own."""
         self.backend.plan = plan.to_json()
         self.backend.attempt = attempt
         job = TrainingJob(
@@ -217,20 +218,23 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (data_bytes, data_bytes)),
         )
 
-    def run(self, plan: TrainingPlan, *, attempt: int = 1, timeout_seconds: float = 120, **env: str) -> tuple[int, str]:
+    def run(
+        self, plan: TrainingPlan, *, attempt: int = 1, timeout_seconds: float = 120, data_bytes: int = -1, **env: str
+    ) -> tuple[int, str]:
         """Run an attempt to its end; returns exit code and log."""
-        process = self.start(plan, attempt=attempt, **env)
+        process = self.start(plan, attempt=attempt, data_bytes=data_bytes, **env)
         try:
             log, _ = process.communicate(timeout=timeout_seconds)
         finally:
             process.kill()
         return process.returncode, log
 
-    def train(self, plan: TrainingPlan, *, attempt: int = 1, **env: str) -> TrainingOutcome:
+    def train(self, plan: TrainingPlan, *, attempt: int = 1, data_bytes: int = -1, **env: str) -> TrainingOutcome:
         """Run an attempt that must finish; returns what the backend was told."""
-        code, log = self.run(plan, attempt=attempt, **env)
+        code, log = self.run(plan, attempt=attempt, data_bytes=data_bytes, **env)
         assert code == 0, log
         return TrainingOutcome.from_json(self.backend.outcomes[-1])
 

@@ -151,6 +151,21 @@ def test_another_shape_ends_the_run_before_training(tmp_path: Path) -> None:
     assert run.model.closed
 
 
+def test_a_doubt_about_the_labels_explains_why_training_failed(tmp_path: Path) -> None:
+    run = Run(tmp_path, model=MeanModel(input_shape=[None, 2, 2], outputs=1))
+    run.data = lambda: replace(data(), training=Samples(part(4, 1).features, shared(np.eye(4, 3))))
+    run.model.raises["fit"] = UserCodeError("InvalidArgumentError: incompatible shapes [4,3] vs [4,1]", line=3)
+    with pytest.raises(DataMismatch, match=r"labels have the shape \(3,\).*has \(1,\)") as caught:
+        run.runner.run()
+    assert "incompatible shapes" in caught.value.hint
+
+
+def test_a_doubt_is_a_warning_where_training_works(tmp_path: Path) -> None:
+    run = Run(tmp_path, model=MeanModel(input_shape=[None, 2, 2]))
+    run.model.report["outputs"] = [{"name": "y", "shape": [None, 1, 7], "dtype": "float32"}]
+    assert any("trained all the same" in each for each in run.runner.run().warnings)
+
+
 def test_a_stream_without_samples_is_a_matter_of_data(run: Run) -> None:
     run.data = lambda: data(0, 0, 0)
     with pytest.raises(DataMismatch, match="no samples are left to train on: the stream holds 0"):
