@@ -6,8 +6,10 @@ images that neither has seen, and says how many were right. Ends with status 1 w
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from pathlib import Path
 
 from rich.console import Console
 
@@ -51,7 +53,8 @@ def _heading(text: str) -> None:
 
 
 def _running_platform() -> tuple[StateDir, PlatformStatus]:
-    options = platform.UpOptions()
+    given = os.environ.get("KML_STATE_DIR")
+    options = platform.UpOptions(state_dir=Path(given) if given else None)
     state = platform.choose_state_dir(options)
     if state.is_running():
         status = state.read_status()
@@ -131,10 +134,10 @@ def _say_what_next(state: StateDir, status: PlatformStatus, accuracies: dict[str
     console.print(f"Log in (once, within 15 minutes): [bold cyan]{login_link(state, status)}[/]", soft_wrap=True)
     console.print(
         "\nTry next (kafka-ml is in .venv/bin):\n"
-        "  kafka-ml results list                what was trained; `results show ID`, `results download ID`\n"
-        "  kafka-ml inferences list             what serves; `kafka-ml tail ID` shows its predictions live\n"
-        "  kafka-ml send FILE --deployment N    your own CSV, NPZ or NPY file\n"
-        "  kafka-ml status, kafka-ml doctor     the platform itself;  make down stops it"
+        "  kafka-ml results list              what was trained; results show ID, results download ID\n"
+        "  kafka-ml inferences list           what serves; tail ID shows its predictions live\n"
+        "  kafka-ml send FILE --deployment N  your own CSV, NPZ or NPY file\n"
+        "  kafka-ml status                    the platform itself; make down stops it"
     )
 
 

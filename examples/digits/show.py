@@ -36,14 +36,13 @@ class LiveMetrics:
     def update(self, result: TrainingResult) -> None:
         """Show ``result`` as it is now."""
         self._results[result.id] = result
-        table = Table(box=None, padding=(0, 2, 0, 2))
-        for title in ("result", "model", "state", "epoch", "training", "validation", "test"):
-            table.add_column(title)
+        table = Table(box=None, padding=(0, 2, 0, 0), title="accuracy / loss", title_justify="left", title_style="dim")
+        for title in ("model", "state", "epoch", "training", "validation", "test"):
+            table.add_column(title, no_wrap=True)
         for each in sorted(self._results.values(), key=lambda each: each.id):
             last = each.epochs[-1] if each.epochs else None
             epochs = (each.progress or {}).get("epochs") or (last.epoch if last else "")
             table.add_row(
-                str(each.id),
                 each.model_name,
                 f"[{'green' if each.state == 'finished' else 'cyan'}]{each.state}[/]",
                 f"{last.epoch}/{epochs}" if last else "",
@@ -55,7 +54,7 @@ class LiveMetrics:
 
 
 def _metrics(metrics: Mapping[str, float]) -> str:
-    return "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
+    return " / ".join(f"{metrics[name]:.3f}" for name in ("accuracy", "loss") if name in metrics)
 
 
 def confusion_matrix(console: Console, result: TrainingResult) -> None:
@@ -65,13 +64,13 @@ def confusion_matrix(console: Console, result: TrainingResult) -> None:
 
 
 def some_images(
-    console: Console, digits: Digits, predictions: Mapping[str, npt.NDArray[np.int64]], *, count: int = 6
+    console: Console, digits: Digits, predictions: Mapping[str, npt.NDArray[np.int64]], *, count: int = 4
 ) -> None:
     """Print a few images as characters, with the true class and what each model said."""
+    console.print()
     for row in range(8):
-        lines = (
-            "".join(_SHADES[min(9, pixel * 10 // 17)] * 2 for pixel in image[row]) for image in digits.images[:count]
-        )
+        lines = ("".join(_SHADES[pixel * 9 // 16] * 2 for pixel in image[row]) for image in digits.images[:count])
         console.print("  " + "  ".join(lines), markup=False)
-    for title, values in {"true": digits.labels, **predictions}.items():
-        console.print("  " + "  ".join(f"{title}: {value}".ljust(16)[:16] for value in values[:count]), markup=False)
+    for title, values in {"true class": digits.labels, **predictions}.items():
+        name = title.removeprefix("digits-")
+        console.print("  " + "  ".join(f"{name}: {value}".ljust(16) for value in values[:count]), markup=False)

@@ -28,14 +28,12 @@ def list_(
         [
             ("id", lambda row: row.id),
             ("model", lambda row: row.model_name or f"result {row.result}"),
-            ("input", lambda row: row.input_topic),
-            ("output", lambda row: row.output_topic),
             ("state", lambda row: styled_state(row.state)),
             ("replicas", lambda row: f"{row.ready_replicas}/{row.replicas}"),
-            ("guarantee", lambda row: row.guarantee),
             ("predicted", lambda row: f"{row.stats.get('predicted') or 0:,}"),
             ("records/s", lambda row: f"{row.stats.get('rate') or 0:,.0f}"),
             ("lag", lambda row: row.stats.get("lag")),
+            ("input -> output", lambda row: f"{row.input_topic} -> {row.output_topic}"),
         ],
         nothing="no inferences yet; make one: kafka-ml inferences create RESULT --input TOPIC --output TOPIC",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -29,6 +30,11 @@ __all__ = [
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Column = tuple[str, Callable[[Any], object]]
 
+# Columns of numbers, which are easier to compare when they end together.
+_NUMBERS = frozenset({"id", "records", "records/s", "lag", "predicted", "parameters"})
+# Without a terminal nothing is folded to fit one.
+_PIPE_WIDTH = 400
+
 _STATE_STYLES = {
     "finished": "green",
     "ready": "green",
@@ -49,7 +55,9 @@ def console(*, error: bool = False) -> Console:
     """Return the console for standard output, or for standard error (progress, remarks)."""
     from rich.console import Console
 
-    return Console(stderr=error, highlight=False, soft_wrap=not sys.stdout.isatty())
+    on_terminal = (sys.stderr if error else sys.stdout).isatty()
+    width = None if on_terminal or "COLUMNS" in os.environ else _PIPE_WIDTH
+    return Console(stderr=error, highlight=False, width=width)
 
 
 def print_json(value: object) -> None:
@@ -78,8 +86,9 @@ def print_table(rows: Sequence[object], columns: Sequence[Column], *, nothing: s
         return
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for position, (title, _) in enumerate(columns):
-        # The first columns name the row: they are never broken.
-        table.add_column(title, justify="right" if title == "id" else "left", overflow="fold", no_wrap=position < 2)
+        # Only the last column may be long, and is folded on a narrow terminal.
+        last = position == len(columns) - 1
+        table.add_column(title, justify="right" if title in _NUMBERS else "left", overflow="fold", no_wrap=not last)
     for row in rows:
         table.add_row(*(_cell(value(row)) for _, value in columns))
     console().print(table)

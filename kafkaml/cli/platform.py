@@ -220,7 +220,8 @@ def _described_by_api(state: StateDir, now: PlatformStatus) -> dict[str, object]
             system = client.system()
     except (ApiError, SettingsError, OSError):
         return {}
-    return {"isolation": system.get("isolation", ""), "versions": system.get("versions", {})}
+    levels = ", ".join((system.get("isolation") or {}).get("levels") or [])
+    return {"isolation": levels or "not known yet", "versions": system.get("versions", {})}
 
 
 def doctor(context: typer.Context, state_dir: StateDirOption = None, json: JsonOption = False) -> None:

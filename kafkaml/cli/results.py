@@ -40,8 +40,10 @@ def list_(
             ("deployment", lambda row: row.deployment),
             ("model", lambda row: row.model_name or row.model),
             ("state", lambda row: styled_state(row.state)),
-            ("test metrics", lambda row: _metrics(row.test_metrics)),
-            ("failure", lambda row: row.failure.cause if row.failure else ""),
+            (
+                "test metrics, or why it failed",
+                lambda row: row.failure.cause if row.failure else _metrics(row.test_metrics),
+            ),
         ],
         nothing="no results yet; they come with: kafka-ml deployments create CONFIGURATION",
     )
@@ -53,7 +55,20 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
     found = client_of(context).results.get(result)
     if json:
         return print_json(found)
-    print_object(found, without=("epochs", "outcome", "artifacts", "failure", "code", "imports", "confusion_matrix"))
+    print_object(
+        found,
+        without=(
+            "epochs",
+            "metrics",
+            "progress",
+            "outcome",
+            "artifacts",
+            "failure",
+            "code",
+            "imports",
+            "confusion_matrix",
+        ),
+    )
     if found.failure:
         console().print(f"\n[red]{found.failure.category}[/] ", found.failure.cause, sep="")
         for text in (found.failure.traceback_text, found.failure.hint):

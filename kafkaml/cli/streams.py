@@ -27,13 +27,12 @@ def list_(
         [
             ("id", lambda row: row.id),
             ("deployment", lambda row: row.deployment),
-            ("ranges", lambda row: row.topic),
             ("format", lambda row: row.input_format),
-            ("records", lambda row: row.total_msg),
-            ("validation", lambda row: row.validation_rate),
-            ("test", lambda row: row.test_rate),
-            ("description", lambda row: row.description),
+            ("records", lambda row: "online" if row.total_msg is None else f"{row.total_msg:,}"),
+            ("validation", lambda row: f"{row.validation_rate:.0%}"),
+            ("test", lambda row: f"{row.test_rate:.0%}"),
             ("registered", lambda row: human_age(row.registered_at)),
+            ("ranges", lambda row: row.topic),
         ],
         nothing="no streams yet; send one: kafka-ml send FILE --deployment N",
     )
