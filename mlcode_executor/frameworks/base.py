@@ -111,6 +111,7 @@ class Handler(ABC):
     ) -> dict[str, Any]:
         """Run one method by name."""
         methods: Mapping[str, Callable[[Request], dict[str, Any]]] = {
+            "warm_up": self.warm_up,
             "check": self.check,
             "check_arguments": self.check_arguments,
             "build": self.build,
@@ -125,6 +126,10 @@ class Handler(ABC):
         if method not in methods:
             raise BrokenError(f"the model process has no method {method!r}: expected one of {', '.join(methods)}")
         return methods[method](Request(params, arrays, files, emit))
+
+    def warm_up(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
+        """Do what the first operation in a process would spend its time on; for processes that wait for a check."""
+        return {}
 
     def check(self, request: Request) -> dict[str, Any]:
         """``{code, imports, distributed?}`` -> the model's report as JSON."""

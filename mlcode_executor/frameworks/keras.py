@@ -39,6 +39,7 @@ PRELOAD = [
     "keras",
     "rich.console",
     "rich.table",
+    "rich._emoji_codes",
     # Keras loads these on the first summary, save and load.
     "h5py",
 ]
@@ -85,6 +86,15 @@ class KerasHandler(Handler):
         self._seed = 0
         self._loop: KerasLoop | None = None
         self._predict: Callable[[Array], list[Array]] | None = None
+
+    def warm_up(self, request: Request) -> dict[str, Any]:
+        """Open TensorFlow's device and draw random numbers, as every initialiser does."""
+        _make_repeatable(0)
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        keras_report.describe(model, distributed=True)
+        # Names of layers are numbered: the user's first Dense is "dense", as everywhere.
+        keras.backend.clear_session()
+        return super().warm_up(request)
 
     def check_arguments(self, request: Request) -> dict[str, Any]:
         for given, method, kinds in (

@@ -83,6 +83,13 @@ class PyTorchHandler(Handler):
         self._seed = 0
         self._loop: TorchLoop | None = None
 
+    def warm_up(self, request: Request) -> dict[str, Any]:
+        """Go once through what a check does, with a model of one parameter."""
+        model = nn.Sequential(nn.Linear(1, 1))
+        torch.optim.Adam(model.parameters())
+        pytorch_report.output_of(model, (1,))
+        return super().warm_up(request)
+
     def check_arguments(self, request: Request) -> dict[str, Any]:
         for given, kinds in (("fit", _FIT_KINDS), ("evaluation", _EVALUATE_KINDS)):
             accepted.check_arguments(
@@ -206,10 +213,13 @@ class PyTorchHandler(Handler):
         self._imports = str(request.params.get("imports") or "")
         random.seed(self._seed)
         np.random.seed(self._seed % 2**32)
-        torch.manual_seed(self._seed)
+        # torch.manual_seed would format a stack trace for a GPU that is not there yet.
+        torch.default_generator.manual_seed(self._seed)
+        if device().type == "cuda":
+            torch.cuda.manual_seed_all(self._seed)
         # Mapped arrays are read-only on purpose; what is written to is copied first.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return _find_model(execute(self._code, self._imports, _names()))
+        return _find_model(execute(self._code, self._imports, _NAMES))
 
     def _built(self) -> Any:
         if self._model is None:
@@ -246,14 +256,17 @@ def _flat(answer: Any) -> Sequence[torch.Tensor]:
     raise UserCodeError(f"the model's forward returns {type(answer).__name__}: expected tensors", kind="invalid")
 
 
-def _names() -> dict[str, Any]:
-    """What the code may use without an import: torch, nn, np, and Ignite's metrics."""
-    metrics = {
+# What the code may use without an import.
+_NAMES: Mapping[str, Any] = {
+    "torch": torch,
+    "nn": nn,
+    "np": np,
+    **{
         name: value
         for name, value in vars(ignite.metrics).items()
         if isinstance(value, type) and issubclass(value, ignite.metrics.Metric)
-    }
-    return {**metrics, "torch": torch, "nn": nn, "np": np}
+    },
+}
 
 
 def _find_model(namespace: Mapping[str, Any]) -> Any:

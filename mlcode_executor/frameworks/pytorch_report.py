@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,15 +17,13 @@ from mlcode_executor.frameworks.base import ModelReport, TensorSpec, common_vers
 from mlcode_executor.frameworks.pytorch_loop import features_dtype
 from mlcode_executor.frameworks.source import user_code
 
-__all__ = ["check_definitions", "describe", "versions"]
+__all__ = ["check_definitions", "describe", "output_of", "versions"]
 
 _REQUIRED = {
     "loss_fn": "def loss_fn(self): return nn.CrossEntropyLoss()",
     "optimizer": "def optimizer(self): return torch.optim.Adam(self.parameters(), lr=0.001)",
     "metrics": 'def metrics(self): return {"accuracy": Accuracy(), "loss": Loss(self.loss_fn())}',
 }
-# A forward pass of a larger model costs more than knowing its output's shape is worth.
-_MAX_PROBED_PARAMETERS = 20_000_000
 # Sizes of images to try a convolutional network with: its code does not say which it takes.
 _IMAGE_SIZES = (28, 32, 64, 96, 128, 224)
 _CONVOLUTIONS: Mapping[Any, int] = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
@@ -70,9 +69,7 @@ def describe(model: Any) -> ModelReport:
     notes: list[str] = []
     parameters = sum(each.numel() for each in model.parameters() if not _is_lazy(each))
     inputs, probes = _input(model, notes)
-    outputs: list[TensorSpec] = []
-    if probes and parameters <= _MAX_PROBED_PARAMETERS:
-        outputs = _probe(model, probes)
+    outputs = _probe(model, probes)
     if not outputs:
         notes.append("the output's shape is known when the first data arrive")
     return ModelReport(
@@ -139,30 +136,42 @@ def _input(model: Any, notes: list[str]) -> tuple[list[TensorSpec], list[tuple[i
 
 def _probe(model: Any, shapes: list[tuple[int, ...]]) -> list[TensorSpec]:
     """Return the outputs for the first of ``shapes`` that the model takes, without changing the model."""
-    training, state = model.training, torch.get_rng_state()
+    training = model.training
     model.eval()
     try:
         for shape in shapes:
-            try:
-                with torch.no_grad():
-                    answer = model(torch.zeros((2, *shape), dtype=features_dtype(model)))
-            except (RuntimeError, ValueError, IndexError, TypeError):
-                # Not this size; if it is none of them, real data will tell.
-                continue
-            answers = answer if isinstance(answer, (tuple, list)) else [answer]
-            tensors = [each for each in answers if isinstance(each, torch.Tensor) and each.ndim]
-            return [
-                TensorSpec(
-                    "output" if len(tensors) == 1 else f"output_{index}",
-                    (None, *each.shape[1:]),
-                    str(each.dtype).removeprefix("torch."),
-                )
-                for index, each in enumerate(tensors)
-            ]
+            # On the meta device shapes are computed and numbers are not: the first real operation takes longer than
+            # all the rest of a check.
+            with contextlib.suppress(RuntimeError, ValueError, IndexError, TypeError, NotImplementedError):
+                return _output_specs(output_of(model, shape))
         return []
     finally:
         model.train(training)
-        torch.set_rng_state(state)
+
+
+def output_of(model: Any, shape: tuple[int, ...]) -> Any:
+    """Return what the model's forward returns for two samples of ``shape``, as tensors without numbers."""
+    tensors = {
+        name: torch.empty_like(tensor, device="meta")
+        for name, tensor in (*model.named_parameters(), *model.named_buffers())
+    }
+    sample = torch.empty((2, *shape), dtype=features_dtype(model), device="meta")
+    # Tensors that the model's forward makes are on that device too.
+    with torch.no_grad(), torch.device("meta"):
+        return torch.func.functional_call(model, tensors, (sample,))
+
+
+def _output_specs(answer: Any) -> list[TensorSpec]:
+    answers = answer if isinstance(answer, (tuple, list)) else [answer]
+    tensors = [each for each in answers if isinstance(each, torch.Tensor) and each.ndim]
+    return [
+        TensorSpec(
+            "output" if len(tensors) == 1 else f"output_{index}",
+            (None, *each.shape[1:]),
+            str(each.dtype).removeprefix("torch."),
+        )
+        for index, each in enumerate(tensors)
+    ]
 
 
 def _summary(model: Any, parameters: int) -> str:

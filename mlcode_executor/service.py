@@ -1,0 +1,187 @@
+"""The executor's HTTP service, as an ASGI application: ``POST /check``, ``POST /check-arguments``, ``GET /health``.
+
+Called by the backend with the services' shared token. Requests beyond what can be worked on wait in a bounded queue;
+beyond that the answer is 429. This process holds a credential, so it never imports a framework and never runs user
+code: that happens in model processes (``checks.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, Field, ValidationError
+
+from kafkaml.errors import BrokenError, RefusedError
+from kafkaml.logs import get_logger
+from mlcode_executor.checks import Checker, Verdict
+
+__all__ = ["MAX_BODY_BYTES", "ExecutorService"]
+
+_logger = get_logger(__name__)
+
+# Both fields of the largest model anybody pasted fit into a tenth of it.
+MAX_BODY_BYTES = 1 << 20
+# A client that sends its request drop by drop must not hold a place in the queue.
+_BODY_SECONDS = 10.0
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class _CheckRequest(BaseModel):
+    code: str
+    imports: str = ""
+    distributed: bool = False
+
+
+class _ArgumentsRequest(BaseModel):
+    fit: dict[str, Any] = Field(default_factory=dict)
+    evaluation: dict[str, Any] = Field(default_factory=dict)
+
+
+class _Refusal(Exception):
+    """Ends a request with a problem document (RFC 9457)."""
+
+    def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers or {}
+
+
+class ExecutorService:
+    """One framework's service: ``workers`` checks at a time, ``queue`` requests waiting, the rest refused."""
+
+    def __init__(
+        self,
+        checker: Checker,
+        *,
+        token: str,
+        health: Callable[[], Mapping[str, Any]],
+        workers: int = 2,
+        queue: int = 16,
+    ) -> None:
+        self._checker = checker
+        self._token = token.encode()
+        self._health = health
+        self._places = workers + queue
+        self._taken = 0
+        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="check")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; the only entry that the server calls."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            status, body, headers = await self._answer(scope, receive)
+            await _respond(send, status, body, headers)
+
+    def close(self) -> None:
+        """Take no more work; checks that run are waited for."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[HTTPStatus, Any, Mapping[str, str]]:
+        try:
+            route = f"{scope['method']} {scope['path'].rstrip('/')}"
+            if route == "GET /health":
+                return HTTPStatus.OK, {"status": "ok", "spare_processes": self._checker.ready, **self._health()}, {}
+            self._authenticate(scope)
+            work = await self._work(route, scope, receive)
+            verdict = await self._in_turn(work)
+        except _Refusal as refusal:
+            return refusal.status, _problem(refusal.status, refusal.detail), refusal.headers
+        except RefusedError as error:
+            return HTTPStatus.BAD_REQUEST, _problem(HTTPStatus.BAD_REQUEST, error.message, error.hint), {}
+        except BrokenError as error:
+            _logger.error("check could not be tried", error=error.message)
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+            return status, _problem(status, error.message, error.hint), {"retry-after": "5"}
+        return HTTPStatus.OK, verdict.to_json(), {}
+
+    def _authenticate(self, scope: Scope) -> None:
+        given = dict(scope["headers"]).get(b"authorization", b"")
+        scheme, _, token = given.partition(b" ")
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(token.strip(), self._token):
+            raise _Refusal(
+                HTTPStatus.UNAUTHORIZED, "the bearer token is missing or wrong", {"www-authenticate": "Bearer"}
+            )
+
+    async def _work(self, route: str, scope: Scope, receive: Receive) -> Callable[[], Verdict]:
+        """Read the request; returns what is to be done for it."""
+        if route == "POST /check":
+            check = _parse(_CheckRequest, await _body(scope, receive))
+            return partial(self._checker.check, **check.model_dump())
+        if route == "POST /check-arguments":
+            arguments = _parse(_ArgumentsRequest, await _body(scope, receive))
+            return partial(self._checker.check_arguments, **arguments.model_dump())
+        raise _Refusal(HTTPStatus.NOT_FOUND, "expected POST /check, POST /check-arguments or GET /health")
+
+    async def _in_turn(self, work: Callable[[], Verdict]) -> Verdict:
+        if self._taken >= self._places:
+            raise _Refusal(HTTPStatus.TOO_MANY_REQUESTS, f"{self._places} checks wait already", {"retry-after": "2"})
+        self._taken += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._taken -= 1
+
+
+def _parse(kind: type[_Model], body: bytes) -> _Model:
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        raise _Refusal(HTTPStatus.BAD_REQUEST, f"{where}: {first['msg']}") from error
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes:
+    too_large = _Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {MAX_BODY_BYTES} bytes")
+    length = dict(scope["headers"]).get(b"content-length", b"0")
+    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _Refusal(HTTPStatus.BAD_REQUEST, "the client left")
+                body += message.get("body", b"")
+                if len(body) > MAX_BODY_BYTES:
+                    raise too_large
+                if not message.get("more_body"):
+                    return bytes(body)
+    except TimeoutError as error:
+        raise _Refusal(HTTPStatus.REQUEST_TIMEOUT, f"no whole request within {_BODY_SECONDS:g} s") from error
+
+
+def _problem(status: HTTPStatus, detail: str, hint: str = "") -> dict[str, Any]:
+    body = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail}
+    return {**body, "hint": hint} if hint else body
+
+
+async def _respond(send: Send, status: HTTPStatus, body: Any, headers: Mapping[str, str]) -> None:
+    kind = b"application/json" if status == HTTPStatus.OK else b"application/problem+json"
+    fields = [(b"content-type", kind), *((name.encode(), value.encode()) for name, value in headers.items())]
+    await send({"type": "http.response.start", "status": int(status), "headers": fields})
+    await send({"type": "http.response.body", "body": orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,107 @@
+"""SpareProcesses: model processes that are started and warmed up before anybody needs them.
+
+Called by the checker, so that a person waits for the check alone and not for a fork, a sandbox and a first operation.
+A process is used for one piece of user code and then ended.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from kafkaml.errors import KafkaMLError
+from kafkaml.logs import get_logger
+from mlcode_executor.process import ModelProcess
+
+__all__ = ["SpareProcesses"]
+
+_logger = get_logger(__name__)
+
+# Longer than the import of any framework under load.
+_WARM_UP_SECONDS = 60.0
+# After a failed start the next attempt waits for this long or for the next request.
+_RETRY_SECONDS = 5.0
+
+
+class SpareProcesses:
+    """Keeps up to ``count`` processes ready that ``start`` returned; safe to use from several threads."""
+
+    def __init__(self, start: Callable[[], ModelProcess], *, count: int) -> None:
+        self._start = start
+        self._count = count
+        self._ready: deque[ModelProcess] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._used = 0
+        self._filler = threading.Thread(target=self._fill, name="spare-processes", daemon=True)
+        self._filler.start()
+
+    @contextmanager
+    def process(self) -> Iterator[ModelProcess]:
+        """A fresh process, ended afterwards; raises what ``start`` raises when none is ready."""
+        process = self._take()
+        with self._changed:
+            self._used += 1
+        try:
+            with process:
+                yield process
+        finally:
+            with self._changed:
+                self._used -= 1
+                self._changed.notify_all()
+
+    @property
+    def ready(self) -> int:
+        """How many processes wait."""
+        with self._changed:
+            return len(self._ready)
+
+    def close(self) -> None:
+        """End all that wait, and the thread that starts them."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._filler.join(_WARM_UP_SECONDS)
+        while self._ready:
+            self._ready.popleft().close()
+
+    def _take(self) -> ModelProcess:
+        while True:
+            with self._changed:
+                process = self._ready.popleft() if self._ready else None
+            if process is None:
+                return self._start()
+            if process.alive:
+                return process
+            process.close()
+
+    def _fill(self) -> None:
+        while True:
+            with self._changed:
+                # Not while a check runs: it would share its core.
+                self._changed.wait_for(lambda: self._closed or (not self._used and len(self._ready) < self._count))
+                if self._closed:
+                    return
+            process = self._warmed()
+            with self._changed:
+                if process is None:
+                    self._changed.wait(_RETRY_SECONDS)
+                elif self._closed:
+                    process.close()
+                else:
+                    self._ready.append(process)
+
+    def _warmed(self) -> ModelProcess | None:
+        process = None
+        try:
+            process = self._start()
+            process.call("warm_up", timeout_seconds=_WARM_UP_SECONDS)
+        except KafkaMLError as error:
+            # A check starts its own process then, and tells its person what is wrong.
+            _logger.warning("no spare model process", error=error.message)
+            if process is not None:
+                process.close()
+            return None
+        return process
