@@ -21,6 +21,7 @@ __all__ = [
     "AccessTokenAuthentication",
     "BrowserAuthentication",
     "JobTokenAuthentication",
+    "RenewalAuthentication",
     "ServiceTokenAuthentication",
     "effective_role",
     "token_digest",
@@ -104,6 +105,13 @@ class JobTokenAuthentication(BaseAuthentication):
         return _SCHEME
 
 
+class RenewalAuthentication(JobTokenAuthentication):
+    """Takes a job token for a while after it expired: a backend that was away must not cost a long training."""
+
+    def __init__(self) -> None:
+        self.grace_seconds = environment().job_token_renewal_seconds
+
+
 class ServiceTokenAuthentication(BaseAuthentication):
     """``Authorization: Bearer <service token>``, the secret that the platform's own parts share."""
 
@@ -130,11 +138,15 @@ class _BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
 class _JobScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = JobTokenAuthentication
-    match_subclasses = True
     name = "jobToken"
 
     def get_security_definition(self, _auto_schema: object) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "description": "given to a worker when it is launched"}
+
+
+class _RenewalScheme(_JobScheme):  # type: ignore[no-untyped-call]
+    target_class = RenewalAuthentication
+    name = "expiredJobToken"
 
 
 class _ServiceScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

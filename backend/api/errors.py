@@ -34,7 +34,9 @@ __all__ = [
     "FieldProblem",
     "InUse",
     "InvalidField",
+    "InvalidFields",
     "NotFound",
+    "RangeNotSatisfiable",
     "StaleAttempt",
     "WrongJob",
     "exception_handler",
@@ -84,6 +86,14 @@ class InvalidField(RefusedError):
         self.code = code
 
 
+class InvalidFields(RefusedError):
+    """Several fields' values are refused."""
+
+    def __init__(self, problems: Sequence[FieldProblem]) -> None:
+        super().__init__("; ".join(f"{each.field}: {each.detail}" for each in problems))
+        self.problems = tuple(problems)
+
+
 class Conflict(RefusedError):
     """The request does not fit the object's present state."""
 
@@ -98,6 +108,10 @@ class StaleAttempt(Conflict):
 
 class WrongJob(RefusedError):
     """The token belongs to another job."""
+
+
+class RangeNotSatisfiable(RefusedError):
+    """A piece of an upload does not go on where the stored part ends."""
 
 
 class InUse(Conflict):
@@ -171,6 +185,10 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
     request = context.get("request")
     if problem.status >= 500:
         logger.error("request failed", path=getattr(request, "path", ""), status=problem.status, detail=problem.detail)
+    elif isinstance(error, (StaleAttempt, WrongJob)) or problem.status == 403:
+        logger.warning(
+            "request denied", path=getattr(request, "path", ""), status=problem.status, detail=problem.detail
+        )
     response = Response(
         problem.to_json(getattr(request, "request_id", "")), status=problem.status, headers=dict(problem.headers)
     )
@@ -186,19 +204,19 @@ def problem_response(request: HttpRequest, problem: Problem) -> HttpResponse:
     )
 
 
-def bad_request(request: HttpRequest, _exception: Exception) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django passes it by name
     """Django's handler400: unknown host names, malformed requests."""
     return problem_response(request, Problem(400, "the request cannot be understood", "bad_request"))
 
 
-def not_found(request: HttpRequest, _exception: Exception) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django passes it by name
     """Django's handler404."""
     return problem_response(
         request, Problem(404, "there is nothing at this address", "not_found", hint="addresses end with a slash")
     )
 
 
-def permission_denied(request: HttpRequest, _exception: Exception) -> HttpResponse:
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django passes it by name
     """Django's handler403."""
     return problem_response(request, Problem(403, "not allowed", "permission_denied"))
 
@@ -229,9 +247,13 @@ def _of_kafkaml(error: KafkaMLError) -> Problem:
             return Problem(404, error.message, "not_found", error.hint)
         case WrongJob():
             return Problem(403, error.message, "wrong_job", error.hint)
+        case RangeNotSatisfiable():
+            return Problem(416, error.message, "range", error.hint)
         case InvalidField():
             each = FieldProblem(field=error.field, code=error.code, detail=error.message, hint=error.hint)
             return Problem(400, error.message, "validation", error.hint, errors=(each,))
+        case InvalidFields():
+            return Problem(400, error.message, "validation", errors=error.problems)
         case ArgumentsError():
             each = FieldProblem(field=error.argument, code="arguments", detail=error.message, hint=error.hint)
             return Problem(400, error.message, "validation", error.hint, errors=(each,))
@@ -246,7 +268,10 @@ def _of_kafkaml(error: KafkaMLError) -> Problem:
                 line=error.line,
                 traceback=error.traceback_text,
             )
-            return Problem(422, error.message, "user_code", error.hint, errors=(each,))
+            # What the code printed, where the executor caught it.
+            printed = getattr(error, "output", "")
+            extra = {"output": printed} if printed else {}
+            return Problem(422, error.message, "user_code", error.hint, errors=(each,), extra=extra)
         case DeadlineExceeded():
             return Problem(504, error.message, name, error.hint)
         case FailedError():

@@ -1,14 +1,15 @@
-"""Response headers that browsers obey, on every response."""
+"""What every response carries: headers that browsers obey, and the id that finds a request in the log."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Awaitable, Callable
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-__all__ = ["SecurityHeadersMiddleware"]
+__all__ = ["ResponseHeadersMiddleware"]
 
 # No script but our own files, nothing from elsewhere, no framing; style attributes are set by the page's widgets.
 _POLICY = (
@@ -25,8 +26,8 @@ _HEADERS = {
 _Response = HttpResponseBase | Awaitable[HttpResponseBase]
 
 
-class SecurityHeadersMiddleware:
-    """Adds the policy headers, and ``no-store`` to answers of the API that say nothing of caching themselves."""
+class ResponseHeadersMiddleware:
+    """Adds the policy headers and ``X-Request-ID``, and ``no-store`` where the API says nothing of caching."""
 
     sync_capable = True
     async_capable = True
@@ -37,21 +38,26 @@ class SecurityHeadersMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> _Response:
-        if iscoroutinefunction(self):
-            return self._call_async(request)
+        _number(request)
         response = self._get_response(request)
-        assert isinstance(response, HttpResponseBase)
-        return _with_headers(request, response)
+        if isinstance(response, HttpResponseBase):
+            return _with_headers(request, response)
+        return _awaited(request, response)
 
-    async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
-        response = self._get_response(request)
-        assert isinstance(response, Awaitable)
-        return _with_headers(request, await response)
+
+async def _awaited(request: HttpRequest, response: Awaitable[HttpResponseBase]) -> HttpResponseBase:
+    return _with_headers(request, await response)
+
+
+def _number(request: HttpRequest) -> None:
+    # Never taken from the client, who could forge another's.
+    request.request_id = uuid.uuid4().hex  # type: ignore[attr-defined]
 
 
 def _with_headers(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    response.headers["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
     if request.path.startswith(("/api/", "/login/")):
         response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from backend.accounts.models import Role
 from backend.api.authentication import effective_role
 from backend.api.job_tokens import JobToken
+
+if TYPE_CHECKING:
+    # REST framework's settings import this module while its views are being imported.
+    from rest_framework.views import APIView
 
 __all__ = ["JobPermission", "RolePermission", "ServicePermission"]
 
@@ -37,7 +42,7 @@ class JobPermission(BasePermission):
 
     message = "only a job's token opens this"
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, _view: APIView) -> bool:
         return isinstance(request.auth, JobToken)
 
 
@@ -46,5 +51,5 @@ class ServicePermission(BasePermission):
 
     message = "only the platform's own components may do this"
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, _view: APIView) -> bool:
         return bool(request.auth == "service")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import orjson
 from rest_framework.exceptions import ParseError
@@ -43,8 +43,8 @@ class OrjsonRenderer(BaseRenderer):
     def render(
         self,
         data: Any,
-        accepted_media_type: str | None = None,
-        renderer_context: Mapping[str, Any] | None = None,
+        _accepted_media_type: str | None = None,
+        _renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
         return b"" if data is None else to_json_bytes(data)
 
@@ -56,9 +56,9 @@ class StrictJSONParser(BaseParser):
 
     def parse(
         self,
-        stream: BinaryIO,
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
+        stream: IO[Any],
+        _media_type: str | None = None,
+        _parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         try:
             document = orjson.loads(stream.read())

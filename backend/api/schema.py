@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 
-__all__ = ["ProblemSchema", "add_problem_component"]
+__all__ = ["ProblemSchema", "complete"]
 
 _PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
 _PROBLEM = {
@@ -38,12 +38,26 @@ _PROBLEM = {
         },
     },
 }
+_EVENTS = {
+    "operationId": "events_stream",
+    "description": "Live changes as server-sent events named by topic. ``reset``: read everything anew.",
+    "tags": ["events"],
+    "security": [{"accessToken": []}, {"session": []}],
+    "parameters": [
+        {"name": "topics", "in": "query", "schema": {"type": "string"}, "description": "comma-separated; all without"},
+        {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}, "description": "where to go on"},
+    ],
+    "responses": {
+        "200": {"description": "never ends", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        "default": {"description": "problem", "content": {"application/problem+json": {"schema": _PROBLEM_REF}}},
+    },
+}
 
 
 class ProblemSchema(AutoSchema):
     """Adds the problem document as the answer to everything that goes wrong."""
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         bodies["default"] = {
             "description": "problem",
@@ -52,7 +66,8 @@ class ProblemSchema(AutoSchema):
         return bodies
 
 
-def add_problem_component(result: dict[str, Any], **_: object) -> dict[str, Any]:
-    """drf-spectacular's post-processing hook: define what the references point at."""
+def complete(result: dict[str, Any], **_: object) -> dict[str, Any]:
+    """drf-spectacular's post-processing hook: the problem document, and the address that is no REST framework view."""
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = _PROBLEM
+    result["paths"]["/api/events/"] = {"get": _EVENTS}
     return result

@@ -43,6 +43,9 @@ class BackendSettings(BaseSettings):
     executor_pytorch_url: str = ""
     executor_timeout_seconds: float = Field(120.0, gt=0)
     control_topic: str = CONTROL_TOPIC
+    allowed_output_brokers: str = Field(
+        "", description="comma-separated host:port that inferences may write to beside the own cluster; * for any"
+    )
     isolation: str = Field("auto", pattern="^(auto|namespaces|landlock|off)$")
     log_level: str = "INFO"
     job_token_seconds: int = Field(3600, ge=60, description="life of a job token; workers renew it every minute")

@@ -64,7 +64,7 @@ else:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": _state / "db.sqlite3",
+            "NAME": str(_state / "db.sqlite3"),
             # Without IMMEDIATE, 70 to 87 % of concurrent read-then-write transactions end in "database is locked".
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
@@ -145,7 +145,17 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_PERMISSIONS": ["backend.api.permissions.RolePermission"],
-    "ENUM_NAME_OVERRIDES": {},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "backend.api.schema.complete",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "StateEnum": "backend.deployments.models.State",
+        "DesiredStateEnum": "backend.deployments.models.DesiredState",
+        "RoleEnum": "backend.accounts.models.Role",
+        "FrameworkEnum": "backend.ml_models.serializers.FRAMEWORKS",
+        "ReplicaStateEnum": ["starting", "running", "failed"],
+    },
 }
 
 LOGGING_CONFIG = None

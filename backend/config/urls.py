@@ -2,4 +2,81 @@
 
 from __future__ import annotations
 
-urlpatterns: list[object] = []
+from django.urls import URLPattern, URLResolver, include, path, register_converter
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.routers import SimpleRouter
+
+from backend.accounts import views as accounts
+from backend.api.fields import ArtifactNameConverter, IdConverter
+from backend.configurations.views import ConfigurationViewSet
+from backend.deployments.views import DeploymentViewSet, ResultViewSet
+from backend.events.views import event_stream
+from backend.inferences.views import InferenceViewSet
+from backend.jobs import views as jobs
+from backend.ml_models.views import MLModelViewSet
+from backend.streams.views import StreamViewSet
+from backend.system import views as system
+
+register_converter(IdConverter, "id")
+register_converter(ArtifactNameConverter, "artifact_name")
+
+router = SimpleRouter(use_regex_path=False)
+router.register("models", MLModelViewSet, "model")
+router.register("configurations", ConfigurationViewSet, "configuration")
+router.register("deployments", DeploymentViewSet, "deployment")
+router.register("results", ResultViewSet, "result")
+router.register("inferences", InferenceViewSet, "inference")
+router.register("streams", StreamViewSet, "stream")
+router.register("users", accounts.UserViewSet, "user")
+router.register("tokens", accounts.TokenViewSet, "token")
+router.register("audit", accounts.AuditViewSet, "audit")
+
+job_urls = [
+    path("token/", jobs.JobTokenView.as_view(), name="job-token"),
+    path("training/<id:pk>/", jobs.TrainingPlanView.as_view(), name="job-training"),
+    path("training/<id:pk>/events/", jobs.TrainingEventsView.as_view(), name="job-training-events"),
+    path("training/<id:pk>/finish/", jobs.TrainingFinishView.as_view(), name="job-training-finish"),
+    path("training/<id:pk>/fail/", jobs.TrainingFailView.as_view(), name="job-training-fail"),
+    path(
+        "training/<id:pk>/artifacts/<artifact_name:name>/",
+        jobs.TrainingArtifactView.as_view(),
+        name="job-training-artifact",
+    ),
+    path("inference/<id:pk>/", jobs.InferencePlanView.as_view(), name="job-inference"),
+    path(
+        "inference/<id:pk>/artifacts/<artifact_name:name>/",
+        jobs.InferenceArtifactView.as_view(),
+        name="job-inference-artifact",
+    ),
+    path("inference/<id:pk>/stats/", jobs.StatsView.as_view(), name="job-inference-stats"),
+]
+
+api_urls: list[URLPattern | URLResolver] = [
+    path("session/", accounts.SessionView.as_view(), name="session"),
+    path("login/", accounts.LoginView.as_view(), name="login"),
+    path("logout/", accounts.LogoutView.as_view(), name="logout"),
+    path(
+        "results/<id:pk>/confusion_matrix.png",
+        ResultViewSet.as_view({"get": "confusion_matrix_image"}),
+        name="result-confusion-matrix",
+    ),
+    path("", include(router.urls)),
+    path("announcements/", jobs.AnnouncementView.as_view(), name="announcement"),
+    path("jobs/", include(job_urls)),
+    path("events/", event_stream, name="events"),
+    path("system/", system.SystemView.as_view(), name="system"),
+    path("health/live/", system.LiveView.as_view(), name="health-live"),
+    path("health/ready/", system.ReadyView.as_view(), name="health-ready"),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", system.index, name="index"),
+    path("login/<str:secret>", accounts.login_by_link, name="login-link"),
+    path("api/", include(api_urls)),
+]
+
+handler400 = "backend.api.errors.bad_request"
+handler403 = "backend.api.errors.permission_denied"
+handler404 = "backend.api.errors.not_found"
+handler500 = "backend.api.errors.server_error"

@@ -83,7 +83,9 @@ class TrainingResult(models.Model):
     failure = models.JSONField(null=True, blank=True)
     progress = models.JSONField(null=True, blank=True)
     metrics = models.JSONField(null=True, blank=True, help_text="of the last epoch: {epoch, training, validation}")
-    outcome = models.JSONField(null=True, blank=True)
+    outcome = models.JSONField(null=True, blank=True, help_text="TrainingOutcome without its confusion matrix")
+    # Apart, because it grows with the square of the classes and lists do not show it: {matrix, labels}.
+    confusion_matrix = models.JSONField(null=True, blank=True)
     log_tail = models.TextField(blank=True)
     # Number of the last event taken from the attempt; events of this number and below were seen.
     last_event_seq = models.BigIntegerField(default=-1)

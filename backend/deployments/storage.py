@@ -19,7 +19,7 @@ from typing import IO, BinaryIO
 
 from django.db import transaction
 
-from backend.api.errors import Conflict, InvalidField, StaleAttempt
+from backend.api.errors import Conflict, InvalidField, RangeNotSatisfiable, StaleAttempt
 from backend.config.environment import environment
 from backend.deployments.models import Artifact, TrainingResult
 from kafkaml.artifacts import check_artifact_name, sha256_of_file
@@ -50,10 +50,6 @@ class ContentRange:
                 "Content-Range", f"Content-Range is {header[:80]!r}: expected for example 'bytes 0-1023/4096'"
             )
         return cls(start, last + 1, total)
-
-
-class RangeNotSatisfiable(RefusedError):
-    """The upload does not go on where the stored part ends."""
 
 
 def check_sha256(text: str) -> str:

@@ -103,7 +103,10 @@ def mark_finished(result_id: int, attempt: int, outcome: TrainingOutcome) -> boo
             return False
         _check_artifacts(result, outcome.artifacts)
         result.state = State.FINISHED
-        result.outcome = outcome.to_json()
+        document = outcome.to_json()
+        matrix = document.pop("confusion_matrix")
+        result.outcome = document
+        result.confusion_matrix = None if matrix is None else {"matrix": matrix, "labels": list(outcome.labels)}
         result.failure = None
         result.next_retry_at = None
         now = timezone.now()

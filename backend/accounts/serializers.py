@@ -1,0 +1,114 @@
+"""Users, tokens and the audit trail as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
+
+from backend.accounts.models import AccessToken, AuditEntry, Role, User
+from backend.api.fields import NameField
+
+__all__ = [
+    "AuditSerializer",
+    "LoginSerializer",
+    "NewTokenSerializer",
+    "SessionSerializer",
+    "TokenSerializer",
+    "TokenWriteSerializer",
+    "UserSerializer",
+    "UserUpdateSerializer",
+    "UserWriteSerializer",
+]
+
+
+class UserSerializer(serializers.ModelSerializer[User]):
+    """A user; passwords are write-only."""
+
+    class Meta:
+        model = User
+        fields = ["id", "username", "role", "is_active", "date_joined", "last_login"]
+
+
+class UserWriteSerializer(serializers.Serializer[Any]):
+    """A new user."""
+
+    username = serializers.RegexField(
+        r"^[\w.@+-]{1,150}\Z", validators=[UniqueValidator(User.objects.all(), message="this name is taken")]
+    )
+    role = serializers.ChoiceField(choices=Role.choices, default=Role.VIEWER)
+    password = serializers.CharField(
+        write_only=True, required=False, default="", allow_blank=True, max_length=200, trim_whitespace=False
+    )
+
+
+class UserUpdateSerializer(serializers.Serializer[Any]):
+    """Changes to a user."""
+
+    role = serializers.ChoiceField(choices=Role.choices, required=False)
+    is_active = serializers.BooleanField(required=False)
+    password = serializers.CharField(
+        write_only=True, required=False, allow_blank=True, max_length=200, trim_whitespace=False
+    )
+
+
+class TokenSerializer(serializers.ModelSerializer[AccessToken]):
+    """An access token without its text."""
+
+    username = serializers.CharField(source="user.username", read_only=True)
+
+    class Meta:
+        model = AccessToken
+        fields = ["id", "name", "username", "role", "created_at", "expires_at"]
+
+
+class TokenWriteSerializer(serializers.Serializer[Any]):
+    """A new access token; its role is capped by its user's."""
+
+    name = NameField()
+    role = serializers.ChoiceField(choices=Role.choices, default=Role.EDITOR)
+    days = serializers.FloatField(default=30, min_value=0.001, max_value=366)
+
+
+class NewTokenSerializer(TokenSerializer):
+    """A token just made, with the text that is shown this once."""
+
+    token = serializers.CharField(read_only=True)
+
+    class Meta(TokenSerializer.Meta):
+        fields = [*TokenSerializer.Meta.fields, "token"]
+
+
+class LoginSerializer(serializers.Serializer[Any]):
+    """Name and password."""
+
+    username = serializers.CharField(max_length=150)
+    password = serializers.CharField(write_only=True, max_length=200, trim_whitespace=False)
+
+
+class SessionSerializer(serializers.Serializer[Any]):
+    """Who is signed in, and the token to send back as ``X-CSRFToken`` with every write."""
+
+    user = UserSerializer(allow_null=True)
+    csrf_token = serializers.CharField()
+
+
+class AuditSerializer(serializers.ModelSerializer[AuditEntry]):
+    """One entry of the audit trail."""
+
+    class Meta:
+        model = AuditEntry
+        fields = [
+            "id",
+            "at",
+            "actor",
+            "action",
+            "object_type",
+            "object_id",
+            "before",
+            "after",
+            "address",
+            "result",
+            "detail",
+        ]

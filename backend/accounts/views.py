@@ -1,0 +1,200 @@
+"""Signing in and out, users, access tokens, the audit trail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import authenticate, login, logout
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import get_token
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.http import require_GET
+from drf_spectacular.utils import extend_schema
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView
+
+from backend.accounts import services
+from backend.accounts.models import AccessToken, AuditEntry, Role, User
+from backend.accounts.serializers import (
+    AuditSerializer,
+    LoginSerializer,
+    NewTokenSerializer,
+    SessionSerializer,
+    TokenSerializer,
+    TokenWriteSerializer,
+    UserSerializer,
+    UserUpdateSerializer,
+    UserWriteSerializer,
+)
+from backend.api.audit import Actor, actor_of, record
+from backend.api.authentication import BrowserAuthentication, effective_role
+from backend.api.errors import InvalidField, Problem, problem_response
+from backend.api.views import ResourceViewSet
+
+__all__ = ["AuditViewSet", "LoginView", "LogoutView", "SessionView", "TokenViewSet", "UserViewSet", "login_by_link"]
+
+
+class LoginThrottle(SimpleRateThrottle):
+    """Slows guessing of passwords down, per address and per name."""
+
+    scope = "login"
+
+    def get_cache_key(self, request: Request, _view: APIView) -> str:
+        data = request.data if isinstance(request.data, dict) else {}
+        name = str(data.get("username", ""))[:150]
+        return f"login:{self.get_ident(request)}:{name.encode().hex()}"
+
+
+class SessionView(APIView):
+    """The present session."""
+
+    # Open to all, or a page could not find out that nobody is signed in; says nothing else.
+    permission_classes = [AllowAny]
+
+    @extend_schema(responses=SessionSerializer)
+    def get(self, request: Request) -> Response:
+        """Tell who is signed in, and the token for writes."""
+        user = request.user if isinstance(request.user, User) else None
+        return Response(
+            {"user": None if user is None else UserSerializer(user).data, "csrf_token": get_token(request._request)}
+        )
+
+
+class LoginView(APIView):
+    """Signing in with a password."""
+
+    authentication_classes: list[type[BaseAuthentication]] = []
+    permission_classes = [AllowAny]
+    throttle_classes = [LoginThrottle]
+
+    @extend_schema(request=LoginSerializer, responses=SessionSerializer)
+    @method_decorator(csrf_protect)
+    def post(self, request: Request) -> Response:
+        """Sign in; the session is in a cookie."""
+        serializer = LoginSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        name = serializer.validated_data["username"]
+        user = authenticate(request._request, **serializer.validated_data)
+        address = actor_of(request).address
+        if not isinstance(user, User):
+            record(Actor(name, address), "login", object_type="user", result="denied")
+            raise AuthenticationFailed("name or password is wrong")
+        login(request._request, user)
+        record(Actor(name, address, user), "login", user, detail="password")
+        return Response({"user": UserSerializer(user).data, "csrf_token": get_token(request._request)})
+
+
+class LogoutView(APIView):
+    """Signing out."""
+
+    authentication_classes = [BrowserAuthentication]
+    write_role = Role.VIEWER
+
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """End the session."""
+        logout(request._request)
+        return Response(status=204)
+
+
+@require_GET
+@never_cache
+def login_by_link(request: HttpRequest, secret: str) -> HttpResponse:
+    """Sign in by a one-time link, as printed at a local start, and go to the page."""
+    user = services.redeem_login_link(secret, address=str(request.META.get("REMOTE_ADDR", "")))
+    if user is None:
+        problem = Problem(
+            401,
+            "this link was used already, has expired or never was one",
+            "login_link",
+            hint="'kafka-ml login' prints a new one",
+        )
+        return problem_response(request, problem)
+    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    return HttpResponseRedirect("/")
+
+
+class UserViewSet(ResourceViewSet[User]):
+    """People; for admins."""
+
+    read_role = write_role = Role.ADMIN
+    serializer_class = UserSerializer
+    filterset_fields = ["username", "role", "is_active"]
+    ordering_fields = ("id", "username", "role")
+    search_fields = ("username",)
+
+    def get_queryset(self) -> QuerySet[User]:
+        return User.objects.order_by("id")
+
+    @extend_schema(request=UserWriteSerializer, responses={201: UserSerializer})
+    def create(self, _request: Request) -> Response:
+        values = self.validated(UserWriteSerializer)
+        user = services.create_user(actor=self.actor, **values)
+        return self.shown(user.pk, status=201)
+
+    @extend_schema(request=UserUpdateSerializer, responses=UserSerializer)
+    def partial_update(self, _request: Request, pk: int) -> Response:
+        user = self.find(pk)
+        services.update_user(user, actor=self.actor, **self.validated(UserUpdateSerializer))
+        return self.shown(pk)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, _request: Request, pk: int) -> Response:
+        services.delete_user(self.find(pk), actor=self.actor)
+        return Response(status=204)
+
+
+class TokenViewSet(ResourceViewSet[AccessToken]):
+    """Access tokens for scripts: everyone's own, and all for admins."""
+
+    write_role = Role.VIEWER
+    serializer_class = TokenSerializer
+    filterset_fields = ["name", "role"]
+    ordering_fields = ("id", "name", "expires_at")
+    search_fields = ("name",)
+
+    def get_queryset(self) -> QuerySet[AccessToken]:
+        tokens = AccessToken.objects.select_related("user").order_by("-id")
+        if effective_role(self.request) == Role.ADMIN:
+            return tokens
+        user = self.request.user
+        return tokens.filter(user=user) if isinstance(user, User) else tokens.none()
+
+    @extend_schema(request=TokenWriteSerializer, responses={201: NewTokenSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a token; its text is shown this once."""
+        values = self.validated(TokenWriteSerializer)
+        own = effective_role(request)
+        if own is None or not isinstance(request.user, User):
+            raise NotAuthenticated
+        # A token must not make a stronger one than itself.
+        if Role(values["role"]).rank > own.rank:
+            raise InvalidField("role", f"role is {values['role']}: expected {own} or less, which is what you may do")
+        token, text = services.create_token(actor=self.actor, user=request.user, **values)
+        data: dict[str, Any] = dict(TokenSerializer(token).data)
+        return Response({**data, "token": text}, status=201)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, _request: Request, pk: int) -> Response:
+        services.delete_token(self.find(pk), actor=self.actor)
+        return Response(status=204)
+
+
+class AuditViewSet(ResourceViewSet[AuditEntry]):
+    """The audit trail; for admins, never changed."""
+
+    read_role = Role.ADMIN
+    serializer_class = AuditSerializer
+    filterset_fields = ["actor", "action", "object_type", "object_id", "result"]
+    search_fields = ("actor", "detail")
+
+    def get_queryset(self) -> QuerySet[AuditEntry]:
+        return AuditEntry.objects.order_by("-id")

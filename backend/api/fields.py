@@ -1,0 +1,78 @@
+"""Fields and converters that several rooms use."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rest_framework import serializers
+
+from kafkaml.errors import StreamRangeError
+from kafkaml.stream_range import check_topic_name
+
+__all__ = ["ArtifactNameConverter", "IdConverter", "NameField", "TextField", "TopicField"]
+
+# Terminal escapes and line breaks have no place in a name that tables and logs show.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+class IdConverter:
+    """Ids in addresses: what fits the database's integers, without leading zeros."""
+
+    regex = "[1-9][0-9]{0,17}"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+    def to_url(self, value: int | str) -> str:
+        return str(value)
+
+
+class NameField(serializers.CharField):
+    """A name: one line of 1 to 100 characters."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 100)
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        text: str = super().to_internal_value(data)
+        if _CONTROL.search(text):
+            raise serializers.ValidationError("expected one line of text without control characters")
+        return text
+
+
+class TextField(serializers.CharField):
+    """Free text or source code, kept as it is."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("allow_blank", True)
+        kwargs.setdefault("trim_whitespace", False)
+        super().__init__(**kwargs)
+
+
+class TopicField(serializers.CharField):
+    """The name of a Kafka topic."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 249)
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        text: str = super().to_internal_value(data)
+        try:
+            return check_topic_name(text)
+        except StreamRangeError as error:
+            raise serializers.ValidationError(error.message) from error
+
+
+class ArtifactNameConverter:
+    """Names of artifacts in addresses."""
+
+    regex = "[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value

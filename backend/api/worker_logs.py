@@ -1,0 +1,47 @@
+"""Logs of workers for people: from the launcher while it has them, then the end that is kept in the row."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from backend.launchers.base import Launcher
+from backend.launchers.factory import launcher_from_settings
+from backend.launchers.names import WorkKind, work_name
+
+__all__ = ["read_log"]
+
+_PIECE_BYTES = 256 << 10
+
+
+@cache
+def _launcher() -> Launcher:
+    # For reading only: making one starts nothing.
+    return launcher_from_settings()
+
+
+def read_log(
+    kind: WorkKind, number: int, attempt: int, *, replica: int = 0, offset: int = 0, kept: str = ""
+) -> dict[str, Any]:
+    """Return a piece of a log from byte ``offset`` (negative: from the end); ``kept`` is the stored tail."""
+    content, following = b"", offset
+    if attempt > 0:
+        content, following = _launcher().logs(
+            work_name(kind, number, attempt), replica=replica, offset=offset, max_bytes=_PIECE_BYTES
+        )
+    # Offsets of the kept end are not those of the whole log: only a reader that begins gets it.
+    if not content and offset <= 0 and kept:
+        tail = kept.encode()
+        start = max(0, len(tail) + offset) if offset < 0 else min(offset, len(tail))
+        content, following = tail[start:], len(tail)
+        return _piece(content, following, stored=True)
+    return _piece(content, following, stored=False)
+
+
+def _piece(content: bytes, following: int, *, stored: bool) -> dict[str, Any]:
+    return {
+        "text": content.decode(errors="replace"),
+        "offset": max(0, following - len(content)),
+        "next_offset": max(0, following),
+        "stored": stored,
+    }

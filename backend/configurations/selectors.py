@@ -1,0 +1,29 @@
+"""Reading configurations."""
+
+from __future__ import annotations
+
+from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from backend.configurations.models import Configuration
+from backend.deployments.models import Deployment
+from backend.ml_models.models import MLModel
+
+__all__ = ["configurations"]
+
+
+def configurations() -> QuerySet[Configuration]:
+    """Return configurations with their models and the number of deployments: three queries, with the count."""
+    counted = (
+        Deployment.objects.filter(configuration=OuterRef("pk"))
+        .order_by()
+        .values("configuration")
+        .annotate(number=Count("pk"))
+        .values("number")
+    )
+    models = MLModel.objects.only("id", "name", "framework", "distributed").order_by("id")
+    return (
+        Configuration.objects.annotate(deployment_count=Coalesce(Subquery(counted), 0))
+        .prefetch_related(Prefetch("models", queryset=models))
+        .order_by("-id")
+    )

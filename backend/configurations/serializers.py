@@ -1,0 +1,59 @@
+"""Configurations as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
+
+from backend.api.fields import NameField, TextField
+from backend.configurations.models import Configuration
+from backend.ml_models.models import MLModel
+
+__all__ = ["ConfigurationSerializer", "ConfigurationWriteSerializer"]
+
+_MAX_MODELS = 100
+
+
+class ModelOfSerializer(serializers.ModelSerializer[MLModel]):
+    """A model as a configuration names it."""
+
+    class Meta:
+        model = MLModel
+        fields = ["id", "name", "framework", "distributed"]
+
+
+class ConfigurationSerializer(serializers.ModelSerializer[Configuration]):
+    """A set of models."""
+
+    models = serializers.SerializerMethodField(help_text="ids")
+    model_details = ModelOfSerializer(source="models", many=True, read_only=True)
+    deployments = serializers.IntegerField(source="deployment_count", read_only=True, help_text="how many there are")
+
+    class Meta:
+        model = Configuration
+        fields = ["id", "name", "description", "models", "model_details", "deployments", "created_at", "updated_at"]
+
+    def get_models(self, configuration: Configuration) -> list[int]:
+        return [model.pk for model in configuration.models.all()]
+
+
+class ConfigurationWriteSerializer(serializers.Serializer[Any]):
+    """A configuration to save."""
+
+    name = NameField(
+        validators=[UniqueValidator(Configuration.objects.all(), message="a configuration of this name exists")]
+    )
+    description = TextField(max_length=10_000, default="")
+    models = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), allow_empty=False, max_length=_MAX_MODELS
+    )
+
+    def validate_models(self, ids: list[int]) -> list[MLModel]:
+        unique = list(dict.fromkeys(ids))
+        # One query for all, unlike a list of related fields.
+        found = MLModel.objects.only("id", "name").in_bulk(unique)
+        if missing := [pk for pk in unique if pk not in found]:
+            raise serializers.ValidationError(f"there is no model {', '.join(map(str, missing))}")
+        return [found[pk] for pk in unique]

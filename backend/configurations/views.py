@@ -1,0 +1,55 @@
+"""Configurations: list, show, save, delete."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backend.api.views import ResourceViewSet
+from backend.configurations import selectors, services
+from backend.configurations.models import Configuration
+from backend.configurations.serializers import ConfigurationSerializer, ConfigurationWriteSerializer
+
+__all__ = ["ConfigurationViewSet"]
+
+
+class ConfigurationViewSet(ResourceViewSet[Configuration]):
+    """Sets of models that train on the same stream."""
+
+    serializer_class = ConfigurationSerializer
+    filterset_fields = ["name", "models"]
+    ordering_fields = ("id", "name", "created_at", "updated_at")
+    search_fields = ("name", "description")
+
+    def get_queryset(self) -> QuerySet[Configuration]:
+        return selectors.configurations()
+
+    @extend_schema(request=ConfigurationWriteSerializer, responses={201: ConfigurationSerializer})
+    def create(self, _request: Request) -> Response:
+        """Save a set of models."""
+        configuration = services.create_configuration(actor=self.actor, **self.validated(ConfigurationWriteSerializer))
+        return self.shown(configuration.pk, status=201)
+
+    @extend_schema(request=ConfigurationWriteSerializer, responses=ConfigurationSerializer)
+    def update(self, _request: Request, pk: int) -> Response:
+        """Replace a configuration."""
+        return self._change(pk, partial=False)
+
+    @extend_schema(request=ConfigurationWriteSerializer, responses=ConfigurationSerializer)
+    def partial_update(self, _request: Request, pk: int) -> Response:
+        """Change some fields of a configuration."""
+        return self._change(pk, partial=True)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, _request: Request, pk: int) -> Response:
+        """Delete a configuration; 409 lists its deployments."""
+        services.delete_configuration(self.find(pk), actor=self.actor)
+        return Response(status=204)
+
+    def _change(self, pk: int, *, partial: bool) -> Response:
+        configuration = self.find(pk)
+        values = self.validated(ConfigurationWriteSerializer, instance=configuration, partial=partial)
+        services.update_configuration(configuration, actor=self.actor, **values)
+        return self.shown(pk)

@@ -1,0 +1,52 @@
+"""Reading deployments and results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Prefetch, QuerySet
+
+from backend.deployments.models import Artifact, Deployment, EpochRecord, State, TrainingResult
+
+__all__ = ["aggregate_state", "deployments", "listed_results", "result_epochs", "results"]
+
+# The first of these that any result is in is the deployment's state.
+_PRECEDENCE = (State.RUNNING, State.WAITING, State.CREATED, State.FAILED, State.STOPPED, State.FINISHED)
+_LONG = ("code", "imports", "log_tail", "confusion_matrix", "model__code", "model__imports", "model__report")
+
+
+def deployments() -> QuerySet[Deployment]:
+    """Return deployments with their results: three queries whatever the number of rows, with the count."""
+    rows = TrainingResult.objects.select_related("model").defer(*_LONG, "outcome", "metrics", "progress").order_by("id")
+    return (
+        Deployment.objects.select_related("configuration")
+        .prefetch_related(Prefetch("results", queryset=rows))
+        .order_by("-id")
+    )
+
+
+def listed_results() -> QuerySet[TrainingResult]:
+    """Return results for lists: three queries whatever the number of rows, with the count."""
+    artifacts = Artifact.objects.order_by("name")
+    return (
+        TrainingResult.objects.select_related("model")
+        .defer(*_LONG)
+        .prefetch_related(Prefetch("artifacts", queryset=artifacts))
+        .order_by("-id")
+    )
+
+
+def results() -> QuerySet[TrainingResult]:
+    """Return results with everything that one of them shows."""
+    return TrainingResult.objects.select_related("model", "deployment", "stream").prefetch_related("artifacts")
+
+
+def result_epochs(result: TrainingResult) -> QuerySet[EpochRecord]:
+    """Return the metrics per epoch of the present attempt."""
+    return EpochRecord.objects.filter(result=result, attempt=result.attempt).order_by("epoch")
+
+
+def aggregate_state(states: Iterable[str]) -> State:
+    """Return the state of a deployment whose results are in ``states``."""
+    present = set(states)
+    return next((state for state in _PRECEDENCE if state in present), State.CREATED)

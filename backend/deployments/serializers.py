@@ -1,0 +1,174 @@
+"""Deployments and results as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from backend.api.fields import TextField
+from backend.configurations.models import Configuration
+from backend.deployments.models import Artifact, Deployment, EpochRecord, State, TrainingResult
+from backend.deployments.selectors import aggregate_state, result_epochs
+from backend.streams.models import Announcement
+from kafkaml.jobs import TrainingMode
+
+__all__ = [
+    "DeploymentSerializer",
+    "DeploymentWriteSerializer",
+    "LogSerializer",
+    "RestartSerializer",
+    "ResultRowSerializer",
+    "ResultSerializer",
+]
+
+_MAX_ARGUMENTS = 4096
+
+
+class ArtifactSerializer(serializers.ModelSerializer[Artifact]):
+    """A file that training left."""
+
+    class Meta:
+        model = Artifact
+        fields = ["name", "size", "sha256", "created_at"]
+
+
+class EpochSerializer(serializers.ModelSerializer[EpochRecord]):
+    """Metrics after one epoch."""
+
+    class Meta:
+        model = EpochRecord
+        fields = ["epoch", "seconds", "training", "validation"]
+
+
+class ResultOfDeploymentSerializer(serializers.ModelSerializer[TrainingResult]):
+    """A result as its deployment shows it."""
+
+    model_name = serializers.CharField(source="model.name", read_only=True)
+    framework = serializers.CharField(source="model.framework", read_only=True)
+
+    class Meta:
+        model = TrainingResult
+        fields = ["id", "model", "model_name", "framework", "state", "attempt", "failure", "stream"]
+
+
+class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
+    """A result in a list; ``metrics`` are those of the last epoch."""
+
+    model_name = serializers.CharField(source="model.name", read_only=True)
+    framework = serializers.CharField(source="model.framework", read_only=True)
+    artifacts = serializers.SerializerMethodField()
+
+    class Meta:
+        model = TrainingResult
+        fields = [
+            "id",
+            "deployment",
+            "model",
+            "model_name",
+            "framework",
+            "desired",
+            "state",
+            "attempt",
+            "stream",
+            "failure",
+            "progress",
+            "metrics",
+            "outcome",
+            "artifacts",
+            "created_at",
+            "updated_at",
+            "launched_at",
+            "started_at",
+            "ended_at",
+            "next_retry_at",
+        ]
+
+    @extend_schema_field(ArtifactSerializer(many=True))
+    def get_artifacts(self, result: TrainingResult) -> list[dict[str, Any]]:
+        # Filtered here, not by query: the rows are prefetched for a whole page.
+        return [
+            {"name": each.name, "size": each.size, "sha256": each.sha256, "created_at": each.created_at}
+            for each in result.artifacts.all()
+            if each.attempt == result.attempt
+        ]
+
+
+class ResultSerializer(ResultRowSerializer):
+    """A result with its epochs, its source and its confusion matrix (``{matrix, labels}``)."""
+
+    epochs = serializers.SerializerMethodField()
+
+    class Meta(ResultRowSerializer.Meta):
+        fields = [*ResultRowSerializer.Meta.fields, "epochs", "confusion_matrix", "code", "imports"]
+
+    @extend_schema_field(EpochSerializer(many=True))
+    def get_epochs(self, result: TrainingResult) -> Any:
+        return EpochSerializer(result_epochs(result), many=True).data
+
+
+class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
+    """A deployment; ``state`` sums its results up."""
+
+    configuration_name = serializers.CharField(source="configuration.name", read_only=True)
+    state = serializers.SerializerMethodField()
+    results = ResultOfDeploymentSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Deployment
+        fields = [
+            "id",
+            "configuration",
+            "configuration_name",
+            "batch_size",
+            "tensorflow_fit_arguments",
+            "tensorflow_evaluation_arguments",
+            "pytorch_fit_arguments",
+            "pytorch_evaluation_arguments",
+            "confusion_matrix",
+            "seed",
+            "gpu",
+            "mode",
+            "state",
+            "results",
+            "created_at",
+        ]
+
+    @extend_schema_field(serializers.ChoiceField(choices=State.choices))
+    def get_state(self, deployment: Deployment) -> str:
+        return str(aggregate_state(result.state for result in deployment.results.all()))
+
+
+class DeploymentWriteSerializer(serializers.Serializer[Any]):
+    """A deployment to make; arguments are written as in a call: ``epochs=5, shuffle=True``."""
+
+    configuration = serializers.PrimaryKeyRelatedField(queryset=Configuration.objects.all())
+    batch_size = serializers.IntegerField(min_value=1, max_value=1 << 20, default=32)
+    tensorflow_fit_arguments = TextField(max_length=_MAX_ARGUMENTS, default="")
+    tensorflow_evaluation_arguments = TextField(max_length=_MAX_ARGUMENTS, default="")
+    pytorch_fit_arguments = TextField(max_length=_MAX_ARGUMENTS, default="")
+    pytorch_evaluation_arguments = TextField(max_length=_MAX_ARGUMENTS, default="")
+    confusion_matrix = serializers.BooleanField(default=False)
+    seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
+    gpu = serializers.IntegerField(min_value=0, max_value=64, default=0)
+    mode = serializers.ChoiceField(
+        choices=[(each.value, each.value) for each in TrainingMode], default=TrainingMode.CLASSIC.value
+    )
+
+
+class RestartSerializer(serializers.Serializer[Any]):
+    """How to train again: on the same stream, or on another one."""
+
+    stream = serializers.PrimaryKeyRelatedField(
+        queryset=Announcement.objects.all(), required=False, allow_null=True, default=None
+    )
+
+
+class LogSerializer(serializers.Serializer[Any]):
+    """A piece of a log; ask again from ``next_offset``. ``stored``: only the kept end of it is left."""
+
+    text = serializers.CharField()
+    offset = serializers.IntegerField()
+    next_offset = serializers.IntegerField()
+    stored = serializers.BooleanField()

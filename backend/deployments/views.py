@@ -1,0 +1,131 @@
+"""Deployments and their results."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backend.api.errors import Conflict, NotFound
+from backend.api.files import attachment
+from backend.api.views import ResourceViewSet, integer_parameter
+from backend.api.worker_logs import read_log
+from backend.deployments import selectors, services, storage
+from backend.deployments.arguments import check_deployment_arguments
+from backend.deployments.confusion_image import MAX_CLASSES, draw_confusion_matrix
+from backend.deployments.models import Artifact, Deployment, TrainingResult
+from backend.deployments.serializers import (
+    DeploymentSerializer,
+    DeploymentWriteSerializer,
+    LogSerializer,
+    RestartSerializer,
+    ResultRowSerializer,
+    ResultSerializer,
+)
+from backend.launchers.names import WorkKind
+
+__all__ = ["DeploymentViewSet", "ResultViewSet"]
+
+
+class DeploymentViewSet(ResourceViewSet[Deployment]):
+    """Configurations that wait for their stream, train, or have trained."""
+
+    serializer_class = DeploymentSerializer
+    filterset_fields = ["configuration", "mode"]
+    ordering_fields = ("id", "created_at")
+    search_fields = ("configuration__name",)
+
+    def get_queryset(self) -> QuerySet[Deployment]:
+        return selectors.deployments()
+
+    @extend_schema(request=DeploymentWriteSerializer, responses={201: DeploymentSerializer})
+    def create(self, _request: Request) -> Response:
+        """Make a deployment: its results wait until a sink announces a stream to its id."""
+        values = self.validated(DeploymentWriteSerializer)
+        check_deployment_arguments(values["configuration"], values)
+        deployment = services.create_deployment(actor=self.actor, **values)
+        return self.shown(deployment.pk, status=201)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, _request: Request, pk: int) -> Response:
+        """Delete a deployment, its results and their files; 409 while it trains or inferences serve its results."""
+        services.delete_deployment(self.find(pk), actor=self.actor)
+        return Response(status=204)
+
+    @extend_schema(request=None, responses={202: DeploymentSerializer})
+    @action(detail=True, methods=["post"])
+    def stop(self, _request: Request, pk: int) -> Response:
+        """Ask for the end of all its trainings."""
+        services.stop_deployment(self.find(pk), actor=self.actor)
+        return self.shown(pk, status=202)
+
+
+class ResultViewSet(ResourceViewSet[TrainingResult]):
+    """What training gave, or gives just now."""
+
+    serializer_class = ResultSerializer
+    list_serializer_class = ResultRowSerializer
+    filterset_fields = ["deployment", "model", "state", "stream"]
+    ordering_fields = ("id", "created_at", "updated_at", "state")
+    search_fields = ("model__name",)
+
+    def get_queryset(self) -> QuerySet[TrainingResult]:
+        return selectors.listed_results() if self.action == "list" else selectors.results()
+
+    @extend_schema(request=None, responses={202: ResultSerializer})
+    @action(detail=True, methods=["post"])
+    def stop(self, _request: Request, pk: int) -> Response:
+        """Ask for the end of this training."""
+        services.stop_result(self.find(pk), actor=self.actor)
+        return self.shown(pk, status=202)
+
+    @extend_schema(request=RestartSerializer, responses={202: ResultSerializer})
+    @action(detail=True, methods=["post"])
+    def restart(self, _request: Request, pk: int) -> Response:
+        """Train again, on the same stream or on another; what the earlier training gave is deleted."""
+        result = self.find(pk)
+        services.restart_result(result, actor=self.actor, stream=self.validated(RestartSerializer)["stream"])
+        return self.shown(pk, status=202)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("offset", int, description="byte to read from; negative: from the end")],
+        responses=LogSerializer,
+    )
+    @action(detail=True, methods=["get"])
+    def logs(self, request: Request, pk: int) -> Response:
+        """Read the log of the present attempt, while it runs and after."""
+        result = self.find(pk)
+        offset = integer_parameter(request, "offset", default=0)
+        kept = result.log_tail
+        return Response(read_log(WorkKind.TRAINING, result.pk, result.attempt, offset=offset, kept=kept))
+
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @action(detail=True, methods=["get"], url_path="artifacts/<artifact_name:name>")
+    def artifact(self, request: Request, pk: int, name: str) -> HttpResponseBase:
+        """Download a trained model."""
+        result = self.find(pk)
+        artifact = Artifact.objects.filter(result=result, attempt=result.attempt, name=name).first()
+        if artifact is None:
+            raise NotFound(f"result {pk} has no artifact {name!r}", hint="its field artifacts lists them")
+        model = "".join(letter if letter.isalnum() else "-" for letter in result.model.name)[:40]
+        return attachment(request, storage.path_of(artifact), f"{model}-{result.pk}-{name}", sha256=artifact.sha256)
+
+    @extend_schema(responses={(200, "image/png"): OpenApiTypes.BINARY})
+    def confusion_matrix_image(self, _request: Request, pk: int) -> HttpResponse:
+        """The confusion matrix as an image."""
+        result = self.find(pk)
+        stored = result.confusion_matrix
+        if not stored:
+            raise NotFound(
+                f"result {pk} has no confusion matrix", hint="ask for it when making the deployment: confusion_matrix"
+            )
+        if len(stored["matrix"]) > MAX_CLASSES:
+            raise Conflict(f"{len(stored['matrix'])} classes are more than an image can show: expected {MAX_CLASSES}")
+        title = f"{result.model.name}, result {result.pk}"
+        image = draw_confusion_matrix(stored["matrix"], stored["labels"], title=title)
+        return HttpResponse(image, content_type="image/png", headers={"Cache-Control": "private, no-cache"})

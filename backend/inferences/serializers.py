@@ -1,0 +1,211 @@
+"""Inferences as JSON."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from backend.api.fields import NameField, TopicField
+from backend.config.environment import environment
+from backend.deployments.models import TrainingResult
+from backend.inferences.models import Inference, ReplicaStats
+from kafkaml.control import InputFormat
+
+__all__ = ["InferenceSerializer", "InferenceUpdateSerializer", "InferenceWriteSerializer"]
+
+_MAX_CONFIG_TEXT = 200_000
+_MAX_LABELS = 1000
+_SERVERS = re.compile(r"[A-Za-z0-9.\-\[\]:]{3,260}(,[A-Za-z0-9.\-\[\]:]{3,260}){0,19}")
+
+
+class ReplicaStatsSerializer(serializers.ModelSerializer[ReplicaStats]):
+    """What one replica said last."""
+
+    class Meta:
+        model = ReplicaStats
+        fields = [
+            "replica",
+            "state",
+            "rate",
+            "lag",
+            "p50_ms",
+            "p99_ms",
+            "predicted",
+            "dead_lettered",
+            "error",
+            "updated_at",
+        ]
+
+
+class TotalsSerializer(serializers.Serializer[Any]):
+    """All replicas together; ``rate`` in records a second, the latencies are the slowest replica's."""
+
+    rate = serializers.FloatField()
+    lag = serializers.IntegerField(allow_null=True)
+    p50_ms = serializers.FloatField(allow_null=True)
+    p99_ms = serializers.FloatField(allow_null=True)
+    predicted = serializers.IntegerField()
+    dead_lettered = serializers.IntegerField()
+
+
+class VisualizationLabelSerializer(serializers.Serializer[Any]):
+    """One class or one output as the live view shows it."""
+
+    id = serializers.IntegerField(min_value=0, max_value=1_000_000)
+    label = NameField()  # type: ignore[assignment]  # a declared field, not Field.label
+    color = serializers.RegexField(r"^#[0-9a-fA-F]{6}\Z", required=False)
+
+
+class VisualizationSerializer(serializers.Serializer[Any]):
+    """How predictions are shown live. ``average_window`` in milliseconds."""
+
+    type = serializers.ChoiceField(choices=["classification", "regression"])
+    labels = VisualizationLabelSerializer(many=True)
+    average_updated = serializers.BooleanField(default=False)
+    average_window = serializers.IntegerField(min_value=1, max_value=86_400_000, default=5_000)
+
+    def validate_labels(self, labels: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if len(labels) > _MAX_LABELS:
+            raise serializers.ValidationError(f"{len(labels)} labels: expected at most {_MAX_LABELS}")
+        if len({label["id"] for label in labels}) < len(labels):
+            raise serializers.ValidationError("two labels have the same id")
+        return labels
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
+        if unknown:
+            raise serializers.ValidationError({str(name): "there is no such field" for name in unknown[:20]})
+        # Stored as JSON, so plain types only.
+        value: dict[str, Any] = super().to_internal_value(data)
+        return {**value, "labels": [dict(label) for label in value["labels"]]}
+
+
+class InferenceSerializer(serializers.ModelSerializer[Inference]):
+    """An inference; ``stats`` sums its replicas up."""
+
+    model_name = serializers.CharField(source="result.model.name", read_only=True)
+    framework = serializers.CharField(source="result.model.framework", read_only=True)
+    group = serializers.CharField(read_only=True, help_text="consumer group")
+    upper_topic = serializers.CharField(allow_blank=True)
+    stats = serializers.SerializerMethodField()
+    replica_stats = ReplicaStatsSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Inference
+        fields = [
+            "id",
+            "result",
+            "model_name",
+            "framework",
+            "input_topic",
+            "output_topic",
+            "input_format",
+            "input_config",
+            "replicas",
+            "ready_replicas",
+            "guarantee",
+            "output_bootstrap_servers",
+            "upper_topic",
+            "limit",
+            "gpu",
+            "visualization",
+            "group",
+            "desired",
+            "state",
+            "attempt",
+            "failure",
+            "warnings",
+            "stats",
+            "replica_stats",
+            "created_at",
+            "updated_at",
+            "launched_at",
+            "started_at",
+            "ended_at",
+            "next_retry_at",
+        ]
+
+    @extend_schema_field(TotalsSerializer)
+    def get_stats(self, inference: Inference) -> dict[str, Any]:
+        return totals([each for each in inference.replica_stats.all() if each.attempt == inference.attempt])
+
+
+def totals(stats: list[ReplicaStats]) -> dict[str, Any]:
+    """Sum what the replicas say up; None where no replica says it."""
+
+    def most(values: list[float | None]) -> float | None:
+        return max((value for value in values if value is not None), default=None)
+
+    lags = [each.lag for each in stats if each.lag is not None]
+    return {
+        "rate": sum(each.rate for each in stats),
+        "lag": sum(lags) if lags else None,
+        "p50_ms": most([each.p50_ms for each in stats]),
+        "p99_ms": most([each.p99_ms for each in stats]),
+        "predicted": sum(each.predicted for each in stats),
+        "dead_lettered": sum(each.dead_lettered for each in stats),
+    }
+
+
+class InferenceUpdateSerializer(serializers.Serializer[Any]):
+    """What can be changed while it runs."""
+
+    replicas = serializers.IntegerField(min_value=1, max_value=256, required=False)
+    visualization = VisualizationSerializer(required=False, allow_null=True)
+
+
+class InferenceWriteSerializer(InferenceUpdateSerializer):
+    """An inference to make; format and its settings come from the stream that trained the model when left out."""
+
+    result = serializers.PrimaryKeyRelatedField(queryset=TrainingResult.objects.all())
+    input_topic = TopicField()
+    output_topic = TopicField()
+    input_format = serializers.ChoiceField(choices=[(each.value, each.value) for each in InputFormat], required=False)
+    input_config = serializers.DictField(required=False)
+    output_bootstrap_servers = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=1000, help_text="empty: the platform's own cluster"
+    )
+    upper_topic = TopicField(required=False, allow_blank=True, default="")
+    limit = serializers.FloatField(required=False, allow_null=True, default=None, min_value=0, max_value=1)
+    gpu = serializers.IntegerField(min_value=0, max_value=64, default=0)
+
+    def validate_input_config(self, config: dict[str, Any]) -> dict[str, Any]:
+        if len(repr(config)) > _MAX_CONFIG_TEXT:
+            raise serializers.ValidationError(f"the settings are longer than {_MAX_CONFIG_TEXT} characters")
+        return config
+
+    def validate_output_bootstrap_servers(self, servers: str) -> str:
+        servers = servers.replace(" ", "")
+        if servers and not _SERVERS.fullmatch(servers):
+            raise serializers.ValidationError("expected comma-separated host:port")
+        settings = environment()
+        # An address that users choose could point at anything the platform can reach.
+        allowed = {*settings.allowed_output_brokers.split(","), *settings.kafka.bootstrap_servers.split(",")}
+        refused = [] if "*" in allowed else [each for each in servers.split(",") if each and each not in allowed]
+        if refused:
+            raise serializers.ValidationError(
+                f"{', '.join(refused)} is not allowed: an administrator can add it to KML_ALLOWED_OUTPUT_BROKERS"
+            )
+        return servers
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        topics = [attrs["input_topic"], attrs["output_topic"], f"{attrs['output_topic']}.dlq"]
+        if attrs["upper_topic"]:
+            topics.append(attrs["upper_topic"])
+        same_cluster = not attrs["output_bootstrap_servers"]
+        if same_cluster and len(set(topics)) < len(topics):
+            raise serializers.ValidationError(
+                {"output_topic": "input, output, dead letters and upper topic must differ"}
+            )
+        control = environment().control_topic
+        for name in ("input_topic", "output_topic", "upper_topic"):
+            if attrs[name] == control:
+                raise serializers.ValidationError({name: f"{control} is the platform's own control topic"})
+        if len(attrs["output_topic"]) > 245:
+            raise serializers.ValidationError({"output_topic": "at most 245 characters, so that .dlq can follow"})
+        if (attrs["limit"] is None) != (not attrs["upper_topic"]):
+            raise serializers.ValidationError({"limit": "limit and upper_topic belong together: give both or neither"})
+        return attrs

@@ -1,0 +1,233 @@
+"""The job API: plans out, reports and artifacts in. Every request may be repeated."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from typing import BinaryIO, cast
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.api import job_tokens
+from backend.api.audit import actor_of, record
+from backend.api.authentication import JobTokenAuthentication, RenewalAuthentication, ServiceTokenAuthentication
+from backend.api.errors import InvalidField, NotFound, StaleAttempt
+from backend.api.files import attachment
+from backend.api.job_tokens import JobKind, JobToken
+from backend.api.permissions import JobPermission, ServicePermission
+from backend.deployments import services as training
+from backend.deployments import storage
+from backend.deployments.models import Artifact
+from backend.deployments.plans import training_plan
+from backend.inferences import services as inference_services
+from backend.inferences.plans import inference_plan
+from backend.jobs import access
+from backend.jobs.messages import EventsMessage, FailMessage, FinishMessage, StatsMessage, parse
+from backend.jobs.serializers import (
+    AnnouncedSerializer,
+    EventsSerializer,
+    FailSerializer,
+    FinishSerializer,
+    JobTokenSerializer,
+    PlanSerializer,
+    Sha256Serializer,
+    StatsSerializer,
+)
+from backend.streams import services as streams
+from backend.streams.serializers import AnnouncementWriteSerializer
+
+__all__ = [
+    "AnnouncementView",
+    "InferenceArtifactView",
+    "InferencePlanView",
+    "JobTokenView",
+    "StatsView",
+    "TrainingArtifactView",
+    "TrainingEventsView",
+    "TrainingFailView",
+    "TrainingFinishView",
+    "TrainingPlanView",
+]
+
+_ATTEMPT = OpenApiParameter("attempt", int, description="the job's own attempt")
+
+
+class JobView(APIView):
+    """Base: a job's token, and nothing else, opens it."""
+
+    authentication_classes = [JobTokenAuthentication]
+    permission_classes = [JobPermission]
+
+
+class TrainingPlanView(JobView):
+    """What a training run does."""
+
+    @extend_schema(parameters=[_ATTEMPT], responses=PlanSerializer)
+    def get(self, request: Request, pk: int) -> Response:
+        result = access.current_result(request, pk, access.query_attempt(request))
+        return Response(training_plan(result).to_json())
+
+
+class TrainingEventsView(JobView):
+    """Metrics, as they come."""
+
+    @extend_schema(request=EventsSerializer, responses={200: None})
+    def post(self, request: Request, pk: int) -> Response:
+        message = parse(EventsMessage, request.data)
+        access.current_result(request, pk, message.attempt)
+        training.store_events(pk, message.attempt, [(each.seq, each.type, each.value()) for each in message.events])
+        return Response({})
+
+
+class TrainingFinishView(JobView):
+    """The good end."""
+
+    @extend_schema(request=FinishSerializer, responses={200: None})
+    def post(self, request: Request, pk: int) -> Response:
+        message = parse(FinishMessage, request.data)
+        access.current_result(request, pk, message.attempt, ended=True)
+        if not training.mark_finished(pk, message.attempt, message.value()):
+            raise StaleAttempt(f"attempt {message.attempt} of result {pk} has ended otherwise")
+        record(actor_of(request), "finish", object_type="trainingresult", object_id=pk)
+        return Response({})
+
+
+class TrainingFailView(JobView):
+    """The bad end; what a new start may mend is tried again after a pause."""
+
+    @extend_schema(request=FailSerializer, responses={200: None})
+    def post(self, request: Request, pk: int) -> Response:
+        message = parse(FailMessage, request.data)
+        failure = message.failure.value()
+        result = access.current_result(request, pk, message.attempt, ended=True)
+        retry_at = training.next_retry(failure, result.tries)
+        if not training.mark_failed(pk, message.attempt, failure, retry_at=retry_at):
+            raise StaleAttempt(f"attempt {message.attempt} of result {pk} has ended otherwise")
+        record(actor_of(request), "fail", object_type="trainingresult", object_id=pk, detail=str(failure.category))
+        return Response({})
+
+
+class BytesParser(BaseParser):
+    """Leaves the body alone: the view reads it piece by piece."""
+
+    media_type = "*/*"
+
+
+class TrainingArtifactView(JobView):
+    """A trained model on its way here, in pieces that can be sent again."""
+
+    parser_classes = [BytesParser]
+
+    @extend_schema(parameters=[_ATTEMPT], request=None, responses={200: None})
+    def head(self, request: Request, pk: int, name: str) -> HttpResponse:
+        """Tell in ``X-Bytes-Received`` how much is here; 404 when nothing is."""
+        result = access.current_result(request, pk, access.query_attempt(request))
+        received = storage.bytes_received(result, name, request.headers.get("X-Content-SHA256", ""))
+        if received is None:
+            raise NotFound(f"nothing of {name} has arrived")
+        return HttpResponse(status=200, headers={"X-Bytes-Received": str(received)})
+
+    @extend_schema(
+        parameters=[
+            _ATTEMPT,
+            OpenApiParameter("X-Content-SHA256", str, OpenApiParameter.HEADER, description="of the whole file"),
+            OpenApiParameter("Content-Range", str, OpenApiParameter.HEADER, description="bytes first-last/total"),
+        ],
+        request={"application/octet-stream": OpenApiTypes.BINARY},
+        responses={200: Sha256Serializer, 201: Sha256Serializer, 202: Sha256Serializer},
+    )
+    def put(self, request: Request, pk: int, name: str) -> Response:
+        """Store one piece: 202 until the last one, 201 when the file is complete, 200 when it was before."""
+        result = access.current_result(request, pk, access.query_attempt(request))
+        sha256 = request.headers.get("X-Content-SHA256", "")
+        place = storage.ContentRange.parse(request.headers.get("Content-Range", ""))
+        content = cast(BinaryIO, request._request)
+        artifact, new = storage.receive(result, name, sha256, place, content)
+        if artifact is None:
+            return Response({"sha256": sha256}, status=202)
+        if new:
+            record(actor_of(request), "upload", artifact, after=sha256, detail=name)
+        return Response({"sha256": sha256}, status=201 if new else 200)
+
+
+class InferencePlanView(JobView):
+    """What the replicas of an inference do."""
+
+    @extend_schema(parameters=[_ATTEMPT], responses=PlanSerializer)
+    def get(self, request: Request, pk: int) -> Response:
+        inference = access.current_inference(request, pk, access.query_attempt(request))
+        return Response(inference_plan(inference).to_json())
+
+
+class InferenceArtifactView(JobView):
+    """A trained model on its way to a replica."""
+
+    @extend_schema(parameters=[_ATTEMPT], responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    def get(self, request: Request, pk: int, name: str) -> HttpResponseBase:
+        inference = access.current_inference(request, pk, access.query_attempt(request))
+        result = inference.result
+        artifact = Artifact.objects.filter(result=result, attempt=result.attempt, name=name).first()
+        if artifact is None:
+            raise NotFound(f"result {result.pk} has no artifact {name!r}")
+        return attachment(request, storage.path_of(artifact), name, sha256=artifact.sha256)
+
+
+class StatsView(JobView):
+    """What a replica says of itself."""
+
+    @extend_schema(request=StatsSerializer, responses={200: None})
+    def post(self, request: Request, pk: int) -> Response:
+        message = parse(StatsMessage, request.data)
+        access.token_for(request, JobKind.INFERENCE, pk, message.attempt)
+        error = None if message.error is None else message.error.value()
+        values = message.model_dump(exclude={"attempt", "replica", "error"})
+        inference_services.store_stats(pk, message.attempt, message.replica, values, error)
+        return Response({})
+
+
+class JobTokenView(JobView):
+    """A fresh token for the old one, while its attempt is the present one."""
+
+    authentication_classes = [RenewalAuthentication]
+
+    @extend_schema(request=None, responses=JobTokenSerializer)
+    def post(self, request: Request) -> Response:
+        token = request.auth
+        assert isinstance(token, JobToken)
+        access.current_run(token)
+        fresh = job_tokens.mint(token.kind, token.id, token.attempt)
+        expires_at = datetime.fromtimestamp(job_tokens.read(fresh).expires_at, tz=UTC)
+        return Response({"token": fresh, "expires_at": expires_at.isoformat()})
+
+
+class AnnouncementView(APIView):
+    """Records of the control topic, from the control logger."""
+
+    authentication_classes = [ServiceTokenAuthentication]
+    permission_classes = [ServicePermission]
+
+    @extend_schema(request=AnnouncementWriteSerializer, responses={201: AnnouncedSerializer, 200: AnnouncedSerializer})
+    def post(self, request: Request) -> Response:
+        """Register an announcement: 201 new, 200 known already, 422 not an announcement."""
+        serializer = AnnouncementWriteSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        values = serializer.validated_data
+        key, value = (_decoded(name, values.pop(name)) for name in ("key", "value"))
+        announcement, new = streams.register(**values, key=key, value=value)
+        body = {"id": announcement.pk, "deployment": announcement.deployment_number}
+        return Response(body, status=201 if new else 200)
+
+
+def _decoded(name: str, text: str | None) -> bytes | None:
+    try:
+        return None if text is None else base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidField(name, f"{name} is not base64: {error}") from error

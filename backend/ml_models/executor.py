@@ -1,0 +1,147 @@
+"""The executors' HTTP service as the backend calls it: check source code, check fit and evaluation arguments.
+
+The only module of the backend that speaks to them. Verdicts are values or UserCodeError / ArgumentsError; an executor
+that is away, busy or late is BrokenError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import httpx
+import orjson
+
+from backend.config.environment import environment
+from kafkaml.errors import ArgumentsError, BrokenError, UserCodeError
+from kafkaml.jobs import Framework
+
+__all__ = ["CheckReport", "InvalidModel", "check_arguments", "check_model", "health", "require_valid"]
+
+# A check has its own time limit in the executor; this one is for the way there and back.
+_CONNECT_SECONDS = 3.0
+_HEALTH_SECONDS = 2.0
+_MAX_ANSWER_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """The verdict on source code: ``report`` when valid, else ``error``; ``output`` is what the code printed."""
+
+    valid: bool
+    report: Mapping[str, Any]
+    error: Mapping[str, Any]
+    output: str
+
+
+class InvalidModel(UserCodeError):
+    """Source code that the executor refused; ``output`` is what it printed."""
+
+    output: str = ""
+
+
+def check_model(framework: Framework, *, code: str, imports: str, distributed: bool) -> CheckReport:
+    """Let the framework's executor run the source in isolation and say what it found."""
+    answer = _post(framework, "/check", {"code": code, "imports": imports, "distributed": distributed})
+    return CheckReport(
+        valid=answer.get("valid") is True,
+        report=_mapping(answer.get("report")),
+        error=_mapping(answer.get("error")),
+        output=str(answer.get("output") or ""),
+    )
+
+
+def require_valid(framework: Framework, *, code: str, imports: str, distributed: bool) -> dict[str, Any]:
+    """Return the report of valid source; raises InvalidModel with line and traceback otherwise."""
+    verdict = check_model(framework, code=code, imports=imports, distributed=distributed)
+    if verdict.valid:
+        return dict(verdict.report)
+    error = verdict.error
+    line = error.get("line")
+    invalid = InvalidModel(
+        str(error.get("message") or "the code was refused"),
+        traceback_text=str(error.get("traceback") or ""),
+        line=line if isinstance(line, int) else None,
+        source=str(error.get("source") or "code"),
+        kind=str(error.get("kind") or "runtime"),
+        hint=str(error.get("hint") or ""),
+    )
+    invalid.output = verdict.output
+    raise invalid
+
+
+def check_arguments(framework: Framework, *, fit: Mapping[str, Any], evaluation: Mapping[str, Any]) -> None:
+    """Return when the framework accepts the arguments; raises ArgumentsError naming the one it does not."""
+    answer = _post(framework, "/check-arguments", {"fit": dict(fit), "evaluation": dict(evaluation)})
+    if answer.get("valid", True) is True:
+        return
+    error = _mapping(answer.get("error"))
+    raise ArgumentsError(
+        str(error.get("message") or "the framework does not accept these arguments"),
+        argument=str(error.get("argument") or ""),
+        hint=str(error.get("hint") or ""),
+    )
+
+
+def health(framework: Framework) -> dict[str, Any]:
+    """Return what an executor says of itself (versions, isolation); raises BrokenError when it does not answer."""
+    return _request(framework, "GET", "/health", None, timeout_seconds=_HEALTH_SECONDS)
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+@cache
+def _client() -> httpx.Client:
+    # Kept open: a new connection per check would cost more than the check of a small model's syntax.
+    return httpx.Client(trust_env=False, follow_redirects=False)
+
+
+def _post(framework: Framework, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    timeout = environment().executor_timeout_seconds
+    # Dicts in arguments may have integer keys (class_weight), which JSON writes as text.
+    content = orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+    return _request(framework, "POST", path, content, timeout_seconds=timeout)
+
+
+def _request(
+    framework: Framework, method: str, path: str, content: bytes | None, *, timeout_seconds: float
+) -> dict[str, Any]:
+    settings = environment()
+    address = settings.executor_url(framework)
+    if not address:
+        raise BrokenError(
+            f"there is no {framework} executor here", hint=f"set KML_EXECUTOR_{framework.upper()}_URL and start one"
+        )
+    headers = {"authorization": f"Bearer {settings.service_token()}", "content-type": "application/json"}
+    try:
+        response = _client().request(
+            method,
+            f"{address}{path}",
+            content=content,
+            headers=headers,
+            timeout=httpx.Timeout(timeout_seconds, connect=_CONNECT_SECONDS),
+        )
+    except httpx.HTTPError as error:
+        raise BrokenError(
+            f"the {framework} executor does not answer ({type(error).__name__})",
+            hint="it may still be starting: try again in a few seconds; 'kafka-ml status' shows it",
+        ) from error
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        raise BrokenError(f"the {framework} executor is busy", hint="try again in a few seconds")
+    answer = _parsed(response)
+    if not response.is_success or not isinstance(answer, dict):
+        raise BrokenError(f"the {framework} executor answered {response.status_code} to {path}: expected a verdict")
+    return answer
+
+
+def _parsed(response: httpx.Response) -> object:
+    if len(response.content) > _MAX_ANSWER_BYTES:
+        return None
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return None

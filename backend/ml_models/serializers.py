@@ -1,0 +1,97 @@
+"""Models as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
+
+from backend.api.fields import NameField, TextField
+from backend.ml_models.models import MLModel
+from kafkaml.jobs import Framework
+
+__all__ = ["ModelRowSerializer", "ModelSerializer", "ModelWriteSerializer", "SourceSerializer", "VerdictSerializer"]
+
+FRAMEWORKS = [(each.value, each.value) for each in Framework]
+_MAX_CODE = 200_000
+_MAX_IMPORTS = 20_000
+
+
+class UserOfSerializer(serializers.Serializer[Any]):
+    """Who uses something."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+
+
+class ModelRowSerializer(serializers.ModelSerializer[MLModel]):
+    """A model in a list: without source and without the long parts of the report."""
+
+    used_by = UserOfSerializer(source="configurations", many=True, read_only=True, help_text="configurations")
+    report = serializers.SerializerMethodField()
+
+    class Meta:
+        model = MLModel
+        fields = [
+            "id",
+            "name",
+            "description",
+            "framework",
+            "distributed",
+            "upper_model",
+            "report",
+            "used_by",
+            "created_at",
+            "updated_at",
+        ]
+
+    def get_report(self, model: MLModel) -> dict[str, Any]:
+        return {name: value for name, value in model.report.items() if name != "summary"}
+
+
+class ModelSerializer(ModelRowSerializer):
+    """A model with its source and the whole report."""
+
+    class Meta(ModelRowSerializer.Meta):
+        fields = [*ModelRowSerializer.Meta.fields, "imports", "code"]
+
+    def get_report(self, model: MLModel) -> dict[str, Any]:
+        return dict(model.report)
+
+
+class SourceSerializer(serializers.Serializer[Any]):
+    """Source code to check."""
+
+    framework = serializers.ChoiceField(choices=FRAMEWORKS)
+    imports = TextField(max_length=_MAX_IMPORTS, default="")
+    code = TextField(max_length=_MAX_CODE, allow_blank=False)
+    distributed = serializers.BooleanField(default=False)
+
+
+class ModelWriteSerializer(SourceSerializer):
+    """A model to save."""
+
+    name = NameField(validators=[UniqueValidator(MLModel.objects.all(), message="a model of this name exists")])
+    description = TextField(max_length=10_000, default="")
+    upper_model = serializers.PrimaryKeyRelatedField(queryset=MLModel.objects.all(), allow_null=True, default=None)
+
+
+class VerdictErrorSerializer(serializers.Serializer[Any]):
+    """What is wrong with source code; ``line`` is 1-based in ``source`` (``code`` or ``imports``)."""
+
+    kind = serializers.CharField()
+    message = serializers.CharField()
+    line = serializers.IntegerField(allow_null=True)
+    source = serializers.CharField()  # type: ignore[assignment]  # a declared field, not Field.source
+    traceback = serializers.CharField()
+    hint = serializers.CharField()
+
+
+class VerdictSerializer(serializers.Serializer[Any]):
+    """An executor's verdict."""
+
+    valid = serializers.BooleanField()
+    report = serializers.JSONField(allow_null=True)
+    error = VerdictErrorSerializer(allow_null=True)
+    output = serializers.CharField()

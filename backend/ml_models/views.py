@@ -1,0 +1,84 @@
+"""Models: list, show, check, save, delete."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backend.api.views import ResourceViewSet
+from backend.ml_models import executor, selectors, services
+from backend.ml_models.models import MLModel
+from backend.ml_models.serializers import (
+    ModelRowSerializer,
+    ModelSerializer,
+    ModelWriteSerializer,
+    SourceSerializer,
+    VerdictSerializer,
+)
+from kafkaml.jobs import Framework
+
+__all__ = ["MLModelViewSet"]
+
+
+class MLModelViewSet(ResourceViewSet[MLModel]):
+    """Source code of models. It is run by an executor in isolation before it is saved, never in this process."""
+
+    serializer_class = ModelSerializer
+    list_serializer_class = ModelRowSerializer
+    filterset_fields = ["name", "framework", "distributed"]
+    ordering_fields = ("id", "name", "created_at", "updated_at")
+    search_fields = ("name", "description")
+
+    def get_queryset(self) -> QuerySet[MLModel]:
+        return selectors.listed_models() if self.action == "list" else selectors.models()
+
+    @extend_schema(request=ModelWriteSerializer, responses={201: ModelSerializer})
+    def create(self, _request: Request) -> Response:
+        """Check and save a model; 422 names the line when the source is not valid."""
+        model = services.create_model(actor=self.actor, **self.validated(ModelWriteSerializer))
+        return self.shown(model.pk, status=201)
+
+    @extend_schema(request=ModelWriteSerializer, responses=ModelSerializer)
+    def update(self, _request: Request, pk: int) -> Response:
+        """Replace a model; the source is checked again when it differs."""
+        return self._change(pk, partial=False)
+
+    @extend_schema(request=ModelWriteSerializer, responses=ModelSerializer)
+    def partial_update(self, _request: Request, pk: int) -> Response:
+        """Change some fields of a model."""
+        return self._change(pk, partial=True)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, _request: Request, pk: int) -> Response:
+        """Delete a model; 409 lists who uses it."""
+        services.delete_model(self.find(pk), actor=self.actor)
+        return Response(status=204)
+
+    @extend_schema(request=SourceSerializer, responses=VerdictSerializer)
+    @action(detail=False, methods=["post"])
+    def validate(self, _request: Request) -> Response:
+        """Check source code without saving it."""
+        values = self.validated(SourceSerializer)
+        verdict = executor.check_model(
+            Framework(values["framework"]),
+            code=values["code"],
+            imports=values["imports"],
+            distributed=values["distributed"],
+        )
+        return Response(
+            {
+                "valid": verdict.valid,
+                "report": dict(verdict.report) if verdict.valid else None,
+                "error": None if verdict.valid else dict(verdict.error),
+                "output": verdict.output,
+            }
+        )
+
+    def _change(self, pk: int, *, partial: bool) -> Response:
+        model = self.find(pk)
+        values = self.validated(ModelWriteSerializer, instance=model, partial=partial)
+        services.update_model(model, actor=self.actor, **values)
+        return self.shown(pk)

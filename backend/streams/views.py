@@ -1,0 +1,47 @@
+"""Streams: list, show, announce again."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from backend.api.views import ResourceViewSet
+from backend.streams import selectors, services
+from backend.streams.models import Announcement
+from backend.streams.serializers import SendSerializer, SentSerializer, StreamSerializer
+
+__all__ = ["StreamViewSet"]
+
+
+class StreamFilter(filters.FilterSet):  # type: ignore[misc]
+    """``?deployment=7``."""
+
+    deployment = filters.NumberFilter(field_name="deployment_number", min_value=0, max_value=2**63 - 1)
+
+    class Meta:
+        model = Announcement
+        fields: list[str] = ["cluster"]
+
+
+class StreamViewSet(ResourceViewSet[Announcement]):
+    """Announced data streams, as the control logger registered them."""
+
+    serializer_class = StreamSerializer
+    filterset_class = StreamFilter
+    ordering_fields = ("id", "registered_at", "sent_at")
+
+    def get_queryset(self) -> QuerySet[Announcement]:
+        return selectors.streams()
+
+    @extend_schema(request=SendSerializer, responses={202: SentSerializer})
+    @action(detail=True, methods=["post"])
+    def send(self, _request: Request, pk: int) -> Response:
+        """Announce the stream to a deployment; nothing is copied, the deployment reads the same records."""
+        announcement = self.find(pk)
+        deployment = self.validated(SendSerializer)["deployment"]
+        message = services.send_again(announcement, deployment, actor=self.actor)
+        return Response({"message": message.pk, "deployment": deployment.pk}, status=202)
