@@ -61,6 +61,7 @@ async def _refuse(send: Send) -> None:
     await send({"type": "http.response.body", "body": _TOO_LARGE})
 
 
+_django = cast(Application, get_asgi_application())
 # Imported now, or the first request would wait for all views to be.
 import_module("backend.config.urls")
-application = BodyLimit(cast(Application, get_asgi_application()))
+application = BodyLimit(_django)
