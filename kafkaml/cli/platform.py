@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -100,18 +101,27 @@ def _say_that_it_runs(state: StateDir, *, json: bool) -> None:
 
 
 def _up_in_background(options: object, state: StateDir, *, api_only: bool, json: bool) -> None:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     from kafkaml.local import platform
+    from kafkaml.local.access import login_link
     from kafkaml.local.display import StartDisplay
 
     assert isinstance(options, platform.UpOptions)
     pid = platform.start_detached(options, state)
-    with StartDisplay(console(error=True)) as display:
-        ready = platform.wait_until_ready(
-            state, pid, timeout_seconds=240, on_change=display.on_change, api_only=api_only
-        )
-    if json:
-        return print_json(_as_document(ready))
-    return _print_welcome(state, ready)
+    links: list[Future[str]] = []
+    with ThreadPoolExecutor(1) as pool, StartDisplay(console(error=True)) as display:
+
+        def on_change(now: PlatformStatus) -> None:
+            display.on_change(now)
+            if now.api_ready and not links and not json:
+                # Made while the rest starts: it takes a second.
+                links.append(pool.submit(login_link, state, now))
+
+        ready = platform.wait_until_ready(state, pid, timeout_seconds=240, on_change=on_change, api_only=api_only)
+        if json:
+            return print_json(_as_document(ready))
+        return _print_welcome(state, ready, links[0].result)
 
 
 def _up_in_foreground(options: object, state: StateDir, *, quiet: bool) -> PlatformStatus:
@@ -119,6 +129,7 @@ def _up_in_foreground(options: object, state: StateDir, *, quiet: bool) -> Platf
     import threading
 
     from kafkaml.local import platform
+    from kafkaml.local.access import login_link
     from kafkaml.local.display import LogFollower, StartDisplay
 
     assert isinstance(options, platform.UpOptions)
@@ -134,17 +145,16 @@ def _up_in_foreground(options: object, state: StateDir, *, quiet: bool) -> Platf
             if now.api_ready and not quiet and not welcomed.is_set() and not now.stopping:
                 welcomed.set()
                 # Making the login link takes a second, which the supervisor must not wait for.
-                threading.Thread(target=_print_welcome, args=(state, now), daemon=True).start()
+                arguments = (state, now, lambda: login_link(state, now))
+                threading.Thread(target=_print_welcome, args=arguments, daemon=True).start()
 
         return platform.run_platform(options, state, on_change=on_change)
 
 
-def _print_welcome(state: StateDir, now: PlatformStatus) -> None:
-    from kafkaml.local.access import login_link
-
+def _print_welcome(state: StateDir, now: PlatformStatus, make_link: Callable[[], str]) -> None:
     console().print(f"\nKafka-ML is at [bold]{now.url}[/], Kafka at {now.bootstrap_servers}; state in {state.root}")
     try:
-        console().print(f"Log in (once, within 15 minutes): [bold cyan]{login_link(state, now)}[/]", soft_wrap=True)
+        console().print(f"Log in (once, within 15 minutes): [bold cyan]{make_link()}[/]", soft_wrap=True)
     except BrokenError as error:
         console(error=True).print(f"[yellow]no login link:[/] {error.message}")
     console().print("[dim]kafka-ml status, kafka-ml --help, kafka-ml down[/]\n")

@@ -1,16 +1,13 @@
 """How the person who started a platform gets in: a token for the command line, one-time login links for the browser.
 
-Whoever owns the state folder owns the platform, so nothing is asked for. ``python -m kafkaml.local.access`` is the
-start-up step that writes the token; its text never appears in a log or on a command line.
+Whoever owns the state folder owns the platform, so nothing is asked for. The token's text never appears in a log or on
+a command line.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 import psutil
 
@@ -37,12 +34,12 @@ def token_is_fresh(state: StateDir) -> bool:
 def renew_cli_token(state: StateDir, env: Mapping[str, str]) -> None:
     """Make a token for the first admin and write it where the command line finds it."""
     arguments = ["access_token", "--name", "command line of this machine", "--days", str(_TOKEN_DAYS)]
-    write_secret(state.cli_token, _run(arguments, env))
+    write_secret(state.cli_token, run_manage(arguments, env))
 
 
 def login_link(state: StateDir, status: PlatformStatus) -> str:
     """Return an address that signs the first admin in once; raises BrokenError when the platform is not there."""
-    return _run(["login_link"], _environment_of(state, status)).splitlines()[-1]
+    return run_manage(["login_link"], _environment_of(state, status)).splitlines()[-1]
 
 
 def _environment_of(state: StateDir, status: PlatformStatus) -> dict[str, str]:
@@ -54,21 +51,3 @@ def _environment_of(state: StateDir, status: PlatformStatus) -> dict[str, str]:
             except psutil.Error as error:
                 raise BrokenError(f"the web server of {state.root} does not run", hint="kafka-ml status") from error
     raise BrokenError(f"the web server of {state.root} does not run", hint="kafka-ml status")
-
-
-def _run(arguments: list[str], env: Mapping[str, str]) -> str:
-    try:
-        return run_manage(arguments, env)
-    except subprocess.CalledProcessError as error:
-        raise BrokenError(f"{arguments[0]} failed: {str(error.stderr).strip()[-500:]}") from error
-    except subprocess.TimeoutExpired as error:
-        raise BrokenError(f"{arguments[0]} did not answer in {error.timeout:g} s") from error
-
-
-def main() -> None:
-    """Renew the token of the platform whose environment this is."""
-    renew_cli_token(StateDir(Path(os.environ["KML_STATE_DIR"])), os.environ)
-
-
-if __name__ == "__main__":
-    main()

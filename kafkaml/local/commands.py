@@ -6,22 +6,28 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
+from kafkaml.errors import BrokenError
 from kafkaml.local.state import StateDir
 
 __all__ = ["python_module", "run_manage", "suspend_workers"]
 
 
 def run_manage(arguments: Sequence[str], env: Mapping[str, str], *, timeout_seconds: float = 60) -> str:
-    """Run a management command of the backend and return its standard output; raises CalledProcessError."""
-    done = subprocess.run(
-        [*python_module("backend.manage"), *arguments],
-        env=dict(env),
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=timeout_seconds,
-        stdin=subprocess.DEVNULL,
-    )
+    """Run a management command of the backend and return its standard output; BrokenError when it fails."""
+    try:
+        done = subprocess.run(
+            [*python_module("backend.manage"), *arguments],
+            env=dict(env),
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=timeout_seconds,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.CalledProcessError as error:
+        raise BrokenError(f"{arguments[0]} failed: {str(error.stderr).strip()[-1000:]}") from error
+    except subprocess.TimeoutExpired as error:
+        raise BrokenError(f"{arguments[0]} did not end within {timeout_seconds:g} s") from error
     return done.stdout.strip()
 
 

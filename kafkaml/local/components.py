@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from kafkaml.local.access import token_is_fresh
+from kafkaml.local import setup
 from kafkaml.local.broker import EmbeddedBroker, broker_answers, java_environment
 from kafkaml.local.commands import python_module
 from kafkaml.local.ports import LOOPBACK, free_port
@@ -27,7 +27,7 @@ __all__ = ["BEFORE_WORKERS", "STOP_ORDER", "PlatformPlan", "build_components"]
 STOP_ORDER: Sequence[Sequence[str]] = (
     ("controller", "control-logger"),
     ("executor-tensorflow", "executor-pytorch", "fork-onnx"),
-    ("web", "migrate", "access"),
+    ("web", "set-up"),
     ("broker",),
 )
 BEFORE_WORKERS = ("controller", "control-logger")
@@ -78,13 +78,15 @@ def build_components(plan: PlatformPlan) -> list[Component]:
     """Return the components of ``plan`` in the order in which they are shown."""
     ports = {framework: free_port() for framework in plan.frameworks}
     env = platform_environment(plan, ports)
-    components = [_migrate(env), _web(plan, env)]
+    components: list[Component] = []
     broker_first: tuple[str, ...] = ()
     if plan.broker is not None:
-        components.insert(0, _broker(plan.broker))
+        components.append(_broker(plan.broker))
         broker_first = ("broker",)
-    if not token_is_fresh(plan.state):
-        components.append(_access(env))
+    set_up = setup.is_needed(plan.state)
+    if set_up:
+        components.append(_set_up(env))
+    components.append(_web(plan, env, after=("set-up",) if set_up else ()))
     # Importing a framework takes seconds of both cores: the API answers first.
     components += [_executor(plan, env, framework, port) for framework, port in ports.items()]
     components.append(_onnx(plan, env))
@@ -120,23 +122,13 @@ def _broker(broker: EmbeddedBroker) -> Component:
     )
 
 
-def _migrate(env: Mapping[str, str]) -> Component:
+def _set_up(env: Mapping[str, str]) -> Component:
     return Component(
-        name="migrate",
-        prepare=lambda: [*python_module("backend.manage"), "migrate", "--no-input", "--verbosity", "0"],
-        env=env,
-        once=True,
-        required=True,
+        name="set-up", prepare=lambda: python_module("kafkaml.local.setup"), env=env, once=True, required=True
     )
 
 
-def _access(env: Mapping[str, str]) -> Component:
-    return Component(
-        name="access", prepare=lambda: python_module("kafkaml.local.access"), env=env, after=("migrate",), once=True
-    )
-
-
-def _web(plan: PlatformPlan, env: Mapping[str, str]) -> Component:
+def _web(plan: PlatformPlan, env: Mapping[str, str], *, after: Sequence[str]) -> Component:
     descriptor = plan.web_socket.fileno()
     command = [*python_module("gunicorn"), "backend.config.asgi:application", "--worker-class", "asgi"]
     command += ["--bind", f"fd://{descriptor}", "--workers", "1", "--graceful-timeout", "3", "--timeout", "60"]
@@ -145,7 +137,7 @@ def _web(plan: PlatformPlan, env: Mapping[str, str]) -> Component:
         name="web",
         prepare=lambda: command,
         env=env,
-        after=("migrate",),
+        after=after,
         probe=lambda: _answers(f"{plan.url}/api/health/live/"),
         required=True,
         address=plan.url,

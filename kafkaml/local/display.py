@@ -19,8 +19,7 @@ __all__ = ["LogFollower", "StartDisplay", "component_color", "follow_logs", "rec
 _COLORS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
 _ORDER = (
     "broker",
-    "migrate",
-    "access",
+    "set-up",
     "web",
     "executor-tensorflow",
     "executor-pytorch",
