@@ -42,6 +42,8 @@ class KafkaGroupReader:
 
     ``max_poll_interval_seconds`` is how long the caller may work on one record (such as waiting for a backend that is
     away) before the group takes it for dead; a process that dies is noticed by its missing heartbeats, much earlier.
+    ``instance`` is a lasting name of this member: one that died and starts again gets its partitions back at once
+    instead of after ``session_timeout_seconds``. Two that run under one name put each other out.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class KafkaGroupReader:
         group: str,
         session_timeout_seconds: float = 10.0,
         max_poll_interval_seconds: float = 6 * 3600.0,
+        instance: str = "",
     ) -> None:
         self._log = ClientLog()
         self._last_complaint = ""
@@ -63,6 +66,7 @@ class KafkaGroupReader:
                 "heartbeat.interval.ms": int(session_timeout_seconds * 1000 / 4),
                 "max.poll.interval.ms": int(max_poll_interval_seconds * 1000),
             }
+            | ({"group.instance.id": instance} if instance else {})
         )
         self._consumer.subscribe(list(topics))
 

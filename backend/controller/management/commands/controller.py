@@ -105,8 +105,9 @@ class _Topics:
 
     def _maker(self, bootstrap_servers: str) -> TopicMaker:
         if bootstrap_servers not in self._makers:
-            # The credentials are those of our own cluster and are not sent anywhere else.
-            kafka = KafkaSettings(bootstrap_servers=bootstrap_servers) if bootstrap_servers else self._kafka
+            # Everything but the address as with our own cluster, which is also how the replicas connect.
+            other = self._kafka.model_copy(update={"bootstrap_servers": bootstrap_servers})
+            kafka = other if bootstrap_servers else self._kafka
             self._makers[bootstrap_servers] = TopicMaker(partial(KafkaAdmin, kafka, timeout_seconds=_KAFKA_SECONDS))
         return self._makers[bootstrap_servers]
 

@@ -1,0 +1,142 @@
+"""``python -m kafka_control_logger``: wires the relay from settings and runs it until SIGTERM.
+
+A Kafka that is absent, at the start or later, is waited for. Signs of life: ``<state>/run/control-logger.json``,
+written every few seconds while the relay moves or waits.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+import orjson
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kafka_control_logger.announcements import HttpAnnouncements
+from kafka_control_logger.relay import ControlRelay
+from kafkaml.confluent import KafkaAdmin, KafkaGroupReader, KafkaRecordWriter
+from kafkaml.control import CONTROL_TOPIC
+from kafkaml.errors import BrokerError
+from kafkaml.logs import configure_logs, get_logger
+from kafkaml.settings import KafkaSettings, default_state_dir
+
+logger = get_logger(__name__)
+
+_GROUP = "kafka-ml-control-logger"
+_KAFKA_SECONDS = 5.0
+_FIRST_PAUSE_SECONDS = 0.2
+_MAX_PAUSE_SECONDS = 5.0
+_LIFE_SECONDS = 5.0
+
+
+class ControlLoggerSettings(BaseSettings):
+    """Settings of the control logger (prefix ``KML_``)."""
+
+    model_config = SettingsConfigDict(env_prefix="KML_", extra="ignore", frozen=True)
+
+    backend_url: str = "http://127.0.0.1:8000"
+    control_topic: str = CONTROL_TOPIC
+    control_group: str = Field(_GROUP, description="consumer group; a new one registers everything again, harmlessly")
+    control_instance: str = Field(
+        default_factory=socket.gethostname, description="lasting name of this logger in the group; unique within it"
+    )
+    service_token_file: str = Field("", description="empty: <state_dir>/secrets/service_token")
+    state_dir: Path = Field(default_factory=default_state_dir)
+
+    @property
+    def token_file(self) -> Path:
+        """The secret shared with the backend."""
+        given = self.service_token_file
+        return Path(given) if given else self.state_dir / "secrets" / "service_token"
+
+    @property
+    def dead_letter_topic(self) -> str:
+        """Where records go that are no announcements."""
+        return f"{self.control_topic}.dlq"
+
+
+class _Life:
+    """Writes down, now and then, that the logger lives and what it does."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._written = float("-inf")
+
+    def __call__(self, what: str) -> None:
+        if time.monotonic() - self._written < _LIFE_SECONDS:
+            return
+        self._written = time.monotonic()
+        fresh = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            fresh.write_bytes(orjson.dumps({"pid": os.getpid(), "at": time.time(), "doing": what}))
+            fresh.replace(self._path)
+        except OSError as error:
+            logger.warning("the sign of life cannot be written", error=str(error))
+
+
+def _run_once(settings: ControlLoggerSettings, kafka: KafkaSettings, life: _Life, stop: threading.Event) -> None:
+    """Connect and relay until ``stop``; raises BrokerError when Kafka cannot be used (any more)."""
+    admin = KafkaAdmin(kafka, timeout_seconds=_KAFKA_SECONDS)
+    cluster = admin.cluster_id()
+    for topic in (settings.control_topic, settings.dead_letter_topic):
+        if not admin.partition_count(topic):
+            admin.create_topic(topic)
+    reader = KafkaGroupReader(
+        kafka, topics=[settings.control_topic], group=settings.control_group, instance=settings.control_instance
+    )
+    writer = KafkaRecordWriter(kafka, timeout_seconds=_KAFKA_SECONDS)
+    announcements = HttpAnnouncements(
+        settings.backend_url,
+        cluster=cluster,
+        token=lambda: settings.token_file.read_text(encoding="utf-8").strip(),
+    )
+    try:
+        logger.info("relaying", topic=settings.control_topic, group=settings.control_group, cluster=cluster)
+        ControlRelay(
+            reader=reader,
+            announcements=announcements,
+            dead_letters=writer,
+            dead_letter_topic=settings.dead_letter_topic,
+            on_progress=life,
+        ).run(stop)
+    finally:
+        announcements.close()
+        writer.close()
+        reader.close()
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    configure_logs("control-logger")
+    settings, kafka = ControlLoggerSettings(), KafkaSettings()
+    stop = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    life = _Life(settings.state_dir / "run" / "control-logger.json")
+    pause = _FIRST_PAUSE_SECONDS
+    while not stop.is_set():
+        started = time.monotonic()
+        try:
+            _run_once(settings, kafka, life, stop)
+        except BrokerError as error:
+            if time.monotonic() - started > 60:
+                pause = _FIRST_PAUSE_SECONDS
+            life(f"waiting for Kafka: {error.message}")
+            logger.warning("Kafka cannot be used now, will try again", error=error.message, seconds=pause)
+            stop.wait(pause)
+            pause = min(pause * 2, _MAX_PAUSE_SECONDS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""ControlRelay: reads announcements, registers them with the backend, commits. Step (3) of the journey of a sample.
+
+Commit after the effect, and the effect is idempotent by the record's place (cluster, topic, partition, offset): so
+whatever dies whenever, each announcement is registered exactly once. A backend that is away is waited for, for ever; a
+record that is no announcement goes to the dead letters with the reason. Nothing is ever dropped.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+
+from kafka_control_logger.announcements import Announcements, NotAnAnnouncement
+from kafkaml.errors import BrokerError, KafkaMLError
+from kafkaml.failpoints import failpoint
+from kafkaml.logs import get_logger
+from kafkaml.records import SOURCE_HEADER, GroupReader, OutgoingRecord, Record, RecordWriter, format_source
+
+__all__ = ["ControlRelay"]
+
+logger = get_logger(__name__)
+
+_POLL_SECONDS = 0.5
+_FIRST_PAUSE_SECONDS = 0.1
+_MAX_PAUSE_SECONDS = 5.0
+_FLUSH_SECONDS = 30.0
+_MAX_REASON_BYTES = 1024
+
+
+class ControlRelay:
+    """Moves records one by one. ``on_progress`` is called often with a word on what it does, for signs of life."""
+
+    def __init__(
+        self,
+        *,
+        reader: GroupReader,
+        announcements: Announcements,
+        dead_letters: RecordWriter,
+        dead_letter_topic: str,
+        on_progress: Callable[[str], None] = lambda _what: None,
+    ) -> None:
+        self._reader = reader
+        self._announcements = announcements
+        self._dead_letters = dead_letters
+        self._dead_letter_topic = dead_letter_topic
+        self._on_progress = on_progress
+
+    def run(self, stop: threading.Event) -> None:
+        """Relay until ``stop``. Raises BrokerError when Kafka refuses; run it again with a new reader then."""
+        while not stop.is_set():
+            self._on_progress("reading")
+            record = self._reader.poll(_POLL_SECONDS)
+            if record is None:
+                continue
+            failpoint("logger.polled")
+            if not self._handle(record, stop):
+                # Stopped while the backend was away: not committed, so it is read again.
+                return
+            failpoint("logger.before_commit")
+            self._commit(record)
+            failpoint("logger.committed")
+
+    def _handle(self, record: Record, stop: threading.Event) -> bool:
+        """Register or dead-letter ``record``, however long that takes; False when told to stop before."""
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                self._register(record)
+            except KafkaMLError as error:
+                self._on_progress(f"waiting: {error.message}")
+                logger.warning("not registered yet, will try again", record=record.place, error=error.message)
+                # Jitter, so that several loggers do not return to a restarted backend at once.
+                if stop.wait(pause * random.uniform(0.75, 1.25)):  # noqa: S311 (no secret)
+                    return False
+                pause = min(pause * 2, _MAX_PAUSE_SECONDS)
+            else:
+                return True
+
+    def _register(self, record: Record) -> None:
+        try:
+            new = self._announcements.register(record)
+        except NotAnAnnouncement as error:
+            self._bury(record, error)
+            return
+        logger.info("stream registered" if new else "stream was registered already", record=record.place)
+
+    def _bury(self, record: Record, error: NotAnAnnouncement) -> None:
+        headers = [
+            *record.headers,
+            (SOURCE_HEADER, format_source(record.topic, record.partition, record.offset)),
+            ("kml-error-stage", b"register"),
+            ("kml-error-class", type(error).__name__.encode()),
+            ("kml-error-message", _cut(error.message)),
+        ]
+        self._dead_letters.write(
+            OutgoingRecord(self._dead_letter_topic, record.value, record.key, headers, max(0, record.timestamp_ms))
+        )
+        self._dead_letters.flush(_FLUSH_SECONDS)
+        logger.warning(
+            "not an announcement, put aside", record=record.place, topic=self._dead_letter_topic, error=error.message
+        )
+
+    def _commit(self, record: Record) -> None:
+        try:
+            self._reader.commit(record)
+        except BrokerError as error:
+            # It will be read again, by us or by another member, and then is registered already.
+            logger.warning("not committed", record=record.place, error=error.message)
+
+
+def _cut(text: str) -> bytes:
+    return text.encode()[:_MAX_REASON_BYTES].decode(errors="ignore").encode()

@@ -1,0 +1,210 @@
+"""The control logger as a process, on a real broker, against a real HTTP server; killed, starved and fed garbage."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from kafkaml.confluent import KafkaRecordReader, KafkaRecordWriter
+from kafkaml.records import OutgoingRecord, Record
+from kafkaml.settings import KafkaSettings
+from kafkaml.stream_range import StreamRange
+from tests.conftest import TestBroker
+from tests.kafka_control_logger.registry import TOKEN, Registry
+from tests.support import eventually
+
+pytestmark = pytest.mark.integration
+
+ANNOUNCEMENT = {"topic": "mnist:0:0:100", "input_format": "RAW", "description": "one"}
+
+
+class Logger:
+    """Starts loggers of one group and topic, one after the other."""
+
+    def __init__(self, broker: TestBroker, registry: Registry, path: Path) -> None:
+        self.topic = f"control-{uuid.uuid4().hex[:8]}"
+        self.path = path
+        self.registry = registry
+        self.settings = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
+        (path / "secrets").mkdir(parents=True)
+        (path / "secrets" / "service_token").write_text(TOKEN)
+        self.fired = path / "fired"
+        self.log = path / "log"
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, fail: str = "") -> subprocess.Popen[bytes]:
+        env = {
+            "PATH": os.environ["PATH"],
+            "KML_KAFKA_BOOTSTRAP_SERVERS": self.settings.bootstrap_servers,
+            "KML_BACKEND_URL": self.registry.url,
+            "KML_CONTROL_TOPIC": self.topic,
+            "KML_CONTROL_GROUP": f"group-{self.topic}",
+            "KML_STATE_DIR": str(self.path),
+            "KML_FAILPOINT": fail,
+            "KML_FAILPOINT_LOG": str(self.fired),
+        }
+        with self.log.open("ab") as log:
+            process = subprocess.Popen([sys.executable, "-m", "kafka_control_logger"], env=env, stdout=log, stderr=log)
+        self.processes.append(process)
+        return process
+
+    def end(self, process: subprocess.Popen[bytes]) -> None:
+        process.terminate()
+        assert process.wait(15) == 0
+
+    def announce(self, *values: bytes | None) -> None:
+        writer = KafkaRecordWriter(self.settings)
+        for value in values:
+            writer.write(OutgoingRecord(self.topic, value, b"\x07"))
+        writer.flush(20)
+        writer.close()
+
+    def announce_good(self, count: int) -> None:
+        self.announce(*[orjson.dumps(ANNOUNCEMENT | {"description": str(number)}) for number in range(count)])
+
+    def dead_letters(self, count: int) -> list[Record]:
+        reader = KafkaRecordReader(self.settings)
+        ranges = [StreamRange(f"{self.topic}.dlq", 0, 0, count)]
+        batches = reader.read(ranges, batch_records=100, idle_timeout_seconds=10)
+        found = [record for batch in batches for record in batch]
+        reader.close()
+        return found
+
+    def offsets(self) -> list[int]:
+        return sorted(place[3] for place in self.registry.registered)
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    with Registry() as running:
+        yield running
+
+
+@pytest.fixture
+def logger(broker: TestBroker, registry: Registry, tmp_path: Path) -> Iterator[Logger]:
+    made = Logger(broker, registry, tmp_path)
+    yield made
+    for process in made.processes:
+        process.kill()
+        process.wait()
+
+
+def test_announcements_are_registered_from_the_first_on(logger: Logger, registry: Registry) -> None:
+    # The topic does not exist before the logger creates it.
+    process = logger.start()
+    eventually(lambda: "relaying" in logger.log.read_text(), 20)
+    logger.announce_good(3)
+    eventually(lambda: logger.offsets() == [0, 1, 2], 20)
+    assert registry.values[1] == orjson.dumps(ANNOUNCEMENT | {"description": "1"})
+    life = orjson.loads((logger.path / "run" / "control-logger.json").read_bytes())
+    assert life["pid"] == process.pid
+    logger.end(process)
+    # After the end nothing is registered again.
+    logger.announce_good(1)
+    second = logger.start()
+    eventually(lambda: logger.offsets() == [0, 1, 2, 3], 20)
+    assert set(registry.posts.values()) == {1}
+    logger.end(second)
+
+
+def test_garbage_becomes_dead_letters_and_holds_nothing_up(logger: Logger, registry: Registry) -> None:
+    process = logger.start()
+    eventually(lambda: "relaying" in logger.log.read_text(), 20)
+    good = orjson.dumps(ANNOUNCEMENT)
+    garbage = [b"\xff\xfe", b"", b"[]", None, orjson.dumps({"topic": "x"}), b"{" * 1000]
+    logger.announce(good, *garbage, good)
+    eventually(lambda: logger.offsets() == [0, 7], 20)
+    letters = logger.dead_letters(len(garbage))
+    assert [letter.value for letter in letters] == garbage
+    assert {letter.key for letter in letters} == {b"\x07"}
+    for number, letter in enumerate(letters, 1):
+        headers = dict(letter.headers)
+        assert headers["kml-source"] == f"{logger.topic}/0/{number}".encode()
+        assert b"422" in (headers["kml-error-message"] or b"")
+    logger.end(process)
+
+
+def test_a_backend_that_is_absent_is_waited_for(logger: Logger, registry: Registry) -> None:
+    process = logger.start()
+    eventually(lambda: "relaying" in logger.log.read_text(), 20)
+    registry.stop()
+    logger.announce_good(3)
+    eventually(lambda: "cannot be reached" in logger.log.read_text(), 20)
+    registry.start()
+    eventually(lambda: logger.offsets() == [0, 1, 2], 20)
+    logger.end(process)
+
+
+def test_errors_of_the_backend_before_and_after_the_effect(logger: Logger, registry: Registry) -> None:
+    process = logger.start()
+    eventually(lambda: "relaying" in logger.log.read_text(), 20)
+    for number, status in enumerate((500, 503, 429, 404, 401, 507)):
+        registry.fail_next(1, status)
+        registry.fail_next(1, status, after=True)
+        logger.announce_good(1)
+        eventually(lambda count=number + 1: logger.offsets() == list(range(count)), 60)
+    assert set(registry.registered.values()) == {1}
+    logger.end(process)
+
+
+def test_sigterm_while_the_backend_is_away_ends_at_once_and_loses_nothing(logger: Logger, registry: Registry) -> None:
+    process = logger.start()
+    eventually(lambda: "relaying" in logger.log.read_text(), 20)
+    registry.stop()
+    logger.announce_good(1)
+    eventually(lambda: "cannot be reached" in logger.log.read_text(), 20)
+    logger.end(process)
+    registry.start()
+    logger.start()
+    eventually(lambda: logger.offsets() == [0], 20)
+
+
+@pytest.mark.faults
+def test_killed_between_post_and_commit_each_is_registered_once(logger: Logger, registry: Registry) -> None:
+    points = ["logger.polled", "logger.before_commit", "logger.committed"]
+    count = 12
+    first = logger.start()
+    eventually(lambda: "relaying" in logger.log.read_text(), 20)
+    logger.announce_good(count)
+    first.kill()
+    first.wait()
+    for kill in range(count):
+        process = logger.start(fail=f"{points[kill % 3]}:kill")
+        assert process.wait(30) == -signal.SIGKILL
+    last = logger.start()
+    eventually(lambda: logger.offsets() == list(range(count)), 30)
+    logger.end(last)
+    assert set(registry.registered.values()) == {1}
+    assert max(registry.posts.values()) > 1
+    fired = logger.fired.read_text().splitlines()
+    assert len(fired) == count
+    assert {line.split()[0] for line in fired} == set(points)
+
+
+@pytest.mark.faults
+def test_kafka_absent_at_the_start_and_killed_later(own_broker: TestBroker, registry: Registry, tmp_path: Path) -> None:
+    own_broker.start()
+    logger = Logger(own_broker, registry, tmp_path / "state")
+    own_broker.stop()
+    process = logger.start()
+    eventually(lambda: "Kafka cannot be used now" in logger.log.read_text(), 30)
+    own_broker.start()
+    eventually(lambda: "relaying" in logger.log.read_text(), 30)
+    logger.announce_good(2)
+    eventually(lambda: logger.offsets() == [0, 1], 20)
+    own_broker.stop()
+    own_broker.start()
+    announcer = threading.Thread(target=logger.announce_good, args=(1,))
+    announcer.start()
+    eventually(lambda: logger.offsets() == [0, 1, 2], 40)
+    announcer.join(20)
+    logger.end(process)
