@@ -10,6 +10,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, overload
 
+from kafkaml.errors import RefusedError
 from kafkaml.stream_range import StreamRange
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Position",
     "Record",
     "RecordBatch",
+    "RecordColumns",
     "RecordReader",
     "RecordWriter",
     "TransactionalLoopClient",
@@ -91,8 +93,33 @@ class Position(NamedTuple):
     offset: int
 
 
+class RecordColumns(NamedTuple):
+    """What the answers to records need of them, column by column; as many of each, in order."""
+
+    partitions: Sequence[int]
+    offsets: Sequence[int]
+    keys: Sequence[bytes | None]
+    headers: Sequence[Headers | None]
+    timestamps_ms: Sequence[int]
+
+    def take(self, indices: Sequence[int]) -> RecordColumns:
+        """Return the rows at ``indices``."""
+        return RecordColumns(
+            [self.partitions[index] for index in indices],
+            [self.offsets[index] for index in indices],
+            [self.keys[index] for index in indices],
+            [self.headers[index] for index in indices],
+            [self.timestamps_ms[index] for index in indices],
+        )
+
+
 class RecordBatch(Sequence[Record]):
     """Records read together. Columns are much cheaper than records where thousands are handled at once."""
+
+    def columns(self) -> RecordColumns:
+        """Everything but topics and values."""
+        _, partitions, offsets, keys, _, headers, timestamps_ms = zip(*self, strict=True) if self else ((),) * 7
+        return RecordColumns(partitions, offsets, keys, headers, timestamps_ms)
 
     @abstractmethod
     def values(self) -> list[bytes | None]:
@@ -207,7 +234,14 @@ class TransactionalLoopClient(Protocol):
         ...
 
     def produce(self, record: OutgoingRecord) -> None:
-        """Queue a record of the open transaction; blocks while the queue is full."""
+        """Queue a record of the open transaction; blocks while the queue is full.
+
+        Raises RefusedError for a record that Kafka would not take whatever happens, the transaction still open.
+        """
+        ...
+
+    def produce_all(self, records: Sequence[OutgoingRecord]) -> list[tuple[int, RefusedError]]:
+        """Queue records in order; returns the index of, and the reason for, each that ``produce`` would refuse."""
         ...
 
     def partition_for(self, topic: str, source_partition: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from kafkaml.codecs.base import Codec
 from kafkaml.errors import KafkaMLError
-from kafkaml.records import PartitionKey, Record, RecordBatch
+from kafkaml.records import PartitionKey, Record, RecordBatch, RecordColumns
 from model_inference.dead_letters import Stage
 
 __all__ = ["Batch", "BatchSize", "Intake", "Refused"]
@@ -32,13 +32,16 @@ class Refused:
 
 @dataclass
 class Batch:
-    """Records polled together. ``samples`` (n, *sample_shape) belong to ``records``; ``refused`` are the rest.
+    """Records polled together. ``samples`` (n, *sample_shape), None for none, and ``columns`` are of ``kept``, the
+    indices in ``polled`` of the records that decode; ``refused`` are the rest.
 
     ``positions`` is where the input goes on once the batch is answered. ``drained``: there was nothing more to poll.
     ``forgotten``: its transaction was aborted, so nobody waits for its answers any more.
     """
 
-    records: list[Record]
+    polled: RecordBatch
+    kept: Sequence[int]
+    columns: RecordColumns
     samples: npt.NDArray[Any] | None
     refused: list[Refused]
     positions: dict[PartitionKey, int]
@@ -46,43 +49,46 @@ class Batch:
     drained: bool
     forgotten: bool = False
 
+    @property
+    def topic(self) -> str:
+        """The topic of all its records."""
+        return self.polled[0].topic
+
+    def record(self, index: int) -> Record:
+        """Return the record that sample ``index`` comes from."""
+        return self.polled[self.kept[index]]
+
 
 @dataclass
 class Intake:
-    """Decodes. ``refusals`` holds, by place, the records that Kafka did not take the answer to."""
+    """Decodes. ``refusals`` holds, by partition and offset, the records that Kafka did not take the answer to."""
 
     codec: Codec
     clock: Callable[[], float]
-    refusals: dict[tuple[str, int, int], Refused] = field(default_factory=dict)
+    refusals: dict[tuple[int, int], Refused] = field(default_factory=dict)
 
     def batch(self, polled: RecordBatch, *, drained: bool) -> Batch:
-        """Return ``polled`` decoded; never raises for what is in a record."""
+        """Return ``polled``, not empty and of one topic, decoded; never raises for what is in a record."""
         arrived = self.clock()
-        records = list(polled)
-        positions = {(record.topic, record.partition): record.offset + 1 for record in records}
-        refused: list[Refused] = []
+        topic, columns = polled[0].topic, polled.columns()
+        # Offsets rise within a partition: the last one of each is what remains.
+        last = dict(zip(columns.partitions, columns.offsets, strict=True))
+        positions = {(topic, partition): offset + 1 for partition, offset in last.items()}
+        decoded = self.codec.decode_each(polled.values())
+        refused = {index: Refused(polled[index], error, Stage.DECODE) for index, error in decoded.failures}
+        kept, samples = decoded.kept, decoded.rows
         if self.refusals:
-            records, refused = self._without_refusals(records)
-            values = [record.value for record in records]
-        else:
-            values = polled.values()
-        decoded = self.codec.decode_each(values)
-        refused += [Refused(records[index], error, Stage.DECODE) for index, error in decoded.failures]
-        if decoded.failures:
-            records = [records[index] for index in decoded.kept]
-        samples = decoded.rows if records else None
-        return Batch(records, samples, refused, positions, arrived, drained)
+            refused |= self._known_refusals(columns)
+            rows = [row for row, index in enumerate(kept) if index not in refused]
+            kept, samples = [kept[row] for row in rows], samples[rows]
+        if len(kept) < len(polled):
+            columns = columns.take(kept)
+        refusals = list(refused.values())
+        return Batch(polled, kept, columns, samples if kept else None, refusals, positions, arrived, drained)
 
-    def _without_refusals(self, records: list[Record]) -> tuple[list[Record], list[Refused]]:
-        kept: list[Record] = []
-        refused: list[Refused] = []
-        for record in records:
-            known = self.refusals.get((record.topic, record.partition, record.offset))
-            if known is None:
-                kept.append(record)
-            else:
-                refused.append(known)
-        return kept, refused
+    def _known_refusals(self, columns: RecordColumns) -> dict[int, Refused]:
+        places = zip(columns.partitions, columns.offsets, strict=True)
+        return {index: self.refusals[place] for index, place in enumerate(places) if place in self.refusals}
 
 
 class BatchSize:

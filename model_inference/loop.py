@@ -140,7 +140,7 @@ class InferenceLoop:
                 self._client.resume()
         prediction = self._predictor.collect()
         self._last_collected = self._clock()
-        self._batch_size.took(len(batch.records), self._last_collected - started)
+        self._batch_size.took(len(batch.kept), self._last_collected - started)
         return prediction
 
     def _patience(self) -> float:
@@ -171,11 +171,11 @@ class InferenceLoop:
 
     def _note_refusal(self, error: TransactionAborted) -> None:
         """Kafka will never take something in this transaction: find it by smaller ones, then make it a dead letter."""
-        suspects = [batch for batch in self._transaction.batches if len(batch.positions) == 1]
-        if self._batch_size.records == 1 and len(suspects) == 1 == len(self._transaction.batches):
-            batch = suspects[0]
-            record = batch.records[0] if batch.records else batch.refused[0].record
-            self._intake.refusals[record.topic, record.partition, record.offset] = Refused(
+        if len(self._transaction.batches) == 1 == len(self._transaction.batches[0].polled):
+            batch = self._transaction.batches[0]
+            record = batch.polled[0]
+            # A dead letter already, and refused too: then as much of it as any broker takes.
+            self._intake.refusals[record.partition, record.offset] = Refused(
                 record, error, Stage.PUBLISH, cut=bool(batch.refused)
             )
         self._batch_size.refused()
@@ -221,11 +221,11 @@ class _Transaction:
         self._dead_lettered += dead_lettered
 
     def count(self, stats: LoopStats, *, now: float, lag: int) -> None:
-        answered = sum(len(batch.records) + len(batch.refused) for batch in self.batches)
+        answered = sum(len(batch.polled) for batch in self.batches)
         stats.committed(
             predicted=answered - self._dead_lettered,
             dead_lettered=self._dead_lettered,
-            timestamps_ms=[record.timestamp_ms for batch in self.batches for record in batch.records],
+            timestamps_ms=[stamp for batch in self.batches for stamp in batch.columns.timestamps_ms],
             arrived_seconds=now - self.batches[0].arrived,
             lag=lag,
         )

@@ -31,6 +31,11 @@ class Provenance:
         """Return the headers of ``plan``'s answers."""
         return cls(inference=str(plan.inference_id), result=str(plan.result_id), version=plan.model_version)
 
+    @property
+    def constant(self) -> list[tuple[str, bytes | None]]:
+        """The headers that all answers share."""
+        return self._constant
+
     def headers(self, record: Record) -> list[tuple[str, bytes | None]]:
         """Return the headers of the answer to ``record``."""
         source = format_source(record.topic, record.partition, record.offset)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kafkaml.errors import RefusedError
-from kafkaml.records import OutgoingRecord, PartitionKey, TransactionalLoopClient
+from kafkaml.errors import BrokenError, RefusedError
+from kafkaml.records import SOURCE_HEADER, OutgoingRecord, PartitionKey, TransactionalLoopClient
 from model_inference.batches import Batch, Refused
 from model_inference.dead_letters import Stage, dead_letter
 from model_inference.predicting import Prediction
@@ -26,44 +26,45 @@ class Publisher:
         self._router = router
         self._dead_letter_topic = dead_letter_topic
         self._provenance = provenance
-        self._partitions: dict[PartitionKey, int] = {}
+        self._targets = _Targets(client)
 
     def publish(self, batch: Batch, prediction: Prediction) -> int:
         """Write one record for each record of ``batch``; returns how many of them are dead letters."""
         refused = list(batch.refused)
-        if prediction.failures:
-            refused += [
-                Refused(batch.records[index], error, Stage.PREDICT) for index, error in prediction.failures.items()
-            ]
+        refused += [Refused(batch.record(index), error, Stage.PREDICT) for index, error in prediction.failures.items()]
         if prediction.outputs:
-            refused += self._answer(batch, prediction)
+            answers = list(enumerate(self._answers(batch, prediction)))
+            if prediction.failures:
+                answers = [answer for answer in answers if answer[0] not in prediction.failures]
+            for place, error in self._client.produce_all([answer for _, answer in answers]):
+                refused.append(Refused(batch.record(answers[place][0]), error, Stage.PUBLISH))
         for each in refused:
             self._bury(each)
         return len(refused)
 
-    def _answer(self, batch: Batch, prediction: Prediction) -> list[Refused]:
-        """Write the answers; returns the records whose answer the client does not even take (too large)."""
-        refused: list[Refused] = []
-        produce, headers, partitions, failures = (
-            self._client.produce,
-            self._provenance.headers,
-            self._partitions,
-            prediction.failures,
-        )
-        destinations = self._router.route(prediction.outputs)
-        for index, (record, (topic, value)) in enumerate(zip(batch.records, destinations, strict=True)):
-            if failures and index in failures:
-                continue
-            partition = partitions.get((topic, record.partition))
-            if partition is None:
-                partition = self._partition(topic, record.partition)
-            # Kafka's records without timestamp have -1; 0 means now to the client.
-            timestamp_ms = record.timestamp_ms if record.timestamp_ms > 0 else 0
-            try:
-                produce(OutgoingRecord(topic, value, record.key, headers(record), timestamp_ms, partition))
-            except RefusedError as error:
-                refused.append(Refused(record, error, Stage.PUBLISH))
-        return refused
+    def _answers(self, batch: Batch, prediction: Prediction) -> list[OutgoingRecord]:
+        """Return one answer for each sample."""
+        routed = self._router.route(prediction.outputs)
+        if len(routed.values) != len(batch.kept):
+            raise BrokenError(f"{len(routed.values)} answers to {len(batch.kept)} samples: expected as many")
+        source_topic = batch.topic.encode()
+        sources = {partition: b"%b/%d/" % (source_topic, partition) for partition in set(batch.columns.partitions)}
+        constant, targets = self._provenance.constant, self._targets
+        return [
+            OutgoingRecord(
+                topic,
+                value,
+                key,
+                [*(headers or ()), (SOURCE_HEADER, b"%b%d" % (sources[partition], offset)), *constant],
+                # A record without timestamp has -1; 0 means now to the client.
+                timestamp_ms if timestamp_ms > 0 else 0,
+                targets[topic, partition],
+            )
+            # The topics may be without end: one topic for all.
+            for topic, value, partition, offset, key, headers, timestamp_ms in zip(
+                routed.topics, routed.values, *batch.columns, strict=False
+            )
+        ]
 
     def _bury(self, refused: Refused) -> None:
         try:
@@ -78,13 +79,20 @@ class Publisher:
             refused.error,
             refused.stage,
             topic=topic,
-            partition=self._partition(topic, refused.record.partition),
+            partition=self._targets[topic, refused.record.partition],
             provenance=self._provenance,
             cut=cut,
         )
 
-    def _partition(self, topic: str, source_partition: int) -> int:
-        known = self._partitions.get((topic, source_partition))
-        if known is None:
-            known = self._partitions[topic, source_partition] = self._client.partition_for(topic, source_partition)
-        return known
+
+class _Targets(dict[PartitionKey, int]):
+    """The partition of a topic that takes the answers to an input partition; asked once, then a look-up."""
+
+    def __init__(self, client: TransactionalLoopClient) -> None:
+        super().__init__()
+        self._client = client
+
+    def __missing__(self, key: PartitionKey) -> int:
+        topic, source_partition = key
+        self[key] = self._client.partition_for(topic, source_partition)
+        return self[key]

@@ -6,28 +6,29 @@ Router: below the limit it hands the intermediate tensor to the upper topic inst
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple, Protocol
 
 import numpy.typing as npt
 
 from model_inference.encoding import encode_outputs
 
-__all__ = ["Destination", "OutputRouter", "Router"]
+__all__ = ["OutputRouter", "Routed", "Router"]
 
 
-class Destination(NamedTuple):
-    """A topic, and the value that goes there."""
+class Routed(NamedTuple):
+    """For each sample of a batch, in order: the topic that its answer goes to, and the value."""
 
-    topic: str
-    value: bytes
+    topics: Iterable[str]
+    values: Sequence[bytes]
 
 
 class Router(Protocol):
     """Decides for each sample of a batch."""
 
-    def route(self, outputs: Sequence[npt.NDArray[Any]]) -> list[Destination]:
-        """Return one destination for each sample; ``outputs`` are the model's, arrays (batch, ...)."""
+    def route(self, outputs: Sequence[npt.NDArray[Any]]) -> Routed:
+        """Return where each answer goes; ``outputs`` are the model's, arrays (batch, ...)."""
         ...
 
 
@@ -37,7 +38,6 @@ class OutputRouter:
     def __init__(self, topic: str) -> None:
         self._topic = topic
 
-    def route(self, outputs: Sequence[npt.NDArray[Any]]) -> list[Destination]:
-        """Return one destination for each sample."""
-        topic = self._topic
-        return [Destination(topic, value) for value in encode_outputs(outputs)]
+    def route(self, outputs: Sequence[npt.NDArray[Any]]) -> Routed:
+        """Return where each answer goes."""
+        return Routed(repeat(self._topic), encode_outputs(outputs))

@@ -7,7 +7,7 @@ from typing import overload
 
 from confluent_kafka import Message
 
-from kafkaml.records import ListBatch, Record, RecordBatch
+from kafkaml.records import ListBatch, Record, RecordBatch, RecordColumns
 
 __all__ = ["MessageBatch", "to_record"]
 
@@ -54,6 +54,16 @@ class MessageBatch(RecordBatch):
 
     def keys(self) -> list[bytes | None]:
         return list(map(Message.key, self._messages))
+
+    def columns(self) -> RecordColumns:
+        messages = self._messages
+        return RecordColumns(
+            list(map(Message.partition, messages)),  # type: ignore[arg-type]
+            list(map(Message.offset, messages)),  # type: ignore[arg-type]
+            list(map(Message.key, messages)),
+            list(map(Message.headers, messages)),  # type: ignore[arg-type]
+            [timestamp_ms if kind else -1 for kind, timestamp_ms in map(Message.timestamp, messages)],
+        )
 
     def records(self) -> ListBatch:
         """Return the same batch with every record made."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -17,7 +18,7 @@ from kafkaml.confluent.config import consumer_config
 from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
 from kafkaml.confluent.output_tail import OutputTail
 from kafkaml.confluent.outputs import AcknowledgedOutput, Output, TransactionalOutput
-from kafkaml.errors import BrokerError, KafkaMLError, ProducerFenced, TransactionAborted
+from kafkaml.errors import BrokerError, KafkaMLError, ProducerFenced, RefusedError, TransactionAborted
 from kafkaml.records import OutgoingRecord, PartitionKey, RecordBatch
 from kafkaml.settings import KafkaSettings
 
@@ -200,8 +201,18 @@ class KafkaLoopClient:
 
         Raises RefusedError, the transaction still open, for a record that is too large for the client already.
         """
-        try:
+        with self._aborting():
             self._output.produce(record)
+
+    def produce_all(self, records: Sequence[OutgoingRecord]) -> list[tuple[int, RefusedError]]:
+        """Queue records in order; returns the index of, and the reason for, each that ``produce`` would refuse."""
+        with self._aborting():
+            return self._output.produce_all(records)
+
+    @contextmanager
+    def _aborting(self) -> Iterator[None]:
+        try:
+            yield
         except (ProducerFenced, TransactionAborted):
             raise
         except BrokerError as error:

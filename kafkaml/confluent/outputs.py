@@ -13,7 +13,14 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from kafkaml.confluent.config import producer_config
 from kafkaml.confluent.errors import ClientLog, error_of, is_refused_record, kafka_errors, to_error
-from kafkaml.errors import BrokerTimeout, KafkaMLError, ProducerFenced, StreamUnavailable, TransactionAborted
+from kafkaml.errors import (
+    BrokerTimeout,
+    KafkaMLError,
+    ProducerFenced,
+    RefusedError,
+    StreamUnavailable,
+    TransactionAborted,
+)
 from kafkaml.failpoints import failpoint
 from kafkaml.records import OutgoingRecord, PartitionKey
 from kafkaml.settings import KafkaSettings
@@ -36,6 +43,10 @@ class Output(Protocol):
     def begin(self) -> None: ...
 
     def produce(self, record: OutgoingRecord) -> None: ...
+
+    def produce_all(self, records: Sequence[OutgoingRecord]) -> list[tuple[int, RefusedError]]:
+        """Returns the index of, and the reason for, each record that is refused."""
+        ...
 
     def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         """Raises TransactionAborted when the outputs are given up, or may be: ask for the committed positions then."""
@@ -67,6 +78,22 @@ class _ProducerOwner:
             self._produce_when_there_is_room(record)
         except KafkaException as exception:
             raise to_error(error_of(exception), f"writing to {record.topic}", reason=self._log.last) from exception
+
+    def produce_all(self, records: Sequence[OutgoingRecord]) -> list[tuple[int, RefusedError]]:
+        refused: list[tuple[int, RefusedError]] = []
+        # The whole loop in one frame: at this many records, a call more for each would be felt.
+        produce = self._producer.produce
+        for index, record in enumerate(records):
+            topic, value, key, headers, timestamp_ms, partition = record
+            try:
+                produce(topic, value, key, partition=partition, timestamp=timestamp_ms, headers=list(headers) or None)
+            except (BufferError, KafkaException):
+                # Rare; again, with the waiting and the errors of one record.
+                try:
+                    self.produce(record)
+                except RefusedError as error:
+                    refused.append((index, error))
+        return refused
 
     def _produce(self, record: OutgoingRecord) -> None:
         topic, value, key, headers, timestamp_ms, partition = record
