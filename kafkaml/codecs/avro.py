@@ -130,12 +130,14 @@ class AvroCodec(Codec):
     def _columns_of(self, records: Array) -> Array:
         """Return the fields of structured ``records`` side by side as columns."""
         assert self._fixed is not None
-        types = [self._fixed.fields[name][0] for name in self._fixed.names or ()] if self._fixed.fields else []
+        names = self._fixed.names or ()
+        types = [self._fixed[name] for name in names]
         if len({each.base for each in types}) == 1:
             # All fields are of one type, so the bytes are the columns already.
-            columns = np.ascontiguousarray(records).view(types[0].base).reshape(len(records), -1)
+            columns = np.ascontiguousarray(records).view(types[0].base)
+            columns = columns.reshape(len(records), sum(each.shape[0] for each in types))
             return columns if columns.dtype.kind != "b" else columns.view(np.uint8) != 0
-        parts = [records[name].reshape(len(records), -1) for name in self._fixed.names or ()]
+        parts = [records[name] for name in names]
         return np.concatenate(
             [(part.view(np.uint8) != 0) if part.dtype.kind == "b" else part for part in parts], axis=1
         ).astype(self.dtype, copy=False)
@@ -164,7 +166,8 @@ class AvroCodec(Codec):
             AttributeError, AssertionError, struct.error, fastavro.read.SchemaResolutionError,
         ) as error:  # fmt: skip
             raise DecodeError(
-                f"{self.name} are no record of the Avro schema ({type(error).__name__}: {str(error)[:120]})",
+                f"{self.name} are no record of the Avro schema "
+                f"({'the bytes end too early' if isinstance(error, EOFError) else repr(error)[:120]})",
                 index=index,
                 hint="check data_scheme and label_scheme in the sink",
             ) from error

@@ -203,12 +203,14 @@ class TestAvro:
         codec = codec_for("AVRO", {"data_scheme": HCOPD_DATA, "confluent_framing": True})
         value = avro_bytes(json.loads(HCOPD_DATA), {"gender": 1.0, "age": 2.0, "smoking": 3.0})
         assert codec.features.decode([b"\x00\x00\x00\x00\x2a" + value]).tolist() == [[1.0, 2.0, 3.0]]
+        value = avro_bytes(json.loads(HCOPD_DATA), {"gender": 0.1, "age": 2.0, "smoking": 3.0})
         with pytest.raises(DecodeError, match="Confluent framing"):
             codec.features.decode([value])
 
     def test_the_writers_schema_comes_from_the_registry(self) -> None:
-        writer = {"type": "record", "name": "Data", "fields": [
-            {"name": "age", "type": "int"}, {"name": "gender", "type": "float"}, {"name": "smoking", "type": "float"}]}  # fmt: skip
+        types = {"age": "int", "gender": "float", "smoking": "float"}
+        fields = [{"name": name, "type": kind} for name, kind in types.items()]
+        writer = {"type": "record", "name": "Data", "fields": fields}
         asked: list[int] = []
 
         def lookup(schema_id: int) -> str:
