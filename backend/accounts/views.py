@@ -35,7 +35,7 @@ from backend.accounts.serializers import (
     UserWriteSerializer,
 )
 from backend.api.audit import Actor, actor_of, record
-from backend.api.authentication import BrowserAuthentication, effective_role
+from backend.api.authentication import effective_role
 from backend.api.errors import InvalidField, Problem, problem_response
 from backend.api.views import ResourceViewSet
 
@@ -95,7 +95,6 @@ class LoginView(APIView):
 class LogoutView(APIView):
     """Signing out."""
 
-    authentication_classes = [BrowserAuthentication]
     write_role = Role.VIEWER
 
     @extend_schema(request=None, responses={204: None})

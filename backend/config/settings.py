@@ -112,7 +112,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
 STATIC_URL = "static/"
-STATIC_ROOT = Path(__file__).resolve().parent.parent / "static_built"
+STATIC_ROOT = Path(__file__).resolve().parent.parent / "web"
 WHITENOISE_USE_FINDERS = False
 WHITENOISE_AUTOREFRESH = False
 

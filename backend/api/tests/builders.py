@@ -1,0 +1,121 @@
+"""Rows for tests, as the services make them."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from typing import Any
+
+from backend.accounts.models import Role, User
+from backend.api.audit import SYSTEM
+from backend.api.job_tokens import mint
+from backend.configurations.models import Configuration
+from backend.deployments import services as trainings
+from backend.deployments import storage
+from backend.deployments.models import Artifact, Deployment, TrainingResult
+from backend.inferences import services as inferences
+from backend.inferences.models import Inference
+from backend.ml_models.models import MLModel
+from backend.streams import services as streams
+from backend.streams.models import Announcement
+from kafkaml.control import ControlMessage, InputFormat, deployment_id_to_key
+from kafkaml.results import TrainingOutcome
+from kafkaml.stream_range import StreamRange
+
+_counter = itertools.count(1)
+SHA256 = "0" * 64
+
+
+def make_user(role: Role = Role.EDITOR, **values: Any) -> User:
+    return User.objects.create(username=f"user-{next(_counter)}", role=role, **values)
+
+
+def make_model(**values: Any) -> MLModel:
+    number = next(_counter)
+    defaults = {"name": f"model {number}", "framework": "tensorflow", "code": "model = 1", "report": {"parameters": 1}}
+    return MLModel.objects.create(**{**defaults, **values})
+
+
+def make_configuration(*models: MLModel) -> Configuration:
+    configuration = Configuration.objects.create(name=f"configuration {next(_counter)}")
+    configuration.models.set(models or [make_model()])
+    return configuration
+
+
+def make_deployment(*models: MLModel, **values: Any) -> Deployment:
+    return trainings.create_deployment(actor=SYSTEM, configuration=make_configuration(*models), **values)
+
+
+def make_stream(deployment_id: int | None = None, **values: Any) -> Announcement:
+    message = ControlMessage(
+        ranges=(StreamRange("digits", 0, 0, 100),),
+        input_format=InputFormat.RAW,
+        input_config={"data_type": "uint8", "data_reshape": "8 8"},
+        validation_rate=0.1,
+        total_msg=100,
+    )
+    defaults: dict[str, Any] = {
+        "cluster": "test",
+        "topic": "KAFKA_ML_CONTROL_TOPIC",
+        "partition": 0,
+        "offset": next(_counter),
+        "timestamp_ms": 1_700_000_000_000,
+        "key": deployment_id_to_key(deployment_id or 2**40),
+        "value": message.to_bytes(),
+    }
+    return streams.register(**{**defaults, **values})[0]
+
+
+def make_launched(**values: Any) -> TrainingResult:
+    """A result whose first attempt was launched."""
+    deployment = make_deployment(**values)
+    make_stream(deployment.pk)
+    result = deployment.results.get()
+    trainings.register_attempt(result.pk)
+    trainings.mark_launched(result.pk, 1)
+    result.refresh_from_db()
+    return result
+
+
+def make_artifact(result: TrainingResult, name: str = "model.keras", content: bytes = b"weights") -> Artifact:
+    sha256 = hashlib.sha256(content).hexdigest()
+    artifact = Artifact.objects.create(
+        result=result, attempt=result.attempt, name=name, size=len(content), sha256=sha256
+    )
+    path = storage.path_of(artifact)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return artifact
+
+
+def outcome(**values: Any) -> TrainingOutcome:
+    defaults: dict[str, Any] = {
+        "seconds": 1.5,
+        "samples": {"training": 80, "validation": 10, "test": 10},
+        "test_metrics": {"accuracy": 0.95},
+        "artifacts": {},
+        "versions": {"keras": "3.15"},
+        "code_sha256": SHA256,
+        "slice_sha256": SHA256,
+    }
+    return TrainingOutcome(**{**defaults, **values})
+
+
+def make_finished(**values: Any) -> TrainingResult:
+    """A result with a trained model and a confusion matrix of two classes."""
+    result = make_launched(**values)
+    artifact = make_artifact(result)
+    done = outcome(artifacts={artifact.name: artifact.sha256}, confusion_matrix=[[8, 1], [0, 9]], labels=["cat", "dog"])
+    assert trainings.mark_finished(result.pk, 1, done)
+    result.refresh_from_db()
+    return result
+
+
+def make_inference(result: TrainingResult | None = None, **values: Any) -> Inference:
+    number = next(_counter)
+    defaults = {"input_topic": f"in-{number}", "output_topic": f"out-{number}"}
+    return inferences.create_inference(actor=SYSTEM, result=result or make_finished(), **{**defaults, **values})
+
+
+def job_header(kind: str, number: int, attempt: int = 1, **values: Any) -> dict[str, str]:
+    return {"authorization": f"Bearer {mint(kind, number, attempt, **values)}"}

@@ -1,0 +1,272 @@
+"""Every route, every method, everyone: who gets in. A new route without a row fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from enum import IntEnum
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from backend.accounts.models import AccessToken, Role, User
+from backend.accounts.services import create_token
+from backend.api.audit import SYSTEM
+from backend.api.tests import builders
+from backend.config.environment import environment
+
+pytestmark = pytest.mark.django_db
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+class Needs(IntEnum):
+    """Who gets in: everyone; people from a role on; the run's own worker; the platform's own components."""
+
+    PUBLIC = 0
+    VIEWER = 1
+    EDITOR = 2
+    ADMIN = 3
+    TRAINING_JOB = 4
+    INFERENCE_JOB = 5
+    ANY_JOB = 6
+    SERVICE = 7
+
+
+V, E, A = Needs.VIEWER, Needs.EDITOR, Needs.ADMIN
+READ = {"GET": V, "HEAD": V}
+READ_ADMIN = {"GET": A, "HEAD": A}
+
+# What is not in a row's dictionary must be refused with 405, 404 or before.
+MATRIX: dict[str, dict[str, Needs]] = {
+    "": {"GET": Needs.PUBLIC, "HEAD": Needs.PUBLIC},
+    "login/<str:secret>": {"GET": Needs.PUBLIC},
+    "api/session/": {"GET": Needs.PUBLIC, "HEAD": Needs.PUBLIC},
+    "api/login/": {"POST": Needs.PUBLIC},
+    "api/logout/": {"POST": V},
+    "api/health/live/": {"GET": Needs.PUBLIC, "HEAD": Needs.PUBLIC},
+    "api/health/ready/": {"GET": Needs.PUBLIC, "HEAD": Needs.PUBLIC},
+    "api/schema/": READ,
+    "api/system/": READ,
+    "api/events/": {"GET": V},
+    "api/models/": READ | {"POST": E},
+    "api/models/validate/": {"POST": E},
+    "api/models/<id:pk>/": READ | {"PUT": E, "PATCH": E, "DELETE": E},
+    "api/configurations/": READ | {"POST": E},
+    "api/configurations/<id:pk>/": READ | {"PUT": E, "PATCH": E, "DELETE": E},
+    "api/deployments/": READ | {"POST": E},
+    "api/deployments/<id:pk>/": READ | {"DELETE": E},
+    "api/deployments/<id:pk>/stop/": {"POST": E},
+    "api/results/": READ,
+    "api/results/<id:pk>/": READ,
+    "api/results/<id:pk>/stop/": {"POST": E},
+    "api/results/<id:pk>/restart/": {"POST": E},
+    "api/results/<id:pk>/logs/": READ,
+    "api/results/<id:pk>/confusion_matrix.png": READ,
+    "api/results/<id:pk>/artifacts/<artifact_name:name>/": READ,
+    "api/inferences/": READ | {"POST": E},
+    "api/inferences/<id:pk>/": READ | {"PATCH": E, "DELETE": E},
+    "api/inferences/<id:pk>/stop/": {"POST": E},
+    "api/inferences/<id:pk>/restart/": {"POST": E},
+    "api/inferences/<id:pk>/logs/": READ,
+    "api/streams/": READ,
+    "api/streams/<id:pk>/": READ,
+    "api/streams/<id:pk>/send/": {"POST": E},
+    "api/users/": READ_ADMIN | {"POST": A},
+    "api/users/<id:pk>/": READ_ADMIN | {"PATCH": A, "DELETE": A},
+    "api/tokens/": READ | {"POST": V},
+    # Of others, tokens do not exist; the one used here is the admin's.
+    "api/tokens/<id:pk>/": READ_ADMIN | {"DELETE": A},
+    "api/audit/": READ_ADMIN,
+    "api/audit/<id:pk>/": READ_ADMIN,
+    "api/announcements/": {"POST": Needs.SERVICE},
+    "api/jobs/token/": {"POST": Needs.ANY_JOB},
+    "api/jobs/training/<id:pk>/": {"GET": Needs.TRAINING_JOB, "HEAD": Needs.TRAINING_JOB},
+    "api/jobs/training/<id:pk>/events/": {"POST": Needs.TRAINING_JOB},
+    "api/jobs/training/<id:pk>/finish/": {"POST": Needs.TRAINING_JOB},
+    "api/jobs/training/<id:pk>/fail/": {"POST": Needs.TRAINING_JOB},
+    "api/jobs/training/<id:pk>/artifacts/<artifact_name:name>/": {
+        "HEAD": Needs.TRAINING_JOB,
+        "PUT": Needs.TRAINING_JOB,
+    },
+    "api/jobs/inference/<id:pk>/": {"GET": Needs.INFERENCE_JOB, "HEAD": Needs.INFERENCE_JOB},
+    "api/jobs/inference/<id:pk>/artifacts/<artifact_name:name>/": {
+        "GET": Needs.INFERENCE_JOB,
+        "HEAD": Needs.INFERENCE_JOB,
+    },
+    "api/jobs/inference/<id:pk>/stats/": {"POST": Needs.INFERENCE_JOB},
+}
+
+ACTORS = (
+    "anonymous",
+    "viewer",
+    "editor",
+    "admin",
+    "viewer's token of an admin",
+    "expired access token",
+    "disabled user",
+    "training job",
+    "other training job",
+    "inference job",
+    "expired training job",
+    "older training attempt",
+    "service",
+)
+PERSONS = {"viewer": V, "editor": E, "admin": A, "viewer's token of an admin": V}
+JOBS = {
+    "training job": Needs.TRAINING_JOB,
+    "inference job": Needs.INFERENCE_JOB,
+}
+
+
+def routes() -> Iterator[str]:
+    def walk(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[str]:
+        for each in patterns:
+            here = prefix + str(each.pattern)
+            if isinstance(each, URLResolver):
+                yield from walk(each.url_patterns, here)
+            else:
+                yield here
+
+    return walk(get_resolver().url_patterns, "")
+
+
+def test_every_route_has_a_row_and_every_row_a_route() -> None:
+    assert set(routes()) == set(MATRIX)
+
+
+@pytest.fixture
+def world(configure: object) -> dict[str, str]:
+    """One object of each kind, and everyone's credentials; returns headers by actor, ``ids`` under route prefixes."""
+    result = builders.make_launched()
+    older = builders.make_launched()
+    inference = builders.make_inference()
+    builders.inferences.register_attempt(inference.pk)
+    admin = builders.make_user(Role.ADMIN)
+    _, weak = create_token(actor=SYSTEM, user=admin, name="weak", role=Role.VIEWER, days=1)
+    expired_token, expired = create_token(actor=SYSTEM, user=admin, name="old", role=Role.ADMIN, days=1)
+    AccessToken.objects.filter(pk=expired_token.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    gone = builders.make_user(Role.ADMIN)
+    _, disabled = create_token(actor=SYSTEM, user=gone, name="gone", role=Role.ADMIN, days=1)
+    User.objects.filter(pk=gone.pk).update(is_active=False)
+    secrets = environment().state_dir / "secrets"
+    secrets.mkdir()
+    (secrets / "service_token").write_text("the service token of this test")
+    tokens = {
+        role: create_token(actor=SYSTEM, user=builders.make_user(Role(role)), name=role, role=role, days=1)[1]
+        for role in ("viewer", "editor", "admin")
+    }
+    headers = {
+        **{role: f"Bearer {token}" for role, token in tokens.items()},
+        "viewer's token of an admin": f"Bearer {weak}",
+        "expired access token": f"Bearer {expired}",
+        "disabled user": f"Bearer {disabled}",
+        "training job": builders.job_header("training", result.pk)["authorization"],
+        "other training job": builders.job_header("training", older.pk)["authorization"],
+        "inference job": builders.job_header("inference", inference.pk)["authorization"],
+        "expired training job": builders.job_header("training", result.pk, ttl=-1)["authorization"],
+        "older training attempt": builders.job_header("training", result.pk, attempt=7)["authorization"],
+        "service": "Bearer the service token of this test",
+        "anonymous": "",
+    }
+    own_token = AccessToken.objects.filter(user__role=Role.ADMIN, name="admin").get()
+    ids = {
+        "api/models": result.model_id,
+        "api/configurations": result.deployment.configuration_id,
+        "api/deployments": result.deployment_id,
+        "api/results": result.pk,
+        "api/inferences": inference.pk,
+        "api/streams": result.stream_id,
+        "api/users": builders.make_user().pk,
+        "api/tokens": own_token.pk,
+        "api/audit": own_token.pk,
+        "api/jobs/training": result.pk,
+        "api/jobs/inference": inference.pk,
+    }
+    return headers | {f"id:{prefix}": str(number) for prefix, number in ids.items()}
+
+
+def address(route: str, world: dict[str, str]) -> str:
+    numbers = [number for prefix, number in world.items() if route.startswith(prefix.removeprefix("id:") + "/")]
+    number = numbers[0] if numbers else "1"
+    filled = route.replace("<id:pk>", number).replace("<artifact_name:name>", "model.keras")
+    return "/" + filled.replace("<str:secret>", "not-a-link")
+
+
+def expected(needs: Needs | None, actor: str) -> set[int] | None:
+    """The refusing status codes that fit, or None when the actor gets past the door."""
+    if needs is None:
+        return None
+    if needs is Needs.PUBLIC:
+        return None
+    if needs <= Needs.ADMIN:
+        if actor in PERSONS:
+            return None if PERSONS[actor] >= needs else {403}
+        return {401}
+    if needs is Needs.SERVICE:
+        return None if actor == "service" else {401}
+    if actor in ("training job", "inference job"):
+        return None if needs in (JOBS[actor], Needs.ANY_JOB) else {403}
+    if actor == "other training job":
+        return None if needs is Needs.ANY_JOB else {403}
+    if actor == "older training attempt":
+        return {409} if needs is Needs.ANY_JOB else {403, 409}
+    if actor == "expired training job" and needs is Needs.ANY_JOB:
+        # Renewal takes it for a while.
+        return None
+    return {401}
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+def test_everyone_gets_in_where_the_matrix_says_and_nowhere_else(actor: str, world: dict[str, str]) -> None:
+    wrong = []
+    for route, row in MATRIX.items():
+        if route == "api/events/":
+            continue  # An asynchronous view: backend/events/tests/test_event_stream.py has its row.
+        for method in METHODS:
+            status = _status(actor, method, address(route, world), world)
+            needs = row.get(method)
+            refusals = expected(needs, actor)
+            if needs is None:
+                fits = status in (401, 403, 404, 405)
+            elif refusals is None:
+                fits = status not in (403, 405) and (status != 401 or _answers_401_itself(route, actor))
+            else:
+                # What does not exist for someone is 404: others' tokens.
+                fits = status in refusals or (route == "api/tokens/<id:pk>/" and status == 404)
+            if not fits or (status >= 500 and status != 503):
+                wrong.append(f"{method} {route}: {status}, expected {refusals or 'to get in'}")
+    assert not wrong
+
+
+def _answers_401_itself(route: str, actor: str) -> bool:
+    """These are open to all, and say that the link, the password or the credential that was sent is wrong."""
+    return route in ("login/<str:secret>", "api/login/") or (route == "api/session/" and actor not in PERSONS)
+
+
+def _status(actor: str, method: str, path: str, world: dict[str, str]) -> int:
+    """Make the request and undo what it did."""
+    from django.db import transaction
+
+    client = APIClient(headers={"host": "localhost"}, raise_request_exception=False)
+    if world[actor]:
+        client.credentials(HTTP_AUTHORIZATION=world[actor])
+    body = b"{}" if method in ("POST", "PUT", "PATCH") else b""
+    if path.startswith("/api/jobs/training/") and method == "POST":
+        # Attempt 1 is the present one; a token of another is refused for that.
+        body = b'{"attempt": 1, "events": [], "failure": {"category": "data", "cause": "x"}}'
+    if path.endswith("/stats/"):
+        body = b'{"attempt": 1, "replica": 0, "state": "running"}'
+    if path.endswith("/finish/"):
+        body = (
+            b'{"attempt": 1, "outcome": {"seconds": 1, "samples": {}, "test_metrics": {}, "artifacts": {},'
+            b'"versions": {}, "code_sha256": "%s", "slice_sha256": "%s"}}' % ((b"0" * 64,) * 2)
+        )
+    if path.startswith("/api/jobs/") and method in ("GET", "HEAD", "PUT"):
+        path += "?attempt=1"
+    with transaction.atomic():
+        response = client.generic(method, path, body, content_type="application/json")
+        transaction.set_rollback(True)
+    return response.status_code
