@@ -27,6 +27,8 @@ __all__ = ["FitArguments", "Targets", "TorchLoop", "device", "features_dtype", "
 _EVALUATION_FACTOR = 4
 # Metrics of training see this many samples at a time, at least one batch.
 _METRICS_SAMPLES = 4096
+# Metrics of this many numbers at most are shown one by one.
+_MAX_VECTOR = 20
 
 _CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss, nn.MultiMarginLoss, nn.MultiLabelMarginLoss)
 _CLASS_FUNCTIONS = (functional.cross_entropy, functional.nll_loss, functional.multi_margin_loss)
@@ -306,7 +308,10 @@ def _fuse(optimizer: Any) -> None:
 
 
 def _floats(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Flatten metrics to numbers: vectors (precision per class) become ``name_0``, ``name_1``, ..."""
+    """Flatten metrics to numbers: short vectors (precision per class) become ``name_0``, ``name_1``, ...
+
+    What is larger, such as a confusion matrix, is left out: no curve can be drawn of it.
+    """
     flat: dict[str, float] = {}
     for name, value in metrics.items():
         if isinstance(value, Mapping):
@@ -315,7 +320,7 @@ def _floats(metrics: Mapping[str, Any]) -> dict[str, float]:
         numbers = np.asarray(value, dtype=np.float64)
         if numbers.ndim == 0:
             flat[name] = float(numbers)
-        else:
+        elif numbers.size <= _MAX_VECTOR:
             flat.update({f"{name}_{index}": float(each) for index, each in enumerate(numbers.reshape(-1))})
     return flat
 

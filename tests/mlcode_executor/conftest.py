@@ -1,0 +1,83 @@
+"""Warm fork servers for the tests of frameworks: one of each for all tests of a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kafkaml.jobs import ResourceLimits
+from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.shared_array import SharedArray
+from tests.fork_servers import running_fork_server
+
+StartProcess = Callable[[Runtime], "Model"]
+
+
+@dataclass
+class Model:
+    """A model process with its arrays and files given as values; what ``tests`` call instead of descriptors."""
+
+    process: ModelProcess
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def call(self, method: str, params: dict[str, Any] | None = None, **arrays: NDArray[Any]) -> dict[str, Any]:
+        """Call a method; the array ``out`` is filled, all others are read-only to the process."""
+        with ExitStack() as stack:
+            shared: dict[str, SharedArray] = {}
+            for name, array in arrays.items():
+                shared[name] = stack.enter_context(
+                    SharedArray.allocate(array.shape, array.dtype, writable=name == "out")
+                )
+                shared[name].array[...] = array
+            answer = self.process.call(
+                method,
+                params or {},
+                arrays=shared,
+                timeout_seconds=120,
+                on_event=lambda kind, data: self.events.append((kind, data)),
+            )
+            if "out" in shared:
+                arrays["out"][...] = shared["out"].array
+            return answer
+
+
+@pytest.fixture(scope="session")
+def fork_server_of() -> Iterator[Callable[[Runtime], str]]:
+    """Returns the socket of a warm fork server of a runtime, started when it is first asked for."""
+    servers: dict[Runtime, str] = {}
+    with ExitStack() as stack:
+
+        def get(runtime: Runtime) -> str:
+            if runtime not in servers:
+                servers[runtime] = stack.enter_context(running_fork_server(runtime, "auto")).socket
+            return servers[runtime]
+
+        yield get
+
+
+@pytest.fixture
+def start_model(fork_server_of: Callable[[Runtime], str]) -> Iterator[StartProcess]:
+    """Starts model processes that end with the test."""
+    with ExitStack() as stack:
+
+        def start(runtime: Runtime) -> Model:
+            process = ModelProcess.start(runtime, ResourceLimits(), fork_server=fork_server_of(runtime))
+            return Model(stack.enter_context(process))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def digits() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """1,797 images of handwritten digits, (n, 8, 8) uint8 from 0 to 16, and their classes, shuffled."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    order = np.random.default_rng(0).permutation(len(data.target))
+    return data.images[order].astype(np.uint8), data.target[order].astype(np.uint8)

@@ -1,0 +1,302 @@
+"""What every framework promises, on the real model process: one suite for all of them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kafkaml.errors import ArgumentsError, BrokenError, DecodeError, UserCodeError
+from mlcode_executor.process import Runtime
+from mlcode_executor.shared_array import SharedArray
+from tests.mlcode_executor import sources
+from tests.mlcode_executor.conftest import Model, StartProcess
+
+
+@dataclass(frozen=True)
+class Framework:
+    """A framework and one model of each sort written in it."""
+
+    runtime: Runtime
+    tutorial: str
+    digits: str
+    regression: str
+    broken_loss: str
+    epochs: str
+    accuracy: str
+    artifact: str
+
+    def __str__(self) -> str:
+        return str(self.runtime)
+
+
+KERAS = Framework(
+    Runtime.TENSORFLOW,
+    sources.KERAS_TUTORIAL,
+    sources.KERAS_DIGITS,
+    sources.KERAS_REGRESSION,
+    sources.KERAS_BROKEN_LOSS,
+    epochs="epochs",
+    accuracy="accuracy",
+    artifact="model.keras",
+)
+PYTORCH = Framework(
+    Runtime.PYTORCH,
+    sources.PYTORCH_TUTORIAL,
+    sources.PYTORCH_DIGITS,
+    sources.PYTORCH_REGRESSION,
+    sources.PYTORCH_BROKEN_LOSS,
+    epochs="max_epochs",
+    accuracy="accuracy",
+    artifact="model.safetensors",
+)
+
+pytestmark = pytest.mark.parametrize("framework", [KERAS, PYTORCH], ids=str)
+
+
+def trained(
+    start_model: StartProcess, framework: Framework, digits: Any, *, seed: int = 7, **arguments: Any
+) -> tuple[Model, dict[str, Any]]:
+    images, labels = digits
+    model = start_model(framework.runtime)
+    model.call("build", {"code": framework.digits, "imports": "", "seed": seed})
+    result = model.call(
+        "fit",
+        {"batch_size": 32, "arguments": {framework.epochs: 8, **arguments}, "seed": seed},
+        train_features=images[:1200],
+        train_labels=labels[:1200],
+        validation_features=images[1200:1500],
+        validation_labels=labels[1200:1500],
+    )
+    return model, result
+
+
+def saved(model: Model) -> dict[str, bytes]:
+    names = model.call("artifact_names")["names"]
+    with tempfile.TemporaryDirectory() as folder:
+        files = {name: os.open(Path(folder) / name, os.O_RDWR | os.O_CREAT) for name in names}
+        sizes = model.process.call("save", files=files, timeout_seconds=60)["artifacts"]
+        for descriptor in files.values():
+            os.close(descriptor)
+        written = {name: (Path(folder) / name).read_bytes() for name in names}
+    assert {name: len(content) for name, content in written.items()} == sizes
+    return written
+
+
+def loaded(
+    model: Model, name: str, content: bytes, shape: tuple[int, ...], dtype: str, **params: Any
+) -> dict[str, Any]:
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        about = {"input": {"dtype": dtype, "shape": list(shape)}, "max_batch": 256, **params}
+        return model.process.call("load", about, files={name: file.fileno()}, timeout_seconds=60)
+
+
+def predictions(model: Model, features: Any) -> Any:
+    from mlcode_executor.predictor import Predictor
+
+    answers = []
+    with Predictor(model.process, features.dtype, features.shape[1:], 256) as predictor:
+        for start in range(0, len(features), 100):
+            part = features[start : start + 100]
+            predictor.input_array[: len(part)] = part
+            predictor.submit(len(part))
+            answers.append(predictor.collect()[0].copy())
+    return np.concatenate(answers)
+
+
+def test_the_tutorial_model_passes_unchanged(framework: Framework, start_model: StartProcess) -> None:
+    report = start_model(framework.runtime).call("check", {"code": framework.tutorial, "imports": ""})
+    assert report["parameters"] == report["trainable_parameters"] == 101_770
+    assert report["outputs"][0]["shape"] == [None, 10]
+    assert report["inputs"][0]["shape"][0] is None
+    assert report["inputs"][0]["dtype"] == "float32"
+    assert "101,770" in report["summary"]
+    assert any("softmax" in each.lower() and "trained as written" in each for each in report["warnings"])
+    assert report["versions"]["numpy"] == np.__version__
+
+
+def test_training_learns_and_reports_every_epoch(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+    model, result = trained(start_model, framework, digits)
+    epochs = [data for kind, data in model.events if kind == "epoch"]
+    assert [each["epoch"] for each in epochs] == list(range(1, 9))
+    assert set(epochs[0]["training"]) == set(epochs[0]["validation"]) == {"loss", framework.accuracy}
+    assert epochs[-1]["training"]["loss"] < epochs[0]["training"]["loss"]
+    assert result["history"]["val_loss"] == [each["validation"]["loss"] for each in epochs]
+    images, labels = digits
+    metrics = model.call("evaluate", {"batch_size": 32, "arguments": {}}, features=images[1500:], labels=labels[1500:])[
+        "metrics"
+    ]
+    assert metrics[framework.accuracy] > 0.93
+    predicted = np.zeros(len(images) - 1500, np.int64)
+    assert model.call("predict_classes", {"batch_size": 32}, features=images[1500:], out=predicted)["classes"] == 10
+    assert (predicted == labels[1500:]).mean() == pytest.approx(metrics[framework.accuracy], abs=1e-6)
+
+
+def test_progress_says_where_training_is(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+    images = np.repeat(digits[0], 40, axis=0)
+    labels = np.repeat(digits[1], 40, axis=0)
+    model = start_model(framework.runtime)
+    model.call("build", {"code": framework.digits, "imports": "", "seed": 1})
+    model.call("fit", {"batch_size": 8, "arguments": {}, "seed": 1}, train_features=images, train_labels=labels)
+    progress = [data for kind, data in model.events if kind == "progress"]
+    assert progress
+    assert progress == sorted(progress, key=lambda each: each["batch"])
+    assert {each["batches"] for each in progress} == {-(-len(images) // 8)}
+    assert {each["epochs"] for each in progress} == {1}
+    assert "loss" in progress[-1]["metrics"]
+    seconds = next(data["seconds"] for kind, data in model.events if kind == "epoch")
+    assert len(progress) <= 5 * seconds + 1
+
+
+def test_the_same_seed_gives_the_same_metrics(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+    first, second, other = (
+        trained(start_model, framework, digits, seed=seed, **{framework.epochs: 2})[1]["history"] for seed in (3, 3, 4)
+    )
+    assert first == second
+    assert first != other
+
+
+def test_steps_per_epoch_shortens_epochs(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+    _, result = trained(start_model, framework, digits, steps_per_epoch=10, **{framework.epochs: 3})
+    assert len(result["history"]["loss"]) == 3
+    _, unlimited = trained(start_model, framework, digits, steps_per_epoch=1000, **{framework.epochs: 1})
+    assert len(unlimited["history"]["loss"]) == 1
+
+
+@pytest.mark.parametrize(("dtype", "label_shape"), [("float64", (1,)), ("float32", ()), ("int16", ())])
+def test_regression_trains_whatever_the_types(
+    framework: Framework, start_model: StartProcess, dtype: str, label_shape: tuple[int, ...]
+) -> None:
+    features = np.random.default_rng(0).integers(-5, 5, (400, 3)).astype(dtype)
+    labels = (features @ np.array([1, -2, 3], dtype) + 1).reshape(400, *label_shape)
+    model = start_model(framework.runtime)
+    model.call("build", {"code": framework.regression, "imports": "", "seed": 0})
+    model.call(
+        "fit",
+        {"batch_size": 16, "arguments": {framework.epochs: 30}},
+        train_features=features,
+        train_labels=labels,
+    )
+    metrics = model.call("evaluate", {"batch_size": 16}, features=features, labels=labels)["metrics"]
+    # Broadcasting (n,) against (n, 1) would never get below the labels' own deviation.
+    assert metrics["mae"] < 0.5
+
+
+def test_saved_models_predict_alike_in_every_engine(
+    framework: Framework, start_model: StartProcess, digits: Any
+) -> None:
+    images, labels = digits
+    model, _ = trained(start_model, framework, digits)
+    artifacts = saved(model)
+    with tempfile.TemporaryFile() as file, SharedArray.allocate((32, 8, 8), np.uint8) as features:
+        features.array[...] = images[:32]
+        export = model.process.call(
+            "export_onnx", arrays={"features": features}, files={"model.onnx": file.fileno()}, timeout_seconds=120
+        )
+        converted = os.pread(file.fileno(), 1 << 24, 0)
+    assert export["converted"], export["reason"]
+    assert export["max_difference"] < 1e-4
+    assert len(converted) == export["bytes"]
+    served = start_model(framework.runtime)
+    code = {"code": framework.digits, "imports": ""}
+    described = loaded(served, framework.artifact, artifacts[framework.artifact], (8, 8), "uint8", **code)
+    assert described == {"outputs": [{"dtype": "float32", "shape": [10]}]}
+    by_framework = predictions(served, images[1500:])
+    engine = start_model(Runtime.ONNX)
+    assert loaded(engine, "model.onnx", converted, (8, 8), "uint8") == described
+    by_onnx = predictions(engine, images[1500:])
+    np.testing.assert_allclose(by_framework, by_onnx, atol=1e-4)
+    assert (by_onnx.argmax(axis=1) == labels[1500:]).mean() > 0.93
+
+
+def test_errors_in_the_loss_name_the_users_line(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+    model = start_model(framework.runtime)
+    model.call("build", {"code": framework.broken_loss, "imports": "", "seed": 0})
+    images, labels = digits
+    with pytest.raises(UserCodeError) as caught:
+        model.call("fit", {"batch_size": 32}, train_features=images, train_labels=labels)
+    lines = framework.broken_loss.splitlines()
+    assert caught.value.line is not None
+    assert '["loss"]' in lines[caught.value.line - 1].replace("'", '"')
+    assert "site-packages" not in caught.value.traceback_text
+    assert "mlcode_executor" not in caught.value.traceback_text
+
+
+@pytest.mark.parametrize(
+    ("code", "imports", "kind", "line", "source"),
+    [
+        ("x = 1\nmodel = (", "", "syntax", 2, "code"),
+        ("x = 1", "import np.nothing(", "syntax", 1, "imports"),
+        ("x = 1\n\n1 / 0\n", "", "runtime", 3, "code"),
+        ("model = helper()", "def helper():\n    raise ValueError('no')", "runtime", 2, "imports"),
+        ("x = 1", "", "missing", None, "code"),
+        ("model = 3", "", "invalid", None, "code"),
+        ("raise SystemExit(3)", "", "runtime", 1, "code"),
+    ],
+)
+def test_errors_say_what_and_where(
+    framework: Framework,
+    start_model: StartProcess,
+    code: str,
+    imports: str,
+    kind: str,
+    line: int | None,
+    source: str,
+) -> None:
+    with pytest.raises(UserCodeError) as caught:
+        start_model(framework.runtime).call("check", {"code": code, "imports": imports})
+    error = caught.value
+    assert (error.kind, error.line, error.source) == (kind, line, source)
+    assert "mlcode_executor" not in error.traceback_text
+
+
+def test_printed_text_is_kept_and_names_do_not_leak(framework: Framework, start_model: StartProcess) -> None:
+    model = start_model(framework.runtime)
+    model.call("check", {"code": "print('hello')\nhelper = 1\n" + framework.digits, "imports": ""})
+    assert "hello" in model.process.output
+    with pytest.raises(UserCodeError, match="helper"):
+        model.call("check", {"code": "print(helper)\n" + framework.digits, "imports": ""})
+
+
+@pytest.mark.parametrize(
+    ("fit", "argument"),
+    [
+        ({"epoch": 5}, "epoch"),
+        ({"batch_size": 5}, "batch_size"),
+        ({"epochs": "5"}, "epochs"),
+        ({"epochs": 0}, "epochs"),
+        ({"epochs": True}, "epochs"),
+        ({"shuffle": "yes"}, "shuffle"),
+        ({"callbacks": []}, "callbacks"),
+    ],
+)
+def test_arguments_are_checked_by_name_and_type(
+    framework: Framework, start_model: StartProcess, fit: dict[str, Any], argument: str
+) -> None:
+    model = start_model(framework.runtime)
+    assert model.call("check_arguments", {"fit": {framework.epochs: 5, "shuffle": True}, "evaluation": {}}) == {}
+    with pytest.raises(ArgumentsError) as caught:
+        model.call("check_arguments", {"fit": fit, "evaluation": {}})
+    assert caught.value.argument == argument
+
+
+def test_features_and_labels_must_belong_together(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+    model = start_model(framework.runtime)
+    model.call("build", {"code": framework.digits, "imports": "", "seed": 0})
+    with pytest.raises(DecodeError, match="1797 samples but train_labels 10"):
+        model.call("fit", {"batch_size": 32}, train_features=digits[0], train_labels=digits[1][:10])
+
+
+def test_calls_out_of_order_are_our_fault(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+    model = start_model(framework.runtime)
+    with pytest.raises(BrokenError, match="build"):
+        model.call("evaluate", {"batch_size": 32}, features=digits[0], labels=digits[1])
+    with pytest.raises(BrokenError, match="no method"):
+        model.call("no_such_method")
