@@ -33,6 +33,8 @@ __all__ = ["PrivateForkServer", "connect", "main", "server_status"]
 
 # Requests wait here while the warm process is replaced.
 BACKLOG = 128
+# A fork inherits the parent's address layout: what one child learnt of it is worth nothing after these.
+RECYCLE_REQUESTS = 500
 # A killed warm process is replaced at once; one that cannot start is tried at this interval.
 RESTART_SECONDS = 2.0
 _STOP_SECONDS = 5.0
@@ -121,7 +123,15 @@ def _listen(path: Path) -> socket.socket:
 class WarmProcess:
     """A warm process from the outside: it ends when told to, or with this process; lines come from it."""
 
-    def __init__(self, runtime: Runtime, isolation: str, listener: socket.socket, log: IO[bytes] | None = None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        isolation: str,
+        listener: socket.socket,
+        *,
+        recycle_requests: int = RECYCLE_REQUESTS,
+        log: IO[bytes] | None = None,
+    ) -> None:
         # Where its view hangs, or its children's scratch folders lie; short, for the socket that a runner adds.
         self._folder = tempfile.TemporaryDirectory(prefix="kml-warm-", ignore_cleanup_errors=True)
         alive, self._lifeline = os.pipe2(os.O_CLOEXEC)
@@ -135,6 +145,7 @@ class WarmProcess:
                 f"--listen-fd={listener.fileno()}",
                 f"--lifeline-fd={alive}",
                 f"--status-fd={status}",
+                f"--recycle-requests={recycle_requests}",
             ],
             env=warm_environment(),
             pass_fds=[listener.fileno(), alive, status],
@@ -178,7 +189,7 @@ class PrivateForkServer:
         self.path = str(Path(self._folder.name) / "fork.sock")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the server
         with _listen(Path(self.path)) as listener:
-            self._warm = WarmProcess(runtime, isolation, listener, self._log)
+            self._warm = WarmProcess(runtime, isolation, listener, log=self._log)
 
     def last_words(self) -> str:
         """Return the end of what the server printed, for the message about its failure."""
@@ -196,7 +207,8 @@ class PrivateForkServer:
 class Keeper:
     """Owns the socket and keeps exactly one warm process behind it, two while one replaces the other."""
 
-    def __init__(self, runtime: Runtime, isolation: str, listener: socket.socket) -> None:
+    def __init__(self, runtime: Runtime, isolation: str, listener: socket.socket, recycle_requests: int) -> None:
+        self._recycle_requests = recycle_requests
         self._runtime = runtime
         self._isolation = isolation
         self._listener = listener
@@ -225,7 +237,7 @@ class Keeper:
         self._stopping = True
 
     def _start(self) -> WarmProcess:
-        return WarmProcess(self._runtime, self._isolation, self._listener)
+        return WarmProcess(self._runtime, self._isolation, self._listener, recycle_requests=self._recycle_requests)
 
     def _step(self, warm: WarmProcess) -> None:
         both = [each for each in (warm, self._next) if each is not None]
@@ -290,6 +302,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runtime", type=Runtime, choices=list(Runtime), required=True)
     parser.add_argument("--socket", type=Path, required=True, help="path of the socket to listen on, mode 0600")
     parser.add_argument("--isolation", default="auto", choices=["auto", "namespaces", "landlock", "off"])
+    parser.add_argument(
+        "--recycle-requests", type=int, default=RECYCLE_REQUESTS, help="replace the warm process after so many"
+    )
     options = parser.parse_args(arguments)
     try:
         listener = _listen(options.socket)
@@ -297,7 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.exit(1, f"{error.message}\n{error.hint}\n")
     become_subreaper()
     try:
-        Keeper(options.runtime, options.isolation, listener).run()
+        Keeper(options.runtime, options.isolation, listener, options.recycle_requests).run()
     finally:
         options.socket.unlink(missing_ok=True)
 

@@ -184,7 +184,8 @@ class ModelProcess:
         """Run ``method`` and return its result.
 
         Raises what the process reported (UserCodeError, ArgumentsError, DecodeError, ...), ModelProcessDied with a
-        ``LimitReason``, or DeadlineExceeded after killing the process. ``on_event`` is called in this thread.
+        ``LimitReason``, or DeadlineExceeded after killing the process. ``on_event`` is called in
+        this thread; if it raises, the process is ended and the error passes.
         """
         deadline = time.monotonic() + timeout_seconds
         self.begin_call(method, params or {}, arrays=arrays or {}, files=files or {}, timeout_seconds=timeout_seconds)
@@ -277,8 +278,14 @@ class ModelProcess:
         event, data = frame["event"], frame.get("data")
         if not isinstance(event, str) or not isinstance(data, dict):
             raise FrameError("malformed event")
-        if on_event is not None:
+        if on_event is None:
+            return
+        try:
             on_event(event, data)
+        except BaseException:
+            # Nobody will read the rest of this answer, so no other call could be understood.
+            self.close()
+            raise
 
     def explain_death(self, doing: str) -> KafkaMLError:
         """Return the error that says why the process ended while ``doing`` something; ends it if it has not."""

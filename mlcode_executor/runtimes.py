@@ -11,10 +11,12 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    # Not for the keeper of a fork server, which is to stay small.
+    import numpy as np
+    import numpy.typing as npt
 
 __all__ = ["Emit", "Handler", "Runtime", "RuntimeModule", "import_runtime"]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import math
 import os
 import select
 import signal
@@ -26,8 +27,7 @@ from mlcode_executor.sandbox.levels import Sandbox
 
 __all__ = ["main"]
 
-# A fork inherits the parent's address layout: what one child learnt of it is worth nothing after these.
-RECYCLE_REQUESTS = 500
+# As the number of requests: see fork_server.RECYCLE_REQUESTS.
 RECYCLE_SECONDS = 3600.0
 
 
@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--lifeline-fd", type=int, required=True)
     parser.add_argument("--status-fd", type=int, required=True)
+    parser.add_argument("--recycle-requests", type=int, required=True)
     options = parser.parse_args(arguments)
     # Ctrl-C in a terminal reaches the whole group; the keeper decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -63,13 +64,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         import_seconds=time.monotonic() - started,
     )
     sandbox.self_test()
-    _Nursery(warmth, listener, options.lifeline_fd, options.status_fd).run()
+    _Nursery(warmth, listener, options.lifeline_fd, options.status_fd, options.recycle_requests).run()
 
 
 class _Nursery:
     """Keeps one guardian with a model process standing by; the guardian itself takes the next request."""
 
-    def __init__(self, warmth: Warmth, listener: socket.socket, lifeline: int, status: int) -> None:
+    def __init__(
+        self, warmth: Warmth, listener: socket.socket, lifeline: int, status: int, recycle_requests: int
+    ) -> None:
         self._warmth = warmth
         self._listener = listener
         self._lifeline = lifeline
@@ -80,6 +83,7 @@ class _Nursery:
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         warmth.private_descriptors = (status, self._taken, self._wakeup, wakeup_writer)
         self._recycle_at = time.monotonic() + RECYCLE_SECONDS
+        self._recycle_requests: float = recycle_requests
         self._standing_by = 0
         self._failures = 0
 
@@ -101,8 +105,8 @@ class _Nursery:
             if self._wakeup in readable:
                 os.read(self._wakeup, 4096)
                 self._reap()
-            if self._warmth.served == RECYCLE_REQUESTS or time.monotonic() > self._recycle_at:
-                self._recycle_at = float("inf")
+            if self._warmth.served >= self._recycle_requests or time.monotonic() > self._recycle_at:
+                self._recycle_at = self._recycle_requests = math.inf
                 self._say("recycle")
 
     def _fork(self) -> None:

@@ -46,8 +46,14 @@ class RunningForkServer:
 
 
 @contextmanager
-def running_fork_server(runtime: Runtime, isolation: str, *, prefix: Sequence[str] = ()) -> Iterator[RunningForkServer]:
-    """Run a server until the block ends; ``prefix`` is put before its command (another user, for instance)."""
+def running_fork_server(
+    runtime: Runtime,
+    isolation: str,
+    *,
+    prefix: Sequence[str] = (),
+    arguments: Sequence[str] = (),
+) -> Iterator[RunningForkServer]:
+    """Run a server until the block ends; ``prefix`` is put before its command (another user, for instance), ``arguments`` after it."""
     with tempfile.TemporaryDirectory(prefix="kml-test-") as folder:
         if prefix:
             # The other user makes the socket.
@@ -56,7 +62,10 @@ def running_fork_server(runtime: Runtime, isolation: str, *, prefix: Sequence[st
         log = Path(folder, "log").open("w+b")  # noqa: SIM115  closed below
         command = [sys.executable, "-m", "mlcode_executor.fork_server", "--runtime", runtime, "--socket", path]
         process = subprocess.Popen(
-            [*prefix, *command, "--isolation", isolation], stdout=log, stderr=log, cwd=Path(__file__).parents[1]
+            [*prefix, *command, "--isolation", isolation, *arguments],
+            stdout=log,
+            stderr=log,
+            cwd=Path(__file__).parents[1],
         )
         try:
             try:

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -36,8 +37,18 @@ def _opens_nothing(path: str, mode: str = "r") -> bool:
     return _fails(attempt_to_open)
 
 
-def _reads_no_host_folder() -> bool:
-    return all(_fails(os.listdir, path) for path in ("/root", "/home", "/etc/ssl", "/var"))
+def _reads_no_host_file() -> bool:
+    return _opens_nothing("/etc/shadow") and all(
+        _lists_nothing(path) for path in ("/root", "/home", "/var", "/etc/ssl")
+    )
+
+
+def _lists_nothing(path: str) -> bool:
+    """Whether ``path`` shows nothing but the way to the interpreter, which a view must have."""
+    way = {tree.split("/")[2] for tree in (sys.prefix, sys.base_prefix) if tree.startswith(f"{path}/")}
+    with suppress(OSError):
+        return set(os.listdir(path)) <= way  # noqa: PTH208
+    return True
 
 
 def _libc_fails(name: str, *arguments: int) -> bool:
@@ -54,7 +65,7 @@ def _other_processes() -> bool:
 
 # Each returns True where the attempt was stopped.
 PROBES: Mapping[str, Callable[[], bool]] = {
-    "read files of the machine": _reads_no_host_folder,
+    "read files of the machine": _reads_no_host_file,
     "write outside the scratch folder": lambda: _opens_nothing("/usr/kml-probe", "w"),
     "list or open other processes": _other_processes,
     "open a network socket": lambda: _fails(socket.socket, socket.AF_INET),
