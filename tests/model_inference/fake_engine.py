@@ -1,0 +1,79 @@
+"""FakeEngine: a model process that is a function, and dies or refuses when a sample tells it to."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kafkaml.errors import FailedError, ModelProcessDied, UserCodeError
+from model_inference.predicting import RecoveringPredictor, SampleSpec
+
+__all__ = ["KILLER", "REFUSED", "EngineFactory"]
+
+Array = npt.NDArray[Any]
+
+# A sample that holds this number kills the process; one that holds the other is refused by the model.
+KILLER = 666.0
+REFUSED = 404.0
+
+
+class _FakeEngine:
+    def __init__(self, factory: EngineFactory) -> None:
+        self._factory = factory
+        self._batches: deque[Array] = deque()
+        self._dead = False
+
+    def submit(self, samples: Array) -> None:
+        self._check_alive()
+        assert len(self._batches) < 2, "two batches are under way already"
+        self._factory.batches.append(len(samples))
+        self._batches.append(samples.copy())
+
+    def wait(self, timeout_seconds: float) -> bool:
+        self._factory.on_wait()
+        return self._factory.waits_left.popleft() if self._factory.waits_left else True
+
+    def collect(self) -> list[Array]:
+        self._check_alive()
+        samples = self._batches.popleft()
+        if self._factory.deaths_left:
+            self._factory.deaths_left -= 1
+            self._dead = True
+        if np.any(samples == KILLER):
+            self._dead = True
+        self._check_alive()
+        if np.any(samples == REFUSED):
+            raise UserCodeError("the model refuses 404")
+        return [samples.sum(axis=1, keepdims=True)]
+
+    def close(self) -> None:
+        self._dead = True
+
+    def _check_alive(self) -> None:
+        if self._dead:
+            raise ModelProcessDied("the model process crashed", reason="crashed")
+
+
+class EngineFactory:
+    """Starts engines that sum up a sample. ``deaths_left``: so many batches kill it, whatever is in them."""
+
+    def __init__(self) -> None:
+        self.starts = 0
+        self.batches: list[int] = []
+        self.deaths_left = 0
+        self.start_errors: deque[FailedError] = deque()
+        self.waits_left: deque[bool] = deque()
+        self.on_wait: Callable[[], None] = lambda: None
+
+    def __call__(self, spec: SampleSpec) -> _FakeEngine:
+        if self.start_errors:
+            raise self.start_errors.popleft()
+        self.starts += 1
+        return _FakeEngine(self)
+
+    def predictor(self) -> RecoveringPredictor:
+        return RecoveringPredictor(self, sleep=lambda _seconds: None)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from kafkaml.errors import ApiError
+from kafkaml.results import Failure, FailureCategory
+from model_inference.stats import LoopStats, StatsReporter
+from tests.support import eventually
+
+
+def committed(stats: LoopStats, *timestamps_ms: int, dead: int = 0, arrived: float = 0.0, lag: int = 0) -> None:
+    stats.committed(
+        predicted=len(timestamps_ms) - dead,
+        dead_lettered=dead,
+        timestamps_ms=timestamps_ms,
+        arrived_seconds=arrived,
+        lag=lag,
+    )
+
+
+def test_rate_and_latency_cover_the_time_since_the_last_summary() -> None:
+    now = [0.0]
+    stats = LoopStats(clock=lambda: now[0], wall_clock=lambda: 1000 + now[0])
+    now[0] = 2.0
+    committed(stats, *[1_001_900] * 100, dead=10, lag=7)
+
+    summary = stats.summary()
+
+    assert (summary.predicted, summary.dead_lettered, summary.lag) == (90, 10, 7)
+    assert summary.rate == 50.0
+    assert (summary.p50_ms, summary.p99_ms) == (100.0, 100.0)
+    now[0] = 4.0
+    assert (stats.summary().rate, stats.summary().p50_ms) == (0.0, 100.0)
+
+
+def test_a_backlog_counts_from_its_arrival() -> None:
+    stats = LoopStats(clock=lambda: 0.0, wall_clock=lambda: 1000)
+    committed(stats, 5, 6, 7, arrived=0.02)
+
+    assert stats.summary().p99_ms == 20.0
+
+
+class RecordingSink:
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, Any]] = []
+        self.error: ApiError | None = None
+
+    def post(self, action: str, body: dict[str, Any], *, deadline_seconds: float | None = -1.0) -> dict[str, Any]:
+        assert action == "stats"
+        if self.error is not None:
+            raise self.error
+        self.bodies.append(body)
+        return {}
+
+
+def test_a_change_of_state_is_told_at_once() -> None:
+    sink = RecordingSink()
+    with StatsReporter(sink, LoopStats(), replica=2, interval_seconds=60) as reporter:
+        eventually(lambda: sink.bodies)
+        reporter.running()
+        eventually(lambda: len(sink.bodies) == 2)
+
+    assert [(body["replica"], body["state"]) for body in sink.bodies[:2]] == [(2, "starting"), (2, "running")]
+
+
+def test_a_failure_is_told_with_its_cause() -> None:
+    sink = RecordingSink()
+    failure = Failure(category=FailureCategory.USER_CODE, cause="no model")
+    with StatsReporter(sink, LoopStats(), replica=0, interval_seconds=60) as reporter:
+        assert reporter.failed(failure, deadline_seconds=1)
+
+    assert sink.bodies[-1]["state"] == "failed"
+    assert sink.bodies[-1]["error"]["cause"] == "no model"
+
+
+def test_a_backend_that_is_away_is_no_error_but_one_that_refuses_ends_the_replica() -> None:
+    sink, ended = RecordingSink(), threading.Event()
+    sink.error = ApiError("away")
+    with StatsReporter(sink, LoopStats(), replica=0, interval_seconds=0.01, on_final=lambda _: ended.set()) as reporter:
+        reporter.running()
+        assert not ended.wait(0.1)
+        sink.error = ApiError("a newer attempt exists", status=409)
+        assert ended.wait(5)
