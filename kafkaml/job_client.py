@@ -29,6 +29,7 @@ logger = get_logger(__name__)
 
 # Answers that end an attempt: superseded by a newer one, not ours, token expired beyond renewal, run deleted.
 _FINAL_STATUS = frozenset({401, 403, 404, 409, 410})
+_TOKEN_URL = "/api/jobs/token/"  # noqa: S105 - an address
 _UPLOAD_CHUNK_BYTES = 8 << 20
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
@@ -108,8 +109,14 @@ class JobClient:
     # --- the token -------------------------------------------------------------------------------------------------
 
     def renew_token(self) -> None:
-        """Exchange the token for a fresh one, and leave it in the token file for a restarted process of this job."""
-        answer = self.request("POST", "/api/jobs/token/", deadline_seconds=0).json()
+        """Exchange the token for a fresh one, and leave it in the token file for a restarted process of this job.
+
+        The backend renews a token for a while after it expired, so that a job outlives the backend's absence.
+        """
+        response = self._send("POST", _TOKEN_URL, params=None, content=None, headers={})
+        if not response.is_success:
+            raise _api_error("POST", _TOKEN_URL, response)
+        answer = response.json()
         with self._token_lock:
             self._token = str(answer["token"])
             register_secret(self._token)
@@ -238,18 +245,29 @@ class JobClient:
         content: bytes | None,
         headers: Mapping[str, str] | None,
     ) -> httpx.Response:
-        for last in (False, True):
-            try:
-                response = self._http.request(
-                    method, url, params=params, content=content, headers=self._headers(headers or {})
-                )
-            except httpx.HTTPError as error:
-                raise _unreachable(method, url, error) from error
-            if response.is_success:
-                return response
-            if last or response.status_code != httpx.codes.UNAUTHORIZED or not self._reread_token():
-                break
+        response = self._send(method, url, params=params, content=content, headers=headers or {})
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            # The token expired while the backend, or this machine, was away.
+            if not self._reread_token():
+                self.renew_token()
+            response = self._send(method, url, params=params, content=content, headers=headers or {})
+        if response.is_success:
+            return response
         raise _api_error(method, url, response)
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str | int] | None,
+        content: bytes | None,
+        headers: Mapping[str, str],
+    ) -> httpx.Response:
+        try:
+            return self._http.request(method, url, params=params, content=content, headers=self._headers(headers))
+        except httpx.HTTPError as error:
+            raise _unreachable(method, url, error) from error
 
     def _headers(self, more: Mapping[str, str]) -> dict[str, str]:
         with self._token_lock:

@@ -15,8 +15,9 @@ from kafkaml.errors import ApiError, BrokerError, ProducerFenced, TransactionAbo
 
 __all__ = ["is_transient", "retrying"]
 
-# 408 and 425: the server gave up waiting; 429: it asks to come back later; the rest: it is restarting or overloaded.
-_TRANSIENT_STATUS = frozenset({0, 408, 425, 429, 500, 502, 503, 504, 507})
+# 408 and 425: the server gave up waiting; 416: an upload must ask again where to go on; 429: come back later; the rest:
+# the server is restarting, overloaded or short of disk.
+_TRANSIENT_STATUS = frozenset({0, 408, 416, 425, 429, 500, 502, 503, 504, 507})
 
 
 def is_transient(error: BaseException) -> bool:

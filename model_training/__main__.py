@@ -36,6 +36,8 @@ logger = get_logger(__name__)
 
 # Answers of the backend that mean: this attempt is of no more interest to anybody.
 _SUPERSEDED_STATUS = frozenset({404, 409, 410})
+# And those after which a failure could not be told to it either: it stayed away, or does not know us.
+_UNTELLABLE_STATUS = _SUPERSEDED_STATUS | {0, 401, 403, 500, 502, 503, 504}
 
 
 class TrainingSettings(BaseSettings):
@@ -72,8 +74,9 @@ def _attempt(job: TrainingJob, client: JobClient, reporter: ResultReporter) -> W
         with log_context(deployment=plan.deployment_id, model=plan.model_name):
             _train(job, plan, reporter)
     except ApiError as error:
-        # The backend itself said no, or stayed away: a failure could not be told to it either.
-        return _ended_from_outside(error)
+        if error.status in _UNTELLABLE_STATUS:
+            return _ended_from_outside(error)
+        return _report(error, reporter)
     except Exception as error:  # noqa: BLE001 - the outermost call: reports, and decides the exit code
         return _report(error, reporter)
     return WorkerExit.FINISHED

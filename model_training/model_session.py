@@ -147,6 +147,8 @@ class ModelSession:
             raise BrokenError(f"the model process offers the artifacts {str(names)[:200]}: expected 1 to 16 names")
         paths = {check_artifact_name(str(name)): folder / str(name) for name in names}
         self._write("save", paths, {})
+        if empty := [name for name, path in paths.items() if not path.stat().st_size]:
+            raise BrokenError(f"the model process wrote nothing into {', '.join(empty)}")
         return paths
 
     def export_onnx(self, folder: Path, sample: NDArray[Any]) -> OnnxExport:

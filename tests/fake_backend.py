@@ -41,6 +41,7 @@ class FakeBackend:
         self.plan: dict[str, Any] = {}
         self.attempt = 1
         self.tokens = {"first-token-of-the-job"}
+        self.renewable: set[str] = set()
         self.renewals = 0
         self.events: list[dict[str, Any]] = []
         self.outcomes: list[dict[str, Any]] = []
@@ -139,7 +140,8 @@ class FakeBackend:
         with self._lock:
             self.requests.append((method, split.path))
             token = headers.get("authorization", "").removeprefix("Bearer ")
-            if token not in self.tokens:
+            renews = split.path == "/api/jobs/token/" and token in self.renewable
+            if token not in self.tokens and not renews:
                 return 401, b'{"detail": "token expired"}', {}
             if split.path == "/api/jobs/token/":
                 self.renewals += 1

@@ -102,6 +102,9 @@ class OutcomeData(_Message):
     labels: Annotated[list[Name], Field(max_length=10_000)] = []
     warnings: Annotated[list[Text], Field(max_length=1000)] = []
     onnx_max_difference: float | None = None
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
+    split: Text = ""
+    isolation: Name = ""
 
 
 class FinishMessage(_Message):

@@ -72,6 +72,16 @@ def test_an_expired_token_is_read_again_from_its_file(backend: FakeBackend, clie
     assert len(backend.stats) == 1
 
 
+def test_an_expired_token_is_renewed_while_the_backend_still_does_so(backend: FakeBackend, client: JobClient) -> None:
+    backend.tokens, backend.renewable = set(), {"first-token-of-the-job"}
+    client.post("stats", {})
+    assert len(backend.stats) == 1
+    backend.tokens, backend.renewable = set(), set()
+    with pytest.raises(ApiError) as caught:
+        client.post("stats", {})
+    assert caught.value.status == 401
+
+
 def test_an_upload_goes_on_where_it_was_cut(
     backend: FakeBackend, client: JobClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
