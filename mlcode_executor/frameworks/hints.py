@@ -102,8 +102,8 @@ _HINTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         (
             (
-                r"(Read-only file system|Permission denied|Temporary failure in name resolution|Network is unreachable|"
-                r"Operation not permitted)"
+                r"(FileNotFoundError|Read-only file system|Permission denied|Temporary failure in name resolution|"
+                r"Network is unreachable|Operation not permitted)"
             ),
             "the model's code runs isolated: no network, and no files but its own scratch folder",
         ),

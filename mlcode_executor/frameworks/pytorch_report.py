@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -142,8 +141,13 @@ def _probe(model: Any, shapes: list[tuple[int, ...]]) -> list[TensorSpec]:
         for shape in shapes:
             # On the meta device shapes are computed and numbers are not: the first real operation takes longer than
             # all the rest of a check.
-            with contextlib.suppress(RuntimeError, ValueError, IndexError, TypeError, NotImplementedError):
+            try:
                 return _output_specs(output_of(model, shape))
+            except (AttributeError, NameError):
+                # Wrong for every input, so better told now than when training starts.
+                raise
+            except Exception:  # noqa: BLE001, S112  the shape is a guess: only real data can tell whether this is one
+                continue
         return []
     finally:
         model.train(training)

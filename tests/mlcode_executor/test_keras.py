@@ -1,0 +1,236 @@
+"""What is particular to Keras: old idioms, sub-models, several outputs, arguments of fit."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kafkaml.errors import ArgumentsError, UserCodeError
+from mlcode_executor.process import Runtime
+from tests.mlcode_executor import sources
+from tests.mlcode_executor.conftest import Model, StartProcess
+
+
+@pytest.fixture
+def model(start_model: StartProcess) -> Model:
+    return start_model(Runtime.TENSORFLOW)
+
+
+def check(model: Model, code: str, **params: Any) -> dict[str, Any]:
+    return model.call("check", {"code": textwrap.dedent(code), "imports": "", **params})
+
+
+@pytest.mark.parametrize(
+    ("code", "inputs", "outputs"),
+    [
+        (sources.EDGE, [None, 28, 28, 1], [[None, 64], [None, 10]]),
+        (sources.FOG, [None, 64], [[None, 64], [None, 10]]),
+        (sources.CLOUD, [None, 64], [[None, 10]]),
+    ],
+    ids=["edge", "fog", "cloud"],
+)
+def test_sub_models_of_the_tutorial_pass_unchanged(
+    model: Model, code: str, inputs: list[int], outputs: list[list[int]]
+) -> None:
+    report = check(model, code, distributed=True)
+    assert report["inputs"][0]["shape"] == inputs
+    assert [each["shape"] for each in report["outputs"]] == outputs
+
+
+def test_a_sub_model_is_the_only_model_left(model: Model) -> None:
+    with pytest.raises(UserCodeError, match=r"leaves 3 models \(cloud_model, edge_model, fog_model\)"):
+        check(model, sources.EDGE + sources.FOG + sources.CLOUD, distributed=True)
+
+
+def test_a_model_of_another_name_is_pointed_out(model: Model) -> None:
+    with pytest.raises(UserCodeError) as caught:
+        check(model, "net = keras.Sequential([keras.layers.Dense(1)])")
+    assert caught.value.kind == "missing"
+    assert caught.value.hint == "write model = net at the end"
+
+
+def test_a_model_that_is_not_compiled_is_refused(model: Model) -> None:
+    with pytest.raises(UserCodeError, match="not compiled") as caught:
+        check(model, "model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])")
+    assert caught.value.kind == "missing"
+
+
+@pytest.mark.parametrize(
+    ("compile_arguments", "message", "line"),
+    [
+        ('loss="categorical_crosentropy"', "no loss 'categorical_crosentropy'", 3),
+        ('loss="mse",\n              metrics=["acuracy"]', "no metric 'acuracy'", 4),
+    ],
+)
+def test_misspelt_losses_and_metrics_are_found_before_training(
+    model: Model, compile_arguments: str, message: str, line: int
+) -> None:
+    code = (
+        "model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\n"
+        f'model.compile(optimizer="adam",\n              {compile_arguments})\n'
+    )
+    with pytest.raises(UserCodeError, match=message) as caught:
+        check(model, code)
+    assert caught.value.line == line
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("keras.optimizers.Adam(lr=0.1)", "learning_rate"),
+        ("keras.optimizers.legacy.Adam()", "keras.optimizers.Adam"),
+        ("Sequential([])", "keras.layers.Dense"),
+        ("import keras.utils.np_utils", "keras.utils"),
+        ("import a_package_that_nobody_has", "not installed"),
+        ("tf.placeholder(tf.float32)", "TensorFlow 1"),
+        ("open('/etc/shadow')", "isolated"),
+    ],
+)
+def test_old_idioms_get_a_hint(model: Model, code: str, hint: str) -> None:
+    with pytest.raises(UserCodeError) as caught:
+        check(model, code)
+    assert hint in caught.value.hint
+    assert caught.value.line == 1
+
+
+def test_errors_inside_call_name_the_users_line(model: Model, digits: Any) -> None:
+    model.call("build", {"code": sources.KERAS_BROKEN_CALL, "imports": "", "seed": 0})
+    with pytest.raises(UserCodeError, match="division by zero") as caught:
+        model.call("fit", {"batch_size": 32}, train_features=digits[0], train_labels=digits[1])
+    assert caught.value.line == 3
+
+
+def test_a_subclassed_model_learns_from_integers(model: Model, digits: Any) -> None:
+    code = """
+    class Small(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.convolution = keras.layers.Conv2D(4, 3)
+            self.flatten = keras.layers.Flatten()
+            self.dense = keras.layers.Dense(10, activation="softmax")
+        def call(self, x):
+            return self.dense(self.flatten(self.convolution(x[..., None])))
+    model = Small()
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    """
+    report = model.call("build", {"code": textwrap.dedent(code), "imports": "", "seed": 0})
+    assert report["inputs"] == []
+    assert "input shape" in report["notes"][0]
+    images, labels = digits
+    result = model.call(
+        "fit", {"batch_size": 32, "arguments": {"epochs": 3}}, train_features=images, train_labels=labels
+    )
+    assert result["history"]["accuracy"][-1] > 0.8
+
+
+def test_several_outputs_share_the_labels_or_take_their_columns(model: Model) -> None:
+    code = """
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, [keras.layers.Dense(1, name="a")(inputs), keras.layers.Dense(1, name="b")(inputs)])
+    model.compile(optimizer=keras.optimizers.Adam(0.05), loss={"a": "mse", "b": "mse"}, metrics={"a": ["mae"]})
+    """
+    model.call("build", {"code": textwrap.dedent(code), "imports": "", "seed": 0})
+    features = np.random.default_rng(0).normal(size=(500, 3)).astype(np.float32)
+    labels = np.stack([features[:, 0] * 2, features[:, 1] - 1], axis=1)
+    model.call("fit", {"batch_size": 20, "arguments": {"epochs": 30}}, train_features=features, train_labels=labels)
+    metrics = model.call("evaluate", {"batch_size": 20}, features=features, labels=labels)["metrics"]
+    assert metrics["loss"] < 0.05
+    assert "a_mae" in metrics
+
+
+def test_class_weights_arrive(model: Model, digits: Any) -> None:
+    images, labels = digits
+    model.call("build", {"code": sources.KERAS_DIGITS, "imports": "", "seed": 0})
+    # The keys are texts after a trip through JSON.
+    weights = {"0": 0.0, "1": 1.0, **{str(each): 0.0 for each in range(2, 10)}}
+    model.call(
+        "fit",
+        {"batch_size": 32, "arguments": {"epochs": 2, "class_weight": weights}},
+        train_features=images,
+        train_labels=labels,
+    )
+    predicted = np.zeros(len(images), np.int64)
+    model.call("predict_classes", {"batch_size": 32}, features=images, out=predicted)
+    assert set(predicted) == {1}
+
+
+def test_from_logits_on_a_softmax_is_a_warning(model: Model) -> None:
+    assert "from_logits" in check(model, sources.KERAS_TUTORIAL)["warnings"][0]
+    fixed = sources.KERAS_TUTORIAL.replace("from_logits=True", "from_logits=False")
+    assert check(model, fixed)["warnings"] == []
+
+
+def test_arguments_of_fit_and_evaluate(model: Model) -> None:
+    fit = {
+        "epochs": 3,
+        "steps_per_epoch": 1000,
+        "class_weight": {"0": 1.5},
+        "validation_freq": [1, 3],
+        "validation_split": 0.1,
+        "verbose": "auto",
+        "initial_epoch": 0,
+    }
+    assert model.call("check_arguments", {"fit": fit, "evaluation": {"steps": 10, "verbose": 0}}) == {}
+    with pytest.raises(ArgumentsError, match="accepted are") as caught:
+        model.call("check_arguments", {"fit": {"step_per_epoch": 3}, "evaluation": {}})
+    assert caught.value.hint == "did you mean steps_per_epoch?"
+    with pytest.raises(ArgumentsError, match="validation_rate"):
+        model.call("check_arguments", {"fit": {"validation_data": []}, "evaluation": {}})
+
+
+_SAME_AS_KERAS = """
+import json, sys
+import numpy as np
+import keras
+from mlcode_executor.frameworks.base import ProgressEvents
+from mlcode_executor.frameworks.keras_loop import FitArguments, KerasLoop
+
+def model():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8,))
+    hidden = keras.layers.BatchNormalization()(keras.layers.Dense(16, activation="relu")(inputs))
+    made = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(hidden))
+    made.compile(
+        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return made
+
+random = np.random.default_rng(0)
+x, y = random.normal(size=(100, 8)).astype(np.float32), random.integers(0, 3, 100)
+arguments = dict(epochs=4, shuffle=False, class_weight={0: 1.0, 1: 2.0, 2: 0.5}, validation_freq=2)
+answers = []
+for steps in (None, 3):
+    theirs = model().fit(
+        x, y, batch_size=16, validation_data=(x[:30], y[:30]), verbose=0, steps_per_epoch=steps, **arguments
+    ).history
+    ours = KerasLoop(model(), targets=lambda labels: labels).fit(
+        (x, y),
+        (x[:30], y[:30]),
+        batch_size=16,
+        arguments=FitArguments(**arguments, steps_per_epoch=steps),
+        seed=0,
+        progress=ProgressEvents(lambda name, data: None, epochs=4),
+    )
+    answers.append([theirs, ours])
+json.dump(answers, sys.stdout)
+"""
+
+
+def test_the_loop_computes_what_keras_fit_computes() -> None:
+    import json
+
+    # In a process of its own: TensorFlow in the tests' process would be in the way of everything that forks.
+    output = subprocess.run(
+        [sys.executable, "-c", _SAME_AS_KERAS], capture_output=True, text=True, timeout=120, check=True
+    ).stdout
+    for theirs, ours in json.loads(output):
+        assert set(theirs) == set(ours)
+        for name, values in theirs.items():
+            assert ours[name] == pytest.approx(values, rel=1e-4, abs=1e-5), name
