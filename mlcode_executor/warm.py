@@ -29,6 +29,7 @@ __all__ = ["main"]
 
 # As the number of requests: see fork_server.RECYCLE_REQUESTS.
 RECYCLE_SECONDS = 3600.0
+_LEAVE_SECONDS = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -98,6 +99,7 @@ class _Nursery:
             watched = (self._taken, self._lifeline, self._wakeup)
             readable, _, _ = select.select(watched, [], [], RECYCLE_SECONDS)
             if self._lifeline in readable:
+                self._reap_before_leaving()
                 return
             if self._taken in readable:
                 self._warmth.served += len(os.read(self._taken, 1))
@@ -134,6 +136,16 @@ class _Nursery:
                 self._standing_by = 0
                 self._failures += 1
                 time.sleep(min(5.0, 0.1 * 2**self._failures))
+
+    def _reap_before_leaving(self) -> None:
+        """Wait for the guardian that stood by; those that serve live on, and are the keeper's to reap."""
+        deadline = time.monotonic() + _LEAVE_SECONDS
+        with contextlib.suppress(ChildProcessError):
+            while (remaining := deadline - time.monotonic()) > 0:
+                if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                    select.select([self._wakeup], [], [], remaining)
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(self._wakeup, 4096)
 
     def _say(self, word: str) -> None:
         # Whoever started us may be gone; the lifeline says so.

@@ -53,7 +53,7 @@ def running_fork_server(
     prefix: Sequence[str] = (),
     arguments: Sequence[str] = (),
 ) -> Iterator[RunningForkServer]:
-    """Run a server until the block ends; ``prefix`` is put before its command (another user, for instance), ``arguments`` after it."""
+    """Run a server until the block ends; ``prefix`` is put before its command (another user), ``arguments`` after."""
     with tempfile.TemporaryDirectory(prefix="kml-test-") as folder:
         if prefix:
             # The other user makes the socket.
