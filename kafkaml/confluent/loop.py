@@ -75,6 +75,7 @@ class KafkaLoopClient:
         # Counts the changes of the assignment.
         self._generation = 0
         self._paused = False
+        self._closed = False
         self._interruption: KafkaMLError | None = None
         self._log = ClientLog()
         config = consumer_config(settings, self._log, group=group) | {
@@ -273,9 +274,14 @@ class KafkaLoopClient:
 
     def close(self) -> None:
         """Leave the group; what was not committed is given up."""
+        if self._closed:
+            return
+        self._closed = True
         try:
             self._output.close()
         finally:
+            # Leaving the group takes the partitions away, and there is nothing left to give up for them.
+            self._uncommitted.clear()
             self._consumer.close()
 
     def _accepted(self, messages: Sequence[Message]) -> list[Message]:

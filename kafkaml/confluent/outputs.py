@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -69,6 +70,7 @@ class _ProducerOwner:
         self._log = log
         self._request_timeout_seconds = request_timeout_seconds
         self._partition_counts: dict[str, int] = {}
+        self._closed = False
         self._producer = Producer(self._config)
 
     def produce(self, record: OutgoingRecord) -> None:
@@ -135,11 +137,15 @@ class _ProducerOwner:
     def _discard_producer(self) -> None:
         """Forget all that the producer holds, so that nothing of it is sent later."""
         self._producer.purge()
-        self._producer.poll(0)
+        # A producer that is beyond use complains here once more, which changes nothing.
+        with suppress(KafkaException):
+            self._producer.poll(0)
         del self._producer
 
     def close(self) -> None:
-        self._discard_producer()
+        if not self._closed:
+            self._closed = True
+            self._discard_producer()
 
 
 class TransactionalOutput(_ProducerOwner):
@@ -217,10 +223,13 @@ class TransactionalOutput(_ProducerOwner):
             self._replace_producer()
 
     def close(self) -> None:
-        try:
-            self.abort()
-        finally:
-            super().close()
+        if not self._closed:
+            try:
+                # Who took over ended the transaction already.
+                with suppress(ProducerFenced):
+                    self.abort()
+            finally:
+                super().close()
 
     def _replace_producer(self) -> None:
         self._discard_producer()

@@ -56,9 +56,10 @@ class KafkaRecordReader:
         names = sorted(set(topics))
         admin = AdminClient(client_config(self._settings, self._log))
         with kafka_errors(f"asking for the topics {', '.join(names)}", self._log):
-            cluster_id = admin.list_topics(names[0], timeout=self._request_timeout_seconds).cluster_id
             futures = admin.describe_topics(TopicCollection(names), request_timeout=self._request_timeout_seconds)
             descriptions = {name: future.result(self._request_timeout_seconds) for name, future in futures.items()}
+            # Asked for by name only after it is known to exist: the question may create a topic.
+            cluster_id = admin.list_topics(names[0], timeout=self._request_timeout_seconds).cluster_id
         return f"{cluster_id}:" + ",".join(f"{name}={descriptions[name].topic_id}" for name in names)
 
     def watermarks(self, topic: str) -> dict[int, tuple[int, int]]:

@@ -1,0 +1,351 @@
+"""One suite for the broker in memory and the real adapters: what ``kafkaml.records`` promises holds for both."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import pytest
+
+from kafkaml.confluent import KafkaGroupReader, KafkaLoopClient, KafkaRecordReader, KafkaRecordWriter
+from kafkaml.errors import ProducerFenced, StreamUnavailable, TransactionAborted
+from kafkaml.records import (
+    GroupReader,
+    OutgoingRecord,
+    Position,
+    Record,
+    RecordReader,
+    RecordWriter,
+    TransactionalLoopClient,
+)
+from kafkaml.settings import KafkaSettings
+from kafkaml.stream_range import StreamRange
+from kafkaml.testing import InMemoryBroker, InMemoryGroup
+from tests.support import eventually
+
+
+class Kit(Protocol):
+    """Makes what the suite tests."""
+
+    def topic(self, partitions: int = 1) -> str: ...
+    def reader(self) -> RecordReader: ...
+    def writer(self) -> RecordWriter: ...
+    def group_reader(self, topic: str, group: str) -> GroupReader: ...
+    def loop(self, topic: str, group: str, transactional_id: str) -> TransactionalLoopClient: ...
+
+
+class InMemoryKit:
+    def __init__(self) -> None:
+        self.broker = InMemoryBroker()
+        self.groups: dict[str, InMemoryGroup] = {}
+        self.names = itertools.count()
+
+    def topic(self, partitions: int = 1) -> str:
+        return self.broker.create_topic(f"topic-{next(self.names)}", partitions=partitions)
+
+    def reader(self) -> RecordReader:
+        return self.broker.reader()
+
+    def writer(self) -> RecordWriter:
+        return self.broker.writer()
+
+    def group_reader(self, topic: str, group: str) -> GroupReader:
+        return self.broker.group_reader(topics=[topic], group=group)
+
+    def loop(self, topic: str, group: str, transactional_id: str) -> TransactionalLoopClient:
+        if group not in self.groups:
+            self.groups[group] = InMemoryGroup(self.broker, topics=[topic], group=group)
+        return self.groups[group].join(transactional_id)
+
+
+class KafkaKit:
+    def __init__(self, broker: Any) -> None:
+        self.broker = broker
+        self.settings = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
+        self.opened: list[Any] = []
+
+    def topic(self, partitions: int = 1) -> str:
+        return str(self.broker.topic(partitions))
+
+    def reader(self) -> RecordReader:
+        return self._opened(KafkaRecordReader(self.settings))
+
+    def writer(self) -> RecordWriter:
+        return self._opened(KafkaRecordWriter(self.settings, timeout_seconds=30))
+
+    def group_reader(self, topic: str, group: str) -> GroupReader:
+        return self._opened(KafkaGroupReader(self.settings, topics=[topic], group=group, session_timeout_seconds=6))
+
+    def loop(self, topic: str, group: str, transactional_id: str) -> TransactionalLoopClient:
+        client = KafkaLoopClient.exactly_once(
+            self.settings,
+            topics=[topic],
+            group=group,
+            transactional_id=transactional_id,
+            session_timeout_seconds=6,
+        )
+        return self._opened(client)
+
+    def _opened(self, client: Any) -> Any:
+        self.opened.append(client)
+        return client
+
+    def close(self) -> None:
+        for client in self.opened:
+            client.close()
+
+
+@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.integration)])
+def kit(request: pytest.FixtureRequest) -> Iterator[Kit]:
+    if request.param == "memory":
+        yield InMemoryKit()
+        return
+    kafka = KafkaKit(request.getfixturevalue("broker"))
+    yield kafka
+    kafka.close()
+
+
+@pytest.fixture
+def name() -> str:
+    return uuid.uuid4().hex[:8]
+
+
+def write(kit: Kit, topic: str, values: Sequence[bytes], *, partition: int = 0) -> list[Position]:
+    """Write values and return where they are."""
+    positions: list[Position] = []
+    writer = kit.writer()
+    for value in values:
+        writer.write(OutgoingRecord(topic, value, partition=partition), positions.append)
+    writer.flush(30)
+    return positions
+
+
+def read(kit: Kit, *ranges: StreamRange, batch_records: int = 100) -> list[Record]:
+    """Read everything in ranges."""
+    reader = kit.reader()
+    return [
+        record for batch in reader.read(ranges, batch_records=batch_records, idle_timeout_seconds=3) for record in batch
+    ]
+
+
+def poll(client: TransactionalLoopClient, *, most: int = 100) -> list[Record]:
+    """Poll until there are records."""
+    return list(eventually(lambda: client.poll(max_records=most, timeout_seconds=0.1), 20, what="a batch"))
+
+
+def poll_values(client: TransactionalLoopClient, count: int) -> list[bytes | None]:
+    """Poll until there are so many records, and return their values, sorted."""
+    found: list[bytes | None] = []
+
+    def enough() -> bool:
+        found.extend(client.poll(max_records=count - len(found), timeout_seconds=0.1).values())
+        return len(found) >= count
+
+    eventually(enough, 20, what=f"{count} records")
+    return sorted(found, key=lambda value: value or b"")
+
+
+class TestReaderAndWriter:
+    def test_what_was_written_is_read_with_all_its_parts(self, kit: Kit) -> None:
+        topic = kit.topic()
+        writer = kit.writer()
+        acknowledged: list[Position] = []
+        record = OutgoingRecord(topic, b"value", b"key", [("a", b"1"), ("a", None)], 1_700_000_000_000)
+        writer.write(record, acknowledged.append)
+        writer.flush(30)
+        assert acknowledged == [Position(topic, 0, 0)]
+        (found,) = read(kit, StreamRange(topic, 0, 0, 1))
+        assert found._replace(headers=list(found.headers)) == Record(
+            topic, 0, 0, b"key", b"value", [("a", b"1"), ("a", None)], 1_700_000_000_000
+        )
+
+    def test_keys_and_values_may_be_missing(self, kit: Kit) -> None:
+        topic = kit.topic()
+        writer = kit.writer()
+        writer.write(OutgoingRecord(topic, None, b"key"))
+        writer.write(OutgoingRecord(topic, b"", None))
+        writer.flush(30)
+        assert [(each.key, each.value) for each in read(kit, StreamRange(topic, 0, 0, 2))] == [
+            (b"key", None),
+            (None, b""),
+        ]
+
+    def test_a_range_is_half_open(self, kit: Kit) -> None:
+        topic = kit.topic()
+        write(kit, topic, [b"%d" % number for number in range(10)])
+        assert [record.value for record in read(kit, StreamRange(topic, 0, 3, 6))] == [b"3", b"4", b"5"]
+
+    def test_several_ranges_of_several_partitions(self, kit: Kit) -> None:
+        topic = kit.topic(3)
+        for partition in range(3):
+            write(kit, topic, [b"%d-%d" % (partition, number) for number in range(50)], partition=partition)
+        ranges = [StreamRange(topic, 0, 0, 10), StreamRange(topic, 2, 40, 50), StreamRange(topic, 0, 20, 25)]
+        found = read(kit, *ranges, batch_records=7)
+        expected = [(0, number) for number in [*range(10), *range(20, 25)]] + [(2, number) for number in range(40, 50)]
+        assert sorted((record.partition, record.offset) for record in found) == expected
+
+    def test_an_empty_range_holds_nothing(self, kit: Kit) -> None:
+        topic = kit.topic()
+        assert read(kit, StreamRange(topic, 0, 0, 0)) == []
+
+    def test_batches_are_bounded_and_have_columns(self, kit: Kit) -> None:
+        topic = kit.topic()
+        write(kit, topic, [b"%d" % number for number in range(25)])
+        batches = list(kit.reader().read([StreamRange(topic, 0, 0, 25)], batch_records=10, idle_timeout_seconds=3))
+        assert all(0 < len(batch) <= 10 for batch in batches)
+        assert [value for batch in batches for value in batch.values()] == [b"%d" % number for number in range(25)]
+        assert batches[0].keys() == [None] * len(batches[0])
+        assert batches[0][1:3].values() == [b"1", b"2"]
+
+    def test_what_never_arrives_is_unavailable(self, kit: Kit) -> None:
+        topic = kit.topic()
+        write(kit, topic, [b"only"])
+        with pytest.raises(StreamUnavailable, match="nothing arrived"):
+            read(kit, StreamRange(topic, 0, 0, 2))
+
+    def test_a_missing_topic_is_unavailable(self, kit: Kit, name: str) -> None:
+        with pytest.raises(StreamUnavailable):
+            kit.reader().identity([name])
+
+    def test_identity_tells_topics_apart(self, kit: Kit) -> None:
+        one, two = kit.topic(), kit.topic()
+        reader = kit.reader()
+        assert reader.identity([one]) == reader.identity([one, one])
+        assert reader.identity([one]) != reader.identity([two])
+
+
+class TestGroupReader:
+    def test_what_is_committed_is_not_read_again(self, kit: Kit, name: str) -> None:
+        topic = kit.topic()
+        write(kit, topic, [b"a", b"b", b"c"])
+        reader = kit.group_reader(topic, name)
+        first = eventually(lambda: reader.poll(0.2), 20)
+        second = eventually(lambda: reader.poll(0.2), 20)
+        assert (first.value, second.value) == (b"a", b"b")
+        reader.commit(first)
+        reader.close()
+        again = kit.group_reader(topic, name)
+        assert eventually(lambda: again.poll(0.2), 20).value == b"b"
+
+    def test_nothing_new_is_none(self, kit: Kit, name: str) -> None:
+        reader = kit.group_reader(kit.topic(), name)
+        assert reader.poll(0.2) is None
+
+
+class TestLoop:
+    def test_outputs_and_positions_are_committed_together(self, kit: Kit, name: str) -> None:
+        source, target = kit.topic(), kit.topic()
+        write(kit, source, [b"1", b"2"])
+        client = kit.loop(source, name, name)
+        assert poll_values(client, 2) == [b"1", b"2"]
+        assert client.assigned
+        client.begin()
+        client.begin()
+        client.produce(OutgoingRecord(target, b"answer", b"key", [("h", b"x")]))
+        client.commit()
+        client.close()
+        (answer,) = read(kit, StreamRange(target, 0, 0, 1))
+        assert (answer.value, answer.key, list(answer.headers)) == (b"answer", b"key", [("h", b"x")])
+        write(kit, source, [b"3"])
+        assert poll_values(kit.loop(source, name, name), 1) == [b"3"]
+
+    def test_what_is_aborted_is_never_seen_and_its_input_comes_again(self, kit: Kit, name: str) -> None:
+        source, target = kit.topic(), kit.topic()
+        write(kit, source, [b"1", b"2"])
+        client = kit.loop(source, name, name)
+        assert poll_values(client, 2) == [b"1", b"2"]
+        client.begin()
+        client.produce(OutgoingRecord(target, b"given up"))
+        client.abort()
+        assert poll_values(client, 2) == [b"1", b"2"]
+        client.begin()
+        client.produce(OutgoingRecord(target, b"kept"))
+        client.commit()
+        write(kit, target, [b"end"])
+        end = write(kit, target, [b"last"])[0].offset
+        assert [record.value for record in read(kit, StreamRange(target, 0, 0, end + 1))] == [b"kept", b"end", b"last"]
+
+    def test_a_range_may_end_in_a_marker(self, kit: Kit, name: str) -> None:
+        source, target = kit.topic(), kit.topic()
+        write(kit, source, [b"1"])
+        client = kit.loop(source, name, name)
+        poll(client)
+        client.begin()
+        client.produce(OutgoingRecord(target, b"a"))
+        client.commit()
+        # Offset 1 is the transaction's marker: a reader that waits for a record there waits for ever.
+        assert [record.value for record in read(kit, StreamRange(target, 0, 0, 2))] == [b"a"]
+
+    def test_positions_may_be_committed_in_part(self, kit: Kit, name: str) -> None:
+        source = kit.topic()
+        write(kit, source, [b"1", b"2", b"3"])
+        client = kit.loop(source, name, name)
+        assert poll_values(client, 3) == [b"1", b"2", b"3"]
+        client.commit({(source, 0): 1})
+        client.abort()
+        assert poll_values(client, 2) == [b"2", b"3"]
+
+    def test_a_newer_client_of_the_same_name_fences_the_older(self, kit: Kit, name: str) -> None:
+        source, target = kit.topic(), kit.topic()
+        write(kit, source, [b"1"])
+        older = kit.loop(source, name, name)
+        poll(older)
+        older.begin()
+        older.produce(OutgoingRecord(target, b"of the older"))
+        newer = kit.loop(source, name, name)
+        with pytest.raises(ProducerFenced):
+            older.commit()
+        older.close()
+        assert poll_values(newer, 1) == [b"1"]
+
+    def test_a_rebalance_gives_uncommitted_records_to_the_new_owner(self, kit: Kit, name: str) -> None:
+        source, target = kit.topic(2), kit.topic()
+        for partition in (0, 1):
+            write(kit, source, [b"%d" % partition], partition=partition)
+        one = kit.loop(source, name, f"{name}-1")
+        assert poll_values(one, 2) == [b"0", b"1"]
+        one.begin()
+        one.produce(OutgoingRecord(target, b"too early"))
+        two = kit.loop(source, name, f"{name}-2")
+        seen: dict[str, list[Record]] = {"one": [], "two": []}
+        interrupted: list[str] = []
+
+        def both_have_theirs() -> bool:
+            for key, client in (("one", one), ("two", two)):
+                try:
+                    seen[key] += client.poll(max_records=10, timeout_seconds=0.1)
+                except TransactionAborted:
+                    interrupted.append(key)
+            return bool(seen["one"]) and bool(seen["two"])
+
+        eventually(both_have_theirs, 30, what="each member to have one of the two records")
+        assert interrupted == ["one"]
+        assert sorted(record.partition for record in [*seen["one"], *seen["two"]]) == [0, 1]
+
+    def test_pausing_holds_records_back_and_resuming_gives_them(self, kit: Kit, name: str) -> None:
+        source = kit.topic()
+        write(kit, source, [b"1"])
+        client = kit.loop(source, name, name)
+        poll(client)
+        client.pause()
+        write(kit, source, [b"2"])
+        assert all(not client.poll(max_records=10, timeout_seconds=0.1) for _ in range(5))
+        client.resume()
+        assert poll_values(client, 1) == [b"2"]
+
+    def test_lag_is_what_is_left_to_poll(self, kit: Kit, name: str) -> None:
+        source = kit.topic()
+        write(kit, source, [b"%d" % number for number in range(10)])
+        client = kit.loop(source, name, name)
+        poll(client, most=1)
+        lag: Mapping[tuple[str, int], int] = client.lag()
+        assert lag == {(source, 0): 9}
+        poll_values(client, 9)
+        assert client.lag() == {(source, 0): 0}
+
+    def test_answers_of_a_partition_stay_together(self, kit: Kit, name: str) -> None:
+        source, target = kit.topic(), kit.topic(3)
+        client = kit.loop(source, name, name)
+        assert [client.partition_for(target, partition) for partition in (0, 1, 2, 3)] == [0, 1, 2, 0]
