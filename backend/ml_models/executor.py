@@ -116,7 +116,9 @@ def _request(
         raise BrokenError(
             f"there is no {framework} executor here", hint=f"set KML_EXECUTOR_{framework.upper()}_URL and start one"
         )
-    headers = {"authorization": f"Bearer {settings.service_token()}", "content-type": "application/json"}
+    headers = {"content-type": "application/json"}
+    if token := settings.service_token():
+        headers["authorization"] = f"Bearer {token}"
     try:
         response = _client().request(
             method,

@@ -66,9 +66,9 @@ def make_stream(deployment_id: int | None = None, **values: Any) -> Announcement
     return streams.register(**{**defaults, **values})[0]
 
 
-def make_launched(**values: Any) -> TrainingResult:
+def make_launched(*models: MLModel, **values: Any) -> TrainingResult:
     """A result whose first attempt was launched."""
-    deployment = make_deployment(**values)
+    deployment = make_deployment(*models, **values)
     make_stream(deployment.pk)
     result = deployment.results.get()
     trainings.register_attempt(result.pk)
@@ -101,9 +101,9 @@ def outcome(**values: Any) -> TrainingOutcome:
     return TrainingOutcome(**{**defaults, **values})
 
 
-def make_finished(**values: Any) -> TrainingResult:
+def make_finished(*models: MLModel, **values: Any) -> TrainingResult:
     """A result with a trained model and a confusion matrix of two classes."""
-    result = make_launched(**values)
+    result = make_launched(*models, **values)
     artifact = make_artifact(result)
     done = outcome(artifacts={artifact.name: artifact.sha256}, confusion_matrix=[[8, 1], [0, 9]], labels=["cat", "dog"])
     assert trainings.mark_finished(result.pk, 1, done)

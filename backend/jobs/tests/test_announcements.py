@@ -1,0 +1,103 @@
+"""What the control logger does with the API."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from backend.api.tests import builders
+from backend.config.environment import environment
+from backend.deployments.models import TrainingResult
+from backend.streams.models import Announcement
+
+pytestmark = pytest.mark.django_db
+
+VALUE = (
+    b'{"topic": "mnist:0:0:60", "input_format": "RAW", "input_config": {"data_type": "uint8"}, '
+    b'"description": "x", "validation_rate": 0.1, "test_rate": 0, "total_msg": 60}'
+)
+
+
+@pytest.fixture
+def logger() -> APIClient:
+    folder = environment().state_dir / "secrets"
+    folder.mkdir()
+    (folder / "service_token").write_text("a secret between two services")
+    client = APIClient(headers={"host": "localhost"})
+    client.credentials(HTTP_AUTHORIZATION="Bearer a secret between two services")
+    return client
+
+
+def announce(client: APIClient, key_bytes: bytes | None, value_bytes: bytes | None = VALUE, **changes: Any):
+    body = {
+        "cluster": "abc",
+        "topic": "KAFKA_ML_CONTROL_TOPIC",
+        "partition": 0,
+        "offset": 5,
+        "timestamp_ms": 1_700_000_000_000,
+        "key": None if key_bytes is None else base64.b64encode(key_bytes).decode(),
+        "value": None if value_bytes is None else base64.b64encode(value_bytes).decode(),
+    }
+    return client.post("/api/announcements/", {**body, **changes})
+
+
+def test_an_announcement_gives_the_waiting_results_their_stream_once(logger: APIClient) -> None:
+    deployment = builders.make_deployment(builders.make_model(), builders.make_model())
+    assert announce(logger, bytes([deployment.pk])).status_code == 201
+    assert announce(logger, bytes([deployment.pk])).status_code == 200
+    announcement = Announcement.objects.get()
+    assert announcement.sent_at is not None
+    assert list(TrainingResult.objects.values_list("stream", "state")) == [(announcement.pk, "waiting")] * 2
+
+
+def test_the_same_offset_of_another_cluster_is_another_stream(logger: APIClient) -> None:
+    assert announce(logger, b"\x01").status_code == 201
+    assert announce(logger, b"\x01", cluster="other").status_code == 201
+    assert announce(logger, b"\x01", partition=1).status_code == 201
+    assert Announcement.objects.count() == 3
+
+
+def test_a_second_stream_trains_nothing_by_itself(logger: APIClient, editor: APIClient) -> None:
+    result = builders.make_finished()
+    first = result.stream_id
+    assert announce(logger, bytes([result.deployment_id]), offset=9).status_code == 201
+    result.refresh_from_db()
+    assert (result.stream_id, result.state) == (first, "finished")
+    second = Announcement.objects.get(offset=9)
+    answer = editor.post(f"/api/results/{result.pk}/restart/", {"stream": second.pk})
+    assert (answer.status_code, answer.json()["stream"], answer.json()["state"]) == (202, second.pk, "waiting")
+
+
+@pytest.mark.parametrize("key", [b"\x63", b"\xff" * 8])
+def test_a_stream_for_no_deployment_is_kept(key: bytes, logger: APIClient, viewer: APIClient) -> None:
+    assert announce(logger, key).status_code == 201
+    stream = viewer.get("/api/streams/").json()["results"][0]
+    assert stream["deployment_exists"] is False
+    assert (stream["topic"], stream["total_msg"], stream["validation_rate"]) == ("mnist:0:0:60", 60, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (None, VALUE),
+        (b"", VALUE),
+        (b"\x01", None),
+        (b"\x01", b"not json"),
+        (b"\x01", b"[]"),
+        (b"\x01", VALUE.replace(b"mnist:0:0:60", b"mnist:0:60:0")),
+        (b"\x01", VALUE.replace(b"RAW", b"PICKLE")),
+        (b"\x01" * 9, VALUE),
+    ],
+)
+def test_what_is_no_announcement_is_422(key: bytes | None, value: bytes | None, logger: APIClient) -> None:
+    answer = announce(logger, key, value)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert not Announcement.objects.exists()
+
+
+def test_base64_that_is_none_is_the_loggers_mistake(logger: APIClient) -> None:
+    answer = announce(logger, None, None, key="%")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "key")

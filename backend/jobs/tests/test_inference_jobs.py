@@ -1,0 +1,98 @@
+"""What an inference worker does with the job API."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from rest_framework.test import APIClient
+
+from backend.api.tests import builders
+from backend.inferences import services
+from backend.inferences.models import Inference, ReplicaStats
+from kafkaml.jobs import InferencePlan
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def inference() -> Inference:
+    inference = builders.make_inference(replicas=2)
+    registered = services.register_attempt(inference.pk)
+    assert registered is not None
+    return registered
+
+
+@pytest.fixture
+def replica(inference: Inference) -> APIClient:
+    client = APIClient(headers={"host": "localhost"})
+    client.credentials(HTTP_AUTHORIZATION=builders.job_header("inference", inference.pk)["authorization"])
+    return client
+
+
+def post_stats(client: APIClient, inference: Inference, **values: object):
+    body = {"attempt": 1, "replica": 0, "state": "running", "rate": 10.5, "lag": 3, "p50_ms": 1.5, "p99_ms": 9.0}
+    return client.post(f"/api/jobs/inference/{inference.pk}/stats/", {**body, "predicted": 7, **values})
+
+
+def test_plan_is_what_the_replica_reads(inference: Inference, replica: APIClient) -> None:
+    answer = replica.get(f"/api/jobs/inference/{inference.pk}/", {"attempt": 1})
+    plan = InferencePlan.from_json(answer.json())
+    assert plan.artifacts == {"model.keras": hashlib.sha256(b"weights").hexdigest()}
+    assert (plan.input_format, plan.input_config) == ("RAW", {"data_type": "uint8", "data_reshape": "8 8"})
+    assert plan.group == inference.group
+    assert plan.guarantee == "exactly_once"
+    assert plan.model_version == "1"
+
+
+def test_artifacts_come_with_their_hash_and_in_parts(inference: Inference, replica: APIClient) -> None:
+    path = f"/api/jobs/inference/{inference.pk}/artifacts/model.keras/?attempt=1"
+    answer = replica.get(path)
+    assert b"".join(answer.streaming_content) == b"weights"
+    assert answer.headers["ETag"] == f'"{hashlib.sha256(b"weights").hexdigest()}"'
+    part = replica.get(path, headers={"range": "bytes=3-"})
+    assert (part.status_code, b"".join(part.streaming_content)) == (206, b"ghts")
+    assert part.headers["Content-Range"] == "bytes 3-6/7"
+    assert replica.get(path, headers={"range": "bytes=7-"}).status_code == 416
+    assert replica.get(path, headers={"if-none-match": answer.headers["ETag"]}).status_code == 304
+
+
+def test_stats_make_it_run_and_are_summed_up(inference: Inference, replica: APIClient, viewer: APIClient) -> None:
+    assert post_stats(replica, inference, state="starting", rate=0).status_code == 200
+    assert Inference.objects.get().state == "waiting"
+    assert post_stats(replica, inference).status_code == 200
+    assert post_stats(replica, inference, replica=1, lag=None, p99_ms=20.0, dead_lettered=2).status_code == 200
+    shown = viewer.get(f"/api/inferences/{inference.pk}/").json()
+    assert shown["state"] == "running"
+    assert shown["stats"] == {
+        "rate": 21.0,
+        "lag": 3,
+        "p50_ms": 1.5,
+        "p99_ms": 20.0,
+        "predicted": 14,
+        "dead_lettered": 2,
+    }
+    assert [each["replica"] for each in shown["replica_stats"]] == [0, 1]
+
+
+def test_a_failure_that_no_restart_mends_fails_the_inference(inference: Inference, replica: APIClient) -> None:
+    error = {"category": "user_code", "cause": "no such layer", "hint": "", "line": 4}
+    assert post_stats(replica, inference, state="failed", error=error).status_code == 200
+    inference.refresh_from_db()
+    assert inference.state == "failed"
+    assert inference.failure["cause"] == "no such layer"
+    assert post_stats(replica, inference).status_code == 409
+
+
+def test_a_passing_failure_does_not(inference: Inference, replica: APIClient) -> None:
+    error = {"category": "broker", "cause": "Kafka is away"}
+    assert post_stats(replica, inference, state="failed", error=error).status_code == 200
+    assert Inference.objects.get().state == "waiting"
+    assert ReplicaStats.objects.get().error["category"] == "broker"
+
+
+def test_an_older_attempt_is_refused(inference: Inference, replica: APIClient) -> None:
+    services.register_attempt(inference.pk)
+    assert post_stats(replica, inference).status_code == 409
+    assert replica.get(f"/api/jobs/inference/{inference.pk}/", {"attempt": 1}).status_code == 409
+    assert not ReplicaStats.objects.exists()

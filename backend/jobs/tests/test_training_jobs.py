@@ -1,0 +1,282 @@
+"""What a training worker does with the job API, and what it must not be able to do."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from rest_framework.test import APIClient
+
+from backend.accounts.models import AuditEntry
+from backend.api import job_tokens
+from backend.api.audit import SYSTEM
+from backend.api.tests import builders
+from backend.deployments import services, storage
+from backend.deployments.models import Artifact, EpochRecord, TrainingResult
+from backend.events.models import Event
+from kafkaml.jobs import TrainingPlan
+from kafkaml.results import Failure, FailureCategory
+
+pytestmark = pytest.mark.django_db
+
+
+def worker(result: TrainingResult, attempt: int = 1) -> APIClient:
+    client = APIClient(headers={"host": "localhost"})
+    client.credentials(HTTP_AUTHORIZATION=builders.job_header("training", result.pk, attempt)["authorization"])
+    return client
+
+
+def url(result: TrainingResult, action: str = "") -> str:
+    return f"/api/jobs/training/{result.pk}/" + (f"{action}/" if action else "")
+
+
+def epoch_event(seq: int, epoch: int, loss: float | None = 0.5) -> dict[str, object]:
+    data = {"epoch": epoch, "seconds": 1.0, "training": {"loss": loss}, "validation": {}}
+    return {"seq": seq, "type": "epoch", "data": data}
+
+
+def test_plan_is_what_the_worker_reads() -> None:
+    model = builders.make_model(framework="pytorch", code="class Net: ...", imports="import torch")
+    deployment = builders.make_deployment(
+        model, pytorch_fit_arguments="max_epochs=3", tensorflow_fit_arguments="epochs=9", batch_size=64, seed=7
+    )
+    builders.make_stream(deployment.pk)
+    result = deployment.results.get()
+    services.register_attempt(result.pk)
+    answer = worker(result).get(url(result), {"attempt": 1})
+    assert answer.status_code == 200
+    plan = TrainingPlan.from_json(answer.json())
+    assert (plan.result_id, plan.framework, plan.batch_size, plan.seed) == (result.pk, "pytorch", 64, 7)
+    assert plan.fit_arguments == {"max_epochs": 3}
+    assert plan.code == "class Net: ..."
+    assert str(plan.stream.ranges[0]) == "digits:0:0:100"
+
+
+def test_events_sent_twice_count_once() -> None:
+    result = builders.make_launched()
+    body = {"attempt": 1, "events": [{"seq": 0, "type": "running", "data": {}}, epoch_event(1, 1), epoch_event(2, 2)]}
+    for _ in range(2):
+        assert worker(result).post(url(result, "events"), body).status_code == 200
+    result.refresh_from_db()
+    assert result.state == "running"
+    assert result.metrics == {"epoch": 2, "training": {"loss": 0.5}, "validation": {}}
+    assert list(EpochRecord.objects.values_list("attempt", "epoch")) == [(1, 1), (1, 2)]
+    assert sum(len(event.payload.get("epochs", [])) for event in Event.objects.filter(topic="results")) == 2
+
+
+def test_a_diverged_loss_is_kept_as_no_number() -> None:
+    result = builders.make_launched()
+    answer = worker(result).post(url(result, "events"), {"attempt": 1, "events": [epoch_event(0, 1, None)]})
+    assert answer.status_code == 200
+    assert EpochRecord.objects.get().training == {"loss": None}
+
+
+def test_malformed_events_name_their_field() -> None:
+    result = builders.make_launched()
+    body = {"attempt": 1, "events": [{"seq": -1, "type": "epoch", "data": {"epoch": "x"}}]}
+    answer = worker(result).post(url(result, "events"), body)
+    assert answer.status_code == 400
+    assert "events.0.epoch.seq" in {error["field"] for error in answer.json()["errors"]}
+
+
+def test_an_older_attempt_is_refused_everywhere() -> None:
+    result = builders.make_launched()
+    lost = Failure(category=FailureCategory.LOST, cause="vanished")
+    services.mark_failed(result.pk, 1, lost, retry_at=services.next_retry(lost, 1))
+    services.register_attempt(result.pk)
+    old = worker(result, 1)
+    sha256 = hashlib.sha256(b"x").hexdigest()
+    upload = {"X-Content-SHA256": sha256, "Content-Range": "bytes 0-0/1"}
+    answers = [
+        old.get(url(result), {"attempt": 1}),
+        old.post(url(result, "events"), {"attempt": 1, "events": [epoch_event(0, 1)]}),
+        old.post(url(result, "finish"), {"attempt": 1, "outcome": builders.outcome().to_json()}),
+        old.post(url(result, "fail"), {"attempt": 1, "failure": lost.to_json()}),
+        old.generic("PUT", url(result, "artifacts/model.keras") + "?attempt=1", b"x", headers=upload),
+        old.post("/api/jobs/token/"),
+    ]
+    assert [answer.status_code for answer in answers] == [409] * 6
+    assert not EpochRecord.objects.exists()
+    assert TrainingResult.objects.get().state == "waiting"
+
+
+def test_an_old_token_cannot_speak_for_the_new_attempt() -> None:
+    result = builders.make_launched()
+    services.mark_failed(
+        result.pk,
+        1,
+        Failure(category=FailureCategory.LOST, cause="x"),
+        retry_at=services.next_retry(Failure(category=FailureCategory.LOST, cause="x"), 1),
+    )
+    services.register_attempt(result.pk)
+    answer = worker(result, 1).post(url(result, "events"), {"attempt": 2, "events": []})
+    assert answer.status_code == 403
+
+
+def test_tokens_open_their_own_run_only() -> None:
+    results = [builders.make_launched() for _ in range(4)]
+    for holder in results:
+        for target in results:
+            status = worker(holder).get(url(target), {"attempt": 1}).status_code
+            assert status == (200 if holder == target else 403)
+
+
+def test_a_run_that_was_deleted_is_gone() -> None:
+    result = builders.make_launched()
+    client = worker(result)
+    services.mark_stopped(result.pk)
+    services.delete_deployment(result.deployment, actor=SYSTEM)
+    assert client.get(url(result), {"attempt": 1}).status_code == 404
+
+
+def test_expired_tokens_are_refused_but_may_renew_for_a_while() -> None:
+    result = builders.make_launched()
+    client = APIClient(headers={"host": "localhost"})
+    expired = job_tokens.mint("training", result.pk, 1, ttl=-10)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {expired}")
+    assert client.get(url(result), {"attempt": 1}).status_code == 401
+    answer = client.post("/api/jobs/token/")
+    assert answer.status_code == 200
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {answer.json()['token']}")
+    assert client.get(url(result), {"attempt": 1}).status_code == 200
+    ancient = job_tokens.mint("training", result.pk, 1, ttl=-90_000)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {ancient}")
+    assert client.post("/api/jobs/token/").status_code == 401
+
+
+def test_tampered_tokens_are_refused() -> None:
+    result = builders.make_launched()
+    token = job_tokens.mint("training", result.pk, 1)
+    for wrong in (token[:-1] + ("A" if token[-1] != "A" else "B"), token[1:], "x" * 5000, "a:b:c", ""):
+        client = APIClient(headers={"host": "localhost"})
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {wrong}")
+        assert client.get(url(result), {"attempt": 1}).status_code == 401
+
+
+def test_finishing_twice_finishes_once() -> None:
+    result = builders.make_launched()
+    body = {"attempt": 1, "outcome": builders.outcome(confusion_matrix=[[1]], labels=["a"]).to_json()}
+    for _ in range(2):
+        assert worker(result).post(url(result, "finish"), body).status_code == 200
+    result.refresh_from_db()
+    assert result.state == "finished"
+    assert result.outcome["test_metrics"] == {"accuracy": 0.95}
+    assert result.confusion_matrix == {"matrix": [[1]], "labels": ["a"]}
+    assert Event.objects.filter(payload__state="finished").count() == 1
+    answer = worker(result).post(url(result, "fail"), {"attempt": 1, "failure": {"category": "data", "cause": "x"}})
+    assert answer.status_code == 409
+
+
+def test_finishing_without_its_artifacts_is_refused() -> None:
+    result = builders.make_launched()
+    body = {"attempt": 1, "outcome": builders.outcome(artifacts={"model.keras": "1" * 64}).to_json()}
+    answer = worker(result).post(url(result, "finish"), body)
+    assert answer.status_code == 422
+    assert "model.keras" in answer.json()["detail"]
+    assert TrainingResult.objects.get().state == "waiting"
+
+
+def test_an_attempt_taken_for_lost_may_finish_after_all() -> None:
+    result = builders.make_launched()
+    services.mark_failed(result.pk, 1, Failure(category=FailureCategory.LOST, cause="no process found"))
+    body = {"attempt": 1, "outcome": builders.outcome().to_json()}
+    assert worker(result).post(url(result, "finish"), body).status_code == 200
+    assert TrainingResult.objects.get().state == "finished"
+
+
+@pytest.mark.parametrize(
+    ("category", "state", "retried"), [("user_code", "failed", False), ("broker", "waiting", True)]
+)
+def test_failures_are_retried_when_that_makes_sense(category: str, state: str, retried: bool) -> None:
+    result = builders.make_launched()
+    failure = {"category": category, "cause": "what happened", "hint": "do this", "line": 3, "source": "code"}
+    for _ in range(2):
+        answer = worker(result).post(url(result, "fail"), {"attempt": 1, "failure": failure})
+        assert answer.status_code == 200
+    result.refresh_from_db()
+    assert result.state == state
+    assert result.failure["line"] == 3
+    assert (result.next_retry_at is not None) == retried
+
+
+def upload(result: TrainingResult, content: bytes, start: int, end: int, *, sha256: str = "", name: str = "m.keras"):
+    headers = {
+        "X-Content-SHA256": sha256 or hashlib.sha256(content).hexdigest(),
+        "Content-Range": f"bytes {start}-{end - 1}/{len(content)}",
+    }
+    path = url(result, f"artifacts/{name}") + "?attempt=1"
+    return worker(result).generic(
+        "PUT", path, content[start:end], content_type="application/octet-stream", headers=headers
+    )
+
+
+def received(result: TrainingResult, content: bytes, name: str = "m.keras"):
+    headers = {"X-Content-SHA256": hashlib.sha256(content).hexdigest()}
+    return worker(result).head(url(result, f"artifacts/{name}") + "?attempt=1", headers=headers)
+
+
+def test_an_upload_goes_on_where_it_stopped() -> None:
+    result = builders.make_launched()
+    content = bytes(range(256)) * 40
+    assert received(result, content).status_code == 404
+    assert upload(result, content, 0, 4000).status_code == 202
+    assert received(result, content).headers["X-Bytes-Received"] == "4000"
+    assert not Artifact.objects.exists()
+    assert upload(result, content, 6000, 8000).status_code == 416
+    # A piece that overlaps, because its confirmation was lost.
+    assert upload(result, content, 3000, 8000).status_code == 202
+    answer = upload(result, content, 8000, len(content))
+    assert (answer.status_code, answer.json()["sha256"]) == (201, hashlib.sha256(content).hexdigest())
+    artifact = Artifact.objects.get()
+    assert storage.path_of(artifact).read_bytes() == content
+    assert storage.path_of(artifact).stat().st_mode & 0o777 == 0o400
+    # The confirmation was lost too.
+    assert upload(result, content, 8000, len(content)).status_code == 200
+    assert received(result, content).headers["X-Bytes-Received"] == str(len(content))
+    assert AuditEntry.objects.filter(action="upload", actor=f"job:training:{result.pk}:1").count() == 1
+
+
+def test_an_upload_of_other_bytes_leaves_nothing() -> None:
+    result = builders.make_launched()
+    answer = upload(result, b"something else", 0, 14, sha256="a" * 64)
+    assert answer.status_code == 422
+    assert not Artifact.objects.exists()
+    folder = next(iter(storage.environment().artifacts_dir.rglob("a1")))
+    assert list(folder.iterdir()) == []
+
+
+def test_another_file_under_a_taken_name_is_refused() -> None:
+    result = builders.make_launched()
+    assert upload(result, b"first", 0, 5).status_code == 201
+    assert upload(result, b"second", 0, 6).status_code == 409
+    assert upload(result, b"first", 0, 5).status_code == 200
+
+
+def test_names_and_ranges_that_make_no_sense_are_refused(configure) -> None:
+    result = builders.make_launched()
+    for name in ("..", "%2e%2e%2fdb.sqlite3", ".hidden", "a/b", "a" * 200):
+        assert upload(result, b"x", 0, 1, name=name).status_code == 404
+    path = url(result, "artifacts/m.keras") + "?attempt=1"
+    for place in ("", "bytes 5-1/9", "bytes 0-9/9", "bytes x", "bytes 0-0/99999999999999999999"):
+        headers = {"X-Content-SHA256": "0" * 64, "Content-Range": place}
+        assert worker(result).generic("PUT", path, b"x", headers=headers).status_code == 400
+    assert upload(result, b"x", 0, 1, sha256="nonsense").status_code == 400
+    configure(max_artifact_bytes=10)
+    assert upload(result, b"x" * 11, 0, 11).status_code == 422
+    assert not storage.environment().artifacts_dir.exists()
+
+
+def test_a_full_disk_is_our_fault_and_the_part_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = builders.make_launched()
+    assert upload(result, b"0123456789", 0, 5).status_code == 202
+
+    def full(*_arguments: object) -> bool:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "_append", full)
+        answer = upload(result, b"0123456789", 5, 10)
+    assert answer.status_code == 503
+    assert "No space left" in answer.json()["detail"]
+    assert received(result, b"0123456789").headers["X-Bytes-Received"] == "5"
+    assert upload(result, b"0123456789", 5, 10).status_code == 201
