@@ -38,6 +38,8 @@ _FRAMEWORKS: Mapping[Framework, tuple[Runtime, str]] = {
 _LOAD_TIMEOUT_SECONDS = 120.0
 # Starting cold imports a framework, which takes long on a machine that starts ten of them.
 _START_TIMEOUT_SECONDS = 180.0
+# A warm server forks in milliseconds; one that is being replaced is back within seconds.
+_WARM_START_TIMEOUT_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -109,23 +111,23 @@ class EngineStarter:
         raise AssertionError("unreachable: the block returns or raises")
 
     def _start_process(self) -> ModelProcess:
-        def start(fork_server: str) -> ModelProcess:
+        def start(fork_server: str, timeout_seconds: float) -> ModelProcess:
             return ModelProcess.start(
                 self._choice.runtime,
                 self._plan.limits,
                 fork_server=fork_server,
                 isolation=self._isolation,
                 gpu=self._plan.gpu,
-                start_timeout_seconds=_START_TIMEOUT_SECONDS,
+                start_timeout_seconds=timeout_seconds,
             )
 
         # The warm server saves the import of the framework; without it, as in a pod, we start our own.
         if self._fork_server.is_socket():
             try:
-                return start(str(self._fork_server))
-            except BrokenError as error:
+                return start(str(self._fork_server), _WARM_START_TIMEOUT_SECONDS)
+            except (BrokenError, DeadlineExceeded) as error:
                 logger.warning("the warm fork server does not serve, starting one of our own", reason=error.message)
-        return start("")
+        return start("", _START_TIMEOUT_SECONDS)
 
 
 class ModelEngine:

@@ -1,0 +1,131 @@
+"""Replicas that are killed while they work, kept running as a launcher would; and the proof that nothing was harmed."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
+from kafkaml.records import OutgoingRecord
+from kafkaml.settings import KafkaSettings
+from tests.model_inference.replicas import InferenceUnderTest, read_topic, sources, unordered
+
+__all__ = ["POISON_EVERY", "Feeder", "Fleet", "assert_nothing_lost_and_nothing_twice"]
+
+# One record in so many does not decode, so that dead letters are part of every transaction too.
+POISON_EVERY = 50
+
+
+class Feeder:
+    """Sends numbered records to the input topic from a thread, steadily, until told to stop. A context manager."""
+
+    def __init__(self, bootstrap_servers: str, topic: str, *, per_second: int) -> None:
+        self._writer = KafkaRecordWriter(KafkaSettings(bootstrap_servers=bootstrap_servers))
+        self._topic = topic
+        self._partitions = KafkaAdmin(KafkaSettings(bootstrap_servers=bootstrap_servers)).partition_count(topic)
+        self._per_second = per_second
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
+        self.sent = 0
+        self.error: Exception | None = None
+
+    def stop(self) -> None:
+        """Send no more, and wait until all that was sent is acknowledged."""
+        self._stop.set()
+        self._thread.join(timeout=60)
+        if self.error is not None:
+            raise self.error
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop.set()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.wait(0.05):
+                for _ in range(self._per_second // 20):
+                    self._send(self.sent)
+                    self.sent += 1
+            self._writer.flush(60)
+        except Exception as error:  # noqa: BLE001 - raised by stop
+            self.error = error
+
+    def _send(self, number: int) -> None:
+        value = b"poison" if number % POISON_EVERY == 0 else np.array([number, 0, 0, 0], "<f4").tobytes()
+        self._writer.write(OutgoingRecord(self._topic, value, b"%d" % number, partition=number % self._partitions))
+
+
+class Fleet:
+    """Keeps ``size`` replicas of an inference running, each new one with the next of ``fail_points`` while there are any.
+
+    ``kills`` counts, by fail-point, the replicas that killed themselves there.
+    """
+
+    def __init__(self, inference: InferenceUnderTest, *, size: int, fail_points: Iterable[str] = ()) -> None:
+        self._inference = inference
+        self._fail_points = deque(fail_points)
+        self._running = [self._start(replica) for replica in range(size)]
+        self.kills: Counter[str] = Counter()
+        self.exits: Counter[int] = Counter()
+
+    def _start(self, replica: int):  # type: ignore[no-untyped-def]
+        fail_point = self._fail_points.popleft() if self._fail_points else ""
+        env = {"KML_FAILPOINT": fail_point} if fail_point else {}
+        return self._inference.start(replica=replica, env=env), fail_point
+
+    def keep_running(self) -> None:
+        """Restart what ended; called again and again by whoever waits."""
+        for replica, (process, fail_point) in enumerate(self._running):
+            code = process.poll()
+            if code is None:
+                continue
+            if code == -signal.SIGKILL:
+                assert fail_point, self._inference.logs[-5000:]
+                self.kills[fail_point.partition(":")[0]] += 1
+            else:
+                self.exits[code] += 1
+            self._running[replica] = self._start(replica)
+
+    @property
+    def armed(self) -> int:
+        """How many kills are still to come."""
+        return len(self._fail_points) + sum(1 for _, fail_point in self._running if fail_point)
+
+    def stop(self) -> None:
+        """Ask all to end and wait for it; each must end in order."""
+        for process, _ in self._running:
+            process.send_signal(signal.SIGTERM)
+        for process, _ in self._running:
+            assert process.wait(30) == 0, self._inference.logs[-5000:]
+
+
+def assert_nothing_lost_and_nothing_twice(inference: InferenceUnderTest, sent: int) -> None:
+    """Compare what was read with what was sent, by source position, and look at the order."""
+    outputs, letters = inference.outputs(), inference.dead_letters()
+    inputs = read_topic(inference.bootstrap_servers, inference.input_topic)
+    assert len(inputs) == sent
+    expected = Counter((record.topic, record.partition, record.offset) for record in inputs)
+    answered = Counter(sources([*outputs, *letters]))
+    assert expected - answered == Counter(), "lost"
+    assert answered - expected == Counter(), "twice"
+    assert unordered(outputs) == []
+    assert unordered(letters) == []
+    by_source = dict(zip(sources(outputs), outputs, strict=True))
+    for record in inputs:
+        number = int(record.key or b"")
+        place = (record.topic, record.partition, record.offset)
+        assert (place not in by_source) == (number % POISON_EVERY == 0)
+        if place in by_source:
+            assert by_source[place].key == record.key
+            assert by_source[place].value == b'{"values":[%.1f]}' % number
