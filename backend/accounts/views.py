@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_GET
 from drf_spectacular.utils import extend_schema
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.exceptions import APIException, NotAuthenticated
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -40,6 +40,14 @@ from backend.api.errors import InvalidField, Problem, problem_response
 from backend.api.views import ResourceViewSet
 
 __all__ = ["AuditViewSet", "LoginView", "LogoutView", "SessionView", "TokenViewSet", "UserViewSet", "login_by_link"]
+
+
+class WrongCredentials(APIException):
+    """Says no more than that, or names could be tried out."""
+
+    status_code = 401
+    default_detail = "name or password is wrong"
+    default_code = "wrong_credentials"
 
 
 class LoginThrottle(SimpleRateThrottle):
@@ -86,7 +94,7 @@ class LoginView(APIView):
         address = actor_of(request).address
         if not isinstance(user, User):
             record(Actor(name, address), "login", object_type="user", result="denied")
-            raise AuthenticationFailed("name or password is wrong")
+            raise WrongCredentials
         login(request._request, user)
         record(Actor(name, address, user), "login", user, detail="password")
         return Response({"user": UserSerializer(user).data, "csrf_token": get_token(request._request)})

@@ -71,6 +71,8 @@ else:
                 "timeout": 20,
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;",
             },
+            # Tests use a file too: in memory there is neither WAL nor a second connection.
+            "TEST": {"NAME": str(_state / "test.sqlite3")},
         }
     }
 

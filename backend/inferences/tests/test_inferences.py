@@ -123,9 +123,7 @@ def test_a_crashed_replica_waits_and_then_runs_again() -> None:
     inference = builders.make_inference()
     services.register_attempt(inference.pk)
     assert services.mark_running(inference.pk, 1, ready_replicas=1)
-    assert services.mark_waiting(
-        inference.pk, 1, Failure(category=FailureCategory.LOST, cause="killed"), log_tail="bye"
-    )
+    assert services.mark_waiting(inference.pk, 1, killed, log_tail="bye")
     inference.refresh_from_db()
     assert (inference.state, inference.failure["cause"], inference.log_tail) == ("waiting", "killed", "bye")
     assert services.mark_running(inference.pk, 1, ready_replicas=1)

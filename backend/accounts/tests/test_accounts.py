@@ -1,0 +1,184 @@
+"""Signing in, users, tokens, the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from backend.accounts import services
+from backend.accounts.models import AccessToken, AuditEntry, LoginLink, Role, User
+from backend.api.audit import SYSTEM
+from backend.api.tests import builders
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def browser() -> Client:
+    return Client(enforce_csrf_checks=True, headers={"host": "localhost"})
+
+
+def csrf(browser: Client) -> dict[str, str]:
+    return {"x-csrftoken": browser.get("/api/session/").json()["csrf_token"]}
+
+
+def sign_in(browser: Client, username: str, password: str = PASSWORD):
+    body = {"username": username, "password": password}
+    return browser.post("/api/login/", body, content_type="application/json", headers=csrf(browser))
+
+
+@pytest.fixture
+def editor_account() -> User:
+    return services.create_user(actor=SYSTEM, username="eve", role=Role.EDITOR, password=PASSWORD)
+
+
+def test_a_local_start_prints_a_link_that_works_once(browser: Client) -> None:
+    output = StringIO()
+    call_command("login_link", stdout=output)
+    path = output.getvalue().strip().removeprefix("http://127.0.0.1:8000")
+    assert path.startswith("/login/")
+    answer = browser.get(path)
+    assert (answer.status_code, answer.headers["location"]) == (302, "/")
+    assert browser.get("/api/session/").json()["user"]["role"] == "admin"
+    second = Client(headers={"host": "localhost"})
+    assert second.get(path).status_code == 401
+    assert second.get("/api/session/").json()["user"] is None
+
+
+def test_links_are_stored_as_hashes_and_expire(browser: Client) -> None:
+    text = services.create_login_link(services.ensure_admin())
+    assert text not in str(list(LoginLink.objects.values()))
+    LoginLink.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert browser.get(f"/login/{text}").status_code == 401
+    # It was used up by the try.
+    assert not LoginLink.objects.exists()
+
+
+def test_the_first_admin_is_made_once() -> None:
+    assert services.ensure_admin() == services.ensure_admin()
+    with pytest.raises(CommandError):
+        call_command("login_link", user="nobody")
+
+
+def test_a_password_signs_in_and_out(browser: Client, editor_account: User) -> None:
+    answer = sign_in(browser, "eve")
+    assert (answer.status_code, answer.json()["user"]["username"]) == (200, "eve")
+    cookie = next(cookie for name, cookie in browser.cookies.items() if "session" in name)
+    assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
+    assert browser.get("/api/models/").status_code == 200
+    assert browser.post("/api/logout/", content_type="application/json", headers=csrf(browser)).status_code == 204
+    assert browser.get("/api/models/").status_code == 401
+
+
+def test_writes_of_browsers_need_the_token_of_the_page(browser: Client, editor_account: User) -> None:
+    sign_in(browser, "eve")
+    stream = builders.make_stream()
+    assert browser.post(f"/api/streams/{stream.pk}/send/", {}, content_type="application/json").status_code == 403
+    answer = browser.post(f"/api/streams/{stream.pk}/send/", {}, content_type="application/json", headers=csrf(browser))
+    assert answer.status_code == 400
+    bare = Client(enforce_csrf_checks=True, headers={"host": "localhost"})
+    body = {"username": "eve", "password": PASSWORD}
+    assert bare.post("/api/login/", body, content_type="application/json").status_code == 403
+
+
+def test_guessing_is_slowed_down_and_recorded(browser: Client, editor_account: User) -> None:
+    statuses = [sign_in(browser, "eve", f"guess {i}").status_code for i in range(22)]
+    assert statuses[0] == 401
+    assert statuses[-1] == 429
+    assert AuditEntry.objects.filter(action="login", result="denied", actor="eve").count() == statuses.count(401)
+    # Another person of the same house is not locked out by that.
+    assert sign_in(browser, "somebody").status_code == 401
+
+
+def test_tokens_are_shown_once_and_stored_as_hashes(editor: APIClient) -> None:
+    answer = editor.post("/api/tokens/", {"name": "ci", "days": 1})
+    assert answer.status_code == 201
+    text = answer.json()["token"]
+    assert text not in str(list(AccessToken.objects.values()))
+    script = APIClient(headers={"host": "localhost", "authorization": f"Bearer {text}"})
+    assert script.get("/api/models/").status_code == 200
+    assert "token" not in script.get("/api/tokens/").json()["results"][0]
+    assert script.delete(f"/api/tokens/{answer.json()['id']}/").status_code == 204
+    assert script.get("/api/models/").status_code == 401
+
+
+def test_a_token_makes_none_stronger_than_itself(admin: APIClient) -> None:
+    weak = admin.post("/api/tokens/", {"name": "weak", "role": "viewer"}).json()["token"]
+    script = APIClient(headers={"host": "localhost", "authorization": f"Bearer {weak}"})
+    answer = script.post("/api/tokens/", {"name": "strong", "role": "admin"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "role")
+    assert script.get("/api/users/").status_code == 403
+
+
+def test_a_lower_role_caps_tokens_at_once(admin: APIClient) -> None:
+    user = builders.make_user(Role.EDITOR)
+    _, text = services.create_token(actor=SYSTEM, user=user, name="x", role=Role.EDITOR, days=1)
+    script = APIClient(headers={"host": "localhost", "authorization": f"Bearer {text}"})
+    assert script.post("/api/configurations/", {}).status_code == 400
+    assert admin.patch(f"/api/users/{user.pk}/", {"role": "viewer"}).status_code == 200
+    assert script.post("/api/configurations/", {}).status_code == 403
+
+
+def test_a_new_password_ends_sessions_and_tokens(admin: APIClient, browser: Client, editor_account: User) -> None:
+    sign_in(browser, "eve")
+    services.create_token(actor=SYSTEM, user=editor_account, name="x", role=Role.EDITOR, days=1)
+    answer = admin.patch(f"/api/users/{editor_account.pk}/", {"password": "another long password"})
+    assert answer.status_code == 200
+    assert "password" not in answer.json()
+    assert browser.get("/api/models/").status_code == 401
+    assert not AccessToken.objects.exists()
+
+
+def test_weak_passwords_and_taken_names_are_refused(admin: APIClient, editor_account: User) -> None:
+    answer = admin.post("/api/users/", {"username": "new", "password": "password"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "password")
+    answer = admin.post("/api/users/", {"username": "eve"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "username")
+
+
+@pytest.mark.parametrize("change", [{"role": "viewer"}, {"is_active": False}, None])
+def test_the_last_admin_stays(change: dict[str, object] | None, admin: APIClient) -> None:
+    pk = User.objects.get(role=Role.ADMIN).pk
+    path = f"/api/users/{pk}/"
+    answer = admin.delete(path) if change is None else admin.patch(path, change)
+    assert answer.status_code == 409
+    builders.make_user(Role.ADMIN)
+    answer = admin.delete(path) if change is None else admin.patch(path, change)
+    assert answer.status_code in (200, 204)
+
+
+def test_the_audit_trail_only_grows(admin: APIClient) -> None:
+    admin.post("/api/users/", {"username": "new"})
+    entry = AuditEntry.objects.get(action="create", object_type="user")
+    assert (entry.actor, entry.address, entry.result) == ("a-admin", "127.0.0.1", "ok")
+    with pytest.raises(TypeError):
+        entry.save()
+    with pytest.raises(TypeError):
+        entry.delete()
+    assert admin.delete(f"/api/audit/{entry.pk}/").status_code == 405
+    rows = admin.get("/api/audit/", {"action": "create"}).json()["results"]
+    assert rows[0]["object_id"] == entry.object_id
+
+
+def test_a_command_prints_a_token_for_scripts(anonymous: APIClient) -> None:
+    output = StringIO()
+    call_command("access_token", role="viewer", days=1, stdout=output)
+    anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {output.getvalue().strip()}")
+    assert anonymous.get("/api/models/").status_code == 200
+    assert anonymous.post("/api/configurations/", {}).status_code == 403
+
+
+def test_signed_in_pages_escape_names(configure: Callable[..., None], browser: Client) -> None:
+    user = User.objects.create(username="<script>alert(1)</script>", role=Role.VIEWER)
+    browser.force_login(user)
+    page = browser.get("/").content.decode()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page

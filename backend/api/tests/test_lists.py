@@ -1,0 +1,99 @@
+"""Lists: at most three queries whatever the rows, pages, filters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from rest_framework.test import APIClient
+
+from backend.accounts.models import Role, User
+from backend.accounts.services import create_token
+from backend.api.audit import SYSTEM
+from backend.api.tests import builders
+from backend.inferences import services as inferences
+from backend.inferences.models import ReplicaStats
+
+pytestmark = pytest.mark.django_db
+
+LISTS = ("models", "configurations", "deployments", "results", "inferences", "streams", "users", "tokens", "audit")
+
+
+@pytest.fixture
+def signed_in(db: None) -> APIClient:
+    """A client whose sign-in costs no queries, so that only the list's own are counted."""
+    client = APIClient(headers={"host": "localhost"})
+    user = User.objects.create(username="boss", role=Role.ADMIN)
+    client.force_authenticate(user)
+    return client
+
+
+@pytest.fixture
+def rows() -> None:
+    for _ in range(6):
+        result = builders.make_finished(builders.make_model(), confusion_matrix=True)
+        inference = builders.make_inference(result)
+        inferences.register_attempt(inference.pk)
+        for replica in range(3):
+            ReplicaStats.objects.create(inference=inference, replica=replica, attempt=1, state="running")
+        user = builders.make_user()
+        create_token(actor=SYSTEM, user=user, name="x", role=Role.VIEWER, days=1)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_takes_three_queries(
+    name: str, rows: None, signed_in: APIClient, django_assert_max_num_queries: Callable
+) -> None:
+    with django_assert_max_num_queries(3):
+        answer = signed_in.get(f"/api/{name}/")
+    assert answer.status_code == 200
+    assert len(answer.json()["results"]) >= 6
+
+
+def test_every_list_is_tested() -> None:
+    from backend.config.urls import router
+
+    assert {prefix for prefix, _, _ in router.registry} == set(LISTS)
+
+
+def test_pages_follow_each_other(rows: None, signed_in: APIClient) -> None:
+    first = signed_in.get("/api/models/?limit=4&ordering=id").json()
+    assert (first["count"], len(first["results"]), first["previous"]) == (6, 4, None)
+    second = signed_in.get(first["next"]).json()
+    assert (len(second["results"]), second["next"]) == (2, None)
+    assert signed_in.get("/api/models/?limit=100000&offset=99999999999999999999").json()["results"] == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "models/?framework=tensorflow",
+        "models/?search=model",
+        "configurations/?models=1",
+        "deployments/?configuration=1",
+        "results/?state=finished&deployment=1",
+        "inferences/?state=waiting",
+        "streams/?deployment=1",
+        "users/?role=editor",
+        "results/?ordering=-updated_at",
+    ],
+)
+def test_lists_are_filtered(query: str, rows: None, signed_in: APIClient) -> None:
+    answer = signed_in.get(f"/api/{query}")
+    assert answer.status_code == 200
+    assert answer.json()["count"] >= 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "results/?state=nonsense",
+        "results/?deployment=x",
+        "results/?deployment=99999999999999999999999",
+        "streams/?deployment=99999999999999999999999",
+        "models/?framework=cobol",
+    ],
+)
+def test_filters_that_make_no_sense_are_refused(query: str, signed_in: APIClient) -> None:
+    answer = signed_in.get(f"/api/{query}")
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
