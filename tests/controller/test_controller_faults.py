@@ -1,0 +1,191 @@
+"""The controller killed at every fail-point, with real children: it converges, loses nothing, starts nothing twice."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+
+from tests.controller.conftest import Platform
+from tests.support import eventually
+
+pytestmark = [pytest.mark.faults, pytest.mark.integration]
+
+LAUNCHING = [
+    "controller.lease_taken",
+    "controller.observed",
+    "controller.before_BeginAttempt",
+    "controller.after_BeginAttempt",
+    "controller.before_Launch",
+    "controller.token_minted",
+    "launcher.before_intent",
+    "launcher.after_intent",
+    "launcher.locked",
+    "launcher.started",
+    "controller.launched",
+    "controller.after_Launch",
+    "controller.before_MarkRunning",
+    "controller.after_MarkRunning",
+]
+ENDING = [
+    "controller.before_KeepLog",
+    "controller.after_KeepLog",
+    "controller.before_Forget",
+    "launcher.forget_half",
+    "controller.after_Forget",
+]
+STOPPING = [
+    "controller.before_Stop",
+    "launcher.stop_written",
+    "controller.after_Stop",
+    "controller.before_MarkStopped",
+    "controller.after_MarkStopped",
+]
+FAILING = ["controller.before_MarkFailed", "controller.after_MarkFailed"]
+
+
+def state(platform: Platform, pk: int) -> dict[str, Any]:
+    row: dict[str, Any] = platform.get(kind="training", pk=pk)
+    return row
+
+
+def killed_at(platform: Platform, point: str) -> None:
+    """Run a controller that dies at ``point``, and prove that it did there."""
+    controller = platform.controller(fail=f"{point}:kill")
+    assert controller.wait(30) == -signal.SIGKILL
+    assert platform.fired.read_text().split()[-3] == point
+
+
+def started_once(platform: Platform, *names: str) -> None:
+    assert sorted((each[2], each[4]) for each in platform.starts()) == sorted((name, "single") for name in names)
+
+
+def finished_once(platform: Platform, pks: list[int]) -> None:
+    """Every training finishes at its first attempt, started once, its log kept, and nothing is left."""
+    eventually(lambda: all(state(platform, pk)["state"] == "finished" for pk in pks), 20)
+    eventually(lambda: platform.jobs() == [])
+    for pk in pks:
+        row = state(platform, pk)
+        assert (row["attempt"], row["tries"]) == (1, 1)
+        assert "this is kml-train" in row["log_tail"]
+    started_once(platform, *[f"kml-train-{pk}-a1" for pk in pks])
+
+
+@pytest.mark.parametrize("warm", ["false", "true"])
+def test_killed_at_each_step_of_launching(platform: Platform, warm: str) -> None:
+    platform.env["KML_WARM_WORKERS"] = warm
+    pks = []
+    for point in LAUNCHING:
+        pks.append(platform.add_training())
+        killed_at(platform, point)
+    platform.controller()
+    eventually(lambda: all(state(platform, pk)["state"] == "running" for pk in pks), 20)
+    for pk in pks:
+        platform.gate(pk, "finish")
+    finished_once(platform, pks)
+
+
+def test_killed_at_each_step_after_a_worker_reported(platform: Platform) -> None:
+    pks = []
+    for point in ENDING:
+        pks.append(platform.add_training())
+        platform.gate(pks[-1], "finish")
+        killed_at(platform, point)
+    platform.controller()
+    finished_once(platform, pks)
+
+
+def test_killed_at_each_step_after_a_worker_died_in_silence(platform: Platform) -> None:
+    pks = []
+    for point in FAILING:
+        pks.append(platform.add_training())
+        platform.gate(pks[-1], "exit 3")
+        killed_at(platform, point)
+    platform.controller()
+    eventually(lambda: all(state(platform, pk)["state"] == "failed" for pk in pks), 20)
+    eventually(lambda: platform.jobs() == [])
+    for pk in pks:
+        row = state(platform, pk)
+        assert "exit code 3" in row["failure"]["cause"]
+        assert "this is kml-train" in row["log_tail"]
+    started_once(platform, *[f"kml-train-{pk}-a1" for pk in pks])
+
+
+def test_killed_at_each_step_of_stopping(platform: Platform) -> None:
+    pks = [platform.add_training() for _ in STOPPING]
+    first = platform.controller()
+    eventually(lambda: len(platform.starts()) == len(pks), 30)
+    eventually(lambda: all(state(platform, pk)["state"] == "running" for pk in pks), 20)
+    first.kill()
+    first.wait()
+    for pk, point in zip(pks, STOPPING, strict=True):
+        platform.change(kind="training", pk=pk, desired="stopped")
+        killed_at(platform, point)
+    platform.controller()
+    eventually(lambda: all(state(platform, pk)["state"] == "stopped" for pk in pks), 20)
+    eventually(lambda: platform.jobs() == [])
+    started_once(platform, *[f"kml-train-{pk}-a1" for pk in pks])
+
+
+def test_killed_between_two_attempts(platform: Platform) -> None:
+    pks = []
+    for point in ("controller.before_Retry", "controller.after_Retry"):
+        pks.append(platform.add_training())
+        platform.gate(pks[-1], "kill")
+        killed_at(platform, point)
+    platform.controller()
+    for pk in pks:
+        eventually(lambda pk=pk: state(platform, pk)["next_retry_at"], 15)
+        platform.gate(pk, "finish")
+        platform.retry_now(pk=pk)
+    eventually(lambda: all(state(platform, pk)["state"] == "finished" for pk in pks), 20)
+    assert [state(platform, pk)["attempt"] for pk in pks] == [2, 2]
+    started_once(platform, *[f"kml-train-{pk}-a{attempt}" for pk in pks for attempt in (1, 2)])
+
+
+def test_a_worker_that_ends_while_no_controller_runs(platform: Platform) -> None:
+    finishing, dying = platform.add_training(), platform.add_training()
+    first = platform.controller()
+    eventually(lambda: len(platform.starts()) == 2, 15)
+    eventually(lambda: state(platform, dying)["state"] == "running", 15)
+    first.kill()
+    first.wait()
+    platform.gate(finishing, "finish")
+    platform.gate(dying, "exit 9")
+    eventually(lambda: state(platform, finishing)["state"] == "finished", 15)
+    platform.controller()
+    row = eventually(lambda: (row := state(platform, dying))["state"] == "failed" and row, 15)
+    assert "exit code 9" in row["failure"]["cause"]
+    eventually(lambda: platform.jobs() == [])
+    started_once(platform, f"kml-train-{finishing}-a1", f"kml-train-{dying}-a1")
+
+
+def test_killed_again_and_again_at_random_moments(platform: Platform) -> None:
+    import random
+
+    generator = random.Random(7)
+    pks = [platform.add_training() for _ in range(6)]
+    for pk in pks:
+        platform.gate(pk, generator.choice(["finish", "exit 3"]))
+    for _ in range(8):
+        controller = platform.controller()
+        platform.leads(controller)
+        # How far it gets differs each time; that is the point.
+        eventually(lambda: len(platform.starts()) >= generator.randint(0, 6), 5)
+        controller.kill()
+        controller.wait()
+    platform.controller()
+    eventually(lambda: all(state(platform, pk)["state"] in ("finished", "failed") for pk in pks), 20)
+    eventually(lambda: platform.jobs() == [])
+    started_once(platform, *[f"kml-train-{pk}-a1" for pk in pks])
+
+
+def test_an_outbox_record_is_written_again_rather_than_lost(broker_platform: Platform, broker: Any) -> None:
+    platform = broker_platform
+    topic = broker.topic()
+    platform.add_outbox(topic=topic, count=2)
+    killed_at(platform, "controller.outbox_written")
+    assert platform.pending_outbox() == 2
+    platform.controller()
+    eventually(lambda: platform.pending_outbox() == 0, 20)

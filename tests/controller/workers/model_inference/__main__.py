@@ -1,0 +1,27 @@
+"""An inference whose replicas say every now and then that they serve."""
+
+import os
+import time
+from pathlib import Path
+
+from kafkaml.jobs import job_from_env
+
+
+def main() -> None:
+    from model_training.tiny import write_start
+
+    job = job_from_env(os.environ)
+    write_start(Path(job.state_dir), job.name, os.environ["KML_JOB_REPLICA"])
+    os.environ["DJANGO_SETTINGS_MODULE"] = "backend.config.settings"
+    import django
+
+    django.setup()
+    from backend.inferences.services import store_stats
+
+    while True:
+        store_stats(job.inference_id, job.attempt, job.replica, {"state": "running", "rate": 1.0}, None)
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()
