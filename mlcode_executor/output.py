@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import io
 import os
+import select
+import sys
+import termios
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +18,8 @@ _TAIL_BYTES = 64 << 10
 # A training that prints a progress bar for days stays below the rate; an endless print passes the burst in a second.
 _BURST_BYTES = 16 << 20
 _BYTES_PER_SECOND = 256 << 10
+# What a process printed before its answer is in the pipe already; the thread that reads it needs a moment.
+_SETTLE_SECONDS = 0.05
 
 
 class Allowance:
@@ -46,16 +53,29 @@ class OutputDrain:
         self._on_output = on_output
         self._tail = bytearray()
         self._cut = False
+        self._ended = False
         self._lock = threading.Lock()
         self.flooded = False
         self._thread = threading.Thread(target=self._run, name="model-process-output", daemon=True)
         self._thread.start()
 
     def text(self) -> str:
-        """Return what is kept, newest last; a line says so where older output is missing."""
-        with self._lock:
-            text = bytes(self._tail).decode(errors="replace")
-            return f"[older output was dropped]\n{text}" if self._cut else text
+        """Return what is kept, newest last; a line says so where older output is missing.
+
+        Holds all that was printed before this call, unless more comes all the time.
+        """
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while True:
+            with self._lock:
+                if self._ended or not self._unread() or time.monotonic() > deadline:
+                    text = bytes(self._tail).decode(errors="replace")
+                    return f"[older output was dropped]\n{text}" if self._cut else text
+            time.sleep(_SETTLE_SECONDS / 100)
+
+    def _unread(self) -> int:
+        """Bytes that wait in the pipe."""
+        answer = fcntl.ioctl(self._descriptor, termios.FIONREAD, b"\0" * 4)
+        return int.from_bytes(answer, sys.byteorder)
 
     def join(self, timeout_seconds: float) -> None:
         """Wait until everything printed has been read; the writers must have ended."""
@@ -63,17 +83,27 @@ class OutputDrain:
 
     def _run(self) -> None:
         allowance = Allowance(_BURST_BYTES, _BYTES_PER_SECOND)
+        wakeup = select.poll()
+        wakeup.register(self._descriptor, select.POLLIN)
         with open(self._descriptor, "rb", buffering=0) as pipe:
-            while data := pipe.read(_TAIL_BYTES):
-                with self._lock:
-                    self._tail += data
-                    self._cut = self._cut or len(self._tail) > _TAIL_BYTES
-                    del self._tail[:-_TAIL_BYTES]
+            while data := self._take(pipe, wakeup):
                 if self._on_output is not None and not self.flooded:
                     self._on_output(data)
                 if not self.flooded and not allowance.spend(len(data)):
                     self.flooded = True
                     self._on_flood()
+
+    def _take(self, pipe: io.FileIO, wakeup: select.poll) -> bytes:
+        """Wait for output and keep it; b"" once nobody can write any more."""
+        wakeup.poll()
+        # Read inside the lock, so that what is not in the pipe is in the tail.
+        with self._lock:
+            data = pipe.read(_TAIL_BYTES)
+            self._ended = not data
+            self._tail += data
+            self._cut = self._cut or len(self._tail) > _TAIL_BYTES
+            del self._tail[:-_TAIL_BYTES]
+            return data
 
 
 def output_pipe() -> tuple[int, int]:

@@ -33,23 +33,25 @@ class SpareProcesses:
         self._count = count
         self._ready: deque[ModelProcess] = deque()
         self._changed = threading.Condition()
+        self._used: deque[ModelProcess] = deque()
         self._closed = False
-        self._used = 0
+        self._in_use = 0
         self._filler = threading.Thread(target=self._fill, name="spare-processes", daemon=True)
         self._filler.start()
 
     @contextmanager
     def process(self) -> Iterator[ModelProcess]:
-        """A fresh process, ended afterwards; raises what ``start`` raises when none is ready."""
+        """A fresh process, ended soon afterwards; raises what ``start`` raises when none is ready."""
         process = self._take()
         with self._changed:
-            self._used += 1
+            self._in_use += 1
         try:
-            with process:
-                yield process
+            yield process
         finally:
             with self._changed:
-                self._used -= 1
+                self._in_use -= 1
+                # Ended by the other thread: nobody need wait until the kernel took its memory apart.
+                self._used.append(process)
                 self._changed.notify_all()
 
     @property
@@ -59,7 +61,7 @@ class SpareProcesses:
             return len(self._ready)
 
     def close(self) -> None:
-        """End all that wait, and the thread that starts them."""
+        """End all that wait, and the thread that starts and ends them."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -80,18 +82,25 @@ class SpareProcesses:
     def _fill(self) -> None:
         while True:
             with self._changed:
-                # Not while a check runs: it would share its core.
-                self._changed.wait_for(lambda: self._closed or (not self._used and len(self._ready) < self._count))
-                if self._closed:
-                    return
-            process = self._warmed()
-            with self._changed:
-                if process is None:
-                    self._changed.wait(_RETRY_SECONDS)
-                elif self._closed:
-                    process.close()
-                else:
-                    self._ready.append(process)
+                self._changed.wait_for(lambda: self._closed or self._used or self._short)
+            while self._used:
+                self._used.popleft().close()
+            if self._closed:
+                return
+            if self._short:
+                self._add(self._warmed())
+
+    @property
+    def _short(self) -> bool:
+        # Not while a check runs: it would share its core.
+        return not self._in_use and len(self._ready) < self._count
+
+    def _add(self, process: ModelProcess | None) -> None:
+        with self._changed:
+            if process is None:
+                self._changed.wait(_RETRY_SECONDS)
+            else:
+                self._ready.append(process)
 
     def _warmed(self) -> ModelProcess | None:
         process = None
