@@ -169,7 +169,9 @@ class ModelProcess:
         if self._state is _State.ENDED:
             return False
         # The guardian speaks once, when the process has ended.
-        return not select.select([self._connection], [], [], 0)[0]
+        poller = select.poll()
+        poller.register(self._connection, select.POLLIN)
+        return not poller.poll(0)
 
     def call(
         self,
@@ -201,6 +203,9 @@ class ModelProcess:
         timeout_seconds: float = 30,
     ) -> None:
         """Send a request; ``finish_call`` must follow."""
+        closed = [name for name, array in arrays.items() if array.fd < 0]
+        if closed:
+            raise BrokenError(f"cannot call {method!r} with closed arrays: {', '.join(closed)}")
         if not self._busy.acquire(timeout=timeout_seconds):
             raise BrokenError(f"the model process is busy with another call; {method!r} waited {timeout_seconds:g} s")
         descriptors = [array.fd for array in arrays.values()] + list(files.values())

@@ -1,9 +1,9 @@
 """Which module runs inside a model process of each runtime, and what that module must offer.
 
 A runtime module (``mlcode_executor.frameworks.*``) has ``PRELOAD``, names of modules that the fork server imports
-beside it, and ``create_handler()``; importing it must not run an operation nor start a thread, or children hang. It
-may have ``prewarm()``, which runs in each process that stands by, inside its sandbox and before the request: there
-operations are welcome that a first call would otherwise wait for.
+beside it, and ``create_handler()``; importing it must not run an operation nor start a thread, or children hang. The
+handler's method ``warm_up`` is called in each process that stands by, inside its sandbox and before any request:
+there operations are welcome that a first call would otherwise wait for.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,9 @@ from tests.support import eventually
 
 # The warm process, the guardian that stands by, and its model process.
 IDLE_PROCESSES = 3
+
+# Put before a command to run it as an ordinary user; empty where the tests have no more privilege than one.
+UNPRIVILEGED = [str(Path(__file__).with_name("unprivileged.sh")), sys.base_prefix] if os.getuid() == 0 else []
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,11 @@ def _set(which: int, value: int) -> None:
     resource.setrlimit(which, (value, value))
 
 
-def private_memory() -> int:
-    """Return how many bytes of private memory this process has mapped, at first all of it the fork server's."""
-    match = re.search(r"^VmData:\s+(\d+) kB$", Path("/proc/self/status").read_text(encoding="utf-8"), re.MULTILINE)
-    return int(match[1]) * 1024 if match else 0
+def private_memory(otherwise: int = 0) -> int:
+    """Return how many bytes of private memory this process has mapped, ``otherwise`` where procfs is not shown."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+    except OSError:
+        return otherwise
+    match = re.search(r"^VmData:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(match[1]) * 1024 if match else otherwise

@@ -47,7 +47,8 @@ def run(module: RuntimeModule, sandbox: Sandbox, scratch: str, link: int, guardi
                 raise BrokenError("the guardian died")
             handler = module.create_handler()
             if early:
-                getattr(module, "prewarm", _nothing)()
+                handler.call("warm_up", {}, {}, {}, _ignore)
+                shared = private_memory(otherwise=shared)
             channel.send({"standing_by": True})
         except Exception as error:  # noqa: BLE001  the guardian tells it to whoever asks for a process
             known = error if isinstance(error, KafkaMLError) else SandboxUnavailable(f"cannot isolate: {error}")
@@ -67,8 +68,8 @@ def run(module: RuntimeModule, sandbox: Sandbox, scratch: str, link: int, guardi
         os._exit(1)
 
 
-def _nothing() -> None:
-    """Stand in for the ``prewarm`` that a runtime does not have."""
+def _ignore(_event: str, _data: object) -> None:
+    """Nobody listens to events yet."""
 
 
 def _isolate_descriptors(link: int, guardian: int) -> None:

@@ -17,8 +17,8 @@ from kafkaml.errors import BrokenError, DeadlineExceeded, ModelProcessDied, User
 from kafkaml.jobs import ResourceLimits
 from mlcode_executor.process import LimitReason, ModelProcess, Runtime
 from mlcode_executor.shared_array import SharedArray
-from tests.fork_servers import RunningForkServer, running_fork_server
-from tests.hostile.programs import PROGRAMS, Program
+from tests.fork_servers import UNPRIVILEGED, RunningForkServer, running_fork_server
+from tests.hostile.programs import FILES, KERNEL, NETWORK, PROGRAMS, Program
 
 pytestmark = pytest.mark.hostile
 
@@ -47,11 +47,22 @@ class Surroundings:
         return code
 
 
-@pytest.fixture(scope="module", params=["namespaces", "landlock"])
+@pytest.fixture(scope="module")
 def server(request: pytest.FixtureRequest) -> Iterator[RunningForkServer]:
+    isolation, as_user = request.param
     os.environ["HOSTILE_TOKEN"] = "canary-of-the-environment"
-    with running_fork_server(Runtime.PLAIN, request.param) as running:
+    prefix = UNPRIVILEGED if as_user else ()
+    with running_fork_server(Runtime.PLAIN, isolation, prefix=prefix) as running:
         yield running
+
+
+def cases() -> Iterator[object]:
+    """Every program at both levels; where root runs the tests, those that look for a way out as a user, too."""
+    for isolation in ("namespaces", "landlock"):
+        for as_user in (False, True) if UNPRIVILEGED else (False,):
+            for program in [*FILES, *NETWORK, *KERNEL] if as_user else PROGRAMS:
+                name = f"{isolation}{'-as-user' if as_user else ''}-{program.name.replace(' ', '-')}"
+                yield pytest.param((isolation, as_user), program, id=name)
 
 
 @pytest.fixture
@@ -90,7 +101,7 @@ def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name.replace(" ", "-"))
+@pytest.mark.parametrize(("server", "program"), cases(), indirect=["server"])
 def test_hostile_program_is_contained(
     program: Program, server: RunningForkServer, surroundings: Surroundings, tmp_path: Path
 ) -> None:

@@ -80,6 +80,14 @@ def test_arrays_and_files_travel_by_descriptor(process: ModelProcess, tmp_path: 
     assert target.read_bytes() == b"weights"
 
 
+def test_a_closed_array_is_refused_and_the_process_lives(process: ModelProcess) -> None:
+    array = SharedArray.allocate((3,), np.int64)
+    array.close()
+    with pytest.raises(BrokenError, match="closed arrays: features"):
+        process.call("run", {"code": ""}, arrays={"features": array}, timeout_seconds=5)
+    assert run(process, "result = {'x': 1}") == {"x": 1}
+
+
 def test_events_come_in_order_before_the_result(process: ModelProcess) -> None:
     events: list[tuple[str, dict[str, object]]] = []
     process.call(

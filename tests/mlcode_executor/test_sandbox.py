@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import struct
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from mlcode_executor.process import ModelProcess, Runtime
 from mlcode_executor.sandbox import levels, namespaces, probes, seccomp, syscalls
 from mlcode_executor.sandbox.levels import Level, Sandbox
 from mlcode_executor.sandbox.limits import Limits
-from tests.fork_servers import running_fork_server
+from tests.fork_servers import UNPRIVILEGED, running_fork_server
 
 ALLOW, KILL = "allow", "kill"
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -187,24 +186,16 @@ def test_without_landlock_level_one_shows_no_procfs(tmp_path: Path) -> None:
     assert found == dict.fromkeys(probes.PROBES, True)
 
 
-AS_USER = (
-    [str(Path(__file__).parents[1] / "unprivileged.sh"), sys.base_prefix]
-    if os.getuid() == 0
-    # Already an ordinary user.
-    else []
-)
-
-
 @pytest.mark.parametrize("isolation", ["namespaces", "landlock"])
 def test_an_ordinary_user_gets_both_levels(isolation: str) -> None:
-    with running_fork_server(Runtime.PLAIN, isolation, prefix=AS_USER) as server:
+    with running_fork_server(Runtime.PLAIN, isolation, prefix=UNPRIVILEGED) as server:
         status = fork_server.server_status(server.socket)
         assert status["isolation"] == isolation
         assert all(status["probes"].values())
         with ModelProcess.start(Runtime.PLAIN, ResourceLimits(), fork_server=server.socket) as process:
             code = "import os\nresult = {'uid': os.getuid()}"
             uid = process.call("run", {"code": code}, timeout_seconds=5)["uid"]
-        assert uid == (65534 if isolation == "namespaces" else 4242 if AS_USER else os.getuid())
+        assert uid == (65534 if isolation == "namespaces" else 4242 if UNPRIVILEGED else os.getuid())
         server.await_idle()
 
 
