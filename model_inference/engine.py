@@ -107,6 +107,13 @@ class EngineStarter:
             )
             undo.pop_all()
             os.close(descriptor)
+            logger.info(
+                "model is ready",
+                engine=self._choice.runtime.value,
+                isolation=process.isolation_level,
+                pid=process.pid,
+                sample=f"{spec.dtype} {spec.shape}",
+            )
             return ModelEngine(process, predictor, batch_timeout_seconds=self._batch_timeout_seconds)
         raise AssertionError("unreachable: the block returns or raises")
 

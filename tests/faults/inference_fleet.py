@@ -67,7 +67,7 @@ class Feeder:
 
 
 class Fleet:
-    """Keeps ``size`` replicas of an inference running, each new one with the next of ``fail_points`` while there are any.
+    """Keeps ``size`` replicas of an inference running; each new one gets the next of ``fail_points``.
 
     ``kills`` counts, by fail-point, the replicas that killed themselves there.
     """

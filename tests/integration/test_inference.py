@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +14,20 @@ import pytest
 
 from kafkaml.confluent import KafkaRecordWriter
 from kafkaml.records import OutgoingRecord
+from kafkaml.results import WorkerExit
 from kafkaml.settings import KafkaSettings
 from tests.conftest import TestBroker
-from tests.model_inference.onnx_models import sum_model
-from tests.model_inference.replicas import InferenceUnderTest
+from tests.model_inference.onnx_models import sum_model, two_outputs
+from tests.model_inference.replicas import InferenceUnderTest, sources
 from tests.support import eventually
 
 pytestmark = pytest.mark.integration
 
 
-def send(broker: TestBroker, records: list[OutgoingRecord]) -> None:
+def send(broker: TestBroker, topic: str, values: Sequence[bytes | None], **fields: object) -> None:
     writer = KafkaRecordWriter(KafkaSettings(bootstrap_servers=broker.bootstrap_servers))
-    for record in records:
-        writer.write(record)
+    for value in values:
+        writer.write(OutgoingRecord(topic, value, **fields))  # type: ignore[arg-type]
     writer.flush(30)
     writer.close()
 
@@ -32,27 +36,165 @@ def sample(*numbers: float) -> bytes:
     return np.array(numbers, "<f4").tobytes()
 
 
+def values(inference: InferenceUnderTest) -> list[object]:
+    return [orjson.loads(record.value or b"")["values"] for record in inference.outputs()]
+
+
+def inference(
+    broker: TestBroker, folder: Path, *, artifacts: Mapping[str, bytes] | None = None, partitions: int = 1
+) -> InferenceUnderTest:
+    topic = broker.topic(partitions=partitions)
+    return InferenceUnderTest(folder, broker.bootstrap_servers, topic, artifacts or {"model.onnx": sum_model(4)})
+
+
 def test_output_keeps_key_headers_and_timestamp_and_says_where_it_comes_from(
     broker: TestBroker, tmp_path: Path
 ) -> None:
-    topic = broker.topic()
-    record = OutgoingRecord(topic, sample(1, 2, 3, 4), b"key", [("mine", b"kept")], 1_700_000_000_000)
-    with InferenceUnderTest(tmp_path, broker.bootstrap_servers, topic, {"model.onnx": sum_model(4)}) as inference:
-        process = inference.start()
-        send(broker, [record])
-        outputs = eventually(inference.outputs, 30)
+    with inference(broker, tmp_path) as under_test:
+        process = under_test.start()
+        send(
+            broker,
+            under_test.input_topic,
+            [sample(1, 2, 3, 4)],
+            key=b"key",
+            headers=[("mine", b"kept"), ("empty", None)],
+            timestamp_ms=1_700_000_000_000,
+        )
+        outputs = eventually(under_test.outputs, 30)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0, inference.logs
+        assert process.wait(20) == 0, under_test.logs
 
     assert len(outputs) == 1
     assert orjson.loads(outputs[0].value or b"") == {"values": [10.0]}
     assert outputs[0].key == b"key"
     assert outputs[0].timestamp_ms == 1_700_000_000_000
-    assert dict(outputs[0].headers) == {
-        "mine": b"kept",
-        "kml-source": f"{topic}/0/0".encode(),
-        "kml-inference": b"5",
-        "kml-result": b"12",
-        "kml-version": b"v1",
-    }
-    assert inference.dead_letters() == []
+    assert list(outputs[0].headers) == [
+        ("mine", b"kept"),
+        ("empty", None),
+        ("kml-source", f"{under_test.input_topic}/0/0".encode()),
+        ("kml-inference", b"5"),
+        ("kml-result", b"12"),
+        ("kml-version", b"v1"),
+    ]
+    assert under_test.dead_letters() == []
+    assert under_test.states[0] == "starting"
+    assert under_test.states[-1] == "running"
+    assert under_test.backend.stats[-1]["predicted"] == 1
+
+
+def test_records_that_cannot_be_decoded_are_dead_letters(broker: TestBroker, tmp_path: Path) -> None:
+    with inference(broker, tmp_path) as under_test:
+        send(broker, under_test.input_topic, [sample(1, 0, 0, 0), b"short", None, b"", sample(2, 0, 0, 0)], key=b"k")
+        process = under_test.start()
+        eventually(lambda: under_test.answered() == 5, 30)
+        assert process.poll() is None
+        assert values(under_test) == [[1.0], [2.0]]
+        letters = under_test.dead_letters()
+
+    assert [(letter.key, letter.value) for letter in letters] == [(b"k", b"short"), (b"k", None), (b"k", b"")]
+    assert sources(letters) == [(under_test.input_topic, 0, offset) for offset in (1, 2, 3)]
+    headers = dict(letters[0].headers)
+    assert (headers["kml-error-stage"], headers["kml-error-class"]) == (b"decode", b"DecodeError")
+    assert b"5 bytes" in (headers["kml-error-message"] or b"")
+
+
+def test_records_that_kafka_refuses_to_write_are_dead_letters_and_the_stream_goes_on(
+    broker: TestBroker, tmp_path: Path
+) -> None:
+    with inference(broker, tmp_path, artifacts={"model.onnx": two_outputs(4)}) as under_test:
+        # Takes the answers to small headers only; the dead-letter topic takes no more than 300 kB.
+        create_topic(broker, under_test.output_topic, 2_000)
+        create_topic(broker, under_test.plan.dead_letter_topic, 300_000)
+        good, poison = sample(1, 2, 3, 4), b"p" * 600_000
+        send(broker, under_test.input_topic, [good] * 50)
+        send(broker, under_test.input_topic, [good], headers=[("large", b"x" * 5_000)])
+        send(broker, under_test.input_topic, [poison, *[good] * 50])
+        under_test.start()
+        eventually(lambda: under_test.answered() == 102, 60)
+        letters = under_test.dead_letters()
+        outputs = under_test.outputs()
+
+    assert sources(outputs) == [(under_test.input_topic, 0, offset) for offset in range(102) if offset not in (50, 51)]
+    assert orjson.loads(outputs[0].value or b"") == {"values": [10.0], "outputs": [[2.0, 4.0, 6.0, 8.0], [10.0]]}
+    assert sources(letters) == [(under_test.input_topic, 0, offset) for offset in (50, 51)]
+    answer_too_large, letter_too_large = letters
+    assert answer_too_large.value == good
+    assert dict(answer_too_large.headers)["kml-error-stage"] == b"publish"
+    assert 0 < len(letter_too_large.value or b"") < 300_000
+    assert dict(letter_too_large.headers)["kml-error-value-bytes"] == b"600000"
+
+
+def create_topic(broker: TestBroker, name: str, max_message_bytes: int) -> None:
+    from kafkaml.confluent import KafkaAdmin
+
+    admin = KafkaAdmin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers))
+    admin.create_topic(name, config={"max.message.bytes": str(max_message_bytes)})
+
+
+def test_a_model_process_that_is_killed_is_replaced(broker: TestBroker, tmp_path: Path) -> None:
+    with inference(broker, tmp_path) as under_test:
+        replica = under_test.start()
+        send(broker, under_test.input_topic, [sample(1, 0, 0, 0)] * 100)
+        eventually(lambda: under_test.answered() == 100, 30)
+        match = re.search(r'"pid":(\d+)', under_test.logs)
+        assert match is not None
+        os.kill(int(match[1]), signal.SIGKILL)
+        send(broker, under_test.input_topic, [sample(2, 0, 0, 0)] * 100)
+        eventually(lambda: under_test.answered() == 200, 30)
+
+        assert replica.poll() is None
+        assert values(under_test) == [[1.0]] * 100 + [[2.0]] * 100
+        assert under_test.dead_letters() == []
+
+
+def test_a_backend_that_is_away_does_not_stop_predictions(broker: TestBroker, tmp_path: Path) -> None:
+    with inference(broker, tmp_path) as under_test:
+        under_test.start()
+        eventually(lambda: "running" in under_test.states, 30)
+        under_test.backend.stop()
+        send(broker, under_test.input_topic, [sample(1, 1, 1, 1)] * 10)
+        eventually(lambda: under_test.answered() == 10, 30)
+        under_test.backend.start()
+        eventually(lambda: under_test.backend.stats[-1]["predicted"] == 10, 30)
+
+
+def test_an_older_attempt_ends_when_the_backend_says_so(broker: TestBroker, tmp_path: Path) -> None:
+    with inference(broker, tmp_path) as under_test:
+        process = under_test.start()
+        eventually(lambda: "running" in under_test.states, 30)
+        under_test.backend.attempt = 2
+        assert process.wait(20) == WorkerExit.SUPERSEDED
+
+
+def test_an_artifact_that_is_no_model_fails_with_a_cause(broker: TestBroker, tmp_path: Path) -> None:
+    with inference(broker, tmp_path, artifacts={"model.onnx": b"nonsense"}) as under_test:
+        process = under_test.start()
+        assert process.wait(60) == WorkerExit.FAILURE_REPORTED, under_test.logs
+        report = under_test.backend.stats[-1]
+    assert report["state"] == "failed"
+    assert report["error"]["category"] == "user_code"
+    assert "model.onnx cannot be loaded" in report["error"]["cause"]
+
+
+def test_replicas_share_the_partitions_and_hand_them_over(broker: TestBroker, tmp_path: Path) -> None:
+    with inference(broker, tmp_path, partitions=4) as under_test:
+        first = under_test.start(replica=0)
+        eventually(lambda: "running" in under_test.states, 30)
+        under_test.start(replica=1)
+        eventually(
+            lambda: {each["replica"] for each in under_test.backend.stats if each["state"] == "running"} == {0, 1}
+        )
+        for partition in range(4):
+            send(broker, under_test.input_topic, [sample(1, 0, 0, 0)] * 25, partition=partition)
+        eventually(lambda: under_test.answered() == 100, 30)
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(20) == 0
+        for partition in range(4):
+            send(broker, under_test.input_topic, [sample(2, 0, 0, 0)] * 25, partition=partition)
+        eventually(lambda: under_test.answered() == 200, 30)
+
+        assert sorted(sources(under_test.outputs())) == [
+            (under_test.input_topic, partition, offset) for partition in range(4) for offset in range(50)
+        ]
+        both = {each["replica"]: each["predicted"] for each in under_test.backend.stats}
+        assert sum(both.values()) == 200
