@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from django.contrib.auth import authenticate, login, logout
@@ -57,8 +58,8 @@ class LoginThrottle(SimpleRateThrottle):
 
     def get_cache_key(self, request: Request, _view: APIView) -> str:
         data = request.data if isinstance(request.data, dict) else {}
-        name = str(data.get("username", ""))[:150]
-        return f"login:{self.get_ident(request)}:{name.encode().hex()}"
+        name = hashlib.sha256(str(data.get("username", "")).encode()).hexdigest()
+        return f"login:{self.get_ident(request)}:{name}"
 
 
 class SessionView(APIView):

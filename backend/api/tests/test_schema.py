@@ -1,0 +1,111 @@
+"""The API against its own description: whatever the schema allows, and what it does not, nothing breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from drf_spectacular.generators import SchemaGenerator
+from rest_framework.test import APIClient
+
+from backend.accounts.models import Role
+from backend.accounts.services import create_token
+from backend.api.audit import SYSTEM
+from backend.api.tests import builders
+from backend.config.environment import environment
+
+pytestmark = pytest.mark.django_db
+
+# About 60 operations; `make soak` raises it.
+CASES_PER_OPERATION = 8
+
+
+def _schema() -> Any:
+    document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    # Never ends, so it is tested by hand.
+    del document["paths"]["/api/events/"]
+    schema = schemathesis.openapi.from_dict(document)
+    schema.app = get_wsgi_application()
+    return schema
+
+
+SCHEMA = _schema()
+
+
+@pytest.fixture
+def keep_connection() -> Iterator[None]:
+    """A request's end would close the connection that the test's transaction is on; Django's client knows that."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def credentials() -> dict[str, str]:
+    """An admin's token, the service's, and a job's of each kind, by the first part of the path."""
+    result = builders.make_launched()
+    inference = builders.make_inference()
+    builders.inferences.register_attempt(inference.pk)
+    folder = environment().state_dir / "secrets"
+    folder.mkdir()
+    (folder / "service_token").write_text("a secret between two services")
+    user = builders.make_user(Role.ADMIN)
+    _, token = create_token(actor=SYSTEM, user=user, name="x", role=Role.ADMIN, days=1)
+    return {
+        "/api/jobs/training/": builders.job_header("training", result.pk)["authorization"],
+        "/api/jobs/inference/": builders.job_header("inference", inference.pk)["authorization"],
+        "/api/jobs/token/": builders.job_header("training", result.pk)["authorization"],
+        "/api/announcements/": "Bearer a secret between two services",
+        "/api/": f"Bearer {token}",
+    }
+
+
+@SCHEMA.parametrize()
+@hypothesis.settings(
+    max_examples=CASES_PER_OPERATION,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(hypothesis.HealthCheck),
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+)
+@pytest.mark.usefixtures("executor", "keep_connection")
+def test_no_request_breaks_the_api(case: Any, credentials: dict[str, str]) -> None:
+    if "id" in (case.path_parameters or {}):
+        # What is generated would name nothing: ids of objects that exist reach further.
+        case.path_parameters["id"] = 1
+    path = case.path
+    header = next(value for prefix, value in credentials.items() if path.startswith(prefix))
+    response = case.call(headers={"authorization": header, "host": "localhost"})
+    assert response.status_code < 500, f"{case.method} {case.formatted_path}: {response.content[:500]!r}"
+    if response.status_code >= 400 and response.content:
+        assert response.headers["content-type"] == ["application/problem+json"]
+
+
+def test_the_description_is_complete(viewer: APIClient, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = viewer.get("/api/schema/?format=json")
+    assert answer.status_code == 200
+    document = answer.json() if answer["content-type"].startswith("application") and answer.content[:1] == b"{" else {}
+    assert document.get("openapi", "3.1.1").startswith("3.1")
+    assert "Warning" not in capsys.readouterr().err
+
+
+def test_every_operation_answers_problems() -> None:
+    document = SchemaGenerator().get_schema(request=None, public=True)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert "default" in operation["responses"], f"{method} {path}"
+
+
+def test_operations_have_names_of_their_own(django_assert_max_num_queries: Callable) -> None:
+    document = SchemaGenerator().get_schema(request=None, public=True)
+    names = [operation["operationId"] for each in document["paths"].values() for operation in each.values()]
+    assert len(names) == len(set(names))
