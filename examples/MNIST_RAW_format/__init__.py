@@ -1,1 +1,0 @@
-"""The tutorial's MNIST example."""
