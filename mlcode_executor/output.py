@@ -12,7 +12,11 @@ import threading
 import time
 from collections.abc import Callable
 
+from kafkaml.logs import get_logger
+
 __all__ = ["Allowance", "OutputDrain"]
+
+logger = get_logger(__name__)
 
 _TAIL_BYTES = 64 << 10
 # A training that prints a progress bar for days stays below the rate; an endless print passes the burst in a second.
@@ -87,11 +91,20 @@ class OutputDrain:
         wakeup.register(self._descriptor, select.POLLIN)
         with open(self._descriptor, "rb", buffering=0) as pipe:
             while data := self._take(pipe, wakeup):
-                if self._on_output is not None and not self.flooded:
-                    self._on_output(data)
+                self._tell(data)
                 if not self.flooded and not allowance.spend(len(data)):
                     self.flooded = True
                     self._on_flood()
+
+    def _tell(self, data: bytes) -> None:
+        if self._on_output is None or self.flooded:
+            return
+        try:
+            self._on_output(data)
+        except Exception:
+            # Who does not listen must not make the process block on a full pipe.
+            logger.exception("output of the model process cannot be passed on any more")
+            self._on_output = None
 
     def _take(self, pipe: io.FileIO, wakeup: select.poll) -> bytes:
         """Wait for output and keep it; b"" once nobody can write any more."""

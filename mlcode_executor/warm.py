@@ -29,7 +29,8 @@ __all__ = ["main"]
 
 # As the number of requests: see fork_server.RECYCLE_REQUESTS.
 RECYCLE_SECONDS = 3600.0
-_LEAVE_SECONDS = 1.0
+# Less than the keeper waits before it kills.
+_LEAVE_SECONDS = 4.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -140,12 +141,16 @@ class _Nursery:
     def _reap_before_leaving(self) -> None:
         """Wait for the guardian that stood by; those that serve live on, and are the keeper's to reap."""
         deadline = time.monotonic() + _LEAVE_SECONDS
+        taken = bool(select.select([self._taken], [], [], 0)[0])
         with contextlib.suppress(ChildProcessError):
-            while (remaining := deadline - time.monotonic()) > 0:
-                if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                    select.select([self._wakeup], [], [], remaining)
-                    with contextlib.suppress(BlockingIOError):
-                        os.read(self._wakeup, 4096)
+            while self._standing_by and not taken and (remaining := deadline - time.monotonic()) > 0:
+                if os.waitpid(self._standing_by, os.WNOHANG)[0]:
+                    break
+                select.select([self._wakeup], [], [], remaining)
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._wakeup, 4096)
+        self._standing_by = 0
+        self._reap()
 
     def _say(self, word: str) -> None:
         # Whoever started us may be gone; the lifeline says so.

@@ -101,7 +101,7 @@ def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-@pytest.mark.parametrize(("server", "program"), cases(), indirect=["server"])
+@pytest.mark.parametrize(("server", "program"), list(cases()), indirect=["server"])
 def test_hostile_program_is_contained(
     program: Program, server: RunningForkServer, surroundings: Surroundings, tmp_path: Path
 ) -> None:

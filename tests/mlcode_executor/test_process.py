@@ -124,6 +124,15 @@ def test_output_is_kept_bounded(process: ModelProcess) -> None:
     assert process.output.startswith("[older output was dropped]")
 
 
+def test_a_listener_that_fails_does_not_stop_the_output(server: RunningForkServer) -> None:
+    def fail(_data: bytes) -> None:
+        raise LookupError
+
+    with ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket, on_output=fail) as process:
+        run(process, "for i in range(20000): print('line', i)")
+        eventually(lambda: "line 19999\n" in process.output, 5)
+
+
 def test_a_call_that_takes_too_long_ends_the_process(process: ModelProcess) -> None:
     started = time.monotonic()
     with pytest.raises(DeadlineExceeded, match=r"did not finish within 0.2 s"):
@@ -227,10 +236,10 @@ def run_privately(folder: Path) -> None:
     threads = threading.active_count()
     with ModelProcess.start(Runtime.PLAIN, LIMITS) as process:
         assert run(process, "result = {'x': 1}") == {"x": 1}
-        below = [each for each in psutil.process_iter() if str(folder) in " ".join(each.cmdline())]
+        below = [each for each in psutil.process_iter(["cmdline"]) if str(folder) in str(each.info["cmdline"])]
         # The warm process, the guardian and the model process; a next pair may be standing by.
         assert len(below) >= 3
-    assert not any(each.is_running() for each in below)
+    eventually(lambda: not any(each.is_running() for each in below), 5)
     assert threading.active_count() == threads
     assert set(folder.glob("kml-*")) == set()
 
@@ -288,7 +297,7 @@ def test_a_killed_runner_takes_its_model_process_along(server: RunningForkServer
     runner.kill()
     runner.wait(5)
     eventually(lambda: not psutil.pid_exists(pid), 1.0)
-    eventually(lambda: not any(each.is_running() for each in below), 2.0)
+    eventually(lambda: not any(each.is_running() for each in below), 10)
     runner.stdout.close()
 
 
@@ -301,7 +310,7 @@ def test_a_running_model_process_survives_the_death_of_the_warm_one() -> None:
             with ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket) as other:
                 assert run(other, "result = {'x': 1}") == {"x": 1}
             assert run(process, "result = {'x': 2}") == {"x": 2}
-        server.await_idle(5)
+        server.await_idle(10)
 
 
 def test_a_killed_keeper_leaves_nothing_once_its_runners_are_gone() -> None:
@@ -311,7 +320,7 @@ def test_a_killed_keeper_leaves_nothing_once_its_runners_are_gone() -> None:
         os.kill(server.pid, signal.SIGKILL)
         assert run(process, "result = {'x': 2}") == {"x": 2}
         process.close()
-        eventually(lambda: not any(each.is_running() for each in below), 2.0)
+        eventually(lambda: not any(each.is_running() for each in below), 10)
 
 
 def test_no_request_is_lost_while_the_warm_process_is_replaced() -> None:
@@ -325,7 +334,7 @@ def test_no_request_is_lost_while_the_warm_process_is_replaced() -> None:
             assert list(pool.map(work, range(40))) == list(range(40))
         warm = {each.pid for each in psutil.Process(server.pid).children()}
         assert not seen & warm
-        server.await_idle(3)
+        server.await_idle(10)
 
 
 def test_a_private_fork_server_that_cannot_start_says_why() -> None:
