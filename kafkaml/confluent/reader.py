@@ -104,9 +104,11 @@ class KafkaRecordReader:
         try:
             last_arrival = time.monotonic()
             count = min(batch_records, _FIRST_BATCH_RECORDS)
+            missing = sum(each.max_records or 0 for each in ranges.values())
             while ends:
+                # Asking for more than can come would wait for it in vain, at the end of every slice.
                 with kafka_errors("reading", self._log):
-                    messages = self._consumer.consume(count, _WAIT_SECONDS)
+                    messages = self._consumer.consume(max(1, min(count, missing)), _WAIT_SECONDS)
                 reached_ends = self._take_events(messages, ranges)
                 if reached_ends:
                     messages = [message for message in messages if message.error() is None]
@@ -118,7 +120,7 @@ class KafkaRecordReader:
                         count = _next_count(messages, batch_records)
                         # Waiting for the reader of our batches is not waiting for Kafka.
                         last_arrival = time.monotonic()
-                self._finish(ends, reached_ends)
+                missing = self._finish(ends, reached_ends) or missing
                 if ends and time.monotonic() - last_arrival > idle_timeout_seconds:
                     raise self._idle(ends, idle_timeout_seconds)
         finally:
@@ -156,8 +158,11 @@ class KafkaRecordReader:
             if message.offset() < ends.get((message.topic(), message.partition()), 0)  # type: ignore[operator, arg-type]
         ]
 
-    def _finish(self, ends: dict[PartitionKey, int], log_ends: Mapping[PartitionKey, int]) -> None:
-        """Remove the ranges whose position passed their end, by records or by the end of the log."""
+    def _finish(self, ends: dict[PartitionKey, int], log_ends: Mapping[PartitionKey, int]) -> int:
+        """Remove the ranges whose position passed their end, by records or by the end of the log.
+
+        Returns how many records the others can still hold; 0 where a position is not known yet.
+        """
         keys = list(ends)
         positions = self._consumer.position([TopicPartition(*key) for key in keys])
         done = [
@@ -169,6 +174,8 @@ class KafkaRecordReader:
             del ends[place.topic, place.partition]
         if done and ends:
             self._consumer.incremental_unassign(done)
+        left = {key: place.offset for key, place in zip(keys, positions, strict=True) if key in ends}
+        return 0 if min(left.values(), default=-1) < 0 else sum(ends[key] - offset for key, offset in left.items())
 
     def _idle(self, ends: Mapping[PartitionKey, int], idle_timeout_seconds: float) -> BrokerError | StreamUnavailable:
         (topic, partition), end = next(iter(ends.items()))
