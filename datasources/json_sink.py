@@ -72,7 +72,14 @@ class JsonSink(Sink):
             self.send(sample, None if keys is None else keys[index])
 
     def _check(self, data: Any, label: Any) -> None:
-        shape = np.shape(list(data.values())) if isinstance(data, dict) else np.shape(to_array(data))
+        numbers = to_array(list(data.values()) if isinstance(data, dict) else data)
+        # JSON knows neither NaN nor infinity.
+        if numbers.dtype.kind not in "biuf" or not np.isfinite(numbers).all():
+            raise RefusedError(
+                f"data is a {type(data).__name__} of {numbers.dtype.name}: expected finite numbers, arrays of them or "
+                "an object of them"
+            )
+        shape = numbers.shape
         if self._shape is None:
             self._shape, self._has_labels = shape, label is not None
             self.input_config["data_reshape"] = shape_to_wire(shape) or "1"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import time
 from typing import Any
 
 from kafkaml.confluent.errors import ClientLog
@@ -11,7 +13,33 @@ from kafkaml.settings import KafkaSettings
 __all__ = ["MAX_RECORD_BYTES", "client_config", "consumer_config", "producer_config"]
 
 # librdkafka writes to standard error by itself; this way its lines get our format and level.
-_logger = logging.getLogger("kafkaml.confluent")
+_logger = logging.getLogger("kafkaml.confluent.client")
+
+# A broker that is away is tried several times a second, and each try complains in the same words.
+_REPEAT_SECONDS = 30.0
+_CHANGING_WORDS = re.compile(r"\(after \d+ms|\[[^]]*\]|\d+ identical error")
+
+
+class _OnceInAWhile(logging.Filter):
+    """Lets a complaint of the client through once in half a minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = _CHANGING_WORDS.sub("", record.getMessage())
+        now = time.monotonic()
+        if now - self._last.get(text, -_REPEAT_SECONDS) < _REPEAT_SECONDS:
+            return False
+        # Bounded: a client has few different complaints, a hundred are forgotten at once.
+        if len(self._last) > 100:
+            self._last.clear()
+        self._last[text] = now
+        return True
+
+
+_logger.addFilter(_OnceInAWhile())
 
 # The embedded broker takes this much in one record; another broker that takes less answers so itself.
 MAX_RECORD_BYTES = 16 << 20

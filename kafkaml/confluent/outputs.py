@@ -212,8 +212,8 @@ class TransactionalOutput(_ProducerOwner):
         if not self._open:
             return
         try:
-            # What waits to be sent need not be.
-            self._producer.purge(in_flight=False)
+            # Drops what is queued by itself; to purge it here would leave a gap in the sequence numbers, and the next
+            # transaction would fail.
             self._producer.abort_transaction(self._request_timeout_seconds)
             self._open = False
         except KafkaException as exception:
@@ -299,10 +299,14 @@ class AcknowledgedOutput(_ProducerOwner):
         failpoint("transaction.committed")
 
     def abort(self) -> None:
-        """Drop what is not sent yet; what was sent stays and is found by its source when the input is read again."""
-        self._producer.purge(in_flight=False)
-        # What is on its way should have arrived before another member looks for it.
-        self._producer.flush(_IN_FLIGHT_SECONDS)
+        """Let what was queued arrive: it is found by its source when the input is read again, by us or by others.
+
+        To drop it is no better (some may be on its way), and would leave a gap in the sequence numbers.
+        """
+        waiting = self._producer.flush(_IN_FLIGHT_SECONDS)
+        if waiting or self._failure is not None:
+            self._discard_producer()
+            self._producer = Producer(self._config)
         self._failure = None
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:

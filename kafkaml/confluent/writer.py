@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from kafkaml.confluent.config import producer_config
-from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
+from kafkaml.confluent.errors import ClientLog, error_of, to_error
 from kafkaml.errors import BrokerTimeout, KafkaMLError, StreamUnavailable
 from kafkaml.records import OutgoingRecord, Position
 from kafkaml.settings import KafkaSettings
@@ -46,9 +46,14 @@ class KafkaRecordWriter:
         """
         deadline = time.monotonic() + min(self._timeout_seconds, 30.0)
         while True:
-            with kafka_errors(f"asking for the partitions of {topic}", self._log):
+            try:
                 left = max(0.1, deadline - time.monotonic())
                 metadata = self._producer.list_topics(topic, timeout=left).topics[topic]
+            except KafkaException as exception:
+                # Lets the client tell what it has to complain of; until then it is only noted inside it.
+                self._producer.poll(0)
+                doing = f"asking for the partitions of {topic}"
+                raise to_error(error_of(exception), doing, reason=self._log.last) from exception
             if metadata.partitions:
                 return len(metadata.partitions)
             if time.monotonic() > deadline:

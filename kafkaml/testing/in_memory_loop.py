@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kafkaml.errors import ProducerFenced, StreamUnavailable, TransactionAborted
+from kafkaml.errors import ProducerFenced, RefusedError, StreamUnavailable, TransactionAborted
 from kafkaml.records import ListBatch, OutgoingRecord, PartitionKey, Record, RecordBatch
 from kafkaml.testing.in_memory_broker import InMemoryBroker, Transaction
 
@@ -103,6 +103,11 @@ class InMemoryLoopClient:
         self._check_not_fenced()
         assert self._transaction is not None, "produce outside of a transaction"
         self._broker.append(record, self._transaction)
+
+    def produce_all(self, records: Sequence[OutgoingRecord]) -> list[tuple[int, RefusedError]]:
+        for record in records:
+            self.produce(record)
+        return []
 
     def partition_for(self, topic: str, source_partition: int) -> int:
         count = self._broker.partition_count(topic)
