@@ -1,0 +1,48 @@
+"""Configurations through the API."""
+
+from __future__ import annotations
+
+import pytest
+from rest_framework.test import APIClient
+
+from backend.api.tests import builders
+from backend.deployments.models import TrainingResult
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_configuration_names_its_models(editor: APIClient) -> None:
+    models = [builders.make_model(), builders.make_model(framework="pytorch")]
+    body = {"name": "both", "models": [models[1].pk, models[0].pk, models[1].pk]}
+    answer = editor.post("/api/configurations/", body)
+    assert answer.status_code == 201
+    shown = answer.json()
+    assert shown["models"] == [models[0].pk, models[1].pk]
+    assert [each["framework"] for each in shown["model_details"]] == ["tensorflow", "pytorch"]
+    assert shown["deployments"] == 0
+
+
+@pytest.mark.parametrize("models", [[], [999_999], ["x"], "x", None, [1.5], [True]])
+def test_it_has_models_that_exist(models: object, editor: APIClient) -> None:
+    answer = editor.post("/api/configurations/", {"name": "x", "models": models})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"].startswith("models")
+
+
+def test_changing_it_leaves_deployments_alone(editor: APIClient) -> None:
+    deployment = builders.make_deployment()
+    other = builders.make_model()
+    path = f"/api/configurations/{deployment.configuration_id}/"
+    before = list(TrainingResult.objects.values_list("model", flat=True))
+    assert editor.patch(path, {"models": [other.pk]}).json()["models"] == [other.pk]
+    assert list(TrainingResult.objects.values_list("model", flat=True)) == before
+    assert editor.put(path, {"name": "only a name"}).status_code == 400
+
+
+def test_one_in_use_is_not_deleted(editor: APIClient) -> None:
+    deployment = builders.make_deployment()
+    path = f"/api/configurations/{deployment.configuration_id}/"
+    answer = editor.delete(path)
+    assert (answer.status_code, answer.json()["users"][0]["id"]) == (409, deployment.pk)
+    deployment.delete()
+    assert editor.delete(path).status_code == 204

@@ -1,0 +1,48 @@
+"""Streams: shown, and announced again through the outbox."""
+
+from __future__ import annotations
+
+import pytest
+from rest_framework.test import APIClient
+
+from backend.api.tests import builders
+from backend.streams import services
+from backend.streams.models import OutboxMessage
+from kafkaml.control import ControlMessage, deployment_id_from_key
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_stream_is_announced_to_another_deployment(editor: APIClient) -> None:
+    stream = builders.make_stream()
+    deployment = builders.make_deployment()
+    answer = editor.post(f"/api/streams/{stream.pk}/send/", {"deployment": deployment.pk})
+    assert answer.status_code == 202
+    message = services.pending_outbox()[0]
+    assert message.topic == "KAFKA_ML_CONTROL_TOPIC"
+    assert deployment_id_from_key(bytes(message.key)) == deployment.pk
+    assert ControlMessage.from_bytes(bytes(message.value)) == stream.control_message()
+
+
+def test_a_record_stays_in_the_outbox_until_kafka_has_it(editor: APIClient) -> None:
+    stream = builders.make_stream()
+    editor.post(f"/api/streams/{stream.pk}/send/", {"deployment": builders.make_deployment().pk})
+    pk = services.pending_outbox()[0].pk
+    services.mark_outbox_failed(pk, "Kafka is away")
+    waiting = services.pending_outbox()[0]
+    assert (waiting.tries, waiting.error) == (1, "Kafka is away")
+    services.mark_outbox_published(pk)
+    assert services.pending_outbox() == []
+    assert OutboxMessage.objects.get().published_at is not None
+
+
+def test_unknown_deployments_are_refused(editor: APIClient) -> None:
+    stream = builders.make_stream()
+    answer = editor.post(f"/api/streams/{stream.pk}/send/", {"deployment": 12345})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "deployment")
+
+
+def test_fields_of_unknown_versions_are_kept() -> None:
+    value = b'{"topic": "a:0:0:5", "input_format": "raw", "input_config": "{}", "from_the_future": 1}'
+    stream = builders.make_stream(value=value)
+    assert stream.control_message().extra == {"from_the_future": 1}

@@ -1,0 +1,97 @@
+"""Health, the state of the whole, the page at /, and the settings that keep it safe."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from rest_framework.test import APIClient
+
+from backend.api.tests.fake_executor import FakeExecutor
+from backend.config.environment import BackendSettings
+from backend.system.services import heartbeat
+from kafkaml.errors import SettingsError
+from kafkaml.jobs import Framework
+
+pytestmark = pytest.mark.django_db
+
+
+def test_health_tells_strangers_nothing(anonymous: APIClient) -> None:
+    for name in ("live", "ready"):
+        answer = anonymous.get(f"/api/health/{name}/")
+        assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_the_state_of_the_whole(viewer: APIClient, executor: FakeExecutor) -> None:
+    heartbeat("controller", version="0.1.0")
+    state = viewer.get("/api/system/").json()
+    assert state["executors"]["tensorflow"] == {
+        "reachable": True,
+        "isolation": "namespaces",
+        "versions": {"keras": "3"},
+    }
+    assert state["isolation"] == {"setting": "auto", "levels": ["namespaces"], "off": False}
+    assert [(each["name"], each["state"]) for each in state["components"]] == [("controller", "ready")]
+
+
+def test_what_is_away_is_told(viewer: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KML_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9,[::1]:9")
+    state = viewer.get("/api/system/").json()
+    assert state["broker"]["reachable"] is False
+    assert state["executors"]["pytorch"]["reachable"] is False
+
+
+def test_the_page_is_honest(anonymous: APIClient) -> None:
+    page = anonymous.get("/").content.decode()
+    assert "no pages yet" in page
+    assert "Nobody is signed in" in page
+
+
+def test_defaults_are_safe() -> None:
+    assert settings.DEBUG is False
+    assert "*" not in settings.ALLOWED_HOSTS
+    assert settings.SESSION_COOKIE_HTTPONLY
+    assert settings.SECURE_CONTENT_TYPE_NOSNIFF
+
+
+def test_the_secret_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
+    first = BackendSettings(state_dir=tmp_path).secret_key()
+    assert len(first) >= 32
+    assert BackendSettings(state_dir=tmp_path).secret_key() == first
+    path = tmp_path / "secrets" / "django_secret"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    path.write_text("short")
+    with pytest.raises(SettingsError):
+        BackendSettings(state_dir=tmp_path).secret_key()
+
+
+def test_https_makes_cookies_stricter(tmp_path: Path) -> None:
+    program = (
+        "from django.conf import settings as s;"
+        "print(s.SESSION_COOKIE_NAME, s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.SECURE_HSTS_SECONDS,"
+        "s.SECURE_SSL_REDIRECT, s.DATABASES['default']['ENGINE'], s.ALLOWED_HOSTS)"
+    )
+    env = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "backend.config.settings",
+        "KML_STATE_DIR": str(tmp_path),
+        "KML_HTTPS": "true",
+        "KML_BACKEND_URL": "https://kafka-ml.example",
+        "DATABASE_URL": "postgres://u:p@db/kml",
+    }
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("__Host-kml-session-"), done.stderr
+    assert "True True 31536000 True django.db.backends.postgresql" in done.stdout
+    assert "kafka-ml.example" in done.stdout
+
+
+def test_each_framework_has_its_executor(configure: Callable[..., None]) -> None:
+    given = BackendSettings(executor_tensorflow_url="http://a/", executor_pytorch_url="")
+    assert given.executor_url(Framework.TENSORFLOW) == "http://a"
+    assert given.executor_url(Framework.PYTORCH) == ""
