@@ -10,7 +10,7 @@ import re
 import signal
 from dataclasses import dataclass
 
-from kafkaml.results import Failure, FailureCategory
+from kafkaml.results import Failure, FailureCategory, WorkerExit
 
 __all__ = ["Ending", "diagnose", "signal_name"]
 
@@ -117,7 +117,18 @@ def _of_signal(number: int, log_tail: str) -> Failure:
 
 
 def _of_log(code: int, log_tail: str) -> Failure:
+    if code == WorkerExit.SUPERSEDED:
+        return _failure(
+            FailureCategory.LOST, "the worker was superseded by a newer attempt", "there is nothing to do", ""
+        )
     name, message = _last_exception(log_tail)
+    if code == WorkerExit.FAILURE_NOT_REPORTED and not name:
+        return _failure(
+            FailureCategory.LOST,
+            "the worker failed and could not tell the backend why",
+            "it is tried again; its log tells the rest",
+            "",
+        )
     traceback_text = _traceback(log_tail)
     said = f": {name}: {message}"[:_MAX_CAUSE_CHARS] if name else ""
     cause = f"the worker ended with exit code {code}{said}"

@@ -5,7 +5,6 @@ Not being there is no error: the caller then starts its worker cold.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
@@ -23,11 +22,12 @@ __all__ = ["WorkerServer", "worker_base_environment"]
 
 logger = get_logger(__name__)
 
+# A process that is to be forked must have one thread; NumPy's libraries start one per core when they are loaded.
+_NO_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 # A fork takes milliseconds; a server that is silent for this long hangs and is replaced.
 _ANSWER_SECONDS = 3.0
 _FIRST_RETRY_SECONDS = 1.0
 _MAX_RETRY_SECONDS = 60.0
-_CLOSE_SECONDS = 3.0
 # The last two are set by tests of faults only (kafkaml.failpoints).
 _BASE_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "PYTHONPATH", "KML_FAILPOINT", "KML_FAILPOINT_LOG")
 
@@ -84,15 +84,7 @@ class WorkerServer:
 
     def close(self) -> None:
         """End the server. Workers that it forked go on."""
-        process = self._process
-        self._disconnect()
-        self._process = None
-        if process is not None:
-            try:
-                process.wait(_CLOSE_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        self._end()
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -103,7 +95,7 @@ class WorkerServer:
                 [*command, ",".join(self._preload)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env=self._env,
+                env={**self._env, **_NO_THREADS},
                 start_new_session=True,
             )
         except OSError as error:
@@ -116,13 +108,7 @@ class WorkerServer:
         self._ready = False
 
     def _drop(self, reason: str) -> None:
-        process = self._process
-        self._disconnect()
-        self._process = None
-        if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            process.wait()
+        self._end()
         self._back_off(reason)
 
     def _back_off(self, reason: str) -> None:
@@ -131,11 +117,16 @@ class WorkerServer:
         self._retry_at = time.monotonic() + delay
         logger.warning("the warm start of workers is off for a while; workers start cold", reason=reason, seconds=delay)
 
-    def _disconnect(self) -> None:
+    def _end(self) -> None:
         if self._connection is not None:
             self._connection.close()
         self._connection = None
         self._ready = False
+        if self._process is not None:
+            # It has nothing to put away, and what it forked does not need it.
+            self._process.kill()
+            self._process.wait()
+        self._process = None
 
 
 def worker_base_environment(env: Mapping[str, str] | None = None) -> dict[str, str]:

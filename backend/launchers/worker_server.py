@@ -10,6 +10,7 @@ answered by ``{"pid"}``. The first line, unasked, is ``{"ready": true, "missing"
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -120,12 +121,17 @@ def _main() -> None:
     missing = _preload([each for each in sys.argv[2].split(",") if each])
     if (threads := threading.active_count()) > 1:
         raise RuntimeError(f"importing the workers' modules started {threads - 1} threads; a fork would lose them")
+    # What is imported stays: without this, the collector's marks would make every worker copy all of it.
+    gc.collect()
+    gc.freeze()
     # Keepers are reaped by the kernel; each sets its own handler again.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     connection.sendall(json.dumps({"ready": True, "missing": missing}).encode() + b"\n")
     command = _serve(connection)
-    if command is not None:
-        _become(command)
+    if command is None:
+        # Nothing to put away; a tidy end of everything that was imported would take a while.
+        os._exit(0)
+    _become(command)
 
 
 if __name__ == "__main__":

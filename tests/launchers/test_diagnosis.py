@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from backend.launchers.diagnosis import Ending, diagnose
-from kafkaml.results import FailureCategory
+from kafkaml.results import FailureCategory, WorkerExit
 
 TRACEBACK = """starting
 Traceback (most recent call last):
@@ -33,6 +33,9 @@ def test_exit_code_zero_is_no_failure() -> None:
         (Ending(exit_code=-signal.SIGUSR1), FailureCategory.INTERNAL, "SIGUSR1"),
         (Ending(exit_code=1, suspended=True), FailureCategory.LOST, "shut down"),
         (Ending(exit_code=3), FailureCategory.INTERNAL, "exit code 3"),
+        (Ending(exit_code=WorkerExit.FAILURE_NOT_REPORTED), FailureCategory.LOST, "could not tell"),
+        (Ending(exit_code=WorkerExit.SUPERSEDED), FailureCategory.LOST, "superseded"),
+        (Ending(exit_code=WorkerExit.STOPPED), FailureCategory.LOST, "SIGTERM"),
     ],
 )
 def test_endings_without_a_word(ending: Ending, category: FailureCategory, said: str) -> None:

@@ -191,6 +191,8 @@ def test_services_are_scaled_up_and_down(world: World, make_launcher: MakeLaunch
         eventually(lambda: launcher.observe()[NAME].ready_replicas == number)
 
     ready(3, 3)
+    # Only then each of them has said that it started.
+    eventually(lambda: len(world.starts()) == 3)
     ready(1, 1)
     assert (world.jobs / NAME / "lock-0").exists()
     ready(2, 2)
