@@ -12,7 +12,14 @@ import numpy as np
 
 from kafkaml.errors import DecodeError
 
-__all__ = ["MAX_SAMPLE_ELEMENTS", "dtype_from_wire", "dtype_to_wire", "shape_from_wire", "shape_to_wire"]
+__all__ = [
+    "MAX_SAMPLE_ELEMENTS",
+    "dtype_from_wire",
+    "dtype_to_wire",
+    "shape_from_wire",
+    "shape_to_wire",
+    "shapes_up_to_unit_axis",
+]
 
 # Protects readers from a shape such as "99999 99999 99999" in a control message.
 MAX_SAMPLE_ELEMENTS = 1 << 28
@@ -97,3 +104,13 @@ def shape_from_wire(text: str | Sequence[int] | int | None) -> tuple[int, ...]:
 def shape_to_wire(shape: Sequence[int]) -> str:
     """Write a sample's shape as old readers expect it: sizes separated by spaces, empty for a scalar."""
     return " ".join(str(size) for size in shape)
+
+
+def shapes_up_to_unit_axis(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return ``shape``, and what it is with an axis of size 1 more or less at either end.
+
+    An image (28, 28) is (28, 28, 1) to Keras and (1, 28, 28) to PyTorch: training and serving hand it over so.
+    """
+    shapes = [shape, (*shape, 1), (1, *shape)]
+    shapes += [shape[:-1]] if shape[-1:] == (1,) else []
+    return shapes + ([shape[1:]] if shape[:1] == (1,) else [])

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kafkaml.dtypes import shape_to_wire
+from kafkaml.dtypes import shape_to_wire, shapes_up_to_unit_axis
 from kafkaml.errors import RefusedError
 
 __all__ = ["DataMismatch", "ModelSignature", "fit_feature_shape", "label_range_doubt", "label_shape_doubt"]
@@ -67,10 +67,7 @@ def fit_feature_shape(
             hint="give the model one Input and split it inside the model",
         )
     ((name, expected),) = signature.inputs.items()
-    candidates = [sample, (*sample, 1), (1, *sample)]
-    candidates += [sample[:-1]] if sample[-1:] == (1,) else []
-    candidates += [sample[1:]] if sample[:1] == (1,) else []
-    for candidate in candidates:
+    for candidate in shapes_up_to_unit_axis(sample):
         if _matches(candidate, expected):
             return candidate, None
     same_size = None not in expected and math.prod(sample) == math.prod(size or 1 for size in expected)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from kafkaml.dtypes import shapes_up_to_unit_axis
 from kafkaml.errors import BrokenError, DecodeError, UserCodeError
 from mlcode_executor.frameworks.base import Array, Emit, Request, open_to_read
 from mlcode_executor.frameworks.onnx_check import MODEL_FILE
@@ -38,6 +39,7 @@ class OnnxHandler:
         self._session: Any = None
         self._input_name = ""
         self._dtype = np.dtype(np.float32)
+        self._sample_shape: tuple[int, ...] = ()
 
     def call(
         self, method: str, params: Mapping[str, Any], arrays: Mapping[str, Array], files: Mapping[str, int], emit: Emit
@@ -74,7 +76,7 @@ class OnnxHandler:
         self._dtype = np.dtype(_DTYPES[inputs[0].type])
         shape = tuple(request.params["input"]["shape"])
         try:
-            outputs = self.predict(np.zeros((1, *shape), np.dtype(request.params["input"]["dtype"])))
+            outputs = self._fit_shape(shape, np.dtype(request.params["input"]["dtype"]))
         except UserCodeError as error:
             raise DecodeError(
                 f"samples of shape {shape} do not fit the model, which takes {inputs[0].shape[1:]}: {error.message}",
@@ -82,12 +84,26 @@ class OnnxHandler:
             ) from error
         return {"outputs": [{"dtype": str(each.dtype), "shape": list(each.shape[1:])} for each in outputs]}
 
+    def _fit_shape(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> list[Array]:
+        """Find out how the model takes samples of ``shape``; returns its outputs, UserCodeError when it does not."""
+        first: UserCodeError | None = None
+        for candidate in shapes_up_to_unit_axis(shape):
+            self._sample_shape = candidate
+            try:
+                return self.predict(np.zeros((1, *candidate), dtype))
+            except UserCodeError as error:
+                first = first or error
+        assert first is not None
+        raise first
+
     def predict(self, features: Array, /) -> list[Array]:
         """Run the model on (batch, *sample_shape); returns one array (batch, ...) for each output."""
         if self._session is None:
             raise BrokenError("predict was called before load")
         if features.dtype != self._dtype:
             features = features.astype(self._dtype)
+        if features.shape[1:] != self._sample_shape:
+            features = features.reshape(len(features), *self._sample_shape)
         try:
             outputs: list[Array] = self._session.run(None, {self._input_name: features})
         except Exception as error:

@@ -20,6 +20,7 @@ from kafkaml.jobs import Framework, ResourceLimits
 from kafkaml.results import FailureCategory, WorkerExit
 from kafkaml.stream_range import StreamRange
 from mlcode_executor.fork_server import PrivateForkServer
+from mlcode_executor.frameworks.onnx import create_handler as create_onnx_handler
 from mlcode_executor.process import Runtime
 from tests.conftest import TestBroker
 from tests.fake_backend import FakeBackend
@@ -186,7 +187,7 @@ def test_a_stream_of_another_shape_is_refused_before_training(worker: Worker) ->
     assert not worker.backend.events_of("epoch")
 
 
-def test_images_without_a_channel_axis_fit_a_convolution(worker: Worker) -> None:
+def test_images_without_a_channel_axis_fit_a_convolution(worker: Worker, tmp_path: Path) -> None:
     code = """
 model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3, activation="relu"), keras.layers.Flatten(),
                           keras.layers.Dense(10, activation="softmax")])
@@ -196,6 +197,14 @@ model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=
     stream = send(worker.broker, features[:200], labels[:200])
     outcome = worker.train(plan_of(Framework.TENSORFLOW, stream, code, fit_arguments={"epochs": 1}))
     assert outcome.samples["test"] == 40
+    # What was trained so is served so.
+    (tmp_path / "model.onnx").write_bytes(worker.backend.uploads["model.onnx"].content)
+    handler = create_onnx_handler()
+    with (tmp_path / "model.onnx").open("rb") as file:
+        params = {"input": {"dtype": "uint8", "shape": [8, 8]}}
+        loaded = handler.call("load", params, {}, {"model.onnx": file.fileno()}, lambda _event, _data: None)
+    assert loaded["outputs"] == [{"dtype": "float32", "shape": [10]}]
+    assert handler.predict(features[:3])[0].shape == (3, 10)
 
 
 def test_a_record_that_does_not_decode_is_named(worker: Worker) -> None:
