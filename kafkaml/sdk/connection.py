@@ -31,8 +31,8 @@ class ClientSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="KML_", extra="ignore", frozen=True)
 
-    url: str = ""
-    token: SecretStr = SecretStr("")
+    url: str = Field("", description="address of the platform; this machine's by default")
+    token: SecretStr = Field(SecretStr(""), description="a token of yours, for another platform than this machine's")
     state_dir: Path | None = Field(None, description="state folder of the platform on this machine")
 
     def resolve(self) -> tuple[str, str]:
