@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from kafkaml.errors import ApiError, BrokerError, BrokerTimeout, DecodeError, ProducerFenced, TransactionAborted
+from kafkaml.retry import is_transient, retrying
+
+
+@pytest.mark.parametrize("status", [0, 408, 416, 429, 500, 502, 503, 504, 507])
+def test_a_backend_that_is_away_or_busy_is_asked_again(status: int) -> None:
+    assert is_transient(ApiError("x", status=status))
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422])
+def test_a_refusal_is_final(status: int) -> None:
+    assert not is_transient(ApiError("x", status=status))
+
+
+def test_of_kafkas_errors_those_pass_that_need_no_decision() -> None:
+    assert is_transient(BrokerError("x"))
+    assert is_transient(BrokerTimeout("x"))
+    assert not is_transient(ProducerFenced("x"))
+    assert not is_transient(TransactionAborted("x"))
+    assert not is_transient(DecodeError("x"))
+
+
+def test_the_last_error_is_raised_after_the_deadline() -> None:
+    tries = []
+    with pytest.raises(ApiError, match="try"):
+        for attempt in retrying(deadline_seconds=0.5, max_wait_seconds=0.2):
+            with attempt:
+                tries.append(1)
+                raise ApiError(f"try {len(tries)}", status=503)
+    assert len(tries) > 1
