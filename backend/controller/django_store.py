@@ -118,7 +118,9 @@ class DjangoStore:
                 ready_replicas_shown=inference.ready_replicas,
                 replicas_serving=sum(each.state == RowState.RUNNING for each in current),
                 replica_failures=tuple(
-                    Failure.from_json(each.error) for each in current if each.state == RowState.FAILED and each.error
+                    failure
+                    for each in current
+                    if each.state == RowState.FAILED and (failure := _failure(each.error)) is not None
                 ),
                 **_common(inference),
             )
@@ -136,10 +138,20 @@ def _common(row: TrainingResult | Inference) -> dict[str, Any]:
         # An inference that serves has its tries forgiven, yet its attempt has begun.
         "tries": max(row.tries, 1) if launched else row.tries,
         "launched": launched,
-        "failure": Failure.from_json(row.failure) if row.failure else None,
+        "failure": _failure(row.failure),
         "next_retry_at": row.next_retry_at.timestamp() if row.next_retry_at else None,
         "ended_at": row.ended_at.timestamp() if row.ended_at else None,
     }
+
+
+def _failure(document: dict[str, Any] | None) -> Failure | None:
+    """Read a failure; None also for one that another version wrote and this one does not understand."""
+    if not document:
+        return None
+    try:
+        return Failure.from_json(document)
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _numbers(subjects: Collection[Subject], kind: WorkKind) -> list[int]:

@@ -70,7 +70,7 @@ class Executor:
                 continue
             try:
                 applied = self._apply(action, rows)
-            except KafkaMLError as error:
+            except Exception as error:  # noqa: BLE001 (one row's trouble, whatever it is, must not stop all others)
                 self._rest(subject, action, error)
                 failed.add(subject)
                 skipped.add(subject)
@@ -86,7 +86,7 @@ class Executor:
                 self._not_before.pop(subject, None)
         return done
 
-    def _rest(self, subject: Subject, action: Action, error: KafkaMLError) -> None:
+    def _rest(self, subject: Subject, action: Action, error: Exception) -> None:
         count = self._failures[subject] = self._failures.get(subject, 0) + 1
         pause = min(_FIRST_PAUSE_SECONDS * 2 ** min(count - 1, 16), _MAX_PAUSE_SECONDS)
         self._not_before[subject] = self._clock() + pause
@@ -95,8 +95,10 @@ class Executor:
             action=type(action).__name__,
             kind=subject.kind.value,
             id=subject.number,
-            error=error.message,
+            error=str(error),
             seconds=pause,
+            # What we raise on purpose explains itself.
+            exc_info=None if isinstance(error, KafkaMLError) else error,
         )
 
     def _apply(self, action: Action, rows: Mapping[Subject, Row]) -> bool:

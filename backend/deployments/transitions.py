@@ -18,6 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from backend.api.errors import NotFound, StaleAttempt
+from backend.controller.retries import retry_delay_seconds, should_retry
 from backend.deployments import storage
 from backend.deployments.models import DesiredState, EpochRecord, State, TrainingResult
 from backend.events.services import publish
@@ -39,9 +40,6 @@ __all__ = [
 ]
 
 MAX_LOG_TAIL = 64 << 10
-# After this many tries in a row the person decides.
-_MAX_TRIES = 4
-_FIRST_RETRY_SECONDS = 5.0
 
 
 def register_attempt(result_id: int) -> TrainingResult | None:
@@ -165,9 +163,9 @@ def store_log_tail(result_id: int, attempt: int, text: str) -> bool:
 
 def next_retry(failure: Failure, tries: int) -> datetime | None:
     """When to try again after ``tries`` failed tries; None when that makes no sense or was tried enough."""
-    if not failure.category.retryable or tries >= _MAX_TRIES:
+    if not should_retry(failure, tries):
         return None
-    return timezone.now() + timedelta(seconds=_FIRST_RETRY_SECONDS * 2 ** max(0, tries - 1))
+    return timezone.now() + timedelta(seconds=retry_delay_seconds(tries))
 
 
 def store_events(result_id: int, attempt: int, events: Sequence[tuple[int, str, Any]]) -> None:

@@ -73,6 +73,7 @@ class ProcessLauncher:
         self._cold: list[subprocess.Popen[bytes]] = []
         self._started_at: dict[tuple[str, int], float] = {}
         self._ended: dict[str, tuple[int, Observed]] = {}
+        self._complaints: dict[str, str] = {}
         jobs_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     # --- the contract ----------------------------------------------------------------------------------------------
@@ -136,7 +137,7 @@ class ProcessLauncher:
             try:
                 observed = self._observe_one(folder)
             except (OSError, KeyError, TypeError, ValueError) as error:
-                logger.warning("cannot tell the state of a job", job=name, error=str(error))
+                self._complain(name, error)
                 observed = Observed(name=name, phase=Phase.UNKNOWN)
             if observed is not None:
                 found[name] = observed
@@ -171,6 +172,13 @@ class ProcessLauncher:
     def is_warm(self) -> bool:
         """Whether workers start by a fork now."""
         return self._server is not None and self._server.is_ready()
+
+    def _complain(self, name: str, error: Exception) -> None:
+        # It is looked at several times a second: the same trouble is told once.
+        text = repr(error)
+        if self._complaints.get(name) != text:
+            self._complaints[name] = text
+            logger.warning("cannot tell the state of a job", job=name, error=text)
 
     # --- intent ----------------------------------------------------------------------------------------------------
 
@@ -344,7 +352,9 @@ def _ending(state: ReplicaState, code: int | None, tail: str) -> Ending:
 
 
 def _tail(folder: JobFolder, replica: int) -> str:
-    return read_log(folder.path, replica, -_LOG_TAIL_BYTES, _LOG_TAIL_BYTES)[0].decode(errors="replace")
+    content, _ = read_log(folder.path, replica, -_LOG_TAIL_BYTES, _LOG_TAIL_BYTES)
+    # No database takes a NUL in a text, and any program may write one.
+    return content.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _signal_replica(folder: JobFolder, replica: int, number: signal.Signals) -> None:

@@ -58,6 +58,7 @@ class WorkerServer:
                 self._drop("it ended while it imported")
                 return False
             self._ready = True
+            self._deaths = 0
             if missing := json.loads(line).get("missing"):
                 logger.warning("some modules of the workers cannot be imported", missing=missing)
         return self._ready

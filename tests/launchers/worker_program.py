@@ -61,6 +61,10 @@ def _do(action: str) -> None:
     elif what == "wait-for":
         while not Path(argument).exists():
             time.sleep(0.01)
+    elif what == "exit-from":
+        while not (Path(argument).exists() and Path(argument).read_text()):
+            time.sleep(0.01)
+        sys.exit(int(Path(argument).read_text()))
     else:
         raise AssertionError(action)
 

@@ -1,0 +1,148 @@
+"""The controller's parts one by one: pauses after failures, topics while Kafka hangs, hints through long paths."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from backend.controller.actions import BeginAttempt, Launch, MarkStopped, Stop
+from backend.controller.execute import Executor, work_spec
+from backend.controller.rows import Row, RowState, Subject
+from backend.controller.topics import TopicMaker
+from backend.controller.wakeup import WakeUp, _address
+from backend.launchers.base import RestartPolicy
+from backend.launchers.names import WorkKind
+from backend.launchers.testing import FakeLauncher
+from kafkaml.errors import BrokerTimeout
+from kafkaml.jobs import Framework, InferenceJob, TrainingJob, job_from_env
+from tests.controller.memory_store import MemoryStore
+from tests.controller.test_convergence import spec_of
+
+
+def an_executor(store: MemoryStore, launcher: FakeLauncher) -> Executor:
+    return Executor(store=store, launcher=launcher, spec_of=spec_of, clock=lambda: store.now)
+
+
+def test_a_failed_action_skips_the_rest_of_its_subject_only_and_rests_longer_each_time() -> None:
+    store, launcher = MemoryStore(), FakeLauncher()
+    first, second = store.add(WorkKind.TRAINING, 1), store.add(WorkKind.TRAINING, 2)
+    rows = store.table
+    executor = an_executor(store, launcher)
+    launcher.fail_before = 1
+    actions = [BeginAttempt(first, 1), Launch(first, 1), BeginAttempt(second, 1), Launch(second, 1)]
+    assert executor.execute(actions, dict(rows)) == 3
+    assert launcher.launches == ["kml-train-2-a1"]
+    # It rests: nothing is tried although nothing would fail.
+    assert executor.execute([Launch(first, 1)], dict(rows)) == 0
+    store.now += 0.6
+    launcher.fail_before = 1
+    assert executor.execute([Launch(first, 1)], dict(rows)) == 0
+    store.now += 0.6
+    assert executor.execute([Launch(first, 1)], dict(rows)) == 0
+    store.now += 0.6
+    assert executor.execute([Launch(first, 1)], dict(rows)) == 1
+    assert launcher.launches[-1] == "kml-train-1-a1"
+
+
+def test_what_was_decided_on_a_row_that_changed_is_left_out() -> None:
+    store, launcher = MemoryStore(), FakeLauncher()
+    subject = store.add(WorkKind.TRAINING, 1)
+    rows = dict(store.table)
+    store.change(subject, wanted=False)
+    assert an_executor(store, launcher).execute([BeginAttempt(subject, 1), Launch(subject, 1)], rows) == 0
+    assert launcher.launches == []
+
+
+def test_a_fault_of_ours_in_one_action_does_not_stop_the_others() -> None:
+    store, launcher = MemoryStore(), FakeLauncher()
+    broken, fine = Subject(WorkKind.TRAINING, 1), store.add(WorkKind.TRAINING, 2)
+    store.change(fine, wanted=False)
+    # There is no row to launch from: a KeyError.
+    assert an_executor(store, launcher).execute([Launch(broken, 1), MarkStopped(fine, 0, ""), Stop(fine, "x")], {}) == 2
+    assert store.table[fine].state is RowState.STOPPED
+
+
+@pytest.mark.parametrize("kind", WorkKind)
+def test_a_spec_is_the_job_without_secrets(kind: WorkKind, tmp_path: Path) -> None:
+    row = Row(
+        subject=Subject(kind, 7),
+        framework=Framework.TENSORFLOW,
+        wanted=True,
+        state=RowState.WAITING,
+        attempt=2,
+        tries=1,
+        launched=False,
+        replicas=3,
+        gpu=1,
+    )
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "fork-tensorflow.sock").touch()
+    spec = work_spec(row, 2, "secret", backend_url="http://x", state_dir=tmp_path)
+    assert spec.name == f"kml-{kind}-7-a2"
+    assert (spec.token, spec.gpu) == ("secret", 1)
+    assert "secret" not in str(spec.env)
+    job = job_from_env(spec.env)
+    assert (job.name, job.attempt, job.backend_url) == (spec.name, 2, "http://x")
+    assert job.fork_server == str(tmp_path / "run" / "fork-tensorflow.sock")
+    if kind is WorkKind.TRAINING:
+        assert isinstance(job, TrainingJob)
+        assert (spec.module, spec.restart, spec.replicas) == ("model_training", RestartPolicy.NEVER, 1)
+    else:
+        assert isinstance(job, InferenceJob)
+        assert (spec.module, spec.restart, spec.replicas) == ("model_inference", RestartPolicy.ALWAYS, 3)
+
+
+class SlowKafka:
+    """Answers when told to. ``topics`` maps names to partitions."""
+
+    def __init__(self) -> None:
+        self.answers = threading.Event()
+        self.topics: dict[str, int] = {}
+
+    def partition_count(self, name: str) -> int:
+        self.answers.wait(20)
+        return self.topics.get(name, 0)
+
+    def create_topic(self, name: str, *, partitions: int = 1) -> bool:
+        return self.topics.setdefault(name, partitions) == partitions
+
+
+def test_topics_are_made_once_kafka_answers_and_nobody_waits_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.controller.topics._PATIENCE_SECONDS", 0.05)
+    kafka = SlowKafka()
+    maker = TopicMaker(lambda: kafka)
+    with pytest.raises(BrokerTimeout, match="did not answer within"):
+        maker.ensure_topic("a", partitions=2)
+    started = time.monotonic()
+    with pytest.raises(BrokerTimeout, match="asked before"):
+        maker.ensure_topic("b", partitions=1)
+    assert time.monotonic() - started < 0.05
+    kafka.answers.set()
+    monkeypatch.setattr("backend.controller.topics._PATIENCE_SECONDS", 5)
+    assert maker.ensure_topic("a", partitions=2) == 2
+    assert maker.ensure_topic("b", partitions=1) == 1
+    # It exists by now, with the partitions that it has.
+    assert maker.ensure_topic("a", partitions=5) == 2
+    maker.close()
+
+
+@pytest.mark.parametrize("depth", [1, 12])
+def test_a_hint_arrives_however_long_the_path_is(tmp_path: Path, depth: int) -> None:
+    import socket
+
+    state = tmp_path.joinpath(*["a-rather-long-name"] * depth)
+    wakeup = WakeUp(state)
+    wakeup.listen()
+    started = time.monotonic()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, _address(state / "run") as address:
+        sender.sendto(b"!", address)
+    wakeup.wait(10)
+    assert time.monotonic() - started < 5
+    started = time.monotonic()
+    wakeup.wait(0.05)
+    assert time.monotonic() - started >= 0.05
+    wakeup.close()
+    assert not (state / "run" / "controller.sock").exists()
