@@ -107,7 +107,9 @@ def _fill(view: str) -> None:
     for name in _ETC_FILES:
         with suppress(FileNotFoundError):
             shutil.copyfile(f"/etc/{name}", f"{view}/etc/{name}")
-    Path(view, "tmp").symlink_to(SCRATCH)
+    # Python itself may live under /tmp; programs then find the scratch folder by TMPDIR only.
+    if not Path(view, "tmp").exists():
+        Path(view, "tmp").symlink_to(SCRATCH)
     devices = [device for device in (*DEVICES, *gpu_devices()) if os.path.exists(device)]  # noqa: PTH110
     for device in devices:
         Path(view + device).parent.mkdir(parents=True, exist_ok=True)
