@@ -7,6 +7,7 @@ process (``mlcode_executor/child.py``) passes requests to ``Handler.call``. The 
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import tempfile
@@ -33,6 +34,8 @@ __all__ = [
     "Request",
     "TensorSpec",
     "batches_of",
+    "common_versions",
+    "divergence_warnings",
     "open_to_read",
     "scratch_folder",
     "write_to",
@@ -88,6 +91,8 @@ class Request:
     def samples(self, features: str, labels: str) -> tuple[Array, Array]:
         """Return features (n, ...) and labels (n, ...); DecodeError when they do not belong together."""
         inputs, targets = self.array(features), self.array(labels)
+        if not len(inputs):
+            raise DecodeError(f"{features} hold no samples: expected at least one")
         if len(inputs) != len(targets):
             raise DecodeError(f"{features} hold {len(inputs)} samples but {labels} {len(targets)}: expected as many")
         for name, array in ((features, inputs), (labels, targets)):
@@ -226,6 +231,13 @@ def batches_of(count: int, size: int) -> Iterator[slice]:
     """Yield slices of at most ``size`` that cover ``count`` rows; nothing for no rows."""
     for start in range(0, count, size):
         yield slice(start, min(start + size, count))
+
+
+def divergence_warnings(history: Mapping[str, Sequence[float]]) -> list[str]:
+    """Return what to say when a metric of an epoch is not a number; nothing when all are."""
+    if all(math.isfinite(value) for values in history.values() for value in values):
+        return []
+    return ["a metric is not finite: the training diverged; lower the learning rate or scale the features"]
 
 
 def common_versions() -> dict[str, str]:

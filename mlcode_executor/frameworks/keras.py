@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import random
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -21,6 +20,7 @@ from mlcode_executor.frameworks.base import (
     ProgressEvents,
     Request,
     batches_of,
+    divergence_warnings,
     open_to_read,
     scratch_folder,
     write_to,
@@ -144,7 +144,7 @@ class KerasHandler(Handler):
                 seed=self._seed,
                 progress=progress,
             )
-        return {"history": history, "warnings": []}
+        return {"history": history, "warnings": divergence_warnings(history)}
 
     def evaluate(self, request: Request) -> dict[str, Any]:
         arguments = dict(request.params.get("arguments") or {})
@@ -284,12 +284,13 @@ def _find_model(namespace: Mapping[str, Any], *, distributed: bool) -> Any:
 
 def _make_repeatable(seed: int) -> None:
     """The same seed on the same data gives the same metrics; without a GPU, to the last bit."""
-    # keras.utils.set_random_seed without its import of other backends' modules.
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    tf.random.set_seed(seed)
-    keras.utils.set_random_seed(seed)
-    if not tf.config.list_physical_devices("GPU"):
+    keras.utils.set_random_seed(seed % 2**32)
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        # Else the first process takes all of its memory; too late once it was used.
+        if not tf.config.experimental.get_memory_growth(gpu):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    if not gpus:
         # Costs a little on a CPU and a lot on a GPU, where repeatability is not promised.
         tf.config.experimental.enable_op_determinism()
 

@@ -22,6 +22,7 @@ from mlcode_executor.frameworks.base import (
     ProgressEvents,
     Request,
     batches_of,
+    divergence_warnings,
     open_to_read,
     scratch_folder,
     write_to,
@@ -31,7 +32,6 @@ from mlcode_executor.frameworks.pytorch_loop import (
     TorchLoop,
     device,
     features_dtype,
-    is_finite,
     to_tensor,
 )
 from mlcode_executor.frameworks.pytorch_program import write_program
@@ -125,8 +125,7 @@ class PyTorchHandler(Handler):
                 seed=self._seed,
                 progress=ProgressEvents(request.emit, epochs=fit_arguments.max_epochs),
             )
-        noted = [] if is_finite(history) else ["a metric is not finite: the training diverged; lower the learning rate"]
-        return {"history": history, "warnings": noted}
+        return {"history": history, "warnings": divergence_warnings(history)}
 
     def evaluate(self, request: Request) -> dict[str, Any]:
         arguments = dict(request.params.get("arguments") or {})

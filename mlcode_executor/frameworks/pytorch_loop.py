@@ -6,7 +6,6 @@ DataLoader, and metrics are updated for several batches at once.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -323,8 +322,3 @@ def _floats(metrics: Mapping[str, Any]) -> dict[str, float]:
         elif numbers.size <= _MAX_VECTOR:
             flat.update({f"{name}_{index}": float(each) for index, each in enumerate(numbers.reshape(-1))})
     return flat
-
-
-def is_finite(history: Mapping[str, list[float]]) -> bool:
-    """Whether every metric of every epoch is a number."""
-    return all(math.isfinite(value) for values in history.values() for value in values)

@@ -300,3 +300,17 @@ def test_calls_out_of_order_are_our_fault(framework: Framework, start_model: Sta
         model.call("evaluate", {"batch_size": 32}, features=digits[0], labels=digits[1])
     with pytest.raises(BrokenError, match="no method"):
         model.call("no_such_method")
+
+
+def test_no_samples_is_refused(framework: Framework, start_model: StartProcess, digits: Any) -> None:
+    model = start_model(framework.runtime)
+    model.call("build", {"code": framework.digits, "imports": "", "seed": 0})
+    with pytest.raises(DecodeError, match="no samples"):
+        model.call("fit", {"batch_size": 32}, train_features=digits[0][:0], train_labels=digits[1][:0])
+
+
+def test_a_warmed_up_process_reports_alike(framework: Framework, start_model: StartProcess) -> None:
+    source = {"code": framework.tutorial, "imports": ""}
+    cold, warm = start_model(framework.runtime), start_model(framework.runtime)
+    warm.call("warm_up")
+    assert warm.call("check", source) == cold.call("check", source)
