@@ -43,7 +43,6 @@ class InferenceUnderTest:
 
     def __post_init__(self) -> None:
         self.backend = FakeBackend()
-        self.output_topic = f"{self.input_topic}-out"
         self.replicas: list[subprocess.Popen[bytes]] = []
         self._started = 0
         for name, content in self.artifacts.items():
@@ -59,15 +58,16 @@ class InferenceUnderTest:
             "input_format": InputFormat.RAW,
             "input_config": {"data_type": "float32", "data_reshape": "4"},
             "guarantee": DeliveryGuarantee.EXACTLY_ONCE,
+            "output_topic": f"{self.input_topic}-out",
+            "group": f"kml-inference-{self.input_topic}",
         }
         self.plan = InferencePlan(
             **(defaults | dict(self.plan_fields)),
             artifacts={name: hashlib.sha256(content).hexdigest() for name, content in self.artifacts.items()},
             input_topic=self.input_topic,
-            output_topic=self.output_topic,
-            group=f"kml-inference-{self.input_topic}",
             output_bootstrap_servers=self.output_bootstrap_servers,
         )
+        self.output_topic = self.plan.output_topic
         self.backend.plan = self.plan.to_json()
 
     def start(self, *, replica: int = 0, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
