@@ -124,11 +124,8 @@ class RawSink(Sink):
         step = max(1, _SLAB_BYTES // bytes_per_sample // per_record) * per_record
         for start in range(0, len(samples), step):
             part = slice(start, start + step)
-            values, encoded_keys = self._encode(samples[part], None if keys is None else keys[part])
-            self._samples += len(values)
-            if per_record > 1:
-                values, encoded_keys = _packed(values, encoded_keys, per_record)
-            self._send_many(values, encoded_keys)
+            self._send_many(*self._encode(samples[part], None if keys is None else keys[part], per_record=per_record))
+            self._samples += len(samples[part])
 
     def unsupervised_send(self, data: Any) -> None:
         """Send one sample without label to ``unsupervised_topic``; of the same type and shape as the labelled ones."""
@@ -141,7 +138,10 @@ class RawSink(Sink):
         self._send_waiting()
         super().flush()
 
-    def _encode(self, data: Array, labels: Array | None) -> tuple[list[bytes], list[bytes | None]]:
+    def _encode(
+        self, data: Array, labels: Array | None, *, per_record: int = 1
+    ) -> tuple[list[bytes], list[bytes | None]]:
+        """Return values and keys of records that hold ``per_record`` samples each; the last may hold fewer."""
         if self._has_labels is None:
             self._has_labels = labels is not None
         if self._has_labels != (labels is not None):
@@ -151,10 +151,10 @@ class RawSink(Sink):
                 hint="send samples without labels by unsupervised_send, to a topic of their own",
             )
         batch = self._data.batch(data, first=self._samples)
-        values = _encoded(batch, self._data)
+        values = _encoded(batch, self._data, per_record)
         keys: list[bytes | None] = [None] * len(values)
         if labels is not None:
-            keys = list(_encoded(self._label.batch(labels, first=self._samples), self._label))
+            keys = list(_encoded(self._label.batch(labels, first=self._samples), self._label, per_record))
         self._update_config()
         return values, keys
 
@@ -174,22 +174,13 @@ class RawSink(Sink):
         if self._waiting:
             values, keys = zip(*self._waiting, strict=True)
             self._waiting = []
-            for value, key in zip(*_packed(list(values), list(keys), self.samples_per_record), strict=True):
-                self._send_encoded(value, key)
+            self._send_encoded(b"".join(values), b"".join(keys) if keys[0] is not None else None)
 
 
-def _encoded(batch: Array, sample_format: SampleFormat) -> list[bytes]:
+def _encoded(batch: Array, sample_format: SampleFormat, per_record: int = 1) -> list[bytes]:
     if sample_format.is_text:
         return TextCodec().encode(batch)
-    return RawCodec(batch.dtype, batch.shape[1:]).encode(batch)
-
-
-def _packed(
-    values: list[bytes], keys: list[bytes | None], samples_per_record: int
-) -> tuple[list[bytes], list[bytes | None]]:
-    """Join the bytes of so many samples at a time, and of their labels."""
-    groups = [slice(start, start + samples_per_record) for start in range(0, len(values), samples_per_record)]
-    packed_values = [b"".join(values[group]) for group in groups]
-    if keys and keys[0] is None:
-        return packed_values, [None] * len(groups)
-    return packed_values, [b"".join(key or b"" for key in keys[group]) for group in groups]
+    if per_record == 1:
+        return RawCodec(batch.dtype, batch.shape[1:]).encode(batch)
+    # Each record's bytes are copied once, straight out of the array.
+    return [batch[start : start + per_record].tobytes() for start in range(0, len(batch), per_record)]

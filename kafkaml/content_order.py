@@ -55,7 +55,8 @@ def content_order(
     """
     if not len(hashes):
         return np.empty(0, np.intp)
-    by_hash = np.argsort(hashes, kind="stable")
+    # Not stable: rows of one hash have one content, or are sorted by it below.
+    by_hash = np.argsort(hashes)
     ordered = hashes[by_hash]
     same = ordered[1:] == ordered[:-1]
     if same.any():
@@ -65,7 +66,12 @@ def content_order(
             _sort_collided(by_hash, ordered, np.unique(ordered[pairs[collided]]), content)
     copy = _places_in_groups(same)
     keys = _mixed(ordered + copy * np.uint64(_GOLDEN) + np.uint64(hash_seed(seed)))
-    return by_hash[np.argsort(keys, kind="stable")]
+    places = np.argsort(keys)
+    ordered_keys = keys[places]
+    if np.any(ordered_keys[1:] == ordered_keys[:-1]):
+        # Of 64 bits two are hardly ever equal, but then every processor must order them alike.
+        places = np.argsort(keys, kind="stable")
+    return by_hash[places]
 
 
 def hash_seed(seed: int) -> int:

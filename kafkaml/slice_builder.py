@@ -34,6 +34,7 @@ _EARLY_SKIPPED = 1000
 # Few enough that a batch's bytes stay in the processor's cache and the allocator's hands.
 _BATCH_RECORDS = 4000
 _LABEL_SALT = 1
+_MASK = (1 << 64) - 1
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class BuiltSlice:
     skipped: int
     first_skipped: str
     sorted_hashes: bytes
+    feature_sum: int
 
 
 class _LabelledAfterAll(Exception):
@@ -105,7 +107,7 @@ def build_slice(
 def content_sum(array: ArrayFile) -> int:
     """Return a number that changes when any bytes of the array do; to find files that a power cut tore."""
     total = sum(int(content_hashes(chunk).sum(dtype=np.uint64)) for chunk in array.chunks())
-    return total & ((1 << 64) - 1)
+    return total & _MASK
 
 
 class _Builder:
@@ -127,6 +129,7 @@ class _Builder:
         self._features = _Column(folder / "features.arrived")
         self._labels = _Column(folder / "labels.arrived")
         self._hashes: list[Hashes] = []
+        self._feature_sum = 0
         self._records = 0
         self._skipped = 0
         self._first_skipped = ""
@@ -175,6 +178,7 @@ class _Builder:
             self._skipped,
             self._first_skipped,
             np.sort(hashes).astype("<u8").tobytes(),
+            self._feature_sum & _MASK,
         )
 
     def _take(self, batch: RecordBatch, features_file: BinaryIO, labels_file: BinaryIO) -> None:
@@ -202,6 +206,8 @@ class _Builder:
                 "the stream's features are text: models take numbers", hint="encode texts as numbers in the sink"
             )
         hashes = content_hashes(features)
+        # The sum of the file to come, while the rows are at hand; see ``content_sum``.
+        self._feature_sum += int(hashes.sum(dtype=np.uint64))
         self._features.append(features, features_file)
         if labels is not None:
             hashes ^= content_hashes(labels, _LABEL_SALT)

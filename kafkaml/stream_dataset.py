@@ -315,8 +315,8 @@ def _to_manifest(built: BuiltSlice, rule: dict[str, Any]) -> dict[str, Any]:
         described += [built.labels.dtype.str, built.labels.shape]
     return {
         "rule": rule,
-        "features": _describe(built.features),
-        "labels": _describe(built.labels) if built.labels is not None else None,
+        "features": _describe(built.features, built.feature_sum),
+        "labels": _describe(built.labels, content_sum(built.labels)) if built.labels is not None else None,
         "class_names": built.class_names,
         "records": built.records,
         "skipped": built.skipped,
@@ -326,13 +326,13 @@ def _to_manifest(built: BuiltSlice, rule: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _describe(array: ArrayFile) -> dict[str, Any]:
+def _describe(array: ArrayFile, total: int) -> dict[str, Any]:
     return {
         "file": array.path.name,
         "dtype": array.dtype.str,
         "shape": list(array.shape),
         "offset": array.offset,
-        "sum": content_sum(array),
+        "sum": total,
     }
 
 

@@ -203,6 +203,7 @@ class KafkaRecordReader:
 
 
 def _next_count(messages: Sequence[Message], most: int) -> int:
-    """Return how many records to ask for next, by the size of the values of those that came."""
-    mean_bytes = sum(map(len, messages)) / len(messages)
+    """Return how many records to ask for next, by the size of the values of some of those that came."""
+    some = messages[:: max(1, len(messages) // 50)]
+    mean_bytes = sum(map(len, some)) / len(some)
     return max(1, min(most, int(_BATCH_BYTES / max(1.0, mean_bytes))))
