@@ -130,9 +130,8 @@ def _set_up(env: Mapping[str, str]) -> Component:
 
 def _web(plan: PlatformPlan, env: Mapping[str, str], *, after: Sequence[str]) -> Component:
     descriptor = plan.web_socket.fileno()
-    command = [*python_module("gunicorn"), "backend.config.asgi:application", "--worker-class", "asgi"]
-    command += ["--bind", f"fd://{descriptor}", "--workers", "1", "--graceful-timeout", "3", "--timeout", "60"]
-    command += ["--no-control-socket"]
+    command = [*python_module("gunicorn"), "-c", "python:backend.config.gunicorn", "--bind", f"fd://{descriptor}"]
+    command += ["backend.config.asgi:application"]
     return Component(
         name="web",
         prepare=lambda: command,
