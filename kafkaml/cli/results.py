@@ -151,7 +151,8 @@ def print_confusion_matrix(found: Any) -> None:
         return
     matrix = found["matrix"]
     labels = [str(each) for each in found.get("labels") or range(len(matrix))]
-    table = Table(title="confusion matrix (rows: true, columns: predicted)", title_justify="left", box=None)
+    console().print("confusion matrix (rows: true, columns: predicted)", style="dim")
+    table = Table(box=None)
     table.add_column("")
     for label in labels:
         table.add_column(label, justify="right", header_style="bold")
