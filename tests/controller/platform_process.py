@@ -113,6 +113,16 @@ def pending_outbox() -> int:
     return OutboxMessage.objects.filter(published_at=None).count()
 
 
+def deployment_of(*, pk: int) -> int:
+    return int(_find("training", pk).deployment_id)
+
+
+def announcements() -> int:
+    from backend.streams.models import Announcement
+
+    return Announcement.objects.count()
+
+
 def lease() -> str:
     from backend.controller.models import Lease
 
