@@ -85,10 +85,10 @@ class KafkaLoopClient:
             "heartbeat.interval.ms": int(session_timeout_seconds * 1000 / 4),
             "max.poll.interval.ms": int(max_poll_interval_seconds * 1000),
         }
+        self._topics = list(topics)
+        self._subscribed = False
+        # Looks for the group's coordinator by itself; the group is joined by the first poll.
         self._consumer = Consumer(config)
-        self._consumer.subscribe(
-            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-        )
 
     @classmethod
     def exactly_once(
@@ -170,8 +170,14 @@ class KafkaLoopClient:
     def poll(self, *, max_records: int, timeout_seconds: float) -> RecordBatch:
         """Block for the first record, then take what is already there, at most ``max_records``; may be empty.
 
-        Raises TransactionAborted when a rebalance took partitions away that had uncommitted records.
+        The first call joins the group. Raises TransactionAborted when a rebalance took partitions away that had
+        uncommitted records.
         """
+        if not self._subscribed:
+            self._consumer.subscribe(
+                self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            )
+            self._subscribed = True
         first = self._consumer.poll(timeout_seconds)
         messages: list[Message] = []
         if first is not None:
@@ -381,6 +387,7 @@ class KafkaLoopClient:
         _logger.info("revoked %s", sorted(keys))
         if self._assigned is not None:
             self._assigned -= keys
+        self._unknown_tail -= keys
         if keys & self._uncommitted.keys():
             try:
                 self._output.abort()
@@ -390,9 +397,27 @@ class KafkaLoopClient:
                 self._interruption = error
 
     def _unanswered(self, messages: list[Message]) -> list[Message]:
+        """Drop the messages that the outputs answer already, after looking for such in partitions that are new here."""
         assert self._tail is not None
-        if self._unknown_tail:
-            self._tail.look(self._ask_committed(self._unknown_tail))
-            # From here on a crash leaves a mark to search from, even before the first outputs are committed.
-            self._unknown_tail.clear()
+        new = self._unknown_tail & self._uncommitted.keys()
+        if new:
+            committed = self._ask_committed(new)
+            # Where nothing was ever committed nobody can have answered: the first thing that is done is this commit.
+            self._tail.look({key: place for key, place in committed.items() if place.offset >= 0})
+            self._commit_starts([key for key, place in committed.items() if place.offset < 0])
+            self._unknown_tail -= new
         return [message for message in messages if not self._tail.is_answered(message)]
+
+    def _commit_starts(self, keys: Sequence[PartitionKey]) -> None:
+        """Leave a mark to search from, before the first outputs of these partitions are written."""
+        assert self._tail is not None
+        if not keys:
+            return
+        metadata = self._tail.metadata()
+        places = [TopicPartition(*key, self._uncommitted[key], metadata) for key in keys]
+        try:
+            self._consumer.commit(offsets=places, asynchronous=False)
+        except KafkaException as exception:
+            self._rewind(dict(self._uncommitted))
+            problem = to_error(error_of(exception), "committing the start of the input", reason=self._log.last)
+            raise TransactionAborted(problem.message) from exception
