@@ -21,7 +21,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kafkaml.codecs import Codec, codec_for
 from kafkaml.confluent import KafkaAdmin, KafkaLoopClient
-from kafkaml.confluent.outputs import TransactionalOutput
 from kafkaml.errors import ApiError
 from kafkaml.failures import failure_of
 from kafkaml.job_client import Heartbeat, JobClient
@@ -154,14 +153,15 @@ class _Replica:
 
     def run(self, stop: StopSignal, stats: LoopStats, reporter: StatsReporter) -> None:
         """Get ready, join the group, and answer records until ``stop``."""
-        ready_kafka = _in_background(self._prepare_kafka)
+        topics, connecting = _in_background(self._create_topics), _in_background(self._connect)
         codec = codec_for(self._plan.input_format, self._plan.input_config).features
         predictor = RecoveringPredictor(self._engine_starter())
         try:
             if codec.sample_shape is not None:
                 predictor.prepare(SampleSpec(codec.dtype, codec.sample_shape))
-            client = self._client(ready_kafka.result())
+            client = connecting.result()
             try:
+                topics.result()
                 self._collect_garbage_seldom()
                 loop = self._loop(client, codec, predictor, stats, reporter)
                 stop.serving()
@@ -212,34 +212,29 @@ class _Replica:
             batch_timeout_seconds=settings.batch_timeout_seconds,
         )
 
-    def _prepare_kafka(self) -> TransactionalOutput | None:
-        """Wait for Kafka, make the topics that are missing, and fence what a dead predecessor left open."""
-        for attempt in retrying(deadline_seconds=None):
-            with attempt:
-                self._create_topics()
-        if self._plan.guarantee is DeliveryGuarantee.AT_LEAST_ONCE:
-            return None
-        for attempt in retrying(deadline_seconds=None):
-            with attempt:
-                return TransactionalOutput(
-                    self._kafka,
-                    transactional_id=self._transactional_id(),
-                    transaction_timeout_seconds=self._settings.transaction_timeout_seconds,
-                    request_timeout_seconds=self._settings.transaction_timeout_seconds,
-                    recovery_timeout_seconds=120,
-                )
-        raise AssertionError("unreachable: retrying ends with a success or an error")
-
     def _create_topics(self) -> None:
+        """Wait for Kafka, and create the topics that are missing."""
         plan = self._plan
-        admin = KafkaAdmin(self._kafka)
-        if not admin.partition_count(plan.input_topic):
-            admin.create_topic(plan.input_topic)
-        # As many partitions as the input: an answer goes to the partition of the same number.
-        partitions = admin.partition_count(plan.input_topic) or 1
-        output_admin = admin if self._output_kafka is self._kafka else KafkaAdmin(self._output_kafka)
-        for topic in (plan.output_topic, plan.dead_letter_topic):
-            output_admin.create_topic(topic, partitions=partitions)
+        for attempt in retrying(deadline_seconds=None):
+            with attempt:
+                admin = KafkaAdmin(self._kafka)
+                there = admin.partition_counts()
+                if plan.input_topic not in there:
+                    admin.create_topic(plan.input_topic)
+                # As many partitions as the input: an answer goes to the partition of the same number.
+                partitions = there.get(plan.input_topic, 1)
+                if self._output_kafka is not self._kafka:
+                    admin = KafkaAdmin(self._output_kafka)
+                    there = admin.partition_counts()
+                outputs = (plan.output_topic, plan.dead_letter_topic)
+                admin.create_topics({topic: partitions for topic in outputs if topic not in there})
+
+    def _connect(self) -> KafkaLoopClient:
+        """Wait for Kafka, and fence what a dead predecessor left open. The group is joined later, by the first poll."""
+        for attempt in retrying(deadline_seconds=None):
+            with attempt:
+                return self._client()
+        raise AssertionError("unreachable: retrying ends with a success or an error")
 
     def _transactional_id(self) -> str:
         """The same for the next process of this replica on this machine (or in this pod), so that it fences this one.
@@ -248,19 +243,25 @@ class _Replica:
         """
         return f"{self._plan.group}.{self._job.replica}.{socket.gethostname()}"
 
-    def _client(self, output: TransactionalOutput | None) -> KafkaLoopClient:
-        plan, session = self._plan, self._settings.session_timeout_seconds
-        if output is None:
+    def _client(self) -> KafkaLoopClient:
+        plan, settings = self._plan, self._settings
+        if plan.guarantee is DeliveryGuarantee.AT_LEAST_ONCE:
             return KafkaLoopClient.at_least_once(
                 self._kafka,
                 topics=[plan.input_topic],
                 group=plan.group,
                 output_settings=self._output_kafka,
                 output_topics=[plan.output_topic, plan.dead_letter_topic],
-                session_timeout_seconds=session,
+                session_timeout_seconds=settings.session_timeout_seconds,
             )
-        return KafkaLoopClient(
-            self._kafka, topics=[plan.input_topic], group=plan.group, output=output, session_timeout_seconds=session
+        return KafkaLoopClient.exactly_once(
+            self._kafka,
+            topics=[plan.input_topic],
+            group=plan.group,
+            transactional_id=self._transactional_id(),
+            transaction_timeout_seconds=settings.transaction_timeout_seconds,
+            request_timeout_seconds=settings.transaction_timeout_seconds,
+            session_timeout_seconds=settings.session_timeout_seconds,
         )
 
     @staticmethod
@@ -280,5 +281,5 @@ def _in_background(function: Callable[[], T]) -> Future[T]:
         except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
             future.set_exception(error)
 
-    threading.Thread(target=run, name="prepare-kafka", daemon=True).start()
+    threading.Thread(target=run, name="preparation", daemon=True).start()
     return future

@@ -58,17 +58,33 @@ class KafkaAdmin:
 
         ``replication_factor`` -1 leaves it to the broker.
         """
-        check_topic_name(name)
-        new = NewTopic(name, partitions, replication_factor, config=dict(config or {}))
-        future = self._client.create_topics([new], request_timeout=self._timeout_seconds)[name]
-        try:
-            future.result(self._timeout_seconds + 5)
-        except KafkaException as exception:
-            error = error_of(exception)
-            if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
-                return False
-            raise to_error(error, f"creating topic {name}", reason=self._log.last) from exception
-        return True
+        return name in self.create_topics({name: partitions}, replication_factor=replication_factor, config=config)
+
+    def create_topics(
+        self,
+        partitions: Mapping[str, int],
+        *,
+        replication_factor: int = -1,
+        config: Mapping[str, str] | None = None,
+    ) -> set[str]:
+        """Create topics with so many partitions in one request; returns those that did not exist yet."""
+        new = [
+            NewTopic(check_topic_name(name), count, replication_factor, config=dict(config or {}))
+            for name, count in partitions.items()
+        ]
+        if not new:
+            return set()
+        created: set[str] = set()
+        futures = self._client.create_topics(new, request_timeout=self._timeout_seconds)
+        for name, future in futures.items():
+            try:
+                future.result(self._timeout_seconds + 5)
+                created.add(name)
+            except KafkaException as exception:
+                error = error_of(exception)
+                if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise to_error(error, f"creating topic {name}", reason=self._log.last) from exception
+        return created
 
     def delete_topic(self, name: str) -> bool:
         """Delete a topic and all its records; returns False when there is none."""
@@ -90,10 +106,14 @@ class KafkaAdmin:
 
     def partition_count(self, name: str) -> int:
         """Return how many partitions a topic has; 0 when it does not exist. Never creates it."""
+        return self.partition_counts().get(name, 0)
+
+    def partition_counts(self) -> dict[str, int]:
+        """Return how many partitions each topic has."""
         with kafka_errors("listing topics", self._log):
             # Asking for all topics, because asking for one may create it.
-            topic = self._client.list_topics(timeout=self._timeout_seconds).topics.get(name)
-        return len(topic.partitions) if topic else 0
+            topics = self._client.list_topics(timeout=self._timeout_seconds).topics
+        return {name: len(topic.partitions) for name, topic in topics.items()}
 
     def describe(self, name: str) -> TopicDescription:
         """Return a topic with its offsets; StreamUnavailable when it does not exist."""

@@ -176,6 +176,10 @@ def test_an_artifact_that_is_no_model_fails_with_a_cause(broker: TestBroker, tmp
     assert "model.onnx cannot be loaded" in report["error"]["cause"]
 
 
+def predicted_by_replica(inference: InferenceUnderTest) -> dict[int, int]:
+    return {each["replica"]: each["predicted"] for each in inference.backend.stats}
+
+
 def test_replicas_share_the_partitions_and_hand_them_over(broker: TestBroker, tmp_path: Path) -> None:
     with inference(broker, tmp_path, partitions=4) as under_test:
         first = under_test.start(replica=0)
@@ -196,5 +200,4 @@ def test_replicas_share_the_partitions_and_hand_them_over(broker: TestBroker, tm
         assert sorted(sources(under_test.outputs())) == [
             (under_test.input_topic, partition, offset) for partition in range(4) for offset in range(50)
         ]
-        both = {each["replica"]: each["predicted"] for each in under_test.backend.stats}
-        assert sum(both.values()) == 200
+        eventually(lambda: sum(predicted_by_replica(under_test).values()) == 200)
