@@ -26,9 +26,13 @@ def test_of_kafkas_errors_those_pass_that_need_no_decision() -> None:
 
 def test_the_last_error_is_raised_after_the_deadline() -> None:
     tries = []
-    with pytest.raises(ApiError, match="try"):
+
+    def call() -> None:
         for attempt in retrying(deadline_seconds=0.5, max_wait_seconds=0.2):
             with attempt:
                 tries.append(1)
                 raise ApiError(f"try {len(tries)}", status=503)
+
+    with pytest.raises(ApiError, match="try"):
+        call()
     assert len(tries) > 1
