@@ -196,7 +196,9 @@ def status(context: typer.Context, state_dir: StateDirOption = None, json: JsonO
         return print_json(document)
     console().print(f"[bold]{running.url}[/]  Kafka at {running.bootstrap_servers}  state in {state.root}")
     if "isolation" in document:
-        console().print(f"isolation of user code: {document['isolation']}")
+        isolation = document["isolation"]
+        warning = "[red bold]off: models can do what you can[/]" if isolation == "off" else isolation
+        console().print(f"isolation of user code: {warning}")
     print_table(
         running.components,
         [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,9 @@ from kafkaml.cli.output import (
 )
 from kafkaml.cli.runs import add_run_commands
 from kafkaml.cli.session import client_of
+
+if TYPE_CHECKING:
+    from kafkaml.sdk.types import Artifact
 
 app = typer.Typer(name="results", help="Trainings, their metrics and the trained models.", no_args_is_help=True)
 
@@ -91,7 +94,13 @@ def download(
     to: Annotated[Path, typer.Option("--to", "-o", help="Folder to write to.")] = Path(),
 ) -> None:
     """Download the trained model."""
-    for path in client_of(context).results.download(result, to, names=name or ()):
+    with console(error=True).status("downloading") as spinner:
+
+        def show_progress(file: Artifact, received: int) -> None:
+            spinner.update(f"{file.name}  {human_size(received)} of {human_size(file.size)}")
+
+        paths = client_of(context).results.download(result, to, names=name or (), on_progress=show_progress)
+    for path in paths:
         console().print(f"{path}  {human_size(path.stat().st_size)}", markup=False)
 
 

@@ -58,7 +58,14 @@ def wait(
     from kafkaml.sdk.types import RunState
 
     wanted = RunState(state or ("finished" if _topic(context) == "results" else "running"))
-    found = _collection(context).wait_for(identifier, wanted, timeout_seconds=timeout)
+    with console(error=True).status(f"waiting for {wanted}") as spinner:
+
+        def show_progress(run: Any) -> None:
+            progress = getattr(run, "progress", None) or {}
+            epoch = f", epoch {progress['epoch']} of {progress['epochs']}" if progress.get("epochs") else ""
+            spinner.update(f"{run.state}{epoch}")
+
+        found = _collection(context).wait_for(identifier, wanted, timeout_seconds=timeout, on_change=show_progress)
     return print_json(found) if json else _say(context, identifier, f"is {found.state}")
 
 

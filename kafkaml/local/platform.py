@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from kafkaml.errors import BrokenError, DeadlineExceeded, RefusedError
+from kafkaml.errors import BrokenError, BrokerError, DeadlineExceeded, RefusedError
 from kafkaml.local import components as parts
 from kafkaml.local.broker import EmbeddedBroker, remembered_ports
 from kafkaml.local.commands import suspend_workers
@@ -109,6 +109,7 @@ def _plan(options: UpOptions, state: StateDir) -> parts.PlatformPlan:
     broker = None
     if options.bootstrap_servers:
         kafka = _with_password_in_file(kafka, state).model_copy(update={"bootstrap_servers": options.bootstrap_servers})
+        _require_broker(kafka)
     else:
         remembered, _ = remembered_ports(state.kafka)
         port = options.broker_port
@@ -137,6 +138,19 @@ def _with_password_in_file(kafka: KafkaSettings, state: StateDir) -> KafkaSettin
     path = state.secrets / "kafka_password"
     write_secret(path, password)
     return kafka.model_copy(update={"sasl_password_file": str(path)})
+
+
+def _require_broker(kafka: KafkaSettings) -> None:
+    """Refuse to start beside a broker that does not answer: everything would wait for it, and say so in logs only."""
+    from kafkaml.confluent import KafkaAdmin
+
+    try:
+        KafkaAdmin(kafka, timeout_seconds=10).cluster_id()
+    except BrokerError as error:
+        raise BrokerError(
+            f"the broker at {kafka.bootstrap_servers} does not answer: {error.message}",
+            hint="check the address, and user, password and certificates in KML_KAFKA_*",
+        ) from error
 
 
 def _listen(options: UpOptions, state: StateDir) -> socket.socket:

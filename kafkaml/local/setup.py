@@ -18,7 +18,7 @@ from kafkaml.local.access import renew_cli_token, token_is_fresh
 from kafkaml.local.commands import run_manage
 from kafkaml.local.state import StateDir
 
-__all__ = ["is_needed"]
+__all__ = ["fingerprint", "is_needed"]
 
 # A database on its way through many migrations, on a slow disk.
 _MIGRATE_TIMEOUT_SECONDS = 300
@@ -32,14 +32,14 @@ def is_needed(state: StateDir) -> bool:
         done = _stamp(state).read_text(encoding="ascii")
     except OSError:
         return True
-    return done != _fingerprint() or not token_is_fresh(state)
+    return done != fingerprint() or not token_is_fresh(state)
 
 
 def _stamp(state: StateDir) -> Path:
     return state.run / "set-up"
 
 
-def _fingerprint() -> str:
+def fingerprint() -> str:
     """A hash of everything that decides what the tables look like."""
     digest = hashlib.sha256(metadata.version("django").encode())
     backend = importlib.util.find_spec("backend")
@@ -55,7 +55,7 @@ def main() -> None:
     run_manage(["migrate", "--no-input", "--verbosity", "0"], os.environ, timeout_seconds=_MIGRATE_TIMEOUT_SECONDS)
     if not token_is_fresh(state):
         renew_cli_token(state, os.environ)
-    _stamp(state).write_text(_fingerprint(), encoding="ascii")
+    _stamp(state).write_text(fingerprint(), encoding="ascii")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ from kafkaml.settings import default_state_dir
 
 __all__ = ["ComponentState", "ComponentStatus", "PlatformStatus", "StateDir", "ephemeral_parent", "find_state_dir"]
 
+# What the kernel takes (sun_path), less the final NUL.
+_MAX_SOCKET_PATH_BYTES = 107
 _FOLDERS = ("kafka", "secrets", "artifacts", "run", "logs", "jobs", "slices", "cache")
 
 
@@ -97,6 +99,13 @@ class StateDir:
 
     def prepare(self) -> None:
         """Create the folders, owner-only, and the secrets that do not exist yet."""
+        longest = self.run / "fork-tensorflow.sock"
+        if len(os.fsencode(longest)) > _MAX_SOCKET_PATH_BYTES:
+            raise RefusedError(
+                f"the state folder {self.root} is too deep: {longest} has {len(os.fsencode(longest))} bytes, and the "
+                f"path of a socket at most {_MAX_SOCKET_PATH_BYTES}",
+                hint="give a shorter --state-dir",
+            )
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.root.chmod(0o700)

@@ -9,6 +9,7 @@ Without arguments it finds the platform of this machine (see ``ClientSettings``)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
@@ -265,17 +266,28 @@ class Results(_Runs[types.TrainingResult]):
         """Train again, on the same stream or on another; what the earlier training gave is deleted."""
         self._act(identifier, "restart", {"stream": stream})
 
-    def download(self, identifier: int, folder: Path, *, names: Sequence[str] = ()) -> list[Path]:
-        """Write the trained model's files (all, or ``names``) into ``folder``; return their paths."""
-        artifacts = self.get(identifier).artifacts
-        wanted = list(names) or [each.name for each in artifacts]
+    def download(
+        self,
+        identifier: int,
+        folder: Path,
+        *,
+        names: Sequence[str] = (),
+        on_progress: Callable[[types.Artifact, int], None] | None = None,
+    ) -> list[Path]:
+        """Write the trained model's files (all, or ``names``) into ``folder``; return their paths.
+
+        ``on_progress`` is told of the file under way and how many of its bytes have come.
+        """
+        artifacts = {each.name: each for each in self.get(identifier).artifacts}
         folder.mkdir(parents=True, exist_ok=True)
         paths = []
-        for name in wanted:
-            if name not in {each.name for each in artifacts}:
-                offered = ", ".join(each.name for each in artifacts) or "nothing yet"
-                raise ApiError(f"result {identifier} has no {name}: it has {offered}", status=404)
-            self._connection.download(f"{self.path}{identifier}/artifacts/{name}/", folder / name)
+        for name in list(names) or artifacts:
+            if name not in artifacts:
+                raise ApiError(
+                    f"result {identifier} has no {name}: it has {', '.join(artifacts) or 'nothing yet'}", status=404
+                )
+            report = None if on_progress is None else partial(on_progress, artifacts[name])
+            self._connection.download(f"{self.path}{identifier}/artifacts/{name}/", folder / name, on_progress=report)
             paths.append(folder / name)
         return paths
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -110,8 +110,11 @@ class Connection:
             following = httpx.URL(document["next"])
             document = self.request("GET", following.path.removeprefix("/api"), params=dict(following.params))
 
-    def download(self, path: str, target: Path) -> int:
-        """Write a body to ``target``, complete or not at all; return its size in bytes."""
+    def download(self, path: str, target: Path, *, on_progress: Callable[[int], None] | None = None) -> int:
+        """Write a body to ``target``, complete or not at all; return its size in bytes.
+
+        ``on_progress`` is told how many bytes have come so far.
+        """
         partial = target.with_name(f".{target.name}.part")
         try:
             with (
@@ -124,6 +127,8 @@ class Connection:
                     _raise_for_problem(response)
                 for chunk in response.iter_bytes(_DOWNLOAD_CHUNK_BYTES):
                     file.write(chunk)
+                    if on_progress is not None:
+                        on_progress(file.tell())
                 size = file.tell()
             partial.replace(target)
         finally:

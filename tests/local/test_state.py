@@ -1,0 +1,146 @@
+"""The state folder, ports and logs of a platform."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import psutil
+import pytest
+
+from kafkaml.errors import BrokenError, RefusedError
+from kafkaml.local import jars, setup
+from kafkaml.local.display import recent_lines, short_detail
+from kafkaml.local.ports import choose_port, describe_holder, is_free
+from kafkaml.local.processes import read_pid, record_pid
+from kafkaml.local.state import ComponentState, ComponentStatus, PlatformStatus, StateDir, find_state_dir
+from kafkaml.local.supervisor import log_tail
+
+
+def test_secrets_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / "state")
+    state.prepare()
+    before = state.service_token.read_text()
+    state.prepare()
+    assert state.service_token.read_text() == before
+    assert len(before) >= 43
+    assert state.service_token.stat().st_mode & 0o777 == 0o600
+    assert state.root.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RefusedError, match="cannot be used"):
+        StateDir(tmp_path / "file" / "state").prepare()
+    with pytest.raises(RefusedError, match="too deep"):
+        StateDir(tmp_path / ("long" * 30)).prepare()
+
+
+def test_only_one_supervisor_holds_a_folder(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    state.prepare()
+    assert not state.is_running()
+    first = state.lock()
+    assert first is not None
+    assert state.is_running()
+    assert StateDir(tmp_path).lock() is None
+    first.close()
+    assert not state.is_running()
+
+
+def test_a_status_is_read_as_it_was_written(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    state.prepare()
+    assert state.read_status() is None
+    component = ComponentStatus("web", ComponentState.READY, 7, "http://x", 2, 1.5, "")
+    status = PlatformStatus(1, "http://x", "x:1", (component,), api_ready=True)
+    state.write_status(status)
+    assert state.read_status() == status
+    state.status_file.write_text("{")
+    assert state.read_status() is None
+
+
+def test_the_one_ephemeral_platform_that_runs_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ephemeral = StateDir(tmp_path / f"kafka-ml-{os.getuid()}" / "abc")
+    ephemeral.prepare()
+    default = tmp_path / "home" / ".local" / "share" / "kafka-ml"
+    assert find_state_dir(None).root == default
+    held = ephemeral.lock()
+    assert find_state_dir(None).root == ephemeral.root
+    assert find_state_dir(tmp_path / "given").root == tmp_path / "given"
+    assert held is not None
+    held.close()
+
+
+def test_a_pid_file_never_names_a_later_process_of_the_same_number(tmp_path: Path) -> None:
+    path = tmp_path / "x.pid"
+    record_pid(path, os.getpid())
+    assert read_pid(path) == psutil.Process()
+    path.write_bytes(path.read_bytes().replace(b'"started":', b'"started":1'))
+    assert read_pid(path) is None
+
+
+def test_a_wanted_port_that_is_busy_gives_way_or_is_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        busy = other.getsockname()[1]
+        assert not is_free(busy)
+        assert str(os.getpid()) in describe_holder(busy)
+        assert choose_port(busy, explicit=False, purpose="test") != busy
+        with pytest.raises(RefusedError, match=rf"port {busy} for the test is taken by process {os.getpid()}"):
+            choose_port(busy, explicit=True, purpose="test")
+    assert choose_port(busy, explicit=True, purpose="test") == busy
+
+
+def test_a_jar_that_was_changed_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = jars.jars_dir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    jars.jars_dir().mkdir(parents=True)
+    for jar in real.glob("*.jar"):
+        (jars.jars_dir() / jar.name).symlink_to(jar)
+    assert len(jars.ensure_jars()) == 46
+    changed = jars.jars_dir() / "kafka_2.13-4.3.1.jar"
+    changed.unlink()
+    changed.write_bytes(b"something else")
+    with pytest.raises(BrokenError, match="has SHA-256"):
+        jars.ensure_jars()
+
+
+def test_set_up_is_needed_until_it_was_done_for_these_migrations(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    state.prepare()
+    assert setup.is_needed(state)
+    state.database.touch()
+    state.cli_token.touch()
+    (state.run / "set-up").write_text(setup.fingerprint())
+    assert not setup.is_needed(state)
+    (state.run / "set-up").write_text("of other migrations")
+    assert setup.is_needed(state)
+
+
+def test_log_lines_are_shown_for_people(tmp_path: Path) -> None:
+    (tmp_path / "web.log").write_text(
+        'plain\n{"event":"started","level":"info","timestamp":"2026-01-01T10:11:12Z","port":80,"logger":"x"}\n'
+    )
+    assert [line.plain.split() for line in recent_lines(tmp_path, "", 10)] == [
+        ["web", "plain"],
+        ["web", "10:11:12", "started", "port=80"],
+    ]
+
+
+def test_the_end_of_a_log_is_whole_lines_after_a_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text("old\n" + "\n".join(f"line {number}" for number in range(100)) + "\n")
+    assert log_tail(path, start=4, max_bytes=20) == "line 98\nline 99"
+    assert log_tail(path, start=0).startswith("old")
+    assert log_tail(tmp_path / "missing") == ""
+
+
+def test_a_detail_with_a_traceback_becomes_one_line() -> None:
+    detail = 'ended with status 1: Traceback\n  File "x"\nValueError: no'
+    assert short_detail(detail) == "ended with status 1: ValueError: no"
+    assert short_detail("waits") == "waits"
+    event = 'ended with status 1: {"event":"cannot start","error":"no port"}'
+    assert short_detail(event) == "ended with status 1: cannot start: no port"
