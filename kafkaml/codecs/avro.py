@@ -1,8 +1,9 @@
 """AVRO: schemaless binary of a record; features are its fields in the order of the schema.
 
 A schema whose records all have the same width (float, double, boolean, fixed) is a NumPy dtype: a batch is then one
-view. Everything else goes through fastavro, with the schema parsed once. With ``confluent_framing`` values start with
-0x00 and the four-byte id of the writer's schema.
+view. Everything else goes through fastavro, with the schema parsed once. Confluent framing (0x00 and the four-byte id
+of the writer's schema before the record) is expected with ``confluent_framing``, and accepted where a registry is
+configured.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ast
 import io
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import fastavro
@@ -57,6 +59,7 @@ class AvroCodec(Codec):
         self._framing = confluent_framing
         self._lookup = schema_lookup
         self._writer_schemas: dict[int, Any] = {}
+        self._framed: AvroCodec | None = None
         columns = _columns(self.schema, name)
         self._text = [column.text for column in columns] == [True]
         if not self._text and any(column.text for column in columns):
@@ -65,8 +68,28 @@ class AvroCodec(Codec):
         self._fixed = _fixed_dtype(columns)
         self._natural_shape = _natural_shape(columns, scalar)
         self.sample_shape = sample_shape if sample_shape is not None else self._natural_shape
+        if schema_lookup is not None and not confluent_framing:
+            self._framed = AvroCodec(
+                schema,
+                name=name,
+                scalar=scalar,
+                confluent_framing=True,
+                schema_lookup=schema_lookup,
+                sample_shape=sample_shape,
+            )
 
     def decode(self, values: Values) -> Array:
+        if self._framed is None:
+            return self._decode(values)
+        try:
+            return self._decode(values)
+        except DecodeError:
+            # No plain records; then all of them are framed, or the first error is the one to tell.
+            with suppress(DecodeError):
+                return self._framed.decode(values)
+            raise
+
+    def _decode(self, values: Values) -> Array:
         if self._fixed is not None and not self._framing:
             return self._shaped(self._decode_fixed(values))
         rows = [self._row(index, value) for index, value in enumerate(values)]
@@ -86,7 +109,7 @@ class AvroCodec(Codec):
             raise DecodeError(f"{self.name} do not fit {self.dtype.name} ({error})", index=index) from error
 
     def decode_each(self, values: Values) -> DecodedBatch:
-        if self._fixed is None or self._framing:
+        if self._fixed is None or self._framing or self._framed is not None:
             return super().decode_each(values)
         batch = RawCodec(self._fixed, (), name=self.name).decode_each(values)
         return DecodedBatch(self._shaped(self._columns_of(batch.rows)), batch.kept, batch.failures)

@@ -13,6 +13,7 @@ from kafkaml.codecs.base import Array, Codec, Values
 from kafkaml.codecs.json import JsonCodec
 from kafkaml.codecs.packing import decode_packed
 from kafkaml.codecs.raw import RawCodec, TextCodec
+from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.codecs.telegraf import TelegrafCodec
 from kafkaml.control import InputFormat
 from kafkaml.dtypes import dtype_from_wire, shape_from_wire
@@ -100,7 +101,8 @@ def codec_for(
     """Return the codec that a control message declares.
 
     ``feature_shape`` fixes the shape of samples where the message leaves it to the data, as serving must: there one
-    odd record may be a batch. Raises DecodeError when the configuration is incomplete or contradicts itself.
+    odd record may be a batch. ``schema_lookup`` finds the schemas of framed Avro records; by default the registry that
+    the environment configures. Raises DecodeError when the configuration is incomplete or contradicts itself.
     """
     make = {
         InputFormat.RAW: _raw,
@@ -146,6 +148,7 @@ def _avro(config: Mapping[str, Any], lookup: SchemaLookup | None) -> tuple[Codec
     if not config.get("data_scheme"):
         raise DecodeError("input_config has no data_scheme: expected the text of the Avro schema of the features")
     framing = bool(config.get("confluent_framing", False))
+    lookup = lookup or SchemaRegistry.from_environment()
     features = AvroCodec(config["data_scheme"], confluent_framing=framing, schema_lookup=lookup)
     if not config.get("label_scheme"):
         return features, None

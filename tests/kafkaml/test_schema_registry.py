@@ -1,0 +1,93 @@
+"""Avro records with a schema's id, and the registry that knows the schema."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import fastavro
+import pytest
+
+from kafkaml.codecs import codec_for
+from kafkaml.codecs.schema_registry import SchemaRegistry, SchemaRegistrySettings
+from kafkaml.errors import BrokerError, DecodeError
+
+READER = {"type": "record", "name": "d", "fields": [{"name": name, "type": "float"} for name in ("a", "b")]}
+WRITER = {"type": "record", "name": "d", "fields": [{"name": name, "type": "float"} for name in ("b", "a")]}
+
+
+class _Registry(BaseHTTPRequestHandler):
+    asked: list[str] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        answers = {"/schemas/ids/7": {"schema": json.dumps(WRITER)}, "/schemas/ids/8": {"other": 1}}
+        document = answers.get(self.path)
+        self.send_response(500 if self.path.endswith("/9") else 200 if document else 404)
+        self.end_headers()
+        self.wfile.write(json.dumps(document).encode())
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def registry() -> Iterator[SchemaRegistry]:
+    _Registry.asked = []
+    server = HTTPServer(("127.0.0.1", 0), _Registry)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield SchemaRegistry(SchemaRegistrySettings(url=f"http://127.0.0.1:{server.server_port}/"), timeout_seconds=5)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def plain(a: float, b: float, schema: object = READER) -> bytes:
+    buffer = io.BytesIO()
+    fastavro.schemaless_writer(buffer, fastavro.parse_schema(schema), {"a": a, "b": b})
+    return buffer.getvalue()
+
+
+def framed(schema_id: int, a: float, b: float) -> bytes:
+    return b"\x00" + schema_id.to_bytes(4, "big") + plain(a, b, WRITER)
+
+
+def test_records_are_read_by_the_schema_they_were_written_with(registry: SchemaRegistry) -> None:
+    codec = codec_for("AVRO", {"data_scheme": READER, "confluent_framing": True}, schema_lookup=registry)
+    assert codec.features.decode([framed(7, 1, 2), framed(7, 3, 4)]).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert _Registry.asked == ["/schemas/ids/7"]
+
+
+def test_with_a_registry_framed_records_are_accepted_unasked(registry: SchemaRegistry) -> None:
+    codec = codec_for("AVRO", {"data_scheme": READER}, schema_lookup=registry)
+    assert codec.features.decode([plain(1, 2)]).tolist() == [[1.0, 2.0]]
+    assert codec.features.decode([framed(7, 1, 2)]).tolist() == [[1.0, 2.0]]
+    rows, kept, failures = codec.features.decode_each([plain(1, 2), framed(7, 3, 4), b"x"])
+    assert (rows.tolist(), kept, [index for index, _ in failures]) == ([[1.0, 2.0], [3.0, 4.0]], [0, 1], [2])
+
+
+def test_the_environment_configures_the_registry(registry: SchemaRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert SchemaRegistry.from_environment() is None
+    monkeypatch.setenv("KML_SCHEMA_REGISTRY_URL", registry._url)
+    assert codec_for("AVRO", {"data_scheme": READER}).features.decode([framed(7, 1, 2)]).tolist() == [[1.0, 2.0]]
+
+
+def test_an_unknown_id_is_the_records_fault(registry: SchemaRegistry) -> None:
+    with pytest.raises(DecodeError, match="does not know schema 6"):
+        registry(6)
+
+
+@pytest.mark.parametrize("schema_id", [8, 9])
+def test_an_answer_that_is_none_is_the_registrys_fault(registry: SchemaRegistry, schema_id: int) -> None:
+    with pytest.raises(BrokerError):
+        registry(schema_id)
+
+
+def test_a_registry_that_is_away_is_no_fault_of_the_record() -> None:
+    registry = SchemaRegistry(SchemaRegistrySettings(url="http://127.0.0.1:9"), timeout_seconds=1)
+    with pytest.raises(BrokerError, match="did not answer"):
+        registry(1)
