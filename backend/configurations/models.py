@@ -13,6 +13,9 @@ __all__ = ["Configuration"]
 class Configuration(Model):
     """A set of models."""
 
+    # Filled by selectors.
+    model_rows: list[MLModel]
+
     name = CharField(max_length=100, unique=True)
     description = TextField(blank=True)
     # PROTECT of a many-to-many does not exist: services.py refuses to delete a model that is in use.

@@ -23,7 +23,7 @@ def configurations() -> QuerySet[Configuration]:
     )
     models = MLModel.objects.only("id", "name", "framework", "distributed").order_by("id")
     return (
-        Configuration.objects.annotate(deployment_count=Coalesce(Subquery(counted), 0))
-        .prefetch_related(Prefetch("models", queryset=models))
+        Configuration.objects.annotate(deployment_count=Coalesce(Subquery(counted), 0))  # type: ignore[no-redef]  # declared by the model
+        .prefetch_related(Prefetch("models", queryset=models, to_attr="model_rows"))
         .order_by("-id")
     )

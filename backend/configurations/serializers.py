@@ -28,7 +28,7 @@ class ConfigurationSerializer(serializers.ModelSerializer[Configuration]):
     """A set of models."""
 
     models = serializers.SerializerMethodField(help_text="ids")
-    model_details = ModelOfSerializer(source="models", many=True, read_only=True)
+    model_details = ModelOfSerializer(source="model_rows", many=True, read_only=True)
     deployments = serializers.IntegerField(source="deployment_count", read_only=True, help_text="how many there are")
 
     class Meta:
@@ -36,7 +36,7 @@ class ConfigurationSerializer(serializers.ModelSerializer[Configuration]):
         fields = ["id", "name", "description", "models", "model_details", "deployments", "created_at", "updated_at"]
 
     def get_models(self, configuration: Configuration) -> list[int]:
-        return [model.pk for model in configuration.models.all()]
+        return [model.pk for model in configuration.model_rows]
 
 
 class ConfigurationWriteSerializer(serializers.Serializer[Any]):

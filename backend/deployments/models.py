@@ -42,6 +42,9 @@ class DesiredState(models.TextChoices):
 class Deployment(models.Model):
     """A configuration that waits for its stream, or trains, or has trained. The sinks address it by its id."""
 
+    # Filled by selectors.
+    result_rows: list[TrainingResult]
+
     configuration = models.ForeignKey(Configuration, on_delete=models.PROTECT, related_name="deployments")
     batch_size = models.PositiveIntegerField(default=32, validators=[MinValueValidator(1), MaxValueValidator(1 << 20)])
     tensorflow_fit_arguments = models.TextField(blank=True)
@@ -69,6 +72,9 @@ class TrainingResult(models.Model):
     ``attempt`` counts launches; what an older attempt reports is refused. ``launched_at`` is empty while the attempt
     is only intended. ``next_retry_at`` is set while a failed attempt waits to be repeated.
     """
+
+    # Filled by selectors: files of all attempts that are kept.
+    stored_artifacts: list[Artifact]
 
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="results")
     model = models.ForeignKey(MLModel, on_delete=models.PROTECT, related_name="results")

@@ -19,31 +19,30 @@ def deployments() -> QuerySet[Deployment]:
     """Return deployments with their results: three queries whatever the number of rows, with the count."""
     rows = TrainingResult.objects.select_related("model").defer(*_LONG, "outcome", "metrics", "progress").order_by("id")
     return (
-        Deployment.objects.select_related("configuration")
-        .prefetch_related(Prefetch("results", queryset=rows))
+        Deployment.objects.select_related("configuration")  # type: ignore[no-redef]  # declared by the model
+        .prefetch_related(Prefetch("results", queryset=rows, to_attr="result_rows"))
         .order_by("-id")
     )
 
 
 def listed_results() -> QuerySet[TrainingResult]:
     """Return results for lists: three queries whatever the number of rows, with the count."""
-    artifacts = Artifact.objects.order_by("name")
-    return (
-        TrainingResult.objects.select_related("model")
-        .defer(*_LONG)
-        .prefetch_related(Prefetch("artifacts", queryset=artifacts))
-        .order_by("-id")
-    )
+    return TrainingResult.objects.select_related("model").defer(*_LONG).prefetch_related(_artifacts()).order_by("-id")
 
 
 def results() -> QuerySet[TrainingResult]:
     """Return results with everything that one of them shows."""
-    return TrainingResult.objects.select_related("model", "deployment", "stream").prefetch_related("artifacts")
+    return TrainingResult.objects.select_related("model", "deployment", "stream").prefetch_related(_artifacts())
 
 
 def result_epochs(result: TrainingResult) -> QuerySet[EpochRecord]:
     """Return the metrics per epoch of the present attempt."""
     return EpochRecord.objects.filter(result=result, attempt=result.attempt).order_by("epoch")
+
+
+def _artifacts() -> Prefetch[str]:
+    # Into a list: a related manager for each row would cost more than reading the rows.
+    return Prefetch("artifacts", queryset=Artifact.objects.order_by("name"), to_attr="stored_artifacts")
 
 
 def aggregate_state(states: Iterable[str]) -> State:

@@ -90,7 +90,7 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
         # Filtered here, not by query: the rows are prefetched for a whole page.
         return [
             {"name": each.name, "size": each.size, "sha256": each.sha256, "created_at": each.created_at}
-            for each in result.artifacts.all()
+            for each in result.stored_artifacts
             if each.attempt == result.attempt
         ]
 
@@ -113,7 +113,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
 
     configuration_name = serializers.CharField(source="configuration.name", read_only=True)
     state = serializers.SerializerMethodField()
-    results = ResultOfDeploymentSerializer(many=True, read_only=True)
+    results = ResultOfDeploymentSerializer(source="result_rows", many=True, read_only=True)
 
     class Meta:
         model = Deployment
@@ -137,7 +137,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
 
     @extend_schema_field(serializers.ChoiceField(choices=State.choices))
     def get_state(self, deployment: Deployment) -> str:
-        return str(aggregate_state(result.state for result in deployment.results.all()))
+        return str(aggregate_state(result.state for result in deployment.result_rows))
 
 
 class DeploymentWriteSerializer(serializers.Serializer[Any]):

@@ -24,6 +24,9 @@ class Inference(models.Model):
     its database was made anew, use the same cluster.
     """
 
+    # Filled by selectors: what replicas said last, also of earlier attempts.
+    reported_stats: list[ReplicaStats]
+
     result = models.ForeignKey(TrainingResult, on_delete=models.PROTECT, related_name="inferences")
     input_topic = models.CharField(max_length=249)
     output_topic = models.CharField(max_length=249)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
-from backend.inferences.models import Inference
+from backend.inferences.models import Inference, ReplicaStats
 
 __all__ = ["inferences", "users_of_results"]
 
 
 def inferences() -> QuerySet[Inference]:
     """Return inferences with what the API shows of them: three queries whatever the number of rows, with the count."""
+    reported = Prefetch("replica_stats", ReplicaStats.objects.order_by("replica"), to_attr="reported_stats")
     return (
-        Inference.objects.select_related("result", "result__model")
+        Inference.objects.select_related("result", "result__model")  # type: ignore[no-redef]  # declared by the model
         .defer(
             "log_tail",
             "result__code",
@@ -26,7 +27,7 @@ def inferences() -> QuerySet[Inference]:
             "result__model__imports",
             "result__model__report",
         )
-        .prefetch_related("replica_stats")
+        .prefetch_related(reported)
     )
 
 

@@ -91,7 +91,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     group = serializers.CharField(read_only=True, help_text="consumer group")
     upper_topic = serializers.CharField(allow_blank=True)
     stats = serializers.SerializerMethodField()
-    replica_stats = ReplicaStatsSerializer(many=True, read_only=True)
+    replica_stats = ReplicaStatsSerializer(source="reported_stats", many=True, read_only=True)
 
     class Meta:
         model = Inference
@@ -130,7 +130,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
 
     @extend_schema_field(TotalsSerializer)
     def get_stats(self, inference: Inference) -> dict[str, Any]:
-        return totals([each for each in inference.replica_stats.all() if each.attempt == inference.attempt])
+        return totals([each for each in inference.reported_stats if each.attempt == inference.attempt])
 
 
 def totals(stats: list[ReplicaStats]) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
+from backend.configurations.models import Configuration
 from backend.ml_models.models import MLModel
 
 __all__ = ["listed_models", "models", "users_of"]
@@ -15,7 +16,9 @@ _MAX_USERS = 100
 
 def models() -> QuerySet[MLModel]:
     """Return models with who uses them."""
-    return MLModel.objects.prefetch_related("configurations").order_by("-id")
+    return MLModel.objects.prefetch_related(
+        Prefetch("configurations", Configuration.objects.only("id", "name"), to_attr="used_in")
+    ).order_by("-id")
 
 
 def listed_models() -> QuerySet[MLModel]:

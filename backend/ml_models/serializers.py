@@ -28,7 +28,7 @@ class UserOfSerializer(serializers.Serializer[Any]):
 class ModelRowSerializer(serializers.ModelSerializer[MLModel]):
     """A model in a list: without source and without the long parts of the report."""
 
-    used_by = UserOfSerializer(source="configurations", many=True, read_only=True, help_text="configurations")
+    used_by = UserOfSerializer(source="used_in", many=True, read_only=True, help_text="configurations")
     report = serializers.SerializerMethodField()
 
     class Meta:
