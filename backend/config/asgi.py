@@ -44,15 +44,23 @@ class BodyLimit:
             await _refuse(send)
             return
         received = 0
+        answered = False
 
         async def counted() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            # A body of undeclared length: as if the client had gone away.
+            # A body of undeclared length: for Django it is as if the client had gone away.
             return {"type": "http.disconnect"} if received > limit else message
 
-        await self._inner(scope, counted, send)
+        async def noted(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        await self._inner(scope, counted, noted)
+        if received > limit and not answered:
+            await _refuse(send)
 
 
 async def _refuse(send: Send) -> None:
