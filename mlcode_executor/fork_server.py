@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import os
 import select
+import shutil
 import signal
 import socket
 import stat
@@ -27,6 +28,7 @@ from typing import IO, Any
 from kafkaml.errors import BrokenError
 from mlcode_executor.protocol import Channel, ChannelClosed, FrameError, error_from_json, error_to_json
 from mlcode_executor.runtimes import Runtime
+from mlcode_executor.sandbox.levels import remove_if_unused
 from mlcode_executor.sandbox.system import become_subreaper
 
 __all__ = ["PrivateForkServer", "connect", "main", "server_status"]
@@ -132,8 +134,8 @@ class WarmProcess:
         recycle_requests: int = RECYCLE_REQUESTS,
         log: IO[bytes] | None = None,
     ) -> None:
-        # Where its view hangs, or its children's scratch folders lie; short, for the socket that a runner adds.
-        self._folder = tempfile.TemporaryDirectory(prefix="kml-warm-", ignore_cleanup_errors=True)
+        # Where its view hangs until it is entered, or its children's scratch folders lie.
+        self.folder = tempfile.mkdtemp(prefix="kml-warm-")
         alive, self._lifeline = os.pipe2(os.O_CLOEXEC)
         self.messages, status = os.pipe2(os.O_CLOEXEC)
         self.was_ready = False
@@ -141,7 +143,7 @@ class WarmProcess:
             [
                 # Neither the current folder nor the person's own packages may be imported from.
                 *(sys.executable, "-P", "-s", "-m", "mlcode_executor.warm"),
-                *("--runtime", runtime, "--isolation", isolation, "--folder", self._folder.name),
+                *("--runtime", runtime, "--isolation", isolation, "--folder", self.folder),
                 f"--listen-fd={listener.fileno()}",
                 f"--lifeline-fd={alive}",
                 f"--status-fd={status}",
@@ -178,18 +180,18 @@ class WarmProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(_STOP_SECONDS)
-        self._folder.cleanup()
+        remove_if_unused(Path(self.folder))
 
 
 class PrivateForkServer:
     """A warm process for one runner, gone when ``close`` is called or this process dies."""
 
     def __init__(self, runtime: Runtime, isolation: str) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="kml-fork-")
-        self.path = str(Path(self._folder.name) / "fork.sock")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the server
-        with _listen(Path(self.path)) as listener:
+        # One client is enough, so that nothing is left of the socket even if this process is killed.
+        with tempfile.TemporaryDirectory(prefix="kml-fork-") as folder, _listen(Path(folder) / "fork.sock") as listener:
             self._warm = WarmProcess(runtime, isolation, listener, log=self._log)
+            self.connection = connect(f"{folder}/fork.sock", time.monotonic() + 1)
 
     def last_words(self) -> str:
         """Return the end of what the server printed, for the message about its failure."""
@@ -199,9 +201,10 @@ class PrivateForkServer:
 
     def close(self) -> None:
         """End the server and wait for it; model processes it forked must have been closed before."""
+        self.connection.close()
         self._warm.stop()
+        shutil.rmtree(self._warm.folder, ignore_errors=True)
         self._log.close()
-        self._folder.cleanup()
 
 
 class Keeper:
@@ -216,6 +219,7 @@ class Keeper:
         self._next: WarmProcess | None = None
         self._wakeup, wakeup_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._stopping = False
+        self._folders: list[str] = []
         signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -232,12 +236,17 @@ class Keeper:
             for each in (self._warm, self._next):
                 if each is not None:
                     each.stop()
+            for folder in self._folders:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _stop(self, _number: int, _frame: object) -> None:
         self._stopping = True
 
     def _start(self) -> WarmProcess:
-        return WarmProcess(self._runtime, self._isolation, self._listener, recycle_requests=self._recycle_requests)
+        warm = WarmProcess(self._runtime, self._isolation, self._listener, recycle_requests=self._recycle_requests)
+        # Those that running processes still use when their server goes are removed at the end.
+        self._folders = [folder for folder in self._folders if Path(folder).exists()] + [warm.folder]
+        return warm
 
     def _step(self, warm: WarmProcess) -> None:
         both = [each for each in (warm, self._next) if each is not None]

@@ -97,7 +97,7 @@ class ModelProcess:
         private_server = None if fork_server else PrivateForkServer(runtime, isolation)
         process: Self | None = None
         try:
-            connection = connect(private_server.path if private_server else fork_server, deadline)
+            connection = private_server.connection if private_server else connect(fork_server, deadline)
             process = cls._request(connection, limits, isolation, gpu, private_server, deadline, on_output)
             process._await_ready(deadline)
         except (ChannelClosed, FrameError) as error:

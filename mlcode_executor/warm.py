@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except SandboxUnavailable as error:
         parser.exit(3, f"{error.message}\n{error.hint}\n")
     # Frameworks make cache folders when they are imported.
-    os.environ.update(HOME=sandbox.scratch_parent, TMPDIR=sandbox.scratch_parent)
+    os.environ.update(HOME=sandbox.own_scratch, TMPDIR=sandbox.own_scratch)
     module = import_runtime(options.runtime)
     _require_one_thread(options.runtime)
     gc.collect()
@@ -66,7 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         import_seconds=time.monotonic() - started,
     )
     sandbox.self_test()
-    _Nursery(warmth, listener, options.lifeline_fd, options.status_fd, options.recycle_requests).run()
+    try:
+        _Nursery(warmth, listener, options.lifeline_fd, options.status_fd, options.recycle_requests).run()
+    finally:
+        sandbox.leave()
 
 
 class _Nursery:

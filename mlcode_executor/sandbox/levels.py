@@ -12,6 +12,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -20,7 +21,7 @@ from kafkaml.errors import SandboxUnavailable
 from mlcode_executor.sandbox import landlock, namespaces, probes, seccomp, system
 from mlcode_executor.sandbox.limits import Limits
 
-__all__ = ["Level", "Sandbox"]
+__all__ = ["Level", "Sandbox", "remove_if_unused"]
 
 
 class Level(StrEnum):
@@ -48,34 +49,33 @@ class Sandbox:
     probes: dict[str, bool] = field(default_factory=dict)
     # Why a better level was not taken.
     notes: list[str] = field(default_factory=list)
-    # Where the server itself may write, and at level 2 its processes' scratch folders lie.
-    scratch_parent: str = ""
+    # This server's own; at level 2 it holds the scratch folders, at level 1 it is gone once the view is entered.
+    folder: Path = Path()
 
     @classmethod
     def prepare(cls, isolation: str, folder: Path) -> Sandbox:
         """Choose a level and put this process where its children need it to be; SandboxUnavailable if none works.
 
         Must be called before any thread starts. ``isolation`` is auto, namespaces, landlock or off; ``folder`` is
-        empty and this server's own, somebody else removes it.
+        empty and this server's own; ``leave`` removes it as far as nobody uses it.
         """
         abi = landlock.abi_version()
-        view, scratch = folder / "view", folder / "scratch"
-        view.mkdir()
+        scratch = folder / "scratch"
         scratch.mkdir()
         if isolation == "off":
-            return cls(Level.OFF, abi, scratch_parent=str(scratch))
+            return cls(Level.OFF, abi, folder=folder)
         notes: list[str] = []
         if isolation in ("auto", "namespaces"):
-            problem = probes.attempt(lambda: _try_namespaces(view))
+            problem = probes.attempt(lambda: _try_namespaces(scratch))
             if problem is None:
-                namespaces.enter_view(view)
-                return cls(Level.NAMESPACES, abi, scratch_parent=namespaces.SCRATCH)
+                namespaces.enter_view(scratch, remove=True)
+                return cls(Level.NAMESPACES, abi)
             notes.append(f"namespaces: {problem}")
         if isolation in ("auto", "landlock"):
             problem = probes.attempt(_try_landlock)
             if problem is None:
                 _leave_root(folder, scratch)
-                return cls(Level.LANDLOCK, abi, notes=notes, scratch_parent=str(scratch))
+                return cls(Level.LANDLOCK, abi, notes=notes, folder=folder)
             notes.append(f"landlock: {problem}")
         raise SandboxUnavailable(f"no isolation works here ({'; '.join(notes)})", hint=_HINT)
 
@@ -89,12 +89,27 @@ class Sandbox:
         """Whether model processes may ask for a GPU here."""
         return bool(namespaces.gpu_devices())
 
+    @property
+    def own_scratch(self) -> str:
+        """Where the fork server itself may write; frameworks make cache folders when they are imported."""
+        if self.level is Level.NAMESPACES:
+            return namespaces.SCRATCH
+        own = self.folder / "scratch" / "own"
+        own.mkdir(exist_ok=True)
+        return str(own)
+
+    def leave(self) -> None:
+        """In the fork server, at its end: remove what it wrote, and its folder unless a process still uses it."""
+        if self.level is not Level.NAMESPACES:
+            shutil.rmtree(self.own_scratch, ignore_errors=True)
+            remove_if_unused(self.folder)
+
     def open(self) -> str:
         """In the guardian, before it forks the model process: make its namespaces; returns its scratch folder."""
         if self.level is Level.NAMESPACES:
             namespaces.open_namespaces()
             return namespaces.SCRATCH
-        return tempfile.mkdtemp(dir=self.scratch_parent)
+        return tempfile.mkdtemp(dir=self.folder / "scratch")
 
     def resize(self, limits: Limits) -> None:
         """In the guardian, when the limits are known: bound the scratch folder; elsewhere it is measured instead."""
@@ -120,6 +135,8 @@ class Sandbox:
         """In the guardian, after the process has ended: remove what it left."""
         if self.level is not Level.NAMESPACES:
             shutil.rmtree(scratch, ignore_errors=True)
+            # The server may have gone before; while it is there, its own folder keeps this one.
+            remove_if_unused(self.folder)
 
     def self_test(self) -> None:
         """Try in a forked process what must be impossible; SandboxUnavailable if anything of it works."""
@@ -149,6 +166,14 @@ class Sandbox:
             "probes": self.probes,
             "notes": self.notes,
         }
+
+
+def remove_if_unused(folder: Path) -> None:
+    """Remove the folder of a fork server, unless scratch folders of running processes lie in it."""
+    with suppress(OSError):
+        (folder / "scratch").rmdir()
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _rules(scratch: str, *, gpu: bool) -> landlock.Rules:
@@ -186,8 +211,8 @@ def _try_nobody() -> None:
         os.listdir(tree)  # noqa: PTH208
 
 
-def _try_namespaces(view: Path) -> None:
-    namespaces.enter_view(view)
+def _try_namespaces(hook: Path) -> None:
+    namespaces.enter_view(hook)
     namespaces.open_namespaces()
     child = os.fork()
     if child:

@@ -69,10 +69,11 @@ def gpu_devices() -> list[str]:
     return sorted(glob.glob("/dev/nvidia*") + glob.glob("/dev/nvidia-caps/*"))  # noqa: PTH207
 
 
-def enter_view(folder: Path) -> None:
+def enter_view(folder: Path, *, remove: bool = False) -> None:
     """Replace this process's file system by the read-only view, and its user by nobody if it is root.
 
-    The root of the view must be a mount; the empty ``folder`` is where it hangs until it becomes the root.
+    The root of the view must be a mount; the empty ``folder`` is where it hangs until it becomes the root. With
+    ``remove`` it and its parent are removed then, while that is still possible.
     """
     root = os.getuid() == 0
     hook = str(folder)
@@ -83,7 +84,13 @@ def enter_view(folder: Path) -> None:
     system.make_mounts_private()
     system.mount("view", hook, "tmpfs", system.MS_NOSUID | system.MS_NODEV, "mode=755,size=16m")
     _fill(hook)
+    # The way back to it, once everything else of the old root is out of reach.
+    above = os.open(folder.parent.parent, os.O_PATH | os.O_DIRECTORY)
     system.pivot_into(hook)
+    if remove:
+        for used in (folder.relative_to(folder.parents[1]), folder.parent.name):
+            os.rmdir(used, dir_fd=above)
+    os.close(above)
     if root:
         drop_to_nobody()
 

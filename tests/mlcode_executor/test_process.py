@@ -279,16 +279,22 @@ RUNNER = """
 import sys, time
 from kafkaml.jobs import ResourceLimits
 from mlcode_executor.process import ModelProcess, Runtime
-process = ModelProcess.start(Runtime.PLAIN, ResourceLimits(), fork_server=sys.argv[1])
+process = ModelProcess.start(Runtime.PLAIN, ResourceLimits(), fork_server=sys.argv[1], isolation=sys.argv[2])
 print(process.pid, flush=True)
 process.call("run", {"code": "while True: pass"}, timeout_seconds=100)
 """
 
 
-@pytest.mark.parametrize("private", [False, True], ids=["warm server", "private server"])
-def test_a_killed_runner_takes_its_model_process_along(server: RunningForkServer, private: bool) -> None:
+@pytest.mark.parametrize("isolation", ["", "namespaces", "landlock", "off"], ids=lambda name: name or "warm server")
+def test_a_killed_runner_takes_its_model_process_along(
+    server: RunningForkServer, isolation: str, tmp_path: Path
+) -> None:
+    arguments = [server.socket if not isolation else "", isolation or "auto"]
     runner = subprocess.Popen(
-        [sys.executable, "-c", RUNNER, "" if private else server.socket], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", RUNNER, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
     )
     assert runner.stdout is not None
     pid = int(runner.stdout.readline())
@@ -298,7 +304,17 @@ def test_a_killed_runner_takes_its_model_process_along(server: RunningForkServer
     runner.wait(5)
     eventually(lambda: not psutil.pid_exists(pid), 1.0)
     eventually(lambda: not any(each.is_running() for each in below), 10)
+    assert list(tmp_path.iterdir()) == []
     runner.stdout.close()
+
+
+def test_a_scratch_folder_outlives_the_server_that_made_it() -> None:
+    with running_fork_server(Runtime.PLAIN, "landlock", arguments=["--recycle-requests", "1"]) as server:
+        (first,) = psutil.Process(server.pid).children()
+        with ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket) as process:
+            run(process, "open('kept', 'w').write('x')")
+            eventually(lambda: not first.is_running(), 10)
+            assert run(process, "result = {'kept': open('kept').read()}") == {"kept": "x"}
 
 
 def test_a_running_model_process_survives_the_death_of_the_warm_one() -> None:

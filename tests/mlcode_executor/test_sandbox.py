@@ -172,7 +172,7 @@ def test_without_landlock_level_one_shows_no_procfs(tmp_path: Path) -> None:
     def enter() -> None:
         (tmp_path / "view").mkdir()
         namespaces.enter_view(tmp_path / "view")
-        sandbox = Sandbox(Level.NAMESPACES, landlock_abi=0, scratch_parent=namespaces.SCRATCH)
+        sandbox = Sandbox(Level.NAMESPACES, landlock_abi=0)
         scratch = sandbox.open()
         child = os.fork()
         if child:
