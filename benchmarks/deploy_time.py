@@ -7,6 +7,7 @@ and predicts.
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -21,8 +22,8 @@ from backend.launchers.process import ProcessLauncher
 from benchmarks.context import Context, Row, median_and_spread
 from benchmarks.inference_loops import SAMPLE_SHAPE, fill
 from kafkaml.jobs import Framework, InferenceJob, ResourceLimits
-from mlcode_executor.fork_server import PrivateForkServer
 from mlcode_executor.process import ModelProcess, Runtime
+from tests.fork_servers import running_fork_server
 from tests.integration.training_support import model_code
 from tests.model_inference.onnx_models import mlp
 from tests.model_inference.replicas import InferenceUnderTest
@@ -54,28 +55,8 @@ def run(context: Context) -> Iterator[Row]:
     for runtime in (Runtime.ONNX, Runtime.PYTORCH, Runtime.TENSORFLOW):
         folder = context.folder / f"deploy-{runtime.value}"
         (folder / "run").mkdir(parents=True)
-        server = PrivateForkServer(runtime, "auto")
-        (folder / "run" / f"fork-{runtime.value}.sock").symlink_to(server.path)
-        launcher = ProcessLauncher(
-            folder / "jobs",
-            base_env={"KML_KAFKA_BOOTSTRAP_SERVERS": context.bootstrap_servers},
-            preload=["kafkaml", "mlcode_executor", "model_inference"],
-        )
-        try:
-            framework = Framework.PYTORCH if runtime is Runtime.PYTORCH else Framework.TENSORFLOW
-            code = model_code(framework, shape=SAMPLE_SHAPE, classes=10)
-            artifacts = _artifacts(runtime, code, server.path, folder)
-            launcher.observe()
-            eventually(lambda: launcher._server is not None and launcher._server.is_ready(), 60)
-            seconds = [
-                _first_prediction(context, launcher, folder, topic, framework, code, artifacts)
-                for _ in range(context.repeats + 1)
-            ][1:]
-        finally:
-            launcher.close()
-            server.close()
+        seconds, reference = _engine(context, topic, runtime, folder)
         ours, spread = median_and_spread(seconds)
-        reference = _old_worker(runtime, folder) if runtime in _OLD_WORKERS else None
         yield Row(
             id="P8",
             what=f"launch to first prediction, {runtime.value}",
@@ -88,6 +69,33 @@ def run(context: Context) -> Iterator[Row]:
             higher_is_better=False,
             note="warm launcher and fork server; Kafka's rebalance included",
         )
+
+
+def _engine(context: Context, topic: str, runtime: Runtime, folder: Path) -> tuple[list[float], float | None]:
+    """Return the seconds of each launch, and those of the old worker."""
+    framework = Framework.PYTORCH if runtime is Runtime.PYTORCH else Framework.TENSORFLOW
+    code = model_code(framework, shape=SAMPLE_SHAPE, classes=10)
+    launcher = ProcessLauncher(
+        folder / "jobs",
+        base_env={"KML_KAFKA_BOOTSTRAP_SERVERS": context.bootstrap_servers},
+        preload=["kafkaml", "mlcode_executor", "model_inference"],
+    )
+    with contextlib.closing(launcher), running_fork_server(runtime, "auto") as server:
+        (folder / "run" / f"fork-{runtime.value}.sock").symlink_to(server.socket)
+        artifacts = _artifacts(runtime, code, server.socket, folder)
+        _await_warm(launcher)
+        seconds = [
+            _first_prediction(context, launcher, folder, topic, framework, code, artifacts)
+            for _ in range(context.repeats + 1)
+        ]
+    # The first one warms up what the broker does lazily.
+    return seconds[1:], _old_worker(runtime, folder) if runtime in _OLD_WORKERS else None
+
+
+def _await_warm(launcher: ProcessLauncher) -> None:
+    server = launcher._server
+    assert server is not None
+    eventually(server.is_ready, 60)
 
 
 def _artifacts(runtime: Runtime, code: str, fork_server: str, folder: Path) -> dict[str, bytes]:

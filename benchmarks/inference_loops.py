@@ -20,8 +20,8 @@ import numpy as np
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from benchmarks.context import Context
-from mlcode_executor.fork_server import PrivateForkServer
 from mlcode_executor.process import Runtime
+from tests.fork_servers import running_fork_server
 from tests.model_inference.replicas import InferenceUnderTest
 
 __all__ = [
@@ -201,12 +201,9 @@ def warm_state(context: Context, name: str) -> Iterator[Path]:
     """A state folder with a warm ONNX fork server in it, as a running platform has."""
     folder = context.folder / f"{name}-{uuid.uuid4().hex[:6]}"
     (folder / "run").mkdir(parents=True)
-    server = PrivateForkServer(Runtime.ONNX, "auto")
-    try:
-        (folder / "run" / "fork-onnx.sock").symlink_to(server.path)
+    with running_fork_server(Runtime.ONNX, "auto") as server:
+        (folder / "run" / "fork-onnx.sock").symlink_to(server.socket)
         yield folder
-    finally:
-        server.close()
 
 
 @contextlib.contextmanager

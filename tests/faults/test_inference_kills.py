@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from kafkaml.jobs import DeliveryGuarantee
-from mlcode_executor.fork_server import PrivateForkServer
 from mlcode_executor.runtimes import Runtime
 from tests.conftest import TestBroker
 from tests.faults.inference_fleet import Feeder, Fleet, assert_nothing_lost_and_nothing_twice
+from tests.fork_servers import running_fork_server
 from tests.model_inference.onnx_models import sum_model
 from tests.model_inference.replicas import InferenceUnderTest
 from tests.support import eventually
@@ -39,10 +39,9 @@ def fail_points(kills: int) -> list[str]:
 def state_dir(tmp_path: Path) -> Iterator[Path]:
     """A state folder with a warm fork server in it, so that replicas are back quickly."""
     (tmp_path / "run").mkdir()
-    server = PrivateForkServer(Runtime.ONNX, "auto")
-    (tmp_path / "run" / "fork-onnx.sock").symlink_to(server.path)
-    yield tmp_path
-    server.close()
+    with running_fork_server(Runtime.ONNX, "auto") as server:
+        (tmp_path / "run" / "fork-onnx.sock").symlink_to(server.socket)
+        yield tmp_path
 
 
 def inference(folder: Path, broker: TestBroker, **others: object) -> InferenceUnderTest:

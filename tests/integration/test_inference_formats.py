@@ -13,10 +13,10 @@ import pytest
 
 from kafkaml.control import InputFormat
 from kafkaml.jobs import Framework, ResourceLimits
-from mlcode_executor.fork_server import PrivateForkServer
 from mlcode_executor.process import ModelProcess, Runtime
 from mlcode_executor.shared_array import SharedArray
 from tests.conftest import TestBroker
+from tests.fork_servers import running_fork_server
 from tests.integration.training_support import ENCODINGS, blobs, epochs, model_code, send
 from tests.model_inference.replicas import InferenceUnderTest, sources
 from tests.support import eventually
@@ -39,14 +39,10 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     framework: Framework = request.param
     code = model_code(framework, shape=(4,), classes=3)
     folder = tmp_path_factory.mktemp(framework.value)
-    server, onnx = PrivateForkServer(Runtime(framework), "auto"), PrivateForkServer(Runtime.ONNX, "auto")
-    try:
-        with ModelProcess.start(Runtime(framework), ResourceLimits(), fork_server=server.path) as process:
+    with running_fork_server(Runtime(framework), "auto") as server, running_fork_server(Runtime.ONNX, "auto") as onnx:
+        with ModelProcess.start(Runtime(framework), ResourceLimits(), fork_server=server.socket) as process:
             artifacts = _train(process, framework, code, folder)
-        yield TrainedModel(framework, code, artifacts, {framework.value: server.path, "onnx": onnx.path})
-    finally:
-        server.close()
-        onnx.close()
+        yield TrainedModel(framework, code, artifacts, {framework.value: server.socket, "onnx": onnx.socket})
 
 
 def _train(process: ModelProcess, framework: Framework, code: str, folder: Path) -> dict[str, bytes]:
