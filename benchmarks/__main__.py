@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--only P4,P5] [--quick]``: measure, print a table, write it as JSON to ``benchmarks/results``."""
+"""``python -m benchmarks [--only P4,P5] [--quick]``: measure, print a table, write ``results/latest.json``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small amounts: does it work at all?")
     parser.add_argument("--repeats", type=int, default=5, help="medians of so many (default 5)")
     options = parser.parse_args()
-    console = Console()
+    # Without a terminal nothing is folded to fit one.
+    console = Console(width=None if sys.stdout.isatty() else 180)
     wanted = {each.strip().lower() for each in options.only.split(",") if each.strip()}
     modules = _subjects(wanted, console)
     rows: list[Row] = []
@@ -81,15 +82,14 @@ def _subjects(wanted: set[str], console: Console) -> list[ModuleType]:
 
 
 def _table(rows: list[Row]) -> Table:
-    table = Table(
-        title=f"{platform.processor() or platform.machine()}, {os.cpu_count()} processors", title_justify="left"
-    )
-    for title in ("id", "what"):
-        table.add_column(title)
-    for title in ("reference", "ours", "floor", "x reference", "of floor", "spread"):
-        table.add_column(title, justify="right")
-    table.add_column("bar")
-    table.add_column("met")
+    title = f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}"
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("id", no_wrap=True)
+    table.add_column("what", min_width=24, overflow="fold")
+    for name in ("reference", "ours", "floor", "x reference", "of floor", "spread"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("bar", overflow="fold")
+    table.add_column("met", no_wrap=True)
     for row in rows:
         met = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}[row.met]
         table.add_row(

@@ -49,7 +49,7 @@ def send(
     bootstrap_servers: BootstrapServers = "",
     json: JsonOption = False,
 ) -> None:
-    """Send a file to Kafka: with --deployment as labelled data for training, without as values to predict."""
+    """Send a CSV, NPZ or NPY file to Kafka. With --deployment to train on, without as values to predict."""
     from kafkaml.cli.files import load_samples
     from kafkaml.errors import RefusedError
 

@@ -51,7 +51,7 @@ def up(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show the components' logs.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Start everything: broker, web server, executors, controller. Ctrl-C or `kafka-ml down` stops it."""
+    """Start the platform on this machine. Broker, web server, executors, controller; Ctrl-C or `down` stops it."""
     from kafkaml.local import platform
     from kafkaml.local.state import StateDir
 
@@ -165,7 +165,7 @@ def down(
     state_dir: StateDirOption = None,
     all_: Annotated[bool, typer.Option("--all", help="Also every ephemeral platform of yours.")] = False,
 ) -> None:
-    """Stop the platform and everything it started, also what a killed one left behind."""
+    """Stop the platform on this machine. Also ends what a killed one left behind."""
     from kafkaml.local import platform
 
     states = [session_of(context).state(state_dir)]
@@ -180,7 +180,7 @@ def down(
 
 
 def status(context: typer.Context, state_dir: StateDirOption = None, json: JsonOption = False) -> None:
-    """Show the components, their ports, and how user code is isolated; exit code 3 when nothing runs."""
+    """Show components, ports and isolation. Exit code 3 when nothing runs."""
     state = session_of(context).state(state_dir)
     running = state.read_status() if state.is_running() else None
     if running is None:
@@ -237,7 +237,7 @@ def _described_by_api(state: StateDir, now: PlatformStatus) -> dict[str, object]
 
 
 def doctor(context: typer.Context, state_dir: StateDirOption = None, json: JsonOption = False) -> None:
-    """Check Java, ports, disk, memory, GPU, broker and isolation, each with its fix; exit code 1 when one fails."""
+    """Check this machine. Java, ports, disk, memory, GPU, broker, isolation, each with its fix; exit code 1 if any fails."""
     from kafkaml.local.doctor import Verdict, examine
 
     findings = []
@@ -277,7 +277,7 @@ def logs(
 
 
 def login(context: typer.Context, state_dir: StateDirOption = None, json: JsonOption = False) -> None:
-    """Print a new one-time login link for the running platform."""
+    """Print a new one-time login link."""
     from kafkaml.errors import ApiError
     from kafkaml.local.access import login_link
 

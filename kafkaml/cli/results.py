@@ -54,7 +54,7 @@ def list_(
 
 @app.command()
 def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
-    """Show one result: metrics per epoch, test metrics, confusion matrix, files, failure."""
+    """Show one result. Metrics per epoch, test metrics, confusion matrix, files, failure."""
     found = client_of(context).results.get(result)
     if json:
         return print_json(found)

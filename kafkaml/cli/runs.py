@@ -54,7 +54,7 @@ def wait(
     timeout: Annotated[float, typer.Option(help="Seconds.")] = 600,
     json: JsonOption = False,
 ) -> None:
-    """Wait for a state; exit code 1 when it fails instead, 6 when it takes too long."""
+    """Wait for a state. Exit code 1 when it fails instead, 6 when it takes too long."""
     from kafkaml.sdk.types import RunState
 
     wanted = RunState(state or ("finished" if _topic(context) == "results" else "running"))
