@@ -88,7 +88,6 @@ def _bare_produce(servers: str, topic: str, images: Array, labels: Array) -> Non
     producer = Producer(
         {
             "bootstrap.servers": servers,
-            "enable.idempotence": True,
             "acks": "all",
             "linger.ms": 5,
             "batch.size": 1 << 20,

@@ -95,7 +95,12 @@ class Sink:
         self.group_id = group_id
         self.boostrap_servers = _servers(boostrap_servers, bootstrap_servers, settings)
         self._settings = settings or KafkaSettings(bootstrap_servers=self.boostrap_servers)
-        self._writer: SinkWriter = writer or KafkaRecordWriter(self._settings, timeout_seconds=timeout_seconds)
+        # A sample that is written twice, because an acknowledgement was lost, is announced once. An announcement that
+        # is written twice would train twice, so it goes by a writer that cannot.
+        self._writer: SinkWriter = writer or KafkaRecordWriter(
+            self._settings, timeout_seconds=timeout_seconds, idempotent=False
+        )
+        self._control_writer: SinkWriter = writer or KafkaRecordWriter(self._settings, timeout_seconds=timeout_seconds)
         self._timeout_seconds = timeout_seconds
         self._closed = False
         self._streams = {
@@ -142,8 +147,7 @@ class Sink:
             if not self.incremental:
                 self._announce(self._streams[self.topic].acknowledged.ranges())
         finally:
-            self._closed = True
-            self._writer.close()
+            self._close_writers()
 
     def online_close(self) -> None:
         """Wait for all acknowledgements and end without announcing anything."""
@@ -152,8 +156,7 @@ class Sink:
         try:
             self.flush()
         finally:
-            self._closed = True
-            self._writer.close()
+            self._close_writers()
 
     def control_message(self, ranges: Sequence[StreamRange]) -> ControlMessage:
         """Return the announcement of ``ranges``."""
@@ -183,14 +186,18 @@ class Sink:
         if error is None:
             self.close()
         elif not self._closed:
-            self._closed = True
-            self._writer.close()
+            self._close_writers()
             _logger.warning(
                 "%s: nothing was announced to deployment %s, because sending ended with %r",
                 self.topic,
                 self.deployment_id,
                 error,
             )
+
+    def _close_writers(self) -> None:
+        self._closed = True
+        self._writer.close()
+        self._control_writer.close()
 
     def _send_encoded(self, value: bytes, key: bytes | None, *, unsupervised: bool = False) -> None:
         stream = self._stream(unsupervised=unsupervised)
@@ -216,8 +223,8 @@ class Sink:
     def _announce(self, ranges: Sequence[StreamRange]) -> None:
         message = self.control_message(ranges)
         record = OutgoingRecord(self.control_topic, message.to_bytes(), deployment_id_to_key(self.deployment_id))
-        self._writer.write(record)
-        self._writer.flush(self._timeout_seconds)
+        self._control_writer.write(record)
+        self._control_writer.flush(self._timeout_seconds)
         _logger.info("announced %s to deployment %s", ", ".join(map(str, ranges)), self.deployment_id)
 
     def _check_complete(self) -> None:

@@ -19,7 +19,7 @@ from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
 from kafkaml.confluent.output_tail import OutputTail
 from kafkaml.confluent.outputs import AcknowledgedOutput, Output, TransactionalOutput
 from kafkaml.errors import BrokerError, KafkaMLError, ProducerFenced, RefusedError, TransactionAborted
-from kafkaml.records import OutgoingRecord, PartitionKey, RecordBatch
+from kafkaml.records import OutgoingRecord, OutgoingRow, PartitionKey, RecordBatch
 from kafkaml.settings import KafkaSettings
 
 __all__ = ["KafkaLoopClient"]
@@ -211,7 +211,7 @@ class KafkaLoopClient:
         with self._aborting():
             self._output.produce(record)
 
-    def produce_all(self, records: Sequence[OutgoingRecord]) -> list[tuple[int, RefusedError]]:
+    def produce_all(self, records: Sequence[OutgoingRow]) -> list[tuple[int, RefusedError]]:
         """Queue records in order; returns the index of, and the reason for, each that ``produce`` would refuse."""
         with self._aborting():
             return self._output.produce_all(records)
@@ -299,14 +299,19 @@ class KafkaLoopClient:
                 if error is not None:
                     self._complain(error, message)
             accepted = [message for message in messages if message.error() is None]
-        partitions = list(zip(map(Message.topic, accepted), map(Message.partition, accepted), strict=True))
-        offsets = list(map(Message.offset, accepted))
-        # Offsets rise within a partition, so the last pair of a partition wins: its highest, or read backwards lowest.
-        for key, offset in dict(zip(partitions, offsets, strict=True)).items():
-            self._polled[key] = offset + 1  # type: ignore[index, operator]  # None only for errors
-        for key, offset in dict(zip(reversed(partitions), reversed(offsets), strict=True)).items():
-            self._uncommitted.setdefault(key, offset)  # type: ignore[arg-type]
+        topics = set(map(Message.topic, accepted))
+        for topic in topics:
+            mine = accepted if len(topics) == 1 else [each for each in accepted if each.topic() == topic]
+            self._note(topic, list(map(Message.partition, mine)), list(map(Message.offset, mine)))  # type: ignore[arg-type]
         return accepted
+
+    def _note(self, topic: str, partitions: list[int], offsets: list[int]) -> None:
+        """Note which positions were polled, and where those that are not committed begin."""
+        # Offsets rise within a partition, so the last pair of a partition wins: its highest, or read backwards lowest.
+        for partition, offset in dict(zip(partitions, offsets, strict=True)).items():
+            self._polled[topic, partition] = offset + 1
+        for partition, offset in dict(zip(reversed(partitions), reversed(offsets), strict=True)).items():
+            self._uncommitted.setdefault((topic, partition), offset)
 
     def _complain(self, error: KafkaError, message: Message) -> None:
         if error.fatal() or (error.code() not in _PASSING and not error.retriable()):

@@ -23,7 +23,7 @@ from kafkaml.errors import (
     TransactionAborted,
 )
 from kafkaml.failpoints import failpoint
-from kafkaml.records import OutgoingRecord, PartitionKey
+from kafkaml.records import OutgoingRecord, OutgoingRow, PartitionKey
 from kafkaml.settings import KafkaSettings
 
 __all__ = ["AcknowledgedOutput", "Output", "TransactionalOutput"]
@@ -45,7 +45,7 @@ class Output(Protocol):
 
     def produce(self, record: OutgoingRecord) -> None: ...
 
-    def produce_all(self, records: Sequence[OutgoingRecord]) -> list[tuple[int, RefusedError]]:
+    def produce_all(self, records: Sequence[OutgoingRow]) -> list[tuple[int, RefusedError]]:
         """Returns the index of, and the reason for, each record that is refused."""
         ...
 
@@ -81,18 +81,19 @@ class _ProducerOwner:
         except KafkaException as exception:
             raise to_error(error_of(exception), f"writing to {record.topic}", reason=self._log.last) from exception
 
-    def produce_all(self, records: Sequence[OutgoingRecord]) -> list[tuple[int, RefusedError]]:
+    def produce_all(self, records: Sequence[OutgoingRow]) -> list[tuple[int, RefusedError]]:
         refused: list[tuple[int, RefusedError]] = []
         # The whole loop in one frame: at this many records, a call more for each would be felt.
         produce = self._producer.produce
         for index, record in enumerate(records):
             topic, value, key, headers, timestamp_ms, partition = record
             try:
-                produce(topic, value, key, partition=partition, timestamp=timestamp_ms, headers=list(headers) or None)
+                # The client would take texts too, and lists of more kinds are not lists of fewer.
+                produce(topic, value, key, partition=partition, timestamp=timestamp_ms, headers=headers)  # type: ignore[arg-type]
             except (BufferError, KafkaException):
                 # Rare; again, with the waiting and the errors of one record.
                 try:
-                    self.produce(record)
+                    self.produce(OutgoingRecord(*record))
                 except RefusedError as error:
                     refused.append((index, error))
         return refused

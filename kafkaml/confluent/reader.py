@@ -5,6 +5,7 @@ Used by ``kafkaml.stream_dataset`` and by ``output_tail``. Joins no consumer gro
 
 from __future__ import annotations
 
+import bisect
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -23,10 +24,26 @@ __all__ = ["KafkaRecordReader"]
 
 # How long one wait for records lasts; between waits the time limit is looked at.
 _WAIT_SECONDS = 0.2
+# So many records of others between two ranges of ours are read over; to start again behind more of them is quicker.
+_MAX_SWEPT_GAP = 20_000
 # A batch of large records is cut to about this size, so that no stream needs more memory than another.
 _BATCH_BYTES = 32 << 20
 # The first batch, when the size of records is not known yet.
 _FIRST_BATCH_RECORDS = 100
+
+
+class _Span:
+    """Ranges of one partition that are read in one sweep; what lies between them is read too, and dropped."""
+
+    def __init__(self, ranges: Sequence[StreamRange]) -> None:
+        self.ranges = ranges
+        self._starts = [each.start for each in ranges]
+        self._ends = [each.end or 0 for each in ranges]
+        self.start, self.end = self._starts[0], self._ends[-1]
+
+    def holds(self, offset: int) -> bool:
+        place = bisect.bisect_right(self._starts, offset) - 1
+        return place >= 0 and offset < self._ends[place]
 
 
 class KafkaRecordReader:
@@ -77,44 +94,32 @@ class KafkaRecordReader:
         self, ranges: Sequence[StreamRange], *, batch_records: int = 10_000, idle_timeout_seconds: float = 60.0
     ) -> Iterator[RecordBatch]:
         """Iterate over all records of ``ranges``; see ``RecordReader.read``."""
-        # One partition can be assigned at one place only, so ranges of the same partition are read in rounds.
-        rounds: list[dict[PartitionKey, StreamRange]] = []
-        for each in ranges:
-            if each.end is None:
-                raise StreamUnavailable(f"range {each} has no end: an online stream cannot be read as a whole")
-            key = (each.topic, each.partition)
-            if each.start < each.end:
-                target = next((taken for taken in rounds if key not in taken), None)
-                if target is None:
-                    target = {}
-                    rounds.append(target)
-                target[key] = each
-        for current in rounds:
-            yield from self._read_round(current, batch_records, idle_timeout_seconds)
+        for spans in _rounds(ranges):
+            yield from self._read_round(spans, batch_records, idle_timeout_seconds)
 
     def close(self) -> None:
         self._consumer.close()
 
     def _read_round(
-        self, ranges: Mapping[PartitionKey, StreamRange], batch_records: int, idle_timeout_seconds: float
+        self, spans: Mapping[PartitionKey, _Span], batch_records: int, idle_timeout_seconds: float
     ) -> Iterator[RecordBatch]:
-        ends = {key: each.end or 0 for key, each in ranges.items()}
+        ends = {key: span.end for key, span in spans.items()}
         with kafka_errors("starting to read", self._log):
-            self._consumer.assign([TopicPartition(each.topic, each.partition, each.start) for each in ranges.values()])
+            self._consumer.assign([TopicPartition(*key, span.start) for key, span in spans.items()])
         try:
             last_arrival = time.monotonic()
             count = min(batch_records, _FIRST_BATCH_RECORDS)
-            missing = sum(each.max_records or 0 for each in ranges.values())
+            missing = sum(span.end - span.start for span in spans.values())
             while ends:
                 # Asking for more than can come would wait for it in vain, at the end of every slice.
                 with kafka_errors("reading", self._log):
                     messages = self._consumer.consume(max(1, min(count, missing)), _WAIT_SECONDS)
-                reached_ends = self._take_events(messages, ranges)
+                reached_ends = self._take_events(messages, spans)
                 if reached_ends:
                     messages = [message for message in messages if message.error() is None]
                 if messages:
                     last_arrival = time.monotonic()
-                    messages = self._within(messages, ends)
+                    messages = self._within(messages, ends, spans)
                     if messages:
                         yield MessageBatch(messages)
                         count = _next_count(messages, batch_records)
@@ -126,9 +131,7 @@ class KafkaRecordReader:
         finally:
             self._consumer.unassign()
 
-    def _take_events(
-        self, messages: Sequence[Message], ranges: Mapping[PartitionKey, StreamRange]
-    ) -> dict[PartitionKey, int]:
+    def _take_events(self, messages: Sequence[Message], spans: Mapping[PartitionKey, _Span]) -> dict[PartitionKey, int]:
         """Return the log ends that the client told among ``messages``; raise what is no such event."""
         log_ends: dict[PartitionKey, int] = {}
         if not any(map(Message.error, messages)):
@@ -141,13 +144,18 @@ class KafkaRecordReader:
             if error.code() == KafkaError._PARTITION_EOF:
                 log_ends[key] = message.offset() or 0
             elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
-                raise self._out_of_range(ranges[key])
+                raise self._out_of_range(spans[key].ranges[0])
             elif not error.retriable() and error.code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
                 raise to_error(error, f"reading {key[0]}[{key[1]}]", reason=self._log.last)
         return log_ends
 
-    def _within(self, messages: list[Message], ends: Mapping[PartitionKey, int]) -> list[Message]:
-        """Drop what lies at or behind the ends. Positions tell in one call whether anything can."""
+    def _within(
+        self, messages: list[Message], ends: Mapping[PartitionKey, int], spans: Mapping[PartitionKey, _Span]
+    ) -> list[Message]:
+        """Drop what lies between the ranges, and behind the ends. Positions tell in one call whether anything can."""
+        if any(len(spans[key].ranges) > 1 for key in ends):
+            wanted = {key: spans[key] for key in ends}
+            return [message for message in messages if _is_wanted(message, wanted)]
         keys = list(ends)
         positions = self._consumer.position([TopicPartition(*key) for key in keys])
         if all(place.offset <= ends[key] for key, place in zip(keys, positions, strict=True)):
@@ -200,6 +208,30 @@ class KafkaRecordReader:
             hint="the topic's retention deleted it, or the topic was made again: send the data again, or raise "
             "retention.ms of the topic",
         )
+
+
+def _rounds(ranges: Sequence[StreamRange]) -> list[dict[PartitionKey, _Span]]:
+    """Return what to read one after the other: a partition can be read at one place at a time only."""
+    spans: dict[PartitionKey, list[list[StreamRange]]] = {}
+    for each in sorted(ranges, key=lambda each: (each.topic, each.partition, each.start)):
+        if each.end is None:
+            raise StreamUnavailable(f"range {each} has no end: an online stream cannot be read as a whole")
+        if each.start == each.end:
+            continue
+        groups = spans.setdefault((each.topic, each.partition), [])
+        if groups and each.start - (groups[-1][-1].end or 0) <= _MAX_SWEPT_GAP:
+            groups[-1].append(each)
+        else:
+            groups.append([each])
+    most = max(map(len, spans.values()), default=0)
+    return [
+        {key: _Span(groups[place]) for key, groups in spans.items() if place < len(groups)} for place in range(most)
+    ]
+
+
+def _is_wanted(message: Message, spans: Mapping[PartitionKey, _Span]) -> bool:
+    span = spans.get((message.topic() or "", message.partition() or 0))
+    return span is not None and span.holds(message.offset() or 0)
 
 
 def _next_count(messages: Sequence[Message], most: int) -> int:
