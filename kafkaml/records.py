@@ -19,6 +19,7 @@ __all__ = [
     "Headers",
     "ListBatch",
     "OutgoingRecord",
+    "OutgoingRow",
     "PartitionKey",
     "Position",
     "Record",
@@ -83,6 +84,11 @@ class OutgoingRecord(NamedTuple):
     headers: Headers = ()
     timestamp_ms: int = 0
     partition: int = -1
+
+
+# The fields of an OutgoingRecord with headers as a list, for where a hundred thousand a second are made: a plain tuple
+# costs a sixth of a named one.
+OutgoingRow = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes | None]], int, int]
 
 
 class Position(NamedTuple):
@@ -240,7 +246,7 @@ class TransactionalLoopClient(Protocol):
         """
         ...
 
-    def produce_all(self, records: Sequence[OutgoingRecord]) -> list[tuple[int, RefusedError]]:
+    def produce_all(self, records: Sequence[OutgoingRow]) -> list[tuple[int, RefusedError]]:
         """Queue records in order; returns the index of, and the reason for, each that ``produce`` would refuse."""
         ...
 

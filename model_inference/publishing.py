@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kafkaml.errors import BrokenError, RefusedError
-from kafkaml.records import SOURCE_HEADER, OutgoingRecord, PartitionKey, TransactionalLoopClient
+from kafkaml.records import SOURCE_HEADER, OutgoingRecord, OutgoingRow, PartitionKey, TransactionalLoopClient
 from model_inference.batches import Batch, Refused
 from model_inference.dead_letters import Stage, dead_letter
 from model_inference.predicting import Prediction
@@ -33,16 +35,18 @@ class Publisher:
         refused = list(batch.refused)
         refused += [Refused(batch.record(index), error, Stage.PREDICT) for index, error in prediction.failures.items()]
         if prediction.outputs:
-            answers = list(enumerate(self._answers(batch, prediction)))
+            answers = self._answers(batch, prediction)
+            kept: Sequence[int] = range(len(answers))
             if prediction.failures:
-                answers = [answer for answer in answers if answer[0] not in prediction.failures]
-            for place, error in self._client.produce_all([answer for _, answer in answers]):
-                refused.append(Refused(batch.record(answers[place][0]), error, Stage.PUBLISH))
+                kept = [index for index in kept if index not in prediction.failures]
+                answers = [answers[index] for index in kept]
+            for place, error in self._client.produce_all(answers):
+                refused.append(Refused(batch.record(kept[place]), error, Stage.PUBLISH))
         for each in refused:
             self._bury(each)
         return len(refused)
 
-    def _answers(self, batch: Batch, prediction: Prediction) -> list[OutgoingRecord]:
+    def _answers(self, batch: Batch, prediction: Prediction) -> list[OutgoingRow]:
         """Return one answer for each sample."""
         routed = self._router.route(prediction.outputs)
         if len(routed.values) != len(batch.kept):
@@ -51,7 +55,7 @@ class Publisher:
         sources = {partition: b"%b/%d/" % (source_topic, partition) for partition in set(batch.columns.partitions)}
         constant, targets = self._provenance.constant, self._targets
         return [
-            OutgoingRecord(
+            (
                 topic,
                 value,
                 key,

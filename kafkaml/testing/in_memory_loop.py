@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kafkaml.errors import ProducerFenced, RefusedError, StreamUnavailable, TransactionAborted
-from kafkaml.records import ListBatch, OutgoingRecord, PartitionKey, Record, RecordBatch
+from kafkaml.records import ListBatch, OutgoingRecord, OutgoingRow, PartitionKey, Record, RecordBatch
 from kafkaml.testing.in_memory_broker import InMemoryBroker, Transaction
 
 __all__ = ["InMemoryGroup", "InMemoryLoopClient"]
@@ -104,9 +104,9 @@ class InMemoryLoopClient:
         assert self._transaction is not None, "produce outside of a transaction"
         self._broker.append(record, self._transaction)
 
-    def produce_all(self, records: Sequence[OutgoingRecord]) -> list[tuple[int, RefusedError]]:
+    def produce_all(self, records: Sequence[OutgoingRow]) -> list[tuple[int, RefusedError]]:
         for record in records:
-            self.produce(record)
+            self.produce(OutgoingRecord(*record))
         return []
 
     def partition_for(self, topic: str, source_partition: int) -> int:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from kafkaml.errors import RefusedError, TransactionAborted
-from kafkaml.records import ListBatch, OutgoingRecord, PartitionKey, Record
+from kafkaml.records import ListBatch, OutgoingRecord, OutgoingRow, PartitionKey, Record
 
 __all__ = ["FakeLoopClient"]
 
@@ -69,11 +69,11 @@ class FakeLoopClient:
             raise RefusedError("the record is larger than the client takes")
         self._open.append(record)
 
-    def produce_all(self, records: Sequence[OutgoingRecord]) -> list[tuple[int, RefusedError]]:
+    def produce_all(self, records: Sequence[OutgoingRow]) -> list[tuple[int, RefusedError]]:
         refused: list[tuple[int, RefusedError]] = []
         for index, record in enumerate(records):
             try:
-                self.produce(record)
+                self.produce(OutgoingRecord(*record))
             except RefusedError as error:
                 refused.append((index, error))
         return refused
