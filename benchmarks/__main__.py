@@ -14,15 +14,18 @@ import traceback
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import orjson
 from rich.console import Console
 from rich.table import Table
 
 import benchmarks
+from benchmarks import readme
 from benchmarks.context import Context, Row
+from benchmarks.readme import figure
 
-_NOT_SUBJECTS = {"__main__", "context"}
+_NOT_SUBJECTS = {"__main__", "context", "readme"}
 _RESULTS = Path(__file__).parent / "results"
 
 
@@ -31,6 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", default="", help="subjects or ids of rows, comma-separated, e.g. P4,P5")
     parser.add_argument("--quick", action="store_true", help="small amounts: does it work at all?")
+    parser.add_argument("--write-readme", action="store_true", help="put the figures that are known into README.md")
     parser.add_argument("--repeats", type=int, default=5, help="medians of so many (default 5)")
     options = parser.parse_args()
     # Without a terminal nothing is folded to fit one.
@@ -60,7 +64,9 @@ def main() -> None:
             context.close()
     rows.sort(key=lambda row: (len(row.id), row.id))
     console.print(_table(rows))
-    _write(rows, quick=options.quick)
+    document = _write(rows, quick=options.quick)
+    if options.write_readme:
+        readme.write(document)
     if failed:
         console.print(f"[red]not measured: {', '.join(failed)}[/]")
         sys.exit(1)
@@ -95,9 +101,9 @@ def _table(rows: list[Row]) -> Table:
         table.add_row(
             row.id,
             row.what + (f"\n[dim]{row.note}[/]" if row.note else ""),
-            _figure(row.reference, row.unit),
-            f"[bold]{_figure(row.ours, row.unit)}[/]",
-            _figure(row.floor, row.unit),
+            figure(row.reference, row.unit),
+            f"[bold]{figure(row.ours, row.unit)}[/]",
+            figure(row.floor, row.unit),
             "" if row.ratio_to_reference is None else f"{row.ratio_to_reference:,.1f}",
             "" if row.fraction_of_floor is None else f"{row.fraction_of_floor:.2f}",
             "" if row.spread is None else f"{row.spread:.0%}",
@@ -107,22 +113,23 @@ def _table(rows: list[Row]) -> Table:
     return table
 
 
-def _figure(value: float | None, unit: str) -> str:
-    if value is None:
-        return ""
-    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    return f"{text} {unit}".strip()
-
-
-def _write(rows: list[Row], *, quick: bool) -> None:
+def _write(rows: list[Row], *, quick: bool) -> dict[str, Any]:
+    """Keep what was measured, beside what earlier runs measured of other ids."""
     _RESULTS.mkdir(exist_ok=True)
+    path = _RESULTS / ("quick.json" if quick else "latest.json")
+    measured = {row.id for row in rows}
+    try:
+        kept = [each for each in orjson.loads(path.read_bytes())["rows"] if each["id"] not in measured]
+    except (OSError, ValueError, KeyError):
+        kept = []
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    fresh = [{**asdict(row), "at": now} for row in rows]
     document = {
-        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": {"processors": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
-        "quick": quick,
-        "rows": [asdict(row) for row in rows],
+        "rows": sorted([*kept, *fresh], key=lambda each: (len(each["id"]), each["id"])),
     }
-    (_RESULTS / "latest.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+    path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+    return document
 
 
 if __name__ == "__main__":

@@ -237,7 +237,7 @@ def _described_by_api(state: StateDir, now: PlatformStatus) -> dict[str, object]
 
 
 def doctor(context: typer.Context, state_dir: StateDirOption = None, json: JsonOption = False) -> None:
-    """Check this machine. Java, ports, disk, memory, GPU, broker, isolation, each with its fix; exit code 1 if any fails."""
+    """Check this machine. Java, ports, disk, memory, GPU, broker, isolation, with fixes; exit code 1 if one fails."""
     from kafkaml.local.doctor import Verdict, examine
 
     findings = []
