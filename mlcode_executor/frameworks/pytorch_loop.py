@@ -127,7 +127,7 @@ class TorchLoop:
                 if progress.due:
                     batch = (engine.state.iteration - 1) % epoch_length + 1
                     progress.batch_done(
-                        epoch=engine.state.epoch, batch=batch, batches=epoch_length, metrics=metrics.compute()
+                        epoch=engine.state.epoch, batch=batch, batches=epoch_length, metrics=metrics.running()
                     )
 
             def end(engine: Engine) -> None:
@@ -228,11 +228,13 @@ class _TrainingMetrics:
         self._recorder = Engine(lambda _engine, _batch: None)
         for name, metric in metrics.items():
             metric.attach(self._recorder, name)
+        self._counted = False
         self._loss_sum: Any = 0.0
         self._samples = 0
 
     def start_epoch(self) -> None:
         self._window.clear()
+        self._counted = False
         self._loss_sum, self._samples = 0.0, 0
         self._recorder.fire_event(Events.EPOCH_STARTED)
 
@@ -248,12 +250,26 @@ class _TrainingMetrics:
         if len(self._window) >= self._window_batches:
             self._update_from_window()
 
+    def running(self) -> dict[str, float]:
+        """Metrics in the middle of an epoch, without the window that is open.
+
+        Counting it early would make the epoch's sums, in the last digits, depend on when somebody asked.
+        """
+        return self._values() if self._counted else {"loss": self._mean_loss()}
+
     def compute(self) -> dict[str, float]:
+        """Metrics of all that was added since the epoch began."""
         self._update_from_window()
+        return self._values()
+
+    def _mean_loss(self) -> float:
+        return float(self._loss_sum) / max(1, self._samples)
+
+    def _values(self) -> dict[str, float]:
         self._recorder.fire_event(Events.EPOCH_COMPLETED)
         metrics = _floats(self._recorder.state.metrics)
         if "loss" not in metrics:
-            metrics["loss"] = float(self._loss_sum) / max(1, self._samples)
+            metrics["loss"] = self._mean_loss()
         return metrics
 
     def _update_from_window(self) -> None:
@@ -263,6 +279,7 @@ class _TrainingMetrics:
             self._update((torch.cat(predictions), torch.cat(targets)))
 
     def _update(self, output: tuple[Any, torch.Tensor]) -> None:
+        self._counted = True
         self._recorder.state.output = output  # type: ignore[assignment]
         self._recorder.fire_event(Events.ITERATION_COMPLETED)
 
