@@ -107,8 +107,8 @@ class TrainingOutcome:
 
     ``samples`` counts those trained on, validated and tested: keys ``training``, ``validation``, ``test``.
     ``confusion_matrix[i][j]`` counts samples of class i predicted as class j, over ``labels``; None when not asked for.
-    ``artifacts`` maps the names uploaded to their sha256. ``split`` says the rule and the rates, ``isolation`` the level
-    at which the user's code ran.
+    ``artifacts`` maps the names uploaded to their sha256. ``split`` says the rule and the rates, ``isolation`` the
+    level at which the user's code ran.
     """
 
     seconds: float

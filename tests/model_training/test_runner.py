@@ -14,13 +14,13 @@ from kafkaml.errors import ApiError, DeadlineExceeded, ModelProcessDied, StreamU
 from kafkaml.jobs import Framework, ResourceLimits, TrainingMode, TrainingPlan
 from kafkaml.results import EpochMetrics
 from kafkaml.stream_range import StreamRange
+from kafkaml.testing import RecordingReporter
 from mlcode_executor.shared_array import SharedArray
 from model_training.model_session import Samples
 from model_training.runner import TrainingRunner
 from model_training.shapes import DataMismatch
 from model_training.training_data import TrainingData
 from tests.model_training.mean_model import MeanModel
-from tests.model_training.recording_reporter import RecordingReporter
 
 PLAN = TrainingPlan(
     result_id=7,
