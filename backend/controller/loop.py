@@ -64,6 +64,7 @@ class Controller:
         self._due = dict.fromkeys(self._housekeeping, 0.0)
         self._looks: Mapping[str, int] = {}
         self._leads = False
+        self._waits = False
         self._tokens_at = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
@@ -109,7 +110,9 @@ class Controller:
             self._tokens_at = float("-inf")
         elif self._leads and not leads:
             logger.warning("another controller leads now")
-        self._leads = leads
+        elif not leads and not self._waits:
+            logger.info("another controller leads; this one waits")
+        self._leads, self._waits = leads, not leads
         return leads
 
     def _refresh_tokens(self) -> None:

@@ -99,6 +99,7 @@ def test_another_controller_waits_and_takes_over_at_once_when_the_first_dies(pla
     second = platform.controller()
     pk = platform.add_training()
     reaches(platform, pk, "running")
+    eventually(lambda: "this one waits" in platform.log(), 30)
     first.kill()
     first.wait()
     killed = time.monotonic()
