@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.context import Context, Row, median_and_spread
+from benchmarks.fork_server import warm_fork_server
 from benchmarks.train_loops import BATCH_SIZE, EPOCHS, KERAS_MODEL, TORCH_MODEL, samples
 from kafkaml.artifacts import sha256_of_file
 from kafkaml.confluent import KafkaRecordReader, KafkaRecordWriter
@@ -24,7 +25,6 @@ from kafkaml.records import OutgoingRecord
 from kafkaml.results import EpochMetrics, Failure, Progress, TrainingOutcome
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange
-from mlcode_executor.fork_server import PrivateForkServer
 from mlcode_executor.process import ModelProcess, Runtime
 from model_training.runner import TrainingRunner
 from model_training.training_data import TrainingData
@@ -66,13 +66,8 @@ def run(context: Context) -> Iterator[Row]:
     count = _QUICK_RECORDS if context.quick else _RECORDS
     topic = _fill(context, count)
     for framework in Framework:
-        fork_server = PrivateForkServer(Runtime(framework), "auto")
-        try:
-            # The first one waits for the fork server's imports.
-            _ours(context, framework, topic, count, fork_server.path)
-            runs = [_ours(context, framework, topic, count, fork_server.path) for _ in range(context.repeats)]
-        finally:
-            fork_server.close()
+        with warm_fork_server(Runtime(framework)) as fork_server:
+            runs = [_ours(context, framework, topic, count, fork_server) for _ in range(context.repeats)]
         ours, spread = median_and_spread([seconds for seconds, _, _ in runs])
         reference, reference_accuracy = _loop(context, "reference", framework, topic, count)
         floor, _ = _loop(context, "floor", framework, topic, count)

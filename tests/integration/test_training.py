@@ -7,6 +7,7 @@ import json
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +20,11 @@ from kafkaml.control import InputFormat
 from kafkaml.jobs import Framework, ResourceLimits
 from kafkaml.results import FailureCategory, WorkerExit
 from kafkaml.stream_range import StreamRange
-from mlcode_executor.fork_server import PrivateForkServer
 from mlcode_executor.frameworks.onnx import create_handler as create_onnx_handler
 from mlcode_executor.process import Runtime
 from tests.conftest import TestBroker
 from tests.fake_backend import FakeBackend
+from tests.fork_servers import running_fork_server
 from tests.integration.training_support import Worker, blobs, digits, epochs, model_code, plan_of, send
 from tests.support import eventually
 
@@ -35,10 +36,11 @@ FRAMEWORKS = list(Framework)
 @pytest.fixture(scope="module")
 def fork_servers() -> Iterator[dict[Framework, str]]:
     """One warm server per framework, as on a laptop."""
-    servers = {framework: PrivateForkServer(Runtime(framework), "auto") for framework in FRAMEWORKS}
-    yield {framework: server.path for framework, server in servers.items()}
-    for server in servers.values():
-        server.close()
+    with ExitStack() as stack:
+        yield {
+            framework: stack.enter_context(running_fork_server(Runtime(framework), "auto")).socket
+            for framework in FRAMEWORKS
+        }
 
 
 @pytest.fixture
