@@ -94,8 +94,8 @@ def test_a_later_start_keeps_everything_and_its_addresses(own_platform: Platform
     after = own_platform.status
     assert (after.url, after.bootstrap_servers) == (before.url, before.bootstrap_servers)
     assert own_platform.client.users.get(made.id).username == "ada"
-    # The figure held to is 6 s on a machine of its own; here others use it too.
-    assert seconds < 15
+    # The figure held to is 6 s and is measured by the benchmark START; tests share the machine with others.
+    assert seconds < 30
 
 
 def test_down_cleans_up_after_a_killed_supervisor(own_platform: Platform) -> None:

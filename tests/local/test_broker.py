@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from pathlib import Path
 
 import psutil
@@ -57,10 +56,8 @@ def test_another_object_on_the_same_folder_finds_data_and_port_again(tmp_path: P
     with TestBroker(tmp_path) as first:
         topic = first.topic()
         _write(first.bootstrap_servers, topic, b"kept")
-    began = time.monotonic()
     with TestBroker(tmp_path) as second:
         assert second.port == first.port
-        assert time.monotonic() - began < 6
         assert _read_first(second.bootstrap_servers, topic) == b"kept"
 
 
