@@ -9,6 +9,7 @@ from kafkaml.errors import (
     ArgumentsError,
     BrokerError,
     DeadlineExceeded,
+    FailedError,
     KafkaMLError,
     ModelProcessDied,
     RefusedError,
@@ -31,6 +32,8 @@ _CATEGORIES: tuple[tuple[type[KafkaMLError], FailureCategory], ...] = (
     (StreamUnavailable, FailureCategory.DATA),
     (DeadlineExceeded, FailureCategory.TIME_LIMIT),
     (BrokerError, FailureCategory.BROKER),
+    # What is left of these: no room on the disk.
+    (FailedError, FailureCategory.CONFIGURATION),
 )
 
 _DEATHS: dict[str, tuple[FailureCategory, str]] = {

@@ -18,9 +18,28 @@ __all__ = [
     "FailureCategory",
     "Progress",
     "ResultReporter",
+    "RunState",
     "TrainingOutcome",
     "WorkerExit",
 ]
+
+
+class RunState(StrEnum):
+    """Where a training result or an inference is; these words are what the API, the commands and the page say.
+
+    WAITING is for data, or for the next try; STOPPED is a person's wish, FAILED carries a Failure.
+    """
+
+    CREATED = "created"
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        return self in (RunState.FINISHED, RunState.STOPPED, RunState.FAILED)
 
 
 class FailureCategory(StrEnum):

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kafkaml.confluent import KafkaRecordReader
 from kafkaml.errors import ApiError
+from kafkaml.failures import failure_of
 from kafkaml.http_reporter import HttpReporter
 from kafkaml.job_client import Heartbeat, JobClient
 from kafkaml.jobs import TrainingJob, TrainingPlan
@@ -26,7 +27,6 @@ from kafkaml.logs import configure_logs, get_logger, log_context
 from kafkaml.results import ResultReporter, WorkerExit
 from kafkaml.settings import KafkaSettings
 from mlcode_executor.process import ModelProcess, Runtime
-from model_training.failures import failure_of
 from model_training.interrupts import Interrupted, Interrupts
 from model_training.output_log import OutputLog
 from model_training.runner import TrainingRunner

@@ -152,7 +152,7 @@ SPECTACULAR_SETTINGS = {
         "backend.api.schema.complete",
     ],
     "ENUM_NAME_OVERRIDES": {
-        "StateEnum": "backend.deployments.models.State",
+        "StateEnum": "backend.deployments.models.STATE_CHOICES",
         "DesiredStateEnum": "backend.deployments.models.DesiredState",
         "RoleEnum": "backend.accounts.models.Role",
         "FrameworkEnum": "backend.ml_models.serializers.FRAMEWORKS",

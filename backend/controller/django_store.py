@@ -11,14 +11,14 @@ from django.db.models import Q
 from django.utils import timezone
 
 from backend.api.job_tokens import mint
-from backend.controller.rows import Row, RowState, Subject
+from backend.controller.rows import Row, Subject
 from backend.deployments import services as trainings
 from backend.deployments.models import ENDED_STATES, DesiredState, TrainingResult
 from backend.inferences import services as inferences
 from backend.inferences.models import Inference, ReplicaStats
 from backend.launchers.names import WorkKind
 from kafkaml.jobs import Framework
-from kafkaml.results import Failure
+from kafkaml.results import Failure, RunState
 
 __all__ = ["DjangoStore"]
 
@@ -116,11 +116,11 @@ class DjangoStore:
                 gpu=inference.gpu,
                 replicas=inference.replicas,
                 ready_replicas_shown=inference.ready_replicas,
-                replicas_serving=sum(each.state == RowState.RUNNING for each in current),
+                replicas_serving=sum(each.state == RunState.RUNNING for each in current),
                 replica_failures=tuple(
                     failure
                     for each in current
-                    if each.state == RowState.FAILED and (failure := _failure(each.error)) is not None
+                    if each.state == RunState.FAILED and (failure := _failure(each.error)) is not None
                 ),
                 **_common(inference),
             )
@@ -133,7 +133,7 @@ def _common(row: TrainingResult | Inference) -> dict[str, Any]:
     launched = row.launched_at is not None
     return {
         "wanted": row.desired == DesiredState.RUN,
-        "state": RowState(row.state),
+        "state": RunState(row.state),
         "attempt": row.attempt,
         # An inference that serves has its tries forgiven, yet its attempt has begun.
         "tries": max(row.tries, 1) if launched else row.tries,

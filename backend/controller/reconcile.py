@@ -32,10 +32,10 @@ from backend.controller.actions import (
     Stop,
 )
 from backend.controller.retries import retry_delay_seconds, should_retry
-from backend.controller.rows import Row, RowState, Subject
+from backend.controller.rows import Row, Subject
 from backend.launchers.base import Observed, Phase
 from backend.launchers.names import WorkKind, parse_work_name
-from kafkaml.results import Failure, FailureCategory
+from kafkaml.results import Failure, FailureCategory, RunState
 
 __all__ = ["Decision", "reconcile"]
 
@@ -172,7 +172,7 @@ class _Look:
                     hint="it is tried again by itself; was the state folder cleaned up while Kafka-ML ran?",
                 )
             )
-        if seen.phase is Phase.RUNNING and self._row.state is not RowState.RUNNING:
+        if seen.phase is Phase.RUNNING and self._row.state is not RunState.RUNNING:
             return [MarkRunning(self._subject, self._row.attempt)]
         if not seen.phase.ended:
             return []
@@ -198,7 +198,7 @@ class _Look:
         # A replica that was killed cannot say that it serves no more.
         serving = min(self._row.replicas_serving, seen.ready_replicas)
         failure = seen.failure if not serving else None
-        state = RowState.RUNNING if serving else RowState.WAITING
+        state = RunState.RUNNING if serving else RunState.WAITING
         news = failure is not None and failure != self._row.failure
         if serving == self._row.ready_replicas_shown and state is self._row.state and not news:
             return []

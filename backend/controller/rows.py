@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from backend.launchers.names import WorkKind, WorkName, work_name
 from kafkaml.jobs import Framework
-from kafkaml.results import Failure
+from kafkaml.results import Failure, RunState
 
-__all__ = ["Row", "RowState", "Subject"]
-
-
-class RowState(StrEnum):
-    """The state words of the API."""
-
-    CREATED = "created"
-    WAITING = "waiting"
-    RUNNING = "running"
-    FINISHED = "finished"
-    STOPPED = "stopped"
-    FAILED = "failed"
-
-    @property
-    def ended(self) -> bool:
-        return self in (RowState.FINISHED, RowState.STOPPED, RowState.FAILED)
+__all__ = ["Row", "Subject"]
 
 
 @dataclass(frozen=True, order=True)
@@ -57,7 +41,7 @@ class Row:
     subject: Subject
     framework: Framework
     wanted: bool
-    state: RowState
+    state: RunState
     attempt: int
     tries: int
     launched: bool

@@ -10,26 +10,14 @@ from backend.configurations.models import Configuration
 from backend.ml_models.models import MLModel
 from backend.streams.models import Announcement
 from kafkaml.jobs import TrainingMode
+from kafkaml.results import RunState
 
-__all__ = ["Artifact", "Deployment", "DesiredState", "EpochRecord", "State", "TrainingResult"]
-
-
-class State(models.TextChoices):
-    """Where a training result or an inference is; these words are what the API and the page say."""
-
-    CREATED = "created"
-    WAITING = "waiting"
-    RUNNING = "running"
-    FINISHED = "finished"
-    STOPPED = "stopped"
-    FAILED = "failed"
-
-    @property
-    def ended(self) -> bool:
-        return self in (State.FINISHED, State.STOPPED, State.FAILED)
+__all__ = ["ENDED_STATES", "STATE_CHOICES", "Artifact", "Deployment", "DesiredState", "EpochRecord", "TrainingResult"]
 
 
-ENDED_STATES = [state for state in State if state.ended]
+# The words are shared with workers and clients; Django wants them as pairs.
+STATE_CHOICES = [(state.value, state.value.title()) for state in RunState]
+ENDED_STATES = [state for state in RunState if state.ended]
 
 
 class DesiredState(models.TextChoices):
@@ -81,7 +69,7 @@ class TrainingResult(models.Model):
     code = models.TextField()
     imports = models.TextField(blank=True)
     desired = models.CharField(max_length=10, choices=DesiredState.choices, default=DesiredState.RUN)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.CREATED)
+    state = models.CharField(max_length=10, choices=STATE_CHOICES, default=RunState.CREATED)
     attempt = models.PositiveIntegerField(default=0)
     # Attempts since the person last asked for training: bounds the automatic retries.
     tries = models.PositiveIntegerField(default=0)
@@ -112,7 +100,7 @@ class TrainingResult(models.Model):
 
     @property
     def ended(self) -> bool:
-        return State(self.state).ended
+        return RunState(self.state).ended
 
 
 class EpochRecord(models.Model):

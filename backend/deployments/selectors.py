@@ -6,12 +6,20 @@ from collections.abc import Iterable
 
 from django.db.models import Prefetch, QuerySet
 
-from backend.deployments.models import Artifact, Deployment, EpochRecord, State, TrainingResult
+from backend.deployments.models import Artifact, Deployment, EpochRecord, TrainingResult
+from kafkaml.results import RunState
 
 __all__ = ["aggregate_state", "deployments", "listed_results", "result_epochs", "results"]
 
 # The first of these that any result is in is the deployment's state.
-_PRECEDENCE = (State.RUNNING, State.WAITING, State.CREATED, State.FAILED, State.STOPPED, State.FINISHED)
+_PRECEDENCE = (
+    RunState.RUNNING,
+    RunState.WAITING,
+    RunState.CREATED,
+    RunState.FAILED,
+    RunState.STOPPED,
+    RunState.FINISHED,
+)
 _LONG = ("code", "imports", "log_tail", "confusion_matrix", "model__code", "model__imports", "model__report")
 
 
@@ -45,7 +53,7 @@ def _artifacts() -> Prefetch[str]:
     return Prefetch("artifacts", queryset=Artifact.objects.order_by("name"), to_attr="stored_artifacts")
 
 
-def aggregate_state(states: Iterable[str]) -> State:
+def aggregate_state(states: Iterable[str]) -> RunState:
     """Return the state of a deployment whose results are in ``states``."""
     present = set(states)
-    return next((state for state in _PRECEDENCE if state in present), State.CREATED)
+    return next((state for state in _PRECEDENCE if state in present), RunState.CREATED)

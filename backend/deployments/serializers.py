@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from backend.api.fields import TextField
 from backend.configurations.models import Configuration
-from backend.deployments.models import Artifact, Deployment, EpochRecord, State, TrainingResult
+from backend.deployments.models import STATE_CHOICES, Artifact, Deployment, EpochRecord, TrainingResult
 from backend.deployments.selectors import aggregate_state, result_epochs
 from backend.streams.models import Announcement
 from kafkaml.jobs import TrainingMode
@@ -135,7 +135,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
             "created_at",
         ]
 
-    @extend_schema_field(serializers.ChoiceField(choices=State.choices))
+    @extend_schema_field(serializers.ChoiceField(choices=STATE_CHOICES))
     def get_state(self, deployment: Deployment) -> str:
         return str(aggregate_state(result.state for result in deployment.result_rows))
 

@@ -14,7 +14,7 @@ from backend.api.audit import Actor, record, state_hash
 from backend.api.errors import Conflict, InUse, NotFound
 from backend.configurations.models import Configuration
 from backend.deployments import storage
-from backend.deployments.models import ENDED_STATES, Artifact, Deployment, DesiredState, State, TrainingResult
+from backend.deployments.models import ENDED_STATES, Artifact, Deployment, DesiredState, TrainingResult
 from backend.deployments.transitions import (
     mark_failed,
     mark_finished,
@@ -30,6 +30,7 @@ from backend.deployments.transitions import (
 from backend.events.services import publish
 from backend.ml_models.models import MLModel
 from backend.streams.models import Announcement
+from kafkaml.results import RunState
 
 __all__ = [
     "assign_stream",
@@ -66,7 +67,7 @@ def create_deployment(*, actor: Actor, configuration: Configuration, **values: A
         TrainingResult.objects.bulk_create(
             [
                 TrainingResult(
-                    deployment=deployment, model=model, code=model.code, imports=model.imports, state=State.WAITING
+                    deployment=deployment, model=model, code=model.code, imports=model.imports, state=RunState.WAITING
                 )
                 for model in models
             ]
@@ -137,7 +138,7 @@ def restart_result(result: TrainingResult, *, actor: Actor, stream: Announcement
         model = locked.model
         locked.code, locked.imports = model.code, model.imports
         locked.stream = stream or locked.stream
-        locked.desired, locked.state = DesiredState.RUN, State.WAITING
+        locked.desired, locked.state = DesiredState.RUN, RunState.WAITING
         # Counts on: whatever is still on its way from the attempt that ended is refused from now on.
         locked.attempt += 1 if locked.attempt else 0
         locked.tries = 0
@@ -170,14 +171,14 @@ def assign_stream(announcement: Announcement) -> int:
                 deployment_id=announcement.deployment_number,
                 stream=None,
                 desired=DesiredState.RUN,
-                state__in=(State.CREATED, State.WAITING),
+                state__in=(RunState.CREATED, RunState.WAITING),
             )
         )
         for result in waiting:
             result.stream = announcement
             # A model that was mended while its result waited trains as it is now.
             result.code, result.imports = result.model.code, result.model.imports
-            result.state = State.WAITING
+            result.state = RunState.WAITING
             result.save(update_fields=["stream", "code", "imports", "state", "updated_at"])
             publish_result(result, stream=announcement.pk)
     return len(waiting)
@@ -210,7 +211,7 @@ def _stop(result: TrainingResult, actor: Actor) -> None:
     result.next_retry_at = None
     if result.attempt == 0:
         # Nothing was ever launched, so nothing needs to be ended first.
-        result.state = State.STOPPED
+        result.state = RunState.STOPPED
         result.ended_at = timezone.now()
     result.save()
     record(actor, "stop", result, before=before, after=state_hash(result))

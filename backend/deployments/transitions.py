@@ -20,10 +20,10 @@ from django.utils import timezone
 from backend.api.errors import NotFound, StaleAttempt
 from backend.controller.retries import retry_delay_seconds, should_retry
 from backend.deployments import storage
-from backend.deployments.models import DesiredState, EpochRecord, State, TrainingResult
+from backend.deployments.models import DesiredState, EpochRecord, TrainingResult
 from backend.events.services import publish
 from kafkaml.errors import RefusedError
-from kafkaml.results import EpochMetrics, Failure, FailureCategory, Progress, TrainingOutcome
+from kafkaml.results import EpochMetrics, Failure, FailureCategory, Progress, RunState, TrainingOutcome
 
 __all__ = [
     "MAX_LOG_TAIL",
@@ -53,7 +53,7 @@ def register_attempt(result_id: int) -> TrainingResult | None:
             return None
         result.attempt += 1
         result.tries += 1
-        result.state = State.WAITING
+        result.state = RunState.WAITING
         result.launched_at = result.started_at = result.ended_at = result.next_retry_at = None
         result.progress = result.metrics = None
         result.last_event_seq = -1
@@ -94,13 +94,15 @@ def mark_finished(result_id: int, attempt: int, outcome: TrainingOutcome) -> boo
         result = _lock(result_id)
         if result is None or result.attempt != attempt:
             return False
-        if result.state == State.FINISHED:
+        if result.state == RunState.FINISHED:
             return True
-        taken_for_lost = result.state == State.FAILED and (result.failure or {}).get("category") == FailureCategory.LOST
+        taken_for_lost = (
+            result.state == RunState.FAILED and (result.failure or {}).get("category") == FailureCategory.LOST
+        )
         if result.ended and not taken_for_lost:
             return False
         _check_artifacts(result, outcome.artifacts)
-        result.state = State.FINISHED
+        result.state = RunState.FINISHED
         document = outcome.to_json()
         matrix = document.pop("confusion_matrix")
         result.outcome = document
@@ -124,16 +126,16 @@ def mark_failed(
         result = _lock_attempt(result_id, attempt)
         if result is None:
             # Reported twice is reported.
-            return TrainingResult.objects.filter(pk=result_id, attempt=attempt, state=State.FAILED).exists()
+            return TrainingResult.objects.filter(pk=result_id, attempt=attempt, state=RunState.FAILED).exists()
         result.failure = failure.to_json()
         result.log_tail = log_tail[-MAX_LOG_TAIL:] or result.log_tail
         result.ended_at = timezone.now()
         if retry_at is not None and result.desired == DesiredState.RUN:
-            result.state = State.WAITING
+            result.state = RunState.WAITING
             result.next_retry_at = retry_at
             result.progress = None
         else:
-            result.state = State.FAILED
+            result.state = RunState.FAILED
             result.next_retry_at = None
         result.save()
         publish_result(result)
@@ -146,7 +148,7 @@ def mark_stopped(result_id: int, attempt: int | None = None, *, log_tail: str = 
         result = _lock(result_id) if attempt is None else _lock_attempt(result_id, attempt)
         if result is None or result.ended:
             return False
-        result.state = State.STOPPED
+        result.state = RunState.STOPPED
         result.ended_at = timezone.now()
         result.next_retry_at = None
         result.log_tail = log_tail[-MAX_LOG_TAIL:] or result.log_tail
@@ -216,8 +218,8 @@ def publish_result(result: TrainingResult, **more: Any) -> None:
 
 
 def _run(result: TrainingResult, *, epochs: Sequence[EpochMetrics] = ()) -> None:
-    if result.state != State.RUNNING:
-        result.state = State.RUNNING
+    if result.state != RunState.RUNNING:
+        result.state = RunState.RUNNING
         result.failure = None
         result.next_retry_at = None
         result.ended_at = None

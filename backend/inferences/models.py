@@ -8,9 +8,10 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-from backend.deployments.models import ENDED_STATES, DesiredState, State, TrainingResult
+from backend.deployments.models import ENDED_STATES, STATE_CHOICES, DesiredState, TrainingResult
 from kafkaml.control import InputFormat
 from kafkaml.jobs import DeliveryGuarantee
+from kafkaml.results import RunState
 
 __all__ = ["Inference", "ReplicaStats"]
 
@@ -41,7 +42,7 @@ class Inference(models.Model):
     visualization = models.JSONField(null=True, blank=True)
     group_suffix = models.CharField(max_length=8, default=_group_suffix, editable=False)
     desired = models.CharField(max_length=10, choices=DesiredState.choices, default=DesiredState.RUN)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.CREATED)
+    state = models.CharField(max_length=10, choices=STATE_CHOICES, default=RunState.CREATED)
     attempt = models.PositiveIntegerField(default=0)
     tries = models.PositiveIntegerField(default=0)
     failure = models.JSONField(null=True, blank=True)
@@ -71,7 +72,7 @@ class Inference(models.Model):
 
     @property
     def ended(self) -> bool:
-        return State(self.state).ended
+        return RunState(self.state).ended
 
 
 class ReplicaStats(models.Model):

@@ -13,7 +13,7 @@ from django.utils import timezone
 from backend.api.audit import Actor, record, state_hash
 from backend.api.errors import Conflict, InUse, InvalidField
 from backend.config.environment import environment
-from backend.deployments.models import DesiredState, State, TrainingResult
+from backend.deployments.models import DesiredState, TrainingResult
 from backend.events.services import publish
 from backend.inferences.models import Inference
 from backend.inferences.transitions import (
@@ -29,6 +29,7 @@ from backend.inferences.transitions import (
     store_warnings,
 )
 from kafkaml.jobs import DeliveryGuarantee
+from kafkaml.results import RunState
 
 __all__ = [
     "TopicAdmin",
@@ -65,7 +66,7 @@ def create_inference(*, actor: Actor, result: TrainingResult, **values: Any) -> 
     with transaction.atomic():
         # Locked, or the result could be trained anew or deleted between the check and the commit.
         result = TrainingResult.objects.select_for_update(of=("self",)).select_related("stream").get(pk=result.pk)
-        if result.state != State.FINISHED:
+        if result.state != RunState.FINISHED:
             raise InvalidField(
                 "result", f"result {result.pk} is {result.state}: expected a finished one", hint="wait for its training"
             )
@@ -113,7 +114,7 @@ def stop_inference(inference: Inference, *, actor: Actor) -> Inference:
         locked.desired = DesiredState.STOPPED
         locked.next_retry_at = None
         if locked.attempt == 0:
-            locked.state = State.STOPPED
+            locked.state = RunState.STOPPED
             locked.ended_at = timezone.now()
         locked.save()
         record(actor, "stop", locked, before=before, after=state_hash(locked))
@@ -128,7 +129,7 @@ def restart_inference(inference: Inference, *, actor: Actor) -> Inference:
         if not locked.ended:
             raise Conflict(f"inference {locked.pk} is {locked.state}: expected an ended one", hint="stop it first")
         before = state_hash(locked)
-        locked.desired, locked.state = DesiredState.RUN, State.WAITING
+        locked.desired, locked.state = DesiredState.RUN, RunState.WAITING
         locked.attempt += 1 if locked.attempt else 0
         locked.tries = 0
         locked.failure = None

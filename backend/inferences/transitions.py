@@ -16,11 +16,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from backend.api.errors import NotFound, StaleAttempt
-from backend.deployments.models import DesiredState, State
+from backend.deployments.models import DesiredState
 from backend.deployments.transitions import MAX_LOG_TAIL
 from backend.events.services import publish
 from backend.inferences.models import Inference, ReplicaStats
-from kafkaml.results import Failure
+from kafkaml.results import Failure, RunState
 
 __all__ = [
     "mark_failed",
@@ -44,7 +44,7 @@ def register_attempt(inference_id: int) -> Inference | None:
             return None
         inference.attempt += 1
         inference.tries += 1
-        inference.state = State.WAITING
+        inference.state = RunState.WAITING
         inference.launched_at = inference.started_at = inference.ended_at = inference.next_retry_at = None
         inference.ready_replicas = 0
         inference.save()
@@ -72,9 +72,9 @@ def mark_running(inference_id: int, attempt: int, *, ready_replicas: int | None 
         if inference is None:
             return False
         ready = inference.ready_replicas if ready_replicas is None else ready_replicas
-        if inference.state == State.RUNNING and inference.ready_replicas == ready and inference.failure is None:
+        if inference.state == RunState.RUNNING and inference.ready_replicas == ready and inference.failure is None:
             return True
-        inference.state = State.RUNNING
+        inference.state = RunState.RUNNING
         inference.ready_replicas = ready
         inference.failure = None
         inference.tries = 0
@@ -92,9 +92,9 @@ def mark_waiting(inference_id: int, attempt: int, failure: Failure | None = None
         inference = _lock_attempt(inference_id, attempt)
         if inference is None:
             return False
-        if inference.state == State.WAITING and inference.failure == document:
+        if inference.state == RunState.WAITING and inference.failure == document:
             return True
-        inference.state = State.WAITING
+        inference.state = RunState.WAITING
         inference.ready_replicas = 0
         inference.failure = document
         inference.log_tail = log_tail[-MAX_LOG_TAIL:] or inference.log_tail
@@ -113,9 +113,9 @@ def mark_failed(
     with transaction.atomic():
         inference = _lock_attempt(inference_id, attempt)
         if inference is None:
-            return Inference.objects.filter(pk=inference_id, attempt=attempt, state=State.FAILED).exists()
+            return Inference.objects.filter(pk=inference_id, attempt=attempt, state=RunState.FAILED).exists()
         retry = retry_at is not None and inference.desired == DesiredState.RUN
-        inference.state = State.WAITING if retry else State.FAILED
+        inference.state = RunState.WAITING if retry else RunState.FAILED
         inference.next_retry_at = retry_at if retry else None
         inference.failure = failure.to_json()
         inference.ready_replicas = 0
@@ -132,7 +132,7 @@ def mark_stopped(inference_id: int, attempt: int | None = None, *, log_tail: str
         inference = _lock(inference_id) if attempt is None else _lock_attempt(inference_id, attempt)
         if inference is None or inference.ended:
             return False
-        inference.state = State.STOPPED
+        inference.state = RunState.STOPPED
         inference.ready_replicas = 0
         inference.ended_at = timezone.now()
         inference.next_retry_at = None
@@ -171,7 +171,7 @@ def store_stats(inference_id: int, attempt: int, replica: int, values: dict[str,
             inference=inference, replica=replica, defaults={**values, "attempt": attempt, "error": document}
         )
         publish("inferences", {"id": inference_id, "replica": replica, "stats": {**values, "error": document}})
-        if values["state"] == State.RUNNING and inference.state != State.RUNNING:
+        if values["state"] == RunState.RUNNING and inference.state != RunState.RUNNING:
             mark_running(inference_id, attempt)
         elif error is not None and not error.category.retryable:
             mark_failed(inference_id, attempt, error)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from kafkaml.results import RunState
 
 __all__ = [
     "Artifact",
@@ -26,21 +27,6 @@ __all__ = [
     "User",
     "Validation",
 ]
-
-
-class RunState(StrEnum):
-    """The states of trainings and inferences."""
-
-    CREATED = "created"
-    WAITING = "waiting"
-    RUNNING = "running"
-    FINISHED = "finished"
-    STOPPED = "stopped"
-    FAILED = "failed"
-
-    @property
-    def ended(self) -> bool:
-        return self in (RunState.FINISHED, RunState.STOPPED, RunState.FAILED)
 
 
 class _Answer(BaseModel):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from backend.controller.rows import Row, RowState, Subject
+from backend.controller.rows import Row, Subject
 from backend.launchers.names import WorkKind
 from kafkaml.errors import BrokenError
 from kafkaml.jobs import Framework
-from kafkaml.results import Failure
+from kafkaml.results import Failure, RunState
 
 
 class MemoryStore:
@@ -36,7 +36,7 @@ class MemoryStore:
                 row,
                 attempt=attempt,
                 tries=row.tries + 1,
-                state=RowState.WAITING,
+                state=RunState.WAITING,
                 launched=False,
                 next_retry_at=None,
                 failure=None,
@@ -52,17 +52,17 @@ class MemoryStore:
 
     def mark_running(self, subject: Subject, attempt: int) -> bool:
         row = self._open(subject, attempt)
-        return row is not None and self._put(replace(row, state=RowState.RUNNING, launched=True))
+        return row is not None and self._put(replace(row, state=RunState.RUNNING, launched=True))
 
     def show_ready(self, subject: Subject, attempt: int, replicas: int, failure: Failure | None, log_tail: str) -> bool:
         row = self._open(subject, attempt)
-        state = RowState.RUNNING if replicas else RowState.WAITING
+        state = RunState.RUNNING if replicas else RunState.WAITING
         return row is not None and self._put(replace(row, state=state, ready_replicas_shown=replicas, failure=failure))
 
     def mark_stopped(self, subject: Subject, attempt: int, log_tail: str) -> bool:
         row = self._open(subject, attempt)
         self.logs[subject, attempt] = log_tail or self.logs.get((subject, attempt), "")
-        return row is not None and self._put(replace(row, state=RowState.STOPPED, ended_at=self.now))
+        return row is not None and self._put(replace(row, state=RunState.STOPPED, ended_at=self.now))
 
     def mark_failed(self, subject: Subject, attempt: int, failure: Failure, log_tail: str) -> bool:
         row = self._open(subject, attempt)
@@ -70,7 +70,7 @@ class MemoryStore:
             return False
         self.logs[subject, attempt] = log_tail or self.logs.get((subject, attempt), "")
         self.failures[subject, attempt] = failure
-        return self._put(replace(row, state=RowState.FAILED, failure=failure, ended_at=self.now, next_retry_at=None))
+        return self._put(replace(row, state=RunState.FAILED, failure=failure, ended_at=self.now, next_retry_at=None))
 
     def retry(self, subject: Subject, attempt: int, failure: Failure, at: float, log_tail: str) -> bool:
         row = self._open(subject, attempt)
@@ -78,7 +78,7 @@ class MemoryStore:
             return False
         self.logs[subject, attempt] = log_tail or self.logs.get((subject, attempt), "")
         self.failures[subject, attempt] = failure
-        return self._put(replace(row, state=RowState.WAITING, failure=failure, next_retry_at=at))
+        return self._put(replace(row, state=RunState.WAITING, failure=failure, next_retry_at=at))
 
     def keep_log(self, subject: Subject, attempt: int, log_tail: str) -> bool:
         self._fail()
@@ -100,7 +100,7 @@ class MemoryStore:
             subject=subject,
             framework=Framework.PYTORCH,
             wanted=True,
-            state=RowState.WAITING,
+            state=RunState.WAITING,
             attempt=0,
             tries=0,
             launched=False,
@@ -118,7 +118,7 @@ class MemoryStore:
         self.change(
             subject,
             wanted=True,
-            state=RowState.WAITING,
+            state=RunState.WAITING,
             attempt=attempt + 1 if attempt else 0,
             tries=0,
             failure=None,
@@ -129,7 +129,7 @@ class MemoryStore:
     def finish(self, subject: Subject, attempt: int) -> bool:
         """A worker reports its result."""
         row = self._open(subject, attempt)
-        return row is not None and self._put(replace(row, state=RowState.FINISHED, ended_at=self.now))
+        return row is not None and self._put(replace(row, state=RunState.FINISHED, ended_at=self.now))
 
     def _row(self, subject: Subject, attempt: int) -> Row | None:
         row = self.table.get(subject)

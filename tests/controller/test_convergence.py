@@ -14,12 +14,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from backend.controller.execute import Executor
 from backend.controller.reconcile import LINGER_SECONDS, reconcile
 from backend.controller.retries import should_retry
-from backend.controller.rows import Row, RowState, Subject
+from backend.controller.rows import Row, Subject
 from backend.launchers.base import Phase, RestartPolicy, WorkSpec
 from backend.launchers.names import WorkKind, parse_work_name
 from backend.launchers.testing import FakeLauncher
 from kafkaml.errors import BrokenError
-from kafkaml.results import Failure, FailureCategory
+from kafkaml.results import Failure, FailureCategory, RunState
 from tests.controller.memory_store import MemoryStore
 
 categories = st.sampled_from([FailureCategory.LOST, FailureCategory.USER_CODE, FailureCategory.INTERNAL])
@@ -219,7 +219,7 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def no_failure_without_a_reason(self) -> None:
         for row in self.store.table.values():
-            assert row.state is not RowState.FAILED or row.failure is not None
+            assert row.state is not RunState.FAILED or row.failure is not None
 
     def teardown(self) -> None:
         self.launcher.unknown = set()
@@ -253,7 +253,7 @@ class Histories(RuleBasedStateMachine):
         name = row.work
         if name in self.reported_ends and name not in self.vanished:
             assert self.store.logs[row.subject, row.attempt] == f"log of {name}"
-        if name in self.silent_ends and name not in self.vanished and row.state is RowState.FAILED:
+        if name in self.silent_ends and name not in self.vanished and row.state is RunState.FAILED:
             assert self.store.failures[row.subject, row.attempt].category is self.silent_ends[name]
             assert self.store.logs[row.subject, row.attempt] == f"log of {name}"
 

@@ -10,7 +10,7 @@ import pytest
 
 from backend.controller.actions import BeginAttempt, Launch, MarkStopped, Stop
 from backend.controller.execute import Executor, work_spec
-from backend.controller.rows import Row, RowState, Subject
+from backend.controller.rows import Row, Subject
 from backend.controller.topics import TopicMaker
 from backend.controller.wakeup import WakeUp, _address
 from backend.launchers.base import RestartPolicy
@@ -18,6 +18,7 @@ from backend.launchers.names import WorkKind
 from backend.launchers.testing import FakeLauncher
 from kafkaml.errors import BrokerTimeout
 from kafkaml.jobs import Framework, InferenceJob, TrainingJob, job_from_env
+from kafkaml.results import RunState
 from tests.controller.memory_store import MemoryStore
 from tests.controller.test_convergence import spec_of
 
@@ -62,7 +63,7 @@ def test_a_fault_of_ours_in_one_action_does_not_stop_the_others() -> None:
     store.change(fine, wanted=False)
     # There is no row to launch from: a KeyError.
     assert an_executor(store, launcher).execute([Launch(broken, 1), MarkStopped(fine, 0, ""), Stop(fine, "x")], {}) == 2
-    assert store.table[fine].state is RowState.STOPPED
+    assert store.table[fine].state is RunState.STOPPED
 
 
 @pytest.mark.parametrize("kind", WorkKind)
@@ -71,7 +72,7 @@ def test_a_spec_is_the_job_without_secrets(kind: WorkKind, tmp_path: Path) -> No
         subject=Subject(kind, 7),
         framework=Framework.TENSORFLOW,
         wanted=True,
-        state=RowState.WAITING,
+        state=RunState.WAITING,
         attempt=2,
         tries=1,
         launched=False,

@@ -21,11 +21,11 @@ from backend.controller.actions import (
 )
 from backend.controller.reconcile import LINGER_SECONDS, MAX_CRASHES, reconcile
 from backend.controller.retries import MAX_TRIES
-from backend.controller.rows import Row, RowState, Subject
+from backend.controller.rows import Row, Subject
 from backend.launchers.base import Observed, Phase
 from backend.launchers.names import WorkKind
 from kafkaml.jobs import Framework
-from kafkaml.results import Failure, FailureCategory
+from kafkaml.results import Failure, FailureCategory, RunState
 
 T, S = Subject(WorkKind.TRAINING, 7), Subject(WorkKind.INFERENCE, 3)
 NOW = 1000.0
@@ -38,7 +38,7 @@ def row(subject: Subject = T, **changes: object) -> Row:
         subject=subject,
         framework=Framework.PYTORCH,
         wanted=True,
-        state=RowState.RUNNING,
+        state=RunState.RUNNING,
         attempt=2,
         tries=1,
         launched=True,
@@ -62,31 +62,31 @@ def test_nothing_wanted_and_nothing_seen_is_nothing_to_do() -> None:
 
 
 def test_a_training_without_its_stream_waits() -> None:
-    assert decide([row(state=RowState.WAITING, attempt=0, tries=0, launched=False, ready=False)], []) == ()
+    assert decide([row(state=RunState.WAITING, attempt=0, tries=0, launched=False, ready=False)], []) == ()
 
 
 def test_a_training_with_its_stream_is_begun_and_launched() -> None:
-    waiting = row(state=RowState.WAITING, attempt=0, tries=0, launched=False)
+    waiting = row(state=RunState.WAITING, attempt=0, tries=0, launched=False)
     assert decide([waiting], []) == (BeginAttempt(T, 1), Launch(T, 1))
 
 
 def test_an_intended_attempt_is_launched_under_its_number() -> None:
-    assert decide([row(state=RowState.WAITING, launched=False)], []) == (Launch(T, 2),)
+    assert decide([row(state=RunState.WAITING, launched=False)], []) == (Launch(T, 2),)
 
 
 def test_an_intended_attempt_whose_work_is_there_already_is_adopted() -> None:
-    assert decide([row(state=RowState.WAITING, launched=False)], [seen(Phase.RUNNING)]) == (Launch(T, 2),)
+    assert decide([row(state=RunState.WAITING, launched=False)], [seen(Phase.RUNNING)]) == (Launch(T, 2),)
 
 
 def test_asked_for_again_the_old_attempt_is_cleared_away_first() -> None:
-    again = row(state=RowState.WAITING, tries=0, launched=False)
+    again = row(state=RunState.WAITING, tries=0, launched=False)
     assert decide([again], [seen(Phase.RUNNING)]) == (Stop(T, T.attempt(2)),)
     assert decide([again], [seen(Phase.SUCCEEDED)]) == (Forget(T, T.attempt(2)),)
     assert decide([again], []) == (BeginAttempt(T, 3), Launch(T, 3))
 
 
 def test_a_new_attempt_waits_until_the_old_one_is_gone() -> None:
-    intended = row(state=RowState.WAITING, launched=False)
+    intended = row(state=RunState.WAITING, launched=False)
     assert decide([intended], [seen(Phase.RUNNING, attempt=1)]) == (Stop(T, T.attempt(1)),)
     assert decide([intended], [seen(Phase.STOPPING, attempt=1)]) == ()
     assert decide([intended], [seen(Phase.SUCCEEDED, attempt=1)]) == (Forget(T, T.attempt(1)), Launch(T, 2))
@@ -96,7 +96,7 @@ def test_a_new_attempt_waits_until_the_old_one_is_gone() -> None:
 
 
 def test_a_process_that_runs_makes_the_row_run() -> None:
-    waiting = row(state=RowState.WAITING)
+    waiting = row(state=RunState.WAITING)
     assert decide([waiting], [seen(Phase.STARTING)]) == ()
     assert decide([waiting], [seen(Phase.RUNNING)]) == (MarkRunning(T, 2),)
     assert decide([row()], [seen(Phase.RUNNING)]) == ()
@@ -151,7 +151,7 @@ def test_what_may_pass_is_tried_again_later_and_not_for_ever(observed: Observed 
 
 
 def test_between_attempts_the_old_end_is_forgotten_and_the_new_one_begins_when_due() -> None:
-    retrying = row(state=RowState.WAITING, next_retry_at=NOW + 1, failure=LOST)
+    retrying = row(state=RunState.WAITING, next_retry_at=NOW + 1, failure=LOST)
     ended = seen(Phase.FAILED, failure=LOST, log_tail="x")
     assert decide([retrying], [ended]) == (KeepLog(T, 2, "x"), Forget(T, T.attempt(2)))
     assert decide([retrying], []) == ()
@@ -159,13 +159,13 @@ def test_between_attempts_the_old_end_is_forgotten_and_the_new_one_begins_when_d
 
 
 def test_a_worker_that_reported_a_passing_failure_may_leave_before_the_next_try() -> None:
-    retrying = row(state=RowState.WAITING, next_retry_at=NOW + 1, failure=LOST)
+    retrying = row(state=RunState.WAITING, next_retry_at=NOW + 1, failure=LOST)
     assert decide([retrying], [seen(Phase.RUNNING)]) == ()
     assert decide([replace(retrying, next_retry_at=NOW)], [seen(Phase.RUNNING)]) == (Stop(T, T.attempt(2)),)
 
 
 def test_after_a_reported_end_the_log_is_kept_then_the_work_forgotten() -> None:
-    for state in (RowState.FINISHED, RowState.FAILED):
+    for state in (RunState.FINISHED, RunState.FAILED):
         ended = row(state=state, failure=USER, ended_at=NOW)
         assert decide([ended], [seen(Phase.RUNNING)]) == ()
         assert decide([ended], [seen(Phase.SUCCEEDED, exit_code=0, log_tail="bye")]) == (
@@ -176,7 +176,7 @@ def test_after_a_reported_end_the_log_is_kept_then_the_work_forgotten() -> None:
 
 
 def test_a_worker_that_lingers_after_its_report_is_stopped() -> None:
-    lingering = row(state=RowState.FINISHED, ended_at=NOW - LINGER_SECONDS - 1)
+    lingering = row(state=RunState.FINISHED, ended_at=NOW - LINGER_SECONDS - 1)
     assert decide([lingering], [seen(Phase.RUNNING)]) == (Stop(T, T.attempt(2)),)
 
 
@@ -191,13 +191,13 @@ def test_stop_means_stop_then_mark_then_forget(subject: Subject) -> None:
     assert decide([unwanted], [seen(Phase.STOPPING, subject)]) == ()
     ended = seen(Phase.SUCCEEDED, subject, log_tail="bye")
     assert decide([unwanted], [ended]) == (MarkStopped(subject, 2, "bye"),)
-    stopped = replace(unwanted, state=RowState.STOPPED)
+    stopped = replace(unwanted, state=RunState.STOPPED)
     assert decide([stopped], [ended]) == (KeepLog(subject, 2, "bye"), Forget(subject, name))
     assert decide([stopped], []) == ()
 
 
 def test_what_never_ran_is_stopped_at_once() -> None:
-    never = row(wanted=False, state=RowState.WAITING, attempt=0, launched=False)
+    never = row(wanted=False, state=RunState.WAITING, attempt=0, launched=False)
     assert decide([never], []) == (MarkStopped(T, 0, ""),)
 
 
@@ -223,7 +223,7 @@ def test_work_of_other_programs_is_left_alone() -> None:
 
 
 def test_an_inference_runs_when_a_replica_says_that_it_serves() -> None:
-    waiting = row(S, state=RowState.WAITING, replicas=2)
+    waiting = row(S, state=RunState.WAITING, replicas=2)
     running = seen(Phase.RUNNING, S, replicas=2, ready_replicas=2)
     assert decide([waiting], [running]) == ()
     assert decide([replace(waiting, replicas_serving=1)], [running]) == (ShowReady(S, 2, 1),)
@@ -234,7 +234,7 @@ def test_an_inference_whose_replicas_are_gone_waits_and_says_why() -> None:
     serving = row(S, replicas_serving=1, ready_replicas_shown=1)
     backoff = seen(Phase.STARTING, S, ready_replicas=0, failure=LOST, log_tail="bye")
     assert decide([serving], [backoff]) == (ShowReady(S, 2, 0, LOST, "bye"),)
-    shown = replace(serving, state=RowState.WAITING, ready_replicas_shown=0, failure=LOST)
+    shown = replace(serving, state=RunState.WAITING, ready_replicas_shown=0, failure=LOST)
     assert decide([shown], [backoff]) == ()
     assert decide([shown], [seen(Phase.RUNNING, S, ready_replicas=0)]) == ()
     assert decide([shown], [seen(Phase.RUNNING, S, ready_replicas=1)]) == (ShowReady(S, 2, 1),)
@@ -255,15 +255,15 @@ def test_an_inference_fails_for_good_when_a_replica_says_so() -> None:
         MarkFailed(S, 2, USER, ""),
         Stop(S, S.attempt(2)),
     )
-    assert decide([row(S, replica_failures=(LOST,), state=RowState.WAITING)], [running]) == ()
-    failed = row(S, state=RowState.FAILED, failure=USER, ended_at=NOW)
+    assert decide([row(S, replica_failures=(LOST,), state=RunState.WAITING)], [running]) == ()
+    failed = row(S, state=RunState.FAILED, failure=USER, ended_at=NOW)
     assert decide([failed], [running]) == (Stop(S, S.attempt(2)),)
 
 
 def test_an_inference_that_keeps_crashing_fails_unless_it_may_pass() -> None:
     crash = Failure(category=FailureCategory.CONFIGURATION, cause="no module")
     often = seen(Phase.STARTING, S, restarts=MAX_CRASHES, failure=crash)
-    shown = row(S, state=RowState.WAITING, failure=crash)
+    shown = row(S, state=RunState.WAITING, failure=crash)
     assert decide([shown], [replace(often, restarts=1)]) == ()
     assert decide([shown], [often]) == (MarkFailed(S, 2, crash, ""), Stop(S, S.attempt(2)))
     assert decide([replace(shown, failure=LOST)], [replace(often, failure=LOST)]) == ()

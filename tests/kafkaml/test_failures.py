@@ -16,8 +16,8 @@ from kafkaml.errors import (
     StreamUnavailable,
     UserCodeError,
 )
+from kafkaml.failures import failure_of
 from kafkaml.results import Failure, FailureCategory
-from model_training.failures import failure_of
 from model_training.shapes import DataMismatch
 
 
