@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -25,8 +26,10 @@ def export_onnx(
     from keras.src.export.onnx import patch_tf2onnx
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    # Keras keeps the fixes that tf2onnx needs under NumPy 2 in this function.
-    patch_tf2onnx()
+    # Keras keeps the fixes that tf2onnx needs under NumPy 2 in this function; it asks NumPy for a name that warns.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        patch_tf2onnx()
     signature = [tf.TensorSpec((None, *features.shape[1:]), tf.as_dtype(features.dtype), name="features")]
     with scratch_folder() as folder:
         path = folder / MODEL_FILE

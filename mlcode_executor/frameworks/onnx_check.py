@@ -29,6 +29,8 @@ def compare_and_write(
     """
     import onnxruntime
 
+    # It warns of every device that the sandbox does not show, in the log that the user reads.
+    onnxruntime.set_default_logger_severity(3)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
