@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -36,6 +37,13 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestBroker]:
     """A running broker, shared by the tests of this process (under xdist each worker has its own)."""
     with TestBroker(tmp_path_factory.mktemp("broker")) as running:
         yield running
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder like ``tmp_path`` with a short name, for what holds sockets: the system bounds their paths."""
+    with tempfile.TemporaryDirectory(prefix="kml-", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

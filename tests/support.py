@@ -6,7 +6,19 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import psutil
+
 T = TypeVar("T")
+
+
+def is_over(process: psutil.Process) -> bool:
+    """Whether a process has ended. One that its new parent has not reaped yet has: whether that happens is no matter
+    of ours, and on some machines the first process never does.
+    """
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def eventually(

@@ -98,8 +98,8 @@ class KafkaLoopClient:
         topics: Sequence[str],
         group: str,
         transactional_id: str,
-        transaction_timeout_seconds: float = 60.0,
-        request_timeout_seconds: float = 30.0,
+        transaction_timeout_seconds: float = 20.0,
+        request_timeout_seconds: float = 10.0,
         recovery_timeout_seconds: float = 120.0,
         start: str = "earliest",
         session_timeout_seconds: float = 10.0,
@@ -107,8 +107,11 @@ class KafkaLoopClient:
     ) -> KafkaLoopClient:
         """Return a client whose outputs and input positions are one transaction, on one cluster.
 
-        ``transactional_id`` is one per replica and never shared: whoever starts with it ends its predecessor. Raises
-        BrokerTimeout when Kafka is not there within ``recovery_timeout_seconds``.
+        A transaction that its replica left open hides all later answers from committed readers for at most
+        ``transaction_timeout_seconds``; a commit without an answer is given up after ``request_timeout_seconds``, which
+        is safe, because its outcome is then asked for. ``transactional_id`` is one per replica and never shared:
+        whoever starts with it ends its predecessor. Raises BrokerTimeout when Kafka is not there within
+        ``recovery_timeout_seconds``.
         """
         output = TransactionalOutput(
             settings,

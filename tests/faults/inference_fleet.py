@@ -94,7 +94,10 @@ class Fleet:
                 assert fail_point, self._inference.logs[-5000:]
                 self.kills[fail_point.partition(":")[0]] += 1
             else:
+                # It never came to its kill, which is therefore still to come.
                 self.exits[code] += 1
+                if fail_point:
+                    self._fail_points.appendleft(fail_point)
             self._running[replica] = self._start(replica)
 
     @property

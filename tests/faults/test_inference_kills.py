@@ -85,7 +85,7 @@ def test_the_broker_killed_while_replicas_work(own_broker: TestBroker, state_dir
             before = feeder.sent
             eventually(lambda: answered(before + 2000), 90, interval_seconds=0.5, ignoring=(Exception,))
             feeder.stop()
-        eventually(lambda: answered(feeder.sent), 60, interval_seconds=0.2)
+        eventually(lambda: answered(feeder.sent), 120, interval_seconds=0.2)
         fleet.stop()
 
         assert_nothing_lost_and_nothing_twice(under_test, feeder.sent)

@@ -19,6 +19,7 @@ from mlcode_executor.process import LimitReason, ModelProcess, Runtime
 from mlcode_executor.shared_array import SharedArray
 from tests.fork_servers import UNPRIVILEGED, RunningForkServer, running_fork_server
 from tests.hostile.programs import FILES, KERNEL, NETWORK, PROGRAMS, Program
+from tests.support import eventually
 
 pytestmark = pytest.mark.hostile
 
@@ -113,7 +114,8 @@ def test_hostile_program_is_contained(
         judge(program, process, code, tmp_path)
     assert time.monotonic() - started < CALL_SECONDS + SLACK_SECONDS
     server.await_idle(1.0)
-    assert open_descriptors() == before
+    # Fewer are fine: what earlier tests of this process left may close meanwhile.
+    eventually(lambda: open_descriptors() <= before, 5)
     assert len(process.output) <= (64 << 10) + 100
     limits = replace(LIMITS, wall_seconds=2) if program.dies == {LimitReason.WALL_TIME} else LIMITS
     with ModelProcess.start(Runtime.PLAIN, limits, fork_server=server.socket) as following:

@@ -141,9 +141,9 @@ def test_a_busy_port_that_was_insisted_on_is_refused_with_its_holder(own_platfor
     assert platform_processes(own_platform.state.root) == []
 
 
-def test_ctrl_c_ends_everything_and_an_ephemeral_platform_leaves_no_folder(tmp_path: Path) -> None:
+def test_ctrl_c_ends_everything_and_an_ephemeral_platform_leaves_no_folder(short_path: Path) -> None:
     command = [sys.executable, "-m", "kafkaml.cli.main", "up", "--ephemeral", "--port", "0", "--broker-port", "0"]
-    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    env = {**os.environ, "TMPDIR": str(short_path)}
     env.pop("KML_STATE_DIR")
     process = subprocess.Popen(
         [*command, "--frameworks", ""], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env
@@ -155,7 +155,7 @@ def test_ctrl_c_ends_everything_and_an_ephemeral_platform_leaves_no_folder(tmp_p
             output += line
             if "Log in (once" in line:
                 break
-        folder = next((tmp_path / f"kafka-ml-{os.getuid()}").iterdir())
+        folder = next((short_path / f"kafka-ml-{os.getuid()}").iterdir())
         processes = platform_processes(folder)
         assert processes, output
         process.send_signal(signal.SIGINT)

@@ -29,12 +29,12 @@ def test_secrets_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
     assert state.root.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+def test_a_folder_that_cannot_be_used_is_refused(short_path: Path) -> None:
+    (short_path / "file").write_text("")
     with pytest.raises(RefusedError, match="cannot be used"):
-        StateDir(tmp_path / "file" / "state").prepare()
+        StateDir(short_path / "file" / "state").prepare()
     with pytest.raises(RefusedError, match="too deep"):
-        StateDir(tmp_path / ("long" * 30)).prepare()
+        StateDir(short_path / ("long" * 30)).prepare()
 
 
 def test_only_one_supervisor_holds_a_folder(tmp_path: Path) -> None:
@@ -61,16 +61,16 @@ def test_a_status_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert state.read_status() is None
 
 
-def test_the_one_ephemeral_platform_that_runs_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    ephemeral = StateDir(tmp_path / f"kafka-ml-{os.getuid()}" / "abc")
+def test_the_one_ephemeral_platform_that_runs_is_meant(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(short_path / "home"))
+    monkeypatch.setattr("tempfile.tempdir", str(short_path))
+    ephemeral = StateDir(short_path / f"kafka-ml-{os.getuid()}" / "abc")
     ephemeral.prepare()
-    default = tmp_path / "home" / ".local" / "share" / "kafka-ml"
+    default = short_path / "home" / ".local" / "share" / "kafka-ml"
     assert find_state_dir(None).root == default
     held = ephemeral.lock()
     assert find_state_dir(None).root == ephemeral.root
-    assert find_state_dir(tmp_path / "given").root == tmp_path / "given"
+    assert find_state_dir(short_path / "given").root == short_path / "given"
     assert held is not None
     held.close()
 

@@ -31,7 +31,7 @@ from mlcode_executor import fork_server
 from mlcode_executor.process import ModelProcess, Runtime
 from mlcode_executor.shared_array import SharedArray
 from tests.fork_servers import RunningForkServer, running_fork_server
-from tests.support import eventually
+from tests.support import eventually, is_over
 
 LIMITS = ResourceLimits(memory_bytes=512 << 20)
 
@@ -239,7 +239,7 @@ def run_privately(folder: Path) -> None:
         below = [each for each in psutil.process_iter(["cmdline"]) if str(folder) in str(each.info["cmdline"])]
         # The warm process, the guardian and the model process; a next pair may be standing by.
         assert len(below) >= 3
-    eventually(lambda: not any(each.is_running() for each in below), 5)
+    eventually(lambda: all(is_over(each) for each in below), 5)
     assert threading.active_count() == threads
     assert set(folder.glob("kml-*")) == set()
 
@@ -303,7 +303,7 @@ def test_a_killed_runner_takes_its_model_process_along(
     runner.kill()
     runner.wait(5)
     eventually(lambda: not psutil.pid_exists(pid), 1.0)
-    eventually(lambda: not any(each.is_running() for each in below), 10)
+    eventually(lambda: all(is_over(each) for each in below), 10)
     assert list(tmp_path.iterdir()) == []
     runner.stdout.close()
 
@@ -313,7 +313,7 @@ def test_a_scratch_folder_outlives_the_server_that_made_it() -> None:
         (first,) = psutil.Process(server.pid).children()
         with ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket) as process:
             run(process, "open('kept', 'w').write('x')")
-            eventually(lambda: not first.is_running(), 10)
+            eventually(lambda: is_over(first), 10)
             assert run(process, "result = {'kept': open('kept').read()}") == {"kept": "x"}
 
 
@@ -336,7 +336,7 @@ def test_a_killed_keeper_leaves_nothing_once_its_runners_are_gone() -> None:
         os.kill(server.pid, signal.SIGKILL)
         assert run(process, "result = {'x': 2}") == {"x": 2}
         process.close()
-        eventually(lambda: not any(each.is_running() for each in below), 10)
+        eventually(lambda: all(is_over(each) for each in below), 10)
 
 
 def test_no_request_is_lost_while_the_warm_process_is_replaced() -> None:

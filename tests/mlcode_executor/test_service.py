@@ -21,7 +21,7 @@ import pytest
 from kafkaml.jobs import ResourceLimits
 from mlcode_executor.process import ModelProcess, Runtime
 from tests.mlcode_executor import sources
-from tests.support import eventually
+from tests.support import eventually, is_over
 
 TOKEN = "a-token-for-the-tests-only"
 
@@ -188,7 +188,7 @@ def test_it_ends_with_its_children(tmp_path: Path) -> None:
     assert children
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
-    eventually(lambda: not [each for each in children if each.is_running()], 10, what="the children's end")
+    eventually(lambda: all(is_over(each) for each in children), 10, what="the children's end")
 
 
 def test_it_ends_when_its_fork_server_is_killed(tmp_path: Path) -> None:
