@@ -20,6 +20,8 @@ import numpy as np
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from benchmarks.context import Context
+from kafkaml.confluent.errors import ClientLog
+from kafkaml.confluent.positions import committed_positions
 from mlcode_executor.process import Runtime
 from tests.fork_servers import running_fork_server
 from tests.model_inference.replicas import InferenceUnderTest
@@ -257,14 +259,21 @@ class Positions:
 
     def __init__(self, context: Context, inference: InferenceUnderTest) -> None:
         self._topic = inference.input_topic
+        self._log = ClientLog()
         self._consumer = Consumer({"bootstrap.servers": context.bootstrap_servers, "group.id": inference.plan.group})
         self._places = [TopicPartition(self._topic, partition) for partition in range(PARTITIONS)]
 
     def __enter__(self) -> Callable[[], int]:
-        return lambda: sum(max(0, each.offset) for each in self._consumer.committed(self._places, timeout=30))
+        return self._total
 
     def __exit__(self, *_: object) -> None:
         self._consumer.close()
+
+    def _total(self) -> int:
+        answers = committed_positions(
+            self._consumer, self._places, self._log, request_timeout_seconds=30, recovery_timeout_seconds=60
+        )
+        return sum(max(0, each.offset) for each in answers)
 
 
 def _check(inference: InferenceUnderTest, deadline: float) -> None:

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ign
 
 from kafkaml.confluent.config import client_config
 from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
+from kafkaml.confluent.positions import committed_positions
 from kafkaml.errors import StreamUnavailable
 from kafkaml.records import PartitionKey
 from kafkaml.settings import KafkaSettings
@@ -133,13 +134,15 @@ class KafkaAdmin:
         places = [TopicPartition(topic, partition) for partition in range(self.partition_count(topic))]
         consumer = Consumer(config)
         try:
-            with kafka_errors(f"asking for the positions of group {group}", self._log):
-                answers = consumer.committed(places, timeout=self._timeout_seconds) if places else []
+            answers = committed_positions(
+                consumer,
+                places,
+                self._log,
+                request_timeout_seconds=self._timeout_seconds,
+                recovery_timeout_seconds=self._timeout_seconds,
+            )
         finally:
             consumer.close()
-        for each in answers:
-            if each.error:
-                raise to_error(each.error, f"asking for the positions of group {group}", reason=self._log.last)
         return {(each.topic, each.partition): each.offset for each in answers if each.offset >= 0}
 
     def lag(self, group: str, topic: str) -> dict[int, int]:

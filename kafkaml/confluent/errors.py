@@ -17,7 +17,23 @@ from kafkaml.errors import (
     TransactionAborted,
 )
 
-__all__ = ["ClientLog", "error_of", "is_refused_record", "kafka_errors", "to_error"]
+__all__ = ["ClientLog", "error_of", "is_refused_record", "kafka_errors", "passes_by_itself", "to_error"]
+
+_PASSING = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TRANSPORT,
+        KafkaError._RESOLVE,
+        KafkaError._TIMED_OUT,
+        KafkaError._MAX_POLL_EXCEEDED,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.REBALANCE_IN_PROGRESS,
+    }
+)
 
 _FENCED = frozenset(
     {
@@ -84,6 +100,11 @@ def error_of(exception: KafkaException) -> KafkaError:
 def is_refused_record(error: KafkaError) -> bool:
     """Whether Kafka will never take the record that this is about."""
     return error.code() in _REFUSED_RECORD
+
+
+def passes_by_itself(error: KafkaError) -> bool:
+    """Whether a consumer that meets ``error`` goes on by itself: the topic is not there yet, or the broker is away."""
+    return error.retriable() or error.code() in _PASSING
 
 
 def to_error(error: KafkaError, doing: str, *, reason: str = "") -> KafkaMLError:

@@ -8,33 +8,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from kafkaml.confluent.batch import to_record
 from kafkaml.confluent.config import consumer_config
-from kafkaml.confluent.errors import ClientLog, kafka_errors, to_error
+from kafkaml.confluent.errors import ClientLog, kafka_errors, passes_by_itself, to_error
 from kafkaml.records import Record
 from kafkaml.settings import KafkaSettings
 
 __all__ = ["KafkaGroupReader"]
 
 _logger = logging.getLogger(__name__)
-
-# The topic is not there yet, or the broker is away: both pass, and the client goes on by itself.
-_PASSING = frozenset(
-    {
-        KafkaError._ALL_BROKERS_DOWN,
-        KafkaError._TRANSPORT,
-        KafkaError._RESOLVE,
-        KafkaError._TIMED_OUT,
-        KafkaError._MAX_POLL_EXCEEDED,
-        KafkaError._UNKNOWN_TOPIC,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.NOT_COORDINATOR,
-    }
-)
 
 
 class KafkaGroupReader:
@@ -80,7 +64,7 @@ class KafkaGroupReader:
         if error is None:
             self._last_complaint = ""
             return to_record(message)
-        if error.code() not in _PASSING and not error.retriable():
+        if not passes_by_itself(error):
             raise to_error(error, f"reading {message.topic() or 'topics'}", reason=self._log.last)
         # The same complaint comes again and again while it lasts: once is enough.
         if error.str() != self._last_complaint:

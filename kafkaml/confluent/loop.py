@@ -7,7 +7,6 @@ Called by ``model_inference`` from one thread. Never decodes, never decides what
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -15,9 +14,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from kafkaml.confluent.batch import MessageBatch
 from kafkaml.confluent.config import consumer_config
-from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
+from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, passes_by_itself, to_error
 from kafkaml.confluent.output_tail import OutputTail
 from kafkaml.confluent.outputs import AcknowledgedOutput, Output, TransactionalOutput
+from kafkaml.confluent.positions import committed_positions
 from kafkaml.errors import BrokerError, KafkaMLError, ProducerFenced, RefusedError, TransactionAborted
 from kafkaml.records import OutgoingRecord, OutgoingRow, PartitionKey, RecordBatch
 from kafkaml.settings import KafkaSettings
@@ -27,24 +27,6 @@ __all__ = ["KafkaLoopClient"]
 _logger = logging.getLogger(__name__)
 
 # Between two questions to a broker that is restarting.
-_RETRY_SECONDS = 0.1
-
-# Complaints that pass by themselves: the client goes on trying.
-_PASSING = frozenset(
-    {
-        KafkaError._ALL_BROKERS_DOWN,
-        KafkaError._TRANSPORT,
-        KafkaError._RESOLVE,
-        KafkaError._TIMED_OUT,
-        KafkaError._MAX_POLL_EXCEEDED,
-        KafkaError._UNKNOWN_TOPIC,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.NOT_COORDINATOR,
-        KafkaError.REBALANCE_IN_PROGRESS,
-    }
-)
 
 
 class KafkaLoopClient:
@@ -317,7 +299,7 @@ class KafkaLoopClient:
             self._uncommitted.setdefault((topic, partition), offset)
 
     def _complain(self, error: KafkaError, message: Message) -> None:
-        if error.fatal() or (error.code() not in _PASSING and not error.retriable()):
+        if error.fatal() or not passes_by_itself(error):
             raise to_error(error, f"reading {message.topic() or 'the input'}", reason=self._log.last)
         _logger.warning("reading the input: %s", error.str())
 
@@ -351,22 +333,14 @@ class KafkaLoopClient:
         }
 
     def _ask_committed(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, TopicPartition]:
-        """Ask until Kafka answers: a restarting broker refuses in many ways for a while."""
-        places = [TopicPartition(topic, partition) for topic, partition in keys]
-        deadline = time.monotonic() + self._recovery_timeout_seconds
-        while places:
-            try:
-                with kafka_errors("asking for the committed positions", self._log):
-                    answers = self._consumer.committed(places, timeout=self._request_timeout_seconds)
-                # Taken for "nothing committed", the error of one partition would read its records twice.
-                if error := next((each.error for each in answers if each.error), None):
-                    raise to_error(error, "asking for the committed positions", reason=self._log.last)
-                return {(each.topic, each.partition): each for each in answers}
-            except BrokerError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(_RETRY_SECONDS)
-        return {}
+        answers = committed_positions(
+            self._consumer,
+            [TopicPartition(topic, partition) for topic, partition in keys],
+            self._log,
+            request_timeout_seconds=self._request_timeout_seconds,
+            recovery_timeout_seconds=self._recovery_timeout_seconds,
+        )
+        return {(each.topic, each.partition): each for each in answers}
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         keys = {(each.topic, each.partition) for each in partitions}
