@@ -180,10 +180,11 @@ def _make_rows(size: int) -> None:
     from django.db import transaction
 
     from backend.configurations.models import Configuration
-    from backend.deployments.models import Artifact, Deployment, State, TrainingResult
+    from backend.deployments.models import Artifact, Deployment, TrainingResult
     from backend.inferences.models import Inference, ReplicaStats
     from backend.ml_models.models import MLModel
     from backend.streams.models import Announcement
+    from kafkaml.results import RunState
 
     code = "model = keras.Sequential([...])\n" * 30
     report = {"summary": "x" * 2_000, "parameters": 101_770, "inputs": [{"name": "x", "shape": [None, 28, 28]}]}
@@ -200,7 +201,7 @@ def _make_rows(size: int) -> None:
         "unsupervised_topic": None,
     }
     numbers = range(1, size + 1)
-    result_values = {"code": code, "state": State.FINISHED, "attempt": 1, "outcome": outcome, "log_tail": code}
+    result_values = {"code": code, "state": RunState.FINISHED, "attempt": 1, "outcome": outcome, "log_tail": code}
     with transaction.atomic():
         MLModel.objects.bulk_create(
             [MLModel(id=n, name=f"model {n}", framework="tensorflow", code=code, report=report) for n in numbers]
