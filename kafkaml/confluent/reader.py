@@ -27,7 +27,7 @@ _WAIT_SECONDS = 0.2
 # So many records of others between two ranges of ours are read over; to start again behind more of them is quicker.
 _MAX_SWEPT_GAP = 20_000
 # A batch of large records is cut to about this size, so that no stream needs more memory than another.
-_BATCH_BYTES = 32 << 20
+_BATCH_BYTES = 16 << 20
 # The first batch, when the size of records is not known yet.
 _FIRST_BATCH_RECORDS = 100
 
@@ -63,7 +63,7 @@ class KafkaRecordReader:
                 "enable.partition.eof": True,
                 # Room for what arrives while a batch is decoded.
                 "queued.min.messages": 200_000,
-                "queued.max.messages.kbytes": 128 << 10,
+                "queued.max.messages.kbytes": 64 << 10,
                 "check.crcs": False,
             }
         )
