@@ -66,8 +66,19 @@ class ProblemSchema(AutoSchema):
         return bodies
 
 
+# Of these an answer may lack fields; of all others it has every field.
+_PARTIAL = {"Report"}
+
+
 def complete(result: dict[str, Any], **_: object) -> dict[str, Any]:
-    """drf-spectacular's post-processing hook: the problem document, and the address that is no REST framework view."""
-    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = _PROBLEM
+    """drf-spectacular's post-processing hook: the problem document, and the address that is no REST framework view.
+
+    Also says that answers hold all their fields: the generator knows defaults of writing only.
+    """
+    schemas = result.setdefault("components", {}).setdefault("schemas", {})
+    for name, schema in schemas.items():
+        if "properties" in schema and not name.endswith("Request") and name not in _PARTIAL:
+            schema["required"] = sorted(schema["properties"])
+    schemas["Problem"] = _PROBLEM
     result["paths"]["/api/events/"] = {"get": _EVENTS}
     return result

@@ -117,6 +117,8 @@ STATIC_URL = "static/"
 STATIC_ROOT = Path(__file__).resolve().parent.parent / "web"
 WHITENOISE_USE_FINDERS = False
 WHITENOISE_AUTOREFRESH = False
+# The names of built files hold their hash; all others may change with the next version.
+WHITENOISE_IMMUTABLE_FILE_TEST = r"/assets/.+-[\w-]{8}\.\w+$"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -156,6 +158,7 @@ SPECTACULAR_SETTINGS = {
         "DesiredStateEnum": "backend.deployments.models.DesiredState",
         "RoleEnum": "backend.accounts.models.Role",
         "FrameworkEnum": "backend.ml_models.serializers.FRAMEWORKS",
+        "FailureCategoryEnum": "backend.api.documents.FAILURE_CATEGORIES",
         "ReplicaStateEnum": ["starting", "running", "failed"],
     },
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, include, path, register_converter
+from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
@@ -71,9 +71,9 @@ api_urls: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", system.index, name="index"),
     path("login/<str:secret>", accounts.login_by_link, name="login-link"),
     path("api/", include(api_urls)),
+    re_path(r"^(?!api/|login/|static/)", system.index, name="index"),
 ]
 
 handler400 = "backend.api.errors.bad_request"

@@ -7,10 +7,19 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from backend.api.documents import (
+    ConfusionMatrixField,
+    EpochMetricsField,
+    FailureField,
+    MetricsField,
+    OutcomeField,
+    ProgressField,
+)
 from backend.api.fields import TextField
 from backend.configurations.models import Configuration
 from backend.deployments.models import STATE_CHOICES, Artifact, Deployment, EpochRecord, TrainingResult
 from backend.deployments.selectors import aggregate_state, result_epochs
+from backend.ml_models.serializers import FRAMEWORKS
 from backend.streams.models import Announcement
 from kafkaml.jobs import TrainingMode
 
@@ -37,6 +46,9 @@ class ArtifactSerializer(serializers.ModelSerializer[Artifact]):
 class EpochSerializer(serializers.ModelSerializer[EpochRecord]):
     """Metrics after one epoch."""
 
+    training = EpochMetricsField()
+    validation = EpochMetricsField()
+
     class Meta:
         model = EpochRecord
         fields = ["epoch", "seconds", "training", "validation"]
@@ -46,7 +58,8 @@ class ResultOfDeploymentSerializer(serializers.ModelSerializer[TrainingResult]):
     """A result as its deployment shows it."""
 
     model_name = serializers.CharField(source="model.name", read_only=True)
-    framework = serializers.CharField(source="model.framework", read_only=True)
+    framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORKS, read_only=True)
+    failure = FailureField(read_only=True, allow_null=True)
 
     class Meta:
         model = TrainingResult
@@ -57,7 +70,11 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
     """A result in a list; ``metrics`` are those of the last epoch."""
 
     model_name = serializers.CharField(source="model.name", read_only=True)
-    framework = serializers.CharField(source="model.framework", read_only=True)
+    framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORKS, read_only=True)
+    failure = FailureField(read_only=True, allow_null=True)
+    progress = ProgressField(read_only=True, allow_null=True)
+    metrics = MetricsField(read_only=True, allow_null=True)
+    outcome = OutcomeField(read_only=True, allow_null=True)
     artifacts = serializers.SerializerMethodField()
 
     class Meta:
@@ -99,6 +116,7 @@ class ResultSerializer(ResultRowSerializer):
     """A result with its epochs, its source and its confusion matrix (``{matrix, labels}``)."""
 
     epochs = serializers.SerializerMethodField()
+    confusion_matrix = ConfusionMatrixField(read_only=True, allow_null=True)
 
     class Meta(ResultRowSerializer.Meta):
         fields = [*ResultRowSerializer.Meta.fields, "epochs", "confusion_matrix", "code", "imports"]

@@ -8,10 +8,12 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from backend.api.documents import FailureField
 from backend.api.fields import NameField, TopicField
 from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
 from backend.inferences.models import Inference, ReplicaStats
+from backend.ml_models.serializers import FRAMEWORKS
 from kafkaml.control import InputFormat
 
 __all__ = ["InferenceSerializer", "InferenceUpdateSerializer", "InferenceWriteSerializer"]
@@ -23,6 +25,8 @@ _SERVERS = re.compile(r"[A-Za-z0-9.\-\[\]:]{3,260}(,[A-Za-z0-9.\-\[\]:]{3,260}){
 
 class ReplicaStatsSerializer(serializers.ModelSerializer[ReplicaStats]):
     """What one replica said last."""
+
+    error = FailureField(read_only=True, allow_null=True)
 
     class Meta:
         model = ReplicaStats
@@ -87,9 +91,13 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     """An inference; ``stats`` sums its replicas up."""
 
     model_name = serializers.CharField(source="result.model.name", read_only=True)
-    framework = serializers.CharField(source="result.model.framework", read_only=True)
+    framework = serializers.ChoiceField(source="result.model.framework", choices=FRAMEWORKS, read_only=True)
     group = serializers.CharField(read_only=True, help_text="consumer group")
     upper_topic = serializers.CharField(allow_blank=True)
+    failure = FailureField(read_only=True, allow_null=True)
+    warnings = serializers.ListField(child=serializers.CharField(), read_only=True)
+    input_config = serializers.DictField(read_only=True)
+    visualization = serializers.SerializerMethodField(help_text="null: not set")
     stats = serializers.SerializerMethodField()
     replica_stats = ReplicaStatsSerializer(source="reported_stats", many=True, read_only=True)
 
@@ -127,6 +135,10 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
             "ended_at",
             "next_retry_at",
         ]
+
+    @extend_schema_field(VisualizationSerializer(allow_null=True))
+    def get_visualization(self, inference: Inference) -> Any:
+        return inference.visualization
 
     @extend_schema_field(TotalsSerializer)
     def get_stats(self, inference: Inference) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
+from backend.api.documents import ReportField, ReportSerializer
 from backend.api.fields import NameField, TextField
 from backend.ml_models.models import MLModel
 from kafkaml.jobs import Framework
@@ -46,6 +48,7 @@ class ModelRowSerializer(serializers.ModelSerializer[MLModel]):
             "updated_at",
         ]
 
+    @extend_schema_field(ReportSerializer)
     def get_report(self, model: MLModel) -> dict[str, Any]:
         return {name: value for name, value in model.report.items() if name != "summary"}
 
@@ -56,6 +59,7 @@ class ModelSerializer(ModelRowSerializer):
     class Meta(ModelRowSerializer.Meta):
         fields = [*ModelRowSerializer.Meta.fields, "imports", "code"]
 
+    @extend_schema_field(ReportSerializer)
     def get_report(self, model: MLModel) -> dict[str, Any]:
         return dict(model.report)
 
@@ -92,6 +96,6 @@ class VerdictSerializer(serializers.Serializer[Any]):
     """An executor's verdict."""
 
     valid = serializers.BooleanField()
-    report = serializers.JSONField(allow_null=True)
+    report = ReportField(allow_null=True)
     error = VerdictErrorSerializer(allow_null=True)
     output = serializers.CharField()

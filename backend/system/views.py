@@ -1,10 +1,10 @@
-"""Health for supervisors and load balancers, the state of the whole for people, and the page at ``/``."""
+"""Health for supervisors and load balancers, the state of the whole for people, and the pages."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import escape
 from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
@@ -12,11 +12,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.accounts.models import User
 from backend.system.selectors import system_state
 from backend.system.serializers import HealthSerializer, SystemSerializer
 
 __all__ = ["LiveView", "ReadyView", "SystemView", "index"]
+
+_NOT_BUILT = (
+    "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Kafka-ML</title></head><body>"
+    "<h1>Kafka-ML</h1><p>The API is here, but the pages are not built: <code>make install</code> builds them.</p>"
+    "<p><a href='/api/schema/'>The API's description (OpenAPI)</a></p></body></html>"
+)
 
 
 class LiveView(APIView):
@@ -55,20 +60,10 @@ class SystemView(APIView):
 
 
 @require_safe
-def index(request: HttpRequest) -> HttpResponse:
-    """The page at ``/`` of a version without a user interface: says what is here."""
-    user = request.user
-    who = (
-        f"Signed in as {escape(user.get_username())} ({user.role})."
-        if isinstance(user, User)
-        else "Nobody is signed in."
-    )
-    page = (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Kafka-ML</title></head><body>"
-        "<h1>Kafka-ML</h1><p>The API is here; this version has no pages yet.</p>"
-        "<ul><li><a href='/api/schema/'>The API's description (OpenAPI)</a></li>"
-        "<li><a href='/api/system/'>State of the platform</a></li>"
-        f"<li><a href='/api/session/'>Session</a>: {who}</li></ul>"
-        "<p>Sign in with the link that <code>kafka-ml login</code> prints.</p></body></html>"
-    )
-    return HttpResponse(page)
+def index(_request: HttpRequest) -> HttpResponse:
+    """The user interface, at every address that is not the API's: it reads the address itself."""
+    try:
+        page = (settings.STATIC_ROOT / "index.html").read_bytes()
+    except FileNotFoundError:
+        return HttpResponse(_NOT_BUILT, status=503)
+    return HttpResponse(page, headers={"Cache-Control": "no-cache"})

@@ -1,0 +1,179 @@
+/** The frame: rail on the left (bottom bar on a phone), top line with breadcrumb, live mark, theme and person. */
+import {
+  ActionIcon,
+  AppShell,
+  Box,
+  Group,
+  Menu,
+  Text,
+  Tooltip,
+  UnstyledButton,
+  useMantineColorScheme,
+} from '@mantine/core'
+import { useLocalStorage } from '@mantine/hooks'
+import {
+  IconChevronsLeft,
+  IconChevronsRight,
+  IconDeviceDesktop,
+  IconLogout,
+  IconMoon,
+  IconSearch,
+  IconSun,
+  IconUser,
+  IconUsers,
+} from '@tabler/icons-react'
+import { Link, useNavigate, useRouterState } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
+import { LiveMark } from '~/components/LiveMark'
+import { useSession } from '~/lib/session'
+import classes from './AppLayout.module.css'
+import { Breadcrumb } from './Breadcrumb'
+import { CommandPalette, openPalette } from './CommandPalette'
+import { ROOMS } from './navigation'
+
+export function AppLayout({ children }: { children: ReactNode }) {
+  const [narrow, setNarrow] = useLocalStorage({ key: 'kml-rail-narrow', defaultValue: false })
+  const path = useRouterState({ select: (state) => state.location.pathname })
+  return (
+    <AppShell
+      header={{ height: 44 }}
+      navbar={{ width: narrow ? 56 : 208, breakpoint: 'sm', collapsed: { mobile: true } }}
+      padding={{ base: 'sm', sm: 'lg' }}
+    >
+      <a href="#main" className={classes.skip}>
+        Skip to the content
+      </a>
+      <AppShell.Header className={classes.header}>
+        <Group h="100%" px="sm" justify="space-between" wrap="nowrap" gap="xs">
+          <Breadcrumb />
+          <Group gap={4} wrap="nowrap">
+            <LiveMark />
+            <Tooltip label="Search and commands (Ctrl+K)">
+              <ActionIcon variant="subtle" color="gray" aria-label="Search and commands" onClick={openPalette}>
+                <IconSearch size={18} aria-hidden />
+              </ActionIcon>
+            </Tooltip>
+            <ThemeMenu />
+            <PersonMenu />
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar className={classes.rail}>
+        <nav aria-label="Rooms" className={classes.rooms}>
+          {ROOMS.map((room) => {
+            const here = room.to === '/' ? path === '/' : path.startsWith(room.to)
+            return (
+              <Tooltip key={room.to} label={room.label} position="right" disabled={!narrow}>
+                <Link
+                  to={room.to}
+                  className={classes.room}
+                  data-here={here || undefined}
+                  aria-current={here ? 'page' : undefined}
+                  aria-label={room.label}
+                >
+                  <room.icon size={18} stroke={1.7} aria-hidden />
+                  {!narrow && <span>{room.label}</span>}
+                </Link>
+              </Tooltip>
+            )
+          })}
+        </nav>
+        <UnstyledButton
+          className={classes.fold}
+          onClick={() => setNarrow(!narrow)}
+          aria-label={narrow ? 'Widen the rail' : 'Narrow the rail'}
+        >
+          {narrow ? <IconChevronsRight size={16} aria-hidden /> : <IconChevronsLeft size={16} aria-hidden />}
+        </UnstyledButton>
+      </AppShell.Navbar>
+      <AppShell.Main id="main" tabIndex={-1} className={classes.main}>
+        {children}
+      </AppShell.Main>
+      <Box component="nav" aria-label="Rooms, bottom bar" className={classes.bottom} hiddenFrom="sm">
+        {ROOMS.map((room) => {
+          const here = room.to === '/' ? path === '/' : path.startsWith(room.to)
+          return (
+            <Link
+              key={room.to}
+              to={room.to}
+              className={classes.bottomRoom}
+              data-here={here || undefined}
+              aria-current={here ? 'page' : undefined}
+            >
+              <room.icon size={20} stroke={1.7} aria-hidden />
+              <span>{room.label}</span>
+            </Link>
+          )
+        })}
+      </Box>
+      <CommandPalette />
+    </AppShell>
+  )
+}
+
+const SCHEMES = [
+  { value: 'light', label: 'Light', icon: IconSun },
+  { value: 'dark', label: 'Dark', icon: IconMoon },
+  { value: 'auto', label: 'As the system', icon: IconDeviceDesktop },
+] as const
+
+function ThemeMenu() {
+  const { colorScheme, setColorScheme } = useMantineColorScheme()
+  const present = SCHEMES.find((each) => each.value === colorScheme) ?? SCHEMES[2]
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" aria-label={`Theme: ${present.label}`}>
+          <present.icon size={18} aria-hidden />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {SCHEMES.map((each) => (
+          <Menu.Item
+            key={each.value}
+            leftSection={<each.icon size={16} aria-hidden />}
+            onClick={() => setColorScheme(each.value)}
+          >
+            {each.label}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  )
+}
+
+function PersonMenu() {
+  const { user, can, signOut } = useSession()
+  const navigate = useNavigate()
+  return (
+    <Menu position="bottom-end" width={220}>
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" aria-label={`Account of ${user.username}`}>
+          <IconUser size={18} aria-hidden />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Box px="sm" py={6}>
+          <Text size="sm" fw={600}>
+            {user.username}
+          </Text>
+          <Text size="xs" c="dimmed">
+            {user.role}
+          </Text>
+        </Box>
+        <Menu.Divider />
+        <Menu.Item leftSection={<IconUser size={16} aria-hidden />} onClick={() => void navigate({ to: '/account' })}>
+          Account and tokens
+        </Menu.Item>
+        {can('admin') && (
+          <Menu.Item leftSection={<IconUsers size={16} aria-hidden />} onClick={() => void navigate({ to: '/users' })}>
+            Users and roles
+          </Menu.Item>
+        )}
+        <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => void signOut()}>
+          Sign out
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  )
+}

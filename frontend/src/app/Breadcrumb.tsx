@@ -1,0 +1,42 @@
+/** Where the page is: room, then object. The name of an object is in its title; here its number is enough. */
+import { Anchor, Breadcrumbs, Text } from '@mantine/core'
+import { Link, useRouterState } from '@tanstack/react-router'
+import { ROOMS } from './navigation'
+
+const WORDS: Record<string, { label: string; to?: string }> = {
+  new: { label: 'New' },
+  compare: { label: 'Compare' },
+  account: { label: 'Account' },
+  users: { label: 'Users' },
+  audit: { label: 'Audit trail' },
+  results: { label: 'Training', to: '/training' },
+}
+
+export function Breadcrumb() {
+  const path = useRouterState({ select: (state) => state.location.pathname })
+  const parts = path.split('/').filter(Boolean)
+  const room = ROOMS.find((each) => each.to === `/${parts[0] ?? ''}`)
+  const first = room ? { label: room.label, to: room.to } : WORDS[parts[0] ?? '']
+  const rest = parts.slice(1).map((part) => {
+    const text = decodeURIComponent(part)
+    if (parts[0] === 'results') return `Result ${text}`
+    return WORDS[text]?.label ?? (/^\d+$/.test(text) ? `#${text}` : text)
+  })
+  return (
+    <Breadcrumbs component="nav" aria-label="Breadcrumb" separatorMargin={6} style={{ minWidth: 0 }} fz="sm">
+      <Anchor component={Link} to="/" size="sm" c="var(--mantine-color-text)" fw={600}>
+        Kafka-ML
+      </Anchor>
+      {first && path !== '/' && (
+        <Anchor component={Link} to={first.to ?? path} size="sm" visibleFrom={rest.length > 0 ? 'xs' : undefined}>
+          {first.label}
+        </Anchor>
+      )}
+      {rest.map((text) => (
+        <Text key={text} size="sm" truncate maw={240}>
+          {text}
+        </Text>
+      ))}
+    </Breadcrumbs>
+  )
+}

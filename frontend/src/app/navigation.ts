@@ -1,0 +1,24 @@
+/** The rooms of the product, in the order of the work. */
+import {
+  IconActivity,
+  IconBox,
+  IconBroadcast,
+  IconChartLine,
+  IconDatabase,
+  IconSchool,
+  IconServer,
+  IconSitemap,
+  IconStack2,
+} from '@tabler/icons-react'
+
+export const ROOMS = [
+  { to: '/', label: 'Pipeline', icon: IconSitemap, key: 'p' },
+  { to: '/models', label: 'Models', icon: IconBox, key: 'm' },
+  { to: '/configurations', label: 'Configurations', icon: IconStack2, key: 'c' },
+  { to: '/training', label: 'Training', icon: IconSchool, key: 't' },
+  { to: '/inference', label: 'Inference', icon: IconBroadcast, key: 'i' },
+  { to: '/streams', label: 'Streams', icon: IconActivity, key: 's' },
+  { to: '/topics', label: 'Topics', icon: IconDatabase, key: 'o' },
+  { to: '/visualise', label: 'Visualise', icon: IconChartLine, key: 'v' },
+  { to: '/system', label: 'System', icon: IconServer, key: 'y' },
+] as const

@@ -1,0 +1,47 @@
+/** All addresses of the product. Features declare their own; here they come together. */
+import { createRouter } from '@tanstack/react-router'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { accountRoutes } from '~/features/account/routes'
+import { configurationRoutes } from '~/features/configurations/routes'
+import { homeRoutes } from '~/features/home/routes'
+import { inferenceRoutes } from '~/features/inference/routes'
+import { modelRoutes } from '~/features/models/routes'
+import { resultRoutes } from '~/features/results/routes'
+import { streamRoutes } from '~/features/streams/routes'
+import { systemRoutes } from '~/features/system/routes'
+import { topicRoutes } from '~/features/topics/routes'
+import { trainingRoutes } from '~/features/training/routes'
+import { visualiseRoutes } from '~/features/visualise/routes'
+import { rootRoute } from '~/lib/rootRoute'
+import { NotFoundPage } from './NotFoundPage'
+
+const routeTree = rootRoute.addChildren([
+  ...homeRoutes,
+  ...modelRoutes,
+  ...configurationRoutes,
+  ...trainingRoutes,
+  ...resultRoutes,
+  ...inferenceRoutes,
+  ...streamRoutes,
+  ...topicRoutes,
+  ...visualiseRoutes,
+  ...systemRoutes,
+  ...accountRoutes,
+])
+
+export const router = createRouter({
+  routeTree,
+  defaultPreload: 'intent',
+  defaultPreloadStaleTime: 0,
+  scrollRestoration: true,
+  defaultNotFoundComponent: NotFoundPage,
+  defaultErrorComponent: ({ error, reset }) => (
+    <ProblemAlert error={error} title="This page has a defect" onRetry={reset} />
+  ),
+})
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}

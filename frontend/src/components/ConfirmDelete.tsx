@@ -1,0 +1,95 @@
+/** Deleting asks once, names what is lost, and for what is hard to make again wants its name typed. */
+import { Alert, Button, Group, List, Modal, Stack, Text, TextInput } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
+import { useState } from 'react'
+import { ProblemAlert } from './ProblemAlert'
+
+export function ConfirmDelete({
+  opened,
+  onClose,
+  what,
+  name,
+  losses,
+  typeName = false,
+  onDelete,
+}: {
+  opened: boolean
+  onClose: () => void
+  /** 'model', 'deployment', ... */
+  what: string
+  name: string
+  /** What goes with it, one line each. */
+  losses?: readonly string[]
+  typeName?: boolean
+  /** Deletes, or throws a Problem, which is shown. */
+  onDelete: () => Promise<void>
+}) {
+  const [typed, setTyped] = useState('')
+  const [busy, setBusy] = useState(false)
+  const [error, setError] = useState<unknown>(null)
+  const close = () => {
+    setTyped('')
+    setError(null)
+    onClose()
+  }
+  const confirm = async () => {
+    setBusy(true)
+    setError(null)
+    try {
+      await onDelete()
+      close()
+    } catch (caught) {
+      setError(caught)
+    } finally {
+      setBusy(false)
+    }
+  }
+  return (
+    <Modal opened={opened} onClose={close} title={`Delete ${what} ${name}?`} centered>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          void confirm()
+        }}
+      >
+        <Stack>
+          {losses && losses.length > 0 ? (
+            <Alert
+              variant="outline"
+              color="yellow"
+              icon={<IconAlertTriangle aria-hidden />}
+              title="What is lost"
+              styles={{ title: { color: 'var(--kml-waiting)' } }}
+            >
+              <List size="sm">
+                {losses.map((loss) => (
+                  <List.Item key={loss}>{loss}</List.Item>
+                ))}
+              </List>
+            </Alert>
+          ) : (
+            <Text size="sm">Nothing else is lost with it.</Text>
+          )}
+          {typeName && (
+            <TextInput
+              label={`Type ${name} to confirm`}
+              value={typed}
+              onChange={(event) => setTyped(event.currentTarget.value)}
+              data-autofocus
+              autoComplete="off"
+            />
+          )}
+          <ProblemAlert error={error} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={close}>
+              Keep
+            </Button>
+            <Button type="submit" color="red.9" loading={busy} disabled={typeName && typed !== name}>
+              Delete
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

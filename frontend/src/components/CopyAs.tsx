@@ -1,0 +1,53 @@
+/** The same thing without the page: as a command, as Python, as curl. Live: give it the form's present values. */
+import { Button, Code, Group, Popover, SegmentedControl, Stack, Text } from '@mantine/core'
+import { IconTerminal2 } from '@tabler/icons-react'
+import { useState } from 'react'
+import { CopyButton } from './CopyButton'
+
+export interface Equivalents {
+  cli: string
+  python: string
+  curl: string
+}
+
+const LANGUAGES = [
+  { value: 'cli', label: 'CLI' },
+  { value: 'python', label: 'Python' },
+  { value: 'curl', label: 'curl' },
+]
+
+export function CopyAs({ equivalents }: { equivalents: Equivalents }) {
+  const [language, setLanguage] = useState<keyof Equivalents>('cli')
+  const text = equivalents[language]
+  return (
+    <Popover width="min(640px, 92vw)" position="bottom-end" withArrow trapFocus>
+      <Popover.Target>
+        <Button variant="default" size="xs" leftSection={<IconTerminal2 size={14} aria-hidden />}>
+          Copy as…
+        </Button>
+      </Popover.Target>
+      <Popover.Dropdown>
+        <Stack gap="xs">
+          <Group justify="space-between">
+            <SegmentedControl
+              size="xs"
+              aria-label="Language"
+              data={LANGUAGES}
+              value={language}
+              onChange={(value) => setLanguage(value as keyof Equivalents)}
+            />
+            <CopyButton text={text} label="Copy" />
+          </Group>
+          <Code block style={{ maxHeight: 320, overflow: 'auto' }} tabIndex={0}>
+            {text}
+          </Code>
+          {language !== 'cli' && (
+            <Text size="xs" c="dimmed">
+              Make an access token on your account page and put it in KAFKA_ML_TOKEN.
+            </Text>
+          )}
+        </Stack>
+      </Popover.Dropdown>
+    </Popover>
+  )
+}

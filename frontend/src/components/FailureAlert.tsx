@@ -1,0 +1,58 @@
+/** Why a training run or an inference failed, as the platform recorded it. */
+import { Alert, Code, Group, ScrollArea, Stack, Text } from '@mantine/core'
+import { IconCircleX } from '@tabler/icons-react'
+import type { ReactNode } from 'react'
+import type { Failure } from '~/lib/api'
+import { CopyButton } from './CopyButton'
+
+const WHAT: Record<string, string> = {
+  user_code: "The model's code failed",
+  arguments: 'The arguments were refused',
+  data: 'The data could not be used',
+  configuration: 'Something is not set up',
+  out_of_memory: 'Out of memory',
+  time_limit: 'It took longer than allowed',
+  broker: 'Kafka could not be reached',
+  lost: 'The process was lost',
+  internal: 'A defect of the platform',
+}
+
+/** A failure's headline. */
+export function failureTitle(failure: Failure): string {
+  return WHAT[failure.category] ?? failure.category
+}
+
+export function FailureAlert({ failure, actions }: { failure: Failure; actions?: ReactNode }) {
+  const place = failure.line ? `line ${failure.line} of the ${failure.source || 'code'}` : ''
+  const text = [failureTitle(failure), failure.cause, failure.hint, failure.traceback_text].filter(Boolean).join('\n')
+  return (
+    <Alert
+      role="alert"
+      variant="outline"
+      color="red"
+      icon={<IconCircleX aria-hidden />}
+      title={[failureTitle(failure), place].filter(Boolean).join(', ')}
+      styles={{ title: { color: 'var(--kml-failed)' } }}
+    >
+      <Stack gap="xs">
+        <Text size="sm" style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>
+          {failure.cause}
+        </Text>
+        {failure.hint && (
+          <Text size="sm">
+            <b>What to do:</b> {failure.hint}
+          </Text>
+        )}
+        {failure.traceback_text && (
+          <ScrollArea.Autosize mah={240} viewportProps={{ tabIndex: 0, 'aria-label': 'Traceback' }}>
+            <Code block>{failure.traceback_text}</Code>
+          </ScrollArea.Autosize>
+        )}
+        <Group gap="xs">
+          <CopyButton text={text} label="Copy" />
+          {actions}
+        </Group>
+      </Stack>
+    </Alert>
+  )
+}

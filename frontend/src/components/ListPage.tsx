@@ -1,0 +1,204 @@
+/** The frame of every list: title, filter line, table with state in the address, batch actions, an empty state. */
+import { Box, Button, Group, Pagination, Stack, Text, TextInput, Title } from '@mantine/core'
+import { useDebouncedCallback } from '@mantine/hooks'
+import { IconSearch, IconX } from '@tabler/icons-react'
+import { DataTable, type DataTableColumn, useDataTableColumns } from 'mantine-datatable'
+import { type ReactNode, useEffect, useState } from 'react'
+import { plural } from '~/lib/format'
+import { type ListSearch, PAGE_SIZE } from '~/lib/listSearch'
+import { ProblemAlert } from './ProblemAlert'
+
+export interface ListPageProps<Row extends { id: number }> {
+  title: string
+  /** One line under the title: what these are. */
+  description?: ReactNode
+  /** Where the reader's choice of columns is kept; unique per list. */
+  storeKey: string
+  /** Primary action(s), right of the title. */
+  actions?: ReactNode
+  /** More filters, right of the search field. */
+  filters?: ReactNode
+  rows: Row[] | undefined
+  count: number | undefined
+  loading: boolean
+  error: unknown
+  onRetry?: () => void
+  columns: DataTableColumn<Row>[]
+  search: ListSearch
+  onSearch: (change: ListSearch) => void
+  /** Shown in place of the table when there are no rows and nothing is filtered. */
+  empty: ReactNode
+  /** Whether filters other than the text are set. */
+  filtered?: boolean
+  onRowClick?: (row: Row) => void
+  /** Selection and what can be done with it. */
+  selected?: Row[]
+  onSelect?: (rows: Row[]) => void
+  batchActions?: ReactNode
+  searchable?: boolean
+  rowLabel?: (row: Row) => string
+}
+
+export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) {
+  const { rows, count, search, onSearch, columns, selected, onSelect } = props
+  const { effectiveColumns, columnsToggle, setColumnsToggle } = useDataTableColumns<Row>({
+    key: `kml-columns-${props.storeKey}`,
+    columns: columns.map((column) => ({ toggleable: true, resizable: false, ...column })),
+  })
+  const page = search.page ?? 1
+  const nothingAtAll = rows?.length === 0 && page === 1 && !search.q && !props.filtered
+  return (
+    <Stack gap="md">
+      <PageTitle title={props.title} description={props.description} actions={props.actions} />
+      <ProblemAlert error={props.error} onRetry={props.onRetry} />
+      {nothingAtAll ? (
+        props.empty
+      ) : (
+        <>
+          <Group gap="sm" align="flex-end">
+            {props.searchable !== false && <SearchField value={search.q ?? ''} onChange={(q) => onSearch({ q })} />}
+            {props.filters}
+            {selected && selected.length > 0 && (
+              <Group gap="xs" role="group" aria-label="Selected rows">
+                <Text size="sm">{selected.length} selected</Text>
+                {props.batchActions}
+                <Button size="xs" variant="subtle" color="gray" onClick={() => onSelect?.([])}>
+                  Clear
+                </Button>
+              </Group>
+            )}
+            <Box flex={1} />
+            {count !== undefined && (
+              <Text size="sm" c="dimmed">
+                {plural(count, 'row')}
+              </Text>
+            )}
+          </Group>
+          <DataTable<Row>
+            withTableBorder
+            borderRadius="sm"
+            highlightOnHover
+            verticalSpacing={6}
+            fz="sm"
+            minHeight={rows === undefined || rows.length === 0 ? 180 : 0}
+            records={rows ?? []}
+            fetching={props.loading}
+            loaderBackgroundBlur={0}
+            columns={effectiveColumns}
+            storeColumnsKey={`kml-columns-${props.storeKey}`}
+            noRecordsText="Nothing fits the filter"
+            idAccessor="id"
+            {...(props.onRowClick
+              ? {
+                  onRowClick: ({ record, event }) => {
+                    // Links and buttons in a row do what they say.
+                    if ((event.target as HTMLElement).closest('a, button, input, label')) return
+                    props.onRowClick?.(record)
+                  },
+                }
+              : {})}
+            {...(selected && onSelect
+              ? {
+                  selectedRecords: selected,
+                  onSelectedRecordsChange: onSelect,
+                  getRecordSelectionCheckboxProps: (record: Row) => ({
+                    'aria-label': `Select ${props.rowLabel?.(record) ?? record.id}`,
+                  }),
+                  allRecordsSelectionCheckboxProps: { 'aria-label': 'Select all rows of this page' },
+                }
+              : {})}
+            sortStatus={{
+              columnAccessor: (search.sort ?? '').replace(/^-/, ''),
+              direction: search.sort?.startsWith('-') ? 'desc' : 'asc',
+            }}
+            onSortStatusChange={({ columnAccessor, direction }) =>
+              onSearch({ sort: `${direction === 'desc' ? '-' : ''}${String(columnAccessor)}`, page: undefined })
+            }
+          />
+          {(count ?? 0) > PAGE_SIZE && (
+            <Pagination
+              size="sm"
+              total={Math.ceil((count ?? 0) / PAGE_SIZE)}
+              value={page}
+              onChange={(next) => onSearch({ page: next === 1 ? undefined : next })}
+              getControlProps={(control) => ({ 'aria-label': `${control} page` })}
+            />
+          )}
+          {columnsToggle.some((each) => !each.toggled) && (
+            <Button
+              size="compact-xs"
+              variant="subtle"
+              onClick={() => setColumnsToggle(columnsToggle.map((each) => ({ ...each, toggled: true })))}
+            >
+              Show all columns
+            </Button>
+          )}
+        </>
+      )}
+    </Stack>
+  )
+}
+
+/** Title line of a page that is not a list. */
+export function PageTitle({
+  title,
+  description,
+  actions,
+}: {
+  title: ReactNode
+  description?: ReactNode
+  actions?: ReactNode
+}) {
+  return (
+    <Group justify="space-between" align="flex-start" gap="md">
+      <Box style={{ minWidth: 0 }}>
+        <Title order={1}>{title}</Title>
+        {description && (
+          <Text size="sm" c="dimmed" component="div">
+            {description}
+          </Text>
+        )}
+      </Box>
+      {actions && <Group gap="xs">{actions}</Group>}
+    </Group>
+  )
+}
+
+function SearchField({ value, onChange }: { value: string; onChange: (q: string | undefined) => void }) {
+  const [text, setText] = useState(value)
+  const send = useDebouncedCallback((next: string) => onChange(next || undefined), 250)
+  // The address also changes by links and the browser's own buttons.
+  useEffect(() => setText(value), [value])
+  return (
+    <TextInput
+      size="xs"
+      w={240}
+      type="search"
+      aria-label="Search"
+      placeholder="Search"
+      leftSection={<IconSearch size={14} aria-hidden />}
+      rightSection={
+        text ? (
+          <Button
+            aria-label="Clear the search"
+            variant="transparent"
+            size="compact-xs"
+            px={2}
+            onClick={() => {
+              setText('')
+              send.cancel()
+              onChange(undefined)
+            }}
+          >
+            <IconX size={14} aria-hidden />
+          </Button>
+        ) : null
+      }
+      value={text}
+      onChange={(event) => {
+        setText(event.currentTarget.value)
+        send(event.currentTarget.value)
+      }}
+    />
+  )
+}

@@ -1,0 +1,38 @@
+/** Whether the page moves by itself, how old what it shows is, and the switch to hold it still. */
+import { Button, Text, Tooltip } from '@mantine/core'
+import { IconCircleFilled, IconPlayerPause, IconPlayerPlay, IconPlugConnectedX } from '@tabler/icons-react'
+import { formatAge } from '~/lib/format'
+import { type LiveState, useLive } from '~/lib/live'
+import { useNow } from './Age'
+
+const WORDS: Record<LiveState, string> = {
+  connecting: 'connecting',
+  live: 'live',
+  paused: 'paused',
+  lost: 'reconnecting',
+}
+
+export function LiveMark() {
+  const { state, lastEventAt, paused, setPaused } = useLive()
+  const now = useNow()
+  const tone = state === 'live' ? 'good' : state === 'paused' ? 'waiting' : 'idle'
+  const Icon = state === 'live' ? IconCircleFilled : state === 'paused' ? IconPlayerPause : IconPlugConnectedX
+  const age = lastEventAt === null ? 'nothing heard yet' : `last change ${formatAge(new Date(lastEventAt), now)}`
+  return (
+    <Tooltip label={`${age}. ${paused ? 'Click to go on' : 'Click to hold the page still'}`}>
+      <Button
+        size="compact-sm"
+        variant="subtle"
+        color="gray"
+        aria-pressed={paused}
+        onClick={() => setPaused(!paused)}
+        leftSection={<Icon size={state === 'live' ? 10 : 14} aria-hidden style={{ color: `var(--kml-${tone})` }} />}
+        rightSection={paused ? <IconPlayerPlay size={14} aria-hidden /> : null}
+      >
+        <Text size="sm" style={{ color: `var(--kml-${tone})` }}>
+          {WORDS[state]}
+        </Text>
+      </Button>
+    </Tooltip>
+  )
+}

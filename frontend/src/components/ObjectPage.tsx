@@ -1,0 +1,147 @@
+/** The frame of every object: name, state, age, the actions that make sense now, the rest in a menu; then tabs. */
+import { ActionIcon, Box, Group, Menu, Skeleton, Stack, Tabs, Text, Title } from '@mantine/core'
+import { IconDots } from '@tabler/icons-react'
+import type { ReactNode } from 'react'
+import { Age } from './Age'
+import { CopyButton } from './CopyButton'
+import { ProblemAlert } from './ProblemAlert'
+import { StatusBadge } from './StatusBadge'
+
+export interface Tab {
+  value: string
+  label: ReactNode
+  /** Built only while the tab is shown. */
+  content: () => ReactNode
+}
+
+export interface MenuAction {
+  label: string
+  onClick: () => void
+  danger?: boolean
+  icon?: ReactNode
+  disabled?: boolean
+}
+
+export function ObjectPage({
+  what,
+  id,
+  title,
+  state,
+  stateTooltip,
+  createdAt,
+  subtitle,
+  actions,
+  menu,
+  alerts,
+  tabs,
+  tab,
+  onTab,
+  children,
+  loading,
+  error,
+  onRetry,
+}: {
+  /** 'Model', 'Deployment', ... */
+  what: string
+  id?: number
+  title: ReactNode
+  state?: string | undefined
+  stateTooltip?: string | undefined
+  createdAt?: string | undefined
+  subtitle?: ReactNode
+  actions?: ReactNode
+  menu?: readonly MenuAction[]
+  alerts?: ReactNode
+  tabs?: readonly Tab[]
+  tab?: string | undefined
+  onTab?: (tab: string) => void
+  children?: ReactNode
+  loading?: boolean
+  error?: unknown
+  onRetry?: () => void
+}) {
+  if (error) return <ProblemAlert error={error} title={`${what} ${id ?? ''} cannot be shown`} onRetry={onRetry} />
+  if (loading) return <ObjectSkeleton />
+  const shown = tabs?.find((each) => each.value === tab) ?? tabs?.[0]
+  return (
+    <Stack gap="md">
+      <Group justify="space-between" align="flex-start" gap="md">
+        <Box style={{ minWidth: 0 }}>
+          <Group gap="sm">
+            <Title order={1} style={{ overflowWrap: 'anywhere' }}>
+              {title}
+            </Title>
+            {state && <StatusBadge state={state} {...(stateTooltip ? { tooltip: stateTooltip } : {})} />}
+          </Group>
+          <Group gap={6} c="dimmed" fz="sm">
+            {id !== undefined && (
+              <Group gap={0}>
+                <Text size="sm">
+                  {what} {id}
+                </Text>
+                <CopyButton text={String(id)} what="id" />
+              </Group>
+            )}
+            {createdAt && (
+              <Text size="sm" component="div">
+                made <Age at={createdAt} size="sm" display="inline" />
+              </Text>
+            )}
+            {subtitle}
+          </Group>
+        </Box>
+        <Group gap="xs">
+          {actions}
+          {menu && menu.length > 0 && (
+            <Menu position="bottom-end" withinPortal>
+              <Menu.Target>
+                <ActionIcon variant="default" size="md" aria-label="More actions">
+                  <IconDots size={16} aria-hidden />
+                </ActionIcon>
+              </Menu.Target>
+              <Menu.Dropdown>
+                {menu.map((each) => (
+                  <Menu.Item
+                    key={each.label}
+                    leftSection={each.icon}
+                    onClick={each.onClick}
+                    disabled={each.disabled}
+                    style={each.danger ? { color: 'var(--kml-failed)' } : {}}
+                  >
+                    {each.label}
+                  </Menu.Item>
+                ))}
+              </Menu.Dropdown>
+            </Menu>
+          )}
+        </Group>
+      </Group>
+      {alerts}
+      {tabs && shown && (
+        <Tabs value={shown.value} onChange={(next) => next && onTab?.(next)} keepMounted={false}>
+          <Tabs.List style={{ flexWrap: 'nowrap', overflowX: 'auto', overflowY: 'hidden' }}>
+            {tabs.map((each) => (
+              <Tabs.Tab key={each.value} value={each.value}>
+                {each.label}
+              </Tabs.Tab>
+            ))}
+          </Tabs.List>
+          <Tabs.Panel value={shown.value} pt="md">
+            {shown.content()}
+          </Tabs.Panel>
+        </Tabs>
+      )}
+      {children}
+    </Stack>
+  )
+}
+
+function ObjectSkeleton() {
+  return (
+    <Stack gap="md" aria-busy aria-label="Loading">
+      <Skeleton height={28} width={280} />
+      <Skeleton height={16} width={180} />
+      <Skeleton height={200} />
+    </Stack>
+  )
+}

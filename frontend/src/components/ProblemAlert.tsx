@@ -1,0 +1,59 @@
+/** What went wrong, in the page where it can be read and copied: cause, place, what to do. */
+import { Alert, Button, Code, Group, List, Stack, Text } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
+import type { ReactNode } from 'react'
+import { problemOf } from '~/lib/problem'
+import { CopyButton } from './CopyButton'
+
+export function ProblemAlert({
+  error,
+  title,
+  onRetry,
+  children,
+}: {
+  error: unknown
+  title?: string
+  onRetry?: () => void
+  children?: ReactNode
+}) {
+  if (error === null || error === undefined) return null
+  const problem = problemOf(error)
+  return (
+    <Alert
+      role="alert"
+      variant="outline"
+      color="red"
+      icon={<IconAlertTriangle aria-hidden />}
+      title={title ?? problem.document.title}
+      styles={{ title: { color: 'var(--kml-failed)' } }}
+    >
+      <Stack gap="xs">
+        <Text size="sm">{problem.document.detail}</Text>
+        {problem.fields.length > 0 && (
+          <List size="sm">
+            {problem.fields.map((each) => (
+              <List.Item key={`${each.field}:${each.detail}`}>
+                <Code>{each.field}</Code> {each.detail}
+                {each.hint ? ` (${each.hint})` : ''}
+              </List.Item>
+            ))}
+          </List>
+        )}
+        {problem.hint && (
+          <Text size="sm">
+            <b>What to do:</b> {problem.hint}
+          </Text>
+        )}
+        {children}
+        <Group gap="xs">
+          {onRetry && (
+            <Button size="compact-sm" variant="default" onClick={onRetry}>
+              Try again
+            </Button>
+          )}
+          <CopyButton text={problem.toText()} label="Copy" />
+        </Group>
+      </Stack>
+    </Alert>
+  )
+}

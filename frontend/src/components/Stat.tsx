@@ -1,0 +1,34 @@
+/** One number with its name: the answer of a page at a glance. */
+import { Box, Text, Tooltip } from '@mantine/core'
+import type { ReactNode } from 'react'
+
+export function Stat({
+  name,
+  value,
+  exact,
+  note,
+}: {
+  name: string
+  value: ReactNode
+  exact?: string
+  note?: ReactNode
+}) {
+  const shown = (
+    <Text fz="1.375rem" fw={600} lh={1.3} component="div">
+      {value}
+    </Text>
+  )
+  return (
+    <Box miw={96}>
+      <Text size="xs" c="dimmed">
+        {name}
+      </Text>
+      {exact ? <Tooltip label={exact}>{shown}</Tooltip> : shown}
+      {note && (
+        <Text size="xs" c="dimmed" component="div">
+          {note}
+        </Text>
+      )}
+    </Box>
+  )
+}

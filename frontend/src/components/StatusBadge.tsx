@@ -1,0 +1,57 @@
+/** A state as word, icon and colour: never colour alone. */
+import { Badge, Tooltip } from '@mantine/core'
+import {
+  IconAlertTriangle,
+  IconCircleCheck,
+  IconCircleDashed,
+  IconCircleX,
+  IconHourglass,
+  IconLoader2,
+  IconPlayerStop,
+} from '@tabler/icons-react'
+import type { ComponentType } from 'react'
+
+interface Look {
+  icon: ComponentType<{ size?: number; 'aria-hidden'?: boolean }>
+  tone: 'waiting' | 'running' | 'good' | 'failed' | 'idle'
+  explanation?: string
+}
+
+const LOOKS: Record<string, Look> = {
+  created: { icon: IconCircleDashed, tone: 'idle', explanation: 'It will start in a moment' },
+  waiting: { icon: IconHourglass, tone: 'waiting', explanation: 'It waits for its stream to be announced' },
+  starting: { icon: IconHourglass, tone: 'waiting' },
+  running: { icon: IconLoader2, tone: 'running' },
+  ready: { icon: IconCircleCheck, tone: 'good' },
+  finished: { icon: IconCircleCheck, tone: 'good' },
+  failed: { icon: IconCircleX, tone: 'failed' },
+  crashed: { icon: IconCircleX, tone: 'failed' },
+  silent: { icon: IconAlertTriangle, tone: 'failed' },
+  stopped: { icon: IconPlayerStop, tone: 'idle' },
+  warning: { icon: IconAlertTriangle, tone: 'waiting' },
+}
+const UNKNOWN: Look = { icon: IconCircleDashed, tone: 'idle' }
+
+/** The colour of a state, as a CSS value. */
+export function stateColor(state: string): string {
+  return `var(--kml-${(LOOKS[state] ?? UNKNOWN).tone})`
+}
+
+export function StatusBadge({ state, label, tooltip }: { state: string; label?: string; tooltip?: string }) {
+  const look = LOOKS[state] ?? UNKNOWN
+  const explanation = tooltip ?? look.explanation
+  const badge = (
+    <Badge
+      variant="outline"
+      size="md"
+      radius="sm"
+      tt="none"
+      fw={500}
+      leftSection={<look.icon size={14} aria-hidden />}
+      style={{ color: `var(--kml-${look.tone})`, borderColor: 'currentColor' }}
+    >
+      {label ?? state}
+    </Badge>
+  )
+  return explanation ? <Tooltip label={explanation}>{badge}</Tooltip> : badge
+}

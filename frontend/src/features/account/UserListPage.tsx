@@ -1,0 +1,5 @@
+import { PageTitle } from '~/components/ListPage'
+
+export function UserListPage() {
+  return <PageTitle title="UserListPage" />
+}

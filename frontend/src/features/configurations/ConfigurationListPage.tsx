@@ -1,0 +1,5 @@
+import { PageTitle } from '~/components/ListPage'
+
+export function ConfigurationListPage() {
+  return <PageTitle title="ConfigurationListPage" />
+}

@@ -1,0 +1,5 @@
+import { PageTitle } from '~/components/ListPage'
+
+export function ConfigurationNewPage() {
+  return <PageTitle title="ConfigurationNewPage" />
+}

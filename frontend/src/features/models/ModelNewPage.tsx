@@ -1,0 +1,5 @@
+import { PageTitle } from '~/components/ListPage'
+
+export function ModelNewPage() {
+  return <PageTitle title="ModelNewPage" />
+}

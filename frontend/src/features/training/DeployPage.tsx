@@ -1,0 +1,5 @@
+import { PageTitle } from '~/components/ListPage'
+
+export function DeployPage() {
+  return <PageTitle title="DeployPage" />
+}

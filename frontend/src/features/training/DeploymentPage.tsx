@@ -1,0 +1,5 @@
+import { PageTitle } from '~/components/ListPage'
+
+export function DeploymentPage() {
+  return <PageTitle title="DeploymentPage" />
+}

@@ -1,0 +1,27 @@
+/** The one door to the backend: the generated client, the token for writes, and errors as problems. */
+import { client } from './generated/client.gen'
+import { problemOf } from './problem'
+
+export * from './generated/@tanstack/react-query.gen'
+export * from './generated/sdk.gen'
+export type * from './generated/types.gen'
+
+let csrfToken = ''
+
+/** Keep the token that the session answered with; every write sends it back. */
+export function setCsrfToken(token: string): void {
+  csrfToken = token
+}
+
+/** Headers of a write that does not go through the generated client (uploads, streams). */
+export function writeHeaders(): Record<string, string> {
+  return { 'X-CSRFToken': csrfToken }
+}
+
+client.setConfig({ baseUrl: '', credentials: 'same-origin' })
+client.interceptors.request.use((request) => {
+  if (!['GET', 'HEAD'].includes(request.method)) request.headers.set('X-CSRFToken', csrfToken)
+  return request
+})
+// Whatever goes wrong, callers see a Problem: also when the backend is away or a proxy answers in its place.
+client.interceptors.error.use((error, response) => problemOf(error, response))

@@ -1,0 +1,100 @@
+/** Numbers, times and sizes as people read them, always with a unit where there is one. */
+
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 })
+const exact = new Intl.NumberFormat('en')
+const significant = new Intl.NumberFormat('en', { maximumSignificantDigits: 4 })
+const percent = new Intl.NumberFormat('en', { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1 })
+
+export const NONE = '–'
+
+/** 1234567 -> '1.23M'; null -> '–'. */
+export function formatCount(value: number | null | undefined): string {
+  if (value === null || value === undefined) return NONE
+  return Math.abs(value) < 10_000 ? exact.format(value) : compact.format(value)
+}
+
+/** Every digit, for hovering. */
+export function formatExact(value: number | null | undefined): string {
+  return value === null || value === undefined ? NONE : exact.format(value)
+}
+
+/** A metric: four significant digits; very small and very large ones with an exponent. */
+export function formatMetric(value: number | null | undefined): string {
+  if (value === null || value === undefined || Number.isNaN(value)) return NONE
+  const size = Math.abs(value)
+  return size !== 0 && (size < 1e-4 || size >= 1e6) ? value.toExponential(2) : significant.format(value)
+}
+
+/** 0.941 -> '94.1%'. */
+export function formatPercent(share: number | null | undefined): string {
+  return share === null || share === undefined ? NONE : percent.format(share)
+}
+
+/** Messages a second. */
+export function formatRate(value: number | null | undefined): string {
+  if (value === null || value === undefined) return NONE
+  return `${value > 0 && value < 10 ? value.toFixed(1) : formatCount(Math.round(value))}/s`
+}
+
+export function formatMilliseconds(value: number | null | undefined): string {
+  if (value === null || value === undefined) return NONE
+  if (value < 10) return `${value.toFixed(1)} ms`
+  return value < 10_000 ? `${Math.round(value)} ms` : formatSeconds(value / 1000)
+}
+
+/** 73 -> '1 min 13 s'. */
+export function formatSeconds(value: number | null | undefined): string {
+  if (value === null || value === undefined) return NONE
+  if (value < 10) return `${value.toFixed(1)} s`
+  const seconds = Math.round(value)
+  if (seconds < 60) return `${seconds} s`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`
+  return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`
+}
+
+export function formatBytes(value: number | null | undefined): string {
+  if (value === null || value === undefined) return NONE
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  let size = value
+  let unit = 0
+  while (size >= 1024 && unit < units.length - 1) {
+    size /= 1024
+    unit += 1
+  }
+  return `${unit === 0 ? size : size.toPrecision(3)} ${units[unit]}`
+}
+
+/** How long ago ``at`` was: '3 min ago'; 'in 5 s' for times to come. */
+export function formatAge(at: string | Date, now: number = Date.now()): string {
+  const seconds = (now - new Date(at).getTime()) / 1000
+  const size = Math.abs(seconds)
+  if (size < 5) return 'just now'
+  const [amount, unit] =
+    size < 60
+      ? [size, 's']
+      : size < 3600
+        ? [size / 60, 'min']
+        : size < 86_400
+          ? [size / 3600, 'h']
+          : size < 86_400 * 60
+            ? [size / 86_400, 'd']
+            : [size / 86_400 / 30, 'months']
+  return seconds < 0 ? `in ${Math.floor(amount)} ${unit}` : `${Math.floor(amount)} ${unit} ago`
+}
+
+/** The moment itself, in the reader's own zone. */
+export function formatMoment(at: string | Date): string {
+  return new Date(at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
+}
+
+/** '1 model', '2 models'. */
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`
+}
+
+/** [null, 28, 28] -> 'any × 28 × 28'; a model's batch axis is not shown. */
+export function formatShape(shape: readonly (number | null)[], { batch = false } = {}): string {
+  const sizes = batch ? shape.slice(1) : shape
+  return sizes.length === 0 ? 'scalar' : sizes.map((size) => size ?? 'any').join(' × ')
+}

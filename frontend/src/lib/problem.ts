@@ -1,0 +1,65 @@
+/** Problem: what went wrong, where, why and what to do, as the API says it (RFC 9457) or as near as we can tell. */
+import type { Problem as ProblemDocument } from './generated/types.gen'
+
+export type FieldError = NonNullable<ProblemDocument['errors']>[number]
+
+export class Problem extends Error {
+  override readonly name = 'Problem'
+
+  constructor(readonly document: ProblemDocument) {
+    super(document.detail)
+  }
+
+  get status(): number {
+    return this.document.status
+  }
+
+  get hint(): string {
+    return this.document.hint ?? ''
+  }
+
+  get fields(): readonly FieldError[] {
+    return this.document.errors ?? []
+  }
+
+  /** Messages by field name, as forms take them. */
+  byField(): Record<string, string> {
+    return Object.fromEntries(this.fields.map((each) => [each.field, each.detail]))
+  }
+
+  /** Everything, as text to paste into a report. */
+  toText(): string {
+    const { title, status, detail, hint, request_id, errors } = this.document
+    const lines = [`${title} (${status})`, detail, hint && `What to do: ${hint}`]
+    for (const each of errors ?? []) lines.push(`${each.field}: ${each.detail}`, each.traceback ?? '')
+    if (request_id) lines.push(`Request ${request_id}`)
+    return lines.filter(Boolean).join('\n')
+  }
+}
+
+/** Turn whatever was thrown or answered into a Problem. */
+export function problemOf(error: unknown, response?: Response): Problem {
+  if (error instanceof Problem) return error
+  if (isDocument(error)) return new Problem(error)
+  if (response !== undefined && response.status > 0) {
+    return new Problem({
+      type: 'about:blank',
+      title: response.statusText || 'The answer was not ours',
+      status: response.status,
+      detail: `the answer to ${new URL(response.url).pathname} was not in the API's form`,
+      hint: 'something between this page and the platform answered in its place, such as a proxy: look there',
+    })
+  }
+  const reason = error instanceof Error ? error.message : String(error)
+  return new Problem({
+    type: 'about:blank',
+    title: 'The platform does not answer',
+    status: 0,
+    detail: `the request did not reach the platform (${reason})`,
+    hint: "look whether it runs ('kafka-ml status') and whether this machine reaches it; the page tries again by itself",
+  })
+}
+
+function isDocument(value: unknown): value is ProblemDocument {
+  return typeof value === 'object' && value !== null && 'detail' in value && 'status' in value && 'title' in value
+}

@@ -1,0 +1,73 @@
+/** Who is signed in. Pages are drawn only for somebody; what a role may not do is not offered. */
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { createContext, type ReactNode, use, useCallback, useMemo } from 'react'
+import { logoutCreate, type RoleEnum, type Session, sessionRetrieve, setCsrfToken, type User } from './api'
+
+const RANK: Record<RoleEnum, number> = { viewer: 0, editor: 1, admin: 2 }
+const KEY = ['session']
+
+interface SessionValue {
+  user: User
+  /** Whether the person may do what needs ``role``. */
+  can: (role: RoleEnum) => boolean
+  signOut: () => Promise<void>
+}
+
+const SessionContext = createContext<SessionValue | null>(null)
+
+async function readSession(): Promise<Session> {
+  const { data } = await sessionRetrieve({ throwOnError: true })
+  setCsrfToken(data.csrf_token)
+  return data
+}
+
+/** Shows ``children`` to whoever is signed in, ``signIn`` to others; the address stays, so that they arrive where they wanted. */
+export function SessionProvider({
+  children,
+  signIn,
+  loading,
+  failed,
+}: {
+  children: ReactNode
+  signIn: (onSignedIn: (session: Session) => void) => ReactNode
+  loading: ReactNode
+  failed: (error: unknown, retry: () => void) => ReactNode
+}) {
+  const queryClient = useQueryClient()
+  const session = useQuery({ queryKey: KEY, queryFn: readSession, staleTime: 60_000, retry: 2 })
+  const signedIn = useCallback(
+    (next: Session) => {
+      setCsrfToken(next.csrf_token)
+      queryClient.setQueryData(KEY, next)
+    },
+    [queryClient],
+  )
+  const user = session.data?.user ?? null
+  const value = useMemo<SessionValue | null>(
+    () =>
+      user && {
+        user,
+        can: (role) => RANK[user.role] >= RANK[role],
+        signOut: async () => {
+          await logoutCreate({ throwOnError: true })
+          queryClient.clear()
+          await queryClient.invalidateQueries({ queryKey: KEY })
+          window.location.assign('/')
+        },
+      },
+    [user, queryClient],
+  )
+  if (session.isPending) return loading
+  if (session.isError && !session.data) return failed(session.error, () => void session.refetch())
+  if (value === null) return signIn(signedIn)
+  return <SessionContext value={value}>{children}</SessionContext>
+}
+
+export function useSession(): SessionValue {
+  const session = use(SessionContext)
+  if (session === null) throw new Error('useSession needs a SessionProvider around it')
+  return session
+}
+
+/** Called when an answer says that nobody is signed in any more: the sign-in form appears, drafts are kept. */
+export const SESSION_KEY = KEY

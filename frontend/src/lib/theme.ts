@@ -1,0 +1,38 @@
+/** Looks: one accent, neutral greys, four state colours. Series colours are in lib/palette.ts. */
+import { createTheme, type MantineColorsTuple, Tooltip } from '@mantine/core'
+
+// Steps are chosen so that text on them and they as text reach 4.5:1 (filled: step 8 light, 7 dark).
+const indigo: MantineColorsTuple = [
+  '#eef0fc',
+  '#dde1f7',
+  '#bac2ee',
+  '#98a3e6',
+  '#7b88de',
+  '#6675d4',
+  '#5464c8',
+  '#4a5ac4',
+  '#3b4fc4',
+  '#2c3b98',
+]
+
+export const theme = createTheme({
+  primaryColor: 'indigo',
+  primaryShade: { light: 8, dark: 7 },
+  colors: { indigo },
+  fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif',
+  fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
+  defaultRadius: 'sm',
+  cursorType: 'pointer',
+  respectReducedMotion: true,
+  headings: {
+    fontWeight: '600',
+    sizes: {
+      h1: { fontSize: '1.375rem', lineHeight: '1.3' },
+      h2: { fontSize: '1.0625rem', lineHeight: '1.4' },
+      h3: { fontSize: '0.9375rem', lineHeight: '1.4' },
+    },
+  },
+  components: {
+    Tooltip: Tooltip.extend({ defaultProps: { withArrow: true, openDelay: 300, multiline: true, maw: 360 } }),
+  },
+})
