@@ -3,6 +3,7 @@
 """
 
 from kafkaml.confluent.admin import KafkaAdmin, TopicDescription
+from kafkaml.confluent.browse import PageStart, RecordPage, TopicBrowser
 from kafkaml.confluent.group import KafkaGroupReader
 from kafkaml.confluent.loop import KafkaLoopClient
 from kafkaml.confluent.reader import KafkaRecordReader
@@ -14,5 +15,8 @@ __all__ = [
     "KafkaLoopClient",
     "KafkaRecordReader",
     "KafkaRecordWriter",
+    "PageStart",
+    "RecordPage",
+    "TopicBrowser",
     "TopicDescription",
 ]
