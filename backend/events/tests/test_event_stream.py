@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from backend.accounts.models import Role, User
 from backend.accounts.services import create_token
+from backend.api import sse
 from backend.api.audit import SYSTEM
 from backend.events import broadcast, views
 from backend.events.models import Event
@@ -123,8 +124,8 @@ async def test_a_session_listens_too(db: None) -> None:
 
 @pytest.mark.asyncio
 async def test_who_signs_out_stops_seeing(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "_CHECK_SECONDS", 0)
-    monkeypatch.setattr(views, "_HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(sse, "CHECK_SECONDS", 0)
+    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
     stream = await listen(token)
     await until(stream, lambda text: "alive" in text)
     await User.objects.aupdate(is_active=False)
