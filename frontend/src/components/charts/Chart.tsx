@@ -1,0 +1,161 @@
+/**
+ * Chart: a picture made by the chart library, which is loaded when the first one is drawn; importing this is cheap.
+ * ChartFrame puts a title, "view as table", PNG and JSON around it. Animation is off unless the option turns it on.
+ */
+import { ActionIcon, Box, Group, Skeleton, Table, Text, Title, Tooltip } from '@mantine/core'
+import { IconBraces, IconChartLine, IconPhotoDown, IconTable } from '@tabler/icons-react'
+import type { EChartsCoreOption } from 'echarts/core'
+import { lazy, type ReactNode, type Ref, Suspense, useRef, useState } from 'react'
+import { fileName, saveFile, saveUrl } from '~/lib/saveFile'
+
+export interface ChartHandle {
+  /** The picture as a data address; null before it is drawn. */
+  toPng: () => string | null
+}
+
+export interface ChartProps {
+  /** The library's own option; keep it the same object (useMemo) while nothing changes. */
+  option: EChartsCoreOption
+  /** What the picture shows, for those who do not see it. */
+  label: string
+  /** In pixels. */
+  height: number
+  /** A point was clicked: number of its series, its value, its number in the series. */
+  onPoint?: (series: number, value: unknown, index: number) => void
+  handle?: Ref<ChartHandle>
+}
+
+const EChart = lazy(() => import('./EChart'))
+
+export function Chart(props: ChartProps) {
+  return (
+    <Suspense fallback={<Skeleton height={props.height} aria-label={`${props.label}, loading`} />}>
+      <EChart {...props} />
+    </Suspense>
+  )
+}
+
+export interface ChartTable {
+  columns: readonly string[]
+  /** One text per column; the first one heads its row. */
+  rows: readonly (readonly string[])[]
+}
+
+export function ChartFrame({
+  title,
+  name,
+  table,
+  data,
+  controls,
+  ...chart
+}: {
+  title?: string
+  /** Name of exported files, without ending. */
+  name: string
+  /** The same numbers as text. */
+  table: () => ChartTable
+  /** What "save as JSON" writes. */
+  data: () => unknown
+  /** Switches of the chart, before the shared ones. */
+  controls?: ReactNode
+} & Omit<ChartProps, 'handle'>) {
+  const handle = useRef<ChartHandle>(null)
+  const [asTable, setAsTable] = useState(false)
+  const savePng = () => {
+    const url = handle.current?.toPng()
+    if (url) saveUrl(`${fileName(name)}.png`, url)
+  }
+  return (
+    <Box style={{ minWidth: 0 }}>
+      <Group justify="space-between" gap="xs" mb={4}>
+        {title ? (
+          <Title order={3} style={{ overflowWrap: 'anywhere' }}>
+            {title}
+          </Title>
+        ) : (
+          <span />
+        )}
+        <Group gap={4}>
+          {controls}
+          <ToolButton
+            label={asTable ? 'View as chart' : 'View as table'}
+            onClick={() => setAsTable(!asTable)}
+            icon={asTable ? <IconChartLine size={16} aria-hidden /> : <IconTable size={16} aria-hidden />}
+          />
+          <ToolButton
+            label="Save as PNG"
+            disabled={asTable}
+            onClick={savePng}
+            icon={<IconPhotoDown size={16} aria-hidden />}
+          />
+          <ToolButton
+            label="Save as JSON"
+            onClick={() => saveFile(`${fileName(name)}.json`, JSON.stringify(data(), null, 2), 'application/json')}
+            icon={<IconBraces size={16} aria-hidden />}
+          />
+        </Group>
+      </Group>
+      {asTable ? <TableView table={table()} label={chart.label} /> : <Chart {...chart} handle={handle} />}
+    </Box>
+  )
+}
+
+function ToolButton({
+  label,
+  icon,
+  onClick,
+  disabled = false,
+}: {
+  label: string
+  icon: ReactNode
+  onClick: () => void
+  disabled?: boolean
+}) {
+  return (
+    <Tooltip label={label}>
+      <ActionIcon variant="subtle" color="gray" size="sm" aria-label={label} onClick={onClick} disabled={disabled}>
+        {icon}
+      </ActionIcon>
+    </Tooltip>
+  )
+}
+
+/** More rows than anybody reads would freeze the page; the JSON has them all. */
+const MAX_ROWS = 1000
+
+function TableView({ table, label }: { table: ChartTable; label: string }) {
+  const rows = table.rows.slice(-MAX_ROWS)
+  return (
+    <Box>
+      {rows.length < table.rows.length && (
+        <Text size="xs" c="dimmed">
+          The last {MAX_ROWS} of {table.rows.length} rows; "Save as JSON" has them all.
+        </Text>
+      )}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+      <section aria-label={label} tabIndex={0} style={{ maxHeight: 360, overflow: 'auto' }}>
+        <Table stickyHeader fz="xs" verticalSpacing={4} withTableBorder>
+          <Table.Thead>
+            <Table.Tr>
+              {table.columns.map((column) => (
+                <Table.Th key={column}>{column}</Table.Th>
+              ))}
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {rows.map(([head, ...cells]) => (
+              <Table.Tr key={head}>
+                <Table.Th scope="row" fw={500}>
+                  {head}
+                </Table.Th>
+                {cells.map((cell, index) => (
+                  <Table.Td key={table.columns[index + 1]}>{cell}</Table.Td>
+                ))}
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </section>
+    </Box>
+  )
+}

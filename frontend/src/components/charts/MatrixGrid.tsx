@@ -1,0 +1,124 @@
+/** The cells of a confusion matrix as a table: read by screen readers, walked with the arrow keys, opened with Enter. */
+import { useComputedColorScheme } from '@mantine/core'
+import { type KeyboardEvent, useRef, useState } from 'react'
+import { formatCount, formatPercent } from '~/lib/format'
+import { cellColors, type Matrix, normalised } from './confusion'
+import classes from './MatrixGrid.module.css'
+
+export interface Cell {
+  actual: number
+  predicted: number
+}
+
+const STEPS: Record<string, readonly [number, number]> = {
+  ArrowUp: [-1, 0],
+  ArrowDown: [1, 0],
+  ArrowLeft: [0, -1],
+  ArrowRight: [0, 1],
+}
+
+export function MatrixGrid({
+  matrix,
+  labels,
+  shares,
+  onCell,
+  selectedCell,
+  label,
+}: {
+  matrix: Matrix
+  labels: readonly string[]
+  /** Shares of the row in place of counts. */
+  shares: boolean
+  onCell?: ((cell: Cell) => void) | undefined
+  selectedCell?: Cell | undefined
+  label: string
+}) {
+  const scheme = useComputedColorScheme('light')
+  const table = useRef<HTMLTableElement>(null)
+  const [focus, setFocus] = useState<Cell>(selectedCell ?? { actual: 0, predicted: 0 })
+  const fractions = normalised(matrix)
+  const size = matrix.length
+
+  const move = (event: KeyboardEvent, cell: Cell) => {
+    if ((event.key === 'Enter' || event.key === ' ') && onCell) {
+      event.preventDefault()
+      onCell(cell)
+      return
+    }
+    const step = STEPS[event.key]
+    if (!step) return
+    event.preventDefault()
+    const next = {
+      actual: Math.min(size - 1, Math.max(0, cell.actual + step[0])),
+      predicted: Math.min(size - 1, Math.max(0, cell.predicted + step[1])),
+    }
+    setFocus(next)
+    table.current
+      ?.querySelector<HTMLElement>(`[data-cell="${next.actual}-${next.predicted}"]`)
+      ?.focus({ preventScroll: false })
+  }
+
+  return (
+    <div className={classes.scroll}>
+      {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: the ARIA grid pattern on a table keeps its headers */}
+      <table ref={table} className={classes.matrix} role="grid" aria-label={label} data-clickable={Boolean(onCell)}>
+        <thead>
+          <tr>
+            <th scope="col" className={classes.corner}>
+              <span>actual ↓</span> <span>predicted →</span>
+            </th>
+            {labels.slice(0, size).map((name, column) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: classes have a fixed order, and labels may repeat
+              <th key={column} scope="col" title={name}>
+                <span className={classes.name}>{name}</span>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {matrix.map((row, actual) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: as above
+            <tr key={actual}>
+              <th scope="row" title={labels[actual]}>
+                <span className={classes.name}>{labels[actual] ?? actual}</span>
+              </th>
+              {row.map((count, predicted) => {
+                const cell = { actual, predicted }
+                const fraction = fractions[actual]?.[predicted] ?? 0
+                const { background, ink } = cellColors(fraction, scheme)
+                const selected = selectedCell?.actual === actual && selectedCell.predicted === predicted
+                return (
+                  // biome-ignore lint/a11y/useAriaPropsSupportedByRole: a cell of a grid is a gridcell, which has it
+                  <td
+                    // biome-ignore lint/suspicious/noArrayIndexKey: as above
+                    key={predicted}
+                    data-cell={`${actual}-${predicted}`}
+                    tabIndex={focus.actual === actual && focus.predicted === predicted ? 0 : -1}
+                    aria-selected={onCell ? selected : undefined}
+                    aria-label={`actual ${labels[actual] ?? actual}, predicted ${labels[predicted] ?? predicted}: ${formatCount(count)} samples, ${formatPercent(fraction)}`}
+                    title={`actual ${labels[actual] ?? actual}, predicted ${labels[predicted] ?? predicted}: ${count} (${formatPercent(fraction)} of the row)`}
+                    style={{ background, color: ink }}
+                    onKeyDown={(event) => move(event, cell)}
+                    onClick={() => {
+                      setFocus(cell)
+                      onCell?.(cell)
+                    }}
+                  >
+                    {count === 0 ? '·' : shares ? shareText(fraction) : count}
+                  </td>
+                )
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+/** Two digits fit into a cell: 0.987 -> '99', below half a percent '<1'. */
+function shareText(fraction: number): string {
+  const percent = fraction * 100
+  if (percent > 0 && percent < 0.5) return '<1'
+  return percent > 99 && percent < 100 ? percent.toFixed(1) : String(Math.round(percent))
+}

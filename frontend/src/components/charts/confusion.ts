@@ -1,0 +1,91 @@
+/** Numbers of a confusion matrix: rows are actual classes, columns predicted ones. */
+
+export type Matrix = readonly (readonly number[])[]
+
+export interface ClassStats {
+  label: string
+  /** Samples of this class. */
+  support: number
+  /** Null where nothing was predicted as it, or nothing is of it. */
+  precision: number | null
+  recall: number | null
+  f1: number | null
+}
+
+export interface MatrixStats {
+  total: number
+  correct: number
+  accuracy: number | null
+  /** Mean of the classes that have samples. */
+  macroF1: number | null
+  classes: ClassStats[]
+}
+
+export function statsOf(matrix: Matrix, labels: readonly string[]): MatrixStats {
+  const predicted = matrix.map((_, column) => matrix.reduce((sum, row) => sum + (row[column] ?? 0), 0))
+  const classes = matrix.map((row, index): ClassStats => {
+    const support = sumOf(row)
+    const hit = row[index] ?? 0
+    const precision = share(hit, predicted[index] ?? 0)
+    const recall = share(hit, support)
+    const f1 = share(2 * hit, support + (predicted[index] ?? 0))
+    return { label: labels[index] ?? String(index), support, precision, recall, f1 }
+  })
+  const total = sumOf(classes.map((each) => each.support))
+  const correct = sumOf(matrix.map((row, index) => row[index] ?? 0))
+  const present = classes.filter((each) => each.support > 0)
+  return {
+    total,
+    correct,
+    accuracy: share(correct, total),
+    macroF1: share(sumOf(present.map((each) => each.f1 ?? 0)), present.length),
+    classes,
+  }
+}
+
+/** Shares of each row; a class without samples has zeros. */
+export function normalised(matrix: Matrix): number[][] {
+  return matrix.map((row) => {
+    const total = sumOf(row)
+    return row.map((count) => (total === 0 ? 0 : count / total))
+  })
+}
+
+export interface Confusion {
+  actual: number
+  predicted: number
+  count: number
+}
+
+/** The most frequent mistakes. */
+export function worstConfusions(matrix: Matrix, limit: number): Confusion[] {
+  return matrix
+    .flatMap((row, actual) => row.map((count, predicted) => ({ actual, predicted, count })))
+    .filter((each) => each.actual !== each.predicted && each.count > 0)
+    .sort((a, b) => b.count - a.count)
+    .slice(0, limit)
+}
+
+const PAPER = { light: [255, 255, 255], dark: [30, 33, 40] } as const
+const FULL = { light: [8, 72, 135], dark: [120, 196, 245] } as const
+
+/** Colours of a cell for a share of its row: white or black ink, whichever reads better (at least 4.5 to 1). */
+export function cellColors(fraction: number, scheme: 'light' | 'dark'): { background: string; ink: string } {
+  // A root: a few mistakes among many hits would not be seen otherwise.
+  const weight = Math.sqrt(Math.min(1, Math.max(0, fraction)))
+  const rgb = PAPER[scheme].map((paper, index) => Math.round(paper + ((FULL[scheme][index] ?? paper) - paper) * weight))
+  const [red = 0, green = 0, blue = 0] = rgb.map((value) => {
+    const part = value / 255
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4
+  })
+  const luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+  return { background: `rgb(${rgb.join(', ')})`, ink: luminance > 0.179 ? '#000000' : '#ffffff' }
+}
+
+function share(part: number, whole: number): number | null {
+  return whole === 0 ? null : part / whole
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0)
+}

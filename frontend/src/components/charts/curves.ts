@@ -1,0 +1,104 @@
+/** From epochs to lines: what the learning curves draw, and the same as a table. */
+import { formatMetric } from '~/lib/format'
+
+/** One epoch (1-based) with its metrics by name; a number that is not finite is null. */
+export interface EpochPoint {
+  epoch: number
+  training: Readonly<Record<string, number | null>>
+  validation: Readonly<Record<string, number | null>>
+}
+
+export interface CurveSeries {
+  /** Decides the colour: the model's id, so that a model looks the same everywhere. */
+  id: number
+  name: string
+  epochs: readonly EpochPoint[]
+}
+
+/** Names of all metrics, the loss first, then as they are first met. */
+export function metricNames(series: readonly CurveSeries[]): string[] {
+  const names = new Set<string>()
+  for (const { epochs } of series) {
+    for (const epoch of epochs) {
+      for (const name of Object.keys(epoch.training)) names.add(name)
+      for (const name of Object.keys(epoch.validation)) names.add(name)
+    }
+  }
+  return [...names].sort((a, b) => Number(b === 'loss') - Number(a === 'loss'))
+}
+
+export interface Curve {
+  id: number
+  name: string
+  part: 'training' | 'validation'
+  /** [epoch, value]; null where there is none, or none that a logarithm has. */
+  points: [number, number | null][]
+}
+
+/** The lines of one metric; a part without any value has no line. */
+export function curvesOf(series: readonly CurveSeries[], metric: string, { log = false } = {}): Curve[] {
+  const several = series.length > 1
+  return series.flatMap(({ id, name, epochs }) =>
+    (['training', 'validation'] as const).flatMap((part) => {
+      const points = epochs.map((each): [number, number | null] => {
+        const value = each[part][metric] ?? null
+        return [each.epoch, log && value !== null && value <= 0 ? null : value]
+      })
+      if (!epochs.some((each) => metric in each[part])) return []
+      return [{ id, name: several ? `${name}, ${part}` : part, part, points }]
+    }),
+  )
+}
+
+/** Epochs as rows, lines as columns. */
+export function curveTable(curves: readonly Curve[]): { columns: string[]; rows: string[][] } {
+  const rows = new Map<number, string[]>()
+  for (const [index, curve] of curves.entries()) {
+    for (const [epoch, value] of curve.points) {
+      const row = rows.get(epoch) ?? [String(epoch), ...curves.map(() => formatMetric(null))]
+      row[index + 1] = formatMetric(value)
+      rows.set(epoch, row)
+    }
+  }
+  return {
+    columns: ['Epoch', ...curves.map((curve) => curve.name)],
+    rows: [...rows.entries()].sort(([a], [b]) => a - b).map(([, row]) => row),
+  }
+}
+
+/** Whether a greater value of a metric is better; null when its name does not tell. */
+export function greaterIsBetter(metric: string): boolean | null {
+  const name = metric.toLowerCase()
+  if (/loss|error|mae|mse|rmse|divergence|entropy|perplexity/.test(name)) return false
+  if (/acc|auc|precision|recall|f1|score|r2|iou|similarity/.test(name)) return true
+  return null
+}
+
+export interface MetricSummary {
+  metric: string
+  part: 'training' | 'validation'
+  last: number | null
+  /** Null when no value is better than another one. */
+  best: number | null
+  bestEpoch: number | null
+}
+
+/** Last and best value of each metric and part. */
+export function summarise(epochs: readonly EpochPoint[]): MetricSummary[] {
+  return metricNames([{ id: 0, name: '', epochs }]).flatMap((metric) =>
+    (['training', 'validation'] as const).flatMap((part) => {
+      const points = epochs.flatMap((each) => {
+        const value = each[part][metric]
+        return value === undefined || value === null ? [] : [{ epoch: each.epoch, value }]
+      })
+      const last = epochs.findLast((each) => metric in each[part])?.[part][metric]
+      if (last === undefined) return []
+      const greater = greaterIsBetter(metric)
+      const best =
+        greater === null || points.length === 0
+          ? null
+          : points.reduce((a, b) => ((greater ? b.value > a.value : b.value < a.value) ? b : a))
+      return [{ metric, part, last, best: best?.value ?? null, bestEpoch: best?.epoch ?? null }]
+    }),
+  )
+}
