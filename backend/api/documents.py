@@ -22,6 +22,7 @@ __all__ = [
     "ProgressField",
     "ReportField",
     "ReportSerializer",
+    "TensorSpecSerializer",
 ]
 
 FAILURE_CATEGORIES = [(each.value, each.value) for each in FailureCategory]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from backend.configurations.models import Configuration
@@ -21,7 +21,12 @@ def configurations() -> QuerySet[Configuration]:
         .annotate(number=Count("pk"))
         .values("number")
     )
-    models = MLModel.objects.only("id", "name", "framework", "distributed").order_by("id")
+    models = (
+        MLModel.objects.only("id", "name", "framework", "distributed", "upper_model_id")
+        # Parts of the report, so that its long summary is not read.
+        .annotate(inputs=F("report__inputs"), outputs=F("report__outputs"), parameters=F("report__parameters"))
+        .order_by("id")
+    )
     return (
         Configuration.objects.annotate(deployment_count=Coalesce(Subquery(counted), 0))  # type: ignore[no-redef]  # declared by the model
         .prefetch_related(Prefetch("models", queryset=models, to_attr="model_rows"))

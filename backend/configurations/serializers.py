@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
+from backend.api.documents import TensorSpecSerializer
 from backend.api.fields import NameField, TextField
 from backend.configurations.models import Configuration
 from backend.ml_models.models import MLModel
@@ -17,11 +19,23 @@ _MAX_MODELS = 100
 
 
 class ModelOfSerializer(serializers.ModelSerializer[MLModel]):
-    """A model as a configuration names it."""
+    """A model as a configuration names it; ``upper_model`` is the next towards the cloud in a chain."""
+
+    inputs = serializers.SerializerMethodField()
+    outputs = serializers.SerializerMethodField()
+    parameters = serializers.IntegerField(read_only=True, allow_null=True)
 
     class Meta:
         model = MLModel
-        fields = ["id", "name", "framework", "distributed"]
+        fields = ["id", "name", "framework", "distributed", "upper_model", "inputs", "outputs", "parameters"]
+
+    @extend_schema_field(TensorSpecSerializer(many=True))
+    def get_inputs(self, model: MLModel) -> list[dict[str, Any]]:
+        return getattr(model, "inputs", None) or []
+
+    @extend_schema_field(TensorSpecSerializer(many=True))
+    def get_outputs(self, model: MLModel) -> list[dict[str, Any]]:
+        return getattr(model, "outputs", None) or []
 
 
 class ConfigurationSerializer(serializers.ModelSerializer[Configuration]):

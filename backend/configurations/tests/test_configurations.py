@@ -7,6 +7,7 @@ from rest_framework.test import APIClient
 
 from backend.api.tests import builders
 from backend.deployments.models import TrainingResult
+from backend.ml_models.models import MLModel
 
 pytestmark = pytest.mark.django_db
 
@@ -20,6 +21,20 @@ def test_a_configuration_names_its_models(editor: APIClient) -> None:
     assert shown["models"] == [models[0].pk, models[1].pk]
     assert [each["framework"] for each in shown["model_details"]] == ["tensorflow", "pytorch"]
     assert shown["deployments"] == 0
+
+
+def test_it_tells_what_its_models_take_and_which_is_above_which(editor: APIClient) -> None:
+    cloud, unchecked = builders.make_model(distributed=True), builders.make_model()
+    tensor = {"name": "x", "shape": [None, 28, 28], "dtype": "float32"}
+    edge = builders.make_model(
+        distributed=True, upper_model=cloud, report={"inputs": [tensor], "outputs": [tensor], "parameters": 7}
+    )
+    MLModel.objects.filter(pk=unchecked.pk).update(report={})
+    body = {"name": "chain", "models": [edge.pk, cloud.pk, unchecked.pk]}
+    details = {each["id"]: each for each in editor.post("/api/configurations/", body).json()["model_details"]}
+    assert details[edge.pk]["upper_model"] == cloud.pk
+    assert (details[edge.pk]["inputs"], details[edge.pk]["parameters"]) == ([tensor], 7)
+    assert (details[unchecked.pk]["inputs"], details[unchecked.pk]["parameters"]) == ([], None)
 
 
 @pytest.mark.parametrize("models", [[], [999_999], ["x"], "x", None, [1.5], [True]])
