@@ -10,7 +10,7 @@ from rest_framework import serializers
 from kafkaml.errors import StreamRangeError
 from kafkaml.stream_range import check_topic_name
 
-__all__ = ["ArtifactNameConverter", "IdConverter", "NameField", "TextField", "TopicField"]
+__all__ = ["ArtifactNameConverter", "IdConverter", "NameField", "TextField", "TopicField", "TopicNameConverter"]
 
 # Terminal escapes and line breaks have no place in a name that tables and logs show.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -72,6 +72,20 @@ class ArtifactNameConverter:
     regex = "[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
 
     def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+class TopicNameConverter:
+    """Names of Kafka topics in addresses."""
+
+    regex = r"[a-zA-Z0-9._-]{1,249}"
+
+    def to_python(self, value: str) -> str:
+        if value in (".", ".."):
+            raise ValueError(value)
         return value
 
     def to_url(self, value: str) -> str:

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "backend.streams",
     "backend.events",
     "backend.system",
+    "backend.topics",
     "backend.controller",
 ]
 MIDDLEWARE = [

@@ -7,7 +7,7 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
 from backend.accounts import views as accounts
-from backend.api.fields import ArtifactNameConverter, IdConverter
+from backend.api.fields import ArtifactNameConverter, IdConverter, TopicNameConverter
 from backend.configurations.views import ConfigurationViewSet
 from backend.deployments.views import DeploymentViewSet, ResultViewSet
 from backend.events.views import event_stream
@@ -16,9 +16,11 @@ from backend.jobs import views as jobs
 from backend.ml_models.views import MLModelViewSet
 from backend.streams.views import StreamViewSet
 from backend.system import views as system
+from backend.topics import views as topics
 
 register_converter(IdConverter, "id")
 register_converter(ArtifactNameConverter, "artifact_name")
+register_converter(TopicNameConverter, "topic")
 
 router = SimpleRouter(use_regex_path=False)
 router.register("models", MLModelViewSet, "model")
@@ -61,6 +63,10 @@ api_urls: list[URLPattern | URLResolver] = [
         name="result-confusion-matrix",
     ),
     path("", include(router.urls)),
+    path("topics/", topics.TopicListView.as_view(), name="topics"),
+    path("topics/<topic:name>/", topics.TopicView.as_view(), name="topic"),
+    path("topics/<topic:name>/records/", topics.RecordsView.as_view(), name="topic-records"),
+    path("topics/<topic:name>/tail/", topics.tail, name="topic-tail"),
     path("announcements/", jobs.AnnouncementView.as_view(), name="announcement"),
     path("jobs/", include(job_urls)),
     path("events/", event_stream, name="events"),

@@ -85,3 +85,17 @@ class KafkaTail:
                 yield to_record(message)
             elif problem.code() not in _PASSING:
                 raise to_error(problem, f"reading {self._topic}")
+
+    def take(self, max_records: int, timeout_seconds: float) -> list[Record]:
+        """Return what is there, at most ``max_records``; waits for the first ``timeout_seconds`` at most."""
+        with kafka_errors(f"reading {self._topic}", self._log):
+            first = self._consumer.poll(timeout_seconds)
+            messages = [] if first is None else [first, *self._consumer.consume(max_records - 1, 0)]
+        records = []
+        for message in messages:
+            problem = message.error()
+            if problem is None:
+                records.append(to_record(message))
+            elif problem.code() not in _PASSING:
+                raise to_error(problem, f"reading {self._topic}")
+        return records

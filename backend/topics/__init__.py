@@ -1,0 +1,1 @@
+"""Topics: what is in Kafka, who uses it, and its records as people read them. Stores nothing."""

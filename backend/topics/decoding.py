@@ -1,0 +1,281 @@
+"""Records as people read them: text, JSON, bytes in hex, or samples drawn from RAW and Avro. Pure.
+
+Whatever is in a record, this answers: a decoder that fails says so beside the bytes, record by record, and how much
+of a value is shown is bounded.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import fastavro
+import numpy as np
+import orjson
+
+from backend.api.samples import sample_document
+from kafkaml.codecs import Array, StreamCodec, codec_for
+from kafkaml.codecs.base import Codec
+from kafkaml.confluent.browse import record_bytes
+from kafkaml.control import InputFormat
+from kafkaml.errors import BrokerError, DecodeError
+from kafkaml.records import Record
+
+__all__ = ["MAX_SHOWN_BYTES", "Decoder", "DecoderKind", "decoded_samples", "holds", "record_document"]
+
+# So much of a key, a header or a value leaves the server; ``size`` says how much there is.
+MAX_SHOWN_BYTES = 64 << 10
+_MAX_HEX_BYTES = 4 << 10
+# A text with so many characters that no page shows is none.
+_MAX_ODD_SHARE = 0.1
+_LAST_SECOND_MS = 253_402_300_800_000
+
+
+class DecoderKind(StrEnum):
+    """What to make of a record's value."""
+
+    AUTO = "auto"
+    TEXT = "text"
+    JSON = "json"
+    HEX = "hex"
+    RAW = "raw"
+    AVRO = "avro"
+    TELEGRAF = "telegraf"
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """How the records of a topic are read. ``codec`` is there for RAW, Avro and what streams and inferences declare.
+
+    ``labelled``: keys are labels of the samples. ``origin`` says where a rule was found, such as ``stream 3``.
+    """
+
+    kind: DecoderKind = DecoderKind.AUTO
+    input_format: InputFormat | None = None
+    input_config: Mapping[str, Any] = field(default_factory=dict)
+    labelled: bool = False
+    origin: str = ""
+
+    def stream_codec(self) -> StreamCodec | None:
+        """Return the codec of the rule; None without one. DecodeError when the rule contradicts itself."""
+        if self.input_format is None:
+            return None
+        codec = codec_for(self.input_format, self.input_config)
+        return codec if self.labelled else StreamCodec(codec.features, None, codec.packed)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": str(self.kind),
+            "input_format": self.input_format and str(self.input_format),
+            "input_config": dict(self.input_config),
+            "labelled": self.labelled,
+            "origin": self.origin,
+        }
+
+
+def record_document(record: Record, decoder: Decoder, codec: StreamCodec | None) -> dict[str, Any]:
+    """Return ``record`` as ``RecordSerializer`` describes it; ``codec`` is the decoder's."""
+    value = record.value
+    shown = None if value is None else value[:MAX_SHOWN_BYTES]
+    return {
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": _moment(record.timestamp_ms),
+        "size": record_bytes(record),
+        "key": _bytes_document(record.key),
+        "headers": [{"name": name[:1000], **_bytes_document(each)} for name, each in record.headers[:100]],
+        "value": None if shown is None else base64.b64encode(shown).decode(),
+        "value_size": 0 if value is None else len(value),
+        "value_truncated": value is not None and len(value) > MAX_SHOWN_BYTES,
+        "decoded": _decoded(record, decoder, codec),
+    }
+
+
+def decoded_samples(codec: StreamCodec, key: bytes | None, value: bytes | None) -> list[dict[str, Any]]:
+    """Return the samples of one record (several where it is packed) with their labels; raises DecodeError."""
+    rows, labels = codec.decode((value,), (key,))
+    return [
+        {"features": _sample(rows[place]), **_label(None if labels is None else labels[place])}
+        for place in range(min(len(rows), 100))
+    ]
+
+
+def holds(record: Record, needle: str) -> bool:
+    """Whether key, value or headers hold ``needle`` (in lower case), in any case."""
+    parts = (record.key, record.value, *(each for _, each in record.headers))
+    if any(needle in part.decode("utf-8", "replace").lower() for part in parts if part):
+        return True
+    return any(needle in name.lower() for name, _ in record.headers)
+
+
+def _decoded(record: Record, decoder: Decoder, codec: StreamCodec | None) -> dict[str, Any]:
+    value = record.value
+    document: dict[str, Any] = {
+        "kind": "empty",
+        "text": None,
+        "truncated": False,
+        "sample": None,
+        "label_sample": None,
+        "label_text": None,
+        "error": None,
+    }
+    if value is None:
+        return document
+    try:
+        if codec is not None:
+            return document | _with_codec(record, decoder, codec)
+        match decoder.kind:
+            case DecoderKind.HEX:
+                return document | _hex(value)
+            case DecoderKind.TEXT:
+                return document | _text(value)
+            case DecoderKind.JSON:
+                return document | _json(value)
+    except (DecodeError, BrokerError) as error:
+        return document | _guessed(value) | {"error": {"message": error.message, "hint": error.hint}}
+    return document | _guessed(value)
+
+
+def _with_codec(record: Record, decoder: Decoder, codec: StreamCodec) -> dict[str, Any]:
+    assert record.value is not None
+    # One side at a time: a key that is no label must not hide the sample.
+    if codec.packed:
+        first = decoded_samples(codec, record.key, record.value)[:1]
+        found: dict[str, Any] = {"kind": "sample", "sample": first[0]["features"]} if first else {"kind": "empty"}
+        labels = {name: first[0][name] for name in ("label_sample", "label_text")} if first else {}
+        return found | labels
+    found = _features(record.value, decoder, codec.features)
+    if codec.labels is not None and record.key is not None:
+        try:
+            found |= _label(codec.labels.decode((record.key,))[0])
+        except DecodeError as error:
+            found["error"] = {"message": error.message, "hint": error.hint}
+    return found
+
+
+def _features(value: bytes, decoder: Decoder, codec: Codec) -> dict[str, Any]:
+    try:
+        row = codec.decode((value,))[0]
+    except DecodeError:
+        # Kafka's Avro and JSON are wider than what models take: such records are read all the same.
+        if decoder.input_format == InputFormat.JSON:
+            return _json(value)
+        if decoder.input_format == InputFormat.AVRO and (text := _avro_text(value, decoder.input_config)) is not None:
+            return text
+        raise
+    if row.dtype.kind in "US":
+        return _text(str(row).encode())
+    found: dict[str, Any] = {"kind": "sample", "sample": _sample(row)}
+    if decoder.input_format in (InputFormat.JSON, InputFormat.TELEGRAF_STR_JSON):
+        found |= _json(value) | {"kind": "sample"}
+    return found
+
+
+def _sample(row: Array) -> dict[str, Any]:
+    return sample_document(np.zeros(()) if row.dtype.kind in "US" else np.asarray(row))
+
+
+def _label(row: Any) -> dict[str, Any]:
+    if row is None:
+        return {"label_sample": None, "label_text": None}
+    array = np.asarray(row)
+    if array.dtype.kind in "US":
+        return {"label_sample": None, "label_text": str(row)[:1000]}
+    return {"label_sample": sample_document(array), "label_text": None}
+
+
+def _guessed(value: bytes) -> dict[str, Any]:
+    """JSON where it is JSON, text where it can be read, hex otherwise."""
+    if value[:1] in b'{["-0123456789tfn' and len(value) <= 4 * MAX_SHOWN_BYTES:
+        try:
+            return _json(value)
+        except DecodeError:
+            pass
+    text = value[:MAX_SHOWN_BYTES].decode("utf-8", "replace")
+    odd = sum((not each.isprintable() and each not in "\n\r\t") or each == "\ufffd" for each in text)
+    return _text(value) if odd <= len(text) * _MAX_ODD_SHARE else _hex(value)
+
+
+def _text(value: bytes) -> dict[str, Any]:
+    return {
+        "kind": "text",
+        "text": value[:MAX_SHOWN_BYTES].decode("utf-8", "replace"),
+        "truncated": len(value) > MAX_SHOWN_BYTES,
+    }
+
+
+def _json(value: bytes) -> dict[str, Any]:
+    """The text as it was written, once it is known to be JSON: numbers keep all their digits."""
+    try:
+        orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise DecodeError(f"the value is not JSON ({error})") from error
+    return _text(value) | {"kind": "json"}
+
+
+def _hex(value: bytes) -> dict[str, Any]:
+    return {"kind": "hex", "text": value[:_MAX_HEX_BYTES].hex(" "), "truncated": len(value) > _MAX_HEX_BYTES}
+
+
+def _avro_text(value: bytes, config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return an Avro record of any schema as JSON; None where it is not such a record."""
+    if config.get("confluent_framing"):
+        return None
+    try:
+        schema = fastavro.parse_schema(orjson.loads(config["data_scheme"]))
+        if _free_items(schema):
+            return None
+        datum = fastavro.schemaless_reader(io.BytesIO(value), schema, None)
+        text = orjson.dumps(datum, default=repr, option=orjson.OPT_NON_STR_KEYS)
+    except (
+        # What fastavro raises on bytes that are no such record, and orjson on what is nested too deep.
+        EOFError, IndexError, KeyError, TypeError, ValueError, OverflowError, MemoryError, RecursionError,
+        AttributeError, AssertionError, struct.error, fastavro.schema.SchemaParseException,
+        fastavro.schema.UnknownType,
+    ):  # fmt: skip
+        return None
+    return _text(text) | {"kind": "json"}
+
+
+def _free_items(schema: object) -> bool:
+    """Whether the schema has arrays of what takes no bytes: a few bytes could claim billions of them."""
+    if isinstance(schema, Mapping):
+        if schema.get("type") == "array" and _width_free(schema.get("items")):
+            return True
+        return any(map(_free_items, schema.values()))
+    return isinstance(schema, Sequence) and not isinstance(schema, str) and any(map(_free_items, schema))
+
+
+def _width_free(items: object) -> bool:
+    if isinstance(items, Mapping):
+        fields = items.get("fields")
+        return (items.get("type") in ("record", "fixed") and not items.get("size")) and (
+            fields is None or all(_width_free(each.get("type")) for each in fields)
+        )
+    return items == "null"
+
+
+def _bytes_document(value: bytes | None) -> dict[str, Any]:
+    """Bytes as text, where they are text, and as base64."""
+    if value is None:
+        return {"text": None, "base64": None, "size": 0}
+    shown = value[:MAX_SHOWN_BYTES]
+    try:
+        text: str | None = shown.decode()
+    except UnicodeDecodeError:
+        text = None
+    if text is not None and not all(each.isprintable() or each in "\n\r\t" for each in text):
+        text = None
+    return {"text": text, "base64": base64.b64encode(shown).decode(), "size": len(value)}
+
+
+def _moment(timestamp_ms: int) -> datetime | None:
+    if not 0 <= timestamp_ms < _LAST_SECOND_MS:
+        return None
+    return datetime.fromtimestamp(timestamp_ms / 1000, tz=UTC)

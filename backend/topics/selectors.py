@@ -1,0 +1,238 @@
+"""Reading topics: lists, states, pages of records. Everything is bounded by records, bytes and seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from backend.api.errors import InvalidField, NotFound
+from backend.config.environment import environment
+from backend.inferences.models import Inference
+from backend.system.selectors import broker_answers
+from backend.topics.decoding import Decoder, holds, record_document
+from backend.topics.uses import topic_uses
+from kafkaml.confluent import KafkaAdmin, PageStart, RecordPage, TopicBrowser
+from kafkaml.errors import BrokerError, BrokerTimeout, DecodeError, StreamUnavailable
+from kafkaml.records import Record
+
+__all__ = ["PageQuery", "consumer_groups", "open_browser", "records", "topic_list", "topic_state"]
+
+_REQUEST_SECONDS = 5.0
+_PAGE_SECONDS = 8.0
+# What a page of records may hold; as JSON it is a few times more.
+PAGE_BYTES = 1 << 20
+# How far a text is looked for before the page is shown as it is.
+_MAX_SCANNED = 20_000
+_SCAN_SECONDS = 5.0
+_SCAN_BYTES = 8 << 20
+_MAX_GROUPS = 50
+_MAX_SHOWN_USES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageQuery:
+    """Which records of a topic are asked for; see ``TopicBrowser.page``. ``contains`` is looked for in any case."""
+
+    partition: int | None = None
+    start: PageStart | int = PageStart.NEWEST
+    timestamp_ms: int | None = None
+    before: Mapping[int, int] | None = None
+    after: Mapping[int, int] | None = None
+    limit: int = 50
+    contains: str = ""
+
+    @property
+    def newest_first(self) -> bool:
+        """The order of the records."""
+        if self.before is not None:
+            return True
+        return self.after is None and self.timestamp_ms is None and self.start == PageStart.NEWEST
+
+
+def open_browser() -> TopicBrowser:
+    """Return a browser of the platform's cluster; BrokerTimeout at once when no broker takes connections."""
+    kafka = environment().kafka
+    if not broker_answers(kafka.bootstrap_servers):
+        raise BrokerTimeout(
+            f"Kafka at {kafka.bootstrap_servers} does not answer",
+            hint="start it (kafka-ml up), or check KML_KAFKA_BOOTSTRAP_SERVERS",
+        )
+    return TopicBrowser(kafka, request_timeout_seconds=_REQUEST_SECONDS)
+
+
+def topic_list(*, internal: bool = False, search: str = "") -> list[dict[str, Any]]:
+    """Return all topics with who uses them, by name."""
+    uses = topic_uses()
+    with open_browser() as browser:
+        topics = browser.topics(internal=internal)
+    return [
+        {
+            "name": each.name,
+            "partitions": each.partitions,
+            "records": each.records,
+            "internal": each.internal,
+            "uses": uses.get(each.name, [])[:_MAX_SHOWN_USES],
+            "use_count": len(uses.get(each.name, [])),
+        }
+        for each in topics
+        if search.lower() in each.name.lower()
+    ]
+
+
+def topic_state(name: str) -> dict[str, Any]:
+    """Return a topic with its partitions, its users and their consumer groups."""
+    uses = topic_uses().get(name, [])
+    with open_browser() as browser:
+        try:
+            partitions = browser.partitions(name)
+        except StreamUnavailable as error:
+            raise NotFound(error.message, hint="kafka-ml topics list") from error
+    counts = [each.high - each.low for each in partitions if each.high is not None and each.low is not None]
+    return {
+        "name": name,
+        "internal": name.startswith("__"),
+        "records": sum(counts) if len(counts) == len(partitions) else None,
+        "partitions": [
+            {
+                "partition": each.partition,
+                "low": each.low,
+                "high": each.high,
+                "leader": each.leader if each.leader >= 0 else None,
+                "replicas": each.replicas,
+                "in_sync": each.in_sync,
+            }
+            for each in partitions
+        ],
+        "uses": uses[:_MAX_GROUPS],
+        "groups": consumer_groups(name, {each.partition: (each.low, each.high) for each in partitions}),
+    }
+
+
+def consumer_groups(name: str, watermarks: Mapping[int, tuple[int | None, int | None]]) -> list[dict[str, Any]]:
+    """Return how far the inferences that read ``name`` are, by partition; None where Kafka did not say."""
+    readers = Inference.objects.filter(input_topic=name).order_by("-id")[:_MAX_GROUPS]
+    groups = [(each.pk, each.group, each.state) for each in readers]
+    if not groups:
+        return []
+    admin = KafkaAdmin(environment().kafka, timeout_seconds=_REQUEST_SECONDS)
+
+    def committed(group: str) -> dict[int, int] | None:
+        try:
+            return {partition: offset for (_, partition), offset in admin.committed(group, name).items()}
+        except BrokerError:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(committed, [group for _, group, _ in groups]))
+    return [
+        {"inference": pk, "group": group, "state": state, **_lag(positions, watermarks)}
+        for (pk, group, state), positions in zip(groups, answers, strict=True)
+    ]
+
+
+def _lag(
+    positions: Mapping[int, int] | None, watermarks: Mapping[int, tuple[int | None, int | None]]
+) -> dict[str, Any]:
+    if positions is None:
+        return {"lag": None, "positions": []}
+    rows = [
+        {
+            "partition": partition,
+            "committed": positions.get(partition),
+            "lag": max(0, high - max(low, positions.get(partition, low))),
+        }
+        for partition, (low, high) in sorted(watermarks.items())
+        if low is not None and high is not None
+    ]
+    return {"lag": sum(int(row["lag"] or 0) for row in rows), "positions": rows}
+
+
+def records(name: str, query: PageQuery, decoder: Decoder) -> dict[str, Any]:
+    """Return a page of records as ``RecordPageSerializer`` describes it."""
+    try:
+        codec = decoder.stream_codec()
+    except DecodeError as error:
+        raise InvalidField("decoder", error.message, hint=error.hint) from error
+    with open_browser() as browser:
+        found = _found(browser, name, query)
+    return {
+        "records": [record_document(each, decoder, codec) for each in found.records],
+        "newest_first": query.newest_first,
+        "before": None if found.page.at_oldest else _cursor(found.page.starts),
+        "after": _cursor(found.page.ends),
+        "at_newest": found.page.at_newest,
+        "scanned": found.scanned,
+        "timed_out": found.page.timed_out,
+        "decoder": decoder.to_json(),
+    }
+
+
+@dataclass(frozen=True)
+class _Found:
+    records: Sequence[Record]
+    page: RecordPage
+    scanned: int
+
+
+def _found(browser: TopicBrowser, name: str, query: PageQuery) -> _Found:
+    """Read pages until ``limit`` records fit the filter, or enough was looked at."""
+    deadline = time.monotonic() + _SCAN_SECONDS
+    before, after, timestamp_ms = query.before, query.after, query.timestamp_ms
+    needle = query.contains.lower()
+    kept: list[Record] = []
+    scanned, kept_bytes = 0, 0
+    starts: Mapping[int, int] = {}
+    ends: Mapping[int, int] = {}
+    while True:
+        try:
+            page = browser.page(
+                name,
+                partition=query.partition,
+                start=query.start,
+                timestamp_ms=timestamp_ms,
+                before=before,
+                after=after,
+                limit=500 if needle else query.limit,
+                max_bytes=_SCAN_BYTES if needle else PAGE_BYTES,
+                timeout_seconds=_PAGE_SECONDS if not needle else max(1.0, deadline - time.monotonic()),
+            )
+        except StreamUnavailable as error:
+            raise NotFound(error.message, hint=error.hint) from error
+        taken = 0
+        for record in page.records:
+            if len(kept) >= query.limit or kept_bytes > PAGE_BYTES:
+                break
+            taken += 1
+            if not needle or holds(record, needle):
+                kept.append(record)
+                kept_bytes += len(record.value or b"")
+        scanned += taken
+        page = _cut(page, taken, newest_first=query.newest_first)
+        # What all pages together cover.
+        starts = page.starts if query.newest_first else starts or page.starts
+        ends = page.ends if not query.newest_first else ends or page.ends
+        whole = RecordPage(kept, starts, ends, page.watermarks, timed_out=page.timed_out)
+        at_end = page.at_oldest if query.newest_first else page.at_newest
+        if not needle or at_end or taken < len(page.records) or len(kept) >= query.limit or page.timed_out:
+            return _Found(kept, whole, scanned)
+        if scanned >= _MAX_SCANNED or time.monotonic() > deadline:
+            return _Found(kept, whole, scanned)
+        before, after, timestamp_ms = (starts, None, None) if query.newest_first else (None, ends, None)
+
+
+def _cut(page: RecordPage, taken: int, *, newest_first: bool) -> RecordPage:
+    """Return the page as if it had ended with its first ``taken`` records."""
+    if taken == len(page.records):
+        return page
+    edge = dict(page.ends if newest_first else page.starts)
+    for record in page.records[:taken]:
+        edge[record.partition] = record.offset if newest_first else record.offset + 1
+    starts, ends = (edge, page.ends) if newest_first else (page.starts, edge)
+    return RecordPage(page.records[:taken], starts, ends, page.watermarks, timed_out=page.timed_out)
+
+
+def _cursor(offsets: Mapping[int, int]) -> str:
+    return ",".join(f"{partition}:{offset}" for partition, offset in sorted(offsets.items()))

@@ -1,0 +1,289 @@
+"""Topics and their records as JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+from backend.api.samples import SampleSerializer
+from backend.topics.decoding import Decoder, DecoderKind
+from backend.topics.selectors import PageQuery
+from backend.topics.uses import USE_ROLES, decoder_for
+from kafkaml.confluent import PageStart
+from kafkaml.control import InputFormat
+
+__all__ = [
+    "DecodeProblemSerializer",
+    "RecordPageSerializer",
+    "RecordQuerySerializer",
+    "TailQuerySerializer",
+    "TopicListQuerySerializer",
+    "TopicPageSerializer",
+    "TopicSerializer",
+]
+
+_MAX_NUMBER = 2**63 - 1
+_CURSOR = re.compile(r"[0-9]{1,9}:[0-9]{1,18}(,[0-9]{1,9}:[0-9]{1,18}){0,999}")
+_ORDERINGS = ("name", "-name", "partitions", "-partitions", "records", "-records")
+
+
+class TopicUseSerializer(serializers.Serializer[Any]):
+    """Who uses a topic, as what; ``state`` is an inference's."""
+
+    role = serializers.ChoiceField(choices=[(each, each) for each in USE_ROLES])
+    type = serializers.ChoiceField(choices=[(each, each) for each in ("system", "stream", "inference")])
+    id = serializers.IntegerField(allow_null=True)
+    name = serializers.CharField()
+    state = serializers.CharField()
+
+
+class TopicSummarySerializer(serializers.Serializer[Any]):
+    """A topic in lists; ``records`` is the most that it can hold now (transaction markers count too)."""
+
+    name = serializers.CharField()
+    partitions = serializers.IntegerField()
+    records = serializers.IntegerField(allow_null=True)
+    internal = serializers.BooleanField()
+    uses = TopicUseSerializer(many=True)
+    use_count = serializers.IntegerField()
+
+
+class TopicPageSerializer(serializers.Serializer[Any]):
+    """A page of topics."""
+
+    count = serializers.IntegerField()
+    results = TopicSummarySerializer(many=True)
+
+
+class PartitionSerializer(serializers.Serializer[Any]):
+    """A partition: its first and its next committed offset, null while it has no leader."""
+
+    partition = serializers.IntegerField()
+    low = serializers.IntegerField(allow_null=True)
+    high = serializers.IntegerField(allow_null=True)
+    leader = serializers.IntegerField(allow_null=True)
+    replicas = serializers.IntegerField()
+    in_sync = serializers.IntegerField()
+
+
+class GroupPositionSerializer(serializers.Serializer[Any]):
+    """How far a group is in a partition; ``committed`` null: nowhere yet."""
+
+    partition = serializers.IntegerField()
+    committed = serializers.IntegerField(allow_null=True)
+    lag = serializers.IntegerField()
+
+
+class ConsumerGroupSerializer(serializers.Serializer[Any]):
+    """The consumer group of an inference; ``lag`` null where Kafka did not say."""
+
+    inference = serializers.IntegerField()
+    group = serializers.CharField()
+    state = serializers.CharField()
+    lag = serializers.IntegerField(allow_null=True)
+    positions = GroupPositionSerializer(many=True)
+
+
+class TopicSerializer(serializers.Serializer[Any]):
+    """A topic."""
+
+    name = serializers.CharField()
+    internal = serializers.BooleanField()
+    records = serializers.IntegerField(allow_null=True)
+    partitions = PartitionSerializer(many=True)
+    uses = TopicUseSerializer(many=True)
+    groups = ConsumerGroupSerializer(many=True)
+
+
+class BytesSerializer(serializers.Serializer[Any]):
+    """Bytes: their beginning in base64, as text where they are text, and how many there are."""
+
+    text = serializers.CharField(allow_null=True)
+    base64 = serializers.CharField(allow_null=True)
+    size = serializers.IntegerField()
+
+
+class HeaderSerializer(BytesSerializer):
+    """A header of a record."""
+
+    name = serializers.CharField()
+
+
+class DecodeProblemSerializer(serializers.Serializer[Any]):
+    """Why a record could not be decoded."""
+
+    message = serializers.CharField()
+    hint = serializers.CharField()
+
+
+class DecodedSerializer(serializers.Serializer[Any]):
+    """What a value says: ``text`` as JSON, text or hex; ``sample`` and the labels come of a decode rule.
+
+    With ``error``, ``text`` is what the bytes look like.
+    """
+
+    kind = serializers.ChoiceField(choices=[(each, each) for each in ("empty", "text", "json", "hex", "sample")])
+    text = serializers.CharField(allow_null=True)
+    truncated = serializers.BooleanField()
+    sample = SampleSerializer(allow_null=True)
+    label_sample = SampleSerializer(allow_null=True)
+    label_text = serializers.CharField(allow_null=True)
+    error = DecodeProblemSerializer(allow_null=True)
+
+
+class RecordSerializer(serializers.Serializer[Any]):
+    """A record; ``value`` is its beginning in base64, null for a tombstone."""
+
+    partition = serializers.IntegerField()
+    offset = serializers.IntegerField()
+    timestamp = serializers.DateTimeField(allow_null=True)
+    size = serializers.IntegerField()
+    key = BytesSerializer()
+    headers = HeaderSerializer(many=True)
+    value = serializers.CharField(allow_null=True)
+    value_size = serializers.IntegerField()
+    value_truncated = serializers.BooleanField()
+    decoded = DecodedSerializer()
+
+
+class DecoderSerializer(serializers.Serializer[Any]):
+    """How the records were read; ``origin`` says who declared it, empty where nobody did."""
+
+    kind = serializers.ChoiceField(choices=[(each.value, each.value) for each in DecoderKind])
+    input_format = serializers.ChoiceField(choices=[(each.value, each.value) for each in InputFormat], allow_null=True)
+    input_config = serializers.DictField()
+    labelled = serializers.BooleanField()
+    origin = serializers.CharField()
+
+
+class RecordPageSerializer(serializers.Serializer[Any]):
+    """A page of records. ``before`` and ``after`` are cursors to older (null: none) and newer records.
+
+    ``scanned`` records were looked at for the filter; ``timed_out``: there may be more than was found in time.
+    """
+
+    records = RecordSerializer(many=True)
+    newest_first = serializers.BooleanField()
+    before = serializers.CharField(allow_null=True)
+    after = serializers.CharField()
+    at_newest = serializers.BooleanField()
+    scanned = serializers.IntegerField()
+    timed_out = serializers.BooleanField()
+    decoder = DecoderSerializer()
+
+
+class TopicListQuerySerializer(serializers.Serializer[Any]):
+    """The query of the list of topics."""
+
+    search = serializers.CharField(required=False, default="", allow_blank=True, max_length=249)
+    internal = serializers.BooleanField(required=False, default=False, help_text="also Kafka's own topics")
+    ordering = serializers.ChoiceField(required=False, default="name", choices=[(each, each) for each in _ORDERINGS])
+    limit = serializers.IntegerField(required=False, default=50, min_value=1, max_value=500)
+    offset = serializers.IntegerField(required=False, default=0, min_value=0, max_value=1_000_000)
+
+
+class DecoderQuerySerializer(serializers.Serializer[Any]):
+    """How records are to be read."""
+
+    decoder = serializers.ChoiceField(
+        required=False,
+        default=DecoderKind.AUTO.value,
+        choices=[(each.value, each.value) for each in DecoderKind],
+        help_text="auto: as the stream or the inference that uses the topic says",
+    )
+    data_type = serializers.CharField(required=False, max_length=40, help_text="RAW: type of the numbers, e.g. uint8")
+    data_reshape = serializers.CharField(required=False, max_length=200, help_text="RAW: shape of a sample, e.g. 28 28")
+    label_type = serializers.CharField(required=False, max_length=40, help_text="RAW: type of labels in the key")
+    label_reshape = serializers.CharField(required=False, max_length=200)
+    data_scheme = serializers.CharField(required=False, max_length=20_000, help_text="Avro: schema of values, as JSON")
+    label_scheme = serializers.CharField(required=False, max_length=20_000, help_text="Avro: schema of keys")
+
+    def decoder_of(self, topic: str) -> Decoder:
+        """Return the decoder that was asked for."""
+        asked: Mapping[str, Any] = self.validated_data
+        kind = DecoderKind(asked["decoder"])
+        if kind == DecoderKind.AUTO:
+            return decoder_for(topic)
+        formats = {
+            DecoderKind.RAW: InputFormat.RAW,
+            DecoderKind.AVRO: InputFormat.AVRO,
+            DecoderKind.TELEGRAF: InputFormat.TELEGRAF_STR_JSON,
+        }
+        if kind not in formats:
+            return Decoder(kind)
+        names = ("data_type", "data_reshape", "label_type", "label_reshape", "data_scheme", "label_scheme")
+        config = {name: asked[name] for name in names if asked.get(name)}
+        labelled = "label_type" in config or "label_scheme" in config
+        return Decoder(kind, formats[kind], config, labelled=labelled)
+
+
+class CursorField(serializers.CharField):
+    """``partition:offset`` pairs, comma-separated, as an answer gave them."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, max_length=20_000, **kwargs)
+
+    def to_internal_value(self, data: Any) -> dict[int, int]:  # type: ignore[override]
+        text = super().to_internal_value(data)
+        if not _CURSOR.fullmatch(text):
+            raise serializers.ValidationError("expected partition:offset pairs, comma-separated, for example 0:120,1:7")
+        return {int(partition): int(offset) for partition, offset in (each.split(":") for each in text.split(","))}
+
+
+class StartField(serializers.CharField):
+    """``newest``, ``oldest`` or an offset."""
+
+    def to_internal_value(self, data: Any) -> PageStart | int:  # type: ignore[override]
+        text = super().to_internal_value(data)
+        if text in tuple(PageStart):
+            return PageStart(text)
+        if text.isascii() and text.isdigit() and int(text) <= _MAX_NUMBER:
+            return int(text)
+        raise serializers.ValidationError("expected newest, oldest or an offset")
+
+
+class RecordQuerySerializer(DecoderQuerySerializer):
+    """Which records are asked for. ``before`` and ``after`` go on from a page, and come before the others."""
+
+    partition = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+    start = StartField(required=False, default="newest", max_length=20)
+    timestamp = serializers.IntegerField(
+        required=False, min_value=0, max_value=_MAX_NUMBER, help_text="from this time on, in milliseconds since 1970"
+    )
+    before = CursorField()
+    after = CursorField()
+    limit = serializers.IntegerField(required=False, default=50, min_value=1, max_value=500)
+    contains = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=200,
+        trim_whitespace=False,
+        help_text="a text in key, value or headers, in any case",
+    )
+
+    def page_query(self) -> PageQuery:
+        """Return the page that was asked for."""
+        asked: Mapping[str, Any] = self.validated_data
+        start = asked["start"]
+        return PageQuery(
+            partition=asked.get("partition"),
+            start=PageStart(start) if isinstance(start, str) else start,
+            timestamp_ms=asked.get("timestamp"),
+            before=asked.get("before"),
+            after=asked.get("after"),
+            limit=asked["limit"],
+            contains=asked["contains"],
+        )
+
+
+class TailQuerySerializer(DecoderQuerySerializer):
+    """What of a topic is followed."""
+
+    partition = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+    contains = serializers.CharField(
+        required=False, default="", allow_blank=True, max_length=200, trim_whitespace=False
+    )

@@ -1,0 +1,62 @@
+"""TopicSource: what arrives in a topic, summed up for a live view. Opened by the stream's thread; uses no database."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from backend.config.environment import environment
+from backend.topics.decoding import Decoder, holds, record_document
+from kafkaml.confluent.browse import record_bytes
+from kafkaml.confluent.tail import KafkaTail
+from kafkaml.records import Record
+
+__all__ = ["TopicSource"]
+
+# Of more records between two updates the last ones are shown; how many there were is said.
+_MAX_RECORDS = 20
+_MAX_BYTES = 128 << 10
+_POLL_RECORDS = 500
+
+
+class TopicSource:
+    """Follows committed records of ``topic`` (or one partition of it) from now on; ``contains`` as in pages."""
+
+    def __init__(self, topic: str, decoder: Decoder, *, partition: int | None, contains: str) -> None:
+        self._decoder = decoder
+        self._codec = decoder.stream_codec()
+        self._partition = partition
+        self._needle = contains.lower()
+        self._tail = KafkaTail(environment().kafka, topic, request_timeout_seconds=5.0)
+        self._waiting: deque[Record] = deque()
+        self._bytes = 0
+        self._arrived = 0
+        self._opened = False
+
+    def poll(self, timeout_seconds: float) -> None:
+        for record in self._tail.take(_POLL_RECORDS, timeout_seconds):
+            if self._partition is not None and record.partition != self._partition:
+                continue
+            self._arrived += 1
+            if self._needle and not holds(record, self._needle):
+                continue
+            self._waiting.append(record)
+            self._bytes += record_bytes(record)
+            while len(self._waiting) > _MAX_RECORDS or (len(self._waiting) > 1 and self._bytes > _MAX_BYTES):
+                self._bytes -= record_bytes(self._waiting.popleft())
+
+    def frames(self) -> Sequence[tuple[str, Any]]:
+        if not self._opened:
+            self._opened = True
+            return [("opened", {"decoder": self._decoder.to_json()})]
+        if not self._arrived:
+            return []
+        records = [record_document(each, self._decoder, self._codec) for each in reversed(self._waiting)]
+        frame = {"records": records, "arrived": self._arrived}
+        self._waiting.clear()
+        self._bytes = self._arrived = 0
+        return [("records", frame)]
+
+    def close(self) -> None:
+        self._tail.close()

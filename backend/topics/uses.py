@@ -1,0 +1,88 @@
+"""Who uses a topic: the platform itself, announced streams, inferences. Three queries whatever the number of topics."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from backend.config.environment import environment
+from backend.inferences.models import Inference
+from backend.streams.models import Announcement
+from backend.topics.decoding import Decoder, DecoderKind
+from kafkaml.control import InputFormat
+from kafkaml.errors import ControlMessageError
+
+__all__ = ["USE_ROLES", "decoder_for", "topic_uses"]
+
+USE_ROLES = ("control", "dead_letters", "stream", "unsupervised_stream", "input", "output", "upper")
+# Of all that was ever announced, so many of the newest are looked at.
+_MAX_STREAMS = 2000
+_MAX_INFERENCES = 2000
+
+Uses = dict[str, list[dict[str, Any]]]
+
+
+def topic_uses() -> Uses:
+    """Return for each topic who uses it, newest first: ``{"role", "type", "id", "name"}``."""
+    uses: Uses = defaultdict(list)
+    control = environment().control_topic
+    uses[control].append(_use("control", "system", None, "announcements of streams"))
+    uses[f"{control}.dlq"].append(_use("dead_letters", "system", None, "announcements that nobody understood"))
+    for each in Inference.objects.select_related("result__model").only(
+        "id", "input_topic", "output_topic", "upper_topic", "state", "result__model__name"
+    )[:_MAX_INFERENCES]:
+        name = each.result.model.name
+        uses[each.input_topic].append(_use("input", "inference", each.pk, name, each.state))
+        uses[each.output_topic].append(_use("output", "inference", each.pk, name, each.state))
+        uses[f"{each.output_topic}.dlq"].append(_use("dead_letters", "inference", each.pk, name, each.state))
+        if each.upper_topic:
+            uses[each.upper_topic].append(_use("upper", "inference", each.pk, name, each.state))
+    for announcement in Announcement.objects.only("id", "message")[:_MAX_STREAMS]:
+        try:
+            message = announcement.control_message()
+        except ControlMessageError:
+            continue
+        for role, ranges in (("stream", message.ranges), ("unsupervised_stream", message.unsupervised_ranges)):
+            for topic in {each.topic for each in ranges}:
+                uses[topic].append(_use(role, "stream", announcement.pk, message.description))
+    return uses
+
+
+def decoder_for(topic: str) -> Decoder:
+    """Return how records of ``topic`` are read, by the newest stream or inference that says so; else by their looks."""
+    control = environment().control_topic
+    if topic in (control, f"{control}.dlq"):
+        return Decoder(DecoderKind.AUTO, origin="the control topic")
+    candidates = Inference.objects.only("id", "input_topic", "output_topic", "input_format", "input_config")
+    if inference := candidates.filter(output_topic=topic).first():
+        return Decoder(DecoderKind.AUTO, origin=f"inference {inference.pk}")
+    if stream := _stream_decoder(topic):
+        return stream
+    dead_letters_of = topic.removesuffix(".dlq") if topic.endswith(".dlq") else None
+    inference = candidates.filter(input_topic=topic).first()
+    if inference is None and dead_letters_of:
+        inference = candidates.filter(output_topic=dead_letters_of).first()
+    if inference is not None:
+        return _of_rule(inference.input_format, inference.input_config, f"inference {inference.pk}", labelled=False)
+    return Decoder()
+
+
+def _stream_decoder(topic: str) -> Decoder | None:
+    # The database looks for the name anywhere in the message; which of those mean the topic is seen here.
+    for announcement in Announcement.objects.filter(message__topic__contains=topic).only("id", "message")[:50]:
+        try:
+            message = announcement.control_message()
+        except ControlMessageError:
+            continue
+        if any(each.topic == topic for each in message.ranges):
+            return _of_rule(message.input_format, message.input_config, f"stream {announcement.pk}", labelled=True)
+    return None
+
+
+def _of_rule(input_format: str, config: Mapping[str, Any], origin: str, *, labelled: bool) -> Decoder:
+    return Decoder(DecoderKind.AUTO, InputFormat(input_format), config, labelled=labelled, origin=origin)
+
+
+def _use(role: str, kind: str, pk: int | None, name: str, state: str = "") -> dict[str, Any]:
+    return {"role": role, "type": kind, "id": pk, "name": name, "state": state}
