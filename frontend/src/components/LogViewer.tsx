@@ -1,0 +1,251 @@
+/**
+ * LogViewer: a log while it grows and after its process is gone. Follows the end until the reader scrolls up, filters
+ * errors and text, and never blanks what it showed. Any source of pieces by byte offset fits.
+ */
+import { Box, Button, Group, Skeleton, Switch, Text, TextInput } from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
+import { IconDownload, IconSearch } from '@tabler/icons-react'
+import { memo, type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
+import { formatBytes, formatCount, plural } from '~/lib/format'
+import { useLive } from '~/lib/live'
+import { fileName, saveFile } from '~/lib/saveFile'
+import classes from './LogViewer.module.css'
+import { filterLines, type LogLine, MAX_LINES, shownLines } from './logLines'
+import { ProblemAlert } from './ProblemAlert'
+import { type ReadLog, readWholeLog, useLog } from './useLog'
+
+export type { LogPiece, ReadLog } from './useLog'
+
+/** Lines drawn together; groups out of sight cost nothing (content-visibility). */
+const GROUP = 200
+
+export function LogViewer({
+  read,
+  source,
+  live,
+  name,
+  height = 'max(320px, calc(100dvh - 330px))',
+  empty = 'Nothing was written yet.',
+  errorsOnly: errorsAtFirst = false,
+  onErrorsOnly,
+}: {
+  read: ReadLog
+  /** Names what is read: 'result-1-attempt-2'. Another name is another log. */
+  source: string
+  /** Whether more may come. */
+  live: boolean
+  /** Of the downloaded file, without ending. */
+  name: string
+  height?: string
+  /** What is said while there is no line. */
+  empty?: ReactNode
+  errorsOnly?: boolean
+  /** Called when the filter is switched, to keep it in the address. */
+  onErrorsOnly?: (on: boolean) => void
+}) {
+  const { paused } = useLive()
+  const log = useLog(read, source, live && !paused)
+  const [errorsOnly, setErrorsOnly] = useState(errorsAtFirst)
+  const [search, setSearch] = useState('')
+  const [query] = useDebouncedValue(search, 200)
+  const [wrap, setWrap] = useState(true)
+  const [raw, setRaw] = useState(false)
+  const [following, setFollowing] = useState(true)
+
+  const all = useMemo(() => shownLines(log.buffer), [log.buffer])
+  const shown = useMemo(() => filterLines(all, { query, errorsOnly }), [all, query, errorsOnly])
+  const errors = useMemo(() => all.reduce((sum, line) => sum + Number(line.level === 'error'), 0), [all])
+  const groups = useMemo(() => groupsOf(shown), [shown])
+
+  const box = useRef<HTMLElement>(null)
+  const lastTop = useRef(0)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: new lines are what moves the end
+  useEffect(() => {
+    if (following && box.current) box.current.scrollTop = box.current.scrollHeight
+  }, [following, groups, wrap, raw])
+  const onScroll = () => {
+    if (!box.current) return
+    const { scrollTop, scrollHeight, clientHeight } = box.current
+    // Only going up ends the following: lines that are measured as they come into sight move the end as well.
+    if (scrollTop < lastTop.current - 4) setFollowing(false)
+    if (scrollHeight - scrollTop - clientHeight < 24) setFollowing(true)
+    lastTop.current = scrollTop
+  }
+  const filtering = query.trim() !== '' || errorsOnly
+  return (
+    <Box>
+      <Group gap="sm" mb="xs">
+        <TextInput
+          size="xs"
+          w={220}
+          type="search"
+          aria-label="Search the log"
+          placeholder="Search the log"
+          leftSection={<IconSearch size={14} aria-hidden />}
+          value={search}
+          onChange={(event) => setSearch(event.currentTarget.value)}
+        />
+        <Switch
+          size="xs"
+          label={`Errors only (${formatCount(errors)})`}
+          checked={errorsOnly}
+          onChange={(event) => {
+            setErrorsOnly(event.currentTarget.checked)
+            onErrorsOnly?.(event.currentTarget.checked)
+          }}
+        />
+        <Switch size="xs" label="Wrap" checked={wrap} onChange={(event) => setWrap(event.currentTarget.checked)} />
+        <Switch size="xs" label="Raw" checked={raw} onChange={(event) => setRaw(event.currentTarget.checked)} />
+        <Switch
+          size="xs"
+          label="Follow the end"
+          checked={following}
+          onChange={(event) => setFollowing(event.currentTarget.checked)}
+        />
+        <Download read={read} name={name} />
+      </Group>
+      <Box mb="xs">
+        <ProblemAlert
+          error={log.error}
+          title={all.length > 0 ? 'No more of the log can be read just now' : 'The log cannot be read just now'}
+        />
+      </Box>
+      <Notes log={log} shown={shown.length} all={all.length} filtering={filtering} live={live} paused={paused} />
+      <section
+        ref={box}
+        className={classes.log}
+        aria-label="Log"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        tabIndex={0}
+        style={{ height }}
+        data-wrap={wrap}
+        onScroll={onScroll}
+      >
+        {all.length === 0 && log.loading && <Skeleton height={14} width="60%" m="xs" aria-label="Loading" />}
+        {all.length === 0 && !log.loading && !log.error && (
+          <Text size="sm" c="dimmed" p="xs" component="div">
+            {empty}
+          </Text>
+        )}
+        {all.length > 0 && shown.length === 0 && (
+          <Text size="sm" c="dimmed" p="xs">
+            No line fits the filter.
+          </Text>
+        )}
+        {groups.map((group) => (
+          <LineGroup key={group[0]?.number} lines={group} query={query.trim()} raw={raw} />
+        ))}
+      </section>
+    </Box>
+  )
+}
+
+/** What the reader should know about the text below: how much of the log it is. */
+function Notes({
+  log,
+  shown,
+  all,
+  filtering,
+  live,
+  paused,
+}: {
+  log: ReturnType<typeof useLog>
+  shown: number
+  all: number
+  filtering: boolean
+  live: boolean
+  paused: boolean
+}) {
+  return (
+    <Group gap="md" mb={4} mih={22}>
+      <Text size="xs" c="dimmed" role="status">
+        {filtering ? `${formatCount(shown)} of ${plural(all, 'line')}` : plural(all, 'line')}
+        {live && (paused ? '; paused' : '; grows while it runs')}
+        {log.stored && '; the process is gone, this is the kept end of its log'}
+        {log.buffer.dropped > 0 &&
+          `; the first ${plural(log.buffer.dropped, 'line')} were let go, ${formatCount(MAX_LINES)} are kept: download has all`}
+      </Text>
+      {!log.atStart && (
+        <Button size="compact-xs" variant="default" onClick={log.fromStart}>
+          Show the {formatBytes(log.firstByte)} before this
+        </Button>
+      )}
+    </Group>
+  )
+}
+
+function Download({ read, name }: { read: ReadLog; name: string }) {
+  const [busy, setBusy] = useState(false)
+  const [error, setError] = useState<unknown>(null)
+  const download = async () => {
+    setBusy(true)
+    setError(null)
+    try {
+      const text = await readWholeLog(read, new AbortController().signal)
+      saveFile(`${fileName(name)}.log`, text, 'text/plain')
+    } catch (caught) {
+      setError(caught)
+    } finally {
+      setBusy(false)
+    }
+  }
+  return (
+    <>
+      <Button
+        size="xs"
+        variant="default"
+        loading={busy}
+        leftSection={<IconDownload size={14} aria-hidden />}
+        onClick={() => void download()}
+      >
+        Download
+      </Button>
+      <ProblemAlert error={error} />
+    </>
+  )
+}
+
+/** The same lines make the same groups, so that only the last one is drawn again as the log grows. */
+function groupsOf(lines: readonly LogLine[]): readonly (readonly LogLine[])[] {
+  const groups: LogLine[][] = []
+  for (const line of lines) {
+    const group = groups.at(-1)
+    // By number, not by place: letting old lines go must not shift every group.
+    if (group && Math.floor((group[0]?.number ?? 0) / GROUP) === Math.floor(line.number / GROUP)) group.push(line)
+    else groups.push([line])
+  }
+  return groups
+}
+
+const LineGroup = memo(
+  function LineGroup({ lines, query, raw }: { lines: readonly LogLine[]; query: string; raw: boolean }) {
+    return (
+      <div className={classes.group} style={{ containIntrinsicSize: `auto ${lines.length * 18}px` }}>
+        {lines.map((line) => (
+          <div key={line.number} className={classes.line} data-level={line.level}>
+            <Marked text={raw ? line.raw : line.text} query={query} />
+          </div>
+        ))}
+      </div>
+    )
+  },
+  (before, after) =>
+    before.query === after.query &&
+    before.raw === after.raw &&
+    before.lines.length === after.lines.length &&
+    before.lines.every((line, index) => line === after.lines[index]),
+)
+
+/** A text with what was looked for marked. */
+function Marked({ text, query }: { text: string; query: string }) {
+  if (query === '') return text || '\u00a0'
+  const lower = text.toLowerCase()
+  const wanted = query.toLowerCase()
+  const parts: ReactNode[] = []
+  let from = 0
+  for (let at = lower.indexOf(wanted); at >= 0 && parts.length < 100; at = lower.indexOf(wanted, from)) {
+    parts.push(text.slice(from, at), <mark key={at}>{text.slice(at, at + wanted.length)}</mark>)
+    from = at + wanted.length
+  }
+  return [...parts, text.slice(from)]
+}

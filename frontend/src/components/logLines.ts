@@ -1,0 +1,149 @@
+/** Lines of a log: what arrives in pieces, bounded, readable, and searched. Used by LogViewer. */
+
+export type LogLevel = 'error' | 'warning' | 'other'
+
+export interface LogLine {
+  /** Number in what was read, from 1; stays the line's own when older lines are let go. */
+  number: number
+  /** As it was written. */
+  raw: string
+  /** As people read it. */
+  text: string
+  level: LogLevel
+  /** What the model's code printed, where this is such a line. */
+  printed?: string
+}
+
+export interface LogBuffer {
+  lines: readonly LogLine[]
+  /** The beginning of a line whose end did not arrive yet. */
+  rest: string
+  /** Lines let go, oldest first, so that the page stays light. */
+  dropped: number
+  total: number
+}
+
+export const EMPTY_LOG: LogBuffer = { lines: [], rest: '', dropped: 0, total: 0 }
+
+/** Lines kept; older ones are let go and can be downloaded. */
+export const MAX_LINES = 50_000
+/** One line of a program that prints without ever ending it must not grow for ever. */
+const MAX_LINE_LENGTH = 20_000
+
+// Colours and cursor movements of terminals: ESC [ ... letter.
+const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;?]*[A-Za-z]`, 'g')
+
+/** The buffer with ``text`` after it. */
+export function appendLog(buffer: LogBuffer, text: string, { limit = MAX_LINES } = {}): LogBuffer {
+  if (text === '') return buffer
+  const parts = (buffer.rest + text).split('\n')
+  let rest = parts.pop() ?? ''
+  if (rest.length > MAX_LINE_LENGTH) {
+    parts.push(rest)
+    rest = ''
+  }
+  const lines = [...buffer.lines]
+  let total = buffer.total
+  for (const part of parts) {
+    total += 1
+    lines.push(readLine(part.slice(0, MAX_LINE_LENGTH), total, lines.at(-1)))
+  }
+  const over = Math.max(0, lines.length - limit)
+  return { lines: over > 0 ? lines.slice(over) : lines, rest, dropped: buffer.dropped + over, total }
+}
+
+/** All lines, with the one that is still being written. */
+export function shownLines(buffer: LogBuffer): readonly LogLine[] {
+  if (buffer.rest === '') return buffer.lines
+  return [...buffer.lines, readLine(buffer.rest, buffer.total + 1, buffer.lines.at(-1))]
+}
+
+/** Lines that are errors (with the traceback that follows them) and contain ``query``, whatever its case. */
+export function filterLines(
+  lines: readonly LogLine[],
+  { query = '', errorsOnly = false }: { query?: string; errorsOnly?: boolean },
+): readonly LogLine[] {
+  const wanted = query.trim().toLowerCase()
+  if (wanted === '' && !errorsOnly) return lines
+  return lines.filter(
+    (line) => (!errorsOnly || line.level === 'error') && (wanted === '' || line.text.toLowerCase().includes(wanted)),
+  )
+}
+
+function readLine(raw: string, number: number, before: LogLine | undefined): LogLine {
+  const clean = lastOverwrite(raw.replaceAll(ESCAPES, ''))
+  const entry = parseEntry(clean)
+  if (entry) {
+    // What the model's code printed, wrapped by the platform.
+    if (entry.event === 'output' && typeof entry.line === 'string') {
+      const level = plainLevel(entry.line, before?.printed === undefined ? undefined : before)
+      return { number, raw: clean, text: `${timeOf(entry)} model   ${entry.line}`, level, printed: entry.line }
+    }
+    return { number, raw: clean, text: entryText(entry), level: entryLevel(entry) }
+  }
+  return { number, raw: clean, text: clean, level: plainLevel(clean, before) }
+}
+
+/** A progress bar writes over its own line: only what was there last is shown. */
+function lastOverwrite(line: string): string {
+  const trimmed = line.endsWith('\r') ? line.slice(0, -1) : line
+  return trimmed.slice(trimmed.lastIndexOf('\r') + 1)
+}
+
+/** A line that the platform wrote: one JSON object with an event and a level. */
+type Entry = Record<string, unknown> & { event: string }
+
+function parseEntry(line: string): Entry | null {
+  if (!line.startsWith('{') || !line.endsWith('}')) return null
+  try {
+    const value: unknown = JSON.parse(line)
+    if (typeof value !== 'object' || value === null || !('event' in value)) return null
+    return typeof value.event === 'string' && 'level' in value ? (value as Entry) : null
+  } catch {
+    return null
+  }
+}
+
+// The page says these already; the raw line has them.
+const CONTEXT = new Set([
+  'event',
+  'level',
+  'timestamp',
+  'logger',
+  'service',
+  'attempt',
+  'result',
+  'deployment',
+  'inference',
+  'replica',
+  'model',
+  'exception',
+])
+
+/** Hours to milliseconds, in universal time as it was written. */
+function timeOf(entry: Entry): string {
+  return typeof entry.timestamp === 'string' ? entry.timestamp.slice(11, 23) : ''
+}
+
+function entryText(entry: Entry): string {
+  const facts = Object.entries(entry)
+    .filter(([name]) => !CONTEXT.has(name))
+    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+  const exception = typeof entry.exception === 'string' ? `\n${entry.exception}` : ''
+  return [timeOf(entry), String(entry.level).padEnd(7), entry.event, ...facts].filter(Boolean).join(' ') + exception
+}
+
+function entryLevel(entry: Entry): LogLevel {
+  const level = String(entry.level).toLowerCase()
+  if (['error', 'critical', 'fatal'].includes(level)) return 'error'
+  return level === 'warning' ? 'warning' : 'other'
+}
+
+function plainLevel(text: string, before: LogLine | undefined): LogLevel {
+  if (/^Traceback \(most recent call last\)|^\s*\w*(Error|Exception)\b.*:|\b(ERROR|CRITICAL|FATAL)\b/.test(text)) {
+    return 'error'
+  }
+  // What is indented after an error belongs to it: a traceback's lines.
+  if (before?.level === 'error' && /^\s+\S/.test(text)) return 'error'
+  return /\bWARN(ING)?\b|\w+Warning:/.test(text) ? 'warning' : 'other'
+}

@@ -1,0 +1,141 @@
+/** Reads a log by byte offsets while it grows; what was read stays whatever happens to its source. */
+import { useEffect, useReducer, useRef, useState } from 'react'
+import { appendLog, EMPTY_LOG, type LogBuffer } from './logLines'
+
+/** A piece of a log, as the API gives it. */
+export interface LogPiece {
+  text: string
+  offset: number
+  next_offset: number
+  /** Only the kept end of the log is left: the process and its file are gone. */
+  stored: boolean
+}
+
+/** Reads from byte ``offset``; negative: from the end. Throws a Problem. */
+export type ReadLog = (offset: number, signal: AbortSignal) => Promise<LogPiece>
+
+/** Where reading begins: earlier parts are asked for by the reader. */
+export const TAIL_BYTES = 512 * 1024
+const POLL_MS = 1_000
+const RETRY_MS = 4_000
+
+export interface LogState {
+  buffer: LogBuffer
+  /** The byte that the shown text begins at; 0 when all of it is shown. */
+  firstByte: number
+  stored: boolean
+  loading: boolean
+  error: unknown
+}
+
+type Action =
+  | { type: 'reset' }
+  | { type: 'piece'; piece: LogPiece; begins: boolean }
+  | { type: 'caught up' }
+  | { type: 'failed'; error: unknown }
+
+const START: LogState = { buffer: EMPTY_LOG, firstByte: 0, stored: false, loading: true, error: null }
+
+function reduce(state: LogState, action: Action): LogState {
+  switch (action.type) {
+    case 'reset':
+      return START
+    case 'piece': {
+      const { piece, begins } = action
+      // A piece from the middle begins inside a line, which is left out.
+      const text = begins && piece.offset > 0 ? piece.text.slice(piece.text.indexOf('\n') + 1) : piece.text
+      return {
+        buffer: appendLog(state.buffer, text),
+        firstByte: begins ? piece.offset : state.firstByte,
+        stored: state.stored || piece.stored,
+        loading: state.loading && piece.text !== '',
+        error: null,
+      }
+    }
+    case 'caught up':
+      return state.loading || state.error ? { ...state, loading: false, error: null } : state
+    case 'failed':
+      return { ...state, loading: false, error: action.error }
+  }
+}
+
+/**
+ * Follow the log called ``source`` (another one begins anew): from its last 512 KiB, or from its beginning, and on
+ * while ``live``; after that only to its end.
+ */
+export function useLog(
+  read: ReadLog,
+  source: string,
+  live: boolean,
+): LogState & { fromStart: () => void; atStart: boolean } {
+  const [state, dispatch] = useReducer(reduce, START)
+  const [whole, setWhole] = useState<string | null>(null)
+  const reader = useRef(read)
+  const alive = useRef(live)
+  useEffect(() => {
+    reader.current = read
+    alive.current = live
+  })
+  /** Reads on after the end was reached. */
+  const wake = useRef<(() => void) | null>(null)
+  const wholeHere = whole === source
+  // biome-ignore lint/correctness/useExhaustiveDependencies: source names what is read
+  useEffect(() => {
+    const abort = new AbortController()
+    let timer: ReturnType<typeof setTimeout> | undefined
+    let offset = wholeHere ? 0 : -TAIL_BYTES
+    let begins = true
+    let lookedAgain = false
+    wake.current = null
+    dispatch({ type: 'reset' })
+    const step = async () => {
+      try {
+        const piece = await reader.current(offset, abort.signal)
+        if (abort.signal.aborted) return
+        if (piece.text === '') {
+          dispatch({ type: 'caught up' })
+          // A process that just ended may still have been writing: one look more.
+          if (alive.current || !lookedAgain) timer = setTimeout(step, POLL_MS)
+          else wake.current = () => void step()
+          lookedAgain = !alive.current
+          return
+        }
+        dispatch({ type: 'piece', piece, begins })
+        begins = false
+        offset = piece.next_offset
+        // Of a log that is only kept, there is no more than this.
+        if (!piece.stored) timer = setTimeout(step, 0)
+        else dispatch({ type: 'caught up' })
+      } catch (error) {
+        if (abort.signal.aborted) return
+        dispatch({ type: 'failed', error })
+        timer = setTimeout(step, RETRY_MS)
+      }
+    }
+    void step()
+    return () => {
+      abort.abort()
+      clearTimeout(timer)
+    }
+  }, [source, wholeHere])
+  useEffect(() => {
+    if (!live) return
+    wake.current?.()
+    wake.current = null
+  }, [live])
+  return { ...state, atStart: wholeHere || state.firstByte === 0, fromStart: () => setWhole(source) }
+}
+
+/** Everything that there is, for a download; at most ``maxBytes``. */
+export async function readWholeLog(read: ReadLog, signal: AbortSignal, maxBytes = 64 << 20): Promise<string> {
+  const parts: string[] = []
+  let offset = 0
+  while (offset < maxBytes) {
+    const piece = await read(offset, signal)
+    if (piece.text === '') break
+    parts.push(piece.text)
+    offset = piece.next_offset
+    if (piece.stored) break
+  }
+  return parts.join('')
+}
