@@ -17,6 +17,7 @@ __all__ = [
     "ConfusionMatrixField",
     "EpochMetricsField",
     "FailureField",
+    "HistoryField",
     "MetricsField",
     "OutcomeField",
     "ProgressField",
@@ -78,6 +79,31 @@ class LastMetricsSerializer(serializers.Serializer[Any]):
     validation = serializers.DictField(child=serializers.FloatField(allow_null=True))
 
 
+class BestSerializer(serializers.Serializer[Any]):
+    """The best value of a metric and its epoch."""
+
+    value = serializers.FloatField()
+    epoch = serializers.IntegerField()
+
+
+class CurveSerializer(serializers.Serializer[Any]):
+    """One metric over the epochs, thinned out to few points: for a line beside a row."""
+
+    metric = serializers.CharField()
+    part = serializers.ChoiceField(choices=[("training", "training"), ("validation", "validation")])
+    stride = serializers.IntegerField()
+    epochs = serializers.ListField(child=serializers.IntegerField())
+    values = serializers.ListField(child=serializers.FloatField(allow_null=True))
+
+
+class HistorySerializer(serializers.Serializer[Any]):
+    """Of all epochs the best of each metric, and the curve of the main one."""
+
+    best_training = serializers.DictField(child=BestSerializer())
+    best_validation = serializers.DictField(child=BestSerializer())
+    curve = CurveSerializer(allow_null=True)
+
+
 class OutcomeSerializer(serializers.Serializer[Any]):
     """The end of a successful run, with what is needed to repeat it."""
 
@@ -121,6 +147,11 @@ class ProgressField(serializers.JSONField):
 @extend_schema_field(LastMetricsSerializer)
 class MetricsField(serializers.JSONField):
     """Metrics of the last epoch, null before the first."""
+
+
+@extend_schema_field(HistorySerializer)
+class HistoryField(serializers.JSONField):
+    """A history, null before the first epoch."""
 
 
 @extend_schema_field(serializers.DictField(child=serializers.FloatField(allow_null=True)))

@@ -40,6 +40,7 @@ __all__ = [
     "StaleAttempt",
     "WrongJob",
     "exception_handler",
+    "problem_of",
     "problem_response",
 ]
 

@@ -77,6 +77,8 @@ class TrainingResult(models.Model):
     failure = models.JSONField(null=True, blank=True)
     progress = models.JSONField(null=True, blank=True)
     metrics = models.JSONField(null=True, blank=True, help_text="of the last epoch: {epoch, training, validation}")
+    # Of all epochs, short: see history.py.
+    history = models.JSONField(null=True, blank=True)
     outcome = models.JSONField(null=True, blank=True, help_text="TrainingOutcome without its confusion matrix")
     # Apart, because it grows with the square of the classes and lists do not show it: {matrix, labels}.
     confusion_matrix = models.JSONField(null=True, blank=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from backend.deployments.models import Artifact, Deployment, EpochRecord, TrainingResult
 from kafkaml.results import RunState
 
-__all__ = ["aggregate_state", "deployments", "listed_results", "result_epochs", "results"]
+__all__ = ["aggregate_state", "deployments", "in_state", "listed_results", "result_epochs", "results"]
 
 # The first of these that any result is in is the deployment's state.
 _PRECEDENCE = (
@@ -25,12 +25,22 @@ _LONG = ("code", "imports", "log_tail", "confusion_matrix", "model__code", "mode
 
 def deployments() -> QuerySet[Deployment]:
     """Return deployments with their results: three queries whatever the number of rows, with the count."""
-    rows = TrainingResult.objects.select_related("model").defer(*_LONG, "outcome", "metrics", "progress").order_by("id")
+    rows = TrainingResult.objects.select_related("model").defer(*_LONG, "outcome", "metrics", "history").order_by("id")
     return (
         Deployment.objects.select_related("configuration")  # type: ignore[no-redef]  # declared by the model
         .prefetch_related(Prefetch("results", queryset=rows, to_attr="result_rows"))
         .order_by("-id")
     )
+
+
+def in_state(rows: QuerySet[Deployment], state: RunState) -> QuerySet[Deployment]:
+    """Keep the deployments whose ``aggregate_state`` is ``state``."""
+
+    def has(each: RunState) -> Exists:
+        return Exists(TrainingResult.objects.filter(deployment=OuterRef("pk"), state=each))
+
+    before = _PRECEDENCE[: _PRECEDENCE.index(state)]
+    return rows.filter(has(state), *(~has(each) for each in before))
 
 
 def listed_results() -> QuerySet[TrainingResult]:

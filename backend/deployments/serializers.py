@@ -11,6 +11,7 @@ from backend.api.documents import (
     ConfusionMatrixField,
     EpochMetricsField,
     FailureField,
+    HistoryField,
     MetricsField,
     OutcomeField,
     ProgressField,
@@ -24,6 +25,8 @@ from backend.streams.models import Announcement
 from kafkaml.jobs import TrainingMode
 
 __all__ = [
+    "DeploymentCheckSerializer",
+    "DeploymentOptionsSerializer",
     "DeploymentSerializer",
     "DeploymentWriteSerializer",
     "LogSerializer",
@@ -33,6 +36,7 @@ __all__ = [
 ]
 
 _MAX_ARGUMENTS = 4096
+_MODES = [(each.value, each.value) for each in TrainingMode]
 
 
 class ArtifactSerializer(serializers.ModelSerializer[Artifact]):
@@ -60,10 +64,23 @@ class ResultOfDeploymentSerializer(serializers.ModelSerializer[TrainingResult]):
     model_name = serializers.CharField(source="model.name", read_only=True)
     framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORKS, read_only=True)
     failure = FailureField(read_only=True, allow_null=True)
+    progress = ProgressField(read_only=True, allow_null=True)
 
     class Meta:
         model = TrainingResult
-        fields = ["id", "model", "model_name", "framework", "state", "attempt", "failure", "stream"]
+        fields = [
+            "id",
+            "model",
+            "model_name",
+            "framework",
+            "desired",
+            "state",
+            "attempt",
+            "failure",
+            "progress",
+            "stream",
+            "ended_at",
+        ]
 
 
 class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
@@ -74,6 +91,7 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
     failure = FailureField(read_only=True, allow_null=True)
     progress = ProgressField(read_only=True, allow_null=True)
     metrics = MetricsField(read_only=True, allow_null=True)
+    history = HistoryField(read_only=True, allow_null=True)
     outcome = OutcomeField(read_only=True, allow_null=True)
     artifacts = serializers.SerializerMethodField()
 
@@ -92,6 +110,7 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
             "failure",
             "progress",
             "metrics",
+            "history",
             "outcome",
             "artifacts",
             "created_at",
@@ -170,9 +189,40 @@ class DeploymentWriteSerializer(serializers.Serializer[Any]):
     confusion_matrix = serializers.BooleanField(default=False)
     seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
     gpu = serializers.IntegerField(min_value=0, max_value=64, default=0)
-    mode = serializers.ChoiceField(
-        choices=[(each.value, each.value) for each in TrainingMode], default=TrainingMode.CLASSIC.value
-    )
+    mode = serializers.ChoiceField(choices=_MODES, default=TrainingMode.CLASSIC.value)
+
+
+class FieldErrorSerializer(serializers.Serializer[Any]):
+    """What is wrong with one field."""
+
+    field = serializers.CharField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    hint = serializers.CharField(allow_blank=True)
+
+
+class DeploymentCheckSerializer(serializers.Serializer[Any]):
+    """Whether a deployment could be made; nothing was made."""
+
+    valid = serializers.BooleanField()
+    errors = FieldErrorSerializer(many=True)  # type: ignore[assignment]  # a declared field, not Serializer.errors
+
+
+class AcceptedArgumentSerializer(serializers.Serializer[Any]):
+    """An argument that can be given in ``field``; ``default`` as it is written."""
+
+    field = serializers.CharField()
+    name = serializers.CharField()
+    meaning = serializers.CharField()
+    expected = serializers.CharField()
+    default = serializers.CharField()
+
+
+class DeploymentOptionsSerializer(serializers.Serializer[Any]):
+    """What can be chosen when making a deployment."""
+
+    modes = serializers.ListField(child=serializers.CharField(), help_text="values of the field mode")
+    arguments = AcceptedArgumentSerializer(many=True)
 
 
 class RestartSerializer(serializers.Serializer[Any]):

@@ -142,7 +142,7 @@ def restart_result(result: TrainingResult, *, actor: Actor, stream: Announcement
         # Counts on: whatever is still on its way from the attempt that ended is refused from now on.
         locked.attempt += 1 if locked.attempt else 0
         locked.tries = 0
-        locked.failure = locked.progress = locked.metrics = None
+        locked.failure = locked.progress = locked.metrics = locked.history = None
         locked.outcome = locked.confusion_matrix = None
         locked.launched_at = locked.started_at = locked.ended_at = locked.next_retry_at = None
         locked.log_tail = ""

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from backend.api.errors import NotFound, StaleAttempt
 from backend.controller.retries import retry_delay_seconds, should_retry
-from backend.deployments import storage
+from backend.deployments import history, storage
 from backend.deployments.models import DesiredState, EpochRecord, TrainingResult
 from backend.events.services import publish
 from kafkaml.errors import RefusedError
@@ -55,7 +55,7 @@ def register_attempt(result_id: int) -> TrainingResult | None:
         result.tries += 1
         result.state = RunState.WAITING
         result.launched_at = result.started_at = result.ended_at = result.next_retry_at = None
-        result.progress = result.metrics = None
+        result.progress = result.metrics = result.history = None
         result.last_event_seq = -1
         result.log_tail = ""
         result.save()
@@ -193,6 +193,8 @@ def store_events(result_id: int, attempt: int, events: Sequence[tuple[int, str, 
         )
         if epochs:
             last = epochs[-1]
+            for each in epochs:
+                result.history = history.extended(result.history, each)
             result.metrics = {"epoch": last.epoch, "training": last.training, "validation": last.validation}
         for _, _, data in fresh:
             if isinstance(data, Progress):

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
+
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
+from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backend.api.errors import Conflict, NotFound
+from backend.api.errors import Conflict, FieldProblem, NotFound, problem_of
 from backend.api.files import attachment
 from backend.api.views import ResourceViewSet, integer_parameter
 from backend.api.worker_logs import read_log
+from backend.configurations.models import Configuration
 from backend.deployments import selectors, services, storage
-from backend.deployments.arguments import check_deployment_arguments
+from backend.deployments.arguments import accepted_arguments, argument_problems, check_deployment_arguments
 from backend.deployments.confusion_image import MAX_CLASSES, draw_confusion_matrix
-from backend.deployments.models import Artifact, Deployment, TrainingResult
+from backend.deployments.models import STATE_CHOICES, Artifact, Deployment, TrainingResult
 from backend.deployments.serializers import (
+    DeploymentCheckSerializer,
+    DeploymentOptionsSerializer,
     DeploymentSerializer,
     DeploymentWriteSerializer,
     LogSerializer,
@@ -28,15 +36,41 @@ from backend.deployments.serializers import (
     ResultSerializer,
 )
 from backend.launchers.names import WorkKind
+from backend.ml_models.serializers import FRAMEWORKS
+from kafkaml.jobs import TrainingMode
+from kafkaml.results import RunState
 
 __all__ = ["DeploymentViewSet", "ResultViewSet"]
+
+
+class DeploymentFilter(filters.FilterSet):  # type: ignore[misc]
+    """``?state=running``: the state that sums the results up."""
+
+    state = filters.ChoiceFilter(choices=STATE_CHOICES, method="in_state")
+
+    class Meta:
+        model = Deployment
+        fields: list[str] = ["configuration", "mode"]
+
+    def in_state(self, rows: QuerySet[Deployment], _name: str, value: str) -> QuerySet[Deployment]:
+        return selectors.in_state(rows, RunState(value))
+
+
+class ResultFilter(filters.FilterSet):  # type: ignore[misc]
+    """``?framework=pytorch`` and fields of the result itself."""
+
+    framework = filters.ChoiceFilter(choices=FRAMEWORKS, field_name="model__framework")
+
+    class Meta:
+        model = TrainingResult
+        fields: list[str] = ["deployment", "model", "state", "stream"]
 
 
 class DeploymentViewSet(ResourceViewSet[Deployment]):
     """Configurations that wait for their stream, train, or have trained."""
 
     serializer_class = DeploymentSerializer
-    filterset_fields = ["configuration", "mode"]
+    filterset_class = DeploymentFilter
     ordering_fields = ("id", "created_at")
     search_fields = ("configuration__name",)
 
@@ -50,6 +84,31 @@ class DeploymentViewSet(ResourceViewSet[Deployment]):
         check_deployment_arguments(values["configuration"], values)
         deployment = services.create_deployment(actor=self.actor, **values)
         return self.shown(deployment.pk, status=201)
+
+    @extend_schema(request=DeploymentWriteSerializer, responses=DeploymentCheckSerializer)
+    @action(detail=False, methods=["post"])
+    def check(self, request: Request) -> Response:
+        """Say what would be refused, without making anything; quick enough to be asked while somebody types."""
+        serializer = DeploymentWriteSerializer(data=request.data)
+        problems: list[FieldProblem] = []
+        if serializer.is_valid():
+            values = serializer.validated_data
+        else:
+            refused = problem_of(ValidationError(serializer.errors))
+            problems += refused.errors if refused else ()
+            given = request.data if isinstance(request.data, Mapping) else {}
+            values = {name: value for name, value in given.items() if isinstance(value, str)}
+        configuration = values.get("configuration")
+        known = configuration if isinstance(configuration, Configuration) else None
+        refused_fields = {each.field for each in problems}
+        problems += [each for each in argument_problems(known, values) if each.field not in refused_fields]
+        return Response({"valid": not problems, "errors": [asdict(each) for each in problems]})
+
+    @extend_schema(responses=DeploymentOptionsSerializer)
+    @action(detail=False, methods=["get"], url_path="options")
+    def choices(self, _request: Request) -> Response:
+        """Tell what can be chosen when making a deployment: modes, and arguments with meaning and default."""
+        return Response({"modes": [each.value for each in TrainingMode], "arguments": accepted_arguments()})
 
     @extend_schema(responses={204: None})
     def destroy(self, _request: Request, pk: int) -> Response:
@@ -70,7 +129,7 @@ class ResultViewSet(ResourceViewSet[TrainingResult]):
 
     serializer_class = ResultSerializer
     list_serializer_class = ResultRowSerializer
-    filterset_fields = ["deployment", "model", "state", "stream"]
+    filterset_class = ResultFilter
     ordering_fields = ("id", "created_at", "updated_at", "state")
     search_fields = ("model__name",)
 

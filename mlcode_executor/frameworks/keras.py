@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from kafkaml.errors import BrokenError, UserCodeError
-from mlcode_executor.frameworks import accepted_arguments as accepted
+from kafkaml.framework_arguments import Purpose, check_arguments
+from kafkaml.jobs import Framework
 from mlcode_executor.frameworks import keras_export, keras_report
 from mlcode_executor.frameworks.base import (
     Array,
@@ -44,32 +45,6 @@ PRELOAD = [
     "h5py",
 ]
 
-_FIT_KINDS: Mapping[str, accepted.Kind] = {
-    "epochs": accepted.POSITIVE,
-    "steps_per_epoch": accepted.OPTIONAL_POSITIVE,
-    "shuffle": accepted.SHUFFLE,
-    "class_weight": accepted.CLASS_WEIGHT,
-    "initial_epoch": accepted.NATURAL,
-    "validation_split": accepted.FRACTION,
-    "validation_freq": accepted.FREQUENCY,
-    "validation_steps": accepted.OPTIONAL_POSITIVE,
-    "validation_batch_size": accepted.OPTIONAL_POSITIVE,
-    "verbose": accepted.VERBOSE,
-}
-_EVALUATE_KINDS: Mapping[str, accepted.Kind] = {
-    "steps": accepted.OPTIONAL_POSITIVE,
-    "verbose": accepted.VERBOSE,
-    "return_dict": accepted.BOOLEAN,
-}
-_ELSEWHERE: Mapping[str, str] = {
-    "x": "the features come from the stream",
-    "y": "the labels come from the stream",
-    "batch_size": "it has a field of its own",
-    "validation_data": "it comes from the stream, by validation_rate",
-    "callbacks": "only literals can be given",
-    "sample_weight": "only literals can be given; class_weight weights classes",
-}
-
 
 def create_handler() -> KerasHandler:
     """The entry point of the model process."""
@@ -97,18 +72,9 @@ class KerasHandler(Handler):
         return super().warm_up(request)
 
     def check_arguments(self, request: Request) -> dict[str, Any]:
-        for given, method, kinds in (
-            ("fit", keras.Model.fit, _FIT_KINDS),
-            ("evaluation", keras.Model.evaluate, _EVALUATE_KINDS),
-        ):
-            # What this version of Keras does not have is not accepted, whatever the table says.
-            known = inspect.signature(method).parameters
-            accepted.check_arguments(
-                request.params.get(given) or {},
-                accepted={name: kind for name, kind in kinds.items() if name in known},
-                elsewhere={name: why for name, why in _ELSEWHERE.items() if name in known},
-                method=f"{given} of Keras",
-            )
+        for purpose, method in ((Purpose.FIT, keras.Model.fit), (Purpose.EVALUATION, keras.Model.evaluate)):
+            given = request.params.get(purpose) or {}
+            check_arguments(Framework.TENSORFLOW, purpose, given, known=inspect.signature(method).parameters)
         return {}
 
     def build(self, request: Request) -> dict[str, Any]:

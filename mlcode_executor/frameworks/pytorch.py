@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from kafkaml.errors import BrokenError, UserCodeError
-from mlcode_executor.frameworks import accepted_arguments as accepted
+from kafkaml.framework_arguments import Purpose, check_arguments
+from kafkaml.jobs import Framework
 from mlcode_executor.frameworks import pytorch_export, pytorch_report
 from mlcode_executor.frameworks.base import (
     Array,
@@ -45,28 +46,6 @@ PROGRAM = "model.py"
 # Imported by the fork server, so that no request pays for it: the first optimiser would import torch._dynamo.
 PRELOAD = ["torch", "torch._dynamo", "torch.optim", "ignite.engine", "ignite.metrics", "safetensors.torch"]
 
-_FIT_KINDS: Mapping[str, accepted.Kind] = {
-    "max_epochs": accepted.POSITIVE,
-    "epoch_length": accepted.OPTIONAL_POSITIVE,
-    "shuffle": accepted.SHUFFLE,
-    "epochs": accepted.POSITIVE,
-    "steps_per_epoch": accepted.OPTIONAL_POSITIVE,
-    "verbose": accepted.VERBOSE,
-}
-_EVALUATE_KINDS: Mapping[str, accepted.Kind] = {
-    "epoch_length": accepted.OPTIONAL_POSITIVE,
-    "steps": accepted.OPTIONAL_POSITIVE,
-    # Without effect on metrics, but found in deployments of DataLoader's days.
-    "shuffle": accepted.SHUFFLE,
-    "verbose": accepted.VERBOSE,
-}
-_ELSEWHERE: Mapping[str, str] = {
-    "batch_size": "it has a field of its own",
-    "data": "it comes from the stream",
-    "lr": "the model's optimizer() decides it",
-    "seed": "it is a setting of the deployment",
-}
-
 
 def create_handler() -> PyTorchHandler:
     """The entry point of the model process."""
@@ -91,11 +70,8 @@ class PyTorchHandler(Handler):
         return super().warm_up(request)
 
     def check_arguments(self, request: Request) -> dict[str, Any]:
-        for given, kinds in (("fit", _FIT_KINDS), ("evaluation", _EVALUATE_KINDS)):
-            accepted.check_arguments(
-                request.params.get(given) or {}, accepted=kinds, elsewhere=_ELSEWHERE, method=f"{given} of PyTorch"
-            )
-        FitArguments.from_literals(request.params.get("fit") or {})
+        for purpose in Purpose:
+            check_arguments(Framework.PYTORCH, purpose, request.params.get(purpose) or {})
         return {}
 
     def build(self, request: Request) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from backend.api.tests import builders
 from backend.api.tests.fake_executor import FakeExecutor
 from backend.deployments import services, storage
 from backend.deployments.models import Artifact, Deployment, TrainingResult
-from kafkaml.results import Failure, FailureCategory
+from kafkaml.results import EpochMetrics, Failure, FailureCategory
 
 pytestmark = pytest.mark.django_db
 
@@ -56,10 +56,91 @@ def test_arguments_that_are_no_literals_are_refused(text: str, editor: APIClient
 
 def test_arguments_that_the_framework_refuses_name_their_field(editor: APIClient, executor: FakeExecutor) -> None:
     executor.argument_error = {"message": "fit has no argument 'epoch'", "argument": "epoch", "hint": "epochs?"}
-    body = {"configuration": builders.make_configuration().pk, "tensorflow_fit_arguments": "epoch=1"}
+    body = {"configuration": builders.make_configuration().pk, "tensorflow_fit_arguments": "epochs=1"}
     answer = editor.post("/api/deployments/", body)
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["hint"] == "epochs?"
+
+
+def test_checking_makes_nothing_and_names_every_field(editor: APIClient) -> None:
+    both = builders.make_configuration(builders.make_model(), builders.make_model(framework="pytorch"))
+    answer = editor.post(
+        "/api/deployments/check/",
+        {
+            "configuration": both.pk,
+            "batch_size": 0,
+            "tensorflow_fit_arguments": "epoch=1",
+            "pytorch_fit_arguments": "epochs=1, max_epochs=2",
+            "pytorch_evaluation_arguments": "steps",
+        },
+    )
+    assert answer.status_code == 200
+    shown = answer.json()
+    errors = {each["field"]: each for each in shown["errors"]}
+    assert not shown["valid"]
+    assert set(errors) == {
+        "batch_size",
+        "tensorflow_fit_arguments",
+        "pytorch_fit_arguments",
+        "pytorch_evaluation_arguments",
+    }
+    assert errors["tensorflow_fit_arguments"]["hint"] == "did you mean epochs?"
+    assert "another name of max_epochs" in errors["pytorch_fit_arguments"]["detail"]
+    assert "has no name" in errors["pytorch_evaluation_arguments"]["detail"]
+    assert not Deployment.objects.exists()
+
+
+def test_checking_asks_for_the_frameworks_of_the_configuration_only(editor: APIClient) -> None:
+    body = {"configuration": builders.make_configuration().pk, "pytorch_fit_arguments": "nonsense=1"}
+    assert editor.post("/api/deployments/check/", body).json() == {"valid": True, "errors": []}
+    body["configuration"] = 4711
+    fields = [each["field"] for each in editor.post("/api/deployments/check/", body).json()["errors"]]
+    assert fields == ["configuration", "pytorch_fit_arguments"]
+
+
+@pytest.mark.parametrize("body", [[], ["x"], "text", 7, None, {"tensorflow_fit_arguments": {"a": [1]}}])
+def test_checking_answers_whatever_is_sent(body: object, editor: APIClient) -> None:
+    answer = editor.post("/api/deployments/check/", body, format="json")
+    assert answer.status_code in (200, 400)
+    assert answer.status_code == 400 or not answer.json()["valid"]
+
+
+def test_options_tell_what_each_argument_means(viewer: APIClient) -> None:
+    shown = viewer.get("/api/deployments/options/").json()
+    assert shown["modes"] == ["classic"]
+    epochs = next(each for each in shown["arguments"] if each["field"] == "tensorflow_fit_arguments")
+    assert (epochs["name"], epochs["default"]) == ("epochs", "1")
+    assert all(each["meaning"] and each["expected"] for each in shown["arguments"])
+
+
+def test_deployments_are_found_by_the_state_that_sums_them_up(viewer: APIClient) -> None:
+    waiting, finished = builders.make_deployment(), builders.make_finished().deployment
+    mixed = builders.make_deployment(builders.make_model(), builders.make_model())
+    mixed.results.filter(pk=mixed.results.first().pk).update(state="failed")
+
+    def found(state: str) -> set[int]:
+        rows = viewer.get(f"/api/deployments/?state={state}").json()["results"]
+        assert all(each["state"] == state for each in rows)
+        return {each["id"] for each in rows}
+
+    assert found("waiting") == {waiting.pk, mixed.pk}
+    assert found("finished") == {finished.pk}
+    assert found("failed") == set()
+    assert viewer.get("/api/deployments/?state=asleep").status_code == 400
+
+
+def test_a_row_shows_the_best_of_its_epochs_and_a_short_curve(viewer: APIClient) -> None:
+    result = builders.make_launched(builders.make_model(framework="pytorch"))
+    for number, accuracy in enumerate([0.5, 0.9, 0.8], start=1):
+        metrics = EpochMetrics(epoch=number, seconds=0.1, training={"loss": 1 / number}, validation={"acc": accuracy})
+        services.store_events(result.pk, 1, [(number, "epoch", metrics)])
+    (row,) = viewer.get("/api/results/?framework=pytorch").json()["results"]
+    assert row["history"] == {
+        "best_training": {"loss": {"value": 1 / 3, "epoch": 3}},
+        "best_validation": {"acc": {"value": 0.9, "epoch": 2}},
+        "curve": {"metric": "acc", "part": "validation", "stride": 1, "epochs": [1, 2, 3], "values": [0.5, 0.9, 0.8]},
+    }
+    assert viewer.get("/api/results/?framework=tensorflow").json()["count"] == 0
 
 
 def test_a_running_deployment_is_not_deleted(editor: APIClient) -> None:

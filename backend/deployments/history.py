@@ -1,0 +1,72 @@
+"""What lists show of a result's epochs: the best of each metric, and one curve of few points. Pure.
+
+It is kept with the result and grows with each epoch, so that a list need not read the epochs of its rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from kafkaml.results import EpochMetrics
+
+__all__ = ["MAX_POINTS", "extended", "lower_is_better"]
+
+# The curve is drawn a hundred pixels wide: when it has so many points, every second one goes.
+MAX_POINTS = 48
+
+_LOWER_IS_BETTER = ("loss", "error", "mae", "mse", "mape", "msle", "divergence", "crossentropy", "hinge", "perplexity")
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a metric of this name gets better as it falls."""
+    return any(word in metric.lower() for word in _LOWER_IS_BETTER)
+
+
+def extended(history: Mapping[str, Any] | None, metrics: EpochMetrics) -> dict[str, Any]:
+    """Return ``history`` with one epoch more; None begins a new one.
+
+    ``best_training`` and ``best_validation`` map names to ``{value, epoch}``. ``curve`` follows one metric, an accuracy
+    where there is one, on the validation samples where there are any: ``{metric, part, stride, epochs, values}``.
+    """
+    before = history or {"best_training": {}, "best_validation": {}, "curve": None}
+    return {
+        "best_training": _best(before["best_training"], metrics.training, metrics.epoch),
+        "best_validation": _best(before["best_validation"], metrics.validation, metrics.epoch),
+        "curve": _curve(before["curve"] or _new_curve(metrics), metrics),
+    }
+
+
+def _best(
+    before: Mapping[str, Mapping[str, Any]], values: Mapping[str, float | None], epoch: int
+) -> dict[str, Mapping[str, Any]]:
+    best = dict(before)
+    for name, value in values.items():
+        if value is None or not math.isfinite(value):
+            continue
+        known = best.get(name)
+        sign = -1 if lower_is_better(name) else 1
+        if known is None or sign * value > sign * known["value"]:
+            best[name] = {"value": value, "epoch": epoch}
+    return best
+
+
+def _new_curve(metrics: EpochMetrics) -> dict[str, Any]:
+    part = "validation" if metrics.validation else "training"
+    names = list(metrics.validation or metrics.training)
+    accuracies = [name for name in names if "acc" in name.lower()]
+    metric = next(iter([*accuracies, *(name for name in names if name == "loss"), *names]), "")
+    return {"metric": metric, "part": part, "stride": 1, "epochs": [], "values": []}
+
+
+def _curve(curve: Mapping[str, Any], metrics: EpochMetrics) -> dict[str, Any]:
+    stride, epochs, values = curve["stride"], list(curve["epochs"]), list(curve["values"])
+    if epochs and metrics.epoch < epochs[-1] + stride:
+        return dict(curve)
+    value = (metrics.validation if curve["part"] == "validation" else metrics.training).get(curve["metric"])
+    epochs.append(metrics.epoch)
+    values.append(value if value is not None and math.isfinite(value) else None)
+    if len(epochs) > MAX_POINTS:
+        stride, epochs, values = stride * 2, epochs[::2], values[::2]
+    return {**curve, "stride": stride, "epochs": epochs, "values": values}

@@ -1,0 +1,48 @@
+"""What lists keep of many epochs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.deployments.history import MAX_POINTS, extended, lower_is_better
+from kafkaml.results import EpochMetrics
+
+
+def _after(values: list[float], *, name: str = "accuracy") -> dict[str, Any]:
+    history: dict[str, Any] | None = None
+    for epoch, value in enumerate(values, start=1):
+        history = extended(history, EpochMetrics(epoch=epoch, seconds=1, training={name: value}))
+    assert history is not None
+    return history
+
+
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=300))
+def test_the_curve_stays_short_and_in_order(values: list[float]) -> None:
+    curve = _after(values)["curve"]
+    assert len(curve["epochs"]) == len(curve["values"]) <= MAX_POINTS
+    assert curve["epochs"][0] == 1
+    assert all(
+        later - earlier == curve["stride"] for earlier, later in zip(curve["epochs"], curve["epochs"][1:], strict=False)
+    )
+
+
+def test_the_best_of_a_loss_is_the_least() -> None:
+    assert _after([3.0, 1.0, 2.0], name="loss")["best_training"]["loss"] == {"value": 1.0, "epoch": 2}
+    assert _after([0.1, 0.3, 0.3])["best_training"]["accuracy"] == {"value": 0.3, "epoch": 2}
+    assert lower_is_better("mean_absolute_error")
+    assert not lower_is_better("auc")
+
+
+def test_numbers_that_are_not_finite_are_never_the_best() -> None:
+    history = _after([float("nan"), float("inf")], name="loss")
+    assert history["best_training"] == {}
+    assert history["curve"]["values"] == [None, None]
+
+
+def test_an_accuracy_is_followed_before_a_loss() -> None:
+    metrics = EpochMetrics(epoch=1, seconds=1, training={"loss": 1.0, "f1": 0.2, "acc": 0.5})
+    assert extended(None, metrics)["curve"]["metric"] == "acc"
+    assert extended(None, EpochMetrics(epoch=1, seconds=1, training={}))["curve"]["metric"] == ""
