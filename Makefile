@@ -1,5 +1,5 @@
-# Every target does its own set-up on a fresh machine (Python 3.11+, Java 17+ and Maven present) and is quick when that is done.
-.PHONY: demo up down test bench format check lock install
+# Every target does its own set-up on a fresh machine (Python 3.11+, Node 20.19+, Java 17+ and Maven present) and is quick when that is done.
+.PHONY: demo up down test bench screenshots openapi format check lock install
 RUN := .venv/bin
 
 install:; @scripts/install
@@ -8,6 +8,8 @@ up: install; @$(RUN)/kafka-ml up --detach
 down: install; @$(RUN)/kafka-ml down
 test: install; @scripts/test
 bench: install; @$(RUN)/python -m benchmarks $(ARGS)
-format: install; @$(RUN)/ruff format . && $(RUN)/ruff check --fix .
+screenshots: install; @scripts/install-chromium && $(RUN)/python -m tests.browser.screenshots
+openapi: install; @KML_STATE_DIR=$$(mktemp -d) $(RUN)/python -m backend.manage spectacular --format openapi-json --file frontend/openapi.json
+format: install; @$(RUN)/ruff format . && $(RUN)/ruff check --fix . && npm --prefix frontend run --silent format
 check: install; @scripts/check
 lock: install; @scripts/lock

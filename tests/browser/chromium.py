@@ -1,0 +1,140 @@
+"""Chromium as the tests and the screenshots drive it: the system's own, by Playwright, without a look outside."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests.platform import Platform
+
+__all__ = ["Findings", "Session", "chromium", "signed_in"]
+
+_AXE = Path(__file__).resolve().parents[2] / "frontend/node_modules/axe-core/axe.min.js"
+# Everything that axe knows but its experiments.
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+Scheme = Literal["light", "dark"]
+
+
+def _executable() -> str:
+    for name in (os.environ.get("KML_CHROMIUM"), "chromium", "chromium-browser", "google-chrome"):
+        if name and (path := shutil.which(name)):
+            return path
+    raise FileNotFoundError("no Chromium: scripts/install-chromium installs it")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=_executable(),
+            # In a container there is neither a user namespace nor a large /dev/shm for it.
+            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"],
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Findings:
+    """What pages complained of: errors in their console, exceptions, requests that got no answer or a 5xx."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.lines.append(f"{page.url}: {error}"))
+        page.on(
+            "response",
+            lambda answer: self.lines.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None,
+        )
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.lines.append(f"{message.type} at {message.page.url if message.page else ''}: {message.text}")
+
+
+@dataclass
+class Session:
+    """Pages of one person in one browser."""
+
+    context: BrowserContext
+    url: str
+    findings: Findings
+
+    def open(self, path: str) -> Page:
+        """Open an address in a new page and wait until its first heading is there."""
+        page = self.context.new_page()
+        self.findings.watch(page)
+        self.go(page, path)
+        return page
+
+    def go(self, page: Page, path: str) -> None:
+        page.goto(self.url + path)
+        page.locator("main h1").first.wait_for(timeout=20_000)
+        settle(page)
+
+
+def settle(page: Page) -> None:
+    """Wait until what was asked for is drawn: no skeleton, no loader. Live streams never end, so not for silence."""
+    page.wait_for_function(
+        """() => !document.querySelector(
+             'main [aria-busy=true], main .mantine-Loader-root, main .mantine-Skeleton-root')""",
+        timeout=20_000,
+    )
+
+
+def axe_violations(page: Page) -> list[str]:
+    """What axe-core finds wrong with the page as it is now, one line each."""
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(_AXE.read_text(encoding="utf-8"))
+    found: dict[str, Any] = page.evaluate(
+        "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", _RULES
+    )
+    return [
+        f"{page.url}: {each['id']}: {each['help']}: {' | '.join(node['html'][:200] for node in each['nodes'][:4])}"
+        for each in found["violations"]
+    ]
+
+
+@contextmanager
+def signed_in(
+    browser: Browser,
+    platform: Platform,
+    *,
+    scheme: Scheme = "light",
+    width: int = 1440,
+    height: int = 900,
+    storage_state: Any = None,
+) -> Iterator[Session]:
+    """A session of the platform's owner, by a one-time link as the command line prints it (or an earlier's cookies)."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,
+        reduced_motion="reduce",
+        storage_state=storage_state,
+        accept_downloads=True,
+    )
+    context.set_default_timeout(20_000)
+    try:
+        session = Session(context, platform.status.url, Findings())
+        if storage_state is None:
+            printed = platform.cli("login").stdout
+            link = re.search(r"/login/\S+", printed)
+            assert link is not None, printed
+            page = context.new_page()
+            page.goto(session.url + link.group())
+            page.close()
+        yield session
+    finally:
+        context.close()

@@ -1,0 +1,49 @@
+"""Fixtures of the browser tests: one Chromium, one platform that holds what the demo makes, one signed-in session."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.chromium import Session, chromium, signed_in
+from tests.platform import Platform
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A browser for the whole run."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def populated(platform: Platform) -> Platform:
+    """A platform with real models of both frameworks, trained from a real stream and serving."""
+    populate(platform)
+    return platform
+
+
+def populate(platform: Platform) -> None:
+    """Run the demo on ``platform``."""
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.digits"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env={**os.environ, "KML_STATE_DIR": str(platform.state.root)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def session(browser: Browser, populated: Platform) -> Iterator[Session]:
+    """The owner's session; the test fails when a page complained."""
+    with signed_in(browser, populated) as session:
+        yield session
+        assert session.findings.lines == []
