@@ -99,8 +99,9 @@ def _make(client: Client, servers: str) -> list[str]:
         lambda: next(
             (each for each in client.results.list(deployment=deployment.id) if each.state == RunState.FAILED), None
         ),
-        seconds=60,
+        60,
     )
+    assert failed is not None
     assert PAYLOADS[11] in str(failed.failure)
     addresses += [f"/training/{deployment.id}", f"/results/{failed.id}", f"/results/{failed.id}?tab=logs"]
     addresses += [f"/results/{failed.id}?tab=lineage", f"/training/new?configuration={configuration.id}"]

@@ -1,4 +1,4 @@
-"""Every page, in both themes and on a phone: nothing for axe-core to find, nothing in the console, no sideways scroll."""
+"""Every page, in both themes and on a phone: nothing for axe-core, nothing in the console, no sideways scroll."""
 
 from __future__ import annotations
 
