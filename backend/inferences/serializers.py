@@ -16,7 +16,7 @@ from backend.inferences.models import Inference, ReplicaStats
 from backend.ml_models.serializers import FRAMEWORKS
 from kafkaml.control import InputFormat
 
-__all__ = ["InferenceSerializer", "InferenceUpdateSerializer", "InferenceWriteSerializer"]
+__all__ = ["InferenceSerializer", "InferenceUpdateSerializer", "InferenceWriteSerializer", "VisualizationSerializer"]
 
 _MAX_CONFIG_TEXT = 200_000
 _MAX_LABELS = 1000
@@ -63,13 +63,31 @@ class VisualizationLabelSerializer(serializers.Serializer[Any]):
     color = serializers.RegexField(r"^#[0-9a-fA-F]{6}\Z", required=False)
 
 
+class VisualizationMapSerializer(serializers.Serializer[Any]):
+    """Where latitude and longitude are: positions among the outputs, or among the input's values in wire order."""
+
+    source = serializers.ChoiceField(choices=["output", "input"], default="output")  # type: ignore[assignment]
+    latitude = serializers.IntegerField(min_value=0, max_value=65_535)
+    longitude = serializers.IntegerField(min_value=0, max_value=65_535)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["latitude"] == attrs["longitude"]:
+            raise serializers.ValidationError({"longitude": "latitude and longitude are at the same position"})
+        return attrs
+
+
 class VisualizationSerializer(serializers.Serializer[Any]):
-    """How predictions are shown live. ``average_window`` in milliseconds."""
+    """How predictions are shown live. ``average_window`` in milliseconds.
+
+    ``average_updated``: the current class is the one with the highest average over the window, not the last one.
+    ``map`` shows predictions on a map of the world.
+    """
 
     type = serializers.ChoiceField(choices=["classification", "regression"])
     labels = VisualizationLabelSerializer(many=True)
     average_updated = serializers.BooleanField(default=False)
     average_window = serializers.IntegerField(min_value=1, max_value=86_400_000, default=5_000)
+    map = VisualizationMapSerializer(required=False, allow_null=True)
 
     def validate_labels(self, labels: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if len(labels) > _MAX_LABELS:
@@ -84,7 +102,13 @@ class VisualizationSerializer(serializers.Serializer[Any]):
             raise serializers.ValidationError({str(name): "there is no such field" for name in unknown[:20]})
         # Stored as JSON, so plain types only.
         value: dict[str, Any] = super().to_internal_value(data)
-        return {**value, "labels": [dict(label) for label in value["labels"]]}
+        place = value.pop("map", None)
+        # Left out where there is none: configurations from before stay what they were.
+        return {
+            **value,
+            "labels": [dict(label) for label in value["labels"]],
+            **({"map": dict(place)} if place else {}),
+        }
 
 
 class InferenceSerializer(serializers.ModelSerializer[Inference]):

@@ -1,4 +1,4 @@
-"""Inferences: list, show, make, scale, stop, restart, delete, logs."""
+"""Inferences: list, show, make, scale, stop, restart, delete, logs; tries and dead letters."""
 
 from __future__ import annotations
 
@@ -11,12 +11,20 @@ from rest_framework.response import Response
 from backend.api.views import ResourceViewSet, integer_parameter
 from backend.api.worker_logs import read_log
 from backend.deployments.serializers import LogSerializer
-from backend.inferences import selectors, services
+from backend.inferences import dead_letters, selectors, services, trying
 from backend.inferences.models import Inference
 from backend.inferences.serializers import (
     InferenceSerializer,
     InferenceUpdateSerializer,
     InferenceWriteSerializer,
+)
+from backend.inferences.trial_serializers import (
+    DeadLetterPageSerializer,
+    DeadLetterQuerySerializer,
+    ReplaySerializer,
+    ReplayWriteSerializer,
+    TrySerializer,
+    TryWriteSerializer,
 )
 from backend.launchers.names import WorkKind
 
@@ -86,3 +94,30 @@ class InferenceViewSet(ResourceViewSet[Inference]):
             kept=inference.log_tail,
         )
         return Response(piece)
+
+    @extend_schema(operation_id="inferences_try", request=TryWriteSerializer, responses=TrySerializer)
+    @action(detail=True, methods=["post"], url_path="try")
+    def try_(self, _request: Request, pk: int) -> Response:
+        """Send one sample through Kafka and wait for its answer: a real record of a real topic."""
+        fields = self.validated(TryWriteSerializer)
+        return Response(trying.try_sample(self.find(pk), actor=self.actor, **fields))
+
+    @extend_schema(parameters=[DeadLetterQuerySerializer], responses=DeadLetterPageSerializer)
+    @action(detail=True, methods=["get"], url_path="dead_letters")
+    def dead_letters(self, request: Request, pk: int) -> Response:
+        """Show records that could not be answered, newest first."""
+        inference = self.find(pk)
+        query = DeadLetterQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        page = dead_letters.letters(
+            inference, before=query.validated_data.get("before"), limit=query.validated_data["limit"]
+        )
+        return Response(page)
+
+    @extend_schema(request=ReplayWriteSerializer, responses=ReplaySerializer)
+    @action(detail=True, methods=["post"], url_path="dead_letters/replay")
+    def replay_dead_letters(self, _request: Request, pk: int) -> Response:
+        """Send dead letters back to the input topic; they stay among the dead letters."""
+        inference, fields = self.find(pk), self.validated(ReplayWriteSerializer)
+        places = None if fields["all"] else [(each["partition"], each["offset"]) for each in fields["positions"]]
+        return Response(dead_letters.replay(inference, actor=self.actor, positions=places))

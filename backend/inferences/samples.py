@@ -1,0 +1,121 @@
+"""From a sample as a person gives it (JSON) to the bytes that an inference reads. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from backend.api.errors import InvalidField
+from kafkaml.codecs import codec_for
+from kafkaml.codecs.avro import AvroCodec
+from kafkaml.codecs.base import Array, Codec
+from kafkaml.codecs.json import JsonCodec
+from kafkaml.codecs.raw import TextCodec
+from kafkaml.codecs.telegraf import TelegrafCodec
+from kafkaml.errors import DecodeError
+
+__all__ = ["EncodedSample", "encode_sample"]
+
+
+class EncodedSample(NamedTuple):
+    """The value to write, and what a replica will read of it."""
+
+    value: bytes
+    array: Array
+
+
+def encode_sample(
+    input_format: str, input_config: Mapping[str, Any], sample: Any, *, shape: Sequence[int] | None = None
+) -> EncodedSample:
+    """Encode ``sample`` as the inference reads it: a number, (nested) lists, or for JSON and Avro an object.
+
+    ``shape`` is for flat lists; the format's own shape is taken where there is one. Raises InvalidField for ``sample``
+    that says what was got and what is expected.
+    """
+    try:
+        codec = codec_for(input_format, input_config).features
+    except DecodeError as error:
+        raise InvalidField("sample", f"the inference's input format cannot be written: {error.message}") from error
+    try:
+        value = _encode(codec, sample, shape)
+        return EncodedSample(value, codec.decode((value,))[0])
+    except DecodeError as error:
+        raise InvalidField("sample", error.message, hint=error.hint) from error
+
+
+def _encode(codec: Codec, sample: Any, shape: Sequence[int] | None) -> bytes:
+    if isinstance(codec, TextCodec):
+        if not isinstance(sample, str):
+            raise InvalidField("sample", f"got {_kind(sample)}: expected a text")
+        return codec.encode(np.array([sample]))[0]
+    if isinstance(sample, dict):
+        if isinstance(codec, AvroCodec):
+            return codec.encode_record(sample)
+        if isinstance(codec, TelegrafCodec):
+            return orjson.dumps({"fields": {"value": orjson.dumps(sample).decode()}})
+        if isinstance(codec, JsonCodec):
+            return orjson.dumps(sample)
+        raise InvalidField("sample", "got an object: expected a number or a list of numbers")
+    array = _shaped(_numbers(sample), codec, shape)
+    # JSON keeps the numbers as they were given; the others have one type.
+    if not isinstance(codec, JsonCodec):
+        array = _cast(array, codec.dtype)
+    return codec.encode(array[None])[0]
+
+
+def _numbers(sample: Any) -> Array:
+    try:
+        array = np.asarray(sample)
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise InvalidField(
+            "sample", f"the lists are not equally long on every level ({error})", hint="give an array of one shape"
+        ) from error
+    if array.dtype.kind not in "biuf":
+        raise InvalidField("sample", f"got {_kind(sample)}: expected a number or (nested) lists of numbers")
+    if array.size == 0:
+        raise InvalidField("sample", "the sample is empty: expected at least one number")
+    return array
+
+
+def _shaped(array: Array, codec: Codec, shape: Sequence[int] | None) -> Array:
+    expected = codec.sample_shape if codec.sample_shape is not None else None if shape is None else tuple(shape)
+    if expected is None or array.shape == expected:
+        return array
+    if array.size != math.prod(expected):
+        raise InvalidField(
+            "sample",
+            f"got {_shape_text(array.shape)} ({array.size} numbers): expected {_shape_text(expected)} "
+            f"({math.prod(expected)} numbers)",
+            code="shape",
+            hint="the shape is that of the stream which trained the model",
+        )
+    return array.reshape(expected)
+
+
+def _cast(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Return ``array`` as ``dtype``; fractions may lose digits in a narrower float, everything else stays."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = array.astype(dtype)
+        wrong = ~np.isfinite(cast) & np.isfinite(array) if dtype.kind == "f" else cast != array
+    if np.any(wrong):
+        number = array[wrong].flat[0]
+        if dtype.kind in "iu":
+            limits = np.iinfo(dtype)
+            expected = f"whole numbers from {limits.min} to {limits.max}"
+        else:
+            expected = f"numbers that fit {dtype.name}"
+        raise InvalidField("sample", f"got {number}: expected {expected} ({dtype.name})", code="range")
+    return cast
+
+
+def _shape_text(shape: Sequence[int]) -> str:
+    return "the shape " + " x ".join(map(str, shape)) if shape else "one number"
+
+
+def _kind(sample: Any) -> str:
+    names = {str: "a text", bool: "true or false", type(None): "nothing", dict: "an object"}
+    return names.get(type(sample), "something that is no array of numbers")

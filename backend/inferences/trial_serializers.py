@@ -1,0 +1,155 @@
+"""Tries and dead letters as JSON."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rest_framework import serializers
+
+from backend.api.samples import SampleSerializer
+from backend.inferences.trying import OUTCOMES
+from backend.topics.serializers import RecordSerializer
+
+__all__ = [
+    "DeadLetterPageSerializer",
+    "DeadLetterQuerySerializer",
+    "ReplaySerializer",
+    "ReplayWriteSerializer",
+    "TrySerializer",
+    "TryWriteSerializer",
+]
+
+_CURSOR = re.compile(r"[0-9]{1,9}:[0-9]{1,18}(,[0-9]{1,9}:[0-9]{1,18}){0,999}")
+_MAX_OFFSET = 2**62
+_MAX_POSITIONS = 500
+
+
+class TryWriteSerializer(serializers.Serializer[Any]):
+    """A sample to try: a number, (nested) lists of numbers, or for JSON and Avro an object."""
+
+    sample = serializers.JSONField(help_text="a number, (nested) lists of numbers, or an object")
+    shape = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=1_000_000),
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=16,
+        help_text="for a flat list, where the format itself has no shape",
+    )
+    timeout_seconds = serializers.FloatField(default=10.0, min_value=0.1, max_value=30.0)
+
+
+class PlaceSerializer(serializers.Serializer[Any]):
+    """Where a record lies."""
+
+    topic = serializers.CharField()
+    partition = serializers.IntegerField()
+    offset = serializers.IntegerField()
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    """Why a record could not be answered; ``stage`` is decode, predict or publish."""
+
+    stage = serializers.CharField()
+    error = serializers.CharField()
+    message = serializers.CharField()
+
+
+class TrySerializer(serializers.Serializer[Any]):
+    """What became of a sample, and the way it went.
+
+    ``values`` are the outputs (the last one of a model with several), ``outputs`` all of them; ``labels`` name the
+    classes. ``replica`` is null where one of several answered. ``waiting_before``: without an answer in time, how many
+    records of the partition wait before this one.
+    """
+
+    outcome = serializers.ChoiceField(choices=[(each, each) for each in OUTCOMES])
+    seconds = serializers.FloatField(help_text="from before the write until the answer was read")
+    values = serializers.JSONField(allow_null=True)
+    outputs = serializers.JSONField(allow_null=True)
+    labels = serializers.ListField(child=serializers.CharField(), allow_null=True)
+    reason = ReasonSerializer(allow_null=True)
+    sent = SampleSerializer(allow_null=True, help_text="the sample as the model reads it; null for a text")
+    input = PlaceSerializer()
+    output = PlaceSerializer(allow_null=True)
+    result = serializers.IntegerField(allow_null=True)
+    version = serializers.CharField(allow_null=True)
+    replica = serializers.IntegerField(allow_null=True)
+    replicas = serializers.IntegerField()
+    waiting_before = serializers.IntegerField(allow_null=True)
+
+
+class DeadLetterQuerySerializer(serializers.Serializer[Any]):
+    """Which dead letters to show."""
+
+    limit = serializers.IntegerField(required=False, default=50, min_value=1, max_value=100)
+    before = serializers.RegexField(
+        _CURSOR, required=False, max_length=20_000, help_text="the cursor of the page before this one"
+    )
+
+    def validate_before(self, cursor: str) -> dict[int, int]:
+        if not _CURSOR.fullmatch(cursor):
+            raise serializers.ValidationError("expected partition:offset, comma-separated")
+        pairs = (part.split(":") for part in cursor.split(","))
+        return {int(partition): int(offset) for partition, offset in pairs}
+
+
+class DeadLetterSerializer(serializers.Serializer[Any]):
+    """A record that could not be answered. ``source`` is where it was read, ``replay_of`` the letter that it was
+    before it was sent back and failed again; ``own``: of this inference, not of another one with the same output topic.
+    ``cut_from_bytes``: only the beginning of a value of so many bytes was kept.
+    """
+
+    record = RecordSerializer()
+    reason = ReasonSerializer()
+    source = PlaceSerializer(allow_null=True)  # type: ignore[assignment]  # a declared field, not Field.source
+    replay_of = PlaceSerializer(allow_null=True)
+    inference = serializers.IntegerField(allow_null=True)
+    own = serializers.BooleanField()
+    version = serializers.CharField(allow_null=True)
+    cut_from_bytes = serializers.IntegerField(allow_null=True)
+
+
+class DeadLetterPageSerializer(serializers.Serializer[Any]):
+    """Dead letters, newest first. ``count`` is the most that there can be; ``before`` is the cursor to older ones."""
+
+    topic = serializers.CharField()
+    count = serializers.IntegerField()
+    letters = DeadLetterSerializer(many=True)
+    before = serializers.CharField(allow_null=True)
+    timed_out = serializers.BooleanField()
+
+
+class LetterPositionSerializer(serializers.Serializer[Any]):
+    """Which dead letter."""
+
+    partition = serializers.IntegerField(min_value=0, max_value=1_000_000)
+    offset = serializers.IntegerField(min_value=0, max_value=_MAX_OFFSET)
+
+
+class ReplayWriteSerializer(serializers.Serializer[Any]):
+    """Which dead letters to send back: those at ``positions``, or ``all`` of the inference."""
+
+    positions = LetterPositionSerializer(many=True, required=False)
+    all = serializers.BooleanField(required=False, default=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        positions = attrs.get("positions") or []
+        if len(positions) > _MAX_POSITIONS:
+            raise serializers.ValidationError({"positions": f"{len(positions)} letters: at most {_MAX_POSITIONS}"})
+        if bool(positions) == attrs["all"]:
+            raise serializers.ValidationError({"positions": "give positions, or all: true"})
+        return attrs
+
+
+class ReplaySerializer(serializers.Serializer[Any]):
+    """What was sent back. ``cut``: letters whose whole value is lost; ``superseded``: letters that were sent back
+    before and failed again; ``more``: there are more than are sent back at once.
+    """
+
+    replayed = serializers.IntegerField()
+    cut = serializers.IntegerField()
+    superseded = serializers.IntegerField()
+    more = serializers.BooleanField()
+    input_topic = serializers.CharField()
