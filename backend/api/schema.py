@@ -52,6 +52,28 @@ _EVENTS = {
         "default": {"description": "problem", "content": {"application/problem+json": {"schema": _PROBLEM_REF}}},
     },
 }
+_PREDICTIONS = {
+    "operationId": "inferences_predictions",
+    "description": (
+        "What an inference answers, live, as server-sent events: ``snapshot``, then ``frame`` at most 20 times a "
+        "second, each summing up all that came in between; ``waiting`` while the topic does not exist. The query "
+        "overrides the saved configuration."
+    ),
+    "tags": ["events"],
+    "security": [{"accessToken": []}, {"session": []}],
+    "parameters": [
+        {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}},
+        {"name": "type", "in": "query", "schema": {"enum": ["auto", "classification", "regression"]}},
+        {"name": "average_updated", "in": "query", "schema": {"type": "boolean"}},
+        {"name": "average_window", "in": "query", "schema": {"type": "integer"}, "description": "milliseconds"},
+        {"name": "outputs", "in": "query", "schema": {"type": "string"}, "description": "comma-separated positions"},
+        {"name": "map", "in": "query", "schema": {"type": "string"}, "description": "off, output:0:1 or input:0:1"},
+    ],
+    "responses": {
+        "200": {"description": "never ends", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        "default": {"description": "problem", "content": {"application/problem+json": {"schema": _PROBLEM_REF}}},
+    },
+}
 
 
 class ProblemSchema(AutoSchema):
@@ -81,4 +103,5 @@ def complete(result: dict[str, Any], **_: object) -> dict[str, Any]:
             schema["required"] = sorted(schema["properties"])
     schemas["Problem"] = _PROBLEM
     result["paths"]["/api/events/"] = {"get": _EVENTS}
+    result["paths"]["/api/inferences/{id}/predictions/"] = {"get": _PREDICTIONS}
     return result

@@ -14,9 +14,11 @@ from backend.events.views import event_stream
 from backend.inferences.views import InferenceViewSet
 from backend.jobs import views as jobs
 from backend.ml_models.views import MLModelViewSet
+from backend.pipeline.views import PipelineView
 from backend.streams.views import StreamViewSet
 from backend.system import views as system
 from backend.topics import views as topics
+from backend.visualisation.views import prediction_stream
 
 register_converter(IdConverter, "id")
 register_converter(ArtifactNameConverter, "artifact_name")
@@ -56,12 +58,14 @@ job_urls = [
 api_urls: list[URLPattern | URLResolver] = [
     path("session/", accounts.SessionView.as_view(), name="session"),
     path("login/", accounts.LoginView.as_view(), name="login"),
+    path("session/password/", accounts.PasswordView.as_view(), name="session-password"),
     path("logout/", accounts.LogoutView.as_view(), name="logout"),
     path(
         "results/<id:pk>/confusion_matrix.png",
         ResultViewSet.as_view({"get": "confusion_matrix_image"}),
         name="result-confusion-matrix",
     ),
+    path("inferences/<id:pk>/predictions/", prediction_stream, name="inference-predictions"),
     path("", include(router.urls)),
     path("topics/", topics.TopicListView.as_view(), name="topics"),
     path("topics/<topic:name>/", topics.TopicView.as_view(), name="topic"),
@@ -70,6 +74,7 @@ api_urls: list[URLPattern | URLResolver] = [
     path("announcements/", jobs.AnnouncementView.as_view(), name="announcement"),
     path("jobs/", include(job_urls)),
     path("events/", event_stream, name="events"),
+    path("pipeline/", PipelineView.as_view(), name="pipeline"),
     path("system/", system.SystemView.as_view(), name="system"),
     path("health/live/", system.LiveView.as_view(), name="health-live"),
     path("health/ready/", system.ReadyView.as_view(), name="health-ready"),

@@ -1,0 +1,1 @@
+"""Predictions shown live: read from an output topic, summed up here, sent as server-sent events."""

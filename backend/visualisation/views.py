@@ -1,0 +1,52 @@
+"""GET /api/inferences/<id>/predictions/: what an inference answers, live and summed up, as server-sent events."""
+
+from __future__ import annotations
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.exceptions import ValidationError
+
+from backend.api import sse
+from backend.api.errors import NotFound, problem_of, problem_response
+from backend.config.environment import environment
+from backend.inferences.models import Inference
+from backend.visualisation.options import WatchOptions, watch_options
+from backend.visualisation.source import PredictionSource, WatchedInference
+from kafkaml.errors import KafkaMLError
+
+__all__ = ["prediction_stream"]
+
+_FRAMES_PER_SECOND = 20.0
+
+
+async def prediction_stream(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Stream predictions as the inference's saved configuration says; the query can say otherwise."""
+    if (refused := await sse.refusal(request)) is not None:
+        return refused
+    try:
+        inference, options = await sync_to_async(_watched)(request, pk)
+    except (KafkaMLError, ValidationError) as error:
+        problem = problem_of(error)
+        assert problem is not None
+        return problem_response(request, problem)
+    return sse.source_response(
+        request, lambda: PredictionSource(inference, options), frames_per_second=_FRAMES_PER_SECOND
+    )
+
+
+def _watched(request: HttpRequest, pk: int) -> tuple[WatchedInference, WatchOptions]:
+    inference = Inference.objects.filter(pk=pk).first()
+    if inference is None:
+        raise NotFound(f"inference {pk} does not exist")
+    kafka = environment().kafka
+    output = inference.output_bootstrap_servers
+    watched = WatchedInference(
+        input_topic=inference.input_topic,
+        output_topic=inference.output_topic,
+        input_format=inference.input_format,
+        input_config=inference.input_config,
+        input_settings=kafka,
+        output_settings=kafka.model_copy(update={"bootstrap_servers": output}) if output else kafka,
+    )
+    return watched, watch_options(inference.visualization, request.GET)
