@@ -14,6 +14,7 @@ __all__ = [
     "AuditSerializer",
     "LoginSerializer",
     "NewTokenSerializer",
+    "PasswordSerializer",
     "SessionSerializer",
     "TokenSerializer",
     "TokenWriteSerializer",
@@ -24,11 +25,13 @@ __all__ = [
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
-    """A user; passwords are write-only."""
+    """A user; passwords are write-only. Without one a person signs in by one-time links."""
+
+    has_password = serializers.BooleanField(source="has_usable_password", read_only=True)
 
     class Meta:
         model = User
-        fields = ["id", "username", "role", "is_active", "date_joined", "last_login"]
+        fields = ["id", "username", "role", "is_active", "has_password", "date_joined", "last_login"]
 
 
 class UserWriteSerializer(serializers.Serializer[Any]):
@@ -84,6 +87,13 @@ class LoginSerializer(serializers.Serializer[Any]):
     """Name and password."""
 
     username = serializers.CharField(max_length=150)
+    password = serializers.CharField(write_only=True, max_length=200, trim_whitespace=False)
+
+
+class PasswordSerializer(serializers.Serializer[Any]):
+    """A new password; ``present`` is empty for who has signed in by links only so far."""
+
+    present = serializers.CharField(write_only=True, allow_blank=True, max_length=200, trim_whitespace=False)
     password = serializers.CharField(write_only=True, max_length=200, trim_whitespace=False)
 
 

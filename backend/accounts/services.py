@@ -19,6 +19,7 @@ from backend.config.environment import environment
 
 __all__ = [
     "FIRST_ADMIN",
+    "change_password",
     "create_login_link",
     "create_token",
     "create_user",
@@ -61,6 +62,14 @@ def update_user(user: User, *, actor: Actor, password: str | None = None, **chan
         detail = ", ".join(sorted([*changes, *(["password"] if password is not None else [])]))
         record(actor, "change", locked, before=before, after=state_hash(locked), detail=detail)
     return locked
+
+
+def change_password(user: User, *, actor: Actor, present: str, password: str) -> User:
+    """Change the person's own password; refuses without the present one, and records the refusal."""
+    if user.has_usable_password() and not user.check_password(present):
+        record(actor, "change", user, result="denied", detail="own password")
+        raise InvalidField("present", "this is not your present password")
+    return update_user(user, actor=actor, password=password)
 
 
 def delete_user(user: User, *, actor: Actor) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import get_token
@@ -28,6 +28,7 @@ from backend.accounts.serializers import (
     AuditSerializer,
     LoginSerializer,
     NewTokenSerializer,
+    PasswordSerializer,
     SessionSerializer,
     TokenSerializer,
     TokenWriteSerializer,
@@ -37,10 +38,19 @@ from backend.accounts.serializers import (
 )
 from backend.api.audit import Actor, actor_of, record
 from backend.api.authentication import effective_role
-from backend.api.errors import InvalidField, Problem, problem_response
+from backend.api.errors import Conflict, InvalidField, Problem, problem_response
 from backend.api.views import ResourceViewSet
 
-__all__ = ["AuditViewSet", "LoginView", "LogoutView", "SessionView", "TokenViewSet", "UserViewSet", "login_by_link"]
+__all__ = [
+    "AuditViewSet",
+    "LoginView",
+    "LogoutView",
+    "PasswordView",
+    "SessionView",
+    "TokenViewSet",
+    "UserViewSet",
+    "login_by_link",
+]
 
 
 class WrongCredentials(APIException):
@@ -60,6 +70,15 @@ class LoginThrottle(SimpleRateThrottle):
         data = request.data if isinstance(request.data, dict) else {}
         name = hashlib.sha256(str(data.get("username", "")).encode()).hexdigest()
         return f"login:{self.get_ident(request)}:{name}"
+
+
+class PasswordThrottle(SimpleRateThrottle):
+    """Slows guessing of the present password down, per person."""
+
+    scope = "login"
+
+    def get_cache_key(self, request: Request, _view: APIView) -> str:
+        return f"password:{request.user.pk}"
 
 
 class SessionView(APIView):
@@ -101,6 +120,26 @@ class LoginView(APIView):
         return Response({"user": UserSerializer(user).data, "csrf_token": get_token(request._request)})
 
 
+class PasswordView(APIView):
+    """One's own password."""
+
+    write_role = Role.VIEWER
+    throttle_classes = [PasswordThrottle]
+
+    @extend_schema(request=PasswordSerializer, responses=SessionSerializer)
+    def post(self, request: Request) -> Response:
+        """Change it, knowing the present one. The person's other sessions, tokens and links end; this one stays."""
+        user = request.user
+        # Else a token that was lost could take the whole account.
+        if not isinstance(user, User) or request.auth is not None:
+            raise Conflict("a token cannot change the password: expected a signed-in person", hint="use the web UI")
+        serializer = PasswordSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        changed = services.change_password(user, actor=actor_of(request), **serializer.validated_data)
+        update_session_auth_hash(request._request, changed)
+        return Response({"user": UserSerializer(changed).data, "csrf_token": get_token(request._request)})
+
+
 class LogoutView(APIView):
     """Signing out."""
 
@@ -125,6 +164,9 @@ def login_by_link(request: HttpRequest, secret: str) -> HttpResponse:
             "login_link",
             hint="'kafka-ml login' prints a new one",
         )
+        # A person who clicked is shown the page, which says so; programs get the problem as it is.
+        if "text/html" in request.headers.get("accept", ""):
+            return HttpResponseRedirect("/?link=used")
         return problem_response(request, problem)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     return HttpResponseRedirect("/")
@@ -202,6 +244,7 @@ class AuditViewSet(ResourceViewSet[AuditEntry]):
     read_role = Role.ADMIN
     serializer_class = AuditSerializer
     filterset_fields = ["actor", "action", "object_type", "object_id", "result"]
+    ordering_fields = ("id", "at", "actor")
     search_fields = ("actor", "detail")
 
     def get_queryset(self) -> QuerySet[AuditEntry]:

@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "backend.inferences",
     "backend.streams",
     "backend.events",
+    "backend.pipeline",
     "backend.system",
     "backend.topics",
     "backend.controller",

@@ -5,44 +5,73 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import socket
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import django
+import orjson
 
 from backend.config.environment import environment
+from backend.launchers.factory import LauncherSettings
 from backend.ml_models import executor
+from backend.system.gpus import gpus
 from backend.system.models import ComponentHeartbeat
 from kafkaml.errors import BrokenError
 from kafkaml.jobs import Framework
-from kafkaml.local.state import StateDir
+from kafkaml.local.state import ComponentState, StateDir
 
 __all__ = ["broker_answers", "system_state"]
 
 _BROKER_SECONDS = 1.5
 # Heartbeats come every ten seconds.
 _SILENT_SECONDS = 35.0
+# A driver that hangs must not hold the page.
+_GPU_SECONDS = 3.0
+_GPU_POOL = ThreadPoolExecutor(1, thread_name_prefix="gpus")
+_PACKAGES = ("django", "djangorestframework", "confluent-kafka", "gunicorn", "numpy")
 
 
 def system_state() -> dict[str, Any]:
     """Return versions, isolation level, broker and components as the system page shows them."""
     settings = environment()
+    graphics = _GPU_POOL.submit(gpus)
     with ThreadPoolExecutor(len(Framework) + 1) as pool:
         executors = {framework: pool.submit(_executor, framework) for framework in Framework}
         broker = pool.submit(broker_answers, settings.kafka.bootstrap_servers)
         answers = {str(framework): each.result() for framework, each in executors.items()}
         reachable = broker.result()
-    levels = sorted({str(each["isolation"]) for each in answers.values() if each.get("isolation")})
+    try:
+        found, note = graphics.result(timeout=_GPU_SECONDS)
+    except FutureTimeoutError:
+        found, note = [], "the GPUs' driver did not answer in time"
+    levels = sorted({str(each["isolation"]) for each in answers.values() if each["isolation"]})
+    launcher = LauncherSettings()
     return {
         "version": importlib.metadata.version("kafka-ml"),
-        "versions": {"python": platform.python_version(), "django": django.get_version()},
+        "versions": _versions(),
         "isolation": {"setting": settings.isolation, "levels": levels, "off": "off" in levels},
         "broker": {"bootstrap_servers": settings.kafka.bootstrap_servers, "reachable": reachable},
         "control_topic": settings.control_topic,
+        "launcher": {"kind": launcher.launcher, "warm_workers": launcher.warm_workers},
         "executors": answers,
+        "gpus": [asdict(each) for each in found],
+        "gpu_note": note,
         "components": _components(),
     }
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version(), "django": django.get_version(), "system": platform.platform()}
+    for name in _PACKAGES:
+        try:
+            versions.setdefault(name, importlib.metadata.version(name))
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
 
 
 def broker_answers(bootstrap_servers: str) -> bool:
@@ -58,33 +87,57 @@ def broker_answers(bootstrap_servers: str) -> bool:
 
 
 def _executor(framework: Framework) -> dict[str, Any]:
+    silent: dict[str, Any] = {"reachable": False, "detail": "", "isolation": "", "versions": {}}
     try:
         answer = executor.health(framework)
     except BrokenError as error:
-        return {"reachable": False, "detail": error.message}
+        return {**silent, "detail": error.message}
     isolation = answer.get("isolation_level") or answer.get("isolation") or ""
-    return {"reachable": True, "isolation": isolation, "versions": answer.get("versions") or {}}
+    return {**silent, "reachable": True, "isolation": isolation, "versions": answer.get("versions") or {}}
 
 
 def _components() -> list[dict[str, Any]]:
     now = datetime.now(tz=UTC)
-    components: dict[str, dict[str, Any]] = {
-        each.name: {
-            "name": each.name,
-            "state": "ready" if (now - each.at).total_seconds() < _SILENT_SECONDS else "silent",
-            "detail": each.version,
-            "at": each.at,
-        }
-        for each in ComponentHeartbeat.objects.all()
+    state_dir = StateDir(environment().state_dir)
+    signs = {each.name: (each.version, each.at) for each in ComponentHeartbeat.objects.all()}
+    if (logger_sign := _logger_sign(state_dir)) is not None:
+        signs["control-logger"] = logger_sign
+    components = {
+        name: _component(
+            name,
+            "ready" if (now - at).total_seconds() < _SILENT_SECONDS else "silent",
+            detail=detail,
+            at=at,
+        )
+        for name, (detail, at) in signs.items()
     }
     # On a laptop the supervisor knows more: what is starting, what crashed and how often.
-    status = StateDir(environment().state_dir).read_status()
+    status = state_dir.read_status() if state_dir.is_running() else None
     for each in status.components if status is not None else ():
-        known = components.get(each.name, {})
-        components[each.name] = {
-            "name": each.name,
-            "state": str(each.state),
-            "detail": each.detail,
-            "at": known.get("at"),
-        }
+        known = components.get(each.name)
+        # A process that is there but gives no sign of life any more is not ready.
+        silent = known is not None and known["state"] == "silent" and each.state == ComponentState.READY
+        components[each.name] = _component(
+            each.name,
+            "silent" if silent else str(each.state),
+            detail=each.detail or (known["detail"] if known else ""),
+            at=known["at"] if known else None,
+            address=each.address,
+            restarts=each.restarts,
+        )
     return sorted(components.values(), key=lambda each: str(each["name"]))
+
+
+def _component(name: str, state: str, **values: Any) -> dict[str, Any]:
+    return {"name": name, "state": state, "detail": "", "at": None, "address": "", "restarts": None, **values}
+
+
+def _logger_sign(state_dir: StateDir) -> tuple[str, datetime] | None:
+    """Return what the control logger of this machine wrote down: what it does, and when it said so."""
+    try:
+        document: object = orjson.loads((state_dir.run / "control-logger.json").read_bytes())
+        if not isinstance(document, Mapping):
+            return None
+        return str(document.get("doing", ""))[:200], datetime.fromtimestamp(float(document["at"]), tz=UTC)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return None

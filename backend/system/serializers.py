@@ -16,12 +16,41 @@ class HealthSerializer(serializers.Serializer[Any]):
 
 
 class ComponentSerializer(serializers.Serializer[Any]):
-    """One component."""
+    """One component. ``at`` is its last sign of life; ``restarts`` is null where nobody counts them."""
 
     name = serializers.CharField()
     state = serializers.CharField()
     detail = serializers.CharField()
     at = serializers.DateTimeField(allow_null=True)
+    address = serializers.CharField()
+    restarts = serializers.IntegerField(allow_null=True)
+
+
+class ExecutorSerializer(serializers.Serializer[Any]):
+    """One framework's executor; ``detail`` says why it does not answer."""
+
+    reachable = serializers.BooleanField()
+    detail = serializers.CharField()
+    isolation = serializers.CharField()
+    versions = serializers.DictField(child=serializers.CharField())
+
+
+class LauncherSerializer(serializers.Serializer[Any]):
+    """What starts the workers."""
+
+    kind = serializers.CharField()
+    warm_workers = serializers.BooleanField()
+
+
+class GpuSerializer(serializers.Serializer[Any]):
+    """One GPU; memory in bytes, ``use`` in percent, null where the device does not tell."""
+
+    index = serializers.IntegerField()
+    name = serializers.CharField()
+    memory_total = serializers.IntegerField()
+    memory_used = serializers.IntegerField()
+    use = serializers.IntegerField(allow_null=True)
+    temperature = serializers.IntegerField(allow_null=True)
 
 
 class IsolationSerializer(serializers.Serializer[Any]):
@@ -47,5 +76,8 @@ class SystemSerializer(serializers.Serializer[Any]):
     isolation = IsolationSerializer()
     broker = BrokerSerializer()
     control_topic = serializers.CharField()
-    executors = serializers.DictField()
+    launcher = LauncherSerializer()
+    executors = serializers.DictField(child=ExecutorSerializer())
+    gpus = GpuSerializer(many=True)
+    gpu_note = serializers.CharField(help_text="why there are none")
     components = ComponentSerializer(many=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
 
@@ -51,6 +50,15 @@ def test_a_local_start_prints_a_link_that_works_once(browser: Client) -> None:
     second = Client(headers={"host": "localhost"})
     assert second.get(path).status_code == 401
     assert second.get("/api/session/").json()["user"] is None
+
+
+def test_a_used_link_takes_a_person_to_the_page_and_tells_a_program(browser: Client) -> None:
+    path = f"/login/{services.create_login_link(services.ensure_admin())}"
+    assert browser.get(path, headers={"accept": "text/html,*/*;q=0.8"}).headers["location"] == "/"
+    again = browser.get(path, headers={"accept": "text/html,*/*;q=0.8"})
+    assert (again.status_code, again.headers["location"]) == (302, "/?link=used")
+    program = Client(headers={"host": "localhost"}).get(path, headers={"accept": "*/*"})
+    assert (program.status_code, program.headers["content-type"]) == (401, "application/problem+json")
 
 
 def test_links_are_stored_as_hashes_and_expire(browser: Client) -> None:
@@ -137,6 +145,40 @@ def test_a_new_password_ends_sessions_and_tokens(admin: APIClient, browser: Clie
     assert not AccessToken.objects.exists()
 
 
+def change_password(browser: Client, **body: str):
+    return browser.post("/api/session/password/", body, content_type="application/json", headers=csrf(browser))
+
+
+def test_a_person_changes_their_own_password(browser: Client, editor_account: User) -> None:
+    sign_in(browser, "eve")
+    elsewhere = Client(enforce_csrf_checks=True, headers={"host": "localhost"})
+    sign_in(elsewhere, "eve")
+    refused = change_password(browser, present="a guess", password="another long password")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "present")
+    assert AuditEntry.objects.filter(actor="eve", action="change", result="denied").exists()
+    weak = change_password(browser, present=PASSWORD, password="password")
+    assert (weak.status_code, weak.json()["errors"][0]["field"]) == (400, "password")
+    assert change_password(browser, present=PASSWORD, password="another long password").status_code == 200
+    # This session stays, all others end.
+    assert browser.get("/api/models/").status_code == 200
+    assert elsewhere.get("/api/models/").status_code == 401
+    assert AuditEntry.objects.filter(actor="eve", action="change", result="ok", detail="password").exists()
+
+
+def test_who_came_by_link_sets_a_first_password(browser: Client) -> None:
+    browser.get(f"/login/{services.create_login_link(services.ensure_admin())}")
+    assert browser.get("/api/session/").json()["user"]["has_password"] is False
+    answer = change_password(browser, present="", password="another long password")
+    assert (answer.status_code, answer.json()["user"]["has_password"]) == (200, True)
+
+
+def test_a_token_cannot_take_the_account(anonymous: APIClient, editor_account: User) -> None:
+    _, text = services.create_token(actor=SYSTEM, user=editor_account, name="x", role=Role.EDITOR, days=1)
+    anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {text}")
+    answer = anonymous.post("/api/session/password/", {"present": PASSWORD, "password": "another long password"})
+    assert answer.status_code == 409
+
+
 def test_weak_passwords_and_taken_names_are_refused(admin: APIClient, editor_account: User) -> None:
     answer = admin.post("/api/users/", {"username": "new", "password": "password"})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "password")
@@ -174,11 +216,3 @@ def test_a_command_prints_a_token_for_scripts(anonymous: APIClient) -> None:
     anonymous.credentials(HTTP_AUTHORIZATION=f"Bearer {output.getvalue().strip()}")
     assert anonymous.get("/api/models/").status_code == 200
     assert anonymous.post("/api/configurations/", {}).status_code == 403
-
-
-def test_signed_in_pages_escape_names(configure: Callable[..., None], browser: Client) -> None:
-    user = User.objects.create(username="<script>alert(1)</script>", role=Role.VIEWER)
-    browser.force_login(user)
-    page = browser.get("/").content.decode()
-    assert "<script>" not in page
-    assert "&lt;script&gt;" in page

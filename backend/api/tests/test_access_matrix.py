@@ -39,9 +39,11 @@ V, E, A = Needs.VIEWER, Needs.EDITOR, Needs.ADMIN
 READ = {"GET": V, "HEAD": V}
 READ_ADMIN = {"GET": A, "HEAD": A}
 
+# Every other address is a page, which reads its address itself.
+PAGES = "^(?!api/|login/|static/)"
 # What is not in a row's dictionary must be refused with 405, 404 or before.
 MATRIX: dict[str, dict[str, Needs]] = {
-    "": {"GET": Needs.PUBLIC, "HEAD": Needs.PUBLIC},
+    PAGES: {"GET": Needs.PUBLIC, "HEAD": Needs.PUBLIC},
     "login/<str:secret>": {"GET": Needs.PUBLIC},
     "api/session/": {"GET": Needs.PUBLIC, "HEAD": Needs.PUBLIC},
     "api/session/password/": {"POST": V},
@@ -82,6 +84,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/inferences/<id:pk>/predictions/": {"GET": V},
     "api/streams/": READ,
     "api/streams/<id:pk>/": READ,
+    "api/streams/<id:pk>/preview/": READ,
     "api/streams/<id:pk>/send/": {"POST": E},
     "api/topics/": READ,
     "api/topics/<topic:name>/": READ,
@@ -202,9 +205,15 @@ def world(configure: object) -> dict[str, str]:
 
 
 def address(route: str, world: dict[str, str]) -> str:
+    if route == PAGES:
+        return "/"
     numbers = [number for prefix, number in world.items() if route.startswith(prefix.removeprefix("id:") + "/")]
     number = numbers[0] if numbers else "1"
-    filled = route.replace("<id:pk>", number).replace("<artifact_name:name>", "model.keras")
+    filled = (
+        route.replace("<id:pk>", number)
+        .replace("<artifact_name:name>", "model.keras")
+        .replace("<topic:name>", "values")
+    )
     return "/" + filled.replace("<str:secret>", "not-a-link")
 
 

@@ -6,15 +6,17 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import orjson
 import pytest
 from django.conf import settings
 from rest_framework.test import APIClient
 
 from backend.api.tests.fake_executor import FakeExecutor
-from backend.config.environment import BackendSettings
+from backend.config.environment import BackendSettings, environment
 from backend.system.services import heartbeat
 from kafkaml.errors import SettingsError
 from kafkaml.jobs import Framework
@@ -33,6 +35,7 @@ def test_the_state_of_the_whole(viewer: APIClient, executor: FakeExecutor) -> No
     state = viewer.get("/api/system/").json()
     assert state["executors"]["tensorflow"] == {
         "reachable": True,
+        "detail": "",
         "isolation": "namespaces",
         "versions": {"keras": "3"},
     }
@@ -47,10 +50,24 @@ def test_what_is_away_is_told(viewer: APIClient, monkeypatch: pytest.MonkeyPatch
     assert state["executors"]["pytorch"]["reachable"] is False
 
 
-def test_the_page_is_honest(anonymous: APIClient) -> None:
-    page = anonymous.get("/").content.decode()
-    assert "no pages yet" in page
-    assert "Nobody is signed in" in page
+def test_the_control_loggers_own_words_are_read(viewer: APIClient) -> None:
+    file = environment().state_dir / "run" / "control-logger.json"
+    file.parent.mkdir()
+    file.write_bytes(orjson.dumps({"pid": 1, "at": time.time() - 3600, "doing": "reading"}))
+    shown = viewer.get("/api/system/").json()["components"]
+    assert [(each["name"], each["state"], each["detail"]) for each in shown] == [
+        ("control-logger", "silent", "reading")
+    ]
+    for broken in (b"", b"[]", b'{"at": "x"}', b'{"at": 1e400}', b'{"at": 1e300}'):
+        file.write_bytes(broken)
+        assert viewer.get("/api/system/").json()["components"] == []
+
+
+def test_a_machine_without_gpus_says_so(viewer: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    state = viewer.get("/api/system/").json()
+    assert (state["gpus"], state["gpu_note"]) == ([], "no GPU found: the package nvidia-ml-py is not installed")
+    assert state["launcher"]["kind"] == "process"
 
 
 def test_defaults_are_safe() -> None:

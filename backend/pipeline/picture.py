@@ -1,0 +1,246 @@
+"""Rows as boxes and lines: which box stands for what, what leads where, and the number at each hand-over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from backend.configurations.models import Configuration
+from backend.deployments.models import Deployment, TrainingResult
+from backend.deployments.selectors import aggregate_state
+from backend.inferences.models import Inference, ReplicaStats
+from backend.streams.models import Announcement
+from kafkaml.results import RunState
+
+__all__ = ["picture_of", "score_of", "tiers"]
+
+# Replicas speak every few seconds: what is older says nothing of now.
+_FRESH = timedelta(seconds=30)
+
+
+def picture_of(
+    *,
+    streams: Sequence[Announcement],
+    idle: Sequence[Configuration],
+    deployments: Sequence[Deployment],
+    runs: Sequence[TrainingResult],
+    serving: Sequence[Inference],
+) -> dict[str, Any]:
+    """Return ``nodes`` and ``edges``; an edge joins only nodes that are there."""
+    now = datetime.now(tz=UTC)
+    nodes = [
+        *(_stream(each) for each in streams),
+        *(_topic(name) for name in dict.fromkeys(each.input_topic for each in serving)),
+        *(_deployment(each, runs) for each in deployments),
+        *(_node("configuration", each.pk, each.name, at=each.created_at) for each in idle),
+        *_runs(runs),
+        *_inferences(serving, now),
+        *_outputs(serving, now),
+    ]
+    present = {node["key"] for node in nodes}
+    edges = [*_training_edges(runs, streams), *_serving_edges(serving, runs, now)]
+    return {
+        "nodes": nodes,
+        "edges": [edge for edge in edges if edge["source"] in present and edge["target"] in present],
+    }
+
+
+def score_of(result: TrainingResult) -> dict[str, Any] | None:
+    """Return the one number that says how good a run is: its accuracy, else its loss, of the best part there is."""
+    outcome: Mapping[str, Any] = result.outcome or {}
+    metrics: Mapping[str, Any] = result.metrics or {}
+    parts = (
+        ("test", outcome.get("test_metrics")),
+        ("validation", metrics.get("validation")),
+        ("training", metrics.get("training")),
+    )
+    for wanted in ("accuracy", "loss"):
+        for part, values in parts:
+            for name, value in (values or {}).items():
+                if wanted in name.lower() and isinstance(value, int | float):
+                    return {"name": name, "value": value, "part": part}
+    return None
+
+
+def tiers(uppers: Mapping[int, int | None]) -> dict[int, str]:
+    """Return where each sub-model of a chain runs; ``uppers`` is the upper of each. Models alone are left out."""
+    lower = {upper for upper in uppers.values() if upper is not None}
+    return {
+        key: "edge" if key not in lower else ("cloud" if upper is None or upper not in uppers else "fog")
+        for key, upper in uppers.items()
+        if key in lower or (upper is not None and upper in uppers)
+    }
+
+
+def _node(kind: str, number: int | None, name: str, **values: Any) -> dict[str, Any]:
+    return {
+        "key": f"{kind}:{name if number is None else number}",
+        "kind": kind,
+        "id": number,
+        "name": name,
+        "state": "",
+        "detail": "",
+        "at": None,
+        "tier": "",
+        "progress": None,
+        "score": None,
+        "rate": None,
+        "lag": None,
+        "records": None,
+        **values,
+    }
+
+
+def _edge(source: str, target: str, kind: str, **values: Any) -> dict[str, Any]:
+    return {
+        "source": source,
+        "target": target,
+        "kind": kind,
+        "state": "",
+        "rate": None,
+        "lag": None,
+        "records": None,
+        "score": None,
+        **values,
+    }
+
+
+def _stream(stream: Announcement) -> dict[str, Any]:
+    message = stream.control_message()
+    ranges = [*message.ranges, *message.unsupervised_ranges]
+    topics = list(dict.fromkeys(each.topic for each in ranges))
+    sizes = [each.max_records for each in ranges]
+    records = None if None in sizes else sum(size or 0 for size in sizes)
+    return _node(
+        "stream",
+        stream.pk,
+        ", ".join(topics[:3]),
+        detail=message.description[:200],
+        at=stream.sent_at or stream.registered_at,
+        records=message.total_msg if message.total_msg is not None else records,
+    )
+
+
+def _topic(name: str) -> dict[str, Any]:
+    return _node("topic", None, name)
+
+
+def _deployment(deployment: Deployment, runs: Iterable[TrainingResult]) -> dict[str, Any]:
+    states = [run.state for run in runs if run.deployment_id == deployment.pk]
+    return _node(
+        "deployment",
+        deployment.pk,
+        deployment.configuration.name,
+        state=str(aggregate_state(states)),
+        at=deployment.created_at,
+    )
+
+
+def _runs(runs: Sequence[TrainingResult]) -> list[dict[str, Any]]:
+    upper = _upper_runs(runs)
+    tier = tiers({run.pk: upper.get(run.pk) for run in runs})
+    return [
+        _node(
+            "run",
+            run.pk,
+            run.model.name,
+            state=run.state,
+            detail=run.model.framework,
+            at=run.ended_at or run.started_at or run.created_at,
+            tier=tier.get(run.pk, ""),
+            progress=run.progress if run.state == RunState.RUNNING else None,
+            score=score_of(run),
+        )
+        for run in runs
+    ]
+
+
+def _upper_runs(runs: Sequence[TrainingResult]) -> dict[int, int]:
+    """Return, by run, the run of its model's upper model in the same deployment."""
+    by_model = {(run.deployment_id, run.model_id): run.pk for run in runs}
+    found = {run.pk: by_model.get((run.deployment_id, run.model.upper_model_id or 0)) for run in runs}
+    return {key: upper for key, upper in found.items() if upper is not None}
+
+
+def _upper_inferences(serving: Sequence[Inference]) -> dict[int, int]:
+    """Return, by inference, the inference that reads what it is not sure of."""
+    readers = {each.input_topic: each.pk for each in reversed(serving)}
+    return {each.pk: readers[each.upper_topic] for each in serving if each.upper_topic and each.upper_topic in readers}
+
+
+def _inferences(serving: Sequence[Inference], now: datetime) -> list[dict[str, Any]]:
+    upper = _upper_inferences(serving)
+    tier = tiers({each.pk: upper.get(each.pk) for each in serving})
+    return [
+        _node(
+            "inference",
+            each.pk,
+            each.result.model.name,
+            state=each.state,
+            detail=f"{each.ready_replicas} of {each.replicas} replicas",
+            at=each.started_at or each.created_at,
+            tier=tier.get(each.pk, ""),
+            **_flow(each, now),
+        )
+        for each in serving
+    ]
+
+
+def _outputs(serving: Sequence[Inference], now: datetime) -> list[dict[str, Any]]:
+    rows: dict[str, dict[str, Any]] = {}
+    for each in serving:
+        flow = _flow(each, now)
+        row = rows.setdefault(each.output_topic, _node("output", None, each.output_topic, rate=0.0, records=0))
+        row["rate"] += flow["rate"] or 0.0
+        row["records"] += flow["records"]
+    return list(rows.values())
+
+
+def _flow(inference: Inference, now: datetime) -> dict[str, Any]:
+    """Return what its replicas say of the present attempt, ``rate`` 0 where they have gone silent."""
+    said: list[ReplicaStats] = [each for each in inference.reported_stats if each.attempt == inference.attempt]
+    live = [each for each in said if inference.state == RunState.RUNNING and now - each.updated_at < _FRESH]
+    lags = [each.lag for each in live if each.lag is not None]
+    return {
+        "rate": sum(each.rate for each in live) if inference.state == RunState.RUNNING else None,
+        "lag": sum(lags) if lags else None,
+        "records": sum(each.predicted for each in said),
+    }
+
+
+def _training_edges(runs: Sequence[TrainingResult], streams: Sequence[Announcement]) -> list[dict[str, Any]]:
+    edges: dict[tuple[str, str], dict[str, Any]] = {}
+    records = {each.pk: each.message.get("total_msg") for each in streams}
+    upper = _upper_runs(runs)
+    for run in runs:
+        deployment = f"deployment:{run.deployment_id}"
+        if run.stream_id is not None:
+            ends = (f"stream:{run.stream_id}", deployment)
+            known = edges.get(ends)
+            states = [run.state, *([known["state"]] if known else [])]
+            edges[ends] = _edge(*ends, "trains", state=str(aggregate_state(states)), records=records.get(run.stream_id))
+        edges[deployment, f"run:{run.pk}"] = _edge(deployment, f"run:{run.pk}", "holds", state=run.state)
+        if run.pk in upper:
+            ends = (f"run:{run.pk}", f"run:{upper[run.pk]}")
+            edges[ends] = _edge(*ends, "upper", state=run.state)
+    return list(edges.values())
+
+
+def _serving_edges(serving: Sequence[Inference], runs: Sequence[TrainingResult], now: datetime) -> list[dict[str, Any]]:
+    scores = {run.pk: score_of(run) for run in runs}
+    upper = _upper_inferences(serving)
+    flows = {each.pk: _flow(each, now) for each in serving}
+    edges: list[dict[str, Any]] = []
+    for each in serving:
+        key, flow = f"inference:{each.pk}", flows[each.pk]
+        moving = {"rate": flow["rate"], "state": each.state}
+        edges += [
+            _edge(f"run:{each.result_id}", key, "serves", state=each.state, score=scores.get(each.result_id)),
+            _edge(f"topic:{each.input_topic}", key, "reads", **moving, lag=flow["lag"]),
+            _edge(key, f"output:{each.output_topic}", "writes", **moving, records=flow["records"]),
+        ]
+        if each.pk in upper:
+            above = flows[upper[each.pk]]
+            edges.append(_edge(key, f"inference:{upper[each.pk]}", "upper", state=each.state, rate=above["rate"]))
+    return edges

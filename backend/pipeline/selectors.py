@@ -1,0 +1,99 @@
+"""What the home page draws, read with a constant number of queries and bounded in every column.
+
+What is active comes first, then what belongs to it, then the newest; the rest is only counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any, TypeVar
+
+from django.db.models import Case, Count, IntegerField, Max, Min, Model, Q, QuerySet, Sum, Value, When
+
+from backend.configurations.models import Configuration
+from backend.deployments.models import ENDED_STATES, Deployment, TrainingResult
+from backend.inferences.models import Inference, ReplicaStats
+from backend.inferences.selectors import inferences
+from backend.ml_models.models import MLModel
+from backend.pipeline.picture import picture_of
+from backend.streams.models import Announcement
+from kafkaml.results import RunState
+
+__all__ = ["PER_COLUMN", "pipeline"]
+
+M = TypeVar("M", bound=Model)
+
+PER_COLUMN = 12
+_LONG = ("code", "imports", "log_tail", "confusion_matrix", "model__code", "model__imports", "model__report")
+
+
+def pipeline() -> dict[str, Any]:
+    """Return facts, totals and the picture as the API shows them: 11 queries whatever there is."""
+    totals = _totals()
+    serving = _first(inferences(), active=True)
+    runs = _runs(serving)
+    deployments = {run.deployment_id: run.deployment for run in runs}
+    streams = _first(Announcement.objects.all(), wanted={run.stream_id for run in runs if run.stream_id})
+    # Not deployed yet, but shown: making one must change the picture.
+    idle = list(
+        Configuration.objects.filter(deployments__isnull=True).order_by("-id")[: max(PER_COLUMN - len(deployments), 0)]
+    )
+    return {
+        **totals,
+        **picture_of(streams=streams, idle=idle, deployments=list(deployments.values()), runs=runs, serving=serving),
+    }
+
+
+def _runs(serving: Iterable[Inference]) -> list[TrainingResult]:
+    rows = TrainingResult.objects.select_related("model", "deployment__configuration").defer(*_LONG)
+    return _first(rows, active=True, wanted={each.result_id for each in serving})
+
+
+def _first(rows: QuerySet[M], *, active: bool = False, wanted: Collection[int] = ()) -> list[M]:
+    """Return the rows that a column shows: active ones, wanted ones, then the newest."""
+    whens = [When(~Q(state__in=ENDED_STATES), then=Value(0))] if active else []
+    if wanted:
+        whens.append(When(pk__in=wanted, then=Value(1)))
+    order = Case(*whens, default=Value(2), output_field=IntegerField())
+    return list(rows.annotate(picture_order=order).order_by("picture_order", "-pk")[:PER_COLUMN])
+
+
+def _totals() -> dict[str, Any]:
+    newest = {"count": Count("pk"), "newest": Max("pk")}
+    models = MLModel.objects.aggregate(**newest)
+    configurations = Configuration.objects.aggregate(**newest)
+    deployments = Deployment.objects.aggregate(**newest)
+    streams = Announcement.objects.aggregate(**newest)
+    runs = TrainingResult.objects.aggregate(
+        count=Count("pk"),
+        active=Count("pk", filter=~Q(state__in=ENDED_STATES)),
+        newest=Max("pk", filter=Q(state=RunState.FINISHED)),
+    )
+    served = Inference.objects.aggregate(
+        count=Count("pk"),
+        active=Count("pk", filter=~Q(state__in=ENDED_STATES)),
+        newest=Max("pk"),
+        started=Min("pk", filter=Q(started_at__isnull=False)),
+    )
+    predicted = ReplicaStats.objects.aggregate(predicted=Sum("predicted"))["predicted"] or 0
+    return {
+        "facts": {
+            "model": models["newest"],
+            "configuration": configurations["newest"],
+            "deployment": deployments["newest"],
+            "stream": streams["newest"],
+            "result": runs["newest"],
+            "inference": served["newest"] if served["started"] is not None else None,
+            "predicted": predicted,
+        },
+        "totals": {
+            "models": models["count"],
+            "configurations": configurations["count"],
+            "deployments": deployments["count"],
+            "streams": streams["count"],
+            "runs": runs["count"],
+            "active_runs": runs["active"],
+            "inferences": served["count"],
+            "active_inferences": served["active"],
+        },
+    }

@@ -1,0 +1,138 @@
+"""The picture of the home page: facts, boxes, lines, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from backend.accounts.models import Role, User
+from backend.api.tests import builders
+from backend.deployments.models import TrainingResult
+from backend.inferences import services as inferences
+from backend.inferences.models import Inference, ReplicaStats
+from backend.pipeline.picture import tiers
+from backend.pipeline.selectors import PER_COLUMN
+
+pytestmark = pytest.mark.django_db
+
+
+def picture(client: APIClient) -> dict[str, Any]:
+    answer = client.get("/api/pipeline/")
+    assert answer.status_code == 200
+    return dict(answer.json())
+
+
+def node(shown: dict[str, Any], key: str) -> dict[str, Any]:
+    return next(dict(each) for each in shown["nodes"] if each["key"] == key)
+
+
+def edge(shown: dict[str, Any], source: str, target: str) -> dict[str, Any]:
+    return next(dict(each) for each in shown["edges"] if (each["source"], each["target"]) == (source, target))
+
+
+def run_inference(inference: Inference, **stats: Any) -> None:
+    inferences.register_attempt(inference.pk)
+    Inference.objects.filter(pk=inference.pk).update(state="running", started_at=timezone.now())
+    inference.refresh_from_db()
+    ReplicaStats.objects.create(inference=inference, attempt=inference.attempt, replica=0, state="running", **stats)
+
+
+def test_an_empty_installation_has_done_nothing_yet(viewer: APIClient) -> None:
+    shown = picture(viewer)
+    assert (shown["nodes"], shown["edges"]) == ([], [])
+    assert shown["facts"] == {
+        "model": None,
+        "configuration": None,
+        "deployment": None,
+        "stream": None,
+        "result": None,
+        "inference": None,
+        "predicted": 0,
+    }
+
+
+def test_facts_follow_the_work(viewer: APIClient) -> None:
+    model = builders.make_model()
+    configuration = builders.make_configuration(model)
+    facts = picture(viewer)["facts"]
+    assert (facts["model"], facts["configuration"], facts["deployment"]) == (model.pk, configuration.pk, None)
+    launched = builders.make_launched()
+    facts = picture(viewer)["facts"]
+    assert (facts["stream"], facts["result"]) == (launched.stream_id, None)
+    finished = builders.make_finished()
+    inference = builders.make_inference(finished)
+    facts = picture(viewer)["facts"]
+    # It was only asked for, so far.
+    assert (facts["result"], facts["inference"], facts["predicted"]) == (finished.pk, None, 0)
+    run_inference(inference, predicted=7)
+    facts = picture(viewer)["facts"]
+    assert (facts["inference"], facts["predicted"]) == (inference.pk, 7)
+
+
+def test_lines_lead_from_the_stream_to_the_predictions(viewer: APIClient) -> None:
+    result = builders.make_finished()
+    inference = builders.make_inference(result, input_topic="values", output_topic="answers")
+    run_inference(inference, predicted=40, rate=12.5, lag=3)
+    shown = picture(viewer)
+    run, deployment, serving = f"run:{result.pk}", f"deployment:{result.deployment_id}", f"inference:{inference.pk}"
+    assert edge(shown, f"stream:{result.stream_id}", deployment)["records"] == 100
+    assert edge(shown, deployment, run)["state"] == "finished"
+    assert edge(shown, run, serving)["score"] == {"name": "accuracy", "value": 0.95, "part": "test"}
+    read = edge(shown, "topic:values", serving)
+    assert (read["rate"], read["lag"]) == (12.5, 3)
+    assert edge(shown, serving, "output:answers")["records"] == 40
+    assert node(shown, "output:answers")["rate"] == 12.5
+    assert node(shown, f"stream:{result.stream_id}")["name"] == "digits"
+
+
+def test_replicas_that_went_silent_move_nothing(viewer: APIClient) -> None:
+    inference = builders.make_inference()
+    run_inference(inference, predicted=40, rate=12.5, lag=3)
+    ReplicaStats.objects.update(updated_at=timezone.now() - timedelta(minutes=5))
+    shown = node(picture(viewer), f"inference:{inference.pk}")
+    assert (shown["rate"], shown["lag"], shown["records"]) == (0, None, 40)
+
+
+def test_distributed_models_are_a_chain(viewer: APIClient) -> None:
+    cloud = builders.make_model(distributed=True)
+    fog = builders.make_model(distributed=True, upper_model=cloud)
+    edge_model = builders.make_model(distributed=True, upper_model=fog)
+    deployment = builders.make_deployment(cloud, fog, edge_model)
+    runs = {run.model_id: run.pk for run in TrainingResult.objects.filter(deployment=deployment)}
+    shown = picture(viewer)
+    of = {model.pk: node(shown, f"run:{runs[model.pk]}")["tier"] for model in (cloud, fog, edge_model)}
+    assert of == {cloud.pk: "cloud", fog.pk: "fog", edge_model.pk: "edge"}
+    assert edge(shown, f"run:{runs[edge_model.pk]}", f"run:{runs[fog.pk]}")["kind"] == "upper"
+
+
+def test_tiers_of_models_alone_are_none() -> None:
+    assert tiers({1: None, 2: None}) == {}
+    assert tiers({1: 2, 2: None, 3: None}) == {1: "edge", 2: "cloud"}
+
+
+@pytest.mark.parametrize("many", [1, PER_COLUMN + 3])
+def test_the_picture_is_bounded_and_costs_the_same(many: int, django_assert_max_num_queries: Callable) -> None:
+    for _ in range(many):
+        run_inference(builders.make_inference(), rate=1.0)
+    builders.make_configuration()
+    client = APIClient(headers={"host": "localhost"})
+    client.force_authenticate(User.objects.create(username="boss", role=Role.ADMIN))
+    with django_assert_max_num_queries(12):
+        shown = picture(client)
+    for kind in ("stream", "deployment", "run", "inference", "topic", "output"):
+        assert len([each for each in shown["nodes"] if each["kind"] == kind]) == min(many, PER_COLUMN)
+    assert shown["totals"]["inferences"] == many
+    keys = {each["key"] for each in shown["nodes"]}
+    assert all({each["source"], each["target"]} <= keys for each in shown["edges"])
+
+
+def test_active_runs_come_before_newer_ones_that_ended(viewer: APIClient) -> None:
+    active = builders.make_launched()
+    for _ in range(PER_COLUMN + 1):
+        builders.make_finished()
+    assert node(picture(viewer), f"run:{active.pk}")["state"] == active.state
