@@ -6,11 +6,20 @@ from typing import Any
 
 from rest_framework import serializers
 
+from backend.api.samples import SampleSerializer
 from backend.deployments.models import Deployment
 from backend.streams.models import Announcement
+from backend.topics.serializers import DecodeProblemSerializer
 from kafkaml.control import InputFormat
 
-__all__ = ["AnnouncementWriteSerializer", "SendSerializer", "SentSerializer", "StreamSerializer"]
+__all__ = [
+    "AnnouncementWriteSerializer",
+    "PreviewQuerySerializer",
+    "PreviewSerializer",
+    "SendSerializer",
+    "SentSerializer",
+    "StreamSerializer",
+]
 
 
 class StreamSerializer(serializers.ModelSerializer[Announcement]):
@@ -71,6 +80,33 @@ class SentSerializer(serializers.Serializer[Any]):
 
     message = serializers.IntegerField()
     deployment = serializers.IntegerField()
+
+
+class PreviewQuerySerializer(serializers.Serializer[Any]):
+    """Which samples of a stream are asked for; ``offset`` counts the offsets of its ranges from the first on."""
+
+    limit = serializers.IntegerField(required=False, default=24, min_value=1, max_value=200)
+    offset = serializers.IntegerField(required=False, default=0, min_value=0, max_value=2**62)
+
+
+class StreamSampleSerializer(serializers.Serializer[Any]):
+    """A sample and its label, which may be an array or a text; or why the record has none."""
+
+    topic = serializers.CharField()
+    partition = serializers.IntegerField()
+    offset = serializers.IntegerField()
+    features = SampleSerializer(allow_null=True)
+    label_sample = SampleSerializer(allow_null=True)
+    label_text = serializers.CharField(allow_null=True)
+    error = DecodeProblemSerializer(allow_null=True)
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """Samples of a stream; ``next`` is the ``offset`` that goes on, null at the end of ``total`` offsets."""
+
+    samples = StreamSampleSerializer(many=True)
+    next = serializers.IntegerField(allow_null=True)
+    total = serializers.IntegerField()
 
 
 class Base64Field(serializers.CharField):

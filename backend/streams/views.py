@@ -1,4 +1,4 @@
-"""Streams: list, show, announce again."""
+"""Streams: list, show, look into, announce again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from rest_framework.response import Response
 from backend.api.views import ResourceViewSet
 from backend.streams import selectors, services
 from backend.streams.models import Announcement
-from backend.streams.serializers import SendSerializer, SentSerializer, StreamSerializer
+from backend.streams.preview import preview
+from backend.streams.serializers import (
+    PreviewQuerySerializer,
+    PreviewSerializer,
+    SendSerializer,
+    SentSerializer,
+    StreamSerializer,
+)
 
 __all__ = ["StreamViewSet"]
 
@@ -32,7 +39,8 @@ class StreamViewSet(ResourceViewSet[Announcement]):
 
     serializer_class = StreamSerializer
     filterset_class = StreamFilter
-    ordering_fields = ("id", "registered_at", "sent_at")
+    ordering_fields = ("id", "registered_at", "sent_at", "deployment_number")
+    search_fields = ("message__description", "message__topic")
 
     def get_queryset(self) -> QuerySet[Announcement]:
         return selectors.streams()
@@ -45,3 +53,11 @@ class StreamViewSet(ResourceViewSet[Announcement]):
         deployment = self.validated(SendSerializer)["deployment"]
         message = services.send_again(announcement, deployment, actor=self.actor)
         return Response({"message": message.pk, "deployment": deployment.pk}, status=202)
+
+    @extend_schema(parameters=[PreviewQuerySerializer], responses=PreviewSerializer)
+    @action(detail=True, methods=["get"])
+    def preview(self, request: Request, pk: int) -> Response:
+        """Show decoded samples, read from the announced ranges now."""
+        query = PreviewQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        return Response(preview(self.find(pk), **query.validated_data))

@@ -70,7 +70,7 @@ def decoder_for(topic: str) -> Decoder:
 
 def _stream_decoder(topic: str) -> Decoder | None:
     # The database looks for the name anywhere in the message; which of those mean the topic is seen here.
-    for announcement in Announcement.objects.filter(message__topic__contains=topic).only("id", "message")[:50]:
+    for announcement in Announcement.objects.filter(message__topic__icontains=topic).only("id", "message")[:50]:
         try:
             message = announcement.control_message()
         except ControlMessageError:

@@ -1,0 +1,102 @@
+"""The samples of an announced stream, read from its ranges as its decode rule says: what training will see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backend.api.errors import Conflict
+from backend.streams.models import Announcement
+from backend.topics.decoding import decoded_samples
+from backend.topics.selectors import open_browser
+from kafkaml.codecs import StreamCodec, codec_for
+from kafkaml.confluent import TopicBrowser
+from kafkaml.control import ControlMessage
+from kafkaml.errors import DecodeError, StreamUnavailable
+from kafkaml.records import Record
+from kafkaml.stream_range import StreamRange
+
+__all__ = ["preview"]
+
+_PAGE_BYTES = 1 << 20
+_PAGE_SECONDS = 8.0
+
+
+def preview(announcement: Announcement, *, offset: int, limit: int) -> dict[str, Any]:
+    """Return the samples of at most ``limit`` records behind the first ``offset`` places of the announced ranges.
+
+    A place is an offset of Kafka; transaction markers and gaps take places without being records. A record that does
+    not fit the rule has an ``error`` instead of a sample. Raises Conflict when retention deleted what is asked for,
+    StreamUnavailable when the topic is gone, DecodeError for a rule that contradicts itself, BrokerError.
+    """
+    message = announcement.control_message()
+    codec = codec_for(message.input_format, message.input_config)
+    samples: list[dict[str, Any]] = []
+    place = offset
+    with open_browser() as browser:
+        for part, begin in _parts(browser, message):
+            size = (part.end or part.start) - part.start
+            if not begin <= place < begin + size or len(samples) >= limit:
+                continue
+            records, reached = _read(browser, part, part.start + place - begin, limit - len(samples))
+            for record in records:
+                samples += _samples(codec, record)
+            place = begin + reached - part.start
+        total = sum((part.end or part.start) - part.start for part, _ in _parts(browser, message))
+    return {"samples": samples, "next": place if place < total else None, "total": total}
+
+
+def _parts(browser: TopicBrowser, message: ControlMessage) -> list[tuple[StreamRange, int]]:
+    """Return the ranges with the place at which each begins; ranges without end go on to where the topic is now."""
+    parts = []
+    begin = 0
+    for each in message.ranges:
+        part = each if each.end is not None else _until_now(browser, each)
+        parts.append((part, begin))
+        begin += (part.end or part.start) - part.start
+    return parts
+
+
+def _until_now(browser: TopicBrowser, online: StreamRange) -> StreamRange:
+    states = {each.partition: each for each in browser.partitions(online.topic)}
+    state = states.get(online.partition)
+    low, high = (state.low or 0, state.high or 0) if state is not None else (0, 0)
+    start = max(online.start, low)
+    return StreamRange(online.topic, online.partition, start, max(start, high))
+
+
+def _read(browser: TopicBrowser, part: StreamRange, start: int, limit: int) -> tuple[list[Record], int]:
+    """Return records of ``part`` from ``start`` on, and the offset that was reached."""
+    assert part.end is not None
+    page = browser.page(
+        part.topic,
+        partition=part.partition,
+        start=start,
+        limit=limit,
+        max_bytes=_PAGE_BYTES,
+        timeout_seconds=_PAGE_SECONDS,
+    )
+    low, high = page.watermarks[part.partition]
+    if start < low:
+        raise Conflict(
+            f"the records are not in the log any more: {part} was announced, and the broker holds offsets {low} to "
+            f"{high} of {part.topic}[{part.partition}]",
+            hint="the topic's retention deleted them, or the topic was made again: send the data again, or raise "
+            "retention.ms of the topic",
+        )
+    if high < part.end and not page.records:
+        raise StreamUnavailable(
+            f"{part} was announced, and {part.topic}[{part.partition}] ends at offset {high}",
+            hint="the topic was made again, or the data is still in an open transaction: send it again",
+        )
+    records = [record for record in page.records if record.offset < part.end]
+    # A page may end early, by bytes; it never ends without a record before the end of the range.
+    return records, min(part.end, max(page.ends[part.partition], start + 1))
+
+
+def _samples(codec: StreamCodec, record: Record) -> list[dict[str, Any]]:
+    where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+    try:
+        return [{**where, **each, "error": None} for each in decoded_samples(codec, record.key, record.value)]
+    except DecodeError as error:
+        nothing = {"features": None, "label_sample": None, "label_text": None}
+        return [{**where, **nothing, "error": {"message": error.message, "hint": error.hint}}]
