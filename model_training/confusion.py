@@ -25,10 +25,14 @@ class NoConfusionMatrix(Exception):
 
 @dataclass(frozen=True)
 class ConfusionMatrix:
-    """``counts[i, j]``: samples of class ``labels[i]`` that were predicted as ``labels[j]``; (classes, classes)."""
+    """``counts[i, j]``: samples of class ``labels[i]`` that were predicted as ``labels[j]``; (classes, classes).
+
+    ``actual[n]`` is the class of sample n.
+    """
 
     labels: tuple[str, ...]
     counts: NDArray[np.int64]
+    actual: NDArray[np.int64]
 
 
 def confusion_matrix(
@@ -48,7 +52,7 @@ def confusion_matrix(
         raise NoConfusionMatrix(f"there are {size} classes and a confusion matrix is made for at most {MAX_CLASSES}")
     counts = np.bincount(actual * size + predicted, minlength=size * size).reshape(size, size)
     numbers = [str(each) for each in range(size)]
-    return ConfusionMatrix(signs or (*names, *numbers[len(names) :]), counts.astype(np.int64))
+    return ConfusionMatrix(signs or (*names, *numbers[len(names) :]), counts.astype(np.int64), actual)
 
 
 def _classes_of(labels: NDArray[Any], classes: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:

@@ -24,7 +24,7 @@ from kafkaml.results import EpochMetrics, Progress
 from mlcode_executor.shared_array import SharedArray
 from model_training.shapes import ModelSignature
 
-__all__ = ["BuiltModel", "ModelCalls", "ModelSession", "OnnxExport", "Samples"]
+__all__ = ["BuiltModel", "ClassPredictions", "ModelCalls", "ModelSession", "OnnxExport", "Samples"]
 
 # A run without a wall limit still ends some day: protects from a model process that hangs for ever.
 _NO_LIMIT_SECONDS = 30 * 24 * 3600.0
@@ -71,6 +71,15 @@ class BuiltModel:
     signature: ModelSignature
     versions: Mapping[str, str]
     warnings: Sequence[str]
+
+
+@dataclass(frozen=True)
+class ClassPredictions:
+    """``classes[i]`` of sample i, (n,) int64, and its ``probability``, (n,) float32, of ``count`` classes."""
+
+    classes: NDArray[np.int64]
+    probability: NDArray[np.float32]
+    count: int
 
 
 @dataclass(frozen=True)
@@ -128,17 +137,20 @@ class ModelSession:
         arrays = {"features": samples.features, "labels": samples.labels}
         return _metrics(self._call("evaluate", self._step(self._plan.evaluation_arguments), arrays=arrays)["metrics"])
 
-    def predict_classes(self, samples: Samples) -> tuple[NDArray[np.int64], int]:
-        """Return each sample's predicted class, (n,), and the number of classes that the model knows."""
-        with SharedArray.allocate((len(samples),), np.int64, writable=True) as out:
-            arrays = {"features": samples.features, "out": out}
+    def predict_classes(self, samples: Samples) -> ClassPredictions:
+        """Return each sample's predicted class and how sure the model was of it."""
+        with (
+            SharedArray.allocate((len(samples),), np.int64, writable=True) as out,
+            SharedArray.allocate((len(samples),), np.float32, writable=True) as confidence,
+        ):
+            arrays = {"features": samples.features, "out": out, "confidence": confidence}
             answer = self._call("predict_classes", {"batch_size": self._plan.batch_size}, arrays=arrays)
-            # A copy: the process can still write to what it was given.
-            predicted = out.array.copy()
+            # Copies: the process can still write to what it was given.
+            predicted, probability = out.array.copy(), confidence.array.copy()
         classes = _whole(answer.get("classes"))
         if len(predicted) and not 0 <= predicted.min() <= predicted.max() < classes:
             raise BrokenError(f"the model predicted classes {predicted.min()} to {predicted.max()} of {classes}")
-        return predicted, classes
+        return ClassPredictions(predicted, probability, classes)
 
     def save(self, folder: Path) -> Mapping[str, Path]:
         """Have the trained model written into files of ``folder``; returns them by artifact name."""

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kafkaml.confusion_samples import CONFUSION_SAMPLES, choose_samples
 from kafkaml.errors import FailedError, RefusedError, UserCodeError
 from kafkaml.failpoints import failpoint
 from kafkaml.jobs import TrainingPlan
@@ -63,9 +64,11 @@ class TrainingRunner:
                 self._warnings.extend(self._train(session, data))
                 failpoint("training.fitted")
                 metrics = session.evaluate(data.test) if len(data.test) else self._no_test()
-                matrix = self._confusion_matrix(session, data) if self.plan.confusion_matrix else None
+                kept: dict[str, Path] = {}
+                matrix = self._confusion_matrix(session, read, data, kept) if self.plan.confusion_matrix else None
                 paths = dict(session.save(self.scratch))
                 onnx_difference = self._export_onnx(session, data, paths)
+                paths |= kept
         # The model process is gone: nobody writes to the files any more.
         outcome = TrainingOutcome(
             seconds=time.monotonic() - started,
@@ -117,14 +120,31 @@ class TrainingRunner:
         self._warnings.append("no test metrics: the stream was announced with test_rate 0, or is too short for it")
         return {}
 
-    def _confusion_matrix(self, session: ModelSession, data: TrainingData) -> ConfusionMatrix | None:
-        samples = data.test if len(data.test) else data.training
+    def _confusion_matrix(
+        self, session: ModelSession, decoded: TrainingData, data: TrainingData, kept: dict[str, Path]
+    ) -> ConfusionMatrix | None:
+        """Return the matrix; samples of its cells, as they were decoded, are added to ``kept``."""
+        part = "test" if len(data.test) else "training"
+        samples = data.parts[part]
         try:
-            predicted, classes = session.predict_classes(samples)
-            return confusion_matrix(samples.labels.array, predicted, classes=classes, names=data.class_names)
+            predictions = session.predict_classes(samples)
+            matrix = confusion_matrix(
+                samples.labels.array, predictions.classes, classes=predictions.count, names=data.class_names
+            )
         except (NoConfusionMatrix, UserCodeError, RefusedError) as error:
             self._warnings.append(f"no confusion matrix: {error}")
             return None
+        chosen = choose_samples(
+            decoded.parts[part].features.array,
+            actual=matrix.actual,
+            predicted=predictions.classes,
+            probability=predictions.probability,
+        )
+        path = self.scratch / CONFUSION_SAMPLES
+        chosen.write(path)
+        kept[path.name] = path
+        logger.info("samples of the confusion matrix are kept", samples=len(chosen.actual), per_cell=chosen.per_cell)
+        return matrix
 
     def _export_onnx(self, session: ModelSession, data: TrainingData, paths: dict[str, Path]) -> float | None:
         """Add the converted model to ``paths``; serving falls back to the framework where there is none."""

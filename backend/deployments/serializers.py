@@ -17,6 +17,7 @@ from backend.api.documents import (
     ProgressField,
 )
 from backend.api.fields import TextField
+from backend.api.samples import SampleSerializer
 from backend.configurations.models import Configuration
 from backend.deployments.models import STATE_CHOICES, Artifact, Deployment, EpochRecord, TrainingResult
 from backend.deployments.selectors import aggregate_state, result_epochs
@@ -25,6 +26,7 @@ from backend.streams.models import Announcement
 from kafkaml.jobs import TrainingMode
 
 __all__ = [
+    "CellSamplesSerializer",
     "DeploymentCheckSerializer",
     "DeploymentOptionsSerializer",
     "DeploymentSerializer",
@@ -231,6 +233,23 @@ class RestartSerializer(serializers.Serializer[Any]):
     stream = serializers.PrimaryKeyRelatedField(
         queryset=Announcement.objects.all(), required=False, allow_null=True, default=None
     )
+
+
+class CellSampleSerializer(serializers.Serializer[Any]):
+    """A sample of a cell; ``probability`` is that of the predicted class, as the model gave it."""
+
+    sample = SampleSerializer()
+    probability = serializers.FloatField(allow_null=True)
+
+
+class CellSamplesSerializer(serializers.Serializer[Any]):
+    """Samples that training kept of a cell of ``total``; at most ``per_cell`` of each, fewer where they are large."""
+
+    actual = serializers.IntegerField()
+    predicted = serializers.IntegerField()
+    total = serializers.IntegerField()
+    per_cell = serializers.IntegerField()
+    samples = CellSampleSerializer(many=True)
 
 
 class LogSerializer(serializers.Serializer[Any]):

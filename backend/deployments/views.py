@@ -23,9 +23,11 @@ from backend.api.worker_logs import read_log
 from backend.configurations.models import Configuration
 from backend.deployments import selectors, services, storage
 from backend.deployments.arguments import accepted_arguments, argument_problems, check_deployment_arguments
+from backend.deployments.confusion_cells import cell_samples
 from backend.deployments.confusion_image import MAX_CLASSES, draw_confusion_matrix
 from backend.deployments.models import STATE_CHOICES, Artifact, Deployment, TrainingResult
 from backend.deployments.serializers import (
+    CellSamplesSerializer,
     DeploymentCheckSerializer,
     DeploymentOptionsSerializer,
     DeploymentSerializer,
@@ -173,6 +175,19 @@ class ResultViewSet(ResourceViewSet[TrainingResult]):
             raise NotFound(f"result {pk} has no artifact {name!r}", hint="its field artifacts lists them")
         model = "".join(letter if letter.isalnum() else "-" for letter in result.model.name)[:40]
         return attachment(request, storage.path_of(artifact), f"{model}-{result.pk}-{name}", sha256=artifact.sha256)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("actual", int, required=True, description="row of the matrix, from 0"),
+            OpenApiParameter("predicted", int, required=True, description="column of the matrix, from 0"),
+        ],
+        responses=CellSamplesSerializer,
+    )
+    @action(detail=True, methods=["get"])
+    def confusion_samples(self, request: Request, pk: int) -> Response:
+        """Samples behind a cell of the matrix: mistakes the model was surest of, hits it was least sure of."""
+        actual, predicted = (integer_parameter(request, name, default=-1) for name in ("actual", "predicted"))
+        return Response(cell_samples(self.find(pk), actual, predicted))
 
     @extend_schema(responses={(200, "image/png"): OpenApiTypes.BINARY})
     def confusion_matrix_image(self, _request: Request, pk: int) -> HttpResponse:

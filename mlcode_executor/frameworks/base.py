@@ -162,7 +162,10 @@ class Handler(ABC):
 
     @abstractmethod
     def predict_classes(self, request: Request) -> dict[str, Any]:
-        """``{batch_size}`` and the arrays ``features``, ``out`` (n,) int64 -> ``{classes}``; fills ``out``."""
+        """``{batch_size}`` and the arrays ``features``, ``out`` (n,) int64 -> ``{classes}``; fills ``out``.
+
+        Fills the array ``confidence`` (n,) float32 as well where there is one: the predicted class's probability.
+        """
 
     @abstractmethod
     def artifact_names(self, request: Request) -> dict[str, Any]:

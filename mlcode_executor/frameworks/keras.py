@@ -20,12 +20,12 @@ from mlcode_executor.frameworks.base import (
     Handler,
     ProgressEvents,
     Request,
-    batches_of,
     divergence_warnings,
     open_to_read,
     scratch_folder,
     write_to,
 )
+from mlcode_executor.frameworks.class_scores import write_classes
 from mlcode_executor.frameworks.keras_loop import FitArguments, KerasLoop
 from mlcode_executor.frameworks.source import execute, user_code
 
@@ -122,19 +122,10 @@ class KerasHandler(Handler):
         return {"metrics": metrics}
 
     def predict_classes(self, request: Request) -> dict[str, Any]:
-        features, out = request.array("features"), request.array("out")
+        features = request.array("features")
         self._prepare(features)
         predict = self._compile_predict(features.dtype, features.shape[1:])
-        classes = 2
-        for part in batches_of(len(features), int(request.params["batch_size"])):
-            scores = predict(features[part])[0]
-            scores = scores.reshape(len(scores), -1)
-            if scores.shape[1] == 1:
-                out[part] = scores[:, 0] > (0.0 if self._answers_logits() else 0.5)
-            else:
-                classes = scores.shape[1]
-                out[part] = scores.argmax(axis=1)
-        return {"classes": classes}
+        return write_classes(request, lambda part: predict(part)[0], logits=self._answers_logits())
 
     def artifact_names(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
         return {"names": [ARTIFACT]}

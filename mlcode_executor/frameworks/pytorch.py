@@ -22,12 +22,12 @@ from mlcode_executor.frameworks.base import (
     Handler,
     ProgressEvents,
     Request,
-    batches_of,
     divergence_warnings,
     open_to_read,
     scratch_folder,
     write_to,
 )
+from mlcode_executor.frameworks.class_scores import write_classes
 from mlcode_executor.frameworks.pytorch_loop import (
     FitArguments,
     TorchLoop,
@@ -114,19 +114,9 @@ class PyTorchHandler(Handler):
             }
 
     def predict_classes(self, request: Request) -> dict[str, Any]:
-        features, out = request.array("features"), request.array("out")
         self._prepared()
-        threshold = 0.0 if isinstance(self._model.loss_fn(), nn.BCEWithLogitsLoss) else 0.5
-        classes = 2
-        for part in batches_of(len(features), int(request.params["batch_size"])):
-            scores = self.predict(features[part])[0]
-            scores = scores.reshape(len(scores), -1)
-            if scores.shape[1] == 1:
-                out[part] = scores[:, 0] > threshold
-            else:
-                classes = scores.shape[1]
-                out[part] = scores.argmax(axis=1)
-        return {"classes": classes}
+        logits = isinstance(self._model.loss_fn(), nn.BCEWithLogitsLoss | nn.CrossEntropyLoss)
+        return write_classes(request, lambda part: self.predict(part)[0], logits=logits)
 
     def artifact_names(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
         return {"names": [WEIGHTS, PROGRAM]}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kafkaml.confusion_samples import CONFUSION_SAMPLES, ConfusionSamples
 from kafkaml.control import ControlMessage, InputFormat
 from kafkaml.errors import ApiError, DeadlineExceeded, ModelProcessDied, StreamUnavailable, UserCodeError
 from kafkaml.jobs import Framework, ResourceLimits, TrainingMode, TrainingPlan
@@ -89,7 +90,7 @@ def run(tmp_path: Path) -> Run:
 
 def test_a_run_reports_everything_in_order(run: Run) -> None:
     outcome = run.runner.run()
-    assert run.reporter.order == ["running", "epoch", "epoch", "upload", "upload", "finished"]
+    assert run.reporter.order == ["running", "epoch", "epoch", "upload", "upload", "upload", "finished"]
     assert run.reporter.epochs[1] == EpochMetrics(
         epoch=2, seconds=0.1, training={"loss": 0.5}, validation={"loss": 2.0}
     )
@@ -103,7 +104,7 @@ def test_a_run_reports_everything_in_order(run: Run) -> None:
     assert outcome.onnx_max_difference == 1e-7
     assert (outcome.seed, outcome.split, outcome.slice_sha256) == (11, "seeded", "slice")
     assert outcome.code_sha256 == hashlib.sha256(b"\0model = 1").hexdigest()
-    assert set(outcome.artifacts) == {"model.mean", "model.onnx"}
+    assert set(outcome.artifacts) == {"model.mean", "model.onnx", "confusion_samples.npz"}
     assert outcome.artifacts["model.mean"] == hashlib.sha256(run.reporter.artifacts["model.mean"]).hexdigest()
 
 
@@ -120,7 +121,7 @@ def test_artifacts_are_uploaded_after_the_model_process_is_gone(run: Run, monkey
         run.reporter, "upload", lambda name, path: (closed.append(run.model.closed), upload(name, path))[1]
     )
     run.runner.run()
-    assert closed == [True, True]
+    assert closed == [True, True, True]
 
 
 def test_without_test_samples_there_are_no_test_metrics_and_it_is_said(run: Run) -> None:
@@ -131,9 +132,24 @@ def test_without_test_samples_there_are_no_test_metrics_and_it_is_said(run: Run)
     assert run.reporter.epochs[0].validation == {}
 
 
+def test_samples_of_each_cell_are_kept_as_they_were_decoded(tmp_path: Path) -> None:
+    # The model takes another axis, which the kept samples do not have.
+    run = Run(tmp_path, model=MeanModel(input_shape=[None, 2, 2, 1]))
+    run.runner.run()
+    path = tmp_path / "kept.npz"
+    path.write_bytes(run.reporter.artifacts[CONFUSION_SAMPLES])
+    kept = ConfusionSamples.read(path)
+    assert kept.features.shape == (6, 2, 2)
+    assert kept.cell(0, 0).features.max() < 5 < kept.cell(1, 1).features.min()
+    assert len(kept.cell(0, 1).features) == 0
+    assert kept.cell(1, 1).probability.tolist() == [0.75] * 3
+
+
 def test_no_confusion_matrix_unless_asked(tmp_path: Path) -> None:
     run = Run(tmp_path, plan=replace(PLAN, confusion_matrix=False))
-    assert run.runner.run().confusion_matrix is None
+    outcome = run.runner.run()
+    assert outcome.confusion_matrix is None
+    assert set(outcome.artifacts) == {"model.mean", "model.onnx"}
     assert "predict_classes" not in [method for method, _ in run.model.calls]
 
 
@@ -195,7 +211,7 @@ def test_an_unreadable_stream_ends_the_run(run: Run) -> None:
 def test_a_model_that_does_not_convert_is_kept_all_the_same(run: Run, error: Exception) -> None:
     run.model.raises["export_onnx"] = error
     outcome = run.runner.run()
-    assert set(outcome.artifacts) == {"model.mean"}
+    assert set(outcome.artifacts) == {"model.mean", CONFUSION_SAMPLES}
     assert outcome.onnx_max_difference is None
     assert any("not converted to ONNX" in each for each in outcome.warnings)
 

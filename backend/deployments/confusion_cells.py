@@ -1,0 +1,61 @@
+"""Samples behind the cells of a result's confusion matrix, from the file that its training left."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from backend.api.errors import InvalidField, NotFound
+from backend.api.samples import sample_document
+from backend.deployments import storage
+from backend.deployments.models import Artifact, TrainingResult
+from kafkaml.confusion_samples import CONFUSION_SAMPLES, ConfusionSamples
+from kafkaml.errors import RefusedError
+
+__all__ = ["cell_samples"]
+
+
+def cell_samples(result: TrainingResult, actual: int, predicted: int) -> dict[str, Any]:
+    """Return samples of class ``actual`` that were predicted as ``predicted``, as CellSamplesSerializer describes them.
+
+    Raises NotFound where the result has no matrix, or was trained before samples were kept, or their file is damaged;
+    InvalidField for a class that the matrix does not have.
+    """
+    stored = result.confusion_matrix
+    if not stored:
+        raise NotFound(
+            f"result {result.pk} has no confusion matrix",
+            hint="ask for it when making the deployment: confusion_matrix",
+        )
+    matrix = stored["matrix"]
+    for name, value in (("actual", actual), ("predicted", predicted)):
+        if not 0 <= value < len(matrix):
+            raise InvalidField(name, f"{name} is missing or no class: expected a number from 0 to {len(matrix) - 1}")
+    kept = _read(result).cell(actual, predicted)
+    return {
+        "actual": actual,
+        "predicted": predicted,
+        "total": matrix[actual][predicted],
+        "per_cell": kept.per_cell,
+        "samples": [
+            {"sample": sample_document(features), "probability": _finite(probability)}
+            for features, probability in zip(kept.features, kept.probability.tolist(), strict=True)
+        ],
+    }
+
+
+def _read(result: TrainingResult) -> ConfusionSamples:
+    artifact = Artifact.objects.filter(result=result, attempt=result.attempt, name=CONFUSION_SAMPLES).first()
+    hint = "train it again to have them"
+    if artifact is None:
+        raise NotFound(f"result {result.pk} has no samples of its confusion matrix", hint=hint)
+    try:
+        return ConfusionSamples.read(storage.path_of(artifact))
+    except FileNotFoundError as error:
+        raise NotFound("the file of samples is gone from the store", hint=hint) from error
+    except RefusedError as error:
+        raise NotFound(error.message, hint=hint) from error
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

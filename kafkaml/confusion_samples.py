@@ -1,0 +1,140 @@
+"""Samples behind the cells of a confusion matrix: chosen and written by a training, read by the backend.
+
+The file is an NPZ without pickle. Whoever reads it trusts nothing in it: sizes are checked before memory is taken.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kafkaml.errors import RefusedError
+
+__all__ = ["CONFUSION_SAMPLES", "MAX_PER_CELL", "ConfusionSamples", "choose_samples"]
+
+# Name of the artifact.
+CONFUSION_SAMPLES = "confusion_samples.npz"
+MAX_PER_CELL = 12
+# Of the features together; the file is compressed.
+MAX_BYTES = 8 << 20
+# 256 classes have 65,536 cells: with tiny samples the bytes alone would not bound their number.
+MAX_SAMPLES = 20_000
+# What a reader takes: the features and the numbers beside them.
+_MAX_READ_BYTES = 2 * MAX_BYTES
+_MAX_HEADER_BYTES = 4096
+_MEMBERS = ("features", "actual", "predicted", "probability", "per_cell")
+
+
+@dataclass(frozen=True)
+class ConfusionSamples:
+    """``features`` (n, *sample_shape) as they were decoded, ``actual`` and ``predicted`` classes (n,) and the
+    ``probability`` (n,) of the predicted class; at most ``per_cell`` of each cell, the most instructive first.
+    """
+
+    features: NDArray[Any]
+    actual: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    probability: NDArray[np.float32]
+    per_cell: int
+
+    def cell(self, actual: int, predicted: int) -> ConfusionSamples:
+        """Return those of one cell, in their order."""
+        rows = np.flatnonzero((self.actual == actual) & (self.predicted == predicted))
+        return ConfusionSamples(
+            self.features[rows], self.actual[rows], self.predicted[rows], self.probability[rows], self.per_cell
+        )
+
+    def write(self, path: Path) -> None:
+        """Write the file."""
+        with path.open("wb") as file:
+            np.savez_compressed(
+                file,
+                features=np.ascontiguousarray(self.features),
+                actual=self.actual.astype(np.int64),
+                predicted=self.predicted.astype(np.int64),
+                probability=self.probability.astype(np.float32),
+                per_cell=np.int64(self.per_cell),
+            )
+
+    @classmethod
+    def read(cls, path: Path) -> ConfusionSamples:
+        """Read a file of ``write``; RefusedError for anything else, FileNotFoundError where there is none."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                sizes = [archive.getinfo(f"{name}.npy").file_size for name in _MEMBERS]
+                if sum(sizes) > _MAX_READ_BYTES:
+                    raise RefusedError(f"it unpacks to {sum(sizes)} bytes: expected at most {_MAX_READ_BYTES}")
+                features, actual, predicted, probability, per_cell = (
+                    _array(archive.read(f"{name}.npy")) for name in _MEMBERS
+                )
+            if features.ndim < 1 or any(
+                each.shape != (len(features),) or each.dtype.kind not in "iuf"
+                for each in (actual, predicted, probability)
+            ):
+                raise RefusedError("its arrays do not belong together")
+            return cls(
+                features,
+                actual.astype(np.int64),
+                predicted.astype(np.int64),
+                probability.astype(np.float32),
+                int(per_cell),
+            )
+        except FileNotFoundError:
+            raise
+        except RefusedError as error:
+            raise RefusedError(f"the file of samples is damaged: {error.message}") from error
+        except Exception as error:
+            # Archives and headers fail in many ways: zlib, zipfile, struct, tokenize, ValueError, KeyError.
+            raise RefusedError(f"the file of samples is damaged: {type(error).__name__}") from error
+
+
+def choose_samples(
+    features: NDArray[Any],
+    *,
+    actual: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    probability: NDArray[np.float32],
+) -> ConfusionSamples:
+    """Choose up to ``MAX_PER_CELL`` samples of each cell, fewer of all where they would exceed ``MAX_BYTES``.
+
+    Of mistakes those come first of which the model was most sure, of hits those of which it was least.
+    """
+    size = int(max(actual.max(initial=0), predicted.max(initial=0))) + 1
+    cells = actual * size + predicted
+    sure = np.nan_to_num(probability.astype(np.float64), nan=0.5)
+    # By cell, then by how instructive a sample is; stable, so that a repeated run keeps the same ones.
+    order = np.lexsort((np.where(actual == predicted, sure, -sure), cells))
+    ordered = cells[order]
+    begins = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(order) else np.zeros(0, np.int64)
+    rank = np.arange(len(order)) - np.repeat(begins, np.diff(np.r_[begins, len(order)]))
+    budget = min(MAX_SAMPLES, MAX_BYTES // max(1, features.dtype.itemsize * math.prod(features.shape[1:])))
+    per_cell = next((count for count in range(MAX_PER_CELL, 0, -1) if np.count_nonzero(rank < count) <= budget), 0)
+    if per_cell:
+        rows = order[rank < per_cell]
+    else:
+        # Not even one of each: mistakes are what people look for.
+        first = order[rank == 0]
+        mistakes = actual[first] != predicted[first]
+        rows = np.r_[first[mistakes], first[~mistakes]][:budget]
+    # A copy of these rows only: the features lie in a file that may be larger than memory.
+    return ConfusionSamples(np.array(features[rows]), actual[rows], predicted[rows], probability[rows], per_cell)
+
+
+def _array(content: bytes) -> NDArray[Any]:
+    """Read an NPY whose data are all there, before anything is allocated for what its header claims."""
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    if version != (1, 0):
+        raise RefusedError(f"an array is of version {version}: expected (1, 0)")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=_MAX_HEADER_BYTES)
+    data = content[file.tell() :]
+    if fortran or dtype.kind not in "biuf" or dtype.itemsize * math.prod(shape) != len(data):
+        raise RefusedError("an array is not what its header says")
+    return np.frombuffer(data, dtype).reshape(shape)
