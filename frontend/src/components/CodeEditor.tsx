@@ -32,6 +32,8 @@ export interface CodeEditorProps {
   language?: 'python' | 'json'
   placeholder?: string
   autoFocus?: boolean
+  /** A line to go to; a new object goes there again. */
+  reveal?: { line: number } | undefined
   /** Ctrl/Cmd+Enter in the editor. */
   onSubmit?: () => void
 }

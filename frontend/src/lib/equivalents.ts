@@ -12,7 +12,7 @@ export function pythonLiteral(value: unknown): string {
   if (value === true) return 'True'
   if (value === false) return 'False'
   if (typeof value === 'string') {
-    return value.includes('\n') && !value.includes('"""') && !value.includes('\\')
+    return value.includes('\n') && !value.includes('"""') && !value.includes('\\') && !value.endsWith('"')
       ? `"""${value}"""`
       : JSON.stringify(value)
   }

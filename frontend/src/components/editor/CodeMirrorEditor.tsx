@@ -36,6 +36,7 @@ export default function CodeMirrorEditor({
   language = 'python',
   placeholder,
   autoFocus,
+  reveal,
   hintId,
 }: CodeEditorProps & { hintId: string | undefined }) {
   const host = useRef<HTMLDivElement>(null)
@@ -80,6 +81,8 @@ export default function CodeMirrorEditor({
             keymap.of([
               {
                 key: 'Mod-Enter',
+                // The page may have the same shortcut.
+                stopPropagation: true,
                 run: () => {
                   latest.current.onSubmit?.()
                   return latest.current.onSubmit !== undefined
@@ -147,6 +150,14 @@ export default function CodeMirrorEditor({
       ),
     )
   }, [diagnostics])
+
+  useEffect(() => {
+    const editor = view.current
+    if (editor === null || reveal === undefined) return
+    const line = editor.state.doc.line(Math.min(Math.max(1, reveal.line), editor.state.doc.lines))
+    editor.dispatch({ selection: { anchor: line.to }, effects: EditorView.scrollIntoView(line.from, { y: 'center' }) })
+    editor.focus()
+  }, [reveal])
 
   return <div ref={host} />
 }

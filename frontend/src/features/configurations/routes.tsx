@@ -1,5 +1,5 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
-import { listSearch, textOf } from '~/lib/listSearch'
+import { idOf, listSearch, textOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
 
 export const configurationRoutes = [
@@ -12,6 +12,13 @@ export const configurationRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/configurations/new',
+    // Ids of models that are chosen to begin with.
+    validateSearch: (search: Record<string, unknown>): { models?: number[] | undefined } => {
+      const models = (Array.isArray(search.models) ? search.models : [search.models])
+        .map(idOf)
+        .filter((id) => id !== undefined)
+      return { models: models.length > 0 ? models : undefined }
+    },
     component: lazyRouteComponent(() => import('./ConfigurationNewPage'), 'ConfigurationNewPage'),
   }),
   createRoute({

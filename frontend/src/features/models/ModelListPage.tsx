@@ -1,5 +1,174 @@
-import { PageTitle } from '~/components/ListPage'
+/** All models, to find one or to group some into a configuration. */
+import { Group, Select, Text } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import type { DataTableColumn } from 'mantine-datatable'
+import { Age } from '~/components/Age'
+import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { EmptyState } from '~/components/EmptyState'
+import { FRAMEWORKS, FrameworkMark } from '~/components/FrameworkMark'
+import { ListPage } from '~/components/ListPage'
+import { TensorShapes } from '~/components/TensorShapes'
+import { type ModelRow, modelsListOptions } from '~/lib/api'
+import { formatCount } from '~/lib/format'
+import { listQuery, oneOf } from '~/lib/listSearch'
+import { useSession } from '~/lib/session'
+import type { ModelListSearch } from './routes'
+
+const COLUMNS: DataTableColumn<ModelRow>[] = [
+  {
+    accessor: 'name',
+    sortable: true,
+    render: (row) => (
+      <>
+        <AnchorLink size="sm" to="/models/$id" params={{ id: String(row.id) }} style={{ overflowWrap: 'anywhere' }}>
+          {row.name}
+        </AnchorLink>
+        {row.description && (
+          <Text size="xs" c="dimmed" lineClamp={1} maw={360}>
+            {row.description}
+          </Text>
+        )}
+      </>
+    ),
+  },
+  {
+    accessor: 'framework',
+    render: (row) => (
+      <Group gap={6} wrap="nowrap">
+        <FrameworkMark framework={row.framework} />
+        {row.distributed && (
+          <Text size="xs" c="dimmed">
+            distributed
+          </Text>
+        )}
+      </Group>
+    ),
+  },
+  {
+    accessor: 'shapes',
+    title: 'Input → output',
+    render: (row) => <TensorShapes inputs={row.report.inputs} outputs={row.report.outputs} />,
+  },
+  { accessor: 'parameters', textAlign: 'right', render: (row) => formatCount(row.report.parameters) },
+  {
+    accessor: 'used_by',
+    title: 'Used by',
+    render: (row) =>
+      row.used_by.length === 0 ? (
+        <Text size="sm" c="dimmed">
+          nothing yet
+        </Text>
+      ) : (
+        <Group gap={6}>
+          {row.used_by.slice(0, 2).map((each) => (
+            <AnchorLink
+              key={each.id}
+              size="sm"
+              to="/configurations/$id"
+              params={{ id: String(each.id) }}
+              maw={220}
+              truncate
+            >
+              {each.name}
+            </AnchorLink>
+          ))}
+          {row.used_by.length > 2 && <Text size="sm">and {row.used_by.length - 2} more</Text>}
+        </Group>
+      ),
+  },
+  { accessor: 'updated_at', title: 'Changed', sortable: true, render: (row) => <Age at={row.updated_at} size="sm" /> },
+]
 
 export function ModelListPage() {
-  return <PageTitle title="ModelListPage" />
+  const search = useSearch({ from: '/models' })
+  const navigate = useNavigate({ from: '/models' })
+  const { can } = useSession()
+  const { framework, kind } = search
+  const query = useQuery(
+    modelsListOptions({
+      query: {
+        ...listQuery(search),
+        ...(framework ? { framework } : {}),
+        ...(kind ? { distributed: kind === 'distributed' } : {}),
+      },
+    }),
+  )
+  const change = (next: ModelListSearch) =>
+    void navigate({
+      search: (before) => ({ ...before, ...('page' in next || 'sel' in next ? {} : { page: undefined }), ...next }),
+      replace: true,
+    })
+  const rows = query.data?.results
+  const chosen = search.sel ?? []
+  const newModel = can('editor') && <ButtonLink to="/models/new">New model</ButtonLink>
+  return (
+    <ListPage<ModelRow>
+      title="Models"
+      description="Code that defines a network in TensorFlow or PyTorch, checked before it is kept."
+      storeKey="models"
+      actions={newModel}
+      rows={rows}
+      count={query.data?.count}
+      loading={query.isLoading}
+      error={query.error}
+      onRetry={() => void query.refetch()}
+      columns={COLUMNS}
+      search={search}
+      onSearch={change}
+      filtered={framework !== undefined || kind !== undefined}
+      filters={
+        <>
+          <Select
+            size="xs"
+            w={150}
+            aria-label="Framework"
+            placeholder="Any framework"
+            clearable
+            clearButtonProps={{ 'aria-label': 'Any framework' }}
+            data={Object.entries(FRAMEWORKS).map(([value, label]) => ({ value, label }))}
+            value={framework ?? null}
+            onChange={(next) => change({ framework: oneOf(next, ['tensorflow', 'pytorch']) })}
+          />
+          <Select
+            size="xs"
+            w={170}
+            aria-label="Kind"
+            placeholder="Whole or distributed"
+            clearable
+            clearButtonProps={{ 'aria-label': 'Whole or distributed' }}
+            data={[
+              { value: 'whole', label: 'Whole models' },
+              { value: 'distributed', label: 'Distributed parts' },
+            ]}
+            value={kind ?? null}
+            onChange={(next) => change({ kind: oneOf(next, ['distributed', 'whole']) })}
+          />
+        </>
+      }
+      onRowClick={(row) => void navigate({ to: '/models/$id', params: { id: String(row.id) }, search: {} })}
+      rowLabel={(row) => row.name}
+      {...(can('editor')
+        ? {
+            selected: (rows ?? []).filter((row) => chosen.includes(row.id)),
+            onSelect: (next: ModelRow[]) => change({ sel: next.length > 0 ? next.map(({ id }) => id) : undefined }),
+            batchActions: (
+              <ButtonLink variant="default" to="/configurations/new" search={{ models: chosen }}>
+                Group into a configuration
+              </ButtonLink>
+            ),
+          }
+        : {})}
+      empty={
+        <EmptyState
+          title="No models yet"
+          action={can('editor') && <ButtonLink to="/models/new">Make the first model</ButtonLink>}
+          command="kafka-ml models create FILE --name NAME --framework tensorflow"
+        >
+          A model is a piece of Python that defines a network. Paste your own, or begin with a template for MNIST,
+          images or tables in TensorFlow or PyTorch.
+        </EmptyState>
+      }
+    />
+  )
 }

@@ -1,5 +1,157 @@
-import { PageTitle } from '~/components/ListPage'
+/** One model: what it is, its code, who uses it. */
+import { Group, Text } from '@mantine/core'
+import { IconCopy, IconTrash } from '@tabler/icons-react'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { useState } from 'react'
+import { ButtonLink } from '~/components/ButtonLink'
+import { CodeEditor } from '~/components/CodeEditor'
+import { CopyAs } from '~/components/CopyAs'
+import { FrameworkMark } from '~/components/FrameworkMark'
+import { ObjectPage } from '~/components/ObjectPage'
+import {
+  type Model,
+  modelsListOptions,
+  modelsRetrieveOptions,
+  modelsUpdateMutation,
+  resultsListOptions,
+} from '~/lib/api'
+import { formatCount } from '~/lib/format'
+import { notifyDone } from '~/lib/notify'
+import { useSession } from '~/lib/session'
+import { DeleteModel } from './DeleteModel'
+import { objectEquivalents, updateEquivalents } from './equivalents'
+import { ModelForm } from './ModelForm'
+import { ModelOverview } from './ModelOverview'
+import { ModelUsers } from './ModelUsers'
+import { valuesOf } from './source'
 
 export function ModelPage() {
-  return <PageTitle title="ModelPage" />
+  const { id } = useParams({ from: '/models/$id' })
+  const { tab } = useSearch({ from: '/models/$id' })
+  const navigate = useNavigate({ from: '/models/$id' })
+  const { can } = useSession()
+  const [deleting, setDeleting] = useState(false)
+  const query = useQuery(modelsRetrieveOptions({ path: { id } }))
+  const model = query.isPlaceholderData ? undefined : query.data
+  const results = useQuery(resultsListOptions({ query: { model: Number(id), limit: 100 } }))
+  const family = useQuery({
+    ...modelsListOptions({ query: { distributed: true, limit: 500 } }),
+    enabled: model?.distributed === true,
+  })
+  const parts = family.data?.results ?? []
+  const users = (model?.used_by.length ?? 0) + (results.data?.count ?? 0)
+  return (
+    <ObjectPage
+      what="Model"
+      id={Number(id)}
+      title={model?.name}
+      createdAt={model?.created_at}
+      loading={!model}
+      error={model ? null : query.error}
+      onRetry={() => void query.refetch()}
+      subtitle={
+        model && (
+          <Group gap="xs">
+            <FrameworkMark framework={model.framework} />
+            {model.distributed && <Text size="sm">part of a distributed model</Text>}
+          </Group>
+        )
+      }
+      actions={
+        model && (
+          <>
+            {tab !== 'code' && <CopyAs equivalents={objectEquivalents(model.id)} />}
+            {can('editor') && (
+              <ButtonLink variant="default" to="/configurations/new" search={{ models: [model.id] }}>
+                Use in a configuration
+              </ButtonLink>
+            )}
+          </>
+        )
+      }
+      menu={
+        model && can('editor')
+          ? [
+              {
+                label: 'Make a copy',
+                icon: <IconCopy size={14} aria-hidden />,
+                onClick: () => void navigate({ to: '/models/new', search: { copy: model.id } }),
+              },
+              {
+                label: 'Delete',
+                danger: true,
+                icon: <IconTrash size={14} aria-hidden />,
+                onClick: () => setDeleting(true),
+              },
+            ]
+          : []
+      }
+      tab={tab}
+      onTab={(next) => void navigate({ search: { tab: next === 'overview' ? undefined : next } })}
+      tabs={
+        model && [
+          { value: 'overview', label: 'Overview', content: () => <ModelOverview model={model} parts={parts} /> },
+          {
+            value: 'code',
+            label: 'Code',
+            content: () => (can('editor') ? <ModelEditor key={model.id} model={model} /> : <ModelCode model={model} />),
+          },
+          {
+            value: 'users',
+            label: users > 0 ? `Used by (${formatCount(users)})` : 'Used by',
+            content: () => <ModelUsers model={model} parts={parts} results={results} />,
+          },
+        ]
+      }
+    >
+      {model && (
+        <DeleteModel
+          model={model}
+          results={results.data?.results ?? []}
+          resultCount={results.data?.count ?? 0}
+          lower={parts.filter((each) => each.upper_model === model.id)}
+          opened={deleting}
+          onClose={() => setDeleting(false)}
+          onDeleted={() => void navigate({ to: '/models', search: {}, ignoreBlocker: true })}
+        />
+      )}
+    </ObjectPage>
+  )
+}
+
+function ModelEditor({ model }: { model: Model }) {
+  const update = useMutation(modelsUpdateMutation())
+  const values = valuesOf(model)
+  return (
+    <ModelForm
+      draftName={`model-${model.id}`}
+      initial={values}
+      saved={model}
+      saveLabel="Save changes"
+      equivalents={(now) => updateEquivalents(model.id, values, now)}
+      header={(buttons) => (
+        <Group justify="space-between" gap="xs">
+          <Text size="sm" c="dimmed">
+            Training that has begun or ended keeps the code that it began with.
+          </Text>
+          <Group gap="xs">{buttons}</Group>
+        </Group>
+      )}
+      onSave={async (body) => {
+        const saved = await update.mutateAsync({ path: { id: String(model.id) }, body })
+        return () => notifyDone(`Model ${saved.name} is saved`)
+      }}
+    />
+  )
+}
+
+/** For those who may only look. */
+function ModelCode({ model }: { model: Model }) {
+  return (
+    <>
+      {model.imports && <CodeEditor label="Imports" value={model.imports} readOnly minHeight={40} />}
+      <CodeEditor label="Code" value={model.code} readOnly maxHeight={640} />
+    </>
+  )
 }

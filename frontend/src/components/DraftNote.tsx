@@ -1,0 +1,16 @@
+/** Says that a form begins with what was typed before, and how to begin anew. */
+import { Alert, Button, Group, Text } from '@mantine/core'
+import { IconPencil } from '@tabler/icons-react'
+
+export function DraftNote({ onDiscard }: { onDiscard: () => void }) {
+  return (
+    <Alert variant="outline" color="gray" py={6} icon={<IconPencil size={16} aria-hidden />}>
+      <Group justify="space-between" gap="xs">
+        <Text size="sm">Here is what you typed before and did not save.</Text>
+        <Button size="compact-sm" variant="default" onClick={onDiscard}>
+          Discard it
+        </Button>
+      </Group>
+    </Alert>
+  )
+}

@@ -1,0 +1,39 @@
+/** What a model takes and answers: '8 × 8 → 10', one sample's shapes, without the batch. */
+import { Code, Group, Text, Tooltip } from '@mantine/core'
+import type { TensorSpec } from '~/lib/api'
+import { formatShape } from '~/lib/format'
+
+/** '8 × 8', '64 + 10' for several, '?' where only data will tell. */
+export function shapesText(tensors: readonly TensorSpec[] | undefined): string {
+  if (!tensors || tensors.length === 0) return '?'
+  return tensors.map((each) => formatShape(each.shape, { batch: true })).join(' + ')
+}
+
+export function TensorShapes({
+  inputs,
+  outputs,
+}: {
+  inputs: readonly TensorSpec[] | undefined
+  outputs: readonly TensorSpec[] | undefined
+}) {
+  return (
+    <Group gap={6} wrap="nowrap">
+      <Chip tensors={inputs} what="input" />
+      <Text size="sm" c="dimmed">
+        →
+      </Text>
+      <Chip tensors={outputs} what="output" />
+    </Group>
+  )
+}
+
+function Chip({ tensors, what }: { tensors: readonly TensorSpec[] | undefined; what: string }) {
+  const details = tensors?.map((each) => `${each.name}: ${formatShape(each.shape, { batch: true })}, ${each.dtype}`)
+  return (
+    <Tooltip label={details?.length ? details.join('; ') : `the ${what}'s shape is known when the first data arrive`}>
+      <Code fz="sm" style={{ whiteSpace: 'nowrap' }}>
+        {shapesText(tensors)}
+      </Code>
+    </Tooltip>
+  )
+}

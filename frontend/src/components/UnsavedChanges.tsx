@@ -1,0 +1,42 @@
+/** Asks before a page with unsaved changes is left; what was typed stays as a draft in this browser. */
+import { Button, Group, Modal, Text } from '@mantine/core'
+import { useBlocker } from '@tanstack/react-router'
+
+export function UnsavedChanges({ changed, onDiscard }: { changed: boolean; onDiscard: () => void }) {
+  const blocker = useBlocker({
+    // Another tab of the same page is no leaving.
+    shouldBlockFn: ({ current, next }) => changed && current.pathname !== next.pathname,
+    enableBeforeUnload: () => changed,
+    withResolver: true,
+  })
+  return (
+    <Modal
+      opened={blocker.status === 'blocked'}
+      onClose={() => blocker.reset?.()}
+      title="Leave without saving?"
+      centered
+    >
+      <Text size="sm" mb="md">
+        What you typed is not saved. As a draft it waits here, in this browser, until you come back.
+      </Text>
+      <Group justify="flex-end" gap="xs">
+        <Button
+          variant="subtle"
+          color="gray"
+          onClick={() => {
+            onDiscard()
+            blocker.proceed?.()
+          }}
+        >
+          Discard it
+        </Button>
+        <Button variant="default" onClick={() => blocker.proceed?.()}>
+          Leave, keep the draft
+        </Button>
+        <Button data-autofocus onClick={() => blocker.reset?.()}>
+          Stay
+        </Button>
+      </Group>
+    </Modal>
+  )
+}

@@ -1,0 +1,91 @@
+/** Above the editor: begin from a template, take a file, save as a file. */
+import { Button, FileButton, Group, Menu, Text } from '@mantine/core'
+import { IconDownload, IconFileImport, IconTemplate } from '@tabler/icons-react'
+import { useState } from 'react'
+import { FRAMEWORKS } from '~/components/FrameworkMark'
+import { formatBytes } from '~/lib/format'
+import { saveFile } from '~/lib/saveFile'
+import { frameworkOf, MAX_CODE, type ModelValues, nameOfFile } from './source'
+import { TEMPLATES, type Template } from './templates'
+
+export type FromFile = Pick<ModelValues, 'code' | 'framework' | 'name'>
+
+export function CodeTools({
+  values,
+  onTemplate,
+  onFile,
+}: {
+  values: ModelValues
+  onTemplate: (template: Template) => void
+  onFile: (file: FromFile) => void
+}) {
+  const [refused, setRefused] = useState('')
+  const take = async (file: File | null) => {
+    if (file === null) return
+    // Bytes are at least as many as characters.
+    if (file.size > MAX_CODE * 4) {
+      setRefused(
+        `${file.name} has ${formatBytes(file.size)}: a model's code has at most ${MAX_CODE / 1000},000 characters`,
+      )
+      return
+    }
+    const code = await file.text()
+    if (code.length > MAX_CODE || code.includes('\0')) {
+      setRefused(
+        code.includes('\0')
+          ? `${file.name} is not a text file: expected Python code`
+          : `${file.name} is too long: a model's code has at most ${MAX_CODE / 1000},000 characters`,
+      )
+      return
+    }
+    setRefused('')
+    onFile({ code, framework: frameworkOf(code) ?? values.framework, name: nameOfFile(file.name) })
+  }
+  return (
+    <Group gap={4} justify="flex-end">
+      {refused && (
+        <Text size="xs" c="var(--kml-failed)" role="alert">
+          {refused}
+        </Text>
+      )}
+      <Menu position="bottom-end" withinPortal>
+        <Menu.Target>
+          <Button size="compact-xs" variant="subtle" leftSection={<IconTemplate size={14} aria-hidden />}>
+            Template
+          </Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {TEMPLATES.map((each) => (
+            <Menu.Item
+              key={each.id}
+              onClick={() => onTemplate(each)}
+              rightSection={
+                <Text size="xs" c="dimmed">
+                  {FRAMEWORKS[each.framework]}
+                </Text>
+              }
+            >
+              {each.title}
+            </Menu.Item>
+          ))}
+        </Menu.Dropdown>
+      </Menu>
+      <FileButton accept=".py,text/x-python,text/plain" onChange={(file) => void take(file)}>
+        {(props) => (
+          <Button {...props} size="compact-xs" variant="subtle" leftSection={<IconFileImport size={14} aria-hidden />}>
+            Open a file
+          </Button>
+        )}
+      </FileButton>
+      <Button
+        size="compact-xs"
+        variant="subtle"
+        leftSection={<IconDownload size={14} aria-hidden />}
+        disabled={values.code === ''}
+        onClick={() => saveFile(`${values.name || 'model'}.py`, values.code, 'text/x-python')}
+      >
+        Save as a file
+      </Button>
+    </Group>
+  )
+}

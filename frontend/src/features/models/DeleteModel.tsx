@@ -1,0 +1,84 @@
+/** Deleting a model: refused while others use it, and says who before asking. */
+import { Button, Group, List, Modal, Stack, Text } from '@mantine/core'
+import { useMutation } from '@tanstack/react-query'
+import { AnchorLink } from '~/components/ButtonLink'
+import { ConfirmDelete } from '~/components/ConfirmDelete'
+import { type Model, type ModelRow, modelsDestroyMutation, type ResultRow } from '~/lib/api'
+import { plural } from '~/lib/format'
+import { notifyDone } from '~/lib/notify'
+
+const MOST_SHOWN = 10
+
+export function DeleteModel({
+  model,
+  results,
+  resultCount,
+  lower,
+  opened,
+  onClose,
+  onDeleted,
+}: {
+  model: Model
+  results: readonly ResultRow[]
+  resultCount: number
+  /** Parts of distributed models that send to this one. */
+  lower: readonly ModelRow[]
+  opened: boolean
+  onClose: () => void
+  onDeleted: () => void
+}) {
+  const destroy = useMutation(modelsDestroyMutation())
+  if (model.used_by.length > 0 || resultCount > 0 || lower.length > 0) {
+    return (
+      <Modal opened={opened} onClose={onClose} title={`Model ${model.name} is in use`} centered>
+        <Stack>
+          <Text size="sm">It cannot be deleted while others need it. Delete or change them first:</Text>
+          <List size="sm">
+            {model.used_by.slice(0, MOST_SHOWN).map((each) => (
+              <List.Item key={`configuration-${each.id}`}>
+                <AnchorLink size="sm" to="/configurations/$id" params={{ id: String(each.id) }}>
+                  configuration {each.name}
+                </AnchorLink>
+              </List.Item>
+            ))}
+            {lower.slice(0, MOST_SHOWN).map((each) => (
+              <List.Item key={`model-${each.id}`}>
+                <AnchorLink size="sm" to="/models/$id" params={{ id: String(each.id) }}>
+                  model {each.name}, which sends to it
+                </AnchorLink>
+              </List.Item>
+            ))}
+            {results.slice(0, MOST_SHOWN).map((each) => (
+              <List.Item key={`result-${each.id}`}>
+                <AnchorLink size="sm" to="/results/$id" params={{ id: String(each.id) }}>
+                  result {each.id} of deployment {each.deployment}
+                </AnchorLink>
+              </List.Item>
+            ))}
+            {resultCount > MOST_SHOWN && <List.Item>{plural(resultCount - MOST_SHOWN, 'more result')}</List.Item>}
+          </List>
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose} data-autofocus>
+              Close
+            </Button>
+          </Group>
+        </Stack>
+      </Modal>
+    )
+  }
+  return (
+    <ConfirmDelete
+      opened={opened}
+      onClose={onClose}
+      what="model"
+      name={model.name}
+      losses={[`its code: ${plural(model.code.split('\n').length, 'line')}, which nothing else keeps`]}
+      typeName
+      onDelete={async () => {
+        await destroy.mutateAsync({ path: { id: String(model.id) } })
+        notifyDone(`Model ${model.name} is deleted`)
+        onDeleted()
+      }}
+    />
+  )
+}

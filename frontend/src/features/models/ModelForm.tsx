@@ -1,0 +1,383 @@
+/** The form of a model: code on the left, the executor's verdict on the right; for new models and for changes. */
+import {
+  Alert,
+  Button,
+  Collapse,
+  Grid,
+  Group,
+  Kbd,
+  SegmentedControl,
+  Stack,
+  Switch,
+  Text,
+  TextInput,
+} from '@mantine/core'
+import { useForm } from '@mantine/form'
+import { useDisclosure, useHotkeys, useLocalStorage } from '@mantine/hooks'
+import { modals } from '@mantine/modals'
+import { IconChevronDown, IconChevronRight } from '@tabler/icons-react'
+import { type ReactNode, useEffect, useMemo, useState } from 'react'
+import { CodeEditor } from '~/components/CodeEditor'
+import { CopyAs, type Equivalents } from '~/components/CopyAs'
+import { DraftNote } from '~/components/DraftNote'
+import { FRAMEWORKS } from '~/components/FrameworkMark'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { UnsavedChanges } from '~/components/UnsavedChanges'
+import type { FrameworkEnum, Model, ModelWriteRequest, Report, VerdictError } from '~/lib/api'
+import { useDraft } from '~/lib/drafts'
+import { problemOf } from '~/lib/problem'
+import { CodeTools } from './CodeTools'
+import { HowToWrite } from './HowToWrite'
+import { type ModelValues, requestOf, sourceOf, valuesOfTemplate, verdictErrorOf } from './source'
+import { TemplatePicker } from './TemplatePicker'
+import { TEMPLATES, type Template } from './templates'
+import { UpperModelSelect } from './UpperModelSelect'
+import { useVerdict } from './useVerdict'
+import { VerdictPanel } from './VerdictPanel'
+
+const FRAMEWORK_CHOICES = Object.entries(FRAMEWORKS).map(([value, label]) => ({ value, label }))
+
+export function ModelForm({
+  draftName,
+  initial,
+  saved,
+  header,
+  saveLabel,
+  equivalents,
+  onSave,
+}: {
+  draftName: string
+  initial: ModelValues
+  /** The model that is changed, if any. */
+  saved?: Model
+  /** Drawn above the form, with the buttons to save. */
+  header: (buttons: ReactNode) => ReactNode
+  saveLabel: string
+  equivalents: (values: ModelValues) => Equivalents
+  /** Saves, or throws a Problem. What follows (going elsewhere) is returned, to be done when the form lets go. */
+  onSave: (request: ModelWriteRequest) => Promise<() => void>
+}) {
+  const draft = useDraft<ModelValues>(draftName, initial)
+  const form = useForm<ModelValues>({ initialValues: draft.start, onValuesChange: draft.keep })
+  const values = form.values
+  const changed = JSON.stringify(values) !== JSON.stringify(initial)
+  const [auto, setAuto] = useLocalStorage({ key: 'kml-check-as-i-type', defaultValue: true })
+  const known: Report | null = saved && JSON.stringify(draft.start) === JSON.stringify(initial) ? saved.report : null
+  const { checked, current, problem, checking, check, refuse } = useVerdict(sourceOf(values), { auto, known })
+  const [reveal, setReveal] = useState<{ source: string; line: number }>()
+  const [saving, setSaving] = useState(false)
+  const [refused, setRefused] = useState<unknown>(null)
+  const [restored, setRestored] = useState(draft.restored)
+  const [advanced, advancedIs] = useDisclosure(values.distributed)
+  const [withImports, importsAre] = useDisclosure(values.imports !== '')
+
+  const error = checked?.verdict.error ?? null
+  useEffect(() => {
+    if (error?.source === 'imports') importsAre.open()
+  }, [error, importsAre.open])
+  const diagnostics = useMemo(() => {
+    const of = (source: string) =>
+      error && error.line !== null && (error.source === 'imports' ? 'imports' : 'code') === source
+        ? [{ line: error.line, message: [error.message, error.hint].filter(Boolean).join('\n') }]
+        : []
+    return { code: of('code'), imports: of('imports') }
+  }, [error])
+
+  const save = async () => {
+    if (saving) return
+    setSaving(true)
+    setRefused(null)
+    form.clearErrors()
+    try {
+      const leave = await onSave(requestOf(values))
+      draft.forget()
+      setRestored(false)
+      leave()
+    } catch (caught) {
+      const verdict = verdictErrorOf(caught)
+      if (verdict) refuse(verdict)
+      else {
+        form.setErrors(problemOf(caught).byField())
+        setRefused(caught)
+      }
+    } finally {
+      setSaving(false)
+    }
+  }
+  useHotkeys(
+    [
+      ['mod+S', () => void save()],
+      ['mod+Enter', () => void check()],
+    ],
+    [],
+    true,
+  )
+
+  const begin = (next: ModelValues) => {
+    form.setValues({ ...next, name: values.name && !isTemplateName(values.name) ? values.name : next.name })
+    if (next.distributed) advancedIs.open()
+  }
+  const replace = (next: ModelValues) => {
+    if (values.code.trim() === '' || isTemplateCode(values.code)) begin(next)
+    else
+      modals.openConfirmModal({
+        title: 'Replace your code?',
+        centered: true,
+        children: <Text size="sm">The code in the editor is replaced. Undo in the editor brings it back.</Text>,
+        labels: { confirm: 'Replace', cancel: 'Keep' },
+        onConfirm: () => begin(next),
+      })
+  }
+  const chooseFramework = (framework: FrameworkEnum) => {
+    const now = TEMPLATES.find((each) => each.code === values.code)
+    const same = TEMPLATES.find((each) => each.title === now?.title && each.framework === framework)
+    if (same) begin(valuesOfTemplate(same))
+    else form.setFieldValue('framework', framework)
+  }
+  const goTo = ({ source, line }: VerdictError) => {
+    if (line !== null) setReveal({ source: source === 'imports' ? 'imports' : 'code', line })
+  }
+  const discard = () => {
+    draft.forget()
+    form.setValues(initial)
+    setRestored(false)
+  }
+
+  // Somebody else may have saved the same model: what is untouched here follows, what was typed here stays.
+  const initialText = JSON.stringify(initial)
+  const [base, setBase] = useState(initialText)
+  const valuesText = JSON.stringify(values)
+  const elsewhere = base !== initialText && valuesText !== initialText
+  const { setValues } = form
+  useEffect(() => {
+    if (base === initialText) return
+    if (valuesText === base) setValues(JSON.parse(initialText) as ModelValues)
+    if (valuesText === base || valuesText === initialText) setBase(initialText)
+  }, [base, initialText, valuesText, setValues])
+
+  const buttons = (
+    <>
+      <CopyAs equivalents={equivalents(values)} />
+      <Button
+        size="xs"
+        variant="default"
+        onClick={() => void check()}
+        loading={checking}
+        disabled={!values.code.trim()}
+      >
+        Validate
+      </Button>
+      <Button
+        size="xs"
+        onClick={() => void save()}
+        loading={saving}
+        disabled={!values.name.trim() || !values.code.trim() || (saved !== undefined && !changed)}
+      >
+        {saveLabel}
+      </Button>
+    </>
+  )
+  return (
+    <Stack gap="md">
+      {header(buttons)}
+      {restored && changed && <DraftNote onDiscard={discard} />}
+      {elsewhere && (
+        <Alert
+          variant="outline"
+          color="yellow"
+          title="Changed elsewhere"
+          styles={{ title: { color: 'var(--kml-waiting)' } }}
+        >
+          <Group justify="space-between" gap="xs">
+            <Text size="sm">Somebody saved this model while you were typing. Saving replaces what they saved.</Text>
+            <Button size="compact-sm" variant="default" onClick={discard}>
+              Take theirs
+            </Button>
+          </Group>
+        </Alert>
+      )}
+      <ProblemAlert error={refused} title="The model was not saved" />
+      <Grid gap="lg">
+        <Grid.Col span={{ base: 12, md: 7 }}>
+          <Stack gap="sm">
+            <SegmentedControl
+              aria-label="Framework"
+              data={FRAMEWORK_CHOICES}
+              value={values.framework}
+              onChange={(next) => chooseFramework(next as FrameworkEnum)}
+              size="sm"
+              style={{ alignSelf: 'flex-start' }}
+            />
+            {form.errors.framework && (
+              <Text size="xs" c="var(--kml-failed)">
+                {form.errors.framework}
+              </Text>
+            )}
+            <Group gap="sm" grow align="flex-start" preventGrowOverflow={false} wrap="wrap">
+              <TextInput
+                label="Name"
+                required
+                maxLength={100}
+                autoComplete="off"
+                miw={200}
+                placeholder="mnist-dense"
+                {...form.getInputProps('name')}
+              />
+              <TextInput
+                label="Description"
+                miw={200}
+                autoComplete="off"
+                placeholder="What it predicts, from what"
+                {...form.getInputProps('description')}
+              />
+            </Group>
+            {values.code.trim() === '' && (
+              <TemplatePicker
+                framework={values.framework}
+                onPick={(each: Template) => replace(valuesOfTemplate(each))}
+              />
+            )}
+            <HowToWrite framework={values.framework} />
+            <Fold
+              opened={withImports}
+              onToggle={importsAre.toggle}
+              label="Imports and functions"
+              note="optional, run before the code"
+            >
+              <CodeEditor
+                label="Imports"
+                hideLabel
+                value={values.imports}
+                onChange={(next) => form.setFieldValue('imports', next)}
+                diagnostics={diagnostics.imports}
+                reveal={reveal?.source === 'imports' ? reveal : undefined}
+                onSubmit={() => void check()}
+                minHeight={60}
+                maxHeight={280}
+              />
+              <FieldError error={form.errors.imports} />
+            </Fold>
+            <CodeEditor
+              label="Code"
+              value={values.code}
+              onChange={(next) => form.setFieldValue('code', next)}
+              diagnostics={diagnostics.code}
+              reveal={reveal?.source === 'code' ? reveal : undefined}
+              onSubmit={() => void check()}
+              minHeight={280}
+              maxHeight={560}
+              placeholder={
+                values.framework === 'pytorch' ? 'class MyModel(nn.Module): ...' : 'model = keras.Sequential([...'
+              }
+              actions={
+                <CodeTools
+                  values={values}
+                  onTemplate={(each) => replace(valuesOfTemplate(each))}
+                  onFile={(file) => replace({ ...values, ...file, name: values.name || file.name })}
+                />
+              }
+            />
+            <FieldError error={form.errors.code} />
+            <Group gap="md" justify="space-between">
+              <Switch
+                size="xs"
+                label="Check as I type"
+                checked={auto}
+                onChange={(event) => setAuto(event.currentTarget.checked)}
+              />
+              <Text size="xs" c="dimmed" visibleFrom="sm">
+                <Kbd size="xs">Ctrl</Kbd> <Kbd size="xs">Enter</Kbd> validates, <Kbd size="xs">Ctrl</Kbd>{' '}
+                <Kbd size="xs">S</Kbd> saves
+              </Text>
+            </Group>
+            <Fold opened={advanced} onToggle={advancedIs.toggle} label="Advanced" note="distributed models">
+              <Stack gap="sm">
+                <Switch
+                  label="A part of a distributed model"
+                  description="Parts run in a chain, edge to cloud; each sends what it is not sure of to the part above it."
+                  checked={values.distributed}
+                  onChange={(event) => form.setFieldValue('distributed', event.currentTarget.checked)}
+                  error={form.errors.distributed}
+                />
+                {values.distributed && (
+                  <UpperModelSelect
+                    own={saved?.id}
+                    value={values.upper_model}
+                    onChange={(next) => form.setFieldValue('upper_model', next)}
+                    error={form.errors.upper_model}
+                  />
+                )}
+              </Stack>
+            </Fold>
+          </Stack>
+        </Grid.Col>
+        <Grid.Col span={{ base: 12, md: 5 }}>
+          {checked === null && !checking && problem === null ? (
+            <Alert variant="outline" color="gray" title="What the model is, drawn here">
+              <Text size="sm">
+                As soon as there is code, it is run in isolation: layers, shapes and parameters appear here, or the line
+                that fails is marked with the reason.
+              </Text>
+            </Alert>
+          ) : (
+            <VerdictPanel {...{ checked, current, checking, problem }} onCheck={() => void check()} onLine={goTo} />
+          )}
+        </Grid.Col>
+      </Grid>
+      <UnsavedChanges changed={changed && !saving} onDiscard={draft.forget} />
+    </Stack>
+  )
+}
+
+function isTemplateCode(code: string): boolean {
+  return TEMPLATES.some((each) => each.code === code)
+}
+
+function isTemplateName(name: string): boolean {
+  return TEMPLATES.some((each) => each.name === name)
+}
+
+function FieldError({ error }: { error: ReactNode }) {
+  return error ? (
+    <Text size="xs" c="var(--kml-failed)" role="alert">
+      {error}
+    </Text>
+  ) : null
+}
+
+function Fold({
+  opened,
+  onToggle,
+  label,
+  note,
+  children,
+}: {
+  opened: boolean
+  onToggle: () => void
+  label: string
+  note: string
+  children: ReactNode
+}) {
+  const Icon = opened ? IconChevronDown : IconChevronRight
+  return (
+    <div>
+      <Button
+        size="compact-sm"
+        variant="subtle"
+        color="gray"
+        px={4}
+        onClick={onToggle}
+        aria-expanded={opened}
+        leftSection={<Icon size={14} aria-hidden />}
+      >
+        {label}
+        <Text span size="xs" c="dimmed" ml={6}>
+          {note}
+        </Text>
+      </Button>
+      <Collapse expanded={opened} keepMounted={false} pt={4}>
+        {children}
+      </Collapse>
+    </div>
+  )
+}

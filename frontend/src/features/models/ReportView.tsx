@@ -1,0 +1,120 @@
+/** What the executor said of a model: shapes, parameters, layers, warnings. */
+import { Alert, Button, Code, Group, List, Progress, Stack, Table, Text } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
+import { useState } from 'react'
+import { Stat } from '~/components/Stat'
+import { TensorShapes } from '~/components/TensorShapes'
+import type { Report } from '~/lib/api'
+import { formatCount, formatExact } from '~/lib/format'
+import { type Layer, layersOf, shapeText } from './summary'
+
+export function ReportView({ report }: { report: Report }) {
+  const [asText, setAsText] = useState(false)
+  const layers = layersOf(report.summary ?? '')
+  const frozen = (report.parameters ?? 0) - (report.trainable_parameters ?? report.parameters ?? 0)
+  return (
+    <Stack gap="sm">
+      <Group gap="xl" align="flex-start">
+        <Stat name="One sample in, one answer out" value={<TensorShapes {...shapesOf(report)} />} />
+        <Stat
+          name="Parameters"
+          value={formatCount(report.parameters)}
+          exact={`${formatExact(report.parameters)}, of which ${formatExact(frozen)} are not trained`}
+          note={frozen > 0 ? `${formatCount(frozen)} not trained` : undefined}
+        />
+        {layers && <Stat name="Layers" value={layers.length} />}
+      </Group>
+      {report.warnings && report.warnings.length > 0 && (
+        <Alert
+          variant="outline"
+          color="yellow"
+          icon={<IconAlertTriangle aria-hidden />}
+          title="Worth a look"
+          styles={{ title: { color: 'var(--kml-waiting)' } }}
+        >
+          <List size="sm">
+            {report.warnings.map((each) => (
+              <List.Item key={each}>{each}</List.Item>
+            ))}
+          </List>
+        </Alert>
+      )}
+      {report.notes && report.notes.length > 0 && (
+        <List size="sm" c="dimmed">
+          {report.notes.map((each) => (
+            <List.Item key={each}>{each}</List.Item>
+          ))}
+        </List>
+      )}
+      {layers && !asText ? (
+        <LayerTable layers={layers} />
+      ) : (
+        <Code block tabIndex={0} aria-label="Summary" style={{ overflow: 'auto', maxHeight: 480, lineHeight: 1.25 }}>
+          {report.summary || 'No summary'}
+        </Code>
+      )}
+      <Group justify="space-between" gap="xs">
+        <Text size="xs" c="dimmed">
+          {Object.entries(report.versions ?? {})
+            .map(([name, version]) => `${name} ${version}`)
+            .join(', ')}
+        </Text>
+        {layers && (
+          <Button size="compact-xs" variant="subtle" onClick={() => setAsText(!asText)}>
+            {asText ? 'Summary as a table' : "The framework's own summary"}
+          </Button>
+        )}
+      </Group>
+    </Stack>
+  )
+}
+
+function shapesOf(report: Report) {
+  return { inputs: report.inputs, outputs: report.outputs }
+}
+
+function LayerTable({ layers }: { layers: readonly Layer[] }) {
+  const most = Math.max(1, ...layers.map((each) => each.parameters))
+  const withShapes = layers.some((each) => each.shape !== null)
+  return (
+    <Table.ScrollContainer minWidth={300} maxHeight={480} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
+      <Table fz="sm" verticalSpacing={4} aria-label="Layers" stickyHeader>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>Layer</Table.Th>
+            {withShapes && <Table.Th>Answers</Table.Th>}
+            <Table.Th ta="right">Parameters</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {layers.map((each) => (
+            <Table.Tr key={each.name}>
+              <Table.Td style={{ overflowWrap: 'anywhere' }}>
+                {each.type || each.name}{' '}
+                {each.type && (
+                  <Text span size="xs" c="dimmed">
+                    {each.name}
+                    {each.from ? ` after ${each.from}` : ''}
+                  </Text>
+                )}
+              </Table.Td>
+              {withShapes && (
+                <Table.Td style={{ whiteSpace: 'nowrap' }}>{each.shape ? shapeText(each.shape) : ''}</Table.Td>
+              )}
+              <Table.Td ta="right" w={110}>
+                {formatExact(each.parameters)}
+                <Progress
+                  value={(100 * each.parameters) / most}
+                  size={3}
+                  mt={2}
+                  aria-hidden
+                  style={{ visibility: each.parameters > 0 ? 'visible' : 'hidden' }}
+                />
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  )
+}

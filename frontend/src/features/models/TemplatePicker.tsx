@@ -1,0 +1,33 @@
+/** Models to begin with, for the framework chosen. */
+import { SimpleGrid, Stack, Text, UnstyledButton } from '@mantine/core'
+import type { FrameworkEnum } from '~/lib/api'
+import classes from './TemplatePicker.module.css'
+import { TEMPLATES, type Template } from './templates'
+
+export function TemplatePicker({
+  framework,
+  onPick,
+}: {
+  framework: FrameworkEnum
+  onPick: (template: Template) => void
+}) {
+  return (
+    <Stack gap={4}>
+      <Text size="sm" fw={500}>
+        Start from a template, or paste your own code below
+      </Text>
+      <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs" verticalSpacing="xs">
+        {TEMPLATES.filter((each) => each.framework === framework).map((each) => (
+          <UnstyledButton key={each.id} className={classes.template} onClick={() => onPick(each)}>
+            <Text size="sm" fw={500}>
+              {each.title}
+            </Text>
+            <Text size="xs" c="dimmed">
+              {each.about}
+            </Text>
+          </UnstyledButton>
+        ))}
+      </SimpleGrid>
+    </Stack>
+  )
+}

@@ -1,0 +1,34 @@
+/** Which of a model's results is the best, by the metrics of their tests. */
+import type { ResultRow } from '~/lib/api'
+
+type Tested = Pick<ResultRow, 'id' | 'outcome'>
+
+const MOST_SHOWN = 4
+
+/** Names of test metrics, those that most results have first. */
+export function metricNamesOf(rows: readonly Tested[]): string[] {
+  const counts = new Map<string, number>()
+  for (const row of rows) {
+    for (const name of Object.keys(row.outcome?.test_metrics ?? {})) counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  return [...counts]
+    .sort((one, other) => other[1] - one[1] || one[0].localeCompare(other[0]))
+    .map(([name]) => name)
+    .slice(0, MOST_SHOWN)
+}
+
+/** Whether less is better: losses and errors. */
+export function isBetterLow(name: string): boolean {
+  return /loss|error|mae|mse|mape|msle|divergence|perplexity|crossentropy/i.test(name)
+}
+
+/** The id of the best result; undefined when there are not two to compare. */
+export function bestOf(rows: readonly Tested[], name: string): number | undefined {
+  const known = rows.flatMap((row) => {
+    const value = row.outcome?.test_metrics[name]
+    return value === null || value === undefined ? [] : [{ id: row.id, value }]
+  })
+  if (known.length < 2) return undefined
+  const sign = isBetterLow(name) ? -1 : 1
+  return known.reduce((best, each) => (sign * each.value > sign * best.value ? each : best)).id
+}

@@ -1,0 +1,92 @@
+/** A model as its form holds it, and what of it the executor is asked about. */
+import type { FrameworkEnum, Model, ModelWriteRequest, VerdictError } from '~/lib/api'
+import { problemOf } from '~/lib/problem'
+import type { Template } from './templates'
+
+export interface ModelValues {
+  framework: FrameworkEnum
+  name: string
+  description: string
+  imports: string
+  code: string
+  distributed: boolean
+  /** An id, as selects hold it. */
+  upper_model: string | null
+}
+
+/** What decides whether a model is valid. */
+export interface Source {
+  framework: FrameworkEnum
+  imports: string
+  code: string
+  distributed: boolean
+}
+
+export const EMPTY: ModelValues = {
+  framework: 'tensorflow',
+  name: '',
+  description: '',
+  imports: '',
+  code: '',
+  distributed: false,
+  upper_model: null,
+}
+
+/** The backend's own limits, in characters. */
+export const MAX_CODE = 200_000
+
+export function valuesOf(model: Model): ModelValues {
+  const { framework, name, description, imports, code, distributed, upper_model } = model
+  return { framework, name, description, imports, code, distributed, upper_model: upper_model?.toString() ?? null }
+}
+
+export function valuesOfTemplate(template: Template): ModelValues {
+  const { framework, name, description, code, distributed = false } = template
+  return { ...EMPTY, framework, name, description, code, distributed }
+}
+
+export function requestOf(values: ModelValues): ModelWriteRequest {
+  const upper = values.distributed && values.upper_model !== null ? Number(values.upper_model) : null
+  return { ...values, upper_model: upper }
+}
+
+export function sourceOf({ framework, imports, code, distributed }: ModelValues): Source {
+  return { framework, imports, code, distributed }
+}
+
+export function sameSource(one: Source | null, other: Source | null): boolean {
+  return one !== null && other !== null && keyOf(one) === keyOf(other)
+}
+
+/** A text that is the same for the same source. */
+export function keyOf({ framework, imports, code, distributed }: Source): string {
+  return JSON.stringify([framework, distributed, imports, code])
+}
+
+/** The verdict inside a refusal to save; null when the refusal is about something else. */
+export function verdictErrorOf(error: unknown): VerdictError | null {
+  const problem = problemOf(error)
+  const refused = problem.fields.find((each) => each.field === 'code' || each.field === 'imports')
+  if (problem.status !== 422 || !refused) return null
+  return {
+    kind: refused.code,
+    message: refused.detail,
+    line: refused.line ?? null,
+    source: refused.field,
+    traceback: refused.traceback ?? '',
+    hint: refused.hint ?? problem.hint,
+  }
+}
+
+/** Which framework a file is written for; null when it does not tell. */
+export function frameworkOf(code: string): FrameworkEnum | null {
+  const torch = /\b(torch|nn\.Module|loss_fn)\b/.test(code)
+  const keras = /\b(tf|keras|tensorflow)\b/.test(code)
+  if (torch === keras) return null
+  return torch ? 'pytorch' : 'tensorflow'
+}
+
+/** 'my model.py' -> 'my model'. */
+export function nameOfFile(fileName: string): string {
+  return fileName.replace(/\.[^.]*$/, '').slice(0, 100)
+}

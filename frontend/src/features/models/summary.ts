@@ -1,0 +1,88 @@
+/** The layers of a model, read from the summary that its framework wrote; null where it is not understood. */
+
+export interface Layer {
+  name: string
+  type: string
+  /** As the framework writes it, '(None, 10)'; only Keras tells. */
+  shape: string | null
+  parameters: number
+  /** Names of the layers before it, where they are not simply in a row. */
+  from: string | null
+}
+
+export function layersOf(summary: string): Layer[] | null {
+  const layers = summary.includes('│') ? kerasLayers(summary) : torchLayers(summary)
+  return layers.length > 0 ? layers : null
+}
+
+/** Rows of Keras' table; a long cell goes on in the next line. */
+function kerasLayers(summary: string): Layer[] {
+  const rows: string[][] = []
+  let begun = false
+  for (const line of summary.split('\n')) {
+    if (!line.startsWith('│')) {
+      begun = false
+      continue
+    }
+    const cells = line
+      .split('│')
+      .slice(1, -1)
+      .map((cell) => cell.trim())
+    const last = rows.at(-1)
+    if (begun && last) rows[rows.length - 1] = last.map((cell, index) => cell + (cells[index] ?? ''))
+    else rows.push(cells)
+    begun = true
+  }
+  return rows.flatMap((cells) => {
+    const [named = '', shape = '', count = '', from] = cells
+    const parts = /^(.*?)\s*\(([^()]*)\)?$/.exec(named)
+    const parameters = numberOf(count)
+    if (parameters === null) return []
+    return [
+      {
+        name: parts?.[1] || named,
+        type: parts?.[2] || '',
+        shape: shape || null,
+        parameters,
+        from: from && from !== '-' ? from : null,
+      },
+    ]
+  })
+}
+
+/** Lines of the PyTorch report, in columns under 'Layer  Type  Parameters'. */
+function torchLayers(summary: string): Layer[] {
+  const lines = summary.split('\n')
+  const head = lines.findIndex((line) => /^Layer\s+Type\s+Parameters$/.test(line))
+  if (head < 0) return []
+  const typeAt = (lines[head] ?? '').indexOf('Type')
+  const layers: Layer[] = []
+  for (const line of lines.slice(head + 2)) {
+    const rest = /^(.*\S)\s+([\d,]+)$/.exec(line.slice(typeAt))
+    const parameters = numberOf(rest?.[2] ?? '')
+    if (!rest || parameters === null || line.startsWith('Total parameters')) continue
+    layers.push({ name: line.slice(0, typeAt).trim(), type: rest[1] ?? '', shape: null, parameters, from: null })
+  }
+  return layers
+}
+
+/** '4,160' -> 4160; '0 (unbuilt)' -> 0; null for what is no count. */
+function numberOf(text: string): number | null {
+  const digits = /^[\d,]+/.exec(text)?.[0]
+  return digits === undefined ? null : Number(digits.replaceAll(',', ''))
+}
+
+/** '(None, 8, 8)' -> 'any × 8 × 8' without the batch: '8 × 8'. */
+export function shapeText(shape: string): string {
+  const sizes = shape
+    .replace(/^[[(]+|[\])]+$/g, '')
+    .split(',')
+    .map((size) => size.trim())
+    .filter(Boolean)
+  // Several outputs in one cell are left as they are.
+  if (/\).*\(/.test(shape) || sizes.length === 0) return shape
+  return sizes
+    .slice(1)
+    .map((size) => (size === 'None' ? 'any' : size))
+    .join(' × ')
+}

@@ -1,0 +1,14 @@
+import { expect, it } from 'vitest'
+import { TEMPLATES, templateOf, textOfConstant } from './templates'
+
+it('reads a model out of an example', () => {
+  expect(textOfConstant('A = 1\nKERAS = """\\\nmodel = 1\n"""\n', 'KERAS')).toBe('model = 1\n')
+  expect(() => textOfConstant('A = 1', 'KERAS')).toThrow('KERAS')
+})
+
+it('offers both frameworks, each template by an id of its own and with a model in it', () => {
+  expect(new Set(TEMPLATES.map((each) => each.id)).size).toBe(TEMPLATES.length)
+  for (const each of TEMPLATES) expect(each.code).toMatch(/^model = /m)
+  expect(templateOf('mnist-pytorch')?.code).toContain('loss_fn')
+  expect(templateOf('nothing')).toBeUndefined()
+})

@@ -1,0 +1,26 @@
+/** Distributed models as chains, from the edge to the cloud. */
+
+interface Part {
+  id: number
+  upper_model: number | null
+}
+
+/**
+ * One chain per part that no other part sends to; a part above several lower ones is in several chains. Parts that are
+ * not among ``parts`` are left out, so that a chain may end early.
+ */
+export function chainsOf<T extends Part>(parts: readonly T[]): T[][] {
+  const byId = new Map(parts.map((each) => [each.id, each]))
+  const uppers = new Set(parts.map((each) => each.upper_model))
+  return parts
+    .filter((each) => !uppers.has(each.id))
+    .map((lowest) => {
+      const chain: T[] = []
+      let next: T | undefined = lowest
+      while (next && !chain.includes(next)) {
+        chain.push(next)
+        next = next.upper_model === null ? undefined : byId.get(next.upper_model)
+      }
+      return chain
+    })
+}

@@ -1,0 +1,66 @@
+"""The models that the web UI offers to begin with are accepted as they are, by the real executors, without warnings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from examples.digits import model as demo
+from mlcode_executor.process import Runtime
+from tests.mlcode_executor.conftest import StartProcess
+
+_FOLDER = Path(__file__).parents[2] / "frontend/src/features/models/templates"
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template and one sample's shape that it takes."""
+
+    name: str
+    code: str
+    runtime: Runtime
+    sample: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _of(path: Path) -> Template:
+    kind, framework = path.stem.split("_")
+    runtime = Runtime.TENSORFLOW if framework == "keras" else Runtime.PYTORCH
+    sample = {"cnn": (28, 28), "edge": (28, 28), "cloud": (64,), "regression": (8,)}[kind]
+    return Template(path.stem, path.read_text(encoding="utf-8"), runtime, sample)
+
+
+TEMPLATES = [
+    *(_of(path) for path in sorted(_FOLDER.glob("*.py"))),
+    Template("digits_keras", demo.KERAS, Runtime.TENSORFLOW, (8, 8)),
+    Template("digits_pytorch", demo.PYTORCH, Runtime.PYTORCH, (8, 8)),
+]
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=str)
+def test_a_template_is_accepted_and_trains(template: Template, start_model: StartProcess) -> None:
+    model = start_model(template.runtime)
+    distributed = template.name.startswith(("edge", "cloud"))
+    report = model.call("build", {"code": template.code, "imports": "", "seed": 1, "distributed": distributed})
+    assert report["warnings"] == []
+    assert report["parameters"] > 0
+    if distributed:
+        return
+    random = np.random.default_rng(0)
+    features = random.integers(0, 255, (20, *template.sample), dtype=np.uint8)
+    labels = random.integers(0, 10, 20).astype(np.uint8)
+    if template.name.startswith("regression"):
+        features, labels = features.astype(np.float32), labels.astype(np.float32)[:, None]
+    epochs = "epochs" if template.runtime is Runtime.TENSORFLOW else "max_epochs"
+    result = model.call(
+        "fit",
+        {"batch_size": 10, "arguments": {epochs: 1}, "seed": 1},
+        train_features=features,
+        train_labels=labels,
+    )
+    assert np.isfinite(result["history"]["loss"]).all()
