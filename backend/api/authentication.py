@@ -59,7 +59,14 @@ def bearer_token(request: Request) -> str | None:
     return str(token)
 
 
-class AccessTokenAuthentication(BaseAuthentication):
+class _BearerAuthentication(BaseAuthentication):
+    """Base of what reads ``Authorization: Bearer ...``."""
+
+    def authenticate_header(self, _request: Request) -> str:
+        return _SCHEME
+
+
+class AccessTokenAuthentication(_BearerAuthentication):
     """``Authorization: Bearer <access token>``; one query."""
 
     def authenticate(self, request: Request) -> tuple[User, AccessToken] | None:
@@ -75,9 +82,6 @@ class AccessTokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed("the access token is not valid or has expired")
         return found.user, found
 
-    def authenticate_header(self, _request: Request) -> str:
-        return _SCHEME
-
 
 class BrowserAuthentication(SessionAuthentication):
     """The session cookie, with the cross-site check on everything that writes."""
@@ -87,7 +91,7 @@ class BrowserAuthentication(SessionAuthentication):
         return _SCHEME
 
 
-class JobTokenAuthentication(BaseAuthentication):
+class JobTokenAuthentication(_BearerAuthentication):
     """``Authorization: Bearer <job token>``; ``request.auth`` is the JobToken. No user is behind it."""
 
     grace_seconds: float = 0
@@ -101,9 +105,6 @@ class JobTokenAuthentication(BaseAuthentication):
         except job_tokens.InvalidToken as error:
             raise AuthenticationFailed(str(error)) from error
 
-    def authenticate_header(self, _request: Request) -> str:
-        return _SCHEME
-
 
 class RenewalAuthentication(JobTokenAuthentication):
     """Takes a job token for a while after it expired: a backend that was away must not cost a long training."""
@@ -112,7 +113,7 @@ class RenewalAuthentication(JobTokenAuthentication):
         self.grace_seconds = environment().job_token_renewal_seconds
 
 
-class ServiceTokenAuthentication(BaseAuthentication):
+class ServiceTokenAuthentication(_BearerAuthentication):
     """``Authorization: Bearer <service token>``, the secret that the platform's own parts share."""
 
     def authenticate(self, request: Request) -> tuple[Any, str] | None:
@@ -124,24 +125,20 @@ class ServiceTokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed("the service token is not valid")
         return AnonymousUser(), "service"
 
-    def authenticate_header(self, _request: Request) -> str:
-        return _SCHEME
-
 
 class _BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = AccessTokenAuthentication
     name = "accessToken"
+    description = "an access token made at /api/tokens/"
 
     def get_security_definition(self, _auto_schema: object) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "an access token made at /api/tokens/"}
+        return {"type": "http", "scheme": "bearer", "description": self.description}
 
 
-class _JobScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class _JobScheme(_BearerScheme):  # type: ignore[no-untyped-call]
     target_class = JobTokenAuthentication
     name = "jobToken"
-
-    def get_security_definition(self, _auto_schema: object) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "given to a worker when it is launched"}
+    description = "given to a worker when it is launched"
 
 
 class _RenewalScheme(_JobScheme):  # type: ignore[no-untyped-call]
@@ -149,12 +146,10 @@ class _RenewalScheme(_JobScheme):  # type: ignore[no-untyped-call]
     name = "expiredJobToken"
 
 
-class _ServiceScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class _ServiceScheme(_BearerScheme):  # type: ignore[no-untyped-call]
     target_class = ServiceTokenAuthentication
     name = "serviceToken"
-
-    def get_security_definition(self, _auto_schema: object) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "shared by the platform's own components"}
+    description = "shared by the platform's own components"
 
 
 class _SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -2,50 +2,6 @@
 
 from __future__ import annotations
 
-KERAS_TUTORIAL = """model = tf.keras.models.Sequential([
-  tf.keras.layers.Flatten(input_shape=(28, 28)),
-  tf.keras.layers.Dense(128, activation='relu'),
-  tf.keras.layers.Dense(10, activation='softmax')
-])
-model.compile(
-    optimizer=tf.keras.optimizers.Adam(0.001),
-    loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    metrics=[tf.keras.metrics.SparseCategoricalAccuracy()],
-)
-"""
-
-PYTORCH_TUTORIAL = """class NeuralNetwork(nn.Module):
-    def __init__(self):
-        super(NeuralNetwork, self).__init__()
-        self.flatten = nn.Flatten()
-        self.linear_relu_stack = nn.Sequential(
-            nn.Linear(28*28, 128),
-            nn.ReLU(),
-            nn.Linear(128, 10),
-            nn.Softmax()
-        )
-
-    def forward(self, x):
-        x = self.flatten(x)
-        logits = self.linear_relu_stack(x)
-        return logits
-
-    def loss_fn(self):
-        return nn.CrossEntropyLoss()
-
-    def optimizer(self):
-        return torch.optim.Adam(model.parameters(), lr=0.001)
-
-    def metrics(self):
-        val_metrics = {
-            "accuracy": Accuracy(),
-            "loss": Loss(self.loss_fn())
-         }
-        return val_metrics
-
-model = NeuralNetwork()
-"""
-
 EDGE = """edge_input = keras.Input(shape=(28,28,1), name='input_img')
 x = tf.keras.layers.Conv2D(28, kernel_size=(3,3), name='conv2d')(edge_input)
 x = tf.keras.layers.MaxPooling2D(pool_size=(2,2), name='maxpooling')(x)
