@@ -16,6 +16,8 @@ export interface ListPageProps<Row extends { id: number }> {
   storeKey: string
   /** Primary action(s), right of the title. */
   actions?: ReactNode
+  /** Switch between views of the same room, under the title. */
+  views?: ReactNode
   /** More filters, right of the search field. */
   filters?: ReactNode
   rows: Row[] | undefined
@@ -50,6 +52,7 @@ export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) 
   return (
     <Stack gap="md">
       <PageTitle title={props.title} description={props.description} actions={props.actions} />
+      {props.views}
       <ProblemAlert error={props.error} onRetry={props.onRetry} />
       {nothingAtAll ? (
         props.empty

@@ -1,19 +1,48 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
-import { idOf, listSearch, textOf } from '~/lib/listSearch'
+import { idOf, type ListSearch, listSearch, oneOf, textOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
+
+export const STATES = ['created', 'waiting', 'running', 'finished', 'stopped', 'failed'] as const
+export const FRAMEWORKS = ['tensorflow', 'pytorch'] as const
+
+export interface TrainingSearch extends ListSearch {
+  /** Deployments without it. */
+  tab?: 'runs' | undefined
+  state?: (typeof STATES)[number] | undefined
+  /** Of deployments. */
+  configuration?: number | undefined
+  /** Of deployments. */
+  mode?: string | undefined
+  /** Of runs. */
+  framework?: (typeof FRAMEWORKS)[number] | undefined
+  /** Ids of the chosen runs, joined by commas. */
+  sel?: string | undefined
+}
 
 export const trainingRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/training',
-    validateSearch: listSearch,
-    component: lazyRouteComponent(() => import('./DeploymentListPage'), 'DeploymentListPage'),
+    validateSearch: (search: Record<string, unknown>): TrainingSearch => ({
+      ...listSearch(search),
+      tab: oneOf(search.tab, ['runs'] as const),
+      state: oneOf(search.state, STATES),
+      configuration: idOf(search.configuration),
+      mode: textOf(search.mode),
+      framework: oneOf(search.framework, FRAMEWORKS),
+      sel: textOf(search.sel),
+    }),
+    component: lazyRouteComponent(() => import('./TrainingPage'), 'TrainingPage'),
   }),
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/training/new',
-    validateSearch: (search: Record<string, unknown>): { configuration?: number | undefined } => ({
+    // ``from`` is the deployment whose settings the form begins with.
+    validateSearch: (
+      search: Record<string, unknown>,
+    ): { configuration?: number | undefined; from?: number | undefined } => ({
       configuration: idOf(search.configuration),
+      from: idOf(search.from),
     }),
     component: lazyRouteComponent(() => import('./DeployPage'), 'DeployPage'),
   }),
@@ -21,8 +50,12 @@ export const trainingRoutes = [
     getParentRoute: () => rootRoute,
     path: '/training/compare',
     // Ids of results, joined by commas.
-    validateSearch: (search: Record<string, unknown>): { results?: string | undefined } => ({
+    validateSearch: (
+      search: Record<string, unknown>,
+    ): { results?: string | undefined; all?: boolean | undefined; code?: string | undefined } => ({
       results: textOf(search.results),
+      all: search.all === true ? true : undefined,
+      code: textOf(search.code),
     }),
     component: lazyRouteComponent(() => import('./ComparePage'), 'ComparePage'),
   }),

@@ -1,0 +1,96 @@
+/** A field for ``epochs=5, shuffle=True``: completes names and words as one types, and tells what each argument means. */
+import { Combobox, Group, ScrollArea, Text, TextInput, useCombobox } from '@mantine/core'
+import { type ReactNode, useRef, useState } from 'react'
+import { type AcceptedArgument, complete, completionAt } from './argumentCompletion'
+
+export type { AcceptedArgument } from './argumentCompletion'
+
+export function ArgumentsInput({
+  label,
+  description,
+  placeholder,
+  value,
+  onChange,
+  accepted,
+  error,
+}: {
+  label: string
+  description?: ReactNode
+  placeholder?: string
+  value: string
+  onChange: (value: string) => void
+  /** What can be given, the usual first. */
+  accepted: readonly AcceptedArgument[]
+  error?: ReactNode
+}) {
+  const input = useRef<HTMLInputElement>(null)
+  const [caret, setCaret] = useState(value.length)
+  const combobox = useCombobox({ onDropdownClose: () => combobox.resetSelectedOption() })
+  const place = completionAt(value, caret, accepted)
+
+  const follow = () => setCaret(input.current?.selectionStart ?? value.length)
+  const choose = (index: number) => {
+    const option = place.options[index]
+    if (!option) return
+    const next = complete(value, place, option)
+    onChange(next.text)
+    setCaret(next.selectTo)
+    // After the new text is in the field.
+    requestAnimationFrame(() => {
+      input.current?.focus()
+      input.current?.setSelectionRange(next.selectFrom, next.selectTo)
+    })
+    combobox.closeDropdown()
+  }
+  return (
+    <Combobox store={combobox} onOptionSubmit={(index) => choose(Number(index))}>
+      <Combobox.Target>
+        <TextInput
+          ref={input}
+          label={label}
+          description={description}
+          placeholder={placeholder}
+          error={error}
+          value={value}
+          autoComplete="off"
+          autoCapitalize="off"
+          spellCheck={false}
+          styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }}
+          onChange={(event) => {
+            onChange(event.currentTarget.value)
+            setCaret(event.currentTarget.selectionStart ?? event.currentTarget.value.length)
+            combobox.openDropdown()
+            combobox.resetSelectedOption()
+          }}
+          onSelect={follow}
+          onClick={() => combobox.openDropdown()}
+          onBlur={() => combobox.closeDropdown()}
+        />
+      </Combobox.Target>
+      <Combobox.Dropdown hidden={place.options.length === 0 && !place.argument}>
+        {place.argument && (
+          <Text size="xs" p="xs" component="div">
+            <b>{place.argument.name}</b>: {place.argument.meaning}. It takes {place.argument.expected}; without it{' '}
+            {place.argument.default}.
+          </Text>
+        )}
+        <Combobox.Options aria-label={`${label}: what can be given`}>
+          <ScrollArea.Autosize mah={260} type="auto">
+            {place.options.map((option, index) => (
+              <Combobox.Option key={option.label} value={String(index)}>
+                <Group gap="sm" wrap="nowrap" align="baseline">
+                  <Text size="sm" ff="monospace">
+                    {option.label}
+                  </Text>
+                  <Text size="xs" c="dimmed">
+                    {option.detail}
+                  </Text>
+                </Group>
+              </Combobox.Option>
+            ))}
+          </ScrollArea.Autosize>
+        </Combobox.Options>
+      </Combobox.Dropdown>
+    </Combobox>
+  )
+}

@@ -1,0 +1,101 @@
+/** The program that sends a stream to a deployment, ready to copy, with the deployment's id already in it. */
+import { Code, Group, NumberInput, SegmentedControl, Stack, Text, TextInput } from '@mantine/core'
+import { useState } from 'react'
+import { CopyButton } from './CopyButton'
+import { SINK_FORMATS, type SinkFormat, type SinkSettings, sinkSnippet } from './sinkSnippets'
+
+const LABELS: Record<SinkFormat, string> = {
+  RAW: 'Python, RAW',
+  JSON: 'Python, JSON',
+  AVRO: 'Python, Avro',
+  CLI: 'CLI',
+}
+const EXPLANATIONS: Record<SinkFormat, string> = {
+  RAW: 'Bytes of the arrays: the fastest, and right for images.',
+  JSON: 'Numbers as text: easy to read, larger.',
+  AVRO: 'Records by a schema, as other systems write them.',
+  CLI: 'A file of yours, without a program.',
+}
+
+export function SinkSnippet({
+  deploymentId,
+  bootstrapServers,
+  controlTopic,
+  sampleShape,
+  classes,
+}: Omit<SinkSettings, 'topic' | 'validationRate' | 'testRate'>) {
+  const [format, setFormat] = useState<SinkFormat>('RAW')
+  const [topic, setTopic] = useState('my-data')
+  const [validationRate, setValidationRate] = useState(0.1)
+  const [testRate, setTestRate] = useState(0.1)
+  const text = sinkSnippet(format, {
+    deploymentId,
+    bootstrapServers,
+    controlTopic,
+    sampleShape,
+    classes,
+    topic: topic || 'my-data',
+    validationRate,
+    testRate,
+  })
+  return (
+    <Stack gap="xs" style={{ minWidth: 0 }}>
+      <Group gap="sm" align="flex-end">
+        <TextInput
+          size="xs"
+          w={180}
+          label="Topic to write to"
+          value={topic}
+          onChange={(event) => setTopic(event.currentTarget.value.replaceAll(/[^\w.-]/g, '-'))}
+          autoComplete="off"
+        />
+        <RateInput label="Validation share" value={validationRate} onChange={setValidationRate} rest={testRate} />
+        <RateInput label="Test share" value={testRate} onChange={setTestRate} rest={validationRate} />
+      </Group>
+      <Group justify="space-between" gap="xs">
+        <SegmentedControl
+          size="xs"
+          aria-label="Encoding of the stream"
+          data={SINK_FORMATS.map((each) => ({ value: each, label: LABELS[each] }))}
+          value={format}
+          onChange={(value) => setFormat(value as SinkFormat)}
+        />
+        <CopyButton text={text} label="Copy" />
+      </Group>
+      <Code block tabIndex={0} aria-label="Program that sends the stream" style={{ overflow: 'auto', maxHeight: 480 }}>
+        {text}
+      </Code>
+      <Text size="xs" c="dimmed">
+        {EXPLANATIONS[format]}{' '}
+        {format !== 'CLI' && 'Run it with the Python that Kafka-ML is installed in.'}
+      </Text>
+    </Stack>
+  )
+}
+
+function RateInput({
+  label,
+  value,
+  onChange,
+  rest,
+}: {
+  label: string
+  value: number
+  onChange: (value: number) => void
+  rest: number
+}) {
+  return (
+    <NumberInput
+      size="xs"
+      w={120}
+      label={label}
+      value={value}
+      min={0}
+      max={Math.max(0, Math.round((0.95 - rest) * 100) / 100)}
+      step={0.05}
+      decimalScale={2}
+      clampBehavior="strict"
+      onChange={(next) => typeof next === 'number' && onChange(next)}
+    />
+  )
+}

@@ -1,0 +1,117 @@
+/** Completion of ``epochs=5, shuffle=True``: which argument the caret is in, and what fits there. */
+
+/** One argument that can be given, as the API tells it; ``default`` as it is written. */
+export interface AcceptedArgument {
+  name: string
+  meaning: string
+  expected: string
+  default: string
+}
+
+export interface Completion {
+  /** What ``start`` to ``end`` of the text is replaced by. */
+  insert: string
+  label: string
+  detail: string
+}
+
+export interface CompletionPlace {
+  start: number
+  end: number
+  options: Completion[]
+  /** The argument whose value is being written. */
+  argument: AcceptedArgument | undefined
+}
+
+interface Part {
+  start: number
+  end: number
+}
+
+/** The stretches between commas that stand neither in brackets nor in quotes. */
+export function splitArguments(text: string): Part[] {
+  const parts: Part[] = []
+  let start = 0
+  let depth = 0
+  let quote = ''
+  for (let index = 0; index < text.length; index += 1) {
+    const letter = text.charAt(index)
+    if (quote) {
+      if (letter === '\\') index += 1
+      else if (letter === quote) quote = ''
+    } else if (letter === '"' || letter === "'") quote = letter
+    else if ('([{'.includes(letter)) depth += 1
+    else if (')]}'.includes(letter)) depth -= 1
+    else if (letter === ',' && depth <= 0) {
+      parts.push({ start, end: index })
+      start = index + 1
+    }
+  }
+  parts.push({ start, end: text.length })
+  return parts
+}
+
+/** Names and values as written: ``{epochs: '5'}``. What has no name is left out. */
+export function writtenArguments(text: string): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const { start, end } of splitArguments(text)) {
+    const match = /^\s*(\w+)\s*=\s*(.*?)\s*$/s.exec(text.slice(start, end))
+    if (match?.[1] !== undefined) found[match[1]] = match[2] ?? ''
+  }
+  return found
+}
+
+/** What can be put where the caret is. */
+export function completionAt(text: string, caret: number, accepted: readonly AcceptedArgument[]): CompletionPlace {
+  const part = splitArguments(text).find((each) => caret >= each.start && caret <= each.end)
+  const start = part?.start ?? 0
+  const end = part?.end ?? text.length
+  const written = text.slice(start, end)
+  const equals = written.indexOf('=')
+  const begin = start + (written.length - written.trimStart().length)
+  if (equals >= 0 && caret > start + equals) {
+    const argument = accepted.find((each) => each.name === written.slice(0, equals).trim())
+    const valueStart = start + equals + 1
+    return { start: valueStart, end, argument, options: valueOptions(argument, text.slice(valueStart, caret)) }
+  }
+  const typed = text.slice(begin, Math.max(begin, caret)).trim().toLowerCase()
+  const used = writtenArguments(text.slice(0, start) + text.slice(end))
+  const nameEnd = equals >= 0 ? start + equals + 1 : end
+  const fits = accepted.filter((each) => !(each.name in used) && each.name.includes(typed))
+  const options = [
+    ...fits.filter((each) => each.name.startsWith(typed)),
+    ...fits.filter((each) => !each.name.startsWith(typed)),
+  ]
+  return {
+    start: begin,
+    end: nameEnd,
+    argument: undefined,
+    options: options.map((each) => ({
+      insert: equals >= 0 ? `${each.name}=` : `${each.name}=${each.default}`,
+      label: each.name,
+      detail: each.meaning,
+    })),
+  }
+}
+
+/** The words that an argument takes: True, False, None, texts in quotes. Numbers are for the person to choose. */
+function valueOptions(argument: AcceptedArgument | undefined, typed: string): Completion[] {
+  const words = argument?.expected.match(/\b(?:True|False|None)\b|'[^']*'/g) ?? []
+  const begun = typed.trim().toLowerCase()
+  return words
+    .filter((word) => word.toLowerCase().startsWith(begun) && word.toLowerCase() !== begun)
+    .map((word) => ({ insert: word, label: word, detail: word === argument?.default ? 'what it is without it' : '' }))
+}
+
+/** The text with ``completion`` put in, and the part of it that a person is likely to change. */
+export function complete(
+  text: string,
+  place: CompletionPlace,
+  completion: Completion,
+): { text: string; selectFrom: number; selectTo: number } {
+  const space = place.start > 0 && text.charAt(place.start - 1) === ',' ? ' ' : ''
+  const next = text.slice(0, place.start) + space + completion.insert + text.slice(place.end)
+  const from = place.start + space.length + completion.insert.indexOf('=') + 1
+  const to = place.start + space.length + completion.insert.length
+  return { text: next, selectFrom: place.argument ? to : from, selectTo: to }
+}

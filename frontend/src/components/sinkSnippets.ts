@@ -1,0 +1,90 @@
+/** Complete programs that send a stream to a deployment; each runs as it stands, with samples made up for the model. */
+import { pythonLiteral, shellQuote } from '~/lib/equivalents'
+
+export const SINK_FORMATS = ['RAW', 'JSON', 'AVRO', 'CLI'] as const
+export type SinkFormat = (typeof SINK_FORMATS)[number]
+
+export const DEFAULT_CONTROL_TOPIC = 'KAFKA_ML_CONTROL_TOPIC'
+
+export interface SinkSettings {
+  deploymentId: number
+  bootstrapServers: string
+  controlTopic: string
+  topic: string
+  validationRate: number
+  testRate: number
+  /** Of one sample, as the model takes it; unknown sizes are 1. */
+  sampleShape: readonly number[]
+  /** How many classes the made-up labels have; 0: labels are numbers. */
+  classes: number
+}
+
+/** The program, or the command, for ``format``. */
+export function sinkSnippet(format: SinkFormat, settings: SinkSettings): string {
+  if (format === 'CLI') return command(settings)
+  const sink = { RAW: 'RawSink', JSON: 'JsonSink', AVRO: 'AvroSink' }[format]
+  return [
+    'import numpy as np',
+    `from datasources import ${sink}`,
+    '',
+    ...samples(settings),
+    '',
+    ...(format === 'AVRO' ? schemas(settings) : []),
+    `with ${sink}(`,
+    ...sinkArguments(settings).map(([name, value]) => `    ${name}=${pythonLiteral(value)},`),
+    ...(format === 'AVRO' ? ['    data_scheme=data_scheme,', '    label_scheme=label_scheme,'] : []),
+    ') as sink:',
+    ...(format === 'AVRO' ? avroLoop() : ['    sink.send_array(features, labels)']),
+    '# Leaving the block waits for Kafka, then announces the stream: training begins.',
+  ].join('\n')
+}
+
+function samples({ sampleShape, classes }: SinkSettings): string[] {
+  const shape = ['count', ...sampleShape].join(', ')
+  return [
+    '# Put your own samples here: one along the first axis for each label.',
+    'count = 1000',
+    'random = np.random.default_rng(0)',
+    `features = random.random((${shape}${sampleShape.length === 0 ? ',' : ''})).astype("float32")`,
+    classes > 0 ? `labels = random.integers(0, ${classes}, count)` : 'labels = random.random(count).astype("float32")',
+  ]
+}
+
+function sinkArguments(settings: SinkSettings): [string, unknown][] {
+  return [
+    ['bootstrap_servers', settings.bootstrapServers],
+    ['topic', settings.topic],
+    ['deployment_id', settings.deploymentId],
+    ['validation_rate', settings.validationRate],
+    ['test_rate', settings.testRate],
+    ...(settings.controlTopic === DEFAULT_CONTROL_TOPIC
+      ? []
+      : [['control_topic', settings.controlTopic] satisfies [string, unknown]]),
+  ]
+}
+
+function schemas({ classes }: SinkSettings): string[] {
+  const type = classes > 0 ? 'int' : 'float'
+  return [
+    'data_scheme = {"type": "record", "name": "Sample", "fields": [',
+    '    {"name": "values", "type": {"type": "array", "items": "float"}},',
+    ']}',
+    `label_scheme = {"type": "record", "name": "Label", "fields": [{"name": "label", "type": "${type}"}]}`,
+    '',
+  ]
+}
+
+function avroLoop(): string[] {
+  return [
+    '    for sample, label in zip(features, labels):',
+    '        sink.send({"values": sample.ravel().tolist()}, {"label": label.item()})',
+  ]
+}
+
+function command({ deploymentId, topic, validationRate, testRate }: SinkSettings): string {
+  return [
+    '# samples.npz holds the arrays features and labels; CSV and NPY files do as well.',
+    `kafka-ml send samples.npz --deployment ${deploymentId} --topic ${shellQuote(topic)} \\`,
+    `  --validation-rate ${validationRate} --test-rate ${testRate}`,
+  ].join('\n')
+}

@@ -1,0 +1,183 @@
+/** Deployments: what was put to work, with the state of each of its models. */
+import { Group, Stack, Text } from '@mantine/core'
+import { IconPlus } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
+import type { DataTableColumn } from 'mantine-datatable'
+import type { ReactNode } from 'react'
+import { Age } from '~/components/Age'
+import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { EmptyState } from '~/components/EmptyState'
+import { ListPage } from '~/components/ListPage'
+import { StatusBadge } from '~/components/StatusBadge'
+import { type Deployment, deploymentsListOptions, deploymentsOptionsRetrieveOptions, type ModeEnum } from '~/lib/api'
+import { listQuery } from '~/lib/listSearch'
+import { useSession } from '~/lib/session'
+import { ConfigurationFilter, ModeFilter, StateFilter } from './filters'
+import { epochsOf, FRAMEWORK_NAMES } from './form'
+import { stateNote } from './metrics'
+import { RunProgress } from './RunProgress'
+import type { TrainingSearch } from './routes'
+
+export function DeploymentList({
+  search,
+  onSearch,
+  views,
+}: {
+  search: TrainingSearch
+  onSearch: (change: Partial<TrainingSearch>) => void
+  views: ReactNode
+}) {
+  const { can } = useSession()
+  const navigate = useNavigate()
+  const { state, configuration, mode } = search
+  const list = useQuery(
+    deploymentsListOptions({
+      query: {
+        ...listQuery(search),
+        ...(state ? { state } : {}),
+        ...(configuration ? { configuration } : {}),
+        ...(mode ? { mode: mode as ModeEnum } : {}),
+      },
+    }),
+  )
+  const options = useQuery(deploymentsOptionsRetrieveOptions())
+  const deploy = can('editor') && (
+    <ButtonLink to="/training/new" leftSection={<IconPlus size={14} aria-hidden />}>
+      Deploy for training
+    </ButtonLink>
+  )
+  return (
+    <ListPage<Deployment>
+      title="Training"
+      description="A deployment is a configuration put to work: its models wait for a stream, then train on it."
+      storeKey="deployments"
+      actions={deploy}
+      views={views}
+      filters={
+        <>
+          <StateFilter search={search} onSearch={onSearch} />
+          <ConfigurationFilter search={search} onSearch={onSearch} />
+          <ModeFilter search={search} onSearch={onSearch} modes={options.data?.modes ?? []} />
+        </>
+      }
+      filtered={Boolean(state || configuration || mode)}
+      rows={list.data?.results}
+      count={list.data?.count}
+      loading={list.isPending}
+      error={list.error}
+      onRetry={() => void list.refetch()}
+      columns={COLUMNS}
+      search={search}
+      onSearch={onSearch}
+      onRowClick={(row) => void navigate({ to: '/training/$id', params: { id: String(row.id) } })}
+      rowLabel={(row) => `deployment ${row.id}`}
+      empty={
+        <EmptyState
+          title="Nothing was deployed yet"
+          action={deploy}
+          command="kafka-ml deployments create 1 --confusion-matrix"
+        >
+          Deploy a configuration, and its models wait for data. You then send a stream to the deployment&apos;s number,
+          and they train on it.
+        </EmptyState>
+      }
+    />
+  )
+}
+
+const COLUMNS: DataTableColumn<Deployment>[] = [
+  {
+    accessor: 'id',
+    title: 'Deployment',
+    sortable: true,
+    width: 120,
+    toggleable: false,
+    render: (row) => (
+      <AnchorLink to="/training/$id" params={{ id: String(row.id) }} fz="sm" fw={500}>
+        Deployment {row.id}
+      </AnchorLink>
+    ),
+  },
+  {
+    accessor: 'state',
+    title: 'State',
+    width: 120,
+    render: (row) => <StatusBadge state={row.state} {...noteOf(row)} />,
+  },
+  {
+    accessor: 'configuration_name',
+    title: 'Configuration',
+    render: (row) => (
+      <AnchorLink to="/configurations/$id" params={{ id: String(row.configuration) }} fz="sm">
+        {row.configuration_name}
+      </AnchorLink>
+    ),
+  },
+  {
+    accessor: 'results',
+    title: 'Models',
+    render: (row) => (
+      <Stack gap={4}>
+        {row.results.map((result) => (
+          <Group key={result.id} gap={8} wrap="nowrap">
+            <StatusBadge state={result.state} {...withNote(stateNote(result))} />
+            <AnchorLink
+              to="/results/$id"
+              params={{ id: String(result.id) }}
+              fz="sm"
+              style={{ overflowWrap: 'anywhere' }}
+            >
+              {result.model_name}
+            </AnchorLink>
+            <Text size="xs" c="dimmed" style={{ whiteSpace: 'nowrap' }}>
+              {FRAMEWORK_NAMES[result.framework]}
+            </Text>
+          </Group>
+        ))}
+      </Stack>
+    ),
+  },
+  {
+    accessor: 'progress',
+    title: 'Progress',
+    width: 220,
+    render: (row) => (
+      <Stack gap={4}>
+        {row.results.map((result) => (
+          <Group key={result.id} mih={22}>
+            <RunProgress state={result.state} progress={result.progress} label={result.model_name} />
+          </Group>
+        ))}
+      </Stack>
+    ),
+  },
+  {
+    accessor: 'batch_size',
+    title: 'Epochs, batch',
+    width: 120,
+    render: (row) => <Text size="sm">{epochsText(row)}</Text>,
+  },
+  {
+    accessor: 'created_at',
+    title: 'Age',
+    sortable: true,
+    width: 110,
+    render: (row) => <Age at={row.created_at} size="sm" />,
+  },
+]
+
+/** '10 x 32', or with both frameworks '10 / 5 x 32'. */
+function epochsText(row: Deployment): string {
+  const frameworks = [...new Set(row.results.map((result) => result.framework))]
+  const epochs = new Set(frameworks.map((framework) => epochsOf(framework, row[`${framework}_fit_arguments`])))
+  return `${[...epochs].join(' / ')}, ${row.batch_size}`
+}
+
+function noteOf(row: Deployment): { tooltip?: string } {
+  return withNote(row.results.map(stateNote).find(Boolean))
+}
+
+function withNote(note: string | undefined): { tooltip?: string } {
+  return note ? { tooltip: note } : {}
+}

@@ -1,5 +1,0 @@
-import { PageTitle } from '~/components/ListPage'
-
-export function DeploymentListPage() {
-  return <PageTitle title="DeploymentListPage" />
-}

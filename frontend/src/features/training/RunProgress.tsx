@@ -1,0 +1,37 @@
+/** How far a training run is: a bar over all epochs and the words for it. */
+import { Progress, Stack, Text } from '@mantine/core'
+import type { Progress as ProgressDocument, StateEnum } from '~/lib/api'
+import { NONE } from '~/lib/format'
+import { progressOf } from './metrics'
+
+export function RunProgress({
+  state,
+  progress,
+  label,
+}: {
+  state: StateEnum
+  progress: ProgressDocument | null
+  /** Whose progress it is, for those who do not see the row. */
+  label: string
+}) {
+  const view = progressOf(progress)
+  if (state === 'finished') return <Text size="xs">done{progress ? `, ${progress.epochs} epochs` : ''}</Text>
+  if (!view || state === 'waiting' || state === 'created') {
+    return (
+      <Text size="xs" c="dimmed">
+        {NONE}
+      </Text>
+    )
+  }
+  if (state !== 'running') return <Text size="xs">until {view.text}</Text>
+  return (
+    <Stack gap={2} miw={140}>
+      <Progress.Root size="sm" transitionDuration={150}>
+        <Progress.Section value={view.percent} aria-label={`Progress of ${label}: ${view.text}`} />
+      </Progress.Root>
+      <Text size="xs" style={{ whiteSpace: 'nowrap' }}>
+        {view.text}
+      </Text>
+    </Stack>
+  )
+}

@@ -1,0 +1,81 @@
+/** Numbers of a training run as its rows show them: the main metric with last, best and test; progress; duration. */
+import type { Progress, ResultRow } from '~/lib/api'
+import { formatCount, formatMetric, plural } from '~/lib/format'
+
+export interface MainMetric {
+  /** 'accuracy', 'loss', ... */
+  name: string
+  part: 'training' | 'validation'
+  last: number | null
+  best: number | null
+  bestEpoch: number | null
+  /** Thinned out; for a sparkline. */
+  values: readonly (number | null)[]
+}
+
+/** The metric that speaks for a run, as the platform chose it; null before its first epoch. */
+export function mainMetric(row: Pick<ResultRow, 'history' | 'metrics'>): MainMetric | null {
+  const curve = row.history?.curve
+  if (!curve?.metric) return null
+  const best = (curve.part === 'validation' ? row.history?.best_validation : row.history?.best_training)?.[curve.metric]
+  return {
+    name: curve.metric,
+    part: curve.part,
+    last: row.metrics?.[curve.part][curve.metric] ?? null,
+    best: best?.value ?? null,
+    bestEpoch: best?.epoch ?? null,
+    values: curve.values,
+  }
+}
+
+/** 'validation accuracy'. */
+export function metricTitle(metric: Pick<MainMetric, 'name' | 'part'>): string {
+  return metric.part === 'validation' ? `validation ${metric.name}` : metric.name
+}
+
+/** The test's value of ``name``; of the first metric that there is without it. */
+export function testMetric(row: Pick<ResultRow, 'outcome'>, name: string): number | null {
+  return row.outcome?.test_metrics[name] ?? null
+}
+
+export interface ProgressView {
+  /** 0 to 100. */
+  percent: number
+  text: string
+}
+
+/** How far a run is, counted in batches over all epochs; the reading of the stream counts by itself. */
+export function progressOf(progress: Progress | null): ProgressView | null {
+  if (!progress) return null
+  const { epoch, epochs, batch, batches } = progress
+  const inside = batches > 0 ? Math.min(1, batch / batches) : 0
+  if (epoch === 0) {
+    const total = batches > 0 ? ` of ${formatCount(batches)}` : ''
+    return { percent: inside * 100, text: `reading the stream: record ${formatCount(batch)}${total}` }
+  }
+  const done = epochs > 0 ? (epoch - 1 + inside) / epochs : 0
+  const batchText = batches > 0 ? `, batch ${formatCount(batch)} of ${formatCount(batches)}` : ''
+  return { percent: Math.min(100, done * 100), text: `epoch ${epoch} of ${epochs}${batchText}` }
+}
+
+/** Seconds that training took, or takes already. */
+export function durationSeconds(row: Pick<ResultRow, 'started_at' | 'ended_at' | 'state'>, now: number): number | null {
+  if (!row.started_at) return null
+  const end = row.ended_at ? new Date(row.ended_at).getTime() : row.state === 'running' ? now : null
+  return end === null ? null : Math.max(0, (end - new Date(row.started_at).getTime()) / 1000)
+}
+
+/** Why a run is where it is, where its state alone does not say. */
+export function stateNote(
+  row: Pick<ResultRow, 'state' | 'stream' | 'desired' | 'attempt'> & { next_retry_at?: string | null },
+): string | undefined {
+  if (row.desired === 'stopped' && (row.state === 'running' || row.state === 'waiting')) return 'it is being stopped'
+  if (row.state !== 'waiting') return undefined
+  if (row.stream === null) return 'it waits for its stream to be announced'
+  return row.next_retry_at ? `it failed and will be tried again; ${plural(row.attempt, 'attempt')} so far` : 'it starts'
+}
+
+/** '0.9812 (epoch 7)'. */
+export function bestText(metric: MainMetric): string {
+  return metric.best === null ? formatMetric(null) : `${formatMetric(metric.best)} (epoch ${metric.bestEpoch})`
+}

@@ -1,0 +1,181 @@
+/** Columns of tables of training runs: in the list of all, and on a deployment's page. */
+import { Group, Stack, Text, Tooltip } from '@mantine/core'
+import type { DataTableColumn } from 'mantine-datatable'
+import { Age, useNow } from '~/components/Age'
+import { AnchorLink } from '~/components/ButtonLink'
+import { Sparkline } from '~/components/charts/Sparkline'
+import { failureTitle } from '~/components/FailureAlert'
+import { StatusBadge } from '~/components/StatusBadge'
+import type { ResultRow } from '~/lib/api'
+import { formatMetric, formatSeconds, NONE } from '~/lib/format'
+import { useSeriesColor } from '~/lib/palette'
+import { FRAMEWORK_NAMES } from './form'
+import { durationSeconds, mainMetric, metricTitle, stateNote, testMetric } from './metrics'
+import { RunProgress } from './RunProgress'
+
+export type RunColumn = DataTableColumn<ResultRow>
+
+export const MODEL: RunColumn = {
+  accessor: 'model_name',
+  title: 'Model',
+  toggleable: false,
+  render: (row) => (
+    <Stack gap={0}>
+      <AnchorLink
+        to="/results/$id"
+        params={{ id: String(row.id) }}
+        fz="sm"
+        fw={500}
+        style={{ overflowWrap: 'anywhere' }}
+      >
+        {row.model_name}
+      </AnchorLink>
+      <Text size="xs" c="dimmed">
+        result {row.id}
+      </Text>
+    </Stack>
+  ),
+}
+
+export const FRAMEWORK: RunColumn = {
+  accessor: 'framework',
+  title: 'Framework',
+  width: 100,
+  render: (row) => FRAMEWORK_NAMES[row.framework],
+}
+
+export const STATE: RunColumn = {
+  accessor: 'state',
+  title: 'State',
+  sortable: true,
+  width: 130,
+  render: (row) => <RunState row={row} />,
+}
+
+export const PROGRESS: RunColumn = {
+  accessor: 'progress',
+  title: 'Progress',
+  width: 210,
+  render: (row) => <RunProgress state={row.state} progress={row.progress} label={row.model_name} />,
+}
+
+export const DEPLOYMENT: RunColumn = {
+  accessor: 'deployment',
+  title: 'Deployment',
+  width: 100,
+  render: (row) => (
+    <AnchorLink to="/training/$id" params={{ id: String(row.deployment) }} fz="sm">
+      {row.deployment}
+    </AnchorLink>
+  ),
+}
+
+export const STREAM: RunColumn = {
+  accessor: 'stream',
+  title: 'Stream',
+  width: 80,
+  render: (row) =>
+    row.stream === null ? (
+      NONE
+    ) : (
+      <AnchorLink to="/streams/$id" params={{ id: String(row.stream) }} fz="sm">
+        {row.stream}
+      </AnchorLink>
+    ),
+}
+
+export const CURVE: RunColumn = {
+  accessor: 'history',
+  title: 'Curve',
+  width: 110,
+  render: (row) => <RunCurve row={row} />,
+}
+
+export const METRIC: RunColumn = {
+  accessor: 'metrics',
+  title: 'Last, best',
+  width: 190,
+  render: (row) => <RunMetric row={row} />,
+}
+
+export const TEST: RunColumn = {
+  accessor: 'outcome',
+  title: 'Test',
+  width: 90,
+  textAlign: 'right',
+  render: (row) => {
+    const main = mainMetric(row)
+    const metrics = Object.entries(row.outcome?.test_metrics ?? {})
+    const shown = main === null ? null : testMetric(row, main.name)
+    if (metrics.length === 0) return NONE
+    return (
+      <Tooltip label={metrics.map(([name, value]) => `${name} ${formatMetric(value)}`).join(', ')}>
+        <span>{formatMetric(shown)}</span>
+      </Tooltip>
+    )
+  },
+}
+
+export const DURATION: RunColumn = {
+  accessor: 'duration',
+  title: 'Duration',
+  width: 100,
+  textAlign: 'right',
+  render: (row) => <RunDuration row={row} />,
+}
+
+export const AGE: RunColumn = {
+  accessor: 'created_at',
+  title: 'Age',
+  sortable: true,
+  width: 100,
+  render: (row) => <Age at={row.created_at} size="sm" />,
+}
+
+function RunState({ row }: { row: ResultRow }) {
+  const note = stateNote(row)
+  return (
+    <Stack gap={2} align="flex-start">
+      <StatusBadge state={row.state} {...(note ? { tooltip: note } : {})} />
+      {row.failure && (
+        <Tooltip label={row.failure.cause} maw={480}>
+          <Text size="xs" lineClamp={2} style={{ color: 'var(--kml-failed)', overflowWrap: 'anywhere' }}>
+            {failureTitle(row.failure)}: {row.failure.cause}
+          </Text>
+        </Tooltip>
+      )}
+    </Stack>
+  )
+}
+
+function RunCurve({ row }: { row: ResultRow }) {
+  const color = useSeriesColor()
+  const main = mainMetric(row)
+  if (!main) return NONE
+  return <Sparkline values={main.values} label={`${metricTitle(main)} of ${row.model_name}`} color={color(row.model)} />
+}
+
+function RunMetric({ row }: { row: ResultRow }) {
+  const main = mainMetric(row)
+  if (!main) return NONE
+  return (
+    <Stack gap={0}>
+      <Group gap={8} wrap="nowrap">
+        <Text size="sm" fw={500}>
+          {formatMetric(main.last)}
+        </Text>
+        <Tooltip label={`best at epoch ${main.bestEpoch}`}>
+          <Text size="sm">best {formatMetric(main.best)}</Text>
+        </Tooltip>
+      </Group>
+      <Text size="xs" c="dimmed">
+        {metricTitle(main)}
+      </Text>
+    </Stack>
+  )
+}
+
+function RunDuration({ row }: { row: ResultRow }) {
+  const now = useNow()
+  return formatSeconds(durationSeconds(row, now))
+}
