@@ -127,7 +127,7 @@ class ServiceTokenAuthentication(_BearerAuthentication):
 
 
 class _BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = AccessTokenAuthentication
+    target_class: type[BaseAuthentication] = AccessTokenAuthentication
     name = "accessToken"
     description = "an access token made at /api/tokens/"
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from examples.MNIST_RAW_format import model as tutorial
+
+KERAS_TUTORIAL = tutorial.TENSORFLOW
+PYTORCH_TUTORIAL = tutorial.PYTORCH
+
 EDGE = """edge_input = keras.Input(shape=(28,28,1), name='input_img')
 x = tf.keras.layers.Conv2D(28, kernel_size=(3,3), name='conv2d')(edge_input)
 x = tf.keras.layers.MaxPooling2D(pool_size=(2,2), name='maxpooling')(x)
