@@ -15,9 +15,9 @@ from kafkaml.control import InputFormat
 __all__ = [
     "AnnouncementWriteSerializer",
     "PreviewQuerySerializer",
-    "PreviewSerializer",
     "SendSerializer",
     "SentSerializer",
+    "StreamPreviewSerializer",
     "StreamSerializer",
 ]
 
@@ -101,7 +101,7 @@ class StreamSampleSerializer(serializers.Serializer[Any]):
     error = DecodeProblemSerializer(allow_null=True)
 
 
-class PreviewSerializer(serializers.Serializer[Any]):
+class StreamPreviewSerializer(serializers.Serializer[Any]):
     """Samples of a stream; ``next`` is the ``offset`` that goes on, null at the end of ``total`` offsets."""
 
     samples = StreamSampleSerializer(many=True)

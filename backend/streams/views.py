@@ -15,9 +15,9 @@ from backend.streams.models import Announcement
 from backend.streams.preview import preview
 from backend.streams.serializers import (
     PreviewQuerySerializer,
-    PreviewSerializer,
     SendSerializer,
     SentSerializer,
+    StreamPreviewSerializer,
     StreamSerializer,
 )
 
@@ -54,7 +54,7 @@ class StreamViewSet(ResourceViewSet[Announcement]):
         message = services.send_again(announcement, deployment, actor=self.actor)
         return Response({"message": message.pk, "deployment": deployment.pk}, status=202)
 
-    @extend_schema(parameters=[PreviewQuerySerializer], responses=PreviewSerializer)
+    @extend_schema(parameters=[PreviewQuerySerializer], responses=StreamPreviewSerializer)
     @action(detail=True, methods=["get"])
     def preview(self, request: Request, pk: int) -> Response:
         """Show decoded samples, read from the announced ranges now."""

@@ -80,7 +80,7 @@ class Decoder:
 
 
 def record_document(record: Record, decoder: Decoder, codec: StreamCodec | None) -> dict[str, Any]:
-    """Return ``record`` as ``RecordSerializer`` describes it; ``codec`` is the decoder's."""
+    """Return ``record`` as ``TopicRecordSerializer`` describes it; ``codec`` is the decoder's."""
     value = record.value
     shown = None if value is None else value[:MAX_SHOWN_BYTES]
     return {

@@ -58,7 +58,7 @@ class TopicPageSerializer(serializers.Serializer[Any]):
     results = TopicSummarySerializer(many=True)
 
 
-class PartitionSerializer(serializers.Serializer[Any]):
+class TopicPartitionSerializer(serializers.Serializer[Any]):
     """A partition: its first and its next committed offset, null while it has no leader."""
 
     partition = serializers.IntegerField()
@@ -93,12 +93,12 @@ class TopicSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     internal = serializers.BooleanField()
     records = serializers.IntegerField(allow_null=True)
-    partitions = PartitionSerializer(many=True)
+    partitions = TopicPartitionSerializer(many=True)
     uses = TopicUseSerializer(many=True)
     groups = ConsumerGroupSerializer(many=True)
 
 
-class BytesSerializer(serializers.Serializer[Any]):
+class RecordBytesSerializer(serializers.Serializer[Any]):
     """Bytes: their beginning in base64, as text where they are text, and how many there are."""
 
     text = serializers.CharField(allow_null=True)
@@ -106,7 +106,7 @@ class BytesSerializer(serializers.Serializer[Any]):
     size = serializers.IntegerField()
 
 
-class HeaderSerializer(BytesSerializer):
+class RecordHeaderSerializer(RecordBytesSerializer):
     """A header of a record."""
 
     name = serializers.CharField()
@@ -119,7 +119,7 @@ class DecodeProblemSerializer(serializers.Serializer[Any]):
     hint = serializers.CharField()
 
 
-class DecodedSerializer(serializers.Serializer[Any]):
+class DecodedRecordSerializer(serializers.Serializer[Any]):
     """What a value says: ``text`` as JSON, text or hex; ``sample`` and the labels come of a decode rule.
 
     With ``error``, ``text`` is what the bytes look like.
@@ -134,22 +134,22 @@ class DecodedSerializer(serializers.Serializer[Any]):
     error = DecodeProblemSerializer(allow_null=True)
 
 
-class RecordSerializer(serializers.Serializer[Any]):
+class TopicRecordSerializer(serializers.Serializer[Any]):
     """A record; ``value`` is its beginning in base64, null for a tombstone."""
 
     partition = serializers.IntegerField()
     offset = serializers.IntegerField()
     timestamp = serializers.DateTimeField(allow_null=True)
     size = serializers.IntegerField()
-    key = BytesSerializer()
-    headers = HeaderSerializer(many=True)
+    key = RecordBytesSerializer()
+    headers = RecordHeaderSerializer(many=True)
     value = serializers.CharField(allow_null=True)
     value_size = serializers.IntegerField()
     value_truncated = serializers.BooleanField()
-    decoded = DecodedSerializer()
+    decoded = DecodedRecordSerializer()
 
 
-class DecoderSerializer(serializers.Serializer[Any]):
+class RecordDecoderSerializer(serializers.Serializer[Any]):
     """How the records were read; ``origin`` says who declared it, empty where nobody did."""
 
     kind = serializers.ChoiceField(choices=[(each.value, each.value) for each in DecoderKind])
@@ -165,14 +165,14 @@ class RecordPageSerializer(serializers.Serializer[Any]):
     ``scanned`` records were looked at for the filter; ``timed_out``: there may be more than was found in time.
     """
 
-    records = RecordSerializer(many=True)
+    records = TopicRecordSerializer(many=True)
     newest_first = serializers.BooleanField()
     before = serializers.CharField(allow_null=True)
     after = serializers.CharField()
     at_newest = serializers.BooleanField()
     scanned = serializers.IntegerField()
     timed_out = serializers.BooleanField()
-    decoder = DecoderSerializer()
+    decoder = RecordDecoderSerializer()
 
 
 class TopicListQuerySerializer(serializers.Serializer[Any]):

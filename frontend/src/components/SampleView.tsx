@@ -106,9 +106,8 @@ function SampleImage({
   )
 }
 
-/** From values to 0..255: bytes as they are, everything else between its least and its greatest. */
+/** From values to 0..255: bytes as they are, everything else (also bytes of a few grey levels) by its range. */
 function scaleOf(sample: SampleData): (value: number) => number {
-  if (sample.dtype === 'uint8') return (value) => value
   let least = Number.POSITIVE_INFINITY
   let greatest = Number.NEGATIVE_INFINITY
   for (const value of sample.values) {
@@ -116,6 +115,7 @@ function scaleOf(sample: SampleData): (value: number) => number {
     least = Math.min(least, value)
     greatest = Math.max(greatest, value)
   }
+  if (sample.dtype === 'uint8' && greatest > 64) return (value) => value
   const span = greatest - least || 1
   return (value) => ((value - least) / span) * 255
 }
