@@ -37,6 +37,12 @@ export function stateColor(state: string): string {
   return `var(--kml-${(LOOKS[state] ?? UNKNOWN).tone})`
 }
 
+/** The icon of a state alone, where the word stands elsewhere. */
+export function StateIcon({ state, size = 14 }: { state: string; size?: number }) {
+  const { icon: Icon } = LOOKS[state] ?? UNKNOWN
+  return <Icon size={size} aria-hidden />
+}
+
 export function StatusBadge({ state, label, tooltip }: { state: string; label?: string; tooltip?: string }) {
   const look = LOOKS[state] ?? UNKNOWN
   const explanation = tooltip ?? look.explanation

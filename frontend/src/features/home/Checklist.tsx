@@ -1,0 +1,103 @@
+/** The six steps until predictions flow; each with its button, its command, and a tick when it happened. */
+import { Code, Group, Stack, Text, Title, UnstyledButton } from '@mantine/core'
+import { useLocalStorage } from '@mantine/hooks'
+import { IconChevronDown, IconChevronRight, IconCircleCheck, IconCircleDashed } from '@tabler/icons-react'
+import { useState } from 'react'
+import { ButtonLink } from '~/components/ButtonLink'
+import { CopyButton } from '~/components/CopyButton'
+import { useSession } from '~/lib/session'
+import type { Step } from './checklist'
+import classes from './picture.module.css'
+
+export function Checklist({ steps }: { steps: readonly Step[] }) {
+  const [folded, setFolded] = useLocalStorage({ key: 'kml-checklist-folded', defaultValue: false })
+  const next = steps.find((step) => !step.done)
+  // What a person opened stays open; until then the next step is.
+  const [opened, setOpened] = useState<string | null>(null)
+  if (!next) return null
+  const done = steps.filter((step) => step.done).length
+  const open = opened ?? next.key
+  return (
+    <section aria-labelledby="checklist">
+      <UnstyledButton onClick={() => setFolded(!folded)} aria-expanded={!folded} className={classes.fold}>
+        {folded ? <IconChevronRight size={16} aria-hidden /> : <IconChevronDown size={16} aria-hidden />}
+        <Title order={2} id="checklist" size="h3">
+          From nothing to live predictions
+        </Title>
+        <Text size="sm" c="dimmed">
+          {done} of {steps.length} done
+        </Text>
+      </UnstyledButton>
+      {!folded && (
+        <ol className={classes.steps}>
+          {steps.map((step, index) => (
+            <StepRow
+              key={step.key}
+              step={step}
+              number={index + 1}
+              open={open === step.key}
+              next={step === next}
+              onToggle={() => setOpened(open === step.key ? '' : step.key)}
+            />
+          ))}
+        </ol>
+      )}
+    </section>
+  )
+}
+
+function StepRow({
+  step,
+  number,
+  open,
+  next,
+  onToggle,
+}: {
+  step: Step
+  number: number
+  open: boolean
+  next: boolean
+  onToggle: () => void
+}) {
+  const { can } = useSession()
+  return (
+    <li className={classes.step} data-done={step.done || undefined}>
+      <UnstyledButton className={classes.stepHead} onClick={onToggle} aria-expanded={open}>
+        {step.done ? (
+          <IconCircleCheck size={18} role="img" aria-label="Done" style={{ color: 'var(--kml-good)' }} />
+        ) : (
+          <IconCircleDashed size={18} role="img" aria-label="Not done yet" style={{ color: 'var(--kml-idle)' }} />
+        )}
+        <Text size="sm" fw={next ? 600 : 500}>
+          {number}. {step.title}
+        </Text>
+      </UnstyledButton>
+      {open && (
+        <Stack gap="xs" pl={28} pb="xs">
+          <Text size="sm">{step.why}</Text>
+          {step.blocked && (
+            <Text size="sm" c="dimmed">
+              {step.blocked}
+            </Text>
+          )}
+          <Group gap="xs" align="center">
+            {!step.blocked && can('editor') && (
+              <ButtonLink to={step.to} search={step.search ?? {}} variant={next ? 'filled' : 'default'}>
+                {step.action}
+              </ButtonLink>
+            )}
+            <Text size="sm" c="dimmed">
+              {can('editor') ? 'or on the command line' : 'An editor can do this. On the command line'}
+            </Text>
+          </Group>
+          <Group gap={4} wrap="nowrap" align="flex-start" maw={720}>
+            <Code block flex={1} tabIndex={0} aria-label={`Command of step ${number}`} style={{ overflowX: 'auto' }}>
+              {step.command}
+            </Code>
+            <CopyButton text={step.command} what="command" />
+          </Group>
+        </Stack>
+      )}
+    </li>
+  )
+}

@@ -1,0 +1,74 @@
+/** One box of the picture: what it is, its state as icon and colour, its number; a link to its object. */
+import { IconActivity, IconBroadcast, IconDatabase, IconSchool, IconStack2 } from '@tabler/icons-react'
+import { Link } from '@tanstack/react-router'
+import type { ComponentType } from 'react'
+import { StateIcon, stateColor } from '~/components/StatusBadge'
+import type { PipelineNode } from '~/lib/api'
+import type { Step } from './checklist'
+import classes from './picture.module.css'
+import { addressOf, nodeLabel, nodeText } from './words'
+
+const ICONS: Record<PipelineNode['kind'], ComponentType<{ size?: number; 'aria-hidden'?: boolean }>> = {
+  stream: IconActivity,
+  topic: IconDatabase,
+  configuration: IconStack2,
+  deployment: IconStack2,
+  run: IconSchool,
+  inference: IconBroadcast,
+  output: IconDatabase,
+}
+
+export function NodeBox({ node }: { node: PipelineNode }) {
+  const Icon = ICONS[node.kind]
+  const color = node.state ? stateColor(node.state) : 'var(--kml-idle)'
+  const { progress } = node
+  const share = progress && progress.epochs > 0 ? Math.min(progress.epoch / progress.epochs, 1) : null
+  return (
+    <Link to={addressOf(node)} className={classes.box} aria-label={nodeLabel(node)} title={node.name}>
+      <span className={classes.bar} style={{ background: color }} />
+      <span className={classes.name}>
+        <Icon size={14} aria-hidden />
+        <span className={classes.cut}>{node.name}</span>
+        {node.tier && <span className={classes.tier}>{node.tier}</span>}
+      </span>
+      <span className={classes.second}>
+        {node.state && (
+          <span style={{ color, display: 'inline-flex' }}>
+            <StateIcon state={node.state} size={13} />
+          </span>
+        )}
+        <span className={classes.cut}>{nodeText(node)}</span>
+      </span>
+      {share !== null && (
+        <span className={classes.progress} style={{ transform: `scaleX(${share})`, background: color }} />
+      )}
+    </Link>
+  )
+}
+
+export function GhostBox({ step, number }: { step: Step; number: number }) {
+  const content = (
+    <>
+      <span className={classes.name}>
+        <span className={classes.cut}>
+          {number}. {step.title}
+        </span>
+      </span>
+      <span className={classes.second}>
+        <span className={classes.cut}>{step.blocked ? 'later' : step.action}</span>
+      </span>
+    </>
+  )
+  if (step.blocked) {
+    return (
+      <div className={classes.box} data-ghost title={step.blocked}>
+        {content}
+      </div>
+    )
+  }
+  return (
+    <Link to={step.to} search={step.search ?? {}} className={classes.box} data-ghost data-next>
+      {content}
+    </Link>
+  )
+}

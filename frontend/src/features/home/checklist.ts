@@ -1,0 +1,95 @@
+/** The way from nothing to live predictions in six steps: what is done, where to do it, and its command. */
+import type { Pipeline } from '~/lib/api'
+import { shellQuote } from '~/lib/equivalents'
+
+export interface Step {
+  key: 'model' | 'group' | 'deploy' | 'send' | 'serve' | 'watch'
+  title: string
+  /** What it is good for, one sentence. */
+  why: string
+  done: boolean
+  /** The column of the picture where its box will be. */
+  column: number
+  action: string
+  to: string
+  search?: Record<string, number | number[]>
+  command: string
+  /** Why it cannot be done yet. */
+  blocked?: string
+}
+
+export function checklist({ facts, nodes }: Pick<Pipeline, 'facts' | 'nodes'>): Step[] {
+  const { model, configuration, deployment, result, inference } = facts
+  const input = nodes.find((node) => node.kind === 'topic')?.name ?? 'values'
+  const output = nodes.find((node) => node.kind === 'output')?.name ?? 'predictions'
+  return [
+    {
+      key: 'model',
+      title: 'Paste a model',
+      why: 'TensorFlow or PyTorch code; it is checked at once and told back as layers, shapes and parameters.',
+      done: model !== null,
+      column: 1,
+      action: 'New model',
+      to: '/models/new',
+      command: 'kafka-ml models create model.py --framework tensorflow --name mine',
+    },
+    {
+      key: 'group',
+      title: 'Group it',
+      why: 'A configuration holds the models that train on the same stream, to be compared.',
+      done: configuration !== null,
+      column: 1,
+      action: 'New configuration',
+      to: '/configurations/new',
+      ...(model === null ? {} : { search: { models: [model] } }),
+      command: `kafka-ml configurations create mine --model ${model ?? 1}`,
+      ...(model === null ? { blocked: 'It needs a model first.' } : {}),
+    },
+    {
+      key: 'deploy',
+      title: 'Deploy it for training',
+      why: 'A deployment waits for its stream, however long that takes.',
+      done: deployment !== null,
+      column: 1,
+      action: 'Deploy',
+      to: '/training/new',
+      ...(configuration === null ? {} : { search: { configuration } }),
+      command: `kafka-ml deployments create ${configuration ?? 1} --batch-size 32`,
+      ...(configuration === null ? { blocked: 'It needs a configuration first.' } : {}),
+    },
+    {
+      key: 'send',
+      title: 'Send data',
+      why: 'A CSV, NPZ or NPY file, or your own producer: training starts as soon as the stream is announced.',
+      done: facts.stream !== null,
+      column: 0,
+      action: 'How to send',
+      to: deployment === null ? '/streams' : `/training/${deployment}`,
+      command: `kafka-ml send data.csv --deployment ${deployment ?? 1}`,
+      ...(deployment === null ? { blocked: 'It needs a deployment first.' } : {}),
+    },
+    {
+      key: 'serve',
+      title: 'Serve it',
+      why: 'The trained model answers on a topic: values in, predictions out.',
+      done: inference !== null,
+      column: 3,
+      action: 'Deploy for inference',
+      to: '/inference/new',
+      ...(result === null ? {} : { search: { result } }),
+      command: `kafka-ml inferences create ${result ?? 1} --input ${shellQuote(input)} --output ${shellQuote(output)}`,
+      ...(result === null ? { blocked: 'It needs a training run that has finished.' } : {}),
+    },
+    {
+      key: 'watch',
+      title: 'Watch predictions',
+      why: 'Send values to the input topic and see the answers, live.',
+      done: facts.predicted > 0,
+      column: 4,
+      action: 'Try it',
+      to: inference === null ? '/inference' : `/inference/${inference}`,
+      command: `kafka-ml send new.csv --topic ${shellQuote(input)}\nkafka-ml tail ${shellQuote(output)}`,
+      ...(inference === null ? { blocked: 'It needs an inference that runs.' } : {}),
+    },
+  ]
+}

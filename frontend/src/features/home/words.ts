@@ -1,0 +1,87 @@
+/** What a box and a line say, in words: the same in the picture, in the list and in the table. */
+import type { PipelineEdge, PipelineNode } from '~/lib/api'
+import { formatCount, formatMetric, formatPercent, formatRate, plural } from '~/lib/format'
+
+type Score = PipelineNode['score']
+
+export const KIND: Record<PipelineNode['kind'], string> = {
+  stream: 'Stream',
+  topic: 'Input topic',
+  configuration: 'Configuration',
+  deployment: 'Deployment',
+  run: 'Training run',
+  inference: 'Inference',
+  output: 'Output topic',
+}
+
+/** Where a box leads. */
+export function addressOf(node: PipelineNode): string {
+  const paths: Record<PipelineNode['kind'], string> = {
+    stream: `/streams/${node.id}`,
+    topic: `/topics/${encodeURIComponent(node.name)}`,
+    configuration: `/configurations/${node.id}`,
+    deployment: `/training/${node.id}`,
+    run: `/results/${node.id}`,
+    inference: `/inference/${node.id}`,
+    output: `/topics/${encodeURIComponent(node.name)}`,
+  }
+  return paths[node.kind]
+}
+
+export function scoreText(score: Score): string {
+  if (score === null) return ''
+  return score.name.toLowerCase().includes('accuracy')
+    ? formatPercent(score.value)
+    : `${score.name} ${formatMetric(score.value)}`
+}
+
+/** The second line of a box. */
+export function nodeText(node: PipelineNode): string {
+  switch (node.kind) {
+    case 'stream':
+      return node.records === null ? 'online' : plural(node.records, 'record')
+    case 'topic':
+      return 'input topic'
+    case 'configuration':
+      return 'not deployed yet'
+    case 'deployment':
+      return `deployment ${node.id}`
+    case 'run': {
+      const { progress } = node
+      if (progress) return progress.epoch === 0 ? 'reading the stream' : `epoch ${progress.epoch} of ${progress.epochs}`
+      return scoreText(node.score) || `result ${node.id}`
+    }
+    case 'inference':
+      return node.state === 'running' ? `${formatRate(node.rate)}${lagText(node.lag)}` : node.detail
+    case 'output':
+      return plural(node.records ?? 0, 'prediction')
+  }
+}
+
+function lagText(lag: number | null): string {
+  return lag === null || lag === 0 ? '' : ` · lag ${formatCount(lag)}`
+}
+
+/** The number at a hand-over. */
+export function edgeText(edge: PipelineEdge): string {
+  switch (edge.kind) {
+    case 'trains':
+      return edge.records === null ? '' : formatCount(edge.records)
+    case 'serves':
+      return scoreText(edge.score)
+    case 'reads':
+      return edge.rate === null ? '' : `${formatRate(edge.rate)}${lagText(edge.lag)}`
+    case 'writes':
+      return edge.rate ? formatRate(edge.rate) : formatCount(edge.records ?? 0)
+    case 'upper':
+      return edge.rate === null ? '' : formatRate(edge.rate)
+    case 'holds':
+      return ''
+  }
+}
+
+/** Everything about a box in one sentence, for those who do not see the picture. */
+export function nodeLabel(node: PipelineNode): string {
+  const number = node.id === null ? '' : ` ${node.id}`
+  return [`${KIND[node.kind]}${number}: ${node.name}`, node.state, node.tier, nodeText(node)].filter(Boolean).join(', ')
+}
