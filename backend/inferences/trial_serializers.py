@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from backend.api.samples import SampleSerializer
 from backend.inferences.trying import OUTCOMES
-from backend.topics.serializers import RecordSerializer
+from backend.topics.serializers import TopicRecordSerializer
 
 __all__ = [
     "DeadLetterPageSerializer",
@@ -101,7 +101,7 @@ class DeadLetterSerializer(serializers.Serializer[Any]):
     ``cut_from_bytes``: only the beginning of a value of so many bytes was kept.
     """
 
-    record = RecordSerializer()
+    record = TopicRecordSerializer()
     reason = ReasonSerializer()
     source = PlaceSerializer(allow_null=True)  # type: ignore[assignment]  # a declared field, not Field.source
     replay_of = PlaceSerializer(allow_null=True)
