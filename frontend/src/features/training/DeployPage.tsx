@@ -1,5 +1,99 @@
+/** Deploy for training: choose a configuration, say how its models train, see what will happen, deploy. */
+import { Grid, Stack, Text } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { ButtonLink } from '~/components/ButtonLink'
+import { EmptyState } from '~/components/EmptyState'
 import { PageTitle } from '~/components/ListPage'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import {
+  configurationsListOptions,
+  configurationsRetrieveOptions,
+  deploymentsOptionsRetrieveOptions,
+  deploymentsRetrieveOptions,
+} from '~/lib/api'
+import { useSession } from '~/lib/session'
+import { ConfigurationChoice } from './ConfigurationChoice'
+import { DeployForm } from './DeployForm'
+import { FIRST_VALUES, valuesOf } from './form'
 
 export function DeployPage() {
-  return <PageTitle title="DeployPage" />
+  const { can } = useSession()
+  const navigate = useNavigate({ from: '/training/new' })
+  const search = useSearch({ from: '/training/new' })
+  const configurations = useQuery(configurationsListOptions({ query: { limit: 200, ordering: 'name' } }))
+  const options = useQuery(deploymentsOptionsRetrieveOptions())
+  const earlier = useQuery({
+    ...deploymentsRetrieveOptions({ path: { id: String(search.from) } }),
+    enabled: search.from !== undefined,
+  })
+  const rows = configurations.data?.results ?? []
+  // With one configuration there is nothing to choose.
+  const chosen = search.configuration ?? earlier.data?.configuration ?? (rows.length === 1 ? rows[0]?.id : undefined)
+  const configuration = useQuery({
+    ...configurationsRetrieveOptions({ path: { id: String(chosen) } }),
+    enabled: chosen !== undefined,
+  })
+  const shown = configuration.data?.id === chosen ? configuration.data : undefined
+  const ready = options.data !== undefined && (search.from === undefined || earlier.data !== undefined)
+  const error = configurations.error ?? options.error ?? earlier.error ?? configuration.error
+  const title = (
+    <PageTitle
+      title="Deploy for training"
+      description="Puts the models of a configuration to work. They wait for a stream, then each of them trains on it."
+    />
+  )
+  if (!can('editor')) {
+    return (
+      <Stack>
+        {title}
+        <Text>Your role is viewer: an editor or an admin can deploy.</Text>
+      </Stack>
+    )
+  }
+  if (configurations.data?.count === 0) {
+    return (
+      <Stack>
+        {title}
+        <EmptyState
+          title="First group your models"
+          action={<ButtonLink to="/configurations/new">New configuration</ButtonLink>}
+          command="kafka-ml configurations create NAME --model 1"
+        >
+          What is deployed is a configuration: one model, or several that shall train on the same data.
+        </EmptyState>
+      </Stack>
+    )
+  }
+  return (
+    <Stack>
+      {title}
+      <ProblemAlert error={error} onRetry={() => void configurations.refetch()} />
+      <Grid gap="xl">
+        <Grid.Col span={{ base: 12, md: 8 }}>
+          <Stack>
+            <ConfigurationChoice
+              rows={rows}
+              chosen={shown}
+              value={chosen}
+              onChange={(id) =>
+                void navigate({ search: (before) => ({ ...before, configuration: id }), replace: true })
+              }
+            />
+            {shown && ready && (
+              <DeployForm
+                // Another source of values is another form.
+                key={search.from ?? 'new'}
+                draft={search.from === undefined ? 'training-new' : `training-new-from-${search.from}`}
+                first={earlier.data && search.from !== undefined ? valuesOf(earlier.data) : FIRST_VALUES}
+                source={search.from}
+                configuration={shown}
+                options={options.data}
+              />
+            )}
+          </Stack>
+        </Grid.Col>
+      </Grid>
+    </Stack>
+  )
 }

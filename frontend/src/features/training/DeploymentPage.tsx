@@ -1,5 +1,202 @@
-import { PageTitle } from '~/components/ListPage'
+/** One deployment: what it waits for, how its runs go, its settings; stop, delete, deploy again. */
+import { Button, Stack, Text } from '@mantine/core'
+import { IconArrowsDiff, IconPlayerStop, IconRefresh, IconTrash } from '@tabler/icons-react'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { useState } from 'react'
+import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { ConfirmDelete } from '~/components/ConfirmDelete'
+import { CopyAs } from '~/components/CopyAs'
+import { FailureAlert } from '~/components/FailureAlert'
+import { ObjectPage } from '~/components/ObjectPage'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import {
+  deploymentsDestroyMutation,
+  deploymentsRetrieveOptions,
+  deploymentsStopCreateMutation,
+  type ResultRow,
+  resultsListOptions,
+} from '~/lib/api'
+import { curlCall } from '~/lib/equivalents'
+import { plural } from '~/lib/format'
+import { notifyDone } from '~/lib/notify'
+import { useSession } from '~/lib/session'
+import { DeploymentRuns } from './DeploymentRuns'
+import { DeploymentSettings } from './DeploymentSettings'
+import { stateNote } from './metrics'
+import { SendStream } from './SendStream'
+import { joinIds } from './selection'
+
+const NO_ROWS: ResultRow[] = []
 
 export function DeploymentPage() {
-  return <PageTitle title="DeploymentPage" />
+  const { id } = useParams({ from: '/training/$id' })
+  const { tab } = useSearch({ from: '/training/$id' })
+  const navigate = useNavigate({ from: '/training/$id' })
+  const { can } = useSession()
+  const deployment = useQuery(deploymentsRetrieveOptions({ path: { id } }))
+  const results = useQuery(resultsListOptions({ query: { deployment: Number(id), ordering: 'id', limit: 100 } }))
+  const stop = useMutation(deploymentsStopCreateMutation())
+  const destroy = useMutation(deploymentsDestroyMutation())
+  const [deleting, setDeleting] = useState(false)
+
+  const shown = deployment.data
+  // While another address's rows are still there from before, none is better than the wrong ones.
+  const rows = results.data?.results.every((row) => row.deployment === Number(id)) ? results.data.results : NO_ROWS
+  const going = shown?.results.some((row) => !['finished', 'failed', 'stopped'].includes(row.state)) ?? false
+  const waiting = shown?.results.filter((row) => row.state === 'waiting' && row.stream === null) ?? []
+  const awaited = waiting.length > 0 && waiting.some((row) => row.desired === 'run')
+  const failed = shown?.results.filter((row) => row.failure !== null && row.state === 'failed') ?? []
+
+  return (
+    <ObjectPage
+      what="Deployment"
+      id={Number(id)}
+      title={shown ? `Deployment ${id}` : 'Deployment'}
+      state={shown?.state}
+      stateTooltip={shown?.results.map(stateNote).find(Boolean)}
+      createdAt={shown?.created_at}
+      subtitle={
+        shown && (
+          <Text size="sm" component="div">
+            of{' '}
+            <AnchorLink to="/configurations/$id" params={{ id: String(shown.configuration) }} fz="sm">
+              {shown.configuration_name}
+            </AnchorLink>
+          </Text>
+        )
+      }
+      loading={deployment.isPending}
+      error={deployment.error}
+      onRetry={() => void deployment.refetch()}
+      actions={
+        shown && (
+          <>
+            {rows.length > 1 && (
+              <ButtonLink
+                variant="default"
+                to="/training/compare"
+                search={{ results: joinIds(rows.map((row) => row.id)) }}
+                leftSection={<IconArrowsDiff size={14} aria-hidden />}
+              >
+                Compare
+              </ButtonLink>
+            )}
+            {can('editor') && going && (
+              <Button
+                size="xs"
+                variant="default"
+                loading={stop.isPending}
+                leftSection={<IconPlayerStop size={14} aria-hidden />}
+                onClick={() =>
+                  stop.mutate({ path: { id } }, { onSuccess: () => notifyDone(`Deployment ${id} is being stopped`) })
+                }
+              >
+                Stop
+              </Button>
+            )}
+            {can('editor') && (
+              <ButtonLink
+                variant="default"
+                to="/training/new"
+                search={{ configuration: shown.configuration, from: shown.id }}
+                leftSection={<IconRefresh size={14} aria-hidden />}
+              >
+                Deploy again
+              </ButtonLink>
+            )}
+            <CopyAs
+              equivalents={{
+                cli: `kafka-ml deployments show ${id}`,
+                python: `from kafkaml.sdk import Client\n\nclient = Client()\ndeployment = client.deployments.get(${id})`,
+                curl: curlCall('GET', `/api/deployments/${id}/`),
+              }}
+            />
+          </>
+        )
+      }
+      menu={
+        can('editor')
+          ? [
+              {
+                label: going ? 'Delete (stop it first)' : 'Delete',
+                danger: true,
+                disabled: going,
+                icon: <IconTrash size={14} aria-hidden />,
+                onClick: () => setDeleting(true),
+              },
+            ]
+          : []
+      }
+      alerts={
+        <>
+          <ProblemAlert error={stop.error} title="It was not stopped" />
+          {failed.map(
+            (row) =>
+              row.failure && (
+                <FailureAlert
+                  key={row.id}
+                  failure={row.failure}
+                  actions={
+                    <ButtonLink
+                      size="compact-sm"
+                      variant="default"
+                      to="/results/$id"
+                      params={{ id: String(row.id) }}
+                      search={{ tab: 'logs' }}
+                    >
+                      Open logs of {row.model_name}
+                    </ButtonLink>
+                  }
+                />
+              ),
+          )}
+        </>
+      }
+      tab={tab}
+      onTab={(next) => void navigate({ search: { tab: next }, replace: true })}
+      tabs={[
+        {
+          value: 'runs',
+          label: 'Training runs',
+          content: () => (
+            <Stack gap="lg">
+              <ProblemAlert error={results.error} onRetry={() => void results.refetch()} />
+              <DeploymentRuns rows={rows} loading={results.isPending} />
+              {shown && awaited && <SendStream deployment={shown} />}
+            </Stack>
+          ),
+        },
+        {
+          value: 'settings',
+          label: 'Settings',
+          content: () => shown && <DeploymentSettings deployment={shown} />,
+        },
+      ]}
+    >
+      <ConfirmDelete
+        opened={deleting}
+        onClose={() => setDeleting(false)}
+        what="deployment"
+        name={id}
+        losses={lossesOf(rows)}
+        onDelete={async () => {
+          await destroy.mutateAsync({ path: { id } })
+          notifyDone(`Deployment ${id} is deleted`)
+          await navigate({ to: '/training', search: {} })
+        }}
+      />
+    </ObjectPage>
+  )
+}
+
+/** What deleting takes along, one line each. */
+function lossesOf(rows: readonly ResultRow[]): string[] {
+  const trained = rows.filter((row) => row.artifacts.length > 0)
+  return [
+    rows.length > 0 ? `${plural(rows.length, 'training run')} with metrics and logs` : '',
+    ...trained.map(
+      (row) => `the trained model ${row.model_name} (result ${row.id}, ${plural(row.artifacts.length, 'file')})`,
+    ),
+  ].filter(Boolean)
 }

@@ -1,0 +1,50 @@
+/** Which configuration is deployed, and the models that are in it. */
+import { Group, Select, Stack, Text } from '@mantine/core'
+import { AnchorLink } from '~/components/ButtonLink'
+import type { Configuration } from '~/lib/api'
+import { FRAMEWORK_NAMES } from './form'
+
+export function ConfigurationChoice({
+  rows,
+  chosen,
+  value,
+  onChange,
+}: {
+  rows: readonly Configuration[]
+  chosen: Configuration | undefined
+  value: number | undefined
+  onChange: (id: number | undefined) => void
+}) {
+  // An old address may name one that the list no longer reaches.
+  const known = chosen && !rows.some((row) => row.id === chosen.id) ? [chosen, ...rows] : rows
+  return (
+    <Stack gap={6}>
+      <Select
+        label="Configuration"
+        placeholder="Choose a configuration"
+        searchable
+        required
+        allowDeselect={false}
+        nothingFoundMessage="No configuration of this name"
+        data={known.map((row) => ({ value: String(row.id), label: row.name }))}
+        value={value === undefined ? null : String(value)}
+        onChange={(next) => onChange(next ? Number(next) : undefined)}
+      />
+      {chosen && (
+        <Group gap="md">
+          {chosen.model_details.map((model) => (
+            <Group key={model.id} gap={6}>
+              <AnchorLink to="/models/$id" params={{ id: String(model.id) }} fz="sm">
+                {model.name}
+              </AnchorLink>
+              <Text size="xs" c="dimmed">
+                {FRAMEWORK_NAMES[model.framework]}
+                {model.distributed ? ', distributed' : ''}
+              </Text>
+            </Group>
+          ))}
+        </Group>
+      )}
+    </Stack>
+  )
+}

@@ -1,0 +1,238 @@
+/** How the models of the chosen configuration train. Fields of frameworks that are not there are not shown. */
+import {
+  Button,
+  Checkbox,
+  Collapse,
+  Group,
+  NumberInput,
+  SimpleGrid,
+  Stack,
+  Text,
+  Title,
+  UnstyledButton,
+} from '@mantine/core'
+import { useForm } from '@mantine/form'
+import { useDebouncedValue } from '@mantine/hooks'
+import { IconChevronDown, IconChevronRight } from '@tabler/icons-react'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
+import { useMemo, useState } from 'react'
+import { ArgumentsInput } from '~/components/ArgumentsInput'
+import { CopyAs } from '~/components/CopyAs'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import {
+  type Configuration,
+  type DeploymentOptions,
+  deploymentsCheckCreate,
+  deploymentsCreateMutation,
+  type FrameworkEnum,
+} from '~/lib/api'
+import { useDraft } from '~/lib/drafts'
+import { notifyDone } from '~/lib/notify'
+import { problemOf } from '~/lib/problem'
+import {
+  type DeployValues,
+  deployEquivalents,
+  deploySentence,
+  FIRST_VALUES,
+  FRAMEWORK_NAMES,
+  frameworksOf,
+  requestOf,
+} from './form'
+import { ModeChoice } from './ModeChoice'
+
+type ArgumentsField = `${FrameworkEnum}_${'fit' | 'evaluation'}_arguments`
+
+const PLACEHOLDERS: Record<ArgumentsField, string> = {
+  tensorflow_fit_arguments: 'epochs=10, shuffle=True',
+  tensorflow_evaluation_arguments: 'steps=10',
+  pytorch_fit_arguments: 'max_epochs=10, shuffle=True',
+  pytorch_evaluation_arguments: 'epoch_length=10',
+}
+
+export function DeployForm({
+  configuration,
+  options,
+  first,
+  draft: draftName,
+  source,
+}: {
+  configuration: Configuration
+  options: DeploymentOptions
+  first: DeployValues
+  draft: string
+  /** The deployment that the first values are of. */
+  source: number | undefined
+}) {
+  const navigate = useNavigate()
+  const draft = useDraft<DeployValues>(draftName, first)
+  const form = useForm<DeployValues>({ initialValues: draft.start, onValuesChange: draft.keep })
+  const create = useMutation(deploymentsCreateMutation())
+  const frameworks = useMemo(() => frameworksOf(configuration), [configuration])
+  const request = requestOf(configuration.id, form.values, frameworks)
+  const [checked] = useDebouncedValue(request, 350)
+  const check = useQuery({
+    // By the text of it: the object is another one each time.
+    queryKey: ['deployment check', JSON.stringify(checked)],
+    queryFn: async ({ signal }) => (await deploymentsCheckCreate({ body: checked, signal, throwOnError: true })).data,
+    staleTime: 60_000,
+    retry: false,
+  })
+  const found = Object.fromEntries((check.data?.errors ?? []).map((each) => [each.field, each]))
+  // What was typed since the answer may be right by now.
+  const current = JSON.stringify(checked) === JSON.stringify(request)
+  const errorOf = (field: keyof DeployValues) => {
+    const error = current ? found[field] : undefined
+    return error ? `${error.detail}${error.hint ? ` (${error.hint})` : ''}` : undefined
+  }
+  const advanced = (['seed', 'gpu', 'tensorflow_evaluation_arguments', 'pytorch_evaluation_arguments'] as const).some(
+    (field) => errorOf(field) || form.values[field] !== FIRST_VALUES[field],
+  )
+  const [opened, setOpened] = useState(false)
+  const showAdvanced = opened || advanced
+
+  const submit = form.onSubmit(async () => {
+    try {
+      const made = await create.mutateAsync({ body: request })
+      draft.forget()
+      notifyDone(`Deployment ${made.id} waits for its stream`)
+      await navigate({ to: '/training/$id', params: { id: String(made.id) } })
+    } catch {
+      // Shown below by create.error.
+    }
+  })
+  const refused = create.error ? problemOf(create.error) : null
+  const input = (field: ArgumentsField, label: string, description: string) => (
+    <ArgumentsInput
+      key={field}
+      label={label}
+      description={description}
+      placeholder={PLACEHOLDERS[field]}
+      accepted={options.arguments.filter((each) => each.field === field)}
+      error={errorOf(field) ?? refused?.byField()[field]}
+      value={form.values[field]}
+      onChange={(value) => form.setFieldValue(field, value)}
+    />
+  )
+  return (
+    <form onSubmit={submit} noValidate aria-label="Deploy for training">
+      <Stack gap="lg">
+        {draft.restored && (
+          <Group gap="xs">
+            <Text size="sm" c="dimmed">
+              This is what you typed before.
+            </Text>
+            <Button
+              size="compact-xs"
+              variant="subtle"
+              onClick={() => {
+                form.setValues(first)
+                draft.forget()
+              }}
+            >
+              Begin anew
+            </Button>
+          </Group>
+        )}
+        {source !== undefined && (
+          <Text size="sm" c="dimmed">
+            The values are those of deployment {source}.
+          </Text>
+        )}
+        {frameworks.map((framework) =>
+          input(
+            `${framework}_fit_arguments`,
+            frameworks.length > 1 ? `Training with ${FRAMEWORK_NAMES[framework]}` : 'Training',
+            framework === 'tensorflow' ? 'Arguments as in model.fit() of Keras' : 'Arguments as in run() of Ignite',
+          ),
+        )}
+        <Group gap="xl" align="flex-start">
+          <NumberInput
+            label="Batch size"
+            description="Samples in one step"
+            w={160}
+            min={1}
+            max={1_048_576}
+            {...form.getInputProps('batch_size')}
+            error={errorOf('batch_size')}
+          />
+          <Checkbox
+            mt={28}
+            label="Confusion matrix"
+            description="Counted on the test samples; for classifiers"
+            {...form.getInputProps('confusion_matrix', { type: 'checkbox' })}
+          />
+        </Group>
+        <ModeChoice modes={options.modes} models={configuration.model_details} {...form.getInputProps('mode')} />
+        <Stack gap="xs">
+          <UnstyledButton
+            aria-expanded={showAdvanced}
+            onClick={() => setOpened(!showAdvanced)}
+            disabled={advanced}
+            w="fit-content"
+          >
+            <Group gap={4}>
+              {showAdvanced ? <IconChevronDown size={16} aria-hidden /> : <IconChevronRight size={16} aria-hidden />}
+              <Text size="sm" fw={600}>
+                Advanced
+              </Text>
+              {!showAdvanced && (
+                <Text size="sm" c="dimmed">
+                  evaluation, seed, GPUs
+                </Text>
+              )}
+            </Group>
+          </UnstyledButton>
+          <Collapse expanded={showAdvanced}>
+            <Stack gap="md">
+              {frameworks.map((framework) =>
+                input(
+                  `${framework}_evaluation_arguments`,
+                  frameworks.length > 1
+                    ? `Validation and test with ${FRAMEWORK_NAMES[framework]}`
+                    : 'Validation and test',
+                  framework === 'tensorflow'
+                    ? 'Arguments as in model.evaluate() of Keras'
+                    : 'Arguments of the evaluation',
+                ),
+              )}
+              <SimpleGrid cols={{ base: 1, xs: 2 }} maw={420}>
+                <NumberInput
+                  label="Seed"
+                  description="Decides split and first weights"
+                  min={0}
+                  max={2_147_483_647}
+                  {...form.getInputProps('seed')}
+                  error={errorOf('seed')}
+                />
+                <NumberInput
+                  label="GPUs"
+                  description="For each run; 0: none"
+                  min={0}
+                  max={64}
+                  {...form.getInputProps('gpu')}
+                  error={errorOf('gpu')}
+                />
+              </SimpleGrid>
+            </Stack>
+          </Collapse>
+        </Stack>
+        <ProblemAlert error={create.error} title="It was not deployed" />
+        <Stack gap="xs">
+          <Title order={2} size="h3">
+            What will happen
+          </Title>
+          <Text size="sm" aria-live="polite">
+            {deploySentence(configuration, form.values)}
+          </Text>
+        </Stack>
+        <Group gap="sm">
+          <Button type="submit" size="sm" loading={create.isPending} disabled={current && check.data?.valid === false}>
+            Deploy
+          </Button>
+          <CopyAs equivalents={deployEquivalents(request)} />
+        </Group>
+      </Stack>
+    </form>
+  )
+}

@@ -1,0 +1,37 @@
+/** How a deployment was asked to train. */
+import { Code, Stack } from '@mantine/core'
+import { CopyAs } from '~/components/CopyAs'
+import { Facts } from '~/components/Facts'
+import type { Deployment } from '~/lib/api'
+import { formatMoment, NONE } from '~/lib/format'
+import { deployEquivalents, FRAMEWORK_NAMES, MODES, requestOf, valuesOf } from './form'
+
+export function DeploymentSettings({ deployment }: { deployment: Deployment }) {
+  const frameworks = [...new Set(deployment.results.map((result) => result.framework))]
+  return (
+    <Stack align="flex-start">
+      <Facts
+        facts={[
+          ...frameworks.flatMap((framework) => [
+            [`${FRAMEWORK_NAMES[framework]}: training`, written(deployment[`${framework}_fit_arguments`])] as const,
+            [
+              `${FRAMEWORK_NAMES[framework]}: validation and test`,
+              written(deployment[`${framework}_evaluation_arguments`]),
+            ] as const,
+          ]),
+          ['Batch size', deployment.batch_size],
+          ['Confusion matrix', deployment.confusion_matrix ? 'yes, on the test samples' : 'no'],
+          ['Seed', deployment.seed],
+          ['GPUs for each run', deployment.gpu || 'none'],
+          ['Mode', MODES[deployment.mode]?.title ?? deployment.mode],
+          ['Deployed', formatMoment(deployment.created_at)],
+        ]}
+      />
+      <CopyAs equivalents={deployEquivalents(requestOf(deployment.configuration, valuesOf(deployment), frameworks))} />
+    </Stack>
+  )
+}
+
+function written(text: string) {
+  return text ? <Code>{text}</Code> : NONE
+}

@@ -1,0 +1,146 @@
+/** How a waiting deployment gets its data: a program to copy, or a stream that is in Kafka already. */
+import { Button, Skeleton, Stack, Table, Tabs, Text, Title } from '@mantine/core'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { Age } from '~/components/Age'
+import { AnchorLink } from '~/components/ButtonLink'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { SinkSnippet } from '~/components/SinkSnippet'
+import {
+  configurationsRetrieveOptions,
+  type Deployment,
+  type ModelOf,
+  type Stream,
+  streamsListOptions,
+  streamsSendCreateMutation,
+  systemRetrieveOptions,
+} from '~/lib/api'
+import { formatCount, formatPercent } from '~/lib/format'
+import { notifyDone } from '~/lib/notify'
+import { useSession } from '~/lib/session'
+
+export function SendStream({ deployment }: { deployment: Deployment }) {
+  const system = useQuery(systemRetrieveOptions())
+  const configuration = useQuery(configurationsRetrieveOptions({ path: { id: String(deployment.configuration) } }))
+  const streams = useQuery(streamsListOptions({ query: { ordering: '-id', limit: 20 } }))
+  const shape = shapeOf(configuration.data?.model_details ?? [])
+  return (
+    <Stack gap="xs">
+      <Title order={2}>It waits for its stream</Title>
+      <Text size="sm" c="dimmed">
+        Send samples to any topic and announce them to deployment {deployment.id}: the programs do both. Training begins
+        at once.
+      </Text>
+      <Tabs defaultValue="send" keepMounted={false}>
+        <Tabs.List>
+          <Tabs.Tab value="send">Send new data</Tabs.Tab>
+          <Tabs.Tab value="use">Use a stream that is there</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="send" pt="sm">
+          <ProblemAlert error={system.error} />
+          {system.data && !configuration.isPending ? (
+            <SinkSnippet
+              // The made-up samples follow the model.
+              key={JSON.stringify(shape)}
+              deploymentId={deployment.id}
+              bootstrapServers={system.data.broker.bootstrap_servers}
+              controlTopic={system.data.control_topic}
+              {...shape}
+            />
+          ) : (
+            <Skeleton height={240} />
+          )}
+        </Tabs.Panel>
+        <Tabs.Panel value="use" pt="sm">
+          <ProblemAlert error={streams.error} onRetry={() => void streams.refetch()} />
+          {streams.data && <StreamTable rows={streams.data.results} deployment={deployment.id} />}
+        </Tabs.Panel>
+      </Tabs>
+    </Stack>
+  )
+}
+
+function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment: number }) {
+  const { can } = useSession()
+  const send = useMutation(streamsSendCreateMutation())
+  if (rows.length === 0) {
+    return <Text size="sm">No stream was announced yet. The first one is made by sending new data.</Text>
+  }
+  return (
+    <Stack gap="xs">
+      <ProblemAlert error={send.error} title="The stream was not sent" />
+      <Text size="sm" c="dimmed">
+        Nothing is copied: the deployment reads the same records again, if Kafka still keeps them.
+      </Text>
+      <Table.ScrollContainer
+        minWidth={640}
+        scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': 'Announced streams' } }}
+      >
+        <Table verticalSpacing={6} fz="sm" highlightOnHover>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Stream</Table.Th>
+              <Table.Th>Description</Table.Th>
+              <Table.Th>Format</Table.Th>
+              <Table.Th ta="right">Records</Table.Th>
+              <Table.Th ta="right">Validation, test</Table.Th>
+              <Table.Th>Age</Table.Th>
+              <Table.Th>
+                <span className="mantine-visually-hidden">Action</span>
+              </Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {rows.map((row) => (
+              <Table.Tr key={row.id}>
+                <Table.Td>
+                  <AnchorLink to="/streams/$id" params={{ id: String(row.id) }} fz="sm">
+                    Stream {row.id}
+                  </AnchorLink>
+                </Table.Td>
+                <Table.Td style={{ overflowWrap: 'anywhere' }}>{row.description || row.topic.split(':')[0]}</Table.Td>
+                <Table.Td>{row.input_format}</Table.Td>
+                <Table.Td ta="right">{row.total_msg === null ? 'no end' : formatCount(row.total_msg)}</Table.Td>
+                <Table.Td ta="right">
+                  {formatPercent(row.validation_rate)}, {formatPercent(row.test_rate)}
+                </Table.Td>
+                <Table.Td>
+                  <Age at={row.registered_at} size="sm" />
+                </Table.Td>
+                <Table.Td ta="right">
+                  {can('editor') && (
+                    <Button
+                      size="compact-xs"
+                      variant="default"
+                      disabled={row.incremental}
+                      loading={send.isPending && send.variables.path.id === String(row.id)}
+                      aria-label={`Train on stream ${row.id}`}
+                      onClick={() =>
+                        send.mutate(
+                          { path: { id: String(row.id) }, body: { deployment } },
+                          { onSuccess: () => notifyDone(`Stream ${row.id} is announced to deployment ${deployment}`) },
+                        )
+                      }
+                    >
+                      Train on it
+                    </Button>
+                  )}
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+    </Stack>
+  )
+}
+
+/** What samples and labels the first model takes; sizes that it leaves open are 1. */
+export function shapeOf(models: readonly ModelOf[]): { sampleShape: number[]; classes: number } {
+  const model = models.find((each) => each.inputs.length > 0)
+  const last = model?.outputs[0]?.shape.at(-1)
+  return {
+    sampleShape: (model?.inputs[0]?.shape ?? [null, 8, 8]).slice(1).map((size) => size ?? 1),
+    // One output is a number, or one class against the other: both take numbers.
+    classes: typeof last === 'number' && last > 1 ? last : 0,
+  }
+}
