@@ -1,5 +1,133 @@
-import { PageTitle } from '~/components/ListPage'
+/** All configurations. */
+import { Group, Text } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import type { DataTableColumn } from 'mantine-datatable'
+import { Age } from '~/components/Age'
+import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { EmptyState } from '~/components/EmptyState'
+import { ListPage } from '~/components/ListPage'
+import { type Configuration, configurationsListOptions } from '~/lib/api'
+import { formatCount } from '~/lib/format'
+import { type ListSearch, listQuery } from '~/lib/listSearch'
+import { useSession } from '~/lib/session'
+import { UnitLabel } from './UnitLabel'
+import { unitsOf } from './units'
+
+const MOST_MODELS = 4
+
+const COLUMNS: DataTableColumn<Configuration>[] = [
+  {
+    accessor: 'name',
+    sortable: true,
+    render: (row) => (
+      <>
+        <AnchorLink
+          size="sm"
+          to="/configurations/$id"
+          params={{ id: String(row.id) }}
+          style={{ overflowWrap: 'anywhere' }}
+        >
+          {row.name}
+        </AnchorLink>
+        {row.description && (
+          <Text size="xs" c="dimmed" lineClamp={1} maw={360}>
+            {row.description}
+          </Text>
+        )}
+      </>
+    ),
+  },
+  {
+    accessor: 'models',
+    render: (row) => {
+      const units = unitsOf(row.model_details)
+      return (
+        <Group gap="md">
+          {units.slice(0, MOST_MODELS).map((unit) => (
+            <UnitLabel key={unit[0].id} unit={unit} />
+          ))}
+          {units.length > MOST_MODELS && <Text size="sm">and {units.length - MOST_MODELS} more</Text>}
+        </Group>
+      )
+    },
+  },
+  {
+    accessor: 'deployments',
+    textAlign: 'right',
+    render: (row) =>
+      row.deployments === 0 ? (
+        <Text size="sm" c="dimmed">
+          none
+        </Text>
+      ) : (
+        <AnchorLink
+          size="sm"
+          to="/configurations/$id"
+          params={{ id: String(row.id) }}
+          search={{ tab: 'deployments' }}
+          aria-label={`Deployments of ${row.name}`}
+        >
+          {formatCount(row.deployments)}
+        </AnchorLink>
+      ),
+  },
+  { accessor: 'updated_at', title: 'Changed', sortable: true, render: (row) => <Age at={row.updated_at} size="sm" /> },
+]
+
+const DEPLOY: DataTableColumn<Configuration> = {
+  accessor: 'deploy',
+  title: '',
+  textAlign: 'right',
+  toggleable: false,
+  render: (row) => (
+    <ButtonLink
+      size="compact-xs"
+      variant="default"
+      to="/training/new"
+      search={{ configuration: row.id }}
+      aria-label={`Deploy ${row.name} for training`}
+    >
+      Deploy
+    </ButtonLink>
+  ),
+}
 
 export function ConfigurationListPage() {
-  return <PageTitle title="ConfigurationListPage" />
+  const search = useSearch({ from: '/configurations' })
+  const navigate = useNavigate({ from: '/configurations' })
+  const { can } = useSession()
+  const query = useQuery(configurationsListOptions({ query: listQuery(search) }))
+  const change = (next: ListSearch) =>
+    void navigate({
+      search: (before) => ({ ...before, ...('page' in next ? {} : { page: undefined }), ...next }),
+      replace: true,
+    })
+  return (
+    <ListPage<Configuration>
+      title="Configurations"
+      description="Models that train together on one stream, to be compared or served side by side."
+      storeKey="configurations"
+      actions={can('editor') && <ButtonLink to="/configurations/new">New configuration</ButtonLink>}
+      rows={query.data?.results}
+      count={query.data?.count}
+      loading={query.isLoading}
+      error={query.error}
+      onRetry={() => void query.refetch()}
+      columns={can('editor') ? [...COLUMNS, DEPLOY] : COLUMNS}
+      search={search}
+      onSearch={change}
+      onRowClick={(row) => void navigate({ to: '/configurations/$id', params: { id: String(row.id) }, search: {} })}
+      empty={
+        <EmptyState
+          title="No configurations yet"
+          action={can('editor') && <ButtonLink to="/configurations/new">Group models</ButtonLink>}
+          command="kafka-ml configurations create NAME --model 1 --model 2"
+        >
+          A configuration is a set of models that learn from the same stream. Put one model in it to train it, or
+          several to compare them on exactly the same data.
+        </EmptyState>
+      }
+    />
+  )
 }

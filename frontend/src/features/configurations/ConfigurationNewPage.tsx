@@ -1,5 +1,40 @@
+/** A new configuration, with models already chosen when one comes from them. */
+import { useMutation } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
 import { PageTitle } from '~/components/ListPage'
+import { configurationsCreateMutation } from '~/lib/api'
+import { notifyDone } from '~/lib/notify'
+import { useSession } from '~/lib/session'
+import { ConfigurationForm } from './ConfigurationForm'
+import { createEquivalents } from './equivalents'
 
 export function ConfigurationNewPage() {
-  return <PageTitle title="ConfigurationNewPage" />
+  const { models = [] } = useSearch({ from: '/configurations/new' })
+  const { can } = useSession()
+  const navigate = useNavigate()
+  const create = useMutation(configurationsCreateMutation())
+  if (!can('editor')) {
+    return <PageTitle title="New configuration" description="Your role may look at configurations, not make them." />
+  }
+  const chosen = models.join('-')
+  return (
+    <ConfigurationForm
+      key={chosen}
+      isNew
+      draftName={`configuration-new${chosen && `-${chosen}`}`}
+      initial={{ name: '', description: '', models: [...models] }}
+      saveLabel="Save configuration"
+      equivalents={createEquivalents}
+      header={(buttons) => (
+        <PageTitle title="New configuration" description="Models that train on the same stream." actions={buttons} />
+      )}
+      onSave={async (body) => {
+        const made = await create.mutateAsync({ body })
+        return () => {
+          notifyDone(`Configuration ${made.name} is saved: deploy it for training next`)
+          void navigate({ to: '/configurations/$id', params: { id: String(made.id) }, search: {}, ignoreBlocker: true })
+        }
+      }}
+    />
+  )
 }

@@ -1,0 +1,43 @@
+/** What the chosen models mean together: one sentence, and a warning when no stream fits all of them. */
+import { Alert, Text } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
+import { shapesText } from '~/components/TensorShapes'
+import { plural } from '~/lib/format'
+import { inputConflict, type Unit } from './units'
+
+export function ChosenSummary({ units }: { units: readonly Unit[] }) {
+  if (units.length === 0) {
+    return (
+      <Text size="sm" c="dimmed">
+        Choose the models that shall learn from the same stream, to be compared or served together.
+      </Text>
+    )
+  }
+  const conflict = inputConflict(units)
+  const inputs = [...new Set(units.map(([first]) => shapesText(first.inputs)))].filter((each) => each !== '?')
+  return (
+    <>
+      <Text size="sm">
+        {plural(units.length, 'model')} will train on the same stream
+        {inputs.length === 1 ? ` of samples of ${inputs[0]}` : ''}.
+      </Text>
+      {conflict && <InputWarning conflict={conflict} />}
+    </>
+  )
+}
+
+export function InputWarning({ conflict }: { conflict: string }) {
+  return (
+    <Alert
+      variant="outline"
+      color="yellow"
+      icon={<IconAlertTriangle aria-hidden />}
+      title="These models take different samples"
+      styles={{ title: { color: 'var(--kml-waiting)' } }}
+    >
+      <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+        {conflict}. Group only models that take the same samples, or change one of them.
+      </Text>
+    </Alert>
+  )
+}

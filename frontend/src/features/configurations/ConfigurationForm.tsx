@@ -1,0 +1,121 @@
+/** The form of a configuration: a name and the models in it. */
+import { Button, Group, Stack, TextInput } from '@mantine/core'
+import { useForm } from '@mantine/form'
+import { useHotkeys } from '@mantine/hooks'
+import { type ReactNode, useState } from 'react'
+import { CopyAs, type Equivalents } from '~/components/CopyAs'
+import { DraftNote } from '~/components/DraftNote'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { UnsavedChanges } from '~/components/UnsavedChanges'
+import { useDraft } from '~/lib/drafts'
+import { problemOf } from '~/lib/problem'
+import { ChosenSummary } from './ChosenSummary'
+import { ModelPicker } from './ModelPicker'
+
+export interface ConfigurationValues {
+  name: string
+  description: string
+  models: number[]
+}
+
+export function ConfigurationForm({
+  draftName,
+  initial,
+  isNew = false,
+  header,
+  saveLabel,
+  equivalents,
+  onSave,
+}: {
+  draftName: string
+  initial: ConfigurationValues
+  isNew?: boolean
+  header: (buttons: ReactNode) => ReactNode
+  saveLabel: string
+  equivalents: (values: ConfigurationValues) => Equivalents
+  /** Saves, or throws a Problem; what follows is returned, to be done when the form lets go. */
+  onSave: (values: ConfigurationValues) => Promise<() => void>
+}) {
+  const draft = useDraft<ConfigurationValues>(draftName, initial)
+  const form = useForm<ConfigurationValues>({ initialValues: draft.start, onValuesChange: draft.keep })
+  const [restored, setRestored] = useState(draft.restored)
+  const [saving, setSaving] = useState(false)
+  const [refused, setRefused] = useState<unknown>(null)
+  const values = form.values
+  const changed = JSON.stringify(values) !== JSON.stringify(initial)
+  const complete = values.name.trim() !== '' && values.models.length > 0
+
+  const save = async () => {
+    if (saving || !complete) return
+    setSaving(true)
+    setRefused(null)
+    form.clearErrors()
+    try {
+      const leave = await onSave(values)
+      draft.forget()
+      setRestored(false)
+      leave()
+    } catch (caught) {
+      form.setErrors(problemOf(caught).byField())
+      setRefused(caught)
+    } finally {
+      setSaving(false)
+    }
+  }
+  useHotkeys([['mod+S', () => void save()]], [])
+
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault()
+        void save()
+      }}
+    >
+      <Stack gap="md">
+        {header(
+          <>
+            <CopyAs equivalents={equivalents(values)} />
+            <Button type="submit" size="xs" loading={saving} disabled={!complete || (!isNew && !changed)}>
+              {saveLabel}
+            </Button>
+          </>,
+        )}
+        {restored && changed && (
+          <DraftNote
+            onDiscard={() => {
+              draft.forget()
+              form.setValues(initial)
+              setRestored(false)
+            }}
+          />
+        )}
+        <ProblemAlert error={refused} title="The configuration was not saved" />
+        <Group gap="sm" align="flex-start" maw={880} grow preventGrowOverflow={false} wrap="wrap">
+          <TextInput
+            label="Name"
+            required
+            maxLength={100}
+            autoComplete="off"
+            miw={240}
+            placeholder="mnist"
+            {...form.getInputProps('name')}
+          />
+          <TextInput
+            label="Description"
+            autoComplete="off"
+            miw={240}
+            placeholder="Why these models belong together"
+            {...form.getInputProps('description')}
+          />
+        </Group>
+        <ModelPicker
+          value={values.models}
+          onChange={(next) => form.setFieldValue('models', next)}
+          error={form.errors.models}
+          summary={(units) => <ChosenSummary units={units} />}
+        />
+      </Stack>
+      <UnsavedChanges changed={changed && !saving} onDiscard={draft.forget} />
+    </form>
+  )
+}

@@ -1,0 +1,71 @@
+/** Deleting a configuration: refused while deployments need it, and says which before asking. */
+import { Button, Group, List, Modal, Stack, Text } from '@mantine/core'
+import { useMutation } from '@tanstack/react-query'
+import { AnchorLink } from '~/components/ButtonLink'
+import { ConfirmDelete } from '~/components/ConfirmDelete'
+import { type Configuration, configurationsDestroyMutation, type Deployment } from '~/lib/api'
+import { plural } from '~/lib/format'
+import { notifyDone } from '~/lib/notify'
+
+const MOST_SHOWN = 10
+
+export function DeleteConfiguration({
+  configuration,
+  deployments,
+  count,
+  opened,
+  onClose,
+  onDeleted,
+}: {
+  configuration: Configuration
+  deployments: readonly Deployment[]
+  count: number
+  opened: boolean
+  onClose: () => void
+  onDeleted: () => void
+}) {
+  const destroy = useMutation(configurationsDestroyMutation())
+  if (count > 0) {
+    return (
+      <Modal opened={opened} onClose={onClose} title={`Configuration ${configuration.name} is in use`} centered>
+        <Stack>
+          <Text size="sm">It cannot be deleted while it has deployments. Delete them first:</Text>
+          <List size="sm">
+            {deployments.slice(0, MOST_SHOWN).map((each) => (
+              <List.Item key={each.id}>
+                <AnchorLink size="sm" to="/training/$id" params={{ id: String(each.id) }}>
+                  deployment {each.id}
+                </AnchorLink>
+                , {plural(each.results.length, 'result')}
+              </List.Item>
+            ))}
+            {count > MOST_SHOWN && <List.Item>{plural(count - MOST_SHOWN, 'more deployment')}</List.Item>}
+          </List>
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose} data-autofocus>
+              Close
+            </Button>
+          </Group>
+        </Stack>
+      </Modal>
+    )
+  }
+  return (
+    <ConfirmDelete
+      opened={opened}
+      onClose={onClose}
+      what="configuration"
+      name={configuration.name}
+      losses={[
+        `the grouping of ${plural(configuration.models.length, 'model')}${
+          configuration.description ? ' and its description' : ''
+        }; the models themselves stay`,
+      ]}
+      onDelete={async () => {
+        await destroy.mutateAsync({ path: { id: String(configuration.id) } })
+        notifyDone(`Configuration ${configuration.name} is deleted`)
+        onDeleted()
+      }}
+    />
+  )
+}

@@ -1,0 +1,135 @@
+/** Choose models: whole ones and chains, found by name and framework; what is chosen stays in sight. */
+import { Button, Checkbox, Group, Input, Skeleton, Stack, Text, TextInput } from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
+import { IconSearch } from '@tabler/icons-react'
+import { useQueries, useQuery } from '@tanstack/react-query'
+import { type ReactNode, useState } from 'react'
+import { ButtonLink } from '~/components/ButtonLink'
+import { EmptyState } from '~/components/EmptyState'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { modelsListOptions, modelsRetrieveOptions } from '~/lib/api'
+import { plural } from '~/lib/format'
+import { UnitTable } from './UnitTable'
+import { type Choice, choiceOf, type Unit, unitsOf } from './units'
+
+const MOST_WHOLE = 100
+const MOST_PARTS = 500
+
+/** The chosen models, read wherever they are: in the lists that are shown, or one by one. */
+export function useChosen(ids: readonly number[], listed: readonly Choice[]): Choice[] {
+  const unlisted = ids.filter((id) => !listed.some((each) => each.id === id))
+  const others = useQueries({ queries: unlisted.map((id) => modelsRetrieveOptions({ path: { id: String(id) } })) })
+  const known = [...listed, ...others.flatMap(({ data }) => (data ? [choiceOf(data)] : []))]
+  return ids.flatMap((id) => known.find((each) => each.id === id) ?? [])
+}
+
+export function ModelPicker({
+  value,
+  onChange,
+  error,
+  summary,
+}: {
+  value: readonly number[]
+  onChange: (ids: number[]) => void
+  error: ReactNode
+  /** Drawn beside what is chosen. */
+  summary: (chosen: readonly Unit[]) => ReactNode
+}) {
+  const [text, setText] = useState('')
+  const [search] = useDebouncedValue(text.trim(), 250)
+  const whole = useQuery(
+    modelsListOptions({
+      query: { distributed: false, limit: MOST_WHOLE, ordering: '-id', ...(search ? { search } : {}) },
+    }),
+  )
+  const parts = useQuery(modelsListOptions({ query: { distributed: true, limit: MOST_PARTS, ordering: '-id' } }))
+  const wholeModels = (whole.data?.results ?? []).map(choiceOf)
+  const partModels = (parts.data?.results ?? []).map(choiceOf)
+  const chosen = useChosen(value, [...wholeModels, ...partModels])
+  const looked = search.toLowerCase()
+  const units = [
+    ...unitsOf(wholeModels),
+    ...unitsOf(partModels).filter((unit) => unit.some(({ name }) => name.toLowerCase().includes(looked))),
+  ]
+  const toggle = (unit: Unit, on: boolean) => {
+    const ids = unit.map(({ id }) => id)
+    onChange(on ? [...new Set([...value, ...ids])] : value.filter((id) => !ids.includes(id)))
+  }
+  if (whole.data && parts.data && units.length === 0 && !search && value.length === 0) {
+    return (
+      <EmptyState
+        title="There is no model to choose yet"
+        action={<ButtonLink to="/models/new">Make the first model</ButtonLink>}
+        command="kafka-ml models create FILE --name NAME --framework tensorflow"
+      >
+        A configuration groups models, so a model comes first.
+      </EmptyState>
+    )
+  }
+  return (
+    <Stack gap="sm">
+      <Group justify="space-between" align="flex-end" gap="sm">
+        <Input.Label component="div" required>
+          Models
+        </Input.Label>
+        <TextInput
+          size="xs"
+          w={240}
+          type="search"
+          aria-label="Find models"
+          placeholder="Find models"
+          leftSection={<IconSearch size={14} aria-hidden />}
+          value={text}
+          onChange={(event) => setText(event.currentTarget.value)}
+        />
+      </Group>
+      <ProblemAlert error={whole.error ?? parts.error} onRetry={() => void whole.refetch()} />
+      {whole.isLoading ? (
+        <Skeleton height={160} />
+      ) : units.length === 0 ? (
+        <Text size="sm" c="dimmed">
+          No model's name or description has “{search}”
+        </Text>
+      ) : (
+        <UnitTable
+          label="Models to choose from"
+          units={units}
+          maxHeight={420}
+          lead={(unit) => {
+            const count = unit.filter(({ id }) => value.includes(id)).length
+            return (
+              <Checkbox
+                size="xs"
+                aria-label={`Use ${unit.map(({ name }) => name).join(' and ')}`}
+                checked={count === unit.length}
+                indeterminate={count > 0 && count < unit.length}
+                onChange={(event) => toggle(unit, event.currentTarget.checked)}
+              />
+            )
+          }}
+        />
+      )}
+      {(whole.data?.count ?? 0) > MOST_WHOLE && (
+        <Text size="xs" c="dimmed">
+          The newest {MOST_WHOLE} of {plural(whole.data?.count ?? 0, 'model')}: type to find others
+        </Text>
+      )}
+      <Input.Error>{error}</Input.Error>
+      <Group gap="xs" role="group" aria-label="Chosen models">
+        {chosen.map((each) => (
+          <Button
+            key={each.id}
+            size="compact-xs"
+            variant="default"
+            aria-label={`Take ${each.name} out`}
+            onClick={() => onChange(value.filter((id) => id !== each.id))}
+            rightSection={<span aria-hidden>×</span>}
+          >
+            {each.name}
+          </Button>
+        ))}
+      </Group>
+      {summary(unitsOf(chosen))}
+    </Stack>
+  )
+}

@@ -1,0 +1,74 @@
+/** What one chooses: a model, or a whole chain of parts of a distributed one; and whether choices fit one stream. */
+import type { ModelOf, ModelRow, TensorSpec } from '~/lib/api'
+import { chainsOf } from '~/lib/chains'
+import { formatShape } from '~/lib/format'
+
+/** A model as lists and configurations tell of it. */
+export interface Choice {
+  id: number
+  name: string
+  framework: ModelOf['framework']
+  distributed: boolean
+  upper_model: number | null
+  inputs: readonly TensorSpec[]
+  outputs: readonly TensorSpec[]
+  parameters: number | null
+}
+
+/** Parts from the edge to the cloud; one for a model that is not distributed. */
+export type Unit = readonly [Choice, ...Choice[]]
+
+export function choiceOf(model: ModelRow): Choice {
+  const { id, name, framework, distributed, upper_model, report } = model
+  return {
+    id,
+    name,
+    framework,
+    distributed,
+    upper_model,
+    inputs: report.inputs ?? [],
+    outputs: report.outputs ?? [],
+    parameters: report.parameters ?? null,
+  }
+}
+
+/** Models in the order given, chains where their first part is. */
+export function unitsOf(models: readonly Choice[]): Unit[] {
+  const chains = chainsOf(models.filter((each) => each.distributed))
+  const units: Unit[] = []
+  for (const model of models) {
+    const found = model.distributed ? chains.filter((chain) => chain[0]?.id === model.id) : [[model]]
+    for (const [first, ...others] of found) if (first) units.push([first, ...others])
+  }
+  return units
+}
+
+/** One sentence when the models cannot learn from the same samples; empty when they may. */
+export function inputConflict(units: readonly Unit[]): string {
+  const known = units.flatMap(([first]) =>
+    first.inputs.length === 1 ? [{ model: first, input: first.inputs[0] }] : [],
+  )
+  for (const [index, one] of known.entries()) {
+    for (const other of known.slice(index + 1)) {
+      if (one.input && other.input && !mayBeSame(one.input.shape, other.input.shape)) {
+        return (
+          `${one.model.name} takes samples of ${formatShape(one.input.shape, { batch: true })}, ` +
+          `${other.model.name} of ${formatShape(other.input.shape, { batch: true })}: no stream fits both`
+        )
+      }
+    }
+  }
+  return ''
+}
+
+/** Whether samples of one shape could also be of the other: many models flatten, and free sizes fit anything. */
+function mayBeSame(one: TensorSpec['shape'], other: TensorSpec['shape']): boolean {
+  const [a, b] = [one.slice(1), other.slice(1)]
+  if ([...a, ...b].every((size) => size !== null)) return product(a) === product(b)
+  if (a.length !== b.length) return true
+  return a.every((size, axis) => size === null || b[axis] === null || size === b[axis])
+}
+
+function product(sizes: readonly (number | null)[]): number {
+  return sizes.reduce<number>((total, size) => total * (size ?? 1), 1)
+}
