@@ -1,5 +1,235 @@
-import { PageTitle } from '~/components/ListPage'
+/** A result: one training run and what came of it. */
+import { Badge, Button, Group } from '@mantine/core'
+import {
+  IconBroadcast,
+  IconChartDots3,
+  IconDownload,
+  IconPlayerStop,
+  IconRefresh,
+  IconSwitch2,
+} from '@tabler/icons-react'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { getRouteApi } from '@tanstack/react-router'
+import { useState } from 'react'
+import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { CopyAs } from '~/components/CopyAs'
+import { FailureAlert } from '~/components/FailureAlert'
+import { ObjectPage } from '~/components/ObjectPage'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { type Result, resultsRetrieveOptions, resultsStopCreateMutation } from '~/lib/api'
+import { idOf } from '~/lib/listSearch'
+import { notifyDone } from '~/lib/notify'
+import { useSession } from '~/lib/session'
+import { ConfusionTab } from './ConfusionTab'
+import { showEquivalents } from './equivalents'
+import { FilesTab } from './FilesTab'
+import { LineageTab } from './LineageTab'
+import { LogsTab } from './LogsTab'
+import { MetricsTab } from './MetricsTab'
+import { OverviewTab } from './OverviewTab'
+import { RestartDialog } from './RestartDialog'
+import type { ResultSearch } from './routes'
+import { hasEnded } from './state'
+
+const route = getRouteApi('/results/$id')
 
 export function ResultPage() {
-  return <PageTitle title="ResultPage" />
+  const { id } = route.useParams()
+  const search = route.useSearch()
+  const navigate = route.useNavigate()
+  const number = idOf(id) ?? 0
+  const query = useQuery(resultsRetrieveOptions({ path: { id: String(number) } }))
+  const result = query.data
+  const change = (next: ResultSearch) =>
+    void navigate({ search: (before) => ({ ...before, ...next }), replace: !next.tab, resetScroll: false })
+  if (!result) {
+    return (
+      <ObjectPage
+        what="Result"
+        id={number}
+        title=""
+        loading={query.isPending}
+        error={query.error}
+        onRetry={() => void query.refetch()}
+      />
+    )
+  }
+  return (
+    <Loaded
+      result={result}
+      search={search}
+      onSearch={change}
+      onCompare={(results) => void navigate({ to: '/training/compare', search: { results } })}
+    />
+  )
+}
+
+function Loaded({
+  result,
+  search,
+  onSearch,
+  onCompare,
+}: {
+  result: Result
+  search: ResultSearch
+  onSearch: (change: ResultSearch) => void
+  onCompare: (results: string) => void
+}) {
+  const { can } = useSession()
+  const [restart, setRestart] = useState<'same' | 'other' | null>(null)
+  const stop = useMutation({
+    ...resultsStopCreateMutation(),
+    onSuccess: () => notifyDone(`Result ${result.id} is asked to stop`),
+  })
+  const ended = hasEnded(result)
+  const editor = can('editor')
+  const stopping = !ended && result.desired === 'stopped'
+  return (
+    <>
+      <ObjectPage
+        what="Result"
+        id={result.id}
+        title={result.model_name}
+        state={result.state}
+        createdAt={result.created_at}
+        subtitle={
+          <Group gap={6}>
+            <span aria-hidden>·</span>
+            <AnchorLink to="/models/$id" params={{ id: String(result.model) }} size="sm">
+              model {result.model}
+            </AnchorLink>
+            <span aria-hidden>·</span>
+            <AnchorLink to="/training/$id" params={{ id: String(result.deployment) }} size="sm">
+              deployment {result.deployment}
+            </AnchorLink>
+            {result.attempt > 1 && (
+              <Badge variant="outline" color="gray" size="sm" tt="none" style={{ color: 'var(--kml-idle)' }}>
+                attempt {result.attempt}
+              </Badge>
+            )}
+          </Group>
+        }
+        actions={
+          <>
+            {editor && result.state === 'finished' && (
+              <ButtonLink
+                to="/inference/new"
+                search={{ result: result.id }}
+                leftSection={<IconBroadcast size={14} aria-hidden />}
+              >
+                Deploy for inference
+              </ButtonLink>
+            )}
+            {editor && !ended && (
+              <Button
+                size="xs"
+                variant="default"
+                loading={stop.isPending}
+                disabled={stopping}
+                leftSection={<IconPlayerStop size={14} aria-hidden />}
+                onClick={() => stop.mutate({ path: { id: String(result.id) } })}
+              >
+                {stopping ? 'Stopping…' : 'Stop'}
+              </Button>
+            )}
+            {editor && ended && result.stream !== null && (
+              <Button
+                size="xs"
+                variant="default"
+                leftSection={<IconRefresh size={14} aria-hidden />}
+                onClick={() => setRestart('same')}
+              >
+                Train again
+              </Button>
+            )}
+            <CopyAs equivalents={showEquivalents(result.id)} />
+          </>
+        }
+        menu={[
+          ...(result.artifacts.length > 0
+            ? [
+                {
+                  label: 'Download',
+                  icon: <IconDownload size={14} aria-hidden />,
+                  onClick: () => onSearch({ tab: 'files' }),
+                },
+              ]
+            : []),
+          {
+            label: 'Compare with others…',
+            icon: <IconChartDots3 size={14} aria-hidden />,
+            onClick: () => onCompare(String(result.id)),
+          },
+          ...(editor && ended
+            ? [
+                {
+                  label: 'Train on another stream…',
+                  icon: <IconSwitch2 size={14} aria-hidden />,
+                  onClick: () => setRestart('other'),
+                },
+              ]
+            : []),
+        ]}
+        alerts={
+          <>
+            <ProblemAlert error={stop.error} title="It could not be stopped" />
+            {result.failure && (
+              <FailureAlert
+                failure={result.failure}
+                actions={
+                  <>
+                    {search.tab !== 'logs' && (
+                      <Button size="compact-sm" variant="default" onClick={() => onSearch({ tab: 'logs' })}>
+                        Open logs
+                      </Button>
+                    )}
+                    {result.failure.line && search.tab !== 'lineage' && (
+                      <Button size="compact-sm" variant="default" onClick={() => onSearch({ tab: 'lineage' })}>
+                        Open the code at line {result.failure.line}
+                      </Button>
+                    )}
+                  </>
+                }
+              />
+            )}
+          </>
+        }
+        tab={search.tab}
+        onTab={(tab) => onSearch({ tab: tab as NonNullable<ResultSearch['tab']> })}
+        tabs={[
+          { value: 'overview', label: 'Overview', content: () => <OverviewTab result={result} /> },
+          {
+            value: 'metrics',
+            label: 'Metrics',
+            content: () => <MetricsTab result={result} epoch={search.epoch} onEpoch={(epoch) => onSearch({ epoch })} />,
+          },
+          {
+            value: 'confusion',
+            label: 'Confusion matrix',
+            content: () => <ConfusionTab result={result} search={search} onSearch={onSearch} />,
+          },
+          {
+            value: 'logs',
+            label: 'Logs',
+            content: () => (
+              <LogsTab
+                result={result}
+                errorsOnly={search.errors === true}
+                onErrorsOnly={(on) => onSearch({ errors: on || undefined })}
+              />
+            ),
+          },
+          {
+            value: 'lineage',
+            label: 'Lineage',
+            content: () => (
+              <LineageTab result={result} {...(editor && ended ? { onRestart: () => setRestart('same') } : {})} />
+            ),
+          },
+          { value: 'files', label: 'Download and serve', content: () => <FilesTab result={result} /> },
+        ]}
+      />
+      {restart && <RestartDialog result={result} another={restart === 'other'} onClose={() => setRestart(null)} />}
+    </>
+  )
 }

@@ -1,12 +1,32 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
-import { textOf } from '~/lib/listSearch'
+import { idOf, oneOf, textOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
+
+export const TABS = ['overview', 'metrics', 'confusion', 'logs', 'lineage', 'files'] as const
+
+export interface ResultSearch {
+  tab?: (typeof TABS)[number] | undefined
+  /** Open cell of the confusion matrix: 'actual-predicted', classes from 0. */
+  cell?: string | undefined
+  /** Numbers of the matrix; counts without it. */
+  cells?: 'shares' | undefined
+  /** Epoch whose metrics are shown beside the last and the best. */
+  epoch?: number | undefined
+  /** Of the log: only errors. */
+  errors?: true | undefined
+}
 
 export const resultRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/results/$id',
-    validateSearch: (search: Record<string, unknown>): { tab?: string | undefined } => ({ tab: textOf(search.tab) }),
+    validateSearch: (search: Record<string, unknown>): ResultSearch => ({
+      tab: oneOf(search.tab, TABS),
+      cell: textOf(search.cell),
+      cells: oneOf(search.cells, ['shares'] as const),
+      epoch: idOf(search.epoch),
+      errors: search.errors === true ? true : undefined,
+    }),
     component: lazyRouteComponent(() => import('./ResultPage'), 'ResultPage'),
   }),
 ] as const

@@ -1,0 +1,187 @@
+/** The confusion matrix from its numbers; a cell opens the samples behind it. */
+import { ActionIcon, Box, Code, Group, Skeleton, Stack, Text, Title, Tooltip } from '@mantine/core'
+import { IconChevronLeft, IconPhotoDown, IconX } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { ButtonLink } from '~/components/ButtonLink'
+import { CopyButton } from '~/components/CopyButton'
+import type { Cell } from '~/components/charts/ConfusionMatrix'
+import { ConfusionMatrix } from '~/components/charts/ConfusionMatrix'
+import { EmptyState } from '~/components/EmptyState'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { SampleView } from '~/components/SampleView'
+import { type Result, resultsConfusionSamplesRetrieveOptions } from '~/lib/api'
+import { formatPercent, plural } from '~/lib/format'
+import { saveUrl } from '~/lib/saveFile'
+import type { ResultSearch } from './routes'
+import { cellOf, hasEnded } from './state'
+
+const SAMPLES_FILE = 'confusion_samples.npz'
+
+export function ConfusionTab({
+  result,
+  search,
+  onSearch,
+}: {
+  result: Result
+  search: ResultSearch
+  onSearch: (change: ResultSearch) => void
+}) {
+  const stored = result.confusion_matrix
+  if (!stored) return <NoMatrix result={result} />
+  const selected = cellOf(search.cell, stored.matrix.length)
+  return (
+    <Stack gap="lg">
+      <ConfusionMatrix
+        matrix={stored.matrix}
+        labels={stored.labels}
+        mode={search.cells === 'shares' ? 'shares' : 'counts'}
+        onMode={(mode) => onSearch({ cells: mode === 'shares' ? 'shares' : undefined })}
+        onCell={(cell) => onSearch({ cell: `${cell.actual}-${cell.predicted}` })}
+        selectedCell={selected}
+        name={`result-${result.id}-confusion-matrix`}
+      />
+      <Group gap="xs">
+        <Text size="sm" c="dimmed">
+          {selected ? 'Choose another cell to see its samples.' : 'Choose a cell to see the samples behind it.'}
+        </Text>
+        <Tooltip label="Save the matrix as PNG">
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            size="sm"
+            aria-label="Save the matrix as PNG"
+            onClick={() =>
+              saveUrl(`result-${result.id}-confusion-matrix.png`, `/api/results/${result.id}/confusion_matrix.png`)
+            }
+          >
+            <IconPhotoDown size={16} aria-hidden />
+          </ActionIcon>
+        </Tooltip>
+        <CopyButton text={JSON.stringify(stored)} what="the matrix as JSON" />
+      </Group>
+      {selected && (
+        <CellSamples
+          key={`${selected.actual}-${selected.predicted}`}
+          result={result}
+          cell={selected}
+          labels={stored.labels}
+          total={stored.matrix[selected.actual]?.[selected.predicted] ?? 0}
+          onClose={() => onSearch({ cell: undefined })}
+        />
+      )}
+    </Stack>
+  )
+}
+
+function CellSamples({
+  result,
+  cell,
+  labels,
+  total,
+  onClose,
+}: {
+  result: Result
+  cell: Cell
+  labels: readonly string[]
+  total: number
+  onClose: () => void
+}) {
+  const kept = result.artifacts.some((each) => each.name === SAMPLES_FILE)
+  const query = useQuery({
+    ...resultsConfusionSamplesRetrieveOptions({ path: { id: String(result.id) }, query: cell }),
+    enabled: kept && total > 0,
+    // They change only with another attempt, which is another page for the cache's purposes.
+    staleTime: 60_000,
+  })
+  const nameOf = (index: number) => labels[index] ?? String(index)
+  const hit = cell.actual === cell.predicted
+  const found = query.data
+  return (
+    <Box component="section" aria-label="Samples of the cell">
+      <Group justify="space-between" mb="xs" wrap="nowrap" align="flex-start">
+        <Box>
+          <Title order={2} style={{ overflowWrap: 'anywhere' }}>
+            {hit ? `${nameOf(cell.actual)}, recognised` : `${nameOf(cell.actual)}, taken for ${nameOf(cell.predicted)}`}
+          </Title>
+          <Text size="sm" c="dimmed">
+            {plural(total, 'test sample')}
+            {found && total > 0 && found.samples.length < total && `; ${found.samples.length} are kept`}
+            {found && total > 0 && (hit ? ', the least certain first' : ', the most certain first')}
+            {found && found.per_cell < 12 && `; samples are large, so ${found.per_cell || 'few'} of each cell are kept`}
+          </Text>
+        </Box>
+        <ActionIcon variant="subtle" color="gray" aria-label="Close the samples" onClick={onClose}>
+          <IconX size={16} aria-hidden />
+        </ActionIcon>
+      </Group>
+      {total === 0 ? (
+        <Text size="sm">No test sample is in this cell.</Text>
+      ) : !kept ? (
+        <Text size="sm">
+          This result was trained before samples were kept with it. Train it again to see what is behind its cells.
+        </Text>
+      ) : query.isError ? (
+        <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
+      ) : !found ? (
+        <Group gap="md" aria-busy aria-label="Loading">
+          {Array.from({ length: Math.min(total, 12) }, (_, index) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: placeholders have no identity
+            <Skeleton key={index} width={96} height={118} />
+          ))}
+        </Group>
+      ) : (
+        <Group gap="md" align="flex-start" component="ul" p={0} m={0} style={{ listStyle: 'none' }}>
+          {found.samples.map((each, index) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: a cell's samples have a fixed order
+            <Box component="li" key={index} maw="100%">
+              <SampleView
+                sample={each.sample}
+                size={96}
+                label={`Sample ${index + 1}: actual ${nameOf(cell.actual)}, predicted ${nameOf(cell.predicted)}`}
+              />
+              <Text size="xs" maw={160} style={{ overflowWrap: 'anywhere' }}>
+                {nameOf(cell.actual)} → <b>{nameOf(cell.predicted)}</b>{' '}
+                <Text span size="xs" c="dimmed">
+                  {formatPercent(each.probability)}
+                </Text>
+              </Text>
+            </Box>
+          ))}
+        </Group>
+      )}
+    </Box>
+  )
+}
+
+function NoMatrix({ result }: { result: Result }) {
+  if (!hasEnded(result)) {
+    return (
+      <Text c="dimmed">
+        The matrix is counted on the test samples when training ends, if its deployment asks for one.
+      </Text>
+    )
+  }
+  const reason = result.outcome?.warnings.find((each) => each.startsWith('no confusion matrix'))
+  return (
+    <EmptyState
+      title="No confusion matrix"
+      action={
+        <ButtonLink
+          to="/training/new"
+          search={{ from: result.deployment }}
+          leftSection={<IconChevronLeft size={14} aria-hidden style={{ rotate: '180deg' }} />}
+        >
+          Deploy again with a confusion matrix
+        </ButtonLink>
+      }
+      command="kafka-ml deployments create CONFIGURATION --confusion-matrix"
+    >
+      {reason ?? (
+        <>
+          Its deployment did not ask for one (<Code>confusion_matrix</Code>). It counts, for each class, what the model
+          took its test samples for, and shows the samples themselves.
+        </>
+      )}
+    </EmptyState>
+  )
+}

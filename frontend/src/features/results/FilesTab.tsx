@@ -1,0 +1,176 @@
+/** What training left, to take away or to put to work here. */
+import { Anchor, Box, Code, Group, Stack, Table, Text, Title } from '@mantine/core'
+import { IconBroadcast, IconDownload } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { Fragment } from 'react'
+import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { CopyButton } from '~/components/CopyButton'
+import { EmptyState } from '~/components/EmptyState'
+import { Facts } from '~/components/Facts'
+import { StatusBadge } from '~/components/StatusBadge'
+import { type Artifact, inferencesListOptions, type Result, streamsRetrieveOptions } from '~/lib/api'
+import { formatBytes, formatExact } from '~/lib/format'
+import { useSession } from '~/lib/session'
+import { loadSnippet, savedName, usageOf } from './files'
+import { FormatText } from './LineageTab'
+import { hasEnded } from './state'
+
+export function FilesTab({ result }: { result: Result }) {
+  if (result.artifacts.length === 0) {
+    return hasEnded(result) ? (
+      <EmptyState title="Nothing to download" command={`kafka-ml results logs ${result.id}`}>
+        This run ended before its model was saved. Its log and its failure say why.
+      </EmptyState>
+    ) : (
+      <Text c="dimmed">The trained model appears here when training has finished.</Text>
+    )
+  }
+  // The model first, what only explains it last.
+  const files = [...result.artifacts].sort(
+    (a, b) => Number(usageOf(a.name).auxiliary ?? false) - Number(usageOf(b.name).auxiliary ?? false),
+  )
+  return (
+    <Stack gap="xl">
+      {result.state === 'finished' && <Serve result={result} />}
+      <Box component="section">
+        <Title order={2} mb="xs">
+          Files
+        </Title>
+        <FileTable result={result} files={files} />
+        <Group gap={4} mt="xs" wrap="nowrap">
+          <Code style={{ overflowX: 'auto' }}>{`kafka-ml results download ${result.id} --to result-${result.id}`}</Code>
+          <CopyButton text={`kafka-ml results download ${result.id} --to result-${result.id}`} what="command" />
+        </Group>
+      </Box>
+      <Box component="section">
+        <Title order={2} mb="xs">
+          Loading them in Python
+        </Title>
+        <Stack>
+          {files.map((file) => (
+            <Snippet key={file.name} result={result} file={file} />
+          ))}
+        </Stack>
+      </Box>
+    </Stack>
+  )
+}
+
+function FileTable({ result, files }: { result: Result; files: readonly Artifact[] }) {
+  return (
+    <Table.ScrollContainer minWidth={620} scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': 'Files' } }}>
+      <Table fz="sm" verticalSpacing={6} withTableBorder>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>File</Table.Th>
+            <Table.Th>What it is for</Table.Th>
+            <Table.Th ta="right">Size</Table.Th>
+            <Table.Th>sha256</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {files.map((file) => (
+            <Table.Tr key={file.name}>
+              <Table.Th scope="row" fw={500}>
+                <Anchor
+                  href={`/api/results/${result.id}/artifacts/${encodeURIComponent(file.name)}/`}
+                  download={savedName(result.model_name, result.id, file.name)}
+                  size="sm"
+                  style={{ whiteSpace: 'nowrap' }}
+                >
+                  <IconDownload size={14} aria-hidden style={{ verticalAlign: -2 }} /> {file.name}
+                </Anchor>
+              </Table.Th>
+              <Table.Td>{usageOf(file.name).what}</Table.Td>
+              <Table.Td ta="right" style={{ whiteSpace: 'nowrap' }} title={`${formatExact(file.size)} bytes`}>
+                {formatBytes(file.size)}
+              </Table.Td>
+              <Table.Td>
+                <Group gap={2} wrap="nowrap">
+                  <Code title={file.sha256}>{file.sha256.slice(0, 12)}…</Code>
+                  <CopyButton text={file.sha256} what={`the sha256 of ${file.name}`} />
+                </Group>
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  )
+}
+
+function Snippet({ result, file }: { result: Result; file: Artifact }) {
+  // The program expects its own name and that of the weights, as the command line saves them.
+  const saved = file.name === 'model.py' ? file.name : savedName(result.model_name, result.id, file.name)
+  const text = loadSnippet(file.name, saved)
+  if (text === null) return null
+  return (
+    <Box>
+      <Group justify="space-between" mb={2}>
+        <Text size="sm" fw={500}>
+          {file.name}
+        </Text>
+        <CopyButton text={text} what={`the code that loads ${file.name}`} />
+      </Group>
+      <Code block tabIndex={0} aria-label={`Python that loads ${file.name}`} style={{ overflowX: 'auto' }}>
+        {text}
+      </Code>
+    </Box>
+  )
+}
+
+function Serve({ result }: { result: Result }) {
+  const { can } = useSession()
+  const stream = useQuery({
+    ...streamsRetrieveOptions({ path: { id: String(result.stream ?? 0) } }),
+    enabled: result.stream !== null,
+  })
+  const inferences = useQuery(inferencesListOptions({ query: { result: result.id, limit: 20 } }))
+  const running = inferences.data?.results ?? []
+  return (
+    <Box component="section">
+      <Title order={2} mb="xs">
+        Serve it on a topic
+      </Title>
+      <Facts
+        facts={[
+          stream.data
+            ? [
+                'Records like',
+                <FormatText key="format" format={stream.data.input_format} config={stream.data.input_config} />,
+              ]
+            : null,
+          [
+            'Answers with',
+            result.artifacts.some((each) => each.name === 'model.onnx')
+              ? 'ONNX Runtime, the fastest that there is for it'
+              : `${result.framework === 'pytorch' ? 'PyTorch' : 'TensorFlow'}, because it did not convert to ONNX`,
+          ],
+          running.length > 0 && [
+            'Served by',
+            <Group key="inferences" gap="xs">
+              {running.map((each) => (
+                <Fragment key={each.id}>
+                  <AnchorLink to="/inference/$id" params={{ id: String(each.id) }} size="sm">
+                    inference {each.id}
+                  </AnchorLink>
+                  <StatusBadge state={each.state} />
+                </Fragment>
+              ))}
+            </Group>,
+          ],
+        ]}
+      />
+      {can('editor') && (
+        <ButtonLink
+          mt="sm"
+          to="/inference/new"
+          search={{ result: result.id }}
+          leftSection={<IconBroadcast size={14} aria-hidden />}
+        >
+          Deploy for inference
+        </ButtonLink>
+      )}
+    </Box>
+  )
+}

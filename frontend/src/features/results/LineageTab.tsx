@@ -1,0 +1,288 @@
+/** Where a model comes from: code, data, split, seed, versions; enough to make it again. */
+import { Box, Button, Code, Group, SimpleGrid, Skeleton, Stack, Text, Title } from '@mantine/core'
+import { IconRefresh } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { type ReactNode, useMemo } from 'react'
+import { Age } from '~/components/Age'
+import { AnchorLink } from '~/components/ButtonLink'
+import { CodeEditor } from '~/components/CodeEditor'
+import { CopyButton } from '~/components/CopyButton'
+import { Facts } from '~/components/Facts'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { deploymentsRetrieveOptions, modelsRetrieveOptions, type Result, streamsRetrieveOptions } from '~/lib/api'
+import { formatCount, formatExact, formatMetric, formatPercent, NONE, plural } from '~/lib/format'
+import { rangesOf } from './state'
+
+export function LineageTab({ result, onRestart }: { result: Result; onRestart?: () => void }) {
+  return (
+    <Stack gap="xl">
+      <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl" verticalSpacing="xl">
+        <Part title="Data">
+          <DataFacts result={result} />
+          {onRestart && result.stream !== null && (
+            <Group mt="sm">
+              <Button
+                size="xs"
+                variant="default"
+                leftSection={<IconRefresh size={14} aria-hidden />}
+                onClick={onRestart}
+              >
+                Train again on the same slice
+              </Button>
+            </Group>
+          )}
+        </Part>
+        <Part title="Run">
+          <RunFacts result={result} />
+        </Part>
+        <Part title="Arguments">
+          <ArgumentFacts result={result} />
+        </Part>
+        <Part title="Versions">
+          {result.outcome ? (
+            <Facts
+              facts={Object.entries(result.outcome.versions).map(([name, version]) => [
+                name,
+                <Code key={name}>{version}</Code>,
+              ])}
+            />
+          ) : (
+            <Text size="sm" c="dimmed">
+              Known once training has finished.
+            </Text>
+          )}
+        </Part>
+      </SimpleGrid>
+      <CodePart result={result} />
+    </Stack>
+  )
+}
+
+function Part({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <Box component="section" style={{ minWidth: 0 }}>
+      <Title order={2} mb="xs">
+        {title}
+      </Title>
+      {children}
+    </Box>
+  )
+}
+
+function DataFacts({ result }: { result: Result }) {
+  const stream = useQuery({
+    ...streamsRetrieveOptions({ path: { id: String(result.stream ?? 0) } }),
+    enabled: result.stream !== null,
+  })
+  if (result.stream === null) {
+    return (
+      <Text size="sm" c="dimmed">
+        No stream was announced to it yet.
+      </Text>
+    )
+  }
+  if (stream.isError) return <ProblemAlert error={stream.error} onRetry={() => void stream.refetch()} />
+  if (!stream.data) return <Skeleton height={120} aria-label="Loading" />
+  const data = stream.data
+  const ranges = rangesOf(data.topic)
+  return (
+    <Facts
+      facts={[
+        [
+          'Stream',
+          <AnchorLink key="stream" to="/streams/$id" params={{ id: String(data.id) }} size="sm">
+            stream {data.id}
+            {data.description ? `: ${data.description}` : ''}
+          </AnchorLink>,
+        ],
+        [
+          'Slice',
+          <Stack key="slice" gap={2} mah={160} style={{ overflow: 'auto' }}>
+            {ranges.map((range) => (
+              <span key={`${range.topic}:${range.partition}:${range.start}`}>
+                <AnchorLink to="/topics/$name" params={{ name: range.topic }} size="sm">
+                  {range.topic}
+                </AnchorLink>{' '}
+                partition {range.partition}, offsets {formatExact(range.start)} to {formatExact(range.end)} (
+                {plural(range.end - range.start, 'offset')})
+              </span>
+            ))}
+          </Stack>,
+        ],
+        ['Format', <FormatText key="format" format={data.input_format} config={data.input_config} />],
+        [
+          'Split asked for',
+          `${formatPercent(data.validation_rate)} to validate, ${formatPercent(data.test_rate)} to test`,
+        ],
+        result.outcome && ['Split made', <Wrapped key="split" text={result.outcome.split} />],
+        result.outcome && [
+          'Samples',
+          Object.entries(result.outcome.samples)
+            .map(([name, count]) => `${formatCount(count)} ${name}`)
+            .join(', '),
+        ],
+        result.outcome && ['Content', <Hash key="slice" text={result.outcome.slice_sha256} what="slice_sha256" />],
+      ]}
+    />
+  )
+}
+
+export function FormatText({ format, config }: { format: string; config: Record<string, unknown> }) {
+  const shown = Object.entries(config).filter(([, value]) => typeof value !== 'object')
+  return (
+    <span>
+      {format}
+      {shown.map(([name, value]) => (
+        <span key={name}>
+          {' '}
+          {name}=<Code style={{ overflowWrap: 'anywhere' }}>{String(value)}</Code>
+        </span>
+      ))}
+      {shown.length < Object.keys(config).length && <Schema config={config} />}
+    </span>
+  )
+}
+
+/** Schemas are long: they are on the stream's own page, and copied from here. */
+function Schema({ config }: { config: Record<string, unknown> }) {
+  return (
+    <>
+      {' '}
+      with a schema <CopyButton text={JSON.stringify(config, null, 2)} what="the configuration" />
+    </>
+  )
+}
+
+function RunFacts({ result }: { result: Result }) {
+  const { outcome } = result
+  return (
+    <Facts
+      facts={[
+        ['Attempt', result.attempt === 0 ? NONE : String(result.attempt)],
+        ['Started', <Age key="started" at={result.started_at} size="sm" />],
+        ['Ended', <Age key="ended" at={result.ended_at} size="sm" />],
+        outcome && ['Seed', String(outcome.seed)],
+        outcome && ['Isolation', outcome.isolation || NONE],
+        outcome && ['Code', <Hash key="code" text={outcome.code_sha256} what="code_sha256" />],
+        outcome &&
+          outcome.onnx_max_difference !== null && [
+            'ONNX differs by',
+            `${formatMetric(outcome.onnx_max_difference)} at most, in the answers that were compared`,
+          ],
+      ]}
+    />
+  )
+}
+
+function ArgumentFacts({ result }: { result: Result }) {
+  const deployment = useQuery(deploymentsRetrieveOptions({ path: { id: String(result.deployment) } }))
+  if (deployment.isError) return <ProblemAlert error={deployment.error} onRetry={() => void deployment.refetch()} />
+  if (!deployment.data) return <Skeleton height={120} aria-label="Loading" />
+  const data = deployment.data
+  const torch = result.framework === 'pytorch'
+  const fit = torch ? data.pytorch_fit_arguments : data.tensorflow_fit_arguments
+  const evaluation = torch ? data.pytorch_evaluation_arguments : data.tensorflow_evaluation_arguments
+  return (
+    <Facts
+      facts={[
+        [
+          'Deployment',
+          <AnchorLink key="deployment" to="/training/$id" params={{ id: String(data.id) }} size="sm">
+            deployment {data.id}
+          </AnchorLink>,
+        ],
+        [
+          'Configuration',
+          <AnchorLink
+            key="configuration"
+            to="/configurations/$id"
+            params={{ id: String(data.configuration) }}
+            size="sm"
+          >
+            {data.configuration_name}
+          </AnchorLink>,
+        ],
+        ['Batch size', formatExact(data.batch_size)],
+        [
+          'Fit',
+          fit ? (
+            <Code key="fit" style={{ overflowWrap: 'anywhere' }}>
+              {fit}
+            </Code>
+          ) : (
+            NONE
+          ),
+        ],
+        [
+          'Evaluation',
+          evaluation ? (
+            <Code key="evaluation" style={{ overflowWrap: 'anywhere' }}>
+              {evaluation}
+            </Code>
+          ) : (
+            NONE
+          ),
+        ],
+        ['Mode', data.mode],
+        ['GPUs', String(data.gpu)],
+      ]}
+    />
+  )
+}
+
+function CodePart({ result }: { result: Result }) {
+  const model = useQuery(modelsRetrieveOptions({ path: { id: String(result.model) } }))
+  const changed = model.data && (model.data.code !== result.code || model.data.imports !== result.imports)
+  const { failure } = result
+  const mark = useMemo(() => {
+    const line = failure?.line
+    return line ? { source: failure.source, marks: [{ line, message: failure.cause }], reveal: { line } } : null
+  }, [failure])
+  return (
+    <Part title="Code that was trained">
+      {changed && (
+        <Text size="sm" mb="xs">
+          The model has other code now:{' '}
+          <AnchorLink to="/models/$id" params={{ id: String(result.model) }} size="sm">
+            see model {result.model}
+          </AnchorLink>
+          . Training again uses that.
+        </Text>
+      )}
+      <Stack>
+        {result.imports.trim() !== '' && (
+          <CodeEditor
+            label="Imports"
+            value={result.imports}
+            readOnly
+            minHeight={40}
+            maxHeight={200}
+            {...(mark?.source === 'imports' ? { diagnostics: mark.marks, reveal: mark.reveal } : {})}
+            actions={<CopyButton text={result.imports} what="the imports" />}
+          />
+        )}
+        <CodeEditor
+          label="Code"
+          value={result.code}
+          readOnly
+          maxHeight={520}
+          {...(mark && mark.source !== 'imports' ? { diagnostics: mark.marks, reveal: mark.reveal } : {})}
+          actions={<CopyButton text={result.code} what="the code" />}
+        />
+      </Stack>
+    </Part>
+  )
+}
+
+function Hash({ text, what }: { text: string; what: string }) {
+  return (
+    <Group gap={2} wrap="nowrap">
+      <Code title={text}>{text.slice(0, 16)}…</Code>
+      <CopyButton text={text} what={what} />
+    </Group>
+  )
+}
+
+function Wrapped({ text }: { text: string }) {
+  return <span style={{ overflowWrap: 'anywhere' }}>{text}</span>
+}

@@ -1,0 +1,44 @@
+/** The log of the present attempt, while it runs and after. */
+import { useCallback } from 'react'
+import { LogViewer, type ReadLog } from '~/components/LogViewer'
+import { type Result, resultsLogsRetrieve } from '~/lib/api'
+import { hasEnded } from './state'
+
+export function LogsTab({
+  result,
+  errorsOnly,
+  onErrorsOnly,
+}: {
+  result: Result
+  errorsOnly: boolean
+  onErrorsOnly: (on: boolean) => void
+}) {
+  const { id } = result
+  const read = useCallback<ReadLog>(
+    async (offset, signal) => {
+      const { data } = await resultsLogsRetrieve({
+        path: { id: String(id) },
+        query: { offset },
+        signal,
+        throwOnError: true,
+      })
+      return data
+    },
+    [id],
+  )
+  return (
+    <LogViewer
+      read={read}
+      source={`result-${id}-attempt-${result.attempt}`}
+      live={!hasEnded(result)}
+      name={`${result.model_name}-${id}-attempt-${result.attempt}`}
+      errorsOnly={errorsOnly}
+      onErrorsOnly={onErrorsOnly}
+      empty={
+        result.attempt === 0
+          ? 'It has not started yet: its log begins with its first attempt.'
+          : 'Nothing was written yet.'
+      }
+    />
+  )
+}

@@ -1,0 +1,150 @@
+/** The answer first: how good the model is, or how far its training has come. */
+import { Alert, Box, Group, List, Progress, Stack, Text } from '@mantine/core'
+import { IconAlertTriangle, IconHourglass } from '@tabler/icons-react'
+import { useNow } from '~/components/Age'
+import { AnchorLink } from '~/components/ButtonLink'
+import { greaterIsBetter, summarise } from '~/components/charts/curves'
+import { LearningCurves } from '~/components/charts/LearningCurves'
+import { Stat } from '~/components/Stat'
+import type { Result } from '~/lib/api'
+import { formatAge, formatCount, formatExact, formatMetric, formatPercent, formatSeconds, NONE } from '~/lib/format'
+import { progressOf } from './state'
+import { useCurves } from './useCurves'
+
+export function OverviewTab({ result }: { result: Result }) {
+  const series = useCurves(result)
+  return (
+    <Stack gap="lg">
+      {result.state === 'running' && <Running result={result} />}
+      {(result.state === 'waiting' || result.state === 'created') && <Waiting result={result} />}
+      <Answers result={result} />
+      {result.outcome && result.outcome.warnings.length > 0 && <Warnings texts={result.outcome.warnings} />}
+      {result.epochs.length > 0 && (
+        <Box>
+          <LearningCurves series={series} name={`result-${result.id}`} />
+        </Box>
+      )}
+    </Stack>
+  )
+}
+
+function Running({ result }: { result: Result }) {
+  const progress = progressOf(result.progress, result.metrics?.epoch ?? 0, formatExact)
+  const metrics = Object.entries(result.progress?.metrics ?? {})
+  return (
+    <Box>
+      <Group justify="space-between" gap="xs" mb={4}>
+        <Text size="sm" fw={600} role="status">
+          {progress.text}
+          {progress.detail && (
+            <Text span size="sm" c="dimmed" fw={400}>
+              {' '}
+              {progress.detail}
+            </Text>
+          )}
+        </Text>
+        <Text size="sm" c="dimmed">
+          {metrics.map(([name, value]) => `${name} ${formatMetric(value)}`).join('  ')}
+        </Text>
+      </Group>
+      <Progress
+        value={(progress.share ?? 0) * 100}
+        size="md"
+        transitionDuration={200}
+        aria-label={`${progress.text}: ${formatPercent(progress.share)} of the run`}
+      />
+    </Box>
+  )
+}
+
+function Waiting({ result }: { result: Result }) {
+  const now = useNow()
+  const text = result.next_retry_at
+    ? `The last attempt failed in a way that may pass; the next one begins ${formatAge(result.next_retry_at, now)}.`
+    : result.stream === null
+      ? 'It begins as soon as a stream is announced to its deployment.'
+      : 'Its stream is there; training begins in a moment.'
+  return (
+    <Alert variant="outline" color="gray" icon={<IconHourglass aria-hidden />}>
+      <Text size="sm">{text}</Text>
+      {result.stream === null && (
+        <AnchorLink to="/training/$id" params={{ id: String(result.deployment) }} size="sm">
+          Deployment {result.deployment} shows how to send it
+        </AnchorLink>
+      )}
+    </Alert>
+  )
+}
+
+function Answers({ result }: { result: Result }) {
+  const { outcome } = result
+  const now = useNow()
+  const tests = Object.entries(outcome?.test_metrics ?? {}).sort(
+    ([a], [b]) => Number(greaterIsBetter(b) === true) - Number(greaterIsBetter(a) === true),
+  )
+  const since = result.started_at
+    ? (Math.max(now, Date.parse(result.started_at)) - Date.parse(result.started_at)) / 1000
+    : null
+  const seconds = outcome?.seconds ?? (result.state === 'running' ? since : null)
+  const last = summarise(result.epochs).filter((each) => each.part === 'validation')
+  return (
+    <Group gap={32} align="flex-start">
+      {tests.map(([name, value]) => (
+        <Stat
+          key={name}
+          name={`Test ${name}`}
+          value={metricText(name, value)}
+          exact={String(value ?? 'not a number')}
+        />
+      ))}
+      {tests.length === 0 &&
+        last.map((each) => (
+          <Stat
+            key={each.metric}
+            name={`Validation ${each.metric}`}
+            value={metricText(each.metric, each.last)}
+            note={each.bestEpoch ? `best ${metricText(each.metric, each.best)} in epoch ${each.bestEpoch}` : undefined}
+          />
+        ))}
+      {outcome && (
+        <Stat
+          name="Samples"
+          value={formatCount(Object.values(outcome.samples).reduce((sum, each) => sum + each, 0))}
+          note={`${formatCount(outcome.samples.training)} trained, ${formatCount(outcome.samples.validation)} validated, ${formatCount(outcome.samples.test)} tested`}
+        />
+      )}
+      <Stat
+        name="Epochs"
+        value={result.epochs.length === 0 ? NONE : formatCount(result.epochs.at(-1)?.epoch ?? 0)}
+        note={result.epochs.length > 0 ? `last took ${formatSeconds(result.epochs.at(-1)?.seconds)}` : undefined}
+      />
+      <Stat name="Duration" value={formatSeconds(seconds)} />
+    </Group>
+  )
+}
+
+/** Shares read better as percent; what may exceed one stays a number. */
+function metricText(name: string, value: number | null): string {
+  const share = /acc|precision|recall|f1|auc/i.test(name) && value !== null && value >= 0 && value <= 1
+  return share ? formatPercent(value) : formatMetric(value)
+}
+
+function Warnings({ texts }: { texts: readonly string[] }) {
+  return (
+    <Alert
+      variant="outline"
+      color="yellow"
+      icon={<IconAlertTriangle aria-hidden />}
+      title={texts.length === 1 ? 'A warning' : `${texts.length} warnings`}
+      styles={{ title: { color: 'var(--kml-waiting)' } }}
+    >
+      <List size="sm">
+        {texts.map((text) => (
+          <List.Item key={text} style={{ overflowWrap: 'anywhere' }}>
+            {text}
+          </List.Item>
+        ))}
+      </List>
+    </Alert>
+  )
+}

@@ -1,0 +1,140 @@
+/** Training again: says what the earlier training gave and that it goes. */
+import { Alert, Button, Group, List, Modal, Select, Stack, Text } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import { AnchorLink } from '~/components/ButtonLink'
+import { CopyAs } from '~/components/CopyAs'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import {
+  modelsRetrieveOptions,
+  type Result,
+  resultsRestartCreateMutation,
+  type Stream,
+  streamsListOptions,
+} from '~/lib/api'
+import { formatBytes, formatMetric, plural } from '~/lib/format'
+import { notifyDone } from '~/lib/notify'
+import { restartEquivalents } from './equivalents'
+
+export function RestartDialog({
+  result,
+  another,
+  onClose,
+}: {
+  result: Result
+  /** On another stream, to be chosen. */
+  another: boolean
+  onClose: () => void
+}) {
+  const [stream, setStream] = useState<number | null>(null)
+  const streams = useQuery({ ...streamsListOptions({ query: { limit: 200 } }), enabled: another })
+  const model = useQuery(modelsRetrieveOptions({ path: { id: String(result.model) } }))
+  const restart = useMutation({
+    ...resultsRestartCreateMutation(),
+    onSuccess: () => {
+      notifyDone(`Result ${result.id} trains again`)
+      onClose()
+    },
+  })
+  const changed = model.data && (model.data.code !== result.code || model.data.imports !== result.imports)
+  const losses = lossesOf(result)
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      centered
+      title={another ? 'Train on another stream?' : `Train ${result.model_name} again on the same slice?`}
+    >
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          restart.mutate({ path: { id: String(result.id) }, body: { stream: another ? stream : null } })
+        }}
+      >
+        <Stack>
+          {another ? (
+            <Select
+              label="Stream"
+              description="Its records are read as it was announced; nothing is sent again."
+              placeholder={streams.isPending ? 'Loading…' : 'Choose a stream'}
+              data={(streams.data?.results ?? []).map((each) => ({ value: String(each.id), label: streamText(each) }))}
+              value={stream === null ? null : String(stream)}
+              onChange={(value) => setStream(value === null ? null : Number(value))}
+              searchable
+              required
+              data-autofocus
+              nothingFoundMessage="No stream fits"
+            />
+          ) : (
+            <Text size="sm">
+              It reads stream {result.stream} again, with the same split and seed: with the same code it should give the
+              same model.
+            </Text>
+          )}
+          {changed && (
+            <Text size="sm">
+              The model's code has changed since: the{' '}
+              <AnchorLink to="/models/$id" params={{ id: String(result.model) }} size="sm">
+                present code
+              </AnchorLink>{' '}
+              is trained.
+            </Text>
+          )}
+          {losses.length > 0 && (
+            <Alert
+              variant="outline"
+              color="yellow"
+              icon={<IconAlertTriangle aria-hidden />}
+              title="What is lost"
+              styles={{ title: { color: 'var(--kml-waiting)' } }}
+            >
+              <List size="sm">
+                {losses.map((loss) => (
+                  <List.Item key={loss}>{loss}</List.Item>
+                ))}
+              </List>
+              <Text size="sm" mt="xs">
+                To keep it, make a new deployment instead.
+              </Text>
+            </Alert>
+          )}
+          <ProblemAlert error={streams.error ?? restart.error} />
+          <Group justify="space-between">
+            <CopyAs equivalents={restartEquivalents(result.id, another ? stream : null)} />
+            <Group gap="xs">
+              <Button variant="default" onClick={onClose}>
+                Keep it
+              </Button>
+              <Button type="submit" loading={restart.isPending} disabled={another && stream === null}>
+                Train again
+              </Button>
+            </Group>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}
+
+function streamText(stream: Stream): string {
+  const count = stream.total_msg === null ? '' : `, ${plural(stream.total_msg, 'record')}`
+  return `${stream.id}: ${stream.description || stream.topic} (${stream.input_format}${count})`
+}
+
+/** What a restart deletes, one line each. */
+function lossesOf(result: Result): string[] {
+  const lost: string[] = []
+  if (result.epochs.length > 0) lost.push(`metrics of ${plural(result.epochs.length, 'epoch')}`)
+  const tests = Object.entries(result.outcome?.test_metrics ?? {})
+  if (tests.length > 0) {
+    lost.push(`the test's outcome: ${tests.map(([name, value]) => `${name} ${formatMetric(value)}`).join(', ')}`)
+  }
+  if (result.confusion_matrix) lost.push('the confusion matrix')
+  if (result.artifacts.length > 0) {
+    const bytes = result.artifacts.reduce((sum, each) => sum + each.size, 0)
+    lost.push(`the trained model: ${plural(result.artifacts.length, 'file')}, ${formatBytes(bytes)}`)
+  }
+  if (result.attempt > 0) lost.push('its log')
+  return lost
+}

@@ -1,0 +1,84 @@
+/** What the files of a training are for, and how to load them without running anything that they bring along. */
+
+export interface FileUse {
+  what: string
+  /** Python that loads it; null where it is loaded with another file. */
+  python: string | null
+  /** For looking into the run, not for using the model. */
+  auxiliary?: boolean
+}
+
+const USES: Record<string, FileUse> = {
+  'model.keras': {
+    what: 'The whole Keras model: layers, weights and how it was compiled.',
+    python: [
+      '# pip install keras tensorflow',
+      'import keras',
+      '',
+      '# safe_mode refuses files that bring code along.',
+      'model = keras.saving.load_model("FILE", safe_mode=True)',
+      'model.summary()',
+    ].join('\n'),
+  },
+  'model.safetensors': {
+    what: 'The weights of the PyTorch model. The format holds numbers only: loading it runs no code.',
+    python: [
+      '# pip install torch safetensors',
+      'from safetensors.torch import load_file',
+      '',
+      'weights = load_file("FILE")',
+      'for name, tensor in weights.items():',
+      '    print(name, tuple(tensor.shape))',
+    ].join('\n'),
+  },
+  'model.py': {
+    what: "The model's code with a function that loads the weights; save model.safetensors beside it as that name.",
+    python: [
+      '# pip install torch pytorch-ignite numpy safetensors',
+      '# Importing it runs the code of the model: read it first.',
+      'from model import load',
+      '',
+      'model = load()',
+      'print(model)',
+    ].join('\n'),
+  },
+  'model.onnx': {
+    what: 'The same model in a form that runs without its framework, in Python, C++, Java or a browser.',
+    python: [
+      '# pip install onnxruntime numpy',
+      'import onnxruntime',
+      '',
+      'session = onnxruntime.InferenceSession("FILE", providers=["CPUExecutionProvider"])',
+      'for each in session.get_inputs():',
+      '    print(each.name, each.type, each.shape)',
+      '# answers = session.run(None, {session.get_inputs()[0].name: samples})',
+    ].join('\n'),
+  },
+  'confusion_samples.npz': {
+    what: 'Samples behind the cells of the confusion matrix, as the page shows them.',
+    auxiliary: true,
+    python: [
+      '# pip install numpy',
+      'import numpy as np',
+      '',
+      'with np.load("FILE", allow_pickle=False) as kept:',
+      '    mistakes = kept["actual"] != kept["predicted"]',
+      '    print(kept["features"][mistakes].shape)',
+    ].join('\n'),
+  },
+}
+
+export function usageOf(name: string): FileUse {
+  return USES[name] ?? { what: 'A file that the training left.', python: null }
+}
+
+/** The name that the browser saves a result's file under; the API makes the same one. */
+export function savedName(model: string, result: number, name: string): string {
+  const plain = [...model].map((letter) => (/[\p{L}\p{N}]/u.test(letter) ? letter : '-')).join('')
+  return `${plain.slice(0, 40)}-${result}-${name}`
+}
+
+/** The snippet for a file as it was saved. */
+export function loadSnippet(name: string, saved: string): string | null {
+  return usageOf(name).python?.replaceAll('FILE', saved) ?? null
+}

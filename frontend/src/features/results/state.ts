@@ -1,0 +1,73 @@
+/** What a result's numbers say: where it is, whether more will come, and its address' cell. */
+import type { Cell } from '~/components/charts/ConfusionMatrix'
+import type { Progress, Result } from '~/lib/api'
+
+export function hasEnded(result: Pick<Result, 'state'>): boolean {
+  return ['finished', 'failed', 'stopped'].includes(result.state)
+}
+
+export interface RunProgress {
+  /** 'Reading the stream', 'Epoch 3 of 20'. */
+  text: string
+  /** Of the whole run, 0 to 1; null where it cannot be known. */
+  share: number | null
+  /** 'batch 12 of 32', '120 of 1,437 records'. */
+  detail: string
+}
+
+/**
+ * Where a run is. The last report inside an epoch may be older than the end of that epoch: then the next one has begun.
+ */
+export function progressOf(progress: Progress | null, lastEpoch: number, format: (n: number) => string): RunProgress {
+  if (progress === null) return { text: 'Starting', share: null, detail: 'the model process is being made' }
+  const { epoch, epochs, batch, batches } = progress
+  if (epoch === 0 && lastEpoch === 0) {
+    return {
+      text: 'Reading the stream',
+      share: batches > 0 ? batch / batches : null,
+      detail: `${format(batch)} of ${format(batches)} records`,
+    }
+  }
+  if (lastEpoch >= epoch) {
+    const done = epochs > 0 && lastEpoch >= epochs
+    return {
+      text: done ? 'Testing and saving the model' : `Epoch ${lastEpoch + 1}${epochs > 0 ? ` of ${epochs}` : ''}`,
+      share: epochs > 0 ? Math.min(1, lastEpoch / epochs) : null,
+      detail: done ? '' : 'begins',
+    }
+  }
+  const inside = batches > 0 ? batch / batches : 0
+  return {
+    text: `Epoch ${epoch} of ${epochs}`,
+    share: epochs > 0 ? Math.min(1, (epoch - 1 + inside) / epochs) : null,
+    detail: `batch ${format(batch)} of ${format(batches)}`,
+  }
+}
+
+/** '3-5' -> the cell of class 3 predicted as 5, when the matrix has it. */
+export function cellOf(text: string | undefined, classes: number): Cell | undefined {
+  const match = /^(\d{1,4})-(\d{1,4})$/.exec(text ?? '')
+  if (!match) return undefined
+  const [actual, predicted] = [Number(match[1]), Number(match[2])]
+  return actual < classes && predicted < classes ? { actual, predicted } : undefined
+}
+
+export interface SliceRange {
+  topic: string
+  partition: number
+  start: number
+  /** Exclusive. */
+  end: number
+}
+
+/** 'digits:0:0:1437,digits:1:0:20' -> its ranges; what is not understood is left out. */
+export function rangesOf(text: string): SliceRange[] {
+  return text.split(',').flatMap((part) => {
+    // A topic's name has no colon.
+    const [topic, partition, start, end] = part.split(':')
+    const numbers = [partition, start, end].map(Number)
+    if (!topic || numbers.some((each) => !Number.isInteger(each))) return []
+    const [p = 0, s = 0, e = 0] = numbers
+    return [{ topic, partition: p, start: s, end: e }]
+  })
+}
