@@ -1,12 +1,17 @@
 /** The frame of every list: title, filter line, table with state in the address, batch actions, an empty state. */
-import { Box, Button, Group, Pagination, Stack, Text, TextInput, Title } from '@mantine/core'
+import 'mantine-datatable/styles.css'
+import { Box, Button, Group, Pagination, Stack, Text, TextInput } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { IconSearch, IconX } from '@tabler/icons-react'
-import { DataTable, type DataTableColumn, useDataTableColumns } from 'mantine-datatable'
+import { DataTable, type DataTableColumn } from 'mantine-datatable'
 import { type ReactNode, useEffect, useState } from 'react'
 import { plural } from '~/lib/format'
 import { type ListSearch, PAGE_SIZE } from '~/lib/listSearch'
+import { ColumnMenu, useColumnChoice } from './ColumnMenu'
+import { PageTitle } from './PageTitle'
 import { ProblemAlert } from './ProblemAlert'
+
+export { PageTitle }
 
 export interface ListPageProps<Row extends { id: number }> {
   title: string
@@ -43,10 +48,7 @@ export interface ListPageProps<Row extends { id: number }> {
 
 export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) {
   const { rows, count, search, onSearch, columns, selected, onSelect } = props
-  const { effectiveColumns, columnsToggle, setColumnsToggle } = useDataTableColumns<Row>({
-    key: `kml-columns-${props.storeKey}`,
-    columns: columns.map((column) => ({ toggleable: true, resizable: false, ...column })),
-  })
+  const chosen = useColumnChoice(props.storeKey, columns)
   const page = search.page ?? 1
   const nothingAtAll = rows?.length === 0 && page === 1 && !search.q && !props.filtered
   return (
@@ -76,6 +78,7 @@ export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) 
                 {plural(count, 'row')}
               </Text>
             )}
+            <ColumnMenu choice={chosen} />
           </Group>
           <DataTable<Row>
             withTableBorder
@@ -87,8 +90,7 @@ export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) 
             records={rows ?? []}
             fetching={props.loading}
             loaderBackgroundBlur={0}
-            columns={effectiveColumns}
-            storeColumnsKey={`kml-columns-${props.storeKey}`}
+            columns={chosen.shown}
             noRecordsText="Nothing fits the filter"
             idAccessor="id"
             {...(props.onRowClick
@@ -127,43 +129,9 @@ export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) 
               getControlProps={(control) => ({ 'aria-label': `${control} page` })}
             />
           )}
-          {columnsToggle.some((each) => !each.toggled) && (
-            <Button
-              size="compact-xs"
-              variant="subtle"
-              onClick={() => setColumnsToggle(columnsToggle.map((each) => ({ ...each, toggled: true })))}
-            >
-              Show all columns
-            </Button>
-          )}
         </>
       )}
     </Stack>
-  )
-}
-
-/** Title line of a page that is not a list. */
-export function PageTitle({
-  title,
-  description,
-  actions,
-}: {
-  title: ReactNode
-  description?: ReactNode
-  actions?: ReactNode
-}) {
-  return (
-    <Group justify="space-between" align="flex-start" gap="md">
-      <Box style={{ minWidth: 0 }}>
-        <Title order={1}>{title}</Title>
-        {description && (
-          <Text size="sm" c="dimmed" component="div">
-            {description}
-          </Text>
-        )}
-      </Box>
-      {actions && <Group gap="xs">{actions}</Group>}
-    </Group>
   )
 }
 

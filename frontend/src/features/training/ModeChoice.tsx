@@ -34,7 +34,7 @@ export function ModeChoice({
       )}
       {missing.length > 0 && (
         <Text size="xs" c="dimmed">
-          {missing.map((mode) => MODES[mode]?.title.toLowerCase()).join(' and ')} training{' '}
+          {capital(missing.map((mode) => MODES[mode]?.title.toLowerCase()).join(' and '))} training{' '}
           {missing.length > 1 ? 'are' : 'is'} not in this version; the settings appear here with the version that has{' '}
           {missing.length > 1 ? 'them' : 'it'}.
         </Text>
@@ -55,4 +55,8 @@ export function ModeChoice({
       )}
     </Stack>
   )
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }

@@ -19,6 +19,7 @@ export const MODEL: RunColumn = {
   accessor: 'model_name',
   title: 'Model',
   toggleable: false,
+  width: 180,
   render: (row) => (
     <Stack gap={0}>
       <AnchorLink
@@ -40,7 +41,7 @@ export const MODEL: RunColumn = {
 export const FRAMEWORK: RunColumn = {
   accessor: 'framework',
   title: 'Framework',
-  width: 100,
+  width: 110,
   render: (row) => FRAMEWORK_NAMES[row.framework],
 }
 
@@ -55,14 +56,14 @@ export const STATE: RunColumn = {
 export const PROGRESS: RunColumn = {
   accessor: 'progress',
   title: 'Progress',
-  width: 210,
+  width: 170,
   render: (row) => <RunProgress state={row.state} progress={row.progress} label={row.model_name} />,
 }
 
 export const DEPLOYMENT: RunColumn = {
   accessor: 'deployment',
   title: 'Deployment',
-  width: 100,
+  width: 110,
   render: (row) => (
     <AnchorLink to="/training/$id" params={{ id: String(row.deployment) }} fz="sm">
       {row.deployment}
@@ -94,7 +95,7 @@ export const CURVE: RunColumn = {
 export const METRIC: RunColumn = {
   accessor: 'metrics',
   title: 'Last, best',
-  width: 190,
+  width: 170,
   render: (row) => <RunMetric row={row} />,
 }
 
