@@ -1,5 +1,186 @@
-import { PageTitle } from '~/components/ListPage'
+/** All inferences: what reads which topic, answers where, and how well it keeps up. */
+import { Group, Select, Text } from '@mantine/core'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { getRouteApi, useNavigate } from '@tanstack/react-router'
+import type { DataTableColumn } from 'mantine-datatable'
+import { Age } from '~/components/Age'
+import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { EmptyState } from '~/components/EmptyState'
+import { FRAMEWORKS } from '~/components/FrameworkMark'
+import { ListPage } from '~/components/ListPage'
+import { StatusBadge } from '~/components/StatusBadge'
+import { type Inference, inferencesListOptions } from '~/lib/api'
+import { formatCount, formatExact, formatMilliseconds, formatRate } from '~/lib/format'
+import { listQuery } from '~/lib/listSearch'
+import { useSession } from '~/lib/session'
+import { type InferenceListSearch, STATES } from './routes'
+
+const route = getRouteApi('/inference')
 
 export function InferenceListPage() {
-  return <PageTitle title="InferenceListPage" />
+  const search = route.useSearch()
+  const navigate = useNavigate()
+  const { can } = useSession()
+  const query = useQuery({
+    ...inferencesListOptions({
+      query: {
+        ...listQuery(search),
+        ...(search.state ? { state: search.state } : {}),
+        ...(search.result ? { result: search.result } : {}),
+      },
+    }),
+    placeholderData: keepPreviousData,
+  })
+  const change = (next: InferenceListSearch) =>
+    void navigate({ to: '/inference', search: { ...search, page: undefined, ...next }, replace: true })
+  const create = can('editor') && <ButtonLink to="/inference/new">Serve a model</ButtonLink>
+  return (
+    <ListPage<Inference>
+      title="Inference"
+      description="Trained models in service: each reads samples from a topic and answers on another."
+      storeKey="inferences"
+      actions={create}
+      rows={query.data?.results}
+      count={query.data?.count}
+      loading={query.isPending}
+      error={query.error}
+      onRetry={() => void query.refetch()}
+      columns={COLUMNS}
+      search={search}
+      onSearch={change}
+      filtered={search.state !== undefined || search.result !== undefined}
+      filters={
+        <>
+          <Select
+            size="xs"
+            w={140}
+            aria-label="State"
+            placeholder="Any state"
+            clearable
+            data={[...STATES]}
+            value={search.state ?? null}
+            onChange={(state) => change({ state: state as InferenceListSearch['state'] })}
+          />
+          {search.result !== undefined && (
+            <ButtonLink variant="default" to="/inference" search={{ ...search, result: undefined }}>
+              of result {search.result} ✕
+            </ButtonLink>
+          )}
+        </>
+      }
+      onRowClick={(row) => void navigate({ to: '/inference/$id', params: { id: String(row.id) } })}
+      empty={
+        <EmptyState
+          title="No model is in service yet"
+          action={create || undefined}
+          command="kafka-ml inferences create RESULT --input digits-in --output digits-out"
+        >
+          A finished training run can be served: its replicas read samples from an input topic and write predictions to
+          an output topic, as fast as they come.
+        </EmptyState>
+      }
+    />
+  )
+}
+
+const COLUMNS: DataTableColumn<Inference>[] = [
+  { accessor: 'id', title: 'Id', width: 64, sortable: true },
+  {
+    accessor: 'model_name',
+    title: 'Model',
+    render: (row) => (
+      <AnchorLink to="/inference/$id" params={{ id: String(row.id) }} fz="sm">
+        {row.model_name}
+      </AnchorLink>
+    ),
+  },
+  { accessor: 'framework', title: 'Framework', render: (row) => FRAMEWORKS[row.framework] },
+  {
+    accessor: 'input_topic',
+    title: 'Input → output',
+    render: (row) => (
+      <Group gap={4} wrap="nowrap">
+        <TopicLink name={row.input_topic} />
+        <Text size="sm" c="dimmed">
+          →
+        </Text>
+        {row.output_bootstrap_servers ? (
+          <Text size="sm">{row.output_topic}</Text>
+        ) : (
+          <TopicLink name={row.output_topic} />
+        )}
+      </Group>
+    ),
+  },
+  {
+    accessor: 'state',
+    title: 'State',
+    sortable: true,
+    render: (row) => <StatusBadge state={row.state} tooltip={stateTooltip(row)} />,
+  },
+  {
+    accessor: 'replicas',
+    title: 'Replicas',
+    textAlign: 'right',
+    render: (row) => `${row.ready_replicas}/${row.replicas}`,
+  },
+  { accessor: 'rate', title: 'Rate', textAlign: 'right', render: (row) => formatRate(row.stats.rate) },
+  { accessor: 'lag', title: 'Lag', textAlign: 'right', render: (row) => formatCount(row.stats.lag) },
+  {
+    accessor: 'latency',
+    title: 'p50 / p99',
+    textAlign: 'right',
+    noWrap: true,
+    render: (row) => `${formatMilliseconds(row.stats.p50_ms)} / ${formatMilliseconds(row.stats.p99_ms)}`,
+  },
+  {
+    accessor: 'predicted',
+    title: 'Predicted',
+    textAlign: 'right',
+    render: (row) => <span title={formatExact(row.stats.predicted)}>{formatCount(row.stats.predicted)}</span>,
+  },
+  {
+    accessor: 'dead_lettered',
+    title: 'Dead letters',
+    textAlign: 'right',
+    render: (row) =>
+      row.stats.dead_lettered > 0 ? (
+        <AnchorLink
+          to="/inference/$id"
+          params={{ id: String(row.id) }}
+          search={{ tab: 'letters' }}
+          fz="sm"
+          style={{ color: 'var(--kml-failed)' }}
+        >
+          {formatCount(row.stats.dead_lettered)}
+        </AnchorLink>
+      ) : (
+        '0'
+      ),
+  },
+  { accessor: 'created_at', title: 'Made', sortable: true, render: (row) => <Age at={row.created_at} size="sm" /> },
+]
+
+function TopicLink({ name }: { name: string }) {
+  return (
+    <AnchorLink to="/topics/$name" params={{ name }} fz="sm">
+      {name}
+    </AnchorLink>
+  )
+}
+
+/** What the state means for this inference. */
+export function stateTooltip(inference: Inference): string {
+  if (inference.failure) return inference.failure.cause
+  if (inference.desired === 'stopped' && inference.state === 'running') return 'It is being stopped'
+  switch (inference.state) {
+    case 'running':
+      return `${inference.ready_replicas} of ${inference.replicas} replicas answer`
+    case 'waiting':
+      return 'Its replicas are starting'
+    case 'stopped':
+      return 'Stopped: it can be started again where it stopped reading'
+    default:
+      return ''
+  }
 }

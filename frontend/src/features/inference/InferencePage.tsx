@@ -1,5 +1,229 @@
-import { PageTitle } from '~/components/ListPage'
+/** One inference: is it answering, how fast, what went wrong; try it, its dead letters, logs and settings. */
+import { Alert, Button, Text } from '@mantine/core'
+import { IconAlertTriangle, IconChartBar, IconPlayerPlay, IconPlayerStop, IconTrash } from '@tabler/icons-react'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { getRouteApi, useNavigate } from '@tanstack/react-router'
+import { useState } from 'react'
+import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { ConfirmDelete } from '~/components/ConfirmDelete'
+import { FailureAlert } from '~/components/FailureAlert'
+import { FRAMEWORKS } from '~/components/FrameworkMark'
+import { ObjectPage, type Tab } from '~/components/ObjectPage'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import {
+  type Inference,
+  inferencesDestroy,
+  inferencesRestartCreateMutation,
+  inferencesRetrieveOptions,
+  inferencesStopCreateMutation,
+} from '~/lib/api'
+import { formatCount } from '~/lib/format'
+import { useLiveEvents } from '~/lib/live'
+import { notifyDone } from '~/lib/notify'
+import { useSession } from '~/lib/session'
+import { DeadLettersTab } from './DeadLettersTab'
+import { stateTooltip } from './InferenceListPage'
+import { InferenceLogs } from './InferenceLogs'
+import { OverviewTab } from './OverviewTab'
+import { historyOf, type RatePoint, reportOf } from './rates'
+import { type InferenceSearch, TABS } from './routes'
+import { ScaleButton } from './ScaleButton'
+import { SettingsTab } from './SettingsTab'
+import { TryTab } from './TryTab'
+
+const route = getRouteApi('/inference/$id')
 
 export function InferencePage() {
-  return <PageTitle title="InferencePage" />
+  const { id } = route.useParams()
+  const search = route.useSearch()
+  const navigate = useNavigate()
+  const { can } = useSession()
+  const number = Number(id)
+  const query = useQuery(inferencesRetrieveOptions({ path: { id } }))
+  const points = useRates(number)
+  const inference = query.data
+  const change = (next: InferenceSearch) =>
+    void navigate({ to: '/inference/$id', params: { id }, search: { ...search, ...next }, replace: true })
+  if (!inference) {
+    return (
+      <ObjectPage
+        what="Inference"
+        title=""
+        loading={query.isPending}
+        error={query.error}
+        onRetry={() => void query.refetch()}
+      />
+    )
+  }
+  const letters = inference.stats.dead_lettered
+  const tabs: Tab[] = [
+    { value: 'overview', label: 'Overview', content: () => <OverviewTab inference={inference} points={points} /> },
+    { value: 'try', label: 'Try it', content: () => <TryTab inference={inference} /> },
+    {
+      value: 'letters',
+      label: letters > 0 ? `Dead letters (${formatCount(letters)})` : 'Dead letters',
+      content: () => (
+        <DeadLettersTab inference={inference} before={search.before} onBefore={(before) => change({ before })} />
+      ),
+    },
+    {
+      value: 'logs',
+      label: 'Logs',
+      content: () => (
+        <InferenceLogs
+          inference={inference}
+          replica={search.replica ?? 0}
+          onReplica={(replica) => change({ replica: replica || undefined })}
+        />
+      ),
+    },
+    { value: 'settings', label: 'Settings', content: () => <SettingsTab inference={inference} /> },
+  ]
+  return (
+    <ObjectPage
+      what="Inference"
+      id={inference.id}
+      title={`${inference.input_topic} → ${inference.output_topic}`}
+      state={inference.state}
+      stateTooltip={stateTooltip(inference)}
+      createdAt={inference.created_at}
+      subtitle={
+        <Text size="sm" component="div">
+          {inference.model_name} ({FRAMEWORKS[inference.framework]}),{' '}
+          <AnchorLink to="/results/$id" params={{ id: String(inference.result) }} fz="sm" underline="always">
+            result {inference.result}
+          </AnchorLink>
+        </Text>
+      }
+      actions={<Actions inference={inference} editor={can('editor')} />}
+      alerts={<Alerts inference={inference} />}
+      tabs={tabs}
+      tab={search.tab ?? 'overview'}
+      onTab={(tab) => change({ tab: TABS.find((each) => each === tab) })}
+    />
+  )
+}
+
+/** What replicas report while the page is open. */
+function useRates(inference: number): readonly RatePoint[] {
+  const [points, setPoints] = useState(() => historyOf(inference).points)
+  useLiveEvents('inferences', (data) => {
+    const found = reportOf(data)
+    if (!found) return
+    const kept = historyOf(found.inference).add(found.replica, found.report)
+    if (found.inference === inference) setPoints(kept)
+  })
+  return points
+}
+
+function Alerts({ inference }: { inference: Inference }) {
+  if (!inference.failure && inference.warnings.length === 0) return null
+  return (
+    <>
+      {inference.failure && (
+        <FailureAlert
+          failure={inference.failure}
+          actions={
+            <ButtonLink
+              size="compact-sm"
+              variant="default"
+              to="/inference/$id"
+              params={{ id: String(inference.id) }}
+              search={{ tab: 'logs' }}
+            >
+              Open logs
+            </ButtonLink>
+          }
+        />
+      )}
+      {inference.warnings.map((warning) => (
+        <Alert
+          key={warning}
+          variant="outline"
+          color="yellow"
+          py={6}
+          icon={<IconAlertTriangle size={16} aria-hidden style={{ color: 'var(--kml-waiting)' }} />}
+        >
+          {warning}
+        </Alert>
+      ))}
+    </>
+  )
+}
+
+function Actions({ inference, editor }: { inference: Inference; editor: boolean }) {
+  const queryClient = useQueryClient()
+  const navigate = useNavigate()
+  const [deleting, setDeleting] = useState(false)
+  const path = { id: String(inference.id) }
+  const refresh = () => queryClient.invalidateQueries(inferencesRetrieveOptions({ path }))
+  const stop = useMutation({ ...inferencesStopCreateMutation(), onSuccess: refresh })
+  const restart = useMutation({ ...inferencesRestartCreateMutation(), onSuccess: refresh })
+  const ended = inference.state === 'stopped' || inference.state === 'failed' || inference.state === 'finished'
+  const stopping = !ended && inference.desired === 'stopped'
+  return (
+    <>
+      <ButtonLink
+        variant="default"
+        leftSection={<IconChartBar size={14} aria-hidden />}
+        to="/visualise/$id"
+        params={path}
+      >
+        Visualise
+      </ButtonLink>
+      {editor && (
+        <>
+          <ScaleButton inference={inference} />
+          {ended ? (
+            <Button
+              size="xs"
+              leftSection={<IconPlayerPlay size={14} aria-hidden />}
+              loading={restart.isPending}
+              onClick={() => restart.mutate({ path })}
+            >
+              Start again
+            </Button>
+          ) : (
+            <Button
+              size="xs"
+              variant="default"
+              leftSection={<IconPlayerStop size={14} aria-hidden />}
+              loading={stop.isPending || stopping}
+              onClick={() => stop.mutate({ path })}
+            >
+              Stop
+            </Button>
+          )}
+          <Button
+            size="xs"
+            variant="default"
+            leftSection={<IconTrash size={14} aria-hidden />}
+            disabled={!ended}
+            title={ended ? undefined : 'Stop it first'}
+            onClick={() => setDeleting(true)}
+          >
+            Delete
+          </Button>
+          <ConfirmDelete
+            opened={deleting}
+            onClose={() => setDeleting(false)}
+            what="inference"
+            name={String(inference.id)}
+            losses={[
+              `Where it stopped reading ${inference.input_topic}: another inference begins at the topic's start`,
+              'Its logs and numbers',
+              ...(inference.visualization ? ['How its predictions are shown live'] : []),
+              'Topics, predictions and dead letters in Kafka stay',
+            ]}
+            onDelete={async () => {
+              await inferencesDestroy({ path, throwOnError: true })
+              notifyDone(`Inference ${inference.id} is deleted`)
+              await navigate({ to: '/inference' })
+            }}
+          />
+          <ProblemAlert error={stop.error ?? restart.error} />
+        </>
+      )}
+    </>
+  )
 }

@@ -1,12 +1,33 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
-import { idOf, listSearch, textOf } from '~/lib/listSearch'
+import { idOf, type ListSearch, listSearch, oneOf, textOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
+
+export const STATES = ['created', 'waiting', 'running', 'stopped', 'failed'] as const
+
+export interface InferenceListSearch extends ListSearch {
+  state?: (typeof STATES)[number] | undefined
+  result?: number | undefined
+}
+
+export const TABS = ['overview', 'try', 'letters', 'logs', 'settings'] as const
+
+export interface InferenceSearch {
+  tab?: (typeof TABS)[number] | undefined
+  /** Of the log that is shown. */
+  replica?: number | undefined
+  /** Dead letters older than this. */
+  before?: string | undefined
+}
 
 export const inferenceRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/inference',
-    validateSearch: listSearch,
+    validateSearch: (search: Record<string, unknown>): InferenceListSearch => ({
+      ...listSearch(search),
+      state: oneOf(search.state, STATES),
+      result: idOf(search.result),
+    }),
     component: lazyRouteComponent(() => import('./InferenceListPage'), 'InferenceListPage'),
   }),
   createRoute({
@@ -20,7 +41,11 @@ export const inferenceRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/inference/$id',
-    validateSearch: (search: Record<string, unknown>): { tab?: string | undefined } => ({ tab: textOf(search.tab) }),
+    validateSearch: (search: Record<string, unknown>): InferenceSearch => ({
+      tab: oneOf(search.tab, TABS),
+      replica: idOf(search.replica),
+      before: textOf(search.before),
+    }),
     component: lazyRouteComponent(() => import('./InferencePage'), 'InferencePage'),
   }),
 ] as const

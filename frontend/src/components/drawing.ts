@@ -1,0 +1,157 @@
+/** What is drawn by hand, as a sample of a model: strokes on a fine grid, averaged down to the model's own size. */
+import { imageLayout } from './SampleView'
+
+/** Side of the fine grid. */
+export const BOARD = 140
+/** Radius of the pen on it. */
+export const PEN = 7
+
+/** Ink from 0 to 1, row by row. */
+export type Board = Float32Array
+
+export function emptyBoard(): Board {
+  return new Float32Array(BOARD * BOARD)
+}
+
+export function isEmpty(board: Board): boolean {
+  return !board.some((ink) => ink > 0)
+}
+
+/** Draw a line with round ends; positions in cells of the board. The edge is soft over one cell. */
+export function drawLine(board: Board, x0: number, y0: number, x1: number, y1: number, radius = PEN): void {
+  const left = Math.max(0, Math.floor(Math.min(x0, x1) - radius - 1))
+  const right = Math.min(BOARD - 1, Math.ceil(Math.max(x0, x1) + radius + 1))
+  const top = Math.max(0, Math.floor(Math.min(y0, y1) - radius - 1))
+  const bottom = Math.min(BOARD - 1, Math.ceil(Math.max(y0, y1) + radius + 1))
+  const [dx, dy] = [x1 - x0, y1 - y0]
+  const length2 = dx * dx + dy * dy
+  for (let y = top; y <= bottom; y += 1) {
+    for (let x = left; x <= right; x += 1) {
+      const along = length2 === 0 ? 0 : Math.min(1, Math.max(0, ((x - x0) * dx + (y - y0) * dy) / length2))
+      const distance = Math.hypot(x - x0 - along * dx, y - y0 - along * dy)
+      const ink = Math.min(1, Math.max(0, radius + 0.5 - distance))
+      const place = y * BOARD + x
+      if (ink > (board[place] ?? 0)) board[place] = ink
+    }
+  }
+}
+
+interface Window {
+  left: number
+  top: number
+  /** Of the square that is looked at, in cells. */
+  width: number
+  height: number
+}
+
+/**
+ * The drawing in ``height`` by ``width`` cells, each the mean of what it covers, from 0 to 1. With ``fit`` the ink is
+ * scaled and centred as digits of data sets are, with a margin where there are cells to spare.
+ */
+export function downsample(board: Board, height: number, width: number, fit: boolean): number[] {
+  const seen = (fit && inkWindow(board, height, width)) || { left: 0, top: 0, width: BOARD, height: BOARD }
+  const values: number[] = []
+  for (let row = 0; row < height; row += 1) {
+    for (let column = 0; column < width; column += 1) {
+      values.push(
+        meanOf(
+          board,
+          seen.left + (column * seen.width) / width,
+          seen.top + (row * seen.height) / height,
+          seen.width / width,
+          seen.height / height,
+        ),
+      )
+    }
+  }
+  return values
+}
+
+/** What to look at so that the ink fills the picture as in MNIST: 20 of 28 cells; small pictures are filled whole. */
+function inkWindow(board: Board, height: number, width: number): Window | null {
+  let [left, right, top, bottom] = [BOARD, -1, BOARD, -1]
+  for (let y = 0; y < BOARD; y += 1) {
+    for (let x = 0; x < BOARD; x += 1) {
+      if ((board[y * BOARD + x] ?? 0) > 0) {
+        left = Math.min(left, x)
+        right = Math.max(right, x)
+        top = Math.min(top, y)
+        bottom = Math.max(bottom, y)
+      }
+    }
+  }
+  if (right < 0) return null
+  const filled = Math.min(height, width) >= 16 ? 20 / 28 : 1
+  const side = Math.max(right - left + 1, bottom - top + 1) / filled
+  return { left: (left + right + 1 - side) / 2, top: (top + bottom + 1 - side) / 2, width: side, height: side }
+}
+
+/** Mean ink of a rectangle that may reach over the board's edge, cells cut by its border counted in part. */
+function meanOf(board: Board, left: number, top: number, width: number, height: number): number {
+  let sum = 0
+  for (let y = Math.max(0, Math.floor(top)); y < Math.min(BOARD, top + height); y += 1) {
+    const tall = Math.min(y + 1, top + height) - Math.max(y, top)
+    for (let x = Math.max(0, Math.floor(left)); x < Math.min(BOARD, left + width); x += 1) {
+      sum += (board[y * BOARD + x] ?? 0) * tall * (Math.min(x + 1, left + width) - Math.max(x, left))
+    }
+  }
+  return Math.min(1, sum / (width * height))
+}
+
+/** The range of values that a model was trained on: paper is ``least``, full ink is ``greatest``. */
+export interface ValueRange {
+  least: number
+  greatest: number
+}
+
+/** What a type alone says of the range: bytes reach 255, everything else is taken to be scaled to 0..1. */
+export function rangeOfType(dtype: string): ValueRange {
+  return { least: 0, greatest: dtype === 'uint8' ? 255 : 1 }
+}
+
+/** The range of real samples; null where they have none. */
+export function rangeOfSamples(samples: readonly { values: readonly (number | null)[] }[]): ValueRange | null {
+  let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (const sample of samples) {
+    for (const value of sample.values) {
+      if (value === null) continue
+      least = Math.min(least, value)
+      greatest = Math.max(greatest, value)
+    }
+  }
+  return greatest > least ? { least, greatest } : null
+}
+
+/** Ink (0..1 per pixel) as values of a sample of ``shape``: scaled, whole where the type is, in every channel. */
+export function inkToValues(
+  ink: readonly number[],
+  shape: readonly number[],
+  dtype: string,
+  { least, greatest }: ValueRange,
+): number[] {
+  const whole = /^u?int/.test(dtype)
+  const pixels = ink.map((each) => {
+    const value = least + each * (greatest - least)
+    return whole ? Math.round(value) : Number(value.toFixed(5))
+  })
+  const layout = imageLayout(shape)
+  if (layout === null || layout.channels === 1) return pixels
+  if (layout.channel === 1) return pixels.flatMap((value) => [value, value, value])
+  return [...pixels, ...pixels, ...pixels]
+}
+
+/** The shape to draw in: the format's own, else the model's; a flat square one too. Null: not an image. */
+export function drawableShape(
+  declared: readonly number[] | null,
+  modelInput: readonly (number | null)[] | null,
+): number[] | null {
+  const known = modelInput?.every((size) => size !== null) ? (modelInput as readonly number[]) : null
+  const size = (shape: readonly number[]) => shape.reduce((product, each) => product * each, 1)
+  for (const shape of [declared, known]) {
+    // A model that sees other numbers than the stream carries is no guide to drawing.
+    if (shape && (!declared || size(shape) === size(declared)) && imageLayout(shape)) return [...shape]
+  }
+  const flat = declared ?? known
+  const side = flat?.length === 1 ? Math.sqrt(flat[0] ?? 0) : 0
+  return Number.isInteger(side) && side >= 8 && imageLayout([side, side]) ? [side, side] : null
+}

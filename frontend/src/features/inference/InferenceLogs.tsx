@@ -1,0 +1,67 @@
+/** The log of one replica, live and after its process is gone. */
+import { SegmentedControl, Select, Stack } from '@mantine/core'
+import { useCallback } from 'react'
+import { LogViewer } from '~/components/LogViewer'
+import { type Inference, inferencesLogsRetrieve } from '~/lib/api'
+
+export function InferenceLogs({
+  inference,
+  replica,
+  onReplica,
+}: {
+  inference: Inference
+  replica: number
+  onReplica: (replica: number) => void
+}) {
+  const { id, attempt } = inference
+  const read = useCallback(
+    async (offset: number, signal: AbortSignal) => {
+      const { data } = await inferencesLogsRetrieve({
+        path: { id: String(id) },
+        query: { replica, offset },
+        signal,
+        throwOnError: true,
+      })
+      return data
+    },
+    [id, replica],
+  )
+  const replicas = Array.from({ length: Math.max(inference.replicas, replica + 1) }, (_, index) => ({
+    value: String(index),
+    label: `Replica ${index}`,
+  }))
+  const ended = inference.state === 'stopped' || inference.state === 'failed'
+  return (
+    <Stack gap="xs">
+      {replicas.length > 6 ? (
+        <Select
+          size="xs"
+          w={160}
+          aria-label="Replica"
+          data={replicas}
+          value={String(replica)}
+          allowDeselect={false}
+          onChange={(value) => onReplica(Number(value ?? 0))}
+        />
+      ) : (
+        replicas.length > 1 && (
+          <SegmentedControl
+            size="xs"
+            style={{ alignSelf: 'flex-start' }}
+            aria-label="Replica"
+            data={replicas}
+            value={String(replica)}
+            onChange={(value) => onReplica(Number(value))}
+          />
+        )
+      )}
+      <LogViewer
+        read={read}
+        source={`inference-${id}-attempt-${attempt}-replica-${replica}`}
+        name={`inference-${id}-replica-${replica}`}
+        live={!ended}
+        empty="The replica has written nothing yet."
+      />
+    </Stack>
+  )
+}

@@ -1,0 +1,170 @@
+/** A dead letter: a line of the table, opened to what is in the record. */
+import { Button, Checkbox, Code, Group, Stack, Table, Text, Tooltip } from '@mantine/core'
+import { useState } from 'react'
+import { Age } from '~/components/Age'
+import { AnchorLink } from '~/components/ButtonLink'
+import { CopyButton } from '~/components/CopyButton'
+import { Facts } from '~/components/Facts'
+import { SampleView } from '~/components/SampleView'
+import type { DeadLetter, Inference } from '~/lib/api'
+import { formatBytes, formatExact } from '~/lib/format'
+import { bytesOf, hexDump } from './bytes'
+
+const STAGES: Record<string, string> = {
+  decode: 'could not be read',
+  predict: 'the model refused it',
+  publish: 'its answer could not be written',
+}
+
+export function letterKey({ record }: DeadLetter): string {
+  return `${record.partition}:${record.offset}`
+}
+
+export function LetterRow({
+  letter,
+  inference,
+  selectable,
+  selected,
+  onToggle,
+}: {
+  letter: DeadLetter
+  inference: Inference
+  selectable: boolean
+  selected: boolean
+  onToggle: () => void
+}) {
+  const [opened, setOpened] = useState(false)
+  const { record, reason, source, replay_of, cut_from_bytes } = letter
+  const place = `${record.partition}@${record.offset}`
+  const cut = cut_from_bytes !== null
+  return (
+    <>
+      <Table.Tr {...(selected ? { bg: 'var(--mantine-color-default-hover)' } : {})}>
+        {selectable && (
+          <Table.Td>
+            <Tooltip label="Only the beginning of its value was kept" disabled={!cut}>
+              <Checkbox
+                size="xs"
+                aria-label={`Select dead letter ${place}`}
+                checked={selected}
+                disabled={cut}
+                onChange={onToggle}
+              />
+            </Tooltip>
+          </Table.Td>
+        )}
+        <Table.Td style={{ whiteSpace: 'nowrap' }}>{place}</Table.Td>
+        <Table.Td maw={420}>
+          <Text size="sm" fw={500}>
+            {STAGES[reason.stage] ?? (reason.stage || 'unknown')}
+            {!letter.own && letter.inference !== null && ` (by inference ${letter.inference})`}
+          </Text>
+          <Text size="sm" lineClamp={opened ? undefined : 2} style={{ overflowWrap: 'anywhere' }}>
+            {reason.message || reason.error}
+          </Text>
+        </Table.Td>
+        <Table.Td style={{ whiteSpace: 'nowrap' }}>
+          {source ? (
+            <>
+              <AnchorLink to="/topics/$name" params={{ name: source.topic }} fz="sm">
+                {source.topic}
+              </AnchorLink>{' '}
+              {source.partition}@{formatExact(source.offset)}
+            </>
+          ) : (
+            '–'
+          )}
+          {replay_of && (
+            <Text size="xs" c="dimmed">
+              sent back from {replay_of.partition}@{replay_of.offset}
+            </Text>
+          )}
+        </Table.Td>
+        <Table.Td ta="right" style={{ whiteSpace: 'nowrap' }}>
+          {formatBytes(cut_from_bytes ?? record.value_size)}
+        </Table.Td>
+        <Table.Td>
+          <Age at={record.timestamp} size="sm" />
+        </Table.Td>
+        <Table.Td>
+          <Button
+            size="compact-xs"
+            variant="default"
+            aria-expanded={opened}
+            aria-label={`${opened ? 'Hide' : 'Show'} the record of dead letter ${place}`}
+            onClick={() => setOpened(!opened)}
+          >
+            {opened ? 'Hide' : 'Show'}
+          </Button>
+        </Table.Td>
+      </Table.Tr>
+      {opened && (
+        <Table.Tr>
+          <Table.Td colSpan={selectable ? 7 : 6}>
+            <RawRecord letter={letter} inference={inference} />
+          </Table.Td>
+        </Table.Tr>
+      )}
+    </>
+  )
+}
+
+function RawRecord({ letter, inference }: { letter: DeadLetter; inference: Inference }) {
+  const { record } = letter
+  const { decoded } = record
+  const bytes = record.value === null ? null : bytesOf(record.value)
+  const dump = bytes ? hexDump(bytes) : ''
+  return (
+    <Stack gap="sm" py={6}>
+      {decoded.sample && (
+        <div>
+          <Text size="xs" c="dimmed">
+            As inference {inference.id} reads it
+          </Text>
+          <SampleView sample={decoded.sample} />
+        </div>
+      )}
+      {decoded.text !== null && decoded.kind !== 'hex' && (
+        <Block label={`Value as ${decoded.kind === 'json' ? 'JSON' : 'text'}`} text={decoded.text} />
+      )}
+      {bytes === null ? (
+        <Text size="sm">The record has no value.</Text>
+      ) : bytes.length === 0 ? (
+        <Text size="sm">The value is empty.</Text>
+      ) : (
+        <Block
+          label={`Bytes${record.value_size > 512 ? `, the first 512 of ${formatExact(record.value_size)}` : ''}`}
+          text={dump}
+        />
+      )}
+      <Facts
+        facts={[
+          ['Key', record.key.text ?? (record.key.base64 ? hexDump(bytesOf(record.key.base64), 64) : 'none')],
+          ...record.headers.map(
+            (header, index) =>
+              [
+                `${header.name}${record.headers.findIndex((each) => each.name === header.name) < index ? ` (${index})` : ''}`,
+                header.text ?? header.base64 ?? '',
+              ] as const,
+          ),
+        ]}
+      />
+    </Stack>
+  )
+}
+
+function Block({ label, text }: { label: string; text: string }) {
+  return (
+    <div>
+      <Group gap={4}>
+        <Text size="xs" c="dimmed">
+          {label}
+        </Text>
+        <CopyButton text={text} what={label.toLowerCase()} />
+      </Group>
+      <Code block tabIndex={0} role="region" aria-label={label} style={{ maxHeight: 200, overflow: 'auto' }}>
+        {text}
+      </Code>
+    </div>
+  )
+}

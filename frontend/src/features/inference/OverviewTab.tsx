@@ -1,0 +1,199 @@
+/** The numbers of an inference at a glance, its replicas one by one, and where it reads and writes. */
+import { Code, Group, Stack, Table, Text, Title } from '@mantine/core'
+import { Age } from '~/components/Age'
+import { AnchorLink } from '~/components/ButtonLink'
+import { CopyButton } from '~/components/CopyButton'
+import { Facts } from '~/components/Facts'
+import { Stat } from '~/components/Stat'
+import { StatusBadge } from '~/components/StatusBadge'
+import type { Inference } from '~/lib/api'
+import { formatCount, formatExact, formatMilliseconds, formatRate } from '~/lib/format'
+import { RateChart } from './RateChart'
+import type { RatePoint } from './rates'
+
+const GUARANTEES: Record<Inference['guarantee'], { name: string; meaning: string }> = {
+  exactly_once: {
+    name: 'Exactly once',
+    meaning:
+      'Answers and reading positions are one Kafka transaction: each record is answered once, also when a replica dies. ' +
+      'Readers that take committed records only see nothing else.',
+  },
+  at_least_once: {
+    name: 'At least once',
+    meaning:
+      'The output is on another cluster, which no transaction can span: every record is answered; after a crash an ' +
+      'answer may be there twice. Its header kml-source tells which record it answers.',
+  },
+}
+
+export function OverviewTab({ inference, points }: { inference: Inference; points: readonly RatePoint[] }) {
+  const { stats } = inference
+  const guarantee = GUARANTEES[inference.guarantee]
+  return (
+    <Stack gap="xl">
+      <Group gap={40} align="flex-start">
+        <Stat name="Rate" value={formatRate(stats.rate)} note="records answered" />
+        <Stat
+          name="Lag"
+          value={formatCount(stats.lag)}
+          exact={formatExact(stats.lag)}
+          note="records waiting in the input"
+        />
+        <Stat name="Latency p50" value={formatMilliseconds(stats.p50_ms)} note="written to answered" />
+        <Stat name="Latency p99" value={formatMilliseconds(stats.p99_ms)} note="slowest replica" />
+        <Stat name="Predicted" value={formatCount(stats.predicted)} exact={formatExact(stats.predicted)} />
+        <Stat
+          name="Dead letters"
+          value={
+            stats.dead_lettered > 0 ? (
+              <AnchorLink
+                to="/inference/$id"
+                params={{ id: String(inference.id) }}
+                search={{ tab: 'letters' }}
+                inherit
+                style={{ color: 'var(--kml-failed)' }}
+              >
+                {formatCount(stats.dead_lettered)}
+              </AnchorLink>
+            ) : (
+              '0'
+            )
+          }
+          note="could not be answered"
+        />
+      </Group>
+      <RateChart inference={inference.id} points={points} />
+      <Replicas inference={inference} />
+      <Stack gap="xs">
+        <Title order={2}>Topics and guarantee</Title>
+        <Facts
+          facts={[
+            ['Reads', <TopicName key="in" name={inference.input_topic} />],
+            [
+              'Answers on',
+              <TopicName key="out" name={inference.output_topic} servers={inference.output_bootstrap_servers} />,
+            ],
+            [
+              'Dead letters',
+              <TopicName
+                key="dlq"
+                name={`${inference.output_topic}.dlq`}
+                servers={inference.output_bootstrap_servers}
+              />,
+            ],
+            inference.upper_topic !== '' && [
+              'Hands on to',
+              <Group key="upper" gap={6}>
+                <TopicName name={inference.upper_topic} servers={inference.output_bootstrap_servers} />
+                <Text size="sm" c="dimmed">
+                  where it is less sure than {inference.limit}
+                </Text>
+              </Group>,
+            ],
+            [
+              'Consumer group',
+              <Group key="group" gap={2}>
+                <Code>{inference.group}</Code>
+                <CopyButton text={inference.group} what="consumer group" />
+              </Group>,
+            ],
+            [
+              'Guarantee',
+              <Text key="guarantee" size="sm" maw={640}>
+                <b>{guarantee.name}.</b> {guarantee.meaning}
+              </Text>,
+            ],
+          ]}
+        />
+      </Stack>
+    </Stack>
+  )
+}
+
+function TopicName({ name, servers = '' }: { name: string; servers?: string }) {
+  return (
+    <Group gap={2}>
+      {servers ? (
+        <Text size="sm">
+          {name} at {servers}
+        </Text>
+      ) : (
+        <AnchorLink to="/topics/$name" params={{ name }} fz="sm">
+          {name}
+        </AnchorLink>
+      )}
+      <CopyButton text={name} what="name of the topic" />
+    </Group>
+  )
+}
+
+function Replicas({ inference }: { inference: Inference }) {
+  return (
+    <Stack gap="xs">
+      <Title order={2}>
+        Replicas{' '}
+        <Text span c="dimmed" size="sm">
+          {inference.ready_replicas} of {inference.replicas} ready
+        </Text>
+      </Title>
+      {inference.replica_stats.length === 0 ? (
+        <Text size="sm" c="dimmed">
+          No replica has said anything yet.
+        </Text>
+      ) : (
+        <Table.ScrollContainer
+          minWidth={720}
+          scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': 'Replicas' } }}
+        >
+          <Table fz="sm" verticalSpacing={6} withTableBorder>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>Replica</Table.Th>
+                <Table.Th>State</Table.Th>
+                <Table.Th ta="right">Rate</Table.Th>
+                <Table.Th ta="right">Lag</Table.Th>
+                <Table.Th ta="right">p50</Table.Th>
+                <Table.Th ta="right">p99</Table.Th>
+                <Table.Th ta="right">Predicted</Table.Th>
+                <Table.Th ta="right">Dead letters</Table.Th>
+                <Table.Th>Heard</Table.Th>
+                <Table.Th>Error</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {inference.replica_stats.map((each) => (
+                <Table.Tr key={each.replica}>
+                  <Table.Td>
+                    <AnchorLink
+                      to="/inference/$id"
+                      params={{ id: String(inference.id) }}
+                      search={{ tab: 'logs', replica: each.replica || undefined }}
+                      fz="sm"
+                    >
+                      {each.replica}
+                    </AnchorLink>
+                  </Table.Td>
+                  <Table.Td>
+                    <StatusBadge state={each.state} tooltip="As the replica said last" />
+                  </Table.Td>
+                  <Table.Td ta="right">{formatRate(each.rate)}</Table.Td>
+                  <Table.Td ta="right">{formatCount(each.lag)}</Table.Td>
+                  <Table.Td ta="right">{formatMilliseconds(each.p50_ms)}</Table.Td>
+                  <Table.Td ta="right">{formatMilliseconds(each.p99_ms)}</Table.Td>
+                  <Table.Td ta="right">{formatCount(each.predicted)}</Table.Td>
+                  <Table.Td ta="right">{formatCount(each.dead_lettered)}</Table.Td>
+                  <Table.Td>
+                    <Age at={each.updated_at} size="sm" />
+                  </Table.Td>
+                  <Table.Td maw={320} style={{ overflowWrap: 'anywhere' }}>
+                    {each.error?.cause ?? ''}
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
+      )}
+    </Stack>
+  )
+}

@@ -1,0 +1,72 @@
+/** How an inference was set up, and the same as a command. */
+import { Code, Group, Stack, Text } from '@mantine/core'
+import { CopyAs } from '~/components/CopyAs'
+import { CopyButton } from '~/components/CopyButton'
+import { Facts } from '~/components/Facts'
+import type { Inference } from '~/lib/api'
+import { formatMoment } from '~/lib/format'
+import { EMPTY_FORM, equivalentsOf } from './deploy'
+
+export function SettingsTab({ inference }: { inference: Inference }) {
+  const config = JSON.stringify(inference.input_config, null, 2)
+  const visualization = inference.visualization ? JSON.stringify(inference.visualization, null, 2) : ''
+  const equivalents = equivalentsOf({
+    ...EMPTY_FORM,
+    result: String(inference.result),
+    input_topic: inference.input_topic,
+    output_topic: inference.output_topic,
+    replicas: inference.replicas,
+    as_stream: false,
+    input_format: inference.input_format,
+    input_config: config,
+    output_bootstrap_servers: inference.output_bootstrap_servers,
+    upper_topic: inference.upper_topic,
+    limit: inference.limit ?? '',
+    gpu: inference.gpu,
+    visualization,
+  })
+  return (
+    <Stack gap="md">
+      <Group justify="space-between">
+        <Text size="sm" c="dimmed">
+          Replicas and visualisation can be changed while it runs; for other settings make another inference.
+        </Text>
+        <CopyAs equivalents={equivalents} />
+      </Group>
+      <Facts
+        facts={[
+          ['Input format', inference.input_format],
+          ['Its settings', <JsonBlock key="config" text={config} label="Settings of the input format" />],
+          ['Replicas', String(inference.replicas)],
+          ['GPUs a replica', inference.gpu === 0 ? 'none' : String(inference.gpu)],
+          ['Output brokers', inference.output_bootstrap_servers || "the platform's own"],
+          inference.upper_topic !== '' && ['Upper topic', `${inference.upper_topic}, below ${inference.limit}`],
+          [
+            'Visualisation',
+            visualization ? <JsonBlock key="visualization" text={visualization} label="Visualisation" /> : 'not set',
+          ],
+          ['Attempt', String(inference.attempt)],
+          ['Launched', inference.launched_at ? formatMoment(inference.launched_at) : 'not yet'],
+          inference.ended_at !== null && ['Ended', formatMoment(inference.ended_at)],
+        ]}
+      />
+    </Stack>
+  )
+}
+
+function JsonBlock({ text, label }: { text: string; label: string }) {
+  return (
+    <Group gap={4} align="flex-start" wrap="nowrap">
+      <Code
+        block
+        tabIndex={0}
+        role="region"
+        aria-label={label}
+        style={{ maxHeight: 220, overflow: 'auto', minWidth: 0 }}
+      >
+        {text}
+      </Code>
+      <CopyButton text={text} what={label.toLowerCase()} />
+    </Group>
+  )
+}

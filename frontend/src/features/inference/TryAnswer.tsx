@@ -1,0 +1,206 @@
+/** One try: what the model said as bars or numbers, how long it took, and the way of the record. */
+import { Alert, Code, Group, Stack, Text, Title } from '@mantine/core'
+import { IconAlertTriangle, IconHourglass } from '@tabler/icons-react'
+import { AnchorLink } from '~/components/ButtonLink'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import type { Inference, Try } from '~/lib/api'
+import { formatExact, formatMetric, formatMilliseconds, formatPercent, plural } from '~/lib/format'
+import { type Class, readAnswer } from './answers'
+import classes from './Try.module.css'
+import type { TryEntry } from './tries'
+
+/** More bars than this say nothing: the likeliest are shown. */
+const MAX_BARS = 20
+
+export function TryAnswer({ entry, inference }: { entry: TryEntry; inference: Inference }) {
+  const { answer, problem } = entry
+  if (problem) return <ProblemAlert error={problem} title="The sample was not sent" />
+  if (!answer) return null
+  return (
+    <Stack gap="md">
+      <Said answer={answer} truth={entry.truth} inference={inference} />
+      <Stack gap={6}>
+        <Title order={3}>
+          The way it went{answer.outcome === 'no_answer' ? '' : `, in ${formatMilliseconds(answer.seconds * 1000)}`}
+        </Title>
+        <Way answer={answer} inference={inference} />
+      </Stack>
+    </Stack>
+  )
+}
+
+function Said({ answer, truth, inference }: { answer: Try; truth: string | null; inference: Inference }) {
+  if (answer.outcome === 'no_answer') {
+    const before = answer.waiting_before
+    return (
+      <Alert
+        variant="outline"
+        color="yellow"
+        icon={<IconHourglass aria-hidden />}
+        title={`No answer within ${formatMilliseconds(answer.seconds * 1000)}`}
+        styles={{ title: { color: 'var(--kml-waiting)' } }}
+      >
+        {before === null
+          ? 'Nothing was read from this partition yet: the replicas may still be starting. '
+          : before > 0
+            ? `${plural(before, 'record')} of the partition wait before it. `
+            : 'It was read, but its answer was not seen: look at the logs. '}
+        The record is in the topic and will still be answered; wait longer, or add replicas.
+      </Alert>
+    )
+  }
+  if (answer.outcome === 'dead_lettered') {
+    return (
+      <Alert
+        variant="outline"
+        color="red"
+        icon={<IconAlertTriangle aria-hidden />}
+        title={`It could not be answered: ${answer.reason?.error || 'a dead letter'} while it was to ${answer.reason?.stage || 'answer'}`}
+        styles={{ title: { color: 'var(--kml-failed)' } }}
+      >
+        <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+          {answer.reason?.message || 'No reason was given.'}
+        </Text>
+        <AnchorLink
+          to="/inference/$id"
+          params={{ id: String(inference.id) }}
+          search={{ tab: 'letters' }}
+          fz="sm"
+          underline="always"
+        >
+          Open the dead letters
+        </AnchorLink>
+      </Alert>
+    )
+  }
+  const reading = readAnswer(answer.values, answer.labels)
+  return (
+    <Stack gap="xs">
+      {answer.outcome === 'passed_on' && (
+        <Text size="sm">
+          It was less sure than {inference.limit}, so it handed the sample on to {inference.upper_topic}.
+        </Text>
+      )}
+      {reading.kind === 'classes' && (
+        <>
+          <Group gap="sm" align="baseline">
+            <Text fz={40} fw={700} lh={1}>
+              {reading.best.label}
+            </Text>
+            <Text>{formatPercent(reading.best.share)} sure</Text>
+            {truth !== null && (
+              <Text size="sm" style={{ color: truth === reading.best.label ? 'var(--kml-good)' : 'var(--kml-failed)' }}>
+                {truth === reading.best.label ? 'right: its label is the same' : `wrong: its label is ${truth}`}
+              </Text>
+            )}
+          </Group>
+          <Bars all={reading.classes} best={reading.best} />
+          {reading.softmax && (
+            <Text size="xs" c="dimmed">
+              The model answers scores; shown is their softmax. Scores are on hover.
+            </Text>
+          )}
+        </>
+      )}
+      {reading.kind === 'numbers' && (
+        <Group gap="lg">
+          {reading.numbers.slice(0, 40).map((each) => (
+            <div key={each.label}>
+              <Text size="xs" c="dimmed">
+                {each.label}
+              </Text>
+              <Text fz="xl" fw={600} title={each.value === null ? 'not a number' : String(each.value)}>
+                {formatMetric(each.value)}
+              </Text>
+            </div>
+          ))}
+          {truth !== null && (
+            <Text size="sm" c="dimmed">
+              its label is {truth}
+            </Text>
+          )}
+        </Group>
+      )}
+      {reading.kind === 'other' && (
+        <Code block tabIndex={0} aria-label="Answer" role="region" style={{ maxHeight: 240, overflow: 'auto' }}>
+          {reading.text}
+        </Code>
+      )}
+    </Stack>
+  )
+}
+
+function Bars({ all, best }: { all: readonly Class[]; best: Class }) {
+  const shown = all.length <= MAX_BARS ? all : [...all].sort((a, b) => b.share - a.share).slice(0, MAX_BARS)
+  return (
+    <>
+      <ul className={classes.bars} aria-label="Probability of each class">
+        {shown.map((each) => (
+          <li
+            key={each.index}
+            className={`${classes.bar} ${each.index === best.index ? classes.best : ''}`}
+            title={`${each.label}: ${each.value}`}
+          >
+            <span className={classes.label}>{each.label}</span>
+            <span className={classes.track} aria-hidden>
+              <span className={classes.fill} style={{ display: 'block', width: `${each.share * 100}%` }} />
+            </span>
+            <span className={classes.number}>{formatPercent(each.share)}</span>
+          </li>
+        ))}
+      </ul>
+      {shown.length < all.length && (
+        <Text size="xs" c="dimmed">
+          The {MAX_BARS} likeliest of {all.length} classes.
+        </Text>
+      )}
+    </>
+  )
+}
+
+function Way({ answer, inference }: { answer: Try; inference: Inference }) {
+  const replica = answer.replica === null ? `one of ${plural(answer.replicas, 'replica')}` : `replica ${answer.replica}`
+  return (
+    <ol className={classes.path}>
+      <li>
+        written to <Place place={answer.input} linked />
+      </li>
+      {answer.outcome !== 'no_answer' && (
+        <li>
+          read by {replica} of inference {inference.id}: {inference.model_name},{' '}
+          {answer.result === null ? (
+            'unknown version'
+          ) : (
+            <>
+              <AnchorLink to="/results/$id" params={{ id: String(answer.result) }} fz="sm" underline="always">
+                result {answer.result}
+              </AnchorLink>
+              {answer.version ? `, version ${answer.version}` : ''}
+            </>
+          )}
+        </li>
+      )}
+      {answer.output && (
+        <li>
+          {answer.outcome === 'dead_lettered' ? 'given up to ' : 'answered on '}
+          <Place place={answer.output} linked={!inference.output_bootstrap_servers} />
+        </li>
+      )}
+    </ol>
+  )
+}
+
+function Place({ place, linked }: { place: Try['input']; linked: boolean }) {
+  return (
+    <>
+      {linked ? (
+        <AnchorLink to="/topics/$name" params={{ name: place.topic }} fz="sm" underline="always">
+          {place.topic}
+        </AnchorLink>
+      ) : (
+        <b>{place.topic}</b>
+      )}
+      , partition {place.partition}, offset {formatExact(place.offset)}
+    </>
+  )
+}

@@ -1,0 +1,242 @@
+/** Try it: one sample, drawn, picked or pasted, goes through Kafka and back; what the model says and the way it went. */
+import { Alert, Box, Button, Group, NumberInput, SegmentedControl, Skeleton, Stack, Text, Title } from '@mantine/core'
+import { IconSend } from '@tabler/icons-react'
+import { useMutation } from '@tanstack/react-query'
+import { useState } from 'react'
+import { CodeEditor } from '~/components/CodeEditor'
+import { CopyAs } from '~/components/CopyAs'
+import { DrawDigit } from '~/components/DrawDigit'
+import type { SampleData } from '~/components/SampleView'
+import { SampleView } from '~/components/SampleView'
+import { type Inference, inferencesTryMutation } from '~/lib/api'
+import { curlCall, pythonCall, shellQuote } from '~/lib/equivalents'
+import { formatMetric, formatShape } from '~/lib/format'
+import { problemOf } from '~/lib/problem'
+import { useSession } from '~/lib/session'
+import { SamplePicker } from './SamplePicker'
+import classes from './Try.module.css'
+import { TryAnswer } from './TryAnswer'
+import { TryHistory } from './TryHistory'
+import { useTries } from './tries'
+import { type SampleSource, useSampleSource } from './useSampleSource'
+
+type Mode = 'draw' | 'sample' | 'json'
+
+interface Chosen {
+  sample: unknown
+  shape: number[] | null
+  shown: SampleData | null
+  truth: string | null
+}
+
+export function TryTab({ inference }: { inference: Inference }) {
+  const { can } = useSession()
+  const source = useSampleSource(inference)
+  if (!can('editor')) {
+    return (
+      <Text size="sm" c="dimmed">
+        Trying writes a record to {inference.input_topic}, which needs the role of an editor.
+      </Text>
+    )
+  }
+  if (source.loading) return <Skeleton height={280} />
+  return <TryPanel inference={inference} source={source} />
+}
+
+function TryPanel({ inference, source }: { inference: Inference; source: SampleSource }) {
+  const { tries, add } = useTries(inference.id)
+  const [asked, setMode] = useState<Mode | null>(null)
+  const [drawn, setDrawn] = useState<SampleData | null>(null)
+  const [picked, setPicked] = useState<{ key: string; sample: SampleData; label: string | null } | null>(null)
+  const [text, setText] = useState('')
+  const [timeout, setTimeout] = useState<number | ''>(10)
+  const [looking, setLooking] = useState<number | null>(null)
+  const attempt = useMutation(inferencesTryMutation())
+
+  const modes = [
+    ...(source.drawable ? [{ value: 'draw', label: 'Draw' }] : []),
+    ...(source.samples.length > 0 ? [{ value: 'sample', label: 'Training sample' }] : []),
+    { value: 'json', label: 'JSON' },
+  ]
+  const mode = (modes.find((each) => each.value === asked) ?? modes[0])?.value as Mode
+  const pasted = parseJson(text)
+  const chosen = chosenOf(mode, source, drawn, picked, pasted)
+  const send = async (what: Chosen) => {
+    setLooking(null)
+    const body = {
+      sample: what.sample,
+      ...(what.shape ? { shape: what.shape } : {}),
+      timeout_seconds: timeout === '' ? 10 : timeout,
+    }
+    const entry = { at: new Date(), sample: what.sample, shape: what.shape, shown: what.shown, truth: what.truth }
+    try {
+      const answer = await attempt.mutateAsync({ path: { id: String(inference.id) }, body })
+      add({ ...entry, shown: what.shown ?? answer.sent, answer, problem: null })
+    } catch (error) {
+      add({ ...entry, answer: null, problem: problemOf(error) })
+    }
+  }
+  const entry = tries.find((each) => each.number === looking) ?? tries[0]
+  const running = inference.state === 'running'
+  return (
+    <Stack gap="lg">
+      {!running && (
+        <Alert variant="outline" color="yellow" py={6}>
+          Nobody answers now: the inference is {inference.state}.
+        </Alert>
+      )}
+      <div className={classes.panes}>
+        <Stack gap="sm">
+          <Group gap="xs">
+            {modes.length > 1 && (
+              <SegmentedControl
+                size="xs"
+                aria-label="Where the sample comes from"
+                data={modes}
+                value={mode}
+                onChange={(value) => setMode(value as Mode)}
+              />
+            )}
+          </Group>
+          {mode === 'draw' && source.drawable && (
+            <Group align="flex-start" gap="md">
+              <DrawDigit shape={source.drawable} dtype={source.dtype} range={source.range} onChange={setDrawn} />
+              <Stack gap={4}>
+                <Text size="xs" c="dimmed">
+                  As the model sees it
+                </Text>
+                {drawn ? (
+                  <SampleView sample={drawn} label="Your drawing" size={96} />
+                ) : (
+                  <Box w={96} h={96} style={{ border: '1px dashed var(--mantine-color-default-border)' }} />
+                )}
+                <Text size="xs" c="dimmed" maw={140}>
+                  {formatShape(source.drawable)}, {source.dtype} from {formatMetric(source.range.least)} to{' '}
+                  {formatMetric(source.range.greatest)}
+                  {source.rangeFrom ? `, as in ${source.rangeFrom}` : ''}
+                </Text>
+              </Stack>
+            </Group>
+          )}
+          {mode === 'sample' && (
+            <SamplePicker
+              samples={source.samples}
+              stream={source.stream}
+              picked={picked?.key ?? null}
+              onPick={setPicked}
+            />
+          )}
+          {mode === 'json' && (
+            <CodeEditor
+              label="Sample as JSON"
+              language="json"
+              description={`Expected: ${expectation(inference, source)}`}
+              placeholder="[5.1, 3.5, 1.4, 0.2]"
+              value={text}
+              onChange={setText}
+              minHeight={140}
+              maxHeight={300}
+              onSubmit={() => chosen && void send(chosen)}
+            />
+          )}
+          {mode === 'json' && text.trim() !== '' && pasted === undefined && (
+            <Text size="xs" style={{ color: 'var(--kml-failed)' }}>
+              This is not JSON yet.
+            </Text>
+          )}
+          <Group gap="xs" align="flex-end">
+            <Button
+              leftSection={<IconSend size={16} aria-hidden />}
+              disabled={!chosen || !running}
+              loading={attempt.isPending}
+              onClick={() => chosen && void send(chosen)}
+            >
+              Send through Kafka
+            </Button>
+            <NumberInput
+              size="xs"
+              w={120}
+              label="Wait at most"
+              suffix=" s"
+              min={1}
+              max={30}
+              value={timeout}
+              onChange={(value) => setTimeout(typeof value === 'number' ? value : '')}
+            />
+            <CopyAs equivalents={equivalentsOf(inference.id, chosen)} />
+          </Group>
+          <Text size="xs" c="dimmed" maw={480}>
+            This writes a real record to {inference.input_topic}; its answer stays in {inference.output_topic}.
+          </Text>
+        </Stack>
+        <Stack gap="sm" style={{ minWidth: 0 }} aria-live="polite">
+          <Title order={2}>{entry ? `Answer ${entry.number}` : 'Answer'}</Title>
+          {entry ? (
+            <TryAnswer entry={entry} inference={inference} />
+          ) : (
+            <Text size="sm" c="dimmed" maw={420}>
+              What the model says appears here, with the time it took and the way it went: topic, partition and offset,
+              replica, version of the model, and back.
+            </Text>
+          )}
+        </Stack>
+      </div>
+      {tries.length > 0 && (
+        <TryHistory
+          tries={tries}
+          shown={entry?.number ?? null}
+          busy={attempt.isPending || !running}
+          onShow={setLooking}
+          onRepeat={(again) => void send(again)}
+        />
+      )}
+    </Stack>
+  )
+}
+
+function chosenOf(
+  mode: Mode,
+  source: SampleSource,
+  drawn: SampleData | null,
+  picked: { sample: SampleData; label: string | null } | null,
+  pasted: unknown,
+): Chosen | null {
+  if (mode === 'draw') {
+    if (!drawn || !source.drawable) return null
+    // A flat shape that is drawn as a square goes out flat.
+    return { sample: drawn.values, shape: source.declared ?? source.drawable, shown: drawn, truth: null }
+  }
+  if (mode === 'sample') {
+    if (!picked) return null
+    return { sample: picked.sample.values, shape: [...picked.sample.shape], shown: picked.sample, truth: picked.label }
+  }
+  if (pasted === undefined) return null
+  const known = source.shape?.every((size) => size !== null) ? (source.shape as number[]) : null
+  return { sample: pasted, shape: known, shown: null, truth: null }
+}
+
+/** What ``text`` says; undefined while it is no JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function expectation(inference: Inference, source: SampleSource): string {
+  const objects = inference.input_format === 'RAW' ? '' : ', or an object with the fields'
+  const shape = source.shape ? ` of shape ${formatShape(source.shape)} (nested or flat)` : ''
+  return `numbers${shape}, ${source.dtype}${objects}`
+}
+
+function equivalentsOf(inference: number, chosen: Chosen | null) {
+  const sample = chosen?.sample ?? [0]
+  const shape = chosen?.shape ?? undefined
+  const text = JSON.stringify(sample)
+  return {
+    cli: `kafka-ml inferences try ${inference} ${shellQuote(text)}${shape ? ` --shape ${shellQuote(shape.join(' '))}` : ''}`,
+    python: pythonCall('client.inferences.try_sample', { inference, sample, shape }),
+    curl: curlCall('POST', `/api/inferences/${inference}/try/`, { sample, ...(shape ? { shape } : {}) }),
+  }
+}

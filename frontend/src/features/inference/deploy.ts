@@ -1,0 +1,180 @@
+/** What the form of a new inference means: suggestions, checks before sending, the request, one sentence. */
+import type { Inference, InferenceWriteRequest, Stream, Visualization } from '~/lib/api'
+import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
+import { plural } from '~/lib/format'
+
+export type InputFormat = Inference['input_format']
+export const FORMATS: readonly InputFormat[] = ['RAW', 'AVRO', 'JSON', 'TELEGRAF_STR_JSON']
+
+export interface DeployForm {
+  result: string | null
+  input_topic: string
+  output_topic: string
+  replicas: number
+  /** Read as the stream that trained the model was written. */
+  as_stream: boolean
+  input_format: InputFormat
+  /** JSON. */
+  input_config: string
+  output_bootstrap_servers: string
+  upper_topic: string
+  limit: number | ''
+  gpu: number
+  /** JSON; empty: none. */
+  visualization: string
+}
+
+export const EMPTY_FORM: DeployForm = {
+  result: null,
+  input_topic: '',
+  output_topic: '',
+  replicas: 1,
+  as_stream: true,
+  input_format: 'RAW',
+  input_config: '{}',
+  output_bootstrap_servers: '',
+  upper_topic: '',
+  limit: '',
+  gpu: 0,
+  visualization: '',
+}
+
+/** 'My digits (2)' -> 'my-digits-2': what Kafka takes as a part of a topic's name. */
+export function topicPart(name: string): string {
+  const cleaned = name
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+/g, '-')
+    .replace(/^[-.]+|[-.]+$/g, '')
+  return cleaned.slice(0, 200) || 'model'
+}
+
+export function suggestedTopics(modelName: string): { input_topic: string; output_topic: string } {
+  const part = topicPart(modelName)
+  return { input_topic: `${part}-in`, output_topic: `${part}-out` }
+}
+
+const TOPIC = /^[a-zA-Z0-9._-]{1,249}$/
+
+function topicProblem(topic: string): string | null {
+  if (topic === '') return 'A topic is needed'
+  if (!TOPIC.test(topic) || topic === '.' || topic === '..') {
+    return 'Letters, digits, dots, underscores and hyphens only, at most 249'
+  }
+  return null
+}
+
+/** Messages by field; the same rules as the API's, which has the last word. */
+export function checkForm(form: DeployForm): Partial<Record<keyof DeployForm, string>> {
+  const problems: Partial<Record<keyof DeployForm, string>> = {}
+  const note = (field: keyof DeployForm, message: string | null) => {
+    if (message && !problems[field]) problems[field] = message
+  }
+  if (!form.result) note('result', 'Choose what to serve')
+  note('input_topic', topicProblem(form.input_topic))
+  note('output_topic', topicProblem(form.output_topic))
+  if (form.output_topic.length > 245) note('output_topic', 'At most 245 characters, so that .dlq can follow')
+  if (!form.output_bootstrap_servers && form.input_topic) {
+    if (form.output_topic === form.input_topic) note('output_topic', 'Must differ from the input topic')
+    if (`${form.output_topic}.dlq` === form.input_topic) note('input_topic', 'This is the topic of the dead letters')
+  }
+  if (form.upper_topic) note('upper_topic', topicProblem(form.upper_topic))
+  if (form.upper_topic && [form.input_topic, form.output_topic].includes(form.upper_topic)) {
+    note('upper_topic', 'Must differ from the other topics')
+  }
+  if (form.upper_topic && form.limit === '') note('limit', 'Needed with an upper topic')
+  if (!form.upper_topic && form.limit !== '') note('upper_topic', 'Needed with a limit')
+  if (!form.as_stream && parseObject(form.input_config) === null) note('input_config', 'Expected a JSON object')
+  if (form.visualization.trim() && parseObject(form.visualization) === null) {
+    note('visualization', 'Expected a JSON object')
+  }
+  return problems
+}
+
+/** A JSON object, or null for anything else. */
+export function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null
+  } catch {
+    return null
+  }
+}
+
+/** The request; only what differs from the API's own defaults is in it. */
+export function requestOf(form: DeployForm): InferenceWriteRequest {
+  const visualization = parseObject(form.visualization)
+  return {
+    result: Number(form.result ?? 0),
+    input_topic: form.input_topic,
+    output_topic: form.output_topic,
+    replicas: form.replicas,
+    ...(form.as_stream ? {} : { input_format: form.input_format, input_config: parseObject(form.input_config) ?? {} }),
+    ...(form.output_bootstrap_servers ? { output_bootstrap_servers: form.output_bootstrap_servers } : {}),
+    ...(form.upper_topic && form.limit !== '' ? { upper_topic: form.upper_topic, limit: form.limit } : {}),
+    ...(form.gpu > 0 ? { gpu: form.gpu } : {}),
+    ...(visualization ? { visualization: visualization as unknown as Visualization } : {}),
+  }
+}
+
+export function equivalentsOf(form: DeployForm): Equivalents {
+  const request = requestOf(form)
+  const option = (name: string, value: unknown) =>
+    value === undefined
+      ? []
+      : [`  --${name} ${shellQuote(typeof value === 'object' ? JSON.stringify(value) : String(value))}`]
+  const lines = [
+    `kafka-ml inferences create ${request.result || 'RESULT'}`,
+    ...option('input', request.input_topic),
+    ...option('output', request.output_topic),
+    ...option('replicas', request.replicas),
+    ...option('input-format', request.input_format),
+    ...option('input-config', request.input_config),
+    ...option('output-bootstrap-servers', request.output_bootstrap_servers),
+    ...option('upper-topic', request.upper_topic),
+    ...option('limit', request.limit ?? undefined),
+    ...option('gpu', request.gpu),
+    ...option('visualization', request.visualization ?? undefined),
+  ]
+  return {
+    cli: lines.join(' \\\n'),
+    python: pythonCall('client.inferences.create', { ...request }),
+    curl: curlCall('POST', '/api/inferences/', request),
+  }
+}
+
+/** 'RAW uint8, 8 8'. */
+export function formatText(format: string, config: Record<string, unknown>): string {
+  const parts = [config.data_type, config.data_reshape].filter((each) => each !== undefined && each !== '')
+  return parts.length > 0 ? `${format}, ${parts.join(', ')}` : format
+}
+
+/** What pressing the button does. */
+export function sentence(form: DeployForm, modelName: string, stream: Stream | undefined): string {
+  const config = form.as_stream ? (stream?.input_config ?? {}) : (parseObject(form.input_config) ?? {})
+  const format = formatText(form.as_stream ? (stream?.input_format ?? 'the same format') : form.input_format, config)
+  const verb = form.replicas === 1 ? 'reads' : 'read'
+  const once = form.output_bootstrap_servers ? 'at least once' : 'exactly once'
+  const upper =
+    form.upper_topic && form.limit !== ''
+      ? ` What it is less sure of than ${form.limit} goes on to ${form.upper_topic}.`
+      : ''
+  return (
+    `${plural(form.replicas, 'replica')} of ${modelName} ${verb} ${form.input_topic || 'the input topic'} as ${format}, ` +
+    `and each record is answered ${once} on ${form.output_topic || 'the output topic'}.${upper} ` +
+    `Records that cannot be answered are kept in ${form.output_topic || 'the output topic'}.dlq with the reason. ` +
+    'Topics that do not exist are made.'
+  )
+}
+
+/** How many replicas have work: each partition is read by one of them. */
+export function partitionNote(replicas: number, topic: string, partitions: number | null): string {
+  if (partitions === null)
+    return `${topic || 'The topic'} does not exist yet: it is made with ${plural(replicas, 'partition')}.`
+  const idle = replicas - partitions
+  if (idle > 0) {
+    return `${topic} has ${plural(partitions, 'partition')}: ${plural(idle, 'replica')} would have nothing to do.`
+  }
+  return `${topic} has ${plural(partitions, 'partition')}, shared by ${plural(replicas, 'replica')}.`
+}

@@ -1,0 +1,71 @@
+/** How fast inferences answered while this page was open: a few minutes of what replicas reported, kept in memory. */
+
+export interface RatePoint {
+  /** Milliseconds since 1970. */
+  at: number
+  /** Records a second, all replicas together. */
+  rate: number
+  lag: number | null
+}
+
+/** Replicas report every two seconds: ten minutes. */
+export const MAX_POINTS = 300
+/** Reports of several replicas that come together are one point. */
+const MERGE_MS = 1_000
+/** A replica that said nothing for so long is not counted any more. */
+const SILENT_MS = 10_000
+
+interface Report {
+  at: number
+  rate: number
+  lag: number | null
+}
+
+export class RateHistory {
+  private readonly latest = new Map<number, Report>()
+  private kept: RatePoint[] = []
+
+  /** Take in what a replica said; returns all points, a new list. */
+  add(replica: number, report: Report): readonly RatePoint[] {
+    this.latest.set(replica, report)
+    const now = report.at
+    for (const [other, { at }] of this.latest) if (now - at > SILENT_MS) this.latest.delete(other)
+    const reports = [...this.latest.values()]
+    const lags = reports.flatMap((each) => (each.lag === null ? [] : [each.lag]))
+    const point: RatePoint = {
+      at: now,
+      rate: reports.reduce((sum, each) => sum + each.rate, 0),
+      lag: lags.length > 0 ? lags.reduce((sum, each) => sum + each, 0) : null,
+    }
+    const last = this.kept.at(-1)
+    const before = last && now - last.at < MERGE_MS ? this.kept.slice(0, -1) : this.kept
+    // A merged point keeps its first moment, or a stream of reports would move it on for ever.
+    this.kept = [...before, before === this.kept || !last ? point : { ...point, at: last.at }].slice(-MAX_POINTS)
+    return this.kept
+  }
+
+  get points(): readonly RatePoint[] {
+    return this.kept
+  }
+}
+
+const histories = new Map<number, RateHistory>()
+const MAX_INFERENCES = 20
+
+/** The history of one inference; those looked at longest ago are forgotten. */
+export function historyOf(inference: number): RateHistory {
+  const found = histories.get(inference) ?? new RateHistory()
+  histories.delete(inference)
+  histories.set(inference, found)
+  const oldest = histories.keys().next().value
+  if (histories.size > MAX_INFERENCES && oldest !== undefined) histories.delete(oldest)
+  return found
+}
+
+/** The report inside an event of the topic ``inferences``; null for other events. */
+export function reportOf(data: Record<string, unknown>): { inference: number; replica: number; report: Report } | null {
+  const stats = data.stats as { rate?: unknown; lag?: unknown } | undefined
+  if (typeof data.id !== 'number' || typeof data.replica !== 'number' || typeof stats?.rate !== 'number') return null
+  const lag = typeof stats.lag === 'number' ? stats.lag : null
+  return { inference: data.id, replica: data.replica, report: { at: Date.now(), rate: stats.rate, lag } }
+}

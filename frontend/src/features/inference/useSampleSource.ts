@@ -1,0 +1,109 @@
+/** What is known of the samples of an inference: their shape and type, and real ones from the stream that trained it. */
+import { useQuery } from '@tanstack/react-query'
+import { useMemo } from 'react'
+import { drawableShape, rangeOfSamples, rangeOfType, type ValueRange } from '~/components/drawing'
+import type { SampleData } from '~/components/SampleView'
+import {
+  type Inference,
+  modelsRetrieveOptions,
+  resultsRetrieveOptions,
+  streamsRetrieveOptions,
+  topicsRecordsListOptions,
+} from '~/lib/api'
+import { formatMetric } from '~/lib/format'
+
+const SAMPLES = 60
+
+export interface RealSample {
+  key: string
+  sample: SampleData
+  label: string | null
+}
+
+export interface SampleSource {
+  loading: boolean
+  /** What the format declares; null where only the data tell. */
+  declared: number[] | null
+  dtype: string
+  /** To draw in; null: the samples are no images. */
+  drawable: number[] | null
+  /** The shape of a sample as far as it is known. */
+  shape: (number | null)[] | null
+  range: ValueRange
+  /** 'stream 1': where the range was seen. */
+  rangeFrom: string | null
+  stream: number | null
+  samples: RealSample[]
+}
+
+export function useSampleSource(inference: Inference): SampleSource {
+  const result = useQuery({ ...resultsRetrieveOptions({ path: { id: String(inference.result) } }), staleTime: 60_000 })
+  const model = useQuery({
+    ...modelsRetrieveOptions({ path: { id: String(result.data?.model ?? 0) } }),
+    enabled: result.data !== undefined,
+    staleTime: 60_000,
+    retry: false,
+  })
+  const streamId = result.data?.stream ?? null
+  const stream = useQuery({
+    ...streamsRetrieveOptions({ path: { id: String(streamId) } }),
+    enabled: streamId !== null,
+    staleTime: 60_000,
+    retry: false,
+  })
+  // Avro and JSON carry samples too, but only samples of the same format can be sent as they are.
+  const same = stream.data?.input_format === inference.input_format
+  const records = useQuery({
+    ...topicsRecordsListOptions({
+      path: { name: stream.data?.topic ?? '' },
+      query: { limit: SAMPLES, start: 'newest' },
+    }),
+    enabled: same,
+    staleTime: 600_000,
+    retry: false,
+  })
+  const declared = useMemo(() => declaredShape(inference.input_config), [inference.input_config])
+  const dtype = typeof inference.input_config.data_type === 'string' ? inference.input_config.data_type : 'float32'
+  const samples = useMemo(
+    () =>
+      (records.data?.records ?? []).flatMap(({ partition, offset, decoded }) =>
+        decoded.sample && !decoded.sample.truncated
+          ? [{ key: `${partition}:${offset}`, sample: decoded.sample, label: labelOf(decoded) }]
+          : [],
+      ),
+    [records.data],
+  )
+  const modelInput = model.data?.report.inputs?.[0]?.shape.slice(1) ?? null
+  const seen = useMemo(() => rangeOfSamples(samples.map((each) => each.sample)), [samples])
+  const modelShape = modelInput ? JSON.stringify(modelInput) : ''
+  const drawable = useMemo(
+    () => drawableShape(declared, modelShape ? (JSON.parse(modelShape) as (number | null)[]) : null),
+    [declared, modelShape],
+  )
+  const range = useMemo(() => seen ?? rangeOfType(dtype), [seen, dtype])
+  return {
+    loading: result.isPending || (result.data !== undefined && model.isPending && model.fetchStatus !== 'idle'),
+    declared,
+    dtype,
+    drawable,
+    shape: declared ?? modelInput,
+    range,
+    rangeFrom: seen && streamId !== null ? `stream ${streamId}` : null,
+    stream: streamId,
+    samples,
+  }
+}
+
+/** '28 28' or [28, 28] -> [28, 28]; as the sinks write it. */
+export function declaredShape(config: Record<string, unknown>): number[] | null {
+  const text = config.data_reshape
+  const parts = Array.isArray(text) ? text : typeof text === 'string' ? text.match(/\d+/g) : null
+  const sizes = (parts ?? []).map(Number)
+  return sizes.length > 0 && sizes.every((size) => Number.isInteger(size) && size > 0) ? sizes : null
+}
+
+function labelOf(decoded: { label_sample: SampleData | null; label_text: string | null }): string | null {
+  if (decoded.label_text !== null) return decoded.label_text
+  const values = decoded.label_sample?.values
+  return values && values.length > 0 ? values.map((each) => formatMetric(each)).join(', ') : null
+}
