@@ -1,5 +1,110 @@
-import { PageTitle } from '~/components/ListPage'
+/** All topics of the cluster, with who uses them. */
+import { Switch, Text } from '@mantine/core'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import type { DataTableColumn } from 'mantine-datatable'
+import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { CopyAs } from '~/components/CopyAs'
+import { EmptyState } from '~/components/EmptyState'
+import { ListPage } from '~/components/ListPage'
+import { type TopicSummary, topicsListOptions } from '~/lib/api'
+import { curlCall, shellQuote } from '~/lib/equivalents'
+import { formatCount, formatExact } from '~/lib/format'
+import { listQuery } from '~/lib/listSearch'
+import { useLive, useLiveEvents } from '~/lib/live'
+import type { TopicListSearch } from './routes'
+import { UseLinks } from './UseLinks'
+
+type Row = TopicSummary & { id: number }
+
+/** How many records there are is no event of the platform: Kafka is asked. */
+const REFRESH_MS = 5_000
+
+const COLUMNS: DataTableColumn<Row>[] = [
+  {
+    accessor: 'name',
+    sortable: true,
+    render: (row) => (
+      <AnchorLink size="sm" to="/topics/$name" params={{ name: row.name }} style={{ overflowWrap: 'anywhere' }}>
+        {row.name}
+      </AnchorLink>
+    ),
+  },
+  { accessor: 'partitions', sortable: true, textAlign: 'right', render: (row) => formatCount(row.partitions) },
+  {
+    accessor: 'records',
+    sortable: true,
+    textAlign: 'right',
+    render: (row) => (
+      <Text size="sm" title={formatExact(row.records)} component="span">
+        {formatCount(row.records)}
+      </Text>
+    ),
+  },
+  { accessor: 'uses', title: 'Used as', render: (row) => <UseLinks uses={row.uses} count={row.use_count} /> },
+]
 
 export function TopicListPage() {
-  return <PageTitle title="TopicListPage" />
+  const search = useSearch({ from: '/topics' })
+  const navigate = useNavigate({ from: '/topics' })
+  const { paused } = useLive()
+  const query = useQuery({
+    ...topicsListOptions({
+      query: { ...(listQuery(search) as object), ...(search.internal ? { internal: true } : {}) },
+    }),
+    placeholderData: keepPreviousData,
+    refetchInterval: paused ? false : REFRESH_MS,
+  })
+  useLiveEvents('streams', () => void query.refetch())
+  useLiveEvents('inferences', () => void query.refetch())
+  const change = (next: TopicListSearch) =>
+    void navigate({
+      search: (before) => ({ ...before, ...('page' in next ? {} : { page: undefined }), ...next }),
+      replace: true,
+    })
+  const shellOptions = [search.q && `--search ${shellQuote(search.q)}`, search.internal && '--internal']
+  return (
+    <ListPage<Row>
+      title="Topics"
+      description="What is in Kafka: the records of streams, of inferences and of the platform itself."
+      storeKey="topics"
+      rows={query.data?.results.map((row, id) => ({ ...row, id }))}
+      count={query.data?.count}
+      loading={query.isLoading}
+      error={query.error}
+      onRetry={() => void query.refetch()}
+      columns={COLUMNS}
+      search={search}
+      onSearch={change}
+      actions={
+        <CopyAs
+          equivalents={{
+            cli: ['kafka-ml topics list', ...shellOptions].filter(Boolean).join(' '),
+            python:
+              'from kafkaml.sdk import Client\n\nclient = Client()\nfor topic in client.topics.list():\n    print(topic.name, topic.records)',
+            curl: curlCall('GET', `/api/topics/?limit=500${search.internal ? '&internal=true' : ''}`),
+          }}
+        />
+      }
+      filters={
+        <Switch
+          size="xs"
+          label="Kafka's own topics"
+          checked={search.internal ?? false}
+          onChange={(event) => change({ internal: event.currentTarget.checked || undefined })}
+        />
+      }
+      filtered={search.internal ?? false}
+      onRowClick={(row) => void navigate({ to: '/topics/$name', params: { name: row.name } })}
+      empty={
+        <EmptyState
+          title="No topics yet"
+          action={<ButtonLink to="/streams">How to send data</ButtonLink>}
+          command="kafka-ml send samples.csv --topic samples"
+        >
+          Topics hold the records that models train on and answer to. Sending data makes the first one.
+        </EmptyState>
+      }
+    />
+  )
 }

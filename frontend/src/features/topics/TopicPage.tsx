@@ -1,5 +1,81 @@
-import { PageTitle } from '~/components/ListPage'
+/** One topic: its records, its partitions, who uses it. */
+import { Text } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { CopyAs } from '~/components/CopyAs'
+import { CopyButton } from '~/components/CopyButton'
+import { ObjectPage } from '~/components/ObjectPage'
+import { topicsRetrieveOptions } from '~/lib/api'
+import { curlCall, pythonCall, shellQuote } from '~/lib/equivalents'
+import { formatCount, formatExact, plural } from '~/lib/format'
+import { useLive, useLiveEvents } from '~/lib/live'
+import { PartitionsTab } from './PartitionsTab'
+import { RecordsTab } from './RecordsTab'
+import { recordsQuery, type TopicSearch } from './search'
+import { UsersTab } from './UsersTab'
+
+const REFRESH_MS = 5_000
 
 export function TopicPage() {
-  return <PageTitle title="TopicPage" />
+  const { name } = useParams({ from: '/topics/$name' })
+  const search = useSearch({ from: '/topics/$name' })
+  const navigate = useNavigate({ from: '/topics/$name' })
+  const { paused } = useLive()
+  const query = useQuery({
+    ...topicsRetrieveOptions({ path: { name } }),
+    // Offsets are no events of the platform: Kafka is asked.
+    refetchInterval: paused ? false : REFRESH_MS,
+  })
+  useLiveEvents('inferences', () => void query.refetch())
+  useLiveEvents('streams', () => void query.refetch())
+  const change = (next: TopicSearch) =>
+    void navigate({ search: (before: TopicSearch) => ({ ...before, ...next }), replace: true })
+  const topic = query.data
+  return (
+    <ObjectPage
+      what="Topic"
+      title={
+        <>
+          {name}
+          <CopyButton text={name} what="name" />
+        </>
+      }
+      loading={query.isPending}
+      error={topic ? undefined : query.error}
+      onRetry={() => void query.refetch()}
+      subtitle={
+        topic && (
+          <Text size="sm" component="span" title={`${formatExact(topic.records)} records at most`}>
+            Topic of {plural(topic.partitions.length, 'partition')}, {formatCount(topic.records)} records
+          </Text>
+        )
+      }
+      actions={<CopyAs equivalents={equivalents(name, search)} />}
+      tab={search.tab}
+      onTab={(tab) => change({ tab: tab === 'records' ? undefined : tab })}
+      tabs={[
+        {
+          value: 'records',
+          label: 'Records',
+          content: () => topic && <RecordsTab topic={topic} search={search} onSearch={change} />,
+        },
+        { value: 'partitions', label: 'Partitions', content: () => topic && <PartitionsTab topic={topic} /> },
+        { value: 'users', label: 'Used by', content: () => topic && <UsersTab topic={topic} /> },
+      ]}
+    />
+  )
+}
+
+/** The page of records that is shown, elsewhere. */
+function equivalents(name: string, search: TopicSearch) {
+  const query = recordsQuery(search)
+  const options = Object.entries(query).map(
+    ([option, value]) => `--${option.replaceAll('_', '-')} ${shellQuote(String(value))}`,
+  )
+  const parameters = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, String(value)]))
+  return {
+    cli: ['kafka-ml topics records', shellQuote(name), ...options].join(' '),
+    python: pythonCall('page = client.topics.records', { name, ...query }),
+    curl: curlCall('GET', `/api/topics/${encodeURIComponent(name)}/records/?${parameters}`),
+  }
 }

@@ -1,0 +1,19 @@
+/** Saves the records that are shown, as JSON. */
+import { Button } from '@mantine/core'
+import { IconDownload } from '@tabler/icons-react'
+import type { TopicRecord } from '~/lib/api'
+import { saveText } from '~/lib/records'
+
+export function ExportButton({ topic, records }: { topic: string; records: readonly TopicRecord[] }) {
+  return (
+    <Button
+      size="xs"
+      variant="default"
+      leftSection={<IconDownload size={14} aria-hidden />}
+      disabled={records.length === 0}
+      onClick={() => saveText(`${topic}.json`, JSON.stringify(records, null, 2))}
+    >
+      JSON
+    </Button>
+  )
+}

@@ -1,0 +1,72 @@
+/** What arrives in a topic, live; can be held still. */
+import { Button, Group, Stack, Text } from '@mantine/core'
+import { IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react'
+import { useState } from 'react'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { RecordTable, recordId } from '~/components/RecordTable'
+import { StatusBadge } from '~/components/StatusBadge'
+import type { Topic, TopicRecord } from '~/lib/api'
+import { formatCount, formatRate, plural } from '~/lib/format'
+import { useLive } from '~/lib/live'
+import { ExportButton } from './ExportButton'
+import { RecordDrawer } from './RecordDrawer'
+import { type TopicSearch, tailUrl } from './search'
+import { useTail } from './useTail'
+
+export function LiveRecords({ topic, search }: { topic: Topic; search: TopicSearch }) {
+  const [held, setHeld] = useState(false)
+  const { paused } = useLive()
+  const tail = useTail(tailUrl(topic.name, search), held)
+  // Kept as it was clicked: the list goes on, and may not hold it any more.
+  const [selected, setSelected] = useState<TopicRecord | undefined>()
+  const still = held || paused
+  return (
+    <Stack gap="sm">
+      <Group justify="space-between" gap="sm">
+        <Group gap="sm">
+          <StatusBadge
+            state={still ? 'stopped' : tail.state === 'open' ? 'running' : 'waiting'}
+            label={still ? 'held' : tail.state === 'open' ? 'live' : 'connecting'}
+            tooltip={still ? 'The list is held still' : 'Records appear here as they are committed'}
+          />
+          <Text size="sm" c="dimmed" aria-live="off">
+            {plural(tail.arrived, 'record')} arrived, {formatRate(tail.perSecond)}
+            {tail.arrived > tail.records.length
+              ? `; the last ${formatCount(tail.records.length)} sampled are here`
+              : ''}
+          </Text>
+        </Group>
+        <Group gap="xs">
+          <Button
+            size="xs"
+            variant="default"
+            aria-pressed={held}
+            leftSection={held ? <IconPlayerPlay size={14} aria-hidden /> : <IconPlayerPause size={14} aria-hidden />}
+            onClick={() => setHeld(!held)}
+          >
+            {held ? 'Go on' : 'Hold'}
+          </Button>
+          <Button size="xs" variant="default" disabled={tail.records.length === 0} onClick={tail.clear}>
+            Clear
+          </Button>
+          <ExportButton topic={topic.name} records={tail.records} />
+        </Group>
+      </Group>
+      <ProblemAlert error={tail.error} />
+      {tail.records.length === 0 ? (
+        <Text c="dimmed" py="xl" ta="center">
+          {paused ? 'The page is paused: nothing is followed.' : 'Waiting for the next record…'}
+        </Text>
+      ) : (
+        <RecordTable
+          records={tail.records}
+          label={`Records arriving in ${topic.name}`}
+          {...(selected ? { selected: recordId(selected) } : {})}
+          onSelect={setSelected}
+          withPartition={topic.partitions.length > 1}
+        />
+      )}
+      <RecordDrawer topic={topic.name} record={selected} onClose={() => setSelected(undefined)} />
+    </Stack>
+  )
+}

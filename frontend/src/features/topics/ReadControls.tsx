@@ -1,0 +1,123 @@
+/** Where reading begins, which partition, what is looked for, how values are decoded. All of it is in the address. */
+import { Group, NumberInput, SegmentedControl, Select, TextInput } from '@mantine/core'
+import { useDebouncedCallback } from '@mantine/hooks'
+import { IconFilter } from '@tabler/icons-react'
+import { useEffect, useState } from 'react'
+import type { Topic } from '~/lib/api'
+import { DecoderSettings } from './DecoderSettings'
+import { DECODERS, type DecoderName, type Start, type TopicSearch } from './search'
+
+const STARTS: { value: Start; label: string }[] = [
+  { value: 'newest', label: 'Newest' },
+  { value: 'oldest', label: 'Oldest' },
+  { value: 'offset', label: 'Offset' },
+  { value: 'time', label: 'Time' },
+  { value: 'live', label: 'Live' },
+]
+const DECODER_WORDS: Record<DecoderName, string> = {
+  auto: 'Automatic',
+  text: 'Text',
+  json: 'JSON',
+  hex: 'Bytes (hex)',
+  raw: 'RAW numbers',
+  avro: 'Avro',
+  telegraf: 'Telegraf JSON',
+}
+
+export function ReadControls({
+  topic,
+  search,
+  onSearch,
+}: {
+  topic: Topic
+  search: TopicSearch
+  onSearch: (change: TopicSearch) => void
+}) {
+  const from = search.from ?? 'newest'
+  const decoder = search.decoder ?? 'auto'
+  /** Another place to begin forgets how far a page was turned. */
+  const begin = (change: TopicSearch) => onSearch({ before: undefined, after: undefined, record: undefined, ...change })
+  return (
+    <>
+      <Group gap="sm" align="flex-end">
+        <SegmentedControl
+          size="xs"
+          aria-label="Begin at"
+          data={STARTS}
+          value={from}
+          onChange={(next) => begin({ from: next === 'newest' ? undefined : (next as Start) })}
+        />
+        {from === 'offset' && (
+          <NumberInput
+            size="xs"
+            w={120}
+            label="Offset"
+            min={0}
+            allowDecimal={false}
+            value={search.offset ?? 0}
+            onChange={(next) => typeof next === 'number' && begin({ offset: next })}
+          />
+        )}
+        {from === 'time' && (
+          <TextInput
+            size="xs"
+            type="datetime-local"
+            step={1}
+            label="From this time on"
+            value={search.time ?? ''}
+            onChange={(event) => begin({ time: event.currentTarget.value || undefined })}
+          />
+        )}
+        {topic.partitions.length > 1 && (
+          <Select
+            size="xs"
+            w={128}
+            label="Partition"
+            allowDeselect={false}
+            data={[
+              { value: 'all', label: 'All' },
+              ...topic.partitions.map(({ partition }) => ({ value: String(partition), label: String(partition) })),
+            ]}
+            value={search.partition === undefined ? 'all' : String(search.partition)}
+            onChange={(next) => begin({ partition: next === null || next === 'all' ? undefined : Number(next) })}
+          />
+        )}
+        <Select
+          size="xs"
+          w={140}
+          label="Decode as"
+          allowDeselect={false}
+          data={DECODERS.map((value) => ({ value, label: DECODER_WORDS[value] }))}
+          value={decoder}
+          onChange={(next) => onSearch({ decoder: next === 'auto' ? undefined : (next as DecoderName) })}
+        />
+        <ContainsField value={search.q ?? ''} onChange={(q) => begin({ q })} />
+      </Group>
+      {(decoder === 'raw' || decoder === 'avro') && (
+        <DecoderSettings decoder={decoder} search={search} onSearch={onSearch} />
+      )}
+    </>
+  )
+}
+
+function ContainsField({ value, onChange }: { value: string; onChange: (q: string | undefined) => void }) {
+  const [text, setText] = useState(value)
+  const send = useDebouncedCallback((next: string) => onChange(next || undefined), 400)
+  useEffect(() => setText(value), [value])
+  return (
+    <TextInput
+      size="xs"
+      w={220}
+      type="search"
+      label="Contains"
+      placeholder="in key, value or headers"
+      leftSection={<IconFilter size={14} aria-hidden />}
+      maxLength={200}
+      value={text}
+      onChange={(event) => {
+        setText(event.currentTarget.value)
+        send(event.currentTarget.value)
+      }}
+    />
+  )
+}

@@ -1,0 +1,206 @@
+/** All of one record: where it is, key, headers, value as decoded, as text, as bytes. */
+import {
+  Alert,
+  Button,
+  Code,
+  Drawer,
+  Group,
+  ScrollArea,
+  SegmentedControl,
+  Stack,
+  Table,
+  Text,
+  Title,
+} from '@mantine/core'
+import { IconAlertTriangle, IconDownload } from '@tabler/icons-react'
+import { useState } from 'react'
+import { CopyButton } from '~/components/CopyButton'
+import { Facts } from '~/components/Facts'
+import { SampleView } from '~/components/SampleView'
+import type { TopicRecord } from '~/lib/api'
+import { formatBytes, formatExact, formatMetric, formatShape, NONE } from '~/lib/format'
+import { bytesOfBase64, formatMillisecond, hexDump, hexOfBase64, prettyJson, saveText } from '~/lib/records'
+
+export function RecordDrawer({
+  topic,
+  record,
+  onClose,
+}: {
+  topic: string
+  record: TopicRecord | undefined
+  onClose: () => void
+}) {
+  return (
+    <Drawer
+      opened={record !== undefined}
+      onClose={onClose}
+      position="right"
+      size="min(640px, 100vw)"
+      // Its own header would be a second banner of the page to screen readers.
+      withCloseButton={false}
+      aria-label="A record"
+      scrollAreaComponent={ScrollArea.Autosize}
+    >
+      {record && (
+        <Details key={`${record.partition}:${record.offset}`} topic={topic} record={record} onClose={onClose} />
+      )}
+    </Drawer>
+  )
+}
+
+function Details({ topic, record, onClose }: { topic: string; record: TopicRecord; onClose: () => void }) {
+  const place = `${topic}[${record.partition}]@${record.offset}`
+  return (
+    <Stack gap="md">
+      <Group justify="space-between" wrap="nowrap">
+        <Title order={2}>
+          Record {record.offset} of partition {record.partition}
+        </Title>
+        <CloseButton aria-label="Close" onClick={onClose} data-autofocus />
+      </Group>
+      <Facts
+        facts={[
+          [
+            'Place',
+            <Group key="place" gap={4} wrap="nowrap">
+              <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+                {place}
+              </Text>
+              <CopyButton text={place} what="place" />
+            </Group>,
+          ],
+          ['Time', record.timestamp ? formatMillisecond(record.timestamp) : NONE],
+          ['Size', `${formatBytes(record.size)} (${formatExact(record.size)} bytes)`],
+          ['Key', <KeyView key="key" record={record} />],
+        ]}
+      />
+      <HeaderTable record={record} />
+      <ValueView record={record} />
+      <Group gap="xs">
+        <CopyButton text={JSON.stringify(record, null, 2)} label="Copy record as JSON" />
+        <Button
+          size="compact-sm"
+          variant="default"
+          leftSection={<IconDownload size={14} aria-hidden />}
+          onClick={() =>
+            saveText(`${topic}-${record.partition}-${record.offset}.json`, JSON.stringify(record, null, 2))
+          }
+        >
+          Save
+        </Button>
+      </Group>
+    </Stack>
+  )
+}
+
+function KeyView({ record }: { record: TopicRecord }) {
+  const { key, decoded } = record
+  const label = decoded.label_text ?? decoded.label_sample?.values.map(formatMetric).join(', ')
+  if (key.base64 === null) return 'none'
+  const bytes = key.text ?? hexOfBase64(key.base64, 64)
+  return (
+    <Stack gap={2}>
+      {label !== null && <Text size="sm">label {label}</Text>}
+      <Group gap={4} wrap="nowrap">
+        <Code style={{ overflowWrap: 'anywhere' }}>{bytes}</Code>
+        <CopyButton text={bytes} what="key" />
+      </Group>
+    </Stack>
+  )
+}
+
+function HeaderTable({ record }: { record: TopicRecord }) {
+  if (record.headers.length === 0) return null
+  return (
+    <Stack gap={4}>
+      <Title order={3} fz="sm">
+        Headers
+      </Title>
+      <Table fz="xs" verticalSpacing={3} withTableBorder layout="fixed">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th w="38%">Name</Table.Th>
+            <Table.Th>Value</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {record.headers.map((each, place) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: headers may repeat, and never change
+            <Table.Tr key={place}>
+              <Table.Td style={{ overflowWrap: 'anywhere' }}>{each.name}</Table.Td>
+              <Table.Td style={{ overflowWrap: 'anywhere' }} ff="monospace">
+                {each.text ?? (each.base64 === null ? NONE : hexOfBase64(each.base64, 64))}
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Stack>
+  )
+}
+
+const VIEWS = [
+  { value: 'decoded', label: 'Decoded' },
+  { value: 'text', label: 'Text' },
+  { value: 'hex', label: 'Hex' },
+  { value: 'base64', label: 'Base64' },
+]
+
+function ValueView({ record }: { record: TopicRecord }) {
+  const [view, setView] = useState('decoded')
+  if (record.value === null) return <Text size="sm">No value: a tombstone.</Text>
+  const text = viewed(record, view)
+  return (
+    <Stack gap="xs">
+      <Group justify="space-between" gap="xs">
+        <Title order={3} fz="sm">
+          Value, {formatBytes(record.value_size)}
+        </Title>
+        <Group gap="xs">
+          <SegmentedControl size="xs" aria-label="How to show the value" data={VIEWS} value={view} onChange={setView} />
+          <CopyButton text={text} what="value" />
+        </Group>
+      </Group>
+      {view === 'decoded' && record.decoded.error && (
+        <Alert
+          variant="outline"
+          color="red"
+          icon={<IconAlertTriangle aria-hidden />}
+          title="The decoder does not fit"
+          styles={{ title: { color: 'var(--kml-failed)' } }}
+        >
+          <Text size="sm">{record.decoded.error.message}</Text>
+          {record.decoded.error.hint && <Text size="sm">What to do: {record.decoded.error.hint}</Text>}
+        </Alert>
+      )}
+      {view === 'decoded' && record.decoded.sample && (
+        <Stack gap={4} align="flex-start">
+          <SampleView sample={record.decoded.sample} size={224} label="Value" />
+          <Text size="xs" c="dimmed">
+            {record.decoded.sample.dtype}, {formatShape(record.decoded.sample.shape)}
+          </Text>
+        </Stack>
+      )}
+      {text !== '' && (
+        <Code block tabIndex={0} aria-label="Value" style={{ maxHeight: 420, overflow: 'auto' }}>
+          {text}
+        </Code>
+      )}
+      {record.value_truncated && (
+        <Text size="xs" c="dimmed">
+          Only the beginning is shown.
+        </Text>
+      )}
+    </Stack>
+  )
+}
+
+function viewed({ decoded, value }: TopicRecord, view: string): string {
+  if (value === null) return ''
+  if (view === 'hex') return hexDump(value)
+  if (view === 'base64') return value
+  if (view === 'text') return new TextDecoder().decode(bytesOfBase64(value))
+  if (decoded.sample && decoded.text === null)
+    return `[${decoded.sample.values.map((each) => each ?? 'null').join(', ')}]`
+  return decoded.kind === 'json' || decoded.sample ? prettyJson(decoded.text ?? '') : (decoded.text ?? '')
+}

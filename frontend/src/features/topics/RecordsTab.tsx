@@ -1,0 +1,141 @@
+/** Records of a topic: where reading begins, how they are decoded, a page of them or what arrives now. */
+import { Alert, Button, Group, Skeleton, Stack, Text } from '@mantine/core'
+import { IconArrowLeft, IconArrowRight } from '@tabler/icons-react'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { EmptyState } from '~/components/EmptyState'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { RecordTable, recordId } from '~/components/RecordTable'
+import { type RecordDecoder, type Topic, topicsRecordsListOptions } from '~/lib/api'
+import { formatCount, plural } from '~/lib/format'
+import { ExportButton } from './ExportButton'
+import { LiveRecords } from './LiveRecords'
+import { ReadControls } from './ReadControls'
+import { RecordDrawer } from './RecordDrawer'
+import { recordsQuery, type TopicSearch } from './search'
+
+interface Props {
+  topic: Topic
+  search: TopicSearch
+  onSearch: (change: TopicSearch) => void
+}
+
+export function RecordsTab(props: Props) {
+  const { topic, search, onSearch } = props
+  return (
+    <Stack gap="sm">
+      <ReadControls topic={topic} search={search} onSearch={onSearch} />
+      {search.from === 'live' ? <LiveRecords {...props} /> : <Page {...props} />}
+    </Stack>
+  )
+}
+
+function Page({ topic, search, onSearch }: Props) {
+  const query = useQuery({
+    ...topicsRecordsListOptions({ path: { name: topic.name }, query: recordsQuery(search) }),
+    placeholderData: keepPreviousData,
+    staleTime: 2_000,
+  })
+  const page = query.data
+  if (query.isPending) return <Skeleton height={320} aria-label="Loading records" />
+  if (page === undefined) return <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
+  const selected = page.records.find((each) => recordId(each) === search.record)
+  const older = () => onSearch({ before: page.before ?? undefined, after: undefined, record: undefined })
+  const newer = () => onSearch({ after: page.after, before: undefined, record: undefined })
+  // Going back from the newest, the newer ones are at the left; from the oldest on it is the other way round.
+  const atStart = !search.before && !search.after
+  return (
+    <Stack gap="sm" style={query.isPlaceholderData ? { opacity: 0.6 } : {}}>
+      <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
+      <Group justify="space-between" gap="sm">
+        <Text size="sm" c="dimmed">
+          {plural(page.records.length, 'record')}, {page.newest_first ? 'newest first' : 'oldest first'}
+          {search.q ? `, found among ${formatCount(page.scanned)}` : ''}
+          <DecoderNote decoder={page.decoder} />
+        </Text>
+        <Group gap="xs">
+          <Button
+            size="xs"
+            variant="default"
+            leftSection={<IconArrowLeft size={14} aria-hidden />}
+            disabled={page.before === null}
+            onClick={older}
+          >
+            Older
+          </Button>
+          <Button
+            size="xs"
+            variant="default"
+            rightSection={<IconArrowRight size={14} aria-hidden />}
+            disabled={page.at_newest && atStart && page.newest_first}
+            onClick={newer}
+          >
+            Newer
+          </Button>
+          <Button size="xs" variant="default" loading={query.isFetching} onClick={() => void query.refetch()}>
+            Read again
+          </Button>
+          <ExportButton topic={topic.name} records={page.records} />
+        </Group>
+      </Group>
+      {page.timed_out && (
+        <Alert variant="outline" color="yellow" title="Not everything was read in time">
+          Kafka was slow, or there is much between the records. What was found is shown; go on with Older or Newer.
+        </Alert>
+      )}
+      {page.records.length === 0 ? (
+        <NoRecords topic={topic} search={search} scanned={page.scanned} onSearch={onSearch} />
+      ) : (
+        <RecordTable
+          records={page.records}
+          label={`Records of ${topic.name}`}
+          selected={search.record}
+          onSelect={(record) => onSearch({ record: recordId(record) })}
+          withPartition={topic.partitions.length > 1}
+        />
+      )}
+      <RecordDrawer topic={topic.name} record={selected} onClose={() => onSearch({ record: undefined })} />
+    </Stack>
+  )
+}
+
+/** As what the records are shown, where somebody declared it. */
+function DecoderNote({ decoder }: { decoder: RecordDecoder }) {
+  if (decoder.kind !== 'auto') return null
+  if (decoder.input_format) return `, decoded as ${decoder.input_format}, as ${decoder.origin} says`
+  return ', decoded by their looks'
+}
+
+function NoRecords({
+  topic,
+  search,
+  scanned,
+  onSearch,
+}: {
+  topic: Topic
+  search: TopicSearch
+  scanned: number
+  onSearch: Props['onSearch']
+}) {
+  if (topic.records === 0) {
+    return (
+      <EmptyState
+        title="The topic is empty"
+        action={<Button onClick={() => onSearch({ from: 'live' })}>Wait for records</Button>}
+        command={`kafka-ml send samples.csv --topic ${topic.name}`}
+      >
+        Nothing was written to it yet, or its retention deleted what was.
+      </EmptyState>
+    )
+  }
+  const back = { from: undefined, before: undefined, after: undefined, q: undefined, partition: undefined }
+  return (
+    <EmptyState
+      title={search.q ? 'Nothing found' : 'No records here'}
+      action={<Button onClick={() => onSearch(back)}>Show the newest</Button>}
+    >
+      {search.q
+        ? `${formatCount(scanned)} records were looked at. Older and Newer go on looking.`
+        : 'There is nothing at this place yet: it is the end of the topic, or only aborted transactions follow.'}
+    </EmptyState>
+  )
+}

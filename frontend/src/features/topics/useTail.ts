@@ -1,0 +1,69 @@
+/** What arrives in a topic while it is looked at: the last records, how many came, how fast. */
+import { useEffect, useRef, useState } from 'react'
+import type { Problem as ProblemDocument, TopicRecord } from '~/lib/api'
+import { Problem } from '~/lib/problem'
+import { type StreamState, useEventStream } from '~/lib/useEventStream'
+
+/** So many are kept; the page neither grows nor slows down, however long it is open. */
+export const MOST_RECORDS = 200
+
+export interface Tail {
+  state: StreamState
+  records: readonly TopicRecord[]
+  /** Of all that arrived since the tail was opened. */
+  arrived: number
+  perSecond: number
+  error: Problem | null
+  clear: () => void
+}
+
+interface Frame {
+  /** Newest first. */
+  records: TopicRecord[]
+  arrived: number
+}
+
+/** ``url`` null: closed. While ``held`` the records stay as they are; what arrives is counted all the same. */
+export function useTail(url: string | null, held: boolean): Tail {
+  const [records, setRecords] = useState<readonly TopicRecord[]>([])
+  const [arrived, setArrived] = useState(0)
+  const [error, setError] = useState<Problem | null>(null)
+  const [perSecond, setPerSecond] = useState(0)
+  const recent = useRef<[number, number][]>([])
+  const state = useEventStream(url, {
+    opened: () => setError(null),
+    records: (data) => {
+      const frame = data as Frame
+      recent.current.push([performance.now(), frame.arrived])
+      setArrived((before) => before + frame.arrived)
+      if (!held) setRecords((before) => newest(frame.records, before))
+    },
+    problem: (data) => setError(new Problem(data as ProblemDocument)),
+  })
+  // Another topic, partition or decoder: what was shown is not of it.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the address is what changes
+  useEffect(() => {
+    recent.current = []
+    setRecords([])
+    setArrived(0)
+    setPerSecond(0)
+    setError(null)
+  }, [url])
+  useEffect(() => {
+    if (url === null) return
+    const timer = setInterval(() => {
+      const since = performance.now() - RATE_MS
+      recent.current = recent.current.filter(([at]) => at > since)
+      setPerSecond(recent.current.reduce((sum, [, count]) => sum + count, 0) / (RATE_MS / 1000))
+    }, 1000)
+    return () => clearInterval(timer)
+  }, [url])
+  return { state, records, arrived, perSecond, error, clear: () => setRecords([]) }
+}
+
+const RATE_MS = 5_000
+
+/** ``next`` before what was there, bounded. */
+export function newest(next: readonly TopicRecord[], before: readonly TopicRecord[]): readonly TopicRecord[] {
+  return [...next, ...before].slice(0, MOST_RECORDS)
+}

@@ -1,0 +1,62 @@
+/** Bytes and times of Kafka records as people read them. */
+
+const millisecond = new Intl.DateTimeFormat(undefined, {
+  year: 'numeric',
+  month: '2-digit',
+  day: '2-digit',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  fractionalSecondDigits: 3,
+  hour12: false,
+})
+
+/** A moment to the millisecond, in the reader's own zone. */
+export function formatMillisecond(at: string): string {
+  return millisecond.format(new Date(at))
+}
+
+/** Base64 -> bytes. */
+export function bytesOfBase64(text: string): Uint8Array {
+  return Uint8Array.from(atob(text), (each) => each.charCodeAt(0))
+}
+
+/** Base64 -> 'de ad be ef', the first ``most`` bytes of it. */
+export function hexOfBase64(text: string, most: number): string {
+  // Four letters hold three bytes; no more are unpacked than are shown.
+  const bytes = bytesOfBase64(text.slice(0, Math.ceil((most + 1) / 3) * 4))
+  const shown = [...bytes.slice(0, most)].map((each) => each.toString(16).padStart(2, '0')).join(' ')
+  return bytes.length > most ? `${shown} …` : shown
+}
+
+/** Base64 -> lines of 'offset  hex  letters', as hex viewers show them. */
+export function hexDump(text: string, mostBytes = 4096): string {
+  const bytes = bytesOfBase64(text).slice(0, mostBytes)
+  const lines: string[] = []
+  for (let start = 0; start < bytes.length; start += 16) {
+    const part = [...bytes.slice(start, start + 16)]
+    const hex = part.map((each) => each.toString(16).padStart(2, '0')).join(' ')
+    const letters = part.map((each) => (each >= 32 && each < 127 ? String.fromCharCode(each) : '.')).join('')
+    lines.push(`${start.toString(16).padStart(6, '0')}  ${hex.padEnd(47)}  ${letters}`)
+  }
+  return lines.join('\n')
+}
+
+/** JSON text with line breaks; the text itself where it is none, or is cut. */
+export function prettyJson(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2)
+  } catch {
+    return text
+  }
+}
+
+/** Let the browser save ``text`` as a file. */
+export function saveText(name: string, text: string, type = 'application/json'): void {
+  const address = URL.createObjectURL(new Blob([text], { type }))
+  const link = document.createElement('a')
+  link.href = address
+  link.download = name
+  link.click()
+  URL.revokeObjectURL(address)
+}
