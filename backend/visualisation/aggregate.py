@@ -128,7 +128,7 @@ class Aggregator:
             "skipped": self.skipped,
             "rate": self._rate.total(now) / elapsed,
             "outputs": self._outputs,
-            "records": [_record(each) for each in self._records],
+            "records": [_record(each, self.kind) for each in self._records],
             "places": list(self._places),
             "places_left_out": max(0, self._places_seen - len(self._places)),
         }
@@ -293,10 +293,12 @@ class _Window:
             self._slices.popleft()
 
 
-def _record(prediction: Prediction) -> dict[str, Any]:
+def _record(prediction: Prediction, kind: Kind | None) -> dict[str, Any]:
     values: Sequence[float | None] = prediction.values or []
+    scored = class_scores(np.array(values, np.float64)) if kind == "classification" else None
     return {
         "at": prediction.at,
+        "id": scored[0] if scored else None,
         "values": list(values[:_RECORD_VALUES]),
         "more": max(0, len(values) - _RECORD_VALUES),
         "place": prediction.place,

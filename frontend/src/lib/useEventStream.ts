@@ -4,18 +4,24 @@ import { useLive } from './live'
 
 export type StreamState = 'off' | 'connecting' | 'open' | 'lost'
 
+/** A refused stream is asked for again after this; a lost one the browser opens again by itself. */
+const AGAIN_MS = 5_000
+
 /**
  * Listen to ``url`` (null: to nothing) and call ``on[name]`` with the parsed data of each event of that name.
- * Follows the page's pause; the browser connects again by itself.
+ * Follows the page's pause and connects again by itself. ``on.problem`` gets the problem document, whether the stream
+ * sent it or was refused with it.
  */
 export function useEventStream(url: string | null, on: Record<string, (data: unknown) => void>): StreamState {
   const { paused } = useLive()
   const [state, setState] = useState<StreamState>('off')
+  const [attempt, setAttempt] = useState(0)
   const handlers = useRef(on)
   useEffect(() => {
     handlers.current = on
   })
   const names = Object.keys(on).sort().join(',')
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new attempt is a new connection
   useEffect(() => {
     if (url === null || paused) {
       setState('off')
@@ -23,14 +29,38 @@ export function useEventStream(url: string | null, on: Record<string, (data: unk
     }
     setState('connecting')
     const source = new EventSource(url)
+    const leaving = new AbortController()
+    let again: ReturnType<typeof setTimeout> | undefined
     source.onopen = () => setState('open')
-    source.onerror = () => setState('lost')
+    source.onerror = () => {
+      setState('lost')
+      if (source.readyState !== EventSource.CLOSED) return
+      // The browser tells neither status nor text of a refusal, and does not try again.
+      void whyRefused(url, leaving.signal).then((problem) => problem && handlers.current.problem?.(problem))
+      again = setTimeout(() => setAttempt((before) => before + 1), AGAIN_MS)
+    }
     for (const name of names.split(',')) {
       source.addEventListener(name, (message: MessageEvent<string>) =>
         handlers.current[name]?.(JSON.parse(message.data)),
       )
     }
-    return () => source.close()
-  }, [url, paused, names])
+    return () => {
+      source.close()
+      leaving.abort()
+      clearTimeout(again)
+    }
+  }, [url, paused, names, attempt])
   return state
+}
+
+/** The problem document that ``url`` answers with; null when it does not refuse (any more) or does not answer. */
+async function whyRefused(url: string, signal: AbortSignal): Promise<unknown> {
+  try {
+    const answer = await fetch(url, { signal, credentials: 'same-origin' })
+    if (!answer.ok) return await answer.json()
+    await answer.body?.cancel()
+  } catch {
+    // The platform is away, or the page was left: the next attempt tells.
+  }
+  return null
 }

@@ -1,5 +1,117 @@
-import { PageTitle } from '~/components/ListPage'
+/** Inferences whose answers can be watched. */
+import { Select, Text } from '@mantine/core'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import type { DataTableColumn } from 'mantine-datatable'
+import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { EmptyState } from '~/components/EmptyState'
+import { ListPage } from '~/components/ListPage'
+import { StatusBadge } from '~/components/StatusBadge'
+import { type Inference, inferencesListOptions } from '~/lib/api'
+import { formatExact, formatRate, plural } from '~/lib/format'
+import { listQuery } from '~/lib/listSearch'
+import type { VisualiseListSearch } from './routes'
+
+const columns: DataTableColumn<Inference>[] = [
+  {
+    accessor: 'id',
+    title: 'Inference',
+    sortable: true,
+    toggleable: false,
+    width: 220,
+    render: (row) => (
+      <AnchorLink to="/visualise/$id" params={{ id: String(row.id) }} size="sm">
+        {row.model_name} ({row.id})
+      </AnchorLink>
+    ),
+  },
+  {
+    accessor: 'state',
+    title: 'State',
+    sortable: true,
+    width: 120,
+    render: (row) => <StatusBadge state={row.state} />,
+  },
+  {
+    accessor: 'output_topic',
+    title: 'Output topic',
+    render: (row) => (
+      <Text size="sm" truncate="start" title={row.output_topic}>
+        {row.output_topic}
+        {row.output_bootstrap_servers && ` (${row.output_bootstrap_servers})`}
+      </Text>
+    ),
+  },
+  {
+    accessor: 'rate',
+    title: 'Predictions',
+    width: 110,
+    textAlign: 'right',
+    render: (row) => <span title={`${formatExact(row.stats.predicted)} so far`}>{formatRate(row.stats.rate)}</span>,
+  },
+  {
+    accessor: 'visualization',
+    title: 'View',
+    width: 220,
+    render: (row) =>
+      row.visualization ? (
+        <Text size="sm">
+          {row.visualization.type}, {plural(row.visualization.labels.length, 'label')}
+          {row.visualization.map ? ', map' : ''}
+        </Text>
+      ) : (
+        <Text size="sm" c="dimmed">
+          by the first prediction
+        </Text>
+      ),
+  },
+]
 
 export function VisualiseListPage() {
-  return <PageTitle title="VisualiseListPage" />
+  const search: VisualiseListSearch = useSearch({ from: '/visualise' })
+  const navigate = useNavigate({ from: '/visualise' })
+  const query = { ...listQuery(search), ...(search.state ? { state: search.state } : {}) }
+  const list = useQuery({ ...inferencesListOptions({ query }), placeholderData: keepPreviousData })
+  const onSearch = (change: VisualiseListSearch) =>
+    void navigate({ search: (before) => ({ ...before, page: undefined, ...change }), replace: true })
+  return (
+    <ListPage<Inference>
+      title="Visualise"
+      description="Watch what inferences answer, live: classes, values, places on a map."
+      storeKey="visualise"
+      rows={list.data?.results}
+      count={list.data?.count}
+      loading={list.isPending}
+      error={list.error}
+      onRetry={() => void list.refetch()}
+      columns={columns}
+      search={search}
+      onSearch={onSearch}
+      filtered={search.state !== undefined}
+      filters={
+        <Select
+          size="xs"
+          w={150}
+          aria-label="State"
+          placeholder="Any state"
+          clearable
+          clearButtonProps={{ 'aria-label': 'Any state' }}
+          data={['running', 'waiting', 'stopped', 'failed']}
+          value={search.state ?? null}
+          onChange={(state) => onSearch({ state: (state ?? undefined) as VisualiseListSearch['state'] })}
+        />
+      }
+      onRowClick={(row) => void navigate({ to: '/visualise/$id', params: { id: String(row.id) } })}
+      empty={
+        <EmptyState
+          title="Nothing to watch yet"
+          action={<ButtonLink to="/inference/new">Deploy a model for inference</ButtonLink>}
+          command="kafka-ml inferences list"
+        >
+          A trained model that is deployed for inference answers on an output topic. Its answers are shown here as they
+          come, by class, as lines, or on a map.
+        </EmptyState>
+      }
+    />
+  )
 }

@@ -1,17 +1,38 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
-import { listSearch } from '~/lib/listSearch'
+import { type ListSearch, listSearch, oneOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
+
+export const TABS = ['live', 'map', 'setup'] as const
+/** Seconds of history that are shown. */
+export const SPANS = [60, 300, 900] as const
+const STATES = ['created', 'waiting', 'running', 'finished', 'stopped', 'failed'] as const
+
+export interface VisualiseSearch {
+  tab?: (typeof TABS)[number] | undefined
+  span?: (typeof SPANS)[number] | undefined
+}
+
+export interface VisualiseListSearch extends ListSearch {
+  state?: (typeof STATES)[number] | undefined
+}
 
 export const visualiseRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/visualise',
-    validateSearch: listSearch,
+    validateSearch: (search: Record<string, unknown>): VisualiseListSearch => ({
+      ...listSearch(search),
+      state: oneOf(search.state, STATES),
+    }),
     component: lazyRouteComponent(() => import('./VisualiseListPage'), 'VisualiseListPage'),
   }),
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/visualise/$id',
+    validateSearch: (search: Record<string, unknown>): VisualiseSearch => ({
+      tab: oneOf(search.tab, TABS),
+      span: SPANS.find((each) => each === Number(search.span)),
+    }),
     component: lazyRouteComponent(() => import('./VisualisePage'), 'VisualisePage'),
   }),
 ] as const

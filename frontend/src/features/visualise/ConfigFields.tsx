@@ -1,0 +1,270 @@
+/** The configuration as a form. It holds nothing itself: what it shows is read from the text beside it. */
+import {
+  ActionIcon,
+  Box,
+  Button,
+  ColorInput,
+  Group,
+  NumberInput,
+  SegmentedControl,
+  Stack,
+  Switch,
+  Table,
+  Text,
+  TextInput,
+} from '@mantine/core'
+import { IconPlus, IconTrash, IconWand } from '@tabler/icons-react'
+import { type ConfigForm, type ConfigProblem, DEFAULT_WINDOW, type LabelRow } from './config'
+import { labelColor } from './labels'
+
+/** More rows than that are edited as text. */
+const MAX_ROWS = 100
+
+interface Props {
+  form: ConfigForm
+  problems: readonly ConfigProblem[]
+  disabled: boolean
+  onChange: (form: ConfigForm) => void
+  onSuggest: (type: ConfigForm['type']) => void
+}
+
+export function ConfigFields(props: Props) {
+  const { form, disabled, onChange, onSuggest } = props
+  const errorOf = errorsOf(props.problems)
+  const change = (part: Partial<ConfigForm>) => onChange({ ...form, ...part })
+  return (
+    <Stack gap="md">
+      <Box>
+        <Text size="sm" fw={500} mb={4}>
+          What the model answers
+        </Text>
+        <SegmentedControl
+          size="xs"
+          aria-label="What the model answers"
+          disabled={disabled}
+          data={[
+            { value: 'classification', label: 'Classes' },
+            { value: 'regression', label: 'Values' },
+          ]}
+          value={form.type}
+          onChange={(type) => change({ type: type as ConfigForm['type'] })}
+        />
+      </Box>
+      {form.type === 'classification' && (
+        <Group align="flex-start" gap="lg">
+          <NumberInput
+            size="xs"
+            w={200}
+            label="Average over (ms)"
+            description="The window of counts and averages"
+            min={1}
+            max={86_400_000}
+            step={1000}
+            disabled={disabled}
+            value={form.average_window ?? ''}
+            error={errorOf('average_window')}
+            onChange={(value) => change({ average_window: numberOf(value) ?? DEFAULT_WINDOW })}
+          />
+          <Switch
+            mt={4}
+            size="sm"
+            label="Current class by average"
+            description="The class with the highest average of the window; off: the last prediction's"
+            disabled={disabled}
+            checked={form.average_updated}
+            error={errorOf('average_updated')}
+            onChange={(event) => change({ average_updated: event.currentTarget.checked })}
+          />
+        </Group>
+      )}
+      <MapFields {...props} />
+      <Box>
+        <Group justify="space-between" mb={4}>
+          <Text size="sm" fw={500}>
+            Labels
+          </Text>
+          <Button
+            size="compact-xs"
+            variant="subtle"
+            disabled={disabled}
+            leftSection={<IconWand size={14} aria-hidden />}
+            onClick={() => onSuggest(form.type)}
+          >
+            Fill in from the model
+          </Button>
+        </Group>
+        <Text size="xs" c="dimmed" mb={4}>
+          Id is the position of the class or value among the model's outputs, from 0.
+        </Text>
+        {errorOf('labels') && (
+          <Text size="xs" c="var(--kml-failed)" role="alert">
+            {errorOf('labels')}
+          </Text>
+        )}
+        <LabelRows {...props} />
+      </Box>
+    </Stack>
+  )
+}
+
+function LabelRows({ form, problems, disabled, onChange }: Props) {
+  const errorOf = errorsOf(problems)
+  const change = (index: number, part: Partial<LabelRow>) =>
+    onChange({ ...form, labels: form.labels.map((each, place) => (place === index ? { ...each, ...part } : each)) })
+  return (
+    <Stack gap={6}>
+      {form.labels.length > MAX_ROWS && (
+        <Text size="xs" c="dimmed">
+          The first {MAX_ROWS} of {form.labels.length} labels; the others are in the text beside.
+        </Text>
+      )}
+      {form.labels.length > 0 && (
+        <Table verticalSpacing={3} horizontalSpacing={4} withRowBorders={false} layout="fixed">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th w={72}>Id</Table.Th>
+              <Table.Th>Label</Table.Th>
+              <Table.Th w={128}>Colour</Table.Th>
+              <Table.Th w={36}>
+                <span className="mantine-visually-hidden" />
+              </Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {form.labels.slice(0, MAX_ROWS).map((row, index) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: rows have no identity but their place; ids may repeat while typing
+              <Table.Tr key={index} style={{ verticalAlign: 'top' }}>
+                <Table.Td>
+                  <NumberInput
+                    size="xs"
+                    hideControls
+                    aria-label={`Id of label ${index + 1}`}
+                    min={0}
+                    disabled={disabled}
+                    value={row.id ?? ''}
+                    error={errorOf(`labels.${index}.id`)}
+                    onChange={(value) => change(index, { id: numberOf(value) })}
+                  />
+                </Table.Td>
+                <Table.Td>
+                  <TextInput
+                    size="xs"
+                    aria-label={`Label ${index + 1}`}
+                    disabled={disabled}
+                    value={row.label}
+                    error={errorOf(`labels.${index}.label`)}
+                    onChange={(event) => change(index, { label: event.currentTarget.value })}
+                  />
+                </Table.Td>
+                <Table.Td>
+                  <ColorInput
+                    size="xs"
+                    aria-label={`Colour of label ${index + 1}`}
+                    format="hex"
+                    withEyeDropper={false}
+                    placeholder="automatic"
+                    disabled={disabled}
+                    value={row.color}
+                    error={errorOf(`labels.${index}.color`)}
+                    onChange={(color) => change(index, { color })}
+                  />
+                </Table.Td>
+                <Table.Td>
+                  <ActionIcon
+                    variant="subtle"
+                    color="gray"
+                    size="md"
+                    aria-label={`Remove label ${index + 1}`}
+                    disabled={disabled}
+                    onClick={() => onChange({ ...form, labels: form.labels.filter((_, place) => place !== index) })}
+                  >
+                    <IconTrash size={14} aria-hidden />
+                  </ActionIcon>
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      )}
+      <Group>
+        <Button
+          size="compact-xs"
+          variant="default"
+          disabled={disabled || form.labels.length >= 1000}
+          leftSection={<IconPlus size={14} aria-hidden />}
+          onClick={() => onChange({ ...form, labels: [...form.labels, nextLabel(form)] })}
+        >
+          Add a label
+        </Button>
+      </Group>
+    </Stack>
+  )
+}
+
+function MapFields({ form, problems, disabled, onChange }: Props) {
+  const errorOf = errorsOf(problems)
+  const { map } = form
+  const change = (part: Partial<NonNullable<ConfigForm['map']>>) =>
+    onChange({ ...form, map: { source: 'output', latitude: 0, longitude: 1, ...map, ...part } })
+  return (
+    <Stack gap={6}>
+      <Switch
+        size="sm"
+        label="Show on a map"
+        description="Where outputs or inputs hold a latitude and a longitude, in degrees"
+        disabled={disabled}
+        checked={map !== null}
+        error={errorOf('map')}
+        onChange={(event) => (event.currentTarget.checked ? change({}) : onChange({ ...form, map: null }))}
+      />
+      {map && (
+        <Group align="flex-start" gap="sm">
+          <Box>
+            <Text size="xs" fw={500} mb={2}>
+              They are in the
+            </Text>
+            <SegmentedControl
+              size="xs"
+              aria-label="Coordinates are in the"
+              disabled={disabled}
+              data={[
+                { value: 'output', label: 'Outputs' },
+                { value: 'input', label: 'Inputs' },
+              ]}
+              value={map.source}
+              onChange={(source) => change({ source: source as 'input' | 'output' })}
+            />
+          </Box>
+          {(['latitude', 'longitude'] as const).map((name) => (
+            <NumberInput
+              key={name}
+              size="xs"
+              w={150}
+              label={`Position of the ${name}`}
+              min={0}
+              max={65_535}
+              disabled={disabled}
+              value={map[name] ?? ''}
+              error={errorOf(`map.${name}`)}
+              onChange={(value) => change({ [name]: numberOf(value) })}
+            />
+          ))}
+        </Group>
+      )}
+    </Stack>
+  )
+}
+
+/** The first message for a field, without the field's name in front. */
+function errorsOf(problems: readonly ConfigProblem[]): (path: string) => string | undefined {
+  return (path) => problems.find((each) => each.path === path)?.message.replace(/^\w+: /, '')
+}
+
+function nextLabel(form: ConfigForm): LabelRow {
+  const id = form.labels.reduce((most, each) => Math.max(most, (each.id ?? -1) + 1), 0)
+  return { id, label: `${form.type === 'regression' ? 'Output' : 'Class'} ${id}`, color: labelColor(id) }
+}
+
+function numberOf(value: number | string): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null
+}

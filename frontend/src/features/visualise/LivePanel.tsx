@@ -1,0 +1,153 @@
+/** The live view itself: numbers of the stream, then classes or lines, then the records behind them. */
+import { Alert, Button, Code, Group, SegmentedControl, Skeleton, Stack, Text } from '@mantine/core'
+import { IconHourglass, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react'
+import { ButtonLink } from '~/components/ButtonLink'
+import { EmptyState } from '~/components/EmptyState'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { Stat } from '~/components/Stat'
+import type { Inference, VisualizationRequest } from '~/lib/api'
+import { formatCount, formatExact, formatRate, formatSeconds } from '~/lib/format'
+import { useLive } from '~/lib/live'
+import { ClassView } from './ClassView'
+import { LineView } from './LineView'
+import type { Naming } from './labels'
+import { RecordsTable } from './RecordsTable'
+import { SPANS } from './routes'
+import { useStore, type Watch } from './useWatch'
+
+export function LivePanel({
+  inference,
+  watch,
+  naming,
+  config,
+  tall,
+  span,
+  onSpan,
+}: {
+  inference: Inference
+  watch: Watch
+  naming: Naming
+  config: VisualizationRequest | null
+  /** For a projector. */
+  tall: boolean
+  span: number
+  onSpan: (span: (typeof SPANS)[number]) => void
+}) {
+  const { kind, nothing, waiting } = useStore(watch.store, (store) => ({
+    kind: store.latest?.type ?? null,
+    nothing: store.latest !== null && store.latest.total === 0,
+    waiting: store.waiting,
+  }))
+  const broken = watch.problem && <ProblemAlert error={watch.problem} title="The predictions cannot be read now" />
+  if (waiting) {
+    return (
+      <Stack gap="md">
+        {broken}
+        <Alert
+          variant="outline"
+          color="gray"
+          icon={<IconHourglass aria-hidden />}
+          title="It waits for the first record"
+          styles={{ title: { color: 'var(--kml-waiting)' } }}
+        >
+          <Text size="sm">
+            The topic <Code>{waiting}</Code> does not exist
+            {inference.output_bootstrap_servers ? ` on ${inference.output_bootstrap_servers}` : ''} yet. As soon as it
+            does, predictions appear here by themselves.
+          </Text>
+        </Alert>
+      </Stack>
+    )
+  }
+  if (watch.store.latest === null) return broken || <Skeleton height={320} aria-label="The predictions are loading" />
+  if (nothing) {
+    return (
+      <EmptyState
+        title="No prediction yet"
+        action={
+          <ButtonLink to="/inference/$id" params={{ id: String(inference.id) }} search={{ tab: 'try' }}>
+            Send a sample
+          </ButtonLink>
+        }
+        command={`kafka-ml send samples.npy --topic ${inference.input_topic}`}
+      >
+        What is sent to {inference.input_topic} is answered on {inference.output_topic} and shown here as it comes.
+      </EmptyState>
+    )
+  }
+  return (
+    <Stack gap="lg">
+      {broken}
+      <Group justify="space-between" align="flex-end" gap="md">
+        <Numbers watch={watch} />
+        <Group gap="xs">
+          <SegmentedControl
+            size="xs"
+            aria-label="History shown"
+            data={SPANS.map((each) => ({ value: String(each), label: formatSeconds(each).replace(/ 0 s$/, '') }))}
+            value={String(span)}
+            onChange={(next) => onSpan(SPANS.find((each) => String(each) === next) ?? 60)}
+          />
+          <PauseButton />
+        </Group>
+      </Group>
+      {kind === 'regression' ? (
+        <LineView watch={watch} naming={naming} span={span} tall={tall} />
+      ) : (
+        <ClassView watch={watch} naming={naming} config={config} span={span} />
+      )}
+      {config === null && (
+        <Text size="sm" c="dimmed">
+          Nothing is set for this inference, so the first prediction decided between classes and values. Give them names
+          and colours under Set up.
+        </Text>
+      )}
+      <RecordsTable watch={watch} naming={naming} />
+    </Stack>
+  )
+}
+
+function Numbers({ watch }: { watch: Watch }) {
+  const frame = useStore(watch.store, (store) => store.latest, 250)
+  if (!frame) return null
+  return (
+    <Group gap="xl" align="flex-start">
+      <Stat name="Rate" value={<span data-testid="rate">{formatRate(frame.rate)}</span>} />
+      <Stat
+        name="Seen here"
+        value={<span data-testid="total">{formatCount(frame.total)}</span>}
+        exact={`${formatExact(frame.total)} predictions since this view was opened, the last ones before it included`}
+      />
+      {frame.unreadable > 0 && (
+        <Stat
+          name="Not readable"
+          value={formatCount(frame.unreadable)}
+          exact="Records without a list of numbers in values, or whose numbers name no class"
+        />
+      )}
+      {frame.skipped > 0 && (
+        <Stat
+          name="Only counted"
+          value={formatCount(frame.skipped)}
+          exact="More than 10,000 predictions a second: these are in the rate, not in the averages"
+        />
+      )}
+    </Group>
+  )
+}
+
+function PauseButton() {
+  const { paused, setPaused } = useLive()
+  const Icon = paused ? IconPlayerPlay : IconPlayerPause
+  return (
+    <Button
+      size="xs"
+      variant="default"
+      aria-pressed={paused}
+      leftSection={<Icon size={14} aria-hidden />}
+      onClick={() => setPaused(!paused)}
+    >
+      {paused ? 'Go on' : 'Pause'}
+    </Button>
+  )
+}

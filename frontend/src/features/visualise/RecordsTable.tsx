@@ -1,0 +1,87 @@
+/** The last predictions, as they were written: time, answer, the input that they answer. */
+import { Group, Table, Text, Title } from '@mantine/core'
+import { AnchorLink } from '~/components/ButtonLink'
+import { formatMetric, formatPercent } from '~/lib/format'
+import type { PredictionRecord } from './frames'
+import type { Naming } from './labels'
+import { useStore, type Watch } from './useWatch'
+
+const ROWS = 8
+
+export function RecordsTable({ watch, naming }: { watch: Watch; naming: Naming }) {
+  const { records, kind } = useStore(
+    watch.store,
+    (store) => ({ records: store.records.slice(-ROWS).reverse(), kind: store.latest?.type ?? null }),
+    500,
+  )
+  if (records.length === 0) return null
+  return (
+    <section aria-label="Last predictions">
+      <Group justify="space-between" mb={4}>
+        <Title order={2}>Last predictions</Title>
+        <Text size="xs" c="dimmed">
+          a sample where there are many
+        </Text>
+      </Group>
+      <Table.ScrollContainer minWidth={520} type="native" tabIndex={0} role="region" aria-label="Table of predictions">
+        <Table fz="sm" verticalSpacing={3} withTableBorder layout="fixed">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th w={90}>Time</Table.Th>
+              <Table.Th w="30%">{kind === 'classification' ? 'Class' : 'Outputs'}</Table.Th>
+              <Table.Th>Input</Table.Th>
+              <Table.Th>Output record</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {records.map((record) => (
+              <Table.Tr key={record.place}>
+                <Table.Td>{new Date(record.at * 1000).toLocaleTimeString()}</Table.Td>
+                <Table.Td>{answerOf(record, naming)}</Table.Td>
+                <Table.Td>
+                  <Place place={placeOfSource(record.source)} />
+                </Table.Td>
+                <Table.Td>
+                  <Place place={record.place} />
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+    </section>
+  )
+}
+
+function Place({ place }: { place: string | null }) {
+  if (!place) return <Text size="sm">–</Text>
+  const topic = /^(.*)\[\d+\]@\d+$/.exec(place)?.[1]
+  const text = (
+    <Text span size="sm" ff="monospace" fz="xs" truncate="start" title={place} display="block">
+      {place}
+    </Text>
+  )
+  return topic ? (
+    <AnchorLink to="/topics/$name" params={{ name: topic }}>
+      {text}
+    </AnchorLink>
+  ) : (
+    text
+  )
+}
+
+/** ``topic/partition/offset`` as ``topic[partition]@offset``; null for anything else. */
+export function placeOfSource(source: string): string | null {
+  const parts = /^(.+)\/(\d+)\/(\d+)$/.exec(source)
+  return parts ? `${parts[1]}[${parts[2]}]@${parts[3]}` : null
+}
+
+function answerOf(record: PredictionRecord, naming: Naming): string {
+  if (record.id === null) {
+    const shown = record.values.slice(0, 4).map((value) => formatMetric(value))
+    return shown.join(', ') + (record.values.length + record.more > 4 ? ', …' : '')
+  }
+  const score = record.values.length > 1 ? record.values[record.id] : undefined
+  if (score === null || score === undefined) return naming.nameOf(record.id)
+  return `${naming.nameOf(record.id)} (${score >= 0 && score <= 1 ? formatPercent(score) : formatMetric(score)})`
+}

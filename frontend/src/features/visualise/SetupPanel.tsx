@@ -1,0 +1,107 @@
+/** How predictions are shown: a form and the known JSON beside it, always the same; saved with the inference. */
+import { Alert, Button, Group, SimpleGrid, Stack, Text } from '@mantine/core'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { CodeEditor } from '~/components/CodeEditor'
+import { CopyAs } from '~/components/CopyAs'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { type Inference, inferencesPartialUpdateMutation, inferencesRetrieveQueryKey } from '~/lib/api'
+import { notifyDone } from '~/lib/notify'
+import { useSession } from '~/lib/session'
+import { ConfigFields } from './ConfigFields'
+import { type ReadConfig, writeConfig } from './config'
+import { equivalentsOf } from './equivalents'
+
+export function SetupPanel({
+  inference,
+  text,
+  read,
+  changed,
+  onText,
+  onSaved,
+  onSuggest,
+}: {
+  inference: Inference
+  text: string
+  read: ReadConfig
+  /** Whether the text differs from what is saved. */
+  changed: boolean
+  onText: (text: string) => void
+  onSaved: () => void
+  onSuggest: (type: 'classification' | 'regression') => void
+}) {
+  const { can } = useSession()
+  const mayWrite = can('editor')
+  const queryClient = useQueryClient()
+  const save = useMutation({
+    ...inferencesPartialUpdateMutation(),
+    onSuccess: (saved) => {
+      queryClient.setQueryData(inferencesRetrieveQueryKey({ path: { id: String(inference.id) } }), saved)
+      notifyDone('The view is saved with the inference')
+      onSaved()
+    },
+  })
+  const problems = read.problems.filter((each) => read.form === null || each.path === '')
+  return (
+    <Stack gap="md">
+      <ProblemAlert error={save.error} title="The view could not be saved" />
+      <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="xl">
+        <Stack gap="sm">
+          {problems.map((each) => (
+            <Alert key={each.path + each.message} variant="outline" color="yellow" role="alert">
+              Line {each.line}: {each.message}. {read.form === null && 'Mend the text to use the form again.'}
+            </Alert>
+          ))}
+          {read.form && (
+            <ConfigFields
+              form={read.form}
+              problems={read.problems}
+              disabled={!mayWrite}
+              onChange={(form) => onText(writeConfig(form))}
+              onSuggest={onSuggest}
+            />
+          )}
+        </Stack>
+        <CodeEditor
+          label="The same as JSON"
+          description="What the form says, and the other way round. Paste a configuration that you have."
+          language="json"
+          value={text}
+          onChange={onText}
+          readOnly={!mayWrite}
+          minHeight={320}
+          maxHeight={560}
+          diagnostics={read.problems.map(({ line, message }) => ({ line, message }))}
+        />
+      </SimpleGrid>
+      <Group gap="xs">
+        <Button
+          size="xs"
+          disabled={!mayWrite || read.config === null || (!changed && inference.visualization !== null)}
+          loading={save.isPending}
+          onClick={() => save.mutate({ path: { id: String(inference.id) }, body: { visualization: read.config } })}
+        >
+          Save with the inference
+        </Button>
+        <Button size="xs" variant="default" disabled={!changed} onClick={onSaved}>
+          Discard changes
+        </Button>
+        {inference.visualization && mayWrite && (
+          <Button
+            size="xs"
+            variant="subtle"
+            color="gray"
+            onClick={() => save.mutate({ path: { id: String(inference.id) }, body: { visualization: null } })}
+          >
+            Remove the saved view
+          </Button>
+        )}
+        <CopyAs equivalents={equivalentsOf(inference.id, read.config)} />
+      </Group>
+      <Text size="xs" c="dimmed">
+        {mayWrite
+          ? 'Changes are shown under Live at once; others see them when they are saved.'
+          : 'Your role may watch, not change: ask an editor.'}
+      </Text>
+    </Stack>
+  )
+}

@@ -1,0 +1,72 @@
+/** Names and colours of classes and outputs: the configuration's, and sensible ones where it says nothing. */
+import { useComputedColorScheme } from '@mantine/core'
+import { useMemo } from 'react'
+import type { VisualizationRequest } from '~/lib/api'
+import { seriesColor } from '~/lib/palette'
+
+export interface Naming {
+  nameOf: (id: number) => string
+  /** A CSS colour. */
+  colorOf: (id: number) => string
+}
+
+export function useNaming(config: VisualizationRequest | null): Naming {
+  const scheme = useComputedColorScheme('light')
+  return useMemo(() => namingOf(config, scheme), [config, scheme])
+}
+
+export function namingOf(config: VisualizationRequest | null, scheme: 'light' | 'dark'): Naming {
+  const labels = new Map(config?.labels.map((each) => [each.id, each]))
+  const word = config?.type === 'regression' ? 'Output' : 'Class'
+  return {
+    nameOf: (id) => labels.get(id)?.label ?? `${word} ${id}`,
+    colorOf: (id) => labels.get(id)?.color ?? seriesColor(id, scheme),
+  }
+}
+
+/** Distinct colours to begin with, readable on both themes. */
+const COLORS = [
+  '#3b6fd4',
+  '#d9731a',
+  '#1f9d6b',
+  '#b8559a',
+  '#9a7d0a',
+  '#2aa0c8',
+  '#8557c4',
+  '#7a7f87',
+  '#d0473d',
+  '#5a9e1f',
+]
+
+/** A colour for the ``index``-th label. */
+export function labelColor(index: number): string {
+  return COLORS[index % COLORS.length] as string
+}
+
+/**
+ * What a configuration may begin with: the classes' names that the training's confusion matrix knows, or as many labels
+ * as there are outputs.
+ */
+export function suggestedConfig(
+  names: readonly string[],
+  outputs: number,
+  type: VisualizationRequest['type'],
+): VisualizationRequest {
+  const count = names.length > 0 && type === 'classification' ? names.length : Math.max(outputs, 0)
+  const word = type === 'regression' ? 'Output' : 'Class'
+  return {
+    type,
+    average_updated: false,
+    average_window: 5000,
+    labels: Array.from({ length: Math.min(count, 1000) }, (_, id) => ({
+      id,
+      color: labelColor(id),
+      label: names[id] && type === 'classification' ? nameOfClass(names[id]) : `${word} ${id}`,
+    })),
+  }
+}
+
+/** A number alone is a poor name. */
+function nameOfClass(name: string): string {
+  return /^\d+(\.\d+)?$/.test(name) ? `Class ${Number(name)}` : name
+}
