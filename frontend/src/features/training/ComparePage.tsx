@@ -1,5 +1,230 @@
+/** Training runs side by side: metrics, settings that differ, curves over each other, confusion matrices, code. */
+import { ActionIcon, Box, Group, SimpleGrid, Stack, Text, Title, Tooltip } from '@mantine/core'
+import { IconX } from '@tabler/icons-react'
+import { useQueries } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { type ReactNode, useMemo, useState } from 'react'
+import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { CopyAs } from '~/components/CopyAs'
+import { CopyButton } from '~/components/CopyButton'
+import { ConfusionMatrix, type MatrixMode } from '~/components/charts/ConfusionMatrix'
+import { LearningCurves } from '~/components/charts/LearningCurves'
+import { EmptyState } from '~/components/EmptyState'
 import { PageTitle } from '~/components/ListPage'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { StatusBadge } from '~/components/StatusBadge'
+import { deploymentsRetrieveOptions, type Result, resultsRetrieveOptions } from '~/lib/api'
+import { useSeriesColor } from '~/lib/palette'
+import { AddRun } from './AddRun'
+import { CodeDiff } from './CodeDiff'
+import { MetricTable, SettingTable } from './CompareTables'
+import { asMarkdown, metricRows, settingRows } from './compare'
+import { compareEquivalents } from './equivalents'
+import { joinIds, parseIds } from './selection'
+
+/** More columns than this no screen shows. */
+const MAX_RUNS = 8
 
 export function ComparePage() {
-  return <PageTitle title="ComparePage" />
+  const search = useSearch({ from: '/training/compare' })
+  const navigate = useNavigate({ from: '/training/compare' })
+  const ids = parseIds(search.results).slice(0, MAX_RUNS)
+  const queries = useQueries({ queries: ids.map((id) => resultsRetrieveOptions({ path: { id: String(id) } })) })
+  const results = queries.flatMap((query) => (query.data ? [query.data] : []))
+  const deploymentIds = [...new Set(results.map((result) => result.deployment))]
+  const deployments = useQueries({
+    queries: deploymentIds.map((id) => deploymentsRetrieveOptions({ path: { id: String(id) } })),
+  }).flatMap((query) => (query.data ? [query.data] : []))
+  const compared = results.map((result) => ({
+    result,
+    deployment: deployments.find((each) => each.id === result.deployment) ?? null,
+  }))
+  const metrics = metricRows(results)
+  const settings = settingRows(compared)
+  const names = results.map((result) => `${result.model_name} (result ${result.id})`)
+  const choose = (next: readonly number[]) =>
+    void navigate({ search: (before) => ({ ...before, results: joinIds(next), code: undefined }), replace: true })
+
+  const heads = useHeads(results, (id) => choose(ids.filter((each) => each !== id)))
+  const pair = pairOf(search.code, results)
+  return (
+    <Stack gap="lg">
+      <PageTitle
+        title="Compare training runs"
+        description="Metrics, the settings that differ, learning curves, confusion matrices and code, side by side."
+        actions={
+          results.length > 0 && (
+            <>
+              <AddRun chosen={ids} disabled={ids.length >= MAX_RUNS} onAdd={(id) => choose([...ids, id])} />
+              <CopyButton text={asMarkdown(names, settings, metrics)} label="Copy as Markdown" />
+              <CopyAs equivalents={compareEquivalents(ids)} />
+            </>
+          )
+        }
+      />
+      {queries.map((query, index) => (
+        <ProblemAlert
+          key={ids[index]}
+          error={query.error}
+          title={`Result ${ids[index]} cannot be shown`}
+          onRetry={() => void query.refetch()}
+        />
+      ))}
+      {ids.length === 0 && (
+        <EmptyState
+          title="Choose runs to compare"
+          action={
+            <ButtonLink to="/training" search={{ tab: 'runs' }}>
+              Go to the training runs
+            </ButtonLink>
+          }
+          command="kafka-ml results list"
+        >
+          Tick two or more training runs in their list, then press Compare.
+        </EmptyState>
+      )}
+      {results.length > 0 && (
+        <>
+          <Section title="Metrics">
+            <MetricTable rows={metrics} heads={heads} />
+          </Section>
+          <Section title="Learning curves">
+            <Curves results={results} />
+          </Section>
+          <Section title="Settings">
+            <SettingTable
+              rows={settings}
+              heads={heads}
+              all={search.all ?? false}
+              onAll={(all) =>
+                void navigate({ search: (before) => ({ ...before, all: all || undefined }), replace: true })
+              }
+            />
+          </Section>
+          <Matrices results={results} />
+          {pair && (
+            <Section title="Code">
+              <CodeDiff
+                results={results}
+                pair={pair}
+                onPair={(next) =>
+                  void navigate({ search: (before) => ({ ...before, code: next.join(',') }), replace: true })
+                }
+              />
+            </Section>
+          )}
+        </>
+      )}
+    </Stack>
+  )
+}
+
+function Section({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <Box component="section" aria-label={title} style={{ minWidth: 0 }}>
+      <Title order={2} mb="xs">
+        {title}
+      </Title>
+      {children}
+    </Box>
+  )
+}
+
+/** Heads of the columns: whose numbers these are, in the colour of its curves, with the button that takes it out. */
+function useHeads(results: readonly Result[], onRemove: (id: number) => void): ReactNode[] {
+  const color = useSeriesColor()
+  const ids = useSeriesIds(results)
+  return results.map((result, index) => (
+    <Stack key={result.id} gap={2} align="flex-start">
+      <Group gap={6} wrap="nowrap" align="center">
+        <Box
+          w={10}
+          h={10}
+          style={{ borderRadius: 2, flexShrink: 0, background: color(ids[index] ?? result.id) }}
+          aria-hidden
+        />
+        <AnchorLink to="/results/$id" params={{ id: String(result.id) }} fz="sm" style={{ overflowWrap: 'anywhere' }}>
+          {result.model_name}
+        </AnchorLink>
+        <Tooltip label="Take out of the comparison">
+          <ActionIcon
+            size="xs"
+            variant="subtle"
+            color="gray"
+            aria-label={`Take result ${result.id} out of the comparison`}
+            onClick={() => onRemove(result.id)}
+          >
+            <IconX size={12} aria-hidden />
+          </ActionIcon>
+        </Tooltip>
+      </Group>
+      <Group gap={6}>
+        <Text size="xs" c="dimmed" fw={400}>
+          result {result.id}
+        </Text>
+        {result.state !== 'finished' && <StatusBadge state={result.state} />}
+      </Group>
+    </Stack>
+  ))
+}
+
+/** A model has its own colour; runs of the same model need one each. */
+function useSeriesIds(results: readonly Result[]): number[] {
+  const models = results.map((result) => result.model)
+  return new Set(models).size === models.length ? models : results.map((_, index) => index)
+}
+
+function Curves({ results }: { results: readonly Result[] }) {
+  const ids = useSeriesIds(results)
+  const sameName = new Set(results.map((result) => result.model_name)).size < results.length
+  const series = useMemo(
+    () =>
+      results.map((result, index) => ({
+        id: ids[index] ?? result.id,
+        name: sameName ? `${result.model_name} (${result.id})` : result.model_name,
+        epochs: result.epochs,
+      })),
+    [results, ids, sameName],
+  )
+  return <LearningCurves series={series} name="compared-runs" />
+}
+
+function Matrices({ results }: { results: readonly Result[] }) {
+  const [mode, setMode] = useState<MatrixMode>('shares')
+  const having = results.filter((result) => result.confusion_matrix !== null)
+  if (having.length === 0) return null
+  return (
+    <Section title="Confusion matrices">
+      <SimpleGrid cols={{ base: 1, lg: Math.min(2, having.length) }} spacing="xl">
+        {having.map(
+          (result) =>
+            result.confusion_matrix && (
+              <Stack key={result.id} gap="xs" style={{ minWidth: 0 }}>
+                <Title order={3} style={{ overflowWrap: 'anywhere' }}>
+                  {result.model_name}, result {result.id}
+                </Title>
+                <ConfusionMatrix
+                  matrix={result.confusion_matrix.matrix}
+                  labels={result.confusion_matrix.labels}
+                  measures={false}
+                  mode={mode}
+                  onMode={setMode}
+                  name={`confusion-matrix-${result.id}`}
+                />
+              </Stack>
+            ),
+        )}
+      </SimpleGrid>
+    </Section>
+  )
+}
+
+/** The two whose code is shown: those of the address, else the first that differ. */
+function pairOf(text: string | undefined, results: readonly Result[]): readonly [number, number] | null {
+  const [left, right] = parseIds(text).filter((id) => results.some((each) => each.id === id))
+  if (left !== undefined && right !== undefined) return [left, right]
+  const first = results[0]
+  const source = (result: Result) => `${result.imports}\n${result.code}`
+  const other = first && results.find((each) => source(each) !== source(first))
+  return first && other ? [first.id, other.id] : null
 }

@@ -1,0 +1,117 @@
+/** The code of two runs side by side; lines that differ are marked by colour and by a sign. */
+import { Group, Select, Stack, Switch, Text } from '@mantine/core'
+import { useMemo, useState } from 'react'
+import type { Result } from '~/lib/api'
+import { plural } from '~/lib/format'
+import classes from './CodeDiff.module.css'
+import { diffLines, type LinePair } from './compare'
+
+/** Lines around a difference that are shown with it. */
+const CONTEXT = 3
+
+export function CodeDiff({
+  results,
+  pair,
+  onPair,
+}: {
+  results: readonly Result[]
+  /** Ids of the two that are shown. */
+  pair: readonly [number, number]
+  onPair: (pair: readonly [number, number]) => void
+}) {
+  const [whole, setWhole] = useState(false)
+  const [left, right] = pair.map((id) => results.find((each) => each.id === id))
+  const pairs = useMemo(() => diffLines(sourceOf(left), sourceOf(right)), [left, right])
+  const differing = pairs.filter((each) => !each.same).length
+  const data = results.map((each) => ({ value: String(each.id), label: `${each.model_name} (result ${each.id})` }))
+  return (
+    <Stack gap="xs">
+      <Group gap="sm" align="flex-end">
+        <Select
+          size="xs"
+          label="Left"
+          data={data}
+          value={String(pair[0])}
+          allowDeselect={false}
+          onChange={(value) => value && onPair([Number(value), pair[1]])}
+        />
+        <Select
+          size="xs"
+          label="Right"
+          data={data}
+          value={String(pair[1])}
+          allowDeselect={false}
+          onChange={(value) => value && onPair([pair[0], Number(value)])}
+        />
+        <Switch
+          size="xs"
+          label="Whole code"
+          checked={whole}
+          onChange={(event) => setWhole(event.currentTarget.checked)}
+          pb={6}
+        />
+      </Group>
+      {differing === 0 ? (
+        <Text size="sm">The code of the two is the same.</Text>
+      ) : (
+        <Text size="sm" c="dimmed">
+          {plural(differing, 'line')} {differing === 1 ? 'differs' : 'differ'}
+        </Text>
+      )}
+      {(differing > 0 || whole) && (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        <section className={classes.scroll} tabIndex={0} aria-label="Code side by side">
+          <table className={classes.code}>
+            <tbody>
+              {rowsOf(pairs, whole).map((row) =>
+                row.pair === null ? (
+                  <tr key={row.key} className={classes.gap}>
+                    <td colSpan={4}>{plural(row.skipped, 'equal line')}</td>
+                  </tr>
+                ) : (
+                  <tr key={row.key} data-same={row.pair.same}>
+                    <Sign sign={row.pair.same || row.pair.left === null ? '' : '−'} />
+                    <td data-side="left">{row.pair.left}</td>
+                    <Sign sign={row.pair.same || row.pair.right === null ? '' : '+'} />
+                    <td data-side="right">{row.pair.right}</td>
+                  </tr>
+                ),
+              )}
+            </tbody>
+          </table>
+        </section>
+      )}
+    </Stack>
+  )
+}
+
+function Sign({ sign }: { sign: string }) {
+  return <td className={classes.sign}>{sign}</td>
+}
+
+function sourceOf(result: Result | undefined): string {
+  return result ? [result.imports, result.code].filter(Boolean).join('\n') : ''
+}
+
+interface Row {
+  key: string
+  pair: LinePair | null
+  skipped: number
+}
+
+/** Differences with their surroundings; in place of the rest how much was left out. */
+function rowsOf(pairs: readonly LinePair[], whole: boolean): Row[] {
+  const near = new Set<number>()
+  for (const [index, pair] of pairs.entries()) {
+    if (pair.same && !whole) continue
+    for (let line = index - CONTEXT; line <= index + CONTEXT; line += 1) near.add(line)
+  }
+  const rows: Row[] = []
+  for (const [index, pair] of pairs.entries()) {
+    const last = rows.at(-1)
+    if (near.has(index)) rows.push({ key: `line ${index}`, pair, skipped: 0 })
+    else if (last && last.pair === null) last.skipped += 1
+    else rows.push({ key: `gap ${index}`, pair: null, skipped: 1 })
+  }
+  return rows
+}

@@ -1,0 +1,194 @@
+/** What differs between training runs: settings row by row, metrics, and the lines of their code. */
+import { writtenArguments } from '~/components/argumentCompletion'
+import type { Deployment, Result } from '~/lib/api'
+import { formatCount, formatMetric, formatSeconds, NONE } from '~/lib/format'
+import { FRAMEWORK_NAMES } from './form'
+
+/** A result and the deployment that says how it trained; null while that is not known. */
+export interface Compared {
+  result: Result
+  deployment: Deployment | null
+}
+
+export interface DiffRow {
+  name: string
+  /** One for each compared run; what is not set is '–'. */
+  values: string[]
+  differs: boolean
+}
+
+/** Settings, arguments one by one, data and versions, as rows. */
+export function settingRows(runs: readonly Compared[]): DiffRow[] {
+  const rows: DiffRow[] = []
+  const add = (name: string, of: (run: Compared) => string | number | null | undefined) => {
+    const values = runs.map((run) => {
+      const value = of(run)
+      return value === null || value === undefined || value === '' ? NONE : String(value)
+    })
+    if (values.some((value) => value !== NONE)) rows.push({ name, values, differs: new Set(values).size > 1 })
+  }
+  add('Model', ({ result }) => result.model_name)
+  add('Framework', ({ result }) => FRAMEWORK_NAMES[result.framework])
+  add('Deployment', ({ result }) => result.deployment)
+  add('Stream', ({ result }) => result.stream)
+  add('Batch size', ({ deployment }) => deployment?.batch_size)
+  for (const purpose of ['fit', 'evaluation'] as const) {
+    const written = runs.map(({ result, deployment }) =>
+      writtenArguments(deployment?.[`${result.framework}_${purpose}_arguments`] ?? ''),
+    )
+    for (const name of new Set(written.flatMap((each) => Object.keys(each)))) {
+      const values = written.map((each) => each[name] ?? NONE)
+      rows.push({
+        name: purpose === 'fit' ? name : `evaluation: ${name}`,
+        values,
+        differs: new Set(values).size > 1,
+      })
+    }
+  }
+  add('Seed', ({ deployment }) => deployment?.seed)
+  add('GPUs', ({ deployment }) => deployment?.gpu)
+  add('Mode', ({ deployment }) => deployment?.mode)
+  for (const [part, title] of [
+    ['training', 'Training samples'],
+    ['validation', 'Validation samples'],
+    ['test', 'Test samples'],
+  ] as const) {
+    add(title, ({ result }) => formatCount(result.outcome?.samples[part]))
+  }
+  add('Data', ({ result }) => result.outcome?.slice_sha256.slice(0, 12))
+  add('Code', ({ result }) => result.outcome?.code_sha256.slice(0, 12))
+  add('Split', ({ result }) => result.outcome?.split)
+  const packages = new Set(runs.flatMap(({ result }) => Object.keys(result.outcome?.versions ?? {})))
+  for (const name of [...packages].sort()) add(name, ({ result }) => result.outcome?.versions[name])
+  add('Time', ({ result }) => formatSeconds(result.outcome?.seconds))
+  return rows
+}
+
+export interface MetricRow {
+  name: string
+  values: (number | null)[]
+  /** Which of them are the best; none where there is nothing to choose between. */
+  best: number[]
+  lowerIsBetter: boolean
+}
+
+const LOWER = /loss|error|mae|mse|mape|msle|divergence|crossentropy|hinge|perplexity/i
+
+/** Last, best and test of every metric. */
+export function metricRows(results: readonly Result[]): MetricRow[] {
+  const rows: MetricRow[] = []
+  const add = (title: string, metric: string, of: (result: Result) => number | null | undefined) => {
+    const values = results.map((result) => of(result) ?? null)
+    const lowerIsBetter = LOWER.test(metric)
+    const known = values.filter((value) => value !== null)
+    if (known.length === 0) return
+    const best = lowerIsBetter ? Math.min(...known) : Math.max(...known)
+    const decided = known.length > 1 && known.some((value) => value !== best)
+    rows.push({
+      name: title,
+      values,
+      lowerIsBetter,
+      best: decided ? values.flatMap((value, index) => (value === best ? [index] : [])) : [],
+    })
+  }
+  const names = (of: (result: Result) => Record<string, unknown> | null | undefined) => [
+    ...new Set(results.flatMap((result) => Object.keys(of(result) ?? {}))),
+  ]
+  for (const name of names((result) => result.outcome?.test_metrics)) {
+    add(`test ${name}`, name, (result) => result.outcome?.test_metrics[name])
+  }
+  for (const part of ['validation', 'training'] as const) {
+    for (const name of names((result) => result.metrics?.[part])) {
+      const best = (result: Result) =>
+        part === 'validation' ? result.history?.best_validation[name] : result.history?.best_training[name]
+      add(`${part} ${name}, best`, name, (result) => best(result)?.value)
+      add(`${part} ${name}, last`, name, (result) => result.metrics?.[part][name])
+    }
+  }
+  return rows
+}
+
+/** Columns as text, for copying into a document. */
+export function asMarkdown(
+  names: readonly string[],
+  settings: readonly DiffRow[],
+  metrics: readonly MetricRow[],
+): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [
+    line(['', ...names]),
+    line(['---', ...names.map(() => '---')]),
+    ...metrics.map((row) => line([row.name, ...row.values.map(formatMetric)])),
+    ...settings.map((row) => line([row.name, ...row.values])),
+  ].join('\n')
+}
+
+export interface LinePair {
+  left: string | null
+  right: string | null
+  same: boolean
+}
+
+/** Above this many lines the middle is not aligned: it would take too long for a page. */
+const MAX_ALIGNED = 2000
+
+/** Two texts side by side; lines that are in both stand beside each other. */
+export function diffLines(left: string, right: string): LinePair[] {
+  const a = left.split('\n')
+  const b = right.split('\n')
+  let head = 0
+  while (head < a.length && head < b.length && a[head] === b[head]) head += 1
+  let tail = 0
+  while (tail < a.length - head && tail < b.length - head && a[a.length - 1 - tail] === b[b.length - 1 - tail])
+    tail += 1
+  const same = (lines: string[]): LinePair[] => lines.map((line) => ({ left: line, right: line, same: true }))
+  return [
+    ...same(a.slice(0, head)),
+    ...middle(a.slice(head, a.length - tail), b.slice(head, b.length - tail)),
+    ...same(a.slice(a.length - tail)),
+  ]
+}
+
+/** By the longest common subsequence; runs of other lines are put beside each other in order. */
+function middle(a: readonly string[], b: readonly string[]): LinePair[] {
+  const aligned = a.length <= MAX_ALIGNED && b.length <= MAX_ALIGNED
+  // lengths[i][j]: how many lines a[i..] and b[j..] have in common, in order.
+  const width = b.length + 1
+  const lengths = new Uint16Array(aligned ? (a.length + 1) * width : 0)
+  const at = (i: number, j: number) => lengths[i * width + j] ?? 0
+  for (let i = a.length - 1; aligned && i >= 0; i -= 1) {
+    for (let j = b.length - 1; j >= 0; j -= 1) {
+      lengths[i * width + j] = a[i] === b[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1))
+    }
+  }
+  const pairs: LinePair[] = []
+  let removed: string[] = []
+  let added: string[] = []
+  const flush = () => {
+    for (let index = 0; index < Math.max(removed.length, added.length); index += 1) {
+      pairs.push({ left: removed[index] ?? null, right: added[index] ?? null, same: false })
+    }
+    removed = []
+    added = []
+  }
+  let i = 0
+  let j = 0
+  while (i < a.length || j < b.length) {
+    const left = a[i]
+    const right = b[j]
+    if (left !== undefined && left === right && aligned) {
+      flush()
+      pairs.push({ left, right, same: true })
+      i += 1
+      j += 1
+    } else if (left !== undefined && (right === undefined || !aligned || at(i + 1, j) >= at(i, j + 1))) {
+      removed.push(left)
+      i += 1
+    } else if (right !== undefined) {
+      added.push(right)
+      j += 1
+    }
+  }
+  flush()
+  return pairs
+}
