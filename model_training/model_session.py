@@ -143,6 +143,7 @@ class ModelSession:
             SharedArray.allocate((len(samples),), np.int64, writable=True) as out,
             SharedArray.allocate((len(samples),), np.float32, writable=True) as confidence,
         ):
+            confidence.array[:] = np.nan
             arrays = {"features": samples.features, "out": out, "confidence": confidence}
             answer = self._call("predict_classes", {"batch_size": self._plan.batch_size}, arrays=arrays)
             # Copies: the process can still write to what it was given.

@@ -121,7 +121,9 @@ export function LogViewer({
         data-wrap={wrap}
         onScroll={onScroll}
       >
-        {all.length === 0 && log.loading && <Skeleton height={14} width="60%" m="xs" aria-label="Loading" />}
+        {all.length === 0 && log.loading && (
+          <Skeleton height={14} width="60%" m="xs" role="status" aria-label="Loading" />
+        )}
         {all.length === 0 && !log.loading && !log.error && (
           <Text size="sm" c="dimmed" p="xs" component="div">
             {empty}
@@ -161,6 +163,7 @@ function Notes({
       <Text size="xs" c="dimmed" role="status">
         {filtering ? `${formatCount(shown)} of ${plural(all, 'line')}` : plural(all, 'line')}
         {live && (paused ? '; paused' : '; grows while it runs')}
+        {all > 0 && '; times are UTC'}
         {log.stored && '; the process is gone, this is the kept end of its log'}
         {log.buffer.dropped > 0 &&
           `; the first ${plural(log.buffer.dropped, 'line')} were let go, ${formatCount(MAX_LINES)} are kept: download has all`}

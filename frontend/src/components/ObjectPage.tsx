@@ -2,6 +2,7 @@
 import { ActionIcon, Box, Group, Menu, Skeleton, Stack, Tabs, Text, Title } from '@mantine/core'
 import { IconDots } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
+import { usePageTitle } from '~/lib/pageTitle'
 import { Age } from './Age'
 import { CopyButton } from './CopyButton'
 import { ProblemAlert } from './ProblemAlert'
@@ -60,6 +61,7 @@ export function ObjectPage({
   error?: unknown
   onRetry?: () => void
 }) {
+  usePageTitle(!loading && !error && typeof title === 'string' ? `${title} · ${what} ${id ?? ''}`.trim() : undefined)
   if (error) return <ProblemAlert error={error} title={`${what} ${id ?? ''} cannot be shown`} onRetry={onRetry} />
   if (loading) return <ObjectSkeleton />
   const shown = tabs?.find((each) => each.value === tab) ?? tabs?.[0]
@@ -138,7 +140,7 @@ export function ObjectPage({
 
 function ObjectSkeleton() {
   return (
-    <Stack gap="md" aria-busy aria-label="Loading">
+    <Stack gap="md" role="status" aria-busy aria-label="Loading">
       <Skeleton height={28} width={280} />
       <Skeleton height={16} width={180} />
       <Skeleton height={200} />

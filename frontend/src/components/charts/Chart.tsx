@@ -29,7 +29,7 @@ const EChart = lazy(() => import('./EChart'))
 
 export function Chart(props: ChartProps) {
   return (
-    <Suspense fallback={<Skeleton height={props.height} aria-label={`${props.label}, loading`} />}>
+    <Suspense fallback={<Skeleton height={props.height} role="status" aria-label={`${props.label}, loading`} />}>
       <EChart {...props} />
     </Suspense>
   )
@@ -69,7 +69,7 @@ export function ChartFrame({
     <Box style={{ minWidth: 0 }}>
       <Group justify="space-between" gap="xs" mb={4}>
         {title ? (
-          <Title order={3} style={{ overflowWrap: 'anywhere' }}>
+          <Title order={2} size="h3" style={{ overflowWrap: 'anywhere' }}>
             {title}
           </Title>
         ) : (

@@ -84,14 +84,23 @@ function optionOf(
 ): EChartsCoreOption {
   const epochs = Math.max(0, ...curves.map((curve) => curve.points.length))
   return {
-    grid: { left: 8, right: 16, top: curves.length > 1 ? 32 : 12, bottom: 44, outerBoundsMode: 'same' },
+    grid: { left: 8, right: 16, top: curves.length > 1 ? 32 : 12, bottom: 50, outerBoundsMode: 'same' },
     legend: { show: curves.length > 1, type: 'scroll', top: 0, left: 0, itemWidth: 28 },
     tooltip: {
       trigger: 'axis',
       valueFormatter: (value: unknown) => formatMetric(value as number | null),
       confine: true,
     },
-    xAxis: { type: 'value', min: 'dataMin', max: 'dataMax', minInterval: 1, splitLine: { show: false } },
+    xAxis: {
+      type: 'value',
+      name: 'epoch',
+      nameLocation: 'middle',
+      nameGap: 22,
+      min: 'dataMin',
+      max: 'dataMax',
+      minInterval: 1,
+      splitLine: { show: false },
+    },
     yAxis: {
       type: log ? 'log' : 'value',
       scale: true,

@@ -1,7 +1,7 @@
 /** The cells of a confusion matrix as a table: read by screen readers, walked with the arrow keys, opened with Enter. */
-import { useComputedColorScheme } from '@mantine/core'
+import { useComputedColorScheme, VisuallyHidden } from '@mantine/core'
 import { type KeyboardEvent, useRef, useState } from 'react'
-import { formatCount, formatPercent } from '~/lib/format'
+import { formatPercent } from '~/lib/format'
 import { cellColors, type Matrix, normalised } from './confusion'
 import classes from './MatrixGrid.module.css'
 
@@ -95,7 +95,6 @@ export function MatrixGrid({
                     data-cell={`${actual}-${predicted}`}
                     tabIndex={focus.actual === actual && focus.predicted === predicted ? 0 : -1}
                     aria-selected={onCell ? selected : undefined}
-                    aria-label={`actual ${labels[actual] ?? actual}, predicted ${labels[predicted] ?? predicted}: ${formatCount(count)} samples, ${formatPercent(fraction)}`}
                     title={`actual ${labels[actual] ?? actual}, predicted ${labels[predicted] ?? predicted}: ${count} (${formatPercent(fraction)} of the row)`}
                     style={{ background, color: ink }}
                     onKeyDown={(event) => move(event, cell)}
@@ -104,7 +103,7 @@ export function MatrixGrid({
                       onCell?.(cell)
                     }}
                   >
-                    {count === 0 ? '·' : shares ? shareText(fraction) : count}
+                    {count === 0 ? <Zero /> : shares ? shareText(fraction) : count}
                   </td>
                 )
               })}
@@ -113,6 +112,16 @@ export function MatrixGrid({
         </tbody>
       </table>
     </div>
+  )
+}
+
+/** An empty cell: a dot that the eye passes over. */
+function Zero() {
+  return (
+    <>
+      <span aria-hidden>·</span>
+      <VisuallyHidden>0</VisuallyHidden>
+    </>
   )
 }
 

@@ -106,7 +106,7 @@ function CellSamples({
           <Text size="sm" c="dimmed">
             {plural(total, 'test sample')}
             {found && total > 0 && found.samples.length < total && `; ${found.samples.length} are kept`}
-            {found && total > 0 && (hit ? ', the least certain first' : ', the most certain first')}
+            {found && found.samples.length > 1 && (hit ? ', the least certain first' : ', the most certain first')}
             {found && found.per_cell < 12 && `; samples are large, so ${found.per_cell || 'few'} of each cell are kept`}
           </Text>
         </Box>
@@ -123,7 +123,7 @@ function CellSamples({
       ) : query.isError ? (
         <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
       ) : !found ? (
-        <Group gap="md" aria-busy aria-label="Loading">
+        <Group gap="md" role="status" aria-busy aria-label="Loading">
           {Array.from({ length: Math.min(total, 12) }, (_, index) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: placeholders have no identity
             <Skeleton key={index} width={96} height={118} />

@@ -82,7 +82,7 @@ function DataFacts({ result }: { result: Result }) {
     )
   }
   if (stream.isError) return <ProblemAlert error={stream.error} onRetry={() => void stream.refetch()} />
-  if (!stream.data) return <Skeleton height={120} aria-label="Loading" />
+  if (!stream.data) return <Skeleton height={120} role="status" aria-label="Loading" />
   const data = stream.data
   const ranges = rangesOf(data.topic)
   return (
@@ -177,7 +177,7 @@ function RunFacts({ result }: { result: Result }) {
 function ArgumentFacts({ result }: { result: Result }) {
   const deployment = useQuery(deploymentsRetrieveOptions({ path: { id: String(result.deployment) } }))
   if (deployment.isError) return <ProblemAlert error={deployment.error} onRetry={() => void deployment.refetch()} />
-  if (!deployment.data) return <Skeleton height={120} aria-label="Loading" />
+  if (!deployment.data) return <Skeleton height={120} role="status" aria-label="Loading" />
   const data = deployment.data
   const torch = result.framework === 'pytorch'
   const fit = torch ? data.pytorch_fit_arguments : data.tensorflow_fit_arguments
