@@ -58,6 +58,8 @@ def create(
     output_bootstrap_servers: Annotated[str | None, typer.Option(help="Another cluster for the output.")] = None,
     limit: Annotated[float | None, typer.Option(help="Below this score the upper model decides.")] = None,
     upper_topic: Annotated[str | None, typer.Option(help="Where the upper model reads.")] = None,
+    gpu: Annotated[int | None, typer.Option(help="GPUs of each replica.")] = None,
+    visualization: Annotated[str | None, typer.Option(help="JSON; how predictions are shown live.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Serve a finished result."""
@@ -67,10 +69,12 @@ def create(
         output_topic=output_topic,
         replicas=replicas,
         input_format=input_format,
-        input_config=_object(input_config),
+        input_config=_object(input_config, "--input-config"),
         output_bootstrap_servers=output_bootstrap_servers,
         limit=limit,
         upper_topic=upper_topic,
+        gpu=gpu,
+        visualization=_object(visualization, "--visualization"),
     )
     if json:
         return print_json(made)
@@ -99,10 +103,79 @@ def scale(context: typer.Context, inference: int, replicas: int, json: JsonOptio
     return print_json(changed) if json else console().print(f"inference {inference} goes to {replicas} replicas")
 
 
+@app.command("try")
+def try_(
+    context: typer.Context,
+    inference: int,
+    sample: Annotated[str, typer.Argument(help="A JSON or NPY file, or JSON: a number, (nested) lists, an object.")],
+    shape: Annotated[str, typer.Option(help="For a flat list, for example '28 28'; the stream's by default.")] = "",
+    timeout: Annotated[float, typer.Option(min=0.1, max=30, help="Wait so many seconds for the answer.")] = 10.0,
+    json: JsonOption = False,
+) -> None:
+    """Send one sample through Kafka and show the answer. Writes a real record to the input topic."""
+    from kafkaml.dtypes import shape_from_wire
+    from kafkaml.errors import DeadlineExceeded, RefusedError
+
+    tried = client_of(context).inferences.try_sample(
+        inference, _sample(sample), shape=shape_from_wire(shape) or None, timeout_seconds=timeout
+    )
+    if json:
+        return print_json(tried)
+    place = "{topic}[{partition}]@{offset}".format(**tried.input)
+    if tried.outcome == "no_answer":
+        ahead = "" if tried.waiting_before is None else f"; {tried.waiting_before} records wait before it"
+        raise DeadlineExceeded(
+            f"no answer to {place} within {timeout:g} s{ahead}", hint=f"kafka-ml inferences show {inference}"
+        )
+    if tried.outcome == "dead_lettered":
+        raise RefusedError(f"{place} could not be answered: {(tried.reason or {}).get('message', '')}")
+    target = "{topic}[{partition}]@{offset}".format(**(tried.output or {}))
+    console().print(_answer(tried.values, tried.labels), soft_wrap=True)
+    return console().print(
+        f"[dim]{place} -> inference {inference}, version {tried.version} -> {target}, {tried.seconds * 1000:.0f} ms[/]"
+    )
+
+
+@app.command("dead-letters")
+def dead_letters(
+    context: typer.Context,
+    inference: int,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=100, help="Show at most so many.")] = 20,
+    replay: Annotated[bool, typer.Option("--replay", help="Send all of them back to the input topic.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show records that could not be answered, newest first, or send them back."""
+    client = client_of(context)
+    if replay:
+        done = client.inferences.replay_dead_letters(inference)
+        if json:
+            return print_json(done)
+        left_out = done["cut"] + done["superseded"]
+        more = "; there are more: do it again" if done["more"] else ""
+        return console().print(
+            f"{done['replayed']} records sent back to {done['input_topic']}"
+            f"{f', {left_out} left out' if left_out else ''}{more}"
+        )
+    page = client.inferences.dead_letters(inference, limit=count)
+    if json:
+        return print_json(page)
+    return print_table(
+        page.letters,
+        [
+            ("place", lambda row: f"{row['record']['partition']}@{row['record']['offset']}"),
+            ("was", lambda row: "{topic}[{partition}]@{offset}".format(**row["source"]) if row["source"] else ""),
+            ("stage", lambda row: row["reason"]["stage"]),
+            ("bytes", lambda row: row["cut_from_bytes"] or row["record"]["value_size"]),
+            ("reason", lambda row: row["reason"]["message"]),
+        ],
+        nothing=f"no dead letters in {page.topic}",
+    )
+
+
 add_run_commands(app)
 
 
-def _object(text: str | None) -> dict[str, Any] | None:
+def _object(text: str | None, option: str) -> dict[str, Any] | None:
     import orjson
 
     if text is None:
@@ -110,7 +183,36 @@ def _object(text: str | None) -> dict[str, Any] | None:
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise typer.BadParameter(f"--input-config is not JSON: {error}") from error
+        raise typer.BadParameter(f"{option} is not JSON: {error}") from error
     if not isinstance(document, dict):
-        raise typer.BadParameter("--input-config is not a JSON object")
+        raise typer.BadParameter(f"{option} is not a JSON object")
     return document
+
+
+def _sample(text: str) -> object:
+    """Return the sample that ``text`` is or names: JSON, or a file of JSON or NPY with one sample."""
+    from pathlib import Path
+
+    import numpy as np
+    import orjson
+
+    try:
+        path = Path(text)
+        if path.suffix == ".npy" and path.is_file():
+            return np.load(path, allow_pickle=False).tolist()
+        return orjson.loads(path.read_bytes() if path.is_file() else text)
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{text[:80]!r} is neither a file of JSON or NPY nor JSON: {error}") from error
+
+
+def _answer(values: Any, labels: Any) -> str:
+    """The likeliest class first where there are classes; else the numbers."""
+    import orjson
+    from rich.markup import escape
+
+    numbers = isinstance(values, list) and all(isinstance(each, (int, float)) for each in values)
+    if not numbers or len(values) < 2 or not labels or len(labels) != len(values):
+        return escape(orjson.dumps(values).decode())
+    best = max(range(len(values)), key=values.__getitem__)
+    each = "  ".join(f"{escape(label)} {value:.4g}" for label, value in zip(labels, values, strict=True))
+    return f"[bold cyan]{escape(labels[best])}[/]  [dim]{each}[/]"

@@ -319,6 +319,8 @@ class Inferences(_Runs[types.Inference]):
         output_bootstrap_servers: str | None = None,
         limit: float | None = None,
         upper_topic: str | None = None,
+        gpu: int | None = None,
+        visualization: Mapping[str, object] | None = None,
     ) -> types.Inference:
         """Serve a finished result; the format is the training stream's unless given."""
         return self._create(
@@ -332,12 +334,45 @@ class Inferences(_Runs[types.Inference]):
                 "output_bootstrap_servers": output_bootstrap_servers,
                 "limit": limit,
                 "upper_topic": upper_topic,
+                "gpu": gpu,
+                "visualization": visualization,
             }
         )
 
     def scale(self, identifier: int, replicas: int) -> types.Inference:
         """Change the number of replicas."""
         return self._patch(identifier, {"replicas": replicas})
+
+    def try_sample(
+        self, identifier: int, sample: object, *, shape: Sequence[int] | None = None, timeout_seconds: float = 10.0
+    ) -> types.Trial:
+        """Send one sample through Kafka and return its answer; ``sample`` is a number, (nested) lists or a dict.
+
+        A real record of the input topic. Waits ``timeout_seconds`` (at most 30) for the answer.
+        """
+        body = {"sample": sample, "shape": shape, "timeout_seconds": timeout_seconds}
+        return types.Trial.model_validate(self._connection.request("POST", f"{self.path}{identifier}/try/", body=body))
+
+    def dead_letters(self, identifier: int, *, limit: int = 50, before: str | None = None) -> types.DeadLetters:
+        """Return the newest dead letters, or those before the cursor ``before`` of another page."""
+        params = {"limit": limit, "before": before}
+        return types.DeadLetters.model_validate(
+            self._connection.request("GET", f"{self.path}{identifier}/dead_letters/", params=params)
+        )
+
+    def replay_dead_letters(
+        self, identifier: int, *, positions: Sequence[tuple[int, int]] | None = None
+    ) -> Mapping[str, Any]:
+        """Send dead letters back to the input topic: those at ``positions`` (partition, offset), or all.
+
+        Returns how many were ``replayed``, and how many were left out and why.
+        """
+        chosen = [{"partition": partition, "offset": offset} for partition, offset in positions or ()]
+        body = {"all": True} if positions is None else {"positions": chosen}
+        answer: Mapping[str, Any] = self._connection.request(
+            "POST", f"{self.path}{identifier}/dead_letters/replay/", body=body
+        )
+        return answer
 
 
 class Streams(_Collection[types.Stream]):

@@ -14,6 +14,7 @@ __all__ = [
     "Artifact",
     "AuditEntry",
     "Configuration",
+    "DeadLetters",
     "Deployment",
     "EpochRecord",
     "FailureReport",
@@ -24,6 +25,7 @@ __all__ = [
     "Stream",
     "TokenRecord",
     "TrainingResult",
+    "Trial",
     "User",
     "Validation",
 ]
@@ -186,6 +188,34 @@ class Inference(_Answer):
     upper_topic: str = ""
     output_bootstrap_servers: str = ""
     created_at: datetime | None = None
+
+
+class Trial(_Answer):
+    """What became of a sample that was tried: ``outcome`` is answered, passed_on, dead_lettered or no_answer.
+
+    ``input`` and ``output`` are topic, partition and offset of the record and its answer; ``reason`` says why it became
+    a dead letter.
+    """
+
+    outcome: str
+    seconds: float
+    values: Any = None
+    outputs: Any = None
+    labels: Sequence[str] | None = None
+    reason: Mapping[str, str] | None = None
+    input: Mapping[str, Any] = Field(default_factory=dict)
+    output: Mapping[str, Any] | None = None
+    version: str | None = None
+    waiting_before: int | None = None
+
+
+class DeadLetters(_Answer):
+    """Records that could not be answered, newest first; ``before`` is the cursor to older ones."""
+
+    topic: str
+    count: int
+    letters: Sequence[Mapping[str, Any]] = ()
+    before: str | None = None
 
 
 class User(_Answer):

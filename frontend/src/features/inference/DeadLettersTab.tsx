@@ -215,7 +215,7 @@ function replayed({ replayed, cut, superseded, more, input_topic }: Replay): str
 function equivalentsOf(inference: number) {
   return {
     cli: `kafka-ml inferences dead-letters ${inference}\nkafka-ml inferences dead-letters ${inference} --replay`,
-    python: pythonCall('client.inferences.replay_dead_letters', { inference }),
+    python: pythonCall('client.inferences.replay_dead_letters', { identifier: inference }),
     curl: curlCall('POST', `/api/inferences/${inference}/dead_letters/replay/`, { all: true }),
   }
 }

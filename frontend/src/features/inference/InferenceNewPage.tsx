@@ -1,5 +1,370 @@
+/** Put a trained model into service: what, from which topic to which, by how many replicas. */
+import {
+  Accordion,
+  Alert,
+  Button,
+  Code,
+  Group,
+  NumberInput,
+  Select,
+  Skeleton,
+  Stack,
+  Switch,
+  Text,
+  TextInput,
+} from '@mantine/core'
+import { useForm } from '@mantine/form'
+import { useDebouncedValue } from '@mantine/hooks'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { getRouteApi, useNavigate } from '@tanstack/react-router'
+import { useEffect, useMemo } from 'react'
+import { AnchorLink } from '~/components/ButtonLink'
+import { CodeEditor } from '~/components/CodeEditor'
+import { CopyAs } from '~/components/CopyAs'
+import { DraftNote } from '~/components/DraftNote'
+import { EmptyState } from '~/components/EmptyState'
+import { FRAMEWORKS } from '~/components/FrameworkMark'
 import { PageTitle } from '~/components/ListPage'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import {
+  inferencesCreateMutation,
+  inferencesListOptions,
+  type ResultRow,
+  resultsListOptions,
+  streamsRetrieveOptions,
+  topicsRetrieveOptions,
+} from '~/lib/api'
+import { useDraft } from '~/lib/drafts'
+import { formatPercent } from '~/lib/format'
+import { notifyDone } from '~/lib/notify'
+import { problemOf } from '~/lib/problem'
+import { useSession } from '~/lib/session'
+import {
+  checkForm,
+  type DeployForm,
+  EMPTY_FORM,
+  equivalentsOf,
+  FORMATS,
+  formatText,
+  partitionNote,
+  requestOf,
+  sentence,
+  suggestedTopics,
+} from './deploy'
+
+const route = getRouteApi('/inference/new')
+const DRAFT = 'inference'
 
 export function InferenceNewPage() {
-  return <PageTitle title="InferenceNewPage" />
+  const { can } = useSession()
+  const results = useQuery(resultsListOptions({ query: { state: 'finished', ordering: '-id', limit: 200 } }))
+  const title = (
+    <PageTitle
+      title="Serve a model"
+      description="A trained model reads samples from one topic and answers on another."
+    />
+  )
+  if (!can('editor')) {
+    return (
+      <Stack>
+        {title}
+        <Text size="sm">Serving a model needs the role of an editor: ask an administrator.</Text>
+      </Stack>
+    )
+  }
+  if (results.isPending) {
+    return (
+      <Stack>
+        {title}
+        <Skeleton height={280} />
+      </Stack>
+    )
+  }
+  return (
+    <Stack>
+      {title}
+      <ProblemAlert error={results.error} onRetry={() => void results.refetch()} />
+      {results.data?.results.length === 0 ? (
+        <EmptyState title="Nothing is trained yet" command="kafka-ml results list --state finished">
+          Only a finished training run can be served.{' '}
+          <AnchorLink to="/training" inherit underline="always">
+            See the training runs
+          </AnchorLink>
+        </EmptyState>
+      ) : (
+        results.data && <NewForm results={results.data.results} />
+      )}
+    </Stack>
+  )
+}
+
+function NewForm({ results }: { results: readonly ResultRow[] }) {
+  const { result: asked } = route.useSearch()
+  const navigate = useNavigate()
+  const { start, restored, keep, forget } = useDraft<DeployForm>(DRAFT, EMPTY_FORM)
+  const form = useForm<DeployForm>({
+    initialValues: start,
+    validate: checkForm as (values: DeployForm) => Record<string, string>,
+    validateInputOnBlur: true,
+    onValuesChange: keep,
+  })
+  const values = form.values
+  const create = useMutation(inferencesCreateMutation())
+  const result = results.find((each) => String(each.id) === values.result)
+  const stream = useQuery({
+    ...streamsRetrieveOptions({ path: { id: String(result?.stream ?? 0) } }),
+    enabled: Boolean(result?.stream),
+    retry: false,
+  })
+
+  const choose = (id: string | null) => {
+    const chosen = results.find((each) => String(each.id) === id)
+    const before = result ? suggestedTopics(result.model_name) : null
+    form.setFieldValue('result', id)
+    if (!chosen) return
+    const suggested = suggestedTopics(chosen.model_name)
+    // What was typed by hand stays; what was suggested follows the model.
+    for (const name of ['input_topic', 'output_topic'] as const) {
+      if (values[name] === '' || values[name] === before?.[name]) form.setFieldValue(name, suggested[name])
+    }
+    if (!chosen.stream) form.setFieldValue('as_stream', false)
+  }
+  // The address chooses, also when it is opened from a result's page over an older draft.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only another address chooses anew
+  useEffect(() => {
+    if (asked !== undefined && values.result !== String(asked)) choose(String(asked))
+  }, [asked])
+
+  const [topic] = useDebouncedValue(values.input_topic, 400)
+  const known = useQuery({
+    ...topicsRetrieveOptions({ path: { name: topic || '-' } }),
+    enabled: topic !== '' && !checkForm(values).input_topic,
+    retry: false,
+  })
+  const partitions = known.data ? known.data.partitions.length : null
+  const [output] = useDebouncedValue(values.output_topic, 400)
+  const others = useQuery({
+    ...inferencesListOptions({ query: { output_topic: output, limit: 5 } }),
+    enabled: output !== '',
+  })
+  const stranger = asked !== undefined && !results.some((each) => each.id === asked)
+  const labels = result?.outcome?.labels ?? []
+  const formatFrom =
+    stream.data && `${formatText(stream.data.input_format, stream.data.input_config)}, from stream ${stream.data.id}`
+
+  const submit = form.onSubmit(async (sent) => {
+    try {
+      const made = await create.mutateAsync({ body: requestOf(sent) })
+      forget()
+      notifyDone(`Inference ${made.id} starts`)
+      await navigate({ to: '/inference/$id', params: { id: String(made.id) } })
+    } catch (error) {
+      form.setErrors(problemOf(error).byField())
+    }
+  })
+  const problem = create.error ? problemOf(create.error) : null
+  return (
+    <form onSubmit={submit} noValidate>
+      <Stack maw={760} gap="md">
+        {restored && form.isDirty() === false && start.result !== null && (
+          <DraftNote
+            onDiscard={() => {
+              forget()
+              form.setValues(EMPTY_FORM)
+            }}
+          />
+        )}
+        {stranger && (
+          <Alert variant="outline" color="yellow" py={6}>
+            Result {asked} is not among the finished ones: choose another, or wait for its training.
+          </Alert>
+        )}
+        <Select
+          label="Result"
+          description="The trained model to serve"
+          placeholder="Choose a finished training run"
+          withAsterisk
+          searchable
+          data={results.map((each) => ({ value: String(each.id), label: resultLabel(each) }))}
+          {...form.getInputProps('result')}
+          onChange={choose}
+        />
+        <Group grow align="flex-start">
+          <TextInput
+            label="Input topic"
+            description="Samples to predict are written here"
+            withAsterisk
+            autoComplete="off"
+            {...form.getInputProps('input_topic')}
+          />
+          <TextInput
+            label="Output topic"
+            description="Answers are written here"
+            withAsterisk
+            autoComplete="off"
+            {...form.getInputProps('output_topic')}
+          />
+        </Group>
+        {others.data && others.data.count > 0 && (
+          <Text size="sm" style={{ color: 'var(--kml-waiting)' }}>
+            {others.data.results.map((each) => `Inference ${each.id} (${each.model_name})`).join(', ')} also answers on{' '}
+            {output}: readers tell them apart by the header kml-inference only.
+          </Text>
+        )}
+        <NumberInput
+          label="Replicas"
+          description={
+            <>
+              Processes that share the partitions of the input topic.{' '}
+              {topic && !known.isFetching && partitionNote(values.replicas || 1, topic, partitions)}
+            </>
+          }
+          w={{ base: '100%', sm: 420 }}
+          min={1}
+          max={256}
+          allowDecimal={false}
+          {...form.getInputProps('replicas')}
+          onChange={(value) => form.setFieldValue('replicas', typeof value === 'number' ? value : 1)}
+        />
+        <Stack gap="xs">
+          <Switch
+            label="Read samples as the stream that trained the model"
+            description={
+              formatFrom ?? (result && !result.stream ? 'the stream is not known any more' : 'format, type and shape')
+            }
+            disabled={result !== undefined && !result.stream}
+            checked={values.as_stream}
+            onChange={(event) => {
+              const on = event.currentTarget.checked
+              form.setFieldValue('as_stream', on)
+              if (!on && stream.data) {
+                form.setFieldValue('input_format', stream.data.input_format)
+                form.setFieldValue('input_config', JSON.stringify(stream.data.input_config, null, 2))
+              }
+            }}
+          />
+          {!values.as_stream && (
+            <Group align="flex-start" gap="md">
+              <Select
+                label="Input format"
+                w={200}
+                allowDeselect={false}
+                data={[...FORMATS]}
+                {...form.getInputProps('input_format')}
+              />
+              <div style={{ flex: 1, minWidth: 240 }}>
+                <CodeEditor
+                  label="Its settings, as JSON"
+                  language="json"
+                  minHeight={96}
+                  maxHeight={240}
+                  value={values.input_config}
+                  onChange={(text) => form.setFieldValue('input_config', text)}
+                />
+                <FieldError message={form.errors.input_config} />
+              </div>
+            </Group>
+          )}
+        </Stack>
+        <Accordion variant="contained" radius="sm" chevronPosition="left">
+          <Accordion.Item value="advanced">
+            <Accordion.Control>Advanced: other brokers, distributed models, GPU, visualisation</Accordion.Control>
+            <Accordion.Panel>
+              <Stack gap="sm">
+                <TextInput
+                  label="Output brokers"
+                  description="Another cluster for answers, as host:port, comma-separated; answers are then at least once. Empty: the platform's own"
+                  {...form.getInputProps('output_bootstrap_servers')}
+                />
+                <Group grow align="flex-start">
+                  <TextInput
+                    label="Upper topic"
+                    description="Distributed models: where the next tier reads"
+                    {...form.getInputProps('upper_topic')}
+                  />
+                  <NumberInput
+                    label="Limit"
+                    description="Below this certainty the sample goes up"
+                    min={0}
+                    max={1}
+                    step={0.05}
+                    placeholder="0.8"
+                    {...form.getInputProps('limit')}
+                  />
+                </Group>
+                <NumberInput
+                  label="GPUs"
+                  description="Of each replica"
+                  w={160}
+                  min={0}
+                  max={64}
+                  allowDecimal={false}
+                  {...form.getInputProps('gpu')}
+                  onChange={(value) => form.setFieldValue('gpu', typeof value === 'number' ? value : 0)}
+                />
+                <div>
+                  <CodeEditor
+                    label="Visualisation"
+                    description="How predictions are shown live, as JSON; can be set later"
+                    language="json"
+                    minHeight={80}
+                    maxHeight={240}
+                    value={values.visualization}
+                    onChange={(text) => form.setFieldValue('visualization', text)}
+                    actions={
+                      labels.length > 0 && (
+                        <Button
+                          size="compact-xs"
+                          variant="default"
+                          onClick={() => form.setFieldValue('visualization', visualizationOf(labels))}
+                        >
+                          Fill in the labels of the result
+                        </Button>
+                      )
+                    }
+                  />
+                  <FieldError message={form.errors.visualization} />
+                </div>
+              </Stack>
+            </Accordion.Panel>
+          </Accordion.Item>
+        </Accordion>
+        {problem && problem.fields.length === 0 && <ProblemAlert error={problem} title="It was not started" />}
+        {problem?.fields.some((each) => !(each.field in values)) && <ProblemAlert error={problem} />}
+        {result && (
+          <Alert variant="outline" color="gray" title="What will happen">
+            {sentence(values, result.model_name, stream.data)}
+          </Alert>
+        )}
+        <Group>
+          <Button type="submit" loading={create.isPending}>
+            Serve
+          </Button>
+          <CopyAs equivalents={useMemo(() => equivalentsOf(values), [values])} />
+          <Text size="xs" c="dimmed">
+            Send samples with <Code>kafka-ml send FILE --topic {values.input_topic || 'TOPIC'}</Code>
+          </Text>
+        </Group>
+      </Stack>
+    </form>
+  )
+}
+
+function FieldError({ message }: { message: unknown }) {
+  return message ? (
+    <Text size="xs" mt={4} role="alert" style={{ color: 'var(--kml-failed)' }}>
+      {String(message)}
+    </Text>
+  ) : null
+}
+
+function resultLabel(row: ResultRow): string {
+  const accuracy = row.metrics?.validation.accuracy ?? row.metrics?.training.accuracy
+  const parts = [`Result ${row.id}`, row.model_name, FRAMEWORKS[row.framework]]
+  if (accuracy !== null && accuracy !== undefined) parts.push(`accuracy ${formatPercent(accuracy)}`)
+  return parts.join(' · ')
+}
+
+function visualizationOf(labels: readonly string[]): string {
+  return JSON.stringify({ type: 'classification', labels: labels.map((label, id) => ({ id, label })) }, null, 2)
 }

@@ -20,7 +20,7 @@ export function SamplePicker({
   return (
     <Stack gap={6}>
       <Text size="xs" c="dimmed">
-        The newest samples of{' '}
+        The first samples of{' '}
         {stream === null ? (
           'the stream that trained it'
         ) : (
@@ -36,7 +36,7 @@ export function SamplePicker({
             key={each.key}
             className={classes.pick}
             aria-pressed={each.key === picked}
-            aria-label={`Sample ${each.key}${each.label === null ? '' : `, label ${each.label}`}`}
+            aria-label={`Sample ${each.key.split(':').at(-1)}${each.label === null ? '' : `, label ${each.label}`}`}
             onClick={() => onPick(each)}
           >
             {imageLayout(each.sample.shape) ? (

@@ -236,7 +236,7 @@ function equivalentsOf(inference: number, chosen: Chosen | null) {
   const text = JSON.stringify(sample)
   return {
     cli: `kafka-ml inferences try ${inference} ${shellQuote(text)}${shape ? ` --shape ${shellQuote(shape.join(' '))}` : ''}`,
-    python: pythonCall('client.inferences.try_sample', { inference, sample, shape }),
+    python: pythonCall('client.inferences.try_sample', { identifier: inference, sample, shape }),
     curl: curlCall('POST', `/api/inferences/${inference}/try/`, { sample, ...(shape ? { shape } : {}) }),
   }
 }

@@ -7,8 +7,8 @@ import {
   type Inference,
   modelsRetrieveOptions,
   resultsRetrieveOptions,
+  streamsPreviewRetrieveOptions,
   streamsRetrieveOptions,
-  topicsRecordsListOptions,
 } from '~/lib/api'
 import { formatMetric } from '~/lib/format'
 
@@ -51,14 +51,10 @@ export function useSampleSource(inference: Inference): SampleSource {
     staleTime: 60_000,
     retry: false,
   })
-  // Avro and JSON carry samples too, but only samples of the same format can be sent as they are.
-  const same = stream.data?.input_format === inference.input_format
-  const records = useQuery({
-    ...topicsRecordsListOptions({
-      path: { name: stream.data?.topic ?? '' },
-      query: { limit: SAMPLES, start: 'newest' },
-    }),
-    enabled: same,
+  // Only samples of the same format can be sent as they are.
+  const preview = useQuery({
+    ...streamsPreviewRetrieveOptions({ path: { id: String(streamId) }, query: { limit: SAMPLES } }),
+    enabled: stream.data?.input_format === inference.input_format,
     staleTime: 600_000,
     retry: false,
   })
@@ -66,12 +62,12 @@ export function useSampleSource(inference: Inference): SampleSource {
   const dtype = typeof inference.input_config.data_type === 'string' ? inference.input_config.data_type : 'float32'
   const samples = useMemo(
     () =>
-      (records.data?.records ?? []).flatMap(({ partition, offset, decoded }) =>
-        decoded.sample && !decoded.sample.truncated
-          ? [{ key: `${partition}:${offset}`, sample: decoded.sample, label: labelOf(decoded) }]
+      (preview.data?.samples ?? []).flatMap(({ topic, partition, offset, features, ...label }) =>
+        features && !features.truncated
+          ? [{ key: `${topic}:${partition}:${offset}`, sample: features, label: labelOf(label) }]
           : [],
       ),
-    [records.data],
+    [preview.data],
   )
   const modelInput = model.data?.report.inputs?.[0]?.shape.slice(1) ?? null
   const seen = useMemo(() => rangeOfSamples(samples.map((each) => each.sample)), [samples])
@@ -102,8 +98,8 @@ export function declaredShape(config: Record<string, unknown>): number[] | null 
   return sizes.length > 0 && sizes.every((size) => Number.isInteger(size) && size > 0) ? sizes : null
 }
 
-function labelOf(decoded: { label_sample: SampleData | null; label_text: string | null }): string | null {
-  if (decoded.label_text !== null) return decoded.label_text
-  const values = decoded.label_sample?.values
+function labelOf(label: { label_sample: SampleData | null; label_text: string | null }): string | null {
+  if (label.label_text !== null) return label.label_text
+  const values = label.label_sample?.values
   return values && values.length > 0 ? values.map((each) => formatMetric(each)).join(', ') : null
 }
