@@ -20,7 +20,7 @@ export function App() {
             <ProblemAlert error={error} onRetry={retry} />
           </main>
         )}
-        signIn={(onSignedIn) => <SignIn onSignedIn={onSignedIn} />}
+        signIn={(onSignedIn, over) => <SignIn onSignedIn={onSignedIn} over={over} />}
       >
         <LiveProvider>
           <RouterProvider router={router} InnerWrap={Framed} />

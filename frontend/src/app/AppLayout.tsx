@@ -15,6 +15,7 @@ import {
   IconChevronsLeft,
   IconChevronsRight,
   IconDeviceDesktop,
+  IconList,
   IconLogout,
   IconMoon,
   IconSearch,
@@ -23,17 +24,28 @@ import {
   IconUsers,
 } from '@tabler/icons-react'
 import { Link, useNavigate, useRouterState } from '@tanstack/react-router'
-import type { ReactNode } from 'react'
+import { lazy, type ReactNode, Suspense, useState } from 'react'
 import { LiveMark } from '~/components/LiveMark'
 import { useSession } from '~/lib/session'
 import classes from './AppLayout.module.css'
+import { BottomBar } from './BottomBar'
 import { Breadcrumb } from './Breadcrumb'
-import { CommandPalette, openPalette } from './CommandPalette'
-import { ROOMS } from './navigation'
+import { isIn, ROOMS } from './navigation'
+import { usePageChange } from './usePageChange'
+import { useShortcuts } from './useShortcuts'
+
+const CommandPalette = lazy(() => import('./CommandPalette'))
+const ShortcutSheet = lazy(() => import('./ShortcutSheet'))
 
 export function AppLayout({ children }: { children: ReactNode }) {
   const [narrow, setNarrow] = useLocalStorage({ key: 'kml-rail-narrow', defaultValue: false })
   const path = useRouterState({ select: (state) => state.location.pathname })
+  // How often the palette was asked for: 0 keeps its code unloaded.
+  const [openings, setOpenings] = useState(0)
+  const [sheet, setSheet] = useState<boolean | null>(null)
+  const openPalette = () => setOpenings((count) => count + 1)
+  usePageChange(path)
+  useShortcuts({ onPalette: openPalette, onSheet: () => setSheet(true) })
   return (
     <AppShell
       header={{ height: 44 }}
@@ -61,7 +73,7 @@ export function AppLayout({ children }: { children: ReactNode }) {
       <AppShell.Navbar className={classes.rail}>
         <nav aria-label="Rooms" className={classes.rooms}>
           {ROOMS.map((room) => {
-            const here = room.to === '/' ? path === '/' : path.startsWith(room.to)
+            const here = isIn(room.to, path)
             return (
               <Tooltip key={room.to} label={room.label} position="right" disabled={!narrow}>
                 <Link
@@ -89,24 +101,11 @@ export function AppLayout({ children }: { children: ReactNode }) {
       <AppShell.Main id="main" tabIndex={-1} className={classes.main}>
         {children}
       </AppShell.Main>
-      <Box component="nav" aria-label="Rooms, bottom bar" className={classes.bottom} hiddenFrom="sm">
-        {ROOMS.map((room) => {
-          const here = room.to === '/' ? path === '/' : path.startsWith(room.to)
-          return (
-            <Link
-              key={room.to}
-              to={room.to}
-              className={classes.bottomRoom}
-              data-here={here || undefined}
-              aria-current={here ? 'page' : undefined}
-            >
-              <room.icon size={20} stroke={1.7} aria-hidden />
-              <span>{room.label}</span>
-            </Link>
-          )
-        })}
-      </Box>
-      <CommandPalette />
+      <BottomBar path={path} />
+      <Suspense>
+        {openings > 0 && <CommandPalette openings={openings} onSheet={() => setSheet(true)} />}
+        {sheet !== null && <ShortcutSheet opened={sheet} onClose={() => setSheet(false)} />}
+      </Suspense>
     </AppShell>
   )
 }
@@ -168,6 +167,11 @@ function PersonMenu() {
         {can('admin') && (
           <Menu.Item leftSection={<IconUsers size={16} aria-hidden />} onClick={() => void navigate({ to: '/users' })}>
             Users and roles
+          </Menu.Item>
+        )}
+        {can('admin') && (
+          <Menu.Item leftSection={<IconList size={16} aria-hidden />} onClick={() => void navigate({ to: '/audit' })}>
+            Audit trail
           </Menu.Item>
         )}
         <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => void signOut()}>

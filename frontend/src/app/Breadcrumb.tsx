@@ -12,16 +12,36 @@ const WORDS: Record<string, { label: string; to?: string }> = {
   results: { label: 'Training', to: '/training' },
 }
 
-export function Breadcrumb() {
-  const path = useRouterState({ select: (state) => state.location.pathname })
+/** The parts of an address in words: the room (with its address) and what is below it. */
+export function partsOf(path: string): { first: { label: string; to?: string } | undefined; rest: string[] } {
   const parts = path.split('/').filter(Boolean)
   const room = ROOMS.find((each) => each.to === `/${parts[0] ?? ''}`)
   const first = room ? { label: room.label, to: room.to } : WORDS[parts[0] ?? '']
   const rest = parts.slice(1).map((part) => {
-    const text = decodeURIComponent(part)
+    const text = decoded(part)
     if (parts[0] === 'results') return `Result ${text}`
     return WORDS[text]?.label ?? (/^\d+$/.test(text) ? `#${text}` : text)
   })
+  return { first, rest }
+}
+
+/** The tab's name for an address, until the page itself knows better. */
+export function titleOf(path: string): string {
+  const { first, rest } = partsOf(path)
+  return [...rest.toReversed(), path === '/' ? 'Pipeline' : first?.label, 'Kafka-ML'].filter(Boolean).join(' · ')
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
+export function Breadcrumb() {
+  const path = useRouterState({ select: (state) => state.location.pathname })
+  const { first, rest } = partsOf(path)
   return (
     <Breadcrumbs component="nav" aria-label="Breadcrumb" separatorMargin={6} style={{ minWidth: 0 }} fz="sm">
       <Anchor component={Link} to="/" size="sm" c="var(--mantine-color-text)" fw={600}>

@@ -1,27 +1,114 @@
-/** Ctrl/Cmd+K: go anywhere by name. */
-import { Spotlight, spotlight } from '@mantine/spotlight'
+/** Ctrl/Cmd+K: go to rooms and objects by name or number, and do things. Loaded when it is first opened. */
+import '@mantine/spotlight/styles.css'
+import { Text, useMantineColorScheme } from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
+import { createSpotlight, Spotlight } from '@mantine/spotlight'
 import { IconSearch } from '@tabler/icons-react'
 import { useNavigate } from '@tanstack/react-router'
+import { useEffect, useState } from 'react'
+import { StatusBadge } from '~/components/StatusBadge'
+import { useLive } from '~/lib/live'
+import { useSession } from '~/lib/session'
 import { ROOMS } from './navigation'
+import { useFound } from './paletteObjects'
 
-export const openPalette = spotlight.open
+const [store, palette] = createSpotlight()
 
-export function CommandPalette() {
+interface Command {
+  label: string
+  run: () => void
+}
+
+export default function CommandPalette({ openings, onSheet }: { openings: number; onSheet: () => void }) {
+  const [query, setQuery] = useState('')
+  const [asked] = useDebouncedValue(query, 200)
   const navigate = useNavigate()
-  const actions = ROOMS.map((room) => ({
-    id: room.to,
-    label: room.label,
-    leftSection: <room.icon size={18} aria-hidden />,
-    onClick: () => void navigate({ to: room.to }),
-  }))
+  const objects = useFound(asked)
+  const commands = useCommands(onSheet)
+  // Each press of the keys opens it; also the one that loaded it.
+  useEffect(() => {
+    if (openings > 0) palette.open()
+  }, [openings])
+  const words = query.trim().toLowerCase()
+  const has = (label: string) => label.toLowerCase().includes(words)
+  const rooms = ROOMS.filter((room) => has(room.label))
+  const actions = commands.filter((each) => has(each.label))
+  const waiting = asked !== query
   return (
-    <Spotlight
-      actions={actions}
-      nothingFound="Nothing found"
-      highlightQuery
-      tagsToIgnore={[]}
-      triggerOnContentEditable
-      searchProps={{ leftSection: <IconSearch size={18} aria-hidden />, placeholder: 'Go to…', 'aria-label': 'Go to' }}
-    />
+    <Spotlight.Root store={store} query={query} onQueryChange={setQuery} shortcut={null} clearQueryOnClose scrollable>
+      <Spotlight.Search
+        placeholder="Go to, find by name or number, or do…"
+        aria-label="Search and commands"
+        leftSection={<IconSearch size={18} aria-hidden />}
+      />
+      <Spotlight.ActionsList>
+        {objects.length > 0 && (
+          <Spotlight.ActionsGroup label="Objects">
+            {objects.map((each) => (
+              <Spotlight.Action
+                key={each.key}
+                label={each.name}
+                description={`${each.kind} ${each.id}`}
+                rightSection={each.state ? <StatusBadge state={each.state} /> : null}
+                onClick={() => void navigate({ to: each.to })}
+              />
+            ))}
+          </Spotlight.ActionsGroup>
+        )}
+        {rooms.length > 0 && (
+          <Spotlight.ActionsGroup label="Rooms">
+            {rooms.map((room) => (
+              <Spotlight.Action
+                key={room.to}
+                label={room.label}
+                leftSection={<room.icon size={18} aria-hidden />}
+                rightSection={
+                  <Text size="xs" c="dimmed">
+                    g {room.key}
+                  </Text>
+                }
+                onClick={() => void navigate({ to: room.to })}
+              />
+            ))}
+          </Spotlight.ActionsGroup>
+        )}
+        {actions.length > 0 && (
+          <Spotlight.ActionsGroup label="Actions">
+            {actions.map((each) => (
+              <Spotlight.Action key={each.label} label={each.label} onClick={each.run} />
+            ))}
+          </Spotlight.ActionsGroup>
+        )}
+        {objects.length + rooms.length + actions.length === 0 && (
+          <Spotlight.Empty>{waiting ? 'Looking…' : 'Nothing of that name or number'}</Spotlight.Empty>
+        )}
+      </Spotlight.ActionsList>
+    </Spotlight.Root>
   )
+}
+
+function useCommands(onSheet: () => void): Command[] {
+  const navigate = useNavigate()
+  const { can, signOut } = useSession()
+  const { setColorScheme } = useMantineColorScheme()
+  const { paused, setPaused } = useLive()
+  const go = (label: string, to: string): Command => ({ label, run: () => void navigate({ to }) })
+  return [
+    ...(can('editor')
+      ? [
+          go('New model', '/models/new'),
+          go('New configuration', '/configurations/new'),
+          go('Deploy for training', '/training/new'),
+          go('Deploy for inference', '/inference/new'),
+        ]
+      : []),
+    { label: paused ? 'Go on live' : 'Hold the page still', run: () => setPaused(!paused) },
+    { label: 'Theme: light', run: () => setColorScheme('light') },
+    { label: 'Theme: dark', run: () => setColorScheme('dark') },
+    { label: 'Theme: as the system', run: () => setColorScheme('auto') },
+    go('Account and access tokens', '/account'),
+    ...(can('admin') ? [go('Users and roles', '/users'), go('Audit trail', '/audit')] : []),
+    { label: 'Keyboard shortcuts', run: onSheet },
+    { label: 'Sign out', run: () => void signOut() },
+  ]
 }

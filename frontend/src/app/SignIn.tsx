@@ -1,42 +1,99 @@
-/** For whoever is not signed in: by name and password here, or by the link that the command line prints. */
-import { Alert, Button, Code, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
+/**
+ * For whoever is not signed in: by name and password here, or by the link that the command line prints. Where a session
+ * ended in the middle of work, the form lies over the page, which stays as it was.
+ */
+import { Alert, Button, Code, Modal, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation } from '@tanstack/react-query'
+import { useState } from 'react'
+import { CopyButton } from '~/components/CopyButton'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { loginCreateMutation, type Session } from '~/lib/api'
 
-export function SignIn({ onSignedIn }: { onSignedIn: (session: Session) => void }) {
-  const form = useForm({ initialValues: { username: '', password: '' } })
-  const login = useMutation({ ...loginCreateMutation(), onSuccess: onSignedIn })
-  const staleLink = new URLSearchParams(window.location.search).get('link') === 'used'
+export function SignIn({ onSignedIn, over }: { onSignedIn: (session: Session) => void; over: string | null }) {
+  if (over !== null) {
+    return (
+      <Modal
+        opened
+        onClose={() => undefined}
+        withCloseButton={false}
+        closeOnEscape={false}
+        closeOnClickOutside={false}
+        title="Your session has ended"
+        centered
+      >
+        <Text size="sm" mb="md">
+          The page and what you typed are still here: sign in again to go on.
+        </Text>
+        <SignInForm onSignedIn={onSignedIn} name={over} />
+      </Modal>
+    )
+  }
   return (
-    <main style={{ display: 'grid', placeItems: 'center', minHeight: '100vh', padding: 16 }}>
+    <main style={{ display: 'grid', placeItems: 'center', minHeight: '100dvh', padding: 16 }}>
       <Paper withBorder p="xl" w="min(400px, 100%)">
-        <form onSubmit={form.onSubmit((body) => login.mutate({ body }))}>
-          <Stack>
+        <Stack gap="md">
+          <div>
             <Title order={1}>Kafka-ML</Title>
-            {staleLink && (
-              <Alert variant="outline" color="yellow" title="That link was used already or has expired">
-                A sign-in link works once, for 15 minutes.
-              </Alert>
-            )}
-            <TextInput label="Name" autoComplete="username" required autoFocus {...form.getInputProps('username')} />
-            <PasswordInput
-              label="Password"
-              autoComplete="current-password"
-              required
-              {...form.getInputProps('password')}
-            />
-            <ProblemAlert error={login.error} />
-            <Button type="submit" loading={login.isPending}>
-              Sign in
-            </Button>
             <Text size="sm" c="dimmed">
-              On your own machine no password is needed: <Code>kafka-ml login</Code> prints a link that signs you in.
+              Train, serve and watch models on Apache Kafka streams
             </Text>
-          </Stack>
-        </form>
+          </div>
+          <SignInForm onSignedIn={onSignedIn} name="" />
+        </Stack>
       </Paper>
     </main>
+  )
+}
+
+function SignInForm({ onSignedIn, name }: { onSignedIn: (session: Session) => void; name: string }) {
+  const form = useForm({ initialValues: { username: name, password: '' } })
+  const [staleLink] = useState(() => new URLSearchParams(window.location.search).get('link') === 'used')
+  const login = useMutation({
+    ...loginCreateMutation(),
+    onSuccess: (session) => {
+      if (staleLink) window.history.replaceState(null, '', window.location.pathname)
+      onSignedIn(session)
+    },
+  })
+  return (
+    <form onSubmit={form.onSubmit((body) => login.mutate({ body }))}>
+      <Stack>
+        {staleLink && (
+          <Alert
+            variant="outline"
+            color="yellow"
+            title="That link was used already or has expired"
+            styles={{ title: { color: 'var(--kml-waiting)' } }}
+          >
+            A sign-in link works once, for 15 minutes.
+          </Alert>
+        )}
+        <TextInput
+          label="Name"
+          autoComplete="username"
+          required
+          data-autofocus={name === '' || undefined}
+          {...(name === '' ? { autoFocus: true } : {})}
+          {...form.getInputProps('username')}
+        />
+        <PasswordInput
+          label="Password"
+          autoComplete="current-password"
+          required
+          data-autofocus={name !== '' || undefined}
+          visibilityToggleButtonProps={{ 'aria-label': 'Show or hide the password' }}
+          {...form.getInputProps('password')}
+        />
+        <ProblemAlert error={login.error} />
+        <Button type="submit" loading={login.isPending}>
+          Sign in
+        </Button>
+        <Text size="sm" c="dimmed" component="div">
+          On the platform's own machine no password is needed: <Code>kafka-ml login</Code>
+          <CopyButton text="kafka-ml login" what="command" /> prints a link that signs you in.
+        </Text>
+      </Stack>
+    </form>
   )
 }

@@ -22,3 +22,14 @@ export const ROOMS = [
   { to: '/visualise', label: 'Visualise', icon: IconChartLine, key: 'v' },
   { to: '/system', label: 'System', icon: IconServer, key: 'y' },
 ] as const
+
+/** In the phone's bottom bar; the other rooms are under More. */
+export const BAR_ROOMS: readonly string[] = ['/', '/models', '/training', '/inference']
+
+/** Whether the page at ``path`` belongs to a room. */
+export function isIn(room: string, path: string): boolean {
+  if (room === '/') return path === '/'
+  // A result is what a training run left.
+  const owner = path.startsWith('/results') ? '/training' : path
+  return owner === room || owner.startsWith(`${room}/`)
+}

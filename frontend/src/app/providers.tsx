@@ -1,25 +1,30 @@
 /** What surrounds every page: theme, queries, dialogs, toasts. */
 import '@mantine/core/styles.css'
 import '@mantine/notifications/styles.css'
-import '@mantine/spotlight/styles.css'
-import 'mantine-datatable/styles.css'
 import './global.css'
-import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core'
+import { localStorageColorSchemeManager, MantineProvider, useComputedColorScheme } from '@mantine/core'
 import { ModalsProvider } from '@mantine/modals'
 import { Notifications } from '@mantine/notifications'
-import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import type { ReactNode } from 'react'
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { type ReactNode, useEffect } from 'react'
 import { Problem } from '~/lib/problem'
 import { SESSION_KEY } from '~/lib/session'
 import { theme } from '~/lib/theme'
 
+/** An answer that says that nobody is signed in any more makes the sign-in form appear. */
+function lookAtSession(error: Error): void {
+  if (error instanceof Problem && error.status === 401) {
+    void queryClient.invalidateQueries({ queryKey: SESSION_KEY })
+  }
+}
+
 export const queryClient: QueryClient = new QueryClient({
   queryCache: new QueryCache({
     onError: (error, query) => {
-      const signedOut = error instanceof Problem && error.status === 401 && query.queryKey !== SESSION_KEY
-      if (signedOut) void queryClient.invalidateQueries({ queryKey: SESSION_KEY })
+      if (query.queryKey !== SESSION_KEY) lookAtSession(error)
     },
   }),
+  mutationCache: new MutationCache({ onError: lookAtSession }),
   defaultOptions: {
     queries: {
       // Events say when something changed; until then what was read holds.
@@ -36,6 +41,7 @@ export function Providers({ children }: { children: ReactNode }) {
   return (
     <QueryClientProvider client={queryClient}>
       <MantineProvider theme={theme} defaultColorScheme="auto" colorSchemeManager={colorSchemeManager}>
+        <ThemeColor />
         <ModalsProvider>
           <Notifications position="bottom-right" />
           {children}
@@ -43,4 +49,14 @@ export function Providers({ children }: { children: ReactNode }) {
       </MantineProvider>
     </QueryClientProvider>
   )
+}
+
+/** The colour of the browser's own bars follows the theme, also one that a person chose. */
+function ThemeColor() {
+  const scheme = useComputedColorScheme('light')
+  useEffect(() => {
+    const meta = document.querySelector('meta[name="theme-color"]')
+    meta?.setAttribute('content', scheme === 'dark' ? '#16181d' : '#ffffff')
+  }, [scheme])
+  return null
 }

@@ -25,11 +25,12 @@ export function LiveMark() {
         variant="subtle"
         color="gray"
         aria-pressed={paused}
+        aria-label={WORDS[state]}
         onClick={() => setPaused(!paused)}
         leftSection={<Icon size={state === 'live' ? 10 : 14} aria-hidden style={{ color: `var(--kml-${tone})` }} />}
         rightSection={paused ? <IconPlayerPlay size={14} aria-hidden /> : null}
       >
-        <Text size="sm" style={{ color: `var(--kml-${tone})` }}>
+        <Text size="sm" visibleFrom="xs" style={{ color: `var(--kml-${tone})` }}>
           {WORDS[state]}
         </Text>
       </Button>

@@ -4,6 +4,7 @@
  */
 import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { SESSION_KEY } from './session'
 
 export const TOPICS = ['models', 'configurations', 'deployments', 'results', 'inferences', 'streams', 'system'] as const
 export type LiveTopic = (typeof TOPICS)[number]
@@ -29,6 +30,7 @@ const LiveContext = createContext<Live | null>(null)
 
 /** Queries of one topic are read again at most this often, however many events come. */
 const REFRESH_MS = 400
+const AFTER_REFUSAL_MS = 4_000
 
 export function LiveProvider({ children }: { children: ReactNode }) {
   const queryClient = useQueryClient()
@@ -40,24 +42,37 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   useEffect(() => {
     if (paused) return
     const refresher = new Refresher(queryClient)
-    const source = new EventSource('/api/events/')
-    source.onopen = () => {
-      setConnection('live')
-      setLastEventAt(Date.now())
-      // What changed before the stream began was not seen.
-      refresher.refreshAll()
-    }
-    source.onerror = () => setConnection('lost')
-    for (const topic of TOPICS) {
-      source.addEventListener(topic, (message: MessageEvent<string>) => {
+    let source: EventSource
+    let again: ReturnType<typeof setTimeout> | undefined
+    const connect = () => {
+      source = new EventSource('/api/events/')
+      source.onopen = () => {
+        setConnection('live')
         setLastEventAt(Date.now())
-        refresher.refresh(topic)
-        const data = JSON.parse(message.data) as Record<string, unknown>
-        for (const listener of listeners.current) listener({ topic, data })
-      })
+        // What changed before the stream began was not seen.
+        refresher.refreshAll()
+      }
+      source.onerror = () => {
+        setConnection('lost')
+        // A browser tries again by itself after a cut, but never after a refusal: a platform that starts, or a session
+        // that has ended, which the session's query then finds out.
+        if (source.readyState !== EventSource.CLOSED) return
+        void queryClient.invalidateQueries({ queryKey: SESSION_KEY })
+        again = setTimeout(connect, AFTER_REFUSAL_MS)
+      }
+      for (const topic of TOPICS) {
+        source.addEventListener(topic, (message: MessageEvent<string>) => {
+          setLastEventAt(Date.now())
+          refresher.refresh(topic)
+          const data = JSON.parse(message.data) as Record<string, unknown>
+          for (const listener of listeners.current) listener({ topic, data })
+        })
+      }
+      source.addEventListener('reset', () => refresher.refreshAll())
     }
-    source.addEventListener('reset', () => refresher.refreshAll())
+    connect()
     return () => {
+      clearTimeout(again)
       source.close()
       refresher.stop()
       setConnection('connecting')
@@ -99,42 +114,40 @@ export function useLiveEvents(topic: LiveTopic, listener: (data: Record<string, 
   )
 }
 
+/** Reads again what the topics' queries show; a query of several topics only once for all of them. */
 class Refresher {
-  private readonly waiting = new Map<string, ReturnType<typeof setTimeout>>()
-  private readonly again = new Set<string>()
+  private readonly dirty = new Set<string>()
+  private timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(private readonly queryClient: QueryClient) {}
 
   /** At once for the first event, then at most every REFRESH_MS; the last event is never left out. */
-  refresh(topic: string): void {
-    if (this.waiting.has(topic)) {
-      this.again.add(topic)
-      return
-    }
-    this.invalidate(topic)
-    this.waiting.set(
-      topic,
-      setTimeout(() => {
-        this.waiting.delete(topic)
-        if (this.again.delete(topic)) this.refresh(topic)
-      }, REFRESH_MS),
-    )
+  refresh(...topics: readonly string[]): void {
+    for (const topic of topics) this.dirty.add(topic)
+    if (this.timer === undefined) this.flush()
   }
 
   refreshAll(): void {
-    for (const topic of TOPICS) this.refresh(topic)
+    this.refresh(...TOPICS)
   }
 
   stop(): void {
-    for (const timer of this.waiting.values()) clearTimeout(timer)
-    this.waiting.clear()
+    clearTimeout(this.timer)
+    this.timer = undefined
+    this.dirty.clear()
   }
 
-  private invalidate(topic: string): void {
+  private flush(): void {
+    const topics = new Set(this.dirty)
+    this.dirty.clear()
+    this.timer = setTimeout(() => {
+      this.timer = undefined
+      if (this.dirty.size > 0) this.flush()
+    }, REFRESH_MS)
     void this.queryClient.invalidateQueries({
       predicate: (query) => {
         const [key] = query.queryKey as [{ tags?: readonly string[] }?]
-        return key?.tags?.includes(topic) ?? false
+        return key?.tags?.some((tag) => topics.has(tag)) ?? false
       },
     })
   }

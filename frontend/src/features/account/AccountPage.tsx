@@ -1,5 +1,42 @@
-import { PageTitle } from '~/components/ListPage'
+/** One's own account: who one is, access tokens for scripts, the password. */
+import { Stack, Title } from '@mantine/core'
+import { Age } from '~/components/Age'
+import { Facts } from '~/components/Facts'
+import { PageTitle } from '~/components/PageTitle'
+import { useSession } from '~/lib/session'
+import { PasswordForm } from './PasswordForm'
+import { Tokens } from './Tokens'
+
+const MAY: Record<string, string> = {
+  viewer: 'viewer: sees everything, changes nothing',
+  editor: 'editor: makes, trains, serves and deletes',
+  admin: 'admin: everything, also users and the audit trail',
+}
 
 export function AccountPage() {
-  return <PageTitle title="AccountPage" />
+  const { user } = useSession()
+  return (
+    <Stack gap="lg">
+      <PageTitle title="Account" description="Who you are here, your access tokens and your password" />
+      <Facts
+        facts={[
+          ['Name', user.username],
+          ['Role', MAY[user.role] ?? user.role],
+          ['Signed in', user.last_login ? <Age key="age" at={user.last_login} size="sm" /> : 'not yet'],
+        ]}
+      />
+      <section aria-labelledby="tokens">
+        <Title order={2} id="tokens" mb="xs">
+          Access tokens
+        </Title>
+        <Tokens />
+      </section>
+      <section aria-labelledby="password">
+        <Title order={2} id="password" mb="xs">
+          Password
+        </Title>
+        <PasswordForm />
+      </section>
+    </Stack>
+  )
 }

@@ -1,5 +1,159 @@
-import { PageTitle } from '~/components/ListPage'
+/** The audit trail: who changed what, and who was refused. For admins; nobody changes it. */
+import { Select, Text, TextInput, Tooltip } from '@mantine/core'
+import { useDebouncedCallback } from '@mantine/hooks'
+import { useQuery } from '@tanstack/react-query'
+import { getRouteApi } from '@tanstack/react-router'
+import { useEffect, useState } from 'react'
+import { Age } from '~/components/Age'
+import { EmptyState } from '~/components/EmptyState'
+import { ListPage } from '~/components/ListPage'
+import { StatusBadge } from '~/components/StatusBadge'
+import { type Audit, auditListOptions } from '~/lib/api'
+import { NONE } from '~/lib/format'
+import { listQuery } from '~/lib/listSearch'
+import { useSession } from '~/lib/session'
+import { AdminsOnly } from './AdminsOnly'
+import type { AuditSearch } from './routes'
+
+const route = getRouteApi('/audit')
+const ACTIONS = ['create', 'change', 'delete', 'login', 'stop', 'restart', 'send', 'login link']
+const TYPES = [
+  'mlmodel',
+  'configuration',
+  'deployment',
+  'trainingresult',
+  'inference',
+  'announcement',
+  'user',
+  'accesstoken',
+]
+const RESULTS = ['ok', 'denied', 'refused']
+const LOOKS: Record<string, string> = { ok: 'finished', denied: 'failed', refused: 'warning' }
 
 export function AuditPage() {
-  return <PageTitle title="AuditPage" />
+  const { can } = useSession()
+  return can('admin') ? <Trail /> : <AdminsOnly title="Audit trail" />
+}
+
+function Trail() {
+  const search = route.useSearch()
+  const navigate = route.useNavigate()
+  const { actor, action, type, result } = search
+  const audit = useQuery(
+    auditListOptions({
+      query: {
+        ...listQuery(search),
+        ...(actor ? { actor } : {}),
+        ...(action ? { action } : {}),
+        ...(type ? { object_type: type } : {}),
+        ...(result ? { result } : {}),
+      },
+    }),
+  )
+  const change = (next: AuditSearch) => void navigate({ search: (old) => ({ ...old, page: undefined, ...next }) })
+  return (
+    <ListPage<Audit>
+      title="Audit trail"
+      description="Every change and every refused try, newest first; entries are never changed"
+      storeKey="audit"
+      filters={
+        <>
+          <ActorFilter value={actor ?? ''} onChange={(next) => change({ actor: next })} />
+          <Filter label="Action" data={ACTIONS} value={action} onChange={(next) => change({ action: next })} />
+          <Filter label="Object" data={TYPES} value={type} onChange={(next) => change({ type: next })} />
+          <Filter label="Result" data={RESULTS} value={result} onChange={(next) => change({ result: next })} />
+        </>
+      }
+      filtered={Boolean(actor || action || type || result)}
+      rows={audit.data?.results}
+      count={audit.data?.count}
+      loading={audit.isPending}
+      error={audit.error}
+      onRetry={() => void audit.refetch()}
+      search={search}
+      onSearch={change}
+      columns={[
+        { accessor: 'id', title: 'Id', sortable: true, width: 80 },
+        { accessor: 'at', title: 'When', sortable: true, render: (entry) => <Age at={entry.at} size="sm" /> },
+        { accessor: 'actor', title: 'Who', sortable: true, render: (entry) => entry.actor || NONE },
+        { accessor: 'action', title: 'Did' },
+        {
+          accessor: 'object_id',
+          title: 'To',
+          render: (entry) => [entry.object_type, entry.object_id].filter(Boolean).join(' ') || NONE,
+        },
+        {
+          accessor: 'result',
+          title: 'Result',
+          render: (entry) => (
+            <StatusBadge state={LOOKS[entry.result] ?? 'created'} label={entry.result} tooltip={entry.result} />
+          ),
+        },
+        {
+          accessor: 'detail',
+          title: 'Detail',
+          render: (entry) => (
+            <Tooltip label={hashes(entry)} disabled={!entry.before && !entry.after}>
+              <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+                {entry.detail || NONE}
+              </Text>
+            </Tooltip>
+          ),
+        },
+        { accessor: 'address', title: 'From', render: (entry) => entry.address || NONE },
+      ]}
+      empty={<EmptyState title="Nothing has been changed yet" />}
+    />
+  )
+}
+
+function hashes(entry: Audit): string {
+  const part = (hash: string) => (hash ? hash.slice(0, 12) : 'nothing')
+  return `state ${part(entry.before)} before, ${part(entry.after)} after (sha256)`
+}
+
+function Filter({
+  label,
+  data,
+  value,
+  onChange,
+}: {
+  label: string
+  data: string[]
+  value: string | undefined
+  onChange: (value: string | undefined) => void
+}) {
+  return (
+    <Select
+      size="xs"
+      w={140}
+      aria-label={label}
+      placeholder={label}
+      clearable
+      clearButtonProps={{ 'aria-label': `Any ${label.toLowerCase()}` }}
+      // An address may name what is not in the list.
+      data={value && !data.includes(value) ? [...data, value] : data}
+      value={value ?? null}
+      onChange={(next) => onChange(next ?? undefined)}
+    />
+  )
+}
+
+function ActorFilter({ value, onChange }: { value: string; onChange: (value: string | undefined) => void }) {
+  const [text, setText] = useState(value)
+  const send = useDebouncedCallback((next: string) => onChange(next || undefined), 250)
+  useEffect(() => setText(value), [value])
+  return (
+    <TextInput
+      size="xs"
+      w={130}
+      aria-label="Who"
+      placeholder="Who, exactly"
+      value={text}
+      onChange={(event) => {
+        setText(event.currentTarget.value)
+        send(event.currentTarget.value)
+      }}
+    />
+  )
 }

@@ -1,5 +1,171 @@
-import { PageTitle } from '~/components/ListPage'
+/** Users and their roles, for admins. */
+import { ActionIcon, Button, Menu, Select, Text } from '@mantine/core'
+import { IconDots } from '@tabler/icons-react'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { getRouteApi } from '@tanstack/react-router'
+import { useState } from 'react'
+import { Age } from '~/components/Age'
+import { ButtonLink } from '~/components/ButtonLink'
+import { ConfirmDelete } from '~/components/ConfirmDelete'
+import { EmptyState } from '~/components/EmptyState'
+import { ListPage } from '~/components/ListPage'
+import { StatusBadge } from '~/components/StatusBadge'
+import { type User, usersDestroy, usersListOptions, usersListQueryKey } from '~/lib/api'
+import { listQuery, oneOf } from '~/lib/listSearch'
+import { notifyDone } from '~/lib/notify'
+import { useSession } from '~/lib/session'
+import { AdminsOnly } from './AdminsOnly'
+import { UserDialog } from './UserDialog'
+
+const route = getRouteApi('/users')
+const ROLES = ['viewer', 'editor', 'admin'] as const
 
 export function UserListPage() {
-  return <PageTitle title="UserListPage" />
+  const { can } = useSession()
+  return can('admin') ? <Users /> : <AdminsOnly title="Users and roles" />
+}
+
+function Users() {
+  const { user: me } = useSession()
+  const search = route.useSearch()
+  const navigate = route.useNavigate()
+  const queryClient = useQueryClient()
+  const users = useQuery(
+    usersListOptions({ query: { ...listQuery(search), ...(search.role ? { role: search.role } : {}) } }),
+  )
+  const [dialog, setDialog] = useState<User | 'new' | null>(null)
+  const [removing, setRemoving] = useState<User | null>(null)
+  const read = () =>
+    queryClient.invalidateQueries({
+      predicate: ({ queryKey }) => (queryKey[0] as { _id?: string } | undefined)?._id === usersListQueryKey()[0]._id,
+    })
+  return (
+    <>
+      <ListPage<User>
+        title="Users and roles"
+        description="Viewers see everything, editors make and train, admins also manage people"
+        storeKey="users"
+        actions={
+          <>
+            <ButtonLink to="/audit" variant="default">
+              Audit trail
+            </ButtonLink>
+            <Button size="xs" onClick={() => setDialog('new')}>
+              Add a user
+            </Button>
+          </>
+        }
+        filters={
+          <Select
+            size="xs"
+            w={130}
+            aria-label="Role"
+            placeholder="Any role"
+            clearable
+            clearButtonProps={{ 'aria-label': 'Any role' }}
+            data={[...ROLES]}
+            value={search.role ?? null}
+            onChange={(role) =>
+              void navigate({ search: (old) => ({ ...old, role: oneOf(role, ROLES), page: undefined }) })
+            }
+          />
+        }
+        filtered={search.role !== undefined}
+        rows={users.data?.results}
+        count={users.data?.count}
+        loading={users.isPending}
+        error={users.error}
+        onRetry={() => void users.refetch()}
+        search={search}
+        onSearch={(change) =>
+          void navigate({ search: (old) => ({ ...old, page: undefined, ...change }), replace: 'q' in change })
+        }
+        columns={[
+          { accessor: 'id', title: 'Id', sortable: true, width: 70 },
+          {
+            accessor: 'username',
+            title: 'Name',
+            sortable: true,
+            render: (user) => (
+              <Text size="sm" span>
+                {user.username}
+                {user.id === me.id ? ' (you)' : ''}
+              </Text>
+            ),
+          },
+          { accessor: 'role', title: 'Role', sortable: true },
+          {
+            accessor: 'is_active',
+            title: 'State',
+            render: (user) => (
+              <StatusBadge
+                state={user.is_active ? 'ready' : 'stopped'}
+                label={user.is_active ? 'active' : 'deactivated'}
+              />
+            ),
+          },
+          {
+            accessor: 'has_password',
+            title: 'Signs in by',
+            render: (user) => (user.has_password ? 'password or link' : 'link only'),
+          },
+          {
+            accessor: 'last_login',
+            title: 'Last signed in',
+            render: (user) => (user.last_login ? <Age at={user.last_login} size="sm" /> : 'never'),
+          },
+          { accessor: 'date_joined', title: 'Added', render: (user) => <Age at={user.date_joined} size="sm" /> },
+          {
+            accessor: 'actions',
+            title: '',
+            toggleable: false,
+            textAlign: 'right',
+            render: (user) => (
+              <Menu position="bottom-end">
+                <Menu.Target>
+                  <ActionIcon variant="subtle" color="gray" aria-label={`Actions for ${user.username}`}>
+                    <IconDots size={16} aria-hidden />
+                  </ActionIcon>
+                </Menu.Target>
+                <Menu.Dropdown>
+                  <Menu.Item onClick={() => setDialog(user)}>Change</Menu.Item>
+                  <Menu.Item style={{ color: 'var(--kml-failed)' }} onClick={() => setRemoving(user)}>
+                    Delete
+                  </Menu.Item>
+                </Menu.Dropdown>
+              </Menu>
+            ),
+          },
+        ]}
+        empty={
+          <EmptyState
+            title="Nobody but you"
+            action={<Button onClick={() => setDialog('new')}>Add a user</Button>}
+            command="kafka-ml users create NAME --role editor"
+          />
+        }
+      />
+      {dialog !== null && (
+        <UserDialog
+          key={dialog === 'new' ? 'new' : dialog.id}
+          user={dialog === 'new' ? null : dialog}
+          onClose={() => setDialog(null)}
+          onDone={() => void read()}
+        />
+      )}
+      <ConfirmDelete
+        opened={removing !== null}
+        onClose={() => setRemoving(null)}
+        what="user"
+        name={removing?.username ?? ''}
+        losses={['Their sessions, links and access tokens; what they made stays']}
+        onDelete={async () => {
+          if (removing === null) return
+          await usersDestroy({ path: { id: String(removing.id) }, throwOnError: true })
+          await read()
+          notifyDone(`${removing.username} deleted`)
+        }}
+      />
+    </>
+  )
 }

@@ -1,6 +1,17 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
-import { listSearch } from '~/lib/listSearch'
+import { type ListSearch, listSearch, oneOf, textOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
+
+export interface UserSearch extends ListSearch {
+  role?: 'viewer' | 'editor' | 'admin' | undefined
+}
+
+export interface AuditSearch extends ListSearch {
+  actor?: string | undefined
+  action?: string | undefined
+  type?: string | undefined
+  result?: string | undefined
+}
 
 export const accountRoutes = [
   createRoute({
@@ -11,13 +22,22 @@ export const accountRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/users',
-    validateSearch: listSearch,
+    validateSearch: (search: Record<string, unknown>): UserSearch => ({
+      ...listSearch(search),
+      role: oneOf(search.role, ['viewer', 'editor', 'admin']),
+    }),
     component: lazyRouteComponent(() => import('./UserListPage'), 'UserListPage'),
   }),
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/audit',
-    validateSearch: listSearch,
+    validateSearch: (search: Record<string, unknown>): AuditSearch => ({
+      ...listSearch(search),
+      actor: textOf(search.actor),
+      action: textOf(search.action),
+      type: textOf(search.type),
+      result: textOf(search.result),
+    }),
     component: lazyRouteComponent(() => import('./AuditPage'), 'AuditPage'),
   }),
 ] as const

@@ -1,4 +1,5 @@
 /** One box of the picture: what it is, its state as icon and colour, its number; a link to its object. */
+import { VisuallyHidden } from '@mantine/core'
 import { IconActivity, IconBroadcast, IconDatabase, IconSchool, IconStack2 } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
 import type { ComponentType } from 'react'
@@ -6,7 +7,7 @@ import { StateIcon, stateColor } from '~/components/StatusBadge'
 import type { PipelineNode } from '~/lib/api'
 import type { Step } from './checklist'
 import classes from './picture.module.css'
-import { addressOf, nodeLabel, nodeText } from './words'
+import { addressOf, KIND, nodeText } from './words'
 
 const ICONS: Record<PipelineNode['kind'], ComponentType<{ size?: number; 'aria-hidden'?: boolean }>> = {
   stream: IconActivity,
@@ -24,10 +25,13 @@ export function NodeBox({ node }: { node: PipelineNode }) {
   const { progress } = node
   const share = progress && progress.epochs > 0 ? Math.min(progress.epoch / progress.epochs, 1) : null
   return (
-    <Link to={addressOf(node)} className={classes.box} aria-label={nodeLabel(node)} title={node.name}>
+    <Link to={addressOf(node)} className={classes.box} title={node.name}>
       <span className={classes.bar} style={{ background: color }} />
       <span className={classes.name}>
         <Icon size={14} aria-hidden />
+        <VisuallyHidden>
+          {KIND[node.kind]} {node.id}:
+        </VisuallyHidden>
         <span className={classes.cut}>{node.name}</span>
         {node.tier && <span className={classes.tier}>{node.tier}</span>}
       </span>
@@ -35,6 +39,7 @@ export function NodeBox({ node }: { node: PipelineNode }) {
         {node.state && (
           <span style={{ color, display: 'inline-flex' }}>
             <StateIcon state={node.state} size={13} />
+            <VisuallyHidden>{node.state}, </VisuallyHidden>
           </span>
         )}
         <span className={classes.cut}>{nodeText(node)}</span>

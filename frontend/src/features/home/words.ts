@@ -79,9 +79,3 @@ export function edgeText(edge: PipelineEdge): string {
       return ''
   }
 }
-
-/** Everything about a box in one sentence, for those who do not see the picture. */
-export function nodeLabel(node: PipelineNode): string {
-  const number = node.id === null ? '' : ` ${node.id}`
-  return [`${KIND[node.kind]}${number}: ${node.name}`, node.state, node.tier, nodeText(node)].filter(Boolean).join(', ')
-}

@@ -1,5 +1,136 @@
-import { PageTitle } from '~/components/ListPage'
+/** System: whether every part of the platform lives, on what it runs, and how user code is kept apart. */
+import { Alert, Group, Skeleton, Stack, Text, Title } from '@mantine/core'
+import { IconShieldOff } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
+import { CopyButton } from '~/components/CopyButton'
+import { Facts } from '~/components/Facts'
+import { PageTitle } from '~/components/PageTitle'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { StatusBadge } from '~/components/StatusBadge'
+import { type System, systemRetrieveOptions } from '~/lib/api'
+import { plural } from '~/lib/format'
+import { ComponentTable } from './ComponentTable'
+import { ExecutorTable } from './ExecutorTable'
+import { GpuTable } from './GpuTable'
+import { supportSummary, troubles } from './summary'
+
+/** Parts that die publish nothing, so this page alone looks now and then, while it is shown. */
+const LOOK_EVERY_MS = 10_000
 
 export function SystemPage() {
-  return <PageTitle title="SystemPage" />
+  const system = useQuery({ ...systemRetrieveOptions(), refetchInterval: LOOK_EVERY_MS })
+  const data = system.data
+  const wrong = data ? troubles(data) : []
+  return (
+    <Stack gap="lg">
+      <PageTitle
+        title="System"
+        description={
+          data === undefined
+            ? 'The parts of the platform'
+            : wrong.length === 0
+              ? `Everything works: ${plural(data.components.length, 'component')}, version ${data.version}`
+              : `To look at: ${wrong.join('; ')}`
+        }
+        actions={data && <CopyButton text={supportSummary(data)} label="Copy a summary for support" />}
+      />
+      <ProblemAlert error={system.error} onRetry={() => void system.refetch()} />
+      {data === undefined ? system.error === null && <Loading /> : <Whole system={data} />}
+    </Stack>
+  )
+}
+
+function Whole({ system }: { system: System }) {
+  const { isolation, broker, launcher } = system
+  return (
+    <>
+      {isolation.off && (
+        <Alert
+          role="alert"
+          variant="outline"
+          color="yellow"
+          icon={<IconShieldOff aria-hidden />}
+          title="User code is not isolated"
+          styles={{ title: { color: 'var(--kml-waiting)' } }}
+        >
+          Models run with the rights of the platform: they can read its files and reach the network. Set KML_ISOLATION
+          to auto and start again; kafka-ml doctor says what the machine lacks.
+        </Alert>
+      )}
+      <Section title="Components">
+        <ComponentTable components={system.components} />
+      </Section>
+      <Section title="Executors">
+        <ExecutorTable executors={system.executors} />
+      </Section>
+      <Section title="Kafka, launcher, isolation">
+        <Facts
+          facts={[
+            [
+              'Broker',
+              <Group key="broker" gap="xs">
+                <StatusBadge
+                  state={broker.reachable ? 'ready' : 'failed'}
+                  label={broker.reachable ? 'answers' : 'does not answer'}
+                />
+                <span>{broker.bootstrap_servers}</span>
+                <CopyButton text={broker.bootstrap_servers} what="address" />
+              </Group>,
+            ],
+            ['Control topic', system.control_topic],
+            [
+              'Launcher',
+              launcher.kind === 'process'
+                ? `processes of this machine${launcher.warm_workers ? ', started warm' : ''}`
+                : launcher.kind,
+            ],
+            [
+              'Isolation in force',
+              isolation.levels.length === 0 ? 'not known: no executor answers' : isolation.levels.join(', '),
+            ],
+            ['Isolation asked for', isolation.setting],
+          ]}
+        />
+      </Section>
+      <Section title="GPUs">
+        {system.gpus.length === 0 ? (
+          <Text size="sm" c="dimmed">
+            {system.gpu_note || 'no GPU found'}. Training and inference use the processor.
+          </Text>
+        ) : (
+          <GpuTable gpus={system.gpus} />
+        )}
+      </Section>
+      <Section title="Versions">
+        <Facts
+          facts={[
+            ['kafka-ml', system.version],
+            ...Object.entries(system.versions).map((each) => each as [string, string]),
+          ]}
+        />
+      </Section>
+    </>
+  )
+}
+
+function Section({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section>
+      <Title order={2} mb="xs">
+        {title}
+      </Title>
+      {children}
+    </section>
+  )
+}
+
+function Loading() {
+  return (
+    <Stack aria-busy aria-label="Loading">
+      <Skeleton height={220} />
+      <Skeleton height={90} />
+      <Skeleton height={120} />
+    </Stack>
+  )
 }

@@ -1,0 +1,66 @@
+/** Objects that the palette finds by name or number. */
+import { useQuery } from '@tanstack/react-query'
+import { configurationsList, deploymentsList, inferencesList, modelsList, resultsList, streamsList } from '~/lib/api'
+
+export interface Found {
+  key: string
+  kind: string
+  id: number
+  name: string
+  to: string
+  state?: string
+}
+
+const PER_KIND = 5
+
+/** What fits ``text``: a number is an id, anything else a part of a name. */
+export function fits(each: { id: number; name: string }, text: string): boolean {
+  const wanted = text.trim().replace(/^#/, '').toLowerCase()
+  return /^\d+$/.test(wanted) ? String(each.id).startsWith(wanted) : each.name.toLowerCase().includes(wanted)
+}
+
+/** Newest objects that fit; nothing for an empty text. */
+export function useFound(text: string): Found[] {
+  const wanted = text.trim()
+  const found = useQuery({
+    queryKey: ['palette', wanted],
+    queryFn: () => look(wanted),
+    enabled: wanted !== '',
+    staleTime: 10_000,
+  })
+  return wanted === '' ? [] : (found.data ?? [])
+}
+
+async function look(wanted: string): Promise<Found[]> {
+  // The API searches by name only; a number is looked for among the newest.
+  const byNumber = /^#?\d+$/.test(wanted)
+  const options = { query: { limit: 50, ...(byNumber ? {} : { search: wanted }) }, throwOnError: true } as const
+  const kinds = await Promise.all([
+    modelsList(options).then(({ data }) => data.results.map((each) => found('Model', '/models', each.id, each.name))),
+    configurationsList(options).then(({ data }) =>
+      data.results.map((each) => found('Configuration', '/configurations', each.id, each.name)),
+    ),
+    deploymentsList(options).then(({ data }) =>
+      data.results.map((each) => found('Deployment', '/training', each.id, each.configuration_name, each.state)),
+    ),
+    resultsList(options).then(({ data }) =>
+      data.results.map((each) => found('Result', '/results', each.id, each.model_name, each.state)),
+    ),
+    inferencesList(options).then(({ data }) =>
+      data.results.map((each) => {
+        const name = `${each.model_name}: ${each.input_topic} → ${each.output_topic}`
+        return found('Inference', '/inference', each.id, name, each.state)
+      }),
+    ),
+    streamsList(options).then(({ data }) =>
+      data.results.map((each) =>
+        found('Stream', '/streams', each.id, [each.description, each.topic].filter(Boolean).join(' · ')),
+      ),
+    ),
+  ])
+  return kinds.flatMap((rows) => rows.filter((each) => fits(each, wanted)).slice(0, PER_KIND))
+}
+
+function found(kind: string, room: string, id: number, name: string, state?: string): Found {
+  return { key: `${kind}-${id}`, kind, id, name, to: `${room}/${id}`, ...(state ? { state } : {}) }
+}

@@ -1,0 +1,12 @@
+/** In place of a page that a role does not open. */
+import { EmptyState } from '~/components/EmptyState'
+import { PageTitle } from '~/components/PageTitle'
+
+export function AdminsOnly({ title }: { title: string }) {
+  return (
+    <>
+      <PageTitle title={title} />
+      <EmptyState title="For admins">Ask an admin of this platform for what you need.</EmptyState>
+    </>
+  )
+}

@@ -1,0 +1,71 @@
+/** Changing one's own password. Nothing of it is kept as a draft. */
+import { Button, PasswordInput, Stack, Text } from '@mantine/core'
+import { useForm } from '@mantine/form'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { sessionPasswordCreateMutation, setCsrfToken } from '~/lib/api'
+import { notifyDone } from '~/lib/notify'
+import { problemOf } from '~/lib/problem'
+import { SESSION_KEY, useSession } from '~/lib/session'
+
+export function PasswordForm() {
+  const { user } = useSession()
+  const queryClient = useQueryClient()
+  const form = useForm({
+    initialValues: { present: '', password: '', again: '' },
+    validateInputOnBlur: true,
+    validate: {
+      again: (again, values) => (again === values.password ? null : 'this is not what you typed above'),
+    },
+  })
+  const change = useMutation({
+    ...sessionPasswordCreateMutation(),
+    onSuccess: (session) => {
+      setCsrfToken(session.csrf_token)
+      queryClient.setQueryData(SESSION_KEY, session)
+      form.reset()
+      notifyDone('Your password is changed; other sessions and tokens of yours have ended')
+      void queryClient.invalidateQueries()
+    },
+    onError: (error) => form.setErrors(problemOf(error).byField()),
+  })
+  return (
+    <form onSubmit={form.onSubmit(({ present, password }) => change.mutate({ body: { present, password } }))}>
+      <Stack gap="sm" maw={360}>
+        <Text size="sm" c="dimmed">
+          {user.has_password
+            ? 'A new password ends your other sessions and revokes your access tokens.'
+            : 'You have none: you sign in by links. With a password you can sign in from other machines too.'}
+        </Text>
+        <input type="hidden" name="username" autoComplete="username" value={user.username} readOnly />
+        {user.has_password && (
+          <PasswordInput
+            size="xs"
+            label="Present password"
+            autoComplete="current-password"
+            required
+            {...form.getInputProps('present')}
+          />
+        )}
+        <PasswordInput
+          size="xs"
+          label="New password"
+          autoComplete="new-password"
+          required
+          {...form.getInputProps('password')}
+        />
+        <PasswordInput
+          size="xs"
+          label="New password again"
+          autoComplete="new-password"
+          required
+          {...form.getInputProps('again')}
+        />
+        <ProblemAlert error={change.error} />
+        <Button size="xs" type="submit" loading={change.isPending} style={{ alignSelf: 'flex-start' }}>
+          {user.has_password ? 'Change the password' : 'Set a password'}
+        </Button>
+      </Stack>
+    </form>
+  )
+}

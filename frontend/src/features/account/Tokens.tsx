@@ -1,0 +1,159 @@
+/** Own access tokens: made here, shown once, revoked here. */
+import { Alert, Button, Code, Group, NumberInput, Select, Stack, Table, Text, TextInput } from '@mantine/core'
+import { useForm } from '@mantine/form'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { Age } from '~/components/Age'
+import { ConfirmDelete } from '~/components/ConfirmDelete'
+import { CopyButton } from '~/components/CopyButton'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import {
+  type NewToken,
+  type RoleEnum,
+  type Token,
+  tokensCreateMutation,
+  tokensDestroy,
+  tokensListOptions,
+  tokensListQueryKey,
+} from '~/lib/api'
+import { notifyDone } from '~/lib/notify'
+import { problemOf } from '~/lib/problem'
+import { useSession } from '~/lib/session'
+
+const ROLES: RoleEnum[] = ['viewer', 'editor', 'admin']
+
+export function Tokens() {
+  const { user, can } = useSession()
+  const queryClient = useQueryClient()
+  const tokens = useQuery(tokensListOptions({ query: { limit: 200 } }))
+  const [made, setMade] = useState<NewToken | null>(null)
+  const [revoking, setRevoking] = useState<Token | null>(null)
+  const read = () => queryClient.invalidateQueries({ queryKey: tokensListQueryKey({ query: { limit: 200 } }) })
+  const form = useForm({
+    initialValues: { name: '', role: (user.role === 'viewer' ? 'viewer' : 'editor') as RoleEnum, days: 30 },
+  })
+  const create = useMutation({
+    ...tokensCreateMutation(),
+    onSuccess: (token) => {
+      setMade(token)
+      form.reset()
+      void read()
+    },
+    onError: (error) => form.setErrors(problemOf(error).byField()),
+  })
+  // Admins are told of everybody's; this page is about one's own.
+  const own = (tokens.data?.results ?? []).filter((each) => each.username === user.username)
+  return (
+    <Stack gap="sm">
+      <Text size="sm" c="dimmed" maw={640}>
+        For scripts, the SDK and curl: put one in KAFKA_ML_TOKEN. The command line on the platform's own machine needs
+        none.
+      </Text>
+      <form onSubmit={form.onSubmit((body) => create.mutate({ body }))}>
+        <Group align="flex-start" gap="sm">
+          <TextInput
+            size="xs"
+            label="Name"
+            placeholder="nightly retraining"
+            required
+            maxLength={100}
+            autoComplete="off"
+            {...form.getInputProps('name')}
+          />
+          <Select
+            size="xs"
+            w={120}
+            label="Role"
+            data={ROLES.filter(can)}
+            allowDeselect={false}
+            {...form.getInputProps('role')}
+          />
+          <NumberInput size="xs" w={110} label="Days it works" min={1} max={366} {...form.getInputProps('days')} />
+          <Button size="xs" type="submit" mt={22} loading={create.isPending}>
+            Make a token
+          </Button>
+        </Group>
+      </form>
+      <ProblemAlert error={create.error} />
+      {made && (
+        <Alert
+          role="status"
+          variant="outline"
+          color="teal"
+          title={`Token ${made.name}: copy it now, it is not shown again`}
+          withCloseButton
+          closeButtonLabel="Close"
+          onClose={() => setMade(null)}
+          styles={{ title: { color: 'var(--kml-good)' } }}
+        >
+          <Group gap="xs">
+            <Code style={{ overflowWrap: 'anywhere' }}>{made.token}</Code>
+            <CopyButton text={made.token} label="Copy" />
+            <CopyButton text={`export KAFKA_ML_TOKEN=${made.token}`} label="Copy as export" />
+          </Group>
+        </Alert>
+      )}
+      <ProblemAlert error={tokens.error} onRetry={() => void tokens.refetch()} />
+      {tokens.data && own.length === 0 && (
+        <Text size="sm" c="dimmed">
+          You have no access tokens.
+        </Text>
+      )}
+      {own.length > 0 && (
+        <Table.ScrollContainer
+          minWidth={480}
+          scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': 'Access tokens' } }}
+        >
+          <Table fz="sm" verticalSpacing={4} withTableBorder>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>Name</Table.Th>
+                <Table.Th>Role</Table.Th>
+                <Table.Th>Made</Table.Th>
+                <Table.Th>Ends</Table.Th>
+                <Table.Th aria-label="Actions" />
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {own.map((each) => (
+                <Table.Tr key={each.id}>
+                  <Table.Td style={{ overflowWrap: 'anywhere' }}>{each.name}</Table.Td>
+                  <Table.Td>{each.role}</Table.Td>
+                  <Table.Td>
+                    <Age at={each.created_at} size="sm" />
+                  </Table.Td>
+                  <Table.Td>
+                    <Age at={each.expires_at} size="sm" />
+                  </Table.Td>
+                  <Table.Td ta="right">
+                    <Button
+                      size="compact-xs"
+                      variant="default"
+                      aria-label={`Revoke ${each.name}`}
+                      onClick={() => setRevoking(each)}
+                    >
+                      Revoke
+                    </Button>
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
+      )}
+      <ConfirmDelete
+        opened={revoking !== null}
+        onClose={() => setRevoking(null)}
+        what="token"
+        name={revoking?.name ?? ''}
+        losses={['Scripts that use it are refused from now on']}
+        onDelete={async () => {
+          if (revoking === null) return
+          await tokensDestroy({ path: { id: String(revoking.id) }, throwOnError: true })
+          await read()
+          notifyDone(`Token ${revoking.name} revoked`)
+        }}
+      />
+    </Stack>
+  )
+}

@@ -1,0 +1,45 @@
+/** The state of the platform in words: what is wrong, and a text to paste into a report. */
+import type { System } from '~/lib/api'
+import { formatBytes } from '~/lib/format'
+
+/** What needs a look, worst first; empty when all is well. */
+export function troubles(system: System): string[] {
+  const { broker, components, executors, isolation } = system
+  return [
+    ...(broker.reachable ? [] : ['Kafka does not answer']),
+    ...components
+      .filter((each) => each.state !== 'ready')
+      .map((each) => `${each.name} is ${each.state}${each.detail ? ` (${each.detail})` : ''}`),
+    ...Object.entries(executors)
+      .filter(([, each]) => !each.reachable)
+      .map(([framework]) => `the ${framework} executor does not answer`),
+    ...(isolation.off ? ['user code is not isolated'] : []),
+  ]
+}
+
+/** Everything that helps somebody far away; no secrets are in it. */
+export function supportSummary(system: System): string {
+  const wrong = troubles(system)
+  const lines = [
+    `kafka-ml ${system.version}`,
+    ...Object.entries(system.versions).map(([name, version]) => `  ${name} ${version}`),
+    wrong.length === 0 ? 'Nothing is wrong.' : `To look at: ${wrong.join('; ')}`,
+    `Broker ${system.broker.bootstrap_servers} ${system.broker.reachable ? 'answers' : 'does not answer'}`,
+    `Launcher ${system.launcher.kind}, isolation ${system.isolation.levels.join(', ') || 'not known'} (asked for: ${system.isolation.setting})`,
+    'Components:',
+    ...system.components.map(
+      (each) =>
+        `  ${each.name}: ${each.state}${each.restarts ? `, ${each.restarts} restarts` : ''}${each.detail ? `, ${each.detail}` : ''}`,
+    ),
+    'Executors:',
+    ...Object.entries(system.executors).map(([framework, each]) => {
+      const versions = Object.entries(each.versions).map(([name, version]) => `${name} ${version}`)
+      return `  ${framework}: ${each.reachable ? [`isolation ${each.isolation}`, ...versions].join(', ') : each.detail}`
+    }),
+    system.gpus.length === 0 ? `GPUs: ${system.gpu_note || 'none'}` : 'GPUs:',
+    ...system.gpus.map(
+      (gpu) => `  ${gpu.index}: ${gpu.name}, ${formatBytes(gpu.memory_used)} of ${formatBytes(gpu.memory_total)} used`,
+    ),
+  ]
+  return `${lines.join('\n')}\n`
+}
