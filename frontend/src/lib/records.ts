@@ -13,7 +13,7 @@ const millisecond = new Intl.DateTimeFormat(undefined, {
 
 /** A moment to the millisecond, in the reader's own zone. */
 export function formatMillisecond(at: string): string {
-  return millisecond.format(new Date(at))
+  return millisecond.format(new Date(at)).replace(', ', ' ')
 }
 
 /** Base64 -> bytes. */

@@ -1,5 +1,144 @@
-import { PageTitle } from '~/components/ListPage'
+/** All announced streams: what was sent, to which deployment, how it is encoded. */
+import { Button, Group, Text } from '@mantine/core'
+import { IconX } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import type { DataTableColumn } from 'mantine-datatable'
+import { Age } from '~/components/Age'
+import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { CopyAs } from '~/components/CopyAs'
+import { EmptyState } from '~/components/EmptyState'
+import { ListPage } from '~/components/ListPage'
+import { type Stream, streamsListOptions } from '~/lib/api'
+import { curlCall } from '~/lib/equivalents'
+import { formatCount, formatExact } from '~/lib/format'
+import { listQuery } from '~/lib/listSearch'
+import { DeploymentName } from './DeploymentName'
+import { parseRanges, sharesOf, topicsOf } from './ranges'
+import type { StreamListSearch } from './routes'
+
+const COLUMNS: DataTableColumn<Stream>[] = [
+  {
+    accessor: 'id',
+    title: 'Stream',
+    sortable: true,
+    render: (row) => (
+      <>
+        <AnchorLink size="sm" to="/streams/$id" params={{ id: String(row.id) }}>
+          stream {row.id}
+        </AnchorLink>
+        {row.description && (
+          <Text size="xs" c="dimmed" lineClamp={1} maw={320} style={{ overflowWrap: 'anywhere' }}>
+            {row.description}
+          </Text>
+        )}
+      </>
+    ),
+  },
+  {
+    accessor: 'deployment_number',
+    title: 'Sent to',
+    sortable: true,
+    render: (row) => <DeploymentName stream={row} />,
+  },
+  { accessor: 'input_format', title: 'Format' },
+  {
+    accessor: 'total_msg',
+    title: 'Samples',
+    textAlign: 'right',
+    render: (row) => (
+      <Text size="sm" component="span" title={formatExact(row.total_msg)}>
+        {row.total_msg === null ? 'without end' : formatCount(row.total_msg)}
+      </Text>
+    ),
+  },
+  {
+    accessor: 'rates',
+    title: 'Train / val / test, %',
+    textAlign: 'right',
+    render: (row) => sharesOf(row.validation_rate, row.test_rate).join(' / '),
+  },
+  {
+    accessor: 'topic',
+    title: 'Topics',
+    render: (row) => {
+      const topics = topicsOf(parseRanges(row.topic))
+      return (
+        <Group gap={6}>
+          {topics.slice(0, 2).map((name) => (
+            <AnchorLink key={name} size="sm" to="/topics/$name" params={{ name }} maw={240} truncate>
+              {name}
+            </AnchorLink>
+          ))}
+          {topics.length > 2 && <Text size="sm">and {topics.length - 2} more</Text>}
+        </Group>
+      )
+    },
+  },
+  {
+    accessor: 'registered_at',
+    title: 'Announced',
+    sortable: true,
+    render: (row) => <Age at={row.registered_at} size="sm" />,
+  },
+]
 
 export function StreamListPage() {
-  return <PageTitle title="StreamListPage" />
+  const search = useSearch({ from: '/streams' })
+  const navigate = useNavigate({ from: '/streams' })
+  const { deployment } = search
+  const query = useQuery(streamsListOptions({ query: { ...listQuery(search), ...(deployment ? { deployment } : {}) } }))
+  const change = (next: StreamListSearch) =>
+    void navigate({
+      search: (before) => ({ ...before, ...('page' in next ? {} : { page: undefined }), ...next }),
+      replace: true,
+    })
+  return (
+    <ListPage<Stream>
+      title="Streams"
+      description="Slices of topics that were announced for training: where they are, and how they are decoded."
+      storeKey="streams"
+      rows={query.data?.results}
+      count={query.data?.count}
+      loading={query.isLoading}
+      error={query.error}
+      onRetry={() => void query.refetch()}
+      columns={COLUMNS}
+      search={search}
+      onSearch={change}
+      filtered={deployment !== undefined}
+      filters={
+        deployment !== undefined && (
+          <Button
+            size="xs"
+            variant="default"
+            rightSection={<IconX size={14} aria-hidden />}
+            onClick={() => change({ deployment: undefined })}
+          >
+            Sent to deployment {deployment}
+          </Button>
+        )
+      }
+      actions={
+        <CopyAs
+          equivalents={{
+            cli: `kafka-ml streams list${deployment ? ` --deployment ${deployment}` : ''}`,
+            python: `from kafkaml.sdk import Client\n\nclient = Client()\nfor stream in client.streams.list(${deployment ? `deployment=${deployment}` : ''}):\n    print(stream.id, stream.topic)`,
+            curl: curlCall('GET', `/api/streams/${deployment ? `?deployment=${deployment}` : ''}`),
+          }}
+        />
+      }
+      onRowClick={(row) => void navigate({ to: '/streams/$id', params: { id: String(row.id) } })}
+      empty={
+        <EmptyState
+          title="No stream was announced yet"
+          action={<ButtonLink to="/training">Choose a deployment to send data to</ButtonLink>}
+          command="kafka-ml send samples.npz --deployment 1"
+        >
+          A sink writes samples to a topic, then announces where they are and how they are encoded; the deployment that
+          it names begins to train. Each deployment's page has a program for it, in Python or as a command.
+        </EmptyState>
+      }
+    />
+  )
 }

@@ -1,5 +1,78 @@
-import { PageTitle } from '~/components/ListPage'
+/** One announced stream: its samples, its decode rule and ranges, what was trained from it. */
+import { Button, Text } from '@mantine/core'
+import { IconSend } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { CopyAs } from '~/components/CopyAs'
+import { ObjectPage } from '~/components/ObjectPage'
+import { streamsRetrieveOptions } from '~/lib/api'
+import { curlCall } from '~/lib/equivalents'
+import { useSession } from '~/lib/session'
+import { DeploymentName } from './DeploymentName'
+import { RuleTab } from './RuleTab'
+import type { StreamSearch } from './routes'
+import { SamplesTab } from './SamplesTab'
+import { SendForm } from './SendForm'
+import { TrainingsTab } from './TrainingsTab'
 
 export function StreamPage() {
-  return <PageTitle title="StreamPage" />
+  const { id } = useParams({ from: '/streams/$id' })
+  const search = useSearch({ from: '/streams/$id' })
+  const navigate = useNavigate({ from: '/streams/$id' })
+  const { can } = useSession()
+  const number = Number(id)
+  const query = useQuery(streamsRetrieveOptions({ path: { id } }))
+  const stream = query.data
+  const change = (next: StreamSearch) =>
+    void navigate({ search: (before: StreamSearch) => ({ ...before, ...next }), replace: true })
+  return (
+    <>
+      <ObjectPage
+        what="Stream"
+        id={number}
+        title={stream?.description || `Stream ${id}`}
+        loading={query.isPending}
+        error={stream ? undefined : query.error}
+        onRetry={() => void query.refetch()}
+        subtitle={
+          stream && (
+            <Text size="sm" component="div">
+              sent to <DeploymentName stream={stream} />
+            </Text>
+          )
+        }
+        createdAt={stream?.registered_at}
+        actions={
+          <>
+            <CopyAs
+              equivalents={{
+                cli: `kafka-ml streams show ${id}`,
+                python: `from kafkaml.sdk import Client\n\nclient = Client()\nstream = client.streams.get(${id})\nprint(stream.topic, stream.input_format, stream.input_config)`,
+                curl: curlCall('GET', `/api/streams/${id}/`),
+              }}
+            />
+            {can('editor') && (
+              <Button size="xs" leftSection={<IconSend size={14} aria-hidden />} onClick={() => change({ send: true })}>
+                Send to another deployment
+              </Button>
+            )}
+          </>
+        }
+        tab={search.tab}
+        onTab={(tab) => change({ tab: tab === 'samples' ? undefined : tab })}
+        tabs={[
+          {
+            value: 'samples',
+            label: 'Samples',
+            content: () => stream && <SamplesTab stream={stream} search={search} onSearch={change} />,
+          },
+          { value: 'rule', label: 'Encoding and ranges', content: () => stream && <RuleTab stream={stream} /> },
+          { value: 'trainings', label: 'Trained from it', content: () => <TrainingsTab stream={number} /> },
+        ]}
+      />
+      {stream && can('editor') && (
+        <SendForm stream={stream} opened={search.send ?? false} onClose={() => change({ send: undefined })} />
+      )}
+    </>
+  )
 }

@@ -1,18 +1,37 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
-import { listSearch, textOf } from '~/lib/listSearch'
+import { idOf, type ListSearch, listSearch, textOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
+
+export interface StreamListSearch extends ListSearch {
+  deployment?: number | undefined
+}
+
+export interface StreamSearch {
+  tab?: string | undefined
+  /** Where the preview begins, in offsets of the ranges. */
+  at?: number | undefined
+  /** Whether the form that announces it again is open. */
+  send?: boolean | undefined
+}
 
 export const streamRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/streams',
-    validateSearch: listSearch,
+    validateSearch: (search: Record<string, unknown>): StreamListSearch => ({
+      ...listSearch(search),
+      deployment: idOf(search.deployment),
+    }),
     component: lazyRouteComponent(() => import('./StreamListPage'), 'StreamListPage'),
   }),
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/streams/$id',
-    validateSearch: (search: Record<string, unknown>): { tab?: string | undefined } => ({ tab: textOf(search.tab) }),
+    validateSearch: (search: Record<string, unknown>): StreamSearch => ({
+      tab: textOf(search.tab),
+      at: idOf(search.at),
+      send: search.send === true || undefined,
+    }),
     component: lazyRouteComponent(() => import('./StreamPage'), 'StreamPage'),
   }),
 ] as const

@@ -2,6 +2,7 @@
 import {
   Alert,
   Button,
+  CloseButton,
   Code,
   Drawer,
   Group,

@@ -1,0 +1,20 @@
+/** The deployment that a stream was sent to; the sink may have named one that does not exist. */
+import { Text } from '@mantine/core'
+import { AnchorLink } from '~/components/ButtonLink'
+import type { Stream } from '~/lib/api'
+import { NONE } from '~/lib/format'
+
+export function DeploymentName({ stream }: { stream: Stream }) {
+  if (stream.deployment === null) return <Text size="sm">{NONE}</Text>
+  if (!stream.deployment_exists)
+    return (
+      <Text size="sm" c="dimmed" component="span" title="There is no such deployment">
+        deployment {stream.deployment} (gone)
+      </Text>
+    )
+  return (
+    <AnchorLink size="sm" to="/training/$id" params={{ id: String(stream.deployment) }}>
+      deployment {stream.deployment}
+    </AnchorLink>
+  )
+}

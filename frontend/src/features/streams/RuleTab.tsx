@@ -1,0 +1,104 @@
+/** How a stream is decoded and divided, and where its records are. */
+import { Box, Code, Stack, Table, Title } from '@mantine/core'
+import { AnchorLink } from '~/components/ButtonLink'
+import { Facts } from '~/components/Facts'
+import type { Stream } from '~/lib/api'
+import { formatExact, formatMoment, NONE } from '~/lib/format'
+import { mostRecords, parseRanges, type StreamRange, sharesOf } from './ranges'
+
+const WORDS: Record<string, string> = {
+  data_type: 'Type of features',
+  data_reshape: 'Shape of features',
+  label_type: 'Type of labels',
+  label_reshape: 'Shape of labels',
+  data_scheme: 'Avro schema of features',
+  label_scheme: 'Avro schema of labels',
+  packed: 'Several samples a record',
+  confluent_framing: 'Framed with schema ids',
+}
+
+export function RuleTab({ stream }: { stream: Stream }) {
+  const [train, validation, test] = sharesOf(stream.validation_rate, stream.test_rate)
+  const ranges = parseRanges(stream.topic)
+  const unlabelled = parseRanges(stream.unsupervised_topic)
+  return (
+    <Stack gap="lg">
+      <Facts
+        facts={[
+          ['Format', stream.input_format],
+          ...Object.entries(stream.input_config).map(
+            ([name, value]) => [WORDS[name] ?? name, <RuleValue key={name} value={value} />] as const,
+          ),
+          ['Samples', stream.total_msg === null ? 'without end (online)' : formatExact(stream.total_msg)],
+          ['Divided', `${train} % train, ${validation} % validate, ${test} % test`],
+          ['Sent', stream.sent_at ? formatMoment(stream.sent_at) : NONE],
+          [
+            'Announced in',
+            <AnchorLink
+              key="place"
+              size="sm"
+              to="/topics/$name"
+              params={{ name: stream.control_topic }}
+              search={{ from: 'offset', offset: stream.offset, partition: stream.partition }}
+            >
+              {stream.control_topic}[{stream.partition}]@{stream.offset}
+            </AnchorLink>,
+          ],
+        ]}
+      />
+      <Ranges title="Ranges" ranges={ranges} />
+      {unlabelled.length > 0 && <Ranges title="Ranges without labels" ranges={unlabelled} />}
+    </Stack>
+  )
+}
+
+function RuleValue({ value }: { value: unknown }) {
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  if (text.length <= 60) return text || NONE
+  return (
+    <Code block tabIndex={0} aria-label="Value" style={{ maxHeight: 200, overflow: 'auto' }}>
+      {text}
+    </Code>
+  )
+}
+
+function Ranges({ title, ranges }: { title: string; ranges: readonly StreamRange[] }) {
+  return (
+    <Stack gap="xs">
+      <Title order={2}>{title}</Title>
+      <Box tabIndex={0} role="region" aria-label={title} style={{ overflowX: 'auto' }}>
+        <Table withTableBorder verticalSpacing={5} fz="sm" maw={720} style={{ fontVariantNumeric: 'tabular-nums' }}>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Topic</Table.Th>
+              <Table.Th ta="right">Partition</Table.Th>
+              <Table.Th ta="right">First offset</Table.Th>
+              <Table.Th ta="right">Last offset</Table.Th>
+              <Table.Th ta="right">Records at most</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {ranges.slice(0, 200).map((each) => (
+              <Table.Tr key={`${each.topic}:${each.partition}:${each.start}`}>
+                <Table.Td>
+                  <AnchorLink
+                    size="sm"
+                    to="/topics/$name"
+                    params={{ name: each.topic }}
+                    search={{ from: 'offset', offset: each.start, partition: each.partition }}
+                  >
+                    {each.topic}
+                  </AnchorLink>
+                </Table.Td>
+                <Table.Td ta="right">{each.partition}</Table.Td>
+                <Table.Td ta="right">{formatExact(each.start)}</Table.Td>
+                <Table.Td ta="right">{each.end === null ? 'without end' : formatExact(each.end - 1)}</Table.Td>
+                <Table.Td ta="right">{formatExact(mostRecords([each]))}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Box>
+    </Stack>
+  )
+}

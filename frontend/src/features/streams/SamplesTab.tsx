@@ -1,0 +1,145 @@
+/** Decoded samples of a stream, as training will see them; images drawn as images, each with its label. */
+import { Alert, Box, Button, Group, Skeleton, Stack, Text, Tooltip } from '@mantine/core'
+import { IconAlertTriangle, IconArrowRight } from '@tabler/icons-react'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { AnchorLink } from '~/components/ButtonLink'
+import { EmptyState } from '~/components/EmptyState'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { SampleView } from '~/components/SampleView'
+import { type Stream, type StreamSample, streamsPreviewRetrieveOptions } from '~/lib/api'
+import { formatExact, formatMetric, formatShape, plural } from '~/lib/format'
+import type { StreamSearch } from './routes'
+import classes from './SamplesTab.module.css'
+
+const PAGE_SAMPLES = 48
+
+export function SamplesTab({
+  stream,
+  search,
+  onSearch,
+}: {
+  stream: Stream
+  search: StreamSearch
+  onSearch: (change: StreamSearch) => void
+}) {
+  const offset = search.at ?? 0
+  const query = useQuery({
+    ...streamsPreviewRetrieveOptions({ path: { id: String(stream.id) }, query: { limit: PAGE_SAMPLES, offset } }),
+    placeholderData: keepPreviousData,
+    // The records do not change; events of other streams need not read them again.
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchOnMount: 'always',
+    retry: false,
+  })
+  if (query.isPending) return <Skeleton height={320} aria-label="Loading samples" />
+  if (query.error)
+    return (
+      <ProblemAlert error={query.error} title="The samples cannot be read" onRetry={() => void query.refetch()}>
+        <Text size="sm">
+          What was trained from them is kept. Whatever else the topics hold is on their{' '}
+          <AnchorLink size="sm" to="/streams/$id" params={{ id: String(stream.id) }} search={{ tab: 'rule' }}>
+            own pages
+          </AnchorLink>
+          .
+        </Text>
+      </ProblemAlert>
+    )
+  const { samples, next, total } = query.data
+  const failed = samples.filter((each) => each.error).length
+  const shape = samples.find((each) => each.features)?.features
+  if (samples.length === 0)
+    return <EmptyState title="No samples here">The announced ranges hold no records from this place on.</EmptyState>
+  return (
+    <Stack gap="sm" style={query.isPlaceholderData ? { opacity: 0.6 } : {}}>
+      <Group justify="space-between" gap="sm">
+        <Text size="sm" c="dimmed">
+          {plural(samples.length, 'sample')} from place {formatExact(offset)} of {formatExact(total)}
+          {shape ? `; ${shape.dtype}, ${formatShape(shape.shape)}` : ''}
+        </Text>
+        <Group gap="xs">
+          <Button size="xs" variant="default" disabled={offset === 0} onClick={() => onSearch({ at: undefined })}>
+            From the beginning
+          </Button>
+          <Button
+            size="xs"
+            variant="default"
+            disabled={total <= PAGE_SAMPLES}
+            onClick={() => onSearch({ at: Math.floor(Math.random() * Math.max(1, total - PAGE_SAMPLES)) || undefined })}
+          >
+            Somewhere else
+          </Button>
+          <Button
+            size="xs"
+            variant="default"
+            rightSection={<IconArrowRight size={14} aria-hidden />}
+            disabled={next === null}
+            onClick={() => onSearch({ at: next ?? undefined })}
+          >
+            Next
+          </Button>
+        </Group>
+      </Group>
+      {failed > 0 && (
+        <Alert variant="outline" color="yellow" title={`${plural(failed, 'record')} of this page cannot be decoded`}>
+          Training skips them, and refuses the stream when they are more than 1 % of it.
+        </Alert>
+      )}
+      <ul className={classes.grid}>
+        {samples.map((each, place) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a packed record holds several samples; they never move
+          <li key={`${each.partition}:${each.offset}:${place}`}>
+            <SampleCard sample={each} />
+          </li>
+        ))}
+      </ul>
+    </Stack>
+  )
+}
+
+function SampleCard({ sample }: { sample: StreamSample }) {
+  const label = labelOf(sample)
+  const place = `${sample.topic}[${sample.partition}]@${sample.offset}`
+  return (
+    <Stack gap={2} align="center" style={{ minWidth: 0 }}>
+      {sample.error ? (
+        <Tooltip label={`${sample.error.message}. ${sample.error.hint}`} multiline maw={400}>
+          <Box c="var(--kml-failed)" p="md">
+            <IconAlertTriangle size={24} role="img" aria-label={`Not decoded: ${sample.error.message}`} />
+          </Box>
+        </Tooltip>
+      ) : (
+        sample.features && (
+          <SampleView sample={sample.features} size={72} label={label === null ? place : `Sample labelled ${label}`} />
+        )
+      )}
+      {label !== null && (
+        <Text size="sm" fw={600} truncate maw="100%">
+          {label}
+        </Text>
+      )}
+      <AnchorLink
+        size="xs"
+        to="/topics/$name"
+        params={{ name: sample.topic }}
+        search={{
+          from: 'offset',
+          offset: sample.offset,
+          partition: sample.partition,
+          record: `${sample.partition}:${sample.offset}`,
+        }}
+        aria-label={`The record ${place}`}
+      >
+        {sample.partition}:{sample.offset}
+      </AnchorLink>
+    </Stack>
+  )
+}
+
+/** The label in few letters; null where there is none. */
+export function labelOf(sample: StreamSample): string | null {
+  if (sample.label_text !== null) return sample.label_text
+  if (sample.label_sample === null) return null
+  const values = sample.label_sample.values
+  const shown = values.slice(0, 4).map(formatMetric).join(', ')
+  return values.length > 4 ? `${shown}, …` : shown
+}

@@ -1,0 +1,45 @@
+/** Ranges of a stream: 'mnist:0:0:1000' is offsets 0 to 999 of partition 0. */
+
+export interface StreamRange {
+  topic: string
+  partition: number
+  start: number
+  /** The offset after the last; null for a stream without end. */
+  end: number | null
+}
+
+/** Read the wire form, comma-separated; what is not understood is left out. */
+export function parseRanges(text: string | null): StreamRange[] {
+  return (text ?? '')
+    .split(',')
+    .map((each) => each.trim())
+    .filter(Boolean)
+    .flatMap((each): StreamRange[] => {
+      const [topic, ...numbers] = each.split(':')
+      if (!topic) return []
+      const [partition = 0, start = 0, end = null] = numbers.map((number) =>
+        number === '' ? undefined : Number(number),
+      )
+      if ([partition, start, end ?? 0].some((number) => !Number.isSafeInteger(number))) return []
+      // Without an end given, 'topic:partition:start' is what old sinks write for nothing.
+      return [{ topic, partition, start, end: numbers.length === 2 ? start : end }]
+    })
+}
+
+/** The most records that the ranges hold; null for a stream without end. */
+export function mostRecords(ranges: readonly StreamRange[]): number | null {
+  return ranges.some((each) => each.end === null)
+    ? null
+    : ranges.reduce((sum, each) => sum + ((each.end ?? 0) - each.start), 0)
+}
+
+/** The topics of the ranges, each once. */
+export function topicsOf(ranges: readonly StreamRange[]): string[] {
+  return [...new Set(ranges.map((each) => each.topic))]
+}
+
+/** How a stream is divided, in percent: [train, validation, test]. */
+export function sharesOf(validation: number, test: number): [number, number, number] {
+  const percent = (share: number) => Math.round(share * 1000) / 10
+  return [percent(1 - validation - test), percent(validation), percent(test)]
+}
