@@ -1,9 +1,9 @@
 /** What was predicted over the last minutes: a strip, each column the shares of the classes in its slice of time. */
 import { Box, Button, Group, Table, Text, Title } from '@mantine/core'
 import { useEffect, useRef, useState } from 'react'
-import { formatCount, formatMoment, formatSeconds } from '~/lib/format'
+import { formatCount, formatMoment } from '~/lib/format'
 import { type ClassSlice, SLICE_SECONDS, type WatchStore } from './frames'
-import type { Naming } from './labels'
+import { durationText, type Naming } from './labels'
 import { useStore } from './useWatch'
 
 const HEIGHT = 72
@@ -32,17 +32,19 @@ export function ClassHistory({ store, naming, span }: { store: WatchStore; namin
     context.canvas.height = HEIGHT * scale
     context.scale(scale, scale)
     const columns = columnsOf(shown, until, span, Math.floor(width / COLUMN_PX))
+    const columnWidth = width / columns.length
     columns.forEach((column, index) => {
       let top = HEIGHT
       for (const [id, count] of column.counts) {
         const height = (count / column.total) * HEIGHT
         context.fillStyle = naming.colorOf(id)
-        context.fillRect(index * COLUMN_PX, top - height, COLUMN_PX, height)
+        // Rounded outwards, or columns would be parted by pale lines.
+        context.fillRect(Math.floor(index * columnWidth), top - height, Math.ceil(columnWidth), height)
         top -= height
       }
     })
   }, [shown, until, span, width, naming])
-  const label = `History of classes over ${formatSeconds(span)}`
+  const label = `History of classes over ${durationText(span * 1000)}`
   return (
     <section aria-label="History">
       <Group justify="space-between" mb={4}>
@@ -69,7 +71,7 @@ export function ClassHistory({ store, naming, span }: { store: WatchStore; namin
           />
           <Group justify="space-between" mt={2}>
             <Text size="xs" c="dimmed">
-              {formatSeconds(span)} before
+              {durationText(span * 1000)} before
             </Text>
             <Text size="xs" c="dimmed">
               {until > 0 ? formatMoment(new Date(until * 1000)) : 'nothing yet'}

@@ -1,10 +1,10 @@
 /** Live classification: the current class, large; how it came to be; what the window holds. */
 import { Box, Group, Stack, Table, Text, Title } from '@mantine/core'
 import type { VisualizationRequest } from '~/lib/api'
-import { formatAge, formatCount, formatMilliseconds, formatPercent, NONE } from '~/lib/format'
+import { formatAge, formatCount, formatPercent, NONE } from '~/lib/format'
 import { ClassHistory } from './ClassHistory'
 import classes from './ClassView.module.css'
-import type { Naming } from './labels'
+import { durationText, type Naming } from './labels'
 import { useStore, type Watch } from './useWatch'
 
 export function ClassView({
@@ -40,7 +40,7 @@ function Current({ watch, naming, config }: { watch: Watch; naming: Naming; conf
     <section aria-label="Current class" className={classes.current}>
       <Text size="xs" c="dimmed">
         {ofAverage
-          ? `Highest average of ${formatMilliseconds(frame?.window?.milliseconds)}`
+          ? `Highest average of ${durationText(frame?.window?.milliseconds)}`
           : `Last prediction${old ? `, ${formatAge(new Date(last.at * 1000), frame.at * 1000)}` : ''}`}
       </Text>
       <Group gap="md" wrap="nowrap" align="stretch" style={{ minWidth: 0 }}>
@@ -78,7 +78,7 @@ function Distribution({
   const ids = [...new Set([...(config?.labels.slice(0, 50).map((each) => each.id) ?? []), ...known.keys()])].sort(
     (a, b) => a - b,
   )
-  const seconds = formatMilliseconds(window?.milliseconds ?? config?.average_window)
+  const seconds = durationText(window?.milliseconds ?? config?.average_window)
   return (
     <section aria-label="Distribution" style={{ minWidth: 0 }}>
       <Group justify="space-between" gap="xs" mb={4}>

@@ -1,5 +1,5 @@
 /** Live regression: one line per output with its extremes, zoom, and the last values. */
-import { Group, Stack, Text } from '@mantine/core'
+import { Group, Stack, Text, Title } from '@mantine/core'
 import type { EChartsCoreOption } from 'echarts/core'
 import { useMemo } from 'react'
 import { ChartFrame, type ChartTable } from '~/components/charts/Chart'
@@ -25,15 +25,17 @@ export function LineView({ watch, naming, span, tall }: { watch: Watch; naming: 
   return (
     <Stack gap="lg">
       <LastValues watch={watch} naming={naming} />
-      <ChartFrame
-        title="Values"
-        name="predictions"
-        label={`Predicted values over time, ${plural(ids.length, 'line')}`}
-        height={tall ? 560 : 360}
-        option={option}
-        table={() => tableOf(steps, ids, naming)}
-        data={() => ({ outputs: ids.map((id) => ({ id, label: naming.nameOf(id) })), steps })}
-      />
+      <div>
+        <Title order={2}>Values</Title>
+        <ChartFrame
+          name="predictions"
+          label={`Predicted values over time, ${plural(ids.length, 'line')}`}
+          height={tall ? 560 : 360}
+          option={option}
+          table={() => tableOf(steps, ids, naming)}
+          data={() => ({ outputs: ids.map((id) => ({ id, label: naming.nameOf(id) })), steps })}
+        />
+      </div>
       <Text size="xs" c="dimmed">
         Where several predictions share a point the line goes through the smallest and the largest of them. Drag the bar
         below the chart, or turn the wheel over it, to zoom.

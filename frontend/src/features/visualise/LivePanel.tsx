@@ -6,11 +6,11 @@ import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { Stat } from '~/components/Stat'
 import type { Inference, VisualizationRequest } from '~/lib/api'
-import { formatCount, formatExact, formatRate, formatSeconds } from '~/lib/format'
+import { formatCount, formatExact, formatRate } from '~/lib/format'
 import { useLive } from '~/lib/live'
 import { ClassView } from './ClassView'
 import { LineView } from './LineView'
-import type { Naming } from './labels'
+import { durationText, type Naming } from './labels'
 import { RecordsTable } from './RecordsTable'
 import { SPANS } from './routes'
 import { useStore, type Watch } from './useWatch'
@@ -59,7 +59,7 @@ export function LivePanel({
       </Stack>
     )
   }
-  if (watch.store.latest === null) return broken || <Skeleton height={320} aria-label="The predictions are loading" />
+  if (watch.store.latest === null) return broken || <Skeleton height={320} />
   if (nothing) {
     return (
       <EmptyState
@@ -84,7 +84,7 @@ export function LivePanel({
           <SegmentedControl
             size="xs"
             aria-label="History shown"
-            data={SPANS.map((each) => ({ value: String(each), label: formatSeconds(each).replace(/ 0 s$/, '') }))}
+            data={SPANS.map((each) => ({ value: String(each), label: durationText(each * 1000) }))}
             value={String(span)}
             onChange={(next) => onSpan(SPANS.find((each) => String(each) === next) ?? 60)}
           />

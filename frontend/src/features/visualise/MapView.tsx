@@ -32,7 +32,7 @@ export function MapView({ watch, naming }: { watch: Watch; naming: Naming }) {
       {asTable ? (
         <PlaceTable places={places} naming={naming} />
       ) : (
-        <Suspense fallback={<Skeleton height={360} aria-label="The map is loading" />}>
+        <Suspense fallback={<Skeleton height={360} />}>
           <WorldMap
             points={places.map((place, index) => ({
               key: `${place.source}:${place.at}:${index}`,

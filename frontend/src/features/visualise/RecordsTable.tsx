@@ -27,7 +27,7 @@ export function RecordsTable({ watch, naming }: { watch: Watch; naming: Naming }
         <Table fz="sm" verticalSpacing={3} withTableBorder layout="fixed">
           <Table.Thead>
             <Table.Tr>
-              <Table.Th w={90}>Time</Table.Th>
+              <Table.Th w={112}>Time</Table.Th>
               <Table.Th w="30%">{kind === 'classification' ? 'Class' : 'Outputs'}</Table.Th>
               <Table.Th>Input</Table.Th>
               <Table.Th>Output record</Table.Th>

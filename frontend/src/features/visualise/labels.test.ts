@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { namingOf, suggestedConfig } from './labels'
+import { durationText, namingOf, suggestedConfig } from './labels'
 
 describe('names and colours', () => {
   it('come from the configuration, and exist without one', () => {
@@ -7,7 +7,21 @@ describe('names and colours', () => {
     expect([naming.nameOf(1), naming.colorOf(1)]).toEqual(['One', '#ff8c00'])
     expect(naming.nameOf(7)).toBe('Class 7')
     expect(namingOf({ type: 'regression', labels: [] }, 'dark').nameOf(2)).toBe('Output 2')
+    const one = namingOf({ type: 'regression', labels: [{ id: 0, label: 'a', color: '#c04f00' }] }, 'light')
+    expect(one.colorOf(1)).not.toBe(one.colorOf(0))
     expect(namingOf(null, 'dark').colorOf(2)).toMatch(/^#/)
+  })
+})
+
+describe('lengths of time', () => {
+  it.each([
+    [5000, '5 s'],
+    [300_000, '5 min'],
+    [3_600_000, '1 h'],
+    [90_000, '1 min 30 s'],
+    [700, '700 ms'],
+  ])('%i', (milliseconds, text) => {
+    expect(durationText(milliseconds)).toBe(text)
   })
 })
 

@@ -2,6 +2,7 @@
 import { useComputedColorScheme } from '@mantine/core'
 import { useMemo } from 'react'
 import type { VisualizationRequest } from '~/lib/api'
+import { formatMilliseconds, formatSeconds } from '~/lib/format'
 import { seriesColor } from '~/lib/palette'
 
 export interface Naming {
@@ -15,12 +16,22 @@ export function useNaming(config: VisualizationRequest | null): Naming {
   return useMemo(() => namingOf(config, scheme), [config, scheme])
 }
 
+/** 5000 -> '5 s', 300000 -> '5 min': a length that somebody chose, without the zeros of a measured one. */
+export function durationText(milliseconds: number | null | undefined): string {
+  const text =
+    milliseconds && milliseconds >= 1000 ? formatSeconds(milliseconds / 1000) : formatMilliseconds(milliseconds)
+  return text.replace(/ 0 (s|min|h)$/, '').replace(/\.0 /, ' ')
+}
+
 export function namingOf(config: VisualizationRequest | null, scheme: 'light' | 'dark'): Naming {
+  const taken = new Set(config?.labels.map((each) => each.color?.toLowerCase()))
+  const palette = Array.from({ length: 8 }, (_, index) => seriesColor(index, scheme))
+  const free = palette.filter((color) => !taken.has(color))
   const labels = new Map(config?.labels.map((each) => [each.id, each]))
   const word = config?.type === 'regression' ? 'Output' : 'Class'
   return {
     nameOf: (id) => labels.get(id)?.label ?? `${word} ${id}`,
-    colorOf: (id) => labels.get(id)?.color ?? seriesColor(id, scheme),
+    colorOf: (id) => labels.get(id)?.color ?? free[id % free.length] ?? seriesColor(id, scheme),
   }
 }
 
