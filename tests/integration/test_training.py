@@ -16,6 +16,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from kafkaml.confusion_samples import CONFUSION_SAMPLES, MAX_PER_CELL, ConfusionSamples
 from kafkaml.control import InputFormat
 from kafkaml.jobs import Framework, ResourceLimits
 from kafkaml.results import FailureCategory, WorkerExit
@@ -55,7 +56,7 @@ def worker(backend: FakeBackend, broker: TestBroker, tmp_path: Path, fork_server
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_digits_are_learned(worker: Worker, framework: Framework) -> None:
+def test_digits_are_learned(worker: Worker, framework: Framework, tmp_path: Path) -> None:
     features, labels = digits()
     stream = send(worker.broker, features, labels)
     outcome = worker.train(plan_of(framework, stream, model_code(framework, shape=(8, 8), classes=10)))
@@ -73,11 +74,23 @@ def test_digits_are_learned(worker: Worker, framework: Framework) -> None:
     for name, sha256 in outcome.artifacts.items():
         assert hashlib.sha256(worker.backend.uploads[name].content).hexdigest() == sha256
     own = {"model.keras"} if framework is Framework.TENSORFLOW else {"model.safetensors", "model.py"}
-    assert set(outcome.artifacts) == own | {"model.onnx"}
+    assert set(outcome.artifacts) == own | {"model.onnx", CONFUSION_SAMPLES}
     told = worker.backend.events_of("epoch")
     assert [each["epoch"] for each in told] == list(range(1, 16))
     assert told[-1]["training"]["accuracy"] > told[0]["training"]["accuracy"]
     assert told[-1]["validation"]["accuracy"] > 0.9
+
+    (tmp_path / "kept").write_bytes(worker.backend.uploads[CONFUSION_SAMPLES].content)
+    kept = ConfusionSamples.read(tmp_path / "kept")
+    # As they were sent, and each one really of its class.
+    assert (kept.features.dtype, kept.features.shape[1:]) == (features.dtype, (8, 8))
+    sent = {(image.tobytes(), int(label)) for image, label in zip(features, labels, strict=True)}
+    assert all(
+        (image.tobytes(), actual) in sent for image, actual in zip(kept.features, kept.actual.tolist(), strict=True)
+    )
+    for actual, predicted in np.ndindex(matrix.shape):
+        assert len(kept.cell(actual, predicted).features) == min(matrix[actual, predicted], MAX_PER_CELL)
+    assert ((kept.probability > 0.1) & (kept.probability <= 1)).all()
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

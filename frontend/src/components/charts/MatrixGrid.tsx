@@ -88,10 +88,11 @@ export function MatrixGrid({
                 const { background, ink } = cellColors(fraction, scheme)
                 const selected = selectedCell?.actual === actual && selectedCell.predicted === predicted
                 return (
-                  // biome-ignore lint/a11y/useAriaPropsSupportedByRole: a cell of a grid is a gridcell, which has it
+                  // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: as above
                   <td
-                    // biome-ignore lint/suspicious/noArrayIndexKey: as above
+                    // biome-ignore lint/suspicious/noArrayIndexKey: classes have a fixed order
                     key={predicted}
+                    role="gridcell"
                     data-cell={`${actual}-${predicted}`}
                     tabIndex={focus.actual === actual && focus.predicted === predicted ? 0 : -1}
                     aria-selected={onCell ? selected : undefined}

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest'
+import { type CurveSeries, curvesOf, curveTable, greaterIsBetter, metricNames, summarise } from './curves'
+
+const KERAS: CurveSeries = {
+  id: 1,
+  name: 'keras',
+  epochs: [
+    { epoch: 1, training: { accuracy: 0.5, loss: 2 }, validation: { loss: 1.5 } },
+    { epoch: 2, training: { accuracy: 0.9, loss: 0 }, validation: { loss: null } },
+    { epoch: 3, training: { accuracy: 0.8, loss: 0.5 }, validation: { loss: 1.7 } },
+  ],
+}
+const TORCH: CurveSeries = { id: 2, name: 'torch', epochs: [{ epoch: 1, training: { loss: 3 }, validation: {} }] }
+
+test('the loss comes first, and every metric of every model once', () => {
+  expect(metricNames([KERAS, TORCH])).toEqual(['loss', 'accuracy'])
+  expect(metricNames([])).toEqual([])
+})
+
+test('a part without the metric has no line', () => {
+  expect(curvesOf([KERAS], 'accuracy').map((each) => each.name)).toEqual(['training'])
+  expect(curvesOf([KERAS, TORCH], 'loss').map((each) => each.name)).toEqual([
+    'keras, training',
+    'keras, validation',
+    'torch, training',
+  ])
+})
+
+test('what a logarithm does not have is a gap', () => {
+  const points = curvesOf([KERAS], 'loss', { log: true })[0]?.points
+  expect(points).toEqual([
+    [1, 2],
+    [2, null],
+    [3, 0.5],
+  ])
+  expect(curvesOf([KERAS], 'loss')[0]?.points[1]).toEqual([2, 0])
+})
+
+test('the table has a row per epoch, and dashes where a model trained less', () => {
+  const { columns, rows } = curveTable(curvesOf([KERAS, TORCH], 'loss'))
+  expect(columns).toEqual(['Epoch', 'keras, training', 'keras, validation', 'torch, training'])
+  expect(rows).toEqual([
+    ['1', '2', '1.5', '3'],
+    ['2', '0', '–', '–'],
+    ['3', '0.5', '1.7', '–'],
+  ])
+})
+
+test('best is the greatest accuracy and the least loss', () => {
+  const found = Object.fromEntries(summarise(KERAS.epochs).map((each) => [`${each.metric} ${each.part}`, each]))
+  expect(found['accuracy training']).toMatchObject({ last: 0.8, best: 0.9, bestEpoch: 2 })
+  expect(found['loss training']).toMatchObject({ last: 0.5, best: 0, bestEpoch: 2 })
+  expect(found['loss validation']).toMatchObject({ last: 1.7, best: 1.5, bestEpoch: 1 })
+  expect(found['accuracy validation']).toBeUndefined()
+})
+
+test('a metric whose name does not tell has no best', () => {
+  expect(greaterIsBetter('learning_rate')).toBeNull()
+  expect(summarise([{ epoch: 1, training: { learning_rate: 0.1 }, validation: {} }])[0]).toMatchObject({ best: null })
+})

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest'
+import { loadSnippet, savedName, usageOf } from './files'
+import { cellOf, progressOf, rangesOf } from './state'
+
+const at = (epoch: number, batch: number) => ({ epoch, epochs: 4, batch, batches: 10, metrics: {} })
+
+test('progress moves on inside an epoch and never goes back', () => {
+  expect(progressOf(null, 0, String)).toMatchObject({ text: 'Starting', share: null })
+  expect(progressOf({ ...at(0, 50), batches: 100 }, 0, String)).toEqual({
+    text: 'Reading the stream',
+    share: 0.5,
+    detail: '50 of 100 records',
+  })
+  expect(progressOf(at(2, 5), 1, String)).toEqual({ text: 'Epoch 2 of 4', share: 0.375, detail: 'batch 5 of 10' })
+  // The end of an epoch was told after the last report inside it.
+  expect(progressOf(at(2, 5), 2, String)).toMatchObject({ text: 'Epoch 3 of 4', share: 0.5 })
+  expect(progressOf(at(4, 9), 4, String)).toMatchObject({ text: 'Testing and saving the model', share: 1 })
+})
+
+test('a cell of the address must be one of the matrix', () => {
+  expect(cellOf('3-0', 4)).toEqual({ actual: 3, predicted: 0 })
+  for (const text of ['4-0', '3', '3-', 'a-b', '-1-2', '1-2-3', undefined]) expect(cellOf(text, 4)).toBeUndefined()
+})
+
+test('a slice is its ranges', () => {
+  expect(rangesOf('digits:0:0:1437,digits:1:5:20')).toEqual([
+    { topic: 'digits', partition: 0, start: 0, end: 1437 },
+    { topic: 'digits', partition: 1, start: 5, end: 20 },
+  ])
+  expect(rangesOf('digits')).toEqual([])
+  expect(rangesOf('')).toEqual([])
+})
+
+test('files are loaded under the name they are saved as', () => {
+  expect(savedName('my model/2', 7, 'model.onnx')).toBe('my-model-2-7-model.onnx')
+  expect(loadSnippet('model.onnx', 'm-7-model.onnx')).toContain('InferenceSession("m-7-model.onnx"')
+  expect(loadSnippet('other.bin', 'x')).toBeNull()
+  expect(usageOf('confusion_samples.npz').auxiliary).toBe(true)
+})
