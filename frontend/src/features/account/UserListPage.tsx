@@ -1,5 +1,5 @@
 /** Users and their roles, for admins. */
-import { ActionIcon, Button, Menu, Select, Text } from '@mantine/core'
+import { ActionIcon, Button, Menu, Select, Text, VisuallyHidden } from '@mantine/core'
 import { IconDots } from '@tabler/icons-react'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
@@ -117,7 +117,7 @@ function Users() {
           { accessor: 'date_joined', title: 'Added', render: (user) => <Age at={user.date_joined} size="sm" /> },
           {
             accessor: 'actions',
-            title: '',
+            title: <VisuallyHidden>Actions</VisuallyHidden>,
             toggleable: false,
             textAlign: 'right',
             render: (user) => (

@@ -26,7 +26,7 @@ const COLUMNS: DataTableColumn<Configuration>[] = [
           size="sm"
           to="/configurations/$id"
           params={{ id: String(row.id) }}
-          style={{ overflowWrap: 'anywhere' }}
+          style={{ display: 'block', width: 'fit-content', overflowWrap: 'anywhere' }}
         >
           {row.name}
         </AnchorLink>
@@ -66,7 +66,7 @@ const COLUMNS: DataTableColumn<Configuration>[] = [
           to="/configurations/$id"
           params={{ id: String(row.id) }}
           search={{ tab: 'deployments' }}
-          aria-label={`Deployments of ${row.name}`}
+          aria-label={`${formatCount(row.deployments)} deployments of ${row.name}`}
         >
           {formatCount(row.deployments)}
         </AnchorLink>
@@ -77,7 +77,7 @@ const COLUMNS: DataTableColumn<Configuration>[] = [
 
 const DEPLOY: DataTableColumn<Configuration> = {
   accessor: 'deploy',
-  title: '',
+  title: 'Train',
   textAlign: 'right',
   toggleable: false,
   render: (row) => (

@@ -28,13 +28,7 @@ export function UnitTable({
       <Table fz="sm" verticalSpacing={6} aria-label={label} highlightOnHover stickyHeader withTableBorder>
         <Table.Thead>
           <Table.Tr>
-            {lead && (
-              <Table.Td w={36}>
-                <Text span size="xs" c="dimmed">
-                  Use
-                </Text>
-              </Table.Td>
-            )}
+            {lead && <Table.Th w={44}>Use</Table.Th>}
             <Table.Th>Model</Table.Th>
             <Table.Th>Framework</Table.Th>
             <Table.Th>Input → output</Table.Th>

@@ -313,12 +313,15 @@ export function ModelForm({
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 5 }}>
           {checked === null && !checking && problem === null ? (
-            <Alert variant="outline" color="gray" title="What the model is, drawn here">
-              <Text size="sm">
-                As soon as there is code, it is run in isolation: layers, shapes and parameters appear here, or the line
-                that fails is marked with the reason.
+            <Stack gap={4}>
+              <Text size="sm" fw={500}>
+                The model will be drawn here
               </Text>
-            </Alert>
+              <Text size="sm" c="dimmed">
+                As soon as there is code, it is run in isolation: layers, shapes and parameters appear, or the line that
+                fails is marked with the reason.
+              </Text>
+            </Stack>
           ) : (
             <VerdictPanel {...{ checked, current, checking, problem }} onCheck={() => void check()} onLine={goTo} />
           )}
@@ -371,7 +374,7 @@ function Fold({
         leftSection={<Icon size={14} aria-hidden />}
       >
         {label}
-        <Text span size="xs" c="dimmed" ml={6}>
+        <Text span size="xs" c="dimmed" ml={6} visibleFrom="xs">
           {note}
         </Text>
       </Button>

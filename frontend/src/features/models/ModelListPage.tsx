@@ -15,13 +15,16 @@ import { listQuery, oneOf } from '~/lib/listSearch'
 import { useSession } from '~/lib/session'
 import type { ModelListSearch } from './routes'
 
+// A block of its own: a name is no link inside a text.
+const NAME_STYLE = { display: 'block', width: 'fit-content', overflowWrap: 'anywhere' } as const
+
 const COLUMNS: DataTableColumn<ModelRow>[] = [
   {
     accessor: 'name',
     sortable: true,
     render: (row) => (
       <>
-        <AnchorLink size="sm" to="/models/$id" params={{ id: String(row.id) }} style={{ overflowWrap: 'anywhere' }}>
+        <AnchorLink size="sm" to="/models/$id" params={{ id: String(row.id) }} style={NAME_STYLE}>
           {row.name}
         </AnchorLink>
         {row.description && (

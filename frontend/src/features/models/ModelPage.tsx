@@ -63,7 +63,11 @@ export function ModelPage() {
           <>
             {tab !== 'code' && <CopyAs equivalents={objectEquivalents(model.id)} />}
             {can('editor') && (
-              <ButtonLink variant="default" to="/configurations/new" search={{ models: [model.id] }}>
+              <ButtonLink
+                variant={tab === 'code' ? 'default' : 'filled'}
+                to="/configurations/new"
+                search={{ models: [model.id] }}
+              >
                 Use in a configuration
               </ButtonLink>
             )}

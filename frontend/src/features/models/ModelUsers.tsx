@@ -7,7 +7,7 @@ import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { Model, ModelRow, PaginatedResultRowList, ResultRow } from '~/lib/api'
-import { formatMetric, NONE, plural } from '~/lib/format'
+import { formatExact, formatMetric, NONE, plural } from '~/lib/format'
 import { useSession } from '~/lib/session'
 import { bestOf, metricNamesOf } from './metrics'
 
@@ -138,7 +138,9 @@ function ResultTable({ rows }: { rows: readonly ResultRow[] }) {
                 </Table.Td>
               ))}
               <Table.Td ta="right">
-                {row.outcome ? Object.values(row.outcome.samples).reduce((sum, each) => sum + each, 0) : NONE}
+                {row.outcome
+                  ? formatExact(Object.values(row.outcome.samples).reduce((sum, each) => sum + each, 0))
+                  : NONE}
               </Table.Td>
               <Table.Td>
                 <Age at={row.created_at} size="sm" />

@@ -90,10 +90,10 @@ function LayerTable({ layers }: { layers: readonly Layer[] }) {
           {layers.map((each) => (
             <Table.Tr key={each.name}>
               <Table.Td style={{ overflowWrap: 'anywhere' }}>
-                {each.type || each.name}{' '}
+                {typeName(each)}{' '}
                 {each.type && (
                   <Text span size="xs" c="dimmed">
-                    {each.name}
+                    {each.name} {typeArguments(each)}
                     {each.from ? ` after ${each.from}` : ''}
                   </Text>
                 )}
@@ -117,4 +117,13 @@ function LayerTable({ layers }: { layers: readonly Layer[] }) {
       </Table>
     </Table.ScrollContainer>
   )
+}
+
+/** 'Linear(in_features=64, …)' -> 'Linear'; the rest is said smaller. */
+function typeName({ type, name }: Layer): string {
+  return type.split('(')[0] || name
+}
+
+function typeArguments({ type }: Layer): string {
+  return /\((.*)\)$/.exec(type)?.[1] ?? ''
 }

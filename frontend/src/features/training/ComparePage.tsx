@@ -51,7 +51,7 @@ export function ComparePage() {
     <Stack gap="lg">
       <PageTitle
         title="Compare training runs"
-        description="Metrics, the settings that differ, learning curves, confusion matrices and code, side by side."
+        description="What they reached, how they learned, and what was different."
         actions={
           results.length > 0 && (
             <>

@@ -18,6 +18,7 @@ import { epochsOf, FRAMEWORK_NAMES } from './form'
 import { stateNote } from './metrics'
 import { RunProgress } from './RunProgress'
 import type { TrainingSearch } from './routes'
+import { useDeploymentsFollowResults } from './useDeploymentsFollowResults'
 
 export function DeploymentList({
   search,
@@ -41,6 +42,7 @@ export function DeploymentList({
       },
     }),
   )
+  useDeploymentsFollowResults()
   const options = useQuery(deploymentsOptionsRetrieveOptions())
   const deploy = can('editor') && (
     <ButtonLink to="/training/new" leftSection={<IconPlus size={14} aria-hidden />}>
@@ -141,7 +143,7 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
   {
     accessor: 'progress',
     title: 'Progress',
-    width: 220,
+    width: 190,
     render: (row) => (
       <Stack gap={4}>
         {row.results.map((result) => (
@@ -155,7 +157,7 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
   {
     accessor: 'batch_size',
     title: 'Epochs, batch',
-    width: 120,
+    width: 130,
     render: (row) => <Text size="sm">{epochsText(row)}</Text>,
   },
   {

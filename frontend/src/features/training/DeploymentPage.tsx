@@ -26,6 +26,7 @@ import { DeploymentSettings } from './DeploymentSettings'
 import { stateNote } from './metrics'
 import { SendStream } from './SendStream'
 import { joinIds } from './selection'
+import { useDeploymentsFollowResults } from './useDeploymentsFollowResults'
 
 const NO_ROWS: ResultRow[] = []
 
@@ -36,6 +37,7 @@ export function DeploymentPage() {
   const { can } = useSession()
   const deployment = useQuery(deploymentsRetrieveOptions({ path: { id } }))
   const results = useQuery(resultsListOptions({ query: { deployment: Number(id), ordering: 'id', limit: 100 } }))
+  useDeploymentsFollowResults()
   const stop = useMutation(deploymentsStopCreateMutation())
   const destroy = useMutation(deploymentsDestroyMutation())
   const [deleting, setDeleting] = useState(false)

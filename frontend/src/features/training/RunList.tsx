@@ -16,8 +16,7 @@ import { joinIds, parseIds, reselect } from './selection'
 const COLUMNS = [
   columns.MODEL,
   columns.FRAMEWORK,
-  columns.STATE,
-  columns.PROGRESS,
+  columns.STATE_AND_PROGRESS,
   columns.CURVE,
   columns.METRIC,
   columns.TEST,

@@ -1,5 +1,5 @@
 /** How a waiting deployment gets its data: a program to copy, or a stream that is in Kafka already. */
-import { Button, Skeleton, Stack, Table, Tabs, Text, Title } from '@mantine/core'
+import { Button, Skeleton, Stack, Table, Tabs, Text, Title, VisuallyHidden } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
 import { AnchorLink } from '~/components/ButtonLink'
@@ -85,7 +85,7 @@ function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment
               <Table.Th ta="right">Validation, test</Table.Th>
               <Table.Th>Age</Table.Th>
               <Table.Th>
-                <span className="mantine-visually-hidden">Action</span>
+                <VisuallyHidden>Action</VisuallyHidden>
               </Table.Th>
             </Table.Tr>
           </Table.Thead>
@@ -113,7 +113,7 @@ function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment
                       variant="default"
                       disabled={row.incremental}
                       loading={send.isPending && send.variables.path.id === String(row.id)}
-                      aria-label={`Train on stream ${row.id}`}
+                      aria-label={`Train on it: stream ${row.id}`}
                       onClick={() =>
                         send.mutate(
                           { path: { id: String(row.id) }, body: { deployment } },

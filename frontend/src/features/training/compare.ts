@@ -34,7 +34,7 @@ export function settingRows(runs: readonly Compared[]): DiffRow[] {
   add('Batch size', ({ deployment }) => deployment?.batch_size)
   for (const purpose of ['fit', 'evaluation'] as const) {
     const written = runs.map(({ result, deployment }) =>
-      writtenArguments(deployment?.[`${result.framework}_${purpose}_arguments`] ?? ''),
+      sharedNames(writtenArguments(deployment?.[`${result.framework}_${purpose}_arguments`] ?? ''), purpose),
     )
     for (const name of new Set(written.flatMap((each) => Object.keys(each)))) {
       const values = written.map((each) => each[name] ?? NONE)
@@ -64,6 +64,15 @@ export function settingRows(runs: readonly Compared[]): DiffRow[] {
   return rows
 }
 
+/** PyTorch's names of what both frameworks have, as Keras calls it: 20 max_epochs are 20 epochs. */
+function sharedNames(written: Record<string, string>, purpose: 'fit' | 'evaluation'): Record<string, string> {
+  const names: Record<string, string> = {
+    max_epochs: 'epochs',
+    epoch_length: purpose === 'fit' ? 'steps_per_epoch' : 'steps',
+  }
+  return Object.fromEntries(Object.entries(written).map(([name, value]) => [names[name] ?? name, value]))
+}
+
 export interface MetricRow {
   name: string
   values: (number | null)[]
@@ -74,6 +83,9 @@ export interface MetricRow {
 
 const LOWER = /loss|error|mae|mse|mape|msle|divergence|crossentropy|hinge|perplexity/i
 
+/** Numbers that look the same in the table are the same. */
+const SAME = 5e-5
+
 /** Last, best and test of every metric. */
 export function metricRows(results: readonly Result[]): MetricRow[] {
   const rows: MetricRow[] = []
@@ -83,12 +95,13 @@ export function metricRows(results: readonly Result[]): MetricRow[] {
     const known = values.filter((value) => value !== null)
     if (known.length === 0) return
     const best = lowerIsBetter ? Math.min(...known) : Math.max(...known)
-    const decided = known.length > 1 && known.some((value) => value !== best)
+    const near = (value: number) => Math.abs(value - best) <= SAME * Math.max(Math.abs(value), Math.abs(best))
+    const decided = known.length > 1 && !known.every(near)
     rows.push({
       name: title,
       values,
       lowerIsBetter,
-      best: decided ? values.flatMap((value, index) => (value === best ? [index] : [])) : [],
+      best: decided ? values.flatMap((value, index) => (value !== null && near(value) ? [index] : [])) : [],
     })
   }
   const names = (of: (result: Result) => Record<string, unknown> | null | undefined) => [

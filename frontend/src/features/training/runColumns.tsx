@@ -19,7 +19,7 @@ export const MODEL: RunColumn = {
   accessor: 'model_name',
   title: 'Model',
   toggleable: false,
-  width: 180,
+  width: 170,
   render: (row) => (
     <Stack gap={0}>
       <AnchorLink
@@ -53,17 +53,29 @@ export const STATE: RunColumn = {
   render: (row) => <RunState row={row} />,
 }
 
+/** Where there is no room for a column of progress. */
+export const STATE_AND_PROGRESS: RunColumn = {
+  ...STATE,
+  width: 150,
+  render: (row) => (
+    <Stack gap={4} align="flex-start">
+      <RunState row={row} />
+      {row.state === 'running' && <RunProgress state={row.state} progress={row.progress} label={row.model_name} />}
+    </Stack>
+  ),
+}
+
 export const PROGRESS: RunColumn = {
   accessor: 'progress',
   title: 'Progress',
-  width: 170,
+  width: 210,
   render: (row) => <RunProgress state={row.state} progress={row.progress} label={row.model_name} />,
 }
 
 export const DEPLOYMENT: RunColumn = {
   accessor: 'deployment',
   title: 'Deployment',
-  width: 110,
+  width: 115,
   render: (row) => (
     <AnchorLink to="/training/$id" params={{ id: String(row.deployment) }} fz="sm">
       {row.deployment}
@@ -74,7 +86,7 @@ export const DEPLOYMENT: RunColumn = {
 export const STREAM: RunColumn = {
   accessor: 'stream',
   title: 'Stream',
-  width: 80,
+  width: 75,
   render: (row) =>
     row.stream === null ? (
       NONE
@@ -88,21 +100,21 @@ export const STREAM: RunColumn = {
 export const CURVE: RunColumn = {
   accessor: 'history',
   title: 'Curve',
-  width: 110,
+  width: 105,
   render: (row) => <RunCurve row={row} />,
 }
 
 export const METRIC: RunColumn = {
   accessor: 'metrics',
   title: 'Last, best',
-  width: 170,
+  width: 155,
   render: (row) => <RunMetric row={row} />,
 }
 
 export const TEST: RunColumn = {
   accessor: 'outcome',
   title: 'Test',
-  width: 90,
+  width: 75,
   textAlign: 'right',
   render: (row) => {
     const main = mainMetric(row)

@@ -125,9 +125,7 @@ function LabelRows({ form, problems, disabled, onChange }: Props) {
               <Table.Th w={72}>Id</Table.Th>
               <Table.Th>Label</Table.Th>
               <Table.Th w={128}>Colour</Table.Th>
-              <Table.Th w={36}>
-                <span className="mantine-visually-hidden" />
-              </Table.Th>
+              <Table.Td w={36} />
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>

@@ -123,11 +123,29 @@ function landPath(): string {
           ? [geometry.coordinates]
           : [],
     )
-    .flat()
-    .map(
-      (ring) =>
-        `M${ring.map(([longitude = 0, latitude = 0]) => `${(longitude + 180).toFixed(2)},${(90 - latitude).toFixed(2)}`).join('L')}Z`,
-    )
+    .flatMap((rings) => rings.map(outlineOf))
+    .join('')
+}
+
+/**
+ * One ring as a path. Rings that cross the date line are drawn on, past the map's edge, and once more on its other side;
+ * what goes around the pole is closed along it.
+ */
+function outlineOf(ring: readonly (readonly number[])[]): string {
+  const points: [x: number, y: number][] = []
+  let turn = 0
+  for (const [longitude = 0, latitude = 0] of ring) {
+    const before = points.at(-1)?.[0]
+    const step = before === undefined ? 0 : longitude + 180 + turn - before
+    if (Math.abs(step) > 180) turn -= Math.sign(step) * 360
+    points.push([longitude + 180 + turn, 90 - latitude])
+  }
+  const [first, last] = [points[0], points.at(-1)]
+  if (first && last && Math.abs(last[0] - first[0]) > 180) points.push([last[0], 180], [first[0], 180])
+  const xs = points.map(([x]) => x)
+  const shifts = [0, ...(Math.max(...xs) > 360 ? [-360] : []), ...(Math.min(...xs) < 0 ? [360] : [])]
+  return shifts
+    .map((shift) => `M${points.map(([x, y]) => `${(x + shift).toFixed(2)},${y.toFixed(2)}`).join('L')}Z`)
     .join('')
 }
 

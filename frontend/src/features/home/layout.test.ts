@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest'
+import type { PipelineEdge, PipelineNode } from '~/lib/api'
+import { BOX_HEIGHT, flows, layoutPicture, lineWidth, MIN_WIDTH } from './layout'
+
+function node(kind: PipelineNode['kind'], id: number): PipelineNode {
+  return {
+    key: `${kind}:${id}`,
+    kind,
+    id,
+    name: `${kind} ${id}`,
+    state: 'running',
+    detail: '',
+    at: null,
+    tier: '',
+    progress: null,
+    score: null,
+    rate: null,
+    lag: null,
+    records: null,
+  }
+}
+
+function edge(source: string, target: string, kind: PipelineEdge['kind'], rate: number | null = null): PipelineEdge {
+  return { source, target, kind, state: 'running', rate, lag: null, records: null, score: null }
+}
+
+const NODES = [
+  node('stream', 1),
+  node('stream', 2),
+  node('topic', 1),
+  node('deployment', 1),
+  node('deployment', 2),
+  node('run', 1),
+  node('run', 2),
+  node('run', 3),
+  node('inference', 1),
+  node('inference', 2),
+  node('output', 1),
+]
+const EDGES = [
+  edge('stream:1', 'deployment:1', 'trains'),
+  edge('stream:2', 'deployment:2', 'trains'),
+  edge('deployment:1', 'run:1', 'holds'),
+  edge('deployment:1', 'run:2', 'holds'),
+  edge('deployment:2', 'run:3', 'holds'),
+  edge('run:1', 'inference:1', 'serves'),
+  edge('run:2', 'inference:2', 'serves'),
+  edge('topic:1', 'inference:1', 'reads', 10),
+  edge('topic:1', 'inference:2', 'reads', 0),
+  edge('inference:1', 'output:1', 'writes', 10),
+  edge('inference:1', 'inference:2', 'upper', 2),
+]
+
+test('boxes of a column never overlap', () => {
+  const { boxes } = layoutPicture(NODES, EDGES, [{ key: 'step:watch', column: 4 }], 1200)
+  expect(boxes).toHaveLength(NODES.length + 1)
+  for (const a of boxes) {
+    for (const b of boxes) {
+      if (a !== b && a.column === b.column) expect(Math.abs(a.y - b.y)).toBeGreaterThanOrEqual(BOX_HEIGHT)
+    }
+  }
+})
+
+test('a deployment stands beside its runs, and topics below all of the training', () => {
+  const { boxes } = layoutPicture(NODES, EDGES, [], 1200)
+  const y = (key: string) => boxes.find((box) => box.key === key)?.y ?? Number.NaN
+  expect(y('deployment:1')).toBe((y('run:1') + y('run:2')) / 2)
+  expect(y('stream:1')).toBe(y('deployment:1'))
+  expect(y('topic:1')).toBeGreaterThan(Math.max(y('run:3'), y('stream:2'), y('deployment:2')))
+})
+
+test('the picture is as wide as it is given, within bounds, and holds every box', () => {
+  for (const width of [300, MIN_WIDTH, 1200, 4000]) {
+    const picture = layoutPicture(NODES, EDGES, [], width)
+    expect(picture.width).toBeGreaterThanOrEqual(MIN_WIDTH)
+    for (const box of picture.boxes) expect(box.y + BOX_HEIGHT).toBeLessThanOrEqual(picture.height)
+  }
+  expect(layoutPicture(NODES, EDGES, [], 1200).width).toBe(1200)
+})
+
+test('every line between boxes is drawn once, none to what is not there', () => {
+  const picture = layoutPicture(NODES, [...EDGES, edge('run:9', 'inference:1', 'serves')], [], 1200)
+  expect(picture.lines).toHaveLength(EDGES.length)
+  expect(new Set(picture.lines.map((line) => line.path)).size).toBe(EDGES.length)
+})
+
+test('nothing at all is a picture too', () => {
+  expect(layoutPicture([], [], [], 1200)).toMatchObject({ boxes: [], lines: [] })
+})
+
+test('thickness grows slowly with the rate, and only what moves flows', () => {
+  expect(lineWidth(null)).toBe(lineWidth(0))
+  expect(lineWidth(1)).toBeGreaterThan(lineWidth(0))
+  expect(lineWidth(1000)).toBeGreaterThan(lineWidth(10))
+  expect(lineWidth(1e12)).toBeLessThanOrEqual(9)
+  expect(flows(edge('a', 'b', 'reads', 0))).toBe(false)
+  expect(flows(edge('a', 'b', 'reads', 0.2))).toBe(true)
+  expect(flows(edge('a', 'b', 'trains'))).toBe(true)
+  expect(flows({ ...edge('a', 'b', 'trains'), state: 'finished' })).toBe(false)
+})
