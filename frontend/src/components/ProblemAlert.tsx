@@ -39,6 +39,15 @@ export function ProblemAlert({
             ))}
           </List>
         )}
+        {problem.document.users && problem.document.users.length > 0 && (
+          <List size="sm">
+            {problem.document.users.map((each) => (
+              <List.Item key={`${each.type}-${each.id}`}>
+                {String(each.type)} {String(each.name)}
+              </List.Item>
+            ))}
+          </List>
+        )}
         {problem.hint && (
           <Text size="sm">
             <b>What to do:</b> {problem.hint}
