@@ -103,6 +103,22 @@ def scale(context: typer.Context, inference: int, replicas: int, json: JsonOptio
     return print_json(changed) if json else console().print(f"inference {inference} goes to {replicas} replicas")
 
 
+@app.command()
+def view(
+    context: typer.Context,
+    inference: int,
+    view: Annotated[str, typer.Argument(help="A JSON file, or JSON: type, labels and so on; null removes it.")],
+    json: JsonOption = False,
+) -> None:
+    """Set how predictions are shown live."""
+    config = _sample(view)
+    if config is not None and not isinstance(config, dict):
+        raise typer.BadParameter("the view is not a JSON object")
+    changed = client_of(context).inferences.set_view(inference, config)
+    done = "has no view of its own now" if config is None else "is shown like this now"
+    return print_json(changed) if json else console().print(f"inference {inference} {done}")
+
+
 @app.command("try")
 def try_(
     context: typer.Context,

@@ -343,6 +343,10 @@ class Inferences(_Runs[types.Inference]):
         """Change the number of replicas."""
         return self._patch(identifier, {"replicas": replicas})
 
+    def set_view(self, identifier: int, view: Mapping[str, object] | None) -> types.Inference:
+        """Set how predictions are shown live (``type``, ``labels``, ``average_window``, ...); None removes it."""
+        return self._patch(identifier, {"visualization": view})
+
     def try_sample(
         self, identifier: int, sample: object, *, shape: Sequence[int] | None = None, timeout_seconds: float = 10.0
     ) -> types.Trial:
