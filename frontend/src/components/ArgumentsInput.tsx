@@ -43,7 +43,7 @@ export function ArgumentsInput({
     combobox.closeDropdown()
   }
   return (
-    <Combobox store={combobox} onOptionSubmit={(index) => choose(Number(index))}>
+    <Combobox store={combobox} withinPortal={false} onOptionSubmit={(index) => choose(Number(index))}>
       <Combobox.Target>
         <TextInput
           ref={input}
