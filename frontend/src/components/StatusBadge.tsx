@@ -54,7 +54,7 @@ export function StatusBadge({ state, label, tooltip }: { state: string; label?: 
       tt="none"
       fw={500}
       leftSection={<look.icon size={14} aria-hidden />}
-      style={{ color: `var(--kml-${look.tone})`, borderColor: 'currentColor' }}
+      style={{ color: `var(--kml-${look.tone})`, borderColor: 'currentColor', minWidth: 'max-content' }}
     >
       {label ?? state}
     </Badge>

@@ -16,7 +16,7 @@ export function ComponentTable({ components }: { components: System['components'
   }
   return (
     <Table.ScrollContainer
-      minWidth={560}
+      minWidth={720}
       scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': 'Components' } }}
     >
       <Table fz="sm" verticalSpacing={6} withTableBorder>

@@ -7,7 +7,7 @@ import { NONE } from '~/lib/format'
 export function ExecutorTable({ executors }: { executors: System['executors'] }) {
   return (
     <Table.ScrollContainer
-      minWidth={520}
+      minWidth={640}
       scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': 'Executors' } }}
     >
       <Table fz="sm" verticalSpacing={6} withTableBorder>
