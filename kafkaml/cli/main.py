@@ -18,6 +18,7 @@ from kafkaml.cli import (
     platform,
     results,
     streams,
+    topics,
 )
 from kafkaml.cli.exits import ExitCode, exit_code_of
 from kafkaml.cli.session import Session
@@ -42,7 +43,7 @@ app = typer.Typer(
 )
 for register in (platform.register, data.register):
     register(app)
-for noun in (models, configurations, deployments, results, inferences, streams):
+for noun in (models, configurations, deployments, results, inferences, streams, topics):
     app.add_typer(noun.app, rich_help_panel="Things on the platform")
 app.add_typer(accounts.users, rich_help_panel="Things on the platform")
 app.add_typer(accounts.tokens, rich_help_panel="Things on the platform")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel
@@ -42,6 +43,7 @@ class Client:
         self.results = Results(self._connection)
         self.inferences = Inferences(self._connection)
         self.streams = Streams(self._connection)
+        self.topics = Topics(self._connection)
         self.users = Users(self._connection)
         self.tokens = Tokens(self._connection)
 
@@ -388,6 +390,37 @@ class Streams(_Collection[types.Stream]):
     def send(self, identifier: int, *, deployment: int) -> None:
         """Announce a stream again, to another deployment; its records are not copied."""
         self._act(identifier, "send", {"deployment": deployment})
+
+
+class Topics:
+    """Topics of the platform's cluster, and their committed records as people read them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self, *, search: str = "", internal: bool = False) -> list[types.Topic]:
+        """Return topics whose names hold ``search``; Kafka's own only when ``internal``."""
+        found: list[types.Topic] = []
+        while True:
+            params = {"search": search, "internal": internal, "limit": 500, "offset": len(found)}
+            page = self._connection.request("GET", "/topics/", params=params)
+            found += [types.Topic.model_validate(each) for each in page["results"]]
+            if not page["results"] or len(found) >= page["count"]:
+                return found
+
+    def get(self, name: str) -> types.Topic:
+        """Return a topic with its partitions, users and readers; ApiError with status 404 when there is none."""
+        return types.Topic.model_validate(self._connection.request("GET", f"/topics/{quote(name, safe='')}/"))
+
+    def records(self, name: str, **query: object) -> types.RecordPage:
+        """Return a page of records; ``query`` is that of the API.
+
+        ``start`` (newest, oldest or an offset), ``timestamp`` (milliseconds), ``before``, ``after`` (cursors of another
+        page), ``partition``, ``contains``, ``limit``, ``decoder`` (auto, text, json, hex, raw, avro, telegraf) and its
+        settings ``data_type``, ``data_reshape``, ``label_type``, ``label_reshape``, ``data_scheme``, ``label_scheme``.
+        """
+        path = f"/topics/{quote(name, safe='')}/records/"
+        return types.RecordPage.model_validate(self._connection.request("GET", path, params=query))
 
 
 class Users(_Collection[types.User]):

@@ -21,9 +21,11 @@ __all__ = [
     "Inference",
     "LogPart",
     "Model",
+    "RecordPage",
     "RunState",
     "Stream",
     "TokenRecord",
+    "Topic",
     "TrainingResult",
     "Trial",
     "User",
@@ -258,3 +260,24 @@ class LogPart(BaseModel):
     offset: int = 0
     next_offset: int
     stored: bool = False
+
+
+class Topic(_Answer):
+    """A topic; ``partitions`` is their number in lists, and tells of each where one topic is asked for."""
+
+    name: str
+    partitions: int | Sequence[Mapping[str, Any]]
+    records: int | None = None
+    internal: bool = False
+    uses: Sequence[Mapping[str, Any]] = ()
+    groups: Sequence[Mapping[str, Any]] = ()
+
+
+class RecordPage(_Answer):
+    """Records of a topic; ``before`` and ``after`` are cursors to older (None: there are none) and newer ones."""
+
+    records: Sequence[Mapping[str, Any]]
+    newest_first: bool
+    before: str | None = None
+    after: str
+    at_newest: bool
