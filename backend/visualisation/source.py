@@ -128,7 +128,7 @@ class PredictionSource:
         self._begins = page.ends
         now = time.time()
         # A page comes newest first; the order of time holds across partitions.
-        records = sorted(reversed(page.records), key=lambda record: record.timestamp_ms)
+        records = sorted(page.records, key=lambda record: (record.timestamp_ms, record.offset))
         predictions = [
             (record, prediction_of(record, min(now, record.timestamp_ms / 1000) if record.timestamp_ms > 0 else now))
             for record in records

@@ -116,7 +116,7 @@ function landPath(): string {
   const topology = land as unknown as Topology<{ land: GeometryCollection }>
   const shapes = feature(topology, topology.objects.land)
   return shapes.features
-    .flatMap(({ geometry }) =>
+    .flatMap(({ geometry }): readonly (readonly (readonly number[])[])[][] =>
       geometry.type === 'MultiPolygon'
         ? geometry.coordinates
         : geometry.type === 'Polygon'
