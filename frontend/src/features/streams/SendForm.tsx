@@ -1,5 +1,5 @@
 /** Announces a stream to another deployment: which one, and what will happen. */
-import { Button, CloseButton, Group, Modal, Select, Stack, Text, Title } from '@mantine/core'
+import { Button, Group, Modal, Select, Stack, Text } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
@@ -15,22 +15,21 @@ const MOST = 200
 
 export function SendForm({ stream, opened, onClose }: { stream: Stream; opened: boolean; onClose: () => void }) {
   return (
-    <Modal
-      opened={opened}
-      onClose={onClose}
-      // Its own header would be a second banner of the page to screen readers.
-      withCloseButton={false}
-      aria-label="Send the stream to another deployment"
-      size="lg"
-    >
-      <Stack gap="md">
-        <Group justify="space-between" wrap="nowrap">
-          <Title order={2}>Send the stream to another deployment</Title>
-          <CloseButton aria-label="Close" onClick={onClose} />
-        </Group>
-        <Form stream={stream} onClose={onClose} />
-      </Stack>
-    </Modal>
+    // Mantine's own header would be a second banner of the page to screen readers.
+    <Modal.Root opened={opened} onClose={onClose} size="lg">
+      <Modal.Overlay />
+      <Modal.Content>
+        <Modal.Body pt="md">
+          <Stack gap="md">
+            <Group justify="space-between" wrap="nowrap">
+              <Modal.Title fw={600}>Send the stream to another deployment</Modal.Title>
+              <Modal.CloseButton aria-label="Close" />
+            </Group>
+            <Form stream={stream} onClose={onClose} />
+          </Stack>
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   )
 }
 

@@ -1,18 +1,5 @@
 /** All of one record: where it is, key, headers, value as decoded, as text, as bytes. */
-import {
-  Alert,
-  Button,
-  CloseButton,
-  Code,
-  Drawer,
-  Group,
-  ScrollArea,
-  SegmentedControl,
-  Stack,
-  Table,
-  Text,
-  Title,
-} from '@mantine/core'
+import { Alert, Button, Code, Drawer, Group, SegmentedControl, Stack, Table, Text, Title } from '@mantine/core'
 import { IconAlertTriangle, IconDownload } from '@tabler/icons-react'
 import { useState } from 'react'
 import { CopyButton } from '~/components/CopyButton'
@@ -32,32 +19,27 @@ export function RecordDrawer({
   onClose: () => void
 }) {
   return (
-    <Drawer
-      opened={record !== undefined}
-      onClose={onClose}
-      position="right"
-      size="min(640px, 100vw)"
-      // Its own header would be a second banner of the page to screen readers.
-      withCloseButton={false}
-      aria-label="A record"
-      scrollAreaComponent={ScrollArea.Autosize}
-    >
-      {record && (
-        <Details key={`${record.partition}:${record.offset}`} topic={topic} record={record} onClose={onClose} />
-      )}
-    </Drawer>
+    // Mantine's own header would be a second banner of the page to screen readers.
+    <Drawer.Root opened={record !== undefined} onClose={onClose} position="right" size="min(640px, 100vw)">
+      <Drawer.Overlay />
+      <Drawer.Content>
+        <Drawer.Body pt="md">
+          {record && <Details key={`${record.partition}:${record.offset}`} topic={topic} record={record} />}
+        </Drawer.Body>
+      </Drawer.Content>
+    </Drawer.Root>
   )
 }
 
-function Details({ topic, record, onClose }: { topic: string; record: TopicRecord; onClose: () => void }) {
+function Details({ topic, record }: { topic: string; record: TopicRecord }) {
   const place = `${topic}[${record.partition}]@${record.offset}`
   return (
     <Stack gap="md">
       <Group justify="space-between" wrap="nowrap">
-        <Title order={2}>
+        <Drawer.Title fw={600}>
           Record {record.offset} of partition {record.partition}
-        </Title>
-        <CloseButton aria-label="Close" onClick={onClose} data-autofocus />
+        </Drawer.Title>
+        <Drawer.CloseButton aria-label="Close" />
       </Group>
       <Facts
         facts={[
