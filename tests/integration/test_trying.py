@@ -1,0 +1,169 @@
+"""Tries and dead letters through the API, with a real replica on the real broker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from backend.accounts.models import AuditEntry, Role
+from backend.api.tests import builders
+from backend.config.environment import environment
+from backend.inferences.models import Inference
+from kafkaml.confluent import KafkaRecordWriter
+from kafkaml.records import OutgoingRecord
+from kafkaml.settings import KafkaSettings
+from tests.conftest import TestBroker
+from tests.model_inference.onnx_models import sum_model
+from tests.model_inference.replicas import InferenceUnderTest
+from tests.support import eventually
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+FORMAT = {"data_type": "float32", "data_reshape": "4"}
+
+
+class World:
+    """An inference in the database, and replicas of it; ``served`` is what the replicas take for its format."""
+
+    def __init__(self, broker: TestBroker, folder: Path, *, served: dict[str, Any] | None = None) -> None:
+        topic = broker.topic()
+        for name in (f"{topic}-out", f"{topic}-out.dlq"):
+            create_topic(broker, name)
+        self.row = builders.make_inference(
+            input_topic=topic, output_topic=f"{topic}-out", input_format="RAW", input_config=FORMAT
+        )
+        Inference.objects.filter(pk=self.row.pk).update(state="running", attempt=1)
+        self.replicas = InferenceUnderTest(
+            folder,
+            broker.bootstrap_servers,
+            topic,
+            {"model.onnx": sum_model(4)},
+            plan_fields={"inference_id": self.row.pk, "group": self.row.group, "input_config": served or FORMAT},
+        )
+        self.client = APIClient(headers={"host": "localhost"})
+        self.client.force_login(builders.make_user(Role.EDITOR))
+        self.path = f"/api/inferences/{self.row.pk}"
+
+    def try_(self, sample: object, **more: object) -> Any:
+        return self.client.post(f"{self.path}/try/", {"sample": sample, **more}, format="json")
+
+    def letters(self, **query: object) -> Any:
+        return self.client.get(f"{self.path}/dead_letters/", query).json()
+
+    def replay(self, body: object) -> Any:
+        return self.client.post(f"{self.path}/dead_letters/replay/", body, format="json")
+
+
+@pytest.fixture(autouse=True)
+def _here(broker: TestBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KML_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+    monkeypatch.setitem(environment().__dict__, "state_dir", tmp_path / "state")
+
+
+def create_topic(broker: TestBroker, name: str) -> None:
+    from kafkaml.confluent import KafkaAdmin
+
+    KafkaAdmin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers)).create_topic(name)
+
+
+def send(broker: TestBroker, topic: str, values: Sequence[bytes], **fields: Any) -> None:
+    writer = KafkaRecordWriter(KafkaSettings(bootstrap_servers=broker.bootstrap_servers))
+    for value in values:
+        writer.write(OutgoingRecord(topic, value, **fields))
+    writer.flush(30)
+    writer.close()
+
+
+def test_a_sample_goes_through_kafka_and_back(broker: TestBroker, tmp_path: Path) -> None:
+    world = World(broker, tmp_path)
+    with world.replicas:
+        world.replicas.start()
+        send(broker, world.row.input_topic, [b"\0" * 16])
+        eventually(lambda: world.replicas.answered() == 1, 30)
+        answer = world.try_([1, 2, 3, 4], timeout_seconds=20)
+        assert answer.status_code == 200, answer.content
+        shown = answer.json()
+        assert (shown["outcome"], shown["values"], shown["labels"]) == ("answered", [10.0], ["cat", "dog"])
+        assert shown["input"] == {"topic": world.row.input_topic, "partition": 0, "offset": 1}
+        assert (shown["output"]["topic"], shown["output"]["partition"]) == (world.row.output_topic, 0)
+        assert (shown["replica"], shown["version"], shown["result"]) == (0, "v1", 12)
+        assert shown["sent"]["values"] == [1, 2, 3, 4]
+        assert 0 < shown["seconds"] < 20
+        assert world.try_([[1, 1], [1, 1]]).json()["values"] == [4.0]
+    entry = AuditEntry.objects.filter(action="try").first()
+    assert entry is not None
+    assert entry.object_id == str(world.row.pk)
+    assert world.row.input_topic in entry.detail
+
+
+def test_a_sample_that_the_replica_refuses_tells_why(broker: TestBroker, tmp_path: Path) -> None:
+    world = World(broker, tmp_path, served={"data_type": "float32", "data_reshape": "2 2 1"})
+    Inference.objects.filter(pk=world.row.pk).update(input_config={"data_type": "float32", "data_reshape": "3"})
+    with world.replicas:
+        world.replicas.start()
+        shown = world.try_([1, 2, 3], timeout_seconds=30).json()
+    assert shown["outcome"] == "dead_lettered", world.replicas.logs
+    assert (shown["reason"]["stage"], shown["reason"]["error"]) == ("decode", "DecodeError")
+    assert "12 bytes" in shown["reason"]["message"]
+    assert shown["output"]["topic"] == f"{world.row.output_topic}.dlq"
+    assert shown["values"] is None
+
+
+def test_nobody_answers_in_time(broker: TestBroker, tmp_path: Path) -> None:
+    world = World(broker, tmp_path)
+    shown = world.try_([1, 2, 3, 4], timeout_seconds=0.5).json()
+    assert (shown["outcome"], shown["output"], shown["waiting_before"]) == ("no_answer", None, None)
+    assert shown["input"]["offset"] == 0
+    Inference.objects.filter(pk=world.row.pk).update(state="stopped")
+    refused = world.try_([1, 2, 3, 4])
+    assert (refused.status_code, refused.json()["hint"]) == (409, "start it again")
+
+
+def test_dead_letters_are_shown_and_sent_back(broker: TestBroker, tmp_path: Path) -> None:
+    world = World(broker, tmp_path)
+    with world.replicas:
+        world.replicas.start()
+        send(broker, world.row.input_topic, [b"short", b"long" * 9], key=b"k", headers=[("mine", b"kept")])
+        eventually(lambda: world.replicas.answered() == 2, 30)
+        page = world.letters(limit=1)
+        (newest,) = page["letters"]
+        assert (newest["reason"]["stage"], newest["own"], newest["cut_from_bytes"]) == ("decode", True, None)
+        assert newest["source"] == {"topic": world.row.input_topic, "partition": 0, "offset": 1}
+        assert newest["record"]["key"]["text"] == "k"
+        assert newest["record"]["value_size"] == 36
+        (older,) = world.letters(limit=1, before=page["before"])["letters"]
+        assert older["source"]["offset"] == 0
+
+        place = {"partition": older["record"]["partition"], "offset": older["record"]["offset"]}
+        done = world.replay({"positions": [place]}).json()
+        assert (done["replayed"], done["superseded"], done["cut"]) == (1, 0, 0)
+        eventually(lambda: world.replicas.answered() == 3, 30)
+        again = world.letters()["letters"][0]
+        assert again["replay_of"] == {"topic": f"{world.row.output_topic}.dlq", **place}
+        names = [header["name"] for header in again["record"]["headers"]]
+        assert names[:2] == ["mine", "kml-replay"]
+        assert names.count("kml-source") == 1
+
+        # Of the two that are one record, only the newer is sent back.
+        done = world.replay({"all": True}).json()
+        assert (done["replayed"], done["superseded"], done["more"]) == (2, 1, False)
+        eventually(lambda: world.replicas.answered() == 5, 30)
+    assert world.replay({"positions": [{"partition": 0, "offset": 10**6}]}).status_code == 400
+    assert AuditEntry.objects.filter(action="replay").count() == 2
+
+
+def test_a_topic_without_letters_has_none(broker: TestBroker, tmp_path: Path) -> None:
+    world = World(broker, tmp_path)
+    Inference.objects.filter(pk=world.row.pk).update(output_topic=f"{world.row.output_topic}-new")
+    assert world.letters() == {
+        "topic": f"{world.row.output_topic}-new.dlq",
+        "count": 0,
+        "letters": [],
+        "before": None,
+        "timed_out": False,
+    }
+    assert world.replay({"all": True}).json()["replayed"] == 0
