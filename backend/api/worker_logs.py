@@ -39,9 +39,21 @@ def read_log(
 
 
 def _piece(content: bytes, following: int, *, stored: bool) -> dict[str, Any]:
+    whole = content if stored else _whole_characters(content)
     return {
-        "text": content.decode(errors="replace"),
+        "text": whole.decode(errors="replace"),
         "offset": max(0, following - len(content)),
-        "next_offset": max(0, following),
+        "next_offset": max(0, following - len(content) + len(whole)),
         "stored": stored,
     }
+
+
+def _whole_characters(content: bytes) -> bytes:
+    """Leave out the beginning of a last UTF-8 character whose end comes with the next piece."""
+    for back in range(1, min(4, len(content)) + 1):
+        byte = content[-back]
+        if byte & 0xC0 == 0x80:
+            continue
+        length = 1 if byte < 0xC0 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+        return content[:-back] if back < length else content
+    return content

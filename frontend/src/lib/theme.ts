@@ -1,5 +1,5 @@
 /** Looks: one accent, neutral greys, four state colours. Series colours are in lib/palette.ts. */
-import { createTheme, type MantineColorsTuple, Tooltip } from '@mantine/core'
+import { createTheme, type MantineColorsTuple, Modal, Tooltip } from '@mantine/core'
 
 // Steps are chosen so that text on them and they as text reach 4.5:1 (filled: step 8 light, 7 dark).
 const indigo: MantineColorsTuple = [
@@ -33,6 +33,9 @@ export const theme = createTheme({
     },
   },
   components: {
+    Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
+    // Its element would count as a second banner of the page.
+    ModalHeader: { defaultProps: { role: 'presentation' } },
     Tooltip: Tooltip.extend({ defaultProps: { withArrow: true, openDelay: 300, multiline: true, maw: 360 } }),
   },
 })

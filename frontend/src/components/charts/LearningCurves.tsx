@@ -116,7 +116,7 @@ function optionOf(
       // A first epoch is a point, which a line alone does not show.
       showSymbol: epochs <= 30,
       symbolSize: 5,
-      symbol: curve.part === 'training' ? 'circle' : 'emptyCircle',
+      symbol: curve.part === 'training' ? 'circle' : 'diamond',
       color: color(curve.id),
       lineStyle: { width: 2, type: curve.part === 'training' ? 'solid' : 'dashed' },
       emphasis: { disabled: true },

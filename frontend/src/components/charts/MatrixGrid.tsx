@@ -88,10 +88,10 @@ export function MatrixGrid({
                 const { background, ink } = cellColors(fraction, scheme)
                 const selected = selectedCell?.actual === actual && selectedCell.predicted === predicted
                 return (
-                  // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: as above
                   <td
                     // biome-ignore lint/suspicious/noArrayIndexKey: classes have a fixed order
                     key={predicted}
+                    // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: the grid pattern again
                     role="gridcell"
                     data-cell={`${actual}-${predicted}`}
                     tabIndex={focus.actual === actual && focus.predicted === predicted ? 0 : -1}

@@ -82,10 +82,7 @@ function Answers({ result }: { result: Result }) {
   const tests = Object.entries(outcome?.test_metrics ?? {}).sort(
     ([a], [b]) => Number(greaterIsBetter(b) === true) - Number(greaterIsBetter(a) === true),
   )
-  const since = result.started_at
-    ? (Math.max(now, Date.parse(result.started_at)) - Date.parse(result.started_at)) / 1000
-    : null
-  const seconds = outcome?.seconds ?? (result.state === 'running' ? since : null)
+  const seconds = outcome?.seconds ?? secondsSoFar(result, now)
   const last = summarise(result.epochs).filter((each) => each.part === 'validation')
   return (
     <Group gap={32} align="flex-start">
@@ -121,6 +118,14 @@ function Answers({ result }: { result: Result }) {
       <Stat name="Duration" value={formatSeconds(seconds)} />
     </Group>
   )
+}
+
+/** From the start to the end, or to now while it runs. */
+function secondsSoFar(result: Result, now: number): number | null {
+  if (!result.started_at) return null
+  const started = Date.parse(result.started_at)
+  const until = result.ended_at ? Date.parse(result.ended_at) : result.state === 'running' ? now : started
+  return until > started ? (until - started) / 1000 : null
 }
 
 /** Shares read better as percent; what may exceed one stays a number. */

@@ -94,7 +94,6 @@ function Loaded({
         createdAt={result.created_at}
         subtitle={
           <Group gap={6}>
-            <span aria-hidden>·</span>
             <AnchorLink to="/models/$id" params={{ id: String(result.model) }} size="sm">
               model {result.model}
             </AnchorLink>
