@@ -71,7 +71,6 @@ function Form({ stream, onClose }: { stream: Stream; onClose: () => void }) {
           }))}
           value={chosen}
           onChange={setChosen}
-          data-autofocus
         />
         <Text size="sm">{sentence(stream, deployment)}</Text>
         <ProblemAlert error={deployments.error ?? send.error} title="The stream was not sent" />
