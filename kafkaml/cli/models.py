@@ -96,6 +96,10 @@ def update(
     imports: ImportsFile = None,
     name: Annotated[str | None, typer.Option("--name", "-n")] = None,
     description: Annotated[str | None, typer.Option()] = None,
+    distributed: Annotated[
+        bool | None, typer.Option("--distributed/--no-distributed", help="A sub-model of a distributed model.")
+    ] = None,
+    upper_model: Annotated[int | None, typer.Option(help="The next sub-model towards the cloud.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Change a model; new code is checked."""
@@ -104,6 +108,8 @@ def update(
         "description": description,
         "code": _read(code) if code else None,
         "imports": _read(imports) if imports else None,
+        "distributed": distributed,
+        "upper_model": upper_model,
     }
     changed = client_of(context).models.update(
         model, **{key: each for key, each in changes.items() if each is not None}

@@ -4,7 +4,7 @@ import { IconPencil } from '@tabler/icons-react'
 
 export function DraftNote({ onDiscard }: { onDiscard: () => void }) {
   return (
-    <Alert variant="outline" color="gray" py={6} icon={<IconPencil size={16} aria-hidden />}>
+    <Alert variant="default" py={6} icon={<IconPencil size={16} aria-hidden />}>
       <Group justify="space-between" gap="xs">
         <Text size="sm">Here is what you typed before and did not save.</Text>
         <Button size="compact-sm" variant="default" onClick={onDiscard}>

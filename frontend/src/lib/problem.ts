@@ -27,6 +27,11 @@ export class Problem extends Error {
     return Object.fromEntries(this.fields.map((each) => [each.field, each.detail]))
   }
 
+  /** Whether all of it is about ``names``: fields of a form that shows it beside them. */
+  isOnlyAbout(names: readonly string[]): boolean {
+    return this.fields.length > 0 && this.fields.every((each) => names.includes(each.field))
+  }
+
   /** Everything, as text to paste into a report. */
   toText(): string {
     const { title, status, detail, hint, request_id, errors } = this.document

@@ -56,8 +56,9 @@ export function ConfigurationForm({
       setRestored(false)
       leave()
     } catch (caught) {
-      form.setErrors(problemOf(caught).byField())
-      setRefused(caught)
+      const refusal = problemOf(caught)
+      form.setErrors(refusal.byField())
+      if (!refusal.isOnlyAbout(Object.keys(values))) setRefused(caught)
     } finally {
       setSaving(false)
     }

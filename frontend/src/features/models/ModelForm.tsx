@@ -97,8 +97,11 @@ export function ModelForm({
       const verdict = verdictErrorOf(caught)
       if (verdict) refuse(verdict)
       else {
-        form.setErrors(problemOf(caught).byField())
-        setRefused(caught)
+        const refusal = problemOf(caught)
+        form.setErrors(refusal.byField())
+        if (refusal.isOnlyAbout(['distributed', 'upper_model'])) advancedIs.open()
+        if (refusal.isOnlyAbout(['imports'])) importsAre.open()
+        if (!refusal.isOnlyAbout(Object.keys(values))) setRefused(caught)
       }
     } finally {
       setSaving(false)

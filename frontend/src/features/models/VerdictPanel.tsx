@@ -76,7 +76,8 @@ function VerdictErrorAlert({ error, onLine }: { error: VerdictError; onLine: (er
       color="red"
       icon={<IconCircleX aria-hidden />}
       title={WHAT[error.kind] ?? 'The code is not valid'}
-      styles={{ title: { color: 'var(--kml-failed)' } }}
+      // A long traceback scrolls in its own box.
+      styles={{ title: { color: 'var(--kml-failed)' }, body: { minWidth: 0 }, message: { minWidth: 0 } }}
     >
       <Stack gap="xs">
         {error.line !== null && (
