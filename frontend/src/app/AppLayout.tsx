@@ -23,7 +23,7 @@ import {
   IconUser,
   IconUsers,
 } from '@tabler/icons-react'
-import { Link, useNavigate, useRouterState } from '@tanstack/react-router'
+import { CatchBoundary, Link, useNavigate, useRouterState } from '@tanstack/react-router'
 import { lazy, type ReactNode, Suspense, useState } from 'react'
 import { LiveMark } from '~/components/LiveMark'
 import { useSession } from '~/lib/session'
@@ -102,10 +102,13 @@ export function AppLayout({ children }: { children: ReactNode }) {
         {children}
       </AppShell.Main>
       <BottomBar path={path} />
-      <Suspense>
-        {openings > 0 && <CommandPalette openings={openings} onSheet={() => setSheet(true)} />}
-        {sheet !== null && <ShortcutSheet opened={sheet} onClose={() => setSheet(false)} />}
-      </Suspense>
+      {/* Code that cannot be loaded (a newer version is installed) must not take the page with it. */}
+      <CatchBoundary getResetKey={() => openings} errorComponent={() => null}>
+        <Suspense>
+          {openings > 0 && <CommandPalette openings={openings} onSheet={() => setSheet(true)} />}
+          {sheet !== null && <ShortcutSheet opened={sheet} onClose={() => setSheet(false)} />}
+        </Suspense>
+      </CatchBoundary>
     </AppShell>
   )
 }

@@ -29,32 +29,34 @@ export default function CommandPalette({ openings, onSheet }: { openings: number
   useEffect(() => {
     if (openings > 0) palette.open()
   }, [openings])
+  // What was found comes later than what was typed: Enter takes the first row all the same.
+  useEffect(() => {
+    const list = document.getElementById(store.getState().listId)
+    if (objects.length === 0 || list === null || list.querySelector('[data-selected]') !== null) return
+    list.querySelector('[data-action]')?.setAttribute('data-selected', 'true')
+    store.updateState((state) => ({ ...state, selected: 0 }))
+  }, [objects])
   const words = query.trim().toLowerCase()
   const has = (label: string) => label.toLowerCase().includes(words)
   const rooms = ROOMS.filter((room) => has(room.label))
   const actions = commands.filter((each) => has(each.label))
   const waiting = asked !== query
   return (
-    <Spotlight.Root store={store} query={query} onQueryChange={setQuery} shortcut={null} clearQueryOnClose scrollable>
+    <Spotlight.Root
+      store={store}
+      query={query}
+      onQueryChange={setQuery}
+      shortcut={null}
+      scrollable
+      overlayProps={{ blur: 0 }}
+      attributes={{ content: { 'aria-label': 'Search and commands' } }}
+    >
       <Spotlight.Search
         placeholder="Go to, find by name or number, or do…"
         aria-label="Search and commands"
         leftSection={<IconSearch size={18} aria-hidden />}
       />
       <Spotlight.ActionsList>
-        {objects.length > 0 && (
-          <Spotlight.ActionsGroup label="Objects">
-            {objects.map((each) => (
-              <Spotlight.Action
-                key={each.key}
-                label={each.name}
-                description={`${each.kind} ${each.id}`}
-                rightSection={each.state ? <StatusBadge state={each.state} /> : null}
-                onClick={() => void navigate({ to: each.to })}
-              />
-            ))}
-          </Spotlight.ActionsGroup>
-        )}
         {rooms.length > 0 && (
           <Spotlight.ActionsGroup label="Rooms">
             {rooms.map((room) => (
@@ -68,6 +70,19 @@ export default function CommandPalette({ openings, onSheet }: { openings: number
                   </Text>
                 }
                 onClick={() => void navigate({ to: room.to })}
+              />
+            ))}
+          </Spotlight.ActionsGroup>
+        )}
+        {objects.length > 0 && (
+          <Spotlight.ActionsGroup label="Objects">
+            {objects.map((each) => (
+              <Spotlight.Action
+                key={each.key}
+                label={each.name}
+                description={`${each.kind} ${each.id}`}
+                rightSection={each.state ? <StatusBadge state={each.state} /> : null}
+                onClick={() => void navigate({ to: each.to })}
               />
             ))}
           </Spotlight.ActionsGroup>

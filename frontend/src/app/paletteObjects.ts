@@ -11,7 +11,8 @@ export interface Found {
   state?: string
 }
 
-const PER_KIND = 5
+const PER_KIND = 4
+const NOTHING: Found[] = []
 
 /** What fits ``text``: a number is an id, anything else a part of a name. */
 export function fits(each: { id: number; name: string }, text: string): boolean {
@@ -28,7 +29,7 @@ export function useFound(text: string): Found[] {
     enabled: wanted !== '',
     staleTime: 10_000,
   })
-  return wanted === '' ? [] : (found.data ?? [])
+  return wanted === '' ? NOTHING : (found.data ?? NOTHING)
 }
 
 async function look(wanted: string): Promise<Found[]> {
