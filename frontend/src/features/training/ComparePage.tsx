@@ -179,11 +179,17 @@ function Curves({ results }: { results: readonly Result[] }) {
   const sameName = new Set(results.map((result) => result.model_name)).size < results.length
   const series = useMemo(
     () =>
-      results.map((result, index) => ({
-        id: ids[index] ?? result.id,
-        name: sameName ? `${result.model_name} (${result.id})` : result.model_name,
-        epochs: result.epochs,
-      })),
+      results.flatMap((result, index) =>
+        result.epochs.length === 0
+          ? []
+          : [
+              {
+                id: ids[index] ?? result.id,
+                name: sameName ? `${result.model_name} (${result.id})` : result.model_name,
+                epochs: result.epochs,
+              },
+            ],
+      ),
     [results, ids, sameName],
   )
   return <LearningCurves series={series} name="compared-runs" />

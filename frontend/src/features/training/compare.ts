@@ -25,7 +25,9 @@ export function settingRows(runs: readonly Compared[]): DiffRow[] {
       const value = of(run)
       return value === null || value === undefined || value === '' ? NONE : String(value)
     })
-    if (values.some((value) => value !== NONE)) rows.push({ name, values, differs: new Set(values).size > 1 })
+    // What a run has not (yet) is no difference: one that failed has no outcome, PyTorch has no version of Keras.
+    const known = new Set(values.filter((value) => value !== NONE))
+    if (known.size > 0) rows.push({ name, values, differs: known.size > 1 })
   }
   add('Model', ({ result }) => result.model_name)
   add('Framework', ({ result }) => FRAMEWORK_NAMES[result.framework])

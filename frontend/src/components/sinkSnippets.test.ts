@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest'
+import { DEFAULT_CONTROL_TOPIC, type SinkSettings, sinkSnippet } from './sinkSnippets'
+
+const SETTINGS: SinkSettings = {
+  deploymentId: 7,
+  bootstrapServers: '127.0.0.1:9092',
+  controlTopic: DEFAULT_CONTROL_TOPIC,
+  topic: 'digits',
+  validationRate: 0.1,
+  testRate: 0.2,
+  sampleShape: [8, 8],
+  classes: 10,
+}
+
+describe('sinkSnippet', () => {
+  it.each(['RAW', 'JSON', 'AVRO'] as const)('addresses the deployment and the broker in %s', (format) => {
+    const text = sinkSnippet(format, SETTINGS)
+    expect(text).toContain('deployment_id=7')
+    expect(text).toContain('bootstrap_servers="127.0.0.1:9092"')
+    expect(text).toContain('random.random((count, 8, 8))')
+    expect(text).toContain('random.integers(0, 10, count)')
+    expect(text).not.toContain('control_topic')
+  })
+
+  it('names the control topic where it is another one', () => {
+    expect(sinkSnippet('RAW', { ...SETTINGS, controlTopic: 'mine' })).toContain('control_topic="mine"')
+  })
+
+  it('makes numbers for models that give one number, and a tuple of one for scalars', () => {
+    const text = sinkSnippet('RAW', { ...SETTINGS, classes: 0, sampleShape: [] })
+    expect(text).toContain('labels = random.random(count)')
+    expect(text).toContain('random.random((count,))')
+  })
+
+  it('gives the command its options', () => {
+    expect(sinkSnippet('CLI', SETTINGS)).toContain('kafka-ml send samples.npz --deployment 7 --topic digits')
+  })
+})

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest'
+import type { Deployment, Result } from '~/lib/api'
+import { asMarkdown, diffLines, metricRows, settingRows } from './compare'
+
+function result(values: Partial<Result>): Result {
+  return {
+    framework: 'tensorflow',
+    model_name: 'm',
+    deployment: 1,
+    stream: 1,
+    outcome: null,
+    metrics: null,
+    history: null,
+    ...values,
+  } as Result
+}
+
+function deployment(values: Partial<Deployment>): Deployment {
+  return {
+    batch_size: 32,
+    tensorflow_fit_arguments: '',
+    tensorflow_evaluation_arguments: '',
+    pytorch_fit_arguments: '',
+    pytorch_evaluation_arguments: '',
+    seed: 0,
+    gpu: 0,
+    mode: 'classic',
+    ...values,
+  } as Deployment
+}
+
+describe('settingRows', () => {
+  it('compares arguments one by one, under the same name in both frameworks', () => {
+    const rows = settingRows([
+      { result: result({}), deployment: deployment({ tensorflow_fit_arguments: 'epochs=5, shuffle=True' }) },
+      { result: result({ framework: 'pytorch' }), deployment: deployment({ pytorch_fit_arguments: 'max_epochs=5' }) },
+    ])
+    expect(rows.find((row) => row.name === 'epochs')).toEqual({ name: 'epochs', values: ['5', '5'], differs: false })
+    expect(rows.find((row) => row.name === 'shuffle')?.values).toEqual(['True', '–'])
+    expect(rows.find((row) => row.name === 'shuffle')?.differs).toBe(true)
+    expect(rows.find((row) => row.name === 'Batch size')?.differs).toBe(false)
+  })
+
+  it('waits for a deployment that is not read yet', () => {
+    expect(settingRows([{ result: result({}), deployment: null }]).some((row) => row.name === 'Batch size')).toBe(false)
+  })
+})
+
+describe('metricRows', () => {
+  const row = (loss: number, accuracy: number) =>
+    result({ metrics: { epoch: 1, training: { loss, accuracy }, validation: {} } })
+
+  it('marks the least loss and the greatest accuracy', () => {
+    const rows = metricRows([row(0.5, 0.9), row(0.2, 0.8)])
+    expect(rows.find((each) => each.name === 'training loss, last')?.best).toEqual([1])
+    expect(rows.find((each) => each.name === 'training accuracy, last')?.best).toEqual([0])
+  })
+
+  it('marks nothing where all are as good, also when the last digits differ', () => {
+    expect(metricRows([row(1, 0.98148149), row(1, 0.98148148)]).every((each) => each.best.length === 0)).toBe(true)
+  })
+
+  it('has a gap for a run without the metric', () => {
+    const rows = metricRows([row(0.5, 0.9), result({})])
+    expect(rows[0]?.values).toEqual([0.5, null])
+    expect(rows[0]?.best).toEqual([])
+  })
+})
+
+describe('diffLines', () => {
+  it('puts equal lines beside each other', () => {
+    const pairs = diffLines('a\nb\nc\nd', 'a\nx\nc\nd\ne')
+    expect(pairs.filter((pair) => pair.same).map((pair) => pair.left)).toEqual(['a', 'c', 'd'])
+    expect(pairs.filter((pair) => !pair.same)).toEqual([
+      { left: 'b', right: 'x', same: false },
+      { left: null, right: 'e', same: false },
+    ])
+  })
+
+  it('gives both texts back', () => {
+    const [left, right] = ['one\ntwo\nthree\ntwo', 'two\nthree\n\none']
+    const pairs = diffLines(left, right)
+    expect(pairs.flatMap((pair) => pair.left ?? []).join('\n')).toBe(left)
+    expect(pairs.flatMap((pair) => pair.right ?? []).join('\n')).toBe(right)
+  })
+
+  it('does without alignment where it would take too long', () => {
+    const long = Array.from({ length: 3000 }, (_, index) => `line ${index}`).join('\n')
+    expect(diffLines(`a\n${long}\nb`, `c\n${long}\nd`)).toHaveLength(3002)
+  })
+})
+
+describe('asMarkdown', () => {
+  it('keeps bars inside cells', () => {
+    const text = asMarkdown(['a|b'], [{ name: 'Seed', values: ['1'], differs: false }], [])
+    expect(text.split('\n')).toEqual(['|  | a\\|b |', '| --- | --- |', '| Seed | 1 |'])
+  })
+})

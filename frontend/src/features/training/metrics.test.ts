@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import type { ResultRow } from '~/lib/api'
+import { durationSeconds, mainMetric, progressOf, stateNote } from './metrics'
+import { joinIds, parseIds, reselect } from './selection'
+
+describe('progressOf', () => {
+  it('counts batches over all epochs', () => {
+    expect(progressOf({ epoch: 3, epochs: 10, batch: 5, batches: 10, metrics: {} })).toEqual({
+      percent: 25,
+      text: 'epoch 3 of 10, batch 5 of 10',
+    })
+  })
+
+  it('counts records while the stream is read, also when nobody knows how many', () => {
+    expect(progressOf({ epoch: 0, epochs: 10, batch: 500, batches: 1000, metrics: {} })?.text).toBe(
+      'reading the stream: record 500 of 1,000',
+    )
+    expect(progressOf({ epoch: 0, epochs: 10, batch: 500, batches: 0, metrics: {} })?.percent).toBe(0)
+  })
+})
+
+describe('mainMetric', () => {
+  it('is the curve of the history with its last and best value', () => {
+    const row = {
+      history: {
+        best_training: {},
+        best_validation: { accuracy: { value: 0.9, epoch: 2 } },
+        curve: { metric: 'accuracy', part: 'validation', stride: 1, epochs: [1, 2, 3], values: [0.5, 0.9, 0.8] },
+      },
+      metrics: { epoch: 3, training: {}, validation: { accuracy: 0.8 } },
+    } satisfies Pick<ResultRow, 'history' | 'metrics'>
+    expect(mainMetric(row)).toMatchObject({ name: 'accuracy', last: 0.8, best: 0.9, bestEpoch: 2 })
+    expect(mainMetric({ history: null, metrics: null })).toBeNull()
+  })
+})
+
+describe('durationSeconds', () => {
+  it('goes on while a run runs and stands still after it', () => {
+    const started_at = '2026-01-01T00:00:00Z'
+    const now = Date.parse('2026-01-01T00:01:00Z')
+    expect(durationSeconds({ started_at, ended_at: null, state: 'running' }, now)).toBe(60)
+    expect(durationSeconds({ started_at, ended_at: '2026-01-01T00:00:10Z', state: 'finished' }, now)).toBe(10)
+    expect(durationSeconds({ started_at, ended_at: null, state: 'waiting' }, now)).toBeNull()
+  })
+})
+
+describe('stateNote', () => {
+  it('tells a run that waits for data from one that will be tried again', () => {
+    const row = { state: 'waiting', desired: 'run', attempt: 0, stream: null } as const
+    expect(stateNote(row)).toBe('it waits for its stream to be announced')
+    expect(stateNote({ ...row, stream: 1, attempt: 2, next_retry_at: '2026-01-01T00:00:00Z' })).toContain('2 attempts')
+    expect(stateNote({ ...row, desired: 'stopped' })).toBe('it is being stopped')
+  })
+})
+
+describe('selection', () => {
+  it('reads what an address holds, and nothing else', () => {
+    expect(parseIds('3,1,3,x,-2,1e99')).toEqual([3, 1])
+    expect(joinIds([])).toBeUndefined()
+  })
+
+  it('keeps what other pages chose', () => {
+    expect(reselect([9, 1, 2], [1, 2, 3], [2, 3])).toEqual([9, 2, 3])
+  })
+})
