@@ -27,9 +27,9 @@ FORMAT = {"data_type": "float32", "data_reshape": "4"}
 
 
 class World:
-    """An inference in the database, and replicas of it; ``served`` is what the replicas take for its format."""
+    """An inference in the database, and replicas of it."""
 
-    def __init__(self, broker: TestBroker, folder: Path, *, served: dict[str, Any] | None = None) -> None:
+    def __init__(self, broker: TestBroker, folder: Path) -> None:
         topic = broker.topic()
         for name in (f"{topic}-out", f"{topic}-out.dlq"):
             create_topic(broker, name)
@@ -42,7 +42,7 @@ class World:
             broker.bootstrap_servers,
             topic,
             {"model.onnx": sum_model(4)},
-            plan_fields={"inference_id": self.row.pk, "group": self.row.group, "input_config": served or FORMAT},
+            plan_fields={"inference_id": self.row.pk, "group": self.row.group, "input_config": FORMAT},
         )
         self.client = APIClient(headers={"host": "localhost"})
         self.client.force_login(builders.make_user(Role.EDITOR))
@@ -101,7 +101,8 @@ def test_a_sample_goes_through_kafka_and_back(broker: TestBroker, tmp_path: Path
 
 
 def test_a_sample_that_the_replica_refuses_tells_why(broker: TestBroker, tmp_path: Path) -> None:
-    world = World(broker, tmp_path, served={"data_type": "float32", "data_reshape": "2 2 1"})
+    # The row says another shape than the replica was started with.
+    world = World(broker, tmp_path)
     Inference.objects.filter(pk=world.row.pk).update(input_config={"data_type": "float32", "data_reshape": "3"})
     with world.replicas:
         world.replicas.start()

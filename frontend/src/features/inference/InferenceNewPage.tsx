@@ -32,7 +32,7 @@ import {
   type ResultRow,
   resultsListOptions,
   streamsRetrieveOptions,
-  topicsRetrieveOptions,
+  topicsListOptions,
 } from '~/lib/api'
 import { useDraft } from '~/lib/drafts'
 import { formatPercent } from '~/lib/format'
@@ -137,11 +137,11 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
 
   const [topic] = useDebouncedValue(values.input_topic, 400)
   const known = useQuery({
-    ...topicsRetrieveOptions({ path: { name: topic || '-' } }),
+    ...topicsListOptions({ query: { search: topic, limit: 100 } }),
     enabled: topic !== '' && !checkForm(values).input_topic,
     retry: false,
   })
-  const partitions = known.data ? known.data.partitions.length : null
+  const partitions = known.data?.results.find((each) => each.name === topic)?.partitions ?? null
   const [output] = useDebouncedValue(values.output_topic, 400)
   const others = useQuery({
     ...inferencesListOptions({ query: { output_topic: output, limit: 5 } }),
@@ -216,7 +216,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
           description={
             <>
               Processes that share the partitions of the input topic.{' '}
-              {topic && !known.isFetching && partitionNote(values.replicas || 1, topic, partitions)}
+              {topic && known.data && !known.isFetching && partitionNote(values.replicas || 1, topic, partitions)}
             </>
           }
           w={{ base: '100%', sm: 420 }}

@@ -74,7 +74,7 @@ export function TryHistory({
                       size="compact-xs"
                       variant="default"
                       disabled={busy}
-                      aria-label={`Send the sample of try ${each.number} again`}
+                      aria-label={`Send again the sample of try ${each.number}`}
                       onClick={() => onRepeat(each)}
                     >
                       Send again
