@@ -1,0 +1,256 @@
+"""Topics through the API, over a real broker: pages, decoders, filters, the tail, and Kafka being away."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import fastavro
+import numpy as np
+import orjson
+import pytest
+from asgiref.sync import sync_to_async
+from django.test import AsyncClient
+from rest_framework.test import APIClient
+
+from backend.accounts.models import Role, User
+from backend.accounts.services import create_token
+from backend.api.audit import SYSTEM
+from backend.api.tests import builders
+from kafkaml.confluent import KafkaRecordWriter
+from kafkaml.control import ControlMessage, InputFormat
+from kafkaml.records import OutgoingRecord
+from kafkaml.settings import KafkaSettings
+from kafkaml.stream_range import StreamRange
+from tests.conftest import TestBroker
+
+pytestmark = [pytest.mark.django_db, pytest.mark.integration]
+
+# Records that no decoder was made for.
+POISON = (
+    b"",
+    b"\x00",
+    b"\xff\xfe\xfd",
+    b'{"cut',
+    b"[" * 2000,
+    b'{"a":' * 900 + b"1" + b"}" * 900,
+    b"NaN",
+    "\u202eright to left <script>alert(1)</script>".encode(),
+    bytes(100_000),
+    b"\x80" * 40,
+)
+SCHEMA = '{"type": "record", "name": "s", "fields": [{"name": "x", "type": "float"}, {"name": "y", "type": "float"}]}'
+DECODERS: tuple[dict[str, str], ...] = (
+    {},
+    *({"decoder": name} for name in ("text", "json", "hex", "telegraf")),
+    {"decoder": "raw", "data_type": "float32", "data_reshape": "2 2"},
+    {"decoder": "raw", "data_type": "uint8", "label_type": "int64"},
+    {"decoder": "avro", "data_scheme": SCHEMA},
+    {"decoder": "avro", "data_scheme": '{"type": "array", "items": "null"}'},
+)
+
+
+@pytest.fixture(autouse=True)
+def _kafka(broker: TestBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KML_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+
+
+def write(broker: TestBroker, topic: str, values: Sequence[bytes | None], **fields: Any) -> None:
+    writer = KafkaRecordWriter(KafkaSettings(bootstrap_servers=broker.bootstrap_servers))
+    for value in values:
+        writer.write(OutgoingRecord(topic, value, **fields))
+    writer.flush(30)
+    writer.close()
+
+
+def records(client: APIClient, topic: str, **query: Any) -> dict[str, Any]:
+    answer = client.get(f"/api/topics/{topic}/records/", query)
+    assert answer.status_code == 200, answer.content
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+@pytest.mark.parametrize("decoder", DECODERS, ids=lambda each: "-".join(each.values())[:40] or "auto")
+def test_whatever_is_in_a_topic_is_shown(viewer: APIClient, broker: TestBroker, decoder: dict[str, str]) -> None:
+    topic = broker.topic()
+    write(broker, topic, [*POISON, None], key=b"\xff\x00", headers=[("h", b"\xff"), ("none", None)])
+    answer = viewer.get(f"/api/topics/{topic}/records/", decoder)
+    if answer.status_code == 400:
+        # A schema that models cannot take is refused as a whole.
+        assert answer.json()["errors"][0]["field"] == "decoder"
+        return
+    found = answer.json()["records"]
+    assert len(found) == len(POISON) + 1
+    assert found[0]["value"] is None
+    assert found[0]["decoded"]["kind"] == "empty"
+    for record, value in zip(reversed(found[1:]), POISON, strict=True):
+        assert record["value_size"] == len(value)
+        assert base64.b64decode(record["value"]) == value[:65536]
+        assert record["decoded"]["kind"] == "sample" or record["decoded"]["text"] is not None
+        assert len(record["decoded"]["text"] or "") <= 70_000
+
+
+def test_a_decoder_that_fails_says_so_record_by_record(viewer: APIClient, broker: TestBroker) -> None:
+    topic = broker.topic()
+    good = np.arange(4, dtype="<f4").tobytes()
+    write(broker, topic, [good, b"bad", good])
+    found = records(viewer, topic, decoder="raw", data_type="float32", data_reshape="2 2", start="oldest")["records"]
+    assert found[0]["decoded"]["sample"] == {
+        "shape": [2, 2],
+        "dtype": "float32",
+        "values": [0.0, 1.0, 2.0, 3.0],
+        "truncated": False,
+    }
+    assert "cannot reshape 3 bytes" in found[1]["decoded"]["error"]["message"]
+    assert found[1]["decoded"]["text"] == "bad"
+    assert found[2]["decoded"]["error"] is None
+
+
+def test_avro_records_become_samples(viewer: APIClient, broker: TestBroker) -> None:
+    topic = broker.topic()
+    buffer = io.BytesIO()
+    fastavro.schemaless_writer(buffer, fastavro.parse_schema(orjson.loads(SCHEMA)), {"x": 1.5, "y": 2})
+    write(broker, topic, [buffer.getvalue()])
+    found = records(viewer, topic, decoder="avro", data_scheme=SCHEMA)["records"][0]["decoded"]
+    assert found["sample"]["values"] == [1.5, 2.0]
+
+
+def test_automatic_decoding_follows_the_stream_that_was_announced(viewer: APIClient, broker: TestBroker) -> None:
+    topic = broker.topic()
+    write(broker, topic, [bytes(range(4))], key=(7).to_bytes(8, "little"))
+    message = ControlMessage(
+        ranges=(StreamRange(topic, 0, 0, 1),),
+        input_format=InputFormat.RAW,
+        input_config={"data_type": "uint8", "data_reshape": "2 2", "label_type": "int64"},
+    )
+    stream = builders.make_stream(value=message.to_bytes())
+    page = records(viewer, topic)
+    assert page["decoder"]["origin"] == f"stream {stream.pk}"
+    decoded = page["records"][0]["decoded"]
+    assert (decoded["sample"]["shape"], decoded["label_sample"]["values"]) == ([2, 2], [7.0])
+    preview = viewer.get(f"/api/streams/{stream.pk}/preview/").json()
+    assert (preview["total"], preview["next"]) == (1, None)
+    assert preview["samples"][0]["features"]["values"] == [0.0, 1.0, 2.0, 3.0]
+
+
+def test_samples_that_retention_deleted_are_a_clear_error(viewer: APIClient, broker: TestBroker) -> None:
+    from kafkaml.confluent import KafkaAdmin
+
+    topic = broker.topic()
+    write(broker, topic, [b"\x01"] * 10)
+    KafkaAdmin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers)).delete_records({(topic, 0): 6})
+    message = ControlMessage(
+        ranges=(StreamRange(topic, 0, 0, 10),), input_format=InputFormat.RAW, input_config={"data_type": "uint8"}
+    )
+    stream = builders.make_stream(value=message.to_bytes())
+    answer = viewer.get(f"/api/streams/{stream.pk}/preview/")
+    assert answer.status_code == 409
+    assert "holds offsets 6 to 10" in answer.json()["detail"]
+    assert "retention" in answer.json()["hint"]
+    rest = viewer.get(f"/api/streams/{stream.pk}/preview/", {"offset": 6}).json()
+    assert [each["offset"] for each in rest["samples"]] == [6, 7, 8, 9]
+
+
+def test_a_text_is_looked_for_in_keys_values_and_headers(viewer: APIClient, broker: TestBroker) -> None:
+    topic = broker.topic()
+    write(broker, topic, [b"hay"] * 1200)
+    write(broker, topic, [b"a NEEDLE"])
+    write(broker, topic, [b"hay"], key=b"needle")
+    write(broker, topic, [b"hay"] * 700, headers=[("h", b"straw")])
+    page = records(viewer, topic, contains="needle", limit=10)
+    assert [each["offset"] for each in page["records"]] == [1201, 1200]
+    assert (page["scanned"], page["before"]) == (1902, None)
+    first = records(viewer, topic, contains="needle", limit=1)
+    second = records(viewer, topic, contains="needle", limit=1, before=first["before"])
+    assert [each["records"][0]["offset"] for each in (first, second)] == [1201, 1200]
+    assert len(records(viewer, topic, contains="straw", limit=500)["records"]) == 500
+
+
+def test_lists_and_states_say_who_uses_a_topic(viewer: APIClient, broker: TestBroker) -> None:
+    topic = broker.topic(2)
+    inference = builders.make_inference(input_topic=topic)
+    listed = viewer.get("/api/topics/", {"search": topic.upper()}).json()
+    assert listed["count"] == 1
+    assert listed["results"][0]["uses"][0] | {"name": "", "state": ""} == {
+        "role": "input",
+        "type": "inference",
+        "id": inference.pk,
+        "name": "",
+        "state": "",
+    }
+    write(broker, topic, [b"1", b"2"], partition=1)
+    state = viewer.get(f"/api/topics/{topic}/").json()
+    assert [each["high"] for each in state["partitions"]] == [0, 2]
+    assert (state["groups"][0]["inference"], state["groups"][0]["lag"]) == (inference.pk, 2)
+
+
+def test_what_is_wrong_with_a_request_is_said_by_field(viewer: APIClient, broker: TestBroker) -> None:
+    topic = broker.topic()
+    for name, value in {
+        "start": "middle",
+        "before": "x",
+        "limit": "501",
+        "partition": "-1",
+        "decoder": "magic",
+        "timestamp": "noon",
+    }.items():
+        answer = viewer.get(f"/api/topics/{topic}/records/", {name: value})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, name)
+    assert viewer.get("/api/topics/never-made/").status_code == 404
+    assert viewer.get("/api/topics/never-made/records/").status_code == 404
+    assert viewer.get(f"/api/topics/{topic}/records/", {"partition": 7}).status_code == 404
+
+
+def test_kafka_being_away_is_503_with_a_hint(viewer: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KML_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    stream = builders.make_stream()
+    for path in ("topics/", "topics/a/", "topics/a/records/", f"streams/{stream.pk}/preview/"):
+        answer = viewer.get(f"/api/{path}")
+        assert answer.status_code == 503
+        assert "KML_KAFKA_BOOTSTRAP_SERVERS" in answer.json()["hint"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.asyncio
+async def test_the_tail_shows_what_arrives_sampled(broker: TestBroker) -> None:
+    topic = broker.topic()
+    token = await sync_to_async(_token)()
+    write(broker, topic, [b"before"])
+    path = f"/api/topics/{topic}/tail/?contains=yes"
+    answer = await AsyncClient().get(path, headers={"authorization": f"Bearer {token}"})
+    assert answer.status_code == 200
+    arrived, shown, frames = 0, [], 0
+    async with asyncio.timeout(60):
+        async for chunk in answer.streaming_content:  # type: ignore[attr-defined]
+            for block in chunk.decode().split("\n\n"):
+                lines = dict(line.split(": ", 1) for line in block.split("\n") if ": " in line and line[0] != ":")
+                if lines.get("event") == "opened":
+                    await asyncio.to_thread(write, broker, topic, [b"yes %d" % each for each in range(1000)])
+                    await asyncio.to_thread(write, broker, topic, [b"no"] * 10)
+                if lines.get("event") == "records":
+                    frame = orjson.loads(lines["data"])
+                    frames += 1
+                    arrived += frame["arrived"]
+                    shown += [each["decoded"]["text"] for each in frame["records"]]
+            if arrived >= 1010:
+                break
+    assert "before" not in shown
+    assert "no" not in shown
+    assert "yes 999" in shown
+    assert len(shown) <= 20 * frames
+    await answer.streaming_content.aclose()  # type: ignore[attr-defined]
+
+
+def _token() -> str:
+    user = User.objects.create(username="watcher", role=Role.VIEWER)
+    return create_token(actor=SYSTEM, user=user, name="x", role=Role.VIEWER, days=1)[1]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.asyncio
+async def test_nobody_follows_a_topic_without_signing_in(broker: TestBroker) -> None:
+    answer = await AsyncClient().get(f"/api/topics/{broker.topic()}/tail/")
+    assert answer.status_code == 401
