@@ -44,7 +44,9 @@ export function AppLayout({ children }: { children: ReactNode }) {
   const [openings, setOpenings] = useState(0)
   const [sheet, setSheet] = useState<boolean | null>(null)
   const openPalette = () => setOpenings((count) => count + 1)
-  usePageChange(path)
+  // Until the next page is there, the old one's heading still is.
+  const arrived = useRouterState({ select: (state) => (state.resolvedLocation ?? state.location).pathname })
+  usePageChange(path, arrived)
   useShortcuts({ onPalette: openPalette, onSheet: () => setSheet(true) })
   return (
     <AppShell

@@ -9,6 +9,7 @@ import { useEffect, useState } from 'react'
 import { StatusBadge } from '~/components/StatusBadge'
 import { useLive } from '~/lib/live'
 import { useSession } from '~/lib/session'
+import classes from './CommandPalette.module.css'
 import { ROOMS } from './navigation'
 import { useFound } from './paletteObjects'
 
@@ -49,6 +50,7 @@ export default function CommandPalette({ openings, onSheet }: { openings: number
       shortcut={null}
       scrollable
       overlayProps={{ blur: 0 }}
+      classNames={{ action: classes.action, actionDescription: classes.description }}
       attributes={{ content: { 'aria-label': 'Search and commands' } }}
     >
       <Spotlight.Search

@@ -5,7 +5,8 @@ import { titleOf } from './Breadcrumb'
 /** A page that loads its code or data shows its heading within this time, or keeps the focus on its beginning. */
 const PATIENCE_MS = 3_000
 
-export function usePageChange(path: string): void {
+/** ``path`` is where the reader goes, ``arrived`` where the page that is shown belongs. */
+export function usePageChange(path: string, arrived: string): void {
   const first = useRef(true)
   // In the layout phase: the page names the tab by its object afterwards.
   useLayoutEffect(() => {
@@ -29,7 +30,7 @@ export function usePageChange(path: string): void {
       clearTimeout(patience)
       observer.disconnect()
     }
-  }, [path])
+  }, [arrived])
 }
 
 /** True when there is nothing more to do: the heading has the focus, or a field of the page took it. */
