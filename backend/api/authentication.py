@@ -158,6 +158,5 @@ class _SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped
     priority = 1
 
     def get_security_definition(self, _auto_schema: object) -> dict[str, str]:
-        from django.conf import settings
-
-        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}
+        # Each installation adds letters of its own to the name; the description is the same for all.
+        return {"type": "apiKey", "in": "cookie", "name": "kml-session-…"}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, StorageState, sync_playwright
 
 from tests.platform import Platform
 
@@ -47,20 +47,23 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Findings:
-    """What pages complained of: errors in their console, exceptions, requests that got no answer or a 5xx."""
+    """What pages complained of: errors in their console, exceptions, answers of 400 and above but ``expected`` ones."""
 
     lines: list[str] = field(default_factory=list)
+    expected: set[int] = field(default_factory=set)
 
     def watch(self, page: Page) -> None:
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.lines.append(f"{page.url}: {error}"))
-        page.on(
-            "response",
-            lambda answer: self.lines.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None,
-        )
+        page.on("response", self._response)
+
+    def _response(self, response: Response) -> None:
+        if response.status >= 400 and response.status not in self.expected:
+            self.lines.append(f"{response.status} {response.request.method} {response.url} on {response.frame.url}")
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        # What the browser says of answers is counted above.
+        if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource"):
             self.lines.append(f"{message.type} at {message.page.url if message.page else ''}: {message.text}")
 
 
@@ -115,7 +118,7 @@ def signed_in(
     scheme: Scheme = "light",
     width: int = 1440,
     height: int = 900,
-    storage_state: Any = None,
+    storage_state: StorageState | None = None,
 ) -> Iterator[Session]:
     """A session of the platform's owner, by a one-time link as the command line prints it (or an earlier's cookies)."""
     context = browser.new_context(

@@ -8,15 +8,17 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, StorageState
 
 from tests.browser.chromium import Session, chromium, signed_in
 from tests.platform import Platform
 
 
-@pytest.fixture(scope="session")
+# Playwright's event loop runs in this thread until it is closed, and other tests' loops and databases refuse to work in
+# such a thread: so the browser is of this package, not of the run.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """A browser for the whole run."""
+    """A browser for the tests of this package."""
     with chromium() as running:
         yield running
 
@@ -41,9 +43,16 @@ def populate(platform: Platform) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.fixture(scope="package")
+def cookies(browser: Browser, platform: Platform) -> StorageState:
+    """What the owner's browser keeps after a one-time link."""
+    with signed_in(browser, platform) as session:
+        return session.context.storage_state()
+
+
 @pytest.fixture
-def session(browser: Browser, populated: Platform) -> Iterator[Session]:
+def session(browser: Browser, populated: Platform, cookies: StorageState) -> Iterator[Session]:
     """The owner's session; the test fails when a page complained."""
-    with signed_in(browser, populated) as session:
+    with signed_in(browser, populated, storage_state=cookies) as session:
         yield session
         assert session.findings.lines == []

@@ -59,7 +59,7 @@ def test_payloads_in_every_text_field_are_inert(session: Session, populated: Pla
         page.get_by_role("link", name=name, exact=True).first.wait_for()
     assert page.evaluate("() => window.xss") is None
     page.get_by_role("button", name="Search and commands").click()
-    page.get_by_placeholder("Go to…").fill("<img")
+    page.get_by_placeholder("Go to").fill("<img")
     page.get_by_role("dialog").get_by_text(PAYLOADS[1]).first.wait_for()
     assert page.evaluate("() => window.xss") is None
 
@@ -83,7 +83,7 @@ def _make(client: Client, servers: str) -> list[str]:
             name=name, framework="pytorch", code=f"'''{everything}'''\n{PYTORCH}", description=everything
         )
         models.append(model.id)
-    addresses += [f"/models/{models[0]}", f"/models/{models[1]}?tab=code", f"/models/{models[1]}?tab=used-by"]
+    addresses += [f"/models/{models[0]}", f"/models/{models[1]}?tab=code", f"/models/{models[1]}?tab=users"]
     failing = client.models.create(name=f"{PAYLOADS[21]} fails", framework="pytorch", code=_FAILING)
     configuration = client.configurations.create(
         name=PAYLOADS[31], models=[failing.id, *models[:1]], description=everything

@@ -87,7 +87,8 @@ def test_no_request_breaks_the_api(case: Any, credentials: dict[str, str]) -> No
     response = case.call(headers={"authorization": header, "host": "localhost"})
     # These tests have no broker: what is asked of Kafka may say so, and nothing else.
     kafka_is_away = response.status_code == 503 and b"Kafka" in response.content
-    assert response.status_code < 500 or kafka_is_away, f"{case.method} {case.formatted_path}: {response.content[:500]!r}"
+    called = f"{case.method} {case.formatted_path}"
+    assert response.status_code < 500 or kafka_is_away, f"{called}: {response.content[:500]!r}"
     if response.status_code >= 400 and response.content:
         assert response.headers["content-type"] == ["application/problem+json"]
 

@@ -15,6 +15,8 @@ class Command(BaseCommand):
     """Whoever can run this can read the database, so it asks for nothing."""
 
     help = "Print a new access token."
+    # Checks import every view of the API, which takes seconds, to say something about code.
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--user", default="", help="name of a user; by default the first admin")

@@ -1,0 +1,210 @@
+"""The tutorial by clicking alone: both MNIST models written, trained from a stream, looked at, served, tried, watched.
+
+Data come from the tutorial's own programs, and once more from the program that the page gives to copy.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, StorageState, expect
+
+from tests.browser.chromium import Session, signed_in
+from tests.platform import Platform
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("platform"), pytest.mark.timeout(300)]
+
+_ROOT = Path(__file__).resolve().parents[2]
+_EXAMPLES = _ROOT / "examples" / "MNIST_RAW_format"
+# Training and serving are real, and the machine is shared.
+_LONG_MS = 120_000
+_MODELS = {"tensorflow": ("TensorFlow", "ui-mnist-keras"), "pytorch": ("PyTorch", "ui-mnist-torch")}
+
+
+def _run(program: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, *program], capture_output=True, text=True, timeout=150, check=False, cwd=_ROOT, env=os.environ
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@dataclass
+class Made:
+    """What the tutorial has made so far."""
+
+    deployment: int = 0
+    results: dict[str, int] = field(default_factory=dict)
+    inferences: dict[str, int] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def made() -> Made:
+    return Made()
+
+
+@pytest.fixture
+def session(browser: Browser, platform: Platform, cookies: StorageState) -> Iterator[Session]:
+    with signed_in(browser, platform, storage_state=cookies) as session:
+        yield session
+        assert session.findings.lines == []
+
+
+def _number_in(page: Page, path: str) -> int:
+    page.wait_for_url(re.compile(rf"{path}/\d+"))
+    found = re.search(rf"{path}/(\d+)", page.url)
+    assert found is not None
+    return int(found.group(1))
+
+
+@pytest.mark.parametrize("framework", list(_MODELS))
+def test_1_a_model_is_made_from_a_template(session: Session, framework: str) -> None:
+    word, name = _MODELS[framework]
+    page = session.open("/models")
+    page.get_by_role("link", name=re.compile("New model|Make the first model")).first.click()
+    page.get_by_role("radiogroup", name="Framework").get_by_text(word).click()
+    page.get_by_role("textbox", name="Name", exact=True).fill(name)
+    page.get_by_role("button", name=re.compile("^MNIST, dense")).click()
+    # The verdict draws itself: 784 x 128 + 128 + 128 x 10 + 10 parameters, found by running the code.
+    expect(page.get_by_text(re.compile("^102K$")).first).to_be_visible(timeout=_LONG_MS)
+    page.get_by_role("button", name="Save model").click()
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+
+
+def test_2_a_mistake_is_shown_on_its_line(session: Session) -> None:
+    session.findings.expected = {422}
+    page = session.open("/models/new")
+    page.get_by_role("textbox", name="Name", exact=True).fill("ui-broken")
+    editor = page.get_by_role("textbox", name="Code")
+    editor.click()
+    page.keyboard.insert_text("model = tf.keras.Sequential()\nmodel.compile(optimizer='nonsense')\n")
+    expect(page.get_by_text("nonsense").last).to_be_visible(timeout=_LONG_MS)
+    expect(page.locator(".cm-lintRange-error").first).to_be_visible()
+    page.get_by_role("button", name="Save model").click()
+    expect(page.get_by_role("heading", name="New model", level=1)).to_be_visible()
+
+
+def test_3_both_models_train_from_one_stream(session: Session, platform: Platform, made: Made) -> None:
+    page = session.open("/configurations/new")
+    page.get_by_role("textbox", name="Name", exact=True).fill("ui-mnist")
+    for _, name in _MODELS.values():
+        page.get_by_role("checkbox", name=f"Use {name}").check()
+    page.get_by_role("button", name=re.compile("Save|Make")).last.click()
+    expect(page.get_by_role("heading", name="ui-mnist", level=1)).to_be_visible()
+    page.get_by_role("link", name="Deploy for training").click()
+    for label, arguments in (("TensorFlow", "epochs=4, shuffle=True"), ("PyTorch", "max_epochs=4, shuffle=True")):
+        page.get_by_role("combobox", name=re.compile(f"Training with {label}")).or_(
+            page.get_by_label(re.compile(f"Training with {label}"))
+        ).first.fill(arguments)
+    page.get_by_label("Confusion matrix").check()
+    page.get_by_role("button", name="Deploy", exact=True).click()
+    made.deployment = _number_in(page, "/training")
+    # The program to copy names this deployment.
+    snippet = page.get_by_label("Program that sends the stream")
+    expect(snippet).to_contain_text(re.compile(rf"deployment_id={made.deployment}\b"))
+    _run(
+        [
+            str(_EXAMPLES / "mnist_dataset_training_example.py"),
+            "--digits",
+            "--deployment",
+            str(made.deployment),
+            "--bootstrap-servers",
+            platform.bootstrap_servers,
+        ]
+    )
+    # The page moves by itself.
+    expect(page.get_by_text("finished", exact=True)).to_have_count(3, timeout=_LONG_MS)
+    for framework, (_, name) in _MODELS.items():
+        page.get_by_role("link", name=name).first.click()
+        made.results[framework] = _number_in(page, "/results")
+        page.go_back()
+
+
+@pytest.mark.parametrize("framework", list(_MODELS))
+def test_4_the_result_answers_with_numbers_curves_and_samples(session: Session, made: Made, framework: str) -> None:
+    page = session.open(f"/results/{made.results[framework]}?tab=metrics")
+    expect(page.get_by_role("img", name=re.compile("accuracy", re.IGNORECASE)).first).to_be_visible()
+    page.get_by_role("tab", name="Confusion matrix").click()
+    # A cell of the diagonal holds samples, and shows them.
+    page.locator("[data-cell='1-1']").click()
+    expect(page.get_by_role("img", name=re.compile("image of 28 by 28")).first).to_be_visible()
+    page.get_by_role("tab", name="Logs").click()
+    page.get_by_role("tab", name="Lineage").click()
+    expect(page.get_by_text("Seed").first).to_be_visible()
+    page.get_by_role("tab", name=re.compile("Download")).click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name=re.compile(r"\.(keras|safetensors)$")).first.click()
+    assert download.value.path().stat().st_size > 1000
+
+
+@pytest.mark.parametrize("framework", list(_MODELS))
+def test_5_the_model_is_served_and_answers_through_kafka(session: Session, made: Made, framework: str) -> None:
+    page = session.open(f"/results/{made.results[framework]}")
+    page.get_by_role("link", name="Deploy for inference").first.click()
+    expect(page.get_by_text(re.compile("from stream"))).to_be_visible()
+    page.get_by_role("button", name="Serve", exact=True).click()
+    made.inferences[framework] = _number_in(page, "/inference")
+    expect(page.get_by_text("running", exact=True).first).to_be_visible(timeout=_LONG_MS)
+    page.get_by_role("tab", name="Try it").click()
+    board = page.get_by_role("application", name=re.compile("Drawing board"))
+    box = board.bounding_box()
+    assert box is not None
+    x, y, step = box["x"] + box["width"] / 2, box["y"] + 30, (box["height"] - 60) / 8
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for count in range(1, 9):
+        page.mouse.move(x, y + count * step)
+    page.mouse.up()
+    page.get_by_role("button", name="Send through Kafka").click()
+    expect(page.get_by_role("heading", name="Answer 1")).to_be_visible()
+    # Ten probabilities and the way the record went.
+    expect(page.get_by_label("Probability of each class").get_by_role("listitem")).to_have_count(10, timeout=_LONG_MS)
+    expect(page.get_by_role("heading", name=re.compile(r"The way it went, in [\d.]+ (ms|s)"))).to_be_visible()
+
+
+@pytest.mark.parametrize("framework", list(_MODELS))
+def test_6_predictions_are_watched_live(session: Session, platform: Platform, made: Made, framework: str) -> None:
+    number = made.inferences[framework]
+    inference = platform.client.inferences.get(number)
+    page = session.open(f"/visualise/{number}")
+    expect(page.get_by_test_id("total")).to_be_visible(timeout=_LONG_MS)
+    _run(
+        [
+            str(_EXAMPLES / "mnist_dataset_inference_example.py"),
+            "--digits",
+            "--count",
+            "200",
+            "--input",
+            inference.input_topic,
+            "--output",
+            inference.output_topic,
+            "--bootstrap-servers",
+            platform.bootstrap_servers,
+        ]
+    )
+    expect(page.get_by_test_id("total")).to_have_text(re.compile(r"^20\d"), timeout=_LONG_MS)
+
+
+def test_7_the_home_page_shows_all_of_it(session: Session) -> None:
+    page = session.open("/?view=table")
+    expect(page.get_by_text("ui-mnist").first).to_be_visible()
+    expect(page.get_by_text("ui-mnist-keras").first).to_be_visible()
+
+
+@pytest.mark.parametrize("encoding", ["Python, RAW", "Python, JSON", "Python, Avro"])
+def test_8_the_program_to_copy_trains_the_models(session: Session, made: Made, tmp_path: Path, encoding: str) -> None:
+    page = session.open(f"/training/{made.deployment}")
+    page.get_by_role("link", name="Deploy again").click()
+    page.get_by_role("button", name="Deploy", exact=True).click()
+    page.wait_for_url(re.compile(rf"/training/(?!{made.deployment}\b|new)\d+"))
+    page.get_by_role("radiogroup", name="Encoding of the stream").get_by_text(encoding).click()
+    program = tmp_path / "send.py"
+    program.write_text(page.get_by_label("Program that sends the stream").inner_text())
+    _run([str(program)])
+    expect(page.get_by_text("finished", exact=True)).to_have_count(3, timeout=_LONG_MS)
