@@ -137,6 +137,7 @@ def signed_in(
             assert link is not None, printed
             page = context.new_page()
             page.goto(session.url + link.group())
+            page.locator("main h1").first.wait_for()
             page.close()
         yield session
     finally:

@@ -65,10 +65,10 @@ def test_signing_out_leads_to_the_sign_in_form_and_back(browser: Browser, popula
         # The address survives signing in.
         page.goto(session.url + "/streams")
         page.get_by_role("textbox", name="Name", exact=True).fill("vera")
-        page.get_by_label("Password", exact=True).fill("wrong")
+        page.locator("input[type=password]").fill("wrong")
         page.get_by_role("button", name="Sign in").click()
         assert "name or password is wrong" in page.get_by_role("alert").inner_text()
-        page.get_by_label("Password", exact=True).fill("a long enough secret")
+        page.locator("input[type=password]").fill("a long enough secret")
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("heading", name="Streams", level=1).wait_for()
         # A viewer is offered nothing to write.
