@@ -12,6 +12,7 @@ from datasources.sample_format import to_array
 from datasources.sink import Servers, Sink
 from kafkaml.codecs.avro import AvroCodec
 from kafkaml.control import CONTROL_TOPIC, InputFormat
+from kafkaml.dtypes import shape_from_wire
 from kafkaml.errors import RefusedError
 
 __all__ = ["AvroSink"]
@@ -19,7 +20,8 @@ __all__ = ["AvroSink"]
 
 class AvroSink(Sink):
     """Sends dicts as schemaless Avro. Schemas are given as files (``data_scheme_filename``) or as text or objects
-    (``data_scheme``); without a schema for labels the stream has none.
+    (``data_scheme``); without a schema for labels the stream has none. ``data_reshape``, e.g. ``"28 28"``, is the shape
+    in which models get a record's numbers; without it they are a vector.
 
     For the other arguments see ``Sink``.
     """
@@ -39,6 +41,7 @@ class AvroSink(Sink):
         *,
         data_scheme: str | Mapping[str, Any] | None = None,
         label_scheme: str | Mapping[str, Any] | None = None,
+        data_reshape: str | None = None,
         **connection: Any,
     ) -> None:
         super().__init__(
@@ -61,6 +64,9 @@ class AvroSink(Sink):
         self._data = AvroCodec(self.data_schema)
         self._label = None if self.label_schema is None else AvroCodec(self.label_schema, name="labels", scalar=True)
         self.input_config = {"data_scheme": self.data_schema, "label_scheme": self.label_schema}
+        if data_reshape is not None:
+            self._data.pinned(shape_from_wire(data_reshape))
+            self.input_config["data_reshape"] = data_reshape
 
     def send(self, data: Any, label: Any = None) -> None:
         """Send one record: dicts of the schemas' fields, or bytes that are encoded already.

@@ -159,4 +159,4 @@ class _SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped
 
     def get_security_definition(self, _auto_schema: object) -> dict[str, str]:
         # Each installation adds letters of its own to the name; the description is the same for all.
-        return {"type": "apiKey", "in": "cookie", "name": "kml-session-…"}
+        return {"type": "apiKey", "in": "cookie", "name": "kml-session"}

@@ -150,6 +150,10 @@ def _avro(config: Mapping[str, Any], lookup: SchemaLookup | None) -> tuple[Codec
     framing = bool(config.get("confluent_framing", False))
     lookup = lookup or SchemaRegistry.from_environment()
     features = AvroCodec(config["data_scheme"], confluent_framing=framing, schema_lookup=lookup)
+    # Avro knows lists of numbers, not arrays of several axes: the shape may be told beside the schema.
+    shape = config.get("data_reshape")
+    if shape is not None and str(shape).strip() != "":
+        features = features.pinned(shape_from_wire(shape))
     if not config.get("label_scheme"):
         return features, None
     labels = AvroCodec(

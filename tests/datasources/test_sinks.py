@@ -220,6 +220,13 @@ class TestAvroSink:
             sink.send_array(np.array([[1, -1], [0, 2]]), np.array([True, False]))
         assert [record.key for record in broker.records("t")] == [b"\x01", b"\x00"]
 
+    def test_the_shape_of_samples_is_announced(self, broker: InMemoryBroker, writer: InMemoryWriter) -> None:
+        with AvroSink(topic="t", deployment_id=1, data_scheme=SCHEMA, data_reshape="2 1", writer=writer) as sink:
+            sink.send({"a": 1.0, "b": -1})
+        assert announced(broker)[1].input_config["data_reshape"] == "2 1"
+        with pytest.raises(DecodeError, match="cannot be taken as"):
+            AvroSink(topic="t", deployment_id=1, data_scheme=SCHEMA, data_reshape="3", writer=writer)
+
     @pytest.mark.parametrize("record", [{"a": 1.0}, {"a": "x", "b": 1}, {"a": 1.0, "b": 1, "c": 2}, 7, None])
     def test_a_record_that_does_not_fit_is_refused(self, writer: InMemoryWriter, record: Any) -> None:
         with pytest.raises(DecodeError):

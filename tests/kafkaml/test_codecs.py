@@ -156,6 +156,29 @@ class TestAvro:
         ]
         assert codec.features.decode(values).tolist() == [[-300.0, 0.5, 1.0, 1.0], [7.0, 1.5, 0.0, 0.0]]
 
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            [{"name": "pixels", "type": {"type": "array", "items": "float"}}],
+            [{"name": name, "type": "float"} for name in "abcdef"],
+        ],
+    )
+    def test_a_shape_may_be_told_beside_the_schema(self, fields: list[dict[str, Any]]) -> None:
+        schema = {"type": "record", "name": "Image", "fields": fields}
+        codec = codec_for("AVRO", {"data_scheme": schema, "data_reshape": "2 3"})
+        numbers = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+        record = {"pixels": numbers} if len(fields) == 1 else dict(zip("abcdef", numbers, strict=True))
+        assert codec.features.decode([avro_bytes(schema, record)]).tolist() == [[numbers[:3], numbers[3:]]]
+
+    def test_a_shape_of_another_size_is_refused(self) -> None:
+        with pytest.raises(DecodeError, match="cannot be taken as"):
+            codec_for("AVRO", {"data_scheme": HCOPD_DATA, "data_reshape": "2 3"})
+        schema = {"type": "record", "name": "r", "fields": [{"name": "v", "type": {"type": "array", "items": "float"}}]}
+        with pytest.raises(DecodeError, match="shape"):
+            codec_for("AVRO", {"data_scheme": schema, "data_reshape": "2 3"}).features.decode(
+                [avro_bytes(schema, {"v": [1.0]})]
+            )
+
     def test_fields_of_fixed_width_and_different_types(self) -> None:
         schema = {
             "type": "record",

@@ -1,7 +1,6 @@
 /** The program that sends a stream to a deployment, ready to copy, with the deployment's id already in it. */
 import { Code, Group, NumberInput, SegmentedControl, Stack, Text, TextInput } from '@mantine/core'
 import { useState } from 'react'
-import { formatShape } from '~/lib/format'
 import { CopyButton } from './CopyButton'
 import { SINK_FORMATS, type SinkFormat, type SinkSettings, sinkSnippet } from './sinkSnippets'
 
@@ -67,11 +66,7 @@ export function SinkSnippet({
         {text}
       </Code>
       <Text size="xs" c="dimmed">
-        {EXPLANATIONS[format]}{' '}
-        {format === 'AVRO' &&
-          sampleShape.length > 1 &&
-          `Avro carries a flat list of numbers, and this model takes ${formatShape(sampleShape)}: it must begin by reshaping, or take another encoding. `}
-        {format !== 'CLI' && 'Run it with the Python that Kafka-ML is installed in.'}
+        {EXPLANATIONS[format]} {format !== 'CLI' && 'Run it with the Python that Kafka-ML is installed in.'}
       </Text>
     </Stack>
   )

@@ -32,6 +32,11 @@ describe('sinkSnippet', () => {
     expect(text).toContain('random.random((count,))')
   })
 
+  it('tells the shape beside an Avro schema, which knows flat lists only', () => {
+    expect(sinkSnippet('AVRO', SETTINGS)).toContain('data_reshape="8 8"')
+    expect(sinkSnippet('AVRO', { ...SETTINGS, sampleShape: [4] })).not.toContain('data_reshape')
+  })
+
   it('gives the command its options', () => {
     expect(sinkSnippet('CLI', SETTINGS)).toContain('kafka-ml send samples.npz --deployment 7 --topic digits')
   })

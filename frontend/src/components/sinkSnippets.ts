@@ -32,7 +32,7 @@ export function sinkSnippet(format: SinkFormat, settings: SinkSettings): string 
     ...(format === 'AVRO' ? schemas(settings) : []),
     `with ${sink}(`,
     ...sinkArguments(settings).map(([name, value]) => `    ${name}=${pythonLiteral(value)},`),
-    ...(format === 'AVRO' ? ['    data_scheme=data_scheme,', '    label_scheme=label_scheme,'] : []),
+    ...(format === 'AVRO' ? avroArguments(settings) : []),
     ') as sink:',
     ...(format === 'AVRO' ? avroLoop() : ['    sink.send_array(features, labels)']),
     '# Leaving the block waits for Kafka, then announces the stream: training begins.',
@@ -71,6 +71,15 @@ function schemas({ classes }: SinkSettings): string[] {
     ']}',
     `label_scheme = {"type": "record", "name": "Label", "fields": [{"name": "label", "type": "${type}"}]}`,
     '',
+  ]
+}
+
+function avroArguments({ sampleShape }: SinkSettings): string[] {
+  return [
+    '    data_scheme=data_scheme,',
+    '    label_scheme=label_scheme,',
+    // Avro knows lists of numbers only, so the shape is told beside the schema.
+    ...(sampleShape.length > 1 ? [`    data_reshape=${pythonLiteral(sampleShape.join(' '))},`] : []),
   ]
 }
 

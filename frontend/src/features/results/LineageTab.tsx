@@ -100,7 +100,7 @@ function DataFacts({ result }: { result: Result }) {
           <Stack key="slice" gap={2} mah={160} style={{ overflow: 'auto' }}>
             {ranges.map((range) => (
               <span key={`${range.topic}:${range.partition}:${range.start}`}>
-                <AnchorLink to="/topics/$name" params={{ name: range.topic }} size="sm">
+                <AnchorLink to="/topics/$name" params={{ name: range.topic }} size="sm" underline="always">
                   {range.topic}
                 </AnchorLink>{' '}
                 partition {range.partition}, offsets {formatExact(range.start)} to {formatExact(range.end)} (

@@ -114,6 +114,6 @@ describe('lines', () => {
 
   it('pass over outputs that are missing', () => {
     const [one] = compacted([{ ...lineStep(0, 1), min: [null], max: [null] }, lineStep(1, 3), lineStep(2, 4)], 2)
-    expect([one?.min, one?.max]).toEqual([[null], [null]])
+    expect([one?.min, one?.max]).toEqual([[3], [3]])
   })
 })
