@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from tests.platform import Platform
 
-__all__ = ["Findings", "Session", "chromium", "signed_in"]
+__all__ = ["Findings", "Scheme", "Session", "axe_violations", "chromium", "draw", "settle", "signed_in"]
 
 _AXE = Path(__file__).resolve().parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 # Everything that axe knows but its experiments.
@@ -95,6 +95,18 @@ def settle(page: Page) -> None:
              'main [aria-busy=true], main .mantine-Loader-root, main .mantine-Skeleton-root')""",
         timeout=20_000,
     )
+
+
+def draw(page: Page, points: Sequence[tuple[float, float]]) -> None:
+    """Draw one line through ``points`` (shares of width and height) on the page's drawing board."""
+    box = page.get_by_role("application", name=re.compile("Drawing board")).bounding_box()
+    assert box is not None
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=8)
+    page.mouse.up()
 
 
 def axe_violations(page: Page) -> list[str]:

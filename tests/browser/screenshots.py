@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from tests.browser.chromium import Scheme, Session, chromium, signed_in
+from tests.browser.chromium import Scheme, Session, chromium, draw, signed_in
 from tests.browser.conftest import populate
 from tests.browser.pages import page_addresses
 from tests.platform import Platform
@@ -66,6 +66,13 @@ def _for_readme(session: Session, address: str, name: str) -> None:
     images = _ROOT / "docs" / "images"
     images.mkdir(parents=True, exist_ok=True)
     page = session.open(address)
+    if name == "confusion-matrix":
+        page.locator("[data-cell='1-1']").click()
+        page.get_by_role("img", name=re.compile("image of")).first.wait_for()
+    if name == "try-it":
+        draw(page, [(0.3, 0.2), (0.72, 0.2), (0.45, 0.85)])
+        page.get_by_role("button", name="Send through Kafka").click()
+        page.get_by_label("Probability of each class").first.wait_for()
     page.wait_for_timeout(600)
     page.screenshot(path=images / f"{name}.png")
     page.close()

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, expect
 
-from tests.browser.chromium import Session, signed_in
+from tests.browser.chromium import Session, draw, signed_in
 from tests.platform import Platform
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("platform"), pytest.mark.timeout(300)]
@@ -152,15 +152,7 @@ def test_5_the_model_is_served_and_answers_through_kafka(session: Session, made:
     made.inferences[framework] = _number_in(page, "/inference")
     expect(page.get_by_text("running", exact=True).first).to_be_visible(timeout=_LONG_MS)
     page.get_by_role("tab", name="Try it").click()
-    board = page.get_by_role("application", name=re.compile("Drawing board"))
-    box = board.bounding_box()
-    assert box is not None
-    x, y, step = box["x"] + box["width"] / 2, box["y"] + 30, (box["height"] - 60) / 8
-    page.mouse.move(x, y)
-    page.mouse.down()
-    for count in range(1, 9):
-        page.mouse.move(x, y + count * step)
-    page.mouse.up()
+    draw(page, [(0.5, 0.15), (0.5, 0.85)])
     page.get_by_role("button", name="Send through Kafka").click()
     expect(page.get_by_role("heading", name="Answer 1")).to_be_visible()
     # Ten probabilities and the way the record went.
