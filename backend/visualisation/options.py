@@ -25,7 +25,10 @@ class MapOptions:
 
 @dataclass(frozen=True)
 class WatchOptions:
-    """``type`` None: the first prediction tells. ``outputs``: those drawn, all when empty. Window in milliseconds."""
+    """``type`` None: the model's training, or else the first prediction tells.
+
+    ``outputs``: those drawn, all when empty. The window is in milliseconds.
+    """
 
     type: Literal["classification", "regression"] | None = None
     average_updated: bool = False

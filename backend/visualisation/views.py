@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -10,6 +12,7 @@ from rest_framework.exceptions import ValidationError
 from backend.api import sse
 from backend.api.errors import NotFound, problem_of, problem_response
 from backend.config.environment import environment
+from backend.deployments.models import TrainingResult
 from backend.inferences.models import Inference
 from backend.visualisation.options import WatchOptions, watch_options
 from backend.visualisation.source import PredictionSource, WatchedInference
@@ -49,4 +52,12 @@ def _watched(request: HttpRequest, pk: int) -> tuple[WatchedInference, WatchOpti
         input_settings=kafka,
         output_settings=kafka.model_copy(update={"bootstrap_servers": output}) if output else kafka,
     )
-    return watched, watch_options(inference.visualization, request.GET)
+    options = watch_options(inference.visualization, request.GET)
+    if options.type is None and _is_classifier(inference.result_id):
+        options = replace(options, type="classification")
+    return watched, options
+
+
+def _is_classifier(result: int) -> bool:
+    """Whether the training counted a confusion matrix: then outputs are scores of classes, logits too."""
+    return TrainingResult.objects.filter(pk=result, confusion_matrix__isnull=False).exists()

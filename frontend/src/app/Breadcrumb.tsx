@@ -1,6 +1,7 @@
 /** Where the page is: room, then object. The name of an object is in its title; here its number is enough. */
 import { Anchor, Breadcrumbs, Text } from '@mantine/core'
 import { Link, useRouterState } from '@tanstack/react-router'
+import classes from './AppLayout.module.css'
 import { ROOMS } from './navigation'
 
 const WORDS: Record<string, { label: string; to?: string }> = {
@@ -43,17 +44,25 @@ export function Breadcrumb() {
   const path = useRouterState({ select: (state) => state.location.pathname })
   const { first, rest } = partsOf(path)
   return (
-    <Breadcrumbs component="nav" aria-label="Breadcrumb" separatorMargin={6} style={{ minWidth: 0 }} fz="sm">
-      <Anchor component={Link} to="/" size="sm" c="var(--mantine-color-text)" fw={600}>
+    <Breadcrumbs component="nav" aria-label="Breadcrumb" separatorMargin={6} className={classes.crumbs} fz="sm">
+      {/* On a phone there is room for two parts; the bottom bar leads home. */}
+      <Anchor
+        component={Link}
+        to="/"
+        size="sm"
+        c="var(--mantine-color-text)"
+        fw={600}
+        visibleFrom={rest.length > 0 ? 'xs' : undefined}
+      >
         Kafka-ML
       </Anchor>
       {first && path !== '/' && (
-        <Anchor component={Link} to={first.to ?? path} size="sm" visibleFrom={rest.length > 0 ? 'xs' : undefined}>
+        <Anchor component={Link} to={first.to ?? path} size="sm">
           {first.label}
         </Anchor>
       )}
       {rest.map((text) => (
-        <Text key={text} size="sm" truncate maw={240}>
+        <Text key={text} size="sm" truncate>
           {text}
         </Text>
       ))}

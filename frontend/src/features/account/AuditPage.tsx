@@ -17,16 +17,18 @@ import type { AuditSearch } from './routes'
 
 const route = getRouteApi('/audit')
 const ACTIONS = ['create', 'change', 'delete', 'login', 'stop', 'restart', 'send', 'login link']
-const TYPES = [
-  'mlmodel',
-  'configuration',
-  'deployment',
-  'trainingresult',
-  'inference',
-  'announcement',
-  'user',
-  'accesstoken',
-]
+/** Kinds of objects as the trail keeps them, and as people name them. */
+const TYPES: Record<string, string> = {
+  mlmodel: 'model',
+  configuration: 'configuration',
+  deployment: 'deployment',
+  trainingresult: 'result',
+  inference: 'inference',
+  announcement: 'stream',
+  artifact: 'file',
+  user: 'user',
+  accesstoken: 'token',
+}
 const RESULTS = ['ok', 'denied', 'refused']
 const LOOKS: Record<string, string> = { ok: 'finished', denied: 'failed', refused: 'warning' }
 
@@ -60,7 +62,12 @@ function Trail() {
         <>
           <ActorFilter value={actor ?? ''} onChange={(next) => change({ actor: next })} />
           <Filter label="Action" data={ACTIONS} value={action} onChange={(next) => change({ action: next })} />
-          <Filter label="Object" data={TYPES} value={type} onChange={(next) => change({ type: next })} />
+          <Filter
+            label="Object"
+            data={Object.entries(TYPES).map(([value, label]) => ({ value, label }))}
+            value={type}
+            onChange={(next) => change({ type: next })}
+          />
           <Filter label="Result" data={RESULTS} value={result} onChange={(next) => change({ result: next })} />
         </>
       }
@@ -80,7 +87,8 @@ function Trail() {
         {
           accessor: 'object_id',
           title: 'To',
-          render: (entry) => [entry.object_type, entry.object_id].filter(Boolean).join(' ') || NONE,
+          render: (entry) =>
+            [TYPES[entry.object_type] ?? entry.object_type, entry.object_id].filter(Boolean).join(' ') || NONE,
         },
         {
           accessor: 'result',
@@ -119,7 +127,7 @@ function Filter({
   onChange,
 }: {
   label: string
-  data: string[]
+  data: (string | { value: string; label: string })[]
   value: string | undefined
   onChange: (value: string | undefined) => void
 }) {
@@ -132,7 +140,11 @@ function Filter({
       clearable
       clearButtonProps={{ 'aria-label': `Any ${label.toLowerCase()}` }}
       // An address may name what is not in the list.
-      data={value && !data.includes(value) ? [...data, value] : data}
+      data={
+        value && !data.some((each) => each === value || (typeof each !== 'string' && each.value === value))
+          ? [...data, value]
+          : data
+      }
       value={value ?? null}
       onChange={(next) => onChange(next ?? undefined)}
     />

@@ -88,6 +88,7 @@ const COLUMNS: DataTableColumn<Inference>[] = [
   {
     accessor: 'model_name',
     title: 'Model',
+    width: 150,
     render: (row) => (
       <AnchorLink to="/inference/$id" params={{ id: String(row.id) }} fz="sm">
         {row.model_name}
@@ -98,6 +99,7 @@ const COLUMNS: DataTableColumn<Inference>[] = [
   {
     accessor: 'input_topic',
     title: 'Input → output',
+    width: 300,
     render: (row) => (
       <Group gap={4} wrap="nowrap">
         <TopicLink name={row.input_topic} />

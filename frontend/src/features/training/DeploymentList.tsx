@@ -157,7 +157,7 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
   {
     accessor: 'batch_size',
     title: 'Epochs, batch',
-    width: 130,
+    width: 150,
     render: (row) => <Text size="sm">{epochsText(row)}</Text>,
   },
   {

@@ -1,4 +1,5 @@
 /** The runs of one deployment, as they go. */
+import 'mantine-datatable/styles.css'
 import { Box } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 import { DataTable } from 'mantine-datatable'

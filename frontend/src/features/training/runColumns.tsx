@@ -75,7 +75,7 @@ export const PROGRESS: RunColumn = {
 export const DEPLOYMENT: RunColumn = {
   accessor: 'deployment',
   title: 'Deployment',
-  width: 115,
+  width: 130,
   render: (row) => (
     <AnchorLink to="/training/$id" params={{ id: String(row.deployment) }} fz="sm">
       {row.deployment}
@@ -86,7 +86,7 @@ export const DEPLOYMENT: RunColumn = {
 export const STREAM: RunColumn = {
   accessor: 'stream',
   title: 'Stream',
-  width: 75,
+  width: 95,
   render: (row) =>
     row.stream === null ? (
       NONE
@@ -107,7 +107,7 @@ export const CURVE: RunColumn = {
 export const METRIC: RunColumn = {
   accessor: 'metrics',
   title: 'Last, best',
-  width: 155,
+  width: 185,
   render: (row) => <RunMetric row={row} />,
 }
 

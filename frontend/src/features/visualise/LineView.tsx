@@ -21,7 +21,7 @@ export function LineView({ watch, naming, span, tall }: { watch: Watch; naming: 
     }),
     DRAW_EVERY_MS,
   )
-  const option = useMemo(() => chartOption(steps, ids, naming), [steps, ids, naming])
+  const option = useMemo(() => chartOption(steps, ids, naming, span), [steps, ids, naming, span])
   return (
     <Stack gap="lg">
       <LastValues watch={watch} naming={naming} />
@@ -68,12 +68,19 @@ function LastValues({ watch, naming }: { watch: Watch; naming: Naming }) {
   )
 }
 
-function chartOption(steps: readonly LineStep[], ids: readonly number[], naming: Naming): EChartsCoreOption {
+function chartOption(
+  steps: readonly LineStep[],
+  ids: readonly number[],
+  naming: Naming,
+  span: number,
+): EChartsCoreOption {
+  const until = steps.at(-1)?.at
   return {
     grid: { left: 56, right: 16, top: ids.length > 1 ? 36 : 12, bottom: 64 },
     legend: { show: ids.length > 1, type: 'scroll', top: 0, left: 0 },
     tooltip: { trigger: 'axis', confine: true },
-    xAxis: { type: 'time' },
+    // The time asked for, also where predictions came in a part of it only.
+    xAxis: { type: 'time', ...(until === undefined ? {} : { min: (until - span) * 1000, max: until * 1000 }) },
     yAxis: { type: 'value', scale: true },
     dataZoom: [{ type: 'inside' }, { type: 'slider', height: 20, bottom: 8 }],
     series: ids.map((id, index) => ({

@@ -98,8 +98,8 @@ export function LivePanel({
       )}
       {config === null && (
         <Text size="sm" c="dimmed">
-          Nothing is set for this inference, so the first prediction decided between classes and values. Give them names
-          and colours under Set up.
+          Nothing is set for this inference, so its training, or else the first prediction, decided between classes and
+          values. Give them names and colours under Set up.
         </Text>
       )}
       <RecordsTable watch={watch} naming={naming} />
