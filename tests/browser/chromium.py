@@ -95,6 +95,8 @@ def settle(page: Page) -> None:
              'main [aria-busy=true], main .mantine-Loader-root, main .mantine-Skeleton-root')""",
         timeout=20_000,
     )
+    # Transitions, the shortest too, end with a frame.
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def draw(page: Page, points: Sequence[tuple[float, float]]) -> None:
