@@ -31,7 +31,7 @@ class Template:
 def _of(path: Path) -> Template:
     kind, framework = path.stem.split("_")
     runtime = Runtime.TENSORFLOW if framework == "keras" else Runtime.PYTORCH
-    sample = {"cnn": (28, 28), "edge": (28, 28), "cloud": (64,), "regression": (8,)}[kind]
+    sample = {"cnn": (28, 28), "mnist": (28, 28), "edge": (28, 28), "cloud": (64,), "regression": (8,)}[kind]
     return Template(path.stem, path.read_text(encoding="utf-8"), runtime, sample)
 
 

@@ -1,14 +1,15 @@
 /**
- * Models to begin with, as source. The tutorial's and the demo's are the examples' own files, which hold each model as a
- * text; the others lie in templates/. tests/mlcode_executor/test_templates.py runs all of them.
+ * Models to begin with, as source. The demo's are the example's own, which holds each model as a text; the others lie in
+ * templates/. tests/mlcode_executor/test_templates.py runs all of them.
  */
 import type { FrameworkEnum } from '~/lib/api'
 import demo from '../../../../examples/digits/model.py?raw'
-import tutorial from '../../../../examples/MNIST_RAW_format/model.py?raw'
 import cloudKeras from './templates/cloud_keras.py?raw'
 import cnnKeras from './templates/cnn_keras.py?raw'
 import cnnPytorch from './templates/cnn_pytorch.py?raw'
 import edgeKeras from './templates/edge_keras.py?raw'
+import mnistKeras from './templates/mnist_keras.py?raw'
+import mnistPytorch from './templates/mnist_pytorch.py?raw'
 import regressionKeras from './templates/regression_keras.py?raw'
 import regressionPytorch from './templates/regression_pytorch.py?raw'
 
@@ -50,7 +51,7 @@ function pair(
 export const TEMPLATES: readonly Template[] = [
   ...pair(
     'mnist',
-    { tensorflow: textOfConstant(tutorial, 'TENSORFLOW'), pytorch: textOfConstant(tutorial, 'PYTORCH') },
+    { tensorflow: mnistKeras, pytorch: mnistPytorch },
     {
       title: 'MNIST, dense',
       about: '28 × 28 images to 10 classes: the tutorial',

@@ -119,6 +119,7 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
   {
     accessor: 'results',
     title: 'Models',
+    width: 300,
     render: (row) => (
       <Stack gap={4}>
         {row.results.map((result) => (
