@@ -94,27 +94,34 @@ class ModelProcess:
         server cannot be reached, DeadlineExceeded.
         """
         deadline = time.monotonic() + start_timeout_seconds
-        private_server = None if fork_server else PrivateForkServer(runtime, isolation)
-        process: Self | None = None
-        try:
-            connection = private_server.connection if private_server else connect(fork_server, deadline)
-            process = cls._request(connection, limits, isolation, gpu, private_server, deadline, on_output)
-            process._await_ready(deadline)
-        except (ChannelClosed, FrameError) as error:
-            what = private_server.last_words() if private_server else f"see the log of the server at {fork_server}"
-            raise BrokenError(f"the fork server for {runtime} gave up: {what or error}") from error
-        except TimeoutError as error:
-            raise DeadlineExceeded(
-                f"the model process for {runtime} did not start within {start_timeout_seconds:g} s",
-                hint="the machine is very busy, or the fork server hangs; see its log",
-            ) from error
-        finally:
-            if process is None or not process.isolation_level:
-                if process is not None:
-                    process.close()
-                elif private_server is not None:
-                    private_server.close()
-        return process
+        # A warm process that dies while a request is on its way takes it along; the server has a new one then. Nothing
+        # of the model has run, so asking once more is safe.
+        attempts = 2 if fork_server else 1
+        while True:
+            attempts -= 1
+            private_server = None if fork_server else PrivateForkServer(runtime, isolation)
+            process: Self | None = None
+            try:
+                connection = private_server.connection if private_server else connect(fork_server, deadline)
+                process = cls._request(connection, limits, isolation, gpu, private_server, deadline, on_output)
+                process._await_ready(deadline)
+                return process
+            except (ChannelClosed, FrameError) as error:
+                if attempts and isinstance(error, ChannelClosed):
+                    continue
+                what = private_server.last_words() if private_server else f"see the log of the server at {fork_server}"
+                raise BrokenError(f"the fork server for {runtime} gave up: {what or error}") from error
+            except TimeoutError as error:
+                raise DeadlineExceeded(
+                    f"the model process for {runtime} did not start within {start_timeout_seconds:g} s",
+                    hint="the machine is very busy, or the fork server hangs; see its log",
+                ) from error
+            finally:
+                if process is None or not process.isolation_level:
+                    if process is not None:
+                        process.close()
+                    elif private_server is not None:
+                        private_server.close()
 
     @classmethod
     def _request(
