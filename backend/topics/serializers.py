@@ -226,8 +226,9 @@ class CursorField(serializers.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(required=False, max_length=20_000, **kwargs)
 
-    def to_internal_value(self, data: Any) -> dict[int, int]:  # type: ignore[override]
-        text = super().to_internal_value(data)
+    def run_validation(self, data: Any = serializers.empty) -> dict[int, int]:
+        # Not in to_internal_value: validators of the text, as of its length, come after that.
+        text = super().run_validation(data)
         if not _CURSOR.fullmatch(text):
             raise serializers.ValidationError("expected partition:offset pairs, comma-separated, for example 0:120,1:7")
         return {int(partition): int(offset) for partition, offset in (each.split(":") for each in text.split(","))}
@@ -236,8 +237,8 @@ class CursorField(serializers.CharField):
 class StartField(serializers.CharField):
     """``newest``, ``oldest`` or an offset."""
 
-    def to_internal_value(self, data: Any) -> PageStart | int:  # type: ignore[override]
-        text = super().to_internal_value(data)
+    def run_validation(self, data: Any = serializers.empty) -> PageStart | int:
+        text = super().run_validation(data)
         if text in tuple(PageStart):
             return PageStart(text)
         if text.isascii() and text.isdigit() and int(text) <= _MAX_NUMBER:

@@ -48,7 +48,13 @@ def test_our_errors_have_their_status(error: Exception, status: int, code: str) 
 
 
 def test_unknown_addresses_are_problems(viewer: APIClient) -> None:
-    for path in ("/api/nowhere", "/api/nowhere/", "/api/models/0/", "/api/models/1", "/api/models/99999999999999999999/"):
+    for path in (
+        "/api/nowhere",
+        "/api/nowhere/",
+        "/api/models/0/",
+        "/api/models/1",
+        "/api/models/99999999999999999999/",
+    ):
         answer = viewer.get(path)
         assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
         assert answer.json()["request_id"] == answer.headers["x-request-id"]

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import fastavro
@@ -91,6 +92,21 @@ def test_whatever_is_in_a_topic_is_shown(viewer: APIClient, broker: TestBroker, 
         assert base64.b64decode(record["value"]) == value[:65536]
         assert record["decoded"]["kind"] == "sample" or record["decoded"]["text"] is not None
         assert len(record["decoded"]["text"] or "") <= 70_000
+
+
+def test_reading_starts_at_an_offset_or_a_time_and_goes_on_both_ways(viewer: APIClient, broker: TestBroker) -> None:
+    topic = broker.topic()
+    write(broker, topic, [str(number).encode() for number in range(10)])
+
+    def offsets(page: dict[str, Any]) -> list[int]:
+        return [each["offset"] for each in page["records"]]
+
+    page = records(viewer, topic, start="4", limit="3")
+    assert offsets(page) == [4, 5, 6]
+    assert offsets(records(viewer, topic, after=page["after"], limit="2")) == [7, 8]
+    assert set(offsets(records(viewer, topic, before=page["before"], limit="2"))) == {2, 3}
+    written = datetime.fromisoformat(page["records"][0]["timestamp"]).timestamp()
+    assert offsets(records(viewer, topic, timestamp=str(round(written * 1000)), limit="10"))[-1] == 9
 
 
 def test_a_decoder_that_fails_says_so_record_by_record(viewer: APIClient, broker: TestBroker) -> None:
