@@ -16,7 +16,7 @@ import struct
 import subprocess
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -24,6 +24,7 @@ import orjson
 import psutil
 
 from kafkaml.errors import BrokenError, BrokerTimeout, RefusedError
+from kafkaml.local.class_archive import archive_options
 from kafkaml.local.jars import KAFKA_VERSION, ensure_jars
 from kafkaml.local.ports import LOOPBACK, describe_holder, free_port, is_free
 from kafkaml.local.processes import end_processes, forget_pid, read_pid, record_pid, spawn
@@ -144,16 +145,23 @@ class EmbeddedBroker:
     """One Kafka node with its data in ``data_dir``; a context manager that starts and stops it.
 
     ``port`` None takes the port of the last start when it is free, any free one otherwise. With ``end_with_parent``
-    the broker never outlives the process that started it.
+    the broker never outlives the process that started it. ``java_options`` are added to Java's options.
     """
 
     def __init__(
-        self, data_dir: Path, *, port: int | None = None, log_path: Path | None = None, end_with_parent: bool = True
+        self,
+        data_dir: Path,
+        *,
+        port: int | None = None,
+        log_path: Path | None = None,
+        end_with_parent: bool = True,
+        java_options: Sequence[str] = (),
     ) -> None:
         self.data_dir = data_dir
         self.log_path = log_path or data_dir / "broker.log"
         self._wanted_port = port
         self._end_with_parent = end_with_parent
+        self._java_options = tuple(java_options)
         self._pid_path = data_dir / "broker.pid"
         self._process: subprocess.Popen[bytes] | None = None
         self.port = port or 0
@@ -203,7 +211,8 @@ class EmbeddedBroker:
                 hint="stop it first (kafka-ml down), or use another data folder",
             )
         java = find_java()
-        class_path = os.pathsep.join(str(jar) for jar in ensure_jars())
+        jars = ensure_jars()
+        class_path = os.pathsep.join(str(jar) for jar in jars)
         self._choose_ports()
         settings = self.data_dir / "server.properties"
         settings.write_text(
@@ -213,8 +222,9 @@ class EmbeddedBroker:
             encoding="utf-8",
         )
         if not (self.data_dir / "log" / "meta.properties").exists():
-            self._format(java, class_path, settings)
-        return [java, *_JAVA_OPTIONS, *_LOG_OPTIONS, "-cp", class_path, "kafka.Kafka", str(settings)]
+            self._format([java, "-XX:TieredStopAtLevel=1", *archive_options(java, jars), "-cp", class_path], settings)
+        options = [*_JAVA_OPTIONS, *archive_options(java, jars), *self._java_options, *_LOG_OPTIONS]
+        return [java, *options, "-cp", class_path, "kafka.Kafka", str(settings)]
 
     def stop(self, *, timeout_seconds: float = 20) -> None:
         """End the broker in order (logs flushed, quick next start); kills it after ``timeout_seconds``."""
@@ -264,9 +274,9 @@ class EmbeddedBroker:
         self._controller_port = controller_port if controller_port and is_free(controller_port) else free_port()
         (self.data_dir / _PORTS_FILE).write_bytes(orjson.dumps([self.port, self._controller_port]))
 
-    def _format(self, java: str, class_path: str, settings: Path) -> None:
-        command = [java, "-XX:TieredStopAtLevel=1", "-cp", class_path, "kafka.tools.StorageTool", "format"]
-        command += ["--standalone", "-t", _random_cluster_id(), "-c", str(settings)]
+    def _format(self, java: Sequence[str], settings: Path) -> None:
+        command = [*java, "kafka.tools.StorageTool", "format", "--standalone", "-t", _random_cluster_id()]
+        command += ["-c", str(settings)]
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=60, check=False, env=java_environment(), cwd=self.data_dir
         )

@@ -11,7 +11,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,17 +102,3 @@ def _fetch(folder: Path) -> None:
         for jar in target.glob("*.jar"):
             # Each rename is atomic, so a half-written jar is never seen under its name.
             jar.replace(folder / jar.name)
-
-
-def main() -> None:
-    """Fetch the jars when they are missing: ``python -m kafkaml.local.jars``, as ``scripts/install`` does."""
-    if not jars_are_cached():
-        sys.stderr.write(f"==> Fetching Apache Kafka {KAFKA_VERSION} by Maven (44 MB, once)\n")
-        try:
-            ensure_jars()
-        except BrokenError as error:
-            sys.exit(f"{error.message}\n{error.hint}")
-
-
-if __name__ == "__main__":
-    main()

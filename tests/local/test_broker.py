@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from kafkaml.errors import RefusedError
 from kafkaml.local.broker import EmbeddedBroker, broker_answers
+from kafkaml.local.class_archive import make_archive
 from tests.conftest import TestBroker
 from tests.support import eventually
 
@@ -50,6 +51,23 @@ def test_data_and_port_survive_a_kill(own_broker: TestBroker) -> None:
     own_broker.start()
     assert own_broker.bootstrap_servers == address
     assert _read_first(address, topic) == b"kept"
+
+
+def test_the_broker_starts_from_the_archive_of_its_classes(broker: TestBroker) -> None:
+    archive = make_archive()
+    assert broker.pid is not None
+    assert str(archive) in {each.path for each in psutil.Process(broker.pid).memory_maps()}
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive at all " * 10_000])
+def test_an_archive_that_does_not_fit_is_passed_over(
+    own_broker: TestBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    broken = tmp_path / "classes.jsa"
+    broken.write_bytes(content)
+    monkeypatch.setattr("kafkaml.local.class_archive.archive_path", lambda *_: broken)
+    own_broker.start()
+    assert broker_answers(own_broker.bootstrap_servers)
 
 
 def test_another_object_on_the_same_folder_finds_data_and_port_again(tmp_path: Path) -> None:

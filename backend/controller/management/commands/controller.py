@@ -38,6 +38,8 @@ _KAFKA_SECONDS = 10.0
 
 class Command(BaseCommand):
     help = "Start and stop training runs and inferences as the database says."
+    # Checks import every view of the API, which takes seconds, to say something about code.
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--interval-seconds", type=float, default=INTERVAL_SECONDS)
