@@ -25,7 +25,7 @@ _LONG_TASK_MS = 200
 _FREEZE_MS = 1000
 _BLOCKED_SHARE = 0.3
 _PER_SECOND = 1000
-_PREDICTIONS = 8 * _PER_SECOND
+_PREDICTIONS = 5 * _PER_SECOND
 _WATCH_TASKS = """() => {
   window.tasks = []
   new PerformanceObserver((list) => {

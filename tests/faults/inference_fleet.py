@@ -109,8 +109,8 @@ class Fleet:
         """Ask all to end and wait for it; each must end in order."""
         for process, _ in self._running:
             process.send_signal(signal.SIGTERM)
-        for process, _ in self._running:
-            assert process.wait(30) == 0, self._inference.logs[-5000:]
+        codes = [process.wait(30) for process, _ in self._running]
+        assert set(codes) == {0}, f"exit statuses {codes}\n{self._inference.logs[-9000:]}"
 
 
 def assert_nothing_lost_and_nothing_twice(inference: InferenceUnderTest, sent: int) -> None:
