@@ -61,11 +61,15 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         yield running
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start what takes longest first, so that no worker is left alone with it at the end."""
-
-    def rank(item: pytest.Item) -> int:
+    """Keep a file's tests on one worker, so that what they share is made once, and start the longest files first."""
+    ranks: dict[Path, int] = {}
+    for item in items:
         names = {marker.name for marker in item.iter_markers()}
-        return 0 if "xdist_group" in names else 1 if "faults" in names else 2 if "hostile" in names else 3
-
-    items.sort(key=rank)
+        kinds = ("xdist_group", "faults", "hostile", "integration")
+        rank = next((rank for rank, kind in enumerate(kinds) if kind in names), len(kinds))
+        ranks[item.path] = min(rank, ranks.get(item.path, rank))
+        if "xdist_group" not in names:
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    items.sort(key=lambda item: (ranks[item.path], item.path))

@@ -19,7 +19,7 @@ export const MODEL: RunColumn = {
   accessor: 'model_name',
   title: 'Model',
   toggleable: false,
-  width: 170,
+  width: 150,
   render: (row) => (
     <Stack gap={0}>
       <AnchorLink
@@ -75,7 +75,7 @@ export const PROGRESS: RunColumn = {
 export const DEPLOYMENT: RunColumn = {
   accessor: 'deployment',
   title: 'Deployment',
-  width: 130,
+  width: 125,
   render: (row) => (
     <AnchorLink to="/training/$id" params={{ id: String(row.deployment) }} fz="sm">
       {row.deployment}
@@ -86,7 +86,7 @@ export const DEPLOYMENT: RunColumn = {
 export const STREAM: RunColumn = {
   accessor: 'stream',
   title: 'Stream',
-  width: 95,
+  width: 85,
   render: (row) =>
     row.stream === null ? (
       NONE
@@ -107,7 +107,7 @@ export const CURVE: RunColumn = {
 export const METRIC: RunColumn = {
   accessor: 'metrics',
   title: 'Last, best',
-  width: 185,
+  width: 165,
   render: (row) => <RunMetric row={row} />,
 }
 
