@@ -6,6 +6,8 @@ import signal
 import threading
 from collections import Counter, deque
 from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +17,7 @@ from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
 from kafkaml.records import OutgoingRecord
 from kafkaml.settings import KafkaSettings
 from tests.model_inference.replicas import InferenceUnderTest, read_topic, sources, unordered
+from tests.support import eventually
 
 __all__ = ["POISON_EVERY", "Feeder", "Fleet", "assert_nothing_lost_and_nothing_twice"]
 
@@ -108,9 +111,17 @@ class Fleet:
     def stop(self) -> None:
         """Ask all to end and wait for it; each must end in order."""
         for process, _ in self._running:
+            # One that was started just now may still be importing: until it handles the signal, it ends by it.
+            eventually(partial(_handles, process.pid, signal.SIGTERM), 60)
             process.send_signal(signal.SIGTERM)
         codes = [process.wait(30) for process, _ in self._running]
         assert set(codes) == {0}, f"exit statuses {codes}\n{self._inference.logs[-9000:]}"
+
+
+def _handles(pid: int, number: signal.Signals) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def assert_nothing_lost_and_nothing_twice(inference: InferenceUnderTest, sent: int) -> None:
