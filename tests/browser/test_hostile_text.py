@@ -16,7 +16,7 @@ from tests.browser.chromium import Session
 from tests.platform import Platform
 from tests.support import eventually
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("platform"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 _RUN = "window.xss=1"
 _BASE = [

@@ -8,7 +8,7 @@ from tests.browser.chromium import Scheme, Session, axe_violations, settle
 from tests.browser.pages import declared_routes, page_addresses
 from tests.platform import Platform
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("platform"), pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
 _SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 _PHONE_WIDTH = 390

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 from tests.browser.chromium import Session, signed_in
 from tests.platform import Platform
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("platform"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 
 def test_pages_come_with_a_strict_policy(populated: Platform) -> None:

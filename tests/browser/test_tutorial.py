@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, StorageState, expect
 from tests.browser.chromium import Session, draw, signed_in
 from tests.platform import Platform
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("platform"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 _ROOT = Path(__file__).resolve().parents[2]
 _EXAMPLES = _ROOT / "examples" / "MNIST_RAW_format"

@@ -25,7 +25,6 @@ from tests.platform import Platform
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.xdist_group("platform"),
     pytest.mark.timeout(300),
 ]
 
