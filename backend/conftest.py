@@ -14,6 +14,10 @@ from rest_framework.test import APIClient
 from backend.accounts.models import Role, User
 from backend.api.tests.fake_executor import FakeExecutor
 from backend.config.environment import environment
+from tests.conftest import broker
+
+# The real broker, one for all tests of the backend that run in a process.
+__all__ = ["broker"]
 
 
 @pytest.fixture
