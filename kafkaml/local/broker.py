@@ -211,8 +211,7 @@ class EmbeddedBroker:
                 hint="stop it first (kafka-ml down), or use another data folder",
             )
         java = find_java()
-        jars = ensure_jars()
-        class_path = os.pathsep.join(str(jar) for jar in jars)
+        class_path = os.pathsep.join(str(jar) for jar in ensure_jars())
         self._choose_ports()
         settings = self.data_dir / "server.properties"
         settings.write_text(
@@ -222,8 +221,8 @@ class EmbeddedBroker:
             encoding="utf-8",
         )
         if not (self.data_dir / "log" / "meta.properties").exists():
-            self._format([java, "-XX:TieredStopAtLevel=1", *archive_options(java, jars), "-cp", class_path], settings)
-        options = [*_JAVA_OPTIONS, *archive_options(java, jars), *self._java_options, *_LOG_OPTIONS]
+            self._format([java, "-XX:TieredStopAtLevel=1", *archive_options(java), "-cp", class_path], settings)
+        options = [*_JAVA_OPTIONS, *archive_options(java), *self._java_options, *_LOG_OPTIONS]
         return [java, *options, "-cp", class_path, "kafka.Kafka", str(settings)]
 
     def stop(self, *, timeout_seconds: float = 20) -> None:

@@ -11,11 +11,10 @@ from __future__ import annotations
 import hashlib
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from kafkaml.errors import BrokenError
-from kafkaml.local.jars import KAFKA_VERSION, jars_are_cached, jars_dir
+from kafkaml.local.jars import KAFKA_VERSION, ensure_jars, jars_are_cached, jars_dir, jars_key
 
 __all__ = ["archive_options", "archive_path", "make_archive"]
 
@@ -23,17 +22,17 @@ __all__ = ["archive_options", "archive_path", "make_archive"]
 _MAKE_SECONDS = 180.0
 
 
-def archive_path(java: str, jars: Sequence[Path]) -> Path:
-    """Return where the archive for this ``java`` and these ``jars`` is, or would be."""
+def archive_path(java: str) -> Path:
+    """Return where the archive for this ``java`` and our jars is, or would be."""
     binary = Path(java).resolve()
     state = binary.stat()
-    key = "\n".join([str(binary), str(state.st_mtime_ns), str(state.st_size), *map(str, jars)])
+    key = f"{binary}\n{state.st_mtime_ns}\n{state.st_size}\n{jars_key()}"
     return jars_dir() / f"classes-{hashlib.sha256(key.encode()).hexdigest()[:16]}.jsa"
 
 
-def archive_options(java: str, jars: Sequence[Path]) -> list[str]:
+def archive_options(java: str) -> list[str]:
     """Return Java's options that use the archive; none while there is no archive."""
-    path = archive_path(java, jars)
+    path = archive_path(java)
     return [f"-XX:SharedArchiveFile={path}", "-Xshare:auto"] if path.is_file() else []
 
 
@@ -41,10 +40,11 @@ def make_archive() -> Path:
     """Make the archive where it is missing, and return its path. Raises BrokenError when the broker does not start."""
     # The broker uses the archive, so it cannot be imported above.
     from kafkaml.local.broker import EmbeddedBroker, find_java
-    from kafkaml.local.jars import ensure_jars
 
-    path = archive_path(find_java(), ensure_jars())
+    path = archive_path(find_java())
     if not path.is_file():
+        sys.stderr.write("==> Preparing Kafka for quick starts (once)\n")
+        path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".archiving-") as work:
             made = Path(work) / path.name
             with EmbeddedBroker(Path(work) / "broker", java_options=[f"-XX:ArchiveClassesAtExit={made}"]) as broker:
@@ -57,15 +57,12 @@ def make_archive() -> Path:
 
 def main() -> None:
     """Fetch the jars and make the archive when they are missing, as ``scripts/install`` does."""
-    from kafkaml.local.broker import find_java
-    from kafkaml.local.jars import ensure_jars
-
     try:
+        # Their hashes are checked at each start of a broker; here it is enough that they are there.
         if not jars_are_cached():
             sys.stderr.write(f"==> Fetching Apache Kafka {KAFKA_VERSION} by Maven (44 MB, once)\n")
-        if not archive_path(find_java(), ensure_jars()).is_file():
-            sys.stderr.write("==> Preparing Kafka for quick starts (once)\n")
-            make_archive()
+            ensure_jars()
+        make_archive()
     except BrokenError as error:
         sys.exit(f"{error.message}\n{error.hint}")
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from kafkaml.errors import BrokenError
 
-__all__ = ["KAFKA_VERSION", "ensure_jars", "jars_are_cached", "jars_dir"]
+__all__ = ["KAFKA_VERSION", "ensure_jars", "jars_are_cached", "jars_dir", "jars_key"]
 
 KAFKA_VERSION = "4.3.1"
 
@@ -58,6 +58,11 @@ def ensure_jars() -> list[Path]:
                 hint=f"remove the folder {folder} and start again; it is fetched anew by Maven",
             )
     return [folder / name for name in _expected()]
+
+
+def jars_key() -> str:
+    """Return a text that is another one for other jars, or for the same jars in another folder."""
+    return f"{jars_dir()}\n{(_HERE / 'jars.sha256').read_text(encoding='ascii')}"
 
 
 def _expected() -> dict[str, str]:
