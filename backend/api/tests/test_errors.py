@@ -52,7 +52,7 @@ def test_unknown_addresses_are_problems(viewer: APIClient) -> None:
         "/api/nowhere",
         "/api/nowhere/",
         "/api/models/0/",
-        "/api/models/1",
+        "/api/models/123456",
         "/api/models/99999999999999999999/",
     ):
         answer = viewer.get(path)

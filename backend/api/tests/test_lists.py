@@ -11,6 +11,7 @@ from backend.accounts.models import Role, User
 from backend.accounts.services import create_token
 from backend.api.audit import SYSTEM
 from backend.api.tests import builders
+from backend.deployments.models import TrainingResult
 from backend.inferences import services as inferences
 from backend.inferences.models import ReplicaStats
 
@@ -29,7 +30,8 @@ def signed_in(db: None) -> APIClient:
 
 
 @pytest.fixture
-def rows() -> None:
+def rows() -> TrainingResult:
+    """Six of everything, and the last result: ids are never used again, so they depend on the tests before."""
     for _ in range(6):
         result = builders.make_finished(builders.make_model(), confusion_matrix=True)
         inference = builders.make_inference(result)
@@ -38,11 +40,12 @@ def rows() -> None:
             ReplicaStats.objects.create(inference=inference, replica=replica, attempt=1, state="running")
         user = builders.make_user()
         create_token(actor=SYSTEM, user=user, name="x", role=Role.VIEWER, days=1)
+    return result
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_takes_three_queries(
-    name: str, rows: None, signed_in: APIClient, django_assert_max_num_queries: Callable
+    name: str, rows: TrainingResult, signed_in: APIClient, django_assert_max_num_queries: Callable
 ) -> None:
     with django_assert_max_num_queries(3):
         answer = signed_in.get(f"/api/{name}/")
@@ -56,7 +59,7 @@ def test_every_list_is_tested() -> None:
     assert {prefix for prefix, _, _ in router.registry} == set(LISTS)
 
 
-def test_pages_follow_each_other(rows: None, signed_in: APIClient) -> None:
+def test_pages_follow_each_other(rows: TrainingResult, signed_in: APIClient) -> None:
     first = signed_in.get("/api/models/?limit=4&ordering=id").json()
     assert (first["count"], len(first["results"]), first["previous"]) == (6, 4, None)
     second = signed_in.get(first["next"]).json()
@@ -69,17 +72,19 @@ def test_pages_follow_each_other(rows: None, signed_in: APIClient) -> None:
     [
         "models/?framework=tensorflow",
         "models/?search=model",
-        "configurations/?models=1",
-        "deployments/?configuration=1",
-        "results/?state=finished&deployment=1",
+        "configurations/?models={model}",
+        "deployments/?configuration={configuration}",
+        "results/?state=finished&deployment={deployment}",
         "inferences/?state=waiting",
-        "streams/?deployment=1",
+        "streams/?deployment={deployment}",
         "users/?role=editor",
         "results/?ordering=-updated_at",
     ],
 )
-def test_lists_are_filtered(query: str, rows: None, signed_in: APIClient) -> None:
-    answer = signed_in.get(f"/api/{query}")
+def test_lists_are_filtered(query: str, rows: TrainingResult, signed_in: APIClient) -> None:
+    deployment = rows.deployment
+    ids = {"model": rows.model_id, "deployment": deployment.pk, "configuration": deployment.configuration_id}
+    answer = signed_in.get(f"/api/{query.format(**ids)}")
     assert answer.status_code == 200
     assert answer.json()["count"] >= 1
 
