@@ -14,7 +14,7 @@ from typing import Protocol
 from kafkaml.jobs import ResourceLimits
 from kafkaml.results import Failure
 
-__all__ = ["Launcher", "Observed", "Phase", "RestartPolicy", "WorkSpec"]
+__all__ = ["Autoscale", "Launcher", "Observed", "Phase", "RestartPolicy", "WorkSpec"]
 
 
 class RestartPolicy(StrEnum):
@@ -40,11 +40,28 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Autoscale:
+    """Scale ALWAYS work on its consumer group's lag: one replica more for each ``lag_per_replica`` records behind.
+
+    ``WorkSpec.replicas`` is then the least number, ``max_replicas`` the greatest. ``bootstrap_servers`` is where the
+    scaler reads the lag of ``group`` on ``topic``; empty means the platform's own Kafka.
+    """
+
+    topic: str
+    group: str
+    max_replicas: int
+    lag_per_replica: int = 1000
+    bootstrap_servers: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class WorkSpec:
     """One piece of work. ``name`` is deterministic and DNS-safe, so that launching twice is adopting.
 
     ``module`` is the worker's Python package (``model_training``, ``model_inference``); ``env`` the job's environment
     without secrets; ``token`` the job's credential, which the launcher delivers as a file at ``KML_JOB_TOKEN_FILE``.
+    ``autoscale`` lets the runtime choose the replicas between two bounds; a launcher that cannot do so runs
+    ``replicas``. ``cluster`` names another cluster to run in; empty is the platform's own.
     """
 
     name: str
@@ -56,16 +73,19 @@ class WorkSpec:
     limits: ResourceLimits = field(default_factory=ResourceLimits)
     gpu: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
+    autoscale: Autoscale | None = None
+    cluster: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
     """What the runtime says of one name.
 
-    ``replicas`` is how many are wanted, ``ready_replicas`` how many processes run. ``failure`` is set when ``phase``
-    is FAILED, and for ALWAYS work while a crashed replica waits to be started again; ``log_tail`` goes with it. Work
-    that was asked to stop and ended is SUCCEEDED, whatever its ``exit_code`` (negative for a signal; None when nobody
-    saw the end).
+    ``replicas`` is how many are wanted (by the autoscaler, where there is one), ``ready_replicas`` how many run.
+    ``failure`` says why the work FAILED; while STARTING it is an obstacle and no end: what keeps the work from
+    starting (no node has room, the image is missing, a crashed replica waits to be started again), with a hint, and
+    gone once the obstacle is. ``log_tail`` goes with a process that ended. Work that was asked to stop and ended is
+    SUCCEEDED, whatever its ``exit_code`` (negative for a signal; None when nobody saw the end).
     """
 
     name: str
