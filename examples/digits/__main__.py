@@ -1,7 +1,9 @@
 """``make demo``: from nothing to predictions on real handwritten digits, for a Keras and a PyTorch model at once.
 
-Starts the platform when it does not run, creates two models, trains both from one Kafka stream, deploys both, predicts
-images that neither has seen, and says how many were right. Ends with status 1 when either is right too seldom.
+Starts this machine's platform when it does not run, or uses the one that ``KML_URL``, ``KML_TOKEN`` and
+``KML_KAFKA_BOOTSTRAP_SERVERS`` name, such as a cluster's. Creates two models, trains both from one Kafka stream,
+deploys both, predicts images that neither has seen, and says how many were right. Ends with status 1 when either is
+right too seldom.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from kafkaml.local.display import StartDisplay
 from kafkaml.local.state import PlatformStatus, StateDir
 from kafkaml.sdk import Client
 from kafkaml.sdk.types import Inference, Model, RunState, TrainingResult
+from kafkaml.settings import KafkaSettings
 
 REQUIRED_ACCURACY = 0.93
 _MODELS = (("digits-keras", "tensorflow", KERAS), ("digits-pytorch", "pytorch", PYTORCH))
@@ -35,16 +38,20 @@ console = Console(highlight=False)
 def main() -> int:
     """Run the demo; returns the exit status."""
     began = time.monotonic()
-    state, status = _running_platform()
-    with Client(status.url, state.cli_token.read_text(encoding="utf-8").strip()) as client:
+    local = None if os.environ.get("KML_URL") else _running_platform()
+    broker = KafkaSettings().bootstrap_servers if local is None else local[1].bootstrap_servers
+    with Client(*(() if local is None else _address(*local))) as client:
         training, held_out = load_digits()
         models = [_model(client, *each) for each in _MODELS]
-        results = _train(client, models, training, status.bootstrap_servers)
+        results = _train(client, models, training, broker)
         for result in results:
             show.confusion_matrix(console, result)
-        accuracies = _serve(client, results, held_out, status.bootstrap_servers)
+        accuracies = _serve(client, results, held_out, broker)
     good = all(accuracy > REQUIRED_ACCURACY for accuracy in accuracies.values())
-    _say_what_next(state, status, accuracies, seconds=time.monotonic() - began)
+    _say_accuracies(accuracies)
+    console.print(f"\nDone in {time.monotonic() - began:.0f} s.", end="\n" if local is None else " ")
+    if local is not None:
+        _say_what_next(*local)
     return 0 if good else 1
 
 
@@ -67,6 +74,10 @@ def _running_platform() -> tuple[StateDir, PlatformStatus]:
     )
     with StartDisplay(console) as display:
         return state, platform.wait_until_ready(state, pid, timeout_seconds=240, on_change=display.on_change)
+
+
+def _address(state: StateDir, status: PlatformStatus) -> tuple[str, str]:
+    return status.url, state.cli_token.read_text(encoding="utf-8").strip()
 
 
 def _model(client: Client, name: str, framework: str, code: str) -> Model:
@@ -123,14 +134,17 @@ def _serve(client: Client, results: list[TrainingResult], held_out: Digits, boot
     return accuracies
 
 
-def _say_what_next(state: StateDir, status: PlatformStatus, accuracies: dict[str, float], *, seconds: float) -> None:
+def _say_accuracies(accuracies: dict[str, float]) -> None:
     _heading("5. Accuracy on the held-out images, through Kafka")
     for name, accuracy in accuracies.items():
         verdict = (
             "[green]good[/]" if accuracy > REQUIRED_ACCURACY else f"[red]expected more than {REQUIRED_ACCURACY}[/]"
         )
         console.print(f"  {name:16} [bold]{accuracy:.4f}[/]  {verdict}")
-    console.print(f"\nDone in {seconds:.0f} s. The platform goes on at [bold]{status.url}[/]")
+
+
+def _say_what_next(state: StateDir, status: PlatformStatus) -> None:
+    console.print(f"The platform goes on at [bold]{status.url}[/]")
     console.print(f"Log in (once, within 15 minutes): [bold cyan]{login_link(state, status)}[/]", soft_wrap=True)
     console.print(
         "\nTry next (kafka-ml is in .venv/bin):\n"
