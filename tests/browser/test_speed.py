@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import statistics
-import threading
-import time
 
 import orjson
 import pytest
 
-from kafkaml.confluent import KafkaRecordWriter
-from kafkaml.records import OutgoingRecord
 from kafkaml.sdk import Client
-from kafkaml.settings import KafkaSettings
 from tests.browser.chromium import Session
+from tests.feeder import Feeder
 from tests.platform import Platform
+from tests.support import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -94,20 +91,19 @@ def test_a_thousand_predictions_a_second_do_not_freeze_the_page(
     total = page.get_by_test_id("total")
     total.wait_for()
     page.evaluate(_WATCH_TASKS)
-    sender = threading.Thread(
-        target=_send_predictions, args=(populated.bootstrap_servers, inference.output_topic, _PREDICTIONS)
-    )
-    sender.start()
-    page.wait_for_function(
-        """wanted => Number(document.querySelector('[data-testid=rate]').innerText.replace(/[^0-9.]/g, '')) > wanted
-             || document.querySelector('[data-testid=rate]').innerText.includes('k')""",
-        arg=_PER_SECOND / 2,
-    )
-    # It still does what it is told.
-    page.get_by_role("tab", name="Set up").click(timeout=2_000)
-    page.get_by_role("tab", name="Live").click(timeout=2_000)
-    sender.join(30)
-    assert not sender.is_alive()
+    with Feeder(
+        populated.bootstrap_servers, inference.output_topic, per_second=_PER_SECOND, value=_prediction
+    ) as feeder:
+        page.wait_for_function(
+            """wanted => Number(document.querySelector('[data-testid=rate]').innerText.replace(/[^0-9.]/g, '')) > wanted
+                 || document.querySelector('[data-testid=rate]').innerText.includes('k')""",
+            arg=_PER_SECOND / 2,
+        )
+        # It still does what it is told.
+        page.get_by_role("tab", name="Set up").click(timeout=2_000)
+        page.get_by_role("tab", name="Live").click(timeout=2_000)
+        eventually(lambda: feeder.sent >= _PREDICTIONS, 30)
+        feeder.stop()
     tasks: list[float] = page.evaluate("() => window.tasks")
     # Opening the other tab is a task as well; what matters is that the flood leaves the page its time.
     assert max(tasks, default=0) < _FREEZE_MS, tasks
@@ -115,18 +111,10 @@ def test_a_thousand_predictions_a_second_do_not_freeze_the_page(
     assert sum(tasks) < _BLOCKED_SHARE * watched_ms, tasks
 
 
-def _send_predictions(servers: str, topic: str, count: int) -> None:
-    writer = KafkaRecordWriter(KafkaSettings(bootstrap_servers=servers))
-    began = time.monotonic()
-    for number in range(count):
-        scores = [0.01] * 10
-        scores[number // 100 % 10] = 0.91
-        writer.write(OutgoingRecord(topic, orjson.dumps({"values": scores})))
-        if number % 50 == 0:
-            # The rate is the test's subject.
-            time.sleep(max(0.0, began + number / _PER_SECOND - time.monotonic()))
-    writer.flush(30)
-    writer.close()
+def _prediction(number: int) -> bytes:
+    scores = [0.01] * 10
+    scores[number // 100 % 10] = 0.91
+    return orjson.dumps({"values": scores})
 
 
 def _fill(client: Client) -> None:

@@ -3,70 +3,30 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections import Counter, deque
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
-from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
-from kafkaml.records import OutgoingRecord
-from kafkaml.settings import KafkaSettings
-from tests.model_inference.replicas import InferenceUnderTest, read_topic, sources, unordered
+from tests.feeder import Feeder, assert_answered_once
+from tests.model_inference.replicas import InferenceUnderTest, read_topic, sources
 from tests.support import eventually
 
-__all__ = ["POISON_EVERY", "Feeder", "Fleet", "assert_nothing_lost_and_nothing_twice"]
+__all__ = ["POISON_EVERY", "Fleet", "assert_nothing_lost_and_nothing_twice", "feeder"]
 
 # One record in so many does not decode, so that dead letters are part of every transaction too.
 POISON_EVERY = 50
 
 
-class Feeder:
-    """Sends numbered records to the input topic from a thread, steadily, until told to stop. A context manager."""
+def feeder(bootstrap_servers: str, topic: str, *, per_second: int) -> Feeder:
+    """A feeder of numbers, every so often one that does not decode."""
 
-    def __init__(self, bootstrap_servers: str, topic: str, *, per_second: int) -> None:
-        self._writer = KafkaRecordWriter(KafkaSettings(bootstrap_servers=bootstrap_servers))
-        self._topic = topic
-        self._partitions = KafkaAdmin(KafkaSettings(bootstrap_servers=bootstrap_servers)).partition_count(topic)
-        self._per_second = per_second
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
-        self.sent = 0
-        self.error: Exception | None = None
+    def value(number: int) -> bytes:
+        return b"poison" if number % POISON_EVERY == 0 else np.array([number, 0, 0, 0], "<f4").tobytes()
 
-    def stop(self) -> None:
-        """Send no more, and wait until all that was sent is acknowledged."""
-        self._stop.set()
-        self._thread.join(timeout=60)
-        if self.error is not None:
-            raise self.error
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._stop.set()
-
-    def _run(self) -> None:
-        try:
-            while not self._stop.wait(0.05):
-                for _ in range(self._per_second // 20):
-                    self._send(self.sent)
-                    self.sent += 1
-            self._writer.flush(60)
-        except Exception as error:  # noqa: BLE001 - raised by stop
-            self.error = error
-
-    def _send(self, number: int) -> None:
-        value = b"poison" if number % POISON_EVERY == 0 else np.array([number, 0, 0, 0], "<f4").tobytes()
-        self._writer.write(OutgoingRecord(self._topic, value, b"%d" % number, partition=number % self._partitions))
+    return Feeder(bootstrap_servers, topic, per_second=per_second, value=value)
 
 
 class Fleet:
@@ -129,12 +89,7 @@ def assert_nothing_lost_and_nothing_twice(inference: InferenceUnderTest, sent: i
     outputs, letters = inference.outputs(), inference.dead_letters()
     inputs = read_topic(inference.bootstrap_servers, inference.input_topic)
     assert len(inputs) == sent
-    expected = Counter((record.topic, record.partition, record.offset) for record in inputs)
-    answered = Counter(sources([*outputs, *letters]))
-    assert expected - answered == Counter(), "lost"
-    assert answered - expected == Counter(), "twice"
-    assert unordered(outputs) == []
-    assert unordered(letters) == []
+    assert_answered_once(inputs, outputs, letters)
     by_source = dict(zip(sources(outputs), outputs, strict=True))
     for record in inputs:
         number = int(record.key or b"")

@@ -11,7 +11,7 @@ import pytest
 from kafkaml.jobs import DeliveryGuarantee
 from mlcode_executor.runtimes import Runtime
 from tests.conftest import TestBroker
-from tests.faults.inference_fleet import Feeder, Fleet, assert_nothing_lost_and_nothing_twice
+from tests.faults.inference_fleet import Fleet, assert_nothing_lost_and_nothing_twice, feeder
 from tests.fork_servers import running_fork_server
 from tests.model_inference.onnx_models import sum_model
 from tests.model_inference.replicas import InferenceUnderTest
@@ -57,16 +57,16 @@ def test_twenty_replicas_killed_in_mid_batch(broker: TestBroker, state_dir: Path
             fleet.keep_running()
             return fleet.armed == 0
 
-        with Feeder(broker.bootstrap_servers, under_test.input_topic, per_second=1000) as feeder:
+        with feeder(broker.bootstrap_servers, under_test.input_topic, per_second=1000) as feed:
             eventually(all_killed, 200, interval_seconds=0.05)
-            feeder.stop()
-        eventually(lambda: under_test.answered() == feeder.sent, 60, interval_seconds=0.2)
+            feed.stop()
+        eventually(lambda: under_test.answered() == feed.sent, 60, interval_seconds=0.2)
         fleet.stop()
 
         assert sum(fleet.kills.values()) == 21
         assert set(fleet.kills) == set(POINTS)
-        assert feeder.sent > 10_000
-        assert_nothing_lost_and_nothing_twice(under_test, feeder.sent)
+        assert feed.sent > 10_000
+        assert_nothing_lost_and_nothing_twice(under_test, feed.sent)
 
 
 def test_the_broker_killed_while_replicas_work(own_broker: TestBroker, state_dir: Path) -> None:
@@ -78,17 +78,17 @@ def test_the_broker_killed_while_replicas_work(own_broker: TestBroker, state_dir
             fleet.keep_running()
             return under_test.answered() >= count
 
-        with Feeder(own_broker.bootstrap_servers, under_test.input_topic, per_second=2000) as feeder:
+        with feeder(own_broker.bootstrap_servers, under_test.input_topic, per_second=2000) as feed:
             eventually(lambda: answered(2000), 60, interval_seconds=0.2)
             own_broker.kill()
             own_broker.start()
-            before = feeder.sent
+            before = feed.sent
             eventually(lambda: answered(before + 2000), 90, interval_seconds=0.5, ignoring=(Exception,))
-            feeder.stop()
-        eventually(lambda: answered(feeder.sent), 120, interval_seconds=0.2)
+            feed.stop()
+        eventually(lambda: answered(feed.sent), 120, interval_seconds=0.2)
         fleet.stop()
 
-        assert_nothing_lost_and_nothing_twice(under_test, feeder.sent)
+        assert_nothing_lost_and_nothing_twice(under_test, feed.sent)
 
 
 def test_two_clusters_resume_from_the_output(broker: TestBroker, own_broker: TestBroker, state_dir: Path) -> None:
@@ -105,11 +105,11 @@ def test_two_clusters_resume_from_the_output(broker: TestBroker, own_broker: Tes
             fleet.keep_running()
             return fleet.armed == 0
 
-        with Feeder(broker.bootstrap_servers, under_test.input_topic, per_second=1000) as feeder:
+        with feeder(broker.bootstrap_servers, under_test.input_topic, per_second=1000) as feed:
             eventually(all_killed, 120, interval_seconds=0.05)
-            feeder.stop()
-        eventually(lambda: under_test.answered() == feeder.sent, 60, interval_seconds=0.2)
+            feed.stop()
+        eventually(lambda: under_test.answered() == feed.sent, 60, interval_seconds=0.2)
         fleet.stop()
 
         assert set(fleet.kills) == set(POINTS)
-        assert_nothing_lost_and_nothing_twice(under_test, feeder.sent)
+        assert_nothing_lost_and_nothing_twice(under_test, feed.sent)

@@ -1,0 +1,74 @@
+"""Feeder: records sent steadily while a test breaks things; and the proof that each was answered exactly once."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
+from kafkaml.records import OutgoingRecord, Record
+from kafkaml.settings import KafkaSettings
+from tests.model_inference.replicas import sources, unordered
+
+__all__ = ["Feeder", "assert_answered_once"]
+
+
+class Feeder:
+    """Sends ``value(number)`` for 0, 1, ... to a topic from a thread, steadily, until told to stop. A context manager.
+
+    The key is the number; partitions take turns.
+    """
+
+    def __init__(self, bootstrap_servers: str, topic: str, *, per_second: int, value: Callable[[int], bytes]) -> None:
+        self._writer = KafkaRecordWriter(KafkaSettings(bootstrap_servers=bootstrap_servers))
+        self._topic = topic
+        self._partitions = KafkaAdmin(KafkaSettings(bootstrap_servers=bootstrap_servers)).partition_count(topic)
+        self._per_second = per_second
+        self._value = value
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
+        self.sent = 0
+        self.error: Exception | None = None
+
+    def stop(self) -> None:
+        """Send no more, and wait until all that was sent is acknowledged."""
+        self._stop.set()
+        self._thread.join(timeout=60)
+        if self.error is not None:
+            raise self.error
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop.set()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.wait(0.05):
+                for _ in range(self._per_second // 20):
+                    number, self.sent = self.sent, self.sent + 1
+                    self._writer.write(
+                        OutgoingRecord(
+                            self._topic, self._value(number), b"%d" % number, partition=number % self._partitions
+                        )
+                    )
+            self._writer.flush(60)
+        except Exception as error:  # noqa: BLE001 - raised by stop
+            self.error = error
+
+
+def assert_answered_once(inputs: Sequence[Record], outputs: Sequence[Record], letters: Sequence[Record]) -> None:
+    """Compare what was read with what was answered, by source position, and look at the order."""
+    expected = Counter((record.topic, record.partition, record.offset) for record in inputs)
+    answered = Counter(sources([*outputs, *letters]))
+    assert expected - answered == Counter(), "lost"
+    assert answered - expected == Counter(), "twice"
+    assert unordered(outputs) == []
+    assert unordered(letters) == []
