@@ -21,6 +21,7 @@ __all__ = [
     "MarkStopped",
     "Retry",
     "ShowReady",
+    "ShowScale",
     "Stop",
 ]
 
@@ -35,7 +36,7 @@ class BeginAttempt:
 
 @dataclass(frozen=True)
 class Launch:
-    """Start the work of an intended attempt, or adopt it; changes the replicas of an inference that runs."""
+    """Start the work of an intended attempt, or adopt it; changes the scale of an inference that runs."""
 
     subject: Subject
     attempt: int
@@ -86,6 +87,15 @@ class ShowReady:
 
 
 @dataclass(frozen=True)
+class ShowScale:
+    """The lag asks for so many replicas of an inference now."""
+
+    subject: Subject
+    attempt: int
+    replicas: int
+
+
+@dataclass(frozen=True)
 class MarkStopped:
     """What the person wanted to stop has stopped."""
 
@@ -115,4 +125,16 @@ class Retry:
     log_tail: str
 
 
-Action = BeginAttempt | Launch | Stop | Forget | KeepLog | MarkRunning | ShowReady | MarkStopped | MarkFailed | Retry
+Action = (
+    BeginAttempt
+    | Launch
+    | Stop
+    | Forget
+    | KeepLog
+    | MarkRunning
+    | ShowReady
+    | ShowScale
+    | MarkStopped
+    | MarkFailed
+    | Retry
+)

@@ -16,6 +16,7 @@ from backend.deployments import services as trainings
 from backend.deployments.models import ENDED_STATES, DesiredState, TrainingResult
 from backend.inferences import services as inferences
 from backend.inferences.models import Inference, ReplicaStats
+from backend.launchers.base import Autoscale
 from backend.launchers.names import WorkKind
 from kafkaml.jobs import Framework
 from kafkaml.results import Failure, RunState
@@ -42,8 +43,10 @@ class DjangoStore:
         row = module.register_attempt(subject.number)
         return row is not None and row.attempt == attempt
 
-    def mark_launched(self, subject: Subject, attempt: int) -> bool:
-        return bool(_services(subject).mark_launched(subject.number, attempt))
+    def mark_launched(self, subject: Subject, attempt: int, *, max_replicas: int | None = None) -> bool:
+        if subject.kind is WorkKind.INFERENCE:
+            return inferences.mark_launched(subject.number, attempt, max_replicas=max_replicas)
+        return trainings.mark_launched(subject.number, attempt)
 
     def mark_running(self, subject: Subject, attempt: int) -> bool:
         return bool(_services(subject).mark_running(subject.number, attempt))
@@ -52,6 +55,9 @@ class DjangoStore:
         if replicas:
             return inferences.mark_running(subject.number, attempt, ready_replicas=replicas)
         return inferences.mark_waiting(subject.number, attempt, failure, log_tail=log_tail)
+
+    def show_scale(self, subject: Subject, attempt: int, replicas: int) -> bool:
+        return inferences.mark_scaled(subject.number, attempt, replicas)
 
     def mark_stopped(self, subject: Subject, attempt: int, log_tail: str) -> bool:
         return bool(_services(subject).mark_stopped(subject.number, attempt, log_tail=log_tail))
@@ -97,7 +103,7 @@ class DjangoStore:
         found = list(
             Inference.objects.filter(~Q(state__in=ENDED_STATES) | Q(pk__in=numbers))
             .select_related("result__model")
-            .only(*_COMMON, "replicas", "ready_replicas", "gpu", "result__model__framework")
+            .only(*_COMMON, *_SCALE, "ready_replicas", "gpu", "result__model__framework")
             .order_by("pk")
         )
         stats: dict[int, list[ReplicaStats]] = defaultdict(list)
@@ -108,13 +114,18 @@ class DjangoStore:
             current = [
                 each
                 for each in stats[inference.pk]
-                if each.attempt == inference.attempt and each.replica < inference.replicas and each.updated_at > oldest
+                if each.attempt == inference.attempt
+                and each.replica < inference.current_replicas
+                and each.updated_at > oldest
             ]
             yield Row(
                 subject=Subject(WorkKind.INFERENCE, inference.pk),
                 framework=Framework(inference.result.model.framework),
                 gpu=inference.gpu,
                 replicas=inference.replicas,
+                autoscale=_autoscale(inference),
+                launched_max_replicas=inference.launched_max_replicas,
+                scaled_to_shown=inference.scaled_to,
                 ready_replicas_shown=inference.ready_replicas,
                 replicas_serving=sum(each.state == RunState.RUNNING for each in current),
                 replica_failures=tuple(
@@ -126,6 +137,7 @@ class DjangoStore:
             )
 
 
+_SCALE = ("replicas", "max_replicas", "launched_max_replicas", "scaled_to", "input_topic", "group_suffix")
 _COMMON = ("desired", "state", "attempt", "tries", "failure", "launched_at", "ended_at", "next_retry_at")
 
 
@@ -142,6 +154,12 @@ def _common(row: TrainingResult | Inference) -> dict[str, Any]:
         "next_retry_at": row.next_retry_at.timestamp() if row.next_retry_at else None,
         "ended_at": row.ended_at.timestamp() if row.ended_at else None,
     }
+
+
+def _autoscale(inference: Inference) -> Autoscale | None:
+    if inference.max_replicas is None:
+        return None
+    return Autoscale(topic=inference.input_topic, group=inference.group, max_replicas=inference.max_replicas)
 
 
 def _failure(document: dict[str, Any] | None) -> Failure | None:

@@ -18,6 +18,7 @@ from backend.controller.actions import (
     MarkStopped,
     Retry,
     ShowReady,
+    ShowScale,
     Stop,
 )
 from backend.controller.rows import Row, Subject
@@ -123,6 +124,8 @@ class Executor:
                 applied = self._store.mark_running(subject, attempt)
             case ShowReady(attempt=attempt, replicas=replicas, failure=failure, log_tail=log_tail):
                 applied = self._store.show_ready(subject, attempt, replicas, failure, log_tail)
+            case ShowScale(attempt=attempt, replicas=replicas):
+                applied = self._store.show_scale(subject, attempt, replicas)
             case MarkStopped(attempt=attempt, log_tail=log_tail):
                 applied = self._store.mark_stopped(subject, attempt, log_tail)
             case MarkFailed(attempt=attempt, failure=reason, log_tail=log_tail):
@@ -138,7 +141,7 @@ class Executor:
         failpoint("controller.token_minted")
         self._launcher.launch(self._spec_of(row, attempt, token))
         failpoint("controller.launched")
-        return self._store.mark_launched(row.subject, attempt)
+        return self._store.mark_launched(row.subject, attempt, max_replicas=row.max_replicas)
 
 
 def work_spec(row: Row, attempt: int, token: str, *, backend_url: str, state_dir: Path) -> WorkSpec:

@@ -9,6 +9,7 @@ rules in short:
 - work that ended without a report is looked at twice (the report may be on its way), then the row fails with the
   diagnosis; what may pass by itself is tried again (``retries``);
 - an end is forgotten only after the row holds its log;
+- between the two numbers of replicas that the person gave, the autoscaler chooses, and its choice is only shown;
 - what the launcher does not know (``Phase.UNKNOWN``) decides nothing.
 """
 
@@ -29,6 +30,7 @@ from backend.controller.actions import (
     MarkStopped,
     Retry,
     ShowReady,
+    ShowScale,
     Stop,
 )
 from backend.controller.retries import retry_delay_seconds, should_retry
@@ -184,7 +186,7 @@ class _Look:
             return self._after_looks(self._unreported_end(seen))
         if seen is not None and seen.phase is Phase.STOPPING:
             return []
-        if seen is None or seen.replicas != self._row.replicas:
+        if seen is None or not self._row.may_have(seen.replicas) or self._bounds_changed:
             # Vanished, or to be scaled: launching is adopting.
             return [Launch(self._subject, self._row.attempt)]
         if (failure := self._hopeless(seen)) is not None:
@@ -192,7 +194,17 @@ class _Look:
                 MarkFailed(self._subject, self._row.attempt, failure, self._tail),
                 Stop(self._subject, seen.name),
             ]
-        return self._show_ready(seen)
+        return [*self._show_scale(seen), *self._show_ready(seen)]
+
+    @property
+    def _bounds_changed(self) -> bool:
+        """Whether the launcher is still to be told between which numbers of replicas the lag may choose."""
+        return self._row.max_replicas != self._row.launched_max_replicas
+
+    def _show_scale(self, seen: Observed) -> list[Action]:
+        if self._row.autoscale is None or seen.replicas == self._row.scaled_to_shown:
+            return []
+        return [ShowScale(self._subject, self._row.attempt, seen.replicas)]
 
     def _show_ready(self, seen: Observed) -> list[Action]:
         # A replica that was killed cannot say that it serves no more.

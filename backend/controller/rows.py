@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from backend.launchers.base import Autoscale
 from backend.launchers.names import WorkKind, WorkName, work_name
 from kafkaml.jobs import Framework
 from kafkaml.results import Failure, RunState
@@ -36,6 +37,9 @@ class Row:
     ``launched`` is False while the attempt is only intended. Times are seconds since 1970. ``failure`` is what the last
     attempt reported or was found to have died of. ``replica_failures`` are what
     live replicas of this attempt say keeps them from serving.
+
+    With ``autoscale``, ``replicas`` is the least number of replicas; ``launched_max_replicas`` is the greatest that the
+    launcher was told, and ``scaled_to_shown`` how many the person sees that the lag asks for.
     """
 
     subject: Subject
@@ -53,7 +57,19 @@ class Row:
     replicas_serving: int = 0
     ready_replicas_shown: int = 0
     replica_failures: tuple[Failure, ...] = ()
+    autoscale: Autoscale | None = None
+    launched_max_replicas: int | None = None
+    scaled_to_shown: int | None = None
     gpu: int = 0
+
+    @property
+    def max_replicas(self) -> int | None:
+        """The greatest number of replicas that the lag may ask for; None where it asks for nothing."""
+        return None if self.autoscale is None else self.autoscale.max_replicas
+
+    def may_have(self, replicas: int) -> bool:
+        """Whether so many replicas are right."""
+        return self.replicas <= replicas <= max(self.replicas, self.max_replicas or 0)
 
     @property
     def work(self) -> str | None:

@@ -23,9 +23,12 @@ def _group_suffix() -> str:
 class Inference(models.Model):
     """A trained model in service. ``group_suffix`` keeps consumer groups apart where several platforms, or one after
     its database was made anew, use the same cluster.
+
+    ``replicas`` is how many run; with ``max_replicas`` it is the least number, and the lag of the group chooses between
+    the two. ``scaled_to`` is what was chosen last, ``launched_max_replicas`` what the launcher was last told.
     """
 
-    # Filled by selectors: what replicas said last, also of earlier attempts.
+    # Filled by selectors: what replicas said last, also of earlier attempts and of replicas that are no more.
     reported_stats: list[ReplicaStats]
 
     result = models.ForeignKey(TrainingResult, on_delete=models.PROTECT, related_name="inferences")
@@ -34,6 +37,9 @@ class Inference(models.Model):
     input_format = models.CharField(max_length=20, choices=[(each.value, each.value) for each in InputFormat])
     input_config = models.JSONField(default=dict)
     replicas = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(256)])
+    max_replicas = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(256)])
+    launched_max_replicas = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
+    scaled_to = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     output_bootstrap_servers = models.CharField(max_length=1000, blank=True)
     guarantee = models.CharField(max_length=20, choices=[(each.value, each.value) for each in DeliveryGuarantee])
     upper_topic = models.CharField(max_length=249, blank=True)
@@ -69,6 +75,18 @@ class Inference(models.Model):
     def group(self) -> str:
         """The consumer group and the prefix of the transactional ids."""
         return f"kml-infer-{self.pk}-{self.group_suffix}"
+
+    @property
+    def current_replicas(self) -> int:
+        """How many replicas are to run now: as many as the lag asked for, where it chooses."""
+        if self.max_replicas is None or self.scaled_to is None:
+            return self.replicas
+        return min(max(self.scaled_to, self.replicas), self.max_replicas)
+
+    @property
+    def present_stats(self) -> list[ReplicaStats]:
+        """What the replicas that are to run now said last. Replicas that the scale left behind say nothing any more."""
+        return [each for each in self.reported_stats if each.replica < self.current_replicas]
 
     @property
     def ended(self) -> bool:

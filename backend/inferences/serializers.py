@@ -123,7 +123,12 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     input_config = serializers.DictField(read_only=True)
     visualization = serializers.SerializerMethodField(help_text="null: not set")
     stats = serializers.SerializerMethodField()
-    replica_stats = ReplicaStatsSerializer(source="reported_stats", many=True, read_only=True)
+    replica_stats = ReplicaStatsSerializer(source="present_stats", many=True, read_only=True)
+    replicas = serializers.IntegerField(read_only=True, help_text="how many run; with max_replicas the least number")
+    max_replicas = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="the lag chooses between replicas and this; null: nothing chooses"
+    )
+    current_replicas = serializers.IntegerField(read_only=True, help_text="how many are to run now")
 
     class Meta:
         model = Inference
@@ -137,6 +142,8 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
             "input_format",
             "input_config",
             "replicas",
+            "max_replicas",
+            "current_replicas",
             "ready_replicas",
             "guarantee",
             "output_bootstrap_servers",
@@ -166,7 +173,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
 
     @extend_schema_field(TotalsSerializer)
     def get_stats(self, inference: Inference) -> dict[str, Any]:
-        return totals([each for each in inference.reported_stats if each.attempt == inference.attempt])
+        return totals([each for each in inference.present_stats if each.attempt == inference.attempt])
 
 
 def totals(stats: list[ReplicaStats]) -> dict[str, Any]:
@@ -190,6 +197,13 @@ class InferenceUpdateSerializer(serializers.Serializer[Any]):
     """What can be changed while it runs."""
 
     replicas = serializers.IntegerField(min_value=1, max_value=256, required=False)
+    max_replicas = serializers.IntegerField(
+        min_value=1,
+        max_value=256,
+        required=False,
+        allow_null=True,
+        help_text="scale between replicas and this on the consumer group's lag; null: do not",
+    )
     visualization = VisualizationSerializer(required=False, allow_null=True)
 
 

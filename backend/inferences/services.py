@@ -20,6 +20,7 @@ from backend.inferences.transitions import (
     mark_failed,
     mark_launched,
     mark_running,
+    mark_scaled,
     mark_stopped,
     mark_waiting,
     publish_inference,
@@ -28,6 +29,7 @@ from backend.inferences.transitions import (
     store_stats,
     store_warnings,
 )
+from backend.launchers.factory import autoscaling_obstacle
 from kafkaml.jobs import DeliveryGuarantee
 from kafkaml.results import RunState
 
@@ -39,6 +41,7 @@ __all__ = [
     "mark_failed",
     "mark_launched",
     "mark_running",
+    "mark_scaled",
     "mark_stopped",
     "mark_waiting",
     "register_attempt",
@@ -79,6 +82,7 @@ def create_inference(*, actor: Actor, result: TrainingResult, **values: Any) -> 
             raise InvalidField("input_format", "input_format is missing, and the result has no stream to take it from")
         values.setdefault("input_config", {})
         values["guarantee"] = guarantee_of(values.get("output_bootstrap_servers", ""))
+        _check_scale(values.get("replicas", 1), values.get("max_replicas"), changed="max_replicas")
         inference = Inference.objects.create(result=result, created_by=actor.user, **values)
         record(actor, "create", inference, after=state_hash(inference))
         publish_inference(inference, change="created")
@@ -92,16 +96,39 @@ def guarantee_of(output_bootstrap_servers: str) -> str:
 
 
 def scale_inference(inference: Inference, *, actor: Actor, **changes: Any) -> Inference:
-    """Change ``replicas`` or ``visualization``; the controller starts or ends replicas without touching the others."""
+    """Change ``replicas``, ``max_replicas`` or ``visualization``; the controller starts or ends replicas without
+    touching the others.
+    """
     with transaction.atomic():
         locked = Inference.objects.select_for_update().get(pk=inference.pk)
         before = state_hash(locked)
         for name, value in changes.items():
             setattr(locked, name, value)
+        if "replicas" in changes or "max_replicas" in changes:
+            changed = "max_replicas" if "max_replicas" in changes else "replicas"
+            _check_scale(locked.replicas, locked.max_replicas, changed=changed)
         locked.save()
         record(actor, "change", locked, before=before, after=state_hash(locked), detail=", ".join(sorted(changes)))
         publish_inference(locked)
     return locked
+
+
+def _check_scale(replicas: int, max_replicas: int | None, *, changed: str) -> None:
+    """Refuse bounds that cannot be kept; ``changed`` is the field to name."""
+    if max_replicas is None:
+        return
+    if max_replicas < replicas:
+        raise InvalidField(
+            changed,
+            f"at most {max_replicas} replicas, but at least {replicas}: expected max_replicas not below replicas",
+            hint="raise max_replicas, or set it to null to keep a fixed number",
+        )
+    if obstacle := autoscaling_obstacle():
+        raise InvalidField(
+            changed,
+            f"inferences are not scaled on their lag here: {obstacle}",
+            hint="leave max_replicas out and choose replicas yourself",
+        )
 
 
 def stop_inference(inference: Inference, *, actor: Actor) -> Inference:
@@ -133,6 +160,7 @@ def restart_inference(inference: Inference, *, actor: Actor) -> Inference:
         locked.attempt += 1 if locked.attempt else 0
         locked.tries = 0
         locked.failure = None
+        locked.scaled_to = None
         locked.launched_at = locked.started_at = locked.ended_at = locked.next_retry_at = None
         locked.log_tail = ""
         locked.save()
@@ -161,7 +189,8 @@ def ensure_topics(inference: Inference, admin: TopicAdmin, output_admin: TopicAd
 
     Called by the controller before it launches. ``output_admin`` is for the cluster that the output goes to.
     """
-    partitions = admin.ensure_topic(inference.input_topic, partitions=inference.replicas)
+    most = max(inference.replicas, inference.max_replicas or 0)
+    partitions = admin.ensure_topic(inference.input_topic, partitions=most)
     # As many as the input, so that the order per partition can be kept.
     output_admin.ensure_topic(inference.output_topic, partitions=partitions)
     output_admin.ensure_topic(f"{inference.output_topic}.dlq", partitions=1)
@@ -172,5 +201,10 @@ def ensure_topics(inference: Inference, admin: TopicAdmin, output_admin: TopicAd
         warnings.append(
             f"{inference.replicas} replicas, but topic {inference.input_topic} has {partitions} partitions: "
             f"{inference.replicas - partitions} replicas will have nothing to do"
+        )
+    elif most > partitions:
+        warnings.append(
+            f"topic {inference.input_topic} has {partitions} partitions: "
+            f"no more than {partitions} of at most {most} replicas will be started"
         )
     store_warnings(inference.pk, warnings)

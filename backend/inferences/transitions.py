@@ -26,6 +26,7 @@ __all__ = [
     "mark_failed",
     "mark_launched",
     "mark_running",
+    "mark_scaled",
     "mark_stopped",
     "mark_waiting",
     "publish_inference",
@@ -47,21 +48,36 @@ def register_attempt(inference_id: int) -> Inference | None:
         inference.state = RunState.WAITING
         inference.launched_at = inference.started_at = inference.ended_at = inference.next_retry_at = None
         inference.ready_replicas = 0
+        inference.scaled_to = None
         inference.save()
         ReplicaStats.objects.filter(inference=inference).delete()
         publish_inference(inference)
     return inference
 
 
-def mark_launched(inference_id: int, attempt: int) -> bool:
-    """Note that the launcher took the attempt."""
+def mark_launched(inference_id: int, attempt: int, *, max_replicas: int | None = None) -> bool:
+    """Note that the launcher took the attempt, and the greatest number of replicas that it was told."""
     with transaction.atomic():
         inference = _lock_attempt(inference_id, attempt)
         if inference is None:
             return False
-        if inference.launched_at is None:
-            inference.launched_at = timezone.now()
-            inference.save(update_fields=["launched_at", "updated_at"])
+        if inference.launched_at is None or inference.launched_max_replicas != max_replicas:
+            inference.launched_at = inference.launched_at or timezone.now()
+            inference.launched_max_replicas = max_replicas
+            inference.save(update_fields=["launched_at", "launched_max_replicas", "updated_at"])
+    return True
+
+
+def mark_scaled(inference_id: int, attempt: int, replicas: int) -> bool:
+    """Note how many replicas the lag asks for now."""
+    with transaction.atomic():
+        inference = _lock_attempt(inference_id, attempt)
+        if inference is None:
+            return False
+        if inference.scaled_to != replicas:
+            inference.scaled_to = replicas
+            inference.save(update_fields=["scaled_to", "updated_at"])
+            publish_inference(inference)
     return True
 
 
@@ -187,6 +203,8 @@ def publish_inference(inference: Inference, **more: Any) -> None:
             "state": inference.state,
             "attempt": inference.attempt,
             "replicas": inference.replicas,
+            "max_replicas": inference.max_replicas,
+            "current_replicas": inference.current_replicas,
             "ready_replicas": inference.ready_replicas,
             "failure": inference.failure,
             **more,

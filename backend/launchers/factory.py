@@ -12,7 +12,7 @@ from backend.launchers.process import ProcessLauncher
 from kafkaml.errors import SettingsError
 from kafkaml.settings import KafkaSettings, default_state_dir
 
-__all__ = ["LauncherSettings", "launcher_from_settings"]
+__all__ = ["LauncherSettings", "autoscaling_obstacle", "launcher_from_settings"]
 
 # What every runner imports; forked from a server that has it imported already.
 _PRELOADED = ("kafkaml.confluent", "kafkaml.job_client", "model_training", "model_inference")
@@ -59,3 +59,13 @@ def launcher_from_settings(settings: LauncherSettings | None = None, kafka: Kafk
         preload=_PRELOADED if settings.warm_workers else (),
         grace_seconds=settings.worker_grace_seconds,
     )
+
+
+def autoscaling_obstacle(settings: LauncherSettings | None = None) -> str:
+    """Return why inferences cannot be scaled on their lag with these settings; empty when they can."""
+    settings = settings or LauncherSettings()
+    if settings.launcher != "kubernetes":
+        return "workers are processes of this machine (KML_LAUNCHER is not kubernetes)"
+    from backend.launchers.kubernetes.settings import KubernetesSettings
+
+    return "" if KubernetesSettings().keda else "KEDA is not in use (KML_KUBERNETES_KEDA is off)"

@@ -24,6 +24,8 @@ class _Work:
     exit_code: int | None = None
     failure: Failure | None = None
     stop_asked: bool = False
+    # How many run: as the spec says, or as the autoscaler chose since.
+    replicas: int = 1
 
 
 @dataclass
@@ -46,11 +48,13 @@ class FakeLauncher:
         self._maybe_fail_before()
         known = self.work.get(spec.name)
         if known is None:
-            self.work[spec.name] = _Work(spec)
+            self.work[spec.name] = _Work(spec, replicas=spec.replicas)
             self.launches.append(spec.name)
             self.log_texts[spec.name] = f"log of {spec.name}"
         elif known.spec.restart is RestartPolicy.ALWAYS:
-            known.spec = replace(known.spec, replicas=spec.replicas, token=spec.token)
+            known.spec = replace(known.spec, replicas=spec.replicas, autoscale=spec.autoscale, token=spec.token)
+            most = max(spec.replicas, spec.autoscale.max_replicas) if spec.autoscale else spec.replicas
+            known.replicas = min(max(known.replicas, spec.replicas), most)
         self._maybe_fail_after()
 
     def stop(self, name: str) -> None:
@@ -72,8 +76,8 @@ class FakeLauncher:
             name: Observed(
                 name=name,
                 phase=Phase.UNKNOWN if name in self.unknown else each.phase,
-                replicas=each.spec.replicas,
-                ready_replicas=each.spec.replicas if each.phase is Phase.RUNNING else 0,
+                replicas=each.replicas,
+                ready_replicas=each.replicas if each.phase is Phase.RUNNING else 0,
                 restarts=each.restarts,
                 exit_code=each.exit_code,
                 failure=each.failure,
@@ -117,6 +121,12 @@ class FakeLauncher:
             return
         each.exit_code, each.failure = exit_code, failure
         each.phase = Phase.SUCCEEDED if failure is None else Phase.FAILED
+
+    def scale(self, name: str, replicas: int) -> None:
+        """The autoscaler chooses so many replicas, where it has been asked to and they are within its bounds."""
+        each = self.work[name]
+        if each.spec.autoscale is not None and each.spec.replicas <= replicas <= each.spec.autoscale.max_replicas:
+            each.replicas = replicas
 
     def finish_stops(self) -> None:
         """Everything that was asked to stop has ended."""

@@ -178,7 +178,7 @@ def _inferences(serving: Sequence[Inference], now: datetime) -> list[dict[str, A
             each.pk,
             each.result.model.name,
             state=each.state,
-            detail=f"{each.ready_replicas} of {each.replicas} replicas",
+            detail=f"{each.ready_replicas} of {each.current_replicas} replicas",
             at=each.started_at or each.created_at,
             tier=tier.get(each.pk, ""),
             **_flow(each, now),
@@ -199,7 +199,7 @@ def _outputs(serving: Sequence[Inference], now: datetime) -> list[dict[str, Any]
 
 def _flow(inference: Inference, now: datetime) -> dict[str, Any]:
     """Return what its replicas say of the present attempt, ``rate`` 0 where they have gone silent."""
-    said: list[ReplicaStats] = [each for each in inference.reported_stats if each.attempt == inference.attempt]
+    said: list[ReplicaStats] = [each for each in inference.present_stats if each.attempt == inference.attempt]
     live = [each for each in said if inference.state == RunState.RUNNING and now - each.updated_at < _FRESH]
     lags = [each.lag for each in live if each.lag is not None]
     return {

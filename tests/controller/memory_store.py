@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from backend.controller.rows import Row, Subject
+from backend.launchers.base import Autoscale
 from backend.launchers.names import WorkKind
 from kafkaml.errors import BrokenError
 from kafkaml.jobs import Framework
@@ -43,12 +44,13 @@ class MemoryStore:
                 replicas_serving=0,
                 ready_replicas_shown=0,
                 replica_failures=(),
+                scaled_to_shown=None,
             )
         )
 
-    def mark_launched(self, subject: Subject, attempt: int) -> bool:
+    def mark_launched(self, subject: Subject, attempt: int, *, max_replicas: int | None = None) -> bool:
         row = self._open(subject, attempt)
-        return row is not None and self._put(replace(row, launched=True))
+        return row is not None and self._put(replace(row, launched=True, launched_max_replicas=max_replicas))
 
     def mark_running(self, subject: Subject, attempt: int) -> bool:
         row = self._open(subject, attempt)
@@ -58,6 +60,10 @@ class MemoryStore:
         row = self._open(subject, attempt)
         state = RunState.RUNNING if replicas else RunState.WAITING
         return row is not None and self._put(replace(row, state=state, ready_replicas_shown=replicas, failure=failure))
+
+    def show_scale(self, subject: Subject, attempt: int, replicas: int) -> bool:
+        row = self._open(subject, attempt)
+        return row is not None and self._put(replace(row, scaled_to_shown=replicas))
 
     def mark_stopped(self, subject: Subject, attempt: int, log_tail: str) -> bool:
         row = self._open(subject, attempt)
@@ -94,7 +100,9 @@ class MemoryStore:
 
     # --- what people and workers do --------------------------------------------------------------------------------
 
-    def add(self, kind: WorkKind, number: int, *, ready: bool = True, replicas: int = 1) -> Subject:
+    def add(
+        self, kind: WorkKind, number: int, *, ready: bool = True, replicas: int = 1, autoscale: Autoscale | None = None
+    ) -> Subject:
         subject = Subject(kind, number)
         self.table[subject] = Row(
             subject=subject,
@@ -106,6 +114,7 @@ class MemoryStore:
             launched=False,
             ready=ready,
             replicas=replicas,
+            autoscale=autoscale,
         )
         return subject
 

@@ -15,7 +15,7 @@ from backend.controller.execute import Executor
 from backend.controller.reconcile import LINGER_SECONDS, reconcile
 from backend.controller.retries import should_retry
 from backend.controller.rows import Row, Subject
-from backend.launchers.base import Phase, RestartPolicy, WorkSpec
+from backend.launchers.base import Autoscale, Phase, RestartPolicy, WorkSpec
 from backend.launchers.names import WorkKind, parse_work_name
 from backend.launchers.testing import FakeLauncher
 from kafkaml.errors import BrokenError
@@ -34,6 +34,7 @@ def spec_of(row: Row, attempt: int, token: str) -> WorkSpec:
         token=token,
         restart=RestartPolicy.NEVER if training else RestartPolicy.ALWAYS,
         replicas=row.replicas,
+        autoscale=row.autoscale,
     )
 
 
@@ -72,6 +73,17 @@ class Histories(RuleBasedStateMachine):
         if subject in self.store.table:
             is_inference = subject.kind is WorkKind.INFERENCE
             self.store.change(subject, ready=True, **({"replicas": replicas} if is_inference else {}))
+
+    @rule(subject=subjects, most=st.sampled_from([None, 3, 5]))
+    def ask_for_autoscaling(self, subject: Subject, most: int | None) -> None:
+        if subject in self.store.table and subject.kind is WorkKind.INFERENCE:
+            wanted = None if most is None else Autoscale(topic="in", group="g", max_replicas=most)
+            self.store.change(subject, autoscale=wanted)
+
+    @rule(data=st.data(), replicas=st.integers(1, 5))
+    def the_lag_chooses(self, data: Any, replicas: int) -> None:
+        if name := self.choose(data, self.alive()):
+            self.launcher.scale(name, replicas)
 
     @rule(subject=subjects)
     def stop(self, subject: Subject) -> None:
@@ -249,7 +261,10 @@ class Histories(RuleBasedStateMachine):
         elif not row.state.ended and row.ready:
             assert row.work in observed, f"{row} has no work"
             assert row.launched
-            assert observed[row.work].replicas == row.replicas
+            assert row.may_have(observed[row.work].replicas)
+            assert self.launcher.work[str(row.work)].spec.autoscale == row.autoscale
+            if row.autoscale is not None:
+                assert row.scaled_to_shown == observed[row.work].replicas
         name = row.work
         if name in self.reported_ends and name not in self.vanished:
             assert self.store.logs[row.subject, row.attempt] == f"log of {name}"

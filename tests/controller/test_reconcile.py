@@ -17,12 +17,13 @@ from backend.controller.actions import (
     MarkStopped,
     Retry,
     ShowReady,
+    ShowScale,
     Stop,
 )
 from backend.controller.reconcile import LINGER_SECONDS, MAX_CRASHES, reconcile
 from backend.controller.retries import MAX_TRIES
 from backend.controller.rows import Row, Subject
-from backend.launchers.base import Observed, Phase
+from backend.launchers.base import Autoscale, Observed, Phase
 from backend.launchers.names import WorkKind
 from kafkaml.jobs import Framework
 from kafkaml.results import Failure, FailureCategory, RunState
@@ -243,6 +244,24 @@ def test_an_inference_whose_replicas_are_gone_waits_and_says_why() -> None:
 def test_an_inference_is_scaled_by_launching_it_again() -> None:
     assert decide([row(S, replicas=3)], [seen(Phase.RUNNING, S, replicas=1)]) == (Launch(S, 2),)
     assert decide([row(S, replicas=3)], [seen(Phase.STOPPING, S, replicas=1)]) == ()
+
+
+def test_within_its_bounds_the_autoscaler_chooses_and_its_choice_is_shown() -> None:
+    scaled = row(S, replicas=2, autoscale=Autoscale(topic="in", group="g", max_replicas=4), launched_max_replicas=4)
+    assert decide([scaled], [seen(Phase.RUNNING, S, replicas=2)]) == (ShowScale(S, 2, 2), ShowReady(S, 2, 0))
+    shown = replace(scaled, state=RunState.WAITING, scaled_to_shown=2)
+    assert decide([shown], [seen(Phase.RUNNING, S, replicas=4)]) == (ShowScale(S, 2, 4),)
+    assert decide([replace(shown, scaled_to_shown=4)], [seen(Phase.RUNNING, S, replicas=4)]) == ()
+    for outside in (0, 1, 5):
+        assert decide([shown], [seen(Phase.RUNNING, S, replicas=outside)]) == (Launch(S, 2),)
+
+
+def test_the_launcher_is_told_of_bounds_that_changed() -> None:
+    running = seen(Phase.RUNNING, S, replicas=1)
+    asked = row(S, autoscale=Autoscale(topic="in", group="g", max_replicas=4))
+    assert decide([asked], [running]) == (Launch(S, 2),)
+    assert decide([replace(asked, launched_max_replicas=3)], [running]) == (Launch(S, 2),)
+    assert decide([row(S, launched_max_replicas=3)], [running]) == (Launch(S, 2),)
 
 
 def test_an_inference_whose_work_vanished_is_launched_again() -> None:

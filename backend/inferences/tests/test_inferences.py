@@ -91,12 +91,84 @@ def test_it_is_scaled_stopped_started_again_and_deleted(editor: APIClient) -> No
     assert editor.delete(path).status_code == 204
 
 
+@pytest.fixture
+def scaling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The platform runs in a cluster that has KEDA."""
+    monkeypatch.setenv("KML_LAUNCHER", "kubernetes")
+    monkeypatch.setenv("KML_KUBERNETES_KEDA", "true")
+
+
+@pytest.mark.usefixtures("scaling")
+def test_the_lag_may_choose_between_two_numbers_of_replicas(editor: APIClient) -> None:
+    shown = editor.post("/api/inferences/", body(replicas=2, max_replicas=6)).json()
+    assert (shown["replicas"], shown["max_replicas"], shown["current_replicas"]) == (2, 6, 2)
+    path = f"/api/inferences/{shown['id']}/"
+    services.register_attempt(shown["id"])
+    assert services.mark_scaled(shown["id"], 1, 5)
+    assert editor.get(path).json()["current_replicas"] == 5
+    # What the person asks for counts at once, before the autoscaler chose anew.
+    assert editor.patch(path, {"max_replicas": 4}).json()["current_replicas"] == 4
+    fixed = editor.patch(path, {"max_replicas": None}).json()
+    assert (fixed["replicas"], fixed["max_replicas"], fixed["current_replicas"]) == (2, None, 2)
+
+
+@pytest.mark.usefixtures("scaling")
+def test_bounds_that_cannot_be_kept_are_refused(editor: APIClient) -> None:
+    refused = editor.post("/api/inferences/", body(replicas=3, max_replicas=2)).json()["errors"]
+    assert [(each["field"], each["detail"]) for each in refused] == [
+        ("max_replicas", "at most 2 replicas, but at least 3: expected max_replicas not below replicas")
+    ]
+    path = f"/api/inferences/{builders.make_inference(max_replicas=4).pk}/"
+    assert editor.patch(path, {"replicas": 5}).json()["errors"][0]["field"] == "replicas"
+    assert editor.patch(path, {"replicas": 4}).status_code == 200
+
+
+def test_autoscaling_is_refused_where_nothing_scales(editor: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    (refused,) = editor.post("/api/inferences/", body(max_replicas=2)).json()["errors"]
+    assert refused["field"] == "max_replicas"
+    assert "processes of this machine" in refused["detail"]
+    monkeypatch.setenv("KML_LAUNCHER", "kubernetes")
+    monkeypatch.setenv("KML_KUBERNETES_KEDA", "false")
+    (refused,) = editor.post("/api/inferences/", body(max_replicas=2)).json()["errors"]
+    assert "KEDA is not in use" in refused["detail"]
+    # Where KEDA has been taken away since, a fixed number can still be chosen.
+    Inference.objects.filter(pk=(pk := builders.make_inference().pk)).update(max_replicas=4)
+    assert editor.patch(f"/api/inferences/{pk}/", {"max_replicas": None, "replicas": 2}).status_code == 200
+
+
+@pytest.mark.usefixtures("scaling")
+def test_what_replicas_said_counts_while_they_are_to_run(editor: APIClient) -> None:
+    inference = builders.make_inference(max_replicas=4)
+    services.register_attempt(inference.pk)
+    services.mark_scaled(inference.pk, 1, 3)
+    for replica in range(3):
+        values = {"state": "running", "rate": 10.0, "lag": 5, "predicted": 100}
+        services.store_stats(inference.pk, 1, replica, values, None)
+    path = f"/api/inferences/{inference.pk}/"
+    shown = editor.get(path).json()
+    assert (shown["stats"]["rate"], shown["stats"]["lag"], len(shown["replica_stats"])) == (30.0, 15, 3)
+    services.mark_scaled(inference.pk, 1, 1)
+    shown = editor.get(path).json()
+    assert (shown["stats"]["rate"], shown["stats"]["lag"], len(shown["replica_stats"])) == (10.0, 5, 1)
+
+
 def test_visualization_is_kept_and_cleared(editor: APIClient) -> None:
     path = f"/api/inferences/{builders.make_inference().pk}/"
     wanted = {"type": "classification", "labels": [{"id": 0, "label": "zero", "color": "#00ff00"}]}
     shown = editor.patch(path, {"visualization": wanted}).json()["visualization"]
     assert shown == {**wanted, "average_updated": False, "average_window": 5000}
     assert editor.patch(path, {"visualization": None}).json()["visualization"] is None
+
+
+@pytest.mark.usefixtures("scaling")
+def test_a_topic_is_made_for_the_most_replicas_and_its_partitions_bound_them() -> None:
+    inference = builders.make_inference(replicas=1, max_replicas=4, input_topic="in", output_topic="out")
+    made, there = Topics({}), Topics({"in": 3})
+    services.ensure_topics(inference, made, made)
+    assert made.existing == {"in": 4, "out": 4, "out.dlq": 1}
+    services.ensure_topics(inference, there, there)
+    inference.refresh_from_db()
+    assert inference.warnings == ["topic in has 3 partitions: no more than 3 of at most 4 replicas will be started"]
 
 
 class Topics:
