@@ -54,7 +54,13 @@ class KubernetesSettings(BaseSettings):
     """Prefix ``KML_KUBERNETES_``. With no ``host`` it is the cluster that the controller itself runs in."""
 
     model_config = SettingsConfigDict(
-        env_prefix="KML_KUBERNETES_", extra="ignore", frozen=True, env_ignore_empty=True, populate_by_name=True
+        env_prefix="KML_KUBERNETES_",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        populate_by_name=True,
+        # A token that was refused must not be told in the refusal.
+        hide_input_in_errors=True,
     )
 
     platform_namespace: str = Field(
