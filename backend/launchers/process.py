@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +24,14 @@ import orjson
 from backend.launchers.base import Observed, Phase, RestartPolicy, WorkSpec
 from backend.launchers.diagnosis import Ending, diagnose
 from backend.launchers.job_folder import JobFolder, ProcessId, ReplicaState, read_json, write_atomically
-from backend.launchers.replica_log import read_log, remove_log, replicas_with_log
+from backend.launchers.replica_log import (
+    log_tail,
+    names_with_log,
+    prune_logs,
+    read_log,
+    remove_log,
+    replicas_with_log,
+)
 from backend.launchers.warm_start import WorkerServer, worker_base_environment
 from kafkaml.errors import BrokenError
 from kafkaml.failpoints import failpoint
@@ -36,7 +42,6 @@ __all__ = ["ProcessLauncher", "suspend_all"]
 logger = get_logger(__name__)
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_LOG_TAIL_BYTES = 16 << 10
 # A keeper that dies at once is not started again in a tight loop.
 _RESPAWN_SECONDS = 1.0
 # What a keeper may take beyond the worker's grace before it is killed itself.
@@ -149,19 +154,15 @@ class ProcessLauncher:
 
     def names(self) -> Sequence[str]:
         """See Launcher."""
-        try:
-            names = sorted(each.name for each in os.scandir(self._jobs_dir))
-        except FileNotFoundError:
-            return []
-        return [name for name in names if replicas_with_log(self._jobs_dir / name)]
+        return names_with_log(self._jobs_dir)
 
     def prune(self, *, older_than_seconds: float) -> None:
         """See Launcher."""
-        limit = time.time() - older_than_seconds
-        for name in self.names():
-            folder = JobFolder(self._jobs_dir / name)
-            if not folder.spec_file.exists() and _last_change(folder.path) < limit:
-                shutil.rmtree(folder.path, ignore_errors=True)
+        prune_logs(
+            self._jobs_dir,
+            older_than_seconds=older_than_seconds,
+            is_kept=lambda name: JobFolder(self._jobs_dir / name).spec_file.exists(),
+        )
 
     def close(self) -> None:
         """End the warm server; work goes on."""
@@ -310,7 +311,7 @@ class ProcessLauncher:
 
 
 def _ended_run(folder: JobFolder, state: ReplicaState, stopping: bool) -> Observed:
-    tail = _tail(folder, 0)
+    tail = log_tail(folder.path, 0)
     code = state.exit_code if state.phase == "ended" else None
     failure = None if state.stopped or (stopping and code is None) else diagnose(_ending(state, code, tail))
     return Observed(
@@ -334,7 +335,7 @@ def _observe_service(folder: JobFolder, spec: Mapping[str, Any]) -> Observed:
     failure, tail = None, ""
     for replica, state in known.items():
         if state.phase == "backoff" and not stopping:
-            tail = _tail(folder, replica)
+            tail = log_tail(folder.path, replica)
             failure = diagnose(_ending(state, state.exit_code, tail))
     return Observed(
         name=folder.name,
@@ -349,12 +350,6 @@ def _observe_service(folder: JobFolder, spec: Mapping[str, Any]) -> Observed:
 
 def _ending(state: ReplicaState, code: int | None, tail: str) -> Ending:
     return Ending(exit_code=code, out_of_memory=state.out_of_memory, suspended=state.suspended, log_tail=tail)
-
-
-def _tail(folder: JobFolder, replica: int) -> str:
-    content, _ = read_log(folder.path, replica, -_LOG_TAIL_BYTES, _LOG_TAIL_BYTES)
-    # No database takes a NUL in a text, and any program may write one.
-    return content.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _signal_replica(folder: JobFolder, replica: int, number: signal.Signals) -> None:
@@ -397,10 +392,6 @@ def _remove_all_but_logs(folder: JobFolder) -> None:
     for entry in list(os.scandir(folder.path)):
         if not (entry.name.startswith("log-") and entry.name.endswith(".txt")):
             Path(entry.path).unlink(missing_ok=True)
-
-
-def _last_change(path: Path) -> float:
-    return max((each.stat().st_mtime for each in os.scandir(path)), default=0.0)
 
 
 def suspend_all(jobs_dir: Path, *, timeout_seconds: float = 15.0) -> list[str]:

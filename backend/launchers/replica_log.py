@@ -1,20 +1,38 @@
 """The log of one replica: segments named by the offset of their first byte, so that a flood cannot fill the disk.
 
 ``log-0.txt`` begins at byte 0, ``log-0.1048576.txt`` at byte 1,048,576. Offsets count every byte ever written, so a
-reader who polls never sees a byte twice, and notices when bytes were dropped. One keeper writes, anyone reads.
+reader who polls never sees a byte twice, and notices when bytes were dropped. One keeper (or, in a cluster, the
+collector of pod logs) writes, anyone reads.
+
+The logs of one work lie in a folder of its name, these folders in one that each launcher has.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["LogWriter", "log_size", "read_log", "remove_log", "replicas_with_log"]
+__all__ = [
+    "LogWriter",
+    "log_size",
+    "log_tail",
+    "names_with_log",
+    "prune_logs",
+    "read_log",
+    "remove_log",
+    "replicas_with_log",
+    "truncate_log",
+]
 
 SEGMENT_BYTES = 1 << 20
 # The newest segments are kept: the last lines say why something died.
 MAX_SEGMENTS = 4
+# What is kept with a row of how its work ended.
+_TAIL_BYTES = 16 << 10
 
 
 def _segments(folder: Path, replica: int) -> list[tuple[int, Path]]:
@@ -77,6 +95,34 @@ def read_log(folder: Path, replica: int, offset: int, max_bytes: int) -> tuple[b
     return b"".join(parts), position
 
 
+def log_tail(folder: Path, replica: int) -> str:
+    """Return the end of the replica's log as a text that every database takes."""
+    content, _ = read_log(folder, replica, -_TAIL_BYTES, _TAIL_BYTES)
+    # No database takes a NUL in a text, and any program may write one.
+    return content.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def names_with_log(logs_dir: Path) -> list[str]:
+    """Return the names of the folders in ``logs_dir`` that hold a log."""
+    try:
+        names = sorted(each.name for each in os.scandir(logs_dir))
+    except FileNotFoundError:
+        return []
+    return [name for name in names if replicas_with_log(logs_dir / name)]
+
+
+def prune_logs(logs_dir: Path, *, older_than_seconds: float, is_kept: Callable[[str], bool]) -> None:
+    """Remove the folders last written longer ago than this, but for those whose name ``is_kept``."""
+    limit = time.time() - older_than_seconds
+    for name in names_with_log(logs_dir):
+        if not is_kept(name) and _last_change(logs_dir / name) < limit:
+            shutil.rmtree(logs_dir / name, ignore_errors=True)
+
+
+def _last_change(path: Path) -> float:
+    return max((each.stat().st_mtime for each in os.scandir(path)), default=0.0)
+
+
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
@@ -88,6 +134,15 @@ def remove_log(folder: Path, replica: int) -> None:
     """Remove every segment of the replica's log."""
     for _, path in _segments(folder, replica):
         path.unlink(missing_ok=True)
+
+
+def truncate_log(folder: Path, replica: int, size: int) -> None:
+    """Drop what lies behind byte ``size`` of the replica's log. No writer may be open on it."""
+    for base, path in _segments(folder, replica):
+        if base > size:
+            path.unlink(missing_ok=True)
+        elif base + _size(path) > size:
+            os.truncate(path, size - base)
 
 
 class LogWriter:
@@ -114,6 +169,11 @@ class LogWriter:
             self._append(content)
         except OSError:
             self._lost_bytes += len(content)
+
+    @property
+    def offset(self) -> int:
+        """The offset after the last byte written, once something was."""
+        return self._base + self._written
 
     def close(self) -> None:
         if self._descriptor >= 0:
