@@ -1,0 +1,24 @@
+# What the programs of this folder share: where things are kept, how they speak, how a missing tool is found. Sourced, never run.
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+repository=$(cd "$here/../.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/kafka-ml
+
+say() { printf '\033[36m==>\033[0m %s\n' "$*" >&2; }
+die() { printf '\033[31m%s\033[0m\n' "$*" >&2; exit 1; }
+
+# need PROGRAM=PACKAGE...: programs that must be there. What is missing is installed where that is possible, else named.
+need() {
+  local pair program packages=() where=(/usr/sbin /sbin /usr/lib/cni)
+  for pair in "$@"; do
+    program=${pair%%=*}
+    command -v "$program" >/dev/null && continue
+    for folder in "${where[@]}"; do [ -x "$folder/$program" ] && continue 2; done
+    packages+=("${pair#*=}")
+  done
+  [ ${#packages[@]} = 0 ] && return
+  local command="apt-get install -y --no-install-recommends ${packages[*]}"
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || die "missing programs; install them first: $command (as root, or the like of it on your system)"
+  say "Installing ${packages[*]}"
+  { apt-get update -q && DEBIAN_FRONTEND=noninteractive $command; } >/dev/null || die "could not install what is missing: $command"
+}
+need_root() { [ "$(id -u)" = 0 ] || die "$(basename "$0") needs root: $1"; }

@@ -1,0 +1,3 @@
+module kafka-ml/cluster/pause
+
+go 1.26.0
