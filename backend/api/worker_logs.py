@@ -1,12 +1,12 @@
-"""Logs of workers for people: from the launcher while it has them, then the end that is kept in the row."""
+"""Logs of workers for people: from the disk while they are there, then the end that is kept in the row."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import Any
 
-from backend.launchers.base import Launcher
-from backend.launchers.factory import launcher_from_settings
+from backend.launchers.factory import logs_from_settings
+from backend.launchers.log_folders import LogReader
 from backend.launchers.names import WorkKind, work_name
 
 __all__ = ["read_log"]
@@ -15,9 +15,8 @@ _PIECE_BYTES = 256 << 10
 
 
 @cache
-def _launcher() -> Launcher:
-    # For reading only: making one starts nothing.
-    return launcher_from_settings()
+def _logs() -> LogReader:
+    return logs_from_settings()
 
 
 def read_log(
@@ -26,7 +25,7 @@ def read_log(
     """Return a piece of a log from byte ``offset`` (negative: from the end); ``kept`` is the stored tail."""
     content, following = b"", offset
     if attempt > 0:
-        content, following = _launcher().logs(
+        content, following = _logs().logs(
             work_name(kind, number, attempt), replica=replica, offset=offset, max_bytes=_PIECE_BYTES
         )
     # Offsets of the kept end are not those of the whole log: only a reader that begins gets it.

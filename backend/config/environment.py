@@ -28,7 +28,10 @@ class BackendSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="KML_", extra="ignore", frozen=True, populate_by_name=True)
 
     state_dir: Path = Field(default_factory=default_state_dir)
-    backend_url: str = Field("http://127.0.0.1:8000", description="address for browsers, workers and the command line")
+    backend_url: str = Field("http://127.0.0.1:8000", description="address for browsers and the command line")
+    worker_backend_url: str = Field(
+        "", description="address for workers and the control logger; empty: the same as for browsers"
+    )
     database_url: SecretStr = Field(
         SecretStr(""),
         validation_alias=AliasChoices("DATABASE_URL", "KML_DATABASE_URL"),
@@ -46,6 +49,11 @@ class BackendSettings(BaseSettings):
     allowed_output_brokers: str = Field(
         "", description="comma-separated host:port that inferences may write to beside the own cluster; * for any"
     )
+    allowed_clusters: str = Field(
+        "",
+        description="comma-separated hosts of other Kubernetes clusters that may be entered although they are inside "
+        "(private addresses); * for any",
+    )
     isolation: str = Field("auto", pattern="^(auto|namespaces|landlock|off)$")
     log_level: str = "INFO"
     job_token_seconds: int = Field(3600, ge=60, description="life of a job token; workers renew it every minute")
@@ -59,6 +67,11 @@ class BackendSettings(BaseSettings):
     model_file_bytes: int = Field(8 << 30, ge=0)
     training_wall_seconds: int = Field(0, ge=0, description="time limit of one training; 0: none")
     event_retention_seconds: int = Field(3600, ge=60, description="how far back a browser can catch up")
+
+    @property
+    def url_for_workers(self) -> str:
+        """Where workers reach the API; within a cluster another address than a browser's."""
+        return self.worker_backend_url or self.backend_url
 
     @property
     def artifacts_dir(self) -> Path:

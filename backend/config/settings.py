@@ -16,8 +16,9 @@ _state = _env.state_dir.expanduser().resolve()
 DEBUG = False
 SECRET_KEY = _env.secret_key()
 ALLOWED_HOSTS = [host.strip() for host in _env.allowed_hosts.split(",") if host.strip()]
-if urlsplit(_env.backend_url).hostname not in (None, *ALLOWED_HOSTS):
-    ALLOWED_HOSTS.append(str(urlsplit(_env.backend_url).hostname))
+for _url in (_env.backend_url, _env.url_for_workers):
+    if urlsplit(_url).hostname not in (None, *ALLOWED_HOSTS):
+        ALLOWED_HOSTS.append(str(urlsplit(_url).hostname))
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
@@ -59,9 +60,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # A URL without its slash is a 404, not a redirect that would lose the body of a POST.
 APPEND_SLASH = False
 
-_url = _env.database_url.get_secret_value()
-if _url:
-    DATABASES = {"default": dj_database_url.parse(_url, conn_max_age=60, conn_health_checks=True)}
+_database_url = _env.database_url.get_secret_value()
+if _database_url:
+    DATABASES = {"default": dj_database_url.parse(_database_url, conn_max_age=60, conn_health_checks=True)}
 else:
     DATABASES = {
         "default": {
@@ -107,6 +108,9 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _env.https else 0
 SECURE_SSL_REDIRECT = _env.https
 SECURE_REDIRECT_EXEMPT = [r"^api/health/"]
+if urlsplit(_env.url_for_workers).scheme == "http":
+    # Within a cluster these come past whatever ends TLS for browsers.
+    SECURE_REDIRECT_EXEMPT += [r"^api/jobs/", r"^api/announcements/", r"^api/heartbeats/"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _env.behind_proxy else None
 X_FRAME_OPTIONS = "DENY"
 

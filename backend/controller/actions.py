@@ -14,12 +14,14 @@ __all__ = [
     "Action",
     "BeginAttempt",
     "Forget",
+    "ForgiveTries",
     "KeepLog",
     "Launch",
     "MarkFailed",
     "MarkRunning",
     "MarkStopped",
     "Retry",
+    "ShowObstacle",
     "ShowReady",
     "ShowScale",
     "Stop",
@@ -70,6 +72,23 @@ class KeepLog:
 @dataclass(frozen=True)
 class MarkRunning:
     """The training's process runs."""
+
+    subject: Subject
+    attempt: int
+
+
+@dataclass(frozen=True)
+class ShowObstacle:
+    """The training cannot start yet, and ``failure`` says why; it goes on waiting."""
+
+    subject: Subject
+    attempt: int
+    failure: Failure
+
+
+@dataclass(frozen=True)
+class ForgiveTries:
+    """The attempt has run for so long that earlier failures count no more."""
 
     subject: Subject
     attempt: int
@@ -130,8 +149,10 @@ Action = (
     | Launch
     | Stop
     | Forget
+    | ForgiveTries
     | KeepLog
     | MarkRunning
+    | ShowObstacle
     | ShowReady
     | ShowScale
     | MarkStopped

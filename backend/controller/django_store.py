@@ -51,6 +51,12 @@ class DjangoStore:
     def mark_running(self, subject: Subject, attempt: int) -> bool:
         return bool(_services(subject).mark_running(subject.number, attempt))
 
+    def show_obstacle(self, subject: Subject, attempt: int, failure: Failure) -> bool:
+        return trainings.mark_obstacle(subject.number, attempt, failure)
+
+    def forgive_tries(self, subject: Subject, attempt: int) -> bool:
+        return trainings.forgive_tries(subject.number, attempt)
+
     def show_ready(self, subject: Subject, attempt: int, replicas: int, failure: Failure | None, log_tail: str) -> bool:
         if replicas:
             return inferences.mark_running(subject.number, attempt, ready_replicas=replicas)
@@ -138,7 +144,17 @@ class DjangoStore:
 
 
 _SCALE = ("replicas", "max_replicas", "launched_max_replicas", "scaled_to", "input_topic", "group_suffix")
-_COMMON = ("desired", "state", "attempt", "tries", "failure", "launched_at", "ended_at", "next_retry_at")
+_COMMON = (
+    "desired",
+    "state",
+    "attempt",
+    "tries",
+    "failure",
+    "launched_at",
+    "started_at",
+    "ended_at",
+    "next_retry_at",
+)
 
 
 def _common(row: TrainingResult | Inference) -> dict[str, Any]:
@@ -152,6 +168,7 @@ def _common(row: TrainingResult | Inference) -> dict[str, Any]:
         "launched": launched,
         "failure": _failure(row.failure),
         "next_retry_at": row.next_retry_at.timestamp() if row.next_retry_at else None,
+        "started_at": row.started_at.timestamp() if row.started_at else None,
         "ended_at": row.ended_at.timestamp() if row.ended_at else None,
     }
 

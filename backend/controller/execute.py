@@ -11,12 +11,14 @@ from backend.controller.actions import (
     Action,
     BeginAttempt,
     Forget,
+    ForgiveTries,
     KeepLog,
     Launch,
     MarkFailed,
     MarkRunning,
     MarkStopped,
     Retry,
+    ShowObstacle,
     ShowReady,
     ShowScale,
     Stop,
@@ -27,7 +29,7 @@ from backend.launchers.base import Launcher, RestartPolicy, WorkSpec
 from backend.launchers.names import WorkKind
 from kafkaml.errors import KafkaMLError
 from kafkaml.failpoints import failpoint
-from kafkaml.jobs import Framework, InferenceJob, TrainingJob
+from kafkaml.jobs import Framework, InferenceJob, ResourceLimits, TrainingJob
 from kafkaml.logs import get_logger
 
 __all__ = ["Executor", "work_spec"]
@@ -122,6 +124,10 @@ class Executor:
                 applied = True
             case MarkRunning(attempt=attempt):
                 applied = self._store.mark_running(subject, attempt)
+            case ShowObstacle(attempt=attempt, failure=obstacle):
+                applied = self._store.show_obstacle(subject, attempt, obstacle)
+            case ForgiveTries(attempt=attempt):
+                applied = self._store.forgive_tries(subject, attempt)
             case ShowReady(attempt=attempt, replicas=replicas, failure=failure, log_tail=log_tail):
                 applied = self._store.show_ready(subject, attempt, replicas, failure, log_tail)
             case ShowScale(attempt=attempt, replicas=replicas):
@@ -144,8 +150,13 @@ class Executor:
         return self._store.mark_launched(row.subject, attempt, max_replicas=row.max_replicas)
 
 
-def work_spec(row: Row, attempt: int, token: str, *, backend_url: str, state_dir: Path) -> WorkSpec:
-    """Return what runs one attempt of ``row``: the job without its plan, which the worker fetches with the token."""
+def work_spec(
+    row: Row, attempt: int, token: str, *, backend_url: str, state_dir: Path, limits: Mapping[WorkKind, ResourceLimits]
+) -> WorkSpec:
+    """Return what runs one attempt of ``row``: the job without its plan, which the worker fetches with the token.
+
+    ``limits`` are those of the model process by kind of work, as the plans have them: the runtime has to allow more.
+    """
     name = row.subject.attempt(attempt)
     number = row.subject.number
     training = row.subject.kind is WorkKind.TRAINING
@@ -167,7 +178,9 @@ def work_spec(row: Row, attempt: int, token: str, *, backend_url: str, state_dir
         token=token,
         restart=RestartPolicy.NEVER if training else RestartPolicy.ALWAYS,
         replicas=1 if training else row.replicas,
+        limits=limits[row.subject.kind],
         gpu=row.gpu,
+        autoscale=row.autoscale,
         labels={"kafka-ml/kind": row.subject.kind.value, "kafka-ml/id": str(number)},
     )
 

@@ -9,6 +9,8 @@ rules in short:
 - work that ended without a report is looked at twice (the report may be on its way), then the row fails with the
   diagnosis; what may pass by itself is tried again (``retries``);
 - an end is forgotten only after the row holds its log;
+- what keeps a training from starting is shown and never ends it: a wait takes nothing from anyone, what is missing may
+  come, and the person can stop it;
 - between the two numbers of replicas that the person gave, the autoscaler chooses, and its choice is only shown;
 - what the launcher does not know (``Phase.UNKNOWN``) decides nothing.
 """
@@ -23,17 +25,19 @@ from backend.controller.actions import (
     Action,
     BeginAttempt,
     Forget,
+    ForgiveTries,
     KeepLog,
     Launch,
     MarkFailed,
     MarkRunning,
     MarkStopped,
     Retry,
+    ShowObstacle,
     ShowReady,
     ShowScale,
     Stop,
 )
-from backend.controller.retries import retry_delay_seconds, should_retry
+from backend.controller.retries import FORGIVEN_AFTER_SECONDS, retry_delay_seconds, should_retry
 from backend.controller.rows import Row, Subject
 from backend.launchers.base import Observed, Phase
 from backend.launchers.names import WorkKind, parse_work_name
@@ -177,8 +181,21 @@ class _Look:
         if seen.phase is Phase.RUNNING and self._row.state is not RunState.RUNNING:
             return [MarkRunning(self._subject, self._row.attempt)]
         if not seen.phase.ended:
-            return []
+            return self._obstacle(seen) + self._forgiven(seen)
         return self._after_looks(self._unreported_end(seen))
+
+    def _obstacle(self, seen: Observed) -> list[Action]:
+        # Shown until the training runs: an image that is asked for again and again is missing in between, too.
+        if seen.phase is not Phase.STARTING or seen.failure is None or seen.failure == self._row.failure:
+            return []
+        return [ShowObstacle(self._subject, self._row.attempt, seen.failure)]
+
+    def _forgiven(self, seen: Observed) -> list[Action]:
+        started = self._row.started_at
+        if seen.phase is not Phase.RUNNING or self._row.tries < 2 or started is None:
+            return []
+        long_enough = self._now - started > FORGIVEN_AFTER_SECONDS
+        return [ForgiveTries(self._subject, self._row.attempt)] if long_enough else []
 
     def _inference(self) -> list[Action]:
         seen = self._seen

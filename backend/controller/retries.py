@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from kafkaml.results import Failure
+from kafkaml.results import Failure, FailureCategory
 
-__all__ = ["MAX_TRIES", "retry_delay_seconds", "should_retry"]
+__all__ = ["FORGIVEN_AFTER_SECONDS", "MAX_LOST_TRIES", "MAX_TRIES", "retry_delay_seconds", "should_retry"]
 
 # The first try and three more; after that the person decides.
 MAX_TRIES = 4
+# Being evicted, preempted or drained away is not the training's doing, and in a cluster that is being upgraded it
+# happens several times within minutes. Not for ever, because what is killed for its memory may look the same.
+MAX_LOST_TRIES = 8
+# An attempt that ran for so long has shown that it can: the failures before it count no more.
+FORGIVEN_AFTER_SECONDS = 600.0
 _FIRST_DELAY_SECONDS = 5.0
+_MAX_DELAY_SECONDS = 60.0
 
 
 def should_retry(failure: Failure, tries: int) -> bool:
     """Whether to try again after ``tries`` failed tries."""
-    return failure.category.retryable and tries < MAX_TRIES
+    bound = MAX_LOST_TRIES if failure.category is FailureCategory.LOST else MAX_TRIES
+    return failure.category.retryable and tries < bound
 
 
 def retry_delay_seconds(tries: int) -> float:
-    """Return how long after the ``tries``-th failed try the next one begins: 5, 10, 20 s."""
-    return float(_FIRST_DELAY_SECONDS * 2 ** (max(tries, 1) - 1))
+    """Return how long after the ``tries``-th failed try the next one begins: 5, 10, 20, 40 s, then a minute."""
+    return float(min(_FIRST_DELAY_SECONDS * 2 ** (min(max(tries, 1), 16) - 1), _MAX_DELAY_SECONDS))

@@ -33,10 +33,11 @@ class Row:
     """One row, as the person and the workers left it.
 
     ``wanted``: the person wants it to run. ``ready``: everything it needs is there (for a training: its stream).
-    ``attempt`` 0: never begun. ``tries`` counts attempts since the person last asked; 0: a new one is to begin.
+    ``attempt`` 0: never begun. ``tries`` counts attempts since the person last asked, or since one ran for long; 0: a
+    new one is to begin.
     ``launched`` is False while the attempt is only intended. Times are seconds since 1970. ``failure`` is what the last
-    attempt reported or was found to have died of. ``replica_failures`` are what
-    live replicas of this attempt say keeps them from serving.
+    attempt reported or was found to have died of, or what keeps the present one from starting. ``replica_failures`` are
+    what live replicas of this attempt say keeps them from serving.
 
     With ``autoscale``, ``replicas`` is the least number of replicas; ``launched_max_replicas`` is the greatest that the
     launcher was told, and ``scaled_to_shown`` how many the person sees that the lag asks for.
@@ -52,6 +53,7 @@ class Row:
     ready: bool = True
     failure: Failure | None = None
     next_retry_at: float | None = None
+    started_at: float | None = None
     ended_at: float | None = None
     replicas: int = 1
     replicas_serving: int = 0

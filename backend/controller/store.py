@@ -34,6 +34,14 @@ class Store(Protocol):
 
     def mark_running(self, subject: Subject, attempt: int) -> bool: ...
 
+    def show_obstacle(self, subject: Subject, attempt: int, failure: Failure) -> bool:
+        """Show what keeps a training from starting while it waits."""
+        ...
+
+    def forgive_tries(self, subject: Subject, attempt: int) -> bool:
+        """Count a training's present attempt as its first."""
+        ...
+
     def show_ready(self, subject: Subject, attempt: int, replicas: int, failure: Failure | None, log_tail: str) -> bool:
         """Show that so many replicas serve: with some the inference runs, with none it waits."""
         ...

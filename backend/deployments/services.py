@@ -16,9 +16,11 @@ from backend.configurations.models import Configuration
 from backend.deployments import storage
 from backend.deployments.models import ENDED_STATES, Artifact, Deployment, DesiredState, TrainingResult
 from backend.deployments.transitions import (
+    forgive_tries,
     mark_failed,
     mark_finished,
     mark_launched,
+    mark_obstacle,
     mark_running,
     mark_stopped,
     next_retry,
@@ -36,9 +38,11 @@ __all__ = [
     "assign_stream",
     "create_deployment",
     "delete_deployment",
+    "forgive_tries",
     "mark_failed",
     "mark_finished",
     "mark_launched",
+    "mark_obstacle",
     "mark_running",
     "mark_stopped",
     "next_retry",

@@ -27,9 +27,11 @@ from kafkaml.results import EpochMetrics, Failure, FailureCategory, Progress, Ru
 
 __all__ = [
     "MAX_LOG_TAIL",
+    "forgive_tries",
     "mark_failed",
     "mark_finished",
     "mark_launched",
+    "mark_obstacle",
     "mark_running",
     "mark_stopped",
     "next_retry",
@@ -72,6 +74,32 @@ def mark_launched(result_id: int, attempt: int) -> bool:
         if result.launched_at is None:
             result.launched_at = timezone.now()
             result.save(update_fields=["launched_at", "updated_at"])
+    return True
+
+
+def mark_obstacle(result_id: int, attempt: int, failure: Failure) -> bool:
+    """Note what keeps the attempt from starting; it goes on waiting, and the note goes when it runs."""
+    document = failure.to_json()
+    with transaction.atomic():
+        result = _lock_attempt(result_id, attempt)
+        if result is None:
+            return False
+        if result.state != RunState.WAITING or result.failure == document:
+            return True
+        result.failure = document
+        result.save(update_fields=["failure", "updated_at"])
+        publish_result(result)
+    return True
+
+
+def forgive_tries(result_id: int, attempt: int) -> bool:
+    """Count the present attempt as the first: it has run for so long that what failed before says nothing of it."""
+    with transaction.atomic():
+        result = _lock_attempt(result_id, attempt)
+        if result is None:
+            return False
+        result.tries = 1
+        result.save(update_fields=["tries", "updated_at"])
     return True
 
 

@@ -1,18 +1,19 @@
-"""launcher_from_settings: the one place that chooses between the launchers, for the controller and the API's logs."""
+"""The one place that chooses between the launchers: for the controller, and what the API may know of the choice."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.launchers.base import Launcher
+from backend.launchers.log_folders import LogFolders, LogReader
 from backend.launchers.process import ProcessLauncher
-from kafkaml.errors import SettingsError
 from kafkaml.settings import KafkaSettings, default_state_dir
 
-__all__ = ["LauncherSettings", "autoscaling_obstacle", "launcher_from_settings"]
+__all__ = ["LauncherSettings", "autoscaling_obstacle", "launcher_from_settings", "logs_from_settings"]
 
 # What every runner imports; forked from a server that has it imported already.
 _PRELOADED = ("kafkaml.confluent", "kafkaml.job_client", "model_training", "model_inference")
@@ -23,7 +24,9 @@ class LauncherSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="KML_", extra="ignore", frozen=True)
 
-    launcher: str = Field("process", description="process (this machine) or kubernetes")
+    launcher: str = Field(
+        "process", pattern="^(process|kubernetes)$", description="process (on this machine) or kubernetes"
+    )
     state_dir: Path = Field(default_factory=default_state_dir)
     warm_workers: bool = Field(True, description="fork workers from a process that has their modules imported")
     worker_grace_seconds: float = Field(20.0, gt=0, description="between SIGTERM and SIGKILL")
@@ -35,30 +38,40 @@ class LauncherSettings(BaseSettings):
         """Where the process launcher keeps what it knows."""
         return self.state_dir / "jobs"
 
+    @property
+    def logs_dir(self) -> Path:
+        """Where the logs of workers are, in a folder for each work."""
+        return self.state_dir / "jobs-logs" if self.launcher == "kubernetes" else self.jobs_dir
+
 
 def launcher_from_settings(settings: LauncherSettings | None = None, kafka: KafkaSettings | None = None) -> Launcher:
-    """Return the launcher that the settings name; raises SettingsError for one that does not exist here.
-
-    Making one starts nothing and may be done for reading logs only; ``observe`` belongs to the controller alone.
-    """
+    """Return the launcher that the settings name, for the controller: nobody else may start, stop or observe work."""
     settings = settings or LauncherSettings()
     kafka = kafka or KafkaSettings()
-    if settings.launcher != "process":
-        raise SettingsError(
-            f"KML_LAUNCHER={settings.launcher!r} is not a launcher of this version: expected 'process'",
-            hint="unset KML_LAUNCHER to run workers as processes of this machine",
-        )
+    base_env = {**kafka.to_env(), "KML_ISOLATION": settings.isolation, "KML_LOG_LEVEL": settings.log_level}
+    if settings.launcher == "kubernetes":
+        return _kubernetes_launcher(base_env, settings.logs_dir)
     return ProcessLauncher(
         settings.jobs_dir,
-        base_env={
-            **kafka.to_env(),
-            "KML_STATE_DIR": str(settings.state_dir),
-            "KML_ISOLATION": settings.isolation,
-            "KML_LOG_LEVEL": settings.log_level,
-        },
+        base_env={**base_env, "KML_STATE_DIR": str(settings.state_dir)},
         preload=_PRELOADED if settings.warm_workers else (),
         grace_seconds=settings.worker_grace_seconds,
     )
+
+
+def _kubernetes_launcher(base_env: Mapping[str, str], logs_dir: Path) -> Launcher:
+    # Only who talks to a cluster needs the client for it.
+    from backend.launchers.kubernetes.api import KubernetesApi
+    from backend.launchers.kubernetes.launcher import KubernetesLauncher
+    from backend.launchers.kubernetes.settings import KubernetesSettings
+
+    settings = KubernetesSettings()
+    return KubernetesLauncher(api=KubernetesApi(settings), settings=settings, base_env=base_env, logs_dir=logs_dir)
+
+
+def logs_from_settings(settings: LauncherSettings | None = None) -> LogReader:
+    """Return what reads the logs of workers, without a launcher and without a cluster to ask."""
+    return LogFolders((settings or LauncherSettings()).logs_dir)
 
 
 def autoscaling_obstacle(settings: LauncherSettings | None = None) -> str:

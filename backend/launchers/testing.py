@@ -107,7 +107,12 @@ class FakeLauncher:
     def run(self, name: str) -> None:
         """The process runs now."""
         if self.work[name].phase is Phase.STARTING:
-            self.work[name].phase = Phase.RUNNING
+            self.work[name].phase, self.work[name].failure = Phase.RUNNING, None
+
+    def obstruct(self, name: str, failure: Failure | None) -> None:
+        """Something keeps the work from starting, or nothing does any more."""
+        if self.work[name].phase is Phase.STARTING:
+            self.work[name].failure = failure
 
     def end(self, name: str, exit_code: int | None = 0, category: FailureCategory = FailureCategory.LOST) -> None:
         """The process ends by itself; ALWAYS work is started again."""

@@ -54,7 +54,21 @@ class MemoryStore:
 
     def mark_running(self, subject: Subject, attempt: int) -> bool:
         row = self._open(subject, attempt)
-        return row is not None and self._put(replace(row, state=RunState.RUNNING, launched=True))
+        if row is None:
+            return False
+        if row.state is RunState.RUNNING:
+            return True
+        return self._put(replace(row, state=RunState.RUNNING, launched=True, started_at=self.now, failure=None))
+
+    def show_obstacle(self, subject: Subject, attempt: int, failure: Failure) -> bool:
+        row = self._open(subject, attempt)
+        if row is None:
+            return False
+        return row.state is not RunState.WAITING or self._put(replace(row, failure=failure))
+
+    def forgive_tries(self, subject: Subject, attempt: int) -> bool:
+        row = self._open(subject, attempt)
+        return row is not None and self._put(replace(row, tries=1))
 
     def show_ready(self, subject: Subject, attempt: int, replicas: int, failure: Failure | None, log_tail: str) -> bool:
         row = self._open(subject, attempt)

@@ -160,6 +160,12 @@ class Histories(RuleBasedStateMachine):
         if row is not None and row.attempt == parsed.attempt and parsed.kind is WorkKind.INFERENCE:
             self.store.change(row.subject, replicas_serving=replicas)
 
+    @rule(data=st.data(), cause=st.sampled_from(["no node has room", "the image is missing", None]))
+    def something_keeps_work_from_starting(self, data: Any, cause: str | None) -> None:
+        if name := self.choose(data, self.alive()):
+            obstacle = None if cause is None else Failure(category=FailureCategory.CONFIGURATION, cause=cause)
+            self.launcher.obstruct(name, obstacle)
+
     @rule()
     def stops_take_effect(self) -> None:
         self.launcher.finish_stops()
@@ -261,6 +267,7 @@ class Histories(RuleBasedStateMachine):
         elif not row.state.ended and row.ready:
             assert row.work in observed, f"{row} has no work"
             assert row.launched
+            assert row.failure is None or row.state is not RunState.RUNNING, "what runs has no obstacle"
             assert row.may_have(observed[row.work].replicas)
             assert self.launcher.work[str(row.work)].spec.autoscale == row.autoscale
             if row.autoscale is not None:

@@ -13,11 +13,11 @@ from backend.controller.execute import Executor, work_spec
 from backend.controller.rows import Row, Subject
 from backend.controller.topics import TopicMaker
 from backend.controller.wakeup import WakeUp, _address
-from backend.launchers.base import RestartPolicy
+from backend.launchers.base import Autoscale, RestartPolicy
 from backend.launchers.names import WorkKind
 from backend.launchers.testing import FakeLauncher
 from kafkaml.errors import BrokerTimeout
-from kafkaml.jobs import Framework, InferenceJob, TrainingJob, job_from_env
+from kafkaml.jobs import Framework, InferenceJob, ResourceLimits, TrainingJob, job_from_env
 from kafkaml.results import RunState
 from tests.controller.memory_store import MemoryStore
 from tests.controller.test_convergence import spec_of
@@ -77,13 +77,15 @@ def test_a_spec_is_the_job_without_secrets(kind: WorkKind, tmp_path: Path) -> No
         tries=1,
         launched=False,
         replicas=3,
+        autoscale=Autoscale(topic="in", group="g", max_replicas=5) if kind is WorkKind.INFERENCE else None,
         gpu=1,
     )
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "fork-tensorflow.sock").touch()
-    spec = work_spec(row, 2, "secret", backend_url="http://x", state_dir=tmp_path)
+    limits = {WorkKind.TRAINING: ResourceLimits(wall_seconds=60), WorkKind.INFERENCE: ResourceLimits(memory_bytes=1)}
+    spec = work_spec(row, 2, "secret", backend_url="http://x", state_dir=tmp_path, limits=limits)
     assert spec.name == f"kml-{kind}-7-a2"
-    assert (spec.token, spec.gpu) == ("secret", 1)
+    assert (spec.token, spec.gpu, spec.limits) == ("secret", 1, limits[kind])
     assert "secret" not in str(spec.env)
     job = job_from_env(spec.env)
     assert (job.name, job.attempt, job.backend_url) == (spec.name, 2, "http://x")
@@ -94,6 +96,7 @@ def test_a_spec_is_the_job_without_secrets(kind: WorkKind, tmp_path: Path) -> No
     else:
         assert isinstance(job, InferenceJob)
         assert (spec.module, spec.restart, spec.replicas) == ("model_inference", RestartPolicy.ALWAYS, 3)
+        assert spec.autoscale == row.autoscale
 
 
 class SlowKafka:

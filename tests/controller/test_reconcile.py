@@ -10,18 +10,20 @@ from backend.controller.actions import (
     Action,
     BeginAttempt,
     Forget,
+    ForgiveTries,
     KeepLog,
     Launch,
     MarkFailed,
     MarkRunning,
     MarkStopped,
     Retry,
+    ShowObstacle,
     ShowReady,
     ShowScale,
     Stop,
 )
 from backend.controller.reconcile import LINGER_SECONDS, MAX_CRASHES, reconcile
-from backend.controller.retries import MAX_TRIES
+from backend.controller.retries import FORGIVEN_AFTER_SECONDS, MAX_LOST_TRIES, MAX_TRIES, retry_delay_seconds
 from backend.controller.rows import Row, Subject
 from backend.launchers.base import Autoscale, Observed, Phase
 from backend.launchers.names import WorkKind
@@ -147,8 +149,41 @@ def test_what_may_pass_is_tried_again_later_and_not_for_ever(observed: Observed 
     (third,) = decide([row(tries=3)], sight, looks={T.attempt(2): 1})
     assert isinstance(third, Retry)
     assert third.at == NOW + 20
-    (last,) = decide([row(tries=MAX_TRIES)], sight, looks={T.attempt(2): 1})
+    (last,) = decide([row(tries=MAX_LOST_TRIES)], sight, looks={T.attempt(2): 1})
     assert isinstance(last, MarkFailed)
+
+
+def test_what_is_lost_is_tried_more_often_than_what_fails_by_itself_with_pauses_of_a_minute_at_most() -> None:
+    broker = Failure(category=FailureCategory.BROKER, cause="Kafka is away")
+    for failure, bound in ((broker, 4), (LOST, 8)):
+        ended = seen(Phase.FAILED, failure=failure)
+        (before,) = decide([row(tries=bound - 1)], [ended], looks={ended.name: 1})
+        (last,) = decide([row(tries=bound)], [ended], looks={ended.name: 1})
+        assert (type(before), type(last)) == (Retry, MarkFailed)
+    assert [retry_delay_seconds(tries) for tries in (1, 2, 3, 4, 5, 6, 500)] == [5, 10, 20, 40, 60, 60, 60]
+    assert (MAX_TRIES, MAX_LOST_TRIES) == (4, 8)
+
+
+def test_a_training_that_has_run_for_long_has_all_its_tries_again() -> None:
+    running = seen(Phase.RUNNING)
+    for_long = row(tries=3, started_at=NOW - FORGIVEN_AFTER_SECONDS - 1)
+    assert decide([for_long], [running]) == (ForgiveTries(T, 2),)
+    assert decide([replace(for_long, tries=1)], [running]) == ()
+    assert decide([row(tries=3, started_at=NOW - FORGIVEN_AFTER_SECONDS + 1)], [running]) == ()
+
+
+def test_what_keeps_a_training_from_starting_is_shown_once_and_until_it_runs() -> None:
+    full = Failure(category=FailureCategory.CONFIGURATION, cause="no node has room", hint="add a node")
+    missing = Failure(category=FailureCategory.CONFIGURATION, cause="the image is missing")
+    waiting = row(state=RunState.WAITING)
+    held = seen(Phase.STARTING, failure=full)
+    assert decide([waiting], [held]) == (ShowObstacle(T, 2, full),)
+    shown = replace(waiting, failure=full)
+    assert decide([shown], [held]) == ()
+    # Between two looks for an image nothing is wrong.
+    assert decide([shown], [seen(Phase.STARTING)]) == ()
+    assert decide([shown], [seen(Phase.STARTING, failure=missing)]) == (ShowObstacle(T, 2, missing),)
+    assert decide([shown], [seen(Phase.RUNNING)]) == (MarkRunning(T, 2),)
 
 
 def test_between_attempts_the_old_end_is_forgotten_and_the_new_one_begins_when_due() -> None:

@@ -21,7 +21,7 @@ class OneLog:
 
 
 def pieces(monkeypatch: pytest.MonkeyPatch, content: bytes, size: int) -> Sequence[str]:
-    monkeypatch.setattr(worker_logs, "_launcher", lambda: OneLog(content, size))
+    monkeypatch.setattr(worker_logs, "_logs", lambda: OneLog(content, size))
     texts, offset = [], 0
     while (piece := worker_logs.read_log(WorkKind.TRAINING, 1, 1, offset=offset))["text"]:
         assert piece["offset"] == offset

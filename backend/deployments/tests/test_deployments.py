@@ -221,13 +221,42 @@ def test_retries_end_and_the_person_may_start_over(editor: APIClient) -> None:
         registered = services.register_attempt(result.pk)
         assert registered is not None
         tries = registered.tries
-    assert tries == 4
+    assert tries == 8
     services.mark_failed(result.pk, tries, lost)
     result.refresh_from_db()
     assert (result.state, result.next_retry_at) == ("failed", None)
     editor.post(f"/api/results/{result.pk}/restart/", {})
     result.refresh_from_db()
     assert (result.state, result.tries) == ("waiting", 0)
+
+
+def test_what_keeps_a_training_from_starting_is_shown_until_it_runs(viewer: APIClient) -> None:
+    result = builders.make_launched()
+    full = Failure(category=FailureCategory.CONFIGURATION, cause="no node has room", hint="add a node")
+    assert services.mark_obstacle(result.pk, 1, full)
+    shown = viewer.get(f"/api/results/{result.pk}/").json()
+    assert (shown["state"], shown["failure"]["cause"], shown["failure"]["hint"]) == (
+        "waiting",
+        "no node has room",
+        "add a node",
+    )
+    assert services.mark_running(result.pk, 1)
+    # A look from before it ran comes too late.
+    assert services.mark_obstacle(result.pk, 1, full)
+    assert viewer.get(f"/api/results/{result.pk}/").json()["failure"] is None
+    assert not services.mark_obstacle(result.pk, 2, full)
+
+
+def test_tries_are_forgiven_to_what_has_run_for_long() -> None:
+    result = builders.make_launched()
+    lost = Failure(category=FailureCategory.LOST, cause="evicted")
+    for attempt in (1, 2):
+        services.mark_failed(result.pk, attempt, lost, retry_at=services.next_retry(lost, attempt))
+        services.register_attempt(result.pk)
+    assert services.forgive_tries(result.pk, 3)
+    result.refresh_from_db()
+    assert (result.attempt, result.tries) == (3, 1)
+    assert not services.forgive_tries(result.pk, 2)
 
 
 def test_a_trained_model_is_downloaded_as_an_attachment(viewer: APIClient) -> None:
@@ -269,13 +298,13 @@ def test_the_end_of_a_log_outlives_the_process(viewer: APIClient) -> None:
     assert viewer.get(f"/api/results/{result.pk}/logs/?offset=14").json()["text"] == ""
 
 
-def test_a_live_log_is_read_from_the_launcher(viewer: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_live_log_is_read_from_the_disk(viewer: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
     class Logs:
         def logs(self, name: str, *, replica: int, offset: int, max_bytes: int) -> tuple[bytes, int]:
             content = f"{name} {replica}".encode()
             return content[offset:], len(content)
 
-    monkeypatch.setattr(worker_logs, "_launcher", Logs)
+    monkeypatch.setattr(worker_logs, "_logs", Logs)
     result = builders.make_launched()
     name = f"kml-train-{result.pk}-a1 0"
     answer = viewer.get(f"/api/results/{result.pk}/logs/?offset=4").json()

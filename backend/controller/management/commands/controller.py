@@ -19,10 +19,12 @@ from backend.controller.loop import INTERVAL_SECONDS, Controller
 from backend.controller.outbox import OutboxRelay
 from backend.controller.topics import TopicMaker
 from backend.controller.wakeup import WakeUp
+from backend.deployments.plans import model_limits
 from backend.events.services import prune
 from backend.inferences.models import Inference
 from backend.inferences.services import ensure_topics
 from backend.launchers.factory import launcher_from_settings
+from backend.launchers.names import WorkKind
 from backend.system.services import heartbeat
 from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
 from kafkaml.logs import configure_logs
@@ -78,7 +80,15 @@ def _controller(
         executor=Executor(
             store=store,
             launcher=launcher,
-            spec_of=partial(work_spec, backend_url=settings.backend_url, state_dir=settings.state_dir),
+            spec_of=partial(
+                work_spec,
+                backend_url=settings.url_for_workers,
+                state_dir=settings.state_dir,
+                limits={
+                    WorkKind.TRAINING: model_limits(wall_seconds=settings.training_wall_seconds),
+                    WorkKind.INFERENCE: model_limits(),
+                },
+            ),
         ),
         leadership=leadership,
         outbox=OutboxRelay(

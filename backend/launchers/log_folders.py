@@ -1,0 +1,34 @@
+"""LogFolders: the logs that a launcher leaves on the disk, for the API that only reads them.
+
+One folder for each work, by its name, written in the format of ``replica_log``: by keepers on a laptop, by the
+controller in a cluster, where whoever reads needs no right to ask the cluster.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from backend.launchers.names import parse_work_name
+from backend.launchers.replica_log import read_log
+
+__all__ = ["LogFolders", "LogReader"]
+
+
+class LogReader(Protocol):
+    """What the API needs of a launcher's logs; see ``Launcher.logs``."""
+
+    def logs(self, name: str, *, replica: int = 0, offset: int = 0, max_bytes: int = 65536) -> tuple[bytes, int]: ...
+
+
+class LogFolders:
+    """Reads below ``root``. Opens nothing before it is asked, and what is not there is an empty log."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def logs(self, name: str, *, replica: int = 0, offset: int = 0, max_bytes: int = 65536) -> tuple[bytes, int]:
+        """See Launcher. Raises ValueError for what is no name of work, which could be a path to elsewhere."""
+        if parse_work_name(name) is None:
+            raise ValueError(f"{name!r} is not a name of work: expected one such as kml-train-7-a1")
+        return read_log(self._root / name, replica, offset, max_bytes)
