@@ -364,9 +364,9 @@ def _kafka_files(settings: KubernetesSettings, values: Mapping[str, str]) -> dic
 
 def _resources(spec: WorkSpec, settings: KubernetesSettings) -> Manifest:
     # Two volumes, which share what the pod may take of the node's disk.
-    disk = str(settings.scratch_bytes + _LOG_BYTES)
+    disk = _quantity(settings.scratch_bytes + _LOG_BYTES)
     limits: dict[str, str] = {"ephemeral-storage": disk}
-    requests: dict[str, str] = {"ephemeral-storage": str(_LOG_BYTES)}
+    requests: dict[str, str] = {"ephemeral-storage": _quantity(_LOG_BYTES)}
     if memory := _memory_limit(spec, settings):
         limits["memory"] = memory
     if settings.cpu_limit:
@@ -384,11 +384,19 @@ def _resources(spec: WorkSpec, settings: KubernetesSettings) -> Manifest:
 def _memory_limit(spec: WorkSpec, settings: KubernetesSettings) -> str:
     if spec.limits.memory_bytes == 0:
         return settings.memory_limit
-    return str(spec.limits.memory_bytes + settings.memory_overhead_bytes)
+    return _quantity(spec.limits.memory_bytes + settings.memory_overhead_bytes)
+
+
+def _quantity(size_bytes: int) -> str:
+    """Say a number of bytes in the greatest unit that divides it, as people write it and the API shows it."""
+    for unit, multiple in (("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)):
+        if size_bytes and size_bytes % multiple == 0:
+            return f"{size_bytes // multiple}{unit}"
+    return str(size_bytes)
 
 
 def _volumes(spec: WorkSpec, settings: KubernetesSettings) -> list[Manifest]:
-    space = {"sizeLimit": str(settings.scratch_bytes)}
+    space = {"sizeLimit": _quantity(settings.scratch_bytes)}
     volumes: list[Manifest] = [
         {"name": "token", "secret": {"secretName": spec.name, "defaultMode": _SECRET_MODE}},
         {"name": "state", "emptyDir": dict(space)},
