@@ -6,7 +6,6 @@ written every few seconds while the relay moves or waits.
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import threading
@@ -14,7 +13,6 @@ import time
 from pathlib import Path
 from types import FrameType
 
-import orjson
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -25,6 +23,7 @@ from kafkaml.control import CONTROL_TOPIC
 from kafkaml.errors import BrokerError
 from kafkaml.logs import configure_logs, get_logger
 from kafkaml.settings import KafkaSettings, default_state_dir
+from kafkaml.sign_of_life import SignOfLife
 
 logger = get_logger(__name__)
 
@@ -32,7 +31,6 @@ _GROUP = "kafka-ml-control-logger"
 _KAFKA_SECONDS = 5.0
 _FIRST_PAUSE_SECONDS = 0.2
 _MAX_PAUSE_SECONDS = 5.0
-_LIFE_SECONDS = 5.0
 
 
 class ControlLoggerSettings(BaseSettings):
@@ -61,27 +59,7 @@ class ControlLoggerSettings(BaseSettings):
         return f"{self.control_topic}.dlq"
 
 
-class _Life:
-    """Writes down, now and then, that the logger lives and what it does."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._written = float("-inf")
-
-    def __call__(self, what: str) -> None:
-        if time.monotonic() - self._written < _LIFE_SECONDS:
-            return
-        self._written = time.monotonic()
-        fresh = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            fresh.write_bytes(orjson.dumps({"pid": os.getpid(), "at": time.time(), "doing": what}))
-            fresh.replace(self._path)
-        except OSError as error:
-            logger.warning("the sign of life cannot be written", error=str(error))
-
-
-def _run_once(settings: ControlLoggerSettings, kafka: KafkaSettings, life: _Life, stop: threading.Event) -> None:
+def _run_once(settings: ControlLoggerSettings, kafka: KafkaSettings, life: SignOfLife, stop: threading.Event) -> None:
     """Connect and relay until ``stop``; raises BrokerError when Kafka cannot be used (any more)."""
     admin = KafkaAdmin(kafka, timeout_seconds=_KAFKA_SECONDS)
     cluster = admin.cluster_id()
@@ -123,7 +101,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    life = _Life(settings.state_dir / "run" / "control-logger.json")
+    life = SignOfLife(settings.state_dir / "run" / "control-logger.json")
     pause = _FIRST_PAUSE_SECONDS
     while not stop.is_set():
         started = time.monotonic()

@@ -39,7 +39,10 @@ TOKEN_SECONDS = 1200.0
 
 
 class Controller:
-    """Everything is received; ``housekeeping`` maps jobs to how often they run, in seconds."""
+    """Everything is received; ``housekeeping`` maps jobs to how often they run, in seconds.
+
+    ``on_round`` is called in every round with a word on what it does, for signs of life.
+    """
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class Controller:
         outbox: OutboxRelay,
         wakeup: WakeUp,
         housekeeping: Mapping[Callable[[], object], float],
+        on_round: Callable[[str], None] = lambda _what: None,
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         self._store = store
@@ -60,6 +64,7 @@ class Controller:
         self._outbox = outbox
         self._wakeup = wakeup
         self._housekeeping = dict(housekeeping)
+        self._on_round = on_round
         self._interval_seconds = interval_seconds
         self._due = dict.fromkeys(self._housekeeping, 0.0)
         self._looks: Mapping[str, int] = {}
@@ -77,9 +82,11 @@ class Controller:
                 # What was done may make the next step possible at once.
                 wait = _SHORTEST_SECONDS if acted else self._interval_seconds
                 pause = 0.0
+                self._on_round("leading" if self._leads else "waiting to lead")
             except (BrokenError, DatabaseError) as error:
                 pause = wait = min(max(pause * 2, self._interval_seconds), _MAX_PAUSE_SECONDS)
                 logger.warning("the controller cannot work now", error=str(error), seconds=wait)
+                self._on_round(f"waiting: {error}")
                 close_old_connections()
             if stop.is_set():
                 break

@@ -1,0 +1,41 @@
+"""SignOfLife: a service writes down, now and then, that it lives and what it does, for whoever must tell if it hangs.
+
+Read by probes of Kubernetes (the file's age) and by the page about the system (its content).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import orjson
+
+from kafkaml.logs import get_logger
+
+__all__ = ["SignOfLife"]
+
+logger = get_logger(__name__)
+
+_PERIOD_SECONDS = 5.0
+
+
+class SignOfLife:
+    """Keeps ``path`` fresh: JSON with ``pid``, ``at`` (seconds since 1970) and ``doing``."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._written = float("-inf")
+
+    def __call__(self, what: str) -> None:
+        """Call this in every round of the service's loop: it writes once in five seconds. Never raises."""
+        if time.monotonic() - self._written < _PERIOD_SECONDS:
+            return
+        self._written = time.monotonic()
+        fresh = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            fresh.write_bytes(orjson.dumps({"pid": os.getpid(), "at": time.time(), "doing": what}))
+            fresh.replace(self._path)
+        except OSError as error:
+            logger.warning("the sign of life cannot be written", error=str(error))
