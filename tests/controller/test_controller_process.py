@@ -7,6 +7,7 @@ import signal
 import time
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.controller.conftest import Platform
@@ -39,6 +40,8 @@ def test_a_training_starts_when_its_stream_comes_and_ends_as_reported(platform: 
     assert training(platform, idle)["state"] == "waiting"
     assert [each[2:] for each in platform.starts() if each[2].startswith(f"kml-train-{idle}-")] == []
     assert platform.heartbeats() == ["controller"]
+    life = orjson.loads((platform.state / "run" / "controller.json").read_bytes())
+    assert (life["pid"], life["doing"]) == (controller.pid, "leading")
     controller.terminate()
     assert controller.wait(10) == 0
     assert platform.lease() == ""

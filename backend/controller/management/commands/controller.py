@@ -29,6 +29,7 @@ from backend.system.services import heartbeat
 from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
 from kafkaml.logs import configure_logs
 from kafkaml.settings import KafkaSettings
+from kafkaml.sign_of_life import SignOfLife
 
 _HEARTBEAT_SECONDS = 10.0
 _PRUNE_SECONDS = 60.0
@@ -101,6 +102,7 @@ def _controller(
             prune: _PRUNE_SECONDS,
             partial(launcher.prune, older_than_seconds=_LOG_RETENTION_SECONDS): _PRUNE_LOGS_SECONDS,
         },
+        on_round=SignOfLife(settings.state_dir / "run" / "controller.json"),
         interval_seconds=interval_seconds,
     )
 
