@@ -85,7 +85,9 @@ _SETUP_EVENTS = frozenset({"FailedMount", "FailedAttachVolume", "FailedCreatePod
 _TOKEN_LOOKS = 3
 
 _MISSING_OBJECT = re.compile(r'(secret|configmap) "([^"]+)" not found', re.IGNORECASE)
-_EXTENDED_RESOURCE = re.compile(r"Insufficient ([\w.-]+/[\w.-]+)")
+_EXTENDED_RESOURCE = re.compile(r"Insufficient ([\w.-]+/[\w.-]*\w)")
+# Here the scheduler begins to tell whom it could push out, and repeats its numbers.
+_PREEMPTION = re.compile(r" (?:no new claims to deallocate, )?preemption:.*", re.DOTALL)
 
 # The first pattern that the message matches gives the hint.
 _Hint = tuple[re.Pattern[str], str]
@@ -326,8 +328,7 @@ def _of_scheduling(status: Mapping[str, Any]) -> Failure | None:
     condition = _condition(status, "PodScheduled")
     if condition is None or condition.get("status") != "False":
         return None
-    # What follows is about pushing others out, and repeats the numbers.
-    message = _sentence(_text(condition, "message").split(" preemption:")[0])
+    message = _sentence(_PREEMPTION.sub("", _text(condition, "message")))
     match _text(condition, "reason"):
         case "Unschedulable":
             cause = f"no node of the cluster takes the pod: {message}"
