@@ -86,6 +86,8 @@ _KAFKA_FILES = {
     "KML_KAFKA_SSL_CERTIFICATE_LOCATION": "tls.crt",
     "KML_KAFKA_SSL_KEY_LOCATION": "tls.key",
 }
+# What KEDA calls the mechanisms of KafkaSettings.
+_SCALER_MECHANISMS = {"PLAIN": "plaintext", "SCRAM-SHA-256": "scram_sha256", "SCRAM-SHA-512": "scram_sha512"}
 _CREDENTIAL = re.compile(r".*(PASSWORD|TOKEN|SECRET|SECRET_KEY|DATABASE_URL)")
 # How often KEDA looks, and how long a lower lag must last before replicas go: each change makes the group pause.
 _LAG_POLL_SECONDS = 10
@@ -217,6 +219,7 @@ def _scaled_object(
     trigger: Manifest = {
         "type": "kafka",
         "metadata": {
+            **_scaler_security(base_env),
             "bootstrapServers": autoscale.bootstrap_servers or base_env.get("KML_KAFKA_BOOTSTRAP_SERVERS", ""),
             "consumerGroup": autoscale.group,
             "topic": autoscale.topic,
@@ -245,6 +248,16 @@ def _scaled_object(
             "triggers": [trigger],
         },
     }
+
+
+def _scaler_security(base_env: Mapping[str, str]) -> dict[str, str]:
+    """Return how KEDA talks to Kafka; with which credentials, its TriggerAuthentication says."""
+    security = {}
+    if base_env.get("KML_KAFKA_SECURITY_PROTOCOL", "").endswith("SSL"):
+        security["tls"] = "enable"
+    if mechanism := base_env.get("KML_KAFKA_SASL_MECHANISM"):
+        security["sasl"] = _SCALER_MECHANISMS[mechanism]
+    return security
 
 
 # --- pods ----------------------------------------------------------------------------------------------------------

@@ -117,7 +117,7 @@ class KubernetesSettings(BaseSettings):
     )
     keda: bool = Field(False, description="KEDA is installed: inferences may be scaled on their consumer lag")
     keda_authentication: str = Field(
-        "", description="TriggerAuthentication in the workers' namespace, where Kafka wants SASL or TLS"
+        "", description="TriggerAuthentication in the workers' namespace with Kafka's `username`, `password`, `ca`, ..."
     )
     request_timeout_seconds: float = Field(10.0, gt=0, description="of one request to the cluster's API")
     node_lost_seconds: int = Field(
