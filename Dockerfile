@@ -1,0 +1,199 @@
+# All images of the platform: one target each, named like the component. See docs/container-images.md.
+#
+#   docker build --target backend -t kafka-ml/backend:0.1.0 .
+#
+# Packages come before code everywhere, in stages of their own, so an edit of our code copies a few files again and no more.
+
+ARG REGISTRY=docker.io/library
+# cpu or gpu
+ARG ACCELERATOR=cpu
+
+# ---- What every Python image is, but for packages and code -----------------------------------------------------------
+FROM ${REGISTRY}/python:3.11-slim-bookworm AS python
+RUN groupadd --gid 10001 kafka-ml \
+ && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin kafka-ml \
+ && install -d -o 10001 -g 10001 -m 0750 /var/lib/kafka-ml
+# Nothing but /tmp and the state folder is written to; the root file system may be read-only.
+ENV PATH=/app/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    HOME=/tmp \
+    LANG=C.UTF-8 \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    KML_STATE_DIR=/var/lib/kafka-ml
+WORKDIR /app
+LABEL org.opencontainers.image.title="Kafka-ML" \
+      org.opencontainers.image.description="Connects data streams with machine learning" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="0.1.0"
+
+# ---- Where packages are installed; nothing of it but the virtual environment reaches an image -----------------------------
+FROM python AS install
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=
+# Our code lies beside the environment, in /app itself, and is found by this line, whatever the current folder is.
+RUN python3 -m venv --without-pip /app/.venv \
+ && /app/.venv/bin/python -c "import site; open(site.getsitepackages()[0] + '/kafka-ml.pth', 'w').write('/app\n')"
+COPY scripts/images/cut_lock.py /install/
+
+FROM install AS base-packages
+COPY requirements/base.txt /install/
+RUN pip --python /app/.venv/bin/python install --no-deps --no-compile --require-hashes -r /install/base.txt \
+ && find /app/.venv -depth -type d -name tests -exec rm -r {} + \
+ && python3 -m compileall -q /app/.venv/lib
+
+FROM install AS server-packages
+COPY requirements/server.txt /install/
+RUN pip --python /app/.venv/bin/python install --no-deps --no-compile --require-hashes -r /install/server.txt \
+ && find /app/.venv -depth -type d -name tests -exec rm -r {} + \
+ && python3 -m compileall -q /app/.venv/lib
+
+# ---- The web UI ----------------------------------------------------------------------------------------------------------
+FROM ${REGISTRY}/node:20-bookworm-slim AS pages
+WORKDIR /src/frontend
+COPY frontend/package.json frontend/package-lock.json ./
+RUN npm ci --no-audit --no-fund --loglevel=error
+COPY frontend ./
+# The templates of models are the examples' own files.
+COPY examples /src/examples
+RUN npm run --silent generate && node_modules/.bin/vite build --logLevel warn
+
+FROM server-packages AS web
+COPY --from=pages /src/backend/web /web
+RUN /app/.venv/bin/python -m whitenoise.compress --quiet /web
+
+# ---- Our code, as the wheel holds it, one folder for each group of images that share it --------------------------------------
+FROM install AS code
+COPY requirements/all.txt /install/
+RUN python3 /install/cut_lock.py /install/all.txt --only hatchling packaging pathspec pluggy trove-classifiers > /install/build.txt \
+ && pip install --no-deps --require-hashes -r /install/build.txt
+WORKDIR /src
+COPY LICENSE README.md pyproject.toml ./
+COPY kafkaml kafkaml
+COPY datasources datasources
+COPY kafka_control_logger kafka_control_logger
+COPY mlcode_executor mlcode_executor
+COPY model_training model_training
+COPY model_inference model_inference
+COPY backend backend
+# The compiled files count without a look at the sources, which nobody can change. One date for all: what an edit does
+# not touch stays the same layer. The wheel's list of files would change with each.
+RUN pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
+ && python3 -m zipfile -e /tmp/wheel/*.whl /tmp/code \
+ && rm /tmp/code/*.dist-info/RECORD \
+ && python3 -m compileall -q --invalidation-mode unchecked-hash -s /tmp/code -p /app /tmp/code \
+ && find /tmp/code -exec touch -h -d @0 {} + \
+ && mkdir -p /code/control-logger /code/worker /code/backend \
+ && cd /tmp/code \
+ && cp -a *.dist-info kafkaml kafka_control_logger /code/control-logger \
+ && cp -a *.dist-info kafkaml mlcode_executor model_training model_inference /code/worker \
+ && cp -a *.dist-info kafkaml mlcode_executor backend /code/backend
+
+# ---- Images without a framework ------------------------------------------------------------------------------------------------
+FROM python AS kafka_control_logger
+COPY --from=base-packages /app/.venv /app/.venv
+COPY --from=code /code/control-logger /app
+USER 10001:10001
+CMD ["python", "-P", "-m", "kafka_control_logger"]
+
+# The controller and the set-up of the database are other commands of this image: python -P -m backend.manage ...
+FROM python AS backend
+COPY --from=server-packages /app/.venv /app/.venv
+COPY --from=web /web /app/backend/web
+COPY --from=code /code/backend /app
+ENV KML_WEB_BIND=0.0.0.0:8000
+USER 10001:10001
+EXPOSE 8000
+CMD ["python", "-P", "-m", "gunicorn", "-c", "python:backend.config.gunicorn", "backend.config.asgi:application"]
+
+FROM ${REGISTRY}/debian:bookworm-slim AS frontend
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends nginx-light \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/* /var/log/apt /var/log/dpkg.log /etc/nginx/sites-enabled /etc/nginx/modules-enabled \
+ && groupadd --gid 10001 kafka-ml \
+ && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin kafka-ml
+COPY frontend/nginx/ /etc/nginx/
+COPY --from=web /web /usr/share/kafka-ml/web
+ENV HOME=/tmp
+LABEL org.opencontainers.image.title="Kafka-ML" \
+      org.opencontainers.image.description="Connects data streams with machine learning" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="0.1.0"
+USER 10001:10001
+EXPOSE 8080
+# Before its configuration is read, the log is where the package has it, which cannot be written.
+CMD ["nginx", "-e", "stderr"]
+
+# ---- TensorFlow ------------------------------------------------------------------------------------------------------------------
+FROM install AS tensorflow-packages
+ARG ACCELERATOR
+COPY requirements/tensorflow*.txt scripts/images/slim_library.py scripts/images/exercise.py /install/
+# Headers are for building extensions, libclang for building TensorFlow.
+RUN case $ACCELERATOR in cpu) lock=tensorflow keep= ;; gpu) lock=tensorflow-gpu keep=--keep-gpu-code ;; \
+      *) echo "ACCELERATOR is '$ACCELERATOR': expected cpu or gpu" >&2; exit 2 ;; esac \
+ && python3 /install/cut_lock.py /install/$lock.txt --without libclang > /install/packages.txt \
+ && pip --python /app/.venv/bin/python install --no-deps --no-compile --require-hashes -r /install/packages.txt \
+ && cd /app/.venv/lib/python3*/site-packages \
+ && rm -r tensorflow/include \
+ && find . -depth -type d -name tests -exec rm -r {} + \
+ && find . -type f -name '*.so*' -size +1M -exec python3 /install/slim_library.py $keep {} + \
+ && TF_CPP_MIN_LOG_LEVEL=3 /app/.venv/bin/python -W ignore /install/exercise.py tensorflow
+
+FROM python AS tensorflow
+COPY --from=tensorflow-packages /app/.venv /app/.venv
+COPY --from=code /code/worker /app
+USER 10001:10001
+
+FROM tensorflow AS tfexecutor
+EXPOSE 8001
+CMD ["python", "-P", "-m", "mlcode_executor", "--framework", "tensorflow", "--host", "0.0.0.0", "--port", "8001"]
+
+FROM tensorflow AS model_training_tensorflow
+CMD ["python", "-P", "-m", "model_training"]
+
+FROM tensorflow AS model_inference_tensorflow
+CMD ["python", "-P", "-m", "model_inference"]
+
+# ---- PyTorch ---------------------------------------------------------------------------------------------------------------------
+FROM install AS pytorch-packages
+ARG ACCELERATOR
+# An index that has PyTorch built for CPUs, e.g. https://download.pytorch.org/whl/cpu. Without one the package index's
+# only build, for GPUs, is taken, without CUDA's libraries.
+ARG PYTORCH_INDEX=
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends binutils gcc libc6-dev \
+ && rm -rf /var/lib/apt/lists/*
+COPY requirements/pytorch.txt scripts/images/*.py /install/
+RUN case $ACCELERATOR in \
+      gpu) without= keep=--keep-gpu-code ;; \
+      cpu) keep= without="triton cuda-* nvidia-cublas nvidia-cuda-cccl nvidia-cuda-nvrtc nvidia-cudnn-* nvidia-cufft nvidia-cufile nvidia-cusolver nvidia-cusparse* nvidia-nccl-* nvidia-nvjitlink nvidia-nvshmem-* nvidia-nvtx" ;; \
+      *) echo "ACCELERATOR is '$ACCELERATOR': expected cpu or gpu" >&2; exit 2 ;; esac \
+ && if [ -n "$PYTORCH_INDEX" ]; then without="triton cuda-* nvidia-* torch"; fi \
+ && set -f \
+ && python3 /install/cut_lock.py /install/pytorch.txt --without $without > /install/packages.txt \
+ && set +f \
+ && pip --python /app/.venv/bin/python install --no-deps --no-compile --require-hashes -r /install/packages.txt \
+ && if [ -n "$PYTORCH_INDEX" ]; then \
+      pip --python /app/.venv/bin/python install --no-deps --no-compile --index-url "$PYTORCH_INDEX" \
+        "$(grep -o '^torch==[^ ]*' /install/pytorch.txt)"; fi \
+ && cd /app/.venv/lib/python3*/site-packages \
+ && find . -depth -type d -name tests -exec rm -r {} + \
+ && if [ "$ACCELERATOR$PYTORCH_INDEX" = cpu ]; then \
+      rm -r torch/include torch/bin/protoc* torch/lib/libtorch_cuda_linalg.so torch/lib/libcaffe2_nvrtc.so nvidia/*/include \
+   && find nvidia -type f ! -name 'libcudart.so*' ! -name 'libcupti.so*' -delete \
+   && /app/.venv/bin/python /install/stub_gpu_libraries.py torch/lib; fi \
+ && find . -type f -name '*.so*' -size +1M -exec python3 /install/slim_library.py $keep {} + \
+ && /app/.venv/bin/python -W ignore /install/exercise.py pytorch
+
+FROM python AS pytorch
+COPY --from=pytorch-packages /app/.venv /app/.venv
+COPY --from=code /code/worker /app
+USER 10001:10001
+
+FROM pytorch AS pthexecutor
+EXPOSE 8002
+CMD ["python", "-P", "-m", "mlcode_executor", "--framework", "pytorch", "--host", "0.0.0.0", "--port", "8002"]
+
+FROM pytorch AS model_training_pytorch
+CMD ["python", "-P", "-m", "model_training"]
+
+FROM pytorch AS model_inference_pytorch
+CMD ["python", "-P", "-m", "model_inference"]
