@@ -1,7 +1,7 @@
 """``python -m kafka_control_logger``: wires the relay from settings and runs it until SIGTERM.
 
-A Kafka that is absent, at the start or later, is waited for. Signs of life: ``<state>/run/control-logger.json``,
-written every few seconds while the relay moves or waits.
+A Kafka that is absent, at the start or later, is waited for. Signs of life, every few seconds while the relay moves or
+waits: ``<state>/run/control-logger.json`` for probes of its own machine, and one to the backend for the system page.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -17,6 +18,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kafka_control_logger.announcements import HttpAnnouncements
+from kafka_control_logger.heartbeats import HttpHeartbeats
 from kafka_control_logger.relay import ControlRelay
 from kafkaml.confluent import KafkaAdmin, KafkaGroupReader, KafkaRecordWriter
 from kafkaml.control import CONTROL_TOPIC
@@ -53,13 +55,19 @@ class ControlLoggerSettings(BaseSettings):
         given = self.service_token_file
         return Path(given) if given else self.state_dir / "secrets" / "service_token"
 
+    def service_token(self) -> str:
+        """Read the secret, anew each time, so that it may change; raises OSError when it is not there."""
+        return self.token_file.read_text(encoding="utf-8").strip()
+
     @property
     def dead_letter_topic(self) -> str:
         """Where records go that are no announcements."""
         return f"{self.control_topic}.dlq"
 
 
-def _run_once(settings: ControlLoggerSettings, kafka: KafkaSettings, life: SignOfLife, stop: threading.Event) -> None:
+def _run_once(
+    settings: ControlLoggerSettings, kafka: KafkaSettings, life: Callable[[str], None], stop: threading.Event
+) -> None:
     """Connect and relay until ``stop``; raises BrokerError when Kafka cannot be used (any more)."""
     admin = KafkaAdmin(kafka, timeout_seconds=_KAFKA_SECONDS)
     cluster = admin.cluster_id()
@@ -70,11 +78,7 @@ def _run_once(settings: ControlLoggerSettings, kafka: KafkaSettings, life: SignO
         kafka, topics=[settings.control_topic], group=settings.control_group, instance=settings.control_instance
     )
     writer = KafkaRecordWriter(kafka, timeout_seconds=_KAFKA_SECONDS)
-    announcements = HttpAnnouncements(
-        settings.backend_url,
-        cluster=cluster,
-        token=lambda: settings.token_file.read_text(encoding="utf-8").strip(),
-    )
+    announcements = HttpAnnouncements(settings.backend_url, cluster=cluster, token=settings.service_token)
     try:
         logger.info("relaying", topic=settings.control_topic, group=settings.control_group, cluster=cluster)
         ControlRelay(
@@ -101,7 +105,13 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    life = SignOfLife(settings.state_dir / "run" / "control-logger.json")
+    file = SignOfLife(settings.state_dir / "run" / "control-logger.json")
+    heartbeats = HttpHeartbeats(settings.backend_url, token=settings.service_token)
+
+    def life(what: str) -> None:
+        file(what)
+        heartbeats(what)
+
     pause = _FIRST_PAUSE_SECONDS
     while not stop.is_set():
         started = time.monotonic()
@@ -114,6 +124,7 @@ def main() -> None:
             logger.warning("Kafka cannot be used now, will try again", error=error.message, seconds=pause)
             stop.wait(pause)
             pause = min(pause * 2, _MAX_PAUSE_SECONDS)
+    heartbeats.close()
 
 
 if __name__ == "__main__":

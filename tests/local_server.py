@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -30,9 +31,13 @@ def json_answer(status: int, document: object) -> Answer:
 
 
 class LocalServer:
-    """A context manager; ``stop`` and ``start`` keep the same port. ``answer`` is called by several threads at once."""
+    """A context manager; ``stop`` and ``start`` keep the same port. ``answer`` is called by several threads at once.
 
-    def __init__(self) -> None:
+    With ``tls`` it is served by https.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._port = 0
         self._server: ThreadingHTTPServer | None = None
 
@@ -42,7 +47,7 @@ class LocalServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
     def start(self) -> None:
         class Handler(_Handler):
@@ -51,6 +56,11 @@ class LocalServer:
         ThreadingHTTPServer.allow_reuse_address = True
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
         self._server.daemon_threads = True
+        if self._tls is not None:
+            # The handshake belongs to the thread of the connection, not to the one that takes connections.
+            self._server.socket = self._tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 

@@ -30,7 +30,7 @@ class BackendSettings(BaseSettings):
     state_dir: Path = Field(default_factory=default_state_dir)
     backend_url: str = Field("http://127.0.0.1:8000", description="address for browsers and the command line")
     worker_backend_url: str = Field(
-        "", description="address for workers and the control logger; empty: the same as for browsers"
+        "", description="address for workers, where it is another than for browsers: http within a cluster"
     )
     database_url: SecretStr = Field(
         SecretStr(""),

@@ -77,6 +77,7 @@ api_urls: list[URLPattern | URLResolver] = [
     path("pipeline/", PipelineView.as_view(), name="pipeline"),
     path("system/", system.SystemView.as_view(), name="system"),
     path("health/live/", system.LiveView.as_view(), name="health-live"),
+    path("heartbeats/", system.HeartbeatView.as_view(), name="heartbeats"),
     path("health/ready/", system.ReadyView.as_view(), name="health-ready"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
 ]

@@ -58,8 +58,10 @@ class Executor:
         self._failures: dict[Subject, int] = {}
         self._not_before: dict[Subject, float] = {}
 
-    def execute(self, actions: Sequence[Action], rows: Mapping[Subject, Row]) -> int:
-        """Carry out ``actions`` in order and return how many succeeded.
+    def execute(
+        self, actions: Sequence[Action], rows: Mapping[Subject, Row], *, may_act: Callable[[], bool] = lambda: True
+    ) -> int:
+        """Carry out ``actions`` in order and return how many succeeded, up to where ``may_act`` says no.
 
         After a failure the rest of the same subject's actions are left out, and the subject rests for a while, longer
         each time; what is still to be done will be decided again.
@@ -69,6 +71,8 @@ class Executor:
         failed: set[Subject] = set()
         for action in actions:
             subject = action.subject
+            if not may_act():
+                break
             if subject in skipped or self._clock() < self._not_before.get(subject, 0.0):
                 continue
             try:

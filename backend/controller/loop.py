@@ -103,8 +103,9 @@ class Controller:
         rows = self._store.rows(present)
         decision = reconcile(rows, observed, now=time.time(), looks=self._looks)
         self._looks = decision.looks
-        # A leader that was held up for long, say by a suspended laptop, must not act on what it saw before.
-        done = self._executor.execute(decision.actions, _by_subject(rows)) if self._leadership.is_held else 0
+        # A leader that was held up for long, by a suspended laptop or by a cluster that lets every request time out,
+        # must not act on what it saw before.
+        done = self._executor.execute(decision.actions, _by_subject(rows), may_act=lambda: self._leadership.is_held)
         self._keep_house()
         return bool(done)
 
@@ -133,7 +134,11 @@ class Controller:
             for row in rows
             if row.subject.kind is WorkKind.INFERENCE and row.wanted and row.launched and row.next_retry_at is None
         ]
-        self._executor.execute([Launch(row.subject, row.attempt) for row in serving], _by_subject(serving))
+        self._executor.execute(
+            [Launch(row.subject, row.attempt) for row in serving],
+            _by_subject(serving),
+            may_act=lambda: self._leadership.is_held,
+        )
 
     def _keep_house(self) -> None:
         now = time.monotonic()

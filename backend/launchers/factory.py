@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,7 +14,18 @@ from backend.launchers.log_folders import LogFolders, LogReader
 from backend.launchers.process import ProcessLauncher
 from kafkaml.settings import KafkaSettings, default_state_dir
 
-__all__ = ["LauncherSettings", "autoscaling_obstacle", "launcher_from_settings", "logs_from_settings"]
+if TYPE_CHECKING:
+    from backend.launchers.kubernetes.settings import KubernetesSettings
+
+__all__ = [
+    "LauncherSettings",
+    "autoscaling_obstacle",
+    "kubernetes_launcher",
+    "launcher_from_settings",
+    "logs_from_settings",
+    "worker_environment",
+    "workers_namespace",
+]
 
 # What every runner imports; forked from a server that has it imported already.
 _PRELOADED = ("kafkaml.confluent", "kafkaml.job_client", "model_training", "model_inference")
@@ -48,9 +60,11 @@ def launcher_from_settings(settings: LauncherSettings | None = None, kafka: Kafk
     """Return the launcher that the settings name, for the controller: nobody else may start, stop or observe work."""
     settings = settings or LauncherSettings()
     kafka = kafka or KafkaSettings()
-    base_env = {**kafka.to_env(), "KML_ISOLATION": settings.isolation, "KML_LOG_LEVEL": settings.log_level}
+    base_env = worker_environment(settings, kafka)
     if settings.launcher == "kubernetes":
-        return _kubernetes_launcher(base_env, settings.logs_dir)
+        from backend.launchers.kubernetes.settings import KubernetesSettings
+
+        return kubernetes_launcher(KubernetesSettings(), base_env, settings.logs_dir)
     return ProcessLauncher(
         settings.jobs_dir,
         base_env={**base_env, "KML_STATE_DIR": str(settings.state_dir)},
@@ -59,13 +73,17 @@ def launcher_from_settings(settings: LauncherSettings | None = None, kafka: Kafk
     )
 
 
-def _kubernetes_launcher(base_env: Mapping[str, str], logs_dir: Path) -> Launcher:
+def worker_environment(settings: LauncherSettings, kafka: KafkaSettings) -> dict[str, str]:
+    """Return the environment of every worker beside its job's."""
+    return {**kafka.to_env(), "KML_ISOLATION": settings.isolation, "KML_LOG_LEVEL": settings.log_level}
+
+
+def kubernetes_launcher(settings: KubernetesSettings, base_env: Mapping[str, str], logs_dir: Path) -> Launcher:
+    """Return the launcher of one cluster, the own or another."""
     # Only who talks to a cluster needs the client for it.
     from backend.launchers.kubernetes.api import KubernetesApi
     from backend.launchers.kubernetes.launcher import KubernetesLauncher
-    from backend.launchers.kubernetes.settings import KubernetesSettings
 
-    settings = KubernetesSettings()
     return KubernetesLauncher(api=KubernetesApi(settings), settings=settings, base_env=base_env, logs_dir=logs_dir)
 
 
@@ -82,3 +100,12 @@ def autoscaling_obstacle(settings: LauncherSettings | None = None) -> str:
     from backend.launchers.kubernetes.settings import KubernetesSettings
 
     return "" if KubernetesSettings().keda else "KEDA is not in use (KML_KUBERNETES_KEDA is off)"
+
+
+def workers_namespace(settings: LauncherSettings | None = None) -> str:
+    """Return the namespace that workers run in; empty where they are processes of this machine."""
+    if (settings or LauncherSettings()).launcher != "kubernetes":
+        return ""
+    from backend.launchers.kubernetes.settings import KubernetesSettings
+
+    return KubernetesSettings().namespace

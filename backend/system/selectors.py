@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import socket
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import asdict
@@ -13,10 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import django
-import orjson
 
 from backend.config.environment import environment
-from backend.launchers.factory import LauncherSettings
+from backend.launchers.factory import LauncherSettings, autoscaling_obstacle, workers_namespace
 from backend.ml_models import executor
 from backend.system.gpus import gpus
 from backend.system.models import ComponentHeartbeat
@@ -49,18 +47,29 @@ def system_state() -> dict[str, Any]:
     except FutureTimeoutError:
         found, note = [], "the GPUs' driver did not answer in time"
     levels = sorted({str(each["isolation"]) for each in answers.values() if each["isolation"]})
-    launcher = LauncherSettings()
     return {
         "version": importlib.metadata.version("kafka-ml"),
         "versions": _versions(),
         "isolation": {"setting": settings.isolation, "levels": levels, "off": "off" in levels},
         "broker": {"bootstrap_servers": settings.kafka.bootstrap_servers, "reachable": reachable},
         "control_topic": settings.control_topic,
-        "launcher": {"kind": launcher.launcher, "warm_workers": launcher.warm_workers},
+        "launcher": _launcher(),
         "executors": answers,
         "gpus": [asdict(each) for each in found],
         "gpu_note": note,
         "components": _components(),
+    }
+
+
+def _launcher() -> dict[str, Any]:
+    settings = LauncherSettings()
+    obstacle = autoscaling_obstacle(settings)
+    return {
+        "kind": settings.launcher,
+        "warm_workers": settings.launcher == "process" and settings.warm_workers,
+        "namespace": workers_namespace(settings),
+        "autoscaling": not obstacle,
+        "autoscaling_obstacle": obstacle,
     }
 
 
@@ -99,9 +108,7 @@ def _executor(framework: Framework) -> dict[str, Any]:
 def _components() -> list[dict[str, Any]]:
     now = datetime.now(tz=UTC)
     state_dir = StateDir(environment().state_dir)
-    signs = {each.name: (each.version, each.at) for each in ComponentHeartbeat.objects.all()}
-    if (logger_sign := _logger_sign(state_dir)) is not None:
-        signs["control-logger"] = logger_sign
+    signs = {each.name: (_doing(each), each.at) for each in ComponentHeartbeat.objects.all()}
     components = {
         name: _component(
             name,
@@ -132,12 +139,5 @@ def _component(name: str, state: str, **values: Any) -> dict[str, Any]:
     return {"name": name, "state": state, "detail": "", "at": None, "address": "", "restarts": None, **values}
 
 
-def _logger_sign(state_dir: StateDir) -> tuple[str, datetime] | None:
-    """Return what the control logger of this machine wrote down: what it does, and when it said so."""
-    try:
-        document: object = orjson.loads((state_dir.run / "control-logger.json").read_bytes())
-        if not isinstance(document, Mapping):
-            return None
-        return str(document.get("doing", ""))[:200], datetime.fromtimestamp(float(document["at"]), tz=UTC)
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
-        return None
+def _doing(sign: ComponentHeartbeat) -> str:
+    return str(sign.details.get("doing") or sign.version)

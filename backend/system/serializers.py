@@ -6,13 +6,21 @@ from typing import Any
 
 from rest_framework import serializers
 
-__all__ = ["HealthSerializer", "SystemSerializer"]
+__all__ = ["HealthSerializer", "HeartbeatSerializer", "SystemSerializer"]
 
 
 class HealthSerializer(serializers.Serializer[Any]):
     """Nothing but whether it works."""
 
     status = serializers.CharField()
+
+
+class HeartbeatSerializer(serializers.Serializer[Any]):
+    """What a component that shares neither database nor disk with us says of itself, every ten seconds or so."""
+
+    component = serializers.ChoiceField(choices=["control-logger"])
+    version = serializers.CharField(max_length=40, allow_blank=True, default="")
+    doing = serializers.CharField(max_length=200, allow_blank=True, default="")
 
 
 class ComponentSerializer(serializers.Serializer[Any]):
@@ -36,10 +44,13 @@ class ExecutorSerializer(serializers.Serializer[Any]):
 
 
 class LauncherSerializer(serializers.Serializer[Any]):
-    """What starts the workers."""
+    """What starts the workers. ``namespace`` is empty where they are processes of this machine."""
 
-    kind = serializers.CharField()
+    kind = serializers.ChoiceField(choices=["process", "kubernetes"])
     warm_workers = serializers.BooleanField()
+    namespace = serializers.CharField(allow_blank=True)
+    autoscaling = serializers.BooleanField(help_text="inferences may be scaled on their lag")
+    autoscaling_obstacle = serializers.CharField(allow_blank=True, help_text="why not")
 
 
 class GpuSerializer(serializers.Serializer[Any]):

@@ -12,10 +12,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.api.authentication import ServiceTokenAuthentication
+from backend.api.permissions import ServicePermission
 from backend.system.selectors import system_state
-from backend.system.serializers import HealthSerializer, SystemSerializer
+from backend.system.serializers import HealthSerializer, HeartbeatSerializer, SystemSerializer
+from backend.system.services import heartbeat
 
-__all__ = ["LiveView", "ReadyView", "SystemView", "index"]
+__all__ = ["HeartbeatView", "LiveView", "ReadyView", "SystemView", "index"]
 
 _NOT_BUILT = (
     "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Kafka-ML</title></head><body>"
@@ -49,6 +52,22 @@ class ReadyView(APIView):
         except DatabaseError:
             return Response({"status": "unavailable"}, status=503)
         return Response({"status": "ok"})
+
+
+class HeartbeatView(APIView):
+    """Signs of life of the platform's own components."""
+
+    authentication_classes = [ServiceTokenAuthentication]
+    permission_classes = [ServicePermission]
+
+    @extend_schema(request=HeartbeatSerializer, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Note that a component lives, and what it does."""
+        serializer = HeartbeatSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        said = serializer.validated_data
+        heartbeat(said["component"], version=said["version"], details={"doing": said["doing"]})
+        return Response(status=204)
 
 
 class SystemView(APIView):

@@ -19,6 +19,7 @@ TOKEN = "service-token-of-the-test"
 
 class Registry(LocalServer):
     """``registered``: how often each place was registered as new (must be once). ``posts``: requests per place.
+    ``heartbeats``: what the logger said of itself.
 
     ``fail_next(n, status)`` makes the next n requests fail before their effect, or after it (``after=True``).
     """
@@ -29,6 +30,7 @@ class Registry(LocalServer):
         self.values: dict[int, bytes | None] = {}
         self.posts: Counter[int] = Counter()
         self.statuses: list[int] = []
+        self.heartbeats: list[dict[str, Any]] = []
         self._failures: list[tuple[int, bool]] = []
         self._lock = threading.Lock()
 
@@ -37,8 +39,11 @@ class Registry(LocalServer):
             self._failures += [(status, after)] * count
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        assert (method, path) == ("POST", "/api/announcements/")
         allowed = headers["authorization"] == f"Bearer {TOKEN}"
+        if (method, path) == ("POST", "/api/heartbeats/"):
+            self.heartbeats += [orjson.loads(body)] if allowed else []
+            return json_answer(204 if allowed else 401, {})
+        assert (method, path) == ("POST", "/api/announcements/")
         status, document = self._register(orjson.loads(body)) if allowed else (401, {})
         self.statuses.append(status)
         return json_answer(status, document)

@@ -107,6 +107,7 @@ def test_announcements_are_registered_from_the_first_on(logger: Logger, registry
     assert registry.values[1] == orjson.dumps(ANNOUNCEMENT | {"description": "1"})
     life = orjson.loads((logger.path / "run" / "control-logger.json").read_bytes())
     assert life["pid"] == process.pid
+    assert registry.heartbeats[0]["component"] == "control-logger"
     logger.end(process)
     # After the end nothing is registered again.
     logger.announce_good(1)

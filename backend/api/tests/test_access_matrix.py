@@ -102,6 +102,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/jobs/training/<id:pk>/": {"GET": Needs.TRAINING_JOB, "HEAD": Needs.TRAINING_JOB},
     "api/jobs/training/<id:pk>/events/": {"POST": Needs.TRAINING_JOB},
     "api/jobs/training/<id:pk>/finish/": {"POST": Needs.TRAINING_JOB},
+    "api/heartbeats/": {"POST": Needs.SERVICE},
     "api/jobs/training/<id:pk>/fail/": {"POST": Needs.TRAINING_JOB},
     "api/jobs/training/<id:pk>/artifacts/<artifact_name:name>/": {
         "HEAD": Needs.TRAINING_JOB,

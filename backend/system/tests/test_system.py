@@ -6,17 +6,18 @@ import os
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
-import orjson
 import pytest
 from django.conf import settings
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from backend.api.tests.fake_executor import FakeExecutor
 from backend.config.environment import BackendSettings, environment
+from backend.system.models import ComponentHeartbeat
 from backend.system.services import heartbeat
 from kafkaml.errors import SettingsError
 from kafkaml.jobs import Framework
@@ -50,17 +51,50 @@ def test_what_is_away_is_told(viewer: APIClient, monkeypatch: pytest.MonkeyPatch
     assert state["executors"]["pytorch"]["reachable"] is False
 
 
-def test_the_control_loggers_own_words_are_read(viewer: APIClient) -> None:
-    file = environment().state_dir / "run" / "control-logger.json"
-    file.parent.mkdir()
-    file.write_bytes(orjson.dumps({"pid": 1, "at": time.time() - 3600, "doing": "reading"}))
-    shown = viewer.get("/api/system/").json()["components"]
-    assert [(each["name"], each["state"], each["detail"]) for each in shown] == [
-        ("control-logger", "silent", "reading")
-    ]
-    for broken in (b"", b"[]", b'{"at": "x"}', b'{"at": 1e400}', b'{"at": 1e300}'):
-        file.write_bytes(broken)
-        assert viewer.get("/api/system/").json()["components"] == []
+@pytest.fixture
+def service(anonymous: APIClient) -> APIClient:
+    """One of the platform's own components."""
+    secrets = environment().state_dir / "secrets"
+    secrets.mkdir()
+    (secrets / "service_token").write_text("the service token of this test")
+    anonymous.credentials(HTTP_AUTHORIZATION="Bearer the service token of this test")
+    return anonymous
+
+
+def test_a_component_elsewhere_says_what_it_does_until_it_falls_silent(viewer: APIClient, service: APIClient) -> None:
+    said = {"component": "control-logger", "version": "0.1.0", "doing": "reading"}
+    assert service.post("/api/heartbeats/", said).status_code == 204
+    (shown,) = viewer.get("/api/system/").json()["components"]
+    assert (shown["name"], shown["state"], shown["detail"]) == ("control-logger", "ready", "reading")
+    service.post("/api/heartbeats/", {**said, "doing": "waiting: the backend is away"})
+    (shown,) = viewer.get("/api/system/").json()["components"]
+    assert shown["detail"] == "waiting: the backend is away"
+    ComponentHeartbeat.objects.update(at=timezone.now() - timedelta(seconds=60))
+    (shown,) = viewer.get("/api/system/").json()["components"]
+    assert shown["state"] == "silent"
+
+
+def test_only_components_that_are_known_are_heard(service: APIClient) -> None:
+    for wrong in ({}, {"component": "somebody"}, {"component": "control-logger", "doing": "x" * 201}):
+        assert service.post("/api/heartbeats/", wrong).status_code == 400
+    assert not ComponentHeartbeat.objects.exists()
+
+
+def test_the_launcher_says_where_workers_run_and_whether_they_scale(
+    viewer: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = viewer.get("/api/system/").json()["launcher"]
+    assert (shown["kind"], shown["namespace"], shown["autoscaling"]) == ("process", "", False)
+    monkeypatch.setenv("KML_LAUNCHER", "kubernetes")
+    monkeypatch.setenv("POD_NAMESPACE", "ours")
+    monkeypatch.setenv("KML_KUBERNETES_KEDA", "true")
+    assert viewer.get("/api/system/").json()["launcher"] == {
+        "kind": "kubernetes",
+        "warm_workers": False,
+        "namespace": "ours-jobs",
+        "autoscaling": True,
+        "autoscaling_obstacle": "",
+    }
 
 
 def test_a_machine_without_gpus_says_so(viewer: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,6 +140,21 @@ def test_https_makes_cookies_stricter(tmp_path: Path) -> None:
     assert done.stdout.startswith("__Host-kml-session-"), done.stderr
     assert "True True 31536000 True django.db.backends.postgresql" in done.stdout
     assert "kafka-ml.example" in done.stdout
+
+
+def test_workers_within_a_cluster_have_an_address_of_their_own(tmp_path: Path) -> None:
+    program = "from django.conf import settings as s; print(s.ALLOWED_HOSTS, s.SECURE_REDIRECT_EXEMPT)"
+    env = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "backend.config.settings",
+        "KML_STATE_DIR": str(tmp_path),
+        "KML_HTTPS": "true",
+        "KML_BACKEND_URL": "https://kafka-ml.example",
+        "KML_WORKER_BACKEND_URL": "http://backend.kafka-ml.svc:8000",
+    }
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=60)
+    assert "'kafka-ml.example', 'backend.kafka-ml.svc'" in done.stdout, done.stderr
+    assert "^api/jobs/" in done.stdout
+    assert BackendSettings(state_dir=tmp_path).url_for_workers == "http://127.0.0.1:8000"
 
 
 def test_each_framework_has_its_executor(configure: Callable[..., None]) -> None:
