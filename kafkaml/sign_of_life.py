@@ -1,6 +1,6 @@
 """SignOfLife: a service writes down, now and then, that it lives and what it does, for whoever must tell if it hangs.
 
-Read by probes of Kubernetes (the file's age) and by the page about the system (its content).
+Read by probes of Kubernetes (``kafkaml.is_alive``); people who look at the machine see what it does.
 """
 
 from __future__ import annotations

@@ -69,12 +69,14 @@ class Executor:
         done = 0
         skipped: set[Subject] = set()
         failed: set[Subject] = set()
+        tried: set[Subject] = set()
         for action in actions:
             subject = action.subject
             if not may_act():
                 break
             if subject in skipped or self._clock() < self._not_before.get(subject, 0.0):
                 continue
+            tried.add(subject)
             try:
                 applied = self._apply(action, rows)
             except Exception as error:  # noqa: BLE001 (one row's trouble, whatever it is, must not stop all others)
@@ -87,10 +89,9 @@ class Executor:
             else:
                 # The row changed since it was read: everything decided on it is stale.
                 skipped.add(subject)
-        for subject in {action.subject for action in actions} - failed:
-            if self._clock() >= self._not_before.get(subject, 0.0):
-                self._failures.pop(subject, None)
-                self._not_before.pop(subject, None)
+        for subject in tried - failed:
+            self._failures.pop(subject, None)
+            self._not_before.pop(subject, None)
         return done
 
     def _rest(self, subject: Subject, action: Action, error: Exception) -> None:

@@ -57,6 +57,15 @@ def test_what_was_decided_on_a_row_that_changed_is_left_out() -> None:
     assert launcher.launches == []
 
 
+def test_who_may_act_no_longer_stops_between_two_actions() -> None:
+    store, launcher = MemoryStore(), FakeLauncher()
+    subjects = [store.add(WorkKind.TRAINING, number) for number in (1, 2, 3)]
+    actions = [action for each in subjects for action in (BeginAttempt(each, 1), Launch(each, 1))]
+    answers = iter([True, True, True, False])
+    done = an_executor(store, launcher).execute(actions, dict(store.table), may_act=lambda: next(answers))
+    assert (done, launcher.launches) == (3, ["kml-train-1-a1"])
+
+
 def test_a_fault_of_ours_in_one_action_does_not_stop_the_others() -> None:
     store, launcher = MemoryStore(), FakeLauncher()
     broken, fine = Subject(WorkKind.TRAINING, 1), store.add(WorkKind.TRAINING, 2)
