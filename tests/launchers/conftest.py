@@ -39,7 +39,7 @@ class World:
         arguments: dict[str, object] = {
             "name": name,
             "module": "tests.launchers.worker_program",
-            "env": {"PROGRAM_DO": do},
+            "env": {"PROGRAM_DO": do, "KML_JOB_FRAMEWORK": "pytorch"},
             "token": "a-token",
             "restart": RestartPolicy.ALWAYS if always else RestartPolicy.NEVER,
         }

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from backend.launchers.base import Launcher, Observed, Phase
+from backend.launchers.kubernetes.launcher import KubernetesLauncher
+from backend.launchers.kubernetes.settings import KubernetesSettings
+from backend.launchers.kubernetes.testing import FaultyCluster
 from backend.launchers.testing import FakeLauncher
 from tests.launchers.conftest import World
 from tests.support import eventually
@@ -34,11 +37,14 @@ class Case:
         return found
 
 
-@pytest.fixture(params=["fake", "process"])
+@pytest.fixture(params=["fake", "process", "kubernetes"])
 def case(request: pytest.FixtureRequest, world: World, tmp_path: Path) -> Iterator[Case]:
     gate = tmp_path / "gate"
     if request.param == "process":
         yield Case(world.launcher(), lambda code: gate.write_text(str(code)), lambda: None)
+        return
+    if request.param == "kubernetes":
+        yield kubernetes_case(tmp_path)
         return
     fake = FakeLauncher()
 
@@ -48,6 +54,30 @@ def case(request: pytest.FixtureRequest, world: World, tmp_path: Path) -> Iterat
             fake.run(name)
 
     yield Case(fake, lambda code: fake.end(NAME, code), settle)
+
+
+def kubernetes_case(tmp_path: Path) -> Case:
+    cluster = FaultyCluster()
+    launcher = KubernetesLauncher(
+        api=cluster,
+        settings=KubernetesSettings(),
+        base_env={},
+        logs_dir=tmp_path / "logs",
+        clock=cluster.clock,
+        wall_clock=cluster.clock,
+        threads=False,
+    )
+    launcher.step()
+
+    def settle() -> None:
+        cluster.step()
+        launcher.step()
+
+    def end(code: int) -> None:
+        for pod in cluster.pods_of(NAME):
+            cluster.end(pod, code)
+
+    return Case(launcher, end, settle)
 
 
 def launch(case: Case, world: World, tmp_path: Path, *, always: bool = False, replicas: int = 1) -> None:

@@ -255,6 +255,10 @@ class KubernetesApi:
         finally:
             response.response.close()
 
+    def call(self, method: str, path: str, *, body: Mapping[str, Any] | None = None) -> Manifest:
+        """Return the answer to what is no object of the namespace: the version, a question about rights."""
+        return self._call(method, path, body=body)
+
     def close(self) -> None:
         """See ClusterApi."""
         with self._lock:

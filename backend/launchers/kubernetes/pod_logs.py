@@ -21,13 +21,14 @@ import orjson
 
 from backend.launchers.job_folder import read_json, write_atomically
 from backend.launchers.kubernetes.api import ApiRefused, ClusterApi, Manifest, NotThere
-from backend.launchers.kubernetes.cache import uid_of
+from backend.launchers.kubernetes.cache import uid_of, version_of
 from backend.launchers.kubernetes.manifests import WORK_LABEL, WORKER_CONTAINER
+from backend.launchers.names import parse_work_name
 from backend.launchers.replica_log import LogWriter, truncate_log
 from kafkaml.errors import KafkaMLError
 from kafkaml.logs import get_logger
 
-__all__ = ["PodLogs", "replica_of", "worker_status"]
+__all__ = ["PodLogs", "made_at", "replica_of", "work_of", "worker_status"]
 
 logger = get_logger(__name__)
 
@@ -42,6 +43,16 @@ _MAX_PAUSE_SECONDS = 5.0
 _PATIENCE = 3
 _TIMESTAMP = re.compile(rb"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8})(?:\.[0-9]+)?(Z|[+-][0-9:]{5})")
 _ORDINAL = re.compile(r".*-([0-9]{1,9})")
+
+
+def work_of(pod: Mapping[str, Any]) -> str:
+    """Return the name of the work that a pod belongs to; empty for a pod of nobody's."""
+    return str((pod["metadata"].get("labels") or {}).get(WORK_LABEL) or "")
+
+
+def made_at(pod: Mapping[str, Any]) -> tuple[str, int]:
+    """Return what puts pods of one work in order, the newest last."""
+    return pod["metadata"].get("creationTimestamp") or "", version_of(pod)
 
 
 def replica_of(pod: Mapping[str, Any]) -> int:
@@ -143,10 +154,10 @@ class PodLogs:
         """Tell all pods of ours that exist; of those that are left out nothing more is asked."""
         shown: dict[tuple[str, int], Manifest] = {}
         for pod in pods:
-            work = (pod["metadata"].get("labels") or {}).get(WORK_LABEL)
-            if work:
+            # A name of anyone's making could lead to any folder.
+            if parse_work_name(work := work_of(pod)) is not None:
                 key = work, replica_of(pod)
-                shown[key] = max(shown.get(key, pod), pod, key=_made_at)
+                shown[key] = max(shown.get(key, pod), pod, key=made_at)
         with self._condition:
             for key, pod in shown.items():
                 target = self._targets.get(key)
@@ -378,7 +389,3 @@ def _runs(pod: Mapping[str, Any]) -> list[_Run]:
 
 def _position_file(folder: Path, replica: int) -> Path:
     return folder / f"position-{replica}.json"
-
-
-def _made_at(pod: Mapping[str, Any]) -> tuple[str, int]:
-    return pod["metadata"].get("creationTimestamp") or "", int(pod["metadata"].get("resourceVersion") or 0)

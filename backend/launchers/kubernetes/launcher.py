@@ -1,0 +1,605 @@
+"""KubernetesLauncher: trainings as Jobs, inferences as StatefulSets, in one namespace of a cluster.
+
+What it knows is in the cluster and in files, so there is nothing to lose: the objects say what runs, a file beside the
+log says that a person stopped it, and the failed Job keeps its pod, which says why. Memory only adds what the cluster
+has let go of in the meantime. All objects of a work bear its name, so launching twice is adopting; two works of one row
+never run at once, because work counts as gone only when its owner and every pod of it are.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from backend.launchers.base import Observed, Phase, RestartPolicy, WorkSpec
+from backend.launchers.job_folder import write_atomically
+from backend.launchers.kubernetes.api import AlreadyThere, ClusterApi, ClusterError, Manifest, NotThere, Unreachable
+from backend.launchers.kubernetes.cache import ClusterCache, KindCache, uid_of
+from backend.launchers.kubernetes.manifests import (
+    JOB,
+    POD,
+    SCALED_OBJECT,
+    STATEFUL_SET,
+    WORK_LABEL,
+    ObjectKind,
+    build_work,
+    kinds,
+    with_owner,
+)
+from backend.launchers.kubernetes.pod_diagnosis import job_obstacle, pod_failure, pod_obstacle, set_obstacle
+from backend.launchers.kubernetes.pod_logs import PodLogs, made_at, replica_of, work_of, worker_status
+from backend.launchers.kubernetes.settings import KubernetesSettings
+from backend.launchers.names import WorkKind, parse_work_name
+from backend.launchers.replica_log import log_tail, names_with_log, prune_logs, read_log
+from kafkaml.errors import BrokenError
+from kafkaml.failpoints import failpoint
+from kafkaml.logs import get_logger
+from kafkaml.results import Failure, FailureCategory
+
+__all__ = ["KubernetesLauncher"]
+
+logger = get_logger(__name__)
+
+# How long the first look waits for the cluster's first answer.
+_FIRST_LOOK_SECONDS = 5.0
+# How long the end of a Job waits for the end of its log.
+_DRAIN_SECONDS = 5.0
+# How often the removal of one stuck pod is asked for.
+_REMOVE_AGAIN_SECONDS = 10.0
+# How long it is not asked again after the cluster did not answer what may be left of something.
+_ASK_AGAIN_SECONDS = 1.0
+_OURS = "kafka-ml-controller"
+_STOPPED = "stopped"
+_KINDS = {(each.api_version, each.kind): each for each in kinds()}
+
+
+@dataclass
+class _Sight:
+    """What the cluster holds of one work."""
+
+    owner: Manifest | None = None
+    pods: list[Manifest] = field(default_factory=list)
+
+    @property
+    def pod(self) -> Manifest | None:
+        """The newest pod."""
+        return max(self.pods, key=made_at, default=None)
+
+    @property
+    def live(self) -> list[Manifest]:
+        return [pod for pod in self.pods if not _is_over(pod)]
+
+    @property
+    def is_leaving(self) -> bool:
+        return self.owner is not None and _is_deleting(self.owner)
+
+
+class KubernetesLauncher:
+    """See Launcher. Making one starts nothing; the first ``observe`` begins to follow the cluster.
+
+    ``base_env`` is every worker's environment beside its job's; below ``logs_dir`` are the logs, by the work's name.
+    With ``threads`` off nothing happens by itself: ``step`` follows the cluster and collects logs.
+    """
+
+    def __init__(
+        self,
+        *,
+        api: ClusterApi,
+        settings: KubernetesSettings,
+        base_env: Mapping[str, str],
+        logs_dir: Path,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+        threads: bool = True,
+    ) -> None:
+        self._api = api
+        self._settings = settings
+        self._base_env = dict(base_env)
+        self._logs_dir = logs_dir
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._threads = threads
+        self._cache = ClusterCache(api, clock=clock)
+        self._logs = PodLogs(api=api, logs_dir=logs_dir, clock=clock)
+        # Ends as they were told, until they are forgotten: the cluster may let go of a Job or its pod before.
+        self._ends: dict[str, Observed] = {}
+        self._ended_at: dict[str, float] = {}
+        # Names whose owner was there at the last look, and those whose owner has gone since.
+        self._owned: set[str] = set()
+        self._vanished: set[str] = set()
+        # Names of which a pod may exist that the watch has not told of yet.
+        self._uncounted: set[str] = set()
+        self._is_counted_once = False
+        # Owners that a request may have made or not.
+        self._unsure: dict[str, ObjectKind] = {}
+        self._ask_at = float("-inf")
+        self._removed_at: dict[str, float] = {}
+        self._stopped_names: set[str] | None = None
+
+    # --- the contract ----------------------------------------------------------------------------------------------
+
+    def launch(self, spec: WorkSpec) -> None:
+        """See Launcher. The owner comes first; its pods wait for what they need of the rest."""
+        _check_name(spec.name)
+        work = build_work(spec, self._settings, self._base_env)
+        kind = _KINDS[work.owner["apiVersion"], work.owner["kind"]]
+        if spec.name in self._ends or (spec.name in self._stopped and not self._is_there(kind, spec.name)):
+            # It ended and was not forgotten: adopted as it is.
+            return
+        owner = self._make_owner(kind, work.owner, spec)
+        if _has_ended(owner):
+            return
+        failpoint("launcher.owner_made")
+        for dependent in work.dependents:
+            self._make_dependent(with_owner(dependent, owner))
+        if self._settings.keda and spec.restart is RestartPolicy.ALWAYS and spec.autoscale is None:
+            self._delete(SCALED_OBJECT, spec.name, propagation="Background")
+        self._unmark_stopped(spec.name)
+
+    def stop(self, name: str) -> None:
+        """See Launcher. The owner stays in sight until its pods have ended."""
+        _check_name(name)
+        sight = self._sight(name)
+        if sight.owner is not None or sight.pods:
+            self._mark_stopped(name)
+            failpoint("launcher.stop_written")
+        for kind in self._kinds_of(name, sight):
+            if self._delete(kind, name, propagation="Foreground"):
+                self._mark_stopped(name)
+        if sight.owner is None:
+            # Pods that somebody's deletion of the owner left behind.
+            for pod in sight.live:
+                if not _is_deleting(pod):
+                    self._delete_pod(pod)
+
+    def forget(self, name: str) -> None:
+        """See Launcher. Work that still runs is not forgotten."""
+        _check_name(name)
+        sight = self._sight(name)
+        if sight.live or (sight.owner is not None and not _has_ended(sight.owner) and not sight.is_leaving):
+            return
+        for kind in self._kinds_of(name, sight):
+            self._delete(kind, name, propagation="Background")
+        failpoint("launcher.forget_half")
+        for pod in sight.pods:
+            if not pod["metadata"].get("ownerReferences"):
+                self._delete_pod(pod)
+        self._unmark_stopped(name)
+        for known in (self._ends, self._ended_at):
+            known.pop(name, None)
+        for names in (self._owned, self._vanished, self._uncounted):
+            names.discard(name)
+
+    def observe(self) -> Mapping[str, Observed]:
+        """See Launcher. Answers from memory; raises BrokenError while too little is known of the cluster."""
+        if self._threads:
+            self._start()
+        self._cache.check()
+        self._ask_again()
+        self._notice_vanished()
+        pods = self._cache.pods.all()
+        self._logs.show(pods)
+        sights = self._sights(pods)
+        self._remove_stuck(pods)
+        found: dict[str, Observed] = {}
+        for name in {*sights, *self._ends, *self._vanished, *self._unsure, *self._stopped}:
+            seen = self._observe_one(name, sights.get(name) or _Sight())
+            if seen is not None:
+                found[name] = seen
+        return found
+
+    def logs(self, name: str, *, replica: int = 0, offset: int = 0, max_bytes: int = 65536) -> tuple[bytes, int]:
+        """See Launcher."""
+        _check_name(name)
+        return read_log(self._logs_dir / name, replica, offset, max_bytes)
+
+    def names(self) -> Sequence[str]:
+        """See Launcher."""
+        return names_with_log(self._logs_dir)
+
+    def prune(self, *, older_than_seconds: float) -> None:
+        """See Launcher. Nothing is removed before the cluster has told what still runs."""
+        if all(each.is_synced for each in (self._cache.jobs, self._cache.sets, self._cache.pods)):
+            kept = {*self._sights(self._cache.pods.all()), *self._ends, *self._stopped}
+            prune_logs(self._logs_dir, older_than_seconds=older_than_seconds, is_kept=kept.__contains__)
+
+    def close(self) -> None:
+        """See Launcher."""
+        self._cache.close()
+        self._logs.close()
+        self._api.close()
+
+    def step(self) -> None:
+        """Follow the cluster once and collect what logs there are, for those who use no threads."""
+        self._cache.step()
+        self._logs.show(self._cache.pods.all())
+        self._logs.step()
+
+    def _start(self) -> None:
+        self._cache.start()
+        self._logs.start()
+        if not self._cache.pods.is_synced:
+            self._cache.wait_synced(_FIRST_LOOK_SECONDS)
+
+    # --- making it so ----------------------------------------------------------------------------------------------
+
+    def _make_owner(self, kind: ObjectKind, manifest: Manifest, spec: WorkSpec) -> Manifest:
+        cache = self._cache_of(kind)
+        owner = cache.get(spec.name)
+        if owner is None or _is_deleting(owner):
+            try:
+                owner = self._api.create(kind, manifest)
+            except AlreadyThere:
+                owner = self._api.get(kind, spec.name)
+                cache.put(owner)
+            except Unreachable:
+                self._unsure[spec.name] = kind
+                raise
+            else:
+                cache.put(owner)
+                self._vanished.discard(spec.name)
+                self._owned.add(spec.name)
+                return owner
+        return self._adopt(kind, owner, spec)
+
+    def _adopt(self, kind: ObjectKind, owner: Manifest, spec: WorkSpec) -> Manifest:
+        labels = owner["metadata"].get("labels") or {}
+        if labels.get("app.kubernetes.io/managed-by") != _OURS or labels.get(WORK_LABEL) != spec.name:
+            raise BrokenError(
+                f"cannot start {spec.name}: a {kind.kind} of this name in {self._settings.namespace} is not ours",
+                hint=f"look at `kubectl -n {self._settings.namespace} get {kind.plural} {spec.name}`, and remove it",
+            )
+        if _is_deleting(owner):
+            raise BrokenError(
+                f"{spec.name} is still being removed from the cluster; it will be tried again",
+                hint="pods of a node that does not answer keep it: look at `kubectl get pods -o wide`",
+            )
+        current = owner["spec"].get("replicas", 1)
+        if kind == STATEFUL_SET and (wanted := self._replicas(spec, current)) != current:
+            try:
+                owner = self._api.patch(kind, spec.name, {"spec": {"replicas": wanted}})
+            except NotThere:
+                self._cache_of(kind).drop(owner)
+                raise
+            self._cache_of(kind).put(owner)
+        return owner
+
+    def _replicas(self, spec: WorkSpec, current: int) -> int:
+        """Return how many replicas a running set is to have: between the two bounds the scaler chooses."""
+        most = max(spec.replicas, spec.autoscale.max_replicas) if spec.autoscale and self._settings.keda else 0
+        return min(max(current, spec.replicas), most) if most else spec.replicas
+
+    def _make_dependent(self, manifest: Manifest) -> None:
+        kind = _KINDS[manifest["apiVersion"], manifest["kind"]]
+        name = manifest["metadata"]["name"]
+        try:
+            self._api.create(kind, manifest)
+        except AlreadyThere:
+            # Of an earlier launch, or of an owner that is gone: with the new owner it is not collected as litter.
+            self._api.patch(kind, name, manifest)
+        except NotThere as error:
+            raise BrokenError(
+                f"cannot make the {kind.kind} of {name}: {error}",
+                hint=f"the cluster does not know {kind.api_version} {kind.kind}, or {self._settings.namespace} is gone",
+            ) from error
+
+    def _delete(self, kind: ObjectKind, name: str, *, propagation: str) -> bool:
+        """Delete an object, and tell whether it was there."""
+        cache = self._cache_of(kind) if kind in (JOB, STATEFUL_SET) else None
+        known = cache.get(name) if cache is not None else None
+        try:
+            left = self._api.delete(kind, name, propagation=propagation)
+        except NotThere:
+            left, was_there = None, False
+        else:
+            was_there = True
+        if cache is not None and left is not None:
+            cache.put(left)
+        elif cache is not None and known is not None:
+            cache.drop(known)
+        return was_there
+
+    def _delete_pod(self, pod: Manifest, *, grace_seconds: int | None = None) -> None:
+        name = pod["metadata"]["name"]
+        try:
+            left = self._api.delete(POD, name, propagation="Background", uid=uid_of(pod), grace_seconds=grace_seconds)
+        except NotThere:
+            left = None
+        if left is None:
+            self._cache.pods.drop(pod)
+        else:
+            self._cache.pods.put(left)
+
+    def _remove_stuck(self, pods: Sequence[Manifest]) -> None:
+        """Remove pods that should be gone long since: their node is lost, and nobody else will say so.
+
+        A set makes no new pod of the same number before. Two at once do no harm: the newer one's transactions fence
+        the older's, and the backend refuses what an older attempt reports.
+        """
+        stuck = {uid_of(pod): pod for pod in pods if self._is_stuck(pod)}
+        self._removed_at = {uid: at for uid, at in self._removed_at.items() if uid in stuck}
+        for uid, pod in stuck.items():
+            if self._clock() - self._removed_at.get(uid, float("-inf")) < _REMOVE_AGAIN_SECONDS:
+                continue
+            self._removed_at[uid] = self._clock()
+            logger.warning("a pod that does not go is removed", job=work_of(pod), pod=pod["metadata"]["name"])
+            job = self._cache.jobs.get(work_of(pod))
+            try:
+                if job is not None and not _is_deleting(job) and not _has_ended(job):
+                    # It would wait for the pod's own word for ever, and keep the pod until then.
+                    self._delete(JOB, work_of(pod), propagation="Background")
+                self._delete_pod(pod, grace_seconds=0)
+            except ClusterError as error:
+                logger.warning("the pod could not be removed", job=work_of(pod), error=str(error))
+
+    def _is_stuck(self, pod: Manifest) -> bool:
+        if not _is_deleting(pod):
+            return False
+        # The cluster has added the grace to the moment already.
+        due = datetime.fromisoformat(pod["metadata"]["deletionTimestamp"]).timestamp()
+        return self._wall_clock() - due > self._settings.node_lost_seconds
+
+    # --- being sure ------------------------------------------------------------------------------------------------
+
+    def _ask_again(self) -> None:
+        """Find out what became of requests that were not answered; their names are UNKNOWN until then."""
+        if not self._unsure or self._clock() < self._ask_at:
+            return
+        for name, kind in list(self._unsure.items()):
+            try:
+                self._is_there(kind, name)
+            except ClusterError as error:
+                self._ask_at = self._clock() + _ASK_AGAIN_SECONDS
+                logger.warning("what became of a launch is not known yet", job=name, error=str(error))
+                return
+            del self._unsure[name]
+
+    def _is_there(self, kind: ObjectKind, name: str) -> bool:
+        """Ask the cluster whether an owner exists."""
+        try:
+            self._cache_of(kind).put(self._api.get(kind, name))
+        except NotThere:
+            return False
+        return True
+
+    def _notice_vanished(self) -> None:
+        """Notice owners that went, and count the pods anew before their work counts as gone.
+
+        Owners and pods are watched apart, so an owner may be seen to go, or to end, before its pod is seen to come.
+        """
+        owners = [*self._cache.jobs.all(), *self._cache.sets.all()]
+        present = {str(each["metadata"]["name"]) for each in owners}
+        gone = self._owned - present
+        self._vanished = (self._vanished | gone) - present
+        with_pod = {work_of(pod) for pod in self._cache.pods.all()}
+        podless = {each["metadata"]["name"] for each in owners if _has_ended(each)} - with_pod - self._ended_at.keys()
+        self._uncounted |= gone | podless
+        self._owned = present - self._ends.keys()
+        if self._is_counted_once and (not self._uncounted or self._clock() < self._ask_at):
+            return
+        try:
+            self._cache.pods.refresh()
+        except ClusterError as error:
+            self._ask_at = self._clock() + _ASK_AGAIN_SECONDS
+            if not self._is_counted_once:
+                raise
+            logger.warning("the pods of ended work cannot be counted now", error=str(error))
+        else:
+            self._is_counted_once = True
+            self._uncounted.clear()
+
+    # --- looking ---------------------------------------------------------------------------------------------------
+
+    def _sights(self, pods: Sequence[Manifest]) -> dict[str, _Sight]:
+        sights: dict[str, _Sight] = defaultdict(_Sight)
+        for owner in (*self._cache.jobs.all(), *self._cache.sets.all()):
+            sights[owner["metadata"]["name"]].owner = owner
+        for pod in pods:
+            sights[work_of(pod)].pods.append(pod)
+        return {name: sight for name, sight in sights.items() if parse_work_name(name) is not None}
+
+    def _sight(self, name: str) -> _Sight:
+        owner = self._cache.jobs.get(name) or self._cache.sets.get(name)
+        return _Sight(owner, [pod for pod in self._cache.pods.all() if work_of(pod) == name])
+
+    def _observe_one(self, name: str, sight: _Sight) -> Observed | None:
+        if name in self._unsure and sight.owner is None:
+            return Observed(name=name, phase=Phase.UNKNOWN)
+        if sight.owner is None:
+            return self._observe_ownerless(name, sight)
+        if sight.is_leaving:
+            return Observed(name=name, phase=Phase.STOPPING, replicas=_wanted(sight.owner))
+        if sight.owner["kind"] == STATEFUL_SET.kind:
+            return self._observe_set(name, sight.owner, sight)
+        return self._observe_job(name, sight.owner, sight)
+
+    def _observe_job(self, name: str, job: Manifest, sight: _Sight) -> Observed:
+        if name in self._ends:
+            return self._ends[name]
+        if _has_ended(job):
+            # The cluster says so before it tells of the pod's end, or before the pod has gone.
+            if sight.live or name in self._uncounted:
+                return Observed(name=name, phase=Phase.STOPPING)
+            return self._end(name, sight.pod or self._last_pod(name), job)
+        pod = sight.pod
+        if pod is not None and (_is_over(pod) or _runs(pod)):
+            return Observed(name=name, phase=Phase.RUNNING, ready_replicas=int(not _is_over(pod)))
+        obstacle = pod_obstacle(pod, self._cache.events_of(pod)) if pod is not None else None
+        obstacle = obstacle or job_obstacle(job, self._cache.events_of(job))
+        return Observed(name=name, phase=Phase.STARTING, failure=obstacle)
+
+    def _end(self, name: str, pod: Manifest | None, job: Manifest | None) -> Observed:
+        """Tell how a run ended, once its log is complete; what was told stays so."""
+        ended_at = self._ended_at.setdefault(name, self._clock())
+        if not self._logs.is_drained(name, 0) and self._clock() - ended_at < _DRAIN_SECONDS:
+            return Observed(name=name, phase=Phase.RUNNING)
+        tail = log_tail(self._logs_dir / name, 0)
+        code = _exit_code(pod)
+        events = self._cache.events_of(pod) if pod is not None else []
+        failure = None
+        if name not in self._stopped and not _has_condition(job, "Complete"):
+            failure = pod_failure(pod, log_tail=tail, events=events) if pod is not None else None
+            if failure is None and code != 0:
+                failure = _lost(pod, job)
+        self._ends[name] = Observed(
+            name=name,
+            phase=Phase.SUCCEEDED if failure is None else Phase.FAILED,
+            exit_code=0 if _has_condition(job, "Complete") else code,
+            failure=failure,
+            log_tail=tail,
+        )
+        return self._ends[name]
+
+    def _observe_set(self, name: str, owner: Manifest, sight: _Sight) -> Observed:
+        pods = sorted(sight.pods, key=replica_of)
+        running = sum(1 for pod in pods if _runs(pod) and not _is_deleting(pod))
+        failure, tail = None, ""
+        for pod in pods:
+            if failure is None and not _is_deleting(pod) and not _runs(pod):
+                tail = log_tail(self._logs_dir / name, replica_of(pod))
+                failure = pod_failure(pod, log_tail=tail, events=self._cache.events_of(pod))
+        if failure is None:
+            tail = ""
+            obstacles = (pod_obstacle(pod, self._cache.events_of(pod)) for pod in pods)
+            failure = next((each for each in obstacles if each is not None), None)
+            failure = failure or set_obstacle(owner, self._cache.events_of(owner))
+        return Observed(
+            name=name,
+            phase=Phase.RUNNING if running else Phase.STARTING,
+            replicas=_wanted(owner),
+            ready_replicas=running,
+            restarts=sum(int(worker_status(pod).get("restartCount") or 0) for pod in pods),
+            failure=failure,
+            log_tail=tail,
+        )
+
+    def _observe_ownerless(self, name: str, sight: _Sight) -> Observed | None:
+        if sight.live:
+            kept = [pod for pod in sight.live if not pod["metadata"].get("ownerReferences") and not _is_deleting(pod)]
+            if not kept:
+                return Observed(name=name, phase=Phase.STOPPING)
+            # Somebody removed the owner and left its pods: a set is made again, and takes them back.
+            runs = sum(map(_runs, kept))
+            phase = Phase.RUNNING if runs else Phase.STARTING
+            return Observed(name=name, phase=phase, replicas=int(_is_training(name)), ready_replicas=runs)
+        if name in self._uncounted:
+            return Observed(name=name, phase=Phase.STOPPING)
+        if name in self._ends:
+            return self._ends[name]
+        if name in self._stopped:
+            return Observed(name=name, phase=Phase.SUCCEEDED, log_tail=log_tail(self._logs_dir / name, 0))
+        # The pod of a Job that somebody removed, or one that was left alone, still tells how it ended.
+        alone = [pod for pod in sight.pods if not pod["metadata"].get("ownerReferences")]
+        pod = (sight.pod or self._last_pod(name)) if name in self._vanished else next(iter(alone), None)
+        if pod is not None and _is_training(name):
+            return self._end(name, pod, None)
+        self._vanished.discard(name)
+        return None
+
+    def _last_pod(self, name: str) -> Manifest | None:
+        """Return the last state of a pod that the cluster has let go of."""
+        return max((pod for pod in self._cache.pods.removed() if work_of(pod) == name), key=made_at, default=None)
+
+    # --- what a person stopped -------------------------------------------------------------------------------------
+
+    @property
+    def _stopped(self) -> set[str]:
+        if self._stopped_names is None:
+            try:
+                names = [each.name for each in os.scandir(self._logs_dir) if parse_work_name(each.name)]
+            except FileNotFoundError:
+                names = []
+            self._stopped_names = {name for name in names if (self._logs_dir / name / _STOPPED).exists()}
+        return self._stopped_names
+
+    def _mark_stopped(self, name: str) -> None:
+        if name in self._stopped:
+            return
+        try:
+            (self._logs_dir / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_atomically(self._logs_dir / name / _STOPPED, b"")
+        except OSError as error:
+            raise BrokenError(f"cannot stop {name}, for its folder in {self._logs_dir}: {error}") from error
+        self._stopped.add(name)
+
+    def _unmark_stopped(self, name: str) -> None:
+        if name in self._stopped:
+            (self._logs_dir / name / _STOPPED).unlink(missing_ok=True)
+            self._stopped.discard(name)
+
+    # --- kinds -----------------------------------------------------------------------------------------------------
+
+    def _cache_of(self, kind: ObjectKind) -> KindCache:
+        return self._cache.jobs if kind == JOB else self._cache.sets
+
+    def _kinds_of(self, name: str, sight: _Sight) -> tuple[ObjectKind, ...]:
+        if sight.owner is not None:
+            return (_KINDS[sight.owner["apiVersion"], sight.owner["kind"]],)
+        return (JOB,) if _is_training(name) else (STATEFUL_SET,)
+
+
+def _check_name(name: str) -> None:
+    if parse_work_name(name) is None:
+        raise ValueError(f"{name!r} is not a name of work: expected one such as kml-train-7-a1")
+
+
+def _is_training(name: str) -> bool:
+    parsed = parse_work_name(name)
+    return parsed is not None and parsed.kind is WorkKind.TRAINING
+
+
+# --- reading objects -----------------------------------------------------------------------------------------------
+
+
+def _wanted(owner: Mapping[str, Any]) -> int:
+    return int(owner["spec"].get("replicas", 1)) if owner["kind"] == STATEFUL_SET.kind else 1
+
+
+def _is_deleting(manifest: Mapping[str, Any]) -> bool:
+    return bool(manifest["metadata"].get("deletionTimestamp"))
+
+
+def _has_condition(owner: Mapping[str, Any] | None, *names: str) -> bool:
+    conditions = ((owner or {}).get("status") or {}).get("conditions") or ()
+    return any(each["type"] in names and each["status"] == "True" for each in conditions)
+
+
+def _has_ended(owner: Mapping[str, Any]) -> bool:
+    """Whether a Job ran to its end; a StatefulSet never does."""
+    return owner["kind"] == JOB.kind and _has_condition(owner, "Complete", "Failed")
+
+
+def _is_over(pod: Mapping[str, Any]) -> bool:
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def _runs(pod: Mapping[str, Any]) -> bool:
+    return "running" in (worker_status(pod).get("state") or {})
+
+
+def _exit_code(pod: Mapping[str, Any] | None) -> int | None:
+    """Return the worker's exit code, negative for a signal."""
+    state = worker_status(pod).get("state") or {} if pod is not None else {}
+    code = (state.get("terminated") or {}).get("exitCode")
+    # Container runtimes report death by signal n as 128 + n.
+    return 128 - code if code is not None and code > 128 else code
+
+
+def _lost(pod: Mapping[str, Any] | None, job: Mapping[str, Any] | None) -> Failure:
+    """Return what is left to say of a run whose pod went without saying how it ended."""
+    conditions = ((job or {}).get("status") or {}).get("conditions") or ()
+    told = [each.get("message") or each.get("reason") for each in conditions if each["type"] == "Failed"]
+    node = ((pod or {}).get("spec") or {}).get("nodeName")
+    where = f" on node {node}" if node else ""
+    said = f" (the cluster says: {told[0]})" if told and told[0] else ""
+    return Failure(
+        category=FailureCategory.LOST,
+        cause=f"the worker's pod{where} vanished before it could say how it ended{said}",
+        hint="it is tried again by itself; look at the cluster's nodes if it happens again",
+    )
