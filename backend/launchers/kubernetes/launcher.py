@@ -35,8 +35,9 @@ from backend.launchers.kubernetes.manifests import (
 from backend.launchers.kubernetes.pod_diagnosis import job_obstacle, pod_failure, pod_obstacle, set_obstacle
 from backend.launchers.kubernetes.pod_logs import PodLogs, made_at, replica_of, work_of, worker_status
 from backend.launchers.kubernetes.settings import KubernetesSettings
+from backend.launchers.log_folders import LogFolders
 from backend.launchers.names import WorkKind, parse_work_name
-from backend.launchers.replica_log import log_tail, names_with_log, prune_logs, read_log
+from backend.launchers.replica_log import log_tail, names_with_log, prune_logs
 from kafkaml.errors import BrokenError
 from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
@@ -196,8 +197,7 @@ class KubernetesLauncher:
 
     def logs(self, name: str, *, replica: int = 0, offset: int = 0, max_bytes: int = 65536) -> tuple[bytes, int]:
         """See Launcher."""
-        _check_name(name)
-        return read_log(self._logs_dir / name, replica, offset, max_bytes)
+        return LogFolders(self._logs_dir).logs(name, replica=replica, offset=offset, max_bytes=max_bytes)
 
     def names(self) -> Sequence[str]:
         """See Launcher."""
