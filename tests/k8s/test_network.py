@@ -1,0 +1,224 @@
+"""Who reaches whom. The needed connections are listed; everything else must be refused, pair by pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from backend.launchers.base import RestartPolicy, WorkSpec
+from backend.launchers.kubernetes.manifests import build_work
+from backend.launchers.kubernetes.settings import KubernetesSettings
+from tests.k8s.network import Network, Outside, Pod
+from tests.k8s.render import K8S, Manifest, find, render, render_with
+from tests.restricted import containers, pod_template
+
+# Every port that anything here listens on, and some that others do: DNS, http, https, PostgreSQL, API server, kubelet.
+PORTS = [("TCP", port) for port in (53, 80, 443, 5432, 6443, 8000, 8001, 8002, 8080)]
+PORTS += [("TCP", port) for port in (9092, 9093, 9094, 9095, 9098, 10250)] + [("UDP", 53)]
+
+Connection = tuple[str, str, str, int]
+Peers = Mapping[str, Pod | Outside]
+
+# Not part of the platform. `client` is a pod in a namespace that was allowed to use Kafka.
+OTHERS: Peers = {
+    "dns": Pod(
+        namespace="kube-system",
+        namespace_labels={"kubernetes.io/metadata.name": "kube-system"},
+        labels={"k8s-app": "kube-dns"},
+    ),
+    "system": Pod(
+        namespace="kube-system",
+        namespace_labels={"kubernetes.io/metadata.name": "kube-system"},
+        labels={"k8s-app": "metrics-server"},
+    ),
+    # Wears the names of ours, where they are not ours.
+    "stranger": Pod(
+        namespace="default",
+        namespace_labels={"kubernetes.io/metadata.name": "default"},
+        labels={"app.kubernetes.io/name": "backend", "app.kubernetes.io/part-of": "kafka-ml"},
+    ),
+    "client": Pod(
+        namespace="factory",
+        namespace_labels={"kubernetes.io/metadata.name": "factory", "kafka-ml/kafka-client": "allowed"},
+        labels={},
+    ),
+    "outside": Outside(address="203.0.113.7"),
+}
+ELSEWHERE = tuple(OTHERS)
+
+NAMES = {
+    (source, "dns", protocol, 53)
+    for source in ("backend", "frontend", "kafka-control-logger", "worker")
+    for protocol in ("UDP", "TCP")
+}
+CLUSTER_API = {
+    (source, target, "TCP", port)
+    for source, target, port in product(("backend", "make-secrets"), ELSEWHERE, (443, 6443))
+}
+BASE: set[Connection] = {
+    *NAMES,
+    *CLUSTER_API,
+    *((source, "frontend", "TCP", 8080) for source in ELSEWHERE),
+    ("frontend", "backend", "TCP", 8000),
+    ("kafka-control-logger", "backend", "TCP", 8000),
+    ("worker", "backend", "TCP", 8000),
+    ("backend", "tfexecutor", "TCP", 8001),
+    ("backend", "pthexecutor", "TCP", 8002),
+}
+KAFKA_CLIENTS = ("backend", "kafka-control-logger", "worker")
+LOCAL: set[Connection] = {*BASE, *((source, "kafka", "TCP", 9092) for source in (*KAFKA_CLIENTS, "client"))}
+EXTERNAL: set[Connection] = {
+    *BASE,
+    *((source, target, "TCP", port) for source, target in product(KAFKA_CLIENTS, ELSEWHERE)
+      for port in (9092, 9093, 9094, 9095, 9098)),
+}  # fmt: skip
+
+
+def _worker() -> Manifest:
+    spec = WorkSpec(
+        name="kml-infer-3-a1",
+        module="model_inference",
+        env={"KML_JOB_FRAMEWORK": "pytorch"},
+        token="t" * 20,
+        restart=RestartPolicy.ALWAYS,
+    )
+    return build_work(spec, KubernetesSettings(), {}).owner
+
+
+def _peers(objects: Sequence[Manifest]) -> Peers:
+    """The pods of the manifests by their names, a worker as the launcher makes it, and everybody else."""
+    namespaces = {
+        each["metadata"]["name"]: each["metadata"]["labels"] for each in objects if each["kind"] == "Namespace"
+    }
+    peers: dict[str, Pod | Outside] = dict(OTHERS)
+    for each in (*objects, _worker()):
+        template = pod_template(each)
+        if template is None:
+            continue
+        namespace, labels = each["metadata"]["namespace"], template["metadata"]["labels"]
+        name = "worker" if namespace.endswith("-jobs") else labels["app.kubernetes.io/name"]
+        ports = {
+            port["name"]: port["containerPort"]
+            for container in containers(template)
+            for port in container.get("ports") or ()
+        }
+        peers[name] = Pod(namespace=namespace, namespace_labels=namespaces[namespace], labels=labels, ports=ports)
+    return peers
+
+
+def _connections(objects: Sequence[Manifest]) -> Iterator[Connection]:
+    """Everything that the policies allow between any two, where at least one is ours."""
+    peers = _peers(objects)
+    network = Network([each for each in objects if each["kind"] == "NetworkPolicy"])
+    for (source, a), (target, b), (protocol, port) in product(peers.items(), peers.items(), PORTS):
+        ours = source not in OTHERS or target not in OTHERS
+        if ours and network.allows(a, b, port, protocol):
+            yield source, target, protocol, port
+
+
+@pytest.mark.parametrize(
+    ("overlay", "needed"),
+    [("local", LOCAL), ("gpu", LOCAL), ("external-kafka", EXTERNAL)],
+    ids=["local", "gpu", "external-kafka"],
+)
+def test_exactly_the_needed_connections_are_open(overlay: str, needed: set[Connection]) -> None:
+    open_ = set(_connections(render(K8S / "overlays" / overlay)))
+    assert (needed - open_, open_ - needed) == (set(), set())
+
+
+def test_workers_reach_names_the_backend_and_kafka_and_nothing_else() -> None:
+    open_ = set(_connections(render(K8S / "overlays" / "local")))
+    assert {each for each in open_ if "worker" in each[:2]} == {
+        ("worker", "dns", "UDP", 53),
+        ("worker", "dns", "TCP", 53),
+        ("worker", "backend", "TCP", 8000),
+        ("worker", "kafka", "TCP", 9092),
+    }
+
+
+def test_executors_call_nobody() -> None:
+    open_ = set(_connections(render(K8S / "overlays" / "local")))
+    assert {each for each in open_ if each[0] in ("tfexecutor", "pthexecutor")} == set()
+
+
+@pytest.mark.parametrize(
+    ("component", "opened"),
+    [
+        ("kafka-nodeport", {(source, "kafka", "TCP", 9095) for source in ELSEWHERE}),
+        ("postgresql", {("backend", target, "TCP", 5432) for target in ELSEWHERE}),
+        ("ingress", set()),
+        ("keda", set()),
+        ("nodeport", set()),
+        ("quota", set()),
+    ],
+)
+def test_a_component_opens_what_it_is_for(component: str, opened: set[Connection], tmp_path: Path) -> None:
+    assert set(_connections(render_with(tmp_path, "local", [component]))) - LOCAL == opened
+
+
+@pytest.mark.parametrize("namespace", ["kafka-ml", "kafka-ml-jobs"])
+def test_a_pod_that_no_rule_knows_is_alone(namespace: str) -> None:
+    objects = render(K8S / "base")
+    policies = [
+        each for each in objects if each["kind"] == "NetworkPolicy" and each["metadata"]["name"] == "default-deny"
+    ]
+    labels = find(objects, "Namespace", namespace)["metadata"]["labels"]
+    unknown = Pod(namespace=namespace, namespace_labels=labels, labels={})
+    network = Network(policies)
+    reached = [
+        (name, protocol, port)
+        for (name, other), (protocol, port) in product(OTHERS.items(), PORTS)
+        if network.allows(unknown, other, port, protocol) or network.allows(other, unknown, port, protocol)
+    ]
+    assert reached == []
+
+
+def _policy(**spec: object) -> Manifest:
+    return {"kind": "NetworkPolicy", "metadata": {"namespace": "n"}, "spec": {"podSelector": {}, **spec}}
+
+
+def test_the_evaluator_knows_the_rules_of_the_api() -> None:
+    a = Pod(namespace="n", namespace_labels={"team": "a"}, labels={"app": "a"}, ports={"http": 8080})
+    b = Pod(namespace="m", namespace_labels={"team": "b"}, labels={"app": "b"})
+    near, far = Outside(address="10.1.2.3"), Outside(address="192.0.2.1")
+    # Without a policy all is open; one without types is about what comes in, and about what goes out if it says so.
+    assert Network([]).allows(b, a, 1)
+    assert Network([_policy()]).allows(a, b, 1)
+    assert not Network([_policy()]).allows(b, a, 1)
+    assert not Network([_policy(egress=[])]).allows(a, b, 1)
+    # Both selectors in one peer must hold; two peers are alternatives; a pod selector alone stays in the namespace.
+    both = [{"namespaceSelector": {"matchLabels": {"team": "b"}}, "podSelector": {"matchLabels": {"app": "x"}}}]
+    either = [{"namespaceSelector": {"matchLabels": {"team": "b"}}}, {"podSelector": {"matchLabels": {"app": "x"}}}]
+    assert not Network([_policy(ingress=[{"from": both}])]).allows(b, a, 1)
+    assert Network([_policy(ingress=[{"from": either}])]).allows(b, a, 1)
+    assert not Network([_policy(ingress=[{"from": [{"podSelector": {}}]}])]).allows(b, a, 1)
+    # Named ports are the target's; ranges hold their ends; another protocol is another port.
+    assert Network([_policy(ingress=[{"ports": [{"port": "http"}]}])]).allows(b, a, 8080)
+    assert not Network([_policy(ingress=[{"ports": [{"port": "http"}]}])]).allows(b, a, 8081)
+    ranged = Network([_policy(ingress=[{"ports": [{"port": 10, "endPort": 12}]}])])
+    assert [port for port in range(8, 15) if ranged.allows(b, a, port)] == [10, 11, 12]
+    assert not ranged.allows(b, a, 10, "UDP")
+    # Blocks of addresses are for what is no pod.
+    block = {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.9.0.0/16"]}}
+    blocked = Network([_policy(policyTypes=["Egress"], egress=[{"to": [block]}])])
+    assert [blocked.allows(a, other, 1) for other in (near, far, Outside(address="10.9.1.1"), b)] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    # Expressions of labels.
+    for operator, values, expected in (
+        ("In", ["b"], True),
+        ("In", ["c"], False),
+        ("NotIn", ["b"], False),
+        ("NotIn", ["c"], True),
+        ("Exists", [], True),
+        ("DoesNotExist", [], False),
+    ):
+        expression = {"key": "team", "operator": operator, "values": values}
+        peer = {"namespaceSelector": {"matchExpressions": [expression]}}
+        assert Network([_policy(ingress=[{"from": [peer]}])]).allows(b, a, 1) is expected

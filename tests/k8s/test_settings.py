@@ -1,0 +1,176 @@
+"""Every variable that the manifests set is a setting of whoever gets it, and every value is one that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import AliasChoices
+from pydantic_settings import BaseSettings
+
+from backend.config import gunicorn
+from backend.config.environment import BackendSettings
+from backend.launchers.factory import LauncherSettings
+from backend.launchers.kubernetes.settings import KubernetesSettings
+from kafka_control_logger.__main__ import ControlLoggerSettings
+from kafkaml.logs import LogSettings
+from kafkaml.settings import KafkaSettings
+from mlcode_executor.__main__ import CheckSettings, PlatformSettings
+from tests.k8s.render import COMPONENTS, K8S, OVERLAYS, Manifest, find, platform_settings, render, render_with
+from tests.restricted import containers, pod_template
+
+BACKEND = (BackendSettings, LauncherSettings, KubernetesSettings, KafkaSettings, LogSettings)
+EXECUTOR = (CheckSettings, PlatformSettings, LogSettings)
+# Of each container beside the ConfigMap, which all share.
+READ_BY: Mapping[str, tuple[type[BaseSettings], ...]] = {
+    "set-up": BACKEND,
+    "web": BACKEND,
+    "controller": BACKEND,
+    "make-secrets": (KubernetesSettings,),
+    "tfexecutor": EXECUTOR,
+    "pthexecutor": EXECUTOR,
+    "kafka-control-logger": (ControlLoggerSettings, KafkaSettings, LogSettings),
+    "frontend": (),
+}
+POD_NAMESPACE = "POD_NAMESPACE"
+
+
+def variables(settings: type[BaseSettings]) -> Iterator[str]:
+    """Yield the names of the variables that a class reads."""
+    prefix = settings.model_config.get("env_prefix", "")
+    for name, field in settings.model_fields.items():
+        alias = field.validation_alias
+        if isinstance(alias, AliasChoices):
+            yield from (str(each) for each in alias.choices)
+        else:
+            yield str(alias) if alias else f"{prefix}{name}".upper()
+
+
+def known(classes: Iterable[type[BaseSettings]]) -> set[str]:
+    return {POD_NAMESPACE, *(name for each in classes for name in variables(each))}
+
+
+def by_pods(objects: list[Manifest]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every container of the platform but Kafka's, by name."""
+    for each in objects:
+        template = pod_template(each)
+        if template is not None and each["metadata"]["name"] != "kafka":
+            yield from ((container["name"], container) for container in containers(template))
+
+
+@pytest.fixture(scope="module", params=["local", "gpu", "external-kafka", "components"])
+def objects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
+    if request.param == "components":
+        return render_with(tmp_path_factory.mktemp("kustomization"), "local", COMPONENTS)
+    return render(K8S / "overlays" / request.param)
+
+
+def test_every_shared_variable_is_a_setting(objects: list[Manifest]) -> None:
+    # The server's configuration is a module of Python, read by gunicorn.
+    of_the_server = {name for name in ("KML_WEB_BIND",) if name in Path(gunicorn.__file__).read_text()}
+    everybody = known(settings for classes in READ_BY.values() for settings in classes) | of_the_server
+    assert set(platform_settings(objects)) - everybody == set()
+
+
+def test_every_variable_of_a_container_is_a_setting_of_it(objects: list[Manifest]) -> None:
+    for name, container in by_pods(objects):
+        given = {variable["name"] for variable in container.get("env") or ()}
+        assert given - known(READ_BY[name]) == set(), name
+        assert bool(container.get("envFrom")) == (name not in ("frontend", "make-secrets"))
+
+
+def environment(objects: list[Manifest], container: str) -> dict[str, str]:
+    """What a container's process gets, in a namespace called ``place``; secrets become the word."""
+    found = dict(by_pods(objects))[container]
+    env = dict(platform_settings(objects))
+    for variable in found.get("env") or ():
+        value = variable.get("value", "place" if variable["name"] == POD_NAMESPACE else "secret")
+        env[variable["name"]] = value.replace("$(POD_NAMESPACE)", "place")
+    return env
+
+
+@pytest.fixture
+def apply(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def set_all(env: Mapping[str, str]) -> None:
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+
+    return set_all
+
+
+def test_every_value_is_taken(objects: list[Manifest], apply: Any) -> None:
+    for name in READ_BY:
+        if name == "frontend":
+            continue
+        apply(environment(objects, name))
+        for settings in READ_BY[name]:
+            settings()
+
+
+def test_addresses_hold_in_both_namespaces(apply: Any) -> None:
+    objects = render(K8S / "overlays" / "local")
+    apply(environment(objects, "controller"))
+    settings = BackendSettings()
+    assert KafkaSettings().bootstrap_servers == "kafka.place.svc:9092"
+    assert settings.url_for_workers == "http://backend.place.svc:8000"
+    assert KubernetesSettings().namespace == "place-jobs"
+    assert settings.allowed_hosts.split(",") == ["localhost", "127.0.0.1", "[::1]", "backend", "backend.place.svc"]
+    assert LauncherSettings().launcher == "kubernetes"
+    assert str(settings.state_dir) == "/var/lib/kafka-ml"
+
+
+def test_the_logger_calls_the_backend_by_its_service(apply: Any) -> None:
+    apply(environment(render(K8S / "overlays" / "local"), "kafka-control-logger"))
+    settings = ControlLoggerSettings()
+    assert settings.backend_url == "http://backend:8000"
+    assert settings.control_instance == "kafka-control-logger"
+    assert str(settings.token_file) == "/run/secrets/kafka-ml/service-token"
+
+
+def test_a_kafka_elsewhere_is_reached_with_credentials_from_files(apply: Any) -> None:
+    objects = render(K8S / "overlays" / "external-kafka")
+    for container in ("controller", "web", "kafka-control-logger"):
+        apply(environment(objects, container))
+        kafka = KafkaSettings()
+        assert (kafka.security_protocol, kafka.sasl_mechanism) == ("SASL_SSL", "SCRAM-SHA-512")
+        assert (kafka.sasl_username, kafka.sasl_password.get_secret_value()) == ("secret", "")
+        mounts = {each["mountPath"] for each in dict(by_pods(objects))[container]["volumeMounts"]}
+        assert {str(Path(each).parent) for each in (kafka.sasl_password_file, kafka.ssl_ca_location)} <= mounts
+    assert KubernetesSettings().kafka_secret == "kafka-credentials"
+
+
+def test_workers_on_gpus_tolerate_the_taint_of_their_nodes(apply: Any) -> None:
+    apply(environment(render(K8S / "overlays" / "gpu"), "controller"))
+    (toleration,) = KubernetesSettings().tolerations
+    assert (toleration.key, toleration.operator, toleration.effect) == ("nvidia.com/gpu", "Exists", "NoSchedule")
+    assert KubernetesSettings().image == "kafka-ml/{component}:0.1.0-gpu"
+
+
+def test_components_set_what_they_are_for(tmp_path: Path, apply: Any) -> None:
+    (tmp_path / "a").mkdir()
+    apply(environment(render_with(tmp_path / "a", "local", ["ingress", "keda", "postgresql"]), "web"))
+    settings = BackendSettings()
+    assert (settings.backend_url, settings.https, settings.behind_proxy) == ("https://kafka-ml.example.com", True, True)
+    assert settings.database_url.get_secret_value() == "secret"
+    assert KubernetesSettings().keda is True
+    (tmp_path / "b").mkdir()
+    nodeport = render_with(tmp_path / "b", "local", ["nodeport"])
+    spec = find(nodeport, "Service", "frontend")["spec"]
+    assert (spec["type"], spec["ports"][0]["nodePort"]) == ("NodePort", 30080)
+
+
+def test_executors_stay_within_their_container(objects: list[Manifest], apply: Any) -> None:
+    for name in ("tfexecutor", "pthexecutor"):
+        apply(environment(objects, name))
+        checks = CheckSettings()
+        (container,) = (each for found, each in by_pods(objects) if found == name)
+        assert container["resources"]["limits"]["memory"] == "5Gi"
+        # What two checks may take at once leaves a gigabyte for the framework itself.
+        assert checks.workers * checks.memory_bytes + (1 << 30) <= 5 << 30
+
+
+def test_all_overlays_are_tested() -> None:
+    assert sorted(each.name for each in (K8S / "overlays").iterdir()) == sorted(OVERLAYS)
+    assert sorted(each.name for each in (K8S / "components").iterdir()) == sorted(COMPONENTS)
