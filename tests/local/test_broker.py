@@ -110,7 +110,8 @@ def test_it_listens_on_the_loopback_address_only(broker: TestBroker) -> None:
 def test_a_paused_broker_answers_again_after_resuming(own_broker: TestBroker) -> None:
     own_broker.start()
     own_broker.pause()
-    assert not broker_answers(own_broker.bootstrap_servers, timeout_seconds=0.3)
+    # A stopped process ends what its threads are at first.
+    eventually(lambda: not broker_answers(own_broker.bootstrap_servers, timeout_seconds=0.3), 10)
     own_broker.resume()
     eventually(lambda: broker_answers(own_broker.bootstrap_servers), 10)
 
