@@ -1,0 +1,77 @@
+"""Fixtures: the platform installed by the script that its users run, in the cluster that KUBECONFIG names."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, StorageState
+
+from tests.browser.chromium import chromium, signed_in
+from tests.e2e.cluster import BROKER_PORT, WEB_PORT, ClusterPlatform, Forward, Kubectl
+
+ROOT = Path(__file__).resolve().parents[2]
+_INSTALL_SECONDS = 3600
+
+
+def build_kafka_ml(*arguments: str) -> str:
+    """Run the script as its user does; it must succeed. Returns what it said.
+
+    ``KML_E2E_BUILD_OPTIONS`` holds what depends on the machine: the engine, how images reach the nodes.
+    """
+    options = shlex.split(os.environ.get("KML_E2E_BUILD_OPTIONS", ""))
+    began = time.monotonic()
+    done = subprocess.run(
+        [str(ROOT / "Build_Kafka_ML.sh"), *arguments, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=_INSTALL_SECONDS,
+        check=False,
+        cwd=ROOT,
+    )
+    print(done.stdout)
+    print(f"Build_Kafka_ML.sh {' '.join(arguments)}: {time.monotonic() - began:.0f} s")
+    assert done.returncode == 0, done.stdout[-4000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> Kubectl:
+    """The cluster of these tests."""
+    if not os.environ.get("KUBECONFIG"):
+        pytest.fail("KUBECONFIG names no cluster: `make cluster-e2e` brings one up; or name one of yours")
+    return Kubectl()
+
+
+@pytest.fixture(scope="session")
+def installed(kubectl: Kubectl) -> str:
+    """What the installation said."""
+    return build_kafka_ml("--install", "--yes")
+
+
+@pytest.fixture(scope="session")
+def platform(installed: str, kubectl: Kubectl) -> Iterator[ClusterPlatform]:
+    """The installed platform, reached as README says."""
+    with Forward("frontend", WEB_PORT, 80), Forward("kafka", BROKER_PORT, BROKER_PORT):
+        yield ClusterPlatform(kubectl)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """A browser; its event loop is closed with this package."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def cookies(browser: Browser, platform: ClusterPlatform) -> StorageState:
+    """What the administrator's browser keeps after a one-time link."""
+    with signed_in(browser, platform) as session:  # type: ignore[arg-type]
+        return session.context.storage_state()
