@@ -19,12 +19,22 @@ from typing import Any
 
 from backend.launchers.base import Observed, Phase, RestartPolicy, WorkSpec
 from backend.launchers.job_folder import write_atomically
-from backend.launchers.kubernetes.api import AlreadyThere, ClusterApi, ClusterError, Manifest, NotThere, Unreachable
+from backend.launchers.kubernetes.api import (
+    AlreadyThere,
+    ApiRefused,
+    ClusterApi,
+    ClusterError,
+    Manifest,
+    NotThere,
+    Unreachable,
+)
 from backend.launchers.kubernetes.cache import ClusterCache, KindCache, uid_of
 from backend.launchers.kubernetes.manifests import (
+    DISRUPTION_BUDGET,
     JOB,
     POD,
     SCALED_OBJECT,
+    SECRET,
     STATEFUL_SET,
     WORK_LABEL,
     ObjectKind,
@@ -139,8 +149,11 @@ class KubernetesLauncher:
         failpoint("launcher.owner_made")
         for dependent in work.dependents:
             self._make_dependent(with_owner(dependent, owner))
+        failpoint("launcher.dependents_made")
         if self._settings.keda and spec.restart is RestartPolicy.ALWAYS and spec.autoscale is None:
             self._delete(SCALED_OBJECT, spec.name, propagation="Background")
+        if kind == STATEFUL_SET:
+            self._scale(owner, spec)
         self._unmark_stopped(spec.name)
 
     def stop(self, name: str) -> None:
@@ -168,6 +181,8 @@ class KubernetesLauncher:
         for kind in self._kinds_of(name, sight):
             self._delete(kind, name, propagation="Background")
         failpoint("launcher.forget_half")
+        if sight.owner is None:
+            self._remove_dependents(name)
         for pod in sight.pods:
             if not pod["metadata"].get("ownerReferences"):
                 self._delete_pod(pod)
@@ -233,6 +248,9 @@ class KubernetesLauncher:
         cache = self._cache_of(kind)
         owner = cache.get(spec.name)
         if owner is None or _is_deleting(owner):
+            if kind == STATEFUL_SET:
+                # It gets replicas when it has all else, so that one that was cut short is seen to lack them.
+                manifest = {**manifest, "spec": {**manifest["spec"], "replicas": 0}}
             try:
                 owner = self._api.create(kind, manifest)
             except AlreadyThere:
@@ -246,9 +264,10 @@ class KubernetesLauncher:
                 self._vanished.discard(spec.name)
                 self._owned.add(spec.name)
                 return owner
-        return self._adopt(kind, owner, spec)
+        self._check_adoptable(kind, owner, spec)
+        return owner
 
-    def _adopt(self, kind: ObjectKind, owner: Manifest, spec: WorkSpec) -> Manifest:
+    def _check_adoptable(self, kind: ObjectKind, owner: Manifest, spec: WorkSpec) -> None:
         labels = owner["metadata"].get("labels") or {}
         if labels.get("app.kubernetes.io/managed-by") != _OURS or labels.get(WORK_LABEL) != spec.name:
             raise BrokenError(
@@ -260,15 +279,16 @@ class KubernetesLauncher:
                 f"{spec.name} is still being removed from the cluster; it will be tried again",
                 hint="pods of a node that does not answer keep it: look at `kubectl get pods -o wide`",
             )
-        current = owner["spec"].get("replicas", 1)
-        if kind == STATEFUL_SET and (wanted := self._replicas(spec, current)) != current:
-            try:
-                owner = self._api.patch(kind, spec.name, {"spec": {"replicas": wanted}})
-            except NotThere:
-                self._cache_of(kind).drop(owner)
-                raise
-            self._cache_of(kind).put(owner)
-        return owner
+
+    def _scale(self, owner: Manifest, spec: WorkSpec) -> None:
+        wanted = self._replicas(spec, _wanted(owner))
+        if wanted == _wanted(owner):
+            return
+        try:
+            self._cache.sets.put(self._api.patch(STATEFUL_SET, spec.name, {"spec": {"replicas": wanted}}))
+        except NotThere:
+            self._cache.sets.drop(owner)
+            raise
 
     def _replicas(self, spec: WorkSpec, current: int) -> int:
         """Return how many replicas a running set is to have: between the two bounds the scaler chooses."""
@@ -304,6 +324,15 @@ class KubernetesLauncher:
         elif cache is not None and known is not None:
             cache.drop(known)
         return was_there
+
+    def _remove_dependents(self, name: str) -> None:
+        """Remove what should have gone with its owner: somebody may have told the cluster to keep it."""
+        others = () if _is_training(name) else (DISRUPTION_BUDGET, *([SCALED_OBJECT] if self._settings.keda else []))
+        for kind in (SECRET, *others):
+            try:
+                self._delete(kind, name, propagation="Background")
+            except ApiRefused as error:
+                logger.warning("what belonged to ended work may be left", job=name, kind=kind.kind, error=str(error))
 
     def _delete_pod(self, pod: Manifest, *, grace_seconds: int | None = None) -> None:
         name = pod["metadata"]["name"]
@@ -494,11 +523,10 @@ class KubernetesLauncher:
             return self._ends[name]
         if name in self._stopped:
             return Observed(name=name, phase=Phase.SUCCEEDED, log_tail=log_tail(self._logs_dir / name, 0))
-        # The pod of a Job that somebody removed, or one that was left alone, still tells how it ended.
+        # The pod of a Job that somebody removed may still tell how it ended.
         alone = [pod for pod in sight.pods if not pod["metadata"].get("ownerReferences")]
-        pod = (sight.pod or self._last_pod(name)) if name in self._vanished else next(iter(alone), None)
-        if pod is not None and _is_training(name):
-            return self._end(name, pod, None)
+        if _is_training(name) and (alone or name in self._vanished):
+            return self._end(name, sight.pod or self._last_pod(name), None)
         self._vanished.discard(name)
         return None
 
