@@ -124,7 +124,7 @@ const COLUMNS: DataTableColumn<Inference>[] = [
     accessor: 'replicas',
     title: 'Replicas',
     textAlign: 'right',
-    render: (row) => `${row.ready_replicas}/${row.replicas}`,
+    render: (row) => `${row.ready_replicas}/${row.current_replicas}`,
   },
   { accessor: 'rate', title: 'Rate', textAlign: 'right', render: (row) => formatRate(row.stats.rate) },
   { accessor: 'lag', title: 'Lag', textAlign: 'right', render: (row) => formatCount(row.stats.lag) },
@@ -177,7 +177,7 @@ export function stateTooltip(inference: Inference): string {
   if (inference.desired === 'stopped' && inference.state === 'running') return 'It is being stopped'
   switch (inference.state) {
     case 'running':
-      return `${inference.ready_replicas} of ${inference.replicas} replicas answer`
+      return `${inference.ready_replicas} of ${inference.current_replicas} replicas answer`
     case 'waiting':
       return 'Its replicas are starting'
     case 'stopped':

@@ -26,7 +26,7 @@ export function InferenceLogs({
     },
     [id, replica],
   )
-  const replicas = Array.from({ length: Math.max(inference.replicas, replica + 1) }, (_, index) => ({
+  const replicas = Array.from({ length: Math.max(inference.current_replicas, replica + 1) }, (_, index) => ({
     value: String(index),
     label: `Replica ${index}`,
   }))

@@ -32,6 +32,7 @@ import {
   type ResultRow,
   resultsListOptions,
   streamsRetrieveOptions,
+  systemRetrieveOptions,
   topicsListOptions,
 } from '~/lib/api'
 import { useDraft } from '~/lib/drafts'
@@ -110,6 +111,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
   })
   const values = form.values
   const create = useMutation(inferencesCreateMutation())
+  const system = useQuery(systemRetrieveOptions())
   const result = results.find((each) => String(each.id) === values.result)
   const stream = useQuery({
     ...streamsRetrieveOptions({ path: { id: String(result?.stream ?? 0) } }),
@@ -226,6 +228,18 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
           {...form.getInputProps('replicas')}
           onChange={(value) => form.setFieldValue('replicas', typeof value === 'number' ? value : 1)}
         />
+        {system.data?.launcher.autoscaling && (
+          <NumberInput
+            label="Replicas, at most"
+            description="The records that wait choose between the two numbers; empty: always as many as above"
+            w={{ base: '100%', sm: 420 }}
+            min={1}
+            max={256}
+            allowDecimal={false}
+            {...form.getInputProps('max_replicas')}
+            onChange={(value) => form.setFieldValue('max_replicas', typeof value === 'number' ? value : '')}
+          />
+        )}
         <Stack gap="xs">
           <Switch
             label="Read samples as the stream that trained the model"

@@ -8,6 +8,7 @@ import { Stat } from '~/components/Stat'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { Inference } from '~/lib/api'
 import { formatCount, formatExact, formatMilliseconds, formatRate } from '~/lib/format'
+import { scaleText } from './deploy'
 import { RateChart } from './RateChart'
 import type { RatePoint } from './rates'
 
@@ -133,7 +134,8 @@ function Replicas({ inference }: { inference: Inference }) {
       <Title order={2}>
         Replicas{' '}
         <Text span c="dimmed" size="sm">
-          {inference.ready_replicas} of {inference.replicas} ready
+          {inference.ready_replicas} of {inference.current_replicas} ready
+          {inference.max_replicas !== null && ` (${scaleText(inference)})`}
         </Text>
       </Title>
       {inference.replica_stats.length === 0 ? (

@@ -8,30 +8,39 @@ import {
   type Inference,
   inferencesPartialUpdateMutation,
   inferencesRetrieveOptions,
+  systemRetrieveOptions,
   topicsRetrieveOptions,
 } from '~/lib/api'
 import { plural } from '~/lib/format'
 import { notifyDone } from '~/lib/notify'
-import { partitionNote } from './deploy'
+import { partitionNote, scaleText } from './deploy'
 
 export function ScaleButton({ inference }: { inference: Inference }) {
   const queryClient = useQueryClient()
   const [opened, setOpened] = useState(false)
   const [replicas, setReplicas] = useState<number | ''>(inference.replicas)
+  const [most, setMost] = useState<number | ''>(inference.max_replicas ?? '')
   const path = { id: String(inference.id) }
   const topic = useQuery({
     ...topicsRetrieveOptions({ path: { name: inference.input_topic } }),
     enabled: opened,
     retry: false,
   })
+  const system = useQuery({ ...systemRetrieveOptions(), enabled: opened })
   const scale = useMutation({
     ...inferencesPartialUpdateMutation(),
     onSuccess: async (changed) => {
       setOpened(false)
-      notifyDone(`Inference ${changed.id} goes to ${plural(changed.replicas, 'replica')}`)
+      notifyDone(
+        changed.max_replicas === null
+          ? `Inference ${changed.id} goes to ${plural(changed.replicas, 'replica')}`
+          : `Inference ${changed.id} has ${scaleText(changed)}`,
+      )
       await queryClient.invalidateQueries(inferencesRetrieveOptions({ path }))
     },
   })
+  // What was asked for once can be taken back where it is not possible any more.
+  const scales = system.data?.launcher.autoscaling === true || inference.max_replicas !== null
   const partitions = topic.data ? topic.data.partitions.length : topic.isError ? null : undefined
   return (
     <Popover
@@ -50,6 +59,7 @@ export function ScaleButton({ inference }: { inference: Inference }) {
           leftSection={<IconArrowsVertical size={14} aria-hidden />}
           onClick={() => {
             setReplicas(inference.replicas)
+            setMost(inference.max_replicas ?? '')
             setOpened(!opened)
           }}
         >
@@ -60,12 +70,13 @@ export function ScaleButton({ inference }: { inference: Inference }) {
         <form
           onSubmit={(event) => {
             event.preventDefault()
-            if (replicas !== '') scale.mutate({ path, body: { replicas } })
+            if (replicas === '') return
+            scale.mutate({ path, body: { replicas, ...(scales ? { max_replicas: most === '' ? null : most } : {}) } })
           }}
         >
           <Stack gap="xs">
             <NumberInput
-              label="Replicas"
+              label={most === '' ? 'Replicas' : 'Replicas, at least'}
               size="xs"
               min={1}
               max={256}
@@ -75,11 +86,24 @@ export function ScaleButton({ inference }: { inference: Inference }) {
               onChange={(value) => setReplicas(typeof value === 'number' ? value : '')}
               data-autofocus
             />
+            {scales && (
+              <NumberInput
+                label="At most"
+                description="The records that wait choose between the two; empty: always as many as above"
+                size="xs"
+                min={1}
+                max={256}
+                allowDecimal={false}
+                clampBehavior="strict"
+                value={most}
+                onChange={(value) => setMost(typeof value === 'number' ? value : '')}
+              />
+            )}
             <Text size="xs" c="dimmed">
               Each partition of the input is read by one replica, so there is work for as many replicas as partitions.{' '}
               {partitions !== undefined &&
                 replicas !== '' &&
-                partitionNote(replicas, inference.input_topic, partitions)}
+                partitionNote(Math.max(replicas, most || 0), inference.input_topic, partitions)}
             </Text>
             <ProblemAlert error={scale.error} />
             <Group justify="flex-end">
@@ -87,7 +111,9 @@ export function ScaleButton({ inference }: { inference: Inference }) {
                 size="xs"
                 type="submit"
                 loading={scale.isPending}
-                disabled={replicas === '' || replicas === inference.replicas}
+                disabled={
+                  replicas === '' || (replicas === inference.replicas && (most || null) === inference.max_replicas)
+                }
               >
                 Scale
               </Button>

@@ -5,7 +5,7 @@ import { CopyButton } from '~/components/CopyButton'
 import { Facts } from '~/components/Facts'
 import type { Inference } from '~/lib/api'
 import { formatMoment } from '~/lib/format'
-import { EMPTY_FORM, equivalentsOf } from './deploy'
+import { EMPTY_FORM, equivalentsOf, scaleText } from './deploy'
 
 export function SettingsTab({ inference }: { inference: Inference }) {
   const config = JSON.stringify(inference.input_config, null, 2)
@@ -16,6 +16,7 @@ export function SettingsTab({ inference }: { inference: Inference }) {
     input_topic: inference.input_topic,
     output_topic: inference.output_topic,
     replicas: inference.replicas,
+    max_replicas: inference.max_replicas ?? '',
     as_stream: false,
     input_format: inference.input_format,
     input_config: config,
@@ -37,7 +38,7 @@ export function SettingsTab({ inference }: { inference: Inference }) {
         facts={[
           ['Input format', inference.input_format],
           ['Its settings', <JsonBlock key="config" text={config} label="Settings of the input format" />],
-          ['Replicas', String(inference.replicas)],
+          ['Replicas', scaleText(inference)],
           ['GPUs a replica', inference.gpu === 0 ? 'none' : String(inference.gpu)],
           ['Output brokers', inference.output_bootstrap_servers || "the platform's own"],
           inference.upper_topic !== '' && ['Upper topic', `${inference.upper_topic}, below ${inference.limit}`],

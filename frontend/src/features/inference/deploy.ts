@@ -11,6 +11,8 @@ export interface DeployForm {
   input_topic: string
   output_topic: string
   replicas: number
+  /** The lag chooses between replicas and this; empty: it does not. */
+  max_replicas: number | ''
   /** Read as the stream that trained the model was written. */
   as_stream: boolean
   input_format: InputFormat
@@ -29,6 +31,7 @@ export const EMPTY_FORM: DeployForm = {
   input_topic: '',
   output_topic: '',
   replicas: 1,
+  max_replicas: '',
   as_stream: true,
   input_format: 'RAW',
   input_config: '{}',
@@ -77,6 +80,7 @@ export function checkForm(form: DeployForm): Partial<Record<keyof DeployForm, st
     if (form.output_topic === form.input_topic) note('output_topic', 'Must differ from the input topic')
     if (`${form.output_topic}.dlq` === form.input_topic) note('input_topic', 'This is the topic of the dead letters')
   }
+  if (form.max_replicas !== '' && form.max_replicas < form.replicas) note('max_replicas', 'Not below the replicas')
   if (form.upper_topic) note('upper_topic', topicProblem(form.upper_topic))
   if (form.upper_topic && [form.input_topic, form.output_topic].includes(form.upper_topic)) {
     note('upper_topic', 'Must differ from the other topics')
@@ -110,6 +114,7 @@ export function requestOf(form: DeployForm): InferenceWriteRequest {
     input_topic: form.input_topic,
     output_topic: form.output_topic,
     replicas: form.replicas,
+    ...(form.max_replicas === '' ? {} : { max_replicas: form.max_replicas }),
     ...(form.as_stream ? {} : { input_format: form.input_format, input_config: parseObject(form.input_config) ?? {} }),
     ...(form.output_bootstrap_servers ? { output_bootstrap_servers: form.output_bootstrap_servers } : {}),
     ...(form.upper_topic && form.limit !== '' ? { upper_topic: form.upper_topic, limit: form.limit } : {}),
@@ -129,6 +134,7 @@ export function equivalentsOf(form: DeployForm): Equivalents {
     ...option('input', request.input_topic),
     ...option('output', request.output_topic),
     ...option('replicas', request.replicas),
+    ...option('max-replicas', request.max_replicas ?? undefined),
     ...option('input-format', request.input_format),
     ...option('input-config', request.input_config),
     ...option('output-bootstrap-servers', request.output_bootstrap_servers),
@@ -166,6 +172,12 @@ export function sentence(form: DeployForm, modelName: string, stream: Stream | u
     `Records that cannot be answered are kept in ${form.output_topic || 'the output topic'}.dlq with the reason. ` +
     'Topics that do not exist are made.'
   )
+}
+
+/** '3', or '2 to 6, as the lag asks'. */
+export function scaleText(inference: Pick<Inference, 'replicas' | 'max_replicas'>): string {
+  const { replicas, max_replicas } = inference
+  return max_replicas === null ? String(replicas) : `${replicas} to ${max_replicas}, as the lag asks`
 }
 
 /** How many replicas have work: each partition is read by one of them. */

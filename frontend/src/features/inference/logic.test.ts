@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { readAnswer, shortAnswer } from './answers'
-import { checkForm, EMPTY_FORM, equivalentsOf, partitionNote, requestOf, suggestedTopics } from './deploy'
+import { checkForm, EMPTY_FORM, equivalentsOf, partitionNote, requestOf, scaleText, suggestedTopics } from './deploy'
 import { MAX_POINTS, RateHistory, reportOf } from './rates'
 
 describe('readAnswer', () => {
@@ -88,6 +88,14 @@ describe('the form', () => {
     expect(cli.replaceAll(/ \\\n\s+/g, ' ')).toBe(
       'kafka-ml inferences create 7 --input a-in --output a-out --replicas 1 --upper-topic up --limit 0.8 --gpu 1',
     )
+  })
+
+  it('lets the lag choose between two numbers of replicas', () => {
+    expect(requestOf({ ...good, replicas: 2, max_replicas: 6 })).toMatchObject({ replicas: 2, max_replicas: 6 })
+    expect(checkForm({ ...good, replicas: 2, max_replicas: 1 })).toHaveProperty('max_replicas')
+    expect(equivalentsOf({ ...good, max_replicas: 4 }).cli).toContain('--max-replicas 4')
+    expect(scaleText({ replicas: 2, max_replicas: 6 })).toBe('2 to 6, as the lag asks')
+    expect(scaleText({ replicas: 2, max_replicas: null })).toBe('2')
   })
 
   it('says how many replicas have work', () => {

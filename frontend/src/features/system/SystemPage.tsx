@@ -83,8 +83,9 @@ function Whole({ system }: { system: System }) {
               'Launcher',
               launcher.kind === 'process'
                 ? `processes of this machine${launcher.warm_workers ? ', started warm' : ''}`
-                : launcher.kind,
+                : `pods in namespace ${launcher.namespace}`,
             ],
+            ['Scaling on the lag', launcher.autoscaling ? 'with KEDA' : `no: ${launcher.autoscaling_obstacle}`],
             [
               'Isolation in force',
               isolation.levels.length === 0 ? 'not known: no executor answers' : isolation.levels.join(', '),

@@ -25,7 +25,7 @@ export function supportSummary(system: System): string {
     ...Object.entries(system.versions).map(([name, version]) => `  ${name} ${version}`),
     wrong.length === 0 ? 'Nothing is wrong.' : `To look at: ${wrong.join('; ')}`,
     `Broker ${system.broker.bootstrap_servers} ${system.broker.reachable ? 'answers' : 'does not answer'}`,
-    `Launcher ${system.launcher.kind}, isolation ${system.isolation.levels.join(', ') || 'not known'} (asked for: ${system.isolation.setting})`,
+    `Launcher ${system.launcher.kind}${system.launcher.namespace ? ` in ${system.launcher.namespace}` : ''}, isolation ${system.isolation.levels.join(', ') || 'not known'} (asked for: ${system.isolation.setting})`,
     'Components:',
     ...system.components.map(
       (each) =>
