@@ -10,7 +10,15 @@ from rest_framework import serializers
 from kafkaml.errors import StreamRangeError
 from kafkaml.stream_range import check_topic_name
 
-__all__ = ["ArtifactNameConverter", "IdConverter", "NameField", "TextField", "TopicField", "TopicNameConverter"]
+__all__ = [
+    "ArtifactNameConverter",
+    "BootstrapServersField",
+    "IdConverter",
+    "NameField",
+    "TextField",
+    "TopicField",
+    "TopicNameConverter",
+]
 
 # Terminal escapes and line breaks have no place in a name that tables and logs show.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -64,6 +72,22 @@ class TopicField(serializers.CharField):
             return check_topic_name(text)
         except StreamRangeError as error:
             raise serializers.ValidationError(error.message) from error
+
+
+class BootstrapServersField(serializers.CharField):
+    """Brokers as Kafka's clients take them: comma-separated host:port."""
+
+    _FORM = re.compile(r"[A-Za-z0-9.\-\[\]:]{3,260}(,[A-Za-z0-9.\-\[\]:]{3,260}){0,19}")
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 1000)
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        servers: str = super().to_internal_value(data).replace(" ", "")
+        if servers and not self._FORM.fullmatch(servers):
+            raise serializers.ValidationError("expected comma-separated host:port")
+        return servers
 
 
 class ArtifactNameConverter:

@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "backend.ml_models",
     "backend.configurations",
     "backend.deployments",
+    "backend.clusters",
     "backend.inferences",
     "backend.streams",
     "backend.events",

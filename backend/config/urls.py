@@ -8,6 +8,7 @@ from rest_framework.routers import SimpleRouter
 
 from backend.accounts import views as accounts
 from backend.api.fields import ArtifactNameConverter, IdConverter, TopicNameConverter
+from backend.clusters.views import ClusterViewSet
 from backend.configurations.views import ConfigurationViewSet
 from backend.deployments.views import DeploymentViewSet, ResultViewSet
 from backend.events.views import event_stream
@@ -30,6 +31,7 @@ router.register("configurations", ConfigurationViewSet, "configuration")
 router.register("deployments", DeploymentViewSet, "deployment")
 router.register("results", ResultViewSet, "result")
 router.register("inferences", InferenceViewSet, "inference")
+router.register("clusters", ClusterViewSet, "cluster")
 router.register("streams", StreamViewSet, "stream")
 router.register("users", accounts.UserViewSet, "user")
 router.register("tokens", accounts.TokenViewSet, "token")
@@ -75,9 +77,9 @@ api_urls: list[URLPattern | URLResolver] = [
     path("jobs/", include(job_urls)),
     path("events/", event_stream, name="events"),
     path("pipeline/", PipelineView.as_view(), name="pipeline"),
+    path("heartbeats/", system.HeartbeatView.as_view(), name="heartbeats"),
     path("system/", system.SystemView.as_view(), name="system"),
     path("health/live/", system.LiveView.as_view(), name="health-live"),
-    path("heartbeats/", system.HeartbeatView.as_view(), name="heartbeats"),
     path("health/ready/", system.ReadyView.as_view(), name="health-ready"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
 ]

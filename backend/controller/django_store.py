@@ -108,8 +108,8 @@ class DjangoStore:
         numbers = _numbers(subjects, WorkKind.INFERENCE)
         found = list(
             Inference.objects.filter(~Q(state__in=ENDED_STATES) | Q(pk__in=numbers))
-            .select_related("result__model")
-            .only(*_COMMON, *_SCALE, "ready_replicas", "gpu", "result__model__framework")
+            .select_related("result__model", "cluster")
+            .only(*_COMMON, *_SCALE, *_PLACE, "ready_replicas", "gpu", "result__model__framework")
             .order_by("pk")
         )
         stats: dict[int, list[ReplicaStats]] = defaultdict(list)
@@ -132,6 +132,8 @@ class DjangoStore:
                 autoscale=_autoscale(inference),
                 launched_max_replicas=inference.launched_max_replicas,
                 scaled_to_shown=inference.scaled_to,
+                cluster=inference.cluster.name if inference.cluster else "",
+                backend_url=inference.cluster.backend_url if inference.cluster else "",
                 ready_replicas_shown=inference.ready_replicas,
                 replicas_serving=sum(each.state == RunState.RUNNING for each in current),
                 replica_failures=tuple(
@@ -144,6 +146,7 @@ class DjangoStore:
 
 
 _SCALE = ("replicas", "max_replicas", "launched_max_replicas", "scaled_to", "input_topic", "group_suffix")
+_PLACE = ("cluster__name", "cluster__backend_url")
 _COMMON = (
     "desired",
     "state",

@@ -170,7 +170,7 @@ def work_spec(
         name=name,
         attempt=attempt,
         framework=row.framework,
-        backend_url=backend_url,
+        backend_url=row.backend_url or backend_url,
         # Where the token lies is the launcher's business, which overrides this.
         token_file="",
         state_dir=str(state_dir),
@@ -186,6 +186,7 @@ def work_spec(
         limits=limits[row.subject.kind],
         gpu=row.gpu,
         autoscale=row.autoscale,
+        cluster=row.cluster,
         labels={"kafka-ml/kind": row.subject.kind.value, "kafka-ml/id": str(number)},
     )
 

@@ -39,6 +39,7 @@ class Row:
     attempt reported or was found to have died of, or what keeps the present one from starting. ``replica_failures`` are
     what live replicas of this attempt say keeps them from serving.
 
+    ``cluster`` names another cluster to run in, and ``backend_url`` is where we are reached from there; empty: our own.
     With ``autoscale``, ``replicas`` is the least number of replicas; ``launched_max_replicas`` is the greatest that the
     launcher was told, and ``scaled_to_shown`` how many the person sees that the lag asks for.
     """
@@ -63,6 +64,8 @@ class Row:
     launched_max_replicas: int | None = None
     scaled_to_shown: int | None = None
     gpu: int = 0
+    cluster: str = ""
+    backend_url: str = ""
 
     @property
     def max_replicas(self) -> int | None:

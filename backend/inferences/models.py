@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from backend.clusters.models import Cluster
 from backend.deployments.models import ENDED_STATES, STATE_CHOICES, DesiredState, TrainingResult
 from kafkaml.control import InputFormat
 from kafkaml.jobs import DeliveryGuarantee
@@ -45,6 +46,10 @@ class Inference(models.Model):
     upper_topic = models.CharField(max_length=249, blank=True)
     limit = models.FloatField(null=True, blank=True)
     gpu = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(64)])
+    # Never changed: work that runs is looked for where it was started. Null: the platform's own.
+    cluster = models.ForeignKey(
+        Cluster, null=True, blank=True, on_delete=models.PROTECT, related_name="inferences", editable=False
+    )
     visualization = models.JSONField(null=True, blank=True)
     group_suffix = models.CharField(max_length=8, default=_group_suffix, editable=False)
     desired = models.CharField(max_length=10, choices=DesiredState.choices, default=DesiredState.RUN)

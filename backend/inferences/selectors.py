@@ -16,9 +16,10 @@ def inferences() -> QuerySet[Inference]:
     """Return inferences with what the API shows of them: three queries whatever the number of rows, with the count."""
     reported = Prefetch("replica_stats", ReplicaStats.objects.order_by("replica"), to_attr="reported_stats")
     return (
-        Inference.objects.select_related("result", "result__model")  # type: ignore[no-redef]  # declared by the model
+        Inference.objects.select_related("result", "result__model", "cluster")  # type: ignore[no-redef]  # declared by the model
         .defer(
             "log_tail",
+            "cluster__ca",
             "result__code",
             "result__imports",
             "result__log_tail",

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from backend.api.documents import FailureField
 from backend.api.fields import NameField, TopicField
+from backend.clusters.models import Cluster
 from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
 from backend.inferences.models import Inference, ReplicaStats
@@ -117,6 +118,8 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     model_name = serializers.CharField(source="result.model.name", read_only=True)
     framework = serializers.ChoiceField(source="result.model.framework", choices=FRAMEWORKS, read_only=True)
     group = serializers.CharField(read_only=True, help_text="consumer group")
+    cluster = serializers.IntegerField(source="cluster_id", read_only=True, allow_null=True, help_text="null: our own")
+    cluster_name = serializers.CharField(source="cluster.name", read_only=True, default="", help_text="empty: our own")
     upper_topic = serializers.CharField(allow_blank=True)
     failure = FailureField(read_only=True, allow_null=True)
     warnings = serializers.ListField(child=serializers.CharField(), read_only=True)
@@ -150,6 +153,8 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
             "upper_topic",
             "limit",
             "gpu",
+            "cluster",
+            "cluster_name",
             "visualization",
             "group",
             "desired",
@@ -221,6 +226,9 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
     upper_topic = TopicField(required=False, allow_blank=True, default="")
     limit = serializers.FloatField(required=False, allow_null=True, default=None, min_value=0, max_value=1)
     gpu = serializers.IntegerField(min_value=0, max_value=64, default=0)
+    cluster = serializers.PrimaryKeyRelatedField(
+        queryset=Cluster.objects.all(), required=False, allow_null=True, default=None, help_text="null: our own"
+    )
 
     def validate_input_config(self, config: dict[str, Any]) -> dict[str, Any]:
         if len(repr(config)) > _MAX_CONFIG_TEXT:

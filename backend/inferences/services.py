@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from backend.api.audit import Actor, record, state_hash
 from backend.api.errors import Conflict, InUse, InvalidField
+from backend.clusters.models import Cluster
 from backend.config.environment import environment
 from backend.deployments.models import DesiredState, TrainingResult
 from backend.events.services import publish
@@ -82,7 +83,7 @@ def create_inference(*, actor: Actor, result: TrainingResult, **values: Any) -> 
             raise InvalidField("input_format", "input_format is missing, and the result has no stream to take it from")
         values.setdefault("input_config", {})
         values["guarantee"] = guarantee_of(values.get("output_bootstrap_servers", ""))
-        _check_scale(values.get("replicas", 1), values.get("max_replicas"), changed="max_replicas")
+        _check_scale(Inference(**values), changed="max_replicas")
         inference = Inference.objects.create(result=result, created_by=actor.user, **values)
         record(actor, "create", inference, after=state_hash(inference))
         publish_inference(inference, change="created")
@@ -106,29 +107,36 @@ def scale_inference(inference: Inference, *, actor: Actor, **changes: Any) -> In
             setattr(locked, name, value)
         if "replicas" in changes or "max_replicas" in changes:
             changed = "max_replicas" if "max_replicas" in changes else "replicas"
-            _check_scale(locked.replicas, locked.max_replicas, changed=changed)
+            _check_scale(locked, changed=changed)
         locked.save()
         record(actor, "change", locked, before=before, after=state_hash(locked), detail=", ".join(sorted(changes)))
         publish_inference(locked)
     return locked
 
 
-def _check_scale(replicas: int, max_replicas: int | None, *, changed: str) -> None:
+def _check_scale(inference: Inference, *, changed: str) -> None:
     """Refuse bounds that cannot be kept; ``changed`` is the field to name."""
-    if max_replicas is None:
+    least, most = inference.replicas, inference.max_replicas
+    if most is None:
         return
-    if max_replicas < replicas:
+    if most < least:
         raise InvalidField(
             changed,
-            f"at most {max_replicas} replicas, but at least {replicas}: expected max_replicas not below replicas",
+            f"at most {most} replicas, but at least {least}: expected max_replicas not below replicas",
             hint="raise max_replicas, or set it to null to keep a fixed number",
         )
-    if obstacle := autoscaling_obstacle():
+    if obstacle := _scaling_obstacle(inference.cluster):
         raise InvalidField(
             changed,
             f"inferences are not scaled on their lag here: {obstacle}",
             hint="leave max_replicas out and choose replicas yourself",
         )
+
+
+def _scaling_obstacle(cluster: Cluster | None) -> str:
+    if cluster is None:
+        return autoscaling_obstacle()
+    return "" if cluster.keda else f"KEDA is not in use in cluster {cluster.name}"
 
 
 def stop_inference(inference: Inference, *, actor: Actor) -> Inference:

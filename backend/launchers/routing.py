@@ -23,8 +23,10 @@ __all__ = ["Placements", "RoutingLauncher"]
 
 logger = get_logger(__name__)
 
-# How long the controller waits for another cluster at most, and once only until that cluster answers again.
+# How long the controller waits for another cluster at most; then it asks nothing of it for a while, longer each time.
 ANSWER_SECONDS = 3.0
+_FIRST_REST_SECONDS = 5.0
+_MAX_REST_SECONDS = 60.0
 LOOK_SECONDS = 0.5
 _MAX_PAUSE_SECONDS = 10.0
 # What was seen longer ago than this says nothing any more: the thread waits for an answer that does not come.
@@ -48,7 +50,8 @@ class RoutingLauncher:
     """See Launcher. ``own`` takes all work that names no cluster.
 
     ``connect`` makes the launcher of another cluster, by its name, in that cluster's thread; it may raise and is then
-    asked again. ``placements`` is asked before each look, by the controller's thread.
+    asked again. That launcher collects logs where ``own`` reads them. ``placements`` is asked before each look, by the
+    controller's thread.
     """
 
     def __init__(
@@ -105,18 +108,16 @@ class RoutingLauncher:
         self._places = {**places, **placements.names}
         return {**elsewhere, **self._own.observe()}
 
+    # Logs of all clusters are collected in the own launcher's folder, where they are read, and pruned, by name.
+
     def logs(self, name: str, *, replica: int = 0, offset: int = 0, max_bytes: int = 65536) -> tuple[bytes, int]:
-        # Logs are collected on this machine, so that they can be read while the cluster is away.
-        other = self._other_of(name)
-        launcher = self._own if other is None or other.launcher is None else other.launcher
-        return launcher.logs(name, replica=replica, offset=offset, max_bytes=max_bytes)
+        return self._own.logs(name, replica=replica, offset=offset, max_bytes=max_bytes)
 
     def names(self) -> Sequence[str]:
-        return sorted({name for launcher in self._launchers() for name in launcher.names()})
+        return self._own.names()
 
     def prune(self, *, older_than_seconds: float) -> None:
-        for launcher in self._launchers():
-            launcher.prune(older_than_seconds=older_than_seconds)
+        self._own.prune(older_than_seconds=older_than_seconds)
 
     def close(self) -> None:
         self._meet({})
@@ -129,9 +130,6 @@ class RoutingLauncher:
             action(self._own)
         else:
             other.do(action)
-
-    def _launchers(self) -> list[Launcher]:
-        return [self._own, *(other.launcher for other in self._others.values() if other.launcher is not None)]
 
     def _other_of(self, name: str) -> _Other | None:
         return self._others.get(self._places.get(name, ""))
@@ -171,7 +169,7 @@ class _Other:
     ) -> None:
         self.version = version
         # None until it was reached for the first time.
-        self.launcher: Launcher | None = None
+        self._launcher: Launcher | None = None
         self._cluster = cluster
         self._connect = connect
         self._answer_seconds = answer_seconds
@@ -182,8 +180,11 @@ class _Other:
         self._seen_at = float("-inf")
         # Launched since the last look began: not to be taken for vanished.
         self._launched: set[str] = set()
-        # Why it does not answer; empty while it does, or while nobody knows yet.
+        # Why the last look failed; empty when it did not, or while there was none.
         self._trouble = ""
+        # After an action that was not answered. A look may be answered from memory, so it does not end the rest.
+        self._rest_seconds = 0.0
+        self._rests_until = float("-inf")
         self._pause_seconds = look_seconds
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         threading.Thread(target=self._run, name=f"cluster-{cluster}", daemon=True).start()
@@ -197,7 +198,8 @@ class _Other:
 
     def do(self, action: Callable[[Launcher], None]) -> None:
         """Have ``action`` done and wait for it; raises BrokenError at once while the cluster is known to be away."""
-        if trouble := self._trouble:
+        rests = time.monotonic() < self._rests_until
+        if trouble := self._trouble or ("it did not answer a moment ago" if rests else ""):
             raise BrokenError(f"cluster {self._cluster!r} cannot be reached: {trouble}", hint=self._hint)
         done: Future[None] = Future()
         self._tasks.put((action, done))
@@ -205,12 +207,14 @@ class _Other:
             done.result(timeout=self._answer_seconds)
         except FutureTimeoutError:
             done.cancel()
-            self._trouble = f"it did not answer within {self._answer_seconds:g} s"
+            self._rest_seconds = min(max(self._rest_seconds * 2, _FIRST_REST_SECONDS), _MAX_REST_SECONDS)
+            self._rests_until = time.monotonic() + self._rest_seconds
             raise BrokenError(
                 f"cluster {self._cluster!r} did not answer within {self._answer_seconds:g} s; whether it did what was "
                 "asked is unknown",
                 hint=self._hint,
             ) from None
+        self._rest_seconds = 0.0
 
     def observed(self, expected: Collection[str]) -> dict[str, Observed]:
         """Return what is there; while the cluster cannot be asked, all that was or is ``expected``, as UNKNOWN."""
@@ -246,8 +250,8 @@ class _Other:
                 break
             self._carry_out(*task)
             look_at = 0.0
-        if self.launcher is not None:
-            self.launcher.close()
+        if self._launcher is not None:
+            self._launcher.close()
 
     def _carry_out(self, action: Callable[[Launcher], None], done: Future[None]) -> None:
         if not done.set_running_or_notify_cancel():
@@ -289,6 +293,6 @@ class _Other:
             )
 
     def _reached(self) -> Launcher:
-        if self.launcher is None:
-            self.launcher = self._connect(self._cluster)
-        return self.launcher
+        if self._launcher is None:
+            self._launcher = self._connect(self._cluster)
+        return self._launcher

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from kafkaml.cli.clusters import cluster_named
 from kafkaml.cli.output import JsonOption, console, print_json, print_object, print_table, styled_state
 from kafkaml.cli.runs import add_run_commands
 from kafkaml.cli.session import client_of
@@ -53,27 +54,34 @@ def create(
     input_topic: Annotated[str, typer.Option("--input", "-i", help="Topic of the values to predict.")],
     output_topic: Annotated[str, typer.Option("--output", "-o", help="Topic of the predictions.")],
     replicas: Annotated[int, typer.Option(help="Processes that share the input's partitions.")] = 1,
+    max_replicas: Annotated[
+        int | None, typer.Option(help="Let the waiting records choose between --replicas and this (needs KEDA).")
+    ] = None,
     input_format: Annotated[str | None, typer.Option(help="RAW, AVRO, ...; the training stream's by default.")] = None,
     input_config: Annotated[str | None, typer.Option(help="JSON; the training stream's by default.")] = None,
     output_bootstrap_servers: Annotated[str | None, typer.Option(help="Another cluster for the output.")] = None,
     limit: Annotated[float | None, typer.Option(help="Below this score the upper model decides.")] = None,
     upper_topic: Annotated[str | None, typer.Option(help="Where the upper model reads.")] = None,
     gpu: Annotated[int | None, typer.Option(help="GPUs of each replica.")] = None,
+    cluster: Annotated[str | None, typer.Option(help="Name of another cluster; the platform's own by default.")] = None,
     visualization: Annotated[str | None, typer.Option(help="JSON; how predictions are shown live.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Serve a finished result."""
-    made = client_of(context).inferences.create(
+    client = client_of(context)
+    made = client.inferences.create(
         result=result,
         input_topic=input_topic,
         output_topic=output_topic,
         replicas=replicas,
+        max_replicas=max_replicas,
         input_format=input_format,
         input_config=_object(input_config, "--input-config"),
         output_bootstrap_servers=output_bootstrap_servers,
         limit=limit,
         upper_topic=upper_topic,
         gpu=gpu,
+        cluster=None if cluster is None else cluster_named(client, cluster).id,
         visualization=_object(visualization, "--visualization"),
     )
     if json:
@@ -97,10 +105,22 @@ def restart(context: typer.Context, inference: int) -> None:
 
 
 @app.command()
-def scale(context: typer.Context, inference: int, replicas: int, json: JsonOption = False) -> None:
+def scale(
+    context: typer.Context,
+    inference: int,
+    replicas: int,
+    most: Annotated[
+        int | None, typer.Option("--max", min=0, help="Let the waiting records choose up to so many; 0: no more.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
     """Change the number of replicas."""
-    changed = client_of(context).inferences.scale(inference, replicas)
-    return print_json(changed) if json else console().print(f"inference {inference} goes to {replicas} replicas")
+    changed = client_of(context).inferences.scale(inference, replicas, max_replicas=most)
+    if json:
+        return print_json(changed)
+    if changed.max_replicas is None:
+        return console().print(f"inference {inference} goes to {replicas} replicas")
+    return console().print(f"inference {inference} has {replicas} to {changed.max_replicas} replicas, as records wait")
 
 
 @app.command()

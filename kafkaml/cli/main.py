@@ -10,6 +10,7 @@ import typer
 
 from kafkaml.cli import (
     accounts,
+    clusters,
     configurations,
     data,
     deployments,
@@ -43,7 +44,7 @@ app = typer.Typer(
 )
 for register in (platform.register, data.register):
     register(app)
-for noun in (models, configurations, deployments, results, inferences, streams, topics):
+for noun in (models, configurations, deployments, results, inferences, streams, topics, clusters):
     app.add_typer(noun.app, rich_help_panel="Things on the platform")
 app.add_typer(accounts.users, rich_help_panel="Things on the platform")
 app.add_typer(accounts.tokens, rich_help_panel="Things on the platform")

@@ -44,6 +44,7 @@ class Client:
         self.inferences = Inferences(self._connection)
         self.streams = Streams(self._connection)
         self.topics = Topics(self._connection)
+        self.clusters = Clusters(self._connection)
         self.users = Users(self._connection)
         self.tokens = Tokens(self._connection)
 
@@ -100,6 +101,10 @@ class _Collection(Generic[T]):
     def _patch(self, identifier: int | str, body: Mapping[str, object]) -> T:
         answer = self._connection.request("PATCH", f"{self.path}{identifier}/", body=_given(body))
         return self.kind.model_validate(answer)
+
+    def _replace(self, identifier: int | str, body: Mapping[str, object]) -> T:
+        """Change fields, to nothing where None is given."""
+        return self.kind.model_validate(self._connection.request("PATCH", f"{self.path}{identifier}/", body=body))
 
     def _act(self, identifier: int | str, action: str, body: Mapping[str, object] | None = None) -> Any:
         return self._connection.request(
@@ -316,38 +321,47 @@ class Inferences(_Runs[types.Inference]):
         input_topic: str,
         output_topic: str,
         replicas: int = 1,
+        max_replicas: int | None = None,
         input_format: str | None = None,
         input_config: Mapping[str, object] | None = None,
         output_bootstrap_servers: str | None = None,
         limit: float | None = None,
         upper_topic: str | None = None,
         gpu: int | None = None,
+        cluster: int | None = None,
         visualization: Mapping[str, object] | None = None,
     ) -> types.Inference:
-        """Serve a finished result; the format is the training stream's unless given."""
+        """Serve a finished result; the format is the training stream's unless given.
+
+        With ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` is the id of another
+        cluster (``client.clusters.names()``); None is the platform's own.
+        """
         return self._create(
             {
                 "result": result,
                 "input_topic": input_topic,
                 "output_topic": output_topic,
                 "replicas": replicas,
+                "max_replicas": max_replicas,
                 "input_format": input_format,
                 "input_config": input_config,
                 "output_bootstrap_servers": output_bootstrap_servers,
                 "limit": limit,
                 "upper_topic": upper_topic,
                 "gpu": gpu,
+                "cluster": cluster,
                 "visualization": visualization,
             }
         )
 
-    def scale(self, identifier: int, replicas: int) -> types.Inference:
-        """Change the number of replicas."""
-        return self._patch(identifier, {"replicas": replicas})
+    def scale(self, identifier: int, replicas: int, *, max_replicas: int | None = None) -> types.Inference:
+        """Change the number of replicas. ``max_replicas``: the lag chooses up to so many; 0: it chooses no more."""
+        most = {} if max_replicas is None else {"max_replicas": max_replicas or None}
+        return self._replace(identifier, {"replicas": replicas, **most})
 
     def set_view(self, identifier: int, view: Mapping[str, object] | None) -> types.Inference:
         """Set how predictions are shown live (``type``, ``labels``, ``average_window``, ...); None removes it."""
-        return self._patch(identifier, {"visualization": view})
+        return self._replace(identifier, {"visualization": view})
 
     def try_sample(
         self, identifier: int, sample: object, *, shape: Sequence[int] | None = None, timeout_seconds: float = 10.0
@@ -421,6 +435,56 @@ class Topics:
         """
         path = f"/topics/{quote(name, safe='')}/records/"
         return types.RecordPage.model_validate(self._connection.request("GET", path, params=query))
+
+
+class Clusters(_Collection[types.Cluster]):
+    """Other Kubernetes clusters that inferences may run in (admins only, but for their names)."""
+
+    path = "/clusters/"
+    kind = types.Cluster
+
+    def names(self) -> Sequence[types.ClusterName]:
+        """Return what there is to choose from; for everybody."""
+        answer = self._connection.request("GET", f"{self.path}names/")
+        return [types.ClusterName.model_validate(each) for each in answer]
+
+    def create(
+        self,
+        *,
+        name: str,
+        host: str,
+        token: str,
+        namespace: str,
+        ca: str = "",
+        kafka_bootstrap_servers: str = "",
+        backend_url: str = "",
+        image: str = "",
+        gpu_resource: str = "",
+        keda: bool = False,
+    ) -> types.Cluster:
+        """Enter a cluster; the token of its service account is kept and never given out again."""
+        return self._create(
+            {
+                "name": name,
+                "host": host,
+                "token": token,
+                "namespace": namespace,
+                "ca": ca,
+                "kafka_bootstrap_servers": kafka_bootstrap_servers,
+                "backend_url": backend_url,
+                "image": image,
+                "gpu_resource": gpu_resource,
+                "keda": keda,
+            }
+        )
+
+    def update(self, identifier: int, **changes: object) -> types.Cluster:
+        """Change fields, or the token; with another ``host`` or ``ca`` the token must be given again."""
+        return self._patch(identifier, changes)
+
+    def check(self, identifier: int) -> types.ClusterCheck:
+        """Connect, and return what works there and what does not."""
+        return types.ClusterCheck.model_validate(self._act(identifier, "check"))
 
 
 class Users(_Collection[types.User]):

@@ -13,6 +13,9 @@ from kafkaml.results import RunState
 __all__ = [
     "Artifact",
     "AuditEntry",
+    "Cluster",
+    "ClusterCheck",
+    "ClusterName",
     "Configuration",
     "DeadLetters",
     "Deployment",
@@ -168,7 +171,8 @@ class Stream(_Answer):
 class Inference(_Answer):
     """A trained model that answers on a topic.
 
-    ``stats`` sums rate, lag, latencies and counts of its replicas up, ``replica_stats`` has them one by one.
+    ``stats`` sums rate, lag, latencies and counts of its replicas up, ``replica_stats`` has them one by one. With
+    ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` None: the platform's own.
     """
 
     id: int
@@ -179,7 +183,10 @@ class Inference(_Answer):
     input_format: str = ""
     input_config: Mapping[str, Any] = Field(default_factory=dict)
     replicas: int = 1
+    max_replicas: int | None = None
     guarantee: str = ""
+    cluster: int | None = None
+    cluster_name: str = ""
     state: RunState
     failure: FailureReport | None = None
     warnings: Sequence[str] = ()
@@ -190,6 +197,39 @@ class Inference(_Answer):
     upper_topic: str = ""
     output_bootstrap_servers: str = ""
     created_at: datetime | None = None
+
+
+class ClusterName(_Answer):
+    """Another cluster to choose for an inference; ``keda``: the lag may choose the replicas there."""
+
+    id: int
+    name: str
+    keda: bool = False
+
+
+class Cluster(ClusterName):
+    """Another Kubernetes cluster, as administrators see it; its token cannot be read. Empty: as the platform has it."""
+
+    host: str
+    namespace: str
+    ca: str = ""
+    kafka_bootstrap_servers: str = ""
+    backend_url: str = ""
+    image: str = ""
+    gpu_resource: str = ""
+    has_token: bool = False
+    inferences: int = 0
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class ClusterCheck(_Answer):
+    """What works in another cluster. ``steps``: name, ok, needed, detail and hint of each thing that was tried."""
+
+    ok: bool
+    version: str = ""
+    seconds: float = 0.0
+    steps: Sequence[Mapping[str, Any]] = ()
 
 
 class Trial(_Answer):

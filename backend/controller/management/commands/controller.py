@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from backend.clusters.launching import connect, placements
 from backend.config.environment import BackendSettings, environment
 from backend.controller.django_store import DjangoStore
 from backend.controller.execute import Executor, work_spec
@@ -25,6 +26,7 @@ from backend.inferences.models import Inference
 from backend.inferences.services import ensure_topics
 from backend.launchers.factory import launcher_from_settings
 from backend.launchers.names import WorkKind
+from backend.launchers.routing import RoutingLauncher
 from backend.system.services import heartbeat
 from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
 from kafkaml.logs import configure_logs
@@ -71,7 +73,7 @@ def _end_on_signals(stop: threading.Event, wakeup: WakeUp) -> None:
 def _controller(
     settings: BackendSettings, wakeup: WakeUp, *, interval_seconds: float, lease_seconds: float
 ) -> Controller:
-    launcher = launcher_from_settings()
+    launcher = RoutingLauncher(own=launcher_from_settings(), connect=connect, placements=placements)
     topics = _Topics(settings.kafka)
     store = DjangoStore(ensure_topics=topics.of)
     leadership = Leadership(lease_seconds=lease_seconds)

@@ -1,0 +1,79 @@
+"""Changes to other clusters and their tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from backend.api.audit import Actor, record, state_hash
+from backend.api.errors import InUse
+from backend.clusters.models import Cluster
+from backend.clusters.token_files import remove_token, store_token
+from backend.deployments.models import ENDED_STATES
+from backend.events.services import publish
+from backend.inferences.models import Inference
+
+__all__ = ["create_cluster", "delete_cluster", "update_cluster"]
+
+# Work that runs could not be found again where these lead to.
+_PLACE = ("host", "namespace")
+
+
+def create_cluster(*, actor: Actor, token: str, **values: Any) -> Cluster:
+    """Save a cluster and keep its token."""
+    with transaction.atomic():
+        cluster = Cluster.objects.create(created_by=actor.user, **values)
+        record(actor, "create", cluster, after=state_hash(cluster), detail=cluster.name)
+        publish("clusters", {"id": cluster.pk, "change": "created"})
+        # Last, so that nothing is left of a cluster that could not be saved.
+        store_token(cluster.pk, token)
+    return cluster
+
+
+def update_cluster(cluster: Cluster, *, actor: Actor, token: str = "", **values: Any) -> Cluster:
+    """Change fields, and the token where a new one is given; the controller connects anew.
+
+    Raises InUse for another place while inferences run at the present one.
+    """
+    with transaction.atomic():
+        locked = Cluster.objects.select_for_update().get(pk=cluster.pk)
+        moved = [name for name in _PLACE if name in values and values[name] != getattr(locked, name)]
+        live = Inference.objects.filter(cluster=locked).exclude(state__in=ENDED_STATES)
+        if moved and (users := _named(live)):
+            raise InUse(
+                f"cluster {locked.name!r} runs {len(users)} inferences: another {moved[0]} would lose them",
+                users=users,
+                hint="stop them first",
+            )
+        before = state_hash(locked)
+        for name, value in values.items():
+            setattr(locked, name, value)
+        locked.save()
+        detail = ", ".join([locked.name, *sorted(values), *(["token"] if token else [])])
+        record(actor, "change", locked, before=before, after=state_hash(locked), detail=detail)
+        publish("clusters", {"id": locked.pk, "change": "changed"})
+        if token:
+            store_token(locked.pk, token)
+    return locked
+
+
+def delete_cluster(cluster: Cluster, *, actor: Actor) -> None:
+    """Delete a cluster without inferences, and its token; raises InUse otherwise."""
+    with transaction.atomic():
+        locked = Cluster.objects.select_for_update().get(pk=cluster.pk)
+        if users := _named(Inference.objects.filter(cluster=locked)):
+            raise InUse(
+                f"cluster {locked.name!r} has {len(users)} inferences",
+                users=users,
+                hint="stop them where they run, and delete them",
+            )
+        record(actor, "delete", locked, before=state_hash(locked), detail=locked.name)
+        publish("clusters", {"id": locked.pk, "change": "deleted"})
+        locked.delete()
+        transaction.on_commit(lambda: remove_token(cluster.pk))
+
+
+def _named(inferences: Any) -> list[dict[str, Any]]:
+    rows = inferences.values_list("id", "input_topic", "output_topic")[:100]
+    return [{"type": "inference", "id": pk, "name": f"{source} -> {target}"} for pk, source, target in rows]

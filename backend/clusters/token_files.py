@@ -1,0 +1,77 @@
+"""The tokens of other clusters: files that only the platform's user reads, never rows, so that no database dump, list
+or log shows one. What the API takes in it never gives out.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from backend.config.environment import environment
+from kafkaml.errors import BrokenError
+
+__all__ = ["ca_path", "has_token", "remove_token", "store_ca", "store_token", "token_path"]
+
+
+def token_path(cluster_id: int) -> Path:
+    """Return where the token of a cluster is, whether there is one or not."""
+    return _folder() / str(cluster_id)
+
+
+def ca_path(cluster_id: int) -> Path:
+    """Return where the certificate authority of a cluster is written for the client that reads files only."""
+    return _folder() / f"{cluster_id}.crt"
+
+
+def has_token(cluster_id: int) -> bool:
+    """Whether a token is kept."""
+    return token_path(cluster_id).is_file()
+
+
+def store_token(cluster_id: int, token: str) -> None:
+    """Keep ``token`` in place of the one before; raises BrokenError and leaves that one when it cannot be written."""
+    _replace(token_path(cluster_id), token)
+
+
+def store_ca(cluster_id: int, pem: str) -> Path:
+    """Write a certificate authority where it differs from what is there, and return its path."""
+    path = ca_path(cluster_id)
+    try:
+        if path.read_text(encoding="utf-8") == pem:
+            return path
+    except FileNotFoundError:
+        pass
+    _replace(path, pem)
+    return path
+
+
+def remove_token(cluster_id: int) -> None:
+    """Remove what is kept of a cluster; nothing kept is no error."""
+    token_path(cluster_id).unlink(missing_ok=True)
+    ca_path(cluster_id).unlink(missing_ok=True)
+
+
+def _folder() -> Path:
+    return environment().state_dir / "secrets" / "clusters"
+
+
+def _replace(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # mkstemp makes the file 0600 before anything is in it.
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise BrokenError(
+            f"the credentials of a cluster cannot be kept in {path.parent}: {error.strerror}",
+            hint="look whether the state folder's disk is full",
+        ) from error

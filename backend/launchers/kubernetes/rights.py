@@ -1,0 +1,54 @@
+"""rights: what the launcher must be allowed to do in the workers' namespace, one list for checks and tests. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backend.launchers.kubernetes.manifests import (
+    DISRUPTION_BUDGET,
+    EVENT,
+    JOB,
+    POD,
+    SCALED_OBJECT,
+    SECRET,
+    STATEFUL_SET,
+    ObjectKind,
+)
+
+__all__ = ["Right", "rights"]
+
+_VERBS: dict[ObjectKind, tuple[str, ...]] = {
+    JOB: ("get", "list", "watch", "create", "delete"),
+    STATEFUL_SET: ("get", "list", "watch", "create", "patch", "delete"),
+    # Written, never read: whoever takes the controller over reads no token of a job.
+    SECRET: ("create", "patch"),
+    DISRUPTION_BUDGET: ("create", "patch"),
+    SCALED_OBJECT: ("create", "patch", "delete"),
+    # Pods of a node that is lost are removed, or their set would wait for that node.
+    POD: ("list", "watch", "delete"),
+    EVENT: ("list", "watch"),
+}
+
+
+@dataclass(frozen=True, order=True)
+class Right:
+    """One thing to be allowed; ``group`` is empty for the core API, ``resource`` may have a part: ``pods/log``."""
+
+    group: str
+    resource: str
+    verb: str
+
+
+def rights(*, keda: bool) -> tuple[Right, ...]:
+    """Return every right that the launcher needs, grouped by resource; those of scaling with ``keda`` only."""
+    found = [
+        Right(_group(kind), kind.plural, verb)
+        for kind, verbs in _VERBS.items()
+        if keda or kind != SCALED_OBJECT
+        for verb in verbs
+    ]
+    return (*found, Right("", "pods/log", "get"))
+
+
+def _group(kind: ObjectKind) -> str:
+    return kind.api_version.rpartition("/")[0]
