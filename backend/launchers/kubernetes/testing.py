@@ -370,6 +370,12 @@ class FaultyCluster:
                 owners = each["metadata"].get("ownerReferences") or ()
                 if owners and not _is_deleting(each) and not any(owner["uid"] in self._uids for owner in owners):
                     self._delete(kind, each, propagation="Background", grace_seconds=None)
+        for pod in list(self._objects[POD].values()):
+            owners = pod["metadata"].get("ownerReferences") or ()
+            is_tracked = _TRACKING in (pod["metadata"].get("finalizers") or ())
+            if is_tracked and not any(owner["uid"] in self._uids for owner in owners):
+                # The controller of Jobs lets go of pods whose Job is gone.
+                self._change(POD, pod, {"metadata": {"finalizers": None}})
         for kind in (JOB, STATEFUL_SET):
             for owner in list(self._objects[kind].values()):
                 if _FOREGROUND in (owner["metadata"].get("finalizers") or ()):
