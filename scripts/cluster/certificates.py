@@ -61,7 +61,7 @@ class Authority:
         """Return a key pair without a certificate, for tokens: the public key is in ``certificate``."""
         pair = KeyPair(self._folder / f"{name}.pub", self._folder / f"{name}.key")
         if not pair.certificate.exists():
-            _openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", str(pair.key))
+            _openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(pair.key))
             _openssl("pkey", "-in", str(pair.key), "-pubout", "-out", str(pair.certificate))
         return pair
 
