@@ -1,0 +1,62 @@
+"""Each image holds every package that the code in it imports: the locks are compared with the imports."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from tests.images.dockerfile import read_stages
+
+ROOT = Path(__file__).parents[2]
+# What only runs elsewhere: in the image of the other framework, or on a laptop.
+LAPTOP = ("kafkaml/cli/", "kafkaml/local/")
+ELSEWHERE = {
+    "tensorflow": {"mlcode_executor/frameworks/pytorch"},
+    "pytorch": {"mlcode_executor/frameworks/keras"},
+    "server": {"mlcode_executor/frameworks/"},
+    "base": set[str](),
+}
+
+
+def _folders(group: str) -> list[str]:
+    """Return the packages of ours that the Dockerfile puts into a group of images."""
+    commands = " ".join(read_stages(ROOT / "Dockerfile")["code"].all("RUN"))
+    found = re.search(rf"cp -a \*\.dist-info ([\w ]+) /code/{group}\b", commands)
+    assert found is not None
+    return found[1].split()
+
+
+def _imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names - set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize(
+    ("group", "lock"),
+    [("control-logger", "base"), ("backend", "server"), ("worker", "tensorflow"), ("worker", "pytorch")],
+)
+def test_the_lock_of_an_image_holds_what_its_code_imports(group: str, lock: str) -> None:
+    folders = _folders(group)
+    locked = set(re.findall(r"^([a-z0-9._-]+)(?:\[.*\])?==", (ROOT / f"requirements/{lock}.txt").read_text(), re.M))
+    owners = packages_distributions()
+    missing = set()
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            place = path.relative_to(ROOT).as_posix()
+            if "/tests/" in place or "/testing/" in place or place.startswith((*LAPTOP, *ELSEWHERE[lock])):
+                continue
+            for name in _imports(path) - set(folders):
+                distributions = {re.sub(r"[-_.]+", "-", each).lower() for each in owners.get(name, [name])}
+                if not distributions & locked:
+                    missing.add((place, name))
+    assert missing == set()
