@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import socket
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ import django
 from backend.config.environment import environment
 from backend.launchers.factory import LauncherSettings, autoscaling_obstacle, workers_namespace
 from backend.ml_models import executor
-from backend.system.gpus import gpus
+from backend.system.gpus import Gpu, gpus
 from backend.system.models import ComponentHeartbeat
 from kafkaml.errors import BrokenError
 from kafkaml.jobs import Framework
@@ -36,16 +36,14 @@ _PACKAGES = ("django", "djangorestframework", "confluent-kafka", "gunicorn", "nu
 def system_state() -> dict[str, Any]:
     """Return versions, isolation level, broker and components as the system page shows them."""
     settings = environment()
-    graphics = _GPU_POOL.submit(gpus)
+    launcher = _launcher()
+    graphics = _GPU_POOL.submit(gpus) if launcher["kind"] == "process" else None
     with ThreadPoolExecutor(len(Framework) + 1) as pool:
         executors = {framework: pool.submit(_executor, framework) for framework in Framework}
         broker = pool.submit(broker_answers, settings.kafka.bootstrap_servers)
         answers = {str(framework): each.result() for framework, each in executors.items()}
         reachable = broker.result()
-    try:
-        found, note = graphics.result(timeout=_GPU_SECONDS)
-    except FutureTimeoutError:
-        found, note = [], "the GPUs' driver did not answer in time"
+    found, note = _found(graphics)
     levels = sorted({str(each["isolation"]) for each in answers.values() if each["isolation"]})
     return {
         "version": importlib.metadata.version("kafka-ml"),
@@ -53,7 +51,7 @@ def system_state() -> dict[str, Any]:
         "isolation": {"setting": settings.isolation, "levels": levels, "off": "off" in levels},
         "broker": {"bootstrap_servers": settings.kafka.bootstrap_servers, "reachable": reachable},
         "control_topic": settings.control_topic,
-        "launcher": _launcher(),
+        "launcher": launcher,
         "executors": answers,
         "gpus": [asdict(each) for each in found],
         "gpu_note": note,
@@ -71,6 +69,16 @@ def _launcher() -> dict[str, Any]:
         "autoscaling": not obstacle,
         "autoscaling_obstacle": obstacle,
     }
+
+
+def _found(graphics: Future[tuple[list[Gpu], str]] | None) -> tuple[list[Gpu], str]:
+    """Return the GPUs of the machine that runs workers, and why there are none to show."""
+    if graphics is None:
+        return [], "workers run in a cluster, and GPUs belong to its nodes: see `kubectl describe nodes`"
+    try:
+        return graphics.result(timeout=_GPU_SECONDS)
+    except FutureTimeoutError:
+        return [], "the GPUs' driver did not answer in time"
 
 
 def _versions() -> dict[str, str]:

@@ -88,7 +88,9 @@ def test_the_launcher_says_where_workers_run_and_whether_they_scale(
     monkeypatch.setenv("KML_LAUNCHER", "kubernetes")
     monkeypatch.setenv("POD_NAMESPACE", "ours")
     monkeypatch.setenv("KML_KUBERNETES_KEDA", "true")
-    assert viewer.get("/api/system/").json()["launcher"] == {
+    state = viewer.get("/api/system/").json()
+    assert "kubectl describe nodes" in state["gpu_note"]
+    assert state["launcher"] == {
         "kind": "kubernetes",
         "warm_workers": False,
         "namespace": "ours-jobs",
