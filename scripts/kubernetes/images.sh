@@ -1,0 +1,169 @@
+# Images: built by one of three engines, then brought to where the nodes of a cluster find them. Sourced by Build_Kafka_ML.sh.
+# shellcheck shell=bash
+# shellcheck disable=SC2154  # what the options said comes from there
+
+engine_works() {
+  command -v "$1" >/dev/null 2>&1 || return 1
+  # docker's client is often there without its server. buildah has no server.
+  case $1 in
+    buildah) buildah images >/dev/null 2>&1 ;;
+    *) "$1" info >/dev/null 2>&1 ;;
+  esac
+}
+
+choose_engine() {
+  local candidate
+  if [ "$dry_run" = yes ]; then
+    engine=${engine:-docker}
+    return
+  fi
+  for candidate in ${engine:-docker podman buildah}; do
+    if engine_works "$candidate"; then
+      engine=$candidate
+      return
+    fi
+  done
+  failed "no container engine works here" "$("${engine:-docker}" info 2>&1 | tail -n 3)" \
+    "start docker (or Docker Desktop), or install podman or buildah; --engine names one" \
+    "with images that are in a registry already: --no-build --registry HOST:PORT"
+}
+
+current_context() { printf '%s' "${context:-$(kube config current-context 2>/dev/null || true)}"; }
+
+# How images get to the nodes: from the options, else from the name that kind, minikube and others give to their context.
+choose_destination() {
+  local current=$context
+  if [ -n "$registry" ]; then
+    load=none
+    return
+  fi
+  [ -z "$load" ] || return 0
+  [ "$dry_run" = yes ] || current=$(current_context)
+  case $current in
+    kind-*) load=kind:${current#kind-} ;;
+    k3d-*) load=k3d:${current#k3d-} ;;
+    minikube) load=minikube ;;
+    docker-desktop | rancher-desktop | orbstack | colima*) load=none ;;
+    *)
+      load=none
+      [ "$local_build" = no ] && [ "$dry_run" = no ] || return 0
+      failed "how do the nodes of this cluster get the images?" "context ${current:-(none)} does not tell" \
+        "--registry HOST:PORT: a registry that this machine and all nodes reach" \
+        "--local-build --load HOW: bring images to the nodes without one (--help)" \
+        "--local-build alone: the nodes share this machine's engine"
+      ;;
+  esac
+}
+
+# cluster_image COMPONENT: as pods name it, without the tag.
+cluster_image() { printf '%s' "${registry:+$registry/}kafka-ml/$1"; }
+
+# engine_image COMPONENT: as the engine names it.
+engine_image() {
+  # podman and buildah would put localhost/ in front of a short name, and no node would find the image by that.
+  if [ -z "$registry" ] && [ "$engine" != docker ]; then printf 'docker.io/'; fi
+  printf '%s' "$(cluster_image "$1"):$tag"
+}
+
+# How an image gets into the nodes: sets load_command, and save_command where that wants a file.
+choose_load_command() {
+  local image=$1 file=$work/image.tar kind=${load%%:*} name=''
+  case $load in *:*) name=${load#*:} ;; esac
+  save_command=("$engine" save --output "$file" "$image")
+  [ "$engine" != buildah ] || save_command=(buildah push "$image" "docker-archive:$file:$image")
+  case $load in
+    *' '* | *'{'*)
+      case $load in *'{archive}'*) ;; *) save_command=() ;; esac
+      name=${load//\{image\}/$image}
+      load_command=(bash -c "${name//\{archive\}/$file}")
+      return
+      ;;
+  esac
+  # These take docker's images by their name, and the other engines' as a file.
+  local source=$file
+  if [ "$engine" = docker ]; then save_command=() source=$image; fi
+  case $kind in
+    kind)
+      load_command=(kind load image-archive "$source" --name "${name:-kind}")
+      [ "$engine" != docker ] || load_command=(kind load docker-image "$source" --name "${name:-kind}")
+      ;;
+    minikube) load_command=(minikube --profile "${name:-minikube}" image load "$source") ;;
+    k3d) load_command=(k3d image import "$source" --cluster "${name:-k3s-default}") ;;
+    *) usage_error "--load $load: there are kind, minikube, k3d, none, or a command with {image} or {archive} in it" ;;
+  esac
+}
+
+# build_image NUMBER OF COMPONENT
+build_image() {
+  local component=$3 image began=$SECONDS built told options push_options identity=''
+  image=$(engine_image "$component")
+  begin "[$1/$2] $component"
+  # Split into words on purpose: these hold several options.
+  # shellcheck disable=SC2206
+  options=(${BUILD_OPTIONS:-}) push_options=(${PUSH_OPTIONS:-})
+  [ "$engine" != buildah ] || options=(--layers ${options[@]+"${options[@]}"})
+  [ "$gpu" != yes ] || options+=(--build-arg ACCELERATOR=gpu)
+  change "build-$component" "building $component" \
+    "mend what the lines above say and run the same again; what was built is kept, and the cluster was not touched" \
+    "$engine" build --target "$component" --tag "$image" --iidfile "$work/images/$component.id" --file Dockerfile \
+    ${options[@]+"${options[@]}"} .
+  built=$SECONDS
+  told="$((built - began)) s"
+  if [ -n "$registry" ]; then
+    change "push-$component" "pushing $component to $registry" \
+      "is $registry a registry that this machine reaches? $engine login $registry; one without TLS: docs/distributed-cluster.md" \
+      "$engine" push ${push_options[@]+"${push_options[@]}"} "$image"
+    told="$told, pushed in $((SECONDS - built)) s"
+  elif [ "$load" != none ]; then
+    choose_load_command "$image"
+    # docker's own archive format does not overwrite a file that is there.
+    rm -f "$work/image.tar"
+    [ ${#save_command[@]} = 0 ] || change "save-$component" "writing $component to a file" "is there room? df -h $work" "${save_command[@]}"
+    change "load-$component" "loading $component into the cluster's nodes" "does --load $load fit this cluster? Then run the same again" \
+      "${load_command[@]}"
+    rm -f "$work/image.tar"
+    told="$told, loaded in $((SECONDS - built)) s"
+  fi
+  [ "$dry_run" = no ] || return 0
+  if [ -n "$registry" ]; then
+    identity=$(pushed_digest "$component" "$image")
+  elif [ -s "$work/images/$component.id" ]; then
+    identity=$(tr -d ' \n' <"$work/images/$component.id")
+  fi
+  printf '%s %s\n' "$(cluster_image "$component"):$tag" "$identity" >"$work/images/$component"
+  rm -f "$work/images/$component.id"
+  finish "$told"
+}
+
+# pushed_digest COMPONENT IMAGE: sha256:..., or nothing where the engine does not tell.
+pushed_digest() {
+  local digest
+  case $engine in
+    docker) digest=$(sed -n 's/.*digest: \(sha256:[0-9a-f]*\) .*/\1/p' "$work/logs/push-$1.log" | tail -n 1) ;;
+    podman) digest=$(podman image inspect --format '{{.Digest}}' "$2" 2>/dev/null || true) ;;
+    buildah) digest=$(buildah images --format '{{.Digest}}' "$2" 2>/dev/null | head -n 1 || true) ;;
+  esac
+  case $digest in sha256:*) printf '%s' "$digest" ;; esac
+}
+
+# identity_of COMPONENT: what tells the image that was built last from those before: its digest in the registry, or its id
+# where there is none. Nothing where this folder has not built an image of the present name.
+identity_of() {
+  local name='' identity=''
+  [ -f "$work/images/$1" ] || return 0
+  read -r name identity <"$work/images/$1" || true
+  [ "$name" != "$(cluster_image "$1"):$tag" ] || printf '%s' "$identity"
+}
+
+# build_images COMPONENT...
+build_images() {
+  local number=0 component where="loaded by $load"
+  [ "$load" != none ] || where="kept in this engine"
+  [ -z "$registry" ] || where="pushed to $registry"
+  heading "Images: $engine, $where${gpu:+, for GPUs}"
+  mkdir -p "$work/images" "$work/logs"
+  for component; do
+    number=$((number + 1))
+    build_image $number $# "$component"
+  done
+}
