@@ -10,7 +10,6 @@ import pytest
 from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
-from backend.config import gunicorn
 from backend.config.environment import BackendSettings
 from backend.launchers.factory import LauncherSettings
 from backend.launchers.kubernetes.settings import KubernetesSettings
@@ -68,9 +67,7 @@ def objects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def test_every_shared_variable_is_a_setting(objects: list[Manifest]) -> None:
-    # The server's configuration is a module of Python, read by gunicorn.
-    of_the_server = {name for name in ("KML_WEB_BIND",) if name in Path(gunicorn.__file__).read_text()}
-    everybody = known(settings for classes in READ_BY.values() for settings in classes) | of_the_server
+    everybody = known(settings for classes in READ_BY.values() for settings in classes)
     assert set(platform_settings(objects)) - everybody == set()
 
 

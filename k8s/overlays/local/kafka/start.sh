@@ -3,7 +3,7 @@
 set -euo pipefail
 settings=/tmp/server.properties
 # Clients come back by the address that the broker tells them: in the cluster its Service's, by a forward their own.
-advertised="CLUSTER://kafka.$POD_NAMESPACE.svc:9092,FORWARD://localhost:9094"
+advertised="CLUSTER://kafka.$POD_NAMESPACE.svc:9092,LOOPBACK://localhost:9094"
 cp /etc/kafka-ml/server.properties "$settings"
 if [ -n "${EXTERNAL_ADDRESS:-}" ]; then
   advertised+=",EXTERNAL://$EXTERNAL_ADDRESS"
@@ -11,6 +11,8 @@ if [ -n "${EXTERNAL_ADDRESS:-}" ]; then
 fi
 echo "advertised.listeners=$advertised" >>"$settings"
 if [ ! -f /var/lib/kafka/data/meta.properties ]; then
-  /opt/kafka/bin/kafka-storage.sh format --standalone --config "$settings" --cluster-id "$(/opt/kafka/bin/kafka-storage.sh random-uuid)"
+  # 16 random bytes in Kafka's spelling; never with a hyphen first, which would be an option.
+  id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')
+  /opt/kafka/bin/kafka-storage.sh format --standalone --config "$settings" --cluster-id "k${id:1}"
 fi
 exec /opt/kafka/bin/kafka-server-start.sh "$settings"
