@@ -96,6 +96,13 @@ class Controller:
 
     def tick(self) -> bool:
         """Look once and do what is to be done; whether anything was done."""
+        try:
+            return self._look_and_act()
+        finally:
+            # Also while the runtime is away: that the controller lives, and waits, is told then too.
+            self._keep_house()
+
+    def _look_and_act(self) -> bool:
         self._refresh_tokens()
         observed = self._launcher.observe()
         failpoint("controller.observed")
@@ -106,7 +113,6 @@ class Controller:
         # A leader that was held up for long, by a suspended laptop or by a cluster that lets every request time out,
         # must not act on what it saw before.
         done = self._executor.execute(decision.actions, _by_subject(rows), may_act=lambda: self._leadership.is_held)
-        self._keep_house()
         return bool(done)
 
     def _lead(self) -> bool:

@@ -6,6 +6,7 @@ import signal
 import threading
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -77,6 +78,7 @@ def _controller(
     topics = _Topics(settings.kafka)
     store = DjangoStore(ensure_topics=topics.of)
     leadership = Leadership(lease_seconds=lease_seconds)
+    life = _Life(settings.state_dir / "run" / "controller.json")
     return Controller(
         store=store,
         launcher=launcher,
@@ -100,11 +102,11 @@ def _controller(
         ),
         wakeup=wakeup,
         housekeeping={
-            _beat: _HEARTBEAT_SECONDS,
+            life.beat: _HEARTBEAT_SECONDS,
             prune: _PRUNE_SECONDS,
             partial(launcher.prune, older_than_seconds=_LOG_RETENTION_SECONDS): _PRUNE_LOGS_SECONDS,
         },
-        on_round=SignOfLife(settings.state_dir / "run" / "controller.json"),
+        on_round=life,
         interval_seconds=interval_seconds,
     )
 
@@ -128,9 +130,22 @@ class _Topics:
         return self._makers[bootstrap_servers]
 
 
-def _beat() -> None:
-    try:
-        number = version("kafka-ml")
-    except PackageNotFoundError:
-        number = ""
-    heartbeat("controller", version=number)
+class _Life:
+    """Tells that the controller lives, and what it does: a probe by a file, people by the database."""
+
+    def __init__(self, path: Path) -> None:
+        self._sign = SignOfLife(path)
+        self._doing = ""
+
+    def __call__(self, what: str) -> None:
+        """In every round."""
+        self._doing = what
+        self._sign(what)
+
+    def beat(self) -> None:
+        """Every ten seconds, by the one that leads."""
+        try:
+            number = version("kafka-ml")
+        except PackageNotFoundError:
+            number = ""
+        heartbeat("controller", version=number, details={"doing": self._doing})
