@@ -55,6 +55,7 @@ def page_addresses(client: Client) -> dict[str, list[str]]:
         "/visualise": ["/visualise"],
         "/visualise/$id": tabs(f"/visualise/{inference.id}", "setup"),
         "/system": ["/system"],
+        "/clusters": ["/clusters"],
         "/account": ["/account"],
         "/users": ["/users"],
         "/audit": ["/audit"],

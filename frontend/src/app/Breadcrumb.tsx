@@ -10,6 +10,7 @@ const WORDS: Record<string, { label: string; to?: string }> = {
   account: { label: 'Account' },
   users: { label: 'Users' },
   audit: { label: 'Audit trail' },
+  clusters: { label: 'Clusters' },
   results: { label: 'Training', to: '/training' },
 }
 

@@ -124,7 +124,9 @@ function useCommands(onSheet: () => void): Command[] {
     { label: 'Theme: dark', run: () => setColorScheme('dark') },
     { label: 'Theme: as the system', run: () => setColorScheme('auto') },
     go('Account and access tokens', '/account'),
-    ...(can('admin') ? [go('Users and roles', '/users'), go('Audit trail', '/audit')] : []),
+    ...(can('admin')
+      ? [go('Users and roles', '/users'), go('Audit trail', '/audit'), go('Other clusters', '/clusters')]
+      : []),
     { label: 'Keyboard shortcuts', run: onSheet },
     { label: 'Sign out', run: () => void signOut() },
   ]

@@ -2,6 +2,7 @@
 import { createRouter } from '@tanstack/react-router'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { accountRoutes } from '~/features/account/routes'
+import { clusterRoutes } from '~/features/clusters/routes'
 import { configurationRoutes } from '~/features/configurations/routes'
 import { homeRoutes } from '~/features/home/routes'
 import { inferenceRoutes } from '~/features/inference/routes'
@@ -26,6 +27,7 @@ const routeTree = rootRoute.addChildren([
   ...topicRoutes,
   ...visualiseRoutes,
   ...systemRoutes,
+  ...clusterRoutes,
   ...accountRoutes,
 ])
 

@@ -1,6 +1,6 @@
 /** Why a training run or an inference failed, as the platform recorded it. */
 import { Alert, Code, Group, ScrollArea, Stack, Text } from '@mantine/core'
-import { IconCircleX } from '@tabler/icons-react'
+import { IconCircleX, IconHourglass } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import type { Failure } from '~/lib/api'
 import { CopyButton } from './CopyButton'
@@ -22,17 +22,31 @@ export function failureTitle(failure: Failure): string {
   return WHAT[failure.category] ?? failure.category
 }
 
-export function FailureAlert({ failure, actions }: { failure: Failure; actions?: ReactNode }) {
+/** Whether a failure is no end but an obstacle: what keeps the present attempt from starting, and may pass. */
+export function isHeldUp(run: { state: string; failure: Failure | null; next_retry_at: string | null }): boolean {
+  return run.state === 'waiting' && run.failure !== null && run.next_retry_at === null
+}
+
+export function FailureAlert({
+  failure,
+  actions,
+  heldUp = false,
+}: {
+  failure: Failure
+  actions?: ReactNode
+  /** See ``isHeldUp``. */
+  heldUp?: boolean
+}) {
   const place = failure.line ? `line ${failure.line} of the ${failure.source || 'code'}` : ''
   const text = [failureTitle(failure), failure.cause, failure.hint, failure.traceback_text].filter(Boolean).join('\n')
   return (
     <Alert
-      role="alert"
+      role={heldUp ? 'status' : 'alert'}
       variant="outline"
-      color="red"
-      icon={<IconCircleX aria-hidden />}
-      title={[failureTitle(failure), place].filter(Boolean).join(', ')}
-      styles={{ title: { color: 'var(--kml-failed)' } }}
+      color={heldUp ? 'yellow' : 'red'}
+      icon={heldUp ? <IconHourglass aria-hidden /> : <IconCircleX aria-hidden />}
+      title={`${heldUp ? 'It cannot run yet: ' : ''}${[failureTitle(failure), place].filter(Boolean).join(', ')}`}
+      styles={{ title: { color: heldUp ? 'var(--kml-waiting)' : 'var(--kml-failed)' } }}
     >
       <Stack gap="xs">
         <Text size="sm" style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>

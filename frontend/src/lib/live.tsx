@@ -6,7 +6,16 @@ import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { SESSION_KEY } from './session'
 
-export const TOPICS = ['models', 'configurations', 'deployments', 'results', 'inferences', 'streams', 'system'] as const
+export const TOPICS = [
+  'models',
+  'configurations',
+  'deployments',
+  'results',
+  'inferences',
+  'streams',
+  'clusters',
+  'system',
+] as const
 export type LiveTopic = (typeof TOPICS)[number]
 
 export interface LiveEvent {

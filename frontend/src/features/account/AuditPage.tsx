@@ -4,6 +4,7 @@ import { useDebouncedCallback } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
+import { AdminsOnly } from '~/components/AdminsOnly'
 import { Age } from '~/components/Age'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
@@ -12,13 +13,13 @@ import { type Audit, auditListOptions } from '~/lib/api'
 import { NONE } from '~/lib/format'
 import { listQuery } from '~/lib/listSearch'
 import { useSession } from '~/lib/session'
-import { AdminsOnly } from './AdminsOnly'
 import type { AuditSearch } from './routes'
 
 const route = getRouteApi('/audit')
 const ACTIONS = ['create', 'change', 'delete', 'login', 'stop', 'restart', 'send', 'login link']
 /** Kinds of objects as the trail keeps them, and as people name them. */
 const TYPES: Record<string, string> = {
+  cluster: 'cluster',
   mlmodel: 'model',
   configuration: 'configuration',
   deployment: 'deployment',

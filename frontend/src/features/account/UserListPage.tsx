@@ -4,6 +4,7 @@ import { IconDots } from '@tabler/icons-react'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
+import { AdminsOnly } from '~/components/AdminsOnly'
 import { Age } from '~/components/Age'
 import { ButtonLink } from '~/components/ButtonLink'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
@@ -14,7 +15,6 @@ import { type User, usersDestroy, usersListOptions, usersListQueryKey } from '~/
 import { listQuery, oneOf } from '~/lib/listSearch'
 import { notifyDone } from '~/lib/notify'
 import { useSession } from '~/lib/session'
-import { AdminsOnly } from './AdminsOnly'
 import { UserDialog } from './UserDialog'
 
 const route = getRouteApi('/users')

@@ -27,6 +27,7 @@ import { FRAMEWORKS } from '~/components/FrameworkMark'
 import { PageTitle } from '~/components/ListPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import {
+  clustersNamesListOptions,
   inferencesCreateMutation,
   inferencesListOptions,
   type ResultRow,
@@ -112,6 +113,11 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
   const values = form.values
   const create = useMutation(inferencesCreateMutation())
   const system = useQuery(systemRetrieveOptions())
+  const clusters = useQuery(clustersNamesListOptions())
+  const cluster = clusters.data?.find((each) => String(each.id) === values.cluster)
+  // A draft may hold what is not possible any more: then it is shown, to be taken back.
+  const scales = (cluster?.keda ?? system.data?.launcher.autoscaling === true) || values.max_replicas !== ''
+  const offersClusters = (clusters.data ?? []).length > 0 || values.cluster !== null
   const result = results.find((each) => String(each.id) === values.result)
   const stream = useQuery({
     ...streamsRetrieveOptions({ path: { id: String(result?.stream ?? 0) } }),
@@ -228,7 +234,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
           {...form.getInputProps('replicas')}
           onChange={(value) => form.setFieldValue('replicas', typeof value === 'number' ? value : 1)}
         />
-        {system.data?.launcher.autoscaling && (
+        {scales && (
           <NumberInput
             label="Replicas, at most"
             description="The records that wait choose between the two numbers; empty: always as many as above"
@@ -282,9 +288,23 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
         </Stack>
         <Accordion variant="contained" radius="sm" chevronPosition="left">
           <Accordion.Item value="advanced">
-            <Accordion.Control>Advanced: other brokers, distributed models, GPU, visualisation</Accordion.Control>
+            <Accordion.Control>
+              Advanced: {offersClusters && 'other clusters, '}other brokers, distributed models, GPU, visualisation
+            </Accordion.Control>
             <Accordion.Panel>
               <Stack gap="sm">
+                {offersClusters && (
+                  <Select
+                    label="Cluster"
+                    description="Another Kubernetes cluster for its replicas, for example where the data is; it stays there"
+                    placeholder="The platform's own"
+                    clearable
+                    clearButtonProps={{ 'aria-label': "The platform's own" }}
+                    w={{ base: '100%', sm: 420 }}
+                    data={(clusters.data ?? []).map((each) => ({ value: String(each.id), label: each.name }))}
+                    {...form.getInputProps('cluster')}
+                  />
+                )}
                 <TextInput
                   label="Output brokers"
                   description="Another cluster for answers, as host:port, comma-separated; answers are then at least once. Empty: the platform's own"

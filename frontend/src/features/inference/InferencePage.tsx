@@ -6,7 +6,7 @@ import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
-import { FailureAlert } from '~/components/FailureAlert'
+import { FailureAlert, isHeldUp } from '~/components/FailureAlert'
 import { FRAMEWORKS } from '~/components/FrameworkMark'
 import { ObjectPage, type Tab } from '~/components/ObjectPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -123,6 +123,7 @@ function Alerts({ inference }: { inference: Inference }) {
       {inference.failure && (
         <FailureAlert
           failure={inference.failure}
+          heldUp={isHeldUp(inference)}
           actions={
             <ButtonLink
               size="compact-sm"

@@ -5,6 +5,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import {
+  clustersNamesListOptions,
   type Inference,
   inferencesPartialUpdateMutation,
   inferencesRetrieveOptions,
@@ -40,7 +41,10 @@ export function ScaleButton({ inference }: { inference: Inference }) {
     },
   })
   // What was asked for once can be taken back where it is not possible any more.
-  const scales = system.data?.launcher.autoscaling === true || inference.max_replicas !== null
+  const clusters = useQuery({ ...clustersNamesListOptions(), enabled: opened && inference.cluster !== null })
+  const cluster = clusters.data?.find((each) => each.id === inference.cluster)
+  const possible = inference.cluster === null ? system.data?.launcher.autoscaling : cluster?.keda
+  const scales = possible === true || inference.max_replicas !== null
   const partitions = topic.data ? topic.data.partitions.length : topic.isError ? null : undefined
   return (
     <Popover

@@ -24,6 +24,7 @@ export function SettingsTab({ inference }: { inference: Inference }) {
     upper_topic: inference.upper_topic,
     limit: inference.limit ?? '',
     gpu: inference.gpu,
+    cluster: inference.cluster === null ? null : String(inference.cluster),
     visualization,
   })
   return (
@@ -39,6 +40,7 @@ export function SettingsTab({ inference }: { inference: Inference }) {
           ['Input format', inference.input_format],
           ['Its settings', <JsonBlock key="config" text={config} label="Settings of the input format" />],
           ['Replicas', scaleText(inference)],
+          ['Cluster', inference.cluster_name || "the platform's own"],
           ['GPUs a replica', inference.gpu === 0 ? 'none' : String(inference.gpu)],
           ['Output brokers', inference.output_bootstrap_servers || "the platform's own"],
           inference.upper_topic !== '' && ['Upper topic', `${inference.upper_topic}, below ${inference.limit}`],

@@ -22,6 +22,8 @@ export interface DeployForm {
   upper_topic: string
   limit: number | ''
   gpu: number
+  /** Id of another cluster; null: the platform's own. */
+  cluster: string | null
   /** JSON; empty: none. */
   visualization: string
 }
@@ -39,6 +41,7 @@ export const EMPTY_FORM: DeployForm = {
   upper_topic: '',
   limit: '',
   gpu: 0,
+  cluster: null,
   visualization: '',
 }
 
@@ -119,6 +122,7 @@ export function requestOf(form: DeployForm): InferenceWriteRequest {
     ...(form.output_bootstrap_servers ? { output_bootstrap_servers: form.output_bootstrap_servers } : {}),
     ...(form.upper_topic && form.limit !== '' ? { upper_topic: form.upper_topic, limit: form.limit } : {}),
     ...(form.gpu > 0 ? { gpu: form.gpu } : {}),
+    ...(form.cluster === null ? {} : { cluster: Number(form.cluster) }),
     ...(visualization ? { visualization: visualization as unknown as Visualization } : {}),
   }
 }
@@ -141,6 +145,7 @@ export function equivalentsOf(form: DeployForm): Equivalents {
     ...option('upper-topic', request.upper_topic),
     ...option('limit', request.limit ?? undefined),
     ...option('gpu', request.gpu),
+    ...option('cluster', request.cluster ?? undefined),
     ...option('visualization', request.visualization ?? undefined),
   ]
   return {
@@ -160,14 +165,18 @@ export function formatText(format: string, config: Record<string, unknown>): str
 export function sentence(form: DeployForm, modelName: string, stream: Stream | undefined): string {
   const config = form.as_stream ? (stream?.input_config ?? {}) : (parseObject(form.input_config) ?? {})
   const format = formatText(form.as_stream ? (stream?.input_format ?? 'the same format') : form.input_format, config)
-  const verb = form.replicas === 1 ? 'reads' : 'read'
+  const scales = form.max_replicas !== '' && form.max_replicas > form.replicas
+  const count = scales
+    ? `${form.replicas} to ${plural(Number(form.max_replicas), 'replica')}`
+    : plural(form.replicas, 'replica')
+  const verb = form.replicas === 1 && !scales ? 'reads' : 'read'
   const once = form.output_bootstrap_servers ? 'at least once' : 'exactly once'
   const upper =
     form.upper_topic && form.limit !== ''
       ? ` What it is less sure of than ${form.limit} goes on to ${form.upper_topic}.`
       : ''
   return (
-    `${plural(form.replicas, 'replica')} of ${modelName} ${verb} ${form.input_topic || 'the input topic'} as ${format}, ` +
+    `${count} of ${modelName} ${verb} ${form.input_topic || 'the input topic'} as ${format}, ` +
     `and each record is answered ${once} on ${form.output_topic || 'the output topic'}.${upper} ` +
     `Records that cannot be answered are kept in ${form.output_topic || 'the output topic'}.dlq with the reason. ` +
     'Topics that do not exist are made.'

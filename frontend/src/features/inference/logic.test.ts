@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { readAnswer, shortAnswer } from './answers'
-import { checkForm, EMPTY_FORM, equivalentsOf, partitionNote, requestOf, scaleText, suggestedTopics } from './deploy'
+import {
+  checkForm,
+  EMPTY_FORM,
+  equivalentsOf,
+  partitionNote,
+  requestOf,
+  scaleText,
+  sentence,
+  suggestedTopics,
+} from './deploy'
 import { MAX_POINTS, RateHistory, reportOf } from './rates'
 
 describe('readAnswer', () => {
@@ -96,6 +105,18 @@ describe('the form', () => {
     expect(equivalentsOf({ ...good, max_replicas: 4 }).cli).toContain('--max-replicas 4')
     expect(scaleText({ replicas: 2, max_replicas: 6 })).toBe('2 to 6, as the lag asks')
     expect(scaleText({ replicas: 2, max_replicas: null })).toBe('2')
+  })
+
+  it('may choose another cluster, which a command names as well', () => {
+    expect(requestOf({ ...good, cluster: '3' })).toHaveProperty('cluster', 3)
+    expect(equivalentsOf({ ...good, cluster: '3' }).cli).toContain('--cluster 3')
+  })
+
+  it('says how many replicas there will be', () => {
+    expect(sentence({ ...good, replicas: 1, max_replicas: 4 }, 'digits', undefined)).toMatch(
+      /^1 to 4 replicas of digits read a-in as the same format/,
+    )
+    expect(sentence({ ...good, replicas: 2, max_replicas: '' }, 'digits', undefined)).toMatch(/^2 replicas of digits/)
   })
 
   it('says how many replicas have work', () => {

@@ -5,6 +5,7 @@ import { useNow } from '~/components/Age'
 import { AnchorLink } from '~/components/ButtonLink'
 import { greaterIsBetter, summarise } from '~/components/charts/curves'
 import { LearningCurves } from '~/components/charts/LearningCurves'
+import { isHeldUp } from '~/components/FailureAlert'
 import { Stat } from '~/components/Stat'
 import type { Result } from '~/lib/api'
 import { formatAge, formatCount, formatExact, formatMetric, formatPercent, formatSeconds, NONE } from '~/lib/format'
@@ -59,6 +60,8 @@ function Running({ result }: { result: Result }) {
 
 function Waiting({ result }: { result: Result }) {
   const now = useNow()
+  // What it waits for is said above.
+  if (isHeldUp(result)) return null
   const text = result.next_retry_at
     ? `The last attempt failed in a way that may pass; the next one begins ${formatAge(result.next_retry_at, now)}.`
     : result.stream === null

@@ -13,7 +13,7 @@ import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
 import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
-import { FailureAlert } from '~/components/FailureAlert'
+import { FailureAlert, isHeldUp } from '~/components/FailureAlert'
 import { ObjectPage } from '~/components/ObjectPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { type Result, resultsRetrieveOptions, resultsStopCreateMutation } from '~/lib/api'
@@ -91,6 +91,7 @@ function Loaded({
         id={result.id}
         title={result.model_name}
         state={result.state}
+        stateTooltip={isHeldUp(result) ? result.failure?.cause : undefined}
         createdAt={result.created_at}
         subtitle={
           <Group gap={6}>
@@ -175,6 +176,7 @@ function Loaded({
             {result.failure && (
               <FailureAlert
                 failure={result.failure}
+                heldUp={isHeldUp(result)}
                 actions={
                   <>
                     {search.tab !== 'logs' && (

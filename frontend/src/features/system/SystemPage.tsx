@@ -3,6 +3,7 @@ import { Alert, Group, Skeleton, Stack, Text, Title } from '@mantine/core'
 import { IconShieldOff } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
+import { ButtonLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import { Facts } from '~/components/Facts'
 import { PageTitle } from '~/components/PageTitle'
@@ -10,6 +11,7 @@ import { ProblemAlert } from '~/components/ProblemAlert'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type System, systemRetrieveOptions } from '~/lib/api'
 import { plural } from '~/lib/format'
+import { useSession } from '~/lib/session'
 import { ComponentTable } from './ComponentTable'
 import { ExecutorTable } from './ExecutorTable'
 import { GpuTable } from './GpuTable'
@@ -19,6 +21,7 @@ import { supportSummary, troubles } from './summary'
 const LOOK_EVERY_MS = 10_000
 
 export function SystemPage() {
+  const { can } = useSession()
   const system = useQuery({ ...systemRetrieveOptions(), refetchInterval: LOOK_EVERY_MS })
   const data = system.data
   const wrong = data ? troubles(data) : []
@@ -33,7 +36,16 @@ export function SystemPage() {
               ? `Everything works: ${plural(data.components.length, 'component')}, version ${data.version}`
               : `To look at: ${wrong.join('; ')}`
         }
-        actions={data && <CopyButton text={supportSummary(data)} label="Copy a summary for support" />}
+        actions={
+          <>
+            {can('admin') && (
+              <ButtonLink to="/clusters" variant="default">
+                Other clusters
+              </ButtonLink>
+            )}
+            {data && <CopyButton text={supportSummary(data)} label="Copy a summary for support" />}
+          </>
+        }
       />
       <ProblemAlert error={system.error} onRetry={() => void system.refetch()} />
       {data === undefined ? system.error === null && <Loading /> : <Whole system={data} />}

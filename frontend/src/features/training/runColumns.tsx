@@ -4,7 +4,7 @@ import type { DataTableColumn } from 'mantine-datatable'
 import { Age, useNow } from '~/components/Age'
 import { AnchorLink } from '~/components/ButtonLink'
 import { Sparkline } from '~/components/charts/Sparkline'
-import { failureTitle } from '~/components/FailureAlert'
+import { failureTitle, isHeldUp } from '~/components/FailureAlert'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { ResultRow } from '~/lib/api'
 import { formatMetric, formatSeconds, NONE } from '~/lib/format'
@@ -152,7 +152,11 @@ function RunState({ row }: { row: ResultRow }) {
       <StatusBadge state={row.state} {...(note ? { tooltip: note } : {})} />
       {row.failure && (
         <Tooltip label={row.failure.cause} maw={480}>
-          <Text size="xs" lineClamp={2} style={{ color: 'var(--kml-failed)', overflowWrap: 'anywhere' }}>
+          <Text
+            size="xs"
+            lineClamp={2}
+            style={{ color: isHeldUp(row) ? 'var(--kml-waiting)' : 'var(--kml-failed)', overflowWrap: 'anywhere' }}
+          >
             {failureTitle(row.failure)}: {row.failure.cause}
           </Text>
         </Tooltip>

@@ -1,6 +1,6 @@
 /** In place of a page that a role does not open. */
-import { EmptyState } from '~/components/EmptyState'
-import { PageTitle } from '~/components/PageTitle'
+import { EmptyState } from './EmptyState'
+import { PageTitle } from './PageTitle'
 
 export function AdminsOnly({ title }: { title: string }) {
   return (

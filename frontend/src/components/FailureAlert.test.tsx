@@ -1,0 +1,43 @@
+import { MantineProvider } from '@mantine/core'
+import { render, screen } from '@testing-library/react'
+import { expect, test } from 'vitest'
+import type { Failure } from '~/lib/api'
+import { FailureAlert, isHeldUp } from './FailureAlert'
+
+const UNSCHEDULABLE: Failure = {
+  category: 'configuration',
+  cause: 'no node has room for the pod: 0/2 nodes are available',
+  hint: 'add a node, or ask for fewer GPUs',
+  traceback_text: '',
+  line: null,
+  source: '',
+}
+
+function show(heldUp: boolean) {
+  render(
+    <MantineProvider>
+      <FailureAlert failure={UNSCHEDULABLE} heldUp={heldUp} />
+    </MantineProvider>,
+  )
+}
+
+test('what keeps a run from starting is told with its hint, and is no alarm', () => {
+  show(true)
+  const note = screen.getByRole('status', { name: 'It cannot run yet: Something is not set up' })
+  expect(note).toHaveTextContent('no node has room')
+  expect(note).toHaveTextContent('What to do: add a node, or ask for fewer GPUs')
+})
+
+test('a failure is an alarm', () => {
+  show(false)
+  expect(screen.getByRole('alert', { name: 'Something is not set up' })).toHaveTextContent('no node has room')
+})
+
+test('only a failure of an attempt that still waits is an obstacle', () => {
+  const held = { state: 'waiting', failure: UNSCHEDULABLE, next_retry_at: null }
+  expect(isHeldUp(held)).toBe(true)
+  expect(isHeldUp({ ...held, failure: null })).toBe(false)
+  expect(isHeldUp({ ...held, state: 'failed' })).toBe(false)
+  // It failed, and is tried again later.
+  expect(isHeldUp({ ...held, next_retry_at: '2026-01-01T00:00:00Z' })).toBe(false)
+})

@@ -1,0 +1,111 @@
+/** What works in another cluster and what does not: asked when it is opened. */
+import { Button, Group, Modal, Skeleton, Stack, Table, Text } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { StatusBadge } from '~/components/StatusBadge'
+import { type CheckStep, type Cluster, type ClusterCheck, clustersCheckCreate } from '~/lib/api'
+
+export function CheckDialog({ cluster, onClose }: { cluster: Cluster; onClose: () => void }) {
+  const check = useQuery({
+    // Not of the API's topics, so that no event asks it again.
+    queryKey: ['cluster-check', cluster.id],
+    queryFn: async () => {
+      const { data } = await clustersCheckCreate({ path: { id: String(cluster.id) }, throwOnError: true })
+      return data
+    },
+    gcTime: 0,
+    retry: false,
+    refetchOnWindowFocus: false,
+  })
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      centered
+      size="xl"
+      title={`Check of ${cluster.name}`}
+      closeButtonProps={{ 'aria-label': 'Close' }}
+    >
+      <Stack gap="sm">
+        {check.isFetching ? (
+          <Stack aria-busy aria-label="Checking">
+            <Skeleton height={22} width={280} />
+            <Skeleton height={180} />
+          </Stack>
+        ) : (
+          <>
+            <ProblemAlert error={check.error} />
+            {check.data && <CheckResult check={check.data} />}
+          </>
+        )}
+        <Group justify="flex-end">
+          <Button variant="default" loading={check.isFetching} onClick={() => void check.refetch()}>
+            Check again
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  )
+}
+
+export function CheckResult({ check }: { check: ClusterCheck }) {
+  return (
+    <>
+      <Group gap="xs" role="status">
+        <StatusBadge
+          state={check.ok ? 'ready' : 'failed'}
+          label={check.ok ? 'inferences can run there' : 'inferences cannot run there'}
+        />
+        {check.version && (
+          <Text size="sm" c="dimmed">
+            Kubernetes {check.version}
+          </Text>
+        )}
+      </Group>
+      <Table.ScrollContainer
+        minWidth={480}
+        scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': 'What was tried' } }}
+      >
+        <Table fz="sm" verticalSpacing={6} withTableBorder>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>What</Table.Th>
+              <Table.Th>State</Table.Th>
+              <Table.Th>Found</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {check.steps.map((step) => (
+              <Table.Tr key={step.name}>
+                <Table.Td>{step.name}</Table.Td>
+                <Table.Td>
+                  <StepBadge step={step} />
+                </Table.Td>
+                <Table.Td style={{ overflowWrap: 'anywhere' }}>
+                  {step.detail}
+                  {step.hint && (
+                    <Text size="sm">
+                      <b>What to do:</b> {step.hint}
+                    </Text>
+                  )}
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+      <Text size="xs" c="dimmed">
+        Whether pods there reach Kafka and this platform shows when an inference starts: it says so when they do not.
+      </Text>
+    </>
+  )
+}
+
+function StepBadge({ step }: { step: CheckStep }) {
+  if (step.ok) return <StatusBadge state="ready" label="works" />
+  return step.needed ? (
+    <StatusBadge state="failed" label="fails" />
+  ) : (
+    <StatusBadge state="warning" label="not needed, but missing" />
+  )
+}

@@ -1,0 +1,142 @@
+/** Other Kubernetes clusters that inferences may run in, for admins: enter, check, change, delete. */
+import { ActionIcon, Button, Menu, VisuallyHidden } from '@mantine/core'
+import { IconDots } from '@tabler/icons-react'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { getRouteApi } from '@tanstack/react-router'
+import { useState } from 'react'
+import { AdminsOnly } from '~/components/AdminsOnly'
+import { Age } from '~/components/Age'
+import { ConfirmDelete } from '~/components/ConfirmDelete'
+import { EmptyState } from '~/components/EmptyState'
+import { ListPage } from '~/components/ListPage'
+import { StatusBadge } from '~/components/StatusBadge'
+import { type Cluster, clustersDestroy, clustersListOptions } from '~/lib/api'
+import { listQuery } from '~/lib/listSearch'
+import { notifyDone } from '~/lib/notify'
+import { useSession } from '~/lib/session'
+import { CheckDialog } from './CheckDialog'
+import { ClusterDialog } from './ClusterDialog'
+
+const route = getRouteApi('/clusters')
+
+export function ClusterListPage() {
+  const { can } = useSession()
+  return can('admin') ? <Clusters /> : <AdminsOnly title="Other clusters" />
+}
+
+function Clusters() {
+  const search = route.useSearch()
+  const navigate = route.useNavigate()
+  const queryClient = useQueryClient()
+  const clusters = useQuery(clustersListOptions({ query: listQuery(search) }))
+  const [dialog, setDialog] = useState<Cluster | 'new' | null>(null)
+  const [checking, setChecking] = useState<Cluster | null>(null)
+  const [removing, setRemoving] = useState<Cluster | null>(null)
+  const read = () =>
+    queryClient.invalidateQueries({
+      predicate: ({ queryKey }) =>
+        (queryKey[0] as { tags?: readonly string[] } | undefined)?.tags?.includes('clusters') ?? false,
+    })
+  return (
+    <>
+      <ListPage<Cluster>
+        title="Other clusters"
+        description="Kubernetes clusters that inferences may run in, beside the platform's own"
+        storeKey="clusters"
+        actions={
+          <Button size="xs" onClick={() => setDialog('new')}>
+            Enter a cluster
+          </Button>
+        }
+        rows={clusters.data?.results}
+        count={clusters.data?.count}
+        loading={clusters.isPending}
+        error={clusters.error}
+        onRetry={() => void clusters.refetch()}
+        search={search}
+        onSearch={(change) =>
+          void navigate({ search: (old) => ({ ...old, page: undefined, ...change }), replace: 'q' in change })
+        }
+        columns={[
+          { accessor: 'id', title: 'Id', sortable: true, width: 70 },
+          { accessor: 'name', title: 'Name', sortable: true },
+          { accessor: 'host', title: 'API address' },
+          { accessor: 'namespace', title: 'Namespace' },
+          {
+            accessor: 'has_token',
+            title: 'Token',
+            render: (cluster) => (
+              <StatusBadge
+                state={cluster.has_token ? 'ready' : 'failed'}
+                label={cluster.has_token ? 'kept' : 'missing'}
+                {...(cluster.has_token ? {} : { tooltip: 'Give its token again' })}
+              />
+            ),
+          },
+          { accessor: 'inferences', title: 'Inferences', textAlign: 'right' },
+          { accessor: 'keda', title: 'KEDA', render: (cluster) => (cluster.keda ? 'yes' : 'no') },
+          {
+            accessor: 'updated_at',
+            title: 'Changed',
+            sortable: true,
+            render: (cluster) => <Age at={cluster.updated_at} size="sm" />,
+          },
+          {
+            accessor: 'actions',
+            title: <VisuallyHidden>Actions</VisuallyHidden>,
+            toggleable: false,
+            textAlign: 'right',
+            render: (cluster) => (
+              <Menu position="bottom-end">
+                <Menu.Target>
+                  <ActionIcon variant="subtle" color="gray" aria-label={`Actions for ${cluster.name}`}>
+                    <IconDots size={16} aria-hidden />
+                  </ActionIcon>
+                </Menu.Target>
+                <Menu.Dropdown>
+                  <Menu.Item onClick={() => setChecking(cluster)}>Check</Menu.Item>
+                  <Menu.Item onClick={() => setDialog(cluster)}>Change</Menu.Item>
+                  <Menu.Item style={{ color: 'var(--kml-failed)' }} onClick={() => setRemoving(cluster)}>
+                    Delete
+                  </Menu.Item>
+                </Menu.Dropdown>
+              </Menu>
+            ),
+          },
+        ]}
+        empty={
+          <EmptyState
+            title="No other clusters"
+            action={<Button onClick={() => setDialog('new')}>Enter a cluster</Button>}
+            command="kafka-ml clusters create NAME --host https://HOST:6443 --namespace kafka-ml-jobs"
+          >
+            An inference can run where its data is: enter a cluster with the token of a service account there, check it,
+            and choose it under Advanced when you serve a model.
+          </EmptyState>
+        }
+      />
+      {dialog !== null && (
+        <ClusterDialog
+          key={dialog === 'new' ? 'new' : dialog.id}
+          cluster={dialog === 'new' ? null : dialog}
+          onClose={() => setDialog(null)}
+          onDone={() => void read()}
+        />
+      )}
+      {checking !== null && <CheckDialog cluster={checking} onClose={() => setChecking(null)} />}
+      <ConfirmDelete
+        opened={removing !== null}
+        onClose={() => setRemoving(null)}
+        what="cluster"
+        name={removing?.name ?? ''}
+        losses={['Its token, which nobody can read again', 'What is in the cluster itself stays']}
+        onDelete={async () => {
+          if (removing === null) return
+          await clustersDestroy({ path: { id: String(removing.id) }, throwOnError: true })
+          await read()
+          notifyDone(`Cluster ${removing.name} deleted`)
+        }}
+      />
+    </>
+  )
+}
