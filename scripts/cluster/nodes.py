@@ -54,12 +54,8 @@ class _Node:
 
     @property
     def link(self) -> str:
-        """Name of its network namespace, and of its end of the cable on the host."""
+        """Name of its cable's end on the host."""
         return f"kml{self.cluster}-{self.name}"
-
-    @property
-    def namespace(self) -> str:
-        return f"/run/netns/{self.link}"
 
     @property
     def address(self) -> str:
@@ -99,9 +95,9 @@ class NodeCluster:
         cluster = self._claim()
         nodes = [_Node(cluster, number, self.state / "nodes" / f"node{number}") for number in range(1, count + 1)]
         _say(f"Network of {count} node(s)")
-        self._make_network(cluster, nodes)
         for node in nodes:
             self._start_node(node)
+        self._make_network(cluster, nodes)
         _say("Control plane")
         control_plane = self._control_plane(nodes[0])
         control_plane.start(host_path_volumes=True)
@@ -145,18 +141,20 @@ class NodeCluster:
             _run("ip", "address", "add", f"10.240.{cluster}.1/24", "dev", bridge)
             _run("ip", "link", "set", bridge, "up")
         for node in nodes:
-            if Path(node.namespace).exists():
+            if Path(f"/sys/class/net/{node.link}").exists():
                 continue
-            _run("ip", "netns", "add", node.link)
-            _run("ip", "link", "add", node.link, "type", "veth", "peer", "name", "eth0", "netns", node.link)
+            target = str(self._first_process(node))
+            _run("ip", "link", "add", node.link, "type", "veth", "peer", "name", "eth0", "netns", target)
             _run("ip", "link", "set", node.link, "master", bridge, "up")
-            inside = ("nsenter", f"--net={node.namespace}")
+            inside = ("nsenter", f"--target={target}", "--net")
             _run(*inside, "ip", "link", "set", "lo", "up")
             _run(*inside, "ip", "address", "add", f"{node.address}/24", "dev", "eth0")
             _run(*inside, "ip", "link", "set", "eth0", "up")
             _run(*inside, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0")
-            # Traffic between pods of one node passes its bridge, and must meet kube-proxy's rules there.
-            _run("modprobe", "--quiet", "br_netfilter", check=False)
+            # Traffic between pods of one node passes its bridge, and must meet kube-proxy's rules there. Where the
+            # kernel has that built in, or not at all, there is nothing to load or to set.
+            if shutil.which("modprobe"):
+                _run("modprobe", "--quiet", "br_netfilter", check=False)
             _run(*inside, "sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1", check=False)
             # A service's address needs a route to be sent anywhere at all, before kube-proxy rewrites it.
             _run(*inside, "ip", "route", "add", services, "dev", "eth0")
@@ -172,17 +170,11 @@ class NodeCluster:
         if self._programs.process(node.name) is not None:
             return
         node.folder.mkdir(parents=True, exist_ok=True)
-        unshare = (
-            "unshare",
-            "--mount",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-            str(self._binaries / "pause"),
-        )
-        self._programs.start(node.name, ["nsenter", f"--net={node.namespace}", *unshare])
-        _await(f"the first process of {node.name}", lambda: bool(self._inside(node)))
+        unshare = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+        self._programs.start(node.name, [*unshare, str(self._binaries / "pause")])
+        _await(f"the first process of {node.name}", lambda: self._first_process(node) is not None)
+        # Containers of the machine itself could not be removed while the node holds copies of their mounts.
+        _run(*self._inside(node), "umount", "--all", "--types", "overlay", check=False)
         volumes = self.state / "volumes"
         mounts = [(node.folder / "private" / path.strip("/").replace("/", "-"), path) for path in _PRIVATE]
         for source, path in [*mounts, (volumes, _VOLUMES)]:
@@ -201,11 +193,15 @@ class NodeCluster:
         with (self.state / "mount-points").open("a") as noted:
             noted.writelines(f"{each}\n" for each in made)
 
-    def _inside(self, node: _Node) -> tuple[str, ...]:
-        """What brings a command into a node; empty while its first process is not there."""
+    def _first_process(self, node: _Node) -> int | None:
+        """The process that a node lives as long as; None while it is not there."""
         holder = self._programs.process(node.name)
         first = [child for child in holder.children() if child.name() == "pause"] if holder else []
-        return ("nsenter", f"--target={first[0].pid}", "--net", "--mount", "--pid") if first else ()
+        return first[0].pid if first else None
+
+    def _inside(self, node: _Node) -> tuple[str, ...]:
+        """What brings a command into a node."""
+        return "nsenter", f"--target={self._first_process(node)}", "--net", "--mount", "--pid"
 
     def _control_plane(self, node: _Node) -> ControlPlane:
         programs = self._programs.within(self._inside(node))
@@ -392,8 +388,6 @@ state = "{node.run}"
             for folder in sorted(group.rglob("*/"), key=lambda path: len(path.parts), reverse=True):
                 folder.rmdir()
             group.rmdir()
-        for namespace in Path("/run/netns").glob(f"kml{cluster}-*"):
-            _run("ip", "netns", "delete", namespace.name)
         if Path(f"/sys/class/net/kml{cluster}").exists():
             # Its routes go with it.
             _run("ip", "link", "delete", f"kml{cluster}")
