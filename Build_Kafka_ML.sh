@@ -241,12 +241,12 @@ installed_with() {  # accelerator or load, as the manifests note it
 }
 
 addresses() {
-  local url='' port service hosts
-  [ $dry_run = yes ] || url=$(setting KML_BACKEND_URL)
-  url=${url:-http://localhost:8080}
+  local url port service hosts
+  if [ $dry_run = yes ]; then url=$(sed -n 's/^  KML_BACKEND_URL: //p' "$work/manifests.yaml"); else url=$(setting KML_BACKEND_URL); fi
   port=$(printf '%s' "$url" | sed -nE 's;^http://(localhost|127[.]0[.]0[.]1):([0-9]+).*;\2;p')
   say "web UI: $url"
-  say "  from this machine, by: $(quoted "${kubectl[@]}") --namespace $namespace port-forward service/frontend ${port:-8080}:80"
+  # Behind https a forward would only be sent away to it.
+  case $url in https:*) ;; *) say "  from this machine, by: $(quoted "${kubectl[@]}") --namespace $namespace port-forward service/frontend ${port:-8080}:80" ;; esac
   [ $dry_run = no ] || return 0
   service=$(in_platform get service frontend -o 'jsonpath={.spec.type} {.spec.ports[0].nodePort} {.status.loadBalancer.ingress[0].ip}{.status.loadBalancer.ingress[0].hostname}' 2>/dev/null || true)
   case $service in
