@@ -29,11 +29,11 @@ def check_address(url: str) -> None:
     """Raise AddressRefused for what is no https address, and for one inside that no setting allows."""
     if not _FORM.fullmatch(url):
         raise AddressRefused(f"{url[:100]!r} is not an address of a cluster's API: expected https://host:port")
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         host, port = (parts.hostname or "").lower(), parts.port or _HTTPS_PORT
     except ValueError:
-        raise AddressRefused(f"{url[:100]!r} has no port from 1 to 65535") from None
+        raise AddressRefused(f"{url[:100]!r} has no host, or no port from 1 to 65535") from None
     allowed = {each.strip().lower() for each in environment().allowed_clusters.split(",")}
     if "*" in allowed or host in allowed or f"{host}:{port}" in allowed:
         return

@@ -12,7 +12,7 @@ rules in short:
 - what keeps a training from starting is shown and never ends it: a wait takes nothing from anyone, what is missing may
   come, and the person can stop it;
 - between the two numbers of replicas that the person gave, the autoscaler chooses, and its choice is only shown;
-- what the launcher does not know (``Phase.UNKNOWN``) decides nothing.
+- what the launcher does not know (``Phase.UNKNOWN``) decides nothing; why it does not know may be shown.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class _Look:
 
     def decide(self) -> list[Action]:
         if self._seen is not None and self._seen.phase is Phase.UNKNOWN:
-            return []
+            return self._unknown(self._seen)
         if not self._row.wanted:
             return self._unwanted()
         if self._row.state.ended:
@@ -130,6 +130,15 @@ class _Look:
         if not self._row.launched:
             return [] if self._others_alive else [Launch(self._subject, self._row.attempt)]
         return self._training() if self._subject.kind is WorkKind.TRAINING else self._inference()
+
+    def _unknown(self, seen: Observed) -> list[Action]:
+        """Show why nobody knows, unless replicas say that they serve: they reach us where we do not reach them."""
+        row = self._row
+        waits = row.wanted and not row.state.ended and row.next_retry_at is None
+        silent = self._subject.kind is WorkKind.INFERENCE and not row.replicas_serving
+        if not waits or not silent or seen.failure is None or seen.failure == row.failure:
+            return []
+        return [ShowReady(self._subject, row.attempt, 0, seen.failure)]
 
     # --- not to run ------------------------------------------------------------------------------------------------
 

@@ -82,10 +82,11 @@ class Observed:
     """What the runtime says of one name.
 
     ``replicas`` is how many are wanted (by the autoscaler, where there is one), ``ready_replicas`` how many run.
-    ``failure`` says why the work FAILED; while STARTING it is an obstacle and no end: what keeps the work from
-    starting (no node has room, the image is missing, a crashed replica waits to be started again), with a hint, and
-    gone once the obstacle is. ``log_tail`` goes with a process that ended. Work that was asked to stop and ended is
-    SUCCEEDED, whatever its ``exit_code`` (negative for a signal; None when nobody saw the end).
+    ``failure`` says why the work FAILED; while STARTING it is an obstacle and no end: what keeps the work from starting
+    (no node has room, the image is missing, a crashed replica waits to be started again), with a hint, and gone once
+    the obstacle is; while UNKNOWN it may say why nobody knows. ``log_tail`` goes with a process that ended. Work that
+    was asked to stop and ended is SUCCEEDED, whatever its ``exit_code`` (negative for a signal; None when nobody saw
+    the end).
     """
 
     name: str

@@ -18,6 +18,7 @@ from queue import Empty, SimpleQueue
 from backend.launchers.base import Launcher, Observed, Phase, WorkSpec
 from kafkaml.errors import BrokenError, KafkaMLError
 from kafkaml.logs import get_logger
+from kafkaml.results import Failure, FailureCategory
 
 __all__ = ["Placements", "RoutingLauncher"]
 
@@ -222,11 +223,17 @@ class _Other:
             current = not self._trouble and time.monotonic() - self._seen_at < self._stale_seconds
             seen = dict(self._seen)
             unsure = self._launched - seen.keys() if current else {*expected, *seen, *self._launched}
-        return seen | {name: Observed(name=name, phase=Phase.UNKNOWN) for name in unsure}
+            failure = self._failure if self._trouble else None
+        return seen | {name: Observed(name=name, phase=Phase.UNKNOWN, failure=failure) for name in unsure}
 
     def close(self) -> None:
         """Let go; does not wait for a thread that waits for the cluster."""
         self._tasks.put(None)
+
+    @property
+    def _failure(self) -> Failure:
+        cause = f"cluster {self._cluster!r} cannot be reached: {self._trouble}"
+        return Failure(category=FailureCategory.CONFIGURATION, cause=cause, hint=self._hint)
 
     @property
     def _hint(self) -> str:

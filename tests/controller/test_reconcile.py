@@ -112,6 +112,17 @@ def test_the_unknown_decides_nothing(subject: Subject, wanted: bool) -> None:
     assert decide([], [seen(Phase.UNKNOWN, subject)]) == ()
 
 
+def test_why_nobody_knows_is_shown_while_no_replica_says_that_it_serves() -> None:
+    away = Failure(category=FailureCategory.CONFIGURATION, cause="its cluster cannot be reached")
+    unknown = [seen(Phase.UNKNOWN, S, failure=away)]
+    assert decide([row(S)], unknown) == (ShowReady(S, 2, 0, away),)
+    assert decide([row(S, replicas_serving=1)], unknown) == ()
+    assert decide([row(S, failure=away)], unknown) == ()
+    assert decide([row(S, wanted=False)], unknown) == ()
+    assert decide([row(S, next_retry_at=NOW - 1)], unknown) == ()
+    assert decide([row(S, state=RunState.FAILED)], unknown) == ()
+
+
 # --- ending --------------------------------------------------------------------------------------------------------
 
 

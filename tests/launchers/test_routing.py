@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 
 import pytest
 
+from backend.controller.actions import ShowReady
 from backend.controller.reconcile import reconcile
 from backend.controller.rows import Row, Subject
 from backend.launchers.base import Launcher, Observed, Phase, RestartPolicy, WorkSpec
@@ -178,7 +179,7 @@ def test_what_a_cluster_holds_is_unknown_while_it_is_away(world: World) -> None:
     launcher = world.routing()
     seen(launcher, THERE, Phase.RUNNING)
     there.fail_before = 10**9
-    assert seen(launcher, THERE, Phase.UNKNOWN).failure is None
+    assert "the runtime cannot be reached" in str(seen(launcher, THERE, Phase.UNKNOWN).failure)
     assert launcher.observe()[HERE].phase is Phase.STARTING
     there.fail_before = 0
     seen(launcher, THERE, Phase.RUNNING)
@@ -290,9 +291,11 @@ def test_nothing_is_decided_about_work_in_a_cluster_that_cannot_be_reached(
     )
     world.names = {THERE: "edge"}
     launcher = world.routing()
-    assert decisions(launcher, [there]) == ()
-    eventually(lambda: world.connected)
-    assert decisions(launcher, [there]) == ()
+    assert [each for each in decisions(launcher, [there]) if not isinstance(each, ShowReady)] == []
+    eventually(lambda: launcher.observe()[THERE].failure)
+    shown = decisions(launcher, [there])
+    away = "cluster 'edge' cannot be reached: no route to host"
+    assert [each.failure.cause for each in shown if isinstance(each, ShowReady) and each.failure] == [away] * len(shown)
     world.clusters["edge"], world.versions["edge"] = FakeLauncher(), "2"
     if there.wanted and not there.state.ended:
         # The cluster answers, and has nothing: now it is known to have vanished, and is started again.
