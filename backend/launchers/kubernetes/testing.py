@@ -111,7 +111,8 @@ class FaultyCluster:
         # What a container of a pod has written, by run: when and what.
         self._written: dict[tuple[str, int], list[tuple[float, str]]] = {}
         self._endings: dict[str, tuple[int, str]] = {}
-        self._deleted_at: dict[str, float] = {}
+        # When the worker of a pod that was told to end will have done so.
+        self._leaves_at: dict[str, float] = {}
 
     # --- the seam --------------------------------------------------------------------------------------------------
 
@@ -343,7 +344,7 @@ class FaultyCluster:
         if _is_deleting(known) and (graceful or kind != POD):
             return known
         grace = min(known["spec"].get("terminationGracePeriodSeconds", 30), self._grace_seconds) if graceful else 0
-        self._deleted_at.setdefault(uid_of(known), self.now)
+        self._leaves_at.setdefault(uid_of(known), self.now + grace * self._random.random())
         change = {"deletionTimestamp": _moment(self.now + grace), "deletionGracePeriodSeconds": grace}
         self._change(kind, known, {"metadata": {**change, "finalizers": finalizers or None}})
         return self._objects[kind].get(metadata["name"])
@@ -518,7 +519,7 @@ class FaultyCluster:
 
     def _end_pod(self, pod: Manifest) -> None:
         """The kubelet ends a pod that is being deleted, then lets it go."""
-        if "running" in (_worker(pod).get("state") or {}) and self.now - self._deleted_at[uid_of(pod)] < 1.0:
+        if "running" in (_worker(pod).get("state") or {}) and self.now < self._leaves_at[uid_of(pod)]:
             return
         ended = {"phase": "Failed", **self._terminated(pod, 143, "Error")}
         self._change(POD, pod, {"status": ended})

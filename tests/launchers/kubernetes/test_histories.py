@@ -34,6 +34,7 @@ from tests.controller.memory_store import MemoryStore
 HISTORIES = 1000
 GROUPS = 20
 SETTLING_SECONDS = 30
+SETTINGS = KubernetesSettings(node_lost_seconds=3)
 OBJECTS = (JOB, STATEFUL_SET, SECRET, DISRUPTION_BUDGET, POD)
 
 # How a worker ends by itself, and what must be found out about it.
@@ -93,7 +94,7 @@ class History:
     def __init__(self, seed: int, logs_dir: Path) -> None:
         self.random = Random(seed)
         self.logs_dir = logs_dir
-        self.cluster = FaultyCluster(random=self.random)
+        self.cluster = FaultyCluster(random=self.random, grace_seconds=9.0)
         self.store = MemoryStore()
         self.store.now = self.cluster.now
         self.numbers = iter(range(1, 1000))
@@ -106,7 +107,7 @@ class History:
         self.api = KillableApi(self.cluster, self.random)
         self.launcher = KubernetesLauncher(
             api=self.api,  # type: ignore[arg-type]
-            settings=KubernetesSettings(node_lost_seconds=3),
+            settings=SETTINGS,
             base_env={},
             logs_dir=self.logs_dir,
             clock=self.cluster.clock,
@@ -119,7 +120,7 @@ class History:
     # --- what happens ----------------------------------------------------------------------------------------------
 
     def play(self) -> None:
-        for _ in range(self.random.randint(8, 20)):
+        for _ in range(self.random.randint(10, 30)):
             self.random.choice(EVENTS)(self)
             self.tick()
         self.settle()
