@@ -102,6 +102,7 @@ build_image() {
   # shellcheck disable=SC2206
   options=(${BUILD_OPTIONS:-}) push_options=(${PUSH_OPTIONS:-})
   [ "$engine" != buildah ] || options=(--layers ${options[@]+"${options[@]}"})
+  [ "$engine" = docker ] || push_options+=(--digestfile "$work/images/$component.digest")
   [ "$gpu" != yes ] || options+=(--build-arg ACCELERATOR=gpu)
   change "build-$component" "building $component" \
     "mend what the lines above say and run the same again; what was built is kept, and the cluster was not touched" \
@@ -126,24 +127,23 @@ build_image() {
   fi
   [ "$dry_run" = no ] || return 0
   if [ -n "$registry" ]; then
-    identity=$(pushed_digest "$component" "$image")
+    identity=$(pushed_digest "$component")
   elif [ -s "$work/images/$component.id" ]; then
     identity=$(tr -d ' \n' <"$work/images/$component.id")
   fi
   printf '%s %s\n' "$(cluster_image "$component"):$tag" "$identity" >"$work/images/$component"
-  rm -f "$work/images/$component.id"
+  rm -f "$work/images/$component.id" "$work/images/$component.digest"
   finish "$told"
 }
 
-# pushed_digest COMPONENT IMAGE: sha256:..., or nothing where the engine does not tell.
+# pushed_digest COMPONENT: sha256:..., or nothing where the engine does not tell.
 pushed_digest() {
-  local digest
-  case $engine in
-    docker) digest=$(sed -n 's/.*digest: \(sha256:[0-9a-f]*\) .*/\1/p' "$work/logs/push-$1.log" | tail -n 1) ;;
-    podman) digest=$(podman image inspect --format '{{.Digest}}' "$2" 2>/dev/null || true) ;;
-    buildah) digest=$(buildah images --format '{{.Digest}}' "$2" 2>/dev/null | head -n 1 || true) ;;
-  esac
-  case $digest in sha256:*) printf '%s' "$digest" ;; esac
+  if [ "$engine" = docker ]; then
+    # It has no option for that.
+    sed -n 's/.*digest: \(sha256:[0-9a-f]*\) .*/\1/p' "$work/logs/push-$1.log" | tail -n 1
+  else
+    cat "$work/images/$1.digest" 2>/dev/null || true
+  fi
 }
 
 # identity_of COMPONENT: what tells the image that was built last from those before: its digest in the registry, or its id

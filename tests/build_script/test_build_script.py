@@ -214,6 +214,13 @@ def test_images_of_podman_are_named_as_nodes_look_for_them(script: Script) -> No
     assert run.called("kind load")[0] == "kind load image-archive build/kubernetes/kafka-ml/image.tar --name test"
 
 
+def test_podman_and_buildah_write_down_what_they_pushed(script: Script) -> None:
+    run = script("--install", "--registry", "r:5000", FAKE_ENGINES="buildah")
+    assert run.status == 0, run.text
+    assert "buildah build --target backend --tag r:5000/kafka-ml/backend:0.1.0" in run.called("buildah build")[0]
+    assert all("@sha256:" in image for image in _images(script) if "kafka-ml/" in image)
+
+
 def test_minikube_and_k3d_are_known_by_their_context(script: Script) -> None:
     assert script("--install", FAKE_CONTEXT="minikube").called("minikube")[0] == (
         "minikube --profile minikube image load kafka-ml/backend:0.1.0"
