@@ -25,7 +25,17 @@ def run_cli(*arguments: str, state_dir: Path | None = None, **env: str) -> subpr
 def test_help_lists_every_noun_and_the_exit_codes() -> None:
     done = run_cli("--help")
     assert done.returncode == 0
-    nouns = ("models", "configurations", "deployments", "results", "inferences", "streams", "users", "tokens")
+    nouns = (
+        "models",
+        "configurations",
+        "deployments",
+        "results",
+        "inferences",
+        "streams",
+        "clusters",
+        "users",
+        "tokens",
+    )
     for word in (*nouns, "up", "down", "status", "doctor", "send", "tail", "6 not in time"):
         assert word in " ".join(done.stdout.split())
 
@@ -40,7 +50,8 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "noun", ["models", "configurations", "deployments", "results", "inferences", "streams", "users", "tokens"]
+    "noun",
+    ["models", "configurations", "deployments", "results", "inferences", "streams", "clusters", "users", "tokens"],
 )
 def test_every_noun_can_be_listed_as_json(noun: str) -> None:
     done = run_cli(noun, "list", "--help")
