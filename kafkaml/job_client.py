@@ -52,6 +52,8 @@ class JobClient:
         self._job = job
         self._token_file = Path(job.token_file)
         self._token = self._token_file.read_text(encoding="utf-8").strip()
+        # What the file held last: where it cannot be written it stays behind the token in use.
+        self._token_in_file = self._token
         register_secret(self._token)
         self._token_lock = threading.Lock()
         self._deadline_seconds = deadline_seconds
@@ -132,15 +134,17 @@ class JobClient:
                 with open(descriptor, "w", encoding="utf-8") as file:
                     file.write(self._token)
                 fresh.replace(self._token_file)
+                self._token_in_file = self._token
 
     def _reread_token(self) -> bool:
-        """Take a token that someone else (launcher, sibling replica) left in the file; whether it differs."""
+        """Take a token that someone else (launcher, sibling replica) left in the file; whether there is a new one."""
         with self._token_lock:
             token = self._token_file.read_text(encoding="utf-8").strip()
-            changed = bool(token) and token != self._token
-            self._token = token or self._token
-            register_secret(self._token)
-        return changed
+            if not token or token == self._token_in_file:
+                return False
+            self._token = self._token_in_file = token
+            register_secret(token)
+        return True
 
     # --- artifacts -------------------------------------------------------------------------------------------------
 

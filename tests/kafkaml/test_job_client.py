@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,16 @@ def test_renewal_changes_the_token_in_use_and_in_the_file(
     client.post("stats", {})
     assert (tmp_path / "token").read_text() == "renewed-token-number-1"
     assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_stale_file_does_not_replace_a_renewed_token(backend: FakeBackend, client: JobClient, tmp_path: Path) -> None:
+    # As in a pod, where the file is a mount that cannot be written.
+    (tmp_path / f".token.{os.getpid()}").mkdir()
+    client.renew_token()
+    assert (tmp_path / "token").read_text() == "first-token-of-the-job"
+    backend.tokens, backend.renewable = set(), {"renewed-token-number-1"}
+    client.post("stats", {})
+    assert len(backend.stats) == 1
 
 
 def test_an_expired_token_is_read_again_from_its_file(backend: FakeBackend, client: JobClient, tmp_path: Path) -> None:
