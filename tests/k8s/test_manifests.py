@@ -123,6 +123,23 @@ def test_the_broker_is_of_the_version_that_tests_run() -> None:
     assert f"docker.io/apache/kafka:{KAFKA_VERSION}" == KAFKA_IMAGE
 
 
+def test_images_listen_where_the_manifests_say() -> None:
+    text = (K8S.parent / "Dockerfile").read_text()
+    stages = re.split(r"^FROM .* AS (\w+)$", text, flags=re.MULTILINE)
+    exposed = {
+        name: int(found[1])
+        for name, stage in zip(stages[1::2], stages[2::2], strict=True)
+        if (found := re.search(r"^EXPOSE (\d+)$", stage, re.MULTILINE))
+    }
+    listening = {
+        container["image"].partition("/")[2].partition(":")[0]: container["ports"][0]["containerPort"]
+        for _, pod in workloads(render(K8S / "base"))
+        for container in containers(pod)
+        if "ports" in container
+    }
+    assert listening == exposed == {"backend": 8000, "frontend": 8080, "tfexecutor": 8001, "pthexecutor": 8002}
+
+
 def test_selectors_find_their_pods(objects: list[Manifest]) -> None:
     pods = [(owner["metadata"]["namespace"], pod) for owner, pod in workloads(objects)]
     for each in objects:
