@@ -60,37 +60,49 @@ FROM server-packages AS web
 COPY --from=pages /src/backend/web /web
 RUN /app/.venv/bin/python -m whitenoise.compress --quiet /web
 
-# ---- Our code, as the wheel holds it, one folder for each group of images that share it --------------------------------------
-FROM install AS code
+# ---- Our code: one stage for each group of images that share it, so that an edit touches those alone -----------------------
+# What the installed distribution says of itself, without its files.
+FROM install AS metadata
 COPY requirements/all.txt /install/
 RUN python3 /install/cut_lock.py /install/all.txt --only hatchling packaging pathspec pluggy trove-classifiers > /install/build.txt \
  && pip install --no-deps --require-hashes -r /install/build.txt
 WORKDIR /src
 COPY LICENSE README.md pyproject.toml ./
+RUN for package in kafkaml datasources kafka_control_logger mlcode_executor model_training model_inference backend; do \
+      mkdir $package && touch $package/__init__.py; done \
+ && pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
+ && python3 -m zipfile -e /tmp/wheel/*.whl /tmp/content \
+ && mkdir /metadata && cp -r /tmp/content/*.dist-info /metadata && rm /metadata/*.dist-info/RECORD
+
+# The compiled files count without a look at the sources, which nobody can change.
+FROM python AS control-logger-code
+WORKDIR /code
+COPY --from=metadata /metadata ./
 COPY kafkaml kafkaml
-COPY datasources datasources
 COPY kafka_control_logger kafka_control_logger
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /app /code
+
+FROM python AS worker-code
+WORKDIR /code
+COPY --from=metadata /metadata ./
+COPY kafkaml kafkaml
 COPY mlcode_executor mlcode_executor
 COPY model_training model_training
 COPY model_inference model_inference
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /app /code
+
+FROM python AS backend-code
+WORKDIR /code
+COPY --from=metadata /metadata ./
+COPY kafkaml kafkaml
+COPY mlcode_executor mlcode_executor
 COPY backend backend
-# The compiled files count without a look at the sources, which nobody can change. One date for all: what an edit does
-# not touch stays the same layer. The wheel's list of files would change with each.
-RUN pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
- && python3 -m zipfile -e /tmp/wheel/*.whl /tmp/code \
- && rm /tmp/code/*.dist-info/RECORD \
- && python3 -m compileall -q --invalidation-mode unchecked-hash -s /tmp/code -p /app /tmp/code \
- && find /tmp/code -exec touch -h -d @0 {} + \
- && mkdir -p /code/control-logger /code/worker /code/backend \
- && cd /tmp/code \
- && cp -a *.dist-info kafkaml kafka_control_logger /code/control-logger \
- && cp -a *.dist-info kafkaml mlcode_executor model_training model_inference /code/worker \
- && cp -a *.dist-info kafkaml mlcode_executor backend /code/backend
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /app /code
 
 # ---- Images without a framework ------------------------------------------------------------------------------------------------
 FROM python AS kafka_control_logger
 COPY --from=base-packages /app/.venv /app/.venv
-COPY --from=code /code/control-logger /app
+COPY --from=control-logger-code /code /app
 USER 10001:10001
 CMD ["python", "-P", "-m", "kafka_control_logger"]
 
@@ -98,7 +110,7 @@ CMD ["python", "-P", "-m", "kafka_control_logger"]
 FROM python AS backend
 COPY --from=server-packages /app/.venv /app/.venv
 COPY --from=web /web /app/backend/web
-COPY --from=code /code/backend /app
+COPY --from=backend-code /code /app
 ENV KML_WEB_BIND=0.0.0.0:8000
 USER 10001:10001
 EXPOSE 8000
@@ -139,7 +151,7 @@ RUN case $ACCELERATOR in cpu) lock=tensorflow keep= ;; gpu) lock=tensorflow-gpu 
 
 FROM python AS tensorflow
 COPY --from=tensorflow-packages /app/.venv /app/.venv
-COPY --from=code /code/worker /app
+COPY --from=worker-code /code /app
 USER 10001:10001
 
 FROM tensorflow AS tfexecutor
@@ -185,7 +197,7 @@ RUN case $ACCELERATOR in \
 
 FROM python AS pytorch
 COPY --from=pytorch-packages /app/.venv /app/.venv
-COPY --from=code /code/worker /app
+COPY --from=worker-code /code /app
 USER 10001:10001
 
 FROM pytorch AS pthexecutor

@@ -59,7 +59,7 @@ def test_images_of_a_framework_differ_in_their_command_alone(framework: str) -> 
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_packages_come_before_code(name: str) -> None:
     copies = [rest for stage in reversed(ancestry(STAGES, name)) for rest in stage.all("COPY")]
-    code = [index for index, each in enumerate(copies) if "--from=code" in each]
+    code = [index for index, each in enumerate(copies) if "-code /code" in each]
     assert all(index == len(copies) - 1 for index in code)
     assert len(code) == (0 if name == "frontend" else 1)
 

@@ -25,10 +25,8 @@ ELSEWHERE = {
 
 def _folders(group: str) -> list[str]:
     """Return the packages of ours that the Dockerfile puts into a group of images."""
-    commands = " ".join(read_stages(ROOT / "Dockerfile")["code"].all("RUN"))
-    found = re.search(rf"cp -a \*\.dist-info ([\w ]+) /code/{group}\b", commands)
-    assert found is not None
-    return found[1].split()
+    copies = read_stages(ROOT / "Dockerfile")[f"{group}-code"].all("COPY")
+    return [copied.split()[0] for copied in copies if not copied.startswith("--from")]
 
 
 def _imports(path: Path) -> set[str]:
