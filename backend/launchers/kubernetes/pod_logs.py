@@ -39,8 +39,8 @@ _TURN_SECONDS = 3.0
 _QUIET_SECONDS = 30.0
 _AGAIN_SECONDS = 0.2
 _MAX_PAUSE_SECONDS = 5.0
-# So many failures in a row, and the log itself says that it cannot be read.
-_PATIENCE = 3
+# So many failures in a row (some 10 s), and the log itself says that it cannot be read.
+_PATIENCE = 6
 _TIMESTAMP = re.compile(rb"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8})(?:\.[0-9]+)?(Z|[+-][0-9:]{5})")
 _ORDINAL = re.compile(r".*-([0-9]{1,9})")
 
@@ -306,6 +306,7 @@ class PodLogs:
         if content:
             assert target.writer is not None
             target.writer.write(content)
+            target.failures = 0
             self._move(target, reader.position)
 
     def _move(self, target: _Target, position: _Position) -> None:
