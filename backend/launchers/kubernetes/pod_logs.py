@@ -168,7 +168,7 @@ class PodLogs:
                 # What is being read is read to its end, also when the pod is gone.
                 if key not in shown and not target.busy:
                     if not target.is_done:
-                        self._note(target, "the rest of this log is lost: its pod was gone before it was read")
+                        self._note_lost(target, "its pod was gone before it was read")
                     target.close()
                     del self._targets[key]
             due = sum(1 for each in self._targets.values() if self._is_due(each))
@@ -247,7 +247,7 @@ class PodLogs:
             target.not_before = self._clock() + _AGAIN_SECONDS
         except NotThere as error:
             target.lost_pod = uid_of(pod)
-            self._note(target, f"the rest of this log is lost with its pod: {error.message}")
+            self._note_lost(target, error.message)
         except (KafkaMLError, OSError) as error:
             target.failures += 1
             # Also what was refused may be had later: a container that is not there yet, a role that is mended.
@@ -316,6 +316,11 @@ class PodLogs:
         target.position = replace(position, offset=max(target.writer.offset, old.offset))
         path = _position_file(self._logs_dir / target.work, target.replica)
         write_atomically(path, orjson.dumps(asdict(target.position)))
+
+    def _note_lost(self, target: _Target, why: str) -> None:
+        # One that was told to end was followed until it did, and what the cluster last told of it is older than that.
+        if not target.pod["metadata"].get("deletionTimestamp"):
+            self._note(target, f"the rest of this log is lost: {why}")
 
     def _note(self, target: _Target, text: str) -> None:
         """Say in the log itself what is the matter with it."""

@@ -207,8 +207,16 @@ def test_a_log_that_went_with_its_pod_says_so(world: World) -> None:
     world.node.runs = [[(at(1), "a\n")]]
     world.look(pod())
     world.node.error = NotThere('pods "x" not found')
-    assert world.look(pod()) == 'a\n[the rest of this log is lost with its pod: pods "x" not found]\n'
+    assert world.look(pod()) == 'a\n[the rest of this log is lost: pods "x" not found]\n'
     assert world.logs.is_drained(WORK, 0)
+
+
+def test_the_log_of_a_pod_that_was_told_to_end_is_not_called_incomplete(world: World) -> None:
+    world.node.runs = [[(at(1), "a\n")]]
+    leaving = pod()
+    leaving["metadata"]["deletionTimestamp"] = "2026-11-21T20:00:01Z"
+    world.look(leaving)
+    assert world.look() == "a\n"
 
 
 def test_pods_without_a_run_and_of_others_are_left_alone(world: World) -> None:
