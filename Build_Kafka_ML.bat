@@ -6,14 +6,17 @@ setlocal EnableExtensions DisableDelayedExpansion
 pushd "%~dp0"
 
 rem Git Bash uses the docker and kubectl of Windows; WSL has its own, so it is taken only where it has kubectl.
-for %%G in (git.exe) do if not "%%~$PATH:G"=="" if exist "%%~dp$PATH:G..\bin\bash.exe" (
-  "%%~dp$PATH:G..\bin\bash.exe" ./Build_Kafka_ML.sh %*
-  goto :leave
-)
-wsl.exe --exec bash -c "command -v kubectl" >nul 2>nul && (
-  wsl.exe --exec bash ./Build_Kafka_ML.sh %*
-  goto :leave
-)
+set GIT_BASH=none
+for /f "delims=" %%G in ('where git.exe 2^>nul') do set GIT_BASH=%%~dpG..\bin\bash.exe
+if not exist "%GIT_BASH%" goto :no_git_bash
+"%GIT_BASH%" ./Build_Kafka_ML.sh %*
+goto :leave
+:no_git_bash
+wsl.exe --exec bash -c "command -v kubectl" >nul 2>nul
+if errorlevel 1 goto :native
+wsl.exe --exec bash ./Build_Kafka_ML.sh %*
+goto :leave
+:native
 setlocal EnableDelayedExpansion
 
 rem The one list of images, as in Build_Kafka_ML.sh: the first five run as Deployments, the others are launched.
@@ -38,6 +41,9 @@ set KEEP_DATA=no
 set YES=no
 set BUILD=yes
 set TIMEOUT_SECONDS=600
+set UNKNOWN=
+set LIST=
+set ALL=
 
 :options
 if "%~1"=="" goto :options_done
@@ -52,15 +58,18 @@ if "%~1"=="--no-build" set BUILD=no& shift & goto :options
 if "%~1"=="--keep-data" set KEEP_DATA=yes& shift & goto :options
 if "%~1"=="--yes" set YES=yes& shift & goto :options
 if "%~1"=="--dry-run" set DRY_RUN=yes& shift & goto :options
-rem All others have a value.
 set OPTION=%~1
+rem cmd.exe takes a comma as a space: what follows one belongs to the list before it.
+if not "!OPTION:~0,1!"=="-" if defined LIST set !LIST!=!%LIST%! !OPTION!& shift & goto :options
+set LIST=
+rem All others have a value.
 set VALUE=%~2
-if "%~1"=="--rebuild" set ACTION=rebuild& set REBUILD=!REBUILD! !VALUE:,= !& goto :two
+if "%~1"=="--rebuild" set ACTION=rebuild& set REBUILD=!REBUILD! !VALUE!& set LIST=REBUILD& goto :two
 if "%~1"=="--context" set KUBECTL=!KUBECTL! --context "!VALUE!"& goto :two
 if "%~1"=="--kubeconfig" set KUBECTL=!KUBECTL! --kubeconfig "!VALUE!"& goto :two
 if "%~1"=="--namespace" set NAMESPACE=!VALUE!& goto :two
 if "%~1"=="--overlay" set OVERLAY=!VALUE!& goto :two
-if "%~1"=="--with" set WITH=!WITH! !VALUE:,= !& goto :two
+if "%~1"=="--with" set WITH=!WITH! !VALUE!& set LIST=WITH& goto :two
 if "%~1"=="--registry" set REGISTRY=!VALUE!& goto :two
 if "%~1"=="--load" set LOAD=!VALUE!& goto :two
 if "%~1"=="--engine" set ENGINE=!VALUE!& goto :two
@@ -80,12 +89,14 @@ if not "%REGISTRY%"=="" if "%LOCAL_BUILD%"=="yes" echo --registry pushes images 
 set WORK=build\kubernetes\%NAMESPACE%
 if "%DRY_RUN%"=="yes" set WORK=build\kubernetes-dry-run\%NAMESPACE%
 if not exist "%WORK%\images" mkdir "%WORK%\images"
-for %%C in (%REBUILD%) do if not "%%C"=="all" (
+for %%C in (%REBUILD%) do (
   set KNOWN=
-  for %%I in (%IMAGES%) do if "%%C"=="%%I" set KNOWN=yes
-  if not defined KNOWN echo there is no component %%C; there are: %IMAGES% and all& set STATUS=2& goto :leave_with
+  for %%I in (%IMAGES% all) do if "%%C"=="%%I" set KNOWN=yes
+  if not defined KNOWN set UNKNOWN=%%C
+  if "%%C"=="all" set ALL=yes
 )
-for %%C in (%REBUILD%) do if "%%C"=="all" set REBUILD=%IMAGES%
+if defined UNKNOWN echo there is no component %UNKNOWN%; there are: %IMAGES% and all& set STATUS=2& goto :leave_with
+if defined ALL set REBUILD=%IMAGES%
 
 if "%ACTION%"=="" goto :menu
 call :%ACTION%
@@ -126,28 +137,93 @@ rem --- Actions ----------------------------------------------------------------
 :install
 if "%TAG%"=="" if "%GPU%"=="gpu" (set TAG=0.1.0-gpu) else (set TAG=0.1.0)
 if "%OVERLAY%"=="" if "%GPU%"=="gpu" (set OVERLAY=gpu) else (set OVERLAY=local)
-if not "%DRY_RUN%"=="yes" call :check_cluster || exit /b 1
-call :choose_destination || exit /b 1
-if "%BUILD%"=="yes" (
-  call :choose_engine || exit /b 1
-  call :build_images %IMAGES% || exit /b 1
+if not "%DRY_RUN%"=="yes" (
+  call :check_cluster
+  if errorlevel 1 exit /b 1
 )
-call :render || exit /b 1
+call :choose_destination
+if errorlevel 1 exit /b 1
+if "%BUILD%"=="yes" (
+  call :choose_engine
+  if errorlevel 1 exit /b 1
+  call :build_images %IMAGES%
+  if errorlevel 1 exit /b 1
+)
+call :render
+if errorlevel 1 exit /b 1
 echo Platform: overlay %OVERLAY%%WITH%, namespaces %NAMESPACE% and %NAMESPACE%-jobs, manifests in %WORK%\manifests.yaml
 rem A Job cannot be changed: the one of an earlier installation goes first. What it made, a Secret, stays.
 if not "%DRY_RUN%"=="yes" %KUBECTL% --namespace %NAMESPACE% delete job make-secrets --ignore-not-found >nul 2>nul
-call :change %KUBECTL% apply --server-side --force-conflicts --field-manager=kafka-ml -f "%WORK%\manifests.yaml" || exit /b 1
+call :change %KUBECTL% apply --server-side --force-conflicts --field-manager=kafka-ml -f "%WORK%\manifests.yaml"
+if errorlevel 1 exit /b 1
 if "%DRY_RUN%"=="yes" exit /b 0
-for %%D in (%DEPLOYMENTS%) do call :await deployment/%%D || exit /b 1
+for %%D in (%DEPLOYMENTS%) do (
+  call :await deployment/%%D
+  if errorlevel 1 exit /b 1
+)
 call :addresses
 call :login_link
 exit /b %errorlevel%
 
 :rebuild
-call :remember_installation || exit /b 1
-call :choose_destination || exit /b 1
-call :choose_engine || exit /b 1
-call :build_images %REBUILD% || exit /b 1
+call :remember_installation
+if errorlevel 1 exit /b 1
+call :choose_destination
+if errorlevel 1 exit /b 1
+call :choose_engine
+if errorlevel 1 exit /b 1
+call :build_images %REBUILD%
+if errorlevel 1 exit /b 1
+for %%C in (%REBUILD%) do (call :restart %%C & if errorlevel 1 exit /b 1)
+exit /b 0
+
+:status
+if "%CHOICE%"=="l" call :login_link
+if "%CHOICE%"=="u" call :uninstall
+goto :menu
+
+rem --- Actions ----------------------------------------------------------------------------------------------------------
+
+:install
+if "%TAG%"=="" if "%GPU%"=="gpu" (set TAG=0.1.0-gpu) else (set TAG=0.1.0)
+if "%OVERLAY%"=="" if "%GPU%"=="gpu" (set OVERLAY=gpu) else (set OVERLAY=local)
+if not "%DRY_RUN%"=="yes" (
+  call :check_cluster
+  if errorlevel 1 exit /b 1
+)
+call :choose_destination
+if errorlevel 1 exit /b 1
+if "%BUILD%"=="yes" (
+  call :choose_engine
+  if errorlevel 1 exit /b 1
+  call :build_images %IMAGES%
+  if errorlevel 1 exit /b 1
+)
+call :render
+if errorlevel 1 exit /b 1
+echo Platform: overlay %OVERLAY%%WITH%, namespaces %NAMESPACE% and %NAMESPACE%-jobs, manifests in %WORK%\manifests.yaml
+rem A Job cannot be changed: the one of an earlier installation goes first. What it made, a Secret, stays.
+if not "%DRY_RUN%"=="yes" %KUBECTL% --namespace %NAMESPACE% delete job make-secrets --ignore-not-found >nul 2>nul
+call :change %KUBECTL% apply --server-side --force-conflicts --field-manager=kafka-ml -f "%WORK%\manifests.yaml"
+if errorlevel 1 exit /b 1
+if "%DRY_RUN%"=="yes" exit /b 0
+for %%D in (%DEPLOYMENTS%) do (
+  call :await deployment/%%D
+  if errorlevel 1 exit /b 1
+)
+call :addresses
+call :login_link
+exit /b %errorlevel%
+
+:rebuild
+call :remember_installation
+if errorlevel 1 exit /b 1
+call :choose_destination
+if errorlevel 1 exit /b 1
+call :choose_engine
+if errorlevel 1 exit /b 1
+call :build_images %REBUILD%
+if errorlevel 1 exit /b 1
 for %%C in (%REBUILD%) do (
   set LAUNCHED=
   for %%W in (%WORK_IMAGES%) do if "%%C"=="%%W" set LAUNCHED=yes
@@ -155,11 +231,18 @@ for %%C in (%REBUILD%) do (
     echo New trainings and inferences take the new %%C. Replicas that run keep theirs until they are replaced or the inference is deployed again.
   ) else (
     set RUNNER=deployment/%%C
-    set RUNNER=!RUNNER:_=-!
+    if "%%C"=="kafka_control_logger" set RUNNER=deployment/kafka-control-logger
     call :identity_of %%C
-    if not "%REGISTRY%"=="" if not "!IDENTITY!"=="" call :change %KUBECTL% --namespace %NAMESPACE% set image !RUNNER! *=%REGISTRY%/kafka-ml/%%C@!IDENTITY! --field-manager=kafka-ml || exit /b 1
-    call :change %KUBECTL% --namespace %NAMESPACE% rollout restart !RUNNER! || exit /b 1
-    if not "%DRY_RUN%"=="yes" call :await !RUNNER! || exit /b 1
+    if not "%REGISTRY%"=="" if not "!IDENTITY!"=="" (
+      call :change %KUBECTL% --namespace %NAMESPACE% set image !RUNNER! *=%REGISTRY%/kafka-ml/%%C@!IDENTITY! --field-manager=kafka-ml
+      if errorlevel 1 exit /b 1
+    )
+    call :change %KUBECTL% --namespace %NAMESPACE% rollout restart !RUNNER!
+    if errorlevel 1 exit /b 1
+    if not "%DRY_RUN%"=="yes" (
+      call :await !RUNNER!
+      if errorlevel 1 exit /b 1
+    )
   )
 )
 exit /b 0
@@ -178,8 +261,10 @@ exit /b %errorlevel%
 :uninstall
 set ANSWER=y
 if not "%DRY_RUN%"=="yes" (
-  call :ours %NAMESPACE% || exit /b 1
-  call :ours %NAMESPACE%-jobs || exit /b 1
+  call :ours %NAMESPACE%
+  if errorlevel 1 exit /b 1
+  call :ours %NAMESPACE%-jobs
+  if errorlevel 1 exit /b 1
 )
 if not "%DRY_RUN%%YES%"=="nono" goto :uninstall_agreed
 set ANSWER=
@@ -191,11 +276,14 @@ if /i not "%ANSWER%"=="y" echo nothing was removed& exit /b 1
 rem The controller goes first, so that it launches nothing anew. It is not there where an installation failed early.
 call :change %KUBECTL% --namespace %NAMESPACE% scale deployment/backend --replicas=0
 call :change %KUBECTL% --namespace %NAMESPACE% wait --for=delete pod --selector app.kubernetes.io/name=backend --timeout=%TIMEOUT_SECONDS%s
-call :change %KUBECTL% delete namespace %NAMESPACE%-jobs --ignore-not-found --timeout=%TIMEOUT_SECONDS%s || exit /b 1
+call :change %KUBECTL% delete namespace %NAMESPACE%-jobs --ignore-not-found --timeout=%TIMEOUT_SECONDS%s
+if errorlevel 1 exit /b 1
 if "%KEEP_DATA%"=="yes" (
-  call :change %KUBECTL% --namespace %NAMESPACE% delete deployments,statefulsets,jobs,pods,services,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets,ingresses,resourcequotas,limitranges --selector app.kubernetes.io/part-of=kafka-ml --timeout=%TIMEOUT_SECONDS%s || exit /b 1
+  call :change %KUBECTL% --namespace %NAMESPACE% delete deployments,statefulsets,jobs,pods,services,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets,ingresses,resourcequotas,limitranges --selector app.kubernetes.io/part-of=kafka-ml --timeout=%TIMEOUT_SECONDS%s
+  if errorlevel 1 exit /b 1
 ) else (
-  call :change %KUBECTL% delete namespace %NAMESPACE% --ignore-not-found --timeout=%TIMEOUT_SECONDS%s || exit /b 1
+  call :change %KUBECTL% delete namespace %NAMESPACE% --ignore-not-found --timeout=%TIMEOUT_SECONDS%s
+  if errorlevel 1 exit /b 1
 )
 if not "%DRY_RUN%"=="yes" echo Kafka-ML is removed; volumes whose policy is Retain are listed here:& %KUBECTL% get persistentvolumes
 exit /b 0
@@ -251,17 +339,21 @@ set NUMBER=0
 for %%C in (%*) do (
   set /a NUMBER+=1
   echo [!NUMBER!/%COUNT%] %%C
-  call :build_image %%C || exit /b 1
+  call :build_image %%C
+  if errorlevel 1 exit /b 1
 )
 exit /b 0
 
 :build_image
 call :names %1
-call :change %ENGINE% build --target %1 --tag %ENGINE_IMAGE% --file Dockerfile %ACCELERATOR% %BUILD_OPTIONS% . || exit /b 1
+call :change %ENGINE% build --target %1 --tag %ENGINE_IMAGE% --file Dockerfile %ACCELERATOR% %BUILD_OPTIONS% .
+if errorlevel 1 exit /b 1
 if not "%REGISTRY%"=="" (
-  call :change %ENGINE% push %PUSH_OPTIONS% %ENGINE_IMAGE% || exit /b 1
+  call :change %ENGINE% push %PUSH_OPTIONS% %ENGINE_IMAGE%
+  if errorlevel 1 exit /b 1
 ) else (
-  call :load_image || exit /b 1
+  call :load_image
+  if errorlevel 1 exit /b 1
 )
 if "%DRY_RUN%"=="yes" exit /b 0
 rem What tells this image from those before: its digest in the registry, else its id.
@@ -292,7 +384,8 @@ for %%H in (kind minikube k3d) do if "%HOW%"=="%%H" if not "%ENGINE%"=="docker" 
 if not "%LOAD%"=="%LOAD:{archive}=%" set ARCHIVED=yes
 if "%ARCHIVED%"=="yes" (
   set SOURCE=%FILE%
-  call :change %ENGINE% save --output "%FILE%" %ENGINE_IMAGE% || exit /b 1
+  call :change %ENGINE% save --output "%FILE%" %ENGINE_IMAGE%
+  if errorlevel 1 exit /b 1
 )
 if "%HOW%"=="kind" (
   if "%NAME%"=="" set NAME=kind
@@ -329,7 +422,8 @@ for %%K in (namespaces deployments.apps statefulsets.apps roles.rbac.authorizati
     exit /b 1
   )
 )
-call :ours %NAMESPACE% || exit /b 1
+call :ours %NAMESPACE%
+if errorlevel 1 exit /b 1
 call :ours %NAMESPACE%-jobs
 exit /b %errorlevel%
 
@@ -384,41 +478,74 @@ for %%W in (%WITH%) do >>"%WORK%\kustomization.yaml" echo - ../../../k8s/compone
 >>"%WORK%\kustomization.yaml" echo - target: {kind: ConfigMap, name: platform}
 >>"%WORK%\kustomization.yaml" echo   patch: '[{"op": "add", "path": "/data/KML_KUBERNETES_IMAGE", "value": "%CLUSTER_IMAGE%:%TAG%"}, {"op": "add", "path": "/data/KML_KUBERNETES_IMAGE_PULL_POLICY", "value": "%POLICY%"}]'
 >>"%WORK%\kustomization.yaml" echo - patch: '{apiVersion: v1, kind: Namespace, metadata: {name: kafka-ml, annotations: {kafka-ml/accelerator: "%GPU%", kafka-ml/load: "%LOAD%"}}}'
-if "%REGISTRY%"=="" for %%C in (%IMAGES%) do (
-  set RUNNER=%%C
-  set RUNNER=!RUNNER:_=-!
-  for %%D in (%DEPLOYMENTS%) do if "%%D"=="!RUNNER!" (
-    call :identity_of %%C
-    if not "!IDENTITY!"=="" (
-      >>"%WORK%\kustomization.yaml" echo - target: {kind: Deployment, name: %%D}
-      >>"%WORK%\kustomization.yaml" echo   patch: '{apiVersion: apps/v1, kind: Deployment, metadata: {name: %%D}, spec: {template: {metadata: {annotations: {kafka-ml/image: "!IDENTITY!"}}}}}'
-    )
-  )
-)
-if not "%NAMESPACE%"=="kafka-ml" (
-  for %%N in (kafka-ml kafka-ml-jobs) do (
-    set OLD=%%N
-    set NEW=!OLD:kafka-ml=%NAMESPACE%!
-    >>"%WORK%\kustomization.yaml" echo - target: {kind: Namespace, name: %%N}
-    >>"%WORK%\kustomization.yaml" echo   options: {allowNameChange: true}
-    >>"%WORK%\kustomization.yaml" echo   patch: '[{"op": "replace", "path": "/metadata/name", "value": "!NEW!"}]'
-    >>"%WORK%\kustomization.yaml" echo - target: {namespace: %%N}
-    >>"%WORK%\kustomization.yaml" echo   patch: '[{"op": "replace", "path": "/metadata/namespace", "value": "!NEW!"}]'
-  )
-  >>"%WORK%\kustomization.yaml" echo - target: {kind: RoleBinding}
-  >>"%WORK%\kustomization.yaml" echo   patch: '[{"op": "replace", "path": "/subjects/0/namespace", "value": "%NAMESPACE%"}]'
-)
+if "%REGISTRY%"=="" for %%C in (%IMAGES%) do call :write_annotation %%C
+if "%NAMESPACE%"=="kafka-ml" goto :named
+call :rename kafka-ml %NAMESPACE%
+call :rename kafka-ml-jobs %NAMESPACE%-jobs
+>>"%WORK%\kustomization.yaml" echo - target: {kind: RoleBinding}
+>>"%WORK%\kustomization.yaml" echo   patch: '[{"op": "replace", "path": "/subjects/0/namespace", "value": "%NAMESPACE%"}]'
+:named
 >>"%WORK%\kustomization.yaml" echo images:
-for %%C in (%IMAGES%) do (
-  call :identity_of %%C
-  >>"%WORK%\kustomization.yaml" echo - name: kafka-ml/%%C
-  >>"%WORK%\kustomization.yaml" echo   newName: !CLUSTER_IMAGE!
-  if not "%REGISTRY%"=="" (if not "!IDENTITY!"=="" (>>"%WORK%\kustomization.yaml" echo   digest: !IDENTITY!) else (>>"%WORK%\kustomization.yaml" echo   newTag: "%TAG%")) else (>>"%WORK%\kustomization.yaml" echo   newTag: "%TAG%")
-)
-kubectl kustomize "%WORK%" >"%WORK%\manifests.yaml" || (
-  echo failed: rendering overlay %OVERLAY%; kubectl 1.28 or newer is needed
-  exit /b 1
-)
+for %%C in (%IMAGES%) do call :write_image %%C
+kubectl kustomize "%WORK%" >"%WORK%\manifests.yaml"
+if not errorlevel 1 exit /b 0
+echo failed: rendering overlay %OVERLAY%; kubectl 1.28 or newer is needed
+exit /b 1
+
+:rename
+>>"%WORK%\kustomization.yaml" echo - target: {kind: Namespace, name: %1}
+>>"%WORK%\kustomization.yaml" echo   options: {allowNameChange: true}
+>>"%WORK%\kustomization.yaml" echo   patch: '[{"op": "replace", "path": "/metadata/name", "value": "%2"}]'
+>>"%WORK%\kustomization.yaml" echo - target: {namespace: %1}
+>>"%WORK%\kustomization.yaml" echo   patch: '[{"op": "replace", "path": "/metadata/namespace", "value": "%2"}]'
+exit /b 0
+
+rem restart COMPONENT: gives what runs it the image that was just built.
+:restart
+for %%W in (%WORK_IMAGES%) do if "%%W"=="%1" goto :restart_later
+call :runner_of %1
+call :identity_of %1
+if "%REGISTRY%"=="" goto :restart_now
+if "%IDENTITY%"=="" goto :restart_now
+call :change %KUBECTL% --namespace %NAMESPACE% set image deployment/%RUNNER% *=%REGISTRY%/kafka-ml/%1@%IDENTITY% --field-manager=kafka-ml
+if errorlevel 1 exit /b 1
+:restart_now
+call :change %KUBECTL% --namespace %NAMESPACE% rollout restart deployment/%RUNNER%
+if errorlevel 1 exit /b 1
+if "%DRY_RUN%"=="yes" exit /b 0
+call :await deployment/%RUNNER%
+exit /b %errorlevel%
+:restart_later
+echo New trainings and inferences take the new %1. Replicas that run keep theirs until they are replaced or the inference is deployed again.
+exit /b 0
+
+rem runner_of COMPONENT: the Deployment that runs it; empty for what is launched.
+:runner_of
+set RUNNER=
+for %%D in (%DEPLOYMENTS%) do if "%%D"=="%1" set RUNNER=%1
+if "%1"=="kafka_control_logger" set RUNNER=kafka-control-logger
+exit /b 0
+
+rem write_image COMPONENT and write_annotation COMPONENT: entries of the kustomization.
+:write_image
+call :identity_of %1
+>>"%WORK%\kustomization.yaml" echo - name: kafka-ml/%1
+>>"%WORK%\kustomization.yaml" echo   newName: %CLUSTER_IMAGE%
+if "%REGISTRY%"=="" goto :write_tag
+if "%IDENTITY%"=="" goto :write_tag
+>>"%WORK%\kustomization.yaml" echo   digest: %IDENTITY%
+exit /b 0
+:write_tag
+>>"%WORK%\kustomization.yaml" echo   newTag: "%TAG%"
+exit /b 0
+
+:write_annotation
+call :runner_of %1
+call :identity_of %1
+if "%RUNNER%"=="" exit /b 0
+if "%IDENTITY%"=="" exit /b 0
+>>"%WORK%\kustomization.yaml" echo - target: {kind: Deployment, name: %RUNNER%}
+>>"%WORK%\kustomization.yaml" echo   patch: '{apiVersion: apps/v1, kind: Deployment, metadata: {name: %RUNNER%}, spec: {template: {metadata: {annotations: {kafka-ml/image: "%IDENTITY%"}}}}}'
 exit /b 0
 
 :await
