@@ -48,4 +48,6 @@ def connect(name: str) -> Launcher:
     if cluster.kafka_bootstrap_servers:
         kafka = kafka.model_copy(update={"bootstrap_servers": cluster.kafka_bootstrap_servers})
     settings = LauncherSettings()
-    return kubernetes_launcher(settings_of(cluster), worker_environment(settings, kafka), settings.logs_dir)
+    # Not by its name, which may change.
+    logs_dir = settings.other_logs_dir / str(cluster.pk)
+    return kubernetes_launcher(settings_of(cluster), worker_environment(settings, kafka), logs_dir)

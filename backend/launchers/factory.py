@@ -55,6 +55,11 @@ class LauncherSettings(BaseSettings):
         """Where the logs of workers are, in a folder for each work."""
         return self.state_dir / "jobs-logs" if self.launcher == "kubernetes" else self.jobs_dir
 
+    @property
+    def other_logs_dir(self) -> Path:
+        """Where the logs of workers in other clusters are: a folder for each cluster, and in it one for each work."""
+        return self.state_dir / "cluster-logs"
+
 
 def launcher_from_settings(settings: LauncherSettings | None = None, kafka: KafkaSettings | None = None) -> Launcher:
     """Return the launcher that the settings name, for the controller: nobody else may start, stop or observe work."""
@@ -89,7 +94,8 @@ def kubernetes_launcher(settings: KubernetesSettings, base_env: Mapping[str, str
 
 def logs_from_settings(settings: LauncherSettings | None = None) -> LogReader:
     """Return what reads the logs of workers, without a launcher and without a cluster to ask."""
-    return LogFolders((settings or LauncherSettings()).logs_dir)
+    settings = settings or LauncherSettings()
+    return LogFolders(settings.logs_dir, settings.other_logs_dir)
 
 
 def autoscaling_obstacle(settings: LauncherSettings | None = None) -> str:

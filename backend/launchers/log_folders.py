@@ -22,13 +22,23 @@ class LogReader(Protocol):
 
 
 class LogFolders:
-    """Reads below ``root``. Opens nothing before it is asked, and what is not there is an empty log."""
+    """Reads below ``root``, and in every folder in ``elsewhere``, which has one for each other cluster.
 
-    def __init__(self, root: Path) -> None:
+    Opens nothing before it is asked, and what is not there is an empty log.
+    """
+
+    def __init__(self, root: Path, elsewhere: Path | None = None) -> None:
         self._root = root
+        self._elsewhere = elsewhere
 
     def logs(self, name: str, *, replica: int = 0, offset: int = 0, max_bytes: int = 65536) -> tuple[bytes, int]:
         """See Launcher. Raises ValueError for what is no name of work, which could be a path to elsewhere."""
         if parse_work_name(name) is None:
             raise ValueError(f"{name!r} is not a name of work: expected one such as kml-train-7-a1")
-        return read_log(self._root / name, replica, offset, max_bytes)
+        return read_log(self._folder(name), replica, offset, max_bytes)
+
+    def _folder(self, name: str) -> Path:
+        own = self._root / name
+        if self._elsewhere is None or own.is_dir():
+            return own
+        return next((found for found in self._elsewhere.glob(f"*/{name}") if found.is_dir()), own)

@@ -51,8 +51,8 @@ class RoutingLauncher:
     """See Launcher. ``own`` takes all work that names no cluster.
 
     ``connect`` makes the launcher of another cluster, by its name, in that cluster's thread; it may raise and is then
-    asked again. That launcher collects logs where ``own`` reads them. ``placements`` is asked before each look, by the
-    controller's thread.
+    asked again. Each launcher writes down what it knows in a folder of its own: what it knows of a name is true of its
+    own cluster only. ``placements`` is asked before each look, by the controller's thread.
     """
 
     def __init__(
@@ -109,16 +109,20 @@ class RoutingLauncher:
         self._places = {**places, **placements.names}
         return {**elsewhere, **self._own.observe()}
 
-    # Logs of all clusters are collected in the own launcher's folder, where they are read, and pruned, by name.
-
     def logs(self, name: str, *, replica: int = 0, offset: int = 0, max_bytes: int = 65536) -> tuple[bytes, int]:
-        return self._own.logs(name, replica=replica, offset=offset, max_bytes=max_bytes)
+        # Logs are collected on this machine, so that they can be read while the cluster is away.
+        other = self._other_of(name)
+        launcher = self._own if other is None or other.launcher is None else other.launcher
+        return launcher.logs(name, replica=replica, offset=offset, max_bytes=max_bytes)
 
     def names(self) -> Sequence[str]:
-        return self._own.names()
+        others = [other.launcher for other in self._others.values() if other.launcher is not None]
+        return sorted({name for launcher in (self._own, *others) for name in launcher.names()})
 
     def prune(self, *, older_than_seconds: float) -> None:
         self._own.prune(older_than_seconds=older_than_seconds)
+        for other in self._others.values():
+            other.ask(lambda launcher: launcher.prune(older_than_seconds=older_than_seconds))
 
     def close(self) -> None:
         self._meet({})
@@ -170,7 +174,7 @@ class _Other:
     ) -> None:
         self.version = version
         # None until it was reached for the first time.
-        self._launcher: Launcher | None = None
+        self.launcher: Launcher | None = None
         self._cluster = cluster
         self._connect = connect
         self._answer_seconds = answer_seconds
@@ -202,8 +206,7 @@ class _Other:
         rests = time.monotonic() < self._rests_until
         if trouble := self._trouble or ("it did not answer a moment ago" if rests else ""):
             raise BrokenError(f"cluster {self._cluster!r} cannot be reached: {trouble}", hint=self._hint)
-        done: Future[None] = Future()
-        self._tasks.put((action, done))
+        done = self.ask(action)
         try:
             done.result(timeout=self._answer_seconds)
         except FutureTimeoutError:
@@ -216,6 +219,12 @@ class _Other:
                 hint=self._hint,
             ) from None
         self._rest_seconds = 0.0
+
+    def ask(self, action: Callable[[Launcher], None]) -> Future[None]:
+        """Have ``action`` done in its turn, without waiting for it."""
+        done: Future[None] = Future()
+        self._tasks.put((action, done))
+        return done
 
     def observed(self, expected: Collection[str]) -> dict[str, Observed]:
         """Return what is there; while the cluster cannot be asked, all that was or is ``expected``, as UNKNOWN."""
@@ -257,8 +266,8 @@ class _Other:
                 break
             self._carry_out(*task)
             look_at = 0.0
-        if self._launcher is not None:
-            self._launcher.close()
+        if self.launcher is not None:
+            self.launcher.close()
 
     def _carry_out(self, action: Callable[[Launcher], None], done: Future[None]) -> None:
         if not done.set_running_or_notify_cancel():
@@ -300,6 +309,6 @@ class _Other:
             )
 
     def _reached(self) -> Launcher:
-        if self._launcher is None:
-            self._launcher = self._connect(self._cluster)
-        return self._launcher
+        if self.launcher is None:
+            self.launcher = self._connect(self._cluster)
+        return self.launcher

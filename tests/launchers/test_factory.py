@@ -45,6 +45,16 @@ def test_logs_are_read_from_the_disk_whoever_wrote_them(launcher: str, folder: s
         logs.logs("../secrets")
 
 
+def test_logs_from_other_clusters_are_read_by_name_as_well(tmp_path: Path) -> None:
+    given = settings(tmp_path)
+    work = given.other_logs_dir / "3" / "kml-infer-3-a1"
+    work.mkdir(parents=True)
+    writer = LogWriter(work, 0)
+    writer.write(b"from elsewhere")
+    writer.close()
+    assert logs_from_settings(given).logs("kml-infer-3-a1") == (b"from elsewhere", 14)
+
+
 def test_who_only_reads_logs_needs_no_client_of_a_cluster(tmp_path: Path) -> None:
     program = (
         "import sys; from backend.launchers.factory import logs_from_settings;"

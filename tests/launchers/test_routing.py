@@ -140,15 +140,23 @@ def test_work_that_was_just_launched_is_stopped_where_it_went(world: World) -> N
     assert there.work[THERE].phase is Phase.STOPPING
 
 
-def test_logs_of_all_clusters_are_read_where_they_are_collected(world: World) -> None:
+def test_logs_come_from_where_the_work_is(world: World) -> None:
     world.add("edge")
     launcher = world.routing()
+    launcher.launch(spec(HERE))
     launcher.launch(spec(THERE, "edge"))
-    world.own.log_texts[THERE] = "collected from there"
-    assert launcher.logs(THERE, offset=-5) == (b"there", 20)
-    assert launcher.names() == [THERE]
+    assert launcher.logs(THERE)[0] == f"log of {THERE}".encode()
+    assert launcher.logs(HERE)[0] == f"log of {HERE}".encode()
+    assert launcher.names() == [HERE, THERE]
+
+
+def test_logs_of_forgotten_work_are_pruned_everywhere(world: World) -> None:
+    there = world.add("edge")
+    launcher = world.routing()
+    launcher.launch(spec(THERE, "edge"))
+    there.vanish(THERE)
     launcher.prune(older_than_seconds=0)
-    assert launcher.names() == []
+    eventually(lambda: launcher.names() == [])
 
 
 def test_a_cluster_that_nobody_entered_is_refused(world: World) -> None:
