@@ -370,7 +370,7 @@ class _Connection:
         read_seconds: float,
     ) -> Any:
         """Send a request; raises urllib3's HTTPError or OSError when no answer comes."""
-        headers = {"Accept": "application/json", "User-Agent": "kafka-ml", "Content-Type": content_type}
+        headers = {"Accept": "application/json, */*", "User-Agent": "kafka-ml", "Content-Type": content_type}
         if token := self._bearer():
             headers["Authorization"] = f"Bearer {token}"
         url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")

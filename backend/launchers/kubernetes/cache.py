@@ -115,7 +115,12 @@ class KindCache:
     def run(self, stop: threading.Event) -> None:
         """Follow the cluster until ``stop``."""
         while not stop.is_set():
-            self.step()
+            try:
+                self.step()
+            except Exception as error:
+                # An answer that nobody foresaw must not end the only thread that looks.
+                logger.exception("the cluster cannot be followed", kind=self.kind.kind)
+                self._rest(BrokenError(f"the answer about {self.kind.plural} was not understood: {error!r}"))
             stop.wait(max(self._not_before - self._clock(), _BETWEEN_WATCHES_SECONDS))
 
     def step(self) -> None:

@@ -167,10 +167,7 @@ class KubernetesLauncher:
             if self._delete(kind, name, propagation="Foreground"):
                 self._mark_stopped(name)
         if sight.owner is None:
-            # Pods that somebody's deletion of the owner left behind.
-            for pod in sight.live:
-                if not _is_deleting(pod):
-                    self._delete_pod(pod)
+            self._remove_left_alone(name, sight)
 
     def forget(self, name: str) -> None:
         """See Launcher. Work that still runs is not forgotten."""
@@ -181,11 +178,7 @@ class KubernetesLauncher:
         for kind in self._kinds_of(name, sight):
             self._delete(kind, name, propagation="Background")
         failpoint("launcher.forget_half")
-        if sight.owner is None:
-            self._remove_dependents(name)
-        for pod in sight.pods:
-            if not pod["metadata"].get("ownerReferences"):
-                self._delete_pod(pod)
+        self._remove_left_alone(name, sight)
         self._unmark_stopped(name)
         for known in (self._ends, self._ended_at):
             known.pop(name, None)
@@ -325,14 +318,21 @@ class KubernetesLauncher:
             cache.drop(known)
         return was_there
 
-    def _remove_dependents(self, name: str) -> None:
-        """Remove what should have gone with its owner: somebody may have told the cluster to keep it."""
+    def _remove_left_alone(self, name: str, sight: _Sight) -> None:
+        """Remove pods whose owner somebody took away and told the cluster to keep the rest, and that rest."""
+        alone = [pod for pod in sight.pods if not pod["metadata"].get("ownerReferences")]
+        if not alone:
+            return
         others = () if _is_training(name) else (DISRUPTION_BUDGET, *([SCALED_OBJECT] if self._settings.keda else []))
         for kind in (SECRET, *others):
             try:
                 self._delete(kind, name, propagation="Background")
             except ApiRefused as error:
-                logger.warning("what belonged to ended work may be left", job=name, kind=kind.kind, error=str(error))
+                # The role that comes with the platform does not go so far; nothing runs because of what is left.
+                logger.warning("what belonged to ended work is left", job=name, kind=kind.kind, error=str(error))
+        for pod in alone:
+            if not _is_deleting(pod):
+                self._delete_pod(pod)
 
     def _delete_pod(self, pod: Manifest, *, grace_seconds: int | None = None) -> None:
         name = pod["metadata"]["name"]

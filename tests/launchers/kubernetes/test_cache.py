@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from backend.launchers.kubernetes.api import Gone, Manifest, TooMany, Unreachabl
 from backend.launchers.kubernetes.cache import ClusterCache, KindCache
 from backend.launchers.kubernetes.manifests import JOB, ObjectKind
 from kafkaml.errors import BrokenError
+from tests.support import eventually
 
 
 def job(name: str, version: int, *, uid: str = "", **status: object) -> Manifest:
@@ -34,6 +36,8 @@ class Script:
 
     def watch(self, kind: ObjectKind, resource_version: str, timeout_seconds: float) -> Iterator[tuple[str, Manifest]]:
         self.positions.append(resource_version)
+        if not self.watches:
+            return
         for event in self.watches.pop(0):
             if isinstance(event, Exception):
                 raise event
@@ -168,6 +172,20 @@ def test_nothing_is_decided_on_too_little_or_on_old_knowledge() -> None:
     now[0] += 91
     with pytest.raises(BrokenError, match=r"jobs for 91 s"):
         cache.check()
+
+
+def test_an_answer_that_makes_no_sense_does_not_end_the_following() -> None:
+    script = Script()
+    cache = KindCache(api=script, kind=JOB)  # type: ignore[arg-type]
+    script.lists += [([{"metadata": {}}], "1"), ([job("a", 5)], "10")]
+    stop = threading.Event()
+    thread = threading.Thread(target=cache.run, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        eventually(lambda: cache.get("a"))
+    finally:
+        stop.set()
+        thread.join(5)
 
 
 def test_work_goes_on_without_events() -> None:
