@@ -60,7 +60,8 @@ if "%~1"=="--yes" set YES=yes& shift & goto :options
 if "%~1"=="--dry-run" set DRY_RUN=yes& shift & goto :options
 set OPTION=%~1
 rem cmd.exe takes a comma as a space: what follows one belongs to the list before it.
-if not "!OPTION:~0,1!"=="-" if defined LIST set !LIST!=!%LIST%! !OPTION!& shift & goto :options
+if not "%OPTION:~0,1%"=="-" if "%LIST%"=="REBUILD" set REBUILD=%REBUILD% %OPTION%& shift & goto :options
+if not "%OPTION:~0,1%"=="-" if "%LIST%"=="WITH" set WITH=%WITH% %OPTION%& shift & goto :options
 set LIST=
 rem All others have a value.
 set VALUE=%~2
@@ -115,22 +116,31 @@ for %%I in (%IMAGES%) do (
 )
 echo   s^) Status    l^) Login link    u^) Uninstall    q^) Quit
 set CHOICE=
-set /p CHOICE="> "
+set /p "CHOICE=> "
+rem Also where there is nobody to answer.
+if not defined CHOICE goto :leave
 if "%CHOICE%"=="q" goto :leave
-if "%CHOICE%"=="0" (
-  if "%REGISTRY%%LOAD%"=="" if "%LOCAL_BUILD%"=="no" set /p REGISTRY="Registry (HOST:PORT) that this machine and all nodes reach; empty: none, images are kept or loaded: "
-  if "!REGISTRY!"=="" set LOCAL_BUILD=yes
-  call :install
-)
+if "%CHOICE%"=="0" call :fresh_install
 set NUMBER=0
-for %%I in (%IMAGES%) do (
-  set /a NUMBER+=1
-  if "%CHOICE%"=="!NUMBER!" set REBUILD=%%I& call :rebuild
-)
+for %%I in (%IMAGES%) do call :chosen %%I
 if "%CHOICE%"=="s" call :status
 if "%CHOICE%"=="l" call :login_link
 if "%CHOICE%"=="u" call :uninstall
 goto :menu
+
+:fresh_install
+if "%REGISTRY%%LOAD%%LOCAL_BUILD%"=="no" set /p "REGISTRY=Registry (HOST:PORT) that this machine and all nodes reach; empty: none, images are kept or loaded: "
+if "%REGISTRY%"=="" set LOCAL_BUILD=yes
+call :install
+exit /b %errorlevel%
+
+rem chosen COMPONENT: rebuilds it where its number was chosen.
+:chosen
+set /a NUMBER+=1
+if not "%CHOICE%"=="%NUMBER%" exit /b 0
+set REBUILD=%1
+call :rebuild
+exit /b %errorlevel%
 
 rem --- Actions ----------------------------------------------------------------------------------------------------------
 
@@ -178,76 +188,6 @@ for %%C in (%REBUILD%) do (call :restart %%C & if errorlevel 1 exit /b 1)
 exit /b 0
 
 :status
-if "%CHOICE%"=="l" call :login_link
-if "%CHOICE%"=="u" call :uninstall
-goto :menu
-
-rem --- Actions ----------------------------------------------------------------------------------------------------------
-
-:install
-if "%TAG%"=="" if "%GPU%"=="gpu" (set TAG=0.1.0-gpu) else (set TAG=0.1.0)
-if "%OVERLAY%"=="" if "%GPU%"=="gpu" (set OVERLAY=gpu) else (set OVERLAY=local)
-if not "%DRY_RUN%"=="yes" (
-  call :check_cluster
-  if errorlevel 1 exit /b 1
-)
-call :choose_destination
-if errorlevel 1 exit /b 1
-if "%BUILD%"=="yes" (
-  call :choose_engine
-  if errorlevel 1 exit /b 1
-  call :build_images %IMAGES%
-  if errorlevel 1 exit /b 1
-)
-call :render
-if errorlevel 1 exit /b 1
-echo Platform: overlay %OVERLAY%%WITH%, namespaces %NAMESPACE% and %NAMESPACE%-jobs, manifests in %WORK%\manifests.yaml
-rem A Job cannot be changed: the one of an earlier installation goes first. What it made, a Secret, stays.
-if not "%DRY_RUN%"=="yes" %KUBECTL% --namespace %NAMESPACE% delete job make-secrets --ignore-not-found >nul 2>nul
-call :change %KUBECTL% apply --server-side --force-conflicts --field-manager=kafka-ml -f "%WORK%\manifests.yaml"
-if errorlevel 1 exit /b 1
-if "%DRY_RUN%"=="yes" exit /b 0
-for %%D in (%DEPLOYMENTS%) do (
-  call :await deployment/%%D
-  if errorlevel 1 exit /b 1
-)
-call :addresses
-call :login_link
-exit /b %errorlevel%
-
-:rebuild
-call :remember_installation
-if errorlevel 1 exit /b 1
-call :choose_destination
-if errorlevel 1 exit /b 1
-call :choose_engine
-if errorlevel 1 exit /b 1
-call :build_images %REBUILD%
-if errorlevel 1 exit /b 1
-for %%C in (%REBUILD%) do (
-  set LAUNCHED=
-  for %%W in (%WORK_IMAGES%) do if "%%C"=="%%W" set LAUNCHED=yes
-  if defined LAUNCHED (
-    echo New trainings and inferences take the new %%C. Replicas that run keep theirs until they are replaced or the inference is deployed again.
-  ) else (
-    set RUNNER=deployment/%%C
-    if "%%C"=="kafka_control_logger" set RUNNER=deployment/kafka-control-logger
-    call :identity_of %%C
-    if not "%REGISTRY%"=="" if not "!IDENTITY!"=="" (
-      call :change %KUBECTL% --namespace %NAMESPACE% set image !RUNNER! *=%REGISTRY%/kafka-ml/%%C@!IDENTITY! --field-manager=kafka-ml
-      if errorlevel 1 exit /b 1
-    )
-    call :change %KUBECTL% --namespace %NAMESPACE% rollout restart !RUNNER!
-    if errorlevel 1 exit /b 1
-    if not "%DRY_RUN%"=="yes" (
-      call :await !RUNNER!
-      if errorlevel 1 exit /b 1
-    )
-  )
-)
-exit /b 0
-
-:status
 %KUBECTL% --namespace %NAMESPACE% get deployments,statefulsets,jobs,pods,persistentvolumeclaims
 %KUBECTL% --namespace %NAMESPACE%-jobs get jobs,statefulsets,pods
 call :addresses
@@ -270,7 +210,7 @@ if not "%DRY_RUN%%YES%"=="nono" goto :uninstall_agreed
 set ANSWER=
 set WHAT=database, models, topics and keys included
 if "%KEEP_DATA%"=="yes" set WHAT=but not volumes and keys
-set /p ANSWER="Remove namespaces %NAMESPACE% and %NAMESPACE%-jobs with all that is in them, %WHAT%? [y/N] "
+set /p "ANSWER=Remove namespaces %NAMESPACE% and %NAMESPACE%-jobs with all that is in them, %WHAT%? [y/N] "
 if /i not "%ANSWER%"=="y" echo nothing was removed& exit /b 1
 :uninstall_agreed
 rem The controller goes first, so that it launches nothing anew. It is not there where an installation failed early.
@@ -348,20 +288,16 @@ exit /b 0
 call :names %1
 call :change %ENGINE% build --target %1 --tag %ENGINE_IMAGE% --file Dockerfile %ACCELERATOR% %BUILD_OPTIONS% .
 if errorlevel 1 exit /b 1
-if not "%REGISTRY%"=="" (
-  call :change %ENGINE% push %PUSH_OPTIONS% %ENGINE_IMAGE%
-  if errorlevel 1 exit /b 1
-) else (
-  call :load_image
-  if errorlevel 1 exit /b 1
-)
+if "%REGISTRY%"=="" call :load_image
+if errorlevel 1 exit /b 1
+if not "%REGISTRY%"=="" call :change %ENGINE% push %PUSH_OPTIONS% %ENGINE_IMAGE%
+if errorlevel 1 exit /b 1
 if "%DRY_RUN%"=="yes" exit /b 0
 rem What tells this image from those before: its digest in the registry, else its id.
 set FORMAT={{.Id}}
 if not "%REGISTRY%"=="" set FORMAT={{index .RepoDigests 0}}
 set IDENTITY=
-for /f "delims=" %%X in ('%ENGINE% image inspect --format "%FORMAT%" %ENGINE_IMAGE%') do set IDENTITY=%%X
-if not "%IDENTITY%"=="%IDENTITY:@=%" for /f "tokens=2 delims=@" %%X in ("%IDENTITY%") do set IDENTITY=%%X
+for /f "tokens=1,2 delims=@" %%A in ('%ENGINE% image inspect --format "%FORMAT%" %ENGINE_IMAGE%') do (set IDENTITY=%%A& if not "%%B"=="" set IDENTITY=%%B)
 >"%WORK%\images\%1" echo %CLUSTER_IMAGE%:%TAG% %IDENTITY%
 exit /b 0
 
@@ -373,38 +309,44 @@ exit /b 0
 
 :load_image
 if "%LOAD%"=="none" exit /b 0
-set HOW=%LOAD%
 set NAME=
-for /f "tokens=1,2 delims=:" %%X in ("%LOAD%") do set HOW=%%X& set NAME=%%Y
+for /f "tokens=1,2 delims=:" %%A in ("%LOAD%") do (set HOW=%%A& set NAME=%%B)
 set FILE=%WORK%\image.tar
 if exist "%FILE%" del "%FILE%"
+ver >nul
+rem kind, minikube and k3d take docker's images by their name, and podman's as a file.
 set SOURCE=%ENGINE_IMAGE%
-set ARCHIVED=no
-for %%H in (kind minikube k3d) do if "%HOW%"=="%%H" if not "%ENGINE%"=="docker" set ARCHIVED=yes
-if not "%LOAD%"=="%LOAD:{archive}=%" set ARCHIVED=yes
-if "%ARCHIVED%"=="yes" (
-  set SOURCE=%FILE%
-  call :change %ENGINE% save --output "%FILE%" %ENGINE_IMAGE%
-  if errorlevel 1 exit /b 1
-)
-if "%HOW%"=="kind" (
-  if "%NAME%"=="" set NAME=kind
-  if "%ARCHIVED%"=="yes" (call :change kind load image-archive "!SOURCE!" --name !NAME!) else (call :change kind load docker-image "!SOURCE!" --name !NAME!)
-  exit /b !errorlevel!
-)
-if "%HOW%"=="minikube" (
-  if "%NAME%"=="" set NAME=minikube
-  call :change minikube --profile !NAME! image load "!SOURCE!"
-  exit /b !errorlevel!
-)
-if "%HOW%"=="k3d" (
-  if "%NAME%"=="" set NAME=k3s-default
-  call :change k3d image import "!SOURCE!" --cluster !NAME!
-  exit /b !errorlevel!
-)
+if "%HOW%"=="kind" goto :load_by_tool
+if "%HOW%"=="minikube" goto :load_by_tool
+if "%HOW%"=="k3d" goto :load_by_tool
+if not "%LOAD%"=="!LOAD:{archive}=!" call :save_image
+if errorlevel 1 exit /b 1
 set COMMAND=!LOAD:{image}=%ENGINE_IMAGE%!
 set COMMAND=!COMMAND:{archive}=%FILE%!
-call :change !COMMAND!
+call :change %COMMAND%
+exit /b %errorlevel%
+:load_by_tool
+if not "%ENGINE%"=="docker" call :save_image
+if errorlevel 1 exit /b 1
+if "%HOW%"=="minikube" goto :load_minikube
+if "%HOW%"=="k3d" goto :load_k3d
+if "%NAME%"=="" set NAME=kind
+set KIND=docker-image
+if not "%ENGINE%"=="docker" set KIND=image-archive
+call :change kind load %KIND% "%SOURCE%" --name %NAME%
+exit /b %errorlevel%
+:load_minikube
+if "%NAME%"=="" set NAME=minikube
+call :change minikube --profile %NAME% image load "%SOURCE%"
+exit /b %errorlevel%
+:load_k3d
+if "%NAME%"=="" set NAME=k3s-default
+call :change k3d image import "%SOURCE%" --cluster %NAME%
+exit /b %errorlevel%
+
+:save_image
+set SOURCE=%FILE%
+call :change %ENGINE% save --output "%FILE%" %ENGINE_IMAGE%
 exit /b %errorlevel%
 
 :check_cluster

@@ -556,3 +556,6 @@ def test_windows_has_the_same_images_and_options() -> None:
     assert images.split() == list(COMPONENTS)
     accepted = set(re.findall(r"(?m)^    (--[a-z-]+)(?: \| -h)?\)", (ROOT / "Build_Kafka_ML.sh").read_text()))
     assert {option for option in accepted if f'"{option}"' not in text} == set()
+    labels = re.findall(r"(?m)^:(\w+)", text)
+    assert len(labels) == len(set(labels)), "cmd.exe goes to the first of a name"
+    assert set(re.findall(r"(?:call|goto) :(\w+)", text)) <= set(labels)
