@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from backend.launchers.kubernetes.settings import KubernetesSettings
 from backend.launchers.kubernetes.testing import Fault, FaultyCluster
 from kafkaml.errors import BrokenError
 from kafkaml.results import FailureCategory
+from tests.support import eventually
 
 TRAINING = "kml-train-7-a1"
 INFERENCE = "kml-infer-3-a1"
@@ -417,3 +419,48 @@ def test_logs_of_what_still_exists_are_kept_after_a_restart(world: World) -> Non
     world.look()
     world.launcher.prune(older_than_seconds=-1)
     assert world.launcher.names() == [TRAINING]
+
+
+# --- in threads ----------------------------------------------------------------------------------------------------
+
+
+class OneAtATime:
+    """The cluster for several threads."""
+
+    def __init__(self, cluster: FaultyCluster) -> None:
+        self._cluster = cluster
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*arguments: object, **options: object) -> object:
+            with self._lock:
+                answer = getattr(self._cluster, name)(*arguments, **options)
+                return iter(list(answer)) if isinstance(answer, Iterator) else answer
+
+        return call
+
+
+def test_in_threads_it_follows_the_cluster_and_collects_logs_by_itself(tmp_path: Path) -> None:
+    cluster = FaultyCluster()
+    shared = OneAtATime(cluster)
+    before = threading.active_count()
+    launcher = KubernetesLauncher(api=shared, settings=KubernetesSettings(), base_env={}, logs_dir=tmp_path)
+    assert threading.active_count() == before
+    assert launcher.observe() == {}
+    launcher.launch(spec(TRAINING))
+
+    def reaches(phase: Phase) -> Observed | None:
+        shared.step(1.0)
+        seen = launcher.observe().get(TRAINING)
+        return seen if seen is not None and seen.phase is phase else None
+
+    try:
+        eventually(lambda: reaches(Phase.RUNNING))
+        eventually(lambda: launcher.logs(TRAINING)[0].startswith(b"run 0"))
+        shared.end(cluster.pods_of(TRAINING)[0], 5)
+        seen = eventually(lambda: reaches(Phase.FAILED))
+        assert seen is not None
+        assert (seen.exit_code, seen.log_tail.splitlines()[1:]) == (5, ["ends with 5"])
+    finally:
+        launcher.close()
+    eventually(lambda: threading.active_count() == before)
