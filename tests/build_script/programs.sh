@@ -75,7 +75,7 @@ kubectl() {
       [ -z "${FAKE_REFUSED:-}" ] || refuse "error validating data: $FAKE_REFUSED"
       mkdir -p "$FAKE_STATE/namespaces"
       cp "${*: -1}" "$applied"
-      for each in $(awk '/^kind: /{kind=$2} /^  name: /&&kind=="Namespace"{print $2}' "$applied"); do
+      awk '/^kind: /{kind=$2} /^  name: /&&kind=="Namespace"{print $2}' "$applied" | while read -r each; do
         printf 'Active kafka-ml' >"$FAKE_STATE/namespaces/$each"
       done
       ;;
