@@ -131,6 +131,8 @@ class KubernetesLauncher:
         self._unsure: dict[str, ObjectKind] = {}
         self._ask_at = float("-inf")
         self._removed_at: dict[str, float] = {}
+        # The collector of logs was told of the pods after so many changes of theirs.
+        self._shown_changes = -1
         self._stopped_names: set[str] | None = None
 
     # --- the contract ----------------------------------------------------------------------------------------------
@@ -192,8 +194,10 @@ class KubernetesLauncher:
         self._cache.check()
         self._ask_again()
         self._notice_vanished()
-        pods = self._cache.pods.all()
-        self._logs.show(pods)
+        changes, pods = self._cache.pods.changes, self._cache.pods.all()
+        if changes != self._shown_changes:
+            self._shown_changes = changes
+            self._logs.show(pods)
         sights = self._sights(pods)
         self._remove_stuck(pods)
         found: dict[str, Observed] = {}
@@ -488,13 +492,8 @@ class KubernetesLauncher:
     def _observe_set(self, name: str, owner: Manifest, sight: _Sight) -> Observed:
         pods = sorted(sight.pods, key=replica_of)
         running = sum(1 for pod in pods if _runs(pod) and not _is_deleting(pod))
-        failure, tail = None, ""
-        for pod in pods:
-            if failure is None and not _is_deleting(pod) and not _runs(pod):
-                tail = log_tail(self._logs_dir / name, replica_of(pod))
-                failure = pod_failure(pod, log_tail=tail, events=self._cache.events_of(pod))
-        if failure is None:
-            tail = ""
+        failure, tail = self._crash(name, pods)
+        if failure is None and running < _wanted(owner):
             obstacles = (pod_obstacle(pod, self._cache.events_of(pod)) for pod in pods)
             failure = next((each for each in obstacles if each is not None), None)
             failure = failure or set_obstacle(owner, self._cache.events_of(owner))
@@ -507,6 +506,16 @@ class KubernetesLauncher:
             failure=failure,
             log_tail=tail,
         )
+
+    def _crash(self, name: str, pods: Sequence[Manifest]) -> tuple[Failure | None, str]:
+        """Return why a replica waits to be started again, and the end of its log; None where none does."""
+        for pod in pods:
+            if worker_status(pod) and not _runs(pod) and not _is_deleting(pod):
+                tail = log_tail(self._logs_dir / name, replica_of(pod))
+                failure = pod_failure(pod, log_tail=tail, events=self._cache.events_of(pod))
+                if failure is not None:
+                    return failure, tail
+        return None, ""
 
     def _observe_ownerless(self, name: str, sight: _Sight) -> Observed | None:
         if sight.live:
