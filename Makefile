@@ -1,5 +1,5 @@
 # Every target does its own set-up on a fresh machine (Python 3.11+, Node 20.19+, Java 17+ and Maven present) and is quick when that is done.
-.PHONY: demo up down test bench screenshots openapi format check lock install
+.PHONY: demo up down test cluster-test cluster-up cluster-down bench screenshots openapi format check lock install
 RUN := .venv/bin
 
 install:; @scripts/install
@@ -7,6 +7,11 @@ demo: install; @$(RUN)/python -m examples.digits
 up: install; @$(RUN)/kafka-ml up --detach
 down: install; @$(RUN)/kafka-ml down
 test: install; @scripts/test
+# A control plane of Kubernetes, built once from Go modules (minutes), or the cluster that KUBECONFIG names: KML_TEST_CLUSTER=existing.
+cluster-test: install; @scripts/test --cluster
+# A whole cluster on this machine: nodes with kubelets and containers. Needs root.
+cluster-up: install; @scripts/cluster/up $${CLUSTER_STATE:-build/cluster} $${NODES:-2}
+cluster-down:; @scripts/cluster/down $${CLUSTER_STATE:-build/cluster}
 bench: install; @$(RUN)/python -m benchmarks $(ARGS)
 screenshots: install; @scripts/install-chromium && $(RUN)/python -m tests.browser.screenshots
 openapi: install; @KML_STATE_DIR=$$(mktemp -d) $(RUN)/python -m backend.manage spectacular --format openapi-json --file frontend/openapi.json

@@ -68,13 +68,16 @@ _PLATFORM_TESTS = ("tests/browser/", "tests/integration/test_platform_tutorial.p
 
 
 class _FileByFile(LoadScopeScheduling):
-    """A file's tests stay on one worker, so that what they share is started once; all that share a platform as well.
+    """A file's tests stay on one worker, so that what they share is started once; all that share a platform or a
+    cluster as well.
 
     Not xdist's own groups: with pytest 9.2 it does not find them any more.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
+        if path.startswith("tests/cluster/"):
+            return "cluster"
         return "platform" if path.startswith(_PLATFORM_TESTS) else path
 
 
