@@ -26,7 +26,8 @@ LABEL org.opencontainers.image.title="Kafka-ML" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="0.1.0"
 
-# ---- Where packages are installed; nothing of it but the virtual environment reaches an image -----------------------------
+# ---- Packages: each image is built upon the stage that holds its own ------------------------------------------------------
+# Copying an environment out of a build stage would cost its gigabyte twice, and a reading of it at every build.
 FROM python AS install
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=
 # Our code lies beside the environment, in /app itself, and is found by this line, whatever the current folder is.
@@ -100,26 +101,26 @@ COPY backend backend
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /app /code
 
 # ---- Images without a framework ------------------------------------------------------------------------------------------------
-FROM python AS kafka_control_logger
-COPY --from=base-packages /app/.venv /app/.venv
+FROM base-packages AS kafka_control_logger
+ENV PYTHONDONTWRITEBYTECODE=1
 COPY --from=control-logger-code /code /app
 USER 10001:10001
 CMD ["python", "-P", "-m", "kafka_control_logger"]
 
 # The controller and the set-up of the database are other commands of this image: python -P -m backend.manage ...
-FROM python AS backend
-COPY --from=server-packages /app/.venv /app/.venv
+FROM server-packages AS backend
+ENV PYTHONDONTWRITEBYTECODE=1 KML_WEB_BIND=0.0.0.0:8000
 COPY --from=web /web /app/backend/web
 COPY --from=backend-code /code /app
-ENV KML_WEB_BIND=0.0.0.0:8000
 USER 10001:10001
 EXPOSE 8000
 CMD ["python", "-P", "-m", "gunicorn", "-c", "python:backend.config.gunicorn", "backend.config.asgi:application"]
 
 FROM ${REGISTRY}/debian:bookworm-slim AS frontend
 RUN apt-get update \
- && apt-get install -y --no-install-recommends nginx-light \
- && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/* /var/log/apt /var/log/dpkg.log /etc/nginx/sites-enabled /etc/nginx/modules-enabled \
+ && apt-get install -y --no-install-recommends nginx \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /var/www \
+      /etc/nginx/sites-enabled /etc/nginx/modules-enabled \
  && groupadd --gid 10001 kafka-ml \
  && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin kafka-ml
 COPY frontend/nginx/ /etc/nginx/
@@ -149,8 +150,8 @@ RUN case $ACCELERATOR in cpu) lock=tensorflow keep= ;; gpu) lock=tensorflow-gpu 
  && find . -type f -name '*.so*' -size +1M -exec python3 /install/slim_library.py $keep {} + \
  && TF_CPP_MIN_LOG_LEVEL=3 /app/.venv/bin/python -W ignore /install/exercise.py tensorflow
 
-FROM python AS tensorflow
-COPY --from=tensorflow-packages /app/.venv /app/.venv
+FROM tensorflow-packages AS tensorflow
+ENV PYTHONDONTWRITEBYTECODE=1
 COPY --from=worker-code /code /app
 USER 10001:10001
 
@@ -170,9 +171,6 @@ ARG ACCELERATOR
 # An index that has PyTorch built for CPUs, e.g. https://download.pytorch.org/whl/cpu. Without one the package index's
 # only build, for GPUs, is taken, without CUDA's libraries.
 ARG PYTORCH_INDEX=
-RUN apt-get update \
- && apt-get install -y --no-install-recommends binutils gcc libc6-dev \
- && rm -rf /var/lib/apt/lists/*
 COPY requirements/pytorch.txt scripts/images/*.py /install/
 RUN case $ACCELERATOR in \
       gpu) without= keep=--keep-gpu-code ;; \
@@ -191,12 +189,15 @@ RUN case $ACCELERATOR in \
  && if [ "$ACCELERATOR$PYTORCH_INDEX" = cpu ]; then \
       rm -r torch/include torch/bin/protoc* torch/lib/libtorch_cuda_linalg.so torch/lib/libcaffe2_nvrtc.so nvidia/*/include \
    && find nvidia -type f ! -name 'libcudart.so*' ! -name 'libcupti.so*' -delete \
-   && /app/.venv/bin/python /install/stub_gpu_libraries.py torch/lib; fi \
+   && apt-get update && apt-get install -y --no-install-recommends binutils gcc libc6-dev \
+   && /app/.venv/bin/python /install/stub_gpu_libraries.py torch/lib \
+   && apt-get purge -y --auto-remove binutils gcc libc6-dev \
+   && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log; fi \
  && find . -type f -name '*.so*' -size +1M -exec python3 /install/slim_library.py $keep {} + \
  && /app/.venv/bin/python -W ignore /install/exercise.py pytorch
 
-FROM python AS pytorch
-COPY --from=pytorch-packages /app/.venv /app/.venv
+FROM pytorch-packages AS pytorch
+ENV PYTHONDONTWRITEBYTECODE=1
 COPY --from=worker-code /code /app
 USER 10001:10001
 
