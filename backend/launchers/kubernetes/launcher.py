@@ -201,7 +201,7 @@ class KubernetesLauncher:
         sights = self._sights(pods)
         self._remove_stuck(pods)
         found: dict[str, Observed] = {}
-        for name in {*sights, *self._ends, *self._vanished, *self._unsure, *self._stopped}:
+        for name in sorted({*sights, *self._ends, *self._vanished, *self._unsure, *self._stopped}):
             seen = self._observe_one(name, sights.get(name) or _Sight())
             if seen is not None:
                 found[name] = seen

@@ -2,7 +2,7 @@
 the cluster, with no orphan, no twin and no end without its true reason.
 
 The decisions, the executor and the launcher are the real ones. Each history is drawn from its seed alone; one that
-fails prints it, and ``KML_HISTORY_SEED=<seed>`` plays that one only.
+fails prints it, and ``KML_TEST_HISTORY_SEED=<seed>`` plays that one only.
 """
 
 from __future__ import annotations
@@ -354,11 +354,11 @@ def drop(_logger: object, _method: str, _event: object) -> Never:
 
 @pytest.mark.parametrize("group", range(GROUPS))
 def test_any_history_converges_without_orphan_twin_or_lost_reason(group: int, tmp_path: Path) -> None:
-    chosen = os.environ.get("KML_HISTORY_SEED")
+    chosen = os.environ.get("KML_TEST_HISTORY_SEED")
     seeds = [int(chosen)] if chosen else range(group, HISTORIES, GROUPS)
     for seed in seeds:
         history = History(seed, tmp_path / str(seed))
         try:
             history.play()
         except (AssertionError, KafkaMLError, KeyError, TypeError, ValueError) as error:
-            raise AssertionError(f"history of KML_HISTORY_SEED={seed}: {error}") from error
+            raise AssertionError(f"history of KML_TEST_HISTORY_SEED={seed}: {error}") from error
