@@ -1,5 +1,5 @@
 # Every target does its own set-up on a fresh machine (Python 3.11+, Node 20.19+, Java 17+ and Maven present) and is quick when that is done.
-.PHONY: demo up down test cluster-test cluster-up cluster-down bench screenshots openapi format check lock install
+.PHONY: demo up down test cluster-test cluster-up cluster-down cluster-e2e bench screenshots openapi format check lock install
 RUN := .venv/bin
 
 install:; @scripts/install
@@ -12,6 +12,8 @@ cluster-test: install; @scripts/test --cluster
 # A whole cluster on this machine: nodes with kubelets and containers. Needs root.
 cluster-up: install; @scripts/cluster/up $${CLUSTER_STATE:-build/cluster} $${NODES:-2}
 cluster-down:; @scripts/cluster/down $${CLUSTER_STATE:-build/cluster}
+# Everything that a user does with a cluster, on one of two nodes on this machine: built, installed, used, broken, removed.
+cluster-e2e: install; @scripts/cluster-e2e $(ARGS)
 bench: install; @$(RUN)/python -m benchmarks $(ARGS)
 screenshots: install; @scripts/install-chromium && $(RUN)/python -m tests.browser.screenshots
 openapi: install; @KML_STATE_DIR=$$(mktemp -d) $(RUN)/python -m backend.manage spectacular --format openapi-json --file frontend/openapi.json
