@@ -97,6 +97,15 @@ def test_writes_of_browsers_need_the_token_of_the_page(browser: Client, editor_a
     assert bare.post("/api/login/", body, content_type="application/json").status_code == 403
 
 
+def test_a_forged_address_does_not_buy_more_guesses(browser: Client, editor_account: User) -> None:
+    def guess(number: int) -> int:
+        headers = {**csrf(browser), "x-forwarded-for": f"192.0.2.{number}"}
+        body = {"username": "eve", "password": f"guess {number}"}
+        return browser.post("/api/login/", body, content_type="application/json", headers=headers).status_code
+
+    assert [guess(number) for number in range(22)][-1] == 429
+
+
 def test_guessing_is_slowed_down_and_recorded(browser: Client, editor_account: User) -> None:
     statuses = [sign_in(browser, "eve", f"guess {i}").status_code for i in range(22)]
     assert statuses[0] == 401
