@@ -28,6 +28,8 @@ from scripts.cluster.programs import Programs
 _HERE = Path(__file__).resolve().parent
 # One folder a cluster that runs; its name is the number that the cluster's addresses are made of.
 _RUN = Path("/run/kafka-ml-cluster")
+# Folders that were made on this machine for nodes to mount on.
+_MOUNT_POINTS = _RUN / "mount-points"
 _CGROUPS = Path("/sys/fs/cgroup")
 _MAX_CLUSTERS = 16
 _MAX_NODES = 9
@@ -183,14 +185,14 @@ class NodeCluster:
             _run(*self._inside(node), "mount", "--bind", str(source), path)
 
     def _make_mount_point(self, path: Path) -> None:
-        """Make a folder to mount on, and note that it was made, so that ``down`` removes it."""
+        """Make a folder to mount on, and note that it was made, so that the last ``down`` removes it."""
         made = []
         while not path.exists():
             made.append(str(path))
             path = path.parent
         for each in reversed(made):
             Path(each).mkdir()
-        with (self.state / "mount-points").open("a") as noted:
+        with _MOUNT_POINTS.open("a") as noted:
             noted.writelines(f"{each}\n" for each in made)
 
     def _first_process(self, node: _Node) -> int | None:
@@ -368,18 +370,24 @@ state = "{node.run}"
         # A node's first process takes all others of the node with it, containers too; killed, because nothing is kept.
         for name in self._programs.names():
             self._programs.kill(name)
-        for claim in list(_RUN.glob("*")):
+        for claim in list(_RUN.glob("*/")):
             if self._owner(claim) == self.state:
                 self._remove(int(claim.name))
                 shutil.rmtree(claim)
-        with suppress(OSError):
-            _RUN.rmdir()
-        noted = self.state / "mount-points"
-        for path in noted.read_text().split() if noted.exists() else ():
-            # Another cluster may use it, or somebody else by now.
+        self._remove_mount_points()
+        shutil.rmtree(self.state)
+
+    @staticmethod
+    def _remove_mount_points() -> None:
+        """Remove the folders that were made to mount on, after the last cluster: others would lose their mounts."""
+        if not _MOUNT_POINTS.exists() or any(path.is_dir() for path in _RUN.iterdir()):
+            return
+        for path in reversed(_MOUNT_POINTS.read_text().split()):
+            # Somebody else may keep something there by now.
             with suppress(OSError):
                 Path(path).rmdir()
-        shutil.rmtree(self.state)
+        _MOUNT_POINTS.unlink()
+        _RUN.rmdir()
 
     def _remove(self, cluster: int) -> None:
         groups = list(_control_groups(f"kafka-ml-{cluster}"))
