@@ -81,6 +81,7 @@ class _FileByFile(LoadScopeScheduling):
         return "platform" if path.startswith(_PLATFORM_TESTS) else path
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     return _FileByFile(config, log)
 

@@ -22,9 +22,9 @@ _INSTALL_SECONDS = 3600
 def build_kafka_ml(*arguments: str) -> str:
     """Run the script as its user does; it must succeed. Returns what it said.
 
-    ``KML_E2E_BUILD_OPTIONS`` holds what depends on the machine: the engine, how images reach the nodes.
+    ``E2E_BUILD_OPTIONS`` holds what depends on the machine: the engine, how images reach the nodes.
     """
-    options = shlex.split(os.environ.get("KML_E2E_BUILD_OPTIONS", ""))
+    options = shlex.split(os.environ.get("E2E_BUILD_OPTIONS", ""))
     began = time.monotonic()
     done = subprocess.run(
         [str(ROOT / "Build_Kafka_ML.sh"), *arguments, *options],
