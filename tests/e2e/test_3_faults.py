@@ -2,86 +2,30 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 
-from examples.digits.data import load_digits
 from examples.digits.model import KERAS, PYTORCH
-from examples.digits.send_training_data import send_training_data
-from kafkaml.confluent import KafkaAdmin
-from kafkaml.sdk.types import Inference, RunState, TrainingResult
-from kafkaml.settings import KafkaSettings
+from kafkaml.sdk.types import RunState, TrainingResult
 from tests.e2e.cluster import JOBS, ClusterPlatform, Kubectl
-from tests.feeder import Feeder, assert_answered_once
-from tests.model_inference.replicas import read_topic
+from tests.e2e.work import train, under_load
 from tests.support import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
-_numbers = itertools.count(1)
 # Long enough that the fault falls into it.
 _LONG_EPOCHS = 400
 
 
-def _train(platform: ClusterPlatform, code: str, framework: str, fit: str) -> TrainingResult:
-    """Start a training of the digits, and return its result, which is under way."""
-    name = f"fault-{next(_numbers)}"
-    client = platform.client
-    model = client.models.create(name=name, framework=framework, code=code)
-    configuration = client.configurations.create(name=name, models=[model.id])
-    deployment = client.deployments.create(
-        configuration=configuration.id, batch_size=32, **{f"{framework}_fit_arguments": fit}
-    )
-    send_training_data(load_digits()[0], deployment.id, platform.bootstrap_servers)
-    return deployment.results[0]
-
-
 @pytest.fixture(scope="module")
 def trained(platform: ClusterPlatform) -> TrainingResult:
-    result = _train(platform, KERAS, "tensorflow", "epochs=3")
+    result = train(platform, KERAS, "tensorflow", "epochs=3")
     return platform.client.results.wait_for(result.id, RunState.FINISHED, timeout_seconds=300)
 
 
-@contextmanager
-def _under_load(
-    platform: ClusterPlatform, result: TrainingResult, *, replicas: int, per_second: int = 400
-) -> Iterator[tuple[Inference, Feeder]]:
-    """An inference of six partitions that answers a steady stream; at the end each record was answered exactly once."""
-    name = f"load-{next(_numbers)}"
-    admin = KafkaAdmin(KafkaSettings(bootstrap_servers=platform.bootstrap_servers))
-    admin.create_topic(name, partitions=6)
-    inference = platform.client.inferences.create(
-        result=result.id, input_topic=name, output_topic=f"{name}-out", replicas=replicas
-    )
-    platform.client.inferences.wait_for(inference.id, RunState.RUNNING, timeout_seconds=180)
-    eventually(
-        lambda: platform.client.inferences.get(inference.id).ready_replicas == replicas, 180, interval_seconds=0.5
-    )
-    images = load_digits()[1].images
-    value: Callable[[int], bytes] = lambda number: images[number % len(images)].tobytes()  # noqa: E731
-    with Feeder(platform.bootstrap_servers, name, per_second=per_second, value=value) as feeder:
-        eventually(lambda: feeder.sent > per_second, 30)
-        yield inference, feeder
-        feeder.stop()
-    outputs = eventually(
-        lambda: len(found := read_topic(platform.bootstrap_servers, f"{name}-out")) >= feeder.sent and found,
-        180,
-        interval_seconds=2,
-        what="every answer",
-    )
-    inputs = read_topic(platform.bootstrap_servers, name)
-    assert len(inputs) == feeder.sent
-    assert_answered_once(inputs, outputs, read_topic(platform.bootstrap_servers, f"{name}-out.dlq"))
-    platform.client.inferences.stop(inference.id)
-    eventually(lambda: not platform.worker_pods("infer", inference.id), 120, interval_seconds=0.5)
-
-
 def test_a_replica_deleted_in_mid_batch(platform: ClusterPlatform, trained: TrainingResult, kubectl: Kubectl) -> None:
-    with _under_load(platform, trained, replicas=3) as (inference, feeder):
+    with under_load(platform, trained, replicas=3) as (inference, feeder):
         for _ in range(3):
             pod = platform.wait_for_pod("infer", inference.id)
             before = feeder.sent
@@ -94,7 +38,7 @@ def test_a_replica_deleted_in_mid_batch(platform: ClusterPlatform, trained: Trai
 
 
 def test_a_node_drained_under_load(platform: ClusterPlatform, trained: TrainingResult, kubectl: Kubectl) -> None:
-    with _under_load(platform, trained, replicas=3) as (inference, _):
+    with under_load(platform, trained, replicas=3) as (inference, _):
         node = platform.wait_for_pod("infer", inference.id)["spec"]["nodeName"]
         kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout", "300s",
                 timeout_seconds=330)  # fmt: skip
@@ -111,7 +55,7 @@ def test_a_node_drained_under_load(platform: ClusterPlatform, trained: TrainingR
 
 
 def test_an_evicted_training_is_resumed(platform: ClusterPlatform, kubectl: Kubectl) -> None:
-    result = _train(platform, PYTORCH, "pytorch", f"max_epochs={_LONG_EPOCHS}")
+    result = train(platform, PYTORCH, "pytorch", f"max_epochs={_LONG_EPOCHS}")
     pod = platform.wait_for_pod("train", result.id)
     eventually(lambda: platform.client.results.get(result.id).metrics, 120, interval_seconds=0.5)
     eviction = {
@@ -132,7 +76,7 @@ def test_a_training_that_runs_out_of_memory_says_so(platform: ClusterPlatform) -
     # Only while it trains, or the model would be refused before.
     hoard = "self.hoard = [*getattr(self, 'hoard', ()), torch.ones(1 << 27)] if self.training else []"
     greedy = PYTORCH.replace("return self.layers", f"{hoard}\n        return self.layers")
-    result = _train(platform, greedy, "pytorch", "max_epochs=5")
+    result = train(platform, greedy, "pytorch", "max_epochs=5")
     failed = eventually(
         lambda: (found := platform.client.results.get(result.id)).state is RunState.FAILED and found,
         300,
@@ -145,7 +89,7 @@ def test_a_training_that_runs_out_of_memory_says_so(platform: ClusterPlatform) -
 
 
 def test_the_backend_deleted_loses_nothing(platform: ClusterPlatform, kubectl: Kubectl) -> None:
-    result = _train(platform, KERAS, "tensorflow", f"epochs={_LONG_EPOCHS}")
+    result = train(platform, KERAS, "tensorflow", f"epochs={_LONG_EPOCHS}")
     eventually(lambda: platform.client.results.get(result.id).metrics, 180, interval_seconds=0.5)
     before = kubectl.pods("app.kubernetes.io/name=backend")[0]["metadata"]["uid"]
     kubectl("delete", "pod", "--selector", "app.kubernetes.io/name=backend", "--grace-period", "0", "--force")
