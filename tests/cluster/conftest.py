@@ -23,11 +23,12 @@ _PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-schedule
 _USE_EXISTING = os.environ.get("KML_TEST_CLUSTER") == "existing"
 
 
-@pytest.fixture(scope="session")
+# Of this package, not of the run: its threads and connections would show in what later tests count.
+@pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster for this test process. With ``KML_TEST_CLUSTER=existing`` it is the one that KUBECONFIG names.
+    """A cluster for the tests of this package. With ``KML_TEST_CLUSTER=existing`` it is the one that KUBECONFIG names.
 
-    Otherwise a control plane of its own, on free ports of the loopback address, that ends with this process.
+    Otherwise a control plane of its own, on free ports of the loopback address, that ends with them.
     """
     folder = tmp_path_factory.mktemp("cluster")
     if _USE_EXISTING:
@@ -46,14 +47,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         programs.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def node(cluster: Cluster) -> Iterator[FakeNode]:
     """A node that pods are bound to when they ask for it."""
     with FakeNode(cluster, f"kml-test-{uuid.uuid4().hex[:8]}") as registered:
         yield registered
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def installation(cluster: Cluster) -> Installation:
     """Namespaces, service accounts and roles as ``k8s/base`` has them; nothing of the platform runs."""
     made = Installation(cluster)
@@ -61,7 +62,7 @@ def installation(cluster: Cluster) -> Installation:
     return made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pods_here(installation: Installation, node: FakeNode) -> KubernetesSettings:
     """Settings with which work comes to the installation's namespace for jobs, and its pods to ``node``."""
     tolerations = (Toleration.model_validate(node.toleration),)

@@ -11,13 +11,25 @@ from backend.accounts.models import Role, User
 from backend.accounts.services import create_token
 from backend.api.audit import SYSTEM
 from backend.api.tests import builders
+from backend.clusters.models import Cluster
 from backend.deployments.models import TrainingResult
 from backend.inferences import services as inferences
 from backend.inferences.models import ReplicaStats
 
 pytestmark = pytest.mark.django_db
 
-LISTS = ("models", "configurations", "deployments", "results", "inferences", "streams", "users", "tokens", "audit")
+LISTS = (
+    "models",
+    "configurations",
+    "deployments",
+    "results",
+    "inferences",
+    "streams",
+    "users",
+    "tokens",
+    "audit",
+    "clusters",
+)
 
 
 @pytest.fixture
@@ -32,7 +44,8 @@ def signed_in(db: None) -> APIClient:
 @pytest.fixture
 def rows() -> TrainingResult:
     """Six of everything, and the last result: ids are never used again, so they depend on the tests before."""
-    for _ in range(6):
+    for number in range(6):
+        Cluster.objects.create(name=f"edge-{number}", host="https://edge.example:6443", namespace="kafka-ml-jobs")
         result = builders.make_finished(builders.make_model(), confusion_matrix=True)
         inference = builders.make_inference(result)
         inferences.register_attempt(inference.pk)
