@@ -195,6 +195,9 @@ class FakeNode:
                     if "deletionTimestamp" in pod["metadata"]:
                         self._let_go(pod)
             except ApiStatus as refusal:
+                # A server that starts or stops says so; kubelets go on trying.
+                if refusal.code >= 500:
+                    continue
                 self._problem = refusal
                 return
             except Exception:  # noqa: BLE001 - an API server that a test killed: kubelets go on trying
