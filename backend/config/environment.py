@@ -46,6 +46,9 @@ class BackendSettings(BaseSettings):
     executor_pytorch_url: str = ""
     executor_timeout_seconds: float = Field(120.0, gt=0)
     control_topic: str = CONTROL_TOPIC
+    sink_bootstrap_servers: str = Field(
+        "", description="Kafka's address for programs elsewhere, as the pages tell it; empty: the platform's own"
+    )
     allowed_output_brokers: str = Field(
         "", description="comma-separated host:port that inferences may write to beside the own cluster; * for any"
     )

@@ -49,7 +49,11 @@ def system_state() -> dict[str, Any]:
         "version": importlib.metadata.version("kafka-ml"),
         "versions": _versions(),
         "isolation": {"setting": settings.isolation, "levels": levels, "off": "off" in levels},
-        "broker": {"bootstrap_servers": settings.kafka.bootstrap_servers, "reachable": reachable},
+        "broker": {
+            "bootstrap_servers": settings.kafka.bootstrap_servers,
+            "sink_bootstrap_servers": settings.sink_bootstrap_servers or settings.kafka.bootstrap_servers,
+            "reachable": reachable,
+        },
         "control_topic": settings.control_topic,
         "launcher": launcher,
         "executors": answers,

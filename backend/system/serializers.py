@@ -73,9 +73,10 @@ class IsolationSerializer(serializers.Serializer[Any]):
 
 
 class BrokerSerializer(serializers.Serializer[Any]):
-    """The platform's own cluster."""
+    """The platform's own cluster. ``sink_bootstrap_servers``: its address for programs elsewhere, such as sinks."""
 
     bootstrap_servers = serializers.CharField()
+    sink_bootstrap_servers = serializers.CharField()
     reachable = serializers.BooleanField()
 
 

@@ -6,7 +6,7 @@ const WELL: System = {
   version: '0.1.0',
   versions: { python: '3.11' },
   isolation: { setting: 'auto', levels: ['namespaces'], off: false },
-  broker: { bootstrap_servers: 'kafka:9092', reachable: true },
+  broker: { bootstrap_servers: 'kafka:9092', sink_bootstrap_servers: 'kafka:9092', reachable: true },
   control_topic: 'CONTROL',
   launcher: { kind: 'process', warm_workers: true, namespace: '', autoscaling: false, autoscaling_obstacle: 'no' },
   executors: { pytorch: { reachable: true, detail: '', isolation: 'namespaces', versions: { torch: '2' } } },

@@ -42,7 +42,7 @@ export function SendStream({ deployment }: { deployment: Deployment }) {
               // The made-up samples follow the model.
               key={JSON.stringify(shape)}
               deploymentId={deployment.id}
-              bootstrapServers={system.data.broker.bootstrap_servers}
+              bootstrapServers={system.data.broker.sink_bootstrap_servers}
               controlTopic={system.data.control_topic}
               {...shape}
             />
