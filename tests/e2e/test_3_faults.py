@@ -18,6 +18,15 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 _LONG_EPOCHS = 400
 
 
+@pytest.fixture(scope="module", autouse=True)
+def room(platform: ClusterPlatform) -> None:
+    """What the tutorial left serving makes room: one of two small nodes will have to do for a while."""
+    for inference in platform.client.inferences.list():
+        if not inference.state.ended:
+            platform.client.inferences.stop(inference.id)
+    eventually(lambda: not platform.kubectl.pods("kafka-ml/kind=infer", namespace=JOBS), 180, interval_seconds=0.5)
+
+
 @pytest.fixture(scope="module")
 def trained(platform: ClusterPlatform) -> TrainingResult:
     result = train(platform, KERAS, "tensorflow", "epochs=3")

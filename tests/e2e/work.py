@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -18,12 +18,10 @@ from tests.support import eventually
 
 __all__ = ["train", "under_load"]
 
-_numbers = itertools.count(1)
-
 
 def train(platform: ClusterPlatform, code: str, framework: str, fit: str) -> TrainingResult:
     """Start a training of the digits, and return its result, which is under way."""
-    name = f"work-{next(_numbers)}"
+    name = f"work-{uuid.uuid4().hex[:8]}"
     client = platform.client
     model = client.models.create(name=name, framework=framework, code=code)
     configuration = client.configurations.create(name=name, models=[model.id])
@@ -49,7 +47,7 @@ def under_load(
 
     ``then`` is called when all has been answered and proved, before the inference is stopped.
     """
-    name = f"load-{next(_numbers)}"
+    name = f"load-{uuid.uuid4().hex[:8]}"
     inferences = platform.client.inferences
     admin = KafkaAdmin(KafkaSettings(bootstrap_servers=platform.bootstrap_servers))
     admin.create_topic(name, partitions=partitions)
