@@ -67,7 +67,8 @@ _USER = 10001
 _TOKEN_FOLDER = "/run/secrets/kafka-ml"  # noqa: S105 - a path
 _KAFKA_FOLDER = "/run/secrets/kafka"
 _STATE_FOLDER = "/var/lib/kafka-ml"
-_SCRATCH_FOLDER = "/tmp"  # noqa: S108 - of the pod, an emptyDir of its own
+# Of the pod, an emptyDir of its own.
+_SCRATCH_FOLDER = "/tmp"  # noqa: S108  # nosec B108
 # Read by their group, which is the pod's fsGroup, and by nobody else.
 _SECRET_MODE = 0o440
 # Between SIGTERM and SIGKILL: a replica finishes its batch, commits and leaves the group.
