@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import socket
 from collections.abc import Iterator
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from backend.config.environment import environment
@@ -82,7 +82,7 @@ class WakeUp:
         sources: list[int | socket.socket] = [self._signal_read]
         if self._socket is not None:
             sources.append(self._socket)
-        ready, _, _ = select.select(sources, [], [], max(0.0, timeout_seconds))
+        ready = wait(sources, max(0.0, timeout_seconds))
         with contextlib.suppress(BlockingIOError):
             while self._signal_read in ready and os.read(self._signal_read, 4096):
                 continue

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from backend.launchers.worker_server import MAX_LINE_BYTES, receive_line
@@ -52,7 +52,7 @@ class WorkerServer:
             if time.monotonic() >= self._retry_at:
                 self._start()
             return False
-        if not self._ready and select.select([self._connection], [], [], 0)[0]:
+        if not self._ready and wait([self._connection], 0):
             line = receive_line(self._connection)
             if not line:
                 self._drop("it ended while it imported")
