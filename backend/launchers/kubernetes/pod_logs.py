@@ -189,9 +189,12 @@ class PodLogs:
                 self._collect(target, follow=False)
 
     def close(self) -> None:
-        """Threads end when their stream does; nobody waits for them."""
+        """Threads end when their stream does; nobody waits for them. Files close now, or with their thread."""
         with self._condition:
             self._stopped = True
+            for target in self._targets.values():
+                if not target.busy:
+                    target.close()
             self._condition.notify_all()
 
     # --- turns -----------------------------------------------------------------------------------------------------
@@ -216,6 +219,8 @@ class PodLogs:
             finally:
                 with self._condition:
                     target.busy = False
+                    if self._stopped:
+                        target.close()
 
     def _take(self) -> _Target | None:
         with self._condition:

@@ -7,7 +7,6 @@ fails prints it, and ``KML_TEST_HISTORY_SEED=<seed>`` plays that one only.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -102,6 +101,7 @@ class History:
         # What truly happened to an attempt of a training, as its pod would say.
         self.truth: dict[str, FailureCategory] = {}
         self.removed: set[str] = set()
+        self.launchers: list[KubernetesLauncher] = []
         self.new_controller()
 
     def new_controller(self) -> None:
@@ -115,8 +115,14 @@ class History:
             wall_clock=self.cluster.clock,
             threads=False,
         )
+        self.launchers.append(self.launcher)
         self.executor = Executor(store=self.store, launcher=self.launcher, spec_of=spec_of, clock=self.cluster.clock)
         self.looks: dict[str, int] = {}
+
+    def close(self) -> None:
+        """Let go of what all controllers held: those that were killed could not, and this process goes on."""
+        for launcher in self.launchers:
+            launcher.close()
 
     # --- what happens ----------------------------------------------------------------------------------------------
 
@@ -364,12 +370,4 @@ def test_any_history_converges_without_orphan_twin_or_lost_reason(group: int, tm
         except (AssertionError, KafkaMLError, KeyError, TypeError, ValueError) as error:
             raise AssertionError(f"history of KML_TEST_HISTORY_SEED={seed}: {error}") from error
         finally:
-            _close_logs(tmp_path)
-
-
-def _close_logs(folder: Path) -> None:
-    """Close the logs that thrown away controllers hold: their process would have ended, this one goes on."""
-    for descriptor in list(Path("/proc/self/fd").iterdir()):
-        with contextlib.suppress(OSError):
-            if descriptor.readlink().is_relative_to(folder):
-                os.close(int(descriptor.name))
+            history.close()
