@@ -79,15 +79,19 @@ class World:
             return last if last is not None and holds(last) else None
 
         try:
-            return eventually(seen, _PATIENCE_SECONDS)  # type: ignore[return-value]
+            # Too little may be known yet, as for the controller at its start.
+            return eventually(seen, _PATIENCE_SECONDS, ignoring=(BrokenError,))  # type: ignore[return-value]
         except AssertionError as error:
             raise AssertionError(f"{spec.name} was not seen {what}; last: {last}") from error
 
     def sees_phase(self, launcher: KubernetesLauncher, spec: WorkSpec, phase: Phase) -> Observed:
         return self.sees(launcher, spec, lambda seen: seen.phase is phase, phase.value)
 
-    def is_gone(self, launcher: KubernetesLauncher, spec: WorkSpec) -> bool:
-        return spec.name not in launcher.observe()
+    def sees_gone(self, launcher: KubernetesLauncher, spec: WorkSpec) -> None:
+        def is_gone() -> bool:
+            return spec.name not in launcher.observe()
+
+        eventually(is_gone, _PATIENCE_SECONDS, what=f"{spec.name} out of sight", ignoring=(BrokenError,))
 
     def objects(self, spec: WorkSpec) -> list[str]:
         """Return what the cluster still holds of ``spec``."""
@@ -151,7 +155,7 @@ def test_a_training_starts_runs_ends_and_is_forgotten(world: World) -> None:
     ended = world.sees_phase(launcher, spec, Phase.SUCCEEDED)
     assert (ended.exit_code, ended.failure) == (0, None)
     launcher.forget(spec.name)
-    eventually(lambda: world.is_gone(launcher, spec), _PATIENCE_SECONDS)
+    world.sees_gone(launcher, spec)
     eventually(lambda: world.objects(spec) == [], _PATIENCE_SECONDS, what="nothing left in the cluster")
 
 
@@ -256,7 +260,7 @@ def test_a_stopped_training_ends_and_leaves_nothing(world: World) -> None:
     launcher.stop(spec.name)
     world.sees_phase(launcher, spec, Phase.SUCCEEDED)
     launcher.forget(spec.name)
-    eventually(lambda: world.is_gone(launcher, spec), _PATIENCE_SECONDS)
+    world.sees_gone(launcher, spec)
     eventually(lambda: world.objects(spec) == [], _PATIENCE_SECONDS, what="nothing left in the cluster")
 
 
@@ -356,7 +360,7 @@ def test_a_replica_stuck_on_a_lost_node_is_replaced(world: World) -> None:
             pods = world.cluster.pods(world.settings.namespace, f"{WORK_LABEL}={spec.name}")
             return [pod["metadata"]["uid"] != old["metadata"]["uid"] for pod in pods] == [True]
 
-        eventually(replaced, _PATIENCE_SECONDS, what="a new pod in the lost one's place")
+        eventually(replaced, _PATIENCE_SECONDS, what="a new pod in the lost one's place", ignoring=(BrokenError,))
     finally:
         world.node.silent = False
 
@@ -370,7 +374,7 @@ def test_a_stopped_inference_leaves_nothing(world: World) -> None:
     launcher.stop(spec.name)
     world.sees_phase(launcher, spec, Phase.SUCCEEDED)
     launcher.forget(spec.name)
-    eventually(lambda: world.is_gone(launcher, spec), _PATIENCE_SECONDS)
+    world.sees_gone(launcher, spec)
     assert world.objects(spec) == []
 
 

@@ -239,6 +239,11 @@ class ClusterCache:
         """Threads end at their next word from the cluster; nobody waits for them."""
         self._stop.set()
 
+    @property
+    def is_synced(self) -> bool:
+        """Whether all that decisions rest on was listed once."""
+        return all(each.is_synced for each in self._kinds[:-1])
+
     def wait_synced(self, timeout_seconds: float) -> None:
         """Wait until everything was listed once, or until that fails or the time is up."""
         deadline = time.monotonic() + timeout_seconds

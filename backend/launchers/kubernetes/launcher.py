@@ -217,7 +217,7 @@ class KubernetesLauncher:
 
     def prune(self, *, older_than_seconds: float) -> None:
         """See Launcher. Nothing is removed before the cluster has told what still runs."""
-        if all(each.is_synced for each in (self._cache.jobs, self._cache.sets, self._cache.pods)):
+        if self._cache.is_synced:
             kept = {*self._sights(self._cache.pods.all()), *self._ends, *self._stopped}
             prune_logs(self._logs_dir, older_than_seconds=older_than_seconds, is_kept=kept.__contains__)
 
@@ -236,7 +236,7 @@ class KubernetesLauncher:
     def _start(self) -> None:
         self._cache.start()
         self._logs.start()
-        if not self._cache.pods.is_synced:
+        if not self._cache.is_synced:
             self._cache.wait_synced(_FIRST_LOOK_SECONDS)
 
     # --- making it so ----------------------------------------------------------------------------------------------
