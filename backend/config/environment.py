@@ -37,6 +37,18 @@ class BackendSettings(BaseSettings):
         validation_alias=AliasChoices("DATABASE_URL", "KML_DATABASE_URL"),
         description="e.g. postgres://user:password@host/name; empty: SQLite in the state folder",
     )
+    s3_bucket: str = Field(
+        "", description="bucket of an S3-compatible store for trained models; empty: the state folder keeps them"
+    )
+    s3_endpoint_url: str = Field("", description="the store's address, e.g. https://s3.example.com; empty: Amazon's")
+    s3_region: str = "us-east-1"
+    s3_prefix: str = Field("", description="what all keys in the bucket begin with, e.g. kafka-ml")
+    s3_access_key_id: str = Field("", description="empty: what the AWS SDK finds by itself, such as a pod's identity")
+    s3_secret_access_key: SecretStr = SecretStr("")
+    s3_ca_file: str = Field("", description="authority of the store's certificate; empty: those of the system")
+    s3_cache_bytes: int = Field(
+        20 << 30, ge=0, description="how much of what is in the store the state folder may hold as well"
+    )
     allowed_hosts: str = Field("127.0.0.1,localhost,[::1]", description="comma-separated host names served")
     https: bool = Field(False, description="true where browsers reach the platform by https only")
     behind_proxy: bool = Field(False, description="trust X-Forwarded-Proto of the proxy in front")

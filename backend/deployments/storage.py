@@ -1,7 +1,10 @@
-"""Trained models on disk: resumable uploads, complete or not visible at all.
+"""Trained models in files: resumable uploads, complete or not visible at all.
 
 ``<artifacts>/<result>/a<attempt>/<sha256>`` holds a complete file, ``.part-<sha256>`` beside it one that is arriving.
-All names are made here; a row exists only for a file that is complete, has the right hash, and is on the disk.
+All names are made here; a row exists only for a file that is complete, has the right hash, and is kept.
+
+Kept is on the disk; or, where the settings name a bucket, under the same name in that object store. The disk is then a
+cache: it holds what arrives or is asked for, and lets go of what was not asked for lately.
 """
 
 from __future__ import annotations
@@ -11,25 +14,41 @@ import fcntl
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, BinaryIO
 
+import structlog
 from django.db import transaction
 
-from backend.api.errors import Conflict, InvalidField, RangeNotSatisfiable, StaleAttempt
+from backend.api.errors import Conflict, InvalidField, NotFound, RangeNotSatisfiable, StaleAttempt
 from backend.config.environment import environment
 from backend.deployments.models import Artifact, TrainingResult
-from kafkaml.artifacts import check_artifact_name, sha256_of_file
+from backend.deployments.object_store import ObjectStore, object_store
+from kafkaml.artifacts import ArtifactCache, check_artifact_name, sha256_of_file
 from kafkaml.errors import BrokenError, RefusedError
 
-__all__ = ["ContentRange", "bytes_received", "path_of", "receive", "remove_attempts_before", "remove_result"]
+__all__ = [
+    "ContentRange",
+    "bytes_received",
+    "copy_to_store",
+    "path_of",
+    "receive",
+    "remove_attempts_before",
+    "remove_result",
+]
+
+logger = structlog.get_logger(__name__)
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RANGE = re.compile(r"bytes (\d{1,16})-(\d{1,16})/(\d{1,16})")
 _COPY_BYTES = 1 << 20
+# A file that was asked for so lately may not be open yet.
+_IN_USE_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -62,8 +81,44 @@ def check_sha256(text: str) -> str:
 
 
 def path_of(artifact: Artifact) -> Path:
-    """Return where an artifact's bytes are."""
-    return _folder(artifact.result_id, artifact.attempt) / artifact.sha256
+    """Return where an artifact's bytes are, fetching them from the object store when they are not here.
+
+    Raises NotFound when they are gone, BrokenError when the store does not give them.
+    """
+    path = _folder(artifact.result_id, artifact.attempt) / artifact.sha256
+    store = object_store(environment())
+    try:
+        if store is not None:
+            is_here = path.exists()
+            ArtifactCache(path.parent).fetch(artifact.sha256, partial(store.get, _key(path)))
+            os.utime(path)
+            if not is_here:
+                _make_room(store)
+        path.stat()
+    except FileNotFoundError as error:
+        raise NotFound(
+            f"the file of artifact {artifact.name} of result {artifact.result_id} is gone from the store",
+            hint="train the model again",
+        ) from error
+    return path
+
+
+def copy_to_store(artifact: Artifact) -> bool:
+    """Copy a file that is on the disk only into the object store; return whether that was needed.
+
+    For models that were trained before the settings named a bucket. Raises NotFound when the file is nowhere.
+    """
+    store = object_store(environment())
+    assert store is not None
+    path = _folder(artifact.result_id, artifact.attempt) / artifact.sha256
+    if store.size(_key(path)) == artifact.size:
+        return False
+    if not path.exists():
+        raise NotFound(
+            f"artifact {artifact.name} of result {artifact.result_id} is neither on the disk nor in the store"
+        )
+    store.put(_key(path), path)
+    return True
 
 
 def bytes_received(result: TrainingResult, name: str, sha256: str) -> int | None:
@@ -83,7 +138,7 @@ def receive(
 
     Pieces may overlap what is here already (sent again). Raises RangeNotSatisfiable for a gap, RefusedError for bytes
     of another hash (the part is then removed), Conflict when the name is taken by other bytes of the same attempt,
-    BrokenError when the disk is full (the part is kept).
+    BrokenError when the disk is full or the object store does not take it (the part is kept).
     """
     check_artifact_name(name)
     check_sha256(sha256)
@@ -122,7 +177,12 @@ def receive(
 def remove_result(result_id: int) -> None:
     """Delete all files of a result once the present transaction is committed."""
     folder = environment().artifacts_dir / str(int(result_id))
-    transaction.on_commit(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+    def remove() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        _remove_from_store(result_id)
+
+    transaction.on_commit(remove)
 
 
 def remove_attempts_before(result: TrainingResult) -> None:
@@ -134,8 +194,47 @@ def remove_attempts_before(result: TrainingResult) -> None:
         for folder in keep.parent.glob("a*") if keep.parent.exists() else ():
             if folder != keep and int(folder.name[1:]) < result.attempt:
                 shutil.rmtree(folder, ignore_errors=True)
+        _remove_from_store(result.pk, before_attempt=result.attempt)
 
     transaction.on_commit(remove)
+
+
+def _remove_from_store(result_id: int, *, before_attempt: int | None = None) -> None:
+    store = object_store(environment())
+    if store is None:
+        return
+
+    def is_kept(key: str) -> bool:
+        return before_attempt is not None and int(key.split("/")[1][1:]) >= before_attempt
+
+    try:
+        store.remove(f"{int(result_id)}/", is_kept=is_kept)
+    except BrokenError as error:
+        # The row is gone already and nobody can ask for the files any more: they cost space, not truth.
+        logger.warning("files of a result stay in the object store", prefix=f"{result_id}/", error=error.message)
+
+
+def _key(path: Path) -> str:
+    return path.relative_to(environment().artifacts_dir).as_posix()
+
+
+def _make_room(store: ObjectStore) -> None:
+    """Let the disk go of files that the object store has as well, the longest unused first."""
+    settings = environment()
+    files = [(path.stat(), path) for path in settings.artifacts_dir.glob("*/a*/*") if _SHA256.fullmatch(path.name)]
+    excess = sum(status.st_size for status, _ in files) - settings.s3_cache_bytes
+    for status, path in sorted(files, key=lambda each: each[0].st_mtime):
+        if excess <= 0 or time.time() - status.st_mtime < _IN_USE_SECONDS:
+            return
+        try:
+            # One that was stored before there was a bucket is in no other place yet.
+            if store.size(_key(path)) != status.st_size:
+                store.put(_key(path), path)
+        except BrokenError as error:
+            logger.warning("the disk keeps more than it should", bytes=excess, error=error.message)
+            return
+        path.unlink(missing_ok=True)
+        excess -= status.st_size
 
 
 def _folder(result_id: int, attempt: int) -> Path:
@@ -193,6 +292,9 @@ def _append(part: IO[bytes], place: ContentRange, content: BinaryIO, final: Path
     if received != sha256:
         path.unlink()
         raise RefusedError(f"the bytes received have sha256 {received}: expected {sha256}", hint="upload again")
+    store = object_store(environment())
+    if store is not None:
+        store.put(_key(final), path)
     path.chmod(0o400)
     path.rename(final)
     folder = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -200,4 +302,6 @@ def _append(part: IO[bytes], place: ContentRange, content: BinaryIO, final: Path
         os.fsync(folder)
     finally:
         os.close(folder)
+    if store is not None:
+        _make_room(store)
     return True

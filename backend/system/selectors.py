@@ -14,6 +14,7 @@ from typing import Any
 import django
 
 from backend.config.environment import environment
+from backend.deployments.object_store import object_store
 from backend.launchers.factory import LauncherSettings, autoscaling_obstacle, workers_namespace
 from backend.ml_models import executor
 from backend.system.gpus import Gpu, gpus
@@ -30,6 +31,9 @@ _SILENT_SECONDS = 35.0
 # A driver that hangs must not hold the page.
 _GPU_SECONDS = 3.0
 _GPU_POOL = ThreadPoolExecutor(1, thread_name_prefix="gpus")
+# Nor must an object store that does not answer, which boto3 asks several times.
+_STORE_SECONDS = 3.0
+_STORE_POOL = ThreadPoolExecutor(1, thread_name_prefix="object-store")
 _PACKAGES = ("django", "djangorestframework", "confluent-kafka", "gunicorn", "numpy")
 
 
@@ -38,6 +42,8 @@ def system_state() -> dict[str, Any]:
     settings = environment()
     launcher = _launcher()
     graphics = _GPU_POOL.submit(gpus) if launcher["kind"] == "process" else None
+    store = object_store(settings)
+    checked = _STORE_POOL.submit(store.check) if store is not None else None
     with ThreadPoolExecutor(len(Framework) + 1) as pool:
         executors = {framework: pool.submit(_executor, framework) for framework in Framework}
         broker = pool.submit(broker_answers, settings.kafka.bootstrap_servers)
@@ -59,8 +65,20 @@ def system_state() -> dict[str, Any]:
         "executors": answers,
         "gpus": [asdict(each) for each in found],
         "gpu_note": note,
-        "components": _components(),
+        "components": [*_components(), *([] if checked is None else [_object_store(checked)])],
     }
+
+
+def _object_store(checked: Future[None]) -> dict[str, Any]:
+    settings = environment()
+    state, detail = "ready", f"bucket {settings.s3_bucket}"
+    try:
+        checked.result(timeout=_STORE_SECONDS)
+    except FutureTimeoutError:
+        state, detail = "silent", f"no answer in {_STORE_SECONDS:g} s"
+    except BrokenError as error:
+        state, detail = "failed", error.message
+    return _component("object-store", state, detail=detail, address=settings.s3_endpoint_url)
 
 
 def _launcher() -> dict[str, Any]:

@@ -153,6 +153,7 @@ def test_executors_call_nobody() -> None:
         ("keda", set()),
         ("nodeport", set()),
         ("quota", set()),
+        ("s3", {("backend", target, "TCP", port) for target in ELSEWHERE for port in (443, 9000)}),
     ],
 )
 def test_a_component_opens_what_it_is_for(component: str, opened: set[Connection], tmp_path: Path) -> None:

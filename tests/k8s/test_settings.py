@@ -152,6 +152,13 @@ def test_components_set_what_they_are_for(tmp_path: Path, apply: Any) -> None:
     assert (settings.backend_url, settings.https, settings.behind_proxy) == ("https://kafka-ml.example.com", True, True)
     assert settings.database_url.get_secret_value() == "secret"
     assert KubernetesSettings().keda is True
+    (tmp_path / "c").mkdir()
+    with_store = render_with(tmp_path / "c", "local", ["s3"])
+    for container in ("web", "controller"):
+        apply(environment(with_store, container))
+        settings = BackendSettings()
+        assert (settings.s3_bucket, settings.s3_endpoint_url, settings.s3_access_key_id) == ("secret",) * 3
+        assert settings.s3_secret_access_key.get_secret_value() == "secret"
     (tmp_path / "b").mkdir()
     nodeport = render_with(tmp_path / "b", "local", ["nodeport"])
     spec = find(nodeport, "Service", "frontend")["spec"]
