@@ -26,7 +26,7 @@ IMAGES = {
 }
 KAFKA_IMAGE = "docker.io/apache/kafka:4.3.1"
 # Made in the cluster by make-secrets, or by people (k8s/README.md).
-SECRETS = {"platform-secrets", "kafka-credentials", "database"}
+SECRETS = {"platform-secrets", "kafka-credentials", "database", "object-store"}
 
 
 @pytest.fixture(scope="module", params=["base", *OVERLAYS, "local with components", "external-kafka with components"])
