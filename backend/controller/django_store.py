@@ -52,14 +52,14 @@ class DjangoStore:
         return bool(_services(subject).mark_running(subject.number, attempt))
 
     def show_obstacle(self, subject: Subject, attempt: int, failure: Failure) -> bool:
-        return trainings.mark_obstacle(subject.number, attempt, failure)
+        return bool(_services(subject).mark_obstacle(subject.number, attempt, failure))
 
     def forgive_tries(self, subject: Subject, attempt: int) -> bool:
         return trainings.forgive_tries(subject.number, attempt)
 
     def show_ready(self, subject: Subject, attempt: int, replicas: int, failure: Failure | None, log_tail: str) -> bool:
         if replicas:
-            return inferences.mark_running(subject.number, attempt, ready_replicas=replicas)
+            return inferences.mark_running(subject.number, attempt, ready_replicas=replicas, obstacle=failure)
         return inferences.mark_waiting(subject.number, attempt, failure, log_tail=log_tail)
 
     def show_scale(self, subject: Subject, attempt: int, replicas: int) -> bool:

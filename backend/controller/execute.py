@@ -31,6 +31,7 @@ from kafkaml.errors import KafkaMLError
 from kafkaml.failpoints import failpoint
 from kafkaml.jobs import Framework, InferenceJob, ResourceLimits, TrainingJob
 from kafkaml.logs import get_logger
+from kafkaml.results import Failure, FailureCategory
 
 __all__ = ["Executor", "work_spec"]
 
@@ -38,6 +39,8 @@ logger = get_logger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.5
 _MAX_PAUSE_SECONDS = 30.0
+# One refusal may pass by itself, such as that of an API server which restarts.
+_SHOWN_FROM = 2
 
 
 class Executor:
@@ -108,6 +111,13 @@ class Executor:
             # What we raise on purpose explains itself.
             exc_info=None if isinstance(error, KafkaMLError) else error,
         )
+        if isinstance(action, Launch) and isinstance(error, KafkaMLError) and count >= _SHOWN_FROM:
+            self._show(subject, action.attempt, error)
+
+    def _show(self, subject: Subject, attempt: int, error: KafkaMLError) -> None:
+        """Tell the person why the work is not launched; it will be tried again."""
+        obstacle = Failure(category=FailureCategory.CONFIGURATION, cause=error.message, hint=error.hint)
+        self._store.show_obstacle(subject, attempt, obstacle)
 
     def _apply(self, action: Action, rows: Mapping[Subject, Row]) -> bool:
         subject = action.subject

@@ -235,16 +235,16 @@ class _Look:
     def _show_ready(self, seen: Observed) -> list[Action]:
         # A replica that was killed cannot say that it serves no more.
         serving = min(self._row.replicas_serving, seen.ready_replicas)
-        failure = seen.failure if not serving else None
+        # Also while others serve: why it is two of three is asked before why it is none.
+        failure = seen.failure if serving < max(1, seen.replicas) else None
+        if not serving and failure is None:
+            # What was known to be wrong stays until something serves.
+            failure = self._row.failure
         state = RunState.RUNNING if serving else RunState.WAITING
-        news = failure is not None and failure != self._row.failure
-        if serving == self._row.ready_replicas_shown and state is self._row.state and not news:
+        shown = (self._row.ready_replicas_shown, self._row.state, self._row.failure)
+        if shown == (serving, state, failure):
             return []
-        return [ShowReady(self._subject, self._row.attempt, serving, failure or self._known(serving), seen.log_tail)]
-
-    def _known(self, serving: int) -> Failure | None:
-        """Return what is known to be wrong while nothing new is: it stays until something serves."""
-        return None if serving else self._row.failure
+        return [ShowReady(self._subject, self._row.attempt, serving, failure, seen.log_tail)]
 
     def _hopeless(self, seen: Observed) -> Failure | None:
         """Return why this inference will never serve, or None while there is hope."""

@@ -35,7 +35,7 @@ class Store(Protocol):
     def mark_running(self, subject: Subject, attempt: int) -> bool: ...
 
     def show_obstacle(self, subject: Subject, attempt: int, failure: Failure) -> bool:
-        """Show what keeps a training from starting while it waits."""
+        """Show what keeps the work from starting, while it waits."""
         ...
 
     def forgive_tries(self, subject: Subject, attempt: int) -> bool:

@@ -50,9 +50,7 @@ def _read(result: TrainingResult) -> ConfusionSamples:
     if artifact is None:
         raise NotFound(f"result {result.pk} has no samples of its confusion matrix", hint=hint)
     try:
-        return ConfusionSamples.read(storage.path_of(artifact))
-    except FileNotFoundError as error:
-        raise NotFound("the file of samples is gone from the store", hint=hint) from error
+        return ConfusionSamples.read(storage.fetch(artifact))
     except RefusedError as error:
         raise NotFound(error.message, hint=hint) from error
 

@@ -121,7 +121,7 @@ class EpochRecord(models.Model):
 
 
 class Artifact(models.Model):
-    """A complete uploaded file of an attempt; the bytes are at ``artifacts.path_of(artifact)``."""
+    """A complete uploaded file of an attempt; the bytes are where ``storage.fetch`` says."""
 
     result = models.ForeignKey(TrainingResult, on_delete=models.CASCADE, related_name="artifacts")
     attempt = models.PositiveIntegerField()

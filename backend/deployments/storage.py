@@ -36,6 +36,7 @@ __all__ = [
     "ContentRange",
     "bytes_received",
     "copy_to_store",
+    "fetch",
     "path_of",
     "receive",
     "remove_attempts_before",
@@ -81,11 +82,16 @@ def check_sha256(text: str) -> str:
 
 
 def path_of(artifact: Artifact) -> Path:
-    """Return where an artifact's bytes are, fetching them from the object store when they are not here.
+    """Return where an artifact's bytes are, or will be when ``fetch`` has brought them."""
+    return _folder(artifact.result_id, artifact.attempt) / artifact.sha256
+
+
+def fetch(artifact: Artifact) -> Path:
+    """Return where an artifact's bytes are, having brought them from the object store when they were not there.
 
     Raises NotFound when they are gone, BrokenError when the store does not give them.
     """
-    path = _folder(artifact.result_id, artifact.attempt) / artifact.sha256
+    path = path_of(artifact)
     store = object_store(environment())
     try:
         if store is not None:
@@ -110,7 +116,7 @@ def copy_to_store(artifact: Artifact) -> bool:
     """
     store = object_store(environment())
     assert store is not None
-    path = _folder(artifact.result_id, artifact.attempt) / artifact.sha256
+    path = path_of(artifact)
     if store.size(_key(path)) == artifact.size:
         return False
     if not path.exists():

@@ -174,7 +174,7 @@ class ResultViewSet(ResourceViewSet[TrainingResult]):
         if artifact is None:
             raise NotFound(f"result {pk} has no artifact {name!r}", hint="its field artifacts lists them")
         model = "".join(letter if letter.isalnum() else "-" for letter in result.model.name)[:40]
-        return attachment(request, storage.path_of(artifact), f"{model}-{result.pk}-{name}", sha256=artifact.sha256)
+        return attachment(request, storage.fetch(artifact), f"{model}-{result.pk}-{name}", sha256=artifact.sha256)
 
     @extend_schema(
         parameters=[

@@ -20,6 +20,7 @@ from backend.inferences.models import Inference
 from backend.inferences.transitions import (
     mark_failed,
     mark_launched,
+    mark_obstacle,
     mark_running,
     mark_scaled,
     mark_stopped,
@@ -41,6 +42,7 @@ __all__ = [
     "ensure_topics",
     "mark_failed",
     "mark_launched",
+    "mark_obstacle",
     "mark_running",
     "mark_scaled",
     "mark_stopped",

@@ -25,6 +25,7 @@ from kafkaml.results import Failure, RunState
 __all__ = [
     "mark_failed",
     "mark_launched",
+    "mark_obstacle",
     "mark_running",
     "mark_scaled",
     "mark_stopped",
@@ -81,18 +82,22 @@ def mark_scaled(inference_id: int, attempt: int, replicas: int) -> bool:
     return True
 
 
-def mark_running(inference_id: int, attempt: int, *, ready_replicas: int | None = None) -> bool:
-    """Note that at least one replica answers, and how many do when that is known."""
+def mark_running(
+    inference_id: int, attempt: int, *, ready_replicas: int | None = None, obstacle: Failure | None = None
+) -> bool:
+    """Note that at least one replica answers; how many do, and what keeps the others, when that is known."""
+    document = None if obstacle is None else obstacle.to_json()
     with transaction.atomic():
         inference = _lock_attempt(inference_id, attempt)
         if inference is None:
             return False
         ready = inference.ready_replicas if ready_replicas is None else ready_replicas
-        if inference.state == RunState.RUNNING and inference.ready_replicas == ready and inference.failure is None:
+        shown = (inference.state, inference.ready_replicas, inference.failure)
+        if shown == (RunState.RUNNING, ready, document):
             return True
         inference.state = RunState.RUNNING
         inference.ready_replicas = ready
-        inference.failure = None
+        inference.failure = document
         inference.tries = 0
         inference.started_at = inference.started_at or timezone.now()
         inference.launched_at = inference.launched_at or inference.started_at
@@ -115,6 +120,21 @@ def mark_waiting(inference_id: int, attempt: int, failure: Failure | None = None
         inference.failure = document
         inference.log_tail = log_tail[-MAX_LOG_TAIL:] or inference.log_tail
         inference.save()
+        publish_inference(inference)
+    return True
+
+
+def mark_obstacle(inference_id: int, attempt: int, failure: Failure) -> bool:
+    """Note what keeps replicas from being launched, while none of them serves."""
+    document = failure.to_json()
+    with transaction.atomic():
+        inference = _lock_attempt(inference_id, attempt)
+        if inference is None:
+            return False
+        if inference.state != RunState.WAITING or inference.failure == document:
+            return True
+        inference.failure = document
+        inference.save(update_fields=["failure", "updated_at"])
         publish_inference(inference)
     return True
 

@@ -177,7 +177,7 @@ class InferenceArtifactView(JobView):
         artifact = Artifact.objects.filter(result=result, attempt=result.attempt, name=name).first()
         if artifact is None:
             raise NotFound(f"result {result.pk} has no artifact {name!r}")
-        return attachment(request, storage.path_of(artifact), name, sha256=artifact.sha256)
+        return attachment(request, storage.fetch(artifact), name, sha256=artifact.sha256)
 
 
 class StatsView(JobView):

@@ -48,6 +48,22 @@ def test_a_failed_action_skips_the_rest_of_its_subject_only_and_rests_longer_eac
     assert launcher.launches[-1] == "kml-train-1-a1"
 
 
+@pytest.mark.parametrize("kind", WorkKind)
+def test_what_keeps_work_from_being_launched_is_shown_unless_it_passes_at_once(kind: WorkKind) -> None:
+    store, launcher = MemoryStore(), FakeLauncher()
+    subject = store.add(kind, 1)
+    executor = an_executor(store, launcher)
+    launcher.fail_before = 2
+    executor.execute([BeginAttempt(subject, 1), Launch(subject, 1)], dict(store.table))
+    assert store.table[subject].failure is None
+    store.now += 0.6
+    executor.execute([Launch(subject, 1)], dict(store.table))
+    shown = store.table[subject].failure
+    assert shown is not None
+    assert shown.cause == "the runtime cannot be reached"
+    assert store.table[subject].state is RunState.WAITING
+
+
 def test_what_was_decided_on_a_row_that_changed_is_left_out() -> None:
     store, launcher = MemoryStore(), FakeLauncher()
     subject = store.add(WorkKind.TRAINING, 1)

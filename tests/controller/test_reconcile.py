@@ -287,6 +287,17 @@ def test_an_inference_whose_replicas_are_gone_waits_and_says_why() -> None:
     assert decide([shown], [seen(Phase.RUNNING, S, ready_replicas=1)]) == (ShowReady(S, 2, 1),)
 
 
+def test_what_keeps_some_replicas_is_shown_while_others_serve() -> None:
+    partly = row(S, replicas=2, replicas_serving=1, ready_replicas_shown=1)
+    crowded = seen(Phase.RUNNING, S, replicas=2, ready_replicas=1, failure=LOST)
+    assert decide([partly], [crowded]) == (ShowReady(S, 2, 1, LOST),)
+    shown = replace(partly, failure=LOST)
+    assert decide([shown], [crowded]) == ()
+    assert decide([shown], [seen(Phase.RUNNING, S, replicas=2, ready_replicas=1)]) == (ShowReady(S, 2, 1),)
+    complete = seen(Phase.RUNNING, S, replicas=2, ready_replicas=2, failure=LOST)
+    assert decide([replace(shown, replicas_serving=2)], [complete]) == (ShowReady(S, 2, 2),)
+
+
 def test_an_inference_is_scaled_by_launching_it_again() -> None:
     assert decide([row(S, replicas=3)], [seen(Phase.RUNNING, S, replicas=1)]) == (Launch(S, 2),)
     assert decide([row(S, replicas=3)], [seen(Phase.STOPPING, S, replicas=1)]) == ()

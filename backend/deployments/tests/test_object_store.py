@@ -101,7 +101,7 @@ def test_a_lost_disk_is_filled_from_the_store(bucket: Bucket, viewer: APIClient)
     path.unlink()
     answer = viewer.get(f"/api/results/{artifact.result_id}/artifacts/{artifact.name}/", headers={"range": "bytes=3-7"})
     assert (answer.status_code, b"".join(answer)) == (206, b" mode")
-    assert storage.path_of(artifact).read_bytes() == b"the model" * 1000
+    assert storage.fetch(artifact).read_bytes() == b"the model" * 1000
 
 
 def test_a_fetch_that_was_cut_off_goes_on(bucket: Bucket) -> None:
@@ -110,7 +110,7 @@ def test_a_fetch_that_was_cut_off_goes_on(bucket: Bucket) -> None:
     for arrived in (b"0123", b"0123456789"):
         path.unlink()
         path.with_name(f"{artifact.sha256}.part").write_bytes(arrived)
-        assert storage.path_of(artifact).read_bytes() == b"0123456789"
+        assert storage.fetch(artifact).read_bytes() == b"0123456789"
 
 
 def test_what_was_changed_in_the_store_is_not_served(bucket: Bucket) -> None:
@@ -118,7 +118,7 @@ def test_what_was_changed_in_the_store_is_not_served(bucket: Bucket) -> None:
     storage.path_of(artifact).unlink()
     bucket.overwrite(bucket.names()[0], b"another's")
     with pytest.raises(BrokenError, match="sha256"):
-        storage.path_of(artifact)
+        storage.fetch(artifact)
 
 
 def test_what_is_nowhere_is_told(bucket: Bucket) -> None:
@@ -126,7 +126,7 @@ def test_what_is_nowhere_is_told(bucket: Bucket) -> None:
     storage.path_of(artifact).unlink()
     bucket.empty()
     with pytest.raises(NotFound, match=r"m\.keras"):
-        storage.path_of(artifact)
+        storage.fetch(artifact)
 
 
 def test_a_store_that_is_away_loses_nothing(bucket: Bucket, configure: Callable[..., None]) -> None:
@@ -142,7 +142,7 @@ def test_a_store_that_is_away_loses_nothing(bucket: Bucket, configure: Callable[
     artifact, new = storage.receive(result, "m.keras", sha256, ContentRange(8, 9, 9), BytesIO(b"l"))
     assert new
     assert artifact is not None
-    assert storage.path_of(artifact).read_bytes() == b"the model"
+    assert storage.fetch(artifact).read_bytes() == b"the model"
 
 
 def test_the_disk_lets_go_of_what_was_not_used_lately(bucket: Bucket, configure: Callable[..., None]) -> None:
@@ -150,12 +150,12 @@ def test_the_disk_lets_go_of_what_was_not_used_lately(bucket: Bucket, configure:
     first, second = stored(result, b"1" * 100, "a.keras"), stored(result, b"2" * 100, "b.keras")
     unused(storage.path_of(first))
     unused(storage.path_of(second))
-    storage.path_of(second)
+    storage.fetch(second)
     configure(s3_cache_bytes=250)
     stored(result, b"3" * 100, "c.keras")
     assert first.sha256 not in {path.name for path in local_files()}
     assert len(local_files()) == 2
-    assert storage.path_of(first).read_bytes() == b"1" * 100
+    assert storage.fetch(first).read_bytes() == b"1" * 100
 
 
 def test_models_from_before_there_was_a_bucket_are_copied(
@@ -171,7 +171,7 @@ def test_models_from_before_there_was_a_bucket_are_copied(
     unused(storage.path_of(older))
     stored(result, b"new", "c.keras")
     assert [path.name for path in local_files() if path.name == older.sha256] == []
-    assert storage.path_of(older).read_bytes() == b"older"
+    assert storage.fetch(older).read_bytes() == b"older"
     call_command("copy_artifacts")
     assert capsys.readouterr().out.strip() == "1 copied, 2 were there before"
     assert len(bucket.names()) == 3

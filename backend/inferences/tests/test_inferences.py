@@ -203,6 +203,29 @@ def test_a_crashed_replica_waits_and_then_runs_again() -> None:
     assert (inference.state, inference.failure) == ("running", None)
 
 
+def test_what_keeps_replicas_from_running_is_shown_with_and_without_others_that_serve() -> None:
+    full = Failure(category=FailureCategory.CONFIGURATION, cause="no node has room")
+    inference = builders.make_inference()
+    services.register_attempt(inference.pk)
+
+    def shown() -> tuple[str, object]:
+        inference.refresh_from_db()
+        return inference.state, (inference.failure or {}).get("cause")
+
+    assert services.mark_obstacle(inference.pk, 1, full)
+    assert shown() == ("waiting", "no node has room")
+    assert services.mark_running(inference.pk, 1, ready_replicas=1)
+    assert shown() == ("running", None)
+    # A launch that failed while others serve is tried again; only what the runtime says of replicas is shown.
+    assert services.mark_obstacle(inference.pk, 1, full)
+    assert shown() == ("running", None)
+    assert services.mark_running(inference.pk, 1, ready_replicas=1, obstacle=full)
+    assert shown() == ("running", "no node has room")
+    assert services.mark_running(inference.pk, 1, ready_replicas=2)
+    assert shown() == ("running", None)
+    assert not services.mark_obstacle(inference.pk, 2, full)
+
+
 def test_groups_are_never_shared() -> None:
     result = builders.make_finished()
     groups = {builders.make_inference(result).group for _ in range(3)}

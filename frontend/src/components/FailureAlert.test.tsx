@@ -13,13 +13,18 @@ const UNSCHEDULABLE: Failure = {
   source: '',
 }
 
-function show(heldUp: boolean) {
+function show(heldUp: boolean, serves = false) {
   render(
     <MantineProvider>
-      <FailureAlert failure={UNSCHEDULABLE} heldUp={heldUp} />
+      <FailureAlert failure={UNSCHEDULABLE} heldUp={heldUp} serves={serves} />
     </MantineProvider>,
   )
 }
+
+test('what keeps some replicas from running is told while others serve', () => {
+  show(true, true)
+  expect(screen.getByRole('status')).toHaveTextContent('Not all replicas can run: Something is not set up')
+})
 
 test('what keeps a run from starting is told with its hint, and is no alarm', () => {
   show(true)
@@ -37,6 +42,7 @@ test('a failure is an alarm', () => {
 test('only a failure of an attempt that still waits is an obstacle', () => {
   const held = { state: 'waiting', failure: UNSCHEDULABLE, next_retry_at: null }
   expect(isHeldUp(held)).toBe(true)
+  expect(isHeldUp({ ...held, state: 'running' })).toBe(true)
   expect(isHeldUp({ ...held, failure: null })).toBe(false)
   expect(isHeldUp({ ...held, state: 'failed' })).toBe(false)
   // It failed, and is tried again later.

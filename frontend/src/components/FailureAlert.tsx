@@ -24,18 +24,21 @@ export function failureTitle(failure: Failure): string {
 
 /** Whether a failure is no end but an obstacle: what keeps the present attempt from starting, and may pass. */
 export function isHeldUp(run: { state: string; failure: Failure | null; next_retry_at: string | null }): boolean {
-  return run.state === 'waiting' && run.failure !== null && run.next_retry_at === null
+  return ['waiting', 'running'].includes(run.state) && run.failure !== null && run.next_retry_at === null
 }
 
 export function FailureAlert({
   failure,
   actions,
   heldUp = false,
+  serves = false,
 }: {
   failure: Failure
   actions?: ReactNode
   /** See ``isHeldUp``. */
   heldUp?: boolean
+  /** It is held up in part only: some replicas serve. */
+  serves?: boolean
 }) {
   const place = failure.line ? `line ${failure.line} of the ${failure.source || 'code'}` : ''
   const text = [failureTitle(failure), failure.cause, failure.hint, failure.traceback_text].filter(Boolean).join('\n')
@@ -45,7 +48,7 @@ export function FailureAlert({
       variant="outline"
       color={heldUp ? 'yellow' : 'red'}
       icon={heldUp ? <IconHourglass aria-hidden /> : <IconCircleX aria-hidden />}
-      title={`${heldUp ? 'It cannot run yet: ' : ''}${[failureTitle(failure), place].filter(Boolean).join(', ')}`}
+      title={`${heldUp ? (serves ? 'Not all replicas can run: ' : 'It cannot run yet: ') : ''}${[failureTitle(failure), place].filter(Boolean).join(', ')}`}
       styles={{ title: { color: heldUp ? 'var(--kml-waiting)' : 'var(--kml-failed)' } }}
     >
       <Stack gap="xs">

@@ -124,6 +124,7 @@ function Alerts({ inference }: { inference: Inference }) {
         <FailureAlert
           failure={inference.failure}
           heldUp={isHeldUp(inference)}
+          serves={inference.state === 'running'}
           actions={
             <ButtonLink
               size="compact-sm"
