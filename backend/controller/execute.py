@@ -117,7 +117,10 @@ class Executor:
     def _show(self, subject: Subject, attempt: int, error: KafkaMLError) -> None:
         """Tell the person why the work is not launched; it will be tried again."""
         obstacle = Failure(category=FailureCategory.CONFIGURATION, cause=error.message, hint=error.hint)
-        self._store.show_obstacle(subject, attempt, obstacle)
+        try:
+            self._store.show_obstacle(subject, attempt, obstacle)
+        except Exception as unwritten:  # noqa: BLE001 (one row's trouble must not stop all others here either)
+            logger.warning("what keeps work from starting was not written", id=subject.number, error=str(unwritten))
 
     def _apply(self, action: Action, rows: Mapping[Subject, Row]) -> bool:
         subject = action.subject
