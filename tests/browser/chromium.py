@@ -19,7 +19,9 @@ __all__ = ["Findings", "Scheme", "Session", "axe_violations", "chromium", "draw"
 
 _AXE = Path(__file__).resolve().parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 # Everything that axe knows but its experiments.
-_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+# What may differ between two colour schemes of one page.
+_COLOUR_RULES = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
 Scheme = Literal["light", "dark"]
 
 
@@ -111,12 +113,16 @@ def draw(page: Page, points: Sequence[tuple[float, float]]) -> None:
     page.mouse.up()
 
 
-def axe_violations(page: Page) -> list[str]:
-    """What axe-core finds wrong with the page as it is now, one line each."""
+def axe_violations(page: Page, *, colours_only: bool = False) -> list[str]:
+    """What axe-core finds wrong with the page as it is now, one line each.
+
+    ``colours_only`` asks what another colour scheme can have changed, on a page that was looked at whole.
+    """
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(_AXE.read_text(encoding="utf-8"))
     found: dict[str, Any] = page.evaluate(
-        "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", _RULES
+        "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})",
+        _COLOUR_RULES if colours_only else _RULES,
     )
     return [
         f"{page.url}: {each['id']}: {each['help']}: {' | '.join(node['html'][:200] for node in each['nodes'][:4])}"

@@ -93,6 +93,10 @@ class World:
 
         eventually(is_gone, _PATIENCE_SECONDS, what=f"{spec.name} out of sight", ignoring=(BrokenError,))
 
+    def path(self, spec: WorkSpec) -> str:
+        """The address of an inference's set."""
+        return f"/apis/apps/v1/namespaces/{self.settings.namespace}/statefulsets/{spec.name}"
+
     def objects(self, spec: WorkSpec) -> list[str]:
         """Return what the cluster still holds of ``spec``."""
         listing = "jobs,statefulsets,secrets,poddisruptionbudgets,pods"
@@ -310,6 +314,31 @@ def test_an_inference_is_scaled_by_launching_it_again(world: World) -> None:
     launcher.launch(with_replicas(1))
     assert [pod["metadata"]["name"] for pod in world.pods(spec, 1)] == [f"{spec.name}-0"]
     world.sees(launcher, spec, lambda seen: (seen.replicas, seen.ready_replicas) == (1, 1), "with 1 ready")
+
+
+def test_an_upgrade_replaces_replicas_one_by_one(world: World) -> None:
+    launcher, spec = world.launcher(), world.inference(replicas=2)
+    launcher.launch(spec)
+    for pod in world.pods(spec, 2):
+        world.node.run(pod)
+    world.sees(launcher, spec, lambda seen: seen.ready_replicas == 2, "with 2 ready")
+
+    def images() -> list[str]:
+        pods = sorted(world.pods(spec, 2), key=lambda pod: pod["metadata"]["name"])
+        return [pod["spec"]["containers"][0]["image"].rpartition(":")[2] for pod in pods]
+
+    # Told the same again, nothing happens.
+    versions = world.cluster.request("GET", world.path(spec))["metadata"]["generation"]
+    launcher.launch(spec)
+    assert world.cluster.request("GET", world.path(spec))["metadata"]["generation"] == versions
+    (old,) = set(images())
+    upgraded = world.launcher(image="kafka-ml/{component}:next")
+    upgraded.launch(spec)
+    eventually(lambda: images() == [old, "next"], _PATIENCE_SECONDS, what="the last replica replaced, and it alone")
+    world.node.run(world.pods(spec, 2)[1])
+    eventually(lambda: images() == ["next", "next"], _PATIENCE_SECONDS, what="the first replaced when the last runs")
+    world.node.run(world.pods(spec, 2)[0])
+    world.sees(upgraded, spec, lambda seen: seen.ready_replicas == 2, "with 2 ready")
 
 
 def test_a_crashed_replica_is_told_and_comes_back(world: World) -> None:

@@ -34,60 +34,57 @@ def own_platform(tmp_path: Path) -> Iterator[Platform]:
     platform.__exit__()
 
 
+@pytest.fixture(scope="module")
+def shared_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A platform that runs, for tests that only look at it: a start and an end take half a minute of a busy machine."""
+    with Platform(tmp_path_factory.mktemp("shared"), frameworks=()) as platform:
+        yield platform
+
+
 def _is_gone(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-def test_up_serves_and_down_leaves_nothing(own_platform: Platform) -> None:
+def test_secrets_belong_to_the_owner_alone(shared_platform: Platform) -> None:
+    assert shared_platform.state.root.stat().st_mode & 0o077 == 0
+    for path in shared_platform.state.secrets.iterdir():
+        assert path.stat().st_mode & 0o777 == 0o600, path.name
+    token = shared_platform.state.cli_token.read_text().strip()
+    for log in shared_platform.state.logs.iterdir():
+        assert token not in log.read_text(errors="replace"), log.name
+
+
+def test_the_login_link_works_once(shared_platform: Platform) -> None:
+    link = shared_platform.cli("login").stdout.strip()
+    assert link.startswith(shared_platform.status.url)
+    with httpx.Client(trust_env=False) as browser:
+        browser.get(link)
+        who = browser.get(f"{shared_platform.status.url}/api/session/").json()
+        assert who["user"]["role"] == "admin"
+    with httpx.Client(trust_env=False) as second:
+        second.get(link)
+        assert second.get(f"{shared_platform.status.url}/api/session/").json()["user"] is None
+
+
+def test_a_second_up_says_that_it_runs_already(shared_platform: Platform) -> None:
+    for arguments in (["up"], ["up", "--detach"]):
+        done = shared_platform.cli(*arguments)
+        assert done.returncode == 0
+        assert f"runs already at {shared_platform.status.url}" in done.stdout
+
+
+def test_up_serves_down_leaves_nothing_and_a_later_start_keeps_everything(own_platform: Platform) -> None:
     own_platform.up()
-    status = own_platform.status
-    assert all(each.state == ComponentState.READY for each in status.components)
-    assert broker_answers(status.bootstrap_servers)
-    assert own_platform.client.models.list() == []
-    pids = [each.pid for each in status.components if each.pid is not None] + [status.supervisor_pid]
+    before = own_platform.status
+    assert all(each.state == ComponentState.READY for each in before.components)
+    assert broker_answers(before.bootstrap_servers)
+    made = own_platform.client.users.create(username="ada", role="viewer", password="")
+    pids = [each.pid for each in before.components if each.pid is not None] + [before.supervisor_pid]
     done = own_platform.cli("down")
     assert done.returncode == 0, done.stderr
     assert [pid for pid in pids if not _is_gone(pid)] == []
     assert platform_processes(own_platform.state.root) == []
     assert own_platform.cli("status").returncode == ExitCode.UNREACHABLE
-
-
-def test_secrets_belong_to_the_owner_alone(own_platform: Platform) -> None:
-    own_platform.up()
-    assert own_platform.state.root.stat().st_mode & 0o077 == 0
-    for path in own_platform.state.secrets.iterdir():
-        assert path.stat().st_mode & 0o777 == 0o600, path.name
-    token = own_platform.state.cli_token.read_text().strip()
-    for log in own_platform.state.logs.iterdir():
-        assert token not in log.read_text(errors="replace"), log.name
-
-
-def test_the_login_link_works_once(own_platform: Platform) -> None:
-    own_platform.up()
-    link = own_platform.cli("login").stdout.strip()
-    assert link.startswith(own_platform.status.url)
-    with httpx.Client(trust_env=False) as browser:
-        browser.get(link)
-        who = browser.get(f"{own_platform.status.url}/api/session/").json()
-        assert who["user"]["role"] == "admin"
-    with httpx.Client(trust_env=False) as second:
-        second.get(link)
-        assert second.get(f"{own_platform.status.url}/api/session/").json()["user"] is None
-
-
-def test_a_second_up_says_that_it_runs_already(own_platform: Platform) -> None:
-    own_platform.up()
-    for arguments in (["up"], ["up", "--detach"]):
-        done = own_platform.cli(*arguments)
-        assert done.returncode == 0
-        assert f"runs already at {own_platform.status.url}" in done.stdout
-
-
-def test_a_later_start_keeps_everything_and_its_addresses(own_platform: Platform) -> None:
-    own_platform.up()
-    before = own_platform.status
-    made = own_platform.client.users.create(username="ada", role="viewer", password="")
-    own_platform.cli("down")
     began = time.monotonic()
     own_platform.up("--wait", "api", "--port", before.url.rpartition(":")[2])
     seconds = time.monotonic() - began
@@ -98,23 +95,22 @@ def test_a_later_start_keeps_everything_and_its_addresses(own_platform: Platform
     assert seconds < 30
 
 
-def test_down_cleans_up_after_a_killed_supervisor(own_platform: Platform) -> None:
+def test_up_works_and_down_cleans_up_after_a_killed_supervisor(own_platform: Platform) -> None:
     own_platform.up()
+    _kill_supervisor(own_platform)
+    own_platform.up()
+    assert own_platform.client.models.list() == []
     pids = [each.pid for each in own_platform.status.components if each.pid is not None]
-    os.kill(own_platform.status.supervisor_pid, signal.SIGKILL)
-    eventually(lambda: not own_platform.state.is_running(), 5)
+    _kill_supervisor(own_platform)
     done = own_platform.cli("down")
     assert done.returncode == 0, done.stderr
     assert [pid for pid in pids if not _is_gone(pid)] == []
     assert platform_processes(own_platform.state.root) == []
 
 
-def test_up_after_a_killed_supervisor_works(own_platform: Platform) -> None:
-    own_platform.up()
-    os.kill(own_platform.status.supervisor_pid, signal.SIGKILL)
-    eventually(lambda: not own_platform.state.is_running(), 5)
-    own_platform.up()
-    assert own_platform.client.models.list() == []
+def _kill_supervisor(platform: Platform) -> None:
+    os.kill(platform.status.supervisor_pid, signal.SIGKILL)
+    eventually(lambda: not platform.state.is_running(), 5)
 
 
 def test_a_killed_component_comes_back(own_platform: Platform) -> None:

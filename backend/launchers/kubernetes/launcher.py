@@ -35,11 +35,13 @@ from backend.launchers.kubernetes.manifests import (
     POD,
     SCALED_OBJECT,
     SECRET,
+    SPEC_HASH,
     STATEFUL_SET,
     WORK_LABEL,
     ObjectKind,
     build_work,
     kinds,
+    merge_patch,
     with_owner,
 )
 from backend.launchers.kubernetes.pod_diagnosis import job_obstacle, pod_failure, pod_obstacle, set_obstacle
@@ -155,7 +157,7 @@ class KubernetesLauncher:
         if self._settings.keda and spec.restart is RestartPolicy.ALWAYS and spec.autoscale is None:
             self._delete(SCALED_OBJECT, spec.name, propagation="Background")
         if kind == STATEFUL_SET:
-            self._scale(owner, spec)
+            self._update(owner, work.owner, spec)
         self._unmark_stopped(spec.name)
 
     def stop(self, name: str) -> None:
@@ -277,12 +279,25 @@ class KubernetesLauncher:
                 hint="pods of a node that does not answer keep it: look at `kubectl get pods -o wide`",
             )
 
-    def _scale(self, owner: Manifest, spec: WorkSpec) -> None:
-        wanted = self._replicas(spec, _wanted(owner))
-        if wanted == _wanted(owner):
+    def _update(self, owner: Manifest, manifest: Manifest, spec: WorkSpec) -> None:
+        """Make a set that is there what it should be, as after an upgrade.
+
+        Its pods are then replaced one after the other; the new ones fence the old ones' transactions, so nothing is
+        answered twice.
+        """
+        patch: Manifest = {}
+        replicas = self._replicas(spec, _wanted(owner))
+        if replicas != _wanted(owner):
+            patch["spec"] = {"replicas": replicas}
+        digest = manifest["metadata"]["annotations"][SPEC_HASH]
+        if (owner["metadata"].get("annotations") or {}).get(SPEC_HASH) != digest:
+            patch["metadata"] = {"annotations": {SPEC_HASH: digest}}
+            template = merge_patch(owner["spec"]["template"], manifest["spec"]["template"])
+            patch["spec"] = {**patch.get("spec", {}), "template": template}
+        if not patch:
             return
         try:
-            self._cache.sets.put(self._api.patch(STATEFUL_SET, spec.name, {"spec": {"replicas": wanted}}))
+            self._cache.sets.put(self._api.patch(STATEFUL_SET, spec.name, patch))
         except NotThere:
             self._cache.sets.drop(owner)
             raise

@@ -36,6 +36,7 @@ __all__ = [
     "WorkObjects",
     "build_work",
     "kinds",
+    "merge_patch",
     "with_owner",
 ]
 
@@ -185,6 +186,18 @@ def _owner(
     manifest = _object(kind, spec, settings, labels)
     manifest["metadata"]["annotations"] = {SPEC_HASH: digest}
     return {**manifest, "spec": content}
+
+
+def merge_patch(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> Manifest:
+    """Return the patch (RFC 7386) that makes ``wanted`` of ``present``; what only the server has set it sets again."""
+    patch: Manifest = {name: None for name in present if name not in wanted}
+    for name, value in wanted.items():
+        known = present.get(name)
+        if known == value:
+            continue
+        is_within = isinstance(known, Mapping) and isinstance(value, Mapping)
+        patch[name] = merge_patch(known or {}, value) if is_within else value
+    return patch
 
 
 # --- dependents ----------------------------------------------------------------------------------------------------

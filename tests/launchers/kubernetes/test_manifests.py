@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.launchers.base import Autoscale, RestartPolicy, WorkSpec
-from backend.launchers.kubernetes.manifests import SPEC_HASH, WorkObjects, build_work, kinds, with_owner
+from backend.launchers.kubernetes.manifests import SPEC_HASH, WorkObjects, build_work, kinds, merge_patch, with_owner
 from backend.launchers.kubernetes.settings import KubernetesSettings, Toleration
 from backend.launchers.names import WorkKind, work_name
 from kafkaml.errors import SettingsError
@@ -190,6 +190,13 @@ def test_the_hash_tells_another_spec_from_another_number_of_replicas() -> None:
     assert digest(inference(replicas=1)) == digest(inference(replicas=5))
     assert digest(inference(token="another")) == digest(inference())
     assert digest(inference(gpu=1)) != digest(inference())
+
+
+def test_a_patch_adds_changes_and_takes_away() -> None:
+    present = {"a": 1, "b": {"c": [1, 2], "d": 4}, "gone": {"x": 1}, "same": [1]}
+    wanted = {"a": 1, "b": {"c": [2], "e": {"f": 5}}, "same": [1]}
+    assert merge_patch(present, wanted) == {"gone": None, "b": {"d": None, "c": [2], "e": {"f": 5}}}
+    assert merge_patch(wanted, wanted) == {}
 
 
 def test_a_scaled_object_is_made_only_where_keda_is_in_use() -> None:
