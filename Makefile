@@ -1,5 +1,5 @@
 # Every target does its own set-up on a fresh machine (Python 3.11+, Node 20.19+, Java 17+ and Maven present) and is quick when that is done.
-.PHONY: demo up down test cluster-test cluster-up cluster-down cluster-e2e bench screenshots openapi format check lock install
+.PHONY: demo up down test test-postgresql cluster-test cluster-up cluster-down cluster-e2e bench screenshots openapi format check lock install
 RUN := .venv/bin
 
 install:; @scripts/install
@@ -7,6 +7,8 @@ demo: install; @$(RUN)/python -m examples.digits
 up: install; @$(RUN)/kafka-ml up --detach
 down: install; @$(RUN)/kafka-ml down
 test: install; @scripts/test
+# The backend's tests on PostgreSQL, which must be installed, instead of SQLite.
+test-postgresql: install; @scripts/test-postgresql
 # A control plane of Kubernetes, built once from Go modules (minutes), or the cluster that KUBECONFIG names: KML_TEST_CLUSTER=existing.
 cluster-test: install; @scripts/test --cluster
 # A whole cluster on this machine: nodes with kubelets and containers. Needs root.

@@ -7,10 +7,19 @@ Called by ``model_inference`` from one thread. Never decodes, never decides what
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
 from kafkaml.confluent.batch import MessageBatch
 from kafkaml.confluent.config import consumer_config
@@ -26,7 +35,11 @@ __all__ = ["KafkaLoopClient"]
 
 _logger = logging.getLogger(__name__)
 
-# Between two questions to a broker that is restarting.
+# How long a poll asks for the committed positions of all partitions that are new here, and of each by itself when one
+# of them holds up the answer for all.
+_PLACE_ALL_SECONDS = 1.0
+_PLACE_ONE_SECONDS = 0.1
+_PLACE_EACH_SECONDS = 0.5
 
 
 class KafkaLoopClient:
@@ -53,6 +66,11 @@ class KafkaLoopClient:
         self._polled: dict[PartitionKey, int] = {}
         self._uncommitted: dict[PartitionKey, int] = {}
         self._assigned: set[PartitionKey] | None = None
+        # Partitions of ours that are not read yet, because what is committed of them is not known, with how often that
+        # was asked for; and since when there are such.
+        self._unplaced: dict[PartitionKey, int] = {}
+        self._unplaced_since = 0.0
+        self._start = OFFSET_END if start == "latest" else OFFSET_BEGINNING
         self._unknown_tail: set[PartitionKey] = set()
         # Counts the changes of the assignment.
         self._generation = 0
@@ -163,6 +181,8 @@ class KafkaLoopClient:
                 self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
             )
             self._subscribed = True
+        if self._unplaced:
+            self._place()
         first = self._consumer.poll(timeout_seconds)
         messages: list[Message] = []
         if first is not None:
@@ -325,6 +345,52 @@ class KafkaLoopClient:
             if self._tail is not None:
                 self._unknown_tail.add((topic, partition))
 
+    def _place(self) -> None:
+        """Begin to read partitions that the group gave us, each from where the group has committed last.
+
+        The client could look for these positions by itself. But while a transaction of a replica that died holds one,
+        and the assignment changes meanwhile, it takes the position for never committed, and reads all records again
+        (librdkafka 2.16, ``rd_kafka_assignment_apply_offsets``: UNSTABLE_OFFSET_COMMIT).
+        """
+        new = [key for key, tries in self._unplaced.items() if not tries]
+        if new and self._place_some(new, _PLACE_ALL_SECONDS):
+            return
+        # One at a time: the client has no answer for any while it waits for one.
+        deadline = time.monotonic() + _PLACE_EACH_SECONDS
+        for key in sorted(self._unplaced, key=self._unplaced.__getitem__):
+            if time.monotonic() > deadline:
+                return
+            self._place_some([key], _PLACE_ONE_SECONDS)
+
+    def _place_some(self, keys: Sequence[PartitionKey], timeout_seconds: float) -> bool:
+        """Ask once for committed positions and begin to read there; whether they are known."""
+        for key in keys:
+            self._unplaced[key] += 1
+        try:
+            places = list(
+                committed_positions(
+                    self._consumer,
+                    [TopicPartition(*key) for key in keys],
+                    self._log,
+                    request_timeout_seconds=timeout_seconds,
+                    recovery_timeout_seconds=0.0,
+                )
+            )
+        except BrokerError:
+            if time.monotonic() - self._unplaced_since > self._recovery_timeout_seconds:
+                raise
+            return False
+        for place in places:
+            if place.offset < 0:
+                place.offset = self._start
+            del self._unplaced[place.topic, place.partition]
+        with kafka_errors("beginning to read", self._log):
+            self._consumer.incremental_assign(places)
+            if self._paused:
+                self._consumer.pause(places)
+        _logger.info("reading %s", [f"{each.topic}[{each.partition}] from {each.offset}" for each in places])
+        return True
+
     def _committed(self, uncommitted: Mapping[PartitionKey, int]) -> dict[PartitionKey, int]:
         """Ask Kafka for the committed positions; where there are none yet, what is uncommitted here starts."""
         return {
@@ -348,28 +414,34 @@ class KafkaLoopClient:
         self._assigned = (self._assigned or set()) | keys
         if self._tail is not None:
             self._unknown_tail |= keys
-        consumer.incremental_assign(partitions)
-        if self._paused and partitions:
-            consumer.pause(partitions)
+        if not self._unplaced:
+            self._unplaced_since = time.monotonic()
+        self._unplaced |= dict.fromkeys(keys, 0)
+        # The next poll places them; to wait here would hold up the whole group.
+        consumer.incremental_assign([])
         _logger.info("assigned %s", sorted(keys))
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._give_up(partitions, "a rebalance moved")
-        consumer.incremental_unassign(partitions)
+        consumer.incremental_unassign(self._give_up(partitions, "a rebalance moved"))
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # The group has given them to others already; to commit for them now would be wrong, and refused.
-        self._give_up(partitions, "this member was taken for dead and lost")
-        consumer.incremental_unassign(partitions)
+        consumer.incremental_unassign(self._give_up(partitions, "this member was taken for dead and lost"))
 
-    def _give_up(self, partitions: Sequence[TopicPartition], why: str) -> None:
-        """End the open transaction before the partitions go; called inside ``poll``, which raises afterwards."""
+    def _give_up(self, partitions: Sequence[TopicPartition], why: str) -> list[TopicPartition]:
+        """End the open transaction before the partitions go; called inside ``poll``, which raises afterwards.
+
+        Returns those of them that were read.
+        """
+        read = [each for each in partitions if (each.topic, each.partition) not in self._unplaced]
         keys = {(each.topic, each.partition) for each in partitions}
         self._generation += 1
         _logger.info("revoked %s", sorted(keys))
         if self._assigned is not None:
             self._assigned -= keys
         self._unknown_tail -= keys
+        for key in keys:
+            self._unplaced.pop(key, None)
         if keys & self._uncommitted.keys():
             try:
                 self._output.abort()
@@ -377,6 +449,7 @@ class KafkaLoopClient:
             except KafkaMLError as error:
                 # An exception must not fly through the client's C code.
                 self._interruption = error
+        return read
 
     def _unanswered(self, messages: list[Message]) -> list[Message]:
         """Drop the messages that the outputs answer already, after looking for such in partitions that are new here."""

@@ -13,5 +13,8 @@ import tempfile
 for _name in [name for name in os.environ if name.startswith("KML_") and not name.startswith("KML_TEST_")]:
     del os.environ[_name]
 os.environ.pop("DATABASE_URL", None)
+# A server of PostgreSQL for the backend's tests, which otherwise use SQLite: scripts/test-postgresql.
+if _url := os.environ.get("KML_TEST_DATABASE_URL"):
+    os.environ["DATABASE_URL"] = _url
 os.environ["KML_STATE_DIR"] = tempfile.mkdtemp(prefix="kml-test-")
 atexit.register(shutil.rmtree, os.environ["KML_STATE_DIR"], ignore_errors=True)

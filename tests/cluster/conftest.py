@@ -44,7 +44,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         kubectl = binaries / "kubectl"
         yield Cluster(control_plane.kubeconfig, kubectl=kubectl, folder=folder, control_plane=control_plane)
     finally:
-        programs.end()
+        # Nobody needs what they would save.
+        programs.end(grace_seconds=0)
 
 
 @pytest.fixture(scope="package")

@@ -206,6 +206,7 @@ def test_kafka_absent_at_the_start_and_killed_later(own_broker: TestBroker, regi
     own_broker.start()
     announcer = threading.Thread(target=logger.announce_good, args=(1,))
     announcer.start()
-    eventually(lambda: logger.offsets() == [0, 1, 2], 40)
+    # The group's coordinator has its topics to load again, which takes a busy machine long.
+    eventually(lambda: logger.offsets() == [0, 1, 2], 90, what="the third announcement")
     announcer.join(20)
     logger.end(process)

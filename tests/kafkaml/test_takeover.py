@@ -1,0 +1,165 @@
+"""Who takes partitions over from a replica that died goes on where the group has committed, whatever happens."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from kafkaml.confluent import KafkaLoopClient, KafkaRecordWriter
+from kafkaml.errors import TransactionAborted
+from kafkaml.records import OutgoingRecord
+from kafkaml.settings import KafkaSettings
+from tests.support import eventually
+
+pytestmark = pytest.mark.integration
+
+_PARTITIONS = 4
+# The group has committed this offset of every partition, out of twice as many.
+_COMMITTED = 50
+
+
+class DeadReplica:
+    """A transaction that holds offsets of the group, as of a replica that was killed before its commit."""
+
+    def __init__(self, settings: KafkaSettings, group: str) -> None:
+        self._producer = Producer(
+            {"bootstrap.servers": settings.bootstrap_servers, "transactional.id": f"dead-{group}"}
+        )
+        self._producer.init_transactions(20)
+        self._group = Consumer({"bootstrap.servers": settings.bootstrap_servers, "group.id": group})
+
+    def hold(self, topic: str, partitions: range, offset: int) -> None:
+        self._producer.begin_transaction()
+        places = [TopicPartition(topic, partition, offset) for partition in partitions]
+        self._producer.send_offsets_to_transaction(places, self._group.consumer_group_metadata(), 20)
+
+    def commit(self) -> None:
+        self._producer.commit_transaction(20)
+
+    def end(self) -> None:
+        """As its transaction's time limit, or its successor, ends it."""
+        self._producer.abort_transaction(20)
+
+    def close(self) -> None:
+        self._group.close()
+
+
+class Replica:
+    """A member of the group, and the offsets that it was given, by partition."""
+
+    def __init__(self, settings: KafkaSettings, topic: str, group: str, number: int) -> None:
+        self.client = KafkaLoopClient.exactly_once(
+            settings, topics=[topic], group=group, transactional_id=f"{group}-{number}", session_timeout_seconds=6
+        )
+        self.given: dict[int, list[int]] = {}
+
+    def poll(self) -> None:
+        try:
+            batch = self.client.poll(max_records=1000, timeout_seconds=0.05)
+        except TransactionAborted:
+            return
+        for record in batch:
+            self.given.setdefault(record.partition, []).append(record.offset)
+
+    @property
+    def shares(self) -> bool:
+        """Whether the group gave it some of the partitions, and not all."""
+        return 0 < len(self.client._assigned or ()) < _PARTITIONS
+
+
+@pytest.fixture
+def settings(broker: Any) -> KafkaSettings:
+    return KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
+
+
+@pytest.fixture
+def group() -> str:
+    return f"takeover-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def topic(broker: Any, settings: KafkaSettings) -> str:
+    name = str(broker.topic(_PARTITIONS))
+    writer = KafkaRecordWriter(settings)
+    for number in range(2 * _COMMITTED * _PARTITIONS):
+        writer.write(OutgoingRecord(name, b"%d" % number, partition=number % _PARTITIONS))
+    writer.flush(30)
+    writer.close()
+    return name
+
+
+@pytest.fixture
+def dead(settings: KafkaSettings, group: str, topic: str) -> Iterator[DeadReplica]:
+    """It has committed half of every partition, and holds more of it."""
+    replica = DeadReplica(settings, group)
+    replica.hold(topic, range(_PARTITIONS), _COMMITTED)
+    replica.commit()
+    yield replica
+    replica.close()
+
+
+@pytest.fixture
+def replicas(settings: KafkaSettings, topic: str, group: str) -> Iterator[list[Replica]]:
+    made: list[Replica] = []
+    yield made
+    for each in made:
+        each.client.close()
+
+
+def test_partitions_move_while_a_dead_replica_holds_their_offsets(
+    dead: DeadReplica, replicas: list[Replica], settings: KafkaSettings, topic: str, group: str
+) -> None:
+    dead.hold(topic, range(_PARTITIONS), _COMMITTED + 10)
+    replicas.append(Replica(settings, topic, group, 0))
+    first = replicas[0]
+
+    def owns_all() -> bool:
+        first.poll()
+        return len(first.client._assigned or ()) == _PARTITIONS
+
+    eventually(owns_all, 30)
+    # It asks for the offsets, in vain; then the second takes half of the partitions.
+    first.poll()
+    replicas.append(Replica(settings, topic, group, 1))
+
+    def shared() -> bool:
+        for each in replicas:
+            each.poll()
+        return all(each.shares for each in replicas)
+
+    eventually(shared, 30)
+    assert [each.given for each in replicas] == [{}, {}]
+    dead.end()
+
+    def all_given() -> bool:
+        for each in replicas:
+            each.poll()
+        return sum(len(offsets) for each in replicas for offsets in each.given.values()) >= _PARTITIONS * _COMMITTED
+
+    eventually(all_given, 30)
+    expected = list(range(_COMMITTED, 2 * _COMMITTED))
+    found = {partition: offsets for each in replicas for partition, offsets in each.given.items()}
+    assert found == dict.fromkeys(range(_PARTITIONS), expected)
+
+
+def test_one_held_offset_does_not_hold_up_the_other_partitions(
+    dead: DeadReplica, replicas: list[Replica], settings: KafkaSettings, topic: str, group: str
+) -> None:
+    dead.hold(topic, range(1), _COMMITTED + 10)
+    replicas.append(Replica(settings, topic, group, 0))
+    (replica,) = replicas
+
+    def others_given() -> bool:
+        replica.poll()
+        return {partition: len(offsets) for partition, offsets in replica.given.items()} == dict.fromkeys(
+            range(1, _PARTITIONS), _COMMITTED
+        )
+
+    eventually(others_given, 30)
+    dead.commit()
+    eventually(lambda: (replica.poll(), 0 in replica.given)[1], 30)
+    assert replica.given[0][0] == _COMMITTED + 10
