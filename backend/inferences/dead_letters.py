@@ -15,9 +15,10 @@ from backend.api.errors import InvalidField
 from backend.config.environment import environment
 from backend.inferences.models import Inference
 from backend.topics.decoding import Decoder, DecoderKind, record_document
+from backend.topics.selectors import open_browser
 from kafkaml.codecs import StreamCodec
 from kafkaml.confluent import KafkaRecordReader, KafkaRecordWriter
-from kafkaml.confluent.browse import TopicBrowser, record_bytes
+from kafkaml.confluent.browse import record_bytes
 from kafkaml.control import InputFormat
 from kafkaml.errors import DecodeError, StreamUnavailable
 from kafkaml.records import SOURCE_HEADER, OutgoingRecord, Record, format_source, parse_source
@@ -62,7 +63,7 @@ def letters(inference: Inference, *, before: Mapping[int, int] | None, limit: in
     A topic that does not exist yet has none. Raises BrokerError without Kafka.
     """
     topic = dead_letter_topic(inference)
-    with TopicBrowser(output_settings(inference), request_timeout_seconds=_KAFKA_SECONDS) as browser:
+    with open_browser(output_settings(inference)) as browser:
         try:
             page = browser.page(topic, before=before, limit=limit, timeout_seconds=_KAFKA_SECONDS)
         except StreamUnavailable:
@@ -96,7 +97,7 @@ def replay(inference: Inference, *, actor: Actor, positions: Sequence[tuple[int,
     take all of them, InvalidField for positions without a letter.
     """
     topic = dead_letter_topic(inference)
-    with TopicBrowser(environment().kafka, request_timeout_seconds=_KAFKA_SECONDS) as browser:
+    with open_browser() as browser:
         partitions = len(browser.partitions(inference.input_topic))
     found, more = _read(inference, topic, positions)
     whole = [each for each in found if "kml-error-value-bytes" not in _texts(each)]
@@ -131,7 +132,7 @@ def replay(inference: Inference, *, actor: Actor, positions: Sequence[tuple[int,
 def _read(inference: Inference, topic: str, positions: Sequence[tuple[int, int]] | None) -> tuple[list[Record], bool]:
     """Return the letters that are meant, oldest first, and whether there are more than are taken at once."""
     settings = output_settings(inference)
-    with TopicBrowser(settings, request_timeout_seconds=_KAFKA_SECONDS) as browser:
+    with open_browser(settings) as browser:
         try:
             states = browser.partitions(topic)
         except StreamUnavailable:

@@ -17,6 +17,7 @@ from backend.topics.uses import topic_uses
 from kafkaml.confluent import KafkaAdmin, PageStart, RecordPage, TopicBrowser
 from kafkaml.errors import BrokerError, BrokerTimeout, DecodeError, StreamUnavailable
 from kafkaml.records import Record
+from kafkaml.settings import KafkaSettings
 
 __all__ = ["PageQuery", "consumer_groups", "open_browser", "records", "topic_list", "topic_state"]
 
@@ -52,9 +53,9 @@ class PageQuery:
         return self.after is None and self.timestamp_ms is None and self.start == PageStart.NEWEST
 
 
-def open_browser() -> TopicBrowser:
-    """Return a browser of the platform's cluster; BrokerTimeout at once when no broker takes connections."""
-    kafka = environment().kafka
+def open_browser(kafka: KafkaSettings | None = None) -> TopicBrowser:
+    """Return a browser of a cluster, by default the platform's; BrokerTimeout at once when no broker is there."""
+    kafka = kafka or environment().kafka
     if not broker_answers(kafka.bootstrap_servers):
         raise BrokerTimeout(
             f"Kafka at {kafka.bootstrap_servers} does not answer",
