@@ -61,6 +61,8 @@ def test_a_node_drained_under_load(platform: ClusterPlatform, trained: TrainingR
             )
         finally:
             kubectl("uncordon", node)
+    # What had one pod, such as an executor, is away until it has started on the other node.
+    kubectl("wait", "--for=condition=Available", "deployment", "--all", "--timeout", "180s", timeout_seconds=200)
 
 
 def test_an_evicted_training_is_resumed(platform: ClusterPlatform, kubectl: Kubectl) -> None:
