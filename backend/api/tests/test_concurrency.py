@@ -43,6 +43,7 @@ def in_threads(work: Callable[[int], object]) -> list[object]:
         return [each.result(timeout=120) for each in [pool.submit(run, number) for number in range(WRITERS)]]
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the settings of SQLite")
 def test_the_database_is_set_up_for_many_writers() -> None:
     with connection.cursor() as cursor:
         assert cursor.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
