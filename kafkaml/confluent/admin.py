@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import check_topic_name
 
 __all__ = ["KafkaAdmin", "TopicDescription"]
+
+_NO_LEADER = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
+_NO_LEADER_PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -176,9 +180,17 @@ class KafkaAdmin:
 
     def _offsets(self, places: Sequence[PartitionKey], spec: OffsetSpec) -> dict[PartitionKey, int]:
         request = {TopicPartition(topic, partition): spec for topic, partition in places}
-        futures = self._client.list_offsets(request, request_timeout=self._timeout_seconds)
-        with kafka_errors("asking for offsets", self._log):
-            return {
-                (place.topic, place.partition): future.result(self._timeout_seconds + 5).offset
-                for place, future in futures.items()
-            }
+        deadline = time.monotonic() + self._timeout_seconds
+        while True:
+            futures = self._client.list_offsets(request, request_timeout=self._timeout_seconds)
+            try:
+                return {
+                    (place.topic, place.partition): future.result(self._timeout_seconds + 5).offset
+                    for place, future in futures.items()
+                }
+            except KafkaException as exception:
+                error = error_of(exception)
+                # The client does not ask again when a topic was made just now, or its leader has moved.
+                if error.code() not in _NO_LEADER or time.monotonic() > deadline:
+                    raise to_error(error, "asking for offsets", reason=self._log.last) from exception
+            time.sleep(_NO_LEADER_PAUSE_SECONDS)

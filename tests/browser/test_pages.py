@@ -48,11 +48,4 @@ def test_pages_are_accessible_and_silent_in_both_themes_and_on_phones(session: S
 
 def _shows(page: Page, scheme: Scheme) -> None:
     page.wait_for_function(f"scheme => {_SCHEME} === scheme", arg=scheme, timeout=5_000)
-    # Colours fade from one scheme to the other; what moves for ever is none of these.
-    page.evaluate(
-        """() => Promise.allSettled(
-             document.getAnimations()
-               .filter((each) => each.effect?.getComputedTiming().iterations !== Infinity)
-               .map((each) => each.finished))"""
-    )
     settle(page)
