@@ -16,7 +16,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -117,14 +117,12 @@ def copy_to_store(artifact: Artifact) -> bool:
     store = object_store(environment())
     assert store is not None
     path = path_of(artifact)
-    if store.size(_key(path)) == artifact.size:
-        return False
-    if not path.exists():
+    try:
+        return _ensure_stored(store, path, artifact.size)
+    except FileNotFoundError as error:
         raise NotFound(
             f"artifact {artifact.name} of result {artifact.result_id} is neither on the disk nor in the store"
-        )
-    store.put(_key(path), path)
-    return True
+        ) from error
 
 
 def bytes_received(result: TrainingResult, name: str, sha256: str) -> int | None:
@@ -224,18 +222,30 @@ def _key(path: Path) -> str:
     return path.relative_to(environment().artifacts_dir).as_posix()
 
 
+def _ensure_stored(store: ObjectStore, path: Path, size: int) -> bool:
+    """Put a file of ``size`` bytes into the store unless it is there; return whether that was needed."""
+    if store.size(_key(path)) == size:
+        return False
+    store.put(_key(path), path)
+    return True
+
+
 def _make_room(store: ObjectStore) -> None:
     """Let the disk go of files that the object store has as well, the longest unused first."""
     settings = environment()
-    files = [(path.stat(), path) for path in settings.artifacts_dir.glob("*/a*/*") if _SHA256.fullmatch(path.name)]
+    files: list[tuple[os.stat_result, Path]] = []
+    for path in settings.artifacts_dir.glob("*/a*/*"):
+        # Another request may let go of the same files, or delete the result.
+        with suppress(FileNotFoundError):
+            if _SHA256.fullmatch(path.name):
+                files.append((path.stat(), path))
     excess = sum(status.st_size for status, _ in files) - settings.s3_cache_bytes
     for status, path in sorted(files, key=lambda each: each[0].st_mtime):
         if excess <= 0 or time.time() - status.st_mtime < _IN_USE_SECONDS:
             return
         try:
             # One that was stored before there was a bucket is in no other place yet.
-            if store.size(_key(path)) != status.st_size:
-                store.put(_key(path), path)
+            _ensure_stored(store, path, status.st_size)
         except BrokenError as error:
             logger.warning("the disk keeps more than it should", bytes=excess, error=error.message)
             return

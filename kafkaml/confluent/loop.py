@@ -367,14 +367,12 @@ class KafkaLoopClient:
         for key in keys:
             self._unplaced[key] += 1
         try:
-            places = list(
-                committed_positions(
-                    self._consumer,
-                    [TopicPartition(*key) for key in keys],
-                    self._log,
-                    request_timeout_seconds=timeout_seconds,
-                    recovery_timeout_seconds=0.0,
-                )
+            places = committed_positions(
+                self._consumer,
+                [TopicPartition(*key) for key in keys],
+                self._log,
+                request_timeout_seconds=timeout_seconds,
+                recovery_timeout_seconds=0.0,
             )
         except BrokerError:
             if time.monotonic() - self._unplaced_since > self._recovery_timeout_seconds:
