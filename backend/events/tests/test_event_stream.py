@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connections
+from django.db import connections, transaction
 from django.test import AsyncClient
 from django.utils import timezone
 
@@ -139,9 +139,16 @@ async def test_a_page_that_reads_too_slowly_is_told_to_connect_again(
     token: str, broadcaster: broadcast.Broadcaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(broadcast, "_QUEUE", 3)
-    async with broadcaster.subscribe() as (queue, _):
+
+    @sync_to_async
+    @transaction.atomic
+    def publish_more_than_it_holds() -> None:
         for number in range(6):
-            await publish_now("results", {"id": number})
+            publish("results", {"id": number})
+
+    async with broadcaster.subscribe() as (queue, _):
+        # Visible together, so handed out together: this page cannot read in between, however slow the machine is.
+        await publish_more_than_it_holds()
         async with asyncio.timeout(10):
             while (row := await queue.get()) is not None:
                 assert row.topic == "results"
