@@ -17,10 +17,11 @@ from typing import Any
 
 from backend.launchers.kubernetes.api import ClusterApi, Gone, Manifest, TooMany
 from backend.launchers.kubernetes.manifests import EVENT, JOB, POD, STATEFUL_SET, ObjectKind
+from backend.launchers.kubernetes.objects import uid_of, version_of
 from kafkaml.errors import BrokenError, KafkaMLError
 from kafkaml.logs import get_logger
 
-__all__ = ["ClusterCache", "KindCache", "uid_of", "version_of"]
+__all__ = ["ClusterCache", "KindCache"]
 
 logger = get_logger(__name__)
 
@@ -34,16 +35,6 @@ _MAX_PAUSE_SECONDS = 5.0
 _BETWEEN_WATCHES_SECONDS = 0.05
 # The last states of deleted objects are kept for whoever asks how they ended; the oldest go first.
 _MAX_REMOVED = 500
-
-
-def uid_of(manifest: Mapping[str, Any]) -> str:
-    """Return what tells an object from a later one of its name."""
-    return str(manifest["metadata"]["uid"])
-
-
-def version_of(manifest: Mapping[str, Any]) -> int:
-    """Return the revision of the cluster's store that wrote this; of one store, the greater is the later."""
-    return int(manifest["metadata"].get("resourceVersion") or 0)
 
 
 class KindCache:

@@ -8,52 +8,51 @@ never run at once, because work counts as gone only when its owner and every pod
 
 from __future__ import annotations
 
-import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from backend.launchers.base import Observed, Phase, RestartPolicy, WorkSpec
-from backend.launchers.job_folder import write_atomically
-from backend.launchers.kubernetes.api import (
-    AlreadyThere,
-    ApiRefused,
-    ClusterApi,
-    ClusterError,
-    Manifest,
-    NotThere,
-    Unreachable,
-)
-from backend.launchers.kubernetes.cache import ClusterCache, KindCache, uid_of
+from backend.launchers.kubernetes.api import ApiRefused, ClusterApi, ClusterError, Manifest, Unreachable
+from backend.launchers.kubernetes.cache import ClusterCache
 from backend.launchers.kubernetes.manifests import (
     DISRUPTION_BUDGET,
     JOB,
-    POD,
     SCALED_OBJECT,
     SECRET,
-    SPEC_HASH,
     STATEFUL_SET,
-    WORK_LABEL,
     ObjectKind,
     build_work,
-    kinds,
-    merge_patch,
     with_owner,
 )
-from backend.launchers.kubernetes.pod_diagnosis import job_obstacle, pod_failure, pod_obstacle, set_obstacle
-from backend.launchers.kubernetes.pod_logs import PodLogs, made_at, replica_of, work_of, worker_status
+from backend.launchers.kubernetes.objects import (
+    exit_code,
+    has_condition,
+    has_ended,
+    is_deleting,
+    is_over,
+    made_at,
+    replica_of,
+    runs,
+    uid_of,
+    wanted_replicas,
+    work_of,
+    worker_status,
+)
+from backend.launchers.kubernetes.pod_diagnosis import job_obstacle, pod_failure, pod_obstacle, set_obstacle, vanished
+from backend.launchers.kubernetes.pod_logs import PodLogs
 from backend.launchers.kubernetes.settings import KubernetesSettings
+from backend.launchers.kubernetes.stop_marks import StopMarks
+from backend.launchers.kubernetes.writer import ObjectWriter, kind_of
 from backend.launchers.log_folders import LogFolders
 from backend.launchers.names import WorkKind, parse_work_name
 from backend.launchers.replica_log import log_tail, names_with_log, prune_logs
-from kafkaml.errors import BrokenError
 from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
-from kafkaml.results import Failure, FailureCategory
+from kafkaml.results import Failure
 
 __all__ = ["KubernetesLauncher"]
 
@@ -67,9 +66,6 @@ _DRAIN_SECONDS = 5.0
 _REMOVE_AGAIN_SECONDS = 10.0
 # How long it is not asked again after the cluster did not answer what may be left of something.
 _ASK_AGAIN_SECONDS = 1.0
-_OURS = "kafka-ml-controller"
-_STOPPED = "stopped"
-_KINDS = {(each.api_version, each.kind): each for each in kinds()}
 
 
 @dataclass
@@ -86,11 +82,11 @@ class _Sight:
 
     @property
     def live(self) -> list[Manifest]:
-        return [pod for pod in self.pods if not _is_over(pod)]
+        return [pod for pod in self.pods if not is_over(pod)]
 
     @property
     def is_leaving(self) -> bool:
-        return self.owner is not None and _is_deleting(self.owner)
+        return self.owner is not None and is_deleting(self.owner)
 
 
 class KubernetesLauncher:
@@ -119,6 +115,7 @@ class KubernetesLauncher:
         self._wall_clock = wall_clock
         self._threads = threads
         self._cache = ClusterCache(api, clock=clock)
+        self._writer = ObjectWriter(api, self._cache, settings)
         self._logs = PodLogs(api=api, logs_dir=logs_dir, clock=clock)
         # Ends as they were told, until they are forgotten: the cluster may let go of a Job or its pod before.
         self._ends: dict[str, Observed] = {}
@@ -135,7 +132,7 @@ class KubernetesLauncher:
         self._removed_at: dict[str, float] = {}
         # The collector of logs was told of the pods after so many changes of theirs.
         self._shown_changes = -1
-        self._stopped_names: set[str] | None = None
+        self._stopped = StopMarks(logs_dir)
 
     # --- the contract ----------------------------------------------------------------------------------------------
 
@@ -143,33 +140,43 @@ class KubernetesLauncher:
         """See Launcher. The owner comes first; its pods wait for what they need of the rest."""
         _check_name(spec.name)
         work = build_work(spec, self._settings, self._base_env)
-        kind = _KINDS[work.owner["apiVersion"], work.owner["kind"]]
-        if spec.name in self._ends or (spec.name in self._stopped and not self._is_there(kind, spec.name)):
+        kind = kind_of(work.owner)
+        if spec.name in self._ends or (spec.name in self._stopped and not self._writer.is_there(kind, spec.name)):
             # It ended and was not forgotten: adopted as it is.
             return
         owner = self._make_owner(kind, work.owner, spec)
-        if _has_ended(owner):
+        if has_ended(owner):
             return
         failpoint("launcher.owner_made")
         for dependent in work.dependents:
-            self._make_dependent(with_owner(dependent, owner))
+            self._writer.make_dependent(with_owner(dependent, owner))
         failpoint("launcher.dependents_made")
         if self._settings.keda and spec.restart is RestartPolicy.ALWAYS and spec.autoscale is None:
-            self._delete(SCALED_OBJECT, spec.name, propagation="Background")
+            self._writer.delete(SCALED_OBJECT, spec.name, propagation="Background")
         if kind == STATEFUL_SET:
-            self._update(owner, work.owner, spec)
-        self._unmark_stopped(spec.name)
+            self._writer.update_set(owner, work.owner, spec)
+        self._stopped.discard(spec.name)
+
+    def _make_owner(self, kind: ObjectKind, manifest: Manifest, spec: WorkSpec) -> Manifest:
+        try:
+            owner, is_new = self._writer.make_owner(manifest, spec)
+        except Unreachable:
+            self._unsure[spec.name] = kind
+            raise
+        if is_new:
+            self._vanished.discard(spec.name)
+            self._owned.add(spec.name)
+        return owner
 
     def stop(self, name: str) -> None:
         """See Launcher. The owner stays in sight until its pods have ended."""
         _check_name(name)
         sight = self._sight(name)
         if sight.owner is not None or sight.pods:
-            self._mark_stopped(name)
+            self._stopped.add(name)
             failpoint("launcher.stop_written")
-        for kind in self._kinds_of(name, sight):
-            if self._delete(kind, name, propagation="Foreground"):
-                self._mark_stopped(name)
+        if self._writer.delete(_owner_kind(name, sight), name, propagation="Foreground"):
+            self._stopped.add(name)
         if sight.owner is None:
             self._remove_left_alone(name, sight)
 
@@ -177,13 +184,12 @@ class KubernetesLauncher:
         """See Launcher. Work that still runs is not forgotten."""
         _check_name(name)
         sight = self._sight(name)
-        if sight.live or (sight.owner is not None and not _has_ended(sight.owner) and not sight.is_leaving):
+        if sight.live or (sight.owner is not None and not has_ended(sight.owner) and not sight.is_leaving):
             return
-        for kind in self._kinds_of(name, sight):
-            self._delete(kind, name, propagation="Background")
+        self._writer.delete(_owner_kind(name, sight), name, propagation="Background")
         failpoint("launcher.forget_half")
         self._remove_left_alone(name, sight)
-        self._unmark_stopped(name)
+        self._stopped.discard(name)
         for known in (self._ends, self._ended_at):
             known.pop(name, None)
         for names in (self._owned, self._vanished, self._uncounted):
@@ -241,101 +247,7 @@ class KubernetesLauncher:
         if not self._cache.is_synced:
             self._cache.wait_synced(_FIRST_LOOK_SECONDS)
 
-    # --- making it so ----------------------------------------------------------------------------------------------
-
-    def _make_owner(self, kind: ObjectKind, manifest: Manifest, spec: WorkSpec) -> Manifest:
-        cache = self._cache_of(kind)
-        owner = cache.get(spec.name)
-        if owner is None or _is_deleting(owner):
-            if kind == STATEFUL_SET:
-                # It gets replicas when it has all else, so that one that was cut short is seen to lack them.
-                manifest = {**manifest, "spec": {**manifest["spec"], "replicas": 0}}
-            try:
-                owner = self._api.create(kind, manifest)
-            except AlreadyThere:
-                owner = self._api.get(kind, spec.name)
-                cache.put(owner)
-            except Unreachable:
-                self._unsure[spec.name] = kind
-                raise
-            else:
-                cache.put(owner)
-                self._vanished.discard(spec.name)
-                self._owned.add(spec.name)
-                return owner
-        self._check_adoptable(kind, owner, spec)
-        return owner
-
-    def _check_adoptable(self, kind: ObjectKind, owner: Manifest, spec: WorkSpec) -> None:
-        labels = owner["metadata"].get("labels") or {}
-        if labels.get("app.kubernetes.io/managed-by") != _OURS or labels.get(WORK_LABEL) != spec.name:
-            raise BrokenError(
-                f"cannot start {spec.name}: a {kind.kind} of this name in {self._settings.namespace} is not ours",
-                hint=f"look at `kubectl -n {self._settings.namespace} get {kind.plural} {spec.name}`, and remove it",
-            )
-        if _is_deleting(owner):
-            raise BrokenError(
-                f"{spec.name} is still being removed from the cluster; it will be tried again",
-                hint="pods of a node that does not answer keep it: look at `kubectl get pods -o wide`",
-            )
-
-    def _update(self, owner: Manifest, manifest: Manifest, spec: WorkSpec) -> None:
-        """Make a set that is there what it should be, as after an upgrade.
-
-        Its pods are then replaced one after the other; the new ones fence the old ones' transactions, so nothing is
-        answered twice.
-        """
-        patch: Manifest = {}
-        replicas = self._replicas(spec, _wanted(owner))
-        if replicas != _wanted(owner):
-            patch["spec"] = {"replicas": replicas}
-        digest = manifest["metadata"]["annotations"][SPEC_HASH]
-        if (owner["metadata"].get("annotations") or {}).get(SPEC_HASH) != digest:
-            patch["metadata"] = {"annotations": {SPEC_HASH: digest}}
-            template = merge_patch(owner["spec"]["template"], manifest["spec"]["template"])
-            patch["spec"] = {**patch.get("spec", {}), "template": template}
-        if not patch:
-            return
-        try:
-            self._cache.sets.put(self._api.patch(STATEFUL_SET, spec.name, patch))
-        except NotThere:
-            self._cache.sets.drop(owner)
-            raise
-
-    def _replicas(self, spec: WorkSpec, current: int) -> int:
-        """Return how many replicas a running set is to have: between the two bounds the scaler chooses."""
-        most = max(spec.replicas, spec.autoscale.max_replicas) if spec.autoscale and self._settings.keda else 0
-        return min(max(current, spec.replicas), most) if most else spec.replicas
-
-    def _make_dependent(self, manifest: Manifest) -> None:
-        kind = _KINDS[manifest["apiVersion"], manifest["kind"]]
-        name = manifest["metadata"]["name"]
-        try:
-            self._api.create(kind, manifest)
-        except AlreadyThere:
-            # Of an earlier launch, or of an owner that is gone: with the new owner it is not collected as litter.
-            self._api.patch(kind, name, manifest)
-        except NotThere as error:
-            raise BrokenError(
-                f"cannot make the {kind.kind} of {name}: {error}",
-                hint=f"the cluster does not know {kind.api_version} {kind.kind}, or {self._settings.namespace} is gone",
-            ) from error
-
-    def _delete(self, kind: ObjectKind, name: str, *, propagation: str) -> bool:
-        """Delete an object, and tell whether it was there."""
-        cache = self._cache_of(kind) if kind in (JOB, STATEFUL_SET) else None
-        known = cache.get(name) if cache is not None else None
-        try:
-            left = self._api.delete(kind, name, propagation=propagation)
-        except NotThere:
-            left, was_there = None, False
-        else:
-            was_there = True
-        if cache is not None and left is not None:
-            cache.put(left)
-        elif cache is not None and known is not None:
-            cache.drop(known)
-        return was_there
+    # --- what should be gone -----------------------------------------------------------------------------------------
 
     def _remove_left_alone(self, name: str, sight: _Sight) -> None:
         """Remove pods whose owner somebody took away and told the cluster to keep the rest, and that rest."""
@@ -345,24 +257,13 @@ class KubernetesLauncher:
         others = () if _is_training(name) else (DISRUPTION_BUDGET, *([SCALED_OBJECT] if self._settings.keda else []))
         for kind in (SECRET, *others):
             try:
-                self._delete(kind, name, propagation="Background")
+                self._writer.delete(kind, name, propagation="Background")
             except ApiRefused as error:
                 # The role that comes with the platform does not go so far; nothing runs because of what is left.
                 logger.warning("what belonged to ended work is left", job=name, kind=kind.kind, error=str(error))
         for pod in alone:
-            if not _is_deleting(pod):
-                self._delete_pod(pod)
-
-    def _delete_pod(self, pod: Manifest, *, grace_seconds: int | None = None) -> None:
-        name = pod["metadata"]["name"]
-        try:
-            left = self._api.delete(POD, name, propagation="Background", uid=uid_of(pod), grace_seconds=grace_seconds)
-        except NotThere:
-            left = None
-        if left is None:
-            self._cache.pods.drop(pod)
-        else:
-            self._cache.pods.put(left)
+            if not is_deleting(pod):
+                self._writer.delete_pod(pod)
 
     def _remove_stuck(self, pods: Sequence[Manifest]) -> None:
         """Remove pods that should be gone long since: their node is lost, and nobody else will say so.
@@ -379,15 +280,15 @@ class KubernetesLauncher:
             logger.warning("a pod that does not go is removed", job=work_of(pod), pod=pod["metadata"]["name"])
             job = self._cache.jobs.get(work_of(pod))
             try:
-                if job is not None and not _is_deleting(job) and not _has_ended(job):
+                if job is not None and not is_deleting(job) and not has_ended(job):
                     # It would wait for the pod's own word for ever, and keep the pod until then.
-                    self._delete(JOB, work_of(pod), propagation="Background")
-                self._delete_pod(pod, grace_seconds=0)
+                    self._writer.delete(JOB, work_of(pod), propagation="Background")
+                self._writer.delete_pod(pod, grace_seconds=0)
             except ClusterError as error:
                 logger.warning("the pod could not be removed", job=work_of(pod), error=str(error))
 
     def _is_stuck(self, pod: Manifest) -> bool:
-        if not _is_deleting(pod):
+        if not is_deleting(pod):
             return False
         # The cluster has added the grace to the moment already.
         due = datetime.fromisoformat(pod["metadata"]["deletionTimestamp"]).timestamp()
@@ -401,20 +302,12 @@ class KubernetesLauncher:
             return
         for name, kind in list(self._unsure.items()):
             try:
-                self._is_there(kind, name)
+                self._writer.is_there(kind, name)
             except ClusterError as error:
                 self._ask_at = self._clock() + _ASK_AGAIN_SECONDS
                 logger.warning("what became of a launch is not known yet", job=name, error=str(error))
                 return
             del self._unsure[name]
-
-    def _is_there(self, kind: ObjectKind, name: str) -> bool:
-        """Ask the cluster whether an owner exists."""
-        try:
-            self._cache_of(kind).put(self._api.get(kind, name))
-        except NotThere:
-            return False
-        return True
 
     def _notice_vanished(self) -> None:
         """Notice owners that went, and count the pods anew before their work counts as gone.
@@ -426,7 +319,7 @@ class KubernetesLauncher:
         gone = self._owned - present
         self._vanished = (self._vanished | gone) - present
         with_pod = {work_of(pod) for pod in self._cache.pods.all()}
-        podless = {each["metadata"]["name"] for each in owners if _has_ended(each)} - with_pod - self._ended_at.keys()
+        podless = {each["metadata"]["name"] for each in owners if has_ended(each)} - with_pod - self._ended_at.keys()
         self._uncounted |= gone | podless
         self._owned = present - self._ends.keys()
         if self._is_counted_once and (not self._uncounted or self._clock() < self._ask_at):
@@ -462,7 +355,7 @@ class KubernetesLauncher:
         if sight.owner is None:
             return self._observe_ownerless(name, sight)
         if sight.is_leaving:
-            return Observed(name=name, phase=Phase.STOPPING, replicas=_wanted(sight.owner))
+            return Observed(name=name, phase=Phase.STOPPING, replicas=wanted_replicas(sight.owner))
         if sight.owner["kind"] == STATEFUL_SET.kind:
             return self._observe_set(name, sight.owner, sight)
         return self._observe_job(name, sight.owner, sight)
@@ -470,14 +363,14 @@ class KubernetesLauncher:
     def _observe_job(self, name: str, job: Manifest, sight: _Sight) -> Observed:
         if name in self._ends:
             return self._ends[name]
-        if _has_ended(job):
+        if has_ended(job):
             # The cluster says so before it tells of the pod's end, or before the pod has gone.
             if sight.live or name in self._uncounted:
                 return Observed(name=name, phase=Phase.STOPPING)
             return self._end(name, sight.pod or self._last_pod(name), job)
         pod = sight.pod
-        if pod is not None and (_is_over(pod) or _runs(pod)):
-            return Observed(name=name, phase=Phase.RUNNING, ready_replicas=int(not _is_over(pod)))
+        if pod is not None and (is_over(pod) or runs(pod)):
+            return Observed(name=name, phase=Phase.RUNNING, ready_replicas=int(not is_over(pod)))
         obstacle = pod_obstacle(pod, self._cache.events_of(pod)) if pod is not None else None
         obstacle = obstacle or job_obstacle(job, self._cache.events_of(job))
         return Observed(name=name, phase=Phase.STARTING, failure=obstacle)
@@ -488,17 +381,17 @@ class KubernetesLauncher:
         if not self._logs.is_drained(name, 0) and self._clock() - ended_at < _DRAIN_SECONDS:
             return Observed(name=name, phase=Phase.RUNNING)
         tail = log_tail(self._logs_dir / name, 0)
-        code = _exit_code(pod)
+        code = exit_code(pod)
         events = self._cache.events_of(pod) if pod is not None else []
         failure = None
-        if name not in self._stopped and not _has_condition(job, "Complete"):
+        if name not in self._stopped and not has_condition(job, "Complete"):
             failure = pod_failure(pod, log_tail=tail, events=events) if pod is not None else None
             if failure is None and code != 0:
-                failure = _lost(pod, job)
+                failure = vanished(pod, job)
         self._ends[name] = Observed(
             name=name,
             phase=Phase.SUCCEEDED if failure is None else Phase.FAILED,
-            exit_code=0 if _has_condition(job, "Complete") else code,
+            exit_code=0 if has_condition(job, "Complete") else code,
             failure=failure,
             log_tail=tail,
         )
@@ -506,16 +399,16 @@ class KubernetesLauncher:
 
     def _observe_set(self, name: str, owner: Manifest, sight: _Sight) -> Observed:
         pods = sorted(sight.pods, key=replica_of)
-        running = sum(1 for pod in pods if _runs(pod) and not _is_deleting(pod))
+        running = sum(1 for pod in pods if runs(pod) and not is_deleting(pod))
         failure, tail = self._crash(name, pods)
-        if failure is None and running < _wanted(owner):
+        if failure is None and running < wanted_replicas(owner):
             obstacles = (pod_obstacle(pod, self._cache.events_of(pod)) for pod in pods)
             failure = next((each for each in obstacles if each is not None), None)
             failure = failure or set_obstacle(owner, self._cache.events_of(owner))
         return Observed(
             name=name,
             phase=Phase.RUNNING if running else Phase.STARTING,
-            replicas=_wanted(owner),
+            replicas=wanted_replicas(owner),
             ready_replicas=running,
             restarts=sum(int(worker_status(pod).get("restartCount") or 0) for pod in pods),
             failure=failure,
@@ -525,7 +418,7 @@ class KubernetesLauncher:
     def _crash(self, name: str, pods: Sequence[Manifest]) -> tuple[Failure | None, str]:
         """Return why a replica waits to be started again, and the end of its log; None where none does."""
         for pod in pods:
-            if worker_status(pod) and not _runs(pod) and not _is_deleting(pod):
+            if worker_status(pod) and not runs(pod) and not is_deleting(pod):
                 tail = log_tail(self._logs_dir / name, replica_of(pod))
                 failure = pod_failure(pod, log_tail=tail, events=self._cache.events_of(pod))
                 if failure is not None:
@@ -534,13 +427,13 @@ class KubernetesLauncher:
 
     def _observe_ownerless(self, name: str, sight: _Sight) -> Observed | None:
         if sight.live:
-            kept = [pod for pod in sight.live if not pod["metadata"].get("ownerReferences") and not _is_deleting(pod)]
+            kept = [pod for pod in sight.live if not pod["metadata"].get("ownerReferences") and not is_deleting(pod)]
             if not kept:
                 return Observed(name=name, phase=Phase.STOPPING)
             # Somebody removed the owner and left its pods: a set is made again, and takes them back.
-            runs = sum(map(_runs, kept))
-            phase = Phase.RUNNING if runs else Phase.STARTING
-            return Observed(name=name, phase=phase, replicas=int(_is_training(name)), ready_replicas=runs)
+            running = sum(map(runs, kept))
+            phase = Phase.RUNNING if running else Phase.STARTING
+            return Observed(name=name, phase=phase, replicas=int(_is_training(name)), ready_replicas=running)
         if name in self._uncounted:
             return Observed(name=name, phase=Phase.STOPPING)
         if name in self._ends:
@@ -558,42 +451,11 @@ class KubernetesLauncher:
         """Return the last state of a pod that the cluster has let go of."""
         return max((pod for pod in self._cache.pods.removed() if work_of(pod) == name), key=made_at, default=None)
 
-    # --- what a person stopped -------------------------------------------------------------------------------------
 
-    @property
-    def _stopped(self) -> set[str]:
-        if self._stopped_names is None:
-            try:
-                names = [each.name for each in os.scandir(self._logs_dir) if parse_work_name(each.name)]
-            except FileNotFoundError:
-                names = []
-            self._stopped_names = {name for name in names if (self._logs_dir / name / _STOPPED).exists()}
-        return self._stopped_names
-
-    def _mark_stopped(self, name: str) -> None:
-        if name in self._stopped:
-            return
-        try:
-            (self._logs_dir / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_atomically(self._logs_dir / name / _STOPPED, b"")
-        except OSError as error:
-            raise BrokenError(f"cannot stop {name}, for its folder in {self._logs_dir}: {error}") from error
-        self._stopped.add(name)
-
-    def _unmark_stopped(self, name: str) -> None:
-        if name in self._stopped:
-            (self._logs_dir / name / _STOPPED).unlink(missing_ok=True)
-            self._stopped.discard(name)
-
-    # --- kinds -----------------------------------------------------------------------------------------------------
-
-    def _cache_of(self, kind: ObjectKind) -> KindCache:
-        return self._cache.jobs if kind == JOB else self._cache.sets
-
-    def _kinds_of(self, name: str, sight: _Sight) -> tuple[ObjectKind, ...]:
-        if sight.owner is not None:
-            return (_KINDS[sight.owner["apiVersion"], sight.owner["kind"]],)
-        return (JOB,) if _is_training(name) else (STATEFUL_SET,)
+def _owner_kind(name: str, sight: _Sight) -> ObjectKind:
+    if sight.owner is not None:
+        return kind_of(sight.owner)
+    return JOB if _is_training(name) else STATEFUL_SET
 
 
 def _check_name(name: str) -> None:
@@ -604,54 +466,3 @@ def _check_name(name: str) -> None:
 def _is_training(name: str) -> bool:
     parsed = parse_work_name(name)
     return parsed is not None and parsed.kind is WorkKind.TRAINING
-
-
-# --- reading objects -----------------------------------------------------------------------------------------------
-
-
-def _wanted(owner: Mapping[str, Any]) -> int:
-    return int(owner["spec"].get("replicas", 1)) if owner["kind"] == STATEFUL_SET.kind else 1
-
-
-def _is_deleting(manifest: Mapping[str, Any]) -> bool:
-    return bool(manifest["metadata"].get("deletionTimestamp"))
-
-
-def _has_condition(owner: Mapping[str, Any] | None, *names: str) -> bool:
-    conditions = ((owner or {}).get("status") or {}).get("conditions") or ()
-    return any(each["type"] in names and each["status"] == "True" for each in conditions)
-
-
-def _has_ended(owner: Mapping[str, Any]) -> bool:
-    """Whether a Job ran to its end; a StatefulSet never does."""
-    return owner["kind"] == JOB.kind and _has_condition(owner, "Complete", "Failed")
-
-
-def _is_over(pod: Mapping[str, Any]) -> bool:
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-
-
-def _runs(pod: Mapping[str, Any]) -> bool:
-    return "running" in (worker_status(pod).get("state") or {})
-
-
-def _exit_code(pod: Mapping[str, Any] | None) -> int | None:
-    """Return the worker's exit code, negative for a signal."""
-    state = worker_status(pod).get("state") or {} if pod is not None else {}
-    code = (state.get("terminated") or {}).get("exitCode")
-    # Container runtimes report death by signal n as 128 + n.
-    return 128 - code if code is not None and code > 128 else code
-
-
-def _lost(pod: Mapping[str, Any] | None, job: Mapping[str, Any] | None) -> Failure:
-    """Return what is left to say of a run whose pod went without saying how it ended."""
-    conditions = ((job or {}).get("status") or {}).get("conditions") or ()
-    told = [each.get("message") or each.get("reason") for each in conditions if each["type"] == "Failed"]
-    node = ((pod or {}).get("spec") or {}).get("nodeName")
-    where = f" on node {node}" if node else ""
-    said = f" (the cluster says: {told[0]})" if told and told[0] else ""
-    return Failure(
-        category=FailureCategory.LOST,
-        cause=f"the worker's pod{where} vanished before it could say how it ended{said}",
-        hint="it is tried again by itself; look at the cluster's nodes if it happens again",
-    )

@@ -301,6 +301,19 @@ def _lost(cause: str, message: str, hint: str) -> Failure:
     return Failure(category=FailureCategory.LOST, cause=_told(cause, message), hint=hint)
 
 
+def vanished(pod: Mapping[str, Any] | None, job: Mapping[str, Any] | None) -> Failure:
+    """Return what is left to say of a run whose pod went without saying how it ended."""
+    told = _condition(_mapping((job or {}).get("status")), "Failed")
+    said = _text(told, "message") or _text(told, "reason")
+    node = _text(_mapping((pod or {}).get("spec")), "nodeName")
+    return Failure(
+        category=FailureCategory.LOST,
+        cause=f"the worker's pod{f' on node {node}' if node else ''} vanished before it could say how it ended"
+        + (f" (the cluster says: {said})" if said else ""),
+        hint="it is tried again by itself; look at the cluster's nodes if it happens again",
+    )
+
+
 # --- why a pod does not start --------------------------------------------------------------------------------------
 
 

@@ -21,14 +21,14 @@ import orjson
 
 from backend.launchers.job_folder import read_json, write_atomically
 from backend.launchers.kubernetes.api import ApiRefused, ClusterApi, Manifest, NotThere
-from backend.launchers.kubernetes.cache import uid_of, version_of
-from backend.launchers.kubernetes.manifests import WORK_LABEL, WORKER_CONTAINER
+from backend.launchers.kubernetes.manifests import WORKER_CONTAINER
+from backend.launchers.kubernetes.objects import is_deleting, made_at, replica_of, uid_of, work_of, worker_status
 from backend.launchers.names import parse_work_name
 from backend.launchers.replica_log import LogWriter, truncate_log
 from kafkaml.errors import KafkaMLError
 from kafkaml.logs import get_logger
 
-__all__ = ["PodLogs", "made_at", "replica_of", "work_of", "worker_status"]
+__all__ = ["PodLogs"]
 
 logger = get_logger(__name__)
 
@@ -42,34 +42,6 @@ _MAX_PAUSE_SECONDS = 5.0
 # So many failures in a row (some 10 s), and the log itself says that it cannot be read.
 _PATIENCE = 6
 _TIMESTAMP = re.compile(rb"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8})(?:\.[0-9]+)?(Z|[+-][0-9:]{5})")
-_ORDINAL = re.compile(r".*-([0-9]{1,9})")
-
-
-def work_of(pod: Mapping[str, Any]) -> str:
-    """Return the name of the work that a pod belongs to; empty for a pod of nobody's."""
-    return str((pod["metadata"].get("labels") or {}).get(WORK_LABEL) or "")
-
-
-def made_at(pod: Mapping[str, Any]) -> tuple[str, int]:
-    """Return what puts pods of one work in order, the newest last."""
-    return pod["metadata"].get("creationTimestamp") or "", version_of(pod)
-
-
-def replica_of(pod: Mapping[str, Any]) -> int:
-    """Return the replica's number: the pod's in its StatefulSet, 0 for a Job's."""
-    labels = pod["metadata"].get("labels") or {}
-    told = labels.get("apps.kubernetes.io/pod-index", "")
-    if told.isdigit():
-        return int(told)
-    owners = pod["metadata"].get("ownerReferences") or ()
-    match = _ORDINAL.fullmatch(pod["metadata"]["name"]) if any(e["kind"] == "StatefulSet" for e in owners) else None
-    return int(match[1]) if match else 0
-
-
-def worker_status(pod: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what the kubelet says of the worker's container; empty before it says anything."""
-    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    return next((each for each in statuses if each.get("name") == WORKER_CONTAINER), {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -324,7 +296,7 @@ class PodLogs:
 
     def _note_lost(self, target: _Target, why: str) -> None:
         # One that was told to end was followed until it did, and what the cluster last told of it is older than that.
-        if not target.pod["metadata"].get("deletionTimestamp"):
+        if not is_deleting(target.pod):
             self._note(target, f"the rest of this log is lost: {why}")
 
     def _note(self, target: _Target, text: str) -> None:

@@ -25,7 +25,6 @@ from backend.launchers.kubernetes.api import (
     TooMany,
     Unreachable,
 )
-from backend.launchers.kubernetes.cache import uid_of
 from backend.launchers.kubernetes.manifests import (
     EVENT,
     JOB,
@@ -37,6 +36,7 @@ from backend.launchers.kubernetes.manifests import (
     ObjectKind,
     kinds,
 )
+from backend.launchers.kubernetes.objects import is_deleting, is_over, uid_of
 
 __all__ = ["Fault", "FaultyCluster"]
 
@@ -265,7 +265,7 @@ class FaultyCluster:
     def press(self, pod: Mapping[str, Any]) -> None:
         """The node runs short and ends the pod, whose object stays."""
         known = self._objects[POD].get(pod["metadata"]["name"])
-        if known is None or _is_over(known):
+        if known is None or is_over(known):
             return
         self._disrupt(known, "TerminationByKubelet", "The node was low on resource: memory.")
         status = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
@@ -309,7 +309,7 @@ class FaultyCluster:
         if changed == manifest:
             return dict(manifest)
         changed = self._store(kind, changed, "MODIFIED")
-        if _is_deleting(changed) and not changed["metadata"].get("finalizers") and not self._waits(kind, changed):
+        if is_deleting(changed) and not changed["metadata"].get("finalizers") and not self._waits(kind, changed):
             self._drop(kind, changed)
         return changed
 
@@ -337,11 +337,11 @@ class FaultyCluster:
                 self._change(other, each, {"metadata": {"ownerReferences": None}})
         if kind in (JOB, STATEFUL_SET) and propagation == "Foreground" and _FOREGROUND not in finalizers:
             finalizers.append(_FOREGROUND)
-        graceful = kind == POD and grace_seconds != 0 and not _is_over(known) and bool(known["spec"].get("nodeName"))
+        graceful = kind == POD and grace_seconds != 0 and not is_over(known) and bool(known["spec"].get("nodeName"))
         if not finalizers and not graceful:
             self._drop(kind, known)
             return None
-        if _is_deleting(known) and (graceful or kind != POD):
+        if is_deleting(known) and (graceful or kind != POD):
             return known
         grace = min(known["spec"].get("terminationGracePeriodSeconds", 30), self._grace_seconds) if graceful else 0
         self._leaves_at.setdefault(uid_of(known), self.now + grace * self._random.random())
@@ -352,7 +352,7 @@ class FaultyCluster:
     def _waits(self, kind: ObjectKind, manifest: Mapping[str, Any]) -> bool:
         """Whether a pod that is to go still waits for its kubelet."""
         grace = manifest["metadata"].get("deletionGracePeriodSeconds")
-        return kind == POD and bool(grace) and not _is_over(manifest)
+        return kind == POD and bool(grace) and not is_over(manifest)
 
     def _dependents(self, owner: Mapping[str, Any]) -> Sequence[tuple[ObjectKind, Manifest]]:
         return [
@@ -369,7 +369,7 @@ class FaultyCluster:
         for kind, objects in self._objects.items():
             for each in list(objects.values()):
                 owners = each["metadata"].get("ownerReferences") or ()
-                if owners and not _is_deleting(each) and not any(owner["uid"] in self._uids for owner in owners):
+                if owners and not is_deleting(each) and not any(owner["uid"] in self._uids for owner in owners):
                     self._delete(kind, each, propagation="Background", grace_seconds=None)
         for pod in list(self._objects[POD].values()):
             owners = pod["metadata"].get("ownerReferences") or ()
@@ -385,7 +385,7 @@ class FaultyCluster:
     def _delete_in_foreground(self, kind: ObjectKind, owner: Manifest) -> None:
         dependents = self._dependents(owner)
         for other, each in dependents:
-            if not _is_deleting(each):
+            if not is_deleting(each):
                 self._delete(other, each, propagation="Background", grace_seconds=None)
         if not any(other == POD for other, _ in dependents):
             left = [each for each in owner["metadata"]["finalizers"] if each != _FOREGROUND]
@@ -393,15 +393,15 @@ class FaultyCluster:
 
     def _run_job(self, job: Manifest) -> None:
         pods = [pod for pod in self._objects[POD].values() if _is_owned(pod, job)]
-        is_over = _is_deleting(job) or any(each["status"] == "True" for each in _conditions(job))
-        if not is_over:
+        job_is_over = is_deleting(job) or any(each["status"] == "True" for each in _conditions(job))
+        if not job_is_over:
             if not pods and not job.get("status", {}).get("startTime"):
                 if not job["spec"].get("suspend"):
                     self._make_pod(job, f"{job['metadata']['name']}-{self._numbers:05d}", {}, finalizers=[_TRACKING])
                     self._change(JOB, job, {"status": {"active": 1, "startTime": _moment(self.now)}})
                 return
             # A pod whose tracking was cut off by force counts as failed.
-            ended = next((pod for pod in pods if _is_over(pod)), None)
+            ended = next((pod for pod in pods if is_over(pod)), None)
             if ended is None and pods:
                 return
             done = ended is not None and ended["status"]["phase"] == "Succeeded"
@@ -414,23 +414,23 @@ class FaultyCluster:
             counts = {"succeeded": 1} if done else {"failed": 1}
             self._change(JOB, job, {"status": {**counts, "active": None, "conditions": [condition]}})
         for pod in pods:
-            if (is_over or _is_over(pod)) and _TRACKING in (pod["metadata"].get("finalizers") or ()):
+            if (job_is_over or is_over(pod)) and _TRACKING in (pod["metadata"].get("finalizers") or ()):
                 self._change(POD, pod, {"metadata": {"finalizers": None}})
 
     def _run_set(self, owner: Manifest) -> None:
-        if _is_deleting(owner):
+        if is_deleting(owner):
             return
         name, wanted = owner["metadata"]["name"], owner["spec"].get("replicas", 1)
         for index in range(wanted):
             pod = self._objects[POD].get(f"{name}-{index}")
             if pod is None:
                 self._make_pod(owner, f"{name}-{index}", {_INDEX: str(index)})
-            elif not pod["metadata"].get("ownerReferences") and not _is_deleting(pod):
+            elif not pod["metadata"].get("ownerReferences") and not is_deleting(pod):
                 self._change(POD, pod, {"metadata": {"ownerReferences": [_reference(owner)]}})
-            elif _is_over(pod) and not _is_deleting(pod):
+            elif is_over(pod) and not is_deleting(pod):
                 self._delete(POD, pod, propagation="Background", grace_seconds=None)
         for pod in self.pods_of(name):
-            if _is_owned(pod, owner) and int(pod["metadata"]["labels"][_INDEX]) >= wanted and not _is_deleting(pod):
+            if _is_owned(pod, owner) and int(pod["metadata"]["labels"][_INDEX]) >= wanted and not is_deleting(pod):
                 self._delete(POD, pod, propagation="Background", grace_seconds=None)
         self._change(STATEFUL_SET, owner, {"status": {"replicas": len(self.pods_of(name))}})
 
@@ -450,9 +450,9 @@ class FaultyCluster:
     def _run_pod(self, pod: Manifest) -> None:
         status = pod["status"]
         state = _worker(pod).get("state") or {}
-        if _is_over(pod):
+        if is_over(pod):
             return
-        if _is_deleting(pod):
+        if is_deleting(pod):
             self._end_pod(pod)
         elif not pod["spec"].get("nodeName"):
             self._place(pod)
@@ -526,7 +526,7 @@ class FaultyCluster:
 
     def _disrupt(self, pod: Mapping[str, Any], reason: str, message: str) -> None:
         known = self._objects[POD].get(pod["metadata"]["name"])
-        if known is not None and not _is_over(known):
+        if known is not None and not is_over(known):
             condition = {"type": "DisruptionTarget", "status": "True", "reason": reason, "message": message}
             others = [each for each in _conditions(known) if each["type"] != "DisruptionTarget"]
             self._change(POD, known, {"status": {"conditions": [*others, condition]}})
@@ -535,7 +535,7 @@ class FaultyCluster:
         """Give up the pods of nodes that have been silent for long."""
         for pod in list(self._objects[POD].values()):
             lost_at = self.lost_nodes.get(pod["spec"].get("nodeName", ""))
-            if lost_at is not None and self.now - lost_at >= self._eviction_seconds and not _is_deleting(pod):
+            if lost_at is not None and self.now - lost_at >= self._eviction_seconds and not is_deleting(pod):
                 self._disrupt(pod, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint")
                 known = self._objects[POD][pod["metadata"]["name"]]
                 self._delete(POD, known, propagation="Background", grace_seconds=None)
@@ -581,14 +581,6 @@ def _moment(at: float, *, fraction: bool = False) -> str:
 
 def _is_selected(kind: ObjectKind, manifest: Mapping[str, Any]) -> bool:
     return kind == EVENT or (manifest["metadata"].get("labels") or {}).get(_MANAGER) == _OURS
-
-
-def _is_deleting(manifest: Mapping[str, Any]) -> bool:
-    return bool(manifest["metadata"].get("deletionTimestamp"))
-
-
-def _is_over(pod: Mapping[str, Any]) -> bool:
-    return pod["status"]["phase"] in ("Succeeded", "Failed")
 
 
 def _is_owned(manifest: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:

@@ -23,7 +23,7 @@ from backend.controller.rows import Row, Subject
 from backend.launchers.base import RestartPolicy, WorkSpec
 from backend.launchers.kubernetes.launcher import KubernetesLauncher
 from backend.launchers.kubernetes.manifests import DISRUPTION_BUDGET, JOB, POD, SECRET, STATEFUL_SET, WORK_LABEL
-from backend.launchers.kubernetes.pod_logs import work_of
+from backend.launchers.kubernetes.objects import work_of
 from backend.launchers.kubernetes.settings import KubernetesSettings
 from backend.launchers.kubernetes.testing import Fault, FaultyCluster
 from backend.launchers.names import WorkKind, parse_work_name

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from backend.launchers.kubernetes.api import ApiRefused, NotThere, Unreachable
-from backend.launchers.kubernetes.pod_logs import PodLogs, replica_of
+from backend.launchers.kubernetes.objects import replica_of
+from backend.launchers.kubernetes.pod_logs import PodLogs
 from backend.launchers.replica_log import LogWriter, read_log
 from kafkaml.errors import BrokenError
 from tests.support import eventually
