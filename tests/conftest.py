@@ -5,15 +5,20 @@ from __future__ import annotations
 import itertools
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from kafkaml.local.broker import EmbeddedBroker
 from tests.platform import Platform
+
+# Hypothesis' own profile for machines that others share: an example has no time limit and cannot be generated too
+# slowly, and each run tries the same ones. Its other profile gives an example 200 ms of the wall clock.
+hypothesis.settings.load_profile("ci")
 
 
 class TestBroker(EmbeddedBroker):
@@ -21,6 +26,10 @@ class TestBroker(EmbeddedBroker):
 
     __test__ = False
     _counter = itertools.count()
+
+    def start(self, *, timeout_seconds: float = 180, on_wait: Callable[[], None] | None = None) -> None:
+        """As ever, but with time enough for a busy machine."""
+        super().start(timeout_seconds=timeout_seconds, on_wait=on_wait)
 
     def topic(self, partitions: int = 1, *, name: str = "test", **config: object) -> str:
         """Create a topic and return its name, unique within this broker; ``config`` keys use ``_`` for ``.``."""
@@ -30,7 +39,7 @@ class TestBroker(EmbeddedBroker):
         settings: Mapping[str, str] = {key.replace("_", "."): str(value) for key, value in config.items()}
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
         futures = admin.create_topics([NewTopic(topic, partitions, 1, config=dict(settings))])
-        futures[topic].result(timeout=30)
+        futures[topic].result(timeout=90)
         return topic
 
 

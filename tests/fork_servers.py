@@ -40,7 +40,7 @@ class RunningForkServer:
         except psutil.NoSuchProcess:
             return []
 
-    def await_idle(self, timeout_seconds: float = 1.0) -> None:
+    def await_idle(self, timeout_seconds: float = 30) -> None:
         """Wait until nothing is left of any request; AssertionError names what survived."""
 
         def idle() -> bool:
@@ -73,12 +73,12 @@ def running_fork_server(
         )
         try:
             try:
-                fork_server.server_status(path, timeout_seconds=90)
+                fork_server.server_status(path, timeout_seconds=150)
             except Exception as error:
                 log.seek(0)
                 raise AssertionError(f"the fork server did not start: {log.read().decode()}") from error
             yield RunningForkServer(runtime, isolation, path, process.pid)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
             log.close()

@@ -65,7 +65,7 @@ class Platform:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def cli(
-        self, *arguments: str, env: Mapping[str, str] | None = None, timeout_seconds: float = 150
+        self, *arguments: str, env: Mapping[str, str] | None = None, timeout_seconds: float = 300
     ) -> subprocess.CompletedProcess[str]:
         """Run the command line against this platform."""
         return subprocess.run(

@@ -23,7 +23,7 @@ def is_over(process: psutil.Process) -> bool:
 
 def eventually(
     predicate: Callable[[], T],
-    timeout_seconds: float = 10,
+    timeout_seconds: float = 30,
     *,
     interval_seconds: float = 0.02,
     what: str = "",
@@ -31,10 +31,14 @@ def eventually(
 ) -> T:
     """Call ``predicate`` until it returns something true, and return that; AssertionError after the time limit.
 
+    The limit is for what never comes: a busy machine takes long for what otherwise takes milliseconds.
+
+    It is asked once more after the limit: a busy machine may have held this process up since it was asked last.
     Exceptions of the types in ``ignoring`` count as "not yet"; the last one is the failure's cause.
     """
     deadline = time.monotonic() + timeout_seconds
     while True:
+        is_late = time.monotonic() > deadline
         last: object = None
         problem: Exception | None = None
         try:
@@ -43,7 +47,7 @@ def eventually(
                 return last  # type: ignore[return-value]
         except ignoring as error:
             problem = error
-        if time.monotonic() > deadline:
+        if is_late:
             description = what or getattr(predicate, "__name__", "the condition")
             raise AssertionError(
                 f"{description} did not hold within {timeout_seconds:g} s; last: {last!r}"
