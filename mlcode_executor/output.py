@@ -22,8 +22,9 @@ _TAIL_BYTES = 64 << 10
 # A training that prints a progress bar for days stays below the rate; an endless print passes the burst in a second.
 _BURST_BYTES = 16 << 20
 _BYTES_PER_SECOND = 256 << 10
-# What a process printed before its answer is in the pipe already; the thread that reads it needs a moment.
-_SETTLE_SECONDS = 0.05
+# What a process printed before its answer is in the pipe already; the thread that reads it needs a moment, and on a
+# busy machine a long one.
+_SETTLE_SECONDS = 5.0
 
 
 class Allowance:
@@ -58,7 +59,8 @@ class OutputDrain:
         self._tail = bytearray()
         self._cut = False
         self._ended = False
-        self._lock = threading.Lock()
+        self._read_bytes = 0
+        self._changed = threading.Condition()
         self.flooded = False
         self._thread = threading.Thread(target=self._run, name="model-process-output", daemon=True)
         self._thread.start()
@@ -66,15 +68,15 @@ class OutputDrain:
     def text(self) -> str:
         """Return what is kept, newest last; a line says so where older output is missing.
 
-        Holds all that was printed before this call, unless more comes all the time.
+        Holds all that was printed before this call.
         """
-        deadline = time.monotonic() + _SETTLE_SECONDS
-        while True:
-            with self._lock:
-                if self._ended or not self._unread() or time.monotonic() > deadline:
-                    text = bytes(self._tail).decode(errors="replace")
-                    return f"[older output was dropped]\n{text}" if self._cut else text
-            time.sleep(_SETTLE_SECONDS / 100)
+        with self._changed:
+            if not self._ended:
+                # Counted now: a process that goes on printing is not waited for.
+                printed = self._read_bytes + self._unread()
+                self._changed.wait_for(lambda: self._ended or self._read_bytes >= printed, _SETTLE_SECONDS)
+            text = bytes(self._tail).decode(errors="replace")
+            return f"[older output was dropped]\n{text}" if self._cut else text
 
     def _unread(self) -> int:
         """Bytes that wait in the pipe."""
@@ -110,12 +112,14 @@ class OutputDrain:
         """Wait for output and keep it; b"" once nobody can write any more."""
         wakeup.poll()
         # Read inside the lock, so that what is not in the pipe is in the tail.
-        with self._lock:
+        with self._changed:
             data = pipe.read(_TAIL_BYTES)
             self._ended = not data
+            self._read_bytes += len(data)
             self._tail += data
             self._cut = self._cut or len(self._tail) > _TAIL_BYTES
             del self._tail[:-_TAIL_BYTES]
+            self._changed.notify_all()
             return data
 
 
