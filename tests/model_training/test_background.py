@@ -10,7 +10,7 @@ from model_training.background import in_background
 
 def test_the_result_is_handed_over() -> None:
     with in_background(lambda _checkpoint: 42) as future:
-        assert future.result(5) == 42
+        assert future.result(60) == 42
 
 
 def test_an_error_is_raised_where_the_result_is_asked_for() -> None:
@@ -18,7 +18,7 @@ def test_an_error_is_raised_where_the_result_is_asked_for() -> None:
         raise ValueError("no stream")
 
     with in_background(fails) as future, pytest.raises(ValueError, match="no stream"):
-        future.result(5)
+        future.result(60)
 
 
 def test_the_function_ends_when_its_caller_left() -> None:
@@ -34,9 +34,9 @@ def test_the_function_ends_when_its_caller_left() -> None:
 
     def run() -> None:
         with in_background(reads_for_ever):
-            assert reading.wait(5)
+            assert reading.wait(60)
             raise RuntimeError("the model does not build")
 
     with pytest.raises(RuntimeError):
         run()
-    assert ended.wait(5)
+    assert ended.wait(60)

@@ -17,7 +17,7 @@ def test_a_signal_ends_the_run_and_cleaning_up_is_not_interrupted() -> None:
         with Interrupts():
             try:
                 os.kill(os.getpid(), signal.SIGTERM)
-                threading.Event().wait(10)
+                threading.Event().wait(60)
             finally:
                 os.kill(os.getpid(), signal.SIGTERM)
                 cleaned.append(True)
@@ -32,7 +32,7 @@ def test_the_backends_word_from_another_thread_ends_the_run() -> None:
     def run() -> None:
         with Interrupts() as interrupts:
             threading.Timer(0.05, interrupts.end, [ApiError("newer attempt", status=409)]).start()
-            threading.Event().wait(10)
+            threading.Event().wait(60)
 
     with pytest.raises(Interrupted) as caught:
         run()
