@@ -30,6 +30,9 @@ export default defineConfig(({ command }) => ({
     environment: 'jsdom',
     setupFiles: ['./src/testing/setup.ts'],
     restoreMocks: true,
+    // Limits are for what never ends: on a busy machine a page takes jsdom seconds.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // One document per worker instead of per file: most of the time went into making them.
     isolate: false,
   },

@@ -1,9 +1,11 @@
 /** What jsdom lacks and Mantine asks for. */
 import '@testing-library/jest-dom/vitest'
-import { cleanup } from '@testing-library/react'
+import { cleanup, configure } from '@testing-library/react'
 import { afterEach } from 'vitest'
 
 afterEach(cleanup)
+// A second otherwise, in which a busy machine may do nothing at all.
+configure({ asyncUtilTimeout: 20_000 })
 
 class NoResizeObserver implements ResizeObserver {
   observe(): void {}

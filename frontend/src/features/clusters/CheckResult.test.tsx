@@ -30,4 +30,4 @@ test('each thing that was tried says whether it works, and what to do where it d
     ['keda', 'not needed, but missing', 'KEDA is not installedWhat to do: install it'],
     ['pods', 'fails', 'may not list in jobsWhat to do: bind the role'],
   ])
-}, 20_000)
+})
