@@ -31,8 +31,6 @@ def eventually(
 ) -> T:
     """Call ``predicate`` until it returns something true, and return that; AssertionError after the time limit.
 
-    The limit is for what never comes: a busy machine takes long for what otherwise takes milliseconds.
-
     It is asked once more after the limit: a busy machine may have held this process up since it was asked last.
     Exceptions of the types in ``ignoring`` count as "not yet"; the last one is the failure's cause.
     """
