@@ -63,6 +63,11 @@ class Fleet:
                     self._fail_points.appendleft(fail_point)
             self._running[replica] = self._start(replica)
 
+    def answered(self) -> int:
+        """Count committed answers, and keep the replicas running meanwhile."""
+        self.keep_running()
+        return self._inference.answered()
+
     @property
     def armed(self) -> int:
         """How many kills are still to come."""
@@ -72,9 +77,9 @@ class Fleet:
         """Ask all to end and wait for it; each must end in order."""
         for process, _ in self._running:
             # One that was started just now may still be importing: until it handles the signal, it ends by it.
-            eventually(partial(_handles, process.pid, signal.SIGTERM), 60)
+            eventually(partial(_handles, process.pid, signal.SIGTERM), 120)
             process.send_signal(signal.SIGTERM)
-        codes = [process.wait(30) for process, _ in self._running]
+        codes = [process.wait(120) for process, _ in self._running]
         assert set(codes) == {0}, f"exit statuses {codes}\n{self._inference.logs[-9000:]}"
 
 

@@ -17,7 +17,7 @@ from tests.model_inference.onnx_models import sum_model
 from tests.model_inference.replicas import InferenceUnderTest
 from tests.support import eventually
 
-pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(900)]
 
 POINTS = (
     "inference.polled",
@@ -46,7 +46,10 @@ def state_dir(tmp_path: Path) -> Iterator[Path]:
 
 def inference(folder: Path, broker: TestBroker, **others: object) -> InferenceUnderTest:
     topic = broker.topic(partitions=6)
-    return InferenceUnderTest(folder, broker.bootstrap_servers, topic, {"model.onnx": sum_model(4)}, **others)  # type: ignore[arg-type]
+    # What a killed replica left open holds the others up for so long at most. One that is fenced for being slow is
+    # started again, as any other.
+    env = {"KML_INFERENCE_TRANSACTION_TIMEOUT_SECONDS": "5"}
+    return InferenceUnderTest(folder, broker.bootstrap_servers, topic, {"model.onnx": sum_model(4)}, env=env, **others)  # type: ignore[arg-type]
 
 
 def test_twenty_replicas_killed_in_mid_batch(broker: TestBroker, state_dir: Path) -> None:
@@ -58,14 +61,14 @@ def test_twenty_replicas_killed_in_mid_batch(broker: TestBroker, state_dir: Path
             return fleet.armed == 0
 
         with feeder(broker.bootstrap_servers, under_test.input_topic, per_second=1000) as feed:
-            eventually(all_killed, 200, interval_seconds=0.05)
+            # Many records among the kills and behind them, however fast the machine is.
+            eventually(lambda: all_killed() and feed.sent > 10_000, 500, interval_seconds=0.05)
             feed.stop()
-        eventually(lambda: under_test.answered() == feed.sent, 60, interval_seconds=0.2)
+        eventually(lambda: fleet.answered() == feed.sent, 200, interval_seconds=0.2)
         fleet.stop()
 
         assert sum(fleet.kills.values()) == 21
         assert set(fleet.kills) == set(POINTS)
-        assert feed.sent > 10_000
         assert_nothing_lost_and_nothing_twice(under_test, feed.sent)
 
 
@@ -74,18 +77,14 @@ def test_the_broker_killed_while_replicas_work(own_broker: TestBroker, state_dir
     with inference(state_dir, own_broker) as under_test:
         fleet = Fleet(under_test, size=2)
 
-        def answered(count: int) -> bool:
-            fleet.keep_running()
-            return under_test.answered() >= count
-
         with feeder(own_broker.bootstrap_servers, under_test.input_topic, per_second=2000) as feed:
-            eventually(lambda: answered(2000), 60, interval_seconds=0.2)
+            eventually(lambda: fleet.answered() >= 2000, 150, interval_seconds=0.2)
             own_broker.kill()
             own_broker.start()
             before = feed.sent
-            eventually(lambda: answered(before + 2000), 90, interval_seconds=0.5, ignoring=(Exception,))
+            eventually(lambda: fleet.answered() >= before + 2000, 240, interval_seconds=0.5, ignoring=(Exception,))
             feed.stop()
-        eventually(lambda: answered(feed.sent), 120, interval_seconds=0.2)
+        eventually(lambda: fleet.answered() >= feed.sent, 300, interval_seconds=0.2)
         fleet.stop()
 
         assert_nothing_lost_and_nothing_twice(under_test, feed.sent)
@@ -106,9 +105,9 @@ def test_two_clusters_resume_from_the_output(broker: TestBroker, own_broker: Tes
             return fleet.armed == 0
 
         with feeder(broker.bootstrap_servers, under_test.input_topic, per_second=1000) as feed:
-            eventually(all_killed, 120, interval_seconds=0.05)
+            eventually(all_killed, 400, interval_seconds=0.05)
             feed.stop()
-        eventually(lambda: under_test.answered() == feed.sent, 60, interval_seconds=0.2)
+        eventually(lambda: fleet.answered() == feed.sent, 200, interval_seconds=0.2)
         fleet.stop()
 
         assert set(fleet.kills) == set(POINTS)

@@ -60,9 +60,9 @@ def test_output_keeps_key_headers_and_timestamp_and_says_where_it_comes_from(
             headers=[("mine", b"kept"), ("empty", None)],
             timestamp_ms=1_700_000_000_000,
         )
-        outputs = eventually(under_test.outputs, 30)
+        outputs = eventually(under_test.outputs, 120)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0, under_test.logs
+        assert process.wait(90) == 0, under_test.logs
 
     assert len(outputs) == 1
     assert orjson.loads(outputs[0].value or b"") == {"values": [10.0]}
@@ -86,7 +86,7 @@ def test_records_that_cannot_be_decoded_are_dead_letters(broker: TestBroker, tmp
     with inference(broker, tmp_path) as under_test:
         send(broker, under_test.input_topic, [sample(1, 0, 0, 0), b"short", None, b"", sample(2, 0, 0, 0)], key=b"k")
         process = under_test.start()
-        eventually(lambda: under_test.answered() == 5, 30)
+        eventually(lambda: under_test.answered() == 5, 120)
         assert process.poll() is None
         assert values(under_test) == [[1.0], [2.0]]
         letters = under_test.dead_letters()
@@ -110,7 +110,7 @@ def test_records_that_kafka_refuses_to_write_are_dead_letters_and_the_stream_goe
         send(broker, under_test.input_topic, [good], headers=[("large", b"x" * 5_000)])
         send(broker, under_test.input_topic, [poison, *[good] * 50])
         under_test.start()
-        eventually(lambda: under_test.answered() == 102, 60)
+        eventually(lambda: under_test.answered() == 102, 150)
         letters = under_test.dead_letters()
         outputs = under_test.outputs()
 
@@ -135,12 +135,12 @@ def test_a_model_process_that_is_killed_is_replaced(broker: TestBroker, tmp_path
     with inference(broker, tmp_path) as under_test:
         replica = under_test.start()
         send(broker, under_test.input_topic, [sample(1, 0, 0, 0)] * 100)
-        eventually(lambda: under_test.answered() == 100, 30)
+        eventually(lambda: under_test.answered() == 100, 120)
         match = re.search(r'"pid":(\d+)', under_test.logs)
         assert match is not None
         os.kill(int(match[1]), signal.SIGKILL)
         send(broker, under_test.input_topic, [sample(2, 0, 0, 0)] * 100)
-        eventually(lambda: under_test.answered() == 200, 30)
+        eventually(lambda: under_test.answered() == 200, 120)
 
         assert replica.poll() is None
         assert values(under_test) == [[1.0]] * 100 + [[2.0]] * 100
@@ -150,26 +150,26 @@ def test_a_model_process_that_is_killed_is_replaced(broker: TestBroker, tmp_path
 def test_a_backend_that_is_away_does_not_stop_predictions(broker: TestBroker, tmp_path: Path) -> None:
     with inference(broker, tmp_path) as under_test:
         under_test.start()
-        eventually(lambda: "running" in under_test.states, 30)
+        eventually(lambda: "running" in under_test.states, 120)
         under_test.backend.stop()
         send(broker, under_test.input_topic, [sample(1, 1, 1, 1)] * 10)
-        eventually(lambda: under_test.answered() == 10, 30)
+        eventually(lambda: under_test.answered() == 10, 120)
         under_test.backend.start()
-        eventually(lambda: under_test.backend.stats[-1]["predicted"] == 10, 30)
+        eventually(lambda: under_test.backend.stats[-1]["predicted"] == 10, 120)
 
 
 def test_an_older_attempt_ends_when_the_backend_says_so(broker: TestBroker, tmp_path: Path) -> None:
     with inference(broker, tmp_path) as under_test:
         process = under_test.start()
-        eventually(lambda: "running" in under_test.states, 30)
+        eventually(lambda: "running" in under_test.states, 120)
         under_test.backend.attempt = 2
-        assert process.wait(20) == WorkerExit.SUPERSEDED
+        assert process.wait(90) == WorkerExit.SUPERSEDED
 
 
 def test_an_artifact_that_is_no_model_fails_with_a_cause(broker: TestBroker, tmp_path: Path) -> None:
     with inference(broker, tmp_path, artifacts={"model.onnx": b"nonsense"}) as under_test:
         process = under_test.start()
-        assert process.wait(60) == WorkerExit.FAILURE_REPORTED, under_test.logs
+        assert process.wait(120) == WorkerExit.FAILURE_REPORTED, under_test.logs
         report = under_test.backend.stats[-1]
     assert report["state"] == "failed"
     assert report["error"]["category"] == "user_code"
@@ -183,21 +183,22 @@ def predicted_by_replica(inference: InferenceUnderTest) -> dict[int, int]:
 def test_replicas_share_the_partitions_and_hand_them_over(broker: TestBroker, tmp_path: Path) -> None:
     with inference(broker, tmp_path, partitions=4) as under_test:
         first = under_test.start(replica=0)
-        eventually(lambda: "running" in under_test.states, 30)
+        eventually(lambda: "running" in under_test.states, 120)
         under_test.start(replica=1)
         eventually(
-            lambda: {each["replica"] for each in under_test.backend.stats if each["state"] == "running"} == {0, 1}
+            lambda: {each["replica"] for each in under_test.backend.stats if each["state"] == "running"} == {0, 1},
+            120,
         )
         for partition in range(4):
             send(broker, under_test.input_topic, [sample(1, 0, 0, 0)] * 25, partition=partition)
-        eventually(lambda: under_test.answered() == 100, 30)
+        eventually(lambda: under_test.answered() == 100, 120)
         first.send_signal(signal.SIGTERM)
-        assert first.wait(20) == 0
+        assert first.wait(90) == 0
         for partition in range(4):
             send(broker, under_test.input_topic, [sample(2, 0, 0, 0)] * 25, partition=partition)
-        eventually(lambda: under_test.answered() == 200, 30)
+        eventually(lambda: under_test.answered() == 200, 120)
 
         assert sorted(sources(under_test.outputs())) == [
             (under_test.input_topic, partition, offset) for partition in range(4) for offset in range(50)
         ]
-        eventually(lambda: sum(predicted_by_replica(under_test).values()) == 200)
+        eventually(lambda: sum(predicted_by_replica(under_test).values()) == 200, 60)

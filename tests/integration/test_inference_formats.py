@@ -21,7 +21,7 @@ from tests.integration.training_support import ENCODINGS, blobs, epochs, model_c
 from tests.model_inference.replicas import InferenceUnderTest, sources
 from tests.support import eventually
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def _train(process: ModelProcess, framework: Framework, code: str, folder: Path) -> dict[str, bytes]:
     features, labels = blobs(300, seed=1)
-    process.call("build", {"code": code, "imports": "", "seed": 5}, timeout_seconds=60)
+    process.call("build", {"code": code, "imports": "", "seed": 5}, timeout_seconds=180)
     with shared(features) as shared_features, shared(labels) as shared_labels:
         arrays = {"train_features": shared_features, "train_labels": shared_labels}
         arguments = {"batch_size": 16, "arguments": epochs(framework, 15)}
-        process.call("fit", arguments, arrays=arrays, timeout_seconds=120)
-    names = process.call("artifact_names", timeout_seconds=30)["names"]
+        process.call("fit", arguments, arrays=arrays, timeout_seconds=240)
+    names = process.call("artifact_names", timeout_seconds=120)["names"]
     artifacts = _files(process, "save", names, folder)
     with shared(features[:32]) as sample:
         artifacts |= _files(process, "export_onnx", ["model.onnx"], folder, features=sample)
@@ -70,7 +70,7 @@ def _files(
 ) -> dict[str, bytes]:
     files = {name: os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600) for name in names}
     try:
-        process.call(method, arrays=arrays, files=files, timeout_seconds=120)
+        process.call(method, arrays=arrays, files=files, timeout_seconds=240)
     finally:
         for descriptor in files.values():
             os.close(descriptor)
@@ -105,7 +105,7 @@ def test_predictions_of_a_trained_model(
     )
     with under_test:
         under_test.start()
-        eventually(lambda: under_test.answered() == 200, 60, interval_seconds=0.1)
+        eventually(lambda: under_test.answered() == 200, 180, interval_seconds=0.1)
         outputs = under_test.outputs()
         assert under_test.dead_letters() == []
 

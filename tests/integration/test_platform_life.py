@@ -21,9 +21,9 @@ from kafkaml.local.state import ComponentState
 from kafkaml.local.strays import platform_processes
 from tests.conftest import TestBroker
 from tests.platform import Platform
-from tests.support import eventually
+from tests.support import eventually, is_over
 
-pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -42,7 +42,10 @@ def shared_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platfo
 
 
 def _is_gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    try:
+        return is_over(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_secrets_belong_to_the_owner_alone(shared_platform: Platform) -> None:
@@ -91,8 +94,9 @@ def test_up_serves_down_leaves_nothing_and_a_later_start_keeps_everything(own_pl
     after = own_platform.status
     assert (after.url, after.bootstrap_servers) == (before.url, before.bootstrap_servers)
     assert own_platform.client.users.get(made.id).username == "ada"
-    # The figure held to is 6 s and is measured by the benchmark START; tests share the machine with others.
-    assert seconds < 30
+    # The figure held to is 6 s and is measured by the benchmark START; tests share the machine with others, so this
+    # only tells a start from one that waits for a time limit of something.
+    assert seconds < 120
 
 
 def test_up_works_and_down_cleans_up_after_a_killed_supervisor(own_platform: Platform) -> None:
@@ -110,7 +114,7 @@ def test_up_works_and_down_cleans_up_after_a_killed_supervisor(own_platform: Pla
 
 def _kill_supervisor(platform: Platform) -> None:
     os.kill(platform.status.supervisor_pid, signal.SIGKILL)
-    eventually(lambda: not platform.state.is_running(), 5)
+    eventually(lambda: not platform.state.is_running(), 60)
 
 
 def test_a_killed_component_comes_back(own_platform: Platform) -> None:
@@ -123,7 +127,7 @@ def test_a_killed_component_comes_back(own_platform: Platform) -> None:
             each = next(each for each in own_platform.status.components if each.name == name)
             return each.state == ComponentState.READY and each.pid != killed and each.restarts >= 1
 
-        eventually(is_back, 40, what=f"{name} to be ready again")
+        eventually(is_back, 180, what=f"{name} to be ready again")
     assert own_platform.client.models.list() == []
     assert broker_answers(own_platform.bootstrap_servers)
 
@@ -155,7 +159,7 @@ def test_ctrl_c_ends_everything_and_an_ephemeral_platform_leaves_no_folder(short
         processes = platform_processes(folder)
         assert processes, output
         process.send_signal(signal.SIGINT)
-        output += process.communicate(timeout=60)[0]
+        output += process.communicate(timeout=180)[0]
         assert process.returncode == 0, output
     finally:
         process.kill()

@@ -25,7 +25,7 @@ from tests.platform import Platform
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(900),
 ]
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -46,7 +46,7 @@ def run_example(name: str, *arguments: str) -> str:
         [sys.executable, str(MNIST / name), "--digits", *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
@@ -143,19 +143,19 @@ def test_inference_answers_with_the_format_filled_in(platform: Platform, trained
     assert made["input_format"] == "RAW"
     assert made["input_config"]["data_reshape"] == "28 28"
     assert made["guarantee"] == "exactly_once"
-    waited = platform.cli("inferences", "wait", str(made["id"]), "--timeout", "120")
+    waited = platform.cli("inferences", "wait", str(made["id"]), "--timeout", "240")
     assert waited.returncode == 0, waited.stderr + platform.cli("inferences", "logs", str(made["id"])).stdout
     said = run_example("mnist_dataset_inference_example.py", *topics, "--bootstrap-servers", platform.bootstrap_servers)
     match = re.search(r"(\d+) of 300 right .* 0 without an answer", said)
     assert match is not None, said
     # The tutorial's models do not scale their input and see few images here: far better than guessing is enough.
     assert int(match[1]) > 200
-    tail = platform.cli("tail", str(made["id"]), "--from-beginning", "-n", "300", "--timeout", "20", "--json")
+    tail = platform.cli("tail", str(made["id"]), "--from-beginning", "-n", "300", "--timeout", "90", "--json")
     records = [orjson.loads(line) for line in tail.stdout.splitlines()]
     assert sorted(int(each["key"]) for each in records) == list(range(300))
     assert all(len(each["value"]["values"]) == 10 for each in records)
     assert platform.cli("inferences", "stop", str(made["id"])).returncode == 0
-    stopped = platform.cli("inferences", "wait", str(made["id"]), "--state", "stopped", "--timeout", "60")
+    stopped = platform.cli("inferences", "wait", str(made["id"]), "--state", "stopped", "--timeout", "240")
     assert stopped.returncode == 0, stopped.stderr
     assert platform.cli("inferences", "delete", str(made["id"])).returncode == 0
 
@@ -171,7 +171,7 @@ def test_a_stream_is_sent_again_to_another_deployment(platform: Platform, traine
     done = platform.cli("streams", "send", str(stream), "--deployment", str(deployment.id))
     assert done.returncode == 0, done.stderr
     for each in deployment.results:
-        result = platform.client.results.wait_for(each.id, RunState.FINISHED, timeout_seconds=120)
+        result = platform.client.results.wait_for(each.id, RunState.FINISHED, timeout_seconds=240)
         assert len(result.epochs) == 1
         assert result.confusion_matrix is None
     # Nothing was copied: the announcement names the same records.
@@ -199,7 +199,7 @@ def test_a_csv_file_trains_a_model_that_was_written_for_it(platform: Platform, t
     )
     sent: Any = platform.json("send", str(path), "--deployment", str(deployment.id), "--test-rate", "0.25")
     assert (sent["samples"], sent["announced_to"]) == (400, deployment.id)
-    result = platform.client.results.wait_for(deployment.results[0].id, RunState.FINISHED, timeout_seconds=120)
+    result = platform.client.results.wait_for(deployment.results[0].id, RunState.FINISHED, timeout_seconds=240)
     assert result.test_metrics["accuracy"] > 0.9
 
 
@@ -232,7 +232,7 @@ def test_a_training_that_fails_says_why(platform: Platform) -> None:
     with RawSink(bootstrap_servers=platform.bootstrap_servers, topic="wrong", deployment_id=deployment.id) as sink:
         sink.send_array(np.zeros((20, 7), np.float32), np.zeros(20, np.float32))
     with pytest.raises(FailedError):
-        platform.client.results.wait_for(deployment.results[0].id, RunState.FINISHED, timeout_seconds=120)
+        platform.client.results.wait_for(deployment.results[0].id, RunState.FINISHED, timeout_seconds=240)
     failure = platform.client.results.get(deployment.results[0].id).failure
     assert failure is not None
     assert failure.cause

@@ -6,7 +6,7 @@ import hashlib
 import json
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -27,9 +27,10 @@ from tests.conftest import TestBroker
 from tests.fake_backend import FakeBackend
 from tests.fork_servers import running_fork_server
 from tests.integration.training_support import Worker, blobs, digits, epochs, model_code, plan_of, send
+from tests.local_server import Answer
 from tests.support import eventually
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 FRAMEWORKS = list(Framework)
 
@@ -320,9 +321,10 @@ def test_stopped_while_training_ends_quickly_and_is_no_failure(worker: Worker) -
     code = model_code(Framework.PYTORCH, shape=(4,), classes=3)
     process = worker.start(plan_of(Framework.PYTORCH, stream, code, fit_arguments={"max_epochs": 1_000_000}))
     try:
-        eventually(lambda: worker.backend.events_of("epoch"), 60)
+        eventually(lambda: worker.backend.events_of("epoch"), 150)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=5)
+        # Its million epochs would take hours.
+        process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == WorkerExit.STOPPED
@@ -336,28 +338,45 @@ def test_a_newer_attempt_ends_the_older_one_quietly(worker: Worker) -> None:
     code = model_code(Framework.PYTORCH, shape=(4,), classes=3)
     process = worker.start(plan_of(Framework.PYTORCH, stream, code, fit_arguments={"max_epochs": 1_000_000}))
     try:
-        eventually(lambda: worker.backend.events_of("epoch"), 60)
+        eventually(lambda: worker.backend.events_of("epoch"), 150)
         worker.backend.attempt = 2
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == WorkerExit.SUPERSEDED
     assert not worker.backend.failures
 
 
-def test_a_backend_that_is_away_while_results_go_up_loses_nothing(worker: Worker) -> None:
+def leave_at_the_first_epoch(backend: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer nothing once an epoch was told: the test alone may come too late, when all has gone up already."""
+    answer, lock = backend.answer, threading.Lock()
+
+    def answer_until_then(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        with lock:
+            if backend.events_of("epoch"):
+                return Answer(503)
+            return answer(method, path, headers, body)
+
+    monkeypatch.setattr(backend, "answer", answer_until_then)
+
+
+def test_a_backend_that_is_away_while_results_go_up_loses_nothing(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stream = send(worker.broker, *blobs())
     code = model_code(Framework.PYTORCH, shape=(4,), classes=3)
     plan = plan_of(Framework.PYTORCH, stream, code, fit_arguments={"max_epochs": 400})
+    leave_at_the_first_epoch(worker.backend, monkeypatch)
     process = worker.start(plan)
     try:
-        eventually(lambda: worker.backend.events_of("epoch"), 60)
+        eventually(lambda: worker.backend.events_of("epoch"), 150)
         worker.backend.stop()
         # The training ends while nobody listens; the upload is tried again and again.
-        eventually(lambda: list((worker.folder / "scratch").glob("*/model.onnx")), 120)
+        eventually(lambda: list((worker.folder / "scratch").glob("*/model.onnx")), 240)
+        monkeypatch.undo()
         back = threading.Timer(1.5, worker.backend.start)
         back.start()
-        log, _ = process.communicate(timeout=60)
+        log, _ = process.communicate(timeout=150)
     finally:
         process.kill()
     assert process.returncode == 0, log

@@ -83,8 +83,8 @@ def test_a_sample_goes_through_kafka_and_back(broker: TestBroker, tmp_path: Path
     with world.replicas:
         world.replicas.start()
         send(broker, world.row.input_topic, [b"\0" * 16])
-        eventually(lambda: world.replicas.answered() == 1, 30)
-        answer = world.try_([1, 2, 3, 4], timeout_seconds=20)
+        eventually(lambda: world.replicas.answered() == 1, 120)
+        answer = world.try_([1, 2, 3, 4], timeout_seconds=30)
         assert answer.status_code == 200, answer.content
         shown = answer.json()
         assert (shown["outcome"], shown["values"], shown["labels"]) == ("answered", [10.0], ["cat", "dog"])
@@ -92,8 +92,8 @@ def test_a_sample_goes_through_kafka_and_back(broker: TestBroker, tmp_path: Path
         assert (shown["output"]["topic"], shown["output"]["partition"]) == (world.row.output_topic, 0)
         assert (shown["replica"], shown["version"], shown["result"]) == (0, "v1", 12)
         assert shown["sent"]["values"] == [1, 2, 3, 4]
-        assert 0 < shown["seconds"] < 20
-        assert world.try_([[1, 1], [1, 1]]).json()["values"] == [4.0]
+        assert 0 < shown["seconds"] < 30
+        assert world.try_([[1, 1], [1, 1]], timeout_seconds=30).json()["values"] == [4.0]
     entry = AuditEntry.objects.filter(action="try").first()
     assert entry is not None
     assert entry.object_id == str(world.row.pk)
@@ -106,6 +106,8 @@ def test_a_sample_that_the_replica_refuses_tells_why(broker: TestBroker, tmp_pat
     Inference.objects.filter(pk=world.row.pk).update(input_config={"data_type": "float32", "data_reshape": "3"})
     with world.replicas:
         world.replicas.start()
+        # A try waits for half a minute at most, and on a busy machine a start alone takes that.
+        eventually(lambda: "running" in world.replicas.states, 120)
         shown = world.try_([1, 2, 3], timeout_seconds=30).json()
     assert shown["outcome"] == "dead_lettered", world.replicas.logs
     assert (shown["reason"]["stage"], shown["reason"]["error"]) == ("decode", "DecodeError")
@@ -129,7 +131,9 @@ def test_dead_letters_are_shown_and_sent_back(broker: TestBroker, tmp_path: Path
     with world.replicas:
         world.replicas.start()
         send(broker, world.row.input_topic, [b"short", b"long" * 9], key=b"k", headers=[("mine", b"kept")])
-        eventually(lambda: world.replicas.answered() == 2, 30)
+        eventually(lambda: world.replicas.answered() == 2, 120)
+        # Kafka shows the group's positions a moment before what was written in the same transaction.
+        eventually(lambda: len(world.letters()["letters"]) == 2)
         page = world.letters(limit=1)
         (newest,) = page["letters"]
         assert (newest["reason"]["stage"], newest["own"], newest["cut_from_bytes"]) == ("decode", True, None)
@@ -142,8 +146,8 @@ def test_dead_letters_are_shown_and_sent_back(broker: TestBroker, tmp_path: Path
         place = {"partition": older["record"]["partition"], "offset": older["record"]["offset"]}
         done = world.replay({"positions": [place]}).json()
         assert (done["replayed"], done["superseded"], done["cut"]) == (1, 0, 0)
-        eventually(lambda: world.replicas.answered() == 3, 30)
-        again = world.letters()["letters"][0]
+        eventually(lambda: world.replicas.answered() == 3, 120)
+        again = eventually(lambda: len(found := world.letters()["letters"]) == 3 and found)[0]
         assert again["replay_of"] == {"topic": f"{world.row.output_topic}.dlq", **place}
         names = [header["name"] for header in again["record"]["headers"]]
         assert names[:2] == ["mine", "kml-replay"]
@@ -152,7 +156,7 @@ def test_dead_letters_are_shown_and_sent_back(broker: TestBroker, tmp_path: Path
         # Of the two that are one record, only the newer is sent back.
         done = world.replay({"all": True}).json()
         assert (done["replayed"], done["superseded"], done["more"]) == (2, 1, False)
-        eventually(lambda: world.replicas.answered() == 5, 30)
+        eventually(lambda: world.replicas.answered() == 5, 120)
     assert world.replay({"positions": [{"partition": 0, "offset": 10**6}]}).status_code == 400
     assert AuditEntry.objects.filter(action="replay").count() == 2
 

@@ -156,7 +156,7 @@ def send(
         producer.produce(topic, encoding.value(sample), encoding.key(label), partition=partition)
         counts[partition] += 1
         producer.poll(0)
-    assert producer.flush(60) == 0
+    assert producer.flush(150) == 0
     return ControlMessage(
         ranges=tuple(StreamRange(topic, partition, 0, count) for partition, count in enumerate(counts)),
         input_format=input_format,
@@ -222,7 +222,7 @@ class Worker:
         )
 
     def run(
-        self, plan: TrainingPlan, *, attempt: int = 1, timeout_seconds: float = 120, data_bytes: int = -1, **env: str
+        self, plan: TrainingPlan, *, attempt: int = 1, timeout_seconds: float = 240, data_bytes: int = -1, **env: str
     ) -> tuple[int, str]:
         """Run an attempt to its end; returns exit code and log."""
         process = self.start(plan, attempt=attempt, data_bytes=data_bytes, **env)

@@ -39,7 +39,7 @@ class Model:
                 method,
                 params or {},
                 arrays=shared,
-                timeout_seconds=120,
+                timeout_seconds=400,
                 on_event=lambda kind, data: self.events.append((kind, data)),
             )
             if "out" in shared:

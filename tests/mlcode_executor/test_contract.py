@@ -80,7 +80,7 @@ def saved(model: Model) -> dict[str, bytes]:
     names = model.call("artifact_names")["names"]
     with tempfile.TemporaryDirectory() as folder:
         files = {name: os.open(Path(folder) / name, os.O_RDWR | os.O_CREAT) for name in names}
-        sizes = model.process.call("save", files=files, timeout_seconds=60)["artifacts"]
+        sizes = model.process.call("save", files=files, timeout_seconds=240)["artifacts"]
         for descriptor in files.values():
             os.close(descriptor)
         written = {name: (Path(folder) / name).read_bytes() for name in names}
@@ -95,7 +95,7 @@ def loaded(
         file.write(content)
         file.flush()
         about = {"input": {"dtype": dtype, "shape": list(shape)}, "max_batch": 256, **params}
-        return model.process.call("load", about, files={name: file.fileno()}, timeout_seconds=60)
+        return model.process.call("load", about, files={name: file.fileno()}, timeout_seconds=240)
 
 
 def predictions(model: Model, features: Any) -> Any:
@@ -198,7 +198,7 @@ def test_saved_models_predict_alike_in_every_engine(
     with tempfile.TemporaryFile() as file, SharedArray.allocate((32, 8, 8), np.uint8) as features:
         features.array[...] = images[:32]
         export = model.process.call(
-            "export_onnx", arrays={"features": features}, files={"model.onnx": file.fileno()}, timeout_seconds=120
+            "export_onnx", arrays={"features": features}, files={"model.onnx": file.fileno()}, timeout_seconds=400
         )
         converted = os.pread(file.fileno(), 1 << 24, 0)
     assert export["converted"], export["reason"]

@@ -228,7 +228,7 @@ def test_the_loop_computes_what_keras_fit_computes() -> None:
 
     # In a process of its own: TensorFlow in the tests' process would be in the way of everything that forks.
     output = subprocess.run(
-        [sys.executable, "-c", _SAME_AS_KERAS], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", _SAME_AS_KERAS], capture_output=True, text=True, timeout=400, check=True
     ).stdout
     for theirs, ours in json.loads(output):
         assert set(theirs) == set(ours)

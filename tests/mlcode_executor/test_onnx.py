@@ -39,7 +39,7 @@ def load(model: Model, content: bytes, **about: Any) -> dict[str, Any]:
     with tempfile.TemporaryFile() as file:
         file.write(content)
         file.flush()
-        return model.process.call("load", about, files={"model.onnx": file.fileno()}, timeout_seconds=30)
+        return model.process.call("load", about, files={"model.onnx": file.fileno()}, timeout_seconds=240)
 
 
 def test_predictions_of_any_count_and_type(model: Model) -> None:

@@ -208,10 +208,10 @@ def test_the_downloaded_program_loads_the_weights(model: Model, digits: Any, tmp
     predicted = np.zeros(len(digits[0]), np.int64)
     model.call("predict_classes", {"batch_size": 32}, features=digits[0], out=predicted)
     files = {name: os.open(tmp_path / name, os.O_RDWR | os.O_CREAT) for name in ("model.safetensors", "model.py")}
-    model.process.call("save", files=files, timeout_seconds=60)
+    model.process.call("save", files=files, timeout_seconds=240)
     np.save(tmp_path / "images.npy", digits[0])
     shown = subprocess.run(
-        [sys.executable, "model.py"], cwd=tmp_path, capture_output=True, text=True, timeout=150, check=True
+        [sys.executable, "model.py"], cwd=tmp_path, capture_output=True, text=True, timeout=400, check=True
     ).stdout
     assert "4,810 parameters loaded" in shown
     program = (
@@ -220,6 +220,6 @@ def test_the_downloaded_program_loads_the_weights(model: Model, digits: Any, tmp
         "print(*scores.argmax(1).tolist())"
     )
     answer = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=150, check=True
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=400, check=True
     ).stdout
     assert [int(each) for each in answer.split()] == predicted.tolist()

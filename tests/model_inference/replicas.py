@@ -85,7 +85,9 @@ class InferenceUnderTest:
                     "HOME": str(self.folder),
                     "KML_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
                     "KML_INFERENCE_SESSION_TIMEOUT_SECONDS": "2",
-                    "KML_INFERENCE_TRANSACTION_TIMEOUT_SECONDS": "5",
+                    # Longer than any pause of a busy machine: Kafka fences a replica whose transaction takes longer,
+                    # and it ends.
+                    "KML_INFERENCE_TRANSACTION_TIMEOUT_SECONDS": "60",
                     **job.to_env(),
                     **self.env,
                     **(env or {}),
@@ -148,7 +150,7 @@ def read_topic(bootstrap_servers: str, topic: str) -> list[Record]:
     ]
     reader = KafkaRecordReader(settings)
     try:
-        batches = reader.read(ranges, batch_records=10_000, idle_timeout_seconds=30)
+        batches = reader.read(ranges, batch_records=10_000, idle_timeout_seconds=90)
         return [record for batch in batches for record in batch]
     finally:
         reader.close()
