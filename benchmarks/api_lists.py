@@ -111,7 +111,7 @@ def _cpu_seconds(pid: int) -> float:
     """Processor time of the server and its workers."""
     server = psutil.Process(pid)
     times = [each.cpu_times() for each in (server, *server.children(recursive=True))]
-    return sum(each.user + each.system for each in times)
+    return float(sum(each.user + each.system for each in times))
 
 
 def _floor_ms(database: Path) -> float:

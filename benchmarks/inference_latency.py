@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -187,7 +188,8 @@ class _Reader:
             if message is None or message.error():
                 continue
             now = time.time()
-            for name, value in message.headers() or ():
+            # The client gives pairs, whatever else its types allow.
+            for name, value in cast("list[tuple[str, bytes]]", message.headers() or []):
                 if name == _DUE_HEADER:
                     due = float(value)
                     self.latencies.append((due, (now - due) * 1000))

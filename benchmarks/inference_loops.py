@@ -148,8 +148,8 @@ class EchoLoop:
         return messages
 
     def _answer(self, message: Message) -> None:
-        partition = message.partition()
-        source = b"%b/%d/%d" % (self._source, partition, message.offset())
+        partition = message.partition() or 0
+        source = b"%b/%d/%d" % (self._source, partition, message.offset() or 0)
         self._producer.produce(
             self.output,
             _ANSWER,
@@ -186,7 +186,7 @@ def old_loop(
         if message is None or message.error():
             continue
         began = began or time.perf_counter()
-        sample = np.frombuffer(message.value(), np.uint8).reshape(1, *SAMPLE_SHAPE)
+        sample = np.frombuffer(message.value() or b"", np.uint8).reshape(1, *SAMPLE_SHAPE)
         producer.produce(output, json.dumps({"values": predict(sample)}).encode())
         done += 1
         if done % _COMMIT_EVERY == 0:
