@@ -19,6 +19,7 @@ import { Age } from '~/components/Age'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { CopyButton } from '~/components/CopyButton'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { ScrollTable } from '~/components/ScrollTable'
 import {
   type NewToken,
   type RoleEnum,
@@ -112,48 +113,43 @@ export function Tokens() {
         </Text>
       )}
       {own.length > 0 && (
-        <Table.ScrollContainer
-          minWidth={480}
-          scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': 'Access tokens' } }}
-        >
-          <Table fz="sm" verticalSpacing={4} withTableBorder>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>Name</Table.Th>
-                <Table.Th>Role</Table.Th>
-                <Table.Th>Made</Table.Th>
-                <Table.Th>Ends</Table.Th>
-                <Table.Th>
-                  <VisuallyHidden>Actions</VisuallyHidden>
-                </Table.Th>
+        <ScrollTable label="Access tokens" minWidth={480} verticalSpacing={4}>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Name</Table.Th>
+              <Table.Th>Role</Table.Th>
+              <Table.Th>Made</Table.Th>
+              <Table.Th>Ends</Table.Th>
+              <Table.Th>
+                <VisuallyHidden>Actions</VisuallyHidden>
+              </Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {own.map((each) => (
+              <Table.Tr key={each.id}>
+                <Table.Td style={{ overflowWrap: 'anywhere' }}>{each.name}</Table.Td>
+                <Table.Td>{each.role}</Table.Td>
+                <Table.Td>
+                  <Age at={each.created_at} size="sm" />
+                </Table.Td>
+                <Table.Td>
+                  <Age at={each.expires_at} size="sm" />
+                </Table.Td>
+                <Table.Td ta="right">
+                  <Button
+                    size="compact-xs"
+                    variant="default"
+                    aria-label={`Revoke ${each.name}`}
+                    onClick={() => setRevoking(each)}
+                  >
+                    Revoke
+                  </Button>
+                </Table.Td>
               </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {own.map((each) => (
-                <Table.Tr key={each.id}>
-                  <Table.Td style={{ overflowWrap: 'anywhere' }}>{each.name}</Table.Td>
-                  <Table.Td>{each.role}</Table.Td>
-                  <Table.Td>
-                    <Age at={each.created_at} size="sm" />
-                  </Table.Td>
-                  <Table.Td>
-                    <Age at={each.expires_at} size="sm" />
-                  </Table.Td>
-                  <Table.Td ta="right">
-                    <Button
-                      size="compact-xs"
-                      variant="default"
-                      aria-label={`Revoke ${each.name}`}
-                      onClick={() => setRevoking(each)}
-                    >
-                      Revoke
-                    </Button>
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+            ))}
+          </Table.Tbody>
+        </ScrollTable>
       )}
       <ConfirmDelete
         opened={revoking !== null}

@@ -1,11 +1,8 @@
 /** Adding a user, or changing one: role, whether they may sign in, a new password. */
-import { Button, Group, Modal, PasswordInput, Select, Stack, Switch, Text, TextInput } from '@mantine/core'
-import { useForm } from '@mantine/form'
-import { useState } from 'react'
-import { ProblemAlert } from '~/components/ProblemAlert'
+import { PasswordInput, Select, Switch, Text, TextInput } from '@mantine/core'
+import { isNotEmpty, useForm } from '@mantine/form'
+import { FormDialog } from '~/components/FormDialog'
 import { type RoleEnum, type User, usersCreate, usersPartialUpdate } from '~/lib/api'
-import { notifyDone } from '~/lib/notify'
-import { problemOf } from '~/lib/problem'
 import { changesOf } from './changes'
 
 const ROLES = [
@@ -15,8 +12,6 @@ const ROLES = [
 ]
 
 export function UserDialog({ user, onClose, onDone }: { user: User | null; onClose: () => void; onDone: () => void }) {
-  const [error, setError] = useState<unknown>(null)
-  const [busy, setBusy] = useState(false)
   const form = useForm({
     initialValues: {
       username: user?.username ?? '',
@@ -24,83 +19,62 @@ export function UserDialog({ user, onClose, onDone }: { user: User | null; onClo
       is_active: user?.is_active ?? true,
       password: '',
     },
+    validate: { username: isNotEmpty('The name is missing: type how they are called') },
   })
   const save = async (values: typeof form.values) => {
-    setBusy(true)
-    setError(null)
-    try {
-      if (user === null) {
-        const { username, role, password } = values
-        await usersCreate({ body: { username, role, password }, throwOnError: true })
-        notifyDone(`${username} added`)
-      } else {
-        await usersPartialUpdate({ path: { id: String(user.id) }, body: changesOf(user, values), throwOnError: true })
-        notifyDone(`${user.username} changed`)
-      }
-      onDone()
-      onClose()
-    } catch (caught) {
-      form.setErrors(problemOf(caught).byField())
-      setError(caught)
-    } finally {
-      setBusy(false)
+    if (user === null) {
+      const { username, role, password } = values
+      await usersCreate({ body: { username, role, password }, throwOnError: true })
+      return `${username} added`
     }
+    await usersPartialUpdate({ path: { id: String(user.id) }, body: changesOf(user, values), throwOnError: true })
+    return `${user.username} changed`
   }
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      centered
+    <FormDialog
       title={user === null ? 'Add a user' : `Change ${user.username}`}
-      closeButtonProps={{ 'aria-label': 'Close' }}
+      submit={user === null ? 'Add' : 'Save'}
+      form={form}
+      onSave={save}
+      onClose={onClose}
+      onDone={onDone}
+      note={
+        user?.role === 'admin' && (
+          <Text size="xs" c="dimmed">
+            The last active admin cannot be changed away.
+          </Text>
+        )
+      }
     >
-      <form onSubmit={form.onSubmit((values) => void save(values))}>
-        <Stack>
-          {user === null && (
-            <TextInput
-              label="Name"
-              description="Letters, digits and @ . + - _"
-              required
-              maxLength={150}
-              autoComplete="off"
-              data-autofocus
-              {...form.getInputProps('username')}
-            />
-          )}
-          <Select label="Role" data={ROLES} allowDeselect={false} {...form.getInputProps('role')} />
-          {user !== null && (
-            <Switch
-              label="May sign in"
-              description="Deactivating ends sessions and tokens; nothing they made is lost"
-              {...form.getInputProps('is_active', { type: 'checkbox' })}
-            />
-          )}
-          <PasswordInput
-            label={user === null ? 'Password' : 'New password'}
-            description={
-              user === null
-                ? 'Empty: they sign in by links only (kafka-ml login --user NAME)'
-                : 'Empty: as it is. A new one ends their sessions and tokens'
-            }
-            autoComplete="new-password"
-            {...form.getInputProps('password')}
-          />
-          <ProblemAlert error={error} />
-          {user?.role === 'admin' && (
-            <Text size="xs" c="dimmed">
-              The last active admin cannot be changed away.
-            </Text>
-          )}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={busy}>
-              {user === null ? 'Add' : 'Save'}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+      {user === null && (
+        <TextInput
+          label="Name"
+          description="Letters, digits and @ . + - _"
+          withAsterisk
+          maxLength={150}
+          autoComplete="off"
+          data-autofocus
+          {...form.getInputProps('username')}
+        />
+      )}
+      <Select label="Role" data={ROLES} allowDeselect={false} {...form.getInputProps('role')} />
+      {user !== null && (
+        <Switch
+          label="May sign in"
+          description="Deactivating ends sessions and tokens; nothing they made is lost"
+          {...form.getInputProps('is_active', { type: 'checkbox' })}
+        />
+      )}
+      <PasswordInput
+        label={user === null ? 'Password' : 'New password'}
+        description={
+          user === null
+            ? 'Empty: they sign in by links only (kafka-ml login --user NAME)'
+            : 'Empty: as it is. A new one ends their sessions and tokens'
+        }
+        autoComplete="new-password"
+        {...form.getInputProps('password')}
+      />
+    </FormDialog>
   )
 }

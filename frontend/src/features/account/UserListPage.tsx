@@ -1,6 +1,5 @@
 /** Users and their roles, for admins. */
-import { ActionIcon, Button, Menu, Select, Text, VisuallyHidden } from '@mantine/core'
-import { IconDots } from '@tabler/icons-react'
+import { Button, Select, Text, VisuallyHidden } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
@@ -10,8 +9,9 @@ import { ButtonLink } from '~/components/ButtonLink'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
+import { RowMenu } from '~/components/RowMenu'
 import { StatusBadge } from '~/components/StatusBadge'
-import { type User, usersDestroy, usersListOptions, usersListQueryKey } from '~/lib/api'
+import { type User, usersDestroy, usersListOptions } from '~/lib/api'
 import { listQuery, oneOf } from '~/lib/listSearch'
 import { notifyDone } from '~/lib/notify'
 import { useSession } from '~/lib/session'
@@ -35,10 +35,7 @@ function Users() {
   )
   const [dialog, setDialog] = useState<User | 'new' | null>(null)
   const [removing, setRemoving] = useState<User | null>(null)
-  const read = () =>
-    queryClient.invalidateQueries({
-      predicate: ({ queryKey }) => (queryKey[0] as { _id?: string } | undefined)?._id === usersListQueryKey()[0]._id,
-    })
+  const read = () => queryClient.invalidateQueries({ queryKey: [{ tags: ['users'] }] })
   return (
     <>
       <ListPage<User>
@@ -121,19 +118,13 @@ function Users() {
             toggleable: false,
             textAlign: 'right',
             render: (user) => (
-              <Menu position="bottom-end">
-                <Menu.Target>
-                  <ActionIcon variant="subtle" color="gray" aria-label={`Actions for ${user.username}`}>
-                    <IconDots size={16} aria-hidden />
-                  </ActionIcon>
-                </Menu.Target>
-                <Menu.Dropdown>
-                  <Menu.Item onClick={() => setDialog(user)}>Change</Menu.Item>
-                  <Menu.Item style={{ color: 'var(--kml-failed)' }} onClick={() => setRemoving(user)}>
-                    Delete
-                  </Menu.Item>
-                </Menu.Dropdown>
-              </Menu>
+              <RowMenu
+                name={user.username}
+                actions={[
+                  { label: 'Change', onClick: () => setDialog(user) },
+                  { label: 'Delete', onClick: () => setRemoving(user), danger: true },
+                ]}
+              />
             ),
           },
         ]}

@@ -2,6 +2,7 @@
 import { Button, Group, Modal, Skeleton, Stack, Table, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { ScrollTable } from '~/components/ScrollTable'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type CheckStep, type Cluster, type ClusterCheck, clustersCheckCreate } from '~/lib/api'
 
@@ -62,38 +63,33 @@ export function CheckResult({ check }: { check: ClusterCheck }) {
           </Text>
         )}
       </Group>
-      <Table.ScrollContainer
-        minWidth={480}
-        scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': 'What was tried' } }}
-      >
-        <Table fz="sm" verticalSpacing={6} withTableBorder>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>What</Table.Th>
-              <Table.Th>State</Table.Th>
-              <Table.Th>Found</Table.Th>
+      <ScrollTable label="What was tried" minWidth={480}>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>What</Table.Th>
+            <Table.Th>State</Table.Th>
+            <Table.Th>Found</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {check.steps.map((step) => (
+            <Table.Tr key={step.name}>
+              <Table.Td>{step.name}</Table.Td>
+              <Table.Td>
+                <StepBadge step={step} />
+              </Table.Td>
+              <Table.Td style={{ overflowWrap: 'anywhere' }}>
+                {step.detail}
+                {step.hint && (
+                  <Text size="sm">
+                    <b>What to do:</b> {step.hint}
+                  </Text>
+                )}
+              </Table.Td>
             </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {check.steps.map((step) => (
-              <Table.Tr key={step.name}>
-                <Table.Td>{step.name}</Table.Td>
-                <Table.Td>
-                  <StepBadge step={step} />
-                </Table.Td>
-                <Table.Td style={{ overflowWrap: 'anywhere' }}>
-                  {step.detail}
-                  {step.hint && (
-                    <Text size="sm">
-                      <b>What to do:</b> {step.hint}
-                    </Text>
-                  )}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+          ))}
+        </Table.Tbody>
+      </ScrollTable>
       <Text size="xs" c="dimmed">
         Whether pods there reach Kafka and this platform shows when an inference starts: it says so when they do not.
       </Text>

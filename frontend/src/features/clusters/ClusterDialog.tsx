@@ -1,11 +1,8 @@
 /** Entering another cluster, or changing one. A token goes in and is never shown again. */
-import { Button, Group, Modal, PasswordInput, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core'
+import { Group, PasswordInput, Switch, Text, Textarea, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
-import { useState } from 'react'
-import { ProblemAlert } from '~/components/ProblemAlert'
+import { FormDialog } from '~/components/FormDialog'
 import { type Cluster, clustersCreate, clustersPartialUpdate } from '~/lib/api'
-import { notifyDone } from '~/lib/notify'
-import { problemOf } from '~/lib/problem'
 import { type ClusterForm, changesOf, checkForm, formOf, requestOf, tokenNeeded } from './form'
 
 export function ClusterDialog({
@@ -17,144 +14,121 @@ export function ClusterDialog({
   onClose: () => void
   onDone: () => void
 }) {
-  const [error, setError] = useState<unknown>(null)
-  const [busy, setBusy] = useState(false)
   const form = useForm<ClusterForm>({
     initialValues: formOf(cluster),
     validate: (values) => checkForm(values, cluster) as Record<string, string>,
   })
   const save = async (values: ClusterForm) => {
-    setBusy(true)
-    setError(null)
-    try {
-      if (cluster === null) {
-        await clustersCreate({ body: requestOf(values), throwOnError: true })
-        notifyDone(`Cluster ${values.name} is entered: check it now`)
-      } else {
-        const body = changesOf(values, cluster)
-        await clustersPartialUpdate({ path: { id: String(cluster.id) }, body, throwOnError: true })
-        notifyDone(`Cluster ${values.name} is changed`)
-      }
-      onDone()
-      onClose()
-    } catch (caught) {
-      form.setErrors(problemOf(caught).byField())
-      setError(caught)
-    } finally {
-      setBusy(false)
+    if (cluster === null) {
+      await clustersCreate({ body: requestOf(values), throwOnError: true })
+      return `Cluster ${values.name} is entered: check it now`
     }
+    const body = changesOf(values, cluster)
+    await clustersPartialUpdate({ path: { id: String(cluster.id) }, body, throwOnError: true })
+    return `Cluster ${values.name} is changed`
   }
   const kept = cluster?.has_token === true && !tokenNeeded(form.values, cluster)
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      centered
-      size="lg"
+    <FormDialog
       title={cluster === null ? 'Enter a cluster' : `Change ${cluster.name}`}
-      closeButtonProps={{ 'aria-label': 'Close' }}
+      submit={cluster === null ? 'Enter' : 'Save'}
+      size="lg"
+      form={form}
+      onSave={save}
+      onClose={onClose}
+      onDone={onDone}
+      note={
+        cluster !== null &&
+        cluster.inferences > 0 && (
+          <Text size="xs" c="dimmed">
+            Address and namespace cannot be changed while inferences run there.
+          </Text>
+        )
+      }
     >
-      <form onSubmit={form.onSubmit((values) => void save(values))} noValidate>
-        <Stack gap="sm">
-          <Group grow align="flex-start">
-            <TextInput
-              label="Name"
-              description="As inferences choose it"
-              withAsterisk
-              maxLength={63}
-              autoComplete="off"
-              data-autofocus
-              {...form.getInputProps('name')}
-            />
-            <TextInput
-              label="Namespace"
-              description="Where inferences run"
-              withAsterisk
-              maxLength={63}
-              autoComplete="off"
-              {...form.getInputProps('namespace')}
-            />
-          </Group>
-          <TextInput
-            label="API address"
-            description="Of the cluster's API server"
-            placeholder="https://10.0.0.1:6443"
-            withAsterisk
-            autoComplete="off"
-            {...form.getInputProps('host')}
-          />
-          <PasswordInput
-            label="Token"
-            description={
-              kept
-                ? 'One is kept and cannot be read again. Empty: it stays'
-                : 'Of a service account there; kept by the platform, never shown again'
-            }
-            withAsterisk={!kept}
-            autoComplete="new-password"
-            visibilityToggleButtonProps={{ 'aria-label': 'Show what is typed' }}
-            {...form.getInputProps('token')}
-          />
-          <Textarea
-            label="Certificate authority"
-            description="PEM text; empty: the authorities that this system trusts"
-            placeholder="-----BEGIN CERTIFICATE-----"
-            autosize
-            minRows={2}
-            maxRows={6}
-            spellCheck={false}
-            {...form.getInputProps('ca')}
-          />
-          <TextInput
-            label="Kafka, as pods there reach it"
-            description="host:port, comma-separated; empty: the same address as here"
-            autoComplete="off"
-            {...form.getInputProps('kafka_bootstrap_servers')}
-          />
-          <TextInput
-            label="This platform, as pods there reach it"
-            description="They fetch the model here and report; empty: the same address as here"
-            placeholder={window.location.origin}
-            autoComplete="off"
-            {...form.getInputProps('backend_url')}
-          />
-          <Group grow align="flex-start">
-            <TextInput
-              label="Images"
-              description="Empty: as here"
-              placeholder="registry:5000/kafka-ml/{component}:0.1.0"
-              autoComplete="off"
-              {...form.getInputProps('image')}
-            />
-            <TextInput
-              label="Name of a GPU"
-              description="Empty: as here"
-              placeholder="nvidia.com/gpu"
-              autoComplete="off"
-              {...form.getInputProps('gpu_resource')}
-            />
-          </Group>
-          <Switch
-            label="KEDA is installed there"
-            description="Inferences may then be scaled with the waiting records"
-            {...form.getInputProps('keda', { type: 'checkbox' })}
-          />
-          <ProblemAlert error={error} />
-          {cluster !== null && cluster.inferences > 0 && (
-            <Text size="xs" c="dimmed">
-              Address and namespace cannot be changed while inferences run there.
-            </Text>
-          )}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={busy}>
-              {cluster === null ? 'Enter' : 'Save'}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+      <Group grow align="flex-start">
+        <TextInput
+          label="Name"
+          description="As inferences choose it"
+          withAsterisk
+          maxLength={63}
+          autoComplete="off"
+          data-autofocus
+          {...form.getInputProps('name')}
+        />
+        <TextInput
+          label="Namespace"
+          description="Where inferences run"
+          withAsterisk
+          maxLength={63}
+          autoComplete="off"
+          {...form.getInputProps('namespace')}
+        />
+      </Group>
+      <TextInput
+        label="API address"
+        description="Of the cluster's API server"
+        placeholder="https://10.0.0.1:6443"
+        withAsterisk
+        autoComplete="off"
+        {...form.getInputProps('host')}
+      />
+      <PasswordInput
+        label="Token"
+        description={
+          kept
+            ? 'One is kept and cannot be read again. Empty: it stays'
+            : 'Of a service account there; kept by the platform, never shown again'
+        }
+        withAsterisk={!kept}
+        autoComplete="new-password"
+        visibilityToggleButtonProps={{ 'aria-label': 'Show what is typed' }}
+        {...form.getInputProps('token')}
+      />
+      <Textarea
+        label="Certificate authority"
+        description="PEM text; empty: the authorities that this system trusts"
+        placeholder="-----BEGIN CERTIFICATE-----"
+        autosize
+        minRows={2}
+        maxRows={6}
+        spellCheck={false}
+        {...form.getInputProps('ca')}
+      />
+      <TextInput
+        label="Kafka, as pods there reach it"
+        description="host:port, comma-separated; empty: the same address as here"
+        autoComplete="off"
+        {...form.getInputProps('kafka_bootstrap_servers')}
+      />
+      <TextInput
+        label="This platform, as pods there reach it"
+        description="They fetch the model here and report; empty: the same address as here"
+        placeholder={window.location.origin}
+        autoComplete="off"
+        {...form.getInputProps('backend_url')}
+      />
+      <Group grow align="flex-start">
+        <TextInput
+          label="Images"
+          description="Empty: as here"
+          placeholder="registry:5000/kafka-ml/{component}:0.1.0"
+          autoComplete="off"
+          {...form.getInputProps('image')}
+        />
+        <TextInput
+          label="Name of a GPU"
+          description="Empty: as here"
+          placeholder="nvidia.com/gpu"
+          autoComplete="off"
+          {...form.getInputProps('gpu_resource')}
+        />
+      </Group>
+      <Switch
+        label="KEDA is installed there"
+        description="Inferences may then be scaled with the waiting records"
+        {...form.getInputProps('keda', { type: 'checkbox' })}
+      />
+    </FormDialog>
   )
 }

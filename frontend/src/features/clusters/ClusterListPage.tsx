@@ -1,6 +1,5 @@
 /** Other Kubernetes clusters that inferences may run in, for admins: enter, check, change, delete. */
-import { ActionIcon, Button, Menu, VisuallyHidden } from '@mantine/core'
-import { IconDots } from '@tabler/icons-react'
+import { Button, VisuallyHidden } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
@@ -9,6 +8,7 @@ import { Age } from '~/components/Age'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
+import { RowMenu } from '~/components/RowMenu'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type Cluster, clustersDestroy, clustersListOptions } from '~/lib/api'
 import { listQuery } from '~/lib/listSearch'
@@ -32,11 +32,7 @@ function Clusters() {
   const [dialog, setDialog] = useState<Cluster | 'new' | null>(null)
   const [checking, setChecking] = useState<Cluster | null>(null)
   const [removing, setRemoving] = useState<Cluster | null>(null)
-  const read = () =>
-    queryClient.invalidateQueries({
-      predicate: ({ queryKey }) =>
-        (queryKey[0] as { tags?: readonly string[] } | undefined)?.tags?.includes('clusters') ?? false,
-    })
+  const read = () => queryClient.invalidateQueries({ queryKey: [{ tags: ['clusters'] }] })
   return (
     <>
       <ListPage<Cluster>
@@ -87,20 +83,14 @@ function Clusters() {
             toggleable: false,
             textAlign: 'right',
             render: (cluster) => (
-              <Menu position="bottom-end">
-                <Menu.Target>
-                  <ActionIcon variant="subtle" color="gray" aria-label={`Actions for ${cluster.name}`}>
-                    <IconDots size={16} aria-hidden />
-                  </ActionIcon>
-                </Menu.Target>
-                <Menu.Dropdown>
-                  <Menu.Item onClick={() => setChecking(cluster)}>Check</Menu.Item>
-                  <Menu.Item onClick={() => setDialog(cluster)}>Change</Menu.Item>
-                  <Menu.Item style={{ color: 'var(--kml-failed)' }} onClick={() => setRemoving(cluster)}>
-                    Delete
-                  </Menu.Item>
-                </Menu.Dropdown>
-              </Menu>
+              <RowMenu
+                name={cluster.name}
+                actions={[
+                  { label: 'Check', onClick: () => setChecking(cluster) },
+                  { label: 'Change', onClick: () => setDialog(cluster) },
+                  { label: 'Delete', onClick: () => setRemoving(cluster), danger: true },
+                ]}
+              />
             ),
           },
         ]}

@@ -7,6 +7,7 @@ import { AnchorLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { ScrollTable } from '~/components/ScrollTable'
 import {
   type DeadLetter,
   type Inference,
@@ -129,46 +130,41 @@ export function DeadLettersTab({
           {replayed(done)}
         </Text>
       )}
-      <Table.ScrollContainer
-        minWidth={760}
-        scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': 'Dead letters' } }}
-      >
-        <Table fz="sm" verticalSpacing={6} withTableBorder>
-          <Table.Thead>
-            <Table.Tr>
-              {editor && (
-                <Table.Th w={36}>
-                  <Checkbox
-                    size="xs"
-                    aria-label="Select all on this page"
-                    checked={sendable.length > 0 && selected.length === sendable.length}
-                    indeterminate={selected.length > 0 && selected.length < sendable.length}
-                    onChange={(event) => setChosen(new Set(event.currentTarget.checked ? sendable.map(letterKey) : []))}
-                  />
-                </Table.Th>
-              )}
-              <Table.Th>Place</Table.Th>
-              <Table.Th>Reason</Table.Th>
-              <Table.Th>It was</Table.Th>
-              <Table.Th ta="right">Size</Table.Th>
-              <Table.Th>Written</Table.Th>
-              <Table.Th>Record</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {letters.map((each) => (
-              <LetterRow
-                key={letterKey(each)}
-                letter={each}
-                inference={inference}
-                selectable={editor}
-                selected={chosen.has(letterKey(each))}
-                onToggle={() => toggle(each)}
-              />
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <ScrollTable label="Dead letters" minWidth={760}>
+        <Table.Thead>
+          <Table.Tr>
+            {editor && (
+              <Table.Th w={36}>
+                <Checkbox
+                  size="xs"
+                  aria-label="Select all on this page"
+                  checked={sendable.length > 0 && selected.length === sendable.length}
+                  indeterminate={selected.length > 0 && selected.length < sendable.length}
+                  onChange={(event) => setChosen(new Set(event.currentTarget.checked ? sendable.map(letterKey) : []))}
+                />
+              </Table.Th>
+            )}
+            <Table.Th>Place</Table.Th>
+            <Table.Th>Reason</Table.Th>
+            <Table.Th>It was</Table.Th>
+            <Table.Th ta="right">Size</Table.Th>
+            <Table.Th>Written</Table.Th>
+            <Table.Th>Record</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {letters.map((each) => (
+            <LetterRow
+              key={letterKey(each)}
+              letter={each}
+              inference={inference}
+              selectable={editor}
+              selected={chosen.has(letterKey(each))}
+              onToggle={() => toggle(each)}
+            />
+          ))}
+        </Table.Tbody>
+      </ScrollTable>
       <Group gap="xs">
         {before && (
           <Button size="xs" variant="default" onClick={() => onBefore(undefined)}>

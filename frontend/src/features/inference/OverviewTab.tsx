@@ -4,6 +4,7 @@ import { Age } from '~/components/Age'
 import { AnchorLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import { Facts } from '~/components/Facts'
+import { ScrollTable } from '~/components/ScrollTable'
 import { Stat } from '~/components/Stat'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { Inference } from '~/lib/api'
@@ -143,58 +144,53 @@ function Replicas({ inference }: { inference: Inference }) {
           No replica has said anything yet.
         </Text>
       ) : (
-        <Table.ScrollContainer
-          minWidth={720}
-          scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': 'Replicas' } }}
-        >
-          <Table fz="sm" verticalSpacing={6} withTableBorder>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>Replica</Table.Th>
-                <Table.Th>State</Table.Th>
-                <Table.Th ta="right">Rate</Table.Th>
-                <Table.Th ta="right">Lag</Table.Th>
-                <Table.Th ta="right">p50</Table.Th>
-                <Table.Th ta="right">p99</Table.Th>
-                <Table.Th ta="right">Predicted</Table.Th>
-                <Table.Th ta="right">Dead letters</Table.Th>
-                <Table.Th>Heard</Table.Th>
-                <Table.Th>Error</Table.Th>
+        <ScrollTable label="Replicas" minWidth={720}>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Replica</Table.Th>
+              <Table.Th>State</Table.Th>
+              <Table.Th ta="right">Rate</Table.Th>
+              <Table.Th ta="right">Lag</Table.Th>
+              <Table.Th ta="right">p50</Table.Th>
+              <Table.Th ta="right">p99</Table.Th>
+              <Table.Th ta="right">Predicted</Table.Th>
+              <Table.Th ta="right">Dead letters</Table.Th>
+              <Table.Th>Heard</Table.Th>
+              <Table.Th>Error</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {inference.replica_stats.map((each) => (
+              <Table.Tr key={each.replica}>
+                <Table.Td>
+                  <AnchorLink
+                    to="/inference/$id"
+                    params={{ id: String(inference.id) }}
+                    search={{ tab: 'logs', replica: each.replica || undefined }}
+                    fz="sm"
+                  >
+                    {each.replica}
+                  </AnchorLink>
+                </Table.Td>
+                <Table.Td>
+                  <StatusBadge state={each.state} tooltip="As the replica said last" />
+                </Table.Td>
+                <Table.Td ta="right">{formatRate(each.rate)}</Table.Td>
+                <Table.Td ta="right">{formatCount(each.lag)}</Table.Td>
+                <Table.Td ta="right">{formatMilliseconds(each.p50_ms)}</Table.Td>
+                <Table.Td ta="right">{formatMilliseconds(each.p99_ms)}</Table.Td>
+                <Table.Td ta="right">{formatCount(each.predicted)}</Table.Td>
+                <Table.Td ta="right">{formatCount(each.dead_lettered)}</Table.Td>
+                <Table.Td>
+                  <Age at={each.updated_at} size="sm" />
+                </Table.Td>
+                <Table.Td maw={320} style={{ overflowWrap: 'anywhere' }}>
+                  {each.error?.cause ?? ''}
+                </Table.Td>
               </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {inference.replica_stats.map((each) => (
-                <Table.Tr key={each.replica}>
-                  <Table.Td>
-                    <AnchorLink
-                      to="/inference/$id"
-                      params={{ id: String(inference.id) }}
-                      search={{ tab: 'logs', replica: each.replica || undefined }}
-                      fz="sm"
-                    >
-                      {each.replica}
-                    </AnchorLink>
-                  </Table.Td>
-                  <Table.Td>
-                    <StatusBadge state={each.state} tooltip="As the replica said last" />
-                  </Table.Td>
-                  <Table.Td ta="right">{formatRate(each.rate)}</Table.Td>
-                  <Table.Td ta="right">{formatCount(each.lag)}</Table.Td>
-                  <Table.Td ta="right">{formatMilliseconds(each.p50_ms)}</Table.Td>
-                  <Table.Td ta="right">{formatMilliseconds(each.p99_ms)}</Table.Td>
-                  <Table.Td ta="right">{formatCount(each.predicted)}</Table.Td>
-                  <Table.Td ta="right">{formatCount(each.dead_lettered)}</Table.Td>
-                  <Table.Td>
-                    <Age at={each.updated_at} size="sm" />
-                  </Table.Td>
-                  <Table.Td maw={320} style={{ overflowWrap: 'anywhere' }}>
-                    {each.error?.cause ?? ''}
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+            ))}
+          </Table.Tbody>
+        </ScrollTable>
       )}
     </Stack>
   )

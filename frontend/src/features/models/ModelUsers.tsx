@@ -5,6 +5,7 @@ import { Age } from '~/components/Age'
 import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { ScrollTable } from '~/components/ScrollTable'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { Model, ModelRow, PaginatedResultRowList, ResultRow } from '~/lib/api'
 import { formatExact, formatMetric, NONE, plural } from '~/lib/format'
@@ -94,61 +95,59 @@ function ResultTable({ rows }: { rows: readonly ResultRow[] }) {
   const names = metricNamesOf(rows)
   const best = Object.fromEntries(names.map((name) => [name, bestOf(rows, name)]))
   return (
-    <Table.ScrollContainer minWidth={560} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-      <Table fz="sm" verticalSpacing={6} aria-label="Results of this model" highlightOnHover>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Result</Table.Th>
-            <Table.Th>State</Table.Th>
-            <Table.Th>Deployment</Table.Th>
-            {names.map((name) => (
-              <Table.Th key={name} ta="right">
-                {name}, test
-              </Table.Th>
-            ))}
-            <Table.Th ta="right">Samples</Table.Th>
-            <Table.Th>Made</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {rows.map((row) => (
-            <Table.Tr key={row.id}>
-              <Table.Td>
-                <AnchorLink size="sm" to="/results/$id" params={{ id: String(row.id) }}>
-                  Result {row.id}
-                </AnchorLink>
-              </Table.Td>
-              <Table.Td>
-                <StatusBadge state={row.state} {...(row.failure ? { tooltip: row.failure.cause } : {})} />
-              </Table.Td>
-              <Table.Td>
-                <AnchorLink size="sm" to="/training/$id" params={{ id: String(row.deployment) }}>
-                  Deployment {row.deployment}
-                </AnchorLink>
-              </Table.Td>
-              {names.map((name) => (
-                <Table.Td key={name} ta="right">
-                  {row.id === best[name] ? (
-                    <Text span size="sm" fw={600}>
-                      {formatMetric(row.outcome?.test_metrics[name])} best
-                    </Text>
-                  ) : (
-                    formatMetric(row.outcome?.test_metrics[name])
-                  )}
-                </Table.Td>
-              ))}
-              <Table.Td ta="right">
-                {row.outcome
-                  ? formatExact(Object.values(row.outcome.samples).reduce((sum, each) => sum + each, 0))
-                  : NONE}
-              </Table.Td>
-              <Table.Td>
-                <Age at={row.created_at} size="sm" />
-              </Table.Td>
-            </Table.Tr>
+    <ScrollTable label="Results of this model" minWidth={560} highlightOnHover withTableBorder={false}>
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th>Result</Table.Th>
+          <Table.Th>State</Table.Th>
+          <Table.Th>Deployment</Table.Th>
+          {names.map((name) => (
+            <Table.Th key={name} ta="right">
+              {name}, test
+            </Table.Th>
           ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+          <Table.Th ta="right">Samples</Table.Th>
+          <Table.Th>Made</Table.Th>
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {rows.map((row) => (
+          <Table.Tr key={row.id}>
+            <Table.Td>
+              <AnchorLink size="sm" to="/results/$id" params={{ id: String(row.id) }}>
+                Result {row.id}
+              </AnchorLink>
+            </Table.Td>
+            <Table.Td>
+              <StatusBadge state={row.state} {...(row.failure ? { tooltip: row.failure.cause } : {})} />
+            </Table.Td>
+            <Table.Td>
+              <AnchorLink size="sm" to="/training/$id" params={{ id: String(row.deployment) }}>
+                Deployment {row.deployment}
+              </AnchorLink>
+            </Table.Td>
+            {names.map((name) => (
+              <Table.Td key={name} ta="right">
+                {row.id === best[name] ? (
+                  <Text span size="sm" fw={600}>
+                    {formatMetric(row.outcome?.test_metrics[name])} best
+                  </Text>
+                ) : (
+                  formatMetric(row.outcome?.test_metrics[name])
+                )}
+              </Table.Td>
+            ))}
+            <Table.Td ta="right">
+              {row.outcome
+                ? formatExact(Object.values(row.outcome.samples).reduce((sum, each) => sum + each, 0))
+                : NONE}
+            </Table.Td>
+            <Table.Td>
+              <Age at={row.created_at} size="sm" />
+            </Table.Td>
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </ScrollTable>
   )
 }

@@ -2,6 +2,7 @@
 import { Alert, Button, Code, Group, List, Progress, Stack, Table, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { useState } from 'react'
+import { ScrollTable } from '~/components/ScrollTable'
 import { Stat } from '~/components/Stat'
 import { TensorShapes } from '~/components/TensorShapes'
 import type { Report } from '~/lib/api'
@@ -77,45 +78,43 @@ function LayerTable({ layers }: { layers: readonly Layer[] }) {
   const most = Math.max(1, ...layers.map((each) => each.parameters))
   const withShapes = layers.some((each) => each.shape !== null)
   return (
-    <Table.ScrollContainer minWidth={300} maxHeight={480} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-      <Table fz="sm" verticalSpacing={4} aria-label="Layers" stickyHeader>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Layer</Table.Th>
-            {withShapes && <Table.Th>Answers</Table.Th>}
-            <Table.Th ta="right">Parameters</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {layers.map((each) => (
-            <Table.Tr key={each.name}>
-              <Table.Td style={{ overflowWrap: 'anywhere' }}>
-                {typeName(each)}{' '}
-                {each.type && (
-                  <Text span size="xs" c="dimmed">
-                    {each.name} {typeArguments(each)}
-                    {each.from ? ` after ${each.from}` : ''}
-                  </Text>
-                )}
-              </Table.Td>
-              {withShapes && (
-                <Table.Td style={{ whiteSpace: 'nowrap' }}>{each.shape ? shapeText(each.shape) : ''}</Table.Td>
+    <ScrollTable label="Layers" minWidth={300} maxHeight={480} verticalSpacing={4} stickyHeader withTableBorder={false}>
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th>Layer</Table.Th>
+          {withShapes && <Table.Th>Answers</Table.Th>}
+          <Table.Th ta="right">Parameters</Table.Th>
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {layers.map((each) => (
+          <Table.Tr key={each.name}>
+            <Table.Td style={{ overflowWrap: 'anywhere' }}>
+              {typeName(each)}{' '}
+              {each.type && (
+                <Text span size="xs" c="dimmed">
+                  {each.name} {typeArguments(each)}
+                  {each.from ? ` after ${each.from}` : ''}
+                </Text>
               )}
-              <Table.Td ta="right" w={110}>
-                {formatExact(each.parameters)}
-                <Progress
-                  value={(100 * each.parameters) / most}
-                  size={3}
-                  mt={2}
-                  aria-hidden
-                  style={{ visibility: each.parameters > 0 ? 'visible' : 'hidden' }}
-                />
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+            </Table.Td>
+            {withShapes && (
+              <Table.Td style={{ whiteSpace: 'nowrap' }}>{each.shape ? shapeText(each.shape) : ''}</Table.Td>
+            )}
+            <Table.Td ta="right" w={110}>
+              {formatExact(each.parameters)}
+              <Progress
+                value={(100 * each.parameters) / most}
+                size={3}
+                mt={2}
+                aria-hidden
+                style={{ visibility: each.parameters > 0 ? 'visible' : 'hidden' }}
+              />
+            </Table.Td>
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </ScrollTable>
   )
 }
 

@@ -7,6 +7,7 @@ import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import { EmptyState } from '~/components/EmptyState'
 import { Facts } from '~/components/Facts'
+import { ScrollTable } from '~/components/ScrollTable'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type Artifact, inferencesListOptions, type Result, streamsRetrieveOptions } from '~/lib/api'
 import { formatBytes, formatExact } from '~/lib/format'
@@ -58,44 +59,42 @@ export function FilesTab({ result }: { result: Result }) {
 
 function FileTable({ result, files }: { result: Result; files: readonly Artifact[] }) {
   return (
-    <Table.ScrollContainer minWidth={620} scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': 'Files' } }}>
-      <Table fz="sm" verticalSpacing={6} withTableBorder>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>File</Table.Th>
-            <Table.Th>What it is for</Table.Th>
-            <Table.Th ta="right">Size</Table.Th>
-            <Table.Th>sha256</Table.Th>
+    <ScrollTable label="Files" minWidth={620}>
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th>File</Table.Th>
+          <Table.Th>What it is for</Table.Th>
+          <Table.Th ta="right">Size</Table.Th>
+          <Table.Th>sha256</Table.Th>
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {files.map((file) => (
+          <Table.Tr key={file.name}>
+            <Table.Th scope="row" fw={500}>
+              <Anchor
+                href={`/api/results/${result.id}/artifacts/${encodeURIComponent(file.name)}/`}
+                download={savedName(result.model_name, result.id, file.name)}
+                size="sm"
+                style={{ whiteSpace: 'nowrap' }}
+              >
+                <IconDownload size={14} aria-hidden style={{ verticalAlign: -2 }} /> {file.name}
+              </Anchor>
+            </Table.Th>
+            <Table.Td>{usageOf(file.name).what}</Table.Td>
+            <Table.Td ta="right" style={{ whiteSpace: 'nowrap' }} title={`${formatExact(file.size)} bytes`}>
+              {formatBytes(file.size)}
+            </Table.Td>
+            <Table.Td>
+              <Group gap={2} wrap="nowrap">
+                <Code title={file.sha256}>{file.sha256.slice(0, 12)}…</Code>
+                <CopyButton text={file.sha256} what={`the sha256 of ${file.name}`} />
+              </Group>
+            </Table.Td>
           </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {files.map((file) => (
-            <Table.Tr key={file.name}>
-              <Table.Th scope="row" fw={500}>
-                <Anchor
-                  href={`/api/results/${result.id}/artifacts/${encodeURIComponent(file.name)}/`}
-                  download={savedName(result.model_name, result.id, file.name)}
-                  size="sm"
-                  style={{ whiteSpace: 'nowrap' }}
-                >
-                  <IconDownload size={14} aria-hidden style={{ verticalAlign: -2 }} /> {file.name}
-                </Anchor>
-              </Table.Th>
-              <Table.Td>{usageOf(file.name).what}</Table.Td>
-              <Table.Td ta="right" style={{ whiteSpace: 'nowrap' }} title={`${formatExact(file.size)} bytes`}>
-                {formatBytes(file.size)}
-              </Table.Td>
-              <Table.Td>
-                <Group gap={2} wrap="nowrap">
-                  <Code title={file.sha256}>{file.sha256.slice(0, 12)}…</Code>
-                  <CopyButton text={file.sha256} what={`the sha256 of ${file.name}`} />
-                </Group>
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+        ))}
+      </Table.Tbody>
+    </ScrollTable>
   )
 }
 

@@ -3,6 +3,7 @@ import { Box, NumberInput, Stack, Table, Text, Title } from '@mantine/core'
 import { summarise } from '~/components/charts/curves'
 import { LearningCurves } from '~/components/charts/LearningCurves'
 import { Sparkline } from '~/components/charts/Sparkline'
+import { ScrollTable } from '~/components/ScrollTable'
 import type { Result } from '~/lib/api'
 import { formatMetric, NONE } from '~/lib/format'
 import { useCurves } from './useCurves'
@@ -58,60 +59,55 @@ function MetricsTable({
           onChange={(value) => onEpoch(typeof value === 'number' && value >= 1 ? value : undefined)}
         />
       </Box>
-      <Table.ScrollContainer
-        minWidth={560}
-        scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': 'Values' } }}
-      >
-        <Table fz="sm" verticalSpacing={6} withTableBorder>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Metric</Table.Th>
-              <Table.Th>Course</Table.Th>
-              <Table.Th ta="right">Last</Table.Th>
-              <Table.Th ta="right">Best</Table.Th>
-              <Table.Th ta="right">In epoch</Table.Th>
-              <Table.Th ta="right">{chosen ? `At epoch ${chosen.epoch}` : 'At epoch'}</Table.Th>
+      <ScrollTable label="Values" minWidth={560}>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>Metric</Table.Th>
+            <Table.Th>Course</Table.Th>
+            <Table.Th ta="right">Last</Table.Th>
+            <Table.Th ta="right">Best</Table.Th>
+            <Table.Th ta="right">In epoch</Table.Th>
+            <Table.Th ta="right">{chosen ? `At epoch ${chosen.epoch}` : 'At epoch'}</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {rows.map((row) => (
+            <Table.Tr key={`${row.metric} ${row.part}`}>
+              <Table.Th scope="row" fw={500}>
+                {row.metric}{' '}
+                <Text span size="sm" c="dimmed">
+                  {row.part}
+                </Text>
+              </Table.Th>
+              <Table.Td>
+                <Sparkline
+                  label={`${row.metric}, ${row.part}`}
+                  values={result.epochs.map((each) => each[row.part][row.metric] ?? null)}
+                />
+              </Table.Td>
+              <Table.Td ta="right">{formatMetric(row.last)}</Table.Td>
+              <Table.Td ta="right">{formatMetric(row.best)}</Table.Td>
+              <Table.Td ta="right">{row.bestEpoch ?? NONE}</Table.Td>
+              <Table.Td ta="right">{formatMetric(chosen?.[row.part][row.metric])}</Table.Td>
             </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {rows.map((row) => (
-              <Table.Tr key={`${row.metric} ${row.part}`}>
-                <Table.Th scope="row" fw={500}>
-                  {row.metric}{' '}
-                  <Text span size="sm" c="dimmed">
-                    {row.part}
-                  </Text>
-                </Table.Th>
-                <Table.Td>
-                  <Sparkline
-                    label={`${row.metric}, ${row.part}`}
-                    values={result.epochs.map((each) => each[row.part][row.metric] ?? null)}
-                  />
-                </Table.Td>
-                <Table.Td ta="right">{formatMetric(row.last)}</Table.Td>
-                <Table.Td ta="right">{formatMetric(row.best)}</Table.Td>
-                <Table.Td ta="right">{row.bestEpoch ?? NONE}</Table.Td>
-                <Table.Td ta="right">{formatMetric(chosen?.[row.part][row.metric])}</Table.Td>
-              </Table.Tr>
-            ))}
-            {Object.entries(tests).map(([name, value]) => (
-              <Table.Tr key={`test ${name}`}>
-                <Table.Th scope="row" fw={500}>
-                  {name}{' '}
-                  <Text span size="sm" c="dimmed">
-                    test
-                  </Text>
-                </Table.Th>
-                <Table.Td c="dimmed">after the last epoch</Table.Td>
-                <Table.Td ta="right">{formatMetric(value)}</Table.Td>
-                <Table.Td ta="right">{NONE}</Table.Td>
-                <Table.Td ta="right">{NONE}</Table.Td>
-                <Table.Td ta="right">{NONE}</Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+          ))}
+          {Object.entries(tests).map(([name, value]) => (
+            <Table.Tr key={`test ${name}`}>
+              <Table.Th scope="row" fw={500}>
+                {name}{' '}
+                <Text span size="sm" c="dimmed">
+                  test
+                </Text>
+              </Table.Th>
+              <Table.Td c="dimmed">after the last epoch</Table.Td>
+              <Table.Td ta="right">{formatMetric(value)}</Table.Td>
+              <Table.Td ta="right">{NONE}</Table.Td>
+              <Table.Td ta="right">{NONE}</Table.Td>
+              <Table.Td ta="right">{NONE}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </ScrollTable>
     </Box>
   )
 }

@@ -2,6 +2,7 @@
 import { Table, Text } from '@mantine/core'
 import { Age } from '~/components/Age'
 import { EmptyState } from '~/components/EmptyState'
+import { ScrollTable } from '~/components/ScrollTable'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { System } from '~/lib/api'
 import { formatCount, NONE } from '~/lib/format'
@@ -15,36 +16,31 @@ export function ComponentTable({ components }: { components: System['components'
     )
   }
   return (
-    <Table.ScrollContainer
-      minWidth={720}
-      scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': 'Components' } }}
-    >
-      <Table fz="sm" verticalSpacing={6} withTableBorder>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Component</Table.Th>
-            <Table.Th>State</Table.Th>
-            <Table.Th>Says</Table.Th>
-            <Table.Th>Address</Table.Th>
-            <Table.Th ta="right">Restarts</Table.Th>
-            <Table.Th>Last sign of life</Table.Th>
+    <ScrollTable label="Components" minWidth={720}>
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th>Component</Table.Th>
+          <Table.Th>State</Table.Th>
+          <Table.Th>Says</Table.Th>
+          <Table.Th>Address</Table.Th>
+          <Table.Th ta="right">Restarts</Table.Th>
+          <Table.Th>Last sign of life</Table.Th>
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {components.map((each) => (
+          <Table.Tr key={each.name}>
+            <Table.Td>{each.name}</Table.Td>
+            <Table.Td>
+              <StatusBadge state={each.state} />
+            </Table.Td>
+            <Table.Td>{each.detail || NONE}</Table.Td>
+            <Table.Td>{each.address || NONE}</Table.Td>
+            <Table.Td ta="right">{formatCount(each.restarts)}</Table.Td>
+            <Table.Td>{each.at ? <Age at={each.at} size="sm" /> : <Text size="sm">{NONE}</Text>}</Table.Td>
           </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {components.map((each) => (
-            <Table.Tr key={each.name}>
-              <Table.Td>{each.name}</Table.Td>
-              <Table.Td>
-                <StatusBadge state={each.state} />
-              </Table.Td>
-              <Table.Td>{each.detail || NONE}</Table.Td>
-              <Table.Td>{each.address || NONE}</Table.Td>
-              <Table.Td ta="right">{formatCount(each.restarts)}</Table.Td>
-              <Table.Td>{each.at ? <Age at={each.at} size="sm" /> : <Text size="sm">{NONE}</Text>}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+        ))}
+      </Table.Tbody>
+    </ScrollTable>
   )
 }

@@ -2,19 +2,9 @@
 import { Box, Group, Switch, Table, Text } from '@mantine/core'
 import { IconTrophy } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
+import { ScrollTable } from '~/components/ScrollTable'
 import { formatMetric, NONE } from '~/lib/format'
 import type { DiffRow, MetricRow } from './compare'
-
-function Scroller({ label, columns, children }: { label: string; columns: number; children: ReactNode }) {
-  return (
-    <Table.ScrollContainer
-      minWidth={200 + columns * 150}
-      scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': label } }}
-    >
-      {children}
-    </Table.ScrollContainer>
-  )
-}
 
 function Head({ first, heads }: { first: string; heads: readonly ReactNode[] }) {
   return (
@@ -35,34 +25,30 @@ function Head({ first, heads }: { first: string; heads: readonly ReactNode[] }) 
 export function MetricTable({ rows, heads }: { rows: readonly MetricRow[]; heads: readonly ReactNode[] }) {
   if (rows.length === 0) return <Text c="dimmed">No epoch has ended yet.</Text>
   return (
-    <Scroller label="Metrics of the compared runs" columns={heads.length}>
-      <Table fz="sm" verticalSpacing={4} withTableBorder>
-        <Head first="Metric" heads={heads} />
-        <Table.Tbody>
-          {rows.map((row) => (
-            <Table.Tr key={row.name}>
-              <Table.Th scope="row" fw={400}>
-                {row.name}
-              </Table.Th>
-              {row.values.map((value, index) => {
-                const best = row.best.includes(index)
-                return (
-                  // biome-ignore lint/suspicious/noArrayIndexKey: a run's column has no other name
-                  <Table.Td key={index} fw={best ? 600 : 400}>
-                    <Group gap={4} wrap="nowrap">
-                      {formatMetric(value)}
-                      {best && (
-                        <IconTrophy size={14} role="img" aria-label="best" style={{ color: 'var(--kml-good)' }} />
-                      )}
-                    </Group>
-                  </Table.Td>
-                )
-              })}
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Scroller>
+    <ScrollTable label="Metrics of the compared runs" minWidth={200 + heads.length * 150} verticalSpacing={4}>
+      <Head first="Metric" heads={heads} />
+      <Table.Tbody>
+        {rows.map((row) => (
+          <Table.Tr key={row.name}>
+            <Table.Th scope="row" fw={400}>
+              {row.name}
+            </Table.Th>
+            {row.values.map((value, index) => {
+              const best = row.best.includes(index)
+              return (
+                // biome-ignore lint/suspicious/noArrayIndexKey: a run's column has no other name
+                <Table.Td key={index} fw={best ? 600 : 400}>
+                  <Group gap={4} wrap="nowrap">
+                    {formatMetric(value)}
+                    {best && <IconTrophy size={14} role="img" aria-label="best" style={{ color: 'var(--kml-good)' }} />}
+                  </Group>
+                </Table.Td>
+              )
+            })}
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </ScrollTable>
   )
 }
 
@@ -92,35 +78,33 @@ export function SettingTable({
       {shown.length === 0 ? (
         <Text size="sm">Nothing differs in the settings.</Text>
       ) : (
-        <Scroller label="Settings of the compared runs" columns={heads.length}>
-          <Table fz="sm" verticalSpacing={4} withTableBorder>
-            <Head first="Setting" heads={heads} />
-            <Table.Tbody>
-              {shown.map((row) => (
-                <Table.Tr
-                  key={row.name}
-                  {...(row.differs && all
-                    ? { bg: 'light-dark(var(--mantine-color-gray-1), var(--mantine-color-dark-6))' }
-                    : {})}
-                >
-                  <Table.Th scope="row" fw={row.differs && all ? 600 : 400}>
-                    {row.name}
-                  </Table.Th>
-                  {row.values.map((value, index) => (
-                    <Table.Td
-                      // biome-ignore lint/suspicious/noArrayIndexKey: a run's column has no other name
-                      key={index}
-                      c={value === NONE ? 'dimmed' : undefined}
-                      style={{ overflowWrap: 'anywhere' }}
-                    >
-                      {value}
-                    </Table.Td>
-                  ))}
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Scroller>
+        <ScrollTable label="Settings of the compared runs" minWidth={200 + heads.length * 150} verticalSpacing={4}>
+          <Head first="Setting" heads={heads} />
+          <Table.Tbody>
+            {shown.map((row) => (
+              <Table.Tr
+                key={row.name}
+                {...(row.differs && all
+                  ? { bg: 'light-dark(var(--mantine-color-gray-1), var(--mantine-color-dark-6))' }
+                  : {})}
+              >
+                <Table.Th scope="row" fw={row.differs && all ? 600 : 400}>
+                  {row.name}
+                </Table.Th>
+                {row.values.map((value, index) => (
+                  <Table.Td
+                    // biome-ignore lint/suspicious/noArrayIndexKey: a run's column has no other name
+                    key={index}
+                    c={value === NONE ? 'dimmed' : undefined}
+                    style={{ overflowWrap: 'anywhere' }}
+                  >
+                    {value}
+                  </Table.Td>
+                ))}
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </ScrollTable>
       )}
     </Box>
   )
