@@ -62,7 +62,7 @@ def stream_of(source: sse.Source, **options: float) -> AsyncGenerator[bytes]:
 
 
 async def closed(source: Numbers) -> None:
-    assert await asyncio.to_thread(source.closed.wait, 10)
+    assert await asyncio.to_thread(source.closed.wait, 60)
 
 
 def counts(chunk: bytes) -> int:
@@ -77,8 +77,10 @@ async def test_frames_come_at_most_so_often_and_lose_nothing() -> None:
     began = time.monotonic()
     chunks = [await anext(stream) for _ in range(6)]
     assert time.monotonic() - began >= 0.24
+    # One of them sums several polls up as soon as the source's thread gets the processor between two frames.
+    while max(map(counts, chunks[1:])) == 1:
+        chunks.append(await anext(stream))
     assert sum(map(counts, chunks)) <= source.polls
-    assert max(map(counts, chunks[1:])) > 1
     await stream.aclose()
     await closed(source)
 
@@ -137,7 +139,7 @@ async def test_who_is_signed_out_sees_no_more(monkeypatch: pytest.MonkeyPatch) -
     await anext(stream)
     monkeypatch.setattr(sse, "CHECK_SECONDS", 0)
     monkeypatch.setattr(sse, "_identity_problem", lambda _request: object())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert [chunk async for chunk in stream] == []
     await closed(source)
 

@@ -17,6 +17,13 @@ from backend.launchers.job_folder import ProcessId
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def _the_clock_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a test takes must not count as time in which nobody renewed the lease."""
+    moment = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: moment)
+
+
 def held_by(host: str, *, pid: int = 1, started: str = "a-boot:100", seconds_ago: float = 1.0) -> None:
     holder = json.dumps({"host": host, "pid": pid, "started": started})
     renewed_at = timezone.now() - timedelta(seconds=seconds_ago)

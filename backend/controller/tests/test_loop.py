@@ -23,7 +23,8 @@ pytestmark = pytest.mark.django_db
 
 def test_a_controller_whose_cluster_is_away_goes_on_telling_that_it_lives(tmp_path: Path) -> None:
     store, launcher, beats = MemoryStore(), FakeLauncher(), []
-    leadership = Leadership()
+    # The lead does not end while the test is held up.
+    leadership = Leadership(lease_seconds=3600)
     assert leadership.acquire()
     controller = Controller(
         store=store,

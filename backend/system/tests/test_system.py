@@ -17,12 +17,21 @@ from rest_framework.test import APIClient
 
 from backend.api.tests.fake_executor import FakeExecutor
 from backend.config.environment import BackendSettings, environment
+from backend.ml_models import executor as model_executor
+from backend.system import selectors
 from backend.system.models import ComponentHeartbeat
 from backend.system.services import heartbeat
 from kafkaml.errors import SettingsError
 from kafkaml.jobs import Framework
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_given_up_for_being_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page shows who does not answer within seconds as away, which a busy machine must not make of anybody here."""
+    monkeypatch.setattr(model_executor, "_HEALTH_SECONDS", 60.0)
+    monkeypatch.setattr(selectors, "_GPU_SECONDS", 60.0)
 
 
 def test_health_tells_strangers_nothing(anonymous: APIClient) -> None:

@@ -45,7 +45,7 @@ def send(broker: TestBroker, topic: str, values: Iterable[Any], **fields: Any) -
     for value in values:
         content = value if isinstance(value, bytes) else orjson.dumps({"values": value})
         writer.write(OutgoingRecord(topic, content, **fields))
-    writer.flush(30)
+    writer.flush(90)
     writer.close()
 
 
@@ -68,7 +68,7 @@ make_inference = sync_to_async(builders.make_inference)
 
 
 async def until(stream: AsyncIterator[tuple[str, dict[str, Any]]], name: str) -> dict[str, Any]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         async for found, data in stream:
             if found == name:
                 return data
@@ -77,7 +77,9 @@ async def until(stream: AsyncIterator[tuple[str, dict[str, Any]]], name: str) ->
 
 @pytest.mark.asyncio
 async def test_it_waits_for_the_topic_then_shows_what_was_there_and_what_comes(token: str, broker: TestBroker) -> None:
-    inference = await make_inference(visualization={"type": "classification", "labels": [], "average_updated": True})
+    # Of all that is sent here the average is taken, however far apart it is sent.
+    visualization = {"type": "classification", "labels": [], "average_updated": True, "average_window": 86_400_000}
+    inference = await make_inference(visualization=visualization)
     stream = events(token, inference)
     assert await until(stream, "waiting") == {"topic": inference.output_topic}
     await asyncio.to_thread(send, broker, inference.output_topic, [[0.9, 0.1], [0.8, 0.2]])
@@ -198,10 +200,10 @@ async def test_who_goes_away_closes_the_consumer(
 
     ready = asyncio.Event()
     listener = asyncio.create_task(listen())
-    await asyncio.wait_for(ready.wait(), 30)
+    await asyncio.wait_for(ready.wait(), 90)
     # What the server does when the connection breaks.
     listener.cancel()
-    assert await asyncio.to_thread(closed.wait, 20)
+    assert await asyncio.to_thread(closed.wait, 90)
 
 
 @pytest.mark.asyncio
