@@ -145,12 +145,11 @@ def test_topics_are_made_once_kafka_answers_and_nobody_waits_for_long(monkeypatc
     maker = TopicMaker(lambda: kafka)
     with pytest.raises(BrokerTimeout, match="did not answer within"):
         maker.ensure_topic("a", partitions=2)
-    started = time.monotonic()
+    # Whoever waited now would get the answer of a Kafka that is back before the patience ends, and not this error.
+    monkeypatch.setattr("backend.controller.topics._PATIENCE_SECONDS", 60)
     with pytest.raises(BrokerTimeout, match="asked before"):
         maker.ensure_topic("b", partitions=1)
-    assert time.monotonic() - started < 0.05
     kafka.answers.set()
-    monkeypatch.setattr("backend.controller.topics._PATIENCE_SECONDS", 5)
     assert maker.ensure_topic("a", partitions=2) == 2
     assert maker.ensure_topic("b", partitions=1) == 1
     # It exists by now, with the partitions that it has.
@@ -168,8 +167,8 @@ def test_a_hint_arrives_however_long_the_path_is(tmp_path: Path, depth: int) -> 
     started = time.monotonic()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, _address(state / "run") as address:
         sender.sendto(b"!", address)
-    wakeup.wait(10)
-    assert time.monotonic() - started < 5
+    wakeup.wait(60)
+    assert time.monotonic() - started < 30
     started = time.monotonic()
     wakeup.wait(0.05)
     assert time.monotonic() - started >= 0.05

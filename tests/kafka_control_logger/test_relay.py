@@ -24,6 +24,7 @@ class World:
         self.buried: list[OutgoingRecord] = []
         self.commit_error: BrokerError | None = None
         self.stop = threading.Event()
+        self.stop_after_a_post = False
         self._records = list(RECORDS)
 
     def poll(self, timeout_seconds: float) -> Record | None:
@@ -39,6 +40,8 @@ class World:
 
     def register(self, record: Record) -> bool:
         self.log.append(f"post {record.offset}")
+        if self.stop_after_a_post:
+            threading.Timer(0.05, self.stop.set).start()
         if waiting := self.answers.get(record.offset):
             raise waiting.pop(0)
         return True
@@ -86,7 +89,7 @@ def test_what_is_no_announcement_is_put_aside_with_the_reason_then_committed(wor
 
 def test_a_stop_while_the_backend_is_away_commits_nothing(world: World) -> None:
     world.answers[0] = [ApiError("away")] * 100
-    threading.Timer(0.05, world.stop.set).start()
+    world.stop_after_a_post = True
     assert set(world.run()) == {"post 0"}
 
 

@@ -11,6 +11,7 @@ import pytest
 from backend.controller.actions import ShowReady
 from backend.controller.reconcile import reconcile
 from backend.controller.rows import Row, Subject
+from backend.launchers import routing
 from backend.launchers.base import Launcher, Observed, Phase, RestartPolicy, WorkSpec
 from backend.launchers.names import WorkKind
 from backend.launchers.routing import Placements, RoutingLauncher
@@ -62,7 +63,7 @@ class World:
                 raise found
             return found
 
-        times = {"answer_seconds": 5.0, "look_seconds": 0.01} | changes
+        times = {"answer_seconds": NEVER_SECONDS, "look_seconds": 0.01} | changes
         made = RoutingLauncher(
             own=self.own,
             connect=connect,
@@ -206,25 +207,30 @@ def test_a_cluster_that_never_answers_holds_nothing_up(world: World) -> None:
     launcher = world.routing()
     world.own.launch(spec(HERE))
     launcher.observe()
-    assert silent.asked.wait(10)
+    assert silent.asked.wait(60)
     began = time.monotonic()
     for _ in range(100):
         assert launcher.observe()[THERE].phase is Phase.UNKNOWN
         launcher.launch(spec(HERE))
-    assert time.monotonic() - began < 5
+    # Much less than one of them would take that waited for an answer.
+    assert time.monotonic() - began < NEVER_SECONDS / 2
 
 
-def test_only_the_first_action_waits_for_a_cluster_that_does_not_answer(world: World) -> None:
+def test_only_the_first_action_waits_for_a_cluster_that_does_not_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It is left alone for longer than this test is held up.
+    monkeypatch.setattr(routing, "_FIRST_REST_SECONDS", NEVER_SECONDS)
+    monkeypatch.setattr(routing, "_MAX_REST_SECONDS", NEVER_SECONDS)
     silent = Silent()
     world.add("edge", silent)
     launcher = world.routing(answer_seconds=0.2)
     with pytest.raises(BrokenError, match=r"did not answer within 0.2 s; whether it did what was asked is unknown"):
         launcher.launch(spec(THERE, "edge"))
-    began = time.monotonic()
+    # Each of them says that it did not wait.
     for _ in range(50):
         with pytest.raises(BrokenError, match="cannot be reached: it did not answer a moment ago"):
             launcher.launch(spec(THERE, "edge"))
-    assert time.monotonic() - began < 5
     assert silent.launches == []
 
 
