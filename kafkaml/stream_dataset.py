@@ -267,12 +267,13 @@ class _SliceCache:
 
     def _wait(self, lock: int, mode: int, deadline: float) -> None:
         while not self._try(lock, mode):
+            # Told before the time is looked at: whoever waits knows it, however short that is.
+            self.while_waiting()
             if time.monotonic() > deadline:
                 raise DeadlineExceeded(
                     f"another process has been reading the same slice for {self.wait_timeout_seconds:g} s "
                     f"({self.folder / self.key}.lock)"
                 )
-            self.while_waiting()
             time.sleep(_LOCK_WAIT_SECONDS)
 
     @staticmethod

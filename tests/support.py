@@ -21,6 +21,14 @@ def is_over(process: psutil.Process) -> bool:
         return True
 
 
+def has_ended(pid: int) -> bool:
+    """Whether no process of this number is there, or only what nobody has reaped yet."""
+    try:
+        return is_over(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return True
+
+
 def eventually(
     predicate: Callable[[], T],
     timeout_seconds: float = 30,

@@ -60,10 +60,10 @@ class Platform:
             raise AttributeError(name)
         return call
 
-    def controller(self, *, fail: str = "", **env: str) -> subprocess.Popen[bytes]:
+    def controller(self, *options: str, fail: str = "", **env: str) -> subprocess.Popen[bytes]:
         with (self.state / "controller.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "backend.manage", "controller"],
+                [sys.executable, "-m", "backend.manage", "controller", *options],
                 env={**self.env, "KML_FAILPOINT": fail, **env},
                 stdout=log,
                 stderr=log,
@@ -73,7 +73,7 @@ class Platform:
 
     def leads(self, process: subprocess.Popen[bytes]) -> None:
         """Wait until a controller leads."""
-        eventually(lambda: f'"pid":{process.pid},' in self.lease(), 20)
+        eventually(lambda: f'"pid":{process.pid},' in self.lease(), 60)
 
     def gate(self, pk: int, verdict: str) -> None:
         folder = self.state / "gates"

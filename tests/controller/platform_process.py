@@ -71,13 +71,17 @@ def change(*, kind: str, pk: int, **values: Any) -> None:
     row = _find(kind, pk)
     for name, value in values.items():
         setattr(row, name, value)
-    row.save()
+    # These alone: the controller or a worker may have changed another column since the row was read.
+    row.save(update_fields=list(values))
 
 
 def retry_now(*, pk: int) -> None:
     from django.utils import timezone
 
-    change(kind="training", pk=pk, next_retry_at=timezone.now())
+    from backend.deployments.models import TrainingResult
+
+    # Unless the controller was faster: what runs already has no next try.
+    TrainingResult.objects.filter(pk=pk, next_retry_at__isnull=False).update(next_retry_at=timezone.now())
 
 
 def restart(*, kind: str, pk: int) -> None:

@@ -58,7 +58,7 @@ def state(platform: Platform, pk: int) -> dict[str, Any]:
 def killed_at(platform: Platform, point: str) -> None:
     """Run a controller that dies at ``point``, and prove that it did there."""
     controller = platform.controller(fail=f"{point}:kill")
-    assert controller.wait(30) == -signal.SIGKILL
+    assert controller.wait(90) == -signal.SIGKILL
     assert platform.fired.read_text().split()[-3] == point
 
 
@@ -68,7 +68,7 @@ def started_once(platform: Platform, *names: str) -> None:
 
 def finished_once(platform: Platform, pks: list[int]) -> None:
     """Every training finishes at its first attempt, started once, its log kept, and nothing is left."""
-    eventually(lambda: all(state(platform, pk)["state"] == "finished" for pk in pks), 20)
+    eventually(lambda: all(state(platform, pk)["state"] == "finished" for pk in pks), 60)
     eventually(lambda: platform.jobs() == [])
     for pk in pks:
         row = state(platform, pk)
@@ -85,7 +85,7 @@ def test_killed_at_each_step_of_launching(platform: Platform, warm: str, points:
         pks.append(platform.add_training())
         killed_at(platform, point)
     platform.controller()
-    eventually(lambda: all(state(platform, pk)["state"] == "running" for pk in pks), 20)
+    eventually(lambda: all(state(platform, pk)["state"] == "running" for pk in pks), 60)
     for pk in pks:
         platform.gate(pk, "finish")
     finished_once(platform, pks)
@@ -108,7 +108,7 @@ def test_killed_at_each_step_after_a_worker_died_in_silence(platform: Platform) 
         platform.gate(pks[-1], "exit 3")
         killed_at(platform, point)
     platform.controller()
-    eventually(lambda: all(state(platform, pk)["state"] == "failed" for pk in pks), 20)
+    eventually(lambda: all(state(platform, pk)["state"] == "failed" for pk in pks), 60)
     eventually(lambda: platform.jobs() == [])
     for pk in pks:
         row = state(platform, pk)
@@ -120,15 +120,15 @@ def test_killed_at_each_step_after_a_worker_died_in_silence(platform: Platform) 
 def test_killed_at_each_step_of_stopping(platform: Platform) -> None:
     pks = [platform.add_training() for _ in STOPPING]
     first = platform.controller()
-    eventually(lambda: len(platform.starts()) == len(pks), 30)
-    eventually(lambda: all(state(platform, pk)["state"] == "running" for pk in pks), 20)
+    eventually(lambda: len(platform.starts()) == len(pks), 60)
+    eventually(lambda: all(state(platform, pk)["state"] == "running" for pk in pks), 60)
     first.kill()
     first.wait()
     for pk, point in zip(pks, STOPPING, strict=True):
         platform.change(kind="training", pk=pk, desired="stopped")
         killed_at(platform, point)
     platform.controller()
-    eventually(lambda: all(state(platform, pk)["state"] == "stopped" for pk in pks), 20)
+    eventually(lambda: all(state(platform, pk)["state"] == "stopped" for pk in pks), 60)
     eventually(lambda: platform.jobs() == [])
     started_once(platform, *[f"kml-train-{pk}-a1" for pk in pks])
 
@@ -137,14 +137,14 @@ def test_killed_between_two_attempts(platform: Platform) -> None:
     pks = []
     for point in ("controller.before_Retry", "controller.after_Retry"):
         pks.append(platform.add_training())
-        platform.gate(pks[-1], "kill")
+        platform.gate(pks[-1], "kill at first")
         killed_at(platform, point)
     platform.controller()
     for pk in pks:
-        eventually(lambda pk=pk: state(platform, pk)["next_retry_at"], 15)
-        platform.gate(pk, "finish")
+        # The next try comes by itself as well, when this one is held up.
+        eventually(lambda pk=pk: (row := state(platform, pk))["next_retry_at"] or row["attempt"] > 1, 60)
         platform.retry_now(pk=pk)
-    eventually(lambda: all(state(platform, pk)["state"] == "finished" for pk in pks), 20)
+    eventually(lambda: all(state(platform, pk)["state"] == "finished" for pk in pks), 60)
     assert [state(platform, pk)["attempt"] for pk in pks] == [2, 2]
     started_once(platform, *[f"kml-train-{pk}-a{attempt}" for pk in pks for attempt in (1, 2)])
 
@@ -152,15 +152,15 @@ def test_killed_between_two_attempts(platform: Platform) -> None:
 def test_a_worker_that_ends_while_no_controller_runs(platform: Platform) -> None:
     finishing, dying = platform.add_training(), platform.add_training()
     first = platform.controller()
-    eventually(lambda: len(platform.starts()) == 2, 15)
-    eventually(lambda: state(platform, dying)["state"] == "running", 15)
+    eventually(lambda: len(platform.starts()) == 2, 60)
+    eventually(lambda: state(platform, dying)["state"] == "running", 60)
     first.kill()
     first.wait()
     platform.gate(finishing, "finish")
     platform.gate(dying, "exit 9")
-    eventually(lambda: state(platform, finishing)["state"] == "finished", 15)
+    eventually(lambda: state(platform, finishing)["state"] == "finished", 60)
     platform.controller()
-    row = eventually(lambda: (row := state(platform, dying))["state"] == "failed" and row, 15)
+    row = eventually(lambda: (row := state(platform, dying))["state"] == "failed" and row, 60)
     assert "exit code 9" in row["failure"]["cause"]
     eventually(lambda: platform.jobs() == [])
     started_once(platform, f"kml-train-{finishing}-a1", f"kml-train-{dying}-a1")
@@ -177,11 +177,11 @@ def test_killed_again_and_again_at_random_moments(platform: Platform) -> None:
         controller = platform.controller()
         platform.leads(controller)
         # How far it gets differs each time; that is the point.
-        eventually(lambda: len(platform.starts()) >= generator.randint(0, 6), 5)
+        eventually(lambda: len(platform.starts()) >= generator.randint(0, 6), 60)
         controller.kill()
         controller.wait()
     platform.controller()
-    eventually(lambda: all(state(platform, pk)["state"] in ("finished", "failed") for pk in pks), 20)
+    eventually(lambda: all(state(platform, pk)["state"] in ("finished", "failed") for pk in pks), 60)
     eventually(lambda: platform.jobs() == [])
     started_once(platform, *[f"kml-train-{pk}-a1" for pk in pks])
 
@@ -193,4 +193,4 @@ def test_an_outbox_record_is_written_again_rather_than_lost(broker_platform: Pla
     killed_at(platform, "controller.outbox_written")
     assert platform.pending_outbox() == 2
     platform.controller()
-    eventually(lambda: platform.pending_outbox() == 0, 20)
+    eventually(lambda: platform.pending_outbox() == 0, 60)

@@ -45,7 +45,7 @@ def test_workers_that_start_together_download_once(tmp_path: Path) -> None:
     def slow(offset: int) -> tuple[int, Iterator[bytes]]:
         downloads.append(offset)
         started.set()
-        release.wait(10)
+        release.wait(60)
         return from_offset(offset)
 
     paths: list[Path] = []
@@ -54,10 +54,10 @@ def test_workers_that_start_together_download_once(tmp_path: Path) -> None:
     ]
     for thread in threads:
         thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     release.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert downloads == [0]
     assert {path.read_bytes() for path in paths} == {CONTENT}
 

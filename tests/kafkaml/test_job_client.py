@@ -22,7 +22,7 @@ def backend() -> Iterator[FakeBackend]:
 
 @pytest.fixture
 def client(backend: FakeBackend, tmp_path: Path) -> Iterator[JobClient]:
-    with JobClient(backend.training_job(tmp_path), deadline_seconds=10) as running:
+    with JobClient(backend.training_job(tmp_path), deadline_seconds=60) as running:
         yield running
 
 
@@ -131,7 +131,7 @@ def test_a_download_goes_on_where_it_was_cut(backend: FakeBackend, tmp_path: Pat
     backend.downloads["model.onnx"] = content
     backend.cut_downloads_after = [5000, 700]
     sha256 = hashlib.sha256(content).hexdigest()
-    with JobClient(backend.inference_job(tmp_path), deadline_seconds=10) as client:
+    with JobClient(backend.inference_job(tmp_path), deadline_seconds=60) as client:
         path = client.download_artifact("model.onnx", sha256)
         assert path.read_bytes() == content
         assert client.download_artifact("model.onnx", sha256) == path
@@ -162,5 +162,5 @@ def test_the_heartbeat_renews_and_tells_when_the_attempt_is_over(
     with Heartbeat(client, on_final=on_final, interval_seconds=0.02):
         backend.fail_next(2, 503)
         backend.fail_next(1, 409)
-        assert over.wait(5)
+        assert over.wait(60)
     assert [error.status for error in errors] == [409]

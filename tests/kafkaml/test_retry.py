@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
+import tenacity
 
 from kafkaml.errors import ApiError, BrokerError, BrokerTimeout, DecodeError, ProducerFenced, TransactionAborted
 from kafkaml.retry import is_transient, retrying
@@ -24,8 +27,13 @@ def test_of_kafkas_errors_those_pass_that_need_no_decision() -> None:
     assert not is_transient(DecodeError("x"))
 
 
-def test_the_last_error_is_raised_after_the_deadline() -> None:
+def test_the_last_error_is_raised_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
+    # Time passes in the pauses alone, so that no pause of the machine can take the place of a second try.
+    now = [1000.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(tenacity, "time", clock)
+    monkeypatch.setattr(tenacity.nap, "time", clock)
 
     def call() -> None:
         for attempt in retrying(deadline_seconds=0.5, max_wait_seconds=0.2):
@@ -36,3 +44,4 @@ def test_the_last_error_is_raised_after_the_deadline() -> None:
     with pytest.raises(ApiError, match="try"):
         call()
     assert len(tries) > 1
+    assert now[0] - 1000.0 <= 0.5 + 0.2

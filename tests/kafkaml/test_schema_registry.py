@@ -40,7 +40,7 @@ def registry() -> Iterator[SchemaRegistry]:
     server = HTTPServer(("127.0.0.1", 0), _Registry)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield SchemaRegistry(SchemaRegistrySettings(url=f"http://127.0.0.1:{server.server_port}/"), timeout_seconds=5)
+    yield SchemaRegistry(SchemaRegistrySettings(url=f"http://127.0.0.1:{server.server_port}/"), timeout_seconds=60)
     server.shutdown()
     thread.join()
     server.server_close()

@@ -178,9 +178,9 @@ def test_of_several_processes_one_reads(memory: InMemoryBroker, tmp_path: Path) 
     processes = [context.Process(target=_open_in_a_process, args=(message, tmp_path, results)) for _ in range(4)]
     for process in processes:
         process.start()
-    found = sorted(results.get(timeout=30) for _ in processes)
+    found = sorted(results.get(timeout=90) for _ in processes)
     for process in processes:
-        process.join(30)
+        process.join(90)
     assert found == [(0, 200), (0, 200), (0, 200), (200, 200)]
 
 

@@ -27,22 +27,27 @@ class DeadReplica:
 
     def __init__(self, settings: KafkaSettings, group: str) -> None:
         self._producer = Producer(
-            {"bootstrap.servers": settings.bootstrap_servers, "transactional.id": f"dead-{group}"}
+            {
+                "bootstrap.servers": settings.bootstrap_servers,
+                "transactional.id": f"dead-{group}",
+                # It ends when the test says so, and not by itself meanwhile.
+                "transaction.timeout.ms": 600_000,
+            }
         )
-        self._producer.init_transactions(20)
+        self._producer.init_transactions(60)
         self._group = Consumer({"bootstrap.servers": settings.bootstrap_servers, "group.id": group})
 
     def hold(self, topic: str, partitions: range, offset: int) -> None:
         self._producer.begin_transaction()
         places = [TopicPartition(topic, partition, offset) for partition in partitions]
-        self._producer.send_offsets_to_transaction(places, self._group.consumer_group_metadata(), 20)
+        self._producer.send_offsets_to_transaction(places, self._group.consumer_group_metadata(), 60)
 
     def commit(self) -> None:
-        self._producer.commit_transaction(20)
+        self._producer.commit_transaction(60)
 
     def end(self) -> None:
         """As its transaction's time limit, or its successor, ends it."""
-        self._producer.abort_transaction(20)
+        self._producer.abort_transaction(60)
 
     def close(self) -> None:
         self._group.close()
@@ -52,8 +57,9 @@ class Replica:
     """A member of the group, and the offsets that it was given, by partition."""
 
     def __init__(self, settings: KafkaSettings, topic: str, group: str, number: int) -> None:
+        # It is not to be taken for dead when it is only held up: what it was given would be given twice.
         self.client = KafkaLoopClient.exactly_once(
-            settings, topics=[topic], group=group, transactional_id=f"{group}-{number}", session_timeout_seconds=6
+            settings, topics=[topic], group=group, transactional_id=f"{group}-{number}", session_timeout_seconds=30
         )
         self.given: dict[int, list[int]] = {}
 
@@ -121,7 +127,7 @@ def test_partitions_move_while_a_dead_replica_holds_their_offsets(
         first.poll()
         return len(first.client._assigned or ()) == _PARTITIONS
 
-    eventually(owns_all, 30)
+    eventually(owns_all, 60)
     # It asks for the offsets, in vain; then the second takes half of the partitions.
     first.poll()
     replicas.append(Replica(settings, topic, group, 1))
@@ -131,7 +137,7 @@ def test_partitions_move_while_a_dead_replica_holds_their_offsets(
             each.poll()
         return all(each.shares for each in replicas)
 
-    eventually(shared, 30)
+    eventually(shared, 60)
     assert [each.given for each in replicas] == [{}, {}]
     dead.end()
 
@@ -140,7 +146,7 @@ def test_partitions_move_while_a_dead_replica_holds_their_offsets(
             each.poll()
         return sum(len(offsets) for each in replicas for offsets in each.given.values()) >= _PARTITIONS * _COMMITTED
 
-    eventually(all_given, 30)
+    eventually(all_given, 60)
     expected = list(range(_COMMITTED, 2 * _COMMITTED))
     found = {partition: offsets for each in replicas for partition, offsets in each.given.items()}
     assert found == dict.fromkeys(range(_PARTITIONS), expected)
@@ -159,7 +165,7 @@ def test_one_held_offset_does_not_hold_up_the_other_partitions(
             range(1, _PARTITIONS), _COMMITTED
         )
 
-    eventually(others_given, 30)
+    eventually(others_given, 60)
     dead.commit()
-    eventually(lambda: (replica.poll(), 0 in replica.given)[1], 30)
+    eventually(lambda: (replica.poll(), 0 in replica.given)[1], 60)
     assert replica.given[0][0] == _COMMITTED + 10

@@ -72,7 +72,7 @@ def make_launcher(request: pytest.FixtureRequest, world: World) -> Callable[...,
         if request.param == "cold":
             return world.launcher(**options)
         launcher = world.launcher(preload=("tests.launchers.preloaded",), **options)
-        eventually(lambda: launcher.is_warm, 20)
+        eventually(lambda: launcher.is_warm, 60)
         return launcher
 
     return make

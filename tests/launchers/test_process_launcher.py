@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 from collections.abc import Callable
 
@@ -10,10 +11,11 @@ import psutil
 import pytest
 
 from backend.launchers.base import Observed, Phase
+from backend.launchers.job_folder import JobFolder
 from backend.launchers.process import ProcessLauncher
 from kafkaml.results import FailureCategory
 from tests.launchers.conftest import World
-from tests.support import eventually
+from tests.support import eventually, has_ended, is_over
 
 NAME = "kml-train-1-a1"
 MakeLauncher = Callable[..., ProcessLauncher]
@@ -25,7 +27,7 @@ def phase(launcher: ProcessLauncher, name: str = NAME) -> Phase | None:
 
 
 def ended(launcher: ProcessLauncher, name: str = NAME) -> Observed:
-    return eventually(lambda: (found := launcher.observe()[name]).phase.ended and found, 10)
+    return eventually(lambda: (found := launcher.observe()[name]).phase.ended and found)
 
 
 def log_of(launcher: ProcessLauncher, name: str = NAME, replica: int = 0) -> str:
@@ -131,7 +133,7 @@ def test_stop_ends_the_worker_and_all_it_started(world: World, make_launcher: Ma
     launcher.stop(NAME)
     launcher.stop(NAME)
     assert ended(launcher).phase is Phase.SUCCEEDED
-    eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    eventually(lambda: is_over(child))
 
 
 def test_what_a_worker_leaves_behind_dies_with_it(world: World, make_launcher: MakeLauncher) -> None:
@@ -139,15 +141,20 @@ def test_what_a_worker_leaves_behind_dies_with_it(world: World, make_launcher: M
     launcher.launch(world.spec("child,exit:0"))
     assert ended(launcher).exit_code == 0
     child = int(log_of(launcher).split()[-1])
-    eventually(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+    eventually(lambda: has_ended(child))
 
 
 def test_a_worker_that_ignores_sigterm_is_killed_after_the_grace(world: World, make_launcher: MakeLauncher) -> None:
     launcher = make_launcher(grace_seconds=0.3)
     launcher.launch(world.spec("ignore-term,sleep"))
     eventually(lambda: "ignoring" in log_of(launcher))
+    state = JobFolder(world.jobs / NAME).state(0)
+    assert state is not None
+    # Who kills when the grace is over is held, so that there is a time before in which to look.
+    os.kill(state.keeper.pid, signal.SIGSTOP)
     launcher.stop(NAME)
     assert phase(launcher) is Phase.STOPPING
+    os.kill(state.keeper.pid, signal.SIGCONT)
     observed = ended(launcher)
     assert (observed.phase, observed.exit_code) == (Phase.SUCCEEDED, -9)
 
@@ -159,7 +166,7 @@ def test_stop_of_unknown_work_is_no_error(world: World, make_launcher: MakeLaunc
 def test_a_flood_of_output_neither_fills_the_disk_nor_blocks(world: World, make_launcher: MakeLauncher) -> None:
     launcher = make_launcher()
     launcher.launch(world.spec("flood:800,exit:0"))
-    observed = eventually(lambda: (found := launcher.observe()[NAME]).phase.ended and found, 30)
+    observed = eventually(lambda: (found := launcher.observe()[NAME]).phase.ended and found, 60)
     assert observed.exit_code == 0
     assert observed.log_tail.endswith("end of flood\n")
     on_disk = sum(each.stat().st_size for each in (world.jobs / NAME).iterdir())
@@ -172,7 +179,7 @@ def test_a_flood_of_output_neither_fills_the_disk_nor_blocks(world: World, make_
 def test_services_are_restarted_with_growing_pauses(world: World, make_launcher: MakeLauncher) -> None:
     launcher = make_launcher()
     launcher.launch(world.spec("exit:5", always=True))
-    eventually(lambda: len(world.starts()) >= 4, 10)
+    eventually(lambda: len(world.starts()) >= 4)
     observed = launcher.observe()[NAME]
     assert observed.phase in (Phase.STARTING, Phase.RUNNING)
     assert observed.restarts >= 3

@@ -16,7 +16,7 @@ import pytest
 
 from kafkaml.local.state import ComponentState, PlatformStatus, StateDir
 from kafkaml.local.supervisor import Component, Supervisor, log_tail
-from tests.support import eventually
+from tests.support import eventually, has_ended
 
 FOREVER = "import signal, time\nprint('running', flush=True)\ntime.sleep(600)"
 
@@ -62,7 +62,7 @@ class RunningPlatform:
         )
 
         async def bounded() -> PlatformStatus:
-            return await asyncio.wait_for(supervisor.run(), 30)
+            return await asyncio.wait_for(supervisor.run(), 120)
 
         return asyncio.run(bounded())
 
@@ -155,13 +155,13 @@ def test_a_killed_supervisor_takes_its_components_along(tmp_path: Path) -> None:
         "    on_change=lambda status: print(status.components[0].pid, flush=True)).run())\n"
     )
     supervisor = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    watchdog = threading.Timer(30, supervisor.kill)
+    watchdog = threading.Timer(120, supervisor.kill)
     watchdog.start()
     assert supervisor.stdout is not None
     pid = next(int(line) for line in supervisor.stdout if line.strip().isdigit())
     assert psutil.pid_exists(pid)
     supervisor.send_signal(signal.SIGKILL)
-    supervisor.wait(10)
+    supervisor.wait(60)
     watchdog.cancel()
     supervisor.stdout.close()
-    eventually(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, 5)
+    eventually(lambda: has_ended(pid))

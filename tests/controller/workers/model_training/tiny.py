@@ -1,5 +1,6 @@
 """A training that waits for a file ``<state>/gates/<result>`` and does what it says: ``finish``, ``fail``, ``exit N``,
-``silence``, ``kill``. Reports go through the same services as the job API's.
+``silence``, ``kill``, ``kill at first`` (``finish`` at the next attempt). Reports go through the same services as the
+job API's.
 """
 
 from __future__ import annotations
@@ -39,8 +40,10 @@ def main() -> None:
     verdict = gate.read_text().split()
     if verdict[0] == "exit":
         sys.exit(int(verdict[1]))
-    if verdict[0] == "kill":
+    if verdict[0] == "kill" and (len(verdict) == 1 or job.attempt == 1):
         os.kill(os.getpid(), signal.SIGKILL)
+    if verdict == ["kill", "at", "first"]:
+        verdict = ["finish"]
     if verdict[0] in ("finish", "fail"):
         report(verdict[0], job.result_id, job.attempt)
 
