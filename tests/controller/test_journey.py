@@ -62,8 +62,8 @@ def test_an_announcement_starts_its_training_once(broker_platform: Platform) -> 
             running(platform, "kafka_control_logger"),
         ):
             platform.leads(platform.controller())
-            eventually(lambda: httpx.get(f"{url}/api/health/live/").status_code == 200, 30, ignoring=(httpx.HTTPError,))
-            eventually(lambda: "relaying" in (platform.state / "services.log").read_text(), 30)
+            eventually(lambda: httpx.get(f"{url}/api/health/live/").status_code == 200, 90, ignoring=(httpx.HTTPError,))
+            eventually(lambda: "relaying" in (platform.state / "services.log").read_text(), 90)
             pk = platform.add_training(ready=False)
             deployment = platform.deployment_of(pk=pk)
             message = ControlMessage((StreamRange("mnist", 0, 0, 100),), InputFormat.RAW)
@@ -73,8 +73,8 @@ def test_an_announcement_starts_its_training_once(broker_platform: Platform) -> 
             seconds = float(platform.starts()[0][0]) - announced
             print(f"announcement acknowledged -> worker's main: {seconds * 1000:.0f} ms")
             platform.gate(pk, "finish")
-            eventually(lambda: platform.get(kind="training", pk=pk)["state"] == "finished", 20)
-            eventually(lambda: platform.announcements() == 2, 20)
+            eventually(lambda: platform.get(kind="training", pk=pk)["state"] == "finished", 60)
+            eventually(lambda: platform.announcements() == 2, 60)
     assert len(platform.starts()) == 1
 
 
@@ -82,6 +82,6 @@ def _announce(platform: Platform, *records: OutgoingRecord) -> float:
     writer: Any = KafkaRecordWriter(KafkaSettings(bootstrap_servers=platform.env["KML_KAFKA_BOOTSTRAP_SERVERS"]))
     for record in records:
         writer.write(record)
-    writer.flush(20)
+    writer.flush(60)
     writer.close()
     return time.time()

@@ -43,7 +43,7 @@ def reader(settings: KafkaSettings) -> Iterator[KafkaRecordReader]:
 def read_control(settings: KafkaSettings, topic: str) -> Record:
     """Return the first record of a control topic."""
     control = KafkaGroupReader(settings, topics=[topic], group=f"test-{topic}")
-    record = eventually(lambda: control.poll(0.5), 20)
+    record = eventually(lambda: control.poll(0.5), 60)
     control.close()
     return record
 
@@ -102,7 +102,7 @@ def test_an_old_sink_is_understood_byte_for_byte(
     # What lay in the topic before is not part of the stream.
     writer = KafkaRecordWriter(settings)
     writer.write(OutgoingRecord(topic, b"earlier"))
-    writer.flush(30)
+    writer.flush(60)
     sink = OldSink(broker.bootstrap_servers, topic, 7, control)
     for image, label in zip(images, labels, strict=True):
         sink.send(image, label)
@@ -128,7 +128,7 @@ def test_our_records_are_what_an_old_reader_expects(broker: Any, settings: Kafka
     topic, control = broker.topic(2), broker.topic()
     with RawSink(broker.bootstrap_servers, topic, 7, control_topic=control, validation_rate=0.1) as sink:
         sink.send_array(images, labels)
-    consumer = KafkaConsumer(bootstrap_servers=broker.bootstrap_servers, consumer_timeout_ms=20_000)
+    consumer = KafkaConsumer(bootstrap_servers=broker.bootstrap_servers, consumer_timeout_ms=60_000)
     consumer.assign([TopicPartition(control, 0)])
     consumer.seek(TopicPartition(control, 0), 0)
     announcement = next(consumer)
@@ -212,17 +212,18 @@ def test_markers_and_aborted_records_leave_gaps(
     images, labels = labelled_images(6)
     topic = broker.topic()
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "transactional.id": topic})
-    producer.init_transactions(30)
+    producer.init_transactions(60)
     for index in range(6):
         producer.begin_transaction()
         producer.produce(topic, images[index].tobytes(), labels[index].tobytes())
-        producer.flush(30)
+        producer.flush(60)
         if index in (1, 4):
-            producer.abort_transaction(30)
+            producer.abort_transaction(60)
         else:
-            producer.commit_transaction(30)
+            producer.commit_transaction(60)
     # Six records and six markers, the last of which is the range's end.
-    assert KafkaAdmin(settings).describe(topic).partitions == {0: (0, 12)}
+    # Kafka confirms a transaction before it has written the markers.
+    eventually(lambda: KafkaAdmin(settings).describe(topic).partitions == {0: (0, 12)})
     message = raw_announcement([StreamRange(topic, 0, 0, 12)], images[:4], labels[:4])
     with StreamDataset.open(message, reader=reader, cache_dir=tmp_path) as dataset:
         assert dataset.labels is not None
@@ -290,7 +291,7 @@ def test_a_broker_that_is_not_there_is_an_error_with_a_hint() -> None:
 
 def test_a_record_that_is_too_large_is_refused(broker: Any, settings: KafkaSettings) -> None:
     topic = broker.topic(max_message_bytes=1000)
-    sink = RawSink(settings=settings, topic=topic, deployment_id=1, timeout_seconds=10)
+    sink = RawSink(settings=settings, topic=topic, deployment_id=1, timeout_seconds=60)
     sink.send(np.zeros(5000, np.uint8))
     with pytest.raises(RefusedError, match="larger than the broker takes"):
         sink.close()

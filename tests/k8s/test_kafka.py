@@ -83,7 +83,7 @@ class PodOfKafka:
         return self._ports[port]
 
     def _metadata(self, port: int) -> object:
-        return AdminClient({"bootstrap.servers": self.address(port), **QUIET}).list_topics(timeout=5)
+        return AdminClient({"bootstrap.servers": self.address(port), **QUIET}).list_topics(timeout=30)
 
     def _moved(self, text: str) -> str:
         folders = {
@@ -116,11 +116,11 @@ def pod(tmp_path: Path) -> Iterator[PodOfKafka]:
 
 def transaction(address: str, topic: str, values: list[bytes]) -> None:
     producer = Producer({"bootstrap.servers": address, "transactional.id": "one", **QUIET})
-    producer.init_transactions(30)
+    producer.init_transactions(60)
     producer.begin_transaction()
     for number, value in enumerate(values):
         producer.produce(topic, value, partition=number % 2)
-    producer.commit_transaction(30)
+    producer.commit_transaction(60)
 
 
 def committed(address: str, topic: str, count: int) -> set[bytes]:
@@ -142,7 +142,7 @@ def committed(address: str, topic: str, count: int) -> set[bytes]:
         return len(seen) == count
 
     try:
-        eventually(all_there, 30)
+        eventually(all_there, 90)
     finally:
         consumer.close()
     return seen
@@ -161,7 +161,7 @@ def test_the_broker_commits_transactions_without_leaving_its_pod_and_finds_its_d
     assert committed(pod.address(9094), "samples", 3) == {b"a", b"b", b"c"}
     # The script became the broker, which so gets the signal of the pod's end.
     os.kill(pod.pid, signal.SIGTERM)
-    assert pod.exit_status(60) == 143
+    assert pod.exit_status(120) == 143
     pod.start()
     assert pod.cluster_id() == cluster
     assert committed(pod.address(9094), "samples", 3) == {b"a", b"b", b"c"}

@@ -27,20 +27,20 @@ def write(
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers})
     for place, value in enumerate(values):
         producer.produce(topic, value, partition=partition, timestamp=first_timestamp_ms + 10 * place)
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
 
 
 def transaction(broker: TestBroker, topic: str, count: int, *, commit: bool, name: str = "browsed") -> None:
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "transactional.id": f"{name}-{topic}"})
-    producer.init_transactions(30)
+    producer.init_transactions(60)
     producer.begin_transaction()
     for _ in range(count):
         producer.produce(topic, b"in a transaction", partition=0)
-    producer.flush(30)
+    producer.flush(60)
     if commit:
-        producer.commit_transaction(30)
+        producer.commit_transaction(60)
     else:
-        producer.abort_transaction(30)
+        producer.abort_transaction(60)
 
 
 def offsets(page: RecordPage) -> list[int]:

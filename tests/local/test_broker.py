@@ -21,14 +21,14 @@ pytestmark = pytest.mark.integration
 def _write(bootstrap_servers: str, topic: str, value: bytes) -> None:
     producer = Producer({"bootstrap.servers": bootstrap_servers})
     producer.produce(topic, value)
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
 
 
 def _read_first(bootstrap_servers: str, topic: str) -> bytes | None:
     consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": "test", "enable.auto.commit": False})
     try:
         consumer.assign([TopicPartition(topic, 0, 0)])
-        message = consumer.poll(20)
+        message = consumer.poll(60)
         return message.value() if message is not None and message.error() is None else None
     finally:
         consumer.close()
@@ -67,7 +67,7 @@ def test_an_archive_that_does_not_fit_is_passed_over(
     broken.write_bytes(content)
     monkeypatch.setattr("kafkaml.local.class_archive.archive_path", lambda *_: broken)
     own_broker.start()
-    assert broker_answers(own_broker.bootstrap_servers)
+    eventually(lambda: broker_answers(own_broker.bootstrap_servers))
 
 
 def test_another_object_on_the_same_folder_finds_data_and_port_again(tmp_path: Path) -> None:
@@ -111,9 +111,9 @@ def test_a_paused_broker_answers_again_after_resuming(own_broker: TestBroker) ->
     own_broker.start()
     own_broker.pause()
     # A stopped process ends what its threads are at first.
-    eventually(lambda: not broker_answers(own_broker.bootstrap_servers, timeout_seconds=0.3), 10)
+    eventually(lambda: not broker_answers(own_broker.bootstrap_servers, timeout_seconds=0.3))
     own_broker.resume()
-    eventually(lambda: broker_answers(own_broker.bootstrap_servers), 10)
+    eventually(lambda: broker_answers(own_broker.bootstrap_servers))
 
 
 def test_nothing_is_left_after_stop(own_broker: TestBroker) -> None:
