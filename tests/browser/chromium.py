@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, StorageState, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Response,
+    StorageState,
+    expect,
+    sync_playwright,
+)
 
 from tests.platform import Platform
 
@@ -22,7 +31,12 @@ _AXE = Path(__file__).resolve().parents[2] / "frontend/node_modules/axe-core/axe
 _RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 # What may differ between two colour schemes of one page.
 _COLOUR_RULES = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+# How long whatever a page should show or allow may take: a busy machine needs many times what a person would bear.
+_PATIENCE_MS = 90_000
 Scheme = Literal["light", "dark"]
+
+# Five seconds otherwise, in which a busy machine does not even check a model.
+expect.set_options(timeout=_PATIENCE_MS)
 
 
 def _executable() -> str:
@@ -86,7 +100,7 @@ class Session:
 
     def go(self, page: Page, path: str) -> None:
         page.goto(self.url + path)
-        page.locator("main h1").first.wait_for(timeout=20_000)
+        page.locator("main h1").first.wait_for()
         settle(page)
 
 
@@ -94,16 +108,23 @@ def settle(page: Page) -> None:
     """Wait until what was asked for is drawn: no skeleton, no loader. Live streams never end, so not for silence."""
     page.wait_for_function(
         """() => !document.querySelector(
-             'main [aria-busy=true], main .mantine-Loader-root, main .mantine-Skeleton-root')""",
-        timeout=20_000,
+             'main [aria-busy=true], main .mantine-Loader-root, main .mantine-Skeleton-root')"""
     )
-    # Transitions, the shortest too, end with a frame.
+    # Transitions, the shortest too, begin and end with a frame; on a busy machine frames are rare. Those without an end
+    # are no transitions.
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.wait_for_function(
+        """() => document.getAnimations().every((each) =>
+             each.playState !== 'running' || each.effect?.getComputedTiming().endTime === Infinity)"""
+    )
 
 
 def draw(page: Page, points: Sequence[tuple[float, float]]) -> None:
     """Draw one line through ``points`` (shares of width and height) on the page's drawing board."""
-    box = page.get_by_role("application", name=re.compile("Drawing board")).bounding_box()
+    board = page.get_by_role("application", name=re.compile("Drawing board"))
+    # Waits until it stays where it is.
+    board.hover()
+    box = board.bounding_box()
     assert box is not None
     places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
     page.mouse.move(*places[0])
@@ -148,7 +169,7 @@ def signed_in(
         storage_state=storage_state,
         accept_downloads=True,
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(_PATIENCE_MS)
     try:
         session = Session(context, platform.status.url, Findings())
         if storage_state is None:

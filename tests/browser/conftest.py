@@ -36,7 +36,7 @@ def populate(platform: Platform) -> None:
         [sys.executable, "-m", "examples.digits"],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
         env={**os.environ, "KML_STATE_DIR": str(platform.state.root)},
     )

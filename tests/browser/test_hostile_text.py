@@ -16,7 +16,7 @@ from tests.browser.chromium import Session
 from tests.platform import Platform
 from tests.support import eventually
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 _RUN = "window.xss=1"
 _BASE = [
@@ -99,7 +99,7 @@ def _make(client: Client, servers: str) -> list[str]:
         lambda: next(
             (each for each in client.results.list(deployment=deployment.id) if each.state == RunState.FAILED), None
         ),
-        60,
+        240,
     )
     assert failed is not None
     assert PAYLOADS[11] in str(failed.failure)

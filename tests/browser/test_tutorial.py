@@ -19,18 +19,18 @@ from playwright.sync_api import Browser, Page, StorageState, expect
 from tests.browser.chromium import Session, draw, signed_in
 from tests.platform import Platform
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 _ROOT = Path(__file__).resolve().parents[2]
 _EXAMPLES = _ROOT / "examples" / "MNIST_RAW_format"
 # Training and serving are real, and the machine is shared.
-_LONG_MS = 120_000
+_LONG_MS = 300_000
 _MODELS = {"tensorflow": ("TensorFlow", "ui-mnist-keras"), "pytorch": ("PyTorch", "ui-mnist-torch")}
 
 
 def _run(program: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, *program], capture_output=True, text=True, timeout=150, check=False, cwd=_ROOT, env=os.environ
+        [sys.executable, *program], capture_output=True, text=True, timeout=300, check=False, cwd=_ROOT, env=os.environ
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -84,8 +84,9 @@ def test_2_a_mistake_is_shown_on_its_line(session: Session) -> None:
     editor = page.get_by_role("textbox", name="Code")
     editor.click()
     page.keyboard.insert_text("model = tf.keras.Sequential()\nmodel.compile(optimizer='nonsense')\n")
-    expect(page.get_by_text("nonsense").last).to_be_visible(timeout=_LONG_MS)
-    expect(page.locator(".cm-lintRange-error").first).to_be_visible()
+    # The editor holds the word itself; the mark comes with the verdict, found by running the code.
+    expect(page.locator(".cm-lintRange-error").first).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text("nonsense").last).to_be_visible()
     page.get_by_role("button", name="Save model").click()
     expect(page.get_by_role("heading", name="New model", level=1)).to_be_visible()
 
@@ -152,6 +153,8 @@ def test_5_the_model_is_served_and_answers_through_kafka(session: Session, made:
     made.inferences[framework] = _number_in(page, "/inference")
     expect(page.get_by_text("running", exact=True).first).to_be_visible(timeout=_LONG_MS)
     page.get_by_role("tab", name="Try it").click()
+    # As long as it can be: the machine is shared.
+    page.get_by_label("Wait at most").fill("30")
     draw(page, [(0.5, 0.15), (0.5, 0.85)])
     page.get_by_role("button", name="Send through Kafka").click()
     expect(page.get_by_role("heading", name="Answer 1")).to_be_visible()
@@ -196,7 +199,10 @@ def test_8_the_program_to_copy_trains_the_models(session: Session, made: Made, t
     page.get_by_role("button", name="Deploy", exact=True).click()
     page.wait_for_url(re.compile(rf"/training/(?!{made.deployment}\b|new)\d+"))
     page.get_by_role("radiogroup", name="Encoding of the stream").get_by_text(encoding).click()
+    snippet = page.get_by_label("Program that sends the stream")
+    sink = {"Python, RAW": "RawSink", "Python, JSON": "JsonSink", "Python, Avro": "AvroSink"}[encoding]
+    expect(snippet).to_contain_text(f"with {sink}(")
     program = tmp_path / "send.py"
-    program.write_text(page.get_by_label("Program that sends the stream").inner_text())
+    program.write_text(snippet.inner_text())
     _run([str(program)])
     expect(page.get_by_text("finished", exact=True)).to_have_count(3, timeout=_LONG_MS)
