@@ -15,7 +15,10 @@ import orjson
 from kafkaml.local.state import PlatformStatus, StateDir
 from kafkaml.sdk import Client
 
-__all__ = ["Platform"]
+__all__ = ["ENTERABLE_CLUSTER", "Platform"]
+
+# An address inside, which platforms of tests allow as another cluster's: nothing listens there.
+ENTERABLE_CLUSTER = "127.0.0.1:1"
 
 
 class Platform:
@@ -61,7 +64,9 @@ class Platform:
         """Start it, and return when all components are ready."""
         frameworks = ["--frameworks", ",".join(self._frameworks)]
         ports = [] if {"--port", "--bootstrap-servers"} & set(arguments) else ["--port", "0", "--broker-port", "0"]
-        done = self.cli("up", "--detach", "--state-dir", str(self.state.root), *ports, *frameworks, *arguments)
+        where = ("--state-dir", str(self.state.root))
+        allowed = {"KML_ALLOWED_CLUSTERS": ENTERABLE_CLUSTER}
+        done = self.cli("up", "--detach", *where, *ports, *frameworks, *arguments, env=allowed)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def cli(
