@@ -65,7 +65,7 @@ class PredictionSource:
         self._look_again_at = 0.0
         self._sent_at = 0.0
         # Records before these offsets are in the snapshot already.
-        self._begins: Mapping[int, int] = {}
+        self._begins: dict[int, int] = {}
         self._second = (0, 0)
         self._closed = threading.Event()
 
@@ -125,7 +125,10 @@ class PredictionSource:
             except StreamUnavailable:
                 self._close_tail()
                 return False
-        self._begins = page.ends
+        # Not the page's ends: one that ran out of time holds less, and the rest comes live.
+        self._begins = {}
+        for record in page.records:
+            self._begins[record.partition] = max(record.offset + 1, self._begins.get(record.partition, 0))
         now = time.time()
         # A page comes newest first; the order of time holds across partitions.
         records = sorted(page.records, key=lambda record: (record.timestamp_ms, record.offset))

@@ -21,6 +21,7 @@ from backend.deployments.models import TrainingResult
 from backend.inferences.models import Inference
 from backend.visualisation import source
 from kafkaml.confluent import KafkaRecordWriter
+from kafkaml.confluent.browse import RecordPage, TopicBrowser
 from kafkaml.records import OutgoingRecord
 from kafkaml.settings import KafkaSettings
 from tests.conftest import TestBroker
@@ -98,6 +99,27 @@ async def test_it_waits_for_the_topic_then_shows_what_was_there_and_what_comes(t
 
 def _counted(frame: dict[str, Any]) -> int:
     return sum(count for step in frame.get("steps", ()) for _, count in step["counts"])
+
+
+@pytest.mark.asyncio
+async def test_what_a_slow_cluster_keeps_from_the_first_picture_comes_live(
+    token: str, broker: TestBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inference = await make_inference(output_topic=broker.topic())
+
+    class SlowBrowser(TopicBrowser):
+        def page(self, topic: str, **arguments: Any) -> RecordPage:
+            # Written after the view began to follow the topic, and the time is over before they are read.
+            send(broker, topic, [[1.0], [2.0]])
+            page = super().page(topic, **{**arguments, "timeout_seconds": 0.0})
+            assert page.timed_out
+            return page
+
+    monkeypatch.setattr(source, "TopicBrowser", SlowBrowser)
+    stream = events(token, inference, "?type=regression&outputs=0")
+    total = (await until(stream, "snapshot"))["total"]
+    while total < 2:
+        total = (await until(stream, "frame"))["total"]
 
 
 @pytest.mark.asyncio
