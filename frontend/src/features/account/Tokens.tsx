@@ -113,7 +113,7 @@ export function Tokens() {
         </Text>
       )}
       {own.length > 0 && (
-        <ScrollTable label="Access tokens" minWidth={480} verticalSpacing={4}>
+        <ScrollTable label="Tokens" minWidth={480} verticalSpacing={4}>
           <Table.Thead>
             <Table.Tr>
               <Table.Th>Name</Table.Th>

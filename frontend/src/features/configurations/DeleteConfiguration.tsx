@@ -1,8 +1,9 @@
 /** Deleting a configuration: refused while deployments need it, and says which before asking. */
-import { Button, Group, List, Modal, Stack, Text } from '@mantine/core'
+import { List } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { AnchorLink } from '~/components/ButtonLink'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
+import { InUseDialog } from '~/components/InUseDialog'
 import { type Configuration, configurationsDestroyMutation, type Deployment } from '~/lib/api'
 import { plural } from '~/lib/format'
 import { notifyDone } from '~/lib/notify'
@@ -27,27 +28,22 @@ export function DeleteConfiguration({
   const destroy = useMutation(configurationsDestroyMutation())
   if (count > 0) {
     return (
-      <Modal opened={opened} onClose={onClose} title={`Configuration ${configuration.name} is in use`} centered>
-        <Stack>
-          <Text size="sm">It cannot be deleted while it has deployments. Delete them first:</Text>
-          <List size="sm">
-            {deployments.slice(0, MOST_SHOWN).map((each) => (
-              <List.Item key={each.id}>
-                <AnchorLink size="sm" to="/training/$id" params={{ id: String(each.id) }}>
-                  deployment {each.id}
-                </AnchorLink>
-                , {plural(each.results.length, 'result')}
-              </List.Item>
-            ))}
-            {count > MOST_SHOWN && <List.Item>{plural(count - MOST_SHOWN, 'more deployment')}</List.Item>}
-          </List>
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose} data-autofocus>
-              Close
-            </Button>
-          </Group>
-        </Stack>
-      </Modal>
+      <InUseDialog
+        what={`Configuration ${configuration.name}`}
+        reason="It cannot be deleted while it has deployments. Delete them first:"
+        opened={opened}
+        onClose={onClose}
+      >
+        {deployments.slice(0, MOST_SHOWN).map((each) => (
+          <List.Item key={each.id}>
+            <AnchorLink size="sm" to="/training/$id" params={{ id: String(each.id) }}>
+              deployment {each.id}
+            </AnchorLink>
+            , {plural(each.results.length, 'result')}
+          </List.Item>
+        ))}
+        {count > MOST_SHOWN && <List.Item>{plural(count - MOST_SHOWN, 'more deployment')}</List.Item>}
+      </InUseDialog>
     )
   }
   return (

@@ -1,8 +1,9 @@
 /** Deleting a model: refused while others use it, and says who before asking. */
-import { Button, Group, List, Modal, Stack, Text } from '@mantine/core'
+import { List } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import { AnchorLink } from '~/components/ButtonLink'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
+import { InUseDialog } from '~/components/InUseDialog'
 import { type Model, type ModelRow, modelsDestroyMutation, type ResultRow } from '~/lib/api'
 import { plural } from '~/lib/format'
 import { notifyDone } from '~/lib/notify'
@@ -30,40 +31,35 @@ export function DeleteModel({
   const destroy = useMutation(modelsDestroyMutation())
   if (model.used_by.length > 0 || resultCount > 0 || lower.length > 0) {
     return (
-      <Modal opened={opened} onClose={onClose} title={`Model ${model.name} is in use`} centered>
-        <Stack>
-          <Text size="sm">It cannot be deleted while others need it. Delete or change them first:</Text>
-          <List size="sm">
-            {model.used_by.slice(0, MOST_SHOWN).map((each) => (
-              <List.Item key={`configuration-${each.id}`}>
-                <AnchorLink size="sm" to="/configurations/$id" params={{ id: String(each.id) }}>
-                  configuration {each.name}
-                </AnchorLink>
-              </List.Item>
-            ))}
-            {lower.slice(0, MOST_SHOWN).map((each) => (
-              <List.Item key={`model-${each.id}`}>
-                <AnchorLink size="sm" to="/models/$id" params={{ id: String(each.id) }}>
-                  model {each.name}, which sends to it
-                </AnchorLink>
-              </List.Item>
-            ))}
-            {results.slice(0, MOST_SHOWN).map((each) => (
-              <List.Item key={`result-${each.id}`}>
-                <AnchorLink size="sm" to="/results/$id" params={{ id: String(each.id) }}>
-                  result {each.id} of deployment {each.deployment}
-                </AnchorLink>
-              </List.Item>
-            ))}
-            {resultCount > MOST_SHOWN && <List.Item>{plural(resultCount - MOST_SHOWN, 'more result')}</List.Item>}
-          </List>
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose} data-autofocus>
-              Close
-            </Button>
-          </Group>
-        </Stack>
-      </Modal>
+      <InUseDialog
+        what={`Model ${model.name}`}
+        reason="It cannot be deleted while others need it. Delete or change them first:"
+        opened={opened}
+        onClose={onClose}
+      >
+        {model.used_by.slice(0, MOST_SHOWN).map((each) => (
+          <List.Item key={`configuration-${each.id}`}>
+            <AnchorLink size="sm" to="/configurations/$id" params={{ id: String(each.id) }}>
+              configuration {each.name}
+            </AnchorLink>
+          </List.Item>
+        ))}
+        {lower.slice(0, MOST_SHOWN).map((each) => (
+          <List.Item key={`model-${each.id}`}>
+            <AnchorLink size="sm" to="/models/$id" params={{ id: String(each.id) }}>
+              model {each.name}, which sends to it
+            </AnchorLink>
+          </List.Item>
+        ))}
+        {results.slice(0, MOST_SHOWN).map((each) => (
+          <List.Item key={`result-${each.id}`}>
+            <AnchorLink size="sm" to="/results/$id" params={{ id: String(each.id) }}>
+              result {each.id} of deployment {each.deployment}
+            </AnchorLink>
+          </List.Item>
+        ))}
+        {resultCount > MOST_SHOWN && <List.Item>{plural(resultCount - MOST_SHOWN, 'more result')}</List.Item>}
+      </InUseDialog>
     )
   }
   return (

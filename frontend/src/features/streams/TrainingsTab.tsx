@@ -1,10 +1,11 @@
 /** Training runs that used a stream. */
-import { Box, Skeleton, Table, Text } from '@mantine/core'
+import { Skeleton, Table, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
 import { AnchorLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { ScrollTable } from '~/components/ScrollTable'
 import { StatusBadge } from '~/components/StatusBadge'
 import { resultsListOptions } from '~/lib/api'
 
@@ -22,8 +23,8 @@ export function TrainingsTab({ stream }: { stream: number }) {
       </EmptyState>
     )
   return (
-    <Box tabIndex={0} role="region" aria-label="Training runs" style={{ overflowX: 'auto' }}>
-      <Table withTableBorder verticalSpacing={5} fz="sm" maw={820}>
+    <>
+      <ScrollTable label="Training runs" minWidth={480} verticalSpacing={5} maw={820}>
         <Table.Thead>
           <Table.Tr>
             <Table.Th>Result</Table.Th>
@@ -60,12 +61,12 @@ export function TrainingsTab({ stream }: { stream: number }) {
             </Table.Tr>
           ))}
         </Table.Tbody>
-      </Table>
+      </ScrollTable>
       {count > rows.length && (
         <Text size="xs" c="dimmed">
           The newest {rows.length} of {count}.
         </Text>
       )}
-    </Box>
+    </>
   )
 }
