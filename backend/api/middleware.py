@@ -1,4 +1,4 @@
-"""What every response carries: headers that browsers obey, and the id that finds a request in the log."""
+"""What every response carries: headers that browsers obey, the id that finds a request in the log. Static files."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import uuid
 from collections.abc import Awaitable, Callable
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.responders import StaticFile
 
-__all__ = ["ResponseHeadersMiddleware"]
+__all__ = ["ResponseHeadersMiddleware", "StaticFilesMiddleware"]
 
 # No script but our own files, nothing from elsewhere, no framing; style attributes are set by the page's widgets.
 _POLICY = (
@@ -27,7 +29,10 @@ _Response = HttpResponseBase | Awaitable[HttpResponseBase]
 
 
 class ResponseHeadersMiddleware:
-    """Adds the policy headers and ``X-Request-ID``, and ``no-store`` where the API says nothing of caching."""
+    """Adds the policy headers and ``X-Request-ID``, and ``no-store`` where the API says nothing of caching.
+
+    Takes the body away from answers to HEAD, which the server would drop with a warning.
+    """
 
     sync_capable = True
     async_capable = True
@@ -60,4 +65,28 @@ def _with_headers(request: HttpRequest, response: HttpResponseBase) -> HttpRespo
     response.headers["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
     if request.path.startswith(("/api/", "/login/")):
         response.headers.setdefault("Cache-Control", "no-store")
+    if request.method == "HEAD" and isinstance(response, HttpResponse):
+        # Its length stays, as RFC 9110 (9.3.2) has it.
+        response.headers.setdefault("Content-Length", str(len(response.content)))
+        response.content = b""
     return response
+
+
+class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
+    """Serves the built web UI. Its files are small, so each is sent whole: an asynchronous server would do that to an
+    iterator as well, and warn of it.
+    """
+
+    @staticmethod
+    def serve(static_file: StaticFile, request: HttpRequest) -> HttpResponse:
+        """Answer with a file of the web UI, a part of it, or that it has not changed."""
+        answer = static_file.get_response(request.method, request.META)
+        body = b""
+        if answer.file is not None:
+            with answer.file:
+                body = answer.file.read()
+        response = HttpResponse(body, status=int(answer.status))
+        del response.headers["Content-Type"]
+        for name, value in answer.headers:
+            response.headers[name] = value
+        return response
