@@ -1,7 +1,8 @@
-"""What every response carries: headers that browsers obey, the id that finds a request in the log. Static files."""
+"""What every request goes through: its id and its line in the log, the headers that browsers obey. Static files."""
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 
@@ -11,7 +12,17 @@ from django.http.response import HttpResponseBase
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
 
-__all__ = ["ResponseHeadersMiddleware", "StaticFilesMiddleware"]
+from kafkaml.logs import get_logger
+
+__all__ = ["RequestMiddleware", "StaticFilesMiddleware"]
+
+logger = get_logger("backend.requests")
+
+# A link that signs someone in, once.
+_LOGIN_LINKS = "/login/"
+# What components and workers tell us all the time.
+_REPORTS = ("/api/jobs/", "/api/heartbeats/", "/api/announcements/")
+_READS = ("GET", "HEAD", "OPTIONS")
 
 # No script but our own files, nothing from elsewhere, no framing; style attributes are set by the page's widgets.
 _POLICY = (
@@ -28,10 +39,11 @@ _HEADERS = {
 _Response = HttpResponseBase | Awaitable[HttpResponseBase]
 
 
-class ResponseHeadersMiddleware:
-    """Adds the policy headers and ``X-Request-ID``, and ``no-store`` where the API says nothing of caching.
+class RequestMiddleware:
+    """Gives each request an id, its response the policy headers and ``X-Request-ID``, and ``no-store`` where nothing is
+    said of caching. Takes the body away from answers to HEAD, which the server would drop with a warning.
 
-    Takes the body away from answers to HEAD, which the server would drop with a warning.
+    Logs what people write at INFO, what is only read or reported at DEBUG, and never a query, which may hold anything.
     """
 
     sync_capable = True
@@ -43,32 +55,38 @@ class ResponseHeadersMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> _Response:
-        _number(request)
+        began = time.perf_counter()
+        # Never taken from the client, who could forge another's.
+        request.request_id = uuid.uuid4().hex  # type: ignore[attr-defined]
         response = self._get_response(request)
         if isinstance(response, HttpResponseBase):
-            return _with_headers(request, response)
-        return _awaited(request, response)
+            return _finish(request, response, began)
+        return _awaited(request, response, began)
 
 
-async def _awaited(request: HttpRequest, response: Awaitable[HttpResponseBase]) -> HttpResponseBase:
-    return _with_headers(request, await response)
+async def _awaited(request: HttpRequest, response: Awaitable[HttpResponseBase], began: float) -> HttpResponseBase:
+    return _finish(request, await response, began)
 
 
-def _number(request: HttpRequest) -> None:
-    # Never taken from the client, who could forge another's.
-    request.request_id = uuid.uuid4().hex  # type: ignore[attr-defined]
-
-
-def _with_headers(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+def _finish(request: HttpRequest, response: HttpResponseBase, began: float) -> HttpResponseBase:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
-    if request.path.startswith(("/api/", "/login/")):
+    if request.path.startswith(("/api/", _LOGIN_LINKS)):
         response.headers.setdefault("Cache-Control", "no-store")
     if request.method == "HEAD" and isinstance(response, HttpResponse):
         # Its length stays, as RFC 9110 (9.3.2) has it.
         response.headers.setdefault("Content-Length", str(len(response.content)))
         response.content = b""
+    is_quiet = request.method in _READS or request.path.startswith(_REPORTS)
+    (logger.debug if is_quiet and response.status_code < 500 else logger.info)(
+        "request",
+        method=request.method,
+        path=f"{_LOGIN_LINKS}[redacted]" if request.path.startswith(_LOGIN_LINKS) else request.path,
+        status=response.status_code,
+        ms=round((time.perf_counter() - began) * 1000, 1),
+        request_id=request.request_id,  # type: ignore[attr-defined]
+    )
     return response
 
 

@@ -1,4 +1,4 @@
-"""What the server around the views sends: answers to HEAD, and the web UI's files."""
+"""What every request goes through before and after its view, and the web UI's files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
+from structlog.testing import capture_logs
 
-from backend.api.middleware import ResponseHeadersMiddleware, StaticFilesMiddleware
+from backend.api.middleware import RequestMiddleware, StaticFilesMiddleware
 
 
 @pytest.fixture
@@ -19,11 +20,32 @@ def static_files(tmp_path: Path, settings) -> StaticFilesMiddleware:
 
 
 def test_an_answer_to_head_has_the_length_of_a_body_and_none() -> None:
-    answer = ResponseHeadersMiddleware(lambda _: HttpResponse(b"no such thing", status=404))
+    answer = RequestMiddleware(lambda _: HttpResponse(b"no such thing", status=404))
     response = answer(RequestFactory().head("/api/nothing/"))
     assert isinstance(response, HttpResponse)
     assert (response.status_code, response.content, response.headers["Content-Length"]) == (404, b"", "13")
     assert answer(RequestFactory().get("/api/nothing/")).content == b"no such thing"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "level"),
+    [
+        ("post", "/api/models/?token=secret", 201, "info"),
+        ("post", "/api/jobs/training/7/events/", 200, "debug"),
+        ("get", "/api/models/?q=secret", 200, "debug"),
+        ("get", "/api/models/", 500, "info"),
+        ("get", "/login/secret", 302, "debug"),
+    ],
+)
+def test_a_request_is_found_in_the_log_and_no_secret_is(method: str, path: str, status: int, level: str) -> None:
+    with capture_logs() as lines:
+        answer = RequestMiddleware(lambda _: HttpResponse(status=status))
+        response = answer(RequestFactory().generic(method.upper(), path))
+    assert isinstance(response, HttpResponse)
+    assert [(line["log_level"], line["status"], line["request_id"]) for line in lines] == [
+        (level, status, response.headers["X-Request-ID"])
+    ]
+    assert "secret" not in str(lines)
 
 
 def test_a_file_is_sent_whole_in_parts_and_not_again(static_files: StaticFilesMiddleware) -> None:
