@@ -15,6 +15,7 @@ from django.test import RequestFactory
 
 from backend.api import sse
 from kafkaml.errors import StreamUnavailable
+from tests.support import eventually
 
 
 class Numbers:
@@ -91,7 +92,9 @@ async def test_a_slow_page_gets_one_frame_that_sums_up() -> None:
     stream = stream_of(source, frames_per_second=1000)
     await anext(stream)
     await anext(stream)
-    await asyncio.sleep(0.3)
+    # Longer than many frames would take.
+    polls = source.polls + 100
+    await asyncio.to_thread(eventually, lambda: source.polls >= polls)
     assert source.frames_sent <= 2
     await anext(stream)
     assert counts(await anext(stream)) < source.polls
