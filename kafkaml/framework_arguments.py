@@ -81,6 +81,12 @@ _CLASS_WEIGHT = Kind(
 _EPOCHS = "how often the training samples are gone through"
 _STEPS_PER_EPOCH = "batches in an epoch; None: all samples"
 _SHUFFLED = "mix the samples anew in each epoch"
+_DROP_LAST = (
+    "leave out a last batch that is not full; False: it is shorter, and one sample alone joins the batch before"
+)
+_TO_TENSOR = (
+    "images of bytes are given as torchvision's ToTensor does: divided by 255, channel axis first; False: as sent"
+)
 _STEPS = "batches to test on; None: all samples"
 _NO_TERMINAL = "taken and without effect: there is no terminal"
 
@@ -90,6 +96,7 @@ ACCEPTED: Mapping[Framework, Mapping[Purpose, Mapping[str, Argument]]] = {
             "epochs": Argument(_POSITIVE, _EPOCHS, "1"),
             "steps_per_epoch": Argument(_OPTIONAL_POSITIVE, _STEPS_PER_EPOCH, "None"),
             "shuffle": Argument(_SHUFFLE, _SHUFFLED, "True"),
+            "drop_last": Argument(_BOOLEAN, _DROP_LAST, "False"),
             "class_weight": Argument(_CLASS_WEIGHT, "how much samples of each class count in the loss", "None"),
             "initial_epoch": Argument(_NATURAL, "epochs that count as done before training starts", "0"),
             "validation_split": Argument(
@@ -113,6 +120,8 @@ ACCEPTED: Mapping[Framework, Mapping[Purpose, Mapping[str, Argument]]] = {
             "max_epochs": Argument(_POSITIVE, _EPOCHS, "1"),
             "epoch_length": Argument(_OPTIONAL_POSITIVE, _STEPS_PER_EPOCH, "None"),
             "shuffle": Argument(_SHUFFLE, _SHUFFLED, "True"),
+            "drop_last": Argument(_BOOLEAN, _DROP_LAST, "False"),
+            "to_tensor": Argument(_BOOLEAN, _TO_TENSOR, "True"),
             "epochs": Argument(_POSITIVE, "another name of max_epochs", "1", alias_of="max_epochs"),
             "steps_per_epoch": Argument(
                 _OPTIONAL_POSITIVE, "another name of epoch_length", "None", alias_of="epoch_length"

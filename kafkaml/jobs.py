@@ -183,7 +183,7 @@ class InferencePlan:
     """What one inference does; served by ``GET /api/jobs/inference/<inference>/``.
 
     ``artifacts`` maps names (``model.keras``, ``model.onnx``, ...) to their sha256; a replica picks the fastest that
-    its engine loads. ``limit`` and ``upper_topic`` belong to distributed models and are None otherwise.
+    its engine loads. ``preparation`` is the training's: what the framework does to features before the model sees them. ``limit`` and ``upper_topic`` belong to distributed models and are None otherwise.
     ``group`` is the consumer group and the prefix of the transactional ids: one per inference, never shared.
     """
 
@@ -201,6 +201,7 @@ class InferencePlan:
     output_topic: str
     group: str
     guarantee: DeliveryGuarantee
+    preparation: Mapping[str, Any] = field(default_factory=dict)
     output_bootstrap_servers: str = ""
     upper_topic: str | None = None
     limit: float | None = None
@@ -217,6 +218,7 @@ class InferencePlan:
         return {
             **{each.name: getattr(self, each.name) for each in fields(self)},
             "artifacts": dict(self.artifacts),
+            "preparation": dict(self.preparation),
             "input_config": dict(self.input_config),
             "limits": {each.name: getattr(self.limits, each.name) for each in fields(self.limits)},
         }

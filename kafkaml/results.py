@@ -127,7 +127,8 @@ class TrainingOutcome:
     ``samples`` counts those trained on, validated and tested: keys ``training``, ``validation``, ``test``.
     ``confusion_matrix[i][j]`` counts samples of class i predicted as class j, over ``labels``; None when not asked for.
     ``artifacts`` maps the names uploaded to their sha256. ``split`` says the rule and the rates, ``isolation`` the
-    level at which the user's code ran.
+    level at which the user's code ran. ``preparation`` is what the model process did to the features before the model
+    saw them, its ``summary`` for people; serving gives it back. Empty: nothing but a cast.
     """
 
     seconds: float
@@ -144,6 +145,7 @@ class TrainingOutcome:
     seed: int = 0
     split: str = ""
     isolation: str = ""
+    preparation: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

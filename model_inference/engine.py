@@ -97,6 +97,7 @@ class EngineStarter:
             }
             if self._choice.needs_code:
                 params |= {"code": self._plan.code, "imports": self._plan.imports}
+                params |= {"preparation": dict(self._plan.preparation)}
             descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
             undo.callback(os.close, descriptor)
             process.call(

@@ -6,6 +6,7 @@ All steps share one deadline, the run's wall time.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,7 @@ _MAX_ARTIFACTS = 16
 _MAX_METRICS = 64
 _MAX_NAME_LENGTH = 100
 _MAX_WARNINGS = 50
+_MAX_PREPARATION_LENGTH = 4096
 _MAX_WARNING_LENGTH = 1000
 
 EventHandler = Callable[[str, dict[str, Any]], None]
@@ -98,6 +100,12 @@ class ModelSession:
         self._process = process
         self._plan = plan
         self._deadline = time.monotonic() + (plan.limits.wall_seconds or _NO_LIMIT_SECONDS)
+        self._preparation: Mapping[str, Any] = {}
+
+    @property
+    def preparation(self) -> Mapping[str, Any]:
+        """What the process does to features before the model sees them; known after ``fit``."""
+        return self._preparation
 
     def build(self) -> BuiltModel:
         """Run the user's code; raises UserCodeError when it does not give a model."""
@@ -130,7 +138,15 @@ class ModelSession:
         if validation is not None:
             arrays |= {"validation_features": validation.features, "validation_labels": validation.labels}
         params = self._step(self._plan.fit_arguments) | {"seed": self._plan.seed}
-        return _warnings(self._call("fit", params, arrays=arrays, on_event=on_event))
+        answer = self._call("fit", params, arrays=arrays, on_event=on_event)
+        self._preparation = _preparation(answer)
+        return _warnings(answer)
+
+    def check_answers(self, sample: NDArray[Any]) -> Sequence[str]:
+        """Return why the trained model's answers would surprise in serving, asked on ``sample``; mostly nothing."""
+        with SharedArray.allocate(sample.shape, sample.dtype) as features:
+            features.array[...] = sample
+            return _warnings(self._call("check_answers", arrays={"features": features}))
 
     def evaluate(self, samples: Samples) -> Mapping[str, float]:
         """Return the metrics on ``samples``."""
@@ -235,6 +251,13 @@ def _whole(value: object) -> int:
 def _warnings(answer: Mapping[str, Any]) -> list[str]:
     given = answer.get("warnings")
     return [str(each)[:_MAX_WARNING_LENGTH] for each in given[:_MAX_WARNINGS]] if isinstance(given, list) else []
+
+
+def _preparation(answer: Mapping[str, Any]) -> dict[str, Any]:
+    given = answer.get("preparation") or {}
+    if not isinstance(given, dict) or len(json.dumps(given)) > _MAX_PREPARATION_LENGTH:
+        raise BrokenError(f"the model process reported the preparation {str(given)[:200]}: expected a small object")
+    return {_name(name): value for name, value in given.items()}
 
 
 def _progress(data: Mapping[str, Any]) -> Progress:

@@ -33,6 +33,8 @@ logger = get_logger(__name__)
 
 # Enough to compare the converted model's answers on, little enough to copy.
 _ONNX_SAMPLES = 32
+# As many records as are likely to be answered together.
+_CHECKED_SAMPLES = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,7 @@ class TrainingRunner:
                 self._warnings.extend(data.warnings)
                 self._warnings.extend(self._train(session, data))
                 failpoint("training.fitted")
+                self._check_answers(session, data)
                 metrics = session.evaluate(data.test) if len(data.test) else self._no_test()
                 kept: dict[str, Path] = {}
                 matrix = self._confusion_matrix(session, read, data, kept) if self.plan.confusion_matrix else None
@@ -85,6 +88,7 @@ class TrainingRunner:
             seed=self.plan.seed,
             split=data.split,
             isolation=process.isolation_level,
+            preparation=session.preparation,
         )
         self.reporter.finished(outcome)
         return outcome
@@ -115,6 +119,13 @@ class TrainingRunner:
             doubt = data.doubts[0]
             raise DataMismatch(doubt.message, hint=f"{doubt.hint} (training failed with: {error.message})") from error
         return [*warnings, *(f"{each.message}; it was trained all the same" for each in data.doubts)]
+
+    def _check_answers(self, session: ModelSession, data: TrainingData) -> None:
+        """Put what would surprise in serving before all other warnings."""
+        try:
+            self._warnings[:0] = session.check_answers(data.training.features.array[:_CHECKED_SAMPLES])
+        except (UserCodeError, RefusedError) as error:
+            self._warnings.insert(0, f"the trained model does not answer its own samples in batches: {error.message}")
 
     def _no_test(self) -> Mapping[str, float]:
         self._warnings.append("no test metrics: the stream was announced with test_rate 0, or is too short for it")

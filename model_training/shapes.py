@@ -71,7 +71,9 @@ def fit_feature_shape(
         if _matches(candidate, expected):
             return candidate, None
     same_size = None not in expected and math.prod(sample) == math.prod(size or 1 for size in expected)
-    if not signature.exact and (same_size or (len(expected) == 1 and sample[-1:] == expected)):
+    # The process may move the channel axis of images to the front, as PyTorch's convolutions want it.
+    moved = len(sample) == 3 and _matches((sample[-1], *sample[:-1]), expected)
+    if not signature.exact and (same_size or moved or (len(expected) == 1 and sample[-1:] == expected)):
         return sample, None
     mismatch = DataMismatch(
         f"the stream's samples have the shape {_text(sample)}: the model's input {name!r} expects {_text(expected)}",

@@ -120,6 +120,11 @@ class OutcomeSerializer(serializers.Serializer[Any]):
     seed = serializers.IntegerField()
     split = serializers.CharField()
     isolation = serializers.CharField()
+    preparation = serializers.DictField(
+        child=serializers.JSONField(),
+        required=False,
+        help_text="What is done to features before the model sees them, in training and in serving; summary for people",
+    )
 
 
 class ConfusionMatrixSerializer(serializers.Serializer[Any]):

@@ -28,6 +28,7 @@ def inference_plan(inference: Inference) -> InferencePlan:
         code=result.code,
         imports=result.imports,
         artifacts=artifacts,
+        preparation=(result.outcome or {}).get("preparation") or {},
         input_format=InputFormat(inference.input_format),
         input_config=inference.input_config,
         input_topic=inference.input_topic,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from backend.api.errors import FieldProblem, InvalidFields
 from kafkaml.results import EpochMetrics, Failure, FailureCategory, Progress, TrainingOutcome
@@ -105,6 +105,7 @@ class OutcomeData(_Message):
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
     split: Text = ""
     isolation: Name = ""
+    preparation: Annotated[dict[Name, JsonValue], Field(max_length=100)] = {}
 
 
 class FinishMessage(_Message):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from kafkaml.cli.output import (
     JsonOption,
@@ -80,6 +81,8 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
     print_epochs(found.epochs)
     if found.outcome:
         console().print(f"\n[bold]test[/] {_metrics(found.test_metrics)}")
+        if summary := (found.outcome.get("preparation") or {}).get("summary"):
+            console().print(f"[bold]features[/] {escape(str(summary))}")
     print_confusion_matrix(found.confusion_matrix)
     for artifact in found.artifacts:
         console().print(f"[dim]file[/] {artifact.name}  {human_size(artifact.size)}  sha256 {artifact.sha256[:12]}...")

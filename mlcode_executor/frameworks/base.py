@@ -33,6 +33,7 @@ __all__ = [
     "ProgressEvents",
     "Request",
     "TensorSpec",
+    "batch_count",
     "batches_of",
     "common_versions",
     "divergence_warnings",
@@ -127,6 +128,7 @@ class Handler(ABC):
             "save": self.save,
             "export_onnx": self.export_onnx,
             "load": self.load,
+            "check_answers": self.check_answers,
         }
         if method not in methods:
             raise BrokenError(f"the model process has no method {method!r}: expected one of {', '.join(methods)}")
@@ -153,7 +155,8 @@ class Handler(ABC):
         """``{batch_size, arguments, seed?}`` and the arrays ``train_*``, ``validation_*`` -> ``{history, warnings}``.
 
         Emits ``progress`` at most five times a second and ``epoch`` after each epoch. Features are given to the model
-        as they were sent: types are cast as the model needs them, values are never scaled.
+        as they were sent, types being cast as it needs them; what else is done to them is in ``preparation``, an
+        object that ``load`` takes.
         """
 
     @abstractmethod
@@ -185,10 +188,18 @@ class Handler(ABC):
 
     @abstractmethod
     def load(self, request: Request) -> dict[str, Any]:
-        """``{input: {dtype, shape}, max_batch?, code?, imports?}`` and an artifact -> ``{outputs: [{dtype, shape}]}``.
+        """``{input: {dtype, shape}, max_batch?, code?, imports?, seed?, preparation?}`` and an artifact
+        -> ``{outputs: [{dtype, shape}]}``.
 
         ``shape`` is one sample's. One sample was predicted when this returns; the predictor warms the batch sizes up.
         """
+
+    def check_answers(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
+        """The array ``features``, samples of the training -> ``{warnings}``: why answers in serving would surprise.
+
+        Asked after training and before the model is kept: whether an answer depends on the records beside it.
+        """
+        return {"warnings": []}
 
     @abstractmethod
     def predict(self, features: Array, /) -> list[Array]:
@@ -230,10 +241,20 @@ class ProgressEvents:
         )
 
 
+def batch_count(count: int, size: int) -> int:
+    """Return how many batches ``batches_of`` makes."""
+    return -(-count // size) - (count % size == 1 and count > size)
+
+
 def batches_of(count: int, size: int) -> Iterator[slice]:
-    """Yield slices of at most ``size`` that cover ``count`` rows; nothing for no rows."""
-    for start in range(0, count, size):
-        yield slice(start, min(start + size, count))
+    """Yield slices of ``size`` that cover ``count`` rows; nothing for no rows.
+
+    The last is shorter, unless it would hold one row alone, which joins the batch before: BatchNorm cannot train on
+    one sample, and ``squeeze()`` would take its batch axis away.
+    """
+    batches = batch_count(count, size)
+    for index in range(batches):
+        yield slice(index * size, count if index == batches - 1 else (index + 1) * size)
 
 
 def divergence_warnings(history: Mapping[str, Sequence[float]]) -> list[str]:

@@ -14,7 +14,8 @@ from typing import Self
 
 import numpy as np
 
-from mlcode_executor.frameworks.base import Array
+from kafkaml.errors import ArgumentsError
+from mlcode_executor.frameworks.base import Array, batch_count
 
 __all__ = ["BatchStream", "Chunk"]
 
@@ -35,23 +36,38 @@ class Chunk:
 
 
 class BatchStream:
-    """Endless passes over samples; each pass holds every sample once, in ``ceil(n / batch_size)`` batches.
+    """Endless passes over samples; each pass holds every sample once, in batches as ``batches_of`` makes them.
 
     ``shuffle`` True permutes the samples of each pass, ``"batch"`` only inside its batches; the same ``seed`` gives
-    the same order. Use it as a context manager: it owns a thread.
+    the same order. ``drop_last`` leaves out what fills no batch, other samples in each pass where they are shuffled;
+    ArgumentsError when that is all there is. Use it as a context manager: it owns a thread.
     """
 
     def __init__(
-        self, features: Array, labels: Array, *, batch_size: int, shuffle: bool | str = False, seed: int = 0
+        self,
+        features: Array,
+        labels: Array,
+        *,
+        batch_size: int,
+        shuffle: bool | str = False,
+        seed: int = 0,
+        drop_last: bool = False,
     ) -> None:
         self._features = features
         self._labels = labels
         self.batch_size = batch_size
         self._shuffle = shuffle
         self._seed = seed
-        self._count = len(features)
-        self.batches_per_pass = -(-self._count // batch_size)
-        row_bytes = max(1, (features.nbytes + labels.nbytes) // max(1, self._count))
+        self._samples = len(features)
+        self._count = self._samples - self._samples % batch_size if drop_last else self._samples
+        if not self._count and self._samples:
+            raise ArgumentsError(
+                f"drop_last leaves nothing to train on: {self._samples} samples fill no batch of {batch_size}",
+                argument="drop_last",
+                hint="lower the batch size, or leave drop_last out",
+            )
+        self.batches_per_pass = batch_count(self._count, batch_size)
+        row_bytes = max(1, (features.nbytes + labels.nbytes) // max(1, self._samples))
         self._most_batches = max(1, _MAX_CHUNK_BYTES // (row_bytes * batch_size))
         self._chunk_batches = min(_FIRST_CHUNK_BATCHES, self._most_batches)
         self._pass = -1
@@ -102,7 +118,10 @@ class BatchStream:
             self._chunk_batches = max(1, self._chunk_batches // 2)
 
     def _rows_ahead(self) -> slice:
-        return slice(self._position, min(self._position + self._chunk_batches * self.batch_size, self._count))
+        stop = self._position + self._chunk_batches * self.batch_size
+        # One sample is no batch: it belongs to the one before.
+        alone = self.batch_size > 1 and self._count - stop == 1
+        return slice(self._position, self._count if alone else min(stop, self._count))
 
     def _start_pass(self) -> None:
         self._pass += 1
@@ -112,13 +131,13 @@ class BatchStream:
         random = np.random.default_rng([self._seed, self._pass])
         if self._shuffle == "batch":
             # Sorting random numbers plus the batch's index permutes inside each batch only.
-            batch_index = np.arange(self._count) // self.batch_size
+            batch_index = np.minimum(np.arange(self._count) // self.batch_size, self.batches_per_pass - 1)
             self._order = np.argsort(batch_index + random.random(self._count), kind="stable")
         else:
-            self._order = random.permutation(self._count)
+            self._order = random.permutation(self._samples)[: self._count]
 
     def _gather(self, rows: slice) -> Chunk:
-        batches = -(-(rows.stop - rows.start) // self.batch_size)
+        batches = batch_count(rows.stop - rows.start, self.batch_size)
         if self._order is None:
             return Chunk(self._features[rows], self._labels[rows], batches)
         order = self._order[rows]

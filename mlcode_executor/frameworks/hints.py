@@ -6,6 +6,109 @@ import re
 
 __all__ = ["hint_for"]
 
+# Of PyTorch and Ignite.
+_PYTORCH: tuple[tuple[str, str], ...] = (
+    (
+        r"No module named '(torchvision|timm|transformers|torchaudio|segmentation_models_pytorch)",
+        "it is not installed where models run, and its weights could not be downloaded there: write the layers with "
+        "torch.nn; images of bytes come as its ToTensor makes them",
+    ),
+    (
+        r"No module named '(pytorch_lightning|lightning|skorch|accelerate|fastai)",
+        "it is not needed: Kafka-ML trains the model, a torch.nn.Module with loss_fn, optimizer and metrics",
+    ),
+    (
+        r"No module named '(torchsummary|torchinfo|torchviz|tensorboard|wandb|mlflow|tqdm)",
+        "it is not needed: layers and parameters, progress and metrics are shown by Kafka-ML; leave it out",
+    ),
+    (
+        r"No module named 'torchmetrics",
+        "write metrics with pytorch-ignite: Accuracy(), Precision(), ... are there without an import",
+    ),
+    (
+        r"FileNotFoundError.*\.(pth?|ckpt|bin|safetensors|pkl)\b",
+        "files of one's own machine are not there: the weights come from training; leave torch.load and "
+        "load_state_dict out",
+    ),
+    (
+        r"(FileNotFoundError|No such file or directory).*\.(csv|png|jpe?g|npy|npz|parquet|json)\b",
+        "files of one's own machine are not there: the data come from the stream; leave the reading of them out",
+    ),
+    (
+        r"URLError|HTTPError|no internet connection|gaierror|Connection(Refused)?Error|torch\.hub|MaxRetryError",
+        "the model's code runs isolated, without network: nothing can be downloaded; write the layers in the code",
+    ),
+    (
+        r"not compiled with CUDA|No CUDA GPUs|no NVIDIA driver|Attempting to deserialize object on a CUDA|"
+        r"CUDA (driver|is not available)|torch\.cuda\.\w+Tensor",
+        "the platform puts the model and its data on the GPU where there is one: leave .cuda() and torch.cuda out, "
+        "and make tensors on x.device",
+    ),
+    (
+        r"Expected all tensors to be on the same device|Input type .* and weight type .* should be the same",
+        "make tensors in forward on the samples' device: torch.zeros(..., device=x.device), and keep constants by "
+        "register_buffer",
+    ),
+    (
+        r"Expected more than 1 value per channel when training",
+        "BatchNorm cannot train on one sample: give a batch_size of at least 2, and more than one sample to train on",
+    ),
+    (
+        r"For binary cases, y_pred must be|y_pred must be comprised of 0's and 1's",
+        "the metric takes classes, and the model answers scores; write for example Accuracy(output_transform=lambda "
+        "out: ((out[0] > 0).long(), out[1])), with > 0.5 behind a sigmoid",
+    ),
+    (
+        r"For binary cases, y must be|y must be comprised of 0's and 1's",
+        "the metric takes labels of 0 and 1: name those that count by output_transform=lambda out: (out[0], "
+        "(out[1] > 0).long())",
+    ),
+    (
+        r"y and y_pred must have compatible shapes|y must have shape of|y_pred must have shape of|"
+        r"[Ii]nput data type has changed|Invalid shapes of y|Inconsistent shapes|is_multilabel|"
+        r"Predictions should be of shape|Argument y_pred must|Argument y must|Unexpected type of",
+        "the metric takes another form than the model's output: give it output_transform=lambda out: (..., out[1]); "
+        "out is (prediction, label), for several labels at once also is_multilabel=True",
+    ),
+    (
+        r"(forward|cross_entropy|mse_loss)\(\) missing \d required positional arguments?: .*(target|input)",
+        "a loss in an attribute is used without calling it first: Loss(self.loss_fn), or write def loss_fn(self): "
+        "return nn.CrossEntropyLoss()",
+    ),
+    (
+        r"Expected input batch_size \(\d+\) to match target batch_size|Expected hidden\[\d\] size|"
+        r"Expected hidden size|shape '\[\d+, .*\]' is invalid for input of size",
+        "the batch is the first axis and of any size: give recurrent layers batch_first=True, and take its size from "
+        "x.size(0)",
+    ),
+    (
+        r"index out of range in self|device-side assert",
+        "an embedding got an id that is not below its num_embeddings, or a negative one: number ids from 0",
+    ),
+    (
+        r"view size is not compatible|Use \.reshape\(\.\.\.\) instead",
+        "write x.reshape(...) instead of x.view(...)",
+    ),
+    (
+        r"element 0 of tensors does not require grad|optimizer got an empty parameter list",
+        "nothing can be trained: parameters must be registered (nn.Parameter, nn.ModuleList) and not frozen, and "
+        "forward must not detach them",
+    ),
+    (
+        r"grad can be implicitly created only for scalar outputs",
+        "the loss is one number for the batch: take its mean, or leave reduction='none' out",
+    ),
+    (
+        r"name '(transforms|torchvision|models|datasets|pl|timm|plt|pd|tqdm|summary)' is not defined",
+        "only torch, nn, F, optim, np, DataLoader, Dataset and Ignite's metrics are there without an import",
+    ),
+    (
+        r"SyncBatchNorm expected input tensor to be on GPU|[Dd]efault process group|"
+        r"rendezvous|torch\.distributed",
+        "a model trains in one process: leave torch.distributed and SyncBatchNorm out",
+    ),
+)
+
 # The first pattern found in "Type: message" decides.
 _HINTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.DOTALL), hint)
@@ -62,6 +165,7 @@ _HINTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"name '(F|optim|torchvision|DataLoader|ignite)' is not defined",
             "only torch, nn, np and Ignite's metrics are there without an import: import it in the imports field",
         ),
+        *_PYTORCH,
         (
             r"mat1 and mat2 shapes cannot be multiplied",
             (

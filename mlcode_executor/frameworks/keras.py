@@ -74,7 +74,9 @@ class KerasHandler(Handler):
     def check_arguments(self, request: Request) -> dict[str, Any]:
         for purpose, method in ((Purpose.FIT, keras.Model.fit), (Purpose.EVALUATION, keras.Model.evaluate)):
             given = request.params.get(purpose) or {}
-            check_arguments(Framework.TENSORFLOW, purpose, given, known=inspect.signature(method).parameters)
+            # The loop's own, which Keras leaves to whoever makes the batches.
+            known = {*inspect.signature(method).parameters, "drop_last"}
+            check_arguments(Framework.TENSORFLOW, purpose, given, known=known)
         return {}
 
     def build(self, request: Request) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mlcode_executor.frameworks.base import Array, ProgressEvents, batches_of
+from mlcode_executor.frameworks.base import Array, ProgressEvents, batch_count, batches_of
 from mlcode_executor.frameworks.batches import BatchStream
 
 __all__ = ["FitArguments", "KerasLoop"]
@@ -32,6 +32,7 @@ class FitArguments:
     initial_epoch: int = 0
     steps_per_epoch: int | None = None
     shuffle: bool | str = True
+    drop_last: bool = False
     class_weight: Mapping[int, float] | None = None
     validation_split: float = 0.0
     validation_steps: int | None = None
@@ -84,7 +85,14 @@ class KerasLoop:
             training, validation = _rows(training, slice(0, split)), _rows(training, slice(split, None))
         history: dict[str, list[float]] = {}
         features, labels = training
-        with BatchStream(features, labels, batch_size=batch_size, shuffle=arguments.shuffle, seed=seed) as stream:
+        with BatchStream(
+            features,
+            labels,
+            batch_size=batch_size,
+            shuffle=arguments.shuffle,
+            seed=seed,
+            drop_last=arguments.drop_last,
+        ) as stream:
             for epoch in range(arguments.initial_epoch, arguments.epochs):
                 progress.start_epoch()
                 trained = self._epoch(stream, epoch, arguments, progress)
@@ -145,7 +153,8 @@ class KerasLoop:
         tensors = [tf.convert_to_tensor(np.ascontiguousarray(each)) for each in (features, labels)]
         if weights is not None:
             tensors.append(tf.convert_to_tensor(weights))
-        return self._functions[step](tuple(tensors), tf.constant(batch_size, tf.int64))
+        batches = batch_count(len(features), batch_size)
+        return self._functions[step](tuple(tensors), tf.constant(batch_size, tf.int64), tf.constant(batches, tf.int64))
 
     def _make(self, step: Callable[[Any], Any]) -> Callable[..., Any]:
         def one_batch(*tensors: Any) -> Any:
@@ -153,12 +162,11 @@ class KerasLoop:
             return step((self._cast(features), self._targets(labels), *weights))
 
         if self._model.run_eagerly:
-            return lambda tensors, size: _eager_chunk(one_batch, tensors, int(size))
+            return lambda tensors, size, _batches: _eager_chunk(one_batch, tensors, int(size))
         compiled = tf.function(one_batch, jit_compile=self._model.jit_compile, autograph=False, reduce_retracing=True)
 
-        def all_batches(tensors: tuple[Any, ...], batch_size: Any) -> Any:
-            rows = tf.shape(tensors[0], out_type=tf.int64)[0]
-            last = (rows + batch_size - 1) // batch_size - 1
+        def all_batches(tensors: tuple[Any, ...], batch_size: Any, batches: Any) -> Any:
+            last = batches - 1
 
             def body(index: Any) -> tuple[Any]:
                 start = index * batch_size
@@ -173,12 +181,13 @@ class KerasLoop:
         traced = tf.function(all_batches, autograph=False)
         by_signature: dict[Any, Any] = {}
 
-        def run(tensors: tuple[Any, ...], batch_size: Any) -> Any:
+        def run(tensors: tuple[Any, ...], batch_size: Any, batches: Any) -> Any:
             # One trace for every number of rows: chunks and the last batch of a pass differ in it.
             specs = tuple(tf.TensorSpec((None, *each.shape[1:]), each.dtype) for each in tensors)
             if specs not in by_signature:
-                by_signature[specs] = traced.get_concrete_function(specs, tf.TensorSpec((), tf.int64))
-            return by_signature[specs](tensors, batch_size)
+                number = tf.TensorSpec((), tf.int64)
+                by_signature[specs] = traced.get_concrete_function(specs, number, number)
+            return by_signature[specs](tensors, batch_size, batches)
 
         return run
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import ignite.metrics
 import numpy as np
-import safetensors.torch
 import torch
-from torch import nn
+from torch import nn, optim
+from torch.nn import functional
+from torch.utils import data as torch_data
 
 from kafkaml.errors import BrokenError, UserCodeError
 from kafkaml.framework_arguments import Purpose, check_arguments
 from kafkaml.jobs import Framework
-from mlcode_executor.frameworks import pytorch_export, pytorch_report
+from mlcode_executor.frameworks import independence, pytorch_export, pytorch_machine, pytorch_report
 from mlcode_executor.frameworks.base import (
     Array,
     Handler,
@@ -28,20 +30,22 @@ from mlcode_executor.frameworks.base import (
     write_to,
 )
 from mlcode_executor.frameworks.class_scores import write_classes
-from mlcode_executor.frameworks.pytorch_loop import (
-    FitArguments,
-    TorchLoop,
-    device,
-    features_dtype,
-    to_tensor,
-)
+from mlcode_executor.frameworks.pytorch_definitions import Definitions, check_inputs
+from mlcode_executor.frameworks.pytorch_forward import Forward, Served
+from mlcode_executor.frameworks.pytorch_input import Preparation, choose, device, fitting_shape
+from mlcode_executor.frameworks.pytorch_loop import FitArguments, TorchLoop
 from mlcode_executor.frameworks.pytorch_program import write_program
+from mlcode_executor.frameworks.pytorch_weights import load_weights, save_weights
 from mlcode_executor.frameworks.source import execute, user_code
 
 __all__ = ["PRELOAD", "PyTorchHandler", "create_handler"]
 
 WEIGHTS = "model.safetensors"
 PROGRAM = "model.py"
+
+# Making the model a second time takes its memory a second time.
+_MOST_REBUILT_BYTES = 256 << 20
+_REBUILT_SAMPLES = 8
 
 # Imported by the fork server, so that no request pays for it: the first optimiser would import torch._dynamo.
 PRELOAD = ["torch", "torch._dynamo", "torch.optim", "ignite.engine", "ignite.metrics", "safetensors.torch"]
@@ -60,13 +64,17 @@ class PyTorchHandler(Handler):
         self._code = ""
         self._imports = ""
         self._seed = 0
+        self._to_tensor = True
+        self._forward: Forward | None = None
         self._loop: TorchLoop | None = None
+        self._warnings: list[str] = []
 
     def warm_up(self, request: Request) -> dict[str, Any]:
         """Go once through what a check does, with a model of one parameter."""
         model = nn.Sequential(nn.Linear(1, 1))
         torch.optim.Adam(model.parameters())
         pytorch_report.output_of(model, (1,))
+        model(torch.zeros(2, 1))
         return super().warm_up(request)
 
     def check_arguments(self, request: Request) -> dict[str, Any]:
@@ -75,11 +83,14 @@ class PyTorchHandler(Handler):
         return {}
 
     def build(self, request: Request) -> dict[str, Any]:
+        self._code = str(request.params["code"])
+        self._imports = str(request.params.get("imports") or "")
         self._seed = int(request.params.get("seed") or 0)
-        self._model = self._execute(request)
-        pytorch_report.check_definitions(self._model)
+        self._model = self._execute()
+        check_inputs(self._model)
+        Definitions(self._model).check()
         with user_code():
-            return pytorch_report.describe(self._model).to_json()
+            return pytorch_report.describe(self._model, self._code).to_json()
 
     def fit(self, request: Request) -> dict[str, Any]:
         arguments = dict(request.params.get("arguments") or {})
@@ -92,8 +103,9 @@ class PyTorchHandler(Handler):
         if device().type == "cpu":
             # Not promised on a GPU, where it would slow training down.
             torch.use_deterministic_algorithms(True, warn_only=True)
+        self._to_tensor = fit_arguments.to_tensor
         with user_code():
-            history = self._prepared().fit(
+            history = self._prepared(training[0]).fit(
                 training,
                 validation,
                 batch_size=int(request.params["batch_size"]),
@@ -101,7 +113,11 @@ class PyTorchHandler(Handler):
                 seed=self._seed,
                 progress=ProgressEvents(request.emit, epochs=fit_arguments.max_epochs),
             )
-        return {"history": history, "warnings": divergence_warnings(history)}
+        return {
+            "history": history,
+            "warnings": [*self._warnings, *divergence_warnings(history)],
+            "preparation": self._prepared_forward().preparation.to_json(),
+        }
 
     def evaluate(self, request: Request) -> dict[str, Any]:
         arguments = dict(request.params.get("arguments") or {})
@@ -109,13 +125,12 @@ class PyTorchHandler(Handler):
         samples = request.samples("features", "labels")
         steps = arguments.get("steps") or arguments.get("epoch_length")
         with user_code():
-            return {
-                "metrics": self._prepared().evaluate(samples, batch_size=int(request.params["batch_size"]), steps=steps)
-            }
+            loop = self._prepared(samples[0])
+            return {"metrics": loop.evaluate(samples, batch_size=int(request.params["batch_size"]), steps=steps)}
 
     def predict_classes(self, request: Request) -> dict[str, Any]:
-        self._prepared()
-        logits = isinstance(self._model.loss_fn(), nn.BCEWithLogitsLoss | nn.CrossEntropyLoss)
+        self._prepared(request.array("features"))
+        logits = isinstance(Definitions(self._model).loss_fn(), nn.BCEWithLogitsLoss | nn.CrossEntropyLoss)
         return write_classes(request, lambda part: self.predict(part)[0], logits=logits)
 
     def artifact_names(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
@@ -128,21 +143,27 @@ class PyTorchHandler(Handler):
         with scratch_folder() as folder, user_code():
             if WEIGHTS in request.files:
                 path = folder / WEIGHTS
-                # Knows of tensors that share memory, which a plain dictionary of tensors may not.
-                safetensors.torch.save_model(model, str(path))
+                save_weights(model, path)
                 sizes[WEIGHTS] = write_to(request.files[WEIGHTS], path)
             if PROGRAM in request.files:
                 path = folder / PROGRAM
-                path.write_text(write_program(self._code, self._imports, pytorch_report.versions()), encoding="utf-8")
+                program = write_program(
+                    self._code,
+                    self._imports,
+                    pytorch_report.versions(),
+                    seed=self._seed,
+                    preparation=self._forward.preparation if self._forward else None,
+                )
+                path.write_text(program, encoding="utf-8")
                 sizes[PROGRAM] = write_to(request.files[PROGRAM], path)
         return {"artifacts": sizes}
 
     def export_onnx(self, request: Request) -> dict[str, Any]:
-        self._prepared()
+        features = np.array(request.array("features"))
+        self._prepared(features)
         # Conversion is for serving on a CPU, and the last thing that is done with the model.
         model = self._model.cpu().eval()
-        served = _Served(model, features_dtype(model)).eval()
-        features = np.array(request.array("features"))
+        served = Served(self._prepared_forward()).eval()
 
         def predict(part: Array) -> list[Array]:
             with torch.no_grad(), user_code():
@@ -155,27 +176,38 @@ class PyTorchHandler(Handler):
 
     def load(self, request: Request) -> dict[str, Any]:
         """Run the code and load ``model.safetensors`` into the model that it leaves."""
-        self._model = self._execute(request)
-        with scratch_folder() as folder, open_to_read(request.files[WEIGHTS]) as weights, user_code():
-            path = folder / WEIGHTS
-            path.write_bytes(weights.read())
-            safetensors.torch.load_model(self._model, str(path))
-            self._model.to(device()).eval()
-        shape = tuple(request.params["input"]["shape"])
-        outputs = self.predict(np.zeros((1, *shape), np.dtype(request.params["input"]["dtype"])))
-        return {"outputs": [{"dtype": str(each.dtype), "shape": list(each.shape[1:])} for each in outputs]}
-
-    def predict(self, features: Array, /) -> list[Array]:
-        model = self._built()
-        if model.training:
-            model.eval()
-        with user_code(), torch.no_grad():
-            answer = model(to_tensor(features, features_dtype(model), device()))
-            return [each.cpu().numpy() for each in _flat(answer)]
-
-    def _execute(self, request: Request) -> Any:
         self._code = str(request.params["code"])
         self._imports = str(request.params.get("imports") or "")
+        self._seed = int(request.params.get("seed") or 0)
+        with open_to_read(request.files[WEIGHTS]) as weights, scratch_folder() as folder:
+            path = folder / WEIGHTS
+            path.write_bytes(weights.read())
+            self._model = self._rebuilt(path)
+        shape = tuple(request.params["input"]["shape"])
+        known = request.params.get("preparation")
+        with user_code():
+            preparation = fitting_shape(self._model, shape, Preparation.from_json(known) if known else None)
+            sample = np.zeros((1, *shape), np.dtype(request.params["input"]["dtype"]))
+            self._forward = Forward(self._model, preparation, sample.reshape(1, *preparation.sample))
+        outputs = self.predict(sample)
+        return {"outputs": [{"dtype": str(each.dtype), "shape": list(each.shape[1:])} for each in outputs]}
+
+    def check_answers(self, request: Request) -> dict[str, Any]:
+        features = np.array(request.array("features"))
+        self._prepared(features)
+        on_gpu = device().type == "cuda"
+        findings = independence.findings(self.predict, features, code=self._code, exact=not on_gpu)
+        return {"warnings": [*findings, *self._rebuild_findings(features)]}
+
+    def predict(self, features: Array, /) -> list[Array]:
+        forward = self._prepared_forward()
+        if features.shape[1:] != forward.preparation.sample:
+            features = features.reshape(len(features), *forward.preparation.sample)
+        with user_code():
+            return forward.predict(features)
+
+    def _execute(self) -> Any:
+        """Run the code as at first, with the same random numbers; returns the model that it leaves."""
         random.seed(self._seed)
         np.random.seed(self._seed % 2**32)
         # torch.manual_seed would format a stack trace for a GPU that is not there yet.
@@ -184,47 +216,68 @@ class PyTorchHandler(Handler):
             torch.cuda.manual_seed_all(self._seed)
         # Mapped arrays are read-only on purpose; what is written to is copied first.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        pytorch_machine.accept(f"{self._imports}\n{self._code}")
         return _find_model(execute(self._code, self._imports, _NAMES))
+
+    def _rebuilt(self, weights: Path) -> Any:
+        """Return what serving makes of a file of weights: the code's model with them, on the device, in evaluation."""
+        model = self._execute()
+        with user_code():
+            load_weights(model, weights)
+            return model.to(device()).eval()
+
+    def _rebuild_findings(self, features: Array) -> list[str]:
+        """Return a warning unless the code and the weights alone give the trained model's answers."""
+        model = self._built()
+        if sum(each.nbytes for each in model.parameters()) > _MOST_REBUILT_BYTES:
+            return []
+        features = features[:_REBUILT_SAMPLES]
+        try:
+            with scratch_folder() as folder:
+                path = folder / WEIGHTS
+                save_weights(model, path)
+                rebuilt = self._rebuilt(path)
+            with user_code():
+                other = Forward(rebuilt, self._prepared_forward().preparation, features).predict(features)
+        except UserCodeError as error:
+            return [f"the trained model cannot be made again from its code and weights: {error.message}"]
+        answers = self.predict(features)
+        if independence.largest_difference(answers, self.predict(features)) is not None:
+            # Answers that change by themselves say nothing; of those there is a warning already.
+            return []
+        difference = independence.largest_difference(answers, other)
+        return [] if difference is None else [pytorch_report.rebuild_warning(model, difference)]
 
     def _built(self) -> Any:
         if self._model is None:
             raise BrokenError("the model was not built: call build or load first")
         return self._model
 
-    def _prepared(self) -> TorchLoop:
+    def _prepared(self, features: Array) -> TorchLoop:
+        """Find out how the model takes ``features`` (n, ...) and put it on its device; returns the loop for it."""
         if self._loop is None:
             with user_code():
-                self._loop = TorchLoop(self._built())
+                model = self._built().to(device())
+                preparation, self._warnings = choose(model, features, to_tensor=self._to_tensor)
+                self._forward = Forward(model, preparation, features)
+                self._loop = TorchLoop(self._forward)
         return self._loop
 
-
-class _Served(nn.Module):
-    """The model as it is served: features as they were sent in, a tuple of outputs out."""
-
-    def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
-        super().__init__()
-        self._model = model
-        self._dtype = dtype
-
-    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return tuple(_flat(self._model(features.to(self._dtype))))
-
-
-def _flat(answer: Any) -> Sequence[torch.Tensor]:
-    """Return the tensors of an answer: one, several, or a dict of them, in order."""
-    if isinstance(answer, torch.Tensor):
-        return [answer]
-    if isinstance(answer, Mapping):
-        return [tensor for each in answer.values() for tensor in _flat(each)]
-    if isinstance(answer, (list, tuple)):
-        return [tensor for each in answer for tensor in _flat(each)]
-    raise UserCodeError(f"the model's forward returns {type(answer).__name__}: expected tensors", kind="invalid")
+    def _prepared_forward(self) -> Forward:
+        if self._forward is None:
+            raise BrokenError("the model has seen no samples: call load, or fit or evaluate first")
+        return self._forward
 
 
 # What the code may use without an import.
 _NAMES: Mapping[str, Any] = {
     "torch": torch,
     "nn": nn,
+    "F": functional,
+    "optim": optim,
+    "Dataset": torch_data.Dataset,
+    "DataLoader": torch_data.DataLoader,
+    "TensorDataset": torch_data.TensorDataset,
     "np": np,
     **{
         name: value
@@ -235,7 +288,7 @@ _NAMES: Mapping[str, Any] = {
 
 
 def _find_model(namespace: Mapping[str, Any]) -> Any:
-    model = namespace.get("model")
+    model = pytorch_machine.unwrapped(namespace.get("model"))
     if isinstance(model, nn.Module):
         return model
     others = [name for name, each in namespace.items() if isinstance(each, nn.Module)]

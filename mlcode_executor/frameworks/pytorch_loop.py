@@ -14,13 +14,16 @@ import numpy as np
 import torch
 from ignite.engine import Engine, Events
 from torch import nn
-from torch.nn import functional
 
 from kafkaml.errors import ArgumentsError
 from mlcode_executor.frameworks.base import Array, ProgressEvents, batches_of
 from mlcode_executor.frameworks.batches import BatchStream
+from mlcode_executor.frameworks.pytorch_definitions import Definitions
+from mlcode_executor.frameworks.pytorch_forward import Forward
+from mlcode_executor.frameworks.pytorch_input import Preparation, device
+from mlcode_executor.frameworks.pytorch_targets import Targets
 
-__all__ = ["FitArguments", "Targets", "TorchLoop", "device", "features_dtype", "to_tensor"]
+__all__ = ["FitArguments", "TorchLoop"]
 
 # Without gradients nothing is kept for a backward pass, so evaluation affords batches this many times larger.
 _EVALUATION_FACTOR = 4
@@ -29,19 +32,22 @@ _METRICS_SAMPLES = 4096
 # Metrics of this many numbers at most are shown one by one.
 _MAX_VECTOR = 20
 
-_CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss, nn.MultiMarginLoss, nn.MultiLabelMarginLoss)
-_CLASS_FUNCTIONS = (functional.cross_entropy, functional.nll_loss, functional.multi_margin_loss)
 # Those whose CPU and CUDA kernels update all parameters in one call.
 _FUSABLE = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 
 
 @dataclass(frozen=True)
 class FitArguments:
-    """Arguments of a run: Ignite's ``max_epochs`` and ``epoch_length``, Keras' names for them too, and ``shuffle``."""
+    """Arguments of a run: Ignite's ``max_epochs`` and ``epoch_length``, Keras' names for them too, and the order.
+
+    ``drop_last`` leaves out a last batch that is not full, ``to_tensor`` gives images of bytes as ToTensor does.
+    """
 
     max_epochs: int = 1
     epoch_length: int | None = None
     shuffle: bool | str = True
+    drop_last: bool = False
+    to_tensor: bool = True
 
     @classmethod
     def from_literals(cls, arguments: Mapping[str, Any]) -> FitArguments:
@@ -57,42 +63,18 @@ class FitArguments:
         return cls(**values)
 
 
-class Targets:
-    """Turns labels as they were sent into what a loss function takes.
-
-    Losses over classes get int64 (or float probabilities, when labels have the shape of the prediction); other losses
-    of PyTorch get floats in the shape of the prediction, (batch,) becoming (batch, 1), because broadcasting would
-    train on nonsense silently. A loss of the user's own gets int64 or float32, whichever the labels are.
-    """
-
-    def __init__(self, loss_fn: Any) -> None:
-        self._of_classes = isinstance(loss_fn, _CLASS_LOSSES) or loss_fn in _CLASS_FUNCTIONS
-        modules = (type(loss_fn).__module__, getattr(loss_fn, "__module__", None))
-        self._of_pytorch = any(str(module).startswith("torch.nn") for module in modules)
-
-    def __call__(self, labels: torch.Tensor, prediction: Any) -> torch.Tensor:
-        shape = prediction.shape if isinstance(prediction, torch.Tensor) else None
-        if self._of_classes:
-            if labels.ndim > 1 and labels.shape == shape:
-                return labels.to(prediction.dtype)
-            if shape is not None and labels.ndim == len(shape) and labels.shape[1:] == (1,):
-                labels = labels.squeeze(1)
-            return labels.to(torch.int64)
-        if self._of_pytorch and shape is not None:
-            if labels.shape != shape and labels.numel() == prediction.numel():
-                labels = labels.reshape(shape)
-            return labels.to(prediction.dtype)
-        return labels.to(torch.float32 if labels.is_floating_point() else torch.int64)
-
-
 class TorchLoop:
-    """Runs epochs of one model on its device."""
+    """Runs epochs of one model, which is on its device."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, forward: Forward) -> None:
         self._device = device()
-        self._model = model.to(self._device)
-        self._dtype = features_dtype(model)
-        self._loss_fn = model.loss_fn()
+        self._forward = forward
+        self._model = forward.model
+        self._definitions = Definitions(self._model)
+        self._loss_fn = self._definitions.loss_fn()
+        if isinstance(self._loss_fn, nn.Module):
+            # Weights of classes are on the device that their tensor was made on.
+            self._loss_fn.to(self._device)
         self._targets = Targets(self._loss_fn)
 
     def fit(
@@ -107,13 +89,21 @@ class TorchLoop:
     ) -> dict[str, list[float]]:
         """Train; returns metric names to values per epoch, those of validation with ``val_`` before."""
         history: dict[str, list[float]] = {}
-        # After .to(device), so that it holds the parameters which are trained.
-        optimizer = self._model.optimizer()
+        # After the model was moved and lazy parameters have their sizes, so that it holds those which are trained.
+        optimizer = self._definitions.optimizer()
         _fuse(optimizer)
         features, labels = training
-        with BatchStream(features, labels, batch_size=batch_size, shuffle=arguments.shuffle, seed=seed) as stream:
+        self._targets.check(labels, self._forward.outputs)
+        with BatchStream(
+            features,
+            labels,
+            batch_size=batch_size,
+            shuffle=arguments.shuffle,
+            seed=seed,
+            drop_last=arguments.drop_last,
+        ) as stream:
             trainer = Engine(self._training_step(optimizer))
-            metrics = _TrainingMetrics(self._model.metrics(), batch_size)
+            metrics = _TrainingMetrics(self._definitions.metrics(), batch_size)
             epoch_length = arguments.epoch_length or stream.batches_per_pass
 
             def start(_engine: Engine) -> None:
@@ -142,7 +132,7 @@ class TorchLoop:
             trainer.add_event_handler(Events.EPOCH_COMPLETED, end)
             trainer.logger.disabled = True
             trainer.run(
-                _TensorBatches(stream, self._dtype, self._device),
+                _TensorBatches(stream, self._forward.preparation, self._device),
                 max_epochs=arguments.max_epochs,
                 epoch_length=epoch_length,
             )
@@ -155,21 +145,21 @@ class TorchLoop:
         self._model.eval()
 
         def step(_engine: Engine, part: slice) -> tuple[Any, torch.Tensor]:
-            inputs = to_tensor(features[part], self._dtype, self._device)
+            inputs = self._forward.preparation.tensor(features[part], self._device)
             with torch.no_grad():
-                prediction = self._model(inputs)
+                prediction = self._forward(inputs)
             return prediction, self._targets(torch.from_numpy(np.array(labels[part])).to(self._device), prediction)
 
         evaluator = Engine(step)
         evaluator.logger.disabled = True
-        for name, metric in self._model.metrics().items():
+        for name, metric in self._definitions.metrics().items():
             metric.attach(evaluator, name)
         parts = list(batches_of(rows, batch_size * _EVALUATION_FACTOR))
         evaluator.run(parts, max_epochs=1)
         return _floats(evaluator.state.metrics)
 
     def _training_step(self, optimizer: Any) -> Callable[[Engine, tuple[torch.Tensor, torch.Tensor]], Any]:
-        model, loss_fn, targets = self._model, self._loss_fn, self._targets
+        forward, loss_fn, targets = self._forward, self._loss_fn, self._targets
 
         def step(_engine: Engine, batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[Any, torch.Tensor, torch.Tensor]:
             features, labels = batch
@@ -177,7 +167,7 @@ class TorchLoop:
 
             def forward_and_backward() -> torch.Tensor:
                 optimizer.zero_grad()
-                prediction = model(features)
+                prediction = forward(features)
                 target = targets(labels, prediction)
                 loss: torch.Tensor = loss_fn(prediction, target)
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -198,9 +188,9 @@ class TorchLoop:
 class _TensorBatches:
     """What Ignite iterates over: each ``iter`` is one pass of the stream, as pairs of tensors on the device."""
 
-    def __init__(self, stream: BatchStream, dtype: torch.dtype, on: torch.device) -> None:
+    def __init__(self, stream: BatchStream, preparation: Preparation, on: torch.device) -> None:
         self._stream = stream
-        self._dtype = dtype
+        self._prepare = preparation
         self._device = on
 
     def __len__(self) -> int:
@@ -214,7 +204,7 @@ class _TensorBatches:
             labels = torch.from_numpy(_writable(chunk.labels)).to(self._device)
             features = torch.from_numpy(_writable(chunk.features)).to(self._device)
             for part in batches_of(len(chunk.features), size):
-                yield features[part].to(self._dtype), labels[part]
+                yield self._prepare(features[part]), labels[part]
 
 
 class _TrainingMetrics:
@@ -284,32 +274,9 @@ class _TrainingMetrics:
         self._recorder.fire_event(Events.ITERATION_COMPLETED)
 
 
-def device() -> torch.device:
-    """The GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def features_dtype(model: Any) -> torch.dtype:
-    """What features are cast to: int64 for a model that begins with an embedding, else its parameters' type."""
-    for module in model.modules():
-        if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
-            return torch.int64
-        if not list(module.children()) and any(True for _ in module.parameters(recurse=False)):
-            break
-    floats = (each.dtype for each in model.parameters() if each.is_floating_point())
-    return next(floats, torch.float32)
-
-
-def to_tensor(features: Array, dtype: torch.dtype, on: torch.device) -> torch.Tensor:
-    """Return a tensor that the model may write to: the array may be mapped read-only."""
-    if features.dtype == np.bool_ or torch.from_numpy(features[:0].copy()).dtype == dtype:
-        features = _writable(features, copy=True)
-    return torch.from_numpy(features).to(device=on, dtype=dtype)
-
-
-def _writable(array: Array, *, copy: bool = False) -> Array:
+def _writable(array: Array) -> Array:
     # A tensor over a mapping that cannot be written to crashes the process when the model works in place.
-    return np.array(array) if copy or not array.flags.writeable else array
+    return array if array.flags.writeable else np.array(array)
 
 
 def _fuse(optimizer: Any) -> None:

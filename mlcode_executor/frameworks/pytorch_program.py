@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+
+from mlcode_executor.frameworks.pytorch_input import Preparation, prepare
+from mlcode_executor.frameworks.pytorch_weights import load_weights
 
 __all__ = ["write_program"]
 
@@ -10,35 +14,60 @@ _FUTURE = re.compile(r"^from __future__ import .*$", re.MULTILINE)
 
 _TEMPLATE = '''{future}"""A model trained by Kafka-ML: the code it was made from, and its weights.
 
-Keep model.safetensors beside this file. ``python model.py`` shows the model; ``from model import load`` uses it:
+Keep model.safetensors beside this file. ``python model.py`` shows the model; ``from model import load, predict``
+uses it:
 
     model = load()
-    scores = model(torch.as_tensor(samples, dtype=torch.float32))
+    answers = predict(samples)  # as they were sent{prepared}
 
 Needs the packages torch, pytorch-ignite, numpy and safetensors{versions}.
 """
 
+import json
+import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from ignite.metrics import *  # noqa: F403
-from torch import nn
+from safetensors import safe_open
+from torch import nn, optim
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+
+{load_weights}
+
+{prepare}
+
+_load_weights, _prepare = load_weights, prepare
+# As in training: what the code draws at random is the same again.
+random.seed({seed})
+np.random.seed({seed} % 2**32)
+torch.manual_seed({seed})
 
 # ---- imports ----
 {imports}
 # ---- code ----
 {code}
 # ---- end of the code ----
+while hasattr(model, "_orig_mod") or isinstance(model, nn.DataParallel):
+    model = getattr(model, "_orig_mod", None) or model.module
 
 
 def load(weights=Path(__file__).with_name("model.safetensors")):
-    """Return the trained model, ready to predict."""
-    from safetensors.torch import load_model
-
-    load_model(model, weights)
+    """Return the trained model, ready to predict; it takes what ``prepare`` gives."""
+    _load_weights(model, weights)
     model.eval()
     return model
+
+
+def predict(samples):
+    """Return the answers of the loaded model for samples (n, ...) as they were sent to Kafka-ML."""
+    features = torch.as_tensor(np.asarray(samples))
+    with torch.no_grad():
+        return model(_prepare(features, scaled={scaled}, channels={channels!r}, dtype=torch.{dtype}))
 
 
 if __name__ == "__main__":
@@ -48,8 +77,10 @@ if __name__ == "__main__":
 '''
 
 
-def write_program(code: str, imports: str, versions: dict[str, str]) -> str:
-    """Return the text of ``model.py``."""
+def write_program(
+    code: str, imports: str, versions: dict[str, str], *, seed: int, preparation: Preparation | None
+) -> str:
+    """Return the text of ``model.py``; without a preparation samples are given to the model as float32."""
     # Python wants these before everything else.
     future = "".join(f"{line}\n" for text in (imports, code) for line in _FUTURE.findall(text))
     return _TEMPLATE.format(
@@ -57,4 +88,11 @@ def write_program(code: str, imports: str, versions: dict[str, str]) -> str:
         imports=_FUTURE.sub("", imports),
         code=_FUTURE.sub("", code),
         versions=f" (trained with torch {versions['torch']}, ignite {versions['ignite']})",
+        load_weights=inspect.getsource(load_weights),
+        prepare=inspect.getsource(prepare),
+        prepared=f": {preparation.summary}" if preparation else "",
+        seed=seed,
+        scaled=bool(preparation and preparation.scaled),
+        channels=preparation.channels if preparation else "kept",
+        dtype=preparation.dtype if preparation else "float32",
     )

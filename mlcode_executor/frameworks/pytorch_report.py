@@ -7,24 +7,24 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import ignite
+import numpy as np
 import torch
-from ignite.metrics import Metric
 from torch import nn
 
-from kafkaml.errors import UserCodeError
+from mlcode_executor.frameworks import independence
 from mlcode_executor.frameworks.base import ModelReport, TensorSpec, common_versions
-from mlcode_executor.frameworks.pytorch_loop import features_dtype
-from mlcode_executor.frameworks.source import user_code
+from mlcode_executor.frameworks.pytorch_definitions import Definitions
+from mlcode_executor.frameworks.pytorch_forward import Forward, named_outputs
+from mlcode_executor.frameworks.pytorch_input import Preparation, guessed_type, has_lazy_parameters, undisturbed
+from mlcode_executor.frameworks.pytorch_weights import unsaved_modules, weights_of
 
-__all__ = ["check_definitions", "describe", "output_of", "versions"]
+__all__ = ["describe", "output_of", "rebuild_warning", "versions"]
 
-_REQUIRED = {
-    "loss_fn": "def loss_fn(self): return nn.CrossEntropyLoss()",
-    "optimizer": "def optimizer(self): return torch.optim.Adam(self.parameters(), lr=0.001)",
-    "metrics": 'def metrics(self): return {"accuracy": Accuracy(), "loss": Loss(self.loss_fn())}',
-}
 # Sizes of images to try a convolutional network with: its code does not say which it takes.
 _IMAGE_SIZES = (28, 32, 64, 96, 128, 224)
+# Of a model of this many parameters times numbers in a sample, samples are tried in milliseconds.
+_MOST_TRIAL_WORK = 200_000_000
+_TRIAL_SAMPLES = 6
 _CONVOLUTIONS: Mapping[Any, int] = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
 
 
@@ -33,42 +33,18 @@ def versions() -> dict[str, str]:
     return {**common_versions(), "torch": str(torch.__version__), "ignite": ignite.__version__}
 
 
-def check_definitions(model: Any) -> None:
-    """Raise UserCodeError unless ``loss_fn``, ``optimizer`` and ``metrics`` are there and return what is needed."""
-    missing = [name for name in _REQUIRED if not callable(getattr(model, name, None))]
-    if missing:
-        raise UserCodeError(
-            f"the model {type(model).__name__} has no method {', '.join(missing)}: expected the methods "
-            f"{', '.join(_REQUIRED)}",
-            kind="missing",
-            hint=f"for example {_REQUIRED[missing[0]]}",
-        )
-    with user_code():
-        loss_fn, optimizer, metrics = model.loss_fn(), model.optimizer(), model.metrics()
-    wrong = ""
-    if not callable(loss_fn):
-        wrong = f"loss_fn() returns {_kind(loss_fn)}: expected a loss function such as nn.CrossEntropyLoss()"
-    elif not isinstance(optimizer, torch.optim.Optimizer):
-        wrong = f"optimizer() returns {_kind(optimizer)}: expected an optimiser such as torch.optim.Adam(...)"
-    elif not isinstance(metrics, Mapping) or not all(isinstance(each, Metric) for each in metrics.values()):
-        wrong = f"metrics() returns {_kind(metrics)}: expected a dict of Ignite metrics by name"
-    if wrong:
-        name = wrong.split("(")[0]
-        method = getattr(type(model), name, None)
-        raise UserCodeError(
-            wrong,
-            line=method.__code__.co_firstlineno if inspect.isfunction(method) else None,
-            kind="invalid",
-            hint=f"for example {_REQUIRED[name]}",
-        )
+def describe(model: Any, code: str) -> ModelReport:
+    """Return the report of a model whose definitions are complete, made by ``code``.
 
-
-def describe(model: Any) -> ModelReport:
-    """Return the report of a model that passed ``check_definitions``."""
+    UserCodeError for weights that no file can hold, and for what is wrong in forward whatever the data are.
+    """
     notes: list[str] = []
     parameters = sum(each.numel() for each in model.parameters() if not _is_lazy(each))
+    if not has_lazy_parameters(model):
+        # Better refused now than when all epochs are done.
+        weights_of(model)
     inputs, probes = _input(model, notes)
-    outputs = _probe(model, probes)
+    shape, outputs = _probe(model, probes)
     if not outputs:
         notes.append("the output's shape is known when the first data arrive")
     return ModelReport(
@@ -79,14 +55,21 @@ def describe(model: Any) -> ModelReport:
         trainable_parameters=sum(
             each.numel() for each in model.parameters() if each.requires_grad and not _is_lazy(each)
         ),
-        warnings=_warnings(model),
+        warnings=[*_trial(model, shape, code), *_warnings(model)],
         notes=notes,
         versions=versions(),
     )
 
 
-def _kind(value: object) -> str:
-    return "nothing" if value is None else f"a {type(value).__name__}"
+def rebuild_warning(model: Any, difference: float) -> str:
+    """Return what to say when the code and the weights alone do not give the trained model's answers."""
+    hidden = unsaved_modules(model)
+    return (
+        f"what was trained cannot be made again: the code run anew, with the weights loaded, answers up to "
+        f"{difference:.3g} differently from the trained model. Kept are parameters and buffers"
+        + (f", and {', '.join(hidden[:5])} hides some from PyTorch: use nn.ModuleList or nn.ParameterList" if hidden else "")
+        + ("" if hidden else ": keep what training changes in nn.Parameter or register_buffer")
+    )
 
 
 def _is_lazy(parameter: Any) -> bool:
@@ -94,8 +77,12 @@ def _is_lazy(parameter: Any) -> bool:
 
 
 def _leaves(model: Any) -> Iterator[Any]:
-    """Modules without children, in the order in which the code defines them."""
-    return (module for module in model.modules() if not list(module.children()))
+    """Modules without children, in the order in which the code defines them; a loss in an attribute is none."""
+    return (
+        module
+        for module in model.modules()
+        if not list(module.children()) and not type(module).__module__.endswith("modules.loss")
+    )
 
 
 def _input(model: Any, notes: list[str]) -> tuple[list[TensorSpec], list[tuple[int, ...]]]:
@@ -106,7 +93,7 @@ def _input(model: Any, notes: list[str]) -> tuple[list[TensorSpec], list[tuple[i
         if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
     ]
     name = names[0] if names else "input"
-    dtype = str(features_dtype(model)).removeprefix("torch.")
+    dtype = str(guessed_type(model)).removeprefix("torch.")
     flattened = False
     for module in _leaves(model):
         flattened = flattened or isinstance(module, nn.Flatten)
@@ -122,9 +109,7 @@ def _input(model: Any, notes: list[str]) -> tuple[list[TensorSpec], list[tuple[i
                 shapes = [(channels, *(size,) * axes) for size in _IMAGE_SIZES]
                 return [TensorSpec(name, (None, channels, *(None,) * axes), dtype)], shapes
         if isinstance(module, nn.RNNBase):
-            if module.batch_first:
-                return [TensorSpec(name, (None, None, module.input_size), dtype)], [(4, module.input_size)]
-            return [TensorSpec(name, (None, None, module.input_size), dtype)], []
+            return [TensorSpec(name, (None, None, module.input_size), dtype)], [(4, module.input_size)]
         if isinstance(module, nn.Embedding):
             return [TensorSpec(name, (None, None), dtype)], [(4,)]
         if any(True for _ in module.parameters(recurse=False)):
@@ -133,24 +118,20 @@ def _input(model: Any, notes: list[str]) -> tuple[list[TensorSpec], list[tuple[i
     return [], []
 
 
-def _probe(model: Any, shapes: list[tuple[int, ...]]) -> list[TensorSpec]:
-    """Return the outputs for the first of ``shapes`` that the model takes, without changing the model."""
-    training = model.training
-    model.eval()
-    try:
+def _probe(model: Any, shapes: list[tuple[int, ...]]) -> tuple[tuple[int, ...] | None, list[TensorSpec]]:
+    """Return the first of ``shapes`` that the model takes, and its outputs for that, without changing the model."""
+    with undisturbed(model):
         for shape in shapes:
             # On the meta device shapes are computed and numbers are not: the first real operation takes longer than
             # all the rest of a check.
             try:
-                return _output_specs(output_of(model, shape))
+                return shape, _output_specs(output_of(model, shape))
             except (AttributeError, NameError):
                 # Wrong for every input, so better told now than when training starts.
                 raise
             except Exception:  # noqa: BLE001, S112  the shape is a guess: only real data can tell whether this is one
                 continue
-        return []
-    finally:
-        model.train(training)
+        return None, []
 
 
 def output_of(model: Any, shape: tuple[int, ...]) -> Any:
@@ -159,23 +140,40 @@ def output_of(model: Any, shape: tuple[int, ...]) -> Any:
         name: torch.empty_like(tensor, device="meta")
         for name, tensor in (*model.named_parameters(), *model.named_buffers())
     }
-    sample = torch.empty((2, *shape), dtype=features_dtype(model), device="meta")
+    sample = torch.empty((2, *shape), dtype=guessed_type(model), device="meta")
     # Tensors that the model's forward makes are on that device too.
     with torch.no_grad(), torch.device("meta"):
         return torch.func.functional_call(model, tensors, (sample,))
 
 
 def _output_specs(answer: Any) -> list[TensorSpec]:
-    answers = answer if isinstance(answer, (tuple, list)) else [answer]
-    tensors = [each for each in answers if isinstance(each, torch.Tensor) and each.ndim]
     return [
-        TensorSpec(
-            "output" if len(tensors) == 1 else f"output_{index}",
-            (None, *each.shape[1:]),
-            str(each.dtype).removeprefix("torch."),
-        )
-        for index, each in enumerate(tensors)
+        TensorSpec(name, (None, *each.shape[1:]), str(each.dtype).removeprefix("torch."))
+        for name, each in named_outputs(answer)
+        if each.ndim
     ]
+
+
+def _trial(model: Any, shape: tuple[int, ...] | None, code: str) -> list[str]:
+    """Return what random samples tell of a small model: whether its answers depend on the batch."""
+    if shape is None or has_lazy_parameters(model):
+        return []
+    if sum(each.numel() for each in model.parameters()) * int(np.prod(shape)) > _MOST_TRIAL_WORK:
+        return []
+    random = np.random.default_rng(0)
+    dtype = guessed_type(model)
+    if dtype.is_floating_point:
+        samples = random.normal(size=(_TRIAL_SAMPLES, *shape))
+    else:
+        embeddings = (each for each in model.modules() if isinstance(each, (nn.Embedding, nn.EmbeddingBag)))
+        samples = random.integers(0, next(embeddings).num_embeddings, (_TRIAL_SAMPLES, *shape))
+
+    preparation = Preparation(sample=shape, dtype=str(dtype).removeprefix("torch."))
+    try:
+        with undisturbed(model):
+            return independence.findings(Forward(model, preparation, samples).predict, samples, code=code)
+    except Exception:  # noqa: BLE001  invented numbers may mean nothing to it: the data will tell
+        return []
 
 
 def _summary(model: Any, parameters: int) -> str:
@@ -191,7 +189,11 @@ def _summary(model: Any, parameters: int) -> str:
 
 
 def _warnings(model: Any) -> list[str]:
-    warnings = []
+    warnings = [
+        f"self.{name} is a plain list or dict: what it holds is neither trained nor saved; write nn.ModuleList, "
+        "nn.ModuleDict or nn.ParameterList"
+        for name in unsaved_modules(model)[:3]
+    ]
     leaves = list(_leaves(model))
     for module in leaves:
         if isinstance(module, (nn.Softmax, nn.LogSoftmax)) and module.dim is None:
@@ -200,7 +202,7 @@ def _warnings(model: Any) -> list[str]:
                 f"nn.{type(module).__name__}(dim=1)"
             )
             break
-    loss_fn = model.loss_fn()
+    loss_fn = Definitions(model).loss_fn()
     last = leaves[-1] if leaves else None
     if isinstance(loss_fn, nn.CrossEntropyLoss) and isinstance(last, nn.Softmax):
         warnings.append(

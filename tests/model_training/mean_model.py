@@ -78,6 +78,10 @@ class MeanModel:
         arrays["confidence"][:] = 0.75
         return {"classes": 2}
 
+    def _check_answers(self, _params: Any, arrays: Any, *_: Any) -> dict[str, Any]:
+        assert len(arrays["features"])
+        return {"warnings": []}
+
     def _artifact_names(self, *_: Any) -> dict[str, Any]:
         return {"names": ["model.mean"]}
 

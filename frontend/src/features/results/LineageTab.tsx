@@ -163,6 +163,10 @@ function RunFacts({ result }: { result: Result }) {
         ['Ended', <Age key="ended" at={result.ended_at} size="sm" />],
         outcome && ['Seed', String(outcome.seed)],
         outcome && ['Isolation', outcome.isolation || NONE],
+        typeof outcome?.preparation?.summary === 'string' && [
+          'Features given as',
+          <Wrapped key="preparation" text={outcome.preparation.summary} />,
+        ],
         outcome && ['Code', <Hash key="code" text={outcome.code_sha256} what="code_sha256" />],
         outcome &&
           outcome.onnx_max_difference !== null && [

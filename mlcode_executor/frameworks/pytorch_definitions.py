@@ -1,0 +1,154 @@
+"""What a PyTorch model says of its training: loss, optimiser, metrics, and that its forward takes one array.
+
+People write them as methods that return them, as attributes, or the loss as a method that computes it: whatever is
+certain is taken.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from ignite.metrics import Metric
+from torch import nn
+
+from kafkaml.errors import UserCodeError
+from mlcode_executor.frameworks.source import user_code
+
+__all__ = ["EXAMPLES", "Definitions", "check_inputs"]
+
+EXAMPLES = {
+    "loss_fn": "def loss_fn(self): return nn.CrossEntropyLoss()",
+    "optimizer": "def optimizer(self): return torch.optim.Adam(self.parameters(), lr=0.001)",
+    "metrics": 'def metrics(self): return {"accuracy": Accuracy(), "loss": Loss(self.loss_fn())}',
+}
+# Names by which other trainers know the same.
+_ELSEWHERE = {
+    "loss_fn": ("criterion", "loss", "loss_function"),
+    "optimizer": ("configure_optimizers", "optim", "get_optimizer"),
+    "metrics": ("metric", "val_metrics", "get_metrics"),
+}
+
+
+class Definitions:
+    """The three definitions of one model. Each call asks the model anew; what users' code raises passes."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+
+    def loss_fn(self) -> Any:
+        """Return the loss function: called with the prediction and the target."""
+        given = self._model.loss_fn
+        if isinstance(given, type) and issubclass(given, nn.Module):
+            return given()
+        if isinstance(given, nn.Module) or _computes_loss(given):
+            return given
+        return given()
+
+    def optimizer(self) -> Any:
+        """Return the optimiser of the model's parameters."""
+        given = self._model.optimizer
+        return given if isinstance(given, torch.optim.Optimizer) else given()  # type: ignore[operator]
+
+    def metrics(self) -> Any:
+        """Return Ignite's metrics by name. Those of an attribute are used again: whoever attaches them resets them."""
+        given = self._model.metrics
+        return given if isinstance(given, Mapping) else given()  # type: ignore[operator]
+
+    def check(self) -> None:
+        """Raise UserCodeError unless all three are there and of use."""
+        missing = [name for name in EXAMPLES if getattr(self._model, name, None) is None]
+        if missing:
+            others = [each for each in _ELSEWHERE[missing[0]] if hasattr(self._model, each)]
+            raise UserCodeError(
+                f"the model {type(self._model).__name__} has no method {', '.join(missing)}: expected the methods "
+                f"{', '.join(EXAMPLES)}",
+                kind="missing",
+                hint=(f"it has {others[0]}; " if others else "") + f"for example {EXAMPLES[missing[0]]}",
+            )
+        for name in EXAMPLES:
+            self._check_kind(name)
+        self._check("loss_fn", self.loss_fn, callable, "a loss function such as nn.CrossEntropyLoss()")
+        self._check("optimizer", self.optimizer, _is_optimizer, "an optimiser such as torch.optim.Adam(...)")
+        self._check("metrics", self.metrics, _are_metrics, "a dict of Ignite metrics by name")
+
+    def _check_kind(self, name: str) -> None:
+        given = getattr(self._model, name)
+        usable = callable(given) or (name == "metrics" and isinstance(given, Mapping)) or _is_optimizer(given)
+        if usable and not (name == "optimizer" and isinstance(given, type)):
+            return
+        raise UserCodeError(
+            f"{name} is an attribute of the model, {_kind(given)}: expected a method that returns it",
+            kind="invalid",
+            hint=f"write {EXAMPLES[name]}",
+        )
+
+    def _check(self, name: str, ask: Callable[[], Any], fits: Callable[[Any], bool], expected: str) -> None:
+        with user_code():
+            answer = ask()
+        if fits(answer):
+            return
+        method = getattr(type(self._model), name, None)
+        raise UserCodeError(
+            f"{name}() returns {_kind(answer)}: expected {expected}",
+            line=method.__code__.co_firstlineno if inspect.isfunction(method) else None,
+            kind="invalid",
+            hint=f"for example {EXAMPLES[name]}",
+        )
+
+
+def check_inputs(model: nn.Module) -> None:
+    """Raise UserCodeError when ``forward`` needs more, or less, than one array."""
+    if type(model).forward is nn.Module.forward:
+        raise UserCodeError(
+            f"the model {type(model).__name__} has no method forward: expected def forward(self, x)", kind="missing"
+        )
+    try:
+        parameters = inspect.signature(model.forward).parameters.values()
+    except (TypeError, ValueError):
+        return
+    positional = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    needed = [each.name for each in positional if each.default is each.empty]
+    needed += [each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.default is each.empty]
+    method = type(model).forward
+    line = method.__code__.co_firstlineno if inspect.isfunction(method) else None
+    if len(needed) > 1:
+        raise UserCodeError(
+            f"the model has {len(needed)} inputs ({', '.join(needed)}): a stream carries one array of features per "
+            "record",
+            line=line if method.__module__ == "model_code" else None,
+            kind="invalid",
+            hint="give the model one input and split it inside the model: def forward(self, x): first, second = "
+            "x[:, :3], x[:, 3:]",
+        )
+    if not positional and not any(each.kind is each.VAR_POSITIONAL for each in parameters):
+        raise UserCodeError(
+            "the model's forward takes no input: expected def forward(self, x)",
+            line=line if method.__module__ == "model_code" else None,
+            kind="invalid",
+        )
+
+
+def _computes_loss(given: Any) -> bool:
+    """Whether ``given`` takes a prediction and a target, rather than being asked for something that does."""
+    try:
+        parameters = inspect.signature(given).parameters.values()
+    except (TypeError, ValueError):
+        # Functions written in C have no signature: none of them returns a loss function.
+        return True
+    needed = [each for each in parameters if each.kind is not each.VAR_POSITIONAL and each.default is each.empty]
+    return len([each for each in needed if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]) >= 2
+
+
+def _is_optimizer(value: Any) -> bool:
+    return isinstance(value, torch.optim.Optimizer)
+
+
+def _are_metrics(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(each, Metric) for each in value.values())
+
+
+def _kind(value: object) -> str:
+    return "nothing" if value is None else f"a {type(value).__name__}"

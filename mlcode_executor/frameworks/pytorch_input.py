@@ -1,0 +1,326 @@
+"""What is done to features before a PyTorch model sees them, and how that is found out.
+
+Called by the handler: ``choose`` before training, ``Preparation`` in every step that runs the model: training,
+evaluation, serving, the converted model and, as source text, the program that is downloaded. Images of bytes are given
+as torchvision's ``ToTensor`` gives them, because nearly all PyTorch code is written for that. What the model refuses in
+one form is tried in the next; never is a fraction cut off because some layer wants whole numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from kafkaml.dtypes import shapes_up_to_unit_axis
+from kafkaml.errors import DecodeError
+from mlcode_executor.frameworks.base import Array, batches_of
+
+__all__ = [
+    "Preparation",
+    "choose",
+    "device",
+    "device_of",
+    "fitting_shape",
+    "float_type",
+    "guessed_type",
+    "has_lazy_parameters",
+    "prepare",
+    "undisturbed",
+]
+
+# As many channels as pictures have: grey, colour, colour with transparency.
+_CHANNELS = (1, 3, 4)
+# From here on float32 has no place for every whole number.
+_EXACT_IN_FLOAT32 = 1 << 24
+_SCANNED_ROWS = 1 << 16
+
+
+def prepare(features: torch.Tensor, *, scaled: bool, channels: str, dtype: torch.dtype) -> torch.Tensor:
+    """Return (batch, ...) features as the model takes them; the order is ToTensor's: axes, type, values."""
+    if channels == "added":
+        features = features.unsqueeze(1)
+    elif channels == "moved":
+        features = features.movedim(-1, 1).contiguous()
+    features = features.to(dtype)
+    return features / 255 if scaled else features
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How samples of the shape ``sample`` become what the model takes.
+
+    ``channels``: ``kept``; ``added`` before (height, width); ``moved`` from the last axis to the first. ``scaled``
+    divides by 255. ``dtype`` is the type of tensor that the model gets. ``to_tensor`` says that this is torchvision's
+    convention; ``summary`` says all of it to people.
+    """
+
+    sample: tuple[int, ...]
+    dtype: str
+    channels: str = "kept"
+    scaled: bool = False
+    to_tensor: bool = False
+    summary: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "sample": list(self.sample)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Preparation:
+        """Read what ``to_json`` wrote; fields of a later version are ignored."""
+        return cls(
+            sample=tuple(document["sample"]),
+            dtype=str(document["dtype"]),
+            channels=str(document.get("channels", "kept")),
+            scaled=bool(document.get("scaled")),
+            to_tensor=bool(document.get("to_tensor")),
+            summary=str(document.get("summary", "")),
+        )
+
+    @property
+    def torch_type(self) -> torch.dtype:
+        found: torch.dtype = getattr(torch, self.dtype)
+        return found
+
+    @property
+    def given(self) -> tuple[int, ...]:
+        """The shape of a sample as the model gets it."""
+        if self.channels == "moved":
+            return (self.sample[-1], *self.sample[:-1])
+        return (1, *self.sample) if self.channels == "added" else self.sample
+
+    def __call__(self, features: torch.Tensor) -> torch.Tensor:
+        return prepare(features, scaled=self.scaled, channels=self.channels, dtype=self.torch_type)
+
+    def tensor(self, features: Array, on: torch.device) -> torch.Tensor:
+        """Return what the model takes, which it may write to: the array may be mapped read-only."""
+        given = torch.from_numpy(features)
+        prepared = self(given.to(on))
+        return prepared.clone() if prepared.data_ptr() == given.data_ptr() else prepared
+
+
+def device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the model is; where it would be put if it has no parameters."""
+    return next((each.device for each in model.parameters()), device())
+
+
+def float_type(model: nn.Module) -> torch.dtype:
+    """The type of the model's numbers."""
+    floats = (each.dtype for each in model.parameters() if each.is_floating_point())
+    return next(floats, torch.float32)
+
+
+def guessed_type(model: nn.Module) -> torch.dtype:
+    """The type to guess without data: int64 for a model that begins with an embedding, else its numbers' type."""
+    for module in model.modules():
+        if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
+            return torch.int64
+        if not list(module.children()) and any(True for _ in module.parameters(recurse=False)):
+            break
+    return float_type(model)
+
+
+def has_lazy_parameters(model: nn.Module) -> bool:
+    """Whether some sizes are known only once the model has seen a sample."""
+    return any(isinstance(each, nn.parameter.UninitializedTensorMixin) for each in model.parameters()) or any(
+        isinstance(each, nn.parameter.UninitializedTensorMixin) for each in model.buffers()
+    )
+
+
+def choose(model: nn.Module, features: Array, *, to_tensor: bool) -> tuple[Preparation, list[str]]:
+    """Return how ``features`` (n, ...) are given to ``model``, and what must be said of it.
+
+    The model, on its device, is tried with two samples in each form; the first that it takes counts. The model is left
+    as it was. Raises DecodeError when only cutting off fractions would help, or the error with which the model refused
+    the likeliest form.
+    """
+    candidates = _candidates(model, features, to_tensor=to_tensor)
+    errors: list[Exception] = []
+    for candidate in candidates:
+        error = _refusal(model, candidate, features)
+        if error is None:
+            break
+        errors.append(error)
+    else:
+        raise _telling(errors)
+    if candidate.dtype == "int64" and features.dtype.kind == "f":
+        _refuse_fractions(features)
+    chosen, warnings = _exact(model, candidate, features)
+    refused = candidates[0] if errors and to_tensor else None
+    chosen = replace(chosen, summary=_summary(chosen, features.dtype, refused))
+    return chosen, [*warnings, *_range_warnings(chosen, features)]
+
+
+def fitting_shape(model: nn.Module, shape: tuple[int, ...], preparation: Preparation | None) -> Preparation:
+    """Return the preparation for served samples of ``shape``, an axis of size 1 more or less being no difference.
+
+    Without one (a model trained before preparations were kept) values stay as they are. Raises DecodeError when the
+    samples cannot be those that the model was trained on.
+    """
+    if preparation is None:
+        guess = Preparation(sample=shape, dtype=str(guessed_type(model)).removeprefix("torch."))
+        for candidate in shapes_up_to_unit_axis(shape):
+            tried = replace(guess, sample=candidate)
+            if _refusal(model, tried, np.zeros((2, *candidate), np.float32)) is None:
+                return tried
+        return guess
+    shapes = shapes_up_to_unit_axis(shape)
+    if preparation.sample in shapes or int(np.prod(shape)) == int(np.prod(preparation.sample)) and 1 in (
+        len(shape),
+        len(preparation.sample),
+    ):
+        return preparation
+    same_axes = next((each for each in shapes if len(each) == len(preparation.sample)), None)
+    # Recurrent and fully convolutional models take other sizes than those of their training.
+    if same_axes is not None and sorted(same_axes) != sorted(preparation.sample):
+        return replace(preparation, sample=same_axes)
+    raise DecodeError(
+        f"samples of shape {shape} do not fit the model, which was trained on {preparation.sample}",
+        hint="check the input configuration of the inference against the stream that trained the model",
+    )
+
+
+@contextmanager
+def undisturbed(model: nn.Module) -> Iterator[None]:
+    """Run the model in evaluation, and leave attributes, modes and random numbers as they were before.
+
+    A forward that keeps something in ``self`` would otherwise begin the training with what a trial left there.
+    """
+    before = [(module, dict(vars(module)), dict(module._buffers)) for module in model.modules()]
+    model.eval()
+    with torch.random.fork_rng(devices=[]):
+        try:
+            yield
+        finally:
+            for module, attributes, buffers in before:
+                vars(module).clear()
+                vars(module).update(attributes)
+                module._buffers.clear()
+                module._buffers.update(buffers)
+
+
+def _candidates(model: nn.Module, features: Array, *, to_tensor: bool) -> list[Preparation]:
+    """The forms to try, the likeliest first."""
+    shape = features.shape[1:]
+    plain = Preparation(sample=shape, dtype=str(float_type(model)).removeprefix("torch."))
+    whole = replace(plain, dtype="int64")
+    forms = [replace(plain, channels=each) for each in _channels(shape)]
+    if not (to_tensor and features.dtype == np.uint8 and len(shape) in (2, 3)):
+        # As sent first: other types are scaled and arranged by whoever sends them.
+        return [plain, whole, *(each for each in forms if each != plain)]
+    images = [replace(each, scaled=True, to_tensor=True) for each in forms]
+    # Rows of ids that happen to be bytes: a model of an embedding takes neither fractions nor another axis.
+    return [*images, *([] if forms[0] == plain else [replace(plain, scaled=True, to_tensor=True)]), whole]
+
+
+def _channels(shape: tuple[int, ...]) -> Sequence[str]:
+    """Where the axis of channels comes from, the likeliest first."""
+    if len(shape) == 2:
+        return ("added",)
+    if len(shape) != 3 or (shape[0] in _CHANNELS and shape[-1] not in _CHANNELS):
+        return ("kept",)
+    return ("moved",)
+
+
+def _refusal(model: nn.Module, preparation: Preparation, features: Array) -> Exception | None:
+    """Return why the model does not take two samples so prepared, None when it does."""
+    tried = _copy(model) if has_lazy_parameters(model) else model
+    try:
+        with torch.no_grad(), undisturbed(tried):
+            tried(preparation.tensor(features[:2], device_of(tried)))
+    except Exception as error:  # noqa: BLE001  whatever it raises, it does not take this form
+        return error
+    return None
+
+
+def _copy(model: nn.Module) -> nn.Module:
+    # Buffers without a size cannot be copied, and need not be.
+    sizeless: dict[int, Any] = {
+        id(each): nn.parameter.UninitializedBuffer(device=each.device, dtype=each.dtype)
+        for each in model.buffers()
+        if isinstance(each, nn.parameter.UninitializedBuffer)
+    }
+    return deepcopy(model, sizeless)
+
+
+def _telling(errors: Sequence[Exception]) -> Exception:
+    """The error to show: the first, unless it only says that whole numbers are wanted."""
+    wanted = ("scalar type", "indices", "Long", "dtype")
+    return next((each for each in errors if not any(word in str(each) for word in wanted)), errors[0])
+
+
+def _refuse_fractions(features: Array) -> None:
+    for part in batches_of(len(features), _SCANNED_ROWS):
+        rows = features[part]
+        fractions = rows[np.isfinite(rows) & (rows != np.floor(rows))]
+        if fractions.size:
+            raise DecodeError(
+                f"the model takes whole numbers only, as an embedding does, and the features have fractions such as "
+                f"{float(fractions[0]):g}: they would be cut off",
+                hint="send ids as whole numbers; where numbers stand beside them, take the columns apart in forward: "
+                "self.embedding(x[:, 0].long()) and x[:, 1:]",
+            )
+
+
+def _exact(model: nn.Module, chosen: Preparation, features: Array) -> tuple[Preparation, list[str]]:
+    """Return a preparation that rounds no whole number, if the model takes one; else a warning."""
+    if chosen.dtype == "int64" or not _rounded(features, chosen.torch_type):
+        return chosen, []
+    whole = replace(chosen, dtype="int64")
+    if features.dtype.kind in "iu" and _refusal(model, whole, features) is None:
+        return whole, []
+    return chosen, [
+        f"whole numbers above {_EXACT_IN_FLOAT32:,} are rounded: the model takes {chosen.dtype}, which has no place "
+        "for all of them; if they are ids, number them from 0"
+    ]
+
+
+def _rounded(features: Array, dtype: torch.dtype) -> bool:
+    """Whether whole numbers among the features change their value as ``dtype``."""
+    if features.dtype.itemsize < 4 or features.dtype == np.float32 or dtype == torch.float64:
+        return False
+    for part in batches_of(len(features), _SCANNED_ROWS):
+        rows = features[part]
+        large = rows[(rows > _EXACT_IN_FLOAT32) | (rows < -_EXACT_IN_FLOAT32)]
+        if large.dtype.kind == "f":
+            large = large[np.isfinite(large) & (large == np.floor(large)) & (np.abs(large) < 2.0**53)]
+        if large.size and (large.astype(np.float32).astype(np.float64) != large.astype(np.float64)).any():
+            return True
+    return False
+
+
+def _range_warnings(chosen: Preparation, features: Array) -> list[str]:
+    largest = int(features[:4096].max(initial=0)) if chosen.scaled else 255
+    if not 0 < largest < 64:
+        return []
+    return [
+        f"the largest value of the samples is {largest}, and bytes are divided by 255 as ToTensor does: send images of "
+        "0..255, or say to_tensor=False in the fit arguments and scale in the model"
+    ]
+
+
+def _summary(chosen: Preparation, dtype: np.dtype[Any], refused: Preparation | None) -> str:
+    text = f"{dtype} {chosen.sample}"
+    text += " as sent" if chosen.given == chosen.sample and chosen.dtype == str(dtype) else (
+        f" becomes {chosen.dtype} {chosen.given}"
+    )
+    if chosen.scaled:
+        text += ", divided by 255"
+    if chosen.channels == "moved":
+        text += ", the channel axis first"
+    if chosen.to_tensor:
+        text += ", as torchvision's ToTensor does"
+    if refused is not None and refused != replace(chosen, summary=""):
+        text += f"; the model does not take {refused.dtype} {refused.given}"
+    return text

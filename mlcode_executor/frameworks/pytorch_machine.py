@@ -1,0 +1,85 @@
+"""Code that was written for another machine: what it asks of a GPU or a compiler that is not there is taken as harmless.
+
+The platform puts the model on the GPU where there is one, and trains and saves the module itself. Called by the
+handler before the user's code runs; the process is for that code alone, so what is replaced stays replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+__all__ = ["accept", "unwrapped"]
+
+_ACCELERATORS = re.compile(r"""\b(cuda|mps|xpu|hpu)\b""")
+
+
+def accept(text: str) -> None:
+    """Prepare this process for code ``text``: devices that are not here become the CPU, compilers are left out."""
+    _leave_compilers_out()
+    if _ACCELERATORS.search(text) and not torch.cuda.is_available():
+        _use_cpu()
+
+
+def unwrapped(model: Any) -> Any:
+    """Return the module inside what distributes or compiles it."""
+    while isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        model = model.module
+    return model
+
+
+@cache
+def _leave_compilers_out() -> None:
+    """``torch.compile`` and TorchScript return modules and functions unchanged: compiled ones hide the user's methods.
+
+    The isolated process has no C++ compiler for the former, and the weights get other names.
+    """
+
+    def compiled(model: Any = None, *_: Any, **__: Any) -> Any:
+        return model if model is not None else (lambda each: each)
+
+    def keep_modules(original: Callable[..., Any]) -> Callable[..., Any]:
+        def scripted(obj: Any, *arguments: Any, **options: Any) -> Any:
+            return obj if isinstance(obj, nn.Module) else original(obj, *arguments, **options)
+
+        return scripted
+
+    torch.compile = compiled  # type: ignore[assignment]
+    nn.Module.compile = lambda *_, **__: None  # type: ignore[method-assign]
+    torch.jit.script = keep_modules(torch.jit.script)  # type: ignore[assignment]
+    torch.jit.trace = keep_modules(torch.jit.trace)  # type: ignore[assignment]
+
+
+@cache
+def _use_cpu() -> None:
+    _CpuInstead().__enter__()
+    torch.set_default_device = lambda *_: None
+    torch.set_default_tensor_type = lambda *_: None
+
+
+class _CpuInstead(TorchFunctionMode):
+    """Every function of PyTorch that is asked for another device works on the CPU.
+
+    Each call costs about a microsecond more, so this is there only where the code names a device.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        del types
+        if func is torch.Tensor.cuda:
+            return args[0]
+        kwargs = {name: _here(each) for name, each in (kwargs or {}).items()}
+        return func(*(_here(each) for each in args), **kwargs)
+
+
+def _here(value: Any) -> Any:
+    if isinstance(value, torch.device):
+        return torch.device("cpu") if _ACCELERATORS.match(value.type) else value
+    return "cpu" if isinstance(value, str) and _ACCELERATORS.match(value) else value
