@@ -183,7 +183,8 @@ class InferencePlan:
     """What one inference does; served by ``GET /api/jobs/inference/<inference>/``.
 
     ``artifacts`` maps names (``model.keras``, ``model.onnx``, ...) to their sha256; a replica picks the fastest that
-    its engine loads. ``preparation`` is the training's: what the framework does to features before the model sees them. ``limit`` and ``upper_topic`` belong to distributed models and are None otherwise.
+    its engine loads. ``preparation`` is what the training did to features before the model saw them. ``limit`` and
+    ``upper_topic`` belong to distributed models and are None otherwise.
     ``group`` is the consumer group and the prefix of the transactional ids: one per inference, never shared.
     """
 

@@ -12,7 +12,7 @@ HELD_OUT = 360
 
 
 class Digits(NamedTuple):
-    """``images``: (count, 8, 8), uint8 of 0..16; ``labels``: (count,), int64 of 0..9."""
+    """``images``: (count, 8, 8), uint8 of 0..255; ``labels``: (count,), int64 of 0..9."""
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
@@ -24,6 +24,7 @@ def load_digits(*, seed: int = 0) -> tuple[Digits, Digits]:
 
     bunch = datasets.load_digits()
     order = np.random.default_rng(seed).permutation(len(bunch.target))
-    images = bunch.images.astype(np.uint8)[order]
+    # From 0..16 to the brightness of all images of bytes.
+    images = (bunch.images * (255 / 16)).round().astype(np.uint8)[order]
     labels = bunch.target.astype(np.int64)[order]
     return Digits(images[HELD_OUT:], labels[HELD_OUT:]), Digits(images[:HELD_OUT], labels[:HELD_OUT])

@@ -1,12 +1,13 @@
 """The two models of the demo, as text: what one would paste into the form. ``kafka-ml models create`` takes files.
 
-Images are 8x8 pixels of 0..16, sent as bytes; both models scale them themselves, so whoever sends need not know.
+Images are 8x8 pixels of 0..255, sent as bytes. Keras gets them as they are, so its model scales them; PyTorch gets them
+as torchvision's ToTensor gives them: 0..1, the channel axis first.
 """
 
 KERAS = """\
 model = tf.keras.Sequential([
     tf.keras.layers.Input((8, 8)),
-    tf.keras.layers.Rescaling(1 / 16),
+    tf.keras.layers.Rescaling(1 / 255),
     tf.keras.layers.Flatten(),
     tf.keras.layers.Dense(64, activation="relu"),
     tf.keras.layers.Dense(10, activation="softmax"),
@@ -25,7 +26,7 @@ class DigitsNetwork(nn.Module):
         self.layers = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
 
     def forward(self, x):
-        return self.layers(x.float() / 16)
+        return self.layers(x)
 
     def loss_fn(self):
         return nn.CrossEntropyLoss()

@@ -10,8 +10,10 @@ __all__ = ["hint_for"]
 _PYTORCH: tuple[tuple[str, str], ...] = (
     (
         r"No module named '(torchvision|timm|transformers|torchaudio|segmentation_models_pytorch)",
-        "it is not installed where models run, and its weights could not be downloaded there: write the layers with "
-        "torch.nn; images of bytes come as its ToTensor makes them",
+        (
+            "it is not installed where models run, and its weights could not be downloaded there: write the layers with "
+            "torch.nn; images of bytes come as its ToTensor makes them"
+        ),
     ),
     (
         r"No module named '(pytorch_lightning|lightning|skorch|accelerate|fastai)",
@@ -27,8 +29,10 @@ _PYTORCH: tuple[tuple[str, str], ...] = (
     ),
     (
         r"FileNotFoundError.*\.(pth?|ckpt|bin|safetensors|pkl)\b",
-        "files of one's own machine are not there: the weights come from training; leave torch.load and "
-        "load_state_dict out",
+        (
+            "files of one's own machine are not there: the weights come from training; leave torch.load and "
+            "load_state_dict out"
+        ),
     ),
     (
         r"(FileNotFoundError|No such file or directory).*\.(csv|png|jpe?g|npy|npz|parquet|json)\b",
@@ -39,15 +43,21 @@ _PYTORCH: tuple[tuple[str, str], ...] = (
         "the model's code runs isolated, without network: nothing can be downloaded; write the layers in the code",
     ),
     (
-        r"not compiled with CUDA|No CUDA GPUs|no NVIDIA driver|Attempting to deserialize object on a CUDA|"
-        r"CUDA (driver|is not available)|torch\.cuda\.\w+Tensor",
-        "the platform puts the model and its data on the GPU where there is one: leave .cuda() and torch.cuda out, "
-        "and make tensors on x.device",
+        (
+            r"not compiled with CUDA|No CUDA GPUs|no NVIDIA driver|Attempting to deserialize object on a CUDA|"
+            r"CUDA (driver|is not available)|torch\.cuda\.\w+Tensor"
+        ),
+        (
+            "the platform puts the model and its data on the GPU where there is one: leave .cuda() and torch.cuda out, "
+            "and make tensors on x.device"
+        ),
     ),
     (
         r"Expected all tensors to be on the same device|Input type .* and weight type .* should be the same",
-        "make tensors in forward on the samples' device: torch.zeros(..., device=x.device), and keep constants by "
-        "register_buffer",
+        (
+            "make tensors in forward on the samples' device: torch.zeros(..., device=x.device), and keep constants by "
+            "register_buffer"
+        ),
     ),
     (
         r"Expected more than 1 value per channel when training",
@@ -55,31 +65,45 @@ _PYTORCH: tuple[tuple[str, str], ...] = (
     ),
     (
         r"For binary cases, y_pred must be|y_pred must be comprised of 0's and 1's",
-        "the metric takes classes, and the model answers scores; write for example Accuracy(output_transform=lambda "
-        "out: ((out[0] > 0).long(), out[1])), with > 0.5 behind a sigmoid",
+        (
+            "the metric takes classes, and the model answers scores; write for example Accuracy(output_transform=lambda "
+            "out: ((out[0] > 0).long(), out[1])), with > 0.5 behind a sigmoid"
+        ),
     ),
     (
         r"For binary cases, y must be|y must be comprised of 0's and 1's",
-        "the metric takes labels of 0 and 1: name those that count by output_transform=lambda out: (out[0], "
-        "(out[1] > 0).long())",
+        (
+            "the metric takes labels of 0 and 1: name those that count by output_transform=lambda out: (out[0], "
+            "(out[1] > 0).long())"
+        ),
     ),
     (
-        r"y and y_pred must have compatible shapes|y must have shape of|y_pred must have shape of|"
-        r"[Ii]nput data type has changed|Invalid shapes of y|Inconsistent shapes|is_multilabel|"
-        r"Predictions should be of shape|Argument y_pred must|Argument y must|Unexpected type of",
-        "the metric takes another form than the model's output: give it output_transform=lambda out: (..., out[1]); "
-        "out is (prediction, label), for several labels at once also is_multilabel=True",
+        (
+            r"y and y_pred must have compatible shapes|y must have shape of|y_pred must have shape of|"
+            r"[Ii]nput data type has changed|Invalid shapes of y|Inconsistent shapes|is_multilabel|"
+            r"Predictions should be of shape|Argument y_pred must|Argument y must|Unexpected type of"
+        ),
+        (
+            "the metric takes another form than the model's output: give it output_transform=lambda out: (..., out[1]); "
+            "out is (prediction, label), for several labels at once also is_multilabel=True"
+        ),
     ),
     (
         r"(forward|cross_entropy|mse_loss)\(\) missing \d required positional arguments?: .*(target|input)",
-        "a loss in an attribute is used without calling it first: Loss(self.loss_fn), or write def loss_fn(self): "
-        "return nn.CrossEntropyLoss()",
+        (
+            "a loss in an attribute is used without calling it first: Loss(self.loss_fn), or write def loss_fn(self): "
+            "return nn.CrossEntropyLoss()"
+        ),
     ),
     (
-        r"Expected input batch_size \(\d+\) to match target batch_size|Expected hidden\[\d\] size|"
-        r"Expected hidden size|shape '\[\d+, .*\]' is invalid for input of size",
-        "the batch is the first axis and of any size: give recurrent layers batch_first=True, and take its size from "
-        "x.size(0)",
+        (
+            r"Expected input batch_size \(\d+\) to match target batch_size|Expected hidden\[\d\] size|"
+            r"Expected hidden size|shape '\[\d+, .*\]' is invalid for input of size"
+        ),
+        (
+            "the batch is the first axis and of any size: give recurrent layers batch_first=True, and take its size from "
+            "x.size(0)"
+        ),
     ),
     (
         r"index out of range in self|device-side assert",
@@ -91,8 +115,10 @@ _PYTORCH: tuple[tuple[str, str], ...] = (
     ),
     (
         r"element 0 of tensors does not require grad|optimizer got an empty parameter list",
-        "nothing can be trained: parameters must be registered (nn.Parameter, nn.ModuleList) and not frozen, and "
-        "forward must not detach them",
+        (
+            "nothing can be trained: parameters must be registered (nn.Parameter, nn.ModuleList) and not frozen, and "
+            "forward must not detach them"
+        ),
     ),
     (
         r"grad can be implicitly created only for scalar outputs",
@@ -103,8 +129,10 @@ _PYTORCH: tuple[tuple[str, str], ...] = (
         "only torch, nn, F, optim, np, DataLoader, Dataset and Ignite's metrics are there without an import",
     ),
     (
-        r"SyncBatchNorm expected input tensor to be on GPU|[Dd]efault process group|"
-        r"rendezvous|torch\.distributed",
+        (
+            r"SyncBatchNorm expected input tensor to be on GPU|[Dd]efault process group|"
+            r"rendezvous|torch\.distributed"
+        ),
         "a model trains in one process: leave torch.distributed and SyncBatchNorm out",
     ),
 )

@@ -14,7 +14,7 @@ import tensorflow as tf
 from kafkaml.errors import BrokenError, UserCodeError
 from kafkaml.framework_arguments import Purpose, check_arguments
 from kafkaml.jobs import Framework
-from mlcode_executor.frameworks import keras_export, keras_report
+from mlcode_executor.frameworks import independence, keras_export, keras_report
 from mlcode_executor.frameworks.base import (
     Array,
     Handler,
@@ -128,6 +128,12 @@ class KerasHandler(Handler):
         self._prepare(features)
         predict = self._compile_predict(features.dtype, features.shape[1:])
         return write_classes(request, lambda part: predict(part)[0], logits=self._answers_logits())
+
+    def check_answers(self, request: Request) -> dict[str, Any]:
+        features = request.array("features")
+        self._prepare(features)
+        predict = self._compile_predict(features.dtype, features.shape[1:])
+        return {"warnings": independence.findings(predict, features, code=self._code)}
 
     def artifact_names(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
         return {"names": [ARTIFACT]}

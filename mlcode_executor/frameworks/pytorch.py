@@ -258,7 +258,7 @@ class PyTorchHandler(Handler):
         if self._loop is None:
             with user_code():
                 model = self._built().to(device())
-                preparation, self._warnings = choose(model, features, to_tensor=self._to_tensor)
+                preparation, self._warnings = choose(model, features, to_tensor=self._to_tensor, code=self._code)
                 self._forward = Forward(model, preparation, features)
                 self._loop = TorchLoop(self._forward)
         return self._loop

@@ -40,7 +40,7 @@ class Definitions:
 
     def loss_fn(self) -> Any:
         """Return the loss function: called with the prediction and the target."""
-        given = self._model.loss_fn
+        given: Any = self._model.loss_fn
         if isinstance(given, type) and issubclass(given, nn.Module):
             return given()
         if isinstance(given, nn.Module) or _computes_loss(given):
@@ -49,13 +49,13 @@ class Definitions:
 
     def optimizer(self) -> Any:
         """Return the optimiser of the model's parameters."""
-        given = self._model.optimizer
-        return given if isinstance(given, torch.optim.Optimizer) else given()  # type: ignore[operator]
+        given: Any = self._model.optimizer
+        return given if _is_optimizer(given) else given()
 
     def metrics(self) -> Any:
         """Return Ignite's metrics by name. Those of an attribute are used again: whoever attaches them resets them."""
-        given = self._model.metrics
-        return given if isinstance(given, Mapping) else given()  # type: ignore[operator]
+        given: Any = self._model.metrics
+        return given if isinstance(given, Mapping) else given()
 
     def check(self) -> None:
         """Raise UserCodeError unless all three are there and of use."""

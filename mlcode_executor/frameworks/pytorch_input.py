@@ -8,6 +8,7 @@ one form is tried in the next; never is a fraction cut off because some layer wa
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -37,6 +38,8 @@ __all__ = [
 
 # As many channels as pictures have: grey, colour, colour with transparency.
 _CHANNELS = (1, 3, 4)
+# What code divides bytes by.
+_BYTE_SCALES = (255, 256, 127.5, 128)
 # From here on float32 has no place for every whole number.
 _EXACT_IN_FLOAT32 = 1 << 24
 _SCANNED_ROWS = 1 << 16
@@ -133,19 +136,23 @@ def guessed_type(model: nn.Module) -> torch.dtype:
 
 def has_lazy_parameters(model: nn.Module) -> bool:
     """Whether some sizes are known only once the model has seen a sample."""
-    return any(isinstance(each, nn.parameter.UninitializedTensorMixin) for each in model.parameters()) or any(
-        isinstance(each, nn.parameter.UninitializedTensorMixin) for each in model.buffers()
+    return any(
+        isinstance(each, (nn.parameter.UninitializedParameter, nn.parameter.UninitializedBuffer))
+        for each in (*model.parameters(), *model.buffers())
     )
 
 
-def choose(model: nn.Module, features: Array, *, to_tensor: bool) -> tuple[Preparation, list[str]]:
+def choose(model: nn.Module, features: Array, *, to_tensor: bool, code: str = "") -> tuple[Preparation, list[str]]:
     """Return how ``features`` (n, ...) are given to ``model``, and what must be said of it.
+
+    ``code`` made the model: where it divides by 255 itself, bytes are not divided twice.
 
     The model, on its device, is tried with two samples in each form; the first that it takes counts. The model is left
     as it was. Raises DecodeError when only cutting off fractions would help, or the error with which the model refused
     the likeliest form.
     """
-    candidates = _candidates(model, features, to_tensor=to_tensor)
+    dividing = _dividing_line(code)
+    candidates = _candidates(model, features, to_tensor=to_tensor, scaled=dividing is None)
     errors: list[Exception] = []
     for candidate in candidates:
         error = _refusal(model, candidate, features)
@@ -158,7 +165,10 @@ def choose(model: nn.Module, features: Array, *, to_tensor: bool) -> tuple[Prepa
         _refuse_fractions(features)
     chosen, warnings = _exact(model, candidate, features)
     refused = candidates[0] if errors and to_tensor else None
-    chosen = replace(chosen, summary=_summary(chosen, features.dtype, refused))
+    summary = _summary(chosen, features.dtype, refused)
+    if dividing is not None and chosen.to_tensor:
+        summary += f"; values stay 0..255, for line {dividing} of the code divides them"
+    chosen = replace(chosen, summary=summary)
     return chosen, [*warnings, *_range_warnings(chosen, features)]
 
 
@@ -176,9 +186,13 @@ def fitting_shape(model: nn.Module, shape: tuple[int, ...], preparation: Prepara
                 return tried
         return guess
     shapes = shapes_up_to_unit_axis(shape)
-    if preparation.sample in shapes or int(np.prod(shape)) == int(np.prod(preparation.sample)) and 1 in (
-        len(shape),
-        len(preparation.sample),
+    if preparation.sample in shapes or (
+        int(np.prod(shape)) == int(np.prod(preparation.sample))
+        and 1
+        in (
+            len(shape),
+            len(preparation.sample),
+        )
     ):
         return preparation
     same_axes = next((each for each in shapes if len(each) == len(preparation.sample)), None)
@@ -210,7 +224,7 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
                 module._buffers.update(buffers)
 
 
-def _candidates(model: nn.Module, features: Array, *, to_tensor: bool) -> list[Preparation]:
+def _candidates(model: nn.Module, features: Array, *, to_tensor: bool, scaled: bool) -> list[Preparation]:
     """The forms to try, the likeliest first."""
     shape = features.shape[1:]
     plain = Preparation(sample=shape, dtype=str(float_type(model)).removeprefix("torch."))
@@ -219,9 +233,27 @@ def _candidates(model: nn.Module, features: Array, *, to_tensor: bool) -> list[P
     if not (to_tensor and features.dtype == np.uint8 and len(shape) in (2, 3)):
         # As sent first: other types are scaled and arranged by whoever sends them.
         return [plain, whole, *(each for each in forms if each != plain)]
-    images = [replace(each, scaled=True, to_tensor=True) for each in forms]
-    # Rows of ids that happen to be bytes: a model of an embedding takes neither fractions nor another axis.
-    return [*images, *([] if forms[0] == plain else [replace(plain, scaled=True, to_tensor=True)]), whole]
+    if forms[0] != plain:
+        forms.append(plain)
+    # Rows of ids that happen to be bytes come last: a model that begins with an embedding takes no fractions.
+    return [*(replace(each, scaled=scaled, to_tensor=True) for each in forms), whole]
+
+
+def _dividing_line(code: str) -> int | None:
+    """Return the line of ``code`` that brings bytes to 0..1 or -1..1 by itself, None where none does."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError):
+        return None
+    for node in ast.walk(tree):
+        divisor: ast.expr | None = None
+        if isinstance(node, (ast.BinOp, ast.AugAssign)) and isinstance(node.op, ast.Div):
+            divisor = node.right if isinstance(node, ast.BinOp) else node.value
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("div", "div_", "true_divide", "divide"):
+            divisor = node.args[-1] if node.args else None
+        if isinstance(divisor, ast.Constant) and divisor.value in _BYTE_SCALES:
+            return int(divisor.lineno)
+    return None
 
 
 def _channels(shape: tuple[int, ...]) -> Sequence[str]:
@@ -247,7 +279,7 @@ def _refusal(model: nn.Module, preparation: Preparation, features: Array) -> Exc
 def _copy(model: nn.Module) -> nn.Module:
     # Buffers without a size cannot be copied, and need not be.
     sizeless: dict[int, Any] = {
-        id(each): nn.parameter.UninitializedBuffer(device=each.device, dtype=each.dtype)
+        id(each): nn.parameter.UninitializedBuffer(device=each.device, dtype=each.dtype)  # type: ignore[call-arg]
         for each in model.buffers()
         if isinstance(each, nn.parameter.UninitializedBuffer)
     }
@@ -281,8 +313,10 @@ def _exact(model: nn.Module, chosen: Preparation, features: Array) -> tuple[Prep
     if features.dtype.kind in "iu" and _refusal(model, whole, features) is None:
         return whole, []
     return chosen, [
-        f"whole numbers above {_EXACT_IN_FLOAT32:,} are rounded: the model takes {chosen.dtype}, which has no place "
-        "for all of them; if they are ids, number them from 0"
+        (
+            f"whole numbers above {_EXACT_IN_FLOAT32:,} are rounded: the model takes {chosen.dtype}, which has no place "
+            "for all of them; if they are ids, number them from 0"
+        )
     ]
 
 
@@ -305,21 +339,25 @@ def _range_warnings(chosen: Preparation, features: Array) -> list[str]:
     if not 0 < largest < 64:
         return []
     return [
-        f"the largest value of the samples is {largest}, and bytes are divided by 255 as ToTensor does: send images of "
-        "0..255, or say to_tensor=False in the fit arguments and scale in the model"
+        (
+            f"the largest value of the samples is {largest}, and bytes are divided by 255 as ToTensor does: send images of "
+            "0..255, or say to_tensor=False in the fit arguments and scale in the model"
+        )
     ]
 
 
 def _summary(chosen: Preparation, dtype: np.dtype[Any], refused: Preparation | None) -> str:
     text = f"{dtype} {chosen.sample}"
-    text += " as sent" if chosen.given == chosen.sample and chosen.dtype == str(dtype) else (
-        f" becomes {chosen.dtype} {chosen.given}"
+    text += (
+        " as sent"
+        if chosen.given == chosen.sample and chosen.dtype == str(dtype)
+        else (f" becomes {chosen.dtype} {chosen.given}")
     )
     if chosen.scaled:
         text += ", divided by 255"
     if chosen.channels == "moved":
         text += ", the channel axis first"
-    if chosen.to_tensor:
+    if chosen.to_tensor and chosen.scaled:
         text += ", as torchvision's ToTensor does"
     if refused is not None and refused != replace(chosen, summary=""):
         text += f"; the model does not take {refused.dtype} {refused.given}"

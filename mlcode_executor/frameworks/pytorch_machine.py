@@ -1,4 +1,4 @@
-"""Code that was written for another machine: what it asks of a GPU or a compiler that is not there is taken as harmless.
+"""Code written for another machine: what it asks of a GPU or a compiler that is not there is taken as harmless.
 
 The platform puts the model on the GPU where there is one, and trains and saves the module itself. Called by the
 handler before the user's code runs; the process is for that code alone, so what is replaced stays replaced.
@@ -50,15 +50,15 @@ def _leave_compilers_out() -> None:
 
         return scripted
 
-    torch.compile = compiled  # type: ignore[assignment]
+    torch.compile = compiled
     nn.Module.compile = lambda *_, **__: None  # type: ignore[method-assign]
-    torch.jit.script = keep_modules(torch.jit.script)  # type: ignore[assignment]
-    torch.jit.trace = keep_modules(torch.jit.trace)  # type: ignore[assignment]
+    torch.jit.script = keep_modules(torch.jit.script)
+    torch.jit.trace = keep_modules(torch.jit.trace)
 
 
 @cache
 def _use_cpu() -> None:
-    _CpuInstead().__enter__()
+    _CpuInstead().__enter__()  # type: ignore[no-untyped-call]
     torch.set_default_device = lambda *_: None
     torch.set_default_tensor_type = lambda *_: None
 

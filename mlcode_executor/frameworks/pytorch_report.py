@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from mlcode_executor.frameworks import independence
-from mlcode_executor.frameworks.base import ModelReport, TensorSpec, common_versions
+from mlcode_executor.frameworks.base import Array, ModelReport, TensorSpec, common_versions
 from mlcode_executor.frameworks.pytorch_definitions import Definitions
 from mlcode_executor.frameworks.pytorch_forward import Forward, named_outputs
 from mlcode_executor.frameworks.pytorch_input import Preparation, guessed_type, has_lazy_parameters, undisturbed
@@ -67,7 +67,11 @@ def rebuild_warning(model: Any, difference: float) -> str:
     return (
         f"what was trained cannot be made again: the code run anew, with the weights loaded, answers up to "
         f"{difference:.3g} differently from the trained model. Kept are parameters and buffers"
-        + (f", and {', '.join(hidden[:5])} hides some from PyTorch: use nn.ModuleList or nn.ParameterList" if hidden else "")
+        + (
+            f", and {', '.join(hidden[:5])} hides some from PyTorch: use nn.ModuleList or nn.ParameterList"
+            if hidden
+            else ""
+        )
         + ("" if hidden else ": keep what training changes in nn.Parameter or register_buffer")
     )
 
@@ -163,7 +167,7 @@ def _trial(model: Any, shape: tuple[int, ...] | None, code: str) -> list[str]:
     random = np.random.default_rng(0)
     dtype = guessed_type(model)
     if dtype.is_floating_point:
-        samples = random.normal(size=(_TRIAL_SAMPLES, *shape))
+        samples: Array = random.normal(size=(_TRIAL_SAMPLES, *shape))
     else:
         embeddings = (each for each in model.modules() if isinstance(each, (nn.Embedding, nn.EmbeddingBag)))
         samples = random.integers(0, next(embeddings).num_embeddings, (_TRIAL_SAMPLES, *shape))

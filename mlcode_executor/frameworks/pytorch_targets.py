@@ -82,11 +82,11 @@ class Targets:
         return watch.found
 
 
-class _Broadcasts(TorchDispatchMode):
+class _Broadcasts(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Watches whether (batch, 1) and (batch,) become (batch, batch): every sample compared with every other."""
 
     def __init__(self, batch: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._shapes = {(batch, 1), (batch,)}
         self._result = (batch, batch)
         self.found = False
@@ -117,7 +117,7 @@ def _reshaped(labels: torch.Tensor, shape: torch.Size) -> torch.Tensor:
     if labels.numel() == shape.numel():
         return labels.reshape(shape)
     raise DecodeError(
-        f"labels of shape {tuple(labels.shape[1:])} do not fit the model's output of {tuple(shape[1:])} for each sample",
+        f"labels of shape {tuple(labels.shape[1:])} do not fit the model's output of {tuple(shape[1:])}",
         hint="give the model's last layer as many units as a label has numbers, or send labels of the output's shape "
         "(label_reshape)",
     )

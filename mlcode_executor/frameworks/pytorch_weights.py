@@ -55,7 +55,7 @@ def weights_of(model: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, str
         first[place] = name
         if value.is_complex():
             about[f"complex:{name}"] = "real and imaginary part in the last axis"
-            value = torch.view_as_real(value.resolve_conj())  # noqa: PLW2901
+            value = torch.view_as_real(value.resolve_conj())
         tensors[name] = _own(value, storages)
     return tensors, about
 

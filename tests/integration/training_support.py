@@ -67,11 +67,11 @@ def epochs(framework: Framework, count: int) -> dict[str, int]:
 
 
 def digits() -> tuple[Array, Array]:
-    """scikit-learn's handwritten digits: (1797, 8, 8) uint8 in 0..16, (1797,) uint8."""
+    """scikit-learn's handwritten digits: (1797, 8, 8) uint8 in 0..255, (1797,) uint8."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    return bunch.images.astype(np.uint8), bunch.target.astype(np.uint8)
+    return (bunch.images * (255 / 16)).astype(np.uint8), bunch.target.astype(np.uint8)
 
 
 def blobs(count: int = 300, *, seed: int = 0) -> tuple[Array, Array]:

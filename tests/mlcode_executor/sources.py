@@ -49,7 +49,7 @@ PYTORCH_DIGITS = """class Digits(nn.Module):
         )
 
     def forward(self, x):
-        return self.layers(x / 16)
+        return self.layers(x * (255 / 16))
 
     def loss_fn(self):
         return nn.CrossEntropyLoss()
@@ -97,7 +97,7 @@ model.compile(optimizer="adam", loss="mse")
 """
 
 PYTORCH_BROKEN_FORWARD = PYTORCH_DIGITS.replace(
-    "return self.layers(x / 16)", "return self.layers(x / 16).no_such_method()"
+    "return self.layers(x * (255 / 16))", "return self.layers(x).no_such_method()"
 )
 PYTORCH_BROKEN_LOSS = PYTORCH_DIGITS.replace(
     "return nn.CrossEntropyLoss()", "return lambda prediction, target: prediction['loss']"

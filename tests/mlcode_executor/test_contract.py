@@ -193,7 +193,8 @@ def test_saved_models_predict_alike_in_every_engine(
     framework: Framework, start_model: StartProcess, digits: Any
 ) -> None:
     images, labels = digits
-    model, _ = trained(start_model, framework, digits)
+    model, result = trained(start_model, framework, digits)
+    assert model.call("check_answers", features=images[:64]) == {"warnings": []}
     artifacts = saved(model)
     with tempfile.TemporaryFile() as file, SharedArray.allocate((32, 8, 8), np.uint8) as features:
         features.array[...] = images[:32]
@@ -205,7 +206,7 @@ def test_saved_models_predict_alike_in_every_engine(
     assert export["max_difference"] < 1e-4
     assert len(converted) == export["bytes"]
     served = start_model(framework.runtime)
-    code = {"code": framework.digits, "imports": ""}
+    code = {"code": framework.digits, "imports": "", "preparation": result.get("preparation")}
     described = loaded(served, framework.artifact, artifacts[framework.artifact], (8, 8), "uint8", **code)
     assert described == {"outputs": [{"dtype": "float32", "shape": [10]}]}
     by_framework = predictions(served, images[1500:])

@@ -1,9 +1,8 @@
-# Images of 28x28 pixels (0..255, one channel), ten classes.
+# Images of 28x28 pixels, ten classes; bytes arrive as 0..1, with the axis of the one channel first.
 class ConvolutionalNetwork(nn.Module):
     def __init__(self):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Unflatten(1, (1, 28)),
             nn.Conv2d(1, 32, 3),
             nn.ReLU(),
             nn.MaxPool2d(2),
@@ -16,7 +15,7 @@ class ConvolutionalNetwork(nn.Module):
         )
 
     def forward(self, x):
-        return self.layers(x.float() / 255)
+        return self.layers(x)
 
     def loss_fn(self):
         return nn.CrossEntropyLoss()
