@@ -37,36 +37,49 @@ _WIRE_NAMES: dict[str, str] = {
     "half": "<f2",
     "single": "<f4",
     "double": "<f8",
+    # What Java, C# and SQL call them. "int" is Python's: Java's has four bytes, and is int32 here.
+    "byte": "|i1",
+    "short": "<i2",
+    "long": "<i8",
+    "bigint": "<i8",
 }
+# NumPy's short spellings, such as f4 and u1.
+_CODES = {f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)} | {"f2", "f4", "f8", "b1", "?"}
+_BIG_ENDIAN_HINT = "check data_type and label_type in the sink; > in front means big-endian, as Java writes: >f4, >i4"
 
 
 def dtype_from_wire(name: str) -> np.dtype[np.generic]:
-    """Return the little-endian dtype that ``name`` stands for.
+    """Return the dtype that ``name`` stands for: little-endian, or big-endian where ``>`` or ``!`` begins it.
 
-    ``string`` is UTF-8 text of any length (dtype ``S``); ``str_``, which old sinks derive from NumPy's text, is NumPy's
-    own four bytes a character (dtype ``U``). Raises DecodeError for a name that no sink writes.
+    Both a name (``float32``) and NumPy's code (``f4``) may follow ``<``, ``>``, ``=`` or ``|``. ``string`` is UTF-8
+    text of any length (dtype ``S``); ``str_``, which old sinks derive from NumPy's text, is NumPy's own four bytes a
+    character (dtype ``U``). Raises DecodeError for a name that no sink writes.
     """
     cleaned = name.strip().lower() if isinstance(name, str) else ""
     if cleaned in ("string", "str", "bytes", "bytes_"):
         return np.dtype("S")
     if cleaned == "str_":
         return np.dtype("<U")
-    try:
-        return np.dtype(_WIRE_NAMES[cleaned])
-    except KeyError:
+    order, bare = (cleaned[0], cleaned[1:].strip()) if cleaned[:1] in (*"<>=|!",) else ("", cleaned)
+    code = _WIRE_NAMES.get(bare, f"<{bare}" if bare in _CODES else None)
+    if code is None:
         raise DecodeError(
             f"unknown element type {name!r}: expected one of {', '.join(sorted(_WIRE_NAMES))}, string",
-            hint="check data_type and label_type in the sink",
-        ) from None
+            hint=_BIG_ENDIAN_HINT,
+        )
+    return np.dtype(code).newbyteorder(">" if order in (">", "!") else "<")
 
 
 def dtype_to_wire(dtype: np.dtype[np.generic]) -> str:
-    """Return the wire name of a NumPy dtype, e.g. ``uint8``; raises DecodeError for kinds that RAW cannot carry."""
+    """Return the wire name of a NumPy dtype, e.g. ``uint8``; ``>f4`` for one whose bytes are in the other order.
+
+    Raises DecodeError for kinds that RAW cannot carry.
+    """
     if dtype.kind in "SU":
         return "string"
     if dtype.name not in _WIRE_NAMES:
         raise DecodeError(f"element type {dtype.name} cannot be sent as RAW", hint="convert the array to float32 first")
-    return dtype.name
+    return dtype.str if dtype.str.startswith(">") else dtype.name
 
 
 def shape_from_wire(text: str | Sequence[int] | int | None) -> tuple[int, ...]:

@@ -51,11 +51,16 @@ class StreamRangeError(RefusedError):
 
 
 class DecodeError(RefusedError):
-    """Bytes of a record do not fit the declared format; ``index`` is the record's place in its batch, if it has one."""
+    """Bytes of a record do not fit the declared format; ``index`` is the record's place in its batch, if it has one.
 
-    def __init__(self, message: str, *, index: int | None = None, hint: str = "") -> None:
+    ``gap`` names what a well-formed record lacks, such as ``null in weight``: records with gaps are counted by it and
+    left out. It is empty where the bytes are no record of the format at all.
+    """
+
+    def __init__(self, message: str, *, index: int | None = None, hint: str = "", gap: str = "") -> None:
         super().__init__(message, hint=hint)
         self.index = index
+        self.gap = gap
 
 
 class ArgumentsError(RefusedError):

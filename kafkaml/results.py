@@ -128,7 +128,9 @@ class TrainingOutcome:
     ``confusion_matrix[i][j]`` counts samples of class i predicted as class j, over ``labels``; None when not asked for.
     ``artifacts`` maps the names uploaded to their sha256. ``split`` says the rule and the rates, ``isolation`` the
     level at which the user's code ran. ``preparation`` is what the model process did to the features before the model
-    saw them, its ``summary`` for people; serving gives it back. Empty: nothing but a cast.
+    saw them, its ``summary`` for people; serving gives it back. Empty: nothing but a cast. ``learnt`` are entries of an
+    ``input_config`` that the stream's records told (the keys of objects, shape, type): with them serving reads records
+    as training did.
     """
 
     seconds: float
@@ -146,6 +148,7 @@ class TrainingOutcome:
     split: str = ""
     isolation: str = ""
     preparation: Mapping[str, Any] = field(default_factory=dict)
+    learnt: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

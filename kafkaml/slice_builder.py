@@ -7,9 +7,9 @@ derives from the hashes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,20 +17,19 @@ import numpy as np
 import numpy.typing as npt
 
 from kafkaml.array_file import ArrayFile, write_npy_header
-from kafkaml.codecs import StreamCodec
+from kafkaml.codecs import StreamCodec, StreamFailure
+from kafkaml.codecs.byte_order import byte_order_doubt
+from kafkaml.codecs.raw import RawCodec
 from kafkaml.content_order import Hashes, Rows, content_hashes, content_order
 from kafkaml.errors import DecodeError, StreamUnavailable
+from kafkaml.left_out import LeftOut
 from kafkaml.records import RecordBatch, RecordReader
 from kafkaml.stream_range import StreamRange
 
-__all__ = ["MAX_SKIPPED_FRACTION", "BuiltSlice", "build_slice", "content_sum"]
+__all__ = ["BuiltSlice", "build_slice", "content_sum"]
 
 Array = npt.NDArray[Any]
 
-# Of the records of a stream so many may be undecodable and left out; more are a mistake in the sink, not line noise.
-MAX_SKIPPED_FRACTION = 0.01
-# Above this many the verdict need not wait for the end of the stream.
-_EARLY_SKIPPED = 1000
 # Few enough that a batch's bytes stay in the processor's cache and the allocator's hands.
 _BATCH_RECORDS = 4000
 _LABEL_SALT = 1
@@ -42,20 +41,28 @@ class BuiltSlice:
     """What was written: arrays of equal length, and what there is to say about the records.
 
     ``class_names`` are the texts that the numbers in ``labels`` stand for, empty where labels are numbers themselves.
+    ``left_out`` counts the records that are no samples. ``notes`` say how records were taken, ``doubts`` what looks
+    wrong with them; ``learnt`` are entries of an ``input_config`` that the data told.
     """
 
     features: ArrayFile
     labels: ArrayFile | None
     class_names: tuple[str, ...]
     records: int
-    skipped: int
-    first_skipped: str
+    left_out: LeftOut
+    notes: tuple[str, ...]
+    doubts: tuple[str, ...]
+    learnt: Mapping[str, Any]
     sorted_hashes: bytes
     feature_sum: int
 
 
 class _LabelledAfterAll(Exception):
     """A record with a key follows records without one: the build starts again and knows it from the start."""
+
+
+class _WiderAfterAll(Exception):
+    """A whole number that the type of the records before does not hold: the build starts again with a wider one."""
 
 
 @dataclass
@@ -94,14 +101,18 @@ def build_slice(
     ``on_progress(records, at most)`` is called after each batch and may raise to give up. Raises DecodeError when too
     many records do not fit the format, StreamUnavailable when the ranges hold no record.
     """
-    for labelled in (None, True):
+    labelled: bool | None = None
+    while True:
         builder = _Builder(folder, ranges, codec, seed=seed, labelled=labelled)
         try:
             builder.read(reader, idle_timeout_seconds, on_progress)
         except _LabelledAfterAll:
-            continue
-        return builder.finish()
-    raise AssertionError("unreachable: labels are decided in the second round")
+            labelled = True
+        except _WiderAfterAll:
+            # Not twice: the wider type refuses what it does not hold.
+            codec = codec.widened() or codec
+        else:
+            return builder.finish()
 
 
 def content_sum(array: ArrayFile) -> int:
@@ -126,13 +137,15 @@ class _Builder:
         self._seed = seed
         # None until the first record: keys, not the declaration, tell whether there are labels.
         self._labelled = False if codec.labels is None else labelled
+        self._settled = False
         self._features = _Column(folder / "features.arrived")
         self._labels = _Column(folder / "labels.arrived")
         self._hashes: list[Hashes] = []
         self._feature_sum = 0
         self._records = 0
-        self._skipped = 0
-        self._first_skipped = ""
+        self._left_out = LeftOut()
+        self._notes: tuple[str, ...] = ()
+        self._doubts: list[str] = []
 
     def read(self, reader: RecordReader, idle_timeout_seconds: float, on_progress: Callable[[int, int], None]) -> None:
         """First pass: decode, hash, append."""
@@ -150,7 +163,7 @@ class _Builder:
                 f"the ranges {', '.join(map(str, self._ranges))} hold no record",
                 hint="send the data again, and look at the sink's log",
             )
-        self._check_skipped()
+        self._left_out.check(self._records)
 
     def finish(self) -> BuiltSlice:
         """Second pass: copy the rows in their order."""
@@ -175,8 +188,10 @@ class _Builder:
             labels,
             class_names,
             self._records,
-            self._skipped,
-            self._first_skipped,
+            self._left_out,
+            self._notes,
+            tuple(self._doubts),
+            self._codec.features.learnt(),
             np.sort(hashes).astype("<u8").tobytes(),
             self._feature_sum & _MASK,
         )
@@ -187,18 +202,69 @@ class _Builder:
             if self._records:
                 raise _LabelledAfterAll
             self._labelled = True
-        codec = self._codec if self._labelled else StreamCodec(self._codec.features, None, self._codec.packed)
+        if not self._settled:
+            self._settle(values, keys)
+        codec = self._codec if self._labelled else replace(self._codec, labels=None)
         features, labels, failures = codec.decode_each(values, keys)
         self._records += len(batch)
-        if failures:
-            self._skipped += len(failures)
-            self._first_skipped = self._first_skipped or f"{batch[failures[0].index].place}: {failures[0].error}"
-            if self._skipped > _EARLY_SKIPPED:
-                self._check_skipped(final=False)
+        for failure in failures:
+            self._left_out.add(batch[failure.index].place, failure.error)
+        self._left_out.check(self._records, sum(each.max_records or 0 for each in self._ranges))
+        if len(features) and features.dtype.kind == "f" and self._widens(features):
+            raise _WiderAfterAll
+        if len(features):
+            features, labels = self._without_nan(batch, failures, features, labels)
         if len(features):
             features, labels = self._of_one_shape(batch, features, labels)
         if len(features):
             self._append(features, labels, features_file, labels_file)
+
+    def _settle(self, values: Sequence[bytes | None], keys: Sequence[bytes | None]) -> None:
+        """Take from the first records with a value what only data can tell: keys of objects, shapes."""
+        self._settled = any(value is not None for value in values)
+        self._codec = self._codec.settled(values, keys)
+        labels = self._codec.labels if self._labelled else None
+        self._notes = tuple(dict.fromkeys((*self._codec.features.notes, *(labels.notes if labels else ()))))
+
+    def _widens(self, features: Array) -> bool:
+        """Whether these are of a wider type than the codec's own, which the whole stream is to have then."""
+        return features.dtype != self._codec.features.dtype and self._codec.widened() is not None
+
+    def _without_nan(
+        self, batch: RecordBatch, failures: Sequence[StreamFailure], features: Array, labels: Array | None
+    ) -> tuple[Array, Array | None]:
+        """Leave out samples with NaN or infinity, which would make every weight of a model NaN."""
+        sides = [features] if labels is None else [features, labels]
+        found = [rows for each in sides if (rows := _not_finite_rows(each)) is not None]
+        if not found:
+            return features, labels
+        bad = np.logical_or.reduce(found)
+        failed = {failure.index for failure in failures}
+        kept = [index for index in range(len(batch)) if index not in failed]
+        for row in np.flatnonzero(bad).tolist():
+            # A packed record holds several samples: the batch is all that is known of their place.
+            place = batch[kept[row] if len(kept) == len(features) else 0].place
+            self._left_out.add(place, self._not_finite_error(features[row], None if labels is None else labels[row]))
+        self._left_out.check(self._records, sum(each.max_records or 0 for each in self._ranges))
+        return features[~bad], None if labels is None else labels[~bad]
+
+    def _not_finite_error(self, sample: Any, label: Any) -> DecodeError:
+        numbers = np.asarray(sample)
+        wrong = ~np.isfinite(numbers)
+        if not wrong.any():
+            return DecodeError(f"the label is {np.asarray(label)!s:.40}", gap="NaN or infinity in the label")
+        first = np.argwhere(wrong)[0]
+        token = "NaN" if np.isnan(numbers[tuple(first)]) else "infinity"
+        # Of an image each pixel would be a group of its own.
+        where = f" in {self._codec.features.column_name(int(first[0]))}" if numbers.ndim == 1 else ""
+        return DecodeError(f"the sample holds {token}{where}", gap=f"{token}{where}")
+
+    def _doubt(self, features: Array, labels: Array | None) -> None:
+        """Look once whether the first samples' bytes are in the other order."""
+        for codec, rows in ((self._codec.features, features), (self._codec.labels, labels)):
+            if isinstance(codec, RawCodec) and rows is not None:
+                doubt = byte_order_doubt(codec, rows)
+                self._doubts += [doubt] if doubt else []
 
     def _append(self, features: Array, labels: Array | None, features_file: BinaryIO, labels_file: BinaryIO) -> None:
         if features.dtype.kind == "U":
@@ -208,6 +274,8 @@ class _Builder:
         hashes = content_hashes(features)
         # The sum of the file to come, while the rows are at hand; see ``content_sum``.
         self._feature_sum += int(hashes.sum(dtype=np.uint64))
+        if not self._hashes:
+            self._doubt(features, labels)
         self._features.append(features, features_file)
         if labels is not None:
             hashes ^= content_hashes(labels, _LABEL_SALT)
@@ -221,31 +289,33 @@ class _Builder:
                 continue
             if rows.shape[1:] == column.shape and (rows.dtype.kind == "U") == (column.dtype.kind == "U"):
                 continue
-            self._skipped += len(features)
-            self._first_skipped = self._first_skipped or (
-                f"{batch[0].place}: got {rows.dtype} of the shape {rows.shape[1:]}: expected {column.dtype} of the "
-                f"shape {column.shape}, as in the records before"
+            self._left_out.add(
+                batch[0].place,
+                DecodeError(
+                    f"got {rows.dtype} of the shape {rows.shape[1:]}: expected {column.dtype} of the shape "
+                    f"{column.shape}, as in the records before"
+                ),
+                len(features),
             )
             return features[:0], None if labels is None else labels[:0]
         return features, labels
-
-    def _check_skipped(self, *, final: bool = True) -> None:
-        limit = MAX_SKIPPED_FRACTION * (
-            self._records if final else max(self._records, sum(each.max_records or 0 for each in self._ranges))
-        )
-        if self._skipped > limit:
-            raise DecodeError(
-                f"{self._skipped} of {self._records} records do not fit the announced format, the first is "
-                f"{self._first_skipped}",
-                hint=f"check the types and shapes in the sink; up to {MAX_SKIPPED_FRACTION:.0%} of the records may be "
-                "undecodable and are left out",
-            )
 
     def _label_dtype(self) -> np.dtype[Any]:
         """JSON carries whole numbers and others alike; labels that are all whole become whole numbers again."""
         dtype = self._labels.dtype
         assert dtype is not None
         return np.dtype(np.int64) if self._codec.whole_labels and self._labels.whole else dtype
+
+
+def _not_finite_rows(rows: Array) -> npt.NDArray[np.bool_] | None:
+    """Return which rows hold NaN or infinity; None where none does, which costs one sum to know."""
+    if rows.dtype.kind != "f":
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(np.add.reduce(rows, axis=None, dtype=np.result_type(rows.dtype, np.float32))):
+            return None
+    bad = np.logical_not(np.isfinite(rows).reshape(len(rows), -1).all(axis=1))
+    return bad if bad.any() else None
 
 
 def _arrived(column: _Column, rows: int) -> ArrayFile:

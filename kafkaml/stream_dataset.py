@@ -13,9 +13,9 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +27,7 @@ from kafkaml.array_file import ArrayFile
 from kafkaml.codecs import StreamCodec, codec_for
 from kafkaml.control import ControlMessage
 from kafkaml.errors import DeadlineExceeded, FailedError, StreamUnavailable
+from kafkaml.left_out import LeftOut
 from kafkaml.records import RecordReader
 from kafkaml.slice_builder import BuiltSlice, build_slice, content_sum
 from kafkaml.splits import SplitPlan
@@ -35,7 +36,7 @@ from kafkaml.stream_range import format_ranges
 __all__ = ["StreamDataset"]
 
 # Part of every cache key: raise it when the order, the layout or a codec's result changes.
-_FORMAT = 1
+_FORMAT = 2
 _MANIFEST = "manifest.json"
 _LOCK_WAIT_SECONDS = 0.05
 # Left free on the disk when old slices make room for a new one.
@@ -53,7 +54,9 @@ class StreamDataset:
     """All samples of a slice. ``labels`` is None for data without labels.
 
     ``class_names[i]`` is the text that label i stands for, where labels came as text; empty otherwise. ``records``
-    were read, of which ``skipped`` could not be decoded; ``warnings`` say so, and what else a person should know.
+    were read, of which ``skipped`` were no samples; ``warnings`` say so, and what else a person should know, ``doubts``
+    what may make a training useless. ``learnt`` are entries of an ``input_config`` that the data told: with them other
+    records are read as these were.
     ``sha256`` names the content: equal for equal samples, however they were sent. A context manager; while it is open
     the slice stays in the cache.
     """
@@ -67,6 +70,8 @@ class StreamDataset:
     sha256: str
     seed: int
     _lock: int
+    doubts: tuple[str, ...] = ()
+    learnt: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -87,8 +92,9 @@ class StreamDataset:
         about ten times a second or more while reading and while another process reads, and may raise to give up.
 
         Raises StreamUnavailable when records are missing, DecodeError when more than 1 % of the records do not fit the
-        announced format, FailedError when the disk is full, DeadlineExceeded when another process has been reading the
-        same slice for ``wait_timeout_seconds``, BrokerError when Kafka cannot be reached.
+        announced format or more than a third have gaps (``left_out``), FailedError when the disk is full,
+        DeadlineExceeded when another process has been reading the same slice for ``wait_timeout_seconds``, BrokerError
+        when Kafka cannot be reached.
         """
         ranges = stream.unsupervised_ranges if unsupervised else stream.ranges
         if not ranges or any(each.end is None for each in ranges):
@@ -131,28 +137,26 @@ class StreamDataset:
     def _from_manifest(
         cls, manifest: dict[str, Any], folder: Path, lock: int, announced: int | None, seed: int
     ) -> StreamDataset:
-        records, skipped = manifest["records"], manifest["skipped"]
-        warnings = []
+        records, left_out = manifest["records"], LeftOut.from_json(manifest["left_out"])
+        warnings = list(manifest["notes"])
         if announced is not None and announced != records:
             warnings.append(
                 f"the sink announced {announced} records and the ranges hold {records}: other producers, transaction "
                 "markers, compaction or retention make the difference"
             )
-        if skipped:
-            warnings.append(
-                f"{skipped} of {records} records could not be decoded and were left out, the first is "
-                f"{manifest['first_skipped']}"
-            )
+        warnings += left_out.warnings(records)
         return cls(
             features=_array_file(folder, manifest["features"]),
             labels=_array_file(folder, manifest["labels"]) if manifest["labels"] else None,
             class_names=tuple(manifest["class_names"]),
             records=records,
-            skipped=skipped,
+            skipped=left_out.total,
             warnings=tuple(warnings),
             sha256=manifest["sha256"],
             seed=seed,
             _lock=lock,
+            doubts=tuple(manifest["doubts"]),
+            learnt=manifest["learnt"],
         )
 
     @property
@@ -320,8 +324,10 @@ def _to_manifest(built: BuiltSlice, rule: dict[str, Any]) -> dict[str, Any]:
         "labels": _describe(built.labels, content_sum(built.labels)) if built.labels is not None else None,
         "class_names": built.class_names,
         "records": built.records,
-        "skipped": built.skipped,
-        "first_skipped": built.first_skipped,
+        "left_out": built.left_out.to_json(),
+        "notes": built.notes,
+        "doubts": built.doubts,
+        "learnt": dict(built.learnt),
         "sha256": hashlib.sha256(orjson.dumps(described) + built.sorted_hashes).hexdigest(),
         "boot_id": _boot_id(),
     }

@@ -89,6 +89,7 @@ class TrainingRunner:
             split=data.split,
             isolation=process.isolation_level,
             preparation=session.preparation,
+            learnt=dict(data.learnt),
         )
         self.reporter.finished(outcome)
         return outcome

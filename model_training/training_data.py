@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from kafkaml.array_file import ArrayFile
 from kafkaml.jobs import TrainingPlan
@@ -35,7 +35,8 @@ class TrainingData:
     """Three parts of one slice, disjoint; ``validation`` and ``test`` may be empty.
 
     ``slice_sha256`` names the decoded content, ``split`` says how it was divided; ``class_names[i]`` is the text that
-    label i stands for, where labels were sent as text. A context manager.
+    label i stands for, where labels were sent as text; ``learnt`` is what serving needs to know of the stream's records
+    beyond their announcement. A context manager.
     """
 
     training: Samples
@@ -44,6 +45,7 @@ class TrainingData:
     slice_sha256: str
     split: str
     class_names: Sequence[str] = ()
+    learnt: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     doubts: Sequence[DataMismatch] = ()
 
@@ -88,7 +90,9 @@ class TrainingData:
                 slice_sha256=dataset.sha256,
                 split=f"order by content and seed {plan.seed}; {split}",
                 class_names=dataset.class_names,
+                learnt=dataset.learnt,
                 warnings=dataset.warnings,
+                doubts=[DataMismatch(each) for each in dataset.doubts],
             )
 
     @property
@@ -118,7 +122,7 @@ class TrainingData:
                 hint="send more records, or lower validation_rate and test_rate in the sink",
             )
         shape, doubt = fit_feature_shape(features.shape[1:], signature)
-        doubts = [doubt, label_shape_doubt(labels.shape[1:], signature)]
+        doubts = [*self.doubts, doubt, label_shape_doubt(labels.shape[1:], signature)]
         if labels.dtype.kind in "iu":
             largest = max(int(part.labels.array.max()) for part in self.parts.values() if len(part))
             doubts.append(label_range_doubt(labels.shape[1:], largest, signature))

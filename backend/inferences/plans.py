@@ -11,6 +11,10 @@ from kafkaml.jobs import DeliveryGuarantee, Framework, InferencePlan
 
 __all__ = ["inference_plan"]
 
+# As what the numbers of JSON are read where neither the announcement nor the training says it. Said here, because the
+# first record that a replica sees must not decide it.
+_UNTOLD = {str(each): {"data_type": "float32"} for each in (InputFormat.JSON, InputFormat.TELEGRAF_STR_JSON)}
+
 
 def inference_plan(inference: Inference) -> InferencePlan:
     """Return the plan of an inference; raises Conflict when its result has no trained model."""
@@ -30,7 +34,7 @@ def inference_plan(inference: Inference) -> InferencePlan:
         artifacts=artifacts,
         preparation=(result.outcome or {}).get("preparation") or {},
         input_format=InputFormat(inference.input_format),
-        input_config=inference.input_config,
+        input_config={**_UNTOLD.get(inference.input_format, {}), **inference.input_config},
         input_topic=inference.input_topic,
         output_topic=inference.output_topic,
         group=inference.group,

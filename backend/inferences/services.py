@@ -32,6 +32,7 @@ from backend.inferences.transitions import (
     store_warnings,
 )
 from backend.launchers.factory import autoscaling_obstacle
+from kafkaml.codecs import with_learnt
 from kafkaml.jobs import DeliveryGuarantee
 from kafkaml.results import RunState
 
@@ -80,7 +81,9 @@ def create_inference(*, actor: Actor, result: TrainingResult, **values: Any) -> 
             message = result.stream.control_message()
             values.setdefault("input_format", str(message.input_format))
             if values["input_format"] == str(message.input_format):
-                values.setdefault("input_config", dict(message.input_config))
+                # Keys, shape and type as the training found them: another record must not tell others.
+                learnt = (result.outcome or {}).get("learnt", {})
+                values["input_config"] = with_learnt(values.get("input_config", message.input_config), learnt)
         if not values.get("input_format"):
             raise InvalidField("input_format", "input_format is missing, and the result has no stream to take it from")
         values.setdefault("input_config", {})

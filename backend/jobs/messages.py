@@ -106,6 +106,8 @@ class OutcomeData(_Message):
     split: Text = ""
     isolation: Name = ""
     preparation: Annotated[dict[Name, JsonValue], Field(max_length=100)] = {}
+    # Names of fields are as long as people write them; the request's size is bounded.
+    learnt: dict[Literal["data_type", "data_reshape", "fields"], str | list[str | list[str]]] = {}
 
 
 class FinishMessage(_Message):

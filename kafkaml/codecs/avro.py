@@ -1,28 +1,27 @@
-"""AVRO: schemaless binary of a record; features are its fields in the order of the schema.
+"""AVRO: schemaless binary of a record; features are its fields in the order of the schema (``avro_schema``).
 
 A schema whose records all have the same width (float, double, boolean, fixed) is a NumPy dtype: a batch is then one
 view. Everything else goes through fastavro, with the schema parsed once. Confluent framing (0x00 and the four-byte id
 of the writer's schema before the record) is expected with ``confluent_framing``, and accepted where a registry is
-configured.
+configured; elsewhere it is named, and never read as numbers.
 """
 
 from __future__ import annotations
 
-import ast
 import io
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import fastavro
 import numpy as np
-import orjson
-from fastavro.schema import SchemaParseException, UnknownType
 
-from kafkaml.codecs.base import Array, Codec, DecodedBatch, Values
+from kafkaml.codecs.avro_schema import HINT, AvroSchema, Column, plain_schema
+from kafkaml.codecs.base import NO_LABEL, Array, Codec, DecodedBatch, Values
+from kafkaml.codecs.json_numbers import MAX_EXACT
+from kafkaml.codecs.looks import FRAME_BYTES, framed
 from kafkaml.codecs.raw import RawCodec
-from kafkaml.dtypes import MAX_SAMPLE_ELEMENTS
 from kafkaml.errors import DecodeError
 
 __all__ = ["AvroCodec", "SchemaLookup"]
@@ -31,12 +30,12 @@ __all__ = ["AvroCodec", "SchemaLookup"]
 SchemaLookup = Callable[[int], str]
 
 _FRAME = struct.Struct(">bI")
-_MAX_SCHEMA_CHARACTERS = 1 << 20
-_HINT = "expected an Avro record of numbers, booleans, enums, fixed or arrays of them; or of one text"
-
-# Width on the wire is fixed for the first group only; int and long are written with as many bytes as they need.
-_FIXED_WIDTH = {"float": "<f4", "double": "<f8", "boolean": "|b1"}
-_PRIMITIVES = _FIXED_WIDTH | {"int": "<i4", "long": "<i8"}
+_CHECK_HINT = "check data_scheme and label_scheme in the sink"
+_FRAME_HINT = (
+    "set KML_SCHEMA_REGISTRY_URL for the platform to read the writer's schema there; or, if data_scheme is the schema "
+    "that all records were written with, add confluent_framing: true to input_config"
+)
+_NANOSECONDS = ("timestamp-nanos", "local-timestamp-nanos")
 
 
 class AvroCodec(Codec):
@@ -53,18 +52,18 @@ class AvroCodec(Codec):
         sample_shape: tuple[int, ...] | None = None,
     ) -> None:
         self.name = name
-        self.schema = _parse(schema, name)
+        self._schema = AvroSchema(schema, name)
+        self.schema = self._schema.full
         self._source = schema
         self._scalar = scalar
         self._framing = confluent_framing
         self._lookup = schema_lookup
         self._writer_schemas: dict[int, Any] = {}
         self._framed: AvroCodec | None = None
-        columns = _columns(self.schema, name)
-        self._text = [column.text for column in columns] == [True]
-        if not self._text and any(column.text for column in columns):
-            raise DecodeError(f"the Avro schema of {name} mixes text and numbers", hint=_HINT)
+        columns = self._schema.columns
+        self._text = columns[0].text
         self.dtype = np.dtype("<U") if self._text else np.result_type(*(column.dtype for column in columns))
+        self.notes = _notes(columns, self.dtype)
         self._fixed = _fixed_dtype(columns)
         self._natural_shape = _natural_shape(columns, scalar)
         self.sample_shape = sample_shape if sample_shape is not None else self._natural_shape
@@ -103,7 +102,9 @@ class AvroCodec(Codec):
             index = next(index for index, row in enumerate(rows) if len(row) != usual)
             raise self.shape_error(index, (len(rows[index]),), (usual,))
         try:
-            return self._shaped(np.array(rows, self.dtype))
+            array = np.array(rows, self.dtype)
+            self._check_exact(rows, array)
+            return self._shaped(array)
         except (ValueError, TypeError, OverflowError) as error:
             index = next((index for index, row in enumerate(rows) if not self._fits(row)), 0)
             raise DecodeError(f"{self.name} do not fit {self.dtype.name} ({error})", index=index) from error
@@ -115,12 +116,11 @@ class AvroCodec(Codec):
         return DecodedBatch(self._shaped(self._columns_of(batch.rows)), batch.kept, batch.failures)
 
     def encode(self, samples: Array) -> list[bytes]:
-        flat = samples.reshape(len(samples), -1).tolist()
-        fields = self.schema.get("fields") if isinstance(self.schema, dict) else None
-        if fields is None or any(_columns_of_type(field["type"], self.name, ())[0].many for field in fields):
-            raise DecodeError(f"arrays cannot be encoded with this schema of {self.name}: encode records instead")
-        names = [field["name"] for field in fields]
-        return [self.encode_record(dict(zip(names, row, strict=True))) for row in flat]
+        rows = samples.reshape(len(samples), -1).tolist()
+        try:
+            return [self.encode_record(self._schema.nested(row)) for row in rows]
+        except ValueError as error:
+            raise DecodeError(f"{self.name} do not fit the Avro schema: {error}", hint=HINT) from error
 
     def encode_record(self, record: object) -> bytes:
         """Return one record (a dict of the schema's fields) as bytes; DecodeError when it does not fit the schema."""
@@ -130,7 +130,7 @@ class AvroCodec(Codec):
         try:
             fastavro.schemaless_writer(buffer, self.schema, record, strict=True)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, struct.error) as error:
-            raise DecodeError(f"{self.name} do not fit the Avro schema: {error}", hint=_HINT) from error
+            raise DecodeError(f"{self.name} do not fit the Avro schema: {error}", hint=HINT) from error
         return buffer.getvalue()
 
     def pinned(self, sample_shape: tuple[int, ...]) -> AvroCodec:
@@ -145,6 +145,12 @@ class AvroCodec(Codec):
             schema_lookup=self._lookup,
             sample_shape=sample_shape,
         )
+
+    def column_name(self, place: int) -> str:
+        columns = self._schema.columns
+        if _is_wide(columns) or columns[0].many or place >= len(columns):
+            return super().column_name(place)
+        return columns[place].name
 
     def _decode_fixed(self, values: Values) -> Array:
         assert self._fixed is not None
@@ -177,35 +183,104 @@ class AvroCodec(Codec):
         if value is None:
             raise self.missing_error(index)
         schema, start = self._writer_schema(index, value)
-        buffer = io.BytesIO(value)
-        buffer.seek(start)
         try:
-            datum = fastavro.schemaless_reader(buffer, schema, self.schema if schema is not self.schema else None)
-            row: list[Any] = []
-            _flatten(datum, row, self.schema)
-        except (
-            # What fastavro raises on bytes that are no such record. MemoryError: a length field that claims exabytes.
-            EOFError, IndexError, KeyError, TypeError, ValueError, OverflowError, MemoryError, RecursionError,
-            AttributeError, AssertionError, struct.error, fastavro.read.SchemaResolutionError,
-        ) as error:  # fmt: skip
-            raise DecodeError(
+            row, read = self._read(value, start, schema)
+        except _NO_RECORD as error:
+            raise self._unreadable(
+                value,
                 f"{self.name} are no record of the Avro schema "
                 f"({'the bytes end too early' if isinstance(error, EOFError) else repr(error)[:120]})",
-                index=index,
-                hint="check data_scheme and label_scheme in the sink",
+                index,
             ) from error
-        left = len(value) - buffer.tell()
-        if left:
-            raise DecodeError(
-                f"{self.name} have {left} bytes more than the Avro schema describes",
-                index=index,
-                hint="check data_scheme and label_scheme in the sink; records with a schema id need confluent_framing",
-            )
+        except DecodeError as error:
+            # A null, by its field: whatever else is wrong with bytes that are no such record comes first.
+            self._check_whole(value, start, schema, index)
+            error.index = index
+            if self.name != "features":
+                error.gap = NO_LABEL
+            raise
+        if read != len(value):
+            raise self._too_long(value, len(value) - read, index)
         return row
+
+    def _read(self, value: bytes, start: int, schema: Any) -> tuple[list[Any], int]:
+        """Return the row of the record that begins at ``start``, and where it ends."""
+        buffer = io.BytesIO(value)
+        buffer.seek(start)
+        plain = self._schema.plain
+        datum = fastavro.schemaless_reader(buffer, schema, plain if schema is not plain else None)
+        row: list[Any] = []
+        self._schema.flatten(datum, row)
+        return row, buffer.tell()
+
+    def _check_whole(self, value: bytes, start: int, schema: Any, index: int) -> None:
+        buffer = io.BytesIO(value)
+        buffer.seek(start)
+        fastavro.schemaless_reader(buffer, schema, None)
+        if buffer.tell() != len(value):
+            raise self._too_long(value, len(value) - buffer.tell(), index)
+
+    def _too_long(self, value: bytes, left: int, index: int) -> DecodeError:
+        return self._unreadable(value, f"{self.name} have {left} bytes more than the Avro schema describes", index)
+
+    def _unreadable(self, value: bytes, message: str, index: int) -> DecodeError:
+        """Return the error for a record that does not fit, in the words of what it looks like."""
+        if value.startswith(b"Obj\x01"):
+            return DecodeError(
+                f"{self.name} are an Avro container file (Obj), not one record",
+                index=index,
+                hint="write each record of the file as a value of its own, without the file's header "
+                "(fastavro.schemaless_writer)",
+            )
+        if value.startswith(b"\xc3\x01"):
+            return DecodeError(
+                f"{self.name} are in Avro's single-object encoding (C3 01 and the fingerprint of a schema)",
+                index=index,
+                hint="write the record without these ten bytes, which schemaless writers do",
+            )
+        if framed(value) and not self._framing and self._fits_behind_frame(value):
+            return DecodeError(
+                f"{self.name} begin with 0x00 and the id {_FRAME.unpack_from(value)[1]} of a schema in a Schema "
+                "Registry (Confluent framing)",
+                index=index,
+                hint=_FRAME_HINT,
+            )
+        return DecodeError(message, index=index, hint=_CHECK_HINT)
+
+    def _fits_behind_frame(self, value: bytes) -> bool:
+        if self._fixed is not None:
+            return len(value) == FRAME_BYTES + self._fixed.itemsize
+        try:
+            return self._read(value, FRAME_BYTES, self._schema.plain)[1] == len(value)
+        except DecodeError as error:
+            # A null in a record that is one otherwise.
+            return error.gap != ""
+        except _NO_RECORD:
+            return False
+
+    def _check_exact(self, rows: list[list[Any]], array: Array) -> None:
+        """Raise for whole numbers that floats round; times in nanoseconds are told of once instead (``notes``)."""
+        if self.dtype.kind != "f":
+            return
+        columns = self._schema.columns
+        longs = [] if columns[0].many else list(enumerate(columns))
+        for place, column in longs:
+            if column.dtype != np.int64 or column.logical in _NANOSECONDS or _is_wide(columns[:place]):
+                continue
+            numbers = array[:, place]
+            if max(numbers.max(), -numbers.min()) < MAX_EXACT:
+                continue
+            for index, row in enumerate(rows):
+                if int(float(row[place])) != row[place]:
+                    raise DecodeError(
+                        f"{self.name} hold {row[place]} in {column.name}, which {self.dtype.name} would round",
+                        index=index,
+                        hint="leave such numbers out, or write a schema of whole numbers only: they are kept exactly",
+                    )
 
     def _writer_schema(self, index: int, value: bytes) -> tuple[Any, int]:
         if not self._framing:
-            return self.schema, 0
+            return self._schema.plain, 0
         if len(value) < _FRAME.size or value[0] != 0:
             raise DecodeError(
                 f"{self.name} do not start with 0x00 and a schema id: expected Confluent framing",
@@ -214,9 +289,9 @@ class AvroCodec(Codec):
         schema_id = _FRAME.unpack_from(value)[1]
         # Id 0 is no registry's: our own sinks write it when they have none.
         if self._lookup is None or schema_id == 0:
-            return self.schema, _FRAME.size
+            return self._schema.plain, _FRAME.size
         if schema_id not in self._writer_schemas:
-            self._writer_schemas[schema_id] = _parse(self._lookup(schema_id), self.name)
+            self._writer_schemas[schema_id] = plain_schema(self._lookup(schema_id), self.name)
         return self._writer_schemas[schema_id], _FRAME.size
 
     def _fits(self, row: list[Any]) -> bool:
@@ -227,83 +302,20 @@ class AvroCodec(Codec):
         return True
 
 
-class _Column:
-    """One leaf of a schema: a number, ``width`` numbers (fixed), any number of them (array) or a text."""
-
-    def __init__(self, dtype: str, *, width: int = 1, fixed_width: bool = False, many: bool = False) -> None:
-        self.text = dtype == "text"
-        self.dtype = np.dtype("<U") if self.text else np.dtype(dtype)
-        self.width = width
-        self.fixed_width = fixed_width
-        self.many = many
+# What fastavro raises on bytes that are no such record. MemoryError: a length field that claims exabytes.
+_NO_RECORD = (
+    EOFError, IndexError, KeyError, TypeError, ValueError, OverflowError, MemoryError, RecursionError, AttributeError,
+    AssertionError, struct.error, fastavro.read.SchemaResolutionError,
+)  # fmt: skip
 
 
-def _parse(schema: object, name: str) -> Any:
-    """Parse a schema given as JSON text, as an object, or as the text of a Python dict (which old senders write)."""
-    document = schema
-    if isinstance(schema, (str, bytes)):
-        if len(schema) > _MAX_SCHEMA_CHARACTERS:
-            raise DecodeError(f"the Avro schema of {name} is longer than {_MAX_SCHEMA_CHARACTERS} characters")
-        try:
-            document = orjson.loads(schema)
-        except orjson.JSONDecodeError as error:
-            try:
-                document = ast.literal_eval(schema if isinstance(schema, str) else schema.decode())
-            except (ValueError, SyntaxError, UnicodeDecodeError, MemoryError, RecursionError, TypeError):
-                raise DecodeError(f"the Avro schema of {name} is not JSON ({error})", hint=_HINT) from error
-    try:
-        return fastavro.parse_schema(document)  # type: ignore[arg-type]
-    except (
-        SchemaParseException, UnknownType, ValueError, TypeError, KeyError, AttributeError, RecursionError,
-    ) as error:  # fmt: skip
-        raise DecodeError(f"the Avro schema of {name} is not valid: {error!r}"[:300], hint=_HINT) from error
-
-
-def _columns(schema: Any, name: str) -> list[_Column]:
-    columns = _columns_of_type(schema, name, ())
-    width = sum(column.width for column in columns)
-    if not columns or width > MAX_SAMPLE_ELEMENTS:
-        raise DecodeError(f"the Avro schema of {name} describes {width} values: expected at least one", hint=_HINT)
-    if len(columns) > 1 and any(column.many for column in columns):
-        raise DecodeError(f"the Avro schema of {name} has an array beside other fields", hint=_HINT)
-    return columns
-
-
-def _columns_of_type(schema: Any, name: str, above: tuple[str, ...]) -> list[_Column]:
-    kind = schema.get("type") if isinstance(schema, Mapping) else schema
-    if isinstance(kind, Mapping):
-        return _columns_of_type(kind, name, above)
-    if isinstance(kind, str) and kind in _PRIMITIVES:
-        return [_Column(_PRIMITIVES[kind], fixed_width=kind in _FIXED_WIDTH)]
-    if kind == "string":
-        return [_Column("text")]
-    if isinstance(schema, Mapping):
-        if kind == "record":
-            full_name = str(schema.get("name"))
-            return [
-                column
-                for field in schema["fields"]
-                for column in _columns_of_type(field["type"], name, (*above, full_name))
-            ]
-        if kind == "enum":
-            return [_Column("<i4")]
-        if kind == "fixed" and schema["size"] > 0:
-            return [_Column("|u1", width=schema["size"], fixed_width=True)]
-        if kind == "array":
-            # Items of no width could be claimed by the billion in a few bytes.
-            (item, *others) = _columns_of_type(schema["items"], name, above)
-            if not others and not item.text:
-                return [_Column(item.dtype.str, many=True)]
-    raise DecodeError(f"the Avro schema of {name} has a field of type {str(schema)[:80]}", hint=_HINT)
-
-
-def _fixed_dtype(columns: list[_Column]) -> np.dtype[Any] | None:
+def _fixed_dtype(columns: list[Column]) -> np.dtype[Any] | None:
     if not all(column.fixed_width for column in columns):
         return None
     return np.dtype([(f"f{place}", column.dtype, (column.width,)) for place, column in enumerate(columns)])
 
 
-def _natural_shape(columns: list[_Column], scalar: bool) -> tuple[int, ...] | None:
+def _natural_shape(columns: list[Column], scalar: bool) -> tuple[int, ...] | None:
     if columns[0].text:
         return ()
     if columns[0].many:
@@ -312,20 +324,15 @@ def _natural_shape(columns: list[_Column], scalar: bool) -> tuple[int, ...] | No
     return () if scalar and width == 1 else (width,)
 
 
-def _flatten(datum: Any, into: list[Any], schema: Any) -> None:
-    """Append the leaves of ``datum`` in the schema's order; enums by their place, fixed by their bytes."""
-    kind = schema.get("type") if isinstance(schema, Mapping) else schema
-    if isinstance(kind, Mapping):
-        _flatten(datum, into, kind)
-    elif kind == "record":
-        for field in schema["fields"]:
-            _flatten(datum[field["name"]], into, field["type"])
-    elif kind == "array":
-        for item in datum:
-            _flatten(item, into, schema["items"])
-    elif kind == "enum":
-        into.append(schema["symbols"].index(datum))
-    elif isinstance(datum, bytes):
-        into.extend(datum)
-    else:
-        into.append(datum)
+def _is_wide(columns: list[Column]) -> bool:
+    return any(column.width > 1 for column in columns)
+
+
+def _notes(columns: list[Column], dtype: np.dtype[Any]) -> tuple[str, ...]:
+    if dtype.kind != "f":
+        return ()
+    return tuple(
+        f"{column.name} ({column.logical}) is held to 256 ns: it is a {dtype.name} number beside others"
+        for column in columns
+        if column.logical in _NANOSECONDS
+    )

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from kafkaml.errors import DecodeError
 
-__all__ = ["Array", "Codec", "DecodedBatch", "Values", "concatenate"]
+__all__ = ["DELETION", "NO_LABEL", "Array", "Codec", "DecodedBatch", "Values", "concatenate"]
 
 Array = npt.NDArray[Any]
 # Values of records; None is a record without value (a tombstone) or without key.
 Values = Sequence[bytes | None]
+
+# The gaps of records that are no samples by intent: see ``DecodeError.gap``.
+DELETION = "a deletion (null value)"
+NO_LABEL = "no label (null key)"
 
 
 class DecodedBatch(NamedTuple):
@@ -35,12 +39,14 @@ class Codec(ABC):
     """One side of a stream, features or labels.
 
     ``dtype`` and ``sample_shape`` are the same for all batches; ``sample_shape`` is None where only the data can tell
-    (JSON, and RAW without ``data_reshape``) until ``pinned`` fixes it. ``name`` is used in messages.
+    (JSON, and RAW without ``data_reshape``) until ``pinned`` or ``settled`` fixes it. ``name`` is used in messages.
+    ``notes`` say what a person should know of how the records are taken.
     """
 
     dtype: np.dtype[Any]
     sample_shape: tuple[int, ...] | None
     name: str
+    notes: tuple[str, ...] = ()
 
     @abstractmethod
     def decode(self, values: Values) -> Array:
@@ -57,6 +63,25 @@ class Codec(ABC):
     @abstractmethod
     def pinned(self, sample_shape: tuple[int, ...]) -> Codec:
         """Return the same codec for samples of this shape only; DecodeError when it cannot be."""
+
+    def settled(self, values: Values) -> Codec:  # noqa: ARG002 - for those that look at them
+        """Return the same codec with all fixed that nothing but data can tell, as most of ``values`` have it.
+
+        Itself where there is nothing to fix, or where none of ``values`` can be read.
+        """
+        return self
+
+    def learnt(self) -> Mapping[str, Any]:
+        """Return what ``settled`` found, as entries of an ``input_config``, so that serving reads as training did."""
+        return {}
+
+    def column_name(self, place: int) -> str:
+        """Return how element ``place`` of a sample that is a vector is called in messages."""
+        return f"column {place} (counted from 0)"
+
+    def widened(self) -> Self | None:
+        """Return the same codec with a type that holds what its own may not; None where the type is declared."""
+        return None
 
     def decode_each(self, values: Values) -> DecodedBatch:
         """Return what can be decoded of ``values``, and an error for each record that cannot."""
@@ -94,7 +119,11 @@ class Codec(ABC):
 
     def missing_error(self, index: int) -> DecodeError:
         """Return the error for a record without value, or without key where labels are expected."""
-        return DecodeError(f"the record has no {self.name}: expected some bytes", index=index)
+        if self.name == "features":
+            return DecodeError(
+                "the record has no value: it is a deletion (tombstone), and no sample", index=index, gap=DELETION
+            )
+        return DecodeError("the record has no key, which is its label", index=index, gap=NO_LABEL)
 
 
 def concatenate(rows: Sequence[Array]) -> Array:

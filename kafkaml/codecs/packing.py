@@ -39,4 +39,4 @@ def decode_packed(
 
 def _join(codec: RawCodec, values: Values) -> Array:
     data = b"".join(values)  # type: ignore[arg-type]  # checked above
-    return numbers_of(data, codec.dtype).reshape(-1, *(codec.sample_shape or ()))
+    return numbers_of(data, codec.wire_dtype).reshape(-1, *(codec.sample_shape or ()))

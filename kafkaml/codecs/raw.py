@@ -1,16 +1,19 @@
-"""RAW: ``ndarray.tobytes()``, C order, little-endian. A batch is one join of bytes and one view on them."""
+"""RAW: ``ndarray.tobytes()``, C order, little-endian unless declared otherwise. A batch is one join of bytes and one
+view on them.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kafkaml.codecs.base import Array, Codec, DecodedBatch, Values
-from kafkaml.dtypes import MAX_SAMPLE_ELEMENTS
+from kafkaml.codecs.looks import CSV_HINT, csv_line, shown, text_of
+from kafkaml.dtypes import MAX_SAMPLE_ELEMENTS, shape_to_wire
 from kafkaml.errors import DecodeError
 
 __all__ = ["RawCodec", "TextCodec", "numbers_of"]
@@ -19,20 +22,25 @@ _HINT = "check data_type, label_type, data_reshape and label_reshape in the sink
 
 
 def numbers_of(data: bytes, dtype: np.dtype[Any]) -> Array:
-    """Return the numbers in ``data`` as a flat array, a view where possible."""
+    """Return the numbers in ``data`` as a flat array in the machine's order of bytes, a view where possible."""
     if dtype.kind == "b":
         # A byte other than 0 and 1 would make a boolean that is neither true nor false.
         return np.not_equal(np.frombuffer(data, np.uint8), 0)
-    return np.frombuffer(data, dtype)
+    return np.frombuffer(data, dtype).astype(dtype.newbyteorder("="), copy=False)
 
 
 class RawCodec(Codec):
-    """Numbers of one type. With ``sample_shape`` None a record of one element is a scalar, a longer one a vector."""
+    """Numbers of one type. With ``sample_shape`` None a record of one element is a scalar, a longer one a vector.
+
+    ``wire_dtype`` is the type with its order of bytes in the records; arrays have the machine's.
+    """
 
     def __init__(self, dtype: np.dtype[Any], sample_shape: tuple[int, ...] | None, *, name: str = "features") -> None:
-        self.dtype = dtype
+        self.wire_dtype = dtype
+        self.dtype = dtype.newbyteorder("=")
         self.sample_shape = sample_shape
         self.name = name
+        self._settled = False
 
     @property
     def sample_bytes(self) -> int | None:
@@ -57,7 +65,7 @@ class RawCodec(Codec):
             return self._decode_by_length(values)
 
     def encode(self, samples: Array) -> list[bytes]:
-        slab = np.ascontiguousarray(samples, self.dtype).tobytes()
+        slab = np.ascontiguousarray(samples, self.wire_dtype).tobytes()
         size = len(slab) // len(samples) if len(samples) else 0
         return [slab[start : start + size] for start in range(0, len(slab), size)] if size else []
 
@@ -66,18 +74,30 @@ class RawCodec(Codec):
             raise DecodeError(
                 f"{self.name} have the shape {self.sample_shape}: they cannot be taken as {sample_shape}", hint=_HINT
             )
-        return RawCodec(self.dtype, sample_shape, name=self.name)
+        return RawCodec(self.wire_dtype, sample_shape, name=self.name)
+
+    def settled(self, values: Values) -> RawCodec:
+        usual = None if self.sample_shape is not None else self._usual_length(values)
+        shape = None if usual is None else self._shape_of(usual)
+        if shape is None:
+            return self
+        settled = RawCodec(self.wire_dtype, shape, name=self.name)
+        settled._settled = True
+        return settled
+
+    def learnt(self) -> Mapping[str, Any]:
+        # A vector of one and a number are the same bytes: a number is what both are read as.
+        return {"data_reshape": shape_to_wire(self.sample_shape or ()) or "1"} if self._settled else {}
 
     def _decode_by_length(self, values: Values) -> DecodedBatch:
         """Sort records by the one thing that can be wrong with them; much faster than trying each."""
         good_bytes = self.sample_bytes
         if good_bytes is None:
-            lengths = Counter(len(value) for value in values if value is not None)
-            usual = (length for length, _ in lengths.most_common() if self._shape_of(length) is not None)
-            good_bytes = next(usual, -1)
+            usual = self._usual_length(values)
+            good_bytes = -1 if usual is None else usual
         kept = [index for index, value in enumerate(values) if value is not None and len(value) == good_bytes]
         failures = [
-            (index, self.missing_error(index) if value is None else self._length_error(index, len(value), good_bytes))
+            (index, self.missing_error(index) if value is None else self._length_error(index, value, good_bytes))
             for index, value in enumerate(values)
             if value is None or len(value) != good_bytes
         ]
@@ -86,10 +106,16 @@ class RawCodec(Codec):
         good: Sequence[bytes] = [values[index] for index in kept]  # type: ignore[misc]
         return DecodedBatch(self._view(b"".join(good), len(good), good_bytes), kept, failures)
 
+    def _usual_length(self, values: Values) -> int | None:
+        """Return how many bytes most records have, of those that can be samples."""
+        lengths = Counter(len(value) for value in values if value is not None)
+        usual = (length for length, _ in lengths.most_common() if self._shape_of(length) is not None)
+        return next(usual, None)
+
     def _view(self, data: bytes, count: int, sample_bytes: int) -> Array:
         shape = self._shape_of(sample_bytes)
         assert shape is not None
-        return numbers_of(data, self.dtype).reshape(count, *shape)
+        return numbers_of(data, self.wire_dtype).reshape(count, *shape)
 
     def _shape_of(self, sample_bytes: int) -> tuple[int, ...] | None:
         """Return the shape of a sample of so many bytes, or None when there is none."""
@@ -100,14 +126,19 @@ class RawCodec(Codec):
             return None
         return () if elements == 1 else (elements,)
 
-    def _length_error(self, index: int, got: int, expected: int) -> DecodeError:
+    def _length_error(self, index: int, value: bytes, expected: int) -> DecodeError:
         if self.sample_shape is not None:
             wanted = f"to {self.sample_shape} {self.dtype.name}: expected {self.sample_bytes}"
         elif expected < 0:
             wanted = f"to {self.dtype.name}: expected a multiple of {self.dtype.itemsize}, at least one"
         else:
             wanted = f"like the other records of the batch: expected {expected}"
-        return DecodeError(f"cannot reshape {got} bytes of {self.name} {wanted}", index=index, hint=_HINT)
+        hint = _HINT
+        if csv_line(value) is not None:
+            hint = f"they look like a line of CSV ({shown(value)}): {CSV_HINT}"
+        elif len(value) > 1 and text_of(value) is not None:
+            hint = f"they look like text ({shown(value)}), not like RAW numbers: announce JSON, or {_HINT}"
+        return DecodeError(f"cannot reshape {len(value)} bytes of {self.name} {wanted}", index=index, hint=hint)
 
 
 class TextCodec(Codec):

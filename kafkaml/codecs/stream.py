@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from kafkaml.codecs.avro import AvroCodec, SchemaLookup
 from kafkaml.codecs.base import Array, Codec, Values
+from kafkaml.codecs.field_names import FieldNames
 from kafkaml.codecs.json import JsonCodec
 from kafkaml.codecs.packing import decode_packed
 from kafkaml.codecs.raw import RawCodec, TextCodec
@@ -19,13 +20,19 @@ from kafkaml.control import InputFormat
 from kafkaml.dtypes import dtype_from_wire, shape_from_wire
 from kafkaml.errors import DecodeError
 
-__all__ = ["StreamCodec", "StreamFailure", "codec_for"]
+__all__ = ["StreamCodec", "StreamFailure", "codec_for", "with_learnt"]
 
 # What JSON carries becomes this where no data_type is declared: the type that models compute in.
 _JSON_FEATURES = np.dtype("<f4")
 # Exact for all whole numbers that JSON readers agree on; data sets narrow it when the labels turn out to be whole.
 _JSON_LABELS = np.dtype("<f8")
 _NO_TYPE = (None, "", "None", "NoneType")
+# Said by a person: the key is no label. What old sinks write (above) says nothing of JSON's labels.
+_NO_LABELS = "none"
+_KEY_HINT = (
+    "each record's key is taken as its label: send the label as the key or no key at all; where the key is none, such "
+    'as the name of a device, announce the stream with "label_type": "none" in input_config'
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,25 @@ class StreamCodec:
             assert isinstance(self.features, RawCodec)
             assert self.labels is None or isinstance(self.labels, RawCodec)
             return decode_packed(self.features, self.labels, values, keys)
-        return self.features.decode(values), None if self.labels is None else self.labels.decode(keys)
+        features = self.features.decode(values)
+        if self.labels is None:
+            return features, None
+        try:
+            return features, self.labels.decode(keys)
+        except DecodeError as error:
+            raise _of_key(error) from error
+
+    def settled(self, values: Values, keys: Values) -> StreamCodec:
+        """Return the same codec with all fixed that nothing but data can tell; see ``Codec.settled``."""
+        if self.packed:
+            return self
+        labels = None if self.labels is None else self.labels.settled([key for key in keys if key is not None])
+        return replace(self, features=self.features.settled(values), labels=labels)
+
+    def widened(self) -> StreamCodec | None:
+        """Return the same codec with features of a wider type; None where their type is declared."""
+        features = self.features.widened()
+        return None if features is None else replace(self, features=features)
 
     def decode_each(self, values: Values, keys: Values) -> tuple[Array, Array | None, list[StreamFailure]]:
         """Return what can be decoded of a batch, and one failure for each record that cannot, in order."""
@@ -73,7 +98,7 @@ class StreamCodec:
         if self.labels is None:
             return features.rows, None, failures
         labels = self.labels.decode_each([keys[index] for index in features.kept])
-        failures += [StreamFailure(features.kept[index], error) for index, error in labels.failures]
+        failures += [StreamFailure(features.kept[index], _of_key(error)) for index, error in labels.failures]
         failures.sort(key=lambda failure: failure.index)
         return features.rows[labels.kept], labels.rows, failures
 
@@ -89,6 +114,12 @@ class StreamCodec:
                 failures.append(StreamFailure(index, error))
         rows, labels = self.decode([values[index] for index in kept], [keys[index] for index in kept])
         return rows, labels, failures
+
+
+def with_learnt(input_config: Mapping[str, Any], learnt: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``input_config`` with what the data told where it says nothing itself."""
+    said = {name: value for name, value in input_config.items() if value not in _NO_TYPE}
+    return {**input_config, **learnt, **said}
 
 
 def codec_for(
@@ -130,7 +161,7 @@ def _raw(config: Mapping[str, Any], _: SchemaLookup | None) -> tuple[Codec, Code
             hint="check data_type in the sink",
         )
     features = _raw_side(config["data_type"], config.get("data_reshape"), "features")
-    if config.get("label_type") in _NO_TYPE:
+    if config.get("label_type") in (*_NO_TYPE, _NO_LABELS):
         return features, None
     return features, _raw_side(config["label_type"], config.get("label_reshape"), "labels")
 
@@ -154,7 +185,7 @@ def _avro(config: Mapping[str, Any], lookup: SchemaLookup | None) -> tuple[Codec
     shape = config.get("data_reshape")
     if shape is not None and str(shape).strip() != "":
         features = features.pinned(shape_from_wire(shape))
-    if not config.get("label_scheme"):
+    if not config.get("label_scheme") or config.get("label_type") == _NO_LABELS:
         return features, None
     labels = AvroCodec(
         config["label_scheme"], name="labels", scalar=True, confluent_framing=framing, schema_lookup=lookup
@@ -163,16 +194,26 @@ def _avro(config: Mapping[str, Any], lookup: SchemaLookup | None) -> tuple[Codec
 
 
 def _json(config: Mapping[str, Any], _: SchemaLookup | None) -> tuple[Codec, Codec | None]:
-    return JsonCodec(*_declared(config, "data", _JSON_FEATURES)), _json_labels(config)
+    return JsonCodec(*_declared(config, "data", _JSON_FEATURES), **_json_options(config)), _json_labels(config)
 
 
 def _telegraf(config: Mapping[str, Any], _: SchemaLookup | None) -> tuple[Codec, Codec | None]:
     # Telegraf wraps the value only; a key, where there is one, is plain JSON.
-    return TelegrafCodec(*_declared(config, "data", _JSON_FEATURES)), _json_labels(config)
+    return TelegrafCodec(*_declared(config, "data", _JSON_FEATURES), **_json_options(config)), _json_labels(config)
 
 
-def _json_labels(config: Mapping[str, Any]) -> Codec:
-    """Whether JSON streams have labels is seen from their keys, as nothing declares it."""
+def _json_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    fields = config.get("fields")
+    return {
+        "fields": None if fields is None else FieldNames.from_json(fields),
+        "widens": config.get("data_type") in _NO_TYPE,
+    }
+
+
+def _json_labels(config: Mapping[str, Any]) -> Codec | None:
+    """Whether JSON streams have labels is seen from their keys, unless they are said to have none."""
+    if config.get("label_type") == _NO_LABELS:
+        return None
     if config.get("label_type") not in _NO_TYPE and dtype_from_wire(config["label_type"]).kind in "SU":
         return TextCodec(name="labels")
     return JsonCodec(*_declared(config, "label", _JSON_LABELS), name="labels", text_allowed=True)
@@ -185,3 +226,9 @@ def _declared(
     dtype = default if type_name in _NO_TYPE else dtype_from_wire(str(type_name))
     declared = shape is not None and str(shape).strip() != ""
     return dtype, shape_from_wire(shape) if declared else None
+
+
+def _of_key(error: DecodeError) -> DecodeError:
+    """Say of an error of labels that they are the records' keys, which those who key by device do not expect."""
+    hint = error.hint if _KEY_HINT in error.hint else ". ".join(each for each in (_KEY_HINT, error.hint) if each)
+    return DecodeError(error.message, index=error.index, hint=hint, gap=error.gap)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 
 from kafkaml.codecs.base import Array
-from kafkaml.codecs.json import JsonCodec
+from kafkaml.codecs.json import JsonCodec, Loads
 
 __all__ = ["TelegrafCodec"]
 
@@ -14,14 +16,14 @@ class TelegrafCodec(JsonCodec):
     """JSON samples as Telegraf wraps them. Other fields of the metric, such as its tags, are ignored."""
 
     def encode(self, samples: Array) -> list[bytes]:
-        return [orjson.dumps({"fields": {"value": orjson.dumps(sample).decode()}}) for sample in samples.tolist()]
+        return [orjson.dumps({"fields": {"value": inner.decode()}}) for inner in super().encode(samples)]
 
-    def _load(self, value: bytes) -> object:
-        metric = orjson.loads(value)
+    def _load(self, value: bytes, loads: Loads = orjson.loads) -> Any:
+        metric = loads(value)
         inner = metric.get("fields") if isinstance(metric, dict) else None
         text = inner.get("value") if isinstance(inner, dict) else None
         if not isinstance(text, str):
             raise orjson.JSONDecodeError(
                 'expected {"fields": {"value": "<JSON text>"}}', value.decode("utf-8", "replace"), 0
             )
-        return orjson.loads(text)
+        return loads(text)

@@ -255,7 +255,7 @@ class TestAvro:
             {"type": "record", "name": "r", "fields": [{"name": "x", "type": "null"}]},
             {"type": "record", "name": "r", "fields": [{"name": "x", "type": {"type": "array", "items": "null"}}]},
             {"type": "record", "name": "r", "fields": [{"name": "x", "type": {"type": "map", "values": "int"}}]},
-            {"type": "record", "name": "r", "fields": [{"name": "x", "type": ["null", "int"]}]},
+            {"type": "record", "name": "r", "fields": [{"name": "x", "type": ["int", "string"]}]},
             {"type": "record", "name": "r", "fields": [{"name": "x", "type": "string"}, {"name": "y", "type": "int"}]},
             {"type": "record", "name": "r", "fields": [{"name": "x", "type": {"type": "array", "items": "r"}}]},
             {"type": "record", "name": "r", "fields": [{"name": "x", "type": "r"}]},

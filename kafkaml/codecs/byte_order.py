@@ -1,0 +1,63 @@
+"""Do numbers look as if their bytes were read in the wrong order? Java writes the highest byte first. Pure.
+
+Asked once per stream, of its first records.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kafkaml.codecs.base import Array
+from kafkaml.codecs.raw import RawCodec
+
+__all__ = ["byte_order_doubt"]
+
+# So many numbers are enough to tell, and so few too few.
+_MAX_NUMBERS = 20_000
+_MIN_NUMBERS = 8
+_MOST = 0.6
+_NEARLY_ALL = 0.95
+# Sizes that measured things have; bytes in the wrong order give the others nearly always.
+_TINY, _HUGE = 1e-12, 1e12
+
+
+def byte_order_doubt(codec: RawCodec, rows: Array) -> str:
+    """Return what is odd about ``rows`` as ``codec`` decoded them, empty where nothing is."""
+    dtype = codec.wire_dtype
+    if dtype.itemsize == 1 or dtype.kind not in "iuf":
+        return ""
+    numbers = rows.reshape(-1)[:_MAX_NUMBERS]
+    numbers = numbers[numbers != 0]
+    if len(numbers) < _MIN_NUMBERS:
+        return ""
+    swapped = numbers.byteswap()
+    odd, sane = _float_shares(numbers, swapped) if dtype.kind == "f" else _integer_shares(numbers, swapped)
+    if odd < _MOST or sane < _NEARLY_ALL:
+        return ""
+    other = "<" if dtype.str.startswith(">") else ">"
+    order = "little-endian" if other == "<" else "big-endian"
+    code = f"{other}{dtype.str[1:]}"
+    side = "data_type" if codec.name == "features" else "label_type"
+    return (
+        f"the stream's {codec.name} look as if they were {order}: read as {dtype.name} most are like {numbers[0]:.4g}, "
+        f"in the other order of bytes like {swapped[0]:.4g}. Announce {side} {code!r}"
+        + (" (or write by ByteBuffer.order(ByteOrder.LITTLE_ENDIAN))" if other == ">" else "")
+    )
+
+
+def _float_shares(numbers: Array, swapped: Array) -> tuple[float, float]:
+    """Return the shares of numbers that nothing measures, and of numbers that would be usual in the other order."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        shares = []
+        for each in (numbers, swapped):
+            size = np.abs(each.astype(np.float64))
+            # Written so that NaN counts as odd.
+            shares.append(float(np.mean((size >= _TINY) & (size <= _HUGE))))
+    return 1 - shares[0], shares[1]
+
+
+def _integer_shares(numbers: Array, swapped: Array) -> tuple[float, float]:
+    """Small numbers have their high bytes empty: in the wrong order the low ones are."""
+    limit = 1 << (4 * numbers.dtype.itemsize)
+    large, small = np.abs(numbers.astype(np.float64)) >= limit, np.abs(swapped.astype(np.float64)) < limit
+    return float(np.mean(large)), float(np.mean(small))

@@ -1,0 +1,55 @@
+"""What bytes look like that are no record of the announced format: a line of CSV, a framed record, text.
+
+Asked only for records that failed, to say what a person mistook; decides nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["CSV_HINT", "FRAME_BYTES", "csv_line", "framed", "shown", "text_of"]
+
+# 0x00 and the id of a schema in four bytes, as the serializers of a Schema Registry begin each record.
+FRAME_BYTES = 5
+CSV_HINT = (
+    "lines of CSV in a topic are no format of this version: send the file with 'kafka-ml send FILE.csv', or write each "
+    "line as a JSON array of numbers"
+)
+
+_MAX_LOOKED_AT = 4096
+_NUMBER = re.compile(r'\s*"?[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?"?\s*')
+
+
+def text_of(value: bytes) -> str | None:
+    """Return the beginning of ``value`` as text, or None where it is not text that people wrote."""
+    try:
+        text = value[:_MAX_LOOKED_AT].decode()
+    except UnicodeDecodeError as error:
+        # A character that the cut split.
+        if error.start < _MAX_LOOKED_AT - 4:
+            return None
+        text = value[: error.start].decode()
+    return text if text and all(each.isprintable() or each in "\t\r\n" for each in text) else None
+
+
+def csv_line(value: bytes) -> str | None:
+    """Return the text of ``value`` where it looks like a line of a CSV file: half of its parts or more are numbers."""
+    text = text_of(value)
+    if text is None or text.lstrip()[:1] in ("", "{", "["):
+        return None
+    for separator in (";", "\t", ","):
+        parts = text.strip().split(separator)
+        if len(parts) > 1 and 2 * sum(_NUMBER.fullmatch(part) is not None for part in parts) >= len(parts):
+            return text
+    return None
+
+
+def framed(value: bytes) -> bool:
+    """Whether ``value`` may begin with the id of a schema."""
+    return len(value) > FRAME_BYTES and value[0] == 0
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """Return the beginning of a text or bytes as it is quoted in messages."""
+    text = repr(value)
+    return text if len(text) <= limit else text[:limit] + "..."

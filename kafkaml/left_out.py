@@ -1,0 +1,127 @@
+"""LeftOut: the records of a stream that are no samples, counted by what is wrong with them. Used by ``slice_builder``.
+
+Three kinds, each with its own limit. Deletions (null values) are no samples by intent: any number. Records with a gap
+that has a name (null in a field, NaN, no label): up to a third, for a person to decide what to do with them. Bytes
+that are no record of the format at all: 1 %; more are a mistake in the sink, not line noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafkaml.codecs.base import DELETION
+from kafkaml.errors import DecodeError
+
+__all__ = ["MAX_GAP_FRACTION", "MAX_UNDECODABLE_FRACTION", "LeftOut"]
+
+MAX_UNDECODABLE_FRACTION = 0.01
+MAX_GAP_FRACTION = 1 / 3
+# Above this many the verdict need not wait for the end of the stream.
+_EARLY = 1000
+# A stream can have as many gaps as columns.
+_MAX_GAPS = 50
+_MAX_TOLD = 6
+_OTHER_GAPS = "other gaps"
+_UNDECODABLE = ""
+
+
+@dataclass
+class _Group:
+    count: int = 0
+    first: str = ""
+
+
+@dataclass
+class LeftOut:
+    """Counts; each group keeps its first record's place and error."""
+
+    _groups: dict[str, _Group] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        return sum(group.count for group in self._groups.values())
+
+    @property
+    def deletions(self) -> int:
+        return self._count(DELETION)
+
+    @property
+    def undecodable(self) -> int:
+        return self._count(_UNDECODABLE)
+
+    def add(self, place: str, error: DecodeError, count: int = 1) -> None:
+        """Count ``count`` records like the one at ``place``."""
+        gap = error.gap
+        if gap not in self._groups and len(self._groups) >= _MAX_GAPS and gap not in (DELETION, _UNDECODABLE):
+            gap = _OTHER_GAPS
+        group = self._groups.setdefault(gap, _Group())
+        group.first = group.first or f"{place}: {error.message}" + (f" ({error.hint})" if error.hint else "")
+        group.count += count
+
+    def check(self, records: int, expected: int | None = None) -> None:
+        """Raise DecodeError when too many of ``records`` are left out; ``expected`` is how many there may be at most,
+        where some are still to be read.
+        """
+        if expected is not None and self.total <= _EARLY:
+            return
+        possible = max(records, expected or 0) - self.deletions
+        if self.undecodable > MAX_UNDECODABLE_FRACTION * possible:
+            raise DecodeError(
+                f"{self.undecodable} of {records} records do not fit the announced format, the first is "
+                f"{self._groups[_UNDECODABLE].first}",
+                hint="check the types and shapes in the sink; up to "
+                f"{MAX_UNDECODABLE_FRACTION:.0%} of the records may be undecodable and are left out",
+            )
+        gaps = self.total - self.undecodable - self.deletions
+        if gaps > MAX_GAP_FRACTION * possible:
+            told = "; ".join(self._told(name) for name in self._gaps())
+            raise DecodeError(
+                f"{gaps} of {records} records are no whole samples: {told}",
+                hint="up to a third of the records may have such gaps and are left out: fill them in the producer, "
+                "or leave out the field",
+            )
+        if expected is None and possible <= 0:
+            raise DecodeError(f"all {records} records are deletions (null values): there is no sample among them")
+
+    def warnings(self, records: int) -> list[str]:
+        """Return what to tell of the records that were left out of ``records``."""
+        told = []
+        if self.deletions:
+            told.append(
+                f"{self.deletions} deletions (null values) of {records} records left out, the first is "
+                f"{self._groups[DELETION].first}"
+            )
+        names = self._gaps()
+        told += [f"{self._told(name, records)}; they were left out" for name in names[:_MAX_TOLD]]
+        if len(names) > _MAX_TOLD:
+            rest = sum(self._count(name) for name in names[_MAX_TOLD:])
+            told.append(f"{rest} of {records} records have other gaps; they were left out")
+        if self.undecodable:
+            told.append(
+                f"{self.undecodable} of {records} records could not be decoded and were left out, the first is "
+                f"{self._groups[_UNDECODABLE].first}"
+            )
+        return told
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``from_json`` reads."""
+        return {name: [group.count, group.first] for name, group in self._groups.items()}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> LeftOut:
+        return cls({name: _Group(count, first) for name, (count, first) in document.items()})
+
+    def _count(self, name: str) -> int:
+        return self._groups[name].count if name in self._groups else 0
+
+    def _gaps(self) -> list[str]:
+        """The names of gaps, the most frequent first."""
+        names = [name for name in self._groups if name not in (DELETION, _UNDECODABLE)]
+        return sorted(names, key=lambda name: (-self._groups[name].count, name))
+
+    def _told(self, name: str, records: int | None = None) -> str:
+        group = self._groups[name]
+        of = "" if records is None else f" of {records} records"
+        return f"{name}: {group.count}{of}, the first is {group.first}"
