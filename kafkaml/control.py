@@ -201,7 +201,9 @@ def _input_format(value: object) -> InputFormat:
         return InputFormat(str(value).upper())
     except ValueError:
         raise ControlMessageError(
-            f"input_format is {_shorten(value)}: expected one of {', '.join(InputFormat)}"
+            f"input_format is {_shorten(value)}: expected one of {', '.join(InputFormat)}",
+            hint="CSV and others are no formats of streams in this version: 'kafka-ml send FILE.csv' sends a CSV file's "
+            "numbers as RAW",
         ) from None
 
 

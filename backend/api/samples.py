@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 __all__ = ["MAX_VALUES", "SampleSerializer", "sample_document"]
@@ -14,12 +15,24 @@ __all__ = ["MAX_VALUES", "SampleSerializer", "sample_document"]
 MAX_VALUES = 65_536
 
 
+# Pages hold numbers as float64, which rounds whole numbers beyond this.
+_MAX_EXACT = 1 << 53
+
+
+@extend_schema_field({"oneOf": [{"type": "number"}, {"type": "string"}], "nullable": True})
+class _NumberField(serializers.Field[Any, Any, Any, Any]):
+    """A number, or its digits as text where JSON's readers would round it; null for what is not finite."""
+
+
 class SampleSerializer(serializers.Serializer[Any]):
-    """An array: ``values`` in row-major order; ``truncated`` when only the first ``MAX_VALUES`` are here."""
+    """An array: ``values`` in row-major order; ``truncated`` when only the first ``MAX_VALUES`` are here.
+
+    Whole numbers beyond 2^53 are texts of their digits, as many readers of JSON would round them.
+    """
 
     shape = serializers.ListField(child=serializers.IntegerField())
     dtype = serializers.CharField()
-    values = serializers.ListField(child=serializers.FloatField(allow_null=True))
+    values = serializers.ListField(child=_NumberField())
     truncated = serializers.BooleanField()
 
 
@@ -27,9 +40,11 @@ def sample_document(array: npt.NDArray[Any]) -> dict[str, Any]:
     """Return ``array`` (any shape; numbers or booleans) as SampleSerializer describes it; not finite becomes None."""
     flat = array.reshape(-1)[:MAX_VALUES]
     numbers = flat.astype(np.float64)
-    values: list[float | None] = numbers.tolist()
+    values: list[float | str | None] = numbers.tolist()
     if not np.isfinite(numbers).all():
         values = [value if np.isfinite(value) else None for value in numbers.tolist()]
+    elif flat.dtype.kind in "iu" and flat.size and np.abs(numbers).max() >= _MAX_EXACT:
+        values = [each if abs(each) <= _MAX_EXACT else str(each) for each in flat.tolist()]
     return {
         "shape": list(array.shape),
         "dtype": array.dtype.name,

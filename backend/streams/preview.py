@@ -6,7 +6,7 @@ from typing import Any
 
 from backend.api.errors import Conflict
 from backend.streams.models import Announcement
-from backend.topics.decoding import decoded_samples
+from backend.topics.decoding import decoded_samples, problem_document
 from backend.topics.selectors import open_browser
 from kafkaml.codecs import StreamCodec, codec_for
 from kafkaml.confluent import TopicBrowser
@@ -38,6 +38,8 @@ def preview(announcement: Announcement, *, offset: int, limit: int) -> dict[str,
             if not begin <= place < begin + size or len(samples) >= limit:
                 continue
             records, reached = _read(browser, part, part.start + place - begin, limit - len(samples))
+            # What most records of the page have is what others are held against, as training does it.
+            codec = codec.settled([each.value for each in records], [each.key for each in records])
             for record in records:
                 samples += _samples(codec, record)
             place = begin + reached - part.start
@@ -99,4 +101,4 @@ def _samples(codec: StreamCodec, record: Record) -> list[dict[str, Any]]:
         return [{**where, **each, "error": None} for each in decoded_samples(codec, record.key, record.value)]
     except DecodeError as error:
         nothing = {"features": None, "label_sample": None, "label_text": None}
-        return [{**where, **nothing, "error": {"message": error.message, "hint": error.hint}}]
+        return [{**where, **nothing, "error": problem_document(error)}]

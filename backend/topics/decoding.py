@@ -27,7 +27,15 @@ from kafkaml.control import InputFormat
 from kafkaml.errors import BrokerError, DecodeError
 from kafkaml.records import Record
 
-__all__ = ["MAX_SHOWN_BYTES", "Decoder", "DecoderKind", "decoded_samples", "holds", "record_document"]
+__all__ = [
+    "MAX_SHOWN_BYTES",
+    "Decoder",
+    "DecoderKind",
+    "decoded_samples",
+    "holds",
+    "problem_document",
+    "record_document",
+]
 
 # So much of a key, a header or a value leaves the server; ``size`` says how much there is.
 MAX_SHOWN_BYTES = 64 << 10
@@ -106,6 +114,12 @@ def decoded_samples(codec: StreamCodec, key: bytes | None, value: bytes | None) 
     ]
 
 
+def problem_document(error: DecodeError | BrokerError) -> dict[str, str]:
+    """Return ``error`` as ``DecodeProblemSerializer`` describes it."""
+    gap = error.gap if isinstance(error, DecodeError) else ""
+    return {"message": error.message, "hint": error.hint, "gap": gap}
+
+
 def holds(record: Record, needle: str) -> bool:
     """Whether key, value or headers hold ``needle`` (in lower case), in any case."""
     parts = (record.key, record.value, *(each for _, each in record.headers))
@@ -138,7 +152,7 @@ def _decoded(record: Record, decoder: Decoder, codec: StreamCodec | None) -> dic
             case DecoderKind.JSON:
                 return document | _json(value)
     except (DecodeError, BrokerError) as error:
-        return document | _guessed(value) | {"error": {"message": error.message, "hint": error.hint}}
+        return document | _guessed(value) | {"error": problem_document(error)}
     return document | _guessed(value)
 
 
@@ -153,19 +167,19 @@ def _with_codec(record: Record, decoder: Decoder, codec: StreamCodec) -> dict[st
     found = _features(record.value, decoder, codec.features)
     if codec.labels is not None and record.key is not None:
         try:
-            found |= _label(codec.labels.decode((record.key,))[0])
+            found |= _label(codec.label_of(record.key))
         except DecodeError as error:
-            found["error"] = {"message": error.message, "hint": error.hint}
+            found["error"] = problem_document(error)
     return found
 
 
 def _features(value: bytes, decoder: Decoder, codec: Codec) -> dict[str, Any]:
     try:
         row = codec.decode((value,))[0]
-    except DecodeError:
+    except DecodeError as error:
         # Kafka's Avro and JSON are wider than what models take: such records are read all the same.
         if decoder.input_format == InputFormat.JSON:
-            return _json(value)
+            return _guessed(value) | {"error": problem_document(error)}
         if decoder.input_format == InputFormat.AVRO and (text := _avro_text(value, decoder.input_config)) is not None:
             return text
         raise
@@ -173,7 +187,8 @@ def _features(value: bytes, decoder: Decoder, codec: Codec) -> dict[str, Any]:
         return _text(str(row).encode())
     found: dict[str, Any] = {"kind": "sample", "sample": _sample(row)}
     if decoder.input_format in (InputFormat.JSON, InputFormat.TELEGRAF_STR_JSON):
-        found |= _json(value) | {"kind": "sample"}
+        # Also JSON behind a byte order mark or a schema's id, as it is.
+        found |= _guessed(value) | {"kind": "sample"}
     return found
 
 

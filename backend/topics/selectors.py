@@ -159,6 +159,8 @@ def records(name: str, query: PageQuery, decoder: Decoder) -> dict[str, Any]:
         raise InvalidField("decoder", error.message, hint=error.hint) from error
     with open_browser() as browser:
         found = _found(browser, name, query)
+    if codec is not None:
+        codec = codec.settled([each.value for each in found.records], [each.key for each in found.records])
     return {
         "records": [record_document(each, decoder, codec) for each in found.records],
         "newest_first": query.newest_first,

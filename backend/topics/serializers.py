@@ -113,10 +113,11 @@ class RecordHeaderSerializer(RecordBytesSerializer):
 
 
 class DecodeProblemSerializer(serializers.Serializer[Any]):
-    """Why a record could not be decoded."""
+    """Why a record could not be decoded; ``gap`` names what a whole sample would have, such as ``null in weight``."""
 
     message = serializers.CharField()
     hint = serializers.CharField()
+    gap = serializers.CharField(allow_blank=True, help_text="empty where the bytes are no record of the format")
 
 
 class DecodedRecordSerializer(serializers.Serializer[Any]):

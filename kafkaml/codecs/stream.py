@@ -73,6 +73,15 @@ class StreamCodec:
         except DecodeError as error:
             raise _of_key(error) from error
 
+    def label_of(self, key: bytes) -> Array:
+        """Return the label in a record's key; DecodeError where it is none."""
+        assert self.labels is not None
+        try:
+            label: Array = self.labels.decode((key,))[0]
+        except DecodeError as error:
+            raise _of_key(error) from error
+        return label
+
     def settled(self, values: Values, keys: Values) -> StreamCodec:
         """Return the same codec with all fixed that nothing but data can tell; see ``Codec.settled``."""
         if self.packed:
