@@ -202,8 +202,8 @@ def _input_format(value: object) -> InputFormat:
     except ValueError:
         raise ControlMessageError(
             f"input_format is {_shorten(value)}: expected one of {', '.join(InputFormat)}",
-            hint="CSV and others are no formats of streams in this version: 'kafka-ml send FILE.csv' sends a CSV file's "
-            "numbers as RAW",
+            hint="CSV and others are no formats of streams in this version: 'kafka-ml send FILE.csv' sends a CSV "
+            "file's numbers as RAW",
         ) from None
 
 

@@ -8,7 +8,7 @@ that are no record of the format at all: 1 %; more are a mistake in the sink, no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 from kafkaml.codecs.base import DELETION
@@ -30,7 +30,9 @@ _UNDECODABLE = ""
 @dataclass
 class _Group:
     count: int = 0
-    first: str = ""
+    place: str = ""
+    message: str = ""
+    hint: str = ""
 
 
 @dataclass
@@ -56,9 +58,7 @@ class LeftOut:
         gap = error.gap
         if gap not in self._groups and len(self._groups) >= _MAX_GAPS and gap not in (DELETION, _UNDECODABLE):
             gap = _OTHER_GAPS
-        group = self._groups.setdefault(gap, _Group())
-        group.first = group.first or f"{place}: {error.message}" + (f" ({error.hint})" if error.hint else "")
-        group.count += count
+        self._groups.setdefault(gap, _Group(0, place, error.message, error.hint)).count += count
 
     def check(self, records: int, expected: int | None = None) -> None:
         """Raise DecodeError when too many of ``records`` are left out; ``expected`` is how many there may be at most,
@@ -68,19 +68,21 @@ class LeftOut:
             return
         possible = max(records, expected or 0) - self.deletions
         if self.undecodable > MAX_UNDECODABLE_FRACTION * possible:
+            first = self._groups[_UNDECODABLE]
             raise DecodeError(
                 f"{self.undecodable} of {records} records do not fit the announced format, the first is "
-                f"{self._groups[_UNDECODABLE].first}",
-                hint="check the types and shapes in the sink; up to "
+                f"{first.place}: {first.message}",
+                hint=f"{first.hint or 'check the types and shapes in the sink'}. Up to "
                 f"{MAX_UNDECODABLE_FRACTION:.0%} of the records may be undecodable and are left out",
             )
         gaps = self.total - self.undecodable - self.deletions
         if gaps > MAX_GAP_FRACTION * possible:
-            told = "; ".join(self._told(name) for name in self._gaps())
+            names = self._gaps()
+            told = "; ".join(f"{self._count(name)} with {self._told(name)}" for name in names[:_MAX_TOLD])
             raise DecodeError(
                 f"{gaps} of {records} records are no whole samples: {told}",
-                hint="up to a third of the records may have such gaps and are left out: fill them in the producer, "
-                "or leave out the field",
+                hint=f"{self._groups[names[0]].hint or 'fill the gaps in the producer, or leave out the field'}. Up to "
+                "a third of the records may have gaps and are left out",
             )
         if expected is None and possible <= 0:
             raise DecodeError(f"all {records} records are deletions (null values): there is no sample among them")
@@ -90,28 +92,28 @@ class LeftOut:
         told = []
         if self.deletions:
             told.append(
-                f"{self.deletions} deletions (null values) of {records} records left out, the first is "
-                f"{self._groups[DELETION].first}"
+                f"{self.deletions} deletions (null values) left out, of {records} records (the first is "
+                f"{self._groups[DELETION].place})"
             )
         names = self._gaps()
-        told += [f"{self._told(name, records)}; they were left out" for name in names[:_MAX_TOLD]]
+        told += [f"{self._count(name)} of {records} records left out: {self._told(name)}" for name in names[:_MAX_TOLD]]
         if len(names) > _MAX_TOLD:
             rest = sum(self._count(name) for name in names[_MAX_TOLD:])
-            told.append(f"{rest} of {records} records have other gaps; they were left out")
+            told.append(f"{rest} of {records} records left out: other gaps")
         if self.undecodable:
             told.append(
                 f"{self.undecodable} of {records} records could not be decoded and were left out, the first is "
-                f"{self._groups[_UNDECODABLE].first}"
+                f"{self._groups[_UNDECODABLE].place}: {self._groups[_UNDECODABLE].message}"
             )
         return told
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``from_json`` reads."""
-        return {name: [group.count, group.first] for name, group in self._groups.items()}
+        return {name: list(astuple(group)) for name, group in self._groups.items()}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> LeftOut:
-        return cls({name: _Group(count, first) for name, (count, first) in document.items()})
+        return cls({name: _Group(*group) for name, group in document.items()})
 
     def _count(self, name: str) -> int:
         return self._groups[name].count if name in self._groups else 0
@@ -121,7 +123,5 @@ class LeftOut:
         names = [name for name in self._groups if name not in (DELETION, _UNDECODABLE)]
         return sorted(names, key=lambda name: (-self._groups[name].count, name))
 
-    def _told(self, name: str, records: int | None = None) -> str:
-        group = self._groups[name]
-        of = "" if records is None else f" of {records} records"
-        return f"{name}: {group.count}{of}, the first is {group.first}"
+    def _told(self, name: str) -> str:
+        return f"{name} (the first is {self._groups[name].place})"

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from kafkaml.array_file import ArrayFile, write_npy_header
 from kafkaml.codecs import StreamCodec, StreamFailure
 from kafkaml.codecs.byte_order import byte_order_doubt
+from kafkaml.codecs.looks import CSV_HINT, csv_line, shown
 from kafkaml.codecs.raw import RawCodec
 from kafkaml.content_order import Hashes, Rows, content_hashes, content_order
 from kafkaml.errors import DecodeError, StreamUnavailable
@@ -42,7 +43,7 @@ class BuiltSlice:
 
     ``class_names`` are the texts that the numbers in ``labels`` stand for, empty where labels are numbers themselves.
     ``left_out`` counts the records that are no samples. ``notes`` say how records were taken, ``doubts`` what looks
-    wrong with them; ``learnt`` are entries of an ``input_config`` that the data told.
+    wrong with them and what to do; ``learnt`` are entries of an ``input_config`` that the data told.
     """
 
     features: ArrayFile
@@ -51,7 +52,7 @@ class BuiltSlice:
     records: int
     left_out: LeftOut
     notes: tuple[str, ...]
-    doubts: tuple[str, ...]
+    doubts: tuple[tuple[str, str], ...]
     learnt: Mapping[str, Any]
     sorted_hashes: bytes
     feature_sum: int
@@ -145,7 +146,7 @@ class _Builder:
         self._records = 0
         self._left_out = LeftOut()
         self._notes: tuple[str, ...] = ()
-        self._doubts: list[str] = []
+        self._doubts: list[tuple[str, str]] = []
 
     def read(self, reader: RecordReader, idle_timeout_seconds: float, on_progress: Callable[[int, int], None]) -> None:
         """First pass: decode, hash, append."""
@@ -268,8 +269,11 @@ class _Builder:
 
     def _append(self, features: Array, labels: Array | None, features_file: BinaryIO, labels_file: BinaryIO) -> None:
         if features.dtype.kind == "U":
+            example = str(features[0])
+            is_csv = csv_line(example.encode()) is not None
             raise DecodeError(
-                "the stream's features are text: models take numbers", hint="encode texts as numbers in the sink"
+                f"the stream's features are text ({shown(example)}): models take numbers",
+                hint=f"they look like lines of CSV: {CSV_HINT}" if is_csv else "encode texts as numbers in the sink",
             )
         hashes = content_hashes(features)
         # The sum of the file to come, while the rows are at hand; see ``content_sum``.

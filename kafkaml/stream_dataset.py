@@ -54,10 +54,10 @@ class StreamDataset:
     """All samples of a slice. ``labels`` is None for data without labels.
 
     ``class_names[i]`` is the text that label i stands for, where labels came as text; empty otherwise. ``records``
-    were read, of which ``skipped`` were no samples; ``warnings`` say so, and what else a person should know, ``doubts``
-    what may make a training useless. ``learnt`` are entries of an ``input_config`` that the data told: with them other
-    records are read as these were.
-    ``sha256`` names the content: equal for equal samples, however they were sent. A context manager; while it is open
+    were read, of which ``skipped`` were no samples; ``warnings`` say so, and what else a person should know,
+    ``doubts`` what may make a training useless, each with what to do. ``learnt`` are entries of an ``input_config``
+    that the data told: with them other records are read as these were. ``sha256`` names the content: equal for equal
+    samples, however they were sent. A context manager; while it is open
     the slice stays in the cache.
     """
 
@@ -70,7 +70,7 @@ class StreamDataset:
     sha256: str
     seed: int
     _lock: int
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[tuple[str, str], ...] = ()
     learnt: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -155,7 +155,7 @@ class StreamDataset:
             sha256=manifest["sha256"],
             seed=seed,
             _lock=lock,
-            doubts=tuple(manifest["doubts"]),
+            doubts=tuple((message, hint) for message, hint in manifest["doubts"]),
             learnt=manifest["learnt"],
         )
 

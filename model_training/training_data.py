@@ -92,7 +92,7 @@ class TrainingData:
                 class_names=dataset.class_names,
                 learnt=dataset.learnt,
                 warnings=dataset.warnings,
-                doubts=[DataMismatch(each) for each in dataset.doubts],
+                doubts=[DataMismatch(message, hint=hint) for message, hint in dataset.doubts],
             )
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ from kafkaml.codecs.telegraf import TelegrafCodec
 from kafkaml.errors import DecodeError
 
 __all__ = ["EncodedSample", "encode_sample"]
+
+_LONG_INTEGER = re.compile(r"-?[0-9]{16,20}")
 
 
 class EncodedSample(NamedTuple):
@@ -69,7 +72,7 @@ def _encode(codec: Codec, sample: Any, shape: Sequence[int] | None) -> bytes:
 
 def _numbers(sample: Any) -> Array:
     try:
-        array = np.asarray(sample)
+        array = np.asarray(_exact(sample))
     except (ValueError, OverflowError, RecursionError) as error:
         raise InvalidField(
             "sample", f"the lists are not equally long on every level ({error})", hint="give an array of one shape"
@@ -79,6 +82,13 @@ def _numbers(sample: Any) -> Array:
     if array.size == 0:
         raise InvalidField("sample", "the sample is empty: expected at least one number")
     return array
+
+
+def _exact(sample: Any) -> Any:
+    """Take digits as pages hold them where numbers would be rounded: as text, in a flat list of numbers."""
+    if isinstance(sample, list) and any(isinstance(each, str) for each in sample):
+        return [int(each) if isinstance(each, str) and _LONG_INTEGER.fullmatch(each) else each for each in sample]
+    return sample
 
 
 def _shaped(array: Array, codec: Codec, shape: Sequence[int] | None) -> Array:

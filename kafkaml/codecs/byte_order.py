@@ -21,28 +21,32 @@ _NEARLY_ALL = 0.95
 _TINY, _HUGE = 1e-12, 1e12
 
 
-def byte_order_doubt(codec: RawCodec, rows: Array) -> str:
-    """Return what is odd about ``rows`` as ``codec`` decoded them, empty where nothing is."""
+def byte_order_doubt(codec: RawCodec, rows: Array) -> tuple[str, str] | None:
+    """Return what is odd about ``rows`` as ``codec`` decoded them, and what to do; None where nothing is."""
     dtype = codec.wire_dtype
     if dtype.itemsize == 1 or dtype.kind not in "iuf":
-        return ""
+        return None
     numbers = rows.reshape(-1)[:_MAX_NUMBERS]
     numbers = numbers[numbers != 0]
     if len(numbers) < _MIN_NUMBERS:
-        return ""
+        return None
     swapped = numbers.byteswap()
     odd, sane = _float_shares(numbers, swapped) if dtype.kind == "f" else _integer_shares(numbers, swapped)
     if odd < _MOST or sane < _NEARLY_ALL:
-        return ""
+        return None
     other = "<" if dtype.str.startswith(">") else ">"
     order = "little-endian" if other == "<" else "big-endian"
     code = f"{other}{dtype.str[1:]}"
     side = "data_type" if codec.name == "features" else "label_type"
-    return (
-        f"the stream's {codec.name} look as if they were {order}: read as {dtype.name} most are like {numbers[0]:.4g}, "
-        f"in the other order of bytes like {swapped[0]:.4g}. Announce {side} {code!r}"
-        + (" (or write by ByteBuffer.order(ByteOrder.LITTLE_ENDIAN))" if other == ">" else "")
+    with np.errstate(invalid="ignore"):
+        # Of the example that says most: the one farthest from what is usual.
+        example = int(np.argmax(np.nan_to_num(np.abs(np.log2(np.abs(numbers.astype(np.float64)))), posinf=9e9)))
+    message = (
+        f"the stream's {codec.name} look as if they were {order}: read as {dtype.name} they are like "
+        f"{numbers[example]:.4g}, in the other order of bytes like {swapped[example]:.4g}"
     )
+    in_java = ", or write by ByteBuffer.order(ByteOrder.LITTLE_ENDIAN) in Java" if other == ">" else ""
+    return message, f"announce {side} {code!r}{in_java}"
 
 
 def _float_shares(numbers: Array, swapped: Array) -> tuple[float, float]:

@@ -26,7 +26,7 @@ _MAX_DEPTH = 64
 
 
 class OddValue(NamedTuple):
-    """A value that is no number of the type, and its place as it is told: `` in weight``, `` at [3]`` or nothing."""
+    """A value that is no number of the type, and its place as it is told: `` in weight``, or nothing."""
 
     value: Any
     where: str
@@ -145,6 +145,8 @@ def _where(place: tuple[str | int, ...], fields: FieldNames | None) -> str:
     parts = [each if isinstance(each, int) else each[:60] for each in place]
     if fields and isinstance(place[0], int) and place[0] < len(fields):
         parts[0] = fields.text(place[0])
+    if len(place) == 1 and isinstance(parts[0], int):
+        return f" in column {parts[0]} (counted from 0)"
     names = [each for each in parts if isinstance(each, str)]
     numbers = [each for each in parts if isinstance(each, int)]
     at = f"[{', '.join(map(str, numbers))}]" if numbers else ""

@@ -12,6 +12,7 @@ from kafkaml.codecs.avro import AvroCodec, SchemaLookup
 from kafkaml.codecs.base import Array, Codec, Values
 from kafkaml.codecs.field_names import FieldNames
 from kafkaml.codecs.json import JsonCodec
+from kafkaml.codecs.looks import shown, text_of
 from kafkaml.codecs.packing import decode_packed
 from kafkaml.codecs.raw import RawCodec, TextCodec
 from kafkaml.codecs.schema_registry import SchemaRegistry
@@ -30,8 +31,8 @@ _NO_TYPE = (None, "", "None", "NoneType")
 # Said by a person: the key is no label. What old sinks write (above) says nothing of JSON's labels.
 _NO_LABELS = "none"
 _KEY_HINT = (
-    "each record's key is taken as its label: send the label as the key or no key at all; where the key is none, such "
-    'as the name of a device, announce the stream with "label_type": "none" in input_config'
+    "send the label as the key; where the key is none, such as the name of a device, send records without key, or "
+    'announce the stream with "label_type": "none" in input_config'
 )
 
 
@@ -71,7 +72,7 @@ class StreamCodec:
         try:
             return features, self.labels.decode(keys)
         except DecodeError as error:
-            raise _of_key(error) from error
+            raise _of_key(error, keys) from error
 
     def label_of(self, key: bytes) -> Array:
         """Return the label in a record's key; DecodeError where it is none."""
@@ -79,7 +80,7 @@ class StreamCodec:
         try:
             label: Array = self.labels.decode((key,))[0]
         except DecodeError as error:
-            raise _of_key(error) from error
+            raise _of_key(error, (key,)) from error
         return label
 
     def settled(self, values: Values, keys: Values) -> StreamCodec:
@@ -106,8 +107,9 @@ class StreamCodec:
         failures = [StreamFailure(index, error) for index, error in features.failures]
         if self.labels is None:
             return features.rows, None, failures
-        labels = self.labels.decode_each([keys[index] for index in features.kept])
-        failures += [StreamFailure(features.kept[index], _of_key(error)) for index, error in labels.failures]
+        kept_keys = [keys[index] for index in features.kept]
+        labels = self.labels.decode_each(kept_keys)
+        failures += [StreamFailure(features.kept[index], _of_key(error, kept_keys)) for index, error in labels.failures]
         failures.sort(key=lambda failure: failure.index)
         return features.rows[labels.kept], labels.rows, failures
 
@@ -237,7 +239,13 @@ def _declared(
     return dtype, shape_from_wire(shape) if declared else None
 
 
-def _of_key(error: DecodeError) -> DecodeError:
+def _of_key(error: DecodeError, keys: Values) -> DecodeError:
     """Say of an error of labels that they are the records' keys, which those who key by device do not expect."""
-    hint = error.hint if _KEY_HINT in error.hint else ". ".join(each for each in (_KEY_HINT, error.hint) if each)
-    return DecodeError(error.message, index=error.index, hint=hint, gap=error.gap)
+    if error.gap:
+        return error
+    key = keys[error.index or 0]
+    return DecodeError(
+        f"the record's key {shown(key if key is None else text_of(key) or key)} is taken as its label: {error.message}",
+        index=error.index,
+        hint=_KEY_HINT,
+    )

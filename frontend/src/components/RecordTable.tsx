@@ -3,7 +3,7 @@ import { Box, Group, Table, Text, Tooltip, UnstyledButton } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import type { TopicRecord } from '~/lib/api'
-import { formatBytes, formatMetric, NONE } from '~/lib/format'
+import { formatBytes, formatValue, NONE } from '~/lib/format'
 import { formatMillisecond, hexOfBase64 } from '~/lib/records'
 import { imageLayout, SampleView } from './SampleView'
 
@@ -98,7 +98,7 @@ export function RecordTable(props: RecordTableProps) {
 
 function KeyCell({ record }: { record: TopicRecord }) {
   const { label_sample: label, label_text: labelText } = record.decoded
-  const declared = labelText ?? (label && label.values.length <= 8 ? label.values.map(formatMetric).join(', ') : null)
+  const declared = labelText ?? (label && label.values.length <= 8 ? label.values.map(formatValue).join(', ') : null)
   if (declared !== null) return <Line>{declared}</Line>
   if (record.key.base64 === null) return <Dimmed>none</Dimmed>
   return <Line mono>{record.key.text ?? hexOfBase64(record.key.base64, 16)}</Line>
@@ -131,7 +131,7 @@ function ValueCell({ record }: { record: TopicRecord }) {
 }
 
 function shownText({ decoded }: TopicRecord): string {
-  if (decoded.sample) return decoded.sample.values.slice(0, 24).map(formatMetric).join(', ')
+  if (decoded.sample) return decoded.sample.values.slice(0, 24).map(formatValue).join(', ')
   return (decoded.text ?? '').slice(0, 240)
 }
 

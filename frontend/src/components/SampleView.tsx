@@ -1,13 +1,13 @@
 /** One decoded sample: drawn where its shape is an image's, listed as numbers otherwise. */
 import { Box, Code, Text } from '@mantine/core'
 import { useEffect, useRef } from 'react'
-import { formatMetric, formatShape } from '~/lib/format'
+import { formatShape, formatValue } from '~/lib/format'
 
 export interface SampleData {
   shape: readonly number[]
   dtype: string
-  /** Row-major. */
-  values: readonly (number | null)[]
+  /** Row-major; whole numbers that JavaScript would round are texts. */
+  values: readonly (number | string | null)[]
   truncated: boolean
 }
 
@@ -49,7 +49,7 @@ export function SampleView({ sample, label, size = 84 }: { sample: SampleData; l
         aria-label={label ?? 'Values of the sample'}
         style={{ maxHeight: size, overflow: 'auto', padding: 6 }}
       >
-        {shown.map((value) => formatMetric(value)).join(', ')}
+        {shown.map((value) => formatValue(value)).join(', ')}
         {sample.values.length > shown.length || sample.truncated ? ', …' : ''}
       </Code>
       <Text size="xs" c="dimmed">
@@ -82,7 +82,7 @@ function SampleImage({
         const target = (y * layout.width + x) * 4
         for (let channel = 0; channel < 3; channel += 1) {
           const value = sample.values[source + (layout.channels === 3 ? channel : 0) * layout.channel] ?? 0
-          image.data[target + channel] = scale(value)
+          image.data[target + channel] = scale(Number(value))
         }
         image.data[target + 3] = 255
       }
@@ -112,8 +112,8 @@ function scaleOf(sample: SampleData): (value: number) => number {
   let greatest = Number.NEGATIVE_INFINITY
   for (const value of sample.values) {
     if (value === null) continue
-    least = Math.min(least, value)
-    greatest = Math.max(greatest, value)
+    least = Math.min(least, Number(value))
+    greatest = Math.max(greatest, Number(value))
   }
   if (sample.dtype === 'uint8' && greatest > 64) return (value) => value
   const span = greatest - least || 1

@@ -110,13 +110,13 @@ export function rangeOfType(dtype: string): ValueRange {
 }
 
 /** The range of real samples; null where they have none. */
-export function rangeOfSamples(samples: readonly { values: readonly (number | null)[] }[]): ValueRange | null {
+export function rangeOfSamples(samples: readonly { values: readonly (number | string | null)[] }[]): ValueRange | null {
   let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   for (const sample of samples) {
     for (const value of sample.values) {
       if (value === null) continue
-      least = Math.min(least, value)
-      greatest = Math.max(greatest, value)
+      least = Math.min(least, Number(value))
+      greatest = Math.max(greatest, Number(value))
     }
   }
   return greatest > least ? { least, greatest } : null

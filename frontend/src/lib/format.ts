@@ -25,6 +25,12 @@ export function formatMetric(value: number | null | undefined): string {
   return size !== 0 && (size < 1e-4 || size >= 1e6) ? value.toExponential(2) : significant.format(value)
 }
 
+/** A number of a sample: whole ones with all digits, also those that came as text because JavaScript rounds them. */
+export function formatValue(value: number | string | null | undefined): string {
+  if (typeof value === 'string') return value
+  return Number.isInteger(value) && Math.abs(value as number) < 1e21 ? String(value) : formatMetric(value)
+}
+
 /** 0.941 -> '94.1%'. */
 export function formatPercent(share: number | null | undefined): string {
   return share === null || share === undefined ? NONE : percent.format(share)

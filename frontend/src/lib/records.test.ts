@@ -18,6 +18,14 @@ test('a dump has sixteen bytes a line and letters beside them', () => {
   expect(lines[1]).toMatch(/^000010 {2}67 68 0a .* gh\.$/)
 })
 
+test('pretty JSON is what JavaScript makes of it, but for the digits of long numbers', () => {
+  const text = '{"a":[1, {"b, [":"\\"x:{}"}],"c":{ },"d":[],"e":null,"f":-1.5e-7}'
+  expect(prettyJson(text)).toBe(
+    JSON.stringify(JSON.parse(text.replace('1.5e-7', '1.5')), null, 2).replace('1.5', '1.5e-7'),
+  )
+  expect(prettyJson('[9007199254740993, 1.0]')).toBe('[\n  9007199254740993,\n  1.0\n]')
+})
+
 test('what is no JSON stays as it is', () => {
   expect(prettyJson('{"a":[1]}')).toBe('{\n  "a": [\n    1\n  ]\n}')
   expect(prettyJson('{"cut')).toBe('{"cut')

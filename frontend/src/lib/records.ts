@@ -42,13 +42,28 @@ export function hexDump(text: string, mostBytes = 4096): string {
   return lines.join('\n')
 }
 
-/** JSON text with line breaks; the text itself where it is none, or is cut. */
+/** JSON text with line breaks, its numbers to the letter; the text itself where it is none, or is cut. */
 export function prettyJson(text: string): string {
   try {
-    return JSON.stringify(JSON.parse(text), null, 2)
+    JSON.parse(text)
   } catch {
     return text
   }
+  // Not JSON.stringify: what was parsed has lost digits of long numbers.
+  let shown = ''
+  let indent = 0
+  const line = (more: number) => {
+    indent += more
+    return `\n${'  '.repeat(indent)}`
+  }
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{[]\s*[}\]]|[{}[\],:]|[^\s{}[\],:"]+/g)) {
+    if (token === '{' || token === '[') shown += token + line(1)
+    else if (token === '}' || token === ']') shown += line(-1) + token
+    else if (token === ',') shown += token + line(0)
+    else if (token === ':') shown += ': '
+    else shown += /^[{[]/.test(token) ? token.replace(/\s+/, '') : token
+  }
+  return shown
 }
 
 /** Let the browser save ``text`` as a file. */

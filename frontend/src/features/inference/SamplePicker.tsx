@@ -2,7 +2,7 @@
 import { Stack, Text, UnstyledButton } from '@mantine/core'
 import { AnchorLink } from '~/components/ButtonLink'
 import { imageLayout, SampleView } from '~/components/SampleView'
-import { formatMetric } from '~/lib/format'
+import { formatValue } from '~/lib/format'
 import classes from './Try.module.css'
 import type { RealSample } from './useSampleSource'
 
@@ -45,7 +45,7 @@ export function SamplePicker({
               <Text size="xs" ff="monospace" maw={180} truncate>
                 {each.sample.values
                   .slice(0, 6)
-                  .map((value) => formatMetric(value))
+                  .map((value) => formatValue(value))
                   .join(', ')}
                 {each.sample.values.length > 6 ? ', …' : ''}
               </Text>

@@ -10,7 +10,7 @@ import {
   streamsPreviewRetrieveOptions,
   streamsRetrieveOptions,
 } from '~/lib/api'
-import { formatMetric } from '~/lib/format'
+import { formatValue } from '~/lib/format'
 
 const SAMPLES = 60
 
@@ -101,5 +101,5 @@ export function declaredShape(config: Record<string, unknown>): number[] | null 
 function labelOf(label: { label_sample: SampleData | null; label_text: string | null }): string | null {
   if (label.label_text !== null) return label.label_text
   const values = label.label_sample?.values
-  return values && values.length > 0 ? values.map((each) => formatMetric(each)).join(', ') : null
+  return values && values.length > 0 ? values.map((each) => formatValue(each)).join(', ') : null
 }

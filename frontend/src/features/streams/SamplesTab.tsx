@@ -7,7 +7,7 @@ import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { SampleView } from '~/components/SampleView'
 import { type Stream, type StreamSample, streamsPreviewRetrieveOptions } from '~/lib/api'
-import { formatExact, formatMetric, formatShape, plural } from '~/lib/format'
+import { formatExact, formatShape, formatValue, plural } from '~/lib/format'
 import type { StreamSearch } from './routes'
 import classes from './SamplesTab.module.css'
 
@@ -46,6 +46,7 @@ export function SamplesTab({
     )
   const { samples, next, total } = query.data
   const failed = samples.filter((each) => each.error).length
+  const reasons = reasonsOf(samples)
   const shape = samples.find((each) => each.features)?.features
   if (samples.length === 0)
     return <EmptyState title="No samples here">The announced ranges hold no records from this place on.</EmptyState>
@@ -80,8 +81,16 @@ export function SamplesTab({
         </Group>
       </Group>
       {failed > 0 && (
-        <Alert variant="outline" color="yellow" title={`${plural(failed, 'record')} of this page cannot be decoded`}>
-          Training skips them, and refuses the stream when they are more than 1 % of it.
+        <Alert variant="outline" color="yellow" title={`${plural(failed, 'record')} of this page: no sample`}>
+          {reasons.map(([reason, count]) => (
+            <Text key={reason} size="sm" style={{ overflowWrap: 'anywhere' }}>
+              {formatExact(count)}: {reason}
+            </Text>
+          ))}
+          <Text size="sm">
+            Training leaves them out: any number of deletions, up to a third of the records with gaps such as null or
+            NaN, and 1 % of others. More than that ends it.
+          </Text>
         </Alert>
       )}
       <ul className={classes.grid}>
@@ -135,11 +144,24 @@ function SampleCard({ sample }: { sample: StreamSample }) {
   )
 }
 
+/** Why records are no samples, the most frequent first: gaps by their names, others by what is wrong with the first. */
+export function reasonsOf(samples: readonly Pick<StreamSample, 'error'>[]): [reason: string, count: number][] {
+  const counts = new Map<string, number>()
+  let undecodable: string | undefined
+  for (const { error } of samples) {
+    if (!error) continue
+    if (!error.gap) undecodable ??= error.message
+    const reason = error.gap || (undecodable as string)
+    counts.set(reason, (counts.get(reason) ?? 0) + 1)
+  }
+  return [...counts].sort((one, other) => other[1] - one[1]).slice(0, 6)
+}
+
 /** The label in few letters; null where there is none. */
 export function labelOf(sample: StreamSample): string | null {
   if (sample.label_text !== null) return sample.label_text
   if (sample.label_sample === null) return null
   const values = sample.label_sample.values
-  const shown = values.slice(0, 4).map(formatMetric).join(', ')
+  const shown = values.slice(0, 4).map(formatValue).join(', ')
   return values.length > 4 ? `${shown}, …` : shown
 }

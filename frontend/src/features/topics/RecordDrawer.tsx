@@ -6,7 +6,7 @@ import { CopyButton } from '~/components/CopyButton'
 import { Facts } from '~/components/Facts'
 import { SampleView } from '~/components/SampleView'
 import type { TopicRecord } from '~/lib/api'
-import { formatBytes, formatExact, formatMetric, formatShape, NONE } from '~/lib/format'
+import { formatBytes, formatExact, formatShape, formatValue, NONE } from '~/lib/format'
 import { bytesOfBase64, formatMillisecond, hexDump, hexOfBase64, prettyJson, saveText } from '~/lib/records'
 
 export function RecordDrawer({
@@ -78,7 +78,7 @@ function Details({ topic, record }: { topic: string; record: TopicRecord }) {
 
 function KeyView({ record }: { record: TopicRecord }) {
   const { key, decoded } = record
-  const label = decoded.label_text ?? decoded.label_sample?.values.map(formatMetric).join(', ')
+  const label = decoded.label_text ?? decoded.label_sample?.values.map(formatValue).join(', ')
   if (key.base64 === null) return 'none'
   const bytes = key.text ?? hexOfBase64(key.base64, 64)
   return (
