@@ -16,7 +16,7 @@ from pathlib import Path
 
 from kafkaml.errors import ApiError, RefusedError
 
-__all__ = ["ArtifactCache", "check_artifact_name", "sha256_of_file"]
+__all__ = ["ArtifactCache", "check_artifact_name", "is_program", "sha256_of_file"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # One path component without a leading dot: names come from the network and from user code's process.
@@ -30,6 +30,11 @@ def check_artifact_name(name: str) -> str:
             f"{name!r} is not a name of an artifact: expected 1 to 100 letters, digits, dots, underscores or hyphens"
         )
     return name
+
+
+def is_program(name: str) -> bool:
+    """Whether an artifact is the program that loads the others, and no model itself."""
+    return name.endswith(".py")
 
 
 def sha256_of_file(path: Path) -> str:

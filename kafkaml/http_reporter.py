@@ -92,9 +92,10 @@ class HttpReporter:
         self._flush()
         self._client.post("finish", {"outcome": outcome.to_json()}, deadline_seconds=self._deadline_seconds)
 
-    def failed(self, failure: Failure) -> None:
+    def failed(self, failure: Failure, outcome: TrainingOutcome | None = None) -> None:
         self._flush()
-        self._client.post("fail", {"failure": failure.to_json()}, deadline_seconds=self._deadline_seconds)
+        body = {"failure": failure.to_json(), **({} if outcome is None else {"outcome": outcome.to_json()})}
+        self._client.post("fail", body, deadline_seconds=self._deadline_seconds)
 
     def _put(self, kind: str, data: Mapping[str, Any]) -> None:
         with self._changed:

@@ -21,6 +21,8 @@ __all__ = [
     "InferenceJob",
     "InferencePlan",
     "ResourceLimits",
+    "Split",
+    "Targets",
     "TrainingJob",
     "TrainingMode",
     "TrainingPlan",
@@ -39,6 +41,20 @@ class TrainingMode(StrEnum):
     """How a deployment trains. Further modes are strategies beside ``model_training/modes/classic.py``."""
 
     CLASSIC = "classic"
+
+
+class Split(StrEnum):
+    """Which samples train, validate and test: at random by their content, or the newest ones test."""
+
+    CONTENT = "content"
+    TIME = "time"
+
+
+class Targets(StrEnum):
+    """What a model learns to answer: the samples' labels, or the samples themselves (autoencoders)."""
+
+    LABELS = "labels"
+    FEATURES = "features"
 
 
 class DeliveryGuarantee(StrEnum):
@@ -134,7 +150,7 @@ class TrainingPlan:
     """What one training run does; served by ``GET /api/jobs/training/<result>/``.
 
     ``fit_arguments`` and ``evaluation_arguments`` are already parsed literals. ``seed`` drives the split and the
-    framework alike. ``cluster`` names the Kafka cluster that holds the stream, as registered with the backend.
+    framework alike. ``split`` is the rule as it was decided, the fit arguments' ``shuffle`` looked at.
     """
 
     result_id: int
@@ -150,6 +166,8 @@ class TrainingPlan:
     stream: ControlMessage
     seed: int
     confusion_matrix: bool
+    split: Split = Split.CONTENT
+    targets: Targets = Targets.LABELS
     limits: ResourceLimits = field(default_factory=ResourceLimits)
     gpu: int = 0
 
@@ -172,6 +190,8 @@ class TrainingPlan:
                 **known,
                 "framework": Framework(known["framework"]),
                 "mode": TrainingMode(known["mode"]),
+                "split": Split(known.get("split", Split.CONTENT)),
+                "targets": Targets(known.get("targets", Targets.LABELS)),
                 "stream": ControlMessage.from_json(known["stream"]),
                 "limits": ResourceLimits(**known.get("limits", {})),
             }

@@ -126,6 +126,8 @@ class TrainingOutcome:
 
     ``samples`` counts those trained on, validated and tested: keys ``training``, ``validation``, ``test``.
     ``confusion_matrix[i][j]`` counts samples of class i predicted as class j, over ``labels``; None when not asked for.
+    ``labels`` names the classes of every classification, whether or not there is a matrix. Metrics may be NaN or
+    infinite; in JSON they are null.
     ``artifacts`` maps the names uploaded to their sha256. ``split`` says the rule and the rates, ``isolation`` the
     level at which the user's code ran. ``preparation`` is what the model process did to the features before the model
     saw them, its ``summary`` for people; serving gives it back. Empty: nothing but a cast. ``learnt`` are entries of an
@@ -185,6 +187,6 @@ class ResultReporter(Protocol):
         """The attempt is complete; its artifacts are uploaded already."""
         ...
 
-    def failed(self, failure: Failure) -> None:
-        """The attempt failed; the process ends after this."""
+    def failed(self, failure: Failure, outcome: TrainingOutcome | None = None) -> None:
+        """The attempt failed; the process ends after this. ``outcome`` is what was found before it failed, if much."""
         ...

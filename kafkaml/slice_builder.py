@@ -2,11 +2,12 @@
 
 Two passes, neither of which holds more than a batch in memory: records are decoded batch by batch and appended in the
 order of arrival while a hash of each sample is kept; then the rows are copied in the order that ``content_order``
-derives from the hashes.
+derives from the hashes, or that ``time_order`` derives from the records' times.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -22,10 +23,11 @@ from kafkaml.codecs.byte_order import byte_order_doubt
 from kafkaml.codecs.looks import CSV_HINT, csv_line, shown
 from kafkaml.codecs.raw import RawCodec
 from kafkaml.content_order import Hashes, Rows, content_hashes, content_order
-from kafkaml.errors import DecodeError, StreamUnavailable
+from kafkaml.errors import BrokenError, DecodeError, StreamUnavailable
 from kafkaml.left_out import LeftOut
 from kafkaml.records import RecordBatch, RecordReader
 from kafkaml.stream_range import StreamRange
+from kafkaml.time_order import TimeOrder
 
 __all__ = ["BuiltSlice", "build_slice", "content_sum"]
 
@@ -43,7 +45,9 @@ class BuiltSlice:
 
     ``class_names`` are the texts that the numbers in ``labels`` stand for, empty where labels are numbers themselves.
     ``left_out`` counts the records that are no samples. ``notes`` say how records were taken, ``doubts`` what looks
-    wrong with them and what to do; ``learnt`` are entries of an ``input_config`` that the data told.
+    wrong with them and what to do; ``learnt`` are entries of an ``input_config`` that the data told. ``hashes`` name the
+    content: those of the samples, in their order where that is told by time, sorted otherwise. ``warnings`` are of that
+    order.
     """
 
     features: ArrayFile
@@ -54,8 +58,9 @@ class BuiltSlice:
     notes: tuple[str, ...]
     doubts: tuple[tuple[str, str], ...]
     learnt: Mapping[str, Any]
-    sorted_hashes: bytes
+    hashes: bytes
     feature_sum: int
+    warnings: tuple[str, ...] = ()
 
 
 class _LabelledAfterAll(Exception):
@@ -94,17 +99,19 @@ def build_slice(
     *,
     reader: RecordReader,
     seed: int,
+    by_time: bool = False,
     idle_timeout_seconds: float,
     on_progress: Callable[[int, int], None],
 ) -> BuiltSlice:
     """Write ``features.npy`` and ``labels.npy`` into ``folder`` and return what they hold.
 
+    Samples are in an order of their content and ``seed``, or from old to new with ``by_time``.
     ``on_progress(records, at most)`` is called after each batch and may raise to give up. Raises DecodeError when too
     many records do not fit the format, StreamUnavailable when the ranges hold no record.
     """
     labelled: bool | None = None
     while True:
-        builder = _Builder(folder, ranges, codec, seed=seed, labelled=labelled)
+        builder = _Builder(folder, ranges, codec, seed=seed, by_time=by_time, labelled=labelled)
         try:
             builder.read(reader, idle_timeout_seconds, on_progress)
         except _LabelledAfterAll:
@@ -130,6 +137,7 @@ class _Builder:
         codec: StreamCodec,
         *,
         seed: int,
+        by_time: bool,
         labelled: bool | None,
     ) -> None:
         self._folder = folder
@@ -142,6 +150,7 @@ class _Builder:
         self._features = _Column(folder / "features.arrived")
         self._labels = _Column(folder / "labels.arrived")
         self._hashes: list[Hashes] = []
+        self._times = TimeOrder() if by_time else None
         self._feature_sum = 0
         self._records = 0
         self._left_out = LeftOut()
@@ -177,7 +186,13 @@ class _Builder:
                 self._labels.path.write_bytes(codes.tobytes())
                 self._labels.dtype = codes.dtype
             arrived.append(_arrived(self._labels, len(hashes)))
-        order = content_order(hashes, self._seed, _differ(arrived), _content(arrived))
+        warnings: list[str] = []
+        if self._times is None:
+            order = content_order(hashes, self._seed, _differ(arrived), _content(arrived))
+            named = np.sort(hashes)
+        else:
+            order, warnings = self._times.order()
+            named = hashes[order]
         features = _copy_ordered(arrived[0], order, self._folder / "features.npy", arrived[0].dtype)
         labels = None
         if self._labelled:
@@ -193,8 +208,9 @@ class _Builder:
             self._notes,
             tuple(self._doubts),
             self._codec.features.learnt(),
-            np.sort(hashes).astype("<u8").tobytes(),
+            named.astype("<u8").tobytes(),
             self._feature_sum & _MASK,
+            tuple(warnings),
         )
 
     def _take(self, batch: RecordBatch, features_file: BinaryIO, labels_file: BinaryIO) -> None:
@@ -213,12 +229,33 @@ class _Builder:
         self._left_out.check(self._records, sum(each.max_records or 0 for each in self._ranges))
         if len(features) and features.dtype.kind == "f" and self._widens(features):
             raise _WiderAfterAll
-        if len(features):
-            features, labels = self._without_nan(batch, failures, features, labels)
+        origins: Rows | None = None
+        if len(features) and self._times is not None:
+            origins = self._origins(values, failures, features)
+        if len(features) and (bad := _not_finite(features, labels)) is not None:
+            self._leave_out(batch, self._origins(values, failures, features), bad, features, labels)
+            features, labels = features[~bad], None if labels is None else labels[~bad]
+            origins = None if origins is None else origins[~bad]
         if len(features):
             features, labels = self._of_one_shape(batch, features, labels)
         if len(features):
             self._append(features, labels, features_file, labels_file)
+            if self._times is not None:
+                self._times.append(batch, np.bincount(origins, minlength=len(batch)))
+
+    def _origins(self, values: Sequence[bytes | None], failures: Sequence[StreamFailure], features: Array) -> Rows:
+        """Return for each row of ``features`` which record of the batch it comes from."""
+        counts = np.ones(len(values), np.intp)
+        if self._codec.packed:
+            # Fixed widths, or nothing could be packed.
+            row_bytes = self._codec.features.dtype.itemsize * math.prod(features.shape[1:])
+            counts = np.array([len(value or b"") // row_bytes for value in values], np.intp)
+        counts[[failure.index for failure in failures]] = 0
+        if counts.sum() != len(features):
+            raise BrokenError(
+                f"{len(values)} records of which {len(failures)} were left out gave {len(features)} samples"
+            )
+        return np.repeat(np.arange(len(values)), counts)
 
     def _settle(self, values: Sequence[bytes | None], keys: Sequence[bytes | None]) -> None:
         """Take from the first records with a value what only data can tell: keys of objects, shapes."""
@@ -231,23 +268,14 @@ class _Builder:
         """Whether these are of a wider type than the codec's own, which the whole stream is to have then."""
         return features.dtype != self._codec.features.dtype and self._codec.widened() is not None
 
-    def _without_nan(
-        self, batch: RecordBatch, failures: Sequence[StreamFailure], features: Array, labels: Array | None
-    ) -> tuple[Array, Array | None]:
-        """Leave out samples with NaN or infinity, which would make every weight of a model NaN."""
-        sides = [features] if labels is None else [features, labels]
-        found = [rows for each in sides if (rows := _not_finite_rows(each)) is not None]
-        if not found:
-            return features, labels
-        bad = np.logical_or.reduce(found)
-        failed = {failure.index for failure in failures}
-        kept = [index for index in range(len(batch)) if index not in failed]
+    def _leave_out(
+        self, batch: RecordBatch, origins: Rows, bad: npt.NDArray[np.bool_], features: Array, labels: Array | None
+    ) -> None:
+        """Count the ``bad`` rows: NaN or infinity would make every weight of a model NaN."""
         for row in np.flatnonzero(bad).tolist():
-            # A packed record holds several samples: the batch is all that is known of their place.
-            place = batch[kept[row] if len(kept) == len(features) else 0].place
-            self._left_out.add(place, self._not_finite_error(features[row], None if labels is None else labels[row]))
+            error = self._not_finite_error(features[row], None if labels is None else labels[row])
+            self._left_out.add(batch[int(origins[row])].place, error)
         self._left_out.check(self._records, sum(each.max_records or 0 for each in self._ranges))
-        return features[~bad], None if labels is None else labels[~bad]
 
     def _not_finite_error(self, sample: Any, label: Any) -> DecodeError:
         numbers = np.asarray(sample)
@@ -309,6 +337,13 @@ class _Builder:
         dtype = self._labels.dtype
         assert dtype is not None
         return np.dtype(np.int64) if self._codec.whole_labels and self._labels.whole else dtype
+
+
+def _not_finite(features: Array, labels: Array | None) -> npt.NDArray[np.bool_] | None:
+    """Return which samples hold NaN or infinity; None where none does."""
+    sides = [features] if labels is None else [features, labels]
+    found = [bad for each in sides if (bad := _not_finite_rows(each)) is not None]
+    return np.logical_or.reduce(found) if found else None
 
 
 def _not_finite_rows(rows: Array) -> npt.NDArray[np.bool_] | None:

@@ -2,7 +2,8 @@
 
 ``open`` takes the slice from the cache folder or fills it (``slice_builder``); all runners of a machine share it.
 Samples are in an order that depends on their content and the seed only, never on partitions or arrival, so sections of
-it are random splits (``splits.SplitPlan``) and two readings of one slice train alike.
+it are random splits (``splits.SplitPlan``) and two readings of one slice train alike. Where asked for, they are in the
+order of their records' times instead.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ class StreamDataset:
     were read, of which ``skipped`` were no samples; ``warnings`` say so, and what else a person should know,
     ``doubts`` what may make a training useless, each with what to do. ``learnt`` are entries of an ``input_config``
     that the data told: with them other records are read as these were. ``sha256`` names the content: equal for equal
-    samples, however they were sent. A context manager; while it is open
-    the slice stays in the cache.
+    samples, however they were sent; by time, in the same order too. A context manager; while it is open the slice
+    stays in the cache.
     """
 
     features: ArrayFile
@@ -81,15 +82,19 @@ class StreamDataset:
         reader: RecordReader,
         cache_dir: Path,
         seed: int = 0,
+        by_time: bool = False,
         unsupervised: bool = False,
+        without_labels: bool = False,
         idle_timeout_seconds: float = 60.0,
         wait_timeout_seconds: float = 3600.0,
         on_progress: ProgressCallback = _no_progress,
     ) -> StreamDataset:
         """Return the stream's samples, reading them with ``reader`` when no runner of this machine did so before.
 
-        ``unsupervised`` asks for the stream's data without labels instead. ``on_progress(records, at most)`` is called
-        about ten times a second or more while reading and while another process reads, and may raise to give up.
+        ``by_time`` orders them from old to new instead of by ``seed``. ``unsupervised`` asks for the stream's data
+        without labels instead, ``without_labels`` for its samples alone, whatever their keys are.
+        ``on_progress(records, at most)`` is called about ten times a second or more while reading and while another
+        process reads, and may raise to give up.
 
         Raises StreamUnavailable when records are missing, DecodeError when more than 1 % of the records do not fit the
         announced format or more than a third have gaps (``left_out``), FailedError when the disk is full,
@@ -103,7 +108,7 @@ class StreamDataset:
                 hint="an online stream is trained incrementally, not as a whole",
             )
         codec = codec_for(stream.input_format, stream.input_config)
-        if unsupervised:
+        if unsupervised or without_labels:
             codec = StreamCodec(codec.features, None, codec.packed)
         identity = reader.identity([each.topic for each in ranges])
         rule = {
@@ -113,7 +118,10 @@ class StreamDataset:
             "input_format": str(stream.input_format),
             "input_config": dict(stream.input_config),
             "unsupervised": unsupervised,
-            "seed": seed,
+            "seed": 0 if by_time else seed,
+            # Only where they differ from what they were before there was a choice: slices in caches stay of use.
+            **({"order": "time"} if by_time else {}),
+            **({"without_labels": True} if without_labels else {}),
         }
         key = hashlib.sha256(orjson.dumps(rule, option=orjson.OPT_SORT_KEYS)).hexdigest()
         cache = _SliceCache(cache_dir, key, lambda: on_progress(0, 0), wait_timeout_seconds)
@@ -125,6 +133,7 @@ class StreamDataset:
                 codec,
                 reader=reader,
                 seed=seed,
+                by_time=by_time,
                 idle_timeout_seconds=idle_timeout_seconds,
                 on_progress=on_progress,
             )
@@ -151,7 +160,7 @@ class StreamDataset:
             class_names=tuple(manifest["class_names"]),
             records=records,
             skipped=left_out.total,
-            warnings=tuple(warnings),
+            warnings=(*warnings, *manifest["warnings"]),
             sha256=manifest["sha256"],
             seed=seed,
             _lock=lock,
@@ -328,7 +337,8 @@ def _to_manifest(built: BuiltSlice, rule: dict[str, Any]) -> dict[str, Any]:
         "notes": built.notes,
         "doubts": built.doubts,
         "learnt": dict(built.learnt),
-        "sha256": hashlib.sha256(orjson.dumps(described) + built.sorted_hashes).hexdigest(),
+        "sha256": hashlib.sha256(orjson.dumps(described) + built.hashes).hexdigest(),
+        "warnings": built.warnings,
         "boot_id": _boot_id(),
     }
 

@@ -29,7 +29,7 @@ from kafkaml.settings import KafkaSettings
 from mlcode_executor.process import ModelProcess, Runtime
 from model_training.interrupts import Interrupted, Interrupts
 from model_training.output_log import OutputLog
-from model_training.runner import TrainingRunner
+from model_training.runner import NothingServable, TrainingRunner
 from model_training.training_data import TrainingData
 
 logger = get_logger(__name__)
@@ -148,10 +148,11 @@ def _ended_from_outside(error: ApiError | None) -> WorkerExit:
 
 
 def _report(error: Exception, reporter: ResultReporter) -> WorkerExit:
-    failure = failure_of(error)
+    lost = error if isinstance(error, NothingServable) else None
+    failure = failure_of(error if lost is None else lost.reason)
     logger.error("training failed", exc_info=error, category=str(failure.category), cause=failure.cause)
     try:
-        reporter.failed(failure)
+        reporter.failed(failure, None if lost is None else lost.outcome)
     except ApiError as refused:
         return _ended_from_outside(refused)
     return WorkerExit.FAILURE_REPORTED

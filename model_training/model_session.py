@@ -7,10 +7,10 @@ All steps share one deadline, the run's wall time.
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from kafkaml.errors import BrokenError, DeadlineExceeded
 from kafkaml.jobs import Framework, TrainingPlan
 from kafkaml.results import EpochMetrics, Progress
 from mlcode_executor.shared_array import SharedArray
+from model_training.labels import LossLabels
 from model_training.shapes import ModelSignature
 
 __all__ = ["BuiltModel", "ClassPredictions", "ModelCalls", "ModelSession", "OnnxExport", "Samples"]
@@ -30,6 +31,8 @@ __all__ = ["BuiltModel", "ClassPredictions", "ModelCalls", "ModelSession", "Onnx
 # A run without a wall limit still ends some day: protects from a model process that hangs for ever.
 _NO_LIMIT_SECONDS = 30 * 24 * 3600.0
 _BUILD_SECONDS = 300.0
+# An exporter that hangs must not keep a trained model from being used.
+_EXPORT_SECONDS = 3600.0
 _MAX_ARTIFACTS = 16
 _MAX_METRICS = 64
 _MAX_NAME_LENGTH = 100
@@ -57,10 +60,14 @@ class ModelCalls(Protocol):
 
 @dataclass(frozen=True)
 class Samples:
-    """Features (n, *sample_shape) and labels (n, *label_shape) of one part of the data."""
+    """Features (n, *sample_shape) and labels (n, *label_shape) of one part of the data.
+
+    ``targets_are_features``: the labels are the features once more, so whatever is done to these is done to them.
+    """
 
     features: SharedArray
     labels: SharedArray
+    targets_are_features: bool = False
 
     def __len__(self) -> int:
         return self.features.shape[0]
@@ -118,6 +125,11 @@ class ModelSession:
             warnings=_warnings(report),
         )
 
+    def describe_loss(self, sample: SharedArray, signature: ModelSignature) -> tuple[LossLabels, ModelSignature]:
+        """Return what the loss takes, and ``signature`` with the outputs for ``sample`` (1, ...) where it has none."""
+        report = self._call("describe_loss", arrays={"features": sample}, seconds=_BUILD_SECONDS)
+        return LossLabels.from_report(report), signature.with_outputs(report.get("outputs"))
+
     def fit(
         self,
         training: Samples,
@@ -137,7 +149,7 @@ class ModelSession:
         arrays = {"train_features": training.features, "train_labels": training.labels}
         if validation is not None:
             arrays |= {"validation_features": validation.features, "validation_labels": validation.labels}
-        params = self._step(self._plan.fit_arguments) | {"seed": self._plan.seed}
+        params = self._step(self._plan.fit_arguments, training) | {"seed": self._plan.seed}
         answer = self._call("fit", params, arrays=arrays, on_event=on_event)
         self._preparation = _preparation(answer)
         return _warnings(answer)
@@ -151,7 +163,8 @@ class ModelSession:
     def evaluate(self, samples: Samples) -> Mapping[str, float]:
         """Return the metrics on ``samples``."""
         arrays = {"features": samples.features, "labels": samples.labels}
-        return _metrics(self._call("evaluate", self._step(self._plan.evaluation_arguments), arrays=arrays)["metrics"])
+        params = self._step(self._plan.evaluation_arguments, samples)
+        return _metrics(self._call("evaluate", params, arrays=arrays).get("metrics"))
 
     def predict_classes(self, samples: Samples) -> ClassPredictions:
         """Return each sample's predicted class and how sure the model was of it."""
@@ -169,39 +182,54 @@ class ModelSession:
             raise BrokenError(f"the model predicted classes {predicted.min()} to {predicted.max()} of {classes}")
         return ClassPredictions(predicted, probability, classes)
 
-    def save(self, folder: Path) -> Mapping[str, Path]:
-        """Have the trained model written into files of ``folder``; returns them by artifact name."""
+    def artifact_names(self) -> Sequence[str]:
+        """Return the names of the files that ``save`` can write."""
         names = self._call("artifact_names").get("names")
         if not isinstance(names, list) or not 0 < len(names) <= _MAX_ARTIFACTS:
             raise BrokenError(f"the model process offers the artifacts {str(names)[:200]}: expected 1 to 16 names")
-        paths = {check_artifact_name(str(name)): folder / str(name) for name in names}
-        self._write("save", paths, {})
-        if empty := [name for name, path in paths.items() if not path.stat().st_size]:
-            raise BrokenError(f"the model process wrote nothing into {', '.join(empty)}")
-        return paths
+        return [check_artifact_name(str(name)) for name in names]
+
+    def save(self, name: str, folder: Path) -> Path:
+        """Have the trained model written into the file ``name`` of ``folder``; returns its path."""
+        path = folder / name
+        self._write("save", path, {})
+        if not path.stat().st_size:
+            raise BrokenError(f"the model process wrote nothing into {name}")
+        return path
 
     def export_onnx(self, folder: Path, sample: NDArray[Any]) -> OnnxExport:
         """Have the model converted and compared on ``sample``; a model that does not convert is no error."""
         path = folder / "model.onnx"
         with SharedArray.allocate(sample.shape, sample.dtype) as features:
             features.array[...] = sample
-            answer = self._write("export_onnx", {path.name: path}, {"features": features})
+            answer = self._write("export_onnx", path, {"features": features}, seconds=_EXPORT_SECONDS)
         if not answer.get("converted"):
             path.unlink()
             return OnnxExport(None, None, str(answer.get("reason", ""))[:_MAX_WARNING_LENGTH])
         difference = answer.get("max_difference")
-        return OnnxExport(path, None if difference is None else float(difference), "")
+        if not isinstance(difference, (int, float)) or not math.isfinite(difference):
+            difference = None
+        return OnnxExport(path, difference, "")
 
-    def _write(self, method: str, paths: Mapping[str, Path], arrays: Mapping[str, SharedArray]) -> dict[str, Any]:
-        with ExitStack() as stack:
-            files: dict[str, int] = {}
-            for name, path in paths.items():
-                files[name] = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-                stack.callback(os.close, files[name])
-            return self._call(method, arrays=arrays, files=files)
+    def _write(
+        self, method: str, path: Path, arrays: Mapping[str, SharedArray], *, seconds: float = _NO_LIMIT_SECONDS
+    ) -> dict[str, Any]:
+        """Have one file written; nothing is left of it when that fails."""
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            return self._call(method, arrays=arrays, files={path.name: descriptor}, seconds=seconds)
+        except BaseException:
+            path.unlink()
+            raise
+        finally:
+            os.close(descriptor)
 
-    def _step(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        return {"batch_size": self._plan.batch_size, "arguments": dict(arguments)}
+    def _step(self, arguments: Mapping[str, Any], samples: Samples) -> dict[str, Any]:
+        return {
+            "batch_size": self._plan.batch_size,
+            "arguments": dict(arguments),
+            "targets_are_features": samples.targets_are_features,
+        }
 
     def _call(
         self,
@@ -248,6 +276,11 @@ def _whole(value: object) -> int:
     return value
 
 
+def _seconds(value: object) -> float:
+    seconds = _metrics({"seconds": value})["seconds"]
+    return seconds if 0 <= seconds < math.inf else 0.0
+
+
 def _warnings(answer: Mapping[str, Any]) -> list[str]:
     given = answer.get("warnings")
     return [str(each)[:_MAX_WARNING_LENGTH] for each in given[:_MAX_WARNINGS]] if isinstance(given, list) else []
@@ -268,7 +301,7 @@ def _progress(data: Mapping[str, Any]) -> Progress:
 def _epoch(data: Mapping[str, Any]) -> EpochMetrics:
     return EpochMetrics(
         epoch=_whole(data.get("epoch")),
-        seconds=_metrics({"seconds": data.get("seconds", 0)})["seconds"],
+        seconds=_seconds(data.get("seconds", 0)),
         training=_metrics(data.get("training", {})),
         validation=_metrics(data.get("validation", {})),
     )

@@ -1,7 +1,8 @@
 """TrainingRunner: one attempt at training one model, from its plan to the confirmed result.
 
-Wired by ``__main__``; the order of ``run`` is the whole story: stream, splits, model process, training, evaluation,
-artifacts, result. Holds the credentials' side of the work: user code runs in the model process only.
+Wired by ``__main__``; the order of ``run`` is the whole story: stream, splits, model process, training, weights,
+evaluation, other files, result. Once the model is trained, a step that fails costs what it would have given and no
+more. Holds the credentials' side of the work: user code runs in the model process only.
 """
 
 from __future__ import annotations
@@ -14,20 +15,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kafkaml.confusion_samples import CONFUSION_SAMPLES, choose_samples
-from kafkaml.errors import FailedError, RefusedError, UserCodeError
+from kafkaml.errors import FailedError, KafkaMLError, UserCodeError
 from kafkaml.failpoints import failpoint
 from kafkaml.jobs import TrainingPlan
 from kafkaml.logs import get_logger
 from kafkaml.results import Progress, ResultReporter, TrainingOutcome
 from mlcode_executor.process import ModelProcess
+from model_training.artifacts import SavedFiles, Steps, in_order_of_worth
 from model_training.background import in_background
 from model_training.confusion import ConfusionMatrix, NoConfusionMatrix, confusion_matrix
+from model_training.fitting import fit_to_model
 from model_training.model_session import ModelSession
 from model_training.modes import MODES
 from model_training.shapes import DataMismatch
 from model_training.training_data import TrainingData
 
-__all__ = ["TrainingRunner"]
+__all__ = ["NothingServable", "TrainingRunner"]
 
 logger = get_logger(__name__)
 
@@ -35,6 +38,24 @@ logger = get_logger(__name__)
 _ONNX_SAMPLES = 32
 # As many records as are likely to be answered together.
 _CHECKED_SAMPLES = 64
+
+
+class NothingServable(FailedError):
+    """The model was trained and no file of it could be kept. ``outcome`` is what is known all the same."""
+
+    def __init__(self, reason: KafkaMLError, outcome: TrainingOutcome) -> None:
+        super().__init__(reason.message, hint=reason.hint)
+        self.reason = reason
+        self.outcome = outcome
+
+
+@dataclass(frozen=True)
+class _Findings:
+    """What the steps after training found; each may be missing."""
+
+    metrics: Mapping[str, float]
+    matrix: ConfusionMatrix | None
+    onnx_difference: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,43 +75,51 @@ class TrainingRunner:
         """Train and report until the backend confirmed the result, which is returned; errors are left to the caller."""
         started = time.monotonic()
         self.reporter.running()
+        steps = Steps(self._warnings)
+        files = SavedFiles(self.scratch, steps, self._warnings)
         # The stream is read while the model process starts: whichever fails first ends the run.
         with in_background(self._read) as reading, self.start_process() as process:
             session = ModelSession(process, self.plan)
             model = session.build()
             self._warnings.extend(model.warnings)
             failpoint("training.built")
-            with reading.result() as read, read.for_model(model.signature) as data:
+            with (
+                reading.result() as read,
+                fit_to_model(
+                    read,
+                    model.signature,
+                    targets=self.plan.targets,
+                    describe_loss=session.describe_loss,
+                    folder=self.scratch,
+                ) as data,
+            ):
                 logger.info("data are ready", samples=data.counts, seconds=round(time.monotonic() - started, 3))
                 self._warnings.extend(data.warnings)
                 self._warnings.extend(self._train(session, data))
                 failpoint("training.fitted")
-                self._check_answers(session, data)
-                metrics = session.evaluate(data.test) if len(data.test) else self._no_test()
-                kept: dict[str, Path] = {}
-                matrix = self._confusion_matrix(session, read, data, kept) if self.plan.confusion_matrix else None
-                paths = dict(session.save(self.scratch))
-                onnx_difference = self._export_onnx(session, data, paths)
-                paths |= kept
+                found = self._after_training(session, read, data, steps, files)
         # The model process is gone: nobody writes to the files any more.
+        hashes = self._upload(files)
         outcome = TrainingOutcome(
             seconds=time.monotonic() - started,
             samples=data.counts,
-            test_metrics=metrics,
-            artifacts=self._upload(paths),
+            test_metrics=found.metrics,
+            artifacts=hashes,
             versions=model.versions,
             code_sha256=hashlib.sha256(f"{self.plan.imports}\0{self.plan.code}".encode()).hexdigest(),
             slice_sha256=data.slice_sha256,
-            confusion_matrix=matrix.counts.tolist() if matrix else None,
-            labels=matrix.labels if matrix else (),
+            confusion_matrix=found.matrix.counts.tolist() if found.matrix else None,
+            labels=found.matrix.labels if found.matrix else tuple(data.class_names),
             warnings=list(dict.fromkeys(self._warnings)),
-            onnx_max_difference=onnx_difference,
+            onnx_max_difference=found.onnx_difference,
             seed=self.plan.seed,
             split=data.split,
             isolation=process.isolation_level,
             preparation=session.preparation,
             learnt=dict(data.learnt),
         )
+        if steps.first_error is not None and not files.serving(hashes):
+            raise NothingServable(steps.first_error, outcome) from steps.first_error
         self.reporter.finished(outcome)
         return outcome
 
@@ -121,29 +150,50 @@ class TrainingRunner:
             raise DataMismatch(doubt.message, hint=f"{doubt.hint} (training failed with: {error.message})") from error
         return [*warnings, *(f"{each.message}; it was trained all the same" for each in data.doubts)]
 
-    def _check_answers(self, session: ModelSession, data: TrainingData) -> None:
-        """Put what would surprise in serving before all other warnings."""
-        try:
-            self._warnings[:0] = session.check_answers(data.training.features.array[:_CHECKED_SAMPLES])
-        except (UserCodeError, RefusedError) as error:
-            self._warnings.insert(0, f"the trained model does not answer its own samples in batches: {error.message}")
+    def _after_training(
+        self, session: ModelSession, read: TrainingData, data: TrainingData, steps: Steps, files: SavedFiles
+    ) -> _Findings:
+        """Save what serves, then evaluate, then the files whose making may end the model process."""
+        names = steps.attempt("the trained model could not be saved", session.artifact_names) or ()
+        at_once, later = in_order_of_worth(names)
+        files.save(session, at_once)
+        self._check_answers(session, data, steps)
+        metrics: Mapping[str, float] = {}
+        if len(data.test):
+            metrics = steps.attempt("no test metrics", lambda: session.evaluate(data.test)) or {}
+        else:
+            self._warnings.append("no test metrics: the stream was announced with test_rate 0, or is too short for it")
+        matrix = None
+        if self.plan.confusion_matrix:
+            matrix = steps.attempt("no confusion matrix", lambda: self._confusion_matrix(session, read, data, files))
+        files.save(session, later)
+        difference = steps.attempt(
+            "not converted to ONNX, inference will be slower", lambda: self._export_onnx(session, data, files)
+        )
+        return _Findings(metrics, matrix, difference)
 
-    def _no_test(self) -> Mapping[str, float]:
-        self._warnings.append("no test metrics: the stream was announced with test_rate 0, or is too short for it")
-        return {}
+    def _check_answers(self, session: ModelSession, data: TrainingData, steps: Steps) -> None:
+        """Put what would surprise in serving before all other warnings."""
+        sample = data.training.features.array[:_CHECKED_SAMPLES]
+        found = steps.attempt(
+            "the trained model does not answer its own samples in batches", lambda: session.check_answers(sample)
+        )
+        self._warnings[:0] = found or ()
 
     def _confusion_matrix(
-        self, session: ModelSession, decoded: TrainingData, data: TrainingData, kept: dict[str, Path]
+        self, session: ModelSession, decoded: TrainingData, data: TrainingData, files: SavedFiles
     ) -> ConfusionMatrix | None:
-        """Return the matrix; samples of its cells, as they were decoded, are added to ``kept``."""
+        """Return the matrix; samples of its cells, as they were decoded, are added to ``files``."""
         part = "test" if len(data.test) else "training"
         samples = data.parts[part]
         try:
+            if not data.has_labels:
+                raise NoConfusionMatrix("the features are the targets, so there are no classes")
             predictions = session.predict_classes(samples)
             matrix = confusion_matrix(
                 samples.labels.array, predictions.classes, classes=predictions.count, names=data.class_names
             )
-        except (NoConfusionMatrix, UserCodeError, RefusedError) as error:
+        except NoConfusionMatrix as error:
             self._warnings.append(f"no confusion matrix: {error}")
             return None
         chosen = choose_samples(
@@ -154,25 +204,21 @@ class TrainingRunner:
         )
         path = self.scratch / CONFUSION_SAMPLES
         chosen.write(path)
-        kept[path.name] = path
+        files.add(path)
         logger.info("samples of the confusion matrix are kept", samples=len(chosen.actual), per_cell=chosen.per_cell)
         return matrix
 
-    def _export_onnx(self, session: ModelSession, data: TrainingData, paths: dict[str, Path]) -> float | None:
-        """Add the converted model to ``paths``; serving falls back to the framework where there is none."""
-        try:
-            export = session.export_onnx(self.scratch, data.training.features.array[:_ONNX_SAMPLES])
-        except (FailedError, RefusedError) as error:
-            self._warnings.append(f"not converted to ONNX, inference will be slower: {error.message}")
-            return None
+    def _export_onnx(self, session: ModelSession, data: TrainingData, files: SavedFiles) -> float | None:
+        """Add the converted model to ``files``; serving falls back to the framework where there is none."""
+        export = session.export_onnx(self.scratch, data.training.features.array[:_ONNX_SAMPLES])
         if export.path is None:
             self._warnings.append(f"not converted to ONNX, inference will be slower: {export.reason}")
             return None
-        paths[export.path.name] = export.path
+        files.add(export.path, serves=True)
         return export.max_difference
 
-    def _upload(self, paths: Mapping[str, Path]) -> Mapping[str, str]:
+    def _upload(self, files: SavedFiles) -> Mapping[str, str]:
         failpoint("training.saved")
-        hashes = {name: self.reporter.upload(name, path) for name, path in paths.items()}
+        hashes = files.upload(self.reporter)
         failpoint("training.uploaded")
         return hashes

@@ -11,13 +11,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kafkaml.dtypes import shape_to_wire, shapes_up_to_unit_axis
 from kafkaml.errors import RefusedError
 
-__all__ = ["DataMismatch", "ModelSignature", "fit_feature_shape", "label_range_doubt", "label_shape_doubt"]
+__all__ = [
+    "DataMismatch",
+    "ModelSignature",
+    "fit_feature_shape",
+    "label_range_doubt",
+    "label_shape_doubt",
+    "shape_text",
+]
 
 Shape = tuple[int | None, ...]
 
@@ -42,6 +49,10 @@ class ModelSignature:
     def from_report(cls, report: Mapping[str, Any], *, exact: bool) -> ModelSignature:
         """Read the ``inputs`` and ``outputs`` of the model process's answer to ``build``."""
         return cls(inputs=_shapes(report.get("inputs")), outputs=_shapes(report.get("outputs")), exact=exact)
+
+    def with_outputs(self, described: Sequence[Mapping[str, Any]] | None) -> ModelSignature:
+        """Return the same with the outputs ``described``, unless it has some."""
+        return self if self.outputs else replace(self, outputs=_shapes(described))
 
 
 def _shapes(described: Sequence[Mapping[str, Any]] | None) -> dict[str, Shape]:
@@ -76,11 +87,12 @@ def fit_feature_shape(
     if not signature.exact and (same_size or moved or (len(expected) == 1 and sample[-1:] == expected)):
         return sample, None
     mismatch = DataMismatch(
-        f"the stream's samples have the shape {_text(sample)}: the model's input {name!r} expects {_text(expected)}",
+        f"the stream's samples have the shape {shape_text(sample)}: the model's input {name!r} expects "
+        f"{shape_text(expected)}",
         hint=f"set data_reshape to '{shape_to_wire([size or 1 for size in expected])}' in the sink: the number of "
         "elements is the same"
         if same_size
-        else f"give the model an input of shape {_text(sample)}, or send samples of shape {_text(expected)}",
+        else f"give the model an input of shape {shape_text(sample)}, or send samples of shape {shape_text(expected)}",
     )
     if signature.exact:
         raise mismatch
@@ -98,8 +110,9 @@ def label_shape_doubt(label: tuple[int, ...], signature: ModelSignature) -> Data
     if any(_matches(label, each) for each in (output, output[:-1], (*output[:-1], 1), (*output, 1))):
         return None
     return DataMismatch(
-        f"the stream's labels have the shape {_text(label)}: the model's output {name!r} has {_text(output)}, for "
-        f"which labels of shape {_text(output)} or {_text(output[:-1])} can be used",
+        f"the stream's labels have the shape {shape_text(label)}: the model's output {name!r} has "
+        f"{shape_text(output)}, for which labels of shape {shape_text(output)} or {shape_text(output[:-1])} can be "
+        "used",
         hint="set label_reshape in the sink, or change the size of the model's last layer",
     )
 
@@ -124,5 +137,6 @@ def _matches(shape: tuple[int, ...], expected: Shape) -> bool:
     )
 
 
-def _text(shape: Shape) -> str:
+def shape_text(shape: Shape) -> str:
+    """Return a shape as people read it: ``(28, any)``."""
     return f"({', '.join('any' if size is None else str(size) for size in shape)}{',' if len(shape) == 1 else ''})"

@@ -14,20 +14,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from kafkaml.array_file import ArrayFile
-from kafkaml.jobs import TrainingPlan
+from kafkaml.jobs import Split, Targets, TrainingPlan
 from kafkaml.records import RecordReader
+from kafkaml.splits import SplitPlan
 from kafkaml.stream_dataset import StreamDataset
 from mlcode_executor.shared_array import SharedArray
 from model_training.model_session import Samples
-from model_training.shapes import (
-    DataMismatch,
-    ModelSignature,
-    fit_feature_shape,
-    label_range_doubt,
-    label_shape_doubt,
-)
+from model_training.shapes import DataMismatch
 
-__all__ = ["TrainingData"]
+__all__ = ["TrainingData", "reshaped"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +30,8 @@ class TrainingData:
     """Three parts of one slice, disjoint; ``validation`` and ``test`` may be empty.
 
     ``slice_sha256`` names the decoded content, ``split`` says how it was divided; ``class_names[i]`` is the text that
-    label i stands for, where labels were sent as text; ``learnt`` is what serving needs to know of the stream's records
-    beyond their announcement. A context manager.
+    label i stands for; ``learnt`` is what serving needs to know of the stream's records beyond their announcement.
+    Without ``has_labels`` the features stand in their place. A context manager.
     """
 
     training: Samples
@@ -44,6 +39,7 @@ class TrainingData:
     test: Samples
     slice_sha256: str
     split: str
+    has_labels: bool = True
     class_names: Sequence[str] = ()
     learnt: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
@@ -60,25 +56,26 @@ class TrainingData:
     ) -> TrainingData:
         """Take the plan's slice from ``cache_dir``, or read it from Kafka into there, and split it.
 
-        The reader is made and closed in this thread. Raises what ``StreamDataset.open`` raises, and DataMismatch for a
-        stream without labels.
+        The reader is made and closed in this thread. Raises what ``StreamDataset.open`` raises.
         """
         reader = open_reader()
         try:
             dataset = StreamDataset.open(
-                plan.stream, reader=reader, cache_dir=cache_dir, seed=plan.seed, on_progress=on_progress
+                plan.stream,
+                reader=reader,
+                cache_dir=cache_dir,
+                seed=plan.seed,
+                by_time=plan.split is Split.TIME,
+                without_labels=plan.targets is Targets.FEATURES,
+                on_progress=on_progress,
             )
         finally:
             reader.close()
         with dataset:
-            if dataset.labels is None:
-                raise DataMismatch(
-                    "the stream's records have no labels: each record's key is null",
-                    hint="send each sample's label with it; the sink writes it as the record's key",
-                )
             rates = {"validation_rate": plan.stream.validation_rate, "test_rate": plan.stream.test_rate}
             split = dataset.split(**rates)
-            features, labels = dataset.features, dataset.labels
+            # The same file twice where there are no labels: what is not needed is never read.
+            features, labels = dataset.features, dataset.labels or dataset.features
             training, validation, test = (
                 Samples(_shared(features.rows(rows)), _shared(labels.rows(rows)))
                 for rows in (split.training_rows, split.validation_rows, split.test_rows)
@@ -88,7 +85,8 @@ class TrainingData:
                 validation=validation,
                 test=test,
                 slice_sha256=dataset.sha256,
-                split=f"order by content and seed {plan.seed}; {split}",
+                split=_split_text(plan, split),
+                has_labels=dataset.labels is not None,
                 class_names=dataset.class_names,
                 learnt=dataset.learnt,
                 warnings=dataset.warnings,
@@ -103,36 +101,9 @@ class TrainingData:
     def counts(self) -> Mapping[str, int]:
         return {name: len(part) for name, part in self.parts.items()}
 
-    def for_model(self, signature: ModelSignature) -> TrainingData:
-        """Return the same samples in the shape that the model takes, to be closed apart from this; and doubts.
-
-        Raises DataMismatch when stream and model do not belong together, or nothing is left to train on.
-        """
-        features, labels = self.training.features, self.training.labels
-        for what, array in (("features", features), ("labels", labels)):
-            if array.dtype.kind not in "biuf":
-                raise DataMismatch(
-                    f"the stream's {what} are of the type {array.dtype}: models take numbers",
-                    hint="encode texts as numbers in the sink",
-                )
-        if not len(self.training):
-            raise DataMismatch(
-                f"no samples are left to train on: the stream holds {sum(self.counts.values())}, of which "
-                f"{len(self.validation)} validate and {len(self.test)} test",
-                hint="send more records, or lower validation_rate and test_rate in the sink",
-            )
-        shape, doubt = fit_feature_shape(features.shape[1:], signature)
-        doubts = [*self.doubts, doubt, label_shape_doubt(labels.shape[1:], signature)]
-        if labels.dtype.kind in "iu":
-            largest = max(int(part.labels.array.max()) for part in self.parts.values() if len(part))
-            doubts.append(label_range_doubt(labels.shape[1:], largest, signature))
-        return replace(
-            self,
-            training=_reshaped(self.training, shape),
-            validation=_reshaped(self.validation, shape),
-            test=_reshaped(self.test, shape),
-            doubts=[each for each in doubts if each is not None],
-        )
+    def with_parts(self, parts: Mapping[str, Samples]) -> TrainingData:
+        """Return the same with other samples, to be closed apart from this."""
+        return replace(self, training=parts["training"], validation=parts["validation"], test=parts["test"])
 
     def close(self) -> None:
         """Close the descriptors of all parts."""
@@ -149,14 +120,21 @@ class TrainingData:
         self.close()
 
 
+def _split_text(plan: TrainingPlan, split: SplitPlan) -> str:
+    """For people: the rule, and how many samples it gave to what."""
+    if plan.split is Split.TIME:
+        return f"by time, the newest test and those before them validate; {split}"
+    return f"order by content and seed {plan.seed}; {split}"
+
+
 def _shared(rows: ArrayFile) -> SharedArray:
     return SharedArray.from_file(rows.path, rows.dtype, rows.shape, rows.offset)
 
 
-def _reshaped(samples: Samples, sample_shape: tuple[int, ...]) -> Samples:
-    return Samples(_view(samples.features, (len(samples), *sample_shape)), _view(samples.labels, samples.labels.shape))
+def reshaped(array: SharedArray, sample_shape: tuple[int, ...], *, rows: int | None = None) -> SharedArray:
+    """Return the same memory, or its first ``rows``, under another shape of samples of as many elements.
 
-
-def _view(array: SharedArray, shape: tuple[int, ...]) -> SharedArray:
-    """Return the same memory under another shape of as many elements, with a descriptor of its own."""
+    It has a descriptor of its own.
+    """
+    shape = (array.shape[0] if rows is None else rows, *sample_shape)
     return SharedArray(os.dup(array.fd), array.dtype, shape, offset=array.offset, writable=False)

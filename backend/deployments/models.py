@@ -9,7 +9,7 @@ from django.db import models
 from backend.configurations.models import Configuration
 from backend.ml_models.models import MLModel
 from backend.streams.models import Announcement
-from kafkaml.jobs import TrainingMode
+from kafkaml.jobs import Split, Targets, TrainingMode
 from kafkaml.results import RunState
 
 __all__ = ["ENDED_STATES", "STATE_CHOICES", "Artifact", "Deployment", "DesiredState", "EpochRecord", "TrainingResult"]
@@ -42,6 +42,17 @@ class Deployment(models.Model):
     confusion_matrix = models.BooleanField(default=False)
     seed = models.PositiveIntegerField(default=0, validators=[MaxValueValidator(2**31 - 1)])
     gpu = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(64)])
+    # Null is no text: nobody chose.
+    split = models.CharField(  # noqa: DJ001
+        max_length=20,
+        choices=[(each.value, each.value) for each in Split],
+        null=True,
+        blank=True,
+        help_text="null: by content, or by time where the fit arguments say shuffle=False",
+    )
+    targets = models.CharField(
+        max_length=20, choices=[(each.value, each.value) for each in Targets], default=Targets.LABELS.value
+    )
     mode = models.CharField(
         max_length=20, choices=[(each.value, each.value) for each in TrainingMode], default=TrainingMode.CLASSIC.value
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from backend.api.errors import Conflict
 from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
 from kafkaml.arguments import parse_arguments
-from kafkaml.jobs import Framework, ResourceLimits, TrainingMode, TrainingPlan
+from kafkaml.jobs import Framework, ResourceLimits, Split, Targets, TrainingMode, TrainingPlan
 
 __all__ = ["model_limits", "training_plan"]
 
@@ -29,7 +32,7 @@ def training_plan(result: TrainingResult) -> TrainingPlan:
         Framework.TENSORFLOW: (deployment.tensorflow_fit_arguments, deployment.tensorflow_evaluation_arguments),
         Framework.PYTORCH: (deployment.pytorch_fit_arguments, deployment.pytorch_evaluation_arguments),
     }
-    fit, evaluation = texts[framework]
+    fit, evaluation = (parse_arguments(text) for text in texts[framework])
     return TrainingPlan(
         result_id=result.pk,
         deployment_id=deployment.pk,
@@ -39,11 +42,20 @@ def training_plan(result: TrainingResult) -> TrainingPlan:
         code=result.code,
         imports=result.imports,
         batch_size=deployment.batch_size,
-        fit_arguments=parse_arguments(fit),
-        evaluation_arguments=parse_arguments(evaluation),
+        fit_arguments=fit,
+        evaluation_arguments=evaluation,
         stream=result.stream.control_message(),
         seed=deployment.seed,
         confusion_matrix=deployment.confusion_matrix,
+        split=_split(deployment.split, fit),
+        targets=Targets(deployment.targets),
         limits=model_limits(wall_seconds=environment().training_wall_seconds),
         gpu=deployment.gpu,
     )
+
+
+def _split(chosen: str | None, fit_arguments: Mapping[str, Any]) -> Split:
+    """Who asks for samples in their order means the order of time: a model of the future is tested on the newest."""
+    if chosen is not None:
+        return Split(chosen)
+    return Split.TIME if fit_arguments.get("shuffle") is False else Split.CONTENT

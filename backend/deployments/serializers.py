@@ -23,7 +23,7 @@ from backend.deployments.models import STATE_CHOICES, Artifact, Deployment, Epoc
 from backend.deployments.selectors import aggregate_state, result_epochs
 from backend.ml_models.serializers import FRAMEWORKS
 from backend.streams.models import Announcement
-from kafkaml.jobs import TrainingMode
+from kafkaml.jobs import Split, Targets, TrainingMode
 
 __all__ = [
     "CellSamplesSerializer",
@@ -38,6 +38,13 @@ __all__ = [
 ]
 
 _MAX_ARGUMENTS = 4096
+_SPLITS = [(each.value, each.value) for each in Split]
+_TARGETS = [(each.value, each.value) for each in Targets]
+_SPLIT_HELP = (
+    "which samples test: at random by their content, or the newest (time); null: by content, or by time where the fit "
+    "arguments say shuffle=False"
+)
+_TARGETS_HELP = "what the model learns to answer: each sample's label, or the sample itself (autoencoders)"
 _MODES = [(each.value, each.value) for each in TrainingMode]
 
 
@@ -153,6 +160,8 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
     configuration_name = serializers.CharField(source="configuration.name", read_only=True)
     state = serializers.SerializerMethodField()
     results = ResultOfDeploymentSerializer(source="result_rows", many=True, read_only=True)
+    split = serializers.ChoiceField(choices=_SPLITS, allow_null=True, help_text=_SPLIT_HELP)
+    targets = serializers.ChoiceField(choices=_TARGETS, help_text=_TARGETS_HELP)
 
     class Meta:
         model = Deployment
@@ -166,6 +175,8 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
             "pytorch_fit_arguments",
             "pytorch_evaluation_arguments",
             "confusion_matrix",
+            "split",
+            "targets",
             "seed",
             "gpu",
             "mode",
@@ -189,6 +200,8 @@ class DeploymentWriteSerializer(serializers.Serializer[Any]):
     pytorch_fit_arguments = TextField(max_length=_MAX_ARGUMENTS, default="")
     pytorch_evaluation_arguments = TextField(max_length=_MAX_ARGUMENTS, default="")
     confusion_matrix = serializers.BooleanField(default=False)
+    split = serializers.ChoiceField(choices=_SPLITS, allow_null=True, default=None, help_text=_SPLIT_HELP)
+    targets = serializers.ChoiceField(choices=_TARGETS, default=Targets.LABELS.value, help_text=_TARGETS_HELP)
     seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
     gpu = serializers.IntegerField(min_value=0, max_value=64, default=0)
     mode = serializers.ChoiceField(choices=_MODES, default=TrainingMode.CLASSIC.value)

@@ -131,10 +131,7 @@ def mark_finished(result_id: int, attempt: int, outcome: TrainingOutcome) -> boo
             return False
         _check_artifacts(result, outcome.artifacts)
         result.state = RunState.FINISHED
-        document = outcome.to_json()
-        matrix = document.pop("confusion_matrix")
-        result.outcome = document
-        result.confusion_matrix = None if matrix is None else {"matrix": matrix, "labels": list(outcome.labels)}
+        _keep_outcome(result, outcome)
         result.failure = None
         result.next_retry_at = None
         now = timezone.now()
@@ -147,9 +144,18 @@ def mark_finished(result_id: int, attempt: int, outcome: TrainingOutcome) -> boo
 
 
 def mark_failed(
-    result_id: int, attempt: int, failure: Failure, *, retry_at: datetime | None = None, log_tail: str = ""
+    result_id: int,
+    attempt: int,
+    failure: Failure,
+    *,
+    retry_at: datetime | None = None,
+    log_tail: str = "",
+    outcome: TrainingOutcome | None = None,
 ) -> bool:
-    """End the attempt badly. With ``retry_at`` the result waits to be tried again then, otherwise it has failed."""
+    """End the attempt badly. With ``retry_at`` the result waits to be tried again then, otherwise it has failed.
+
+    ``outcome`` is what was found all the same: kept where nothing is tried again.
+    """
     with transaction.atomic():
         result = _lock_attempt(result_id, attempt)
         if result is None:
@@ -165,6 +171,8 @@ def mark_failed(
         else:
             result.state = RunState.FAILED
             result.next_retry_at = None
+            if outcome is not None:
+                _keep_outcome(result, outcome)
         result.save()
         publish_result(result)
     return True
@@ -257,6 +265,13 @@ def _run(result: TrainingResult, *, epochs: Sequence[EpochMetrics] = ()) -> None
     result.launched_at = result.launched_at or result.started_at
     result.save()
     publish_result(result, epochs=[asdict(each) for each in epochs])
+
+
+def _keep_outcome(result: TrainingResult, outcome: TrainingOutcome) -> None:
+    document = outcome.to_json()
+    matrix = document.pop("confusion_matrix")
+    result.outcome = document
+    result.confusion_matrix = None if matrix is None else {"matrix": matrix, "labels": list(outcome.labels)}
 
 
 def _check_artifacts(result: TrainingResult, expected: Mapping[str, str]) -> None:

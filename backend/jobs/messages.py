@@ -109,6 +109,9 @@ class OutcomeData(_Message):
     # Names of fields are as long as people write them; the request's size is bounded.
     learnt: dict[Literal["data_type", "data_reshape", "fields"], str | list[str | list[str]]] = {}
 
+    def value(self) -> TrainingOutcome:
+        return TrainingOutcome(**self.model_dump())
+
 
 class FinishMessage(_Message):
     """The attempt ended well."""
@@ -117,7 +120,7 @@ class FinishMessage(_Message):
     outcome: OutcomeData
 
     def value(self) -> TrainingOutcome:
-        return TrainingOutcome(**self.outcome.model_dump())
+        return self.outcome.value()
 
 
 class FailureData(_Message):
@@ -139,6 +142,8 @@ class FailMessage(_Message):
 
     attempt: Count
     failure: FailureData
+    # What was found before it failed, where training itself went well.
+    outcome: OutcomeData | None = None
 
 
 class StatsMessage(_Message):

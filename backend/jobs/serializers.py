@@ -55,6 +55,7 @@ class FailSerializer(serializers.Serializer[Any]):
 
     attempt = serializers.IntegerField(min_value=0)
     failure = serializers.DictField()
+    outcome = serializers.DictField(required=False, allow_null=True)
 
 
 class StatsSerializer(serializers.Serializer[Any]):

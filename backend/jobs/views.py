@@ -109,7 +109,8 @@ class TrainingFailView(JobView):
         failure = message.failure.value()
         result = access.current_result(request, pk, message.attempt, ended=True)
         retry_at = training.next_retry(failure, result.tries)
-        if not training.mark_failed(pk, message.attempt, failure, retry_at=retry_at):
+        outcome = None if message.outcome is None else message.outcome.value()
+        if not training.mark_failed(pk, message.attempt, failure, retry_at=retry_at, outcome=outcome):
             raise StaleAttempt(f"attempt {message.attempt} of result {pk} has ended otherwise")
         record(actor_of(request), "fail", object_type="trainingresult", object_id=pk, detail=str(failure.category))
         return Response({})

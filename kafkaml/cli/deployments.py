@@ -8,6 +8,7 @@ import typer
 
 from kafkaml.cli.output import JsonOption, console, human_age, print_json, print_object, print_table, styled_state
 from kafkaml.cli.session import client_of
+from kafkaml.jobs import Split, Targets
 
 app = typer.Typer(name="deployments", help="Configurations put to work: they wait for a stream.", no_args_is_help=True)
 
@@ -63,6 +64,17 @@ def create(
     pytorch_fit: Annotated[str, typer.Option(help='As in Ignite: "max_epochs=5, shuffle=True".')] = "",
     pytorch_evaluation: Annotated[str, typer.Option(help="Arguments of the evaluation.")] = "",
     confusion_matrix: Annotated[bool, typer.Option(help="Count a confusion matrix on the test samples.")] = False,
+    split: Annotated[
+        Split | None,
+        typer.Option(
+            help="Which samples test: random ones (content) or the newest (time). By default content, and time where "
+            "the fit arguments say shuffle=False."
+        ),
+    ] = None,
+    targets: Annotated[
+        Targets,
+        typer.Option(help="What is learned: each sample's label, or the sample itself (autoencoders: features)."),
+    ] = Targets.LABELS,
     seed: Annotated[int | None, typer.Option(help="Drives split and initial weights.")] = None,
     gpu: Annotated[int, typer.Option(help="GPUs per training.")] = 0,
     json: JsonOption = False,
@@ -76,6 +88,8 @@ def create(
         pytorch_fit_arguments=pytorch_fit,
         pytorch_evaluation_arguments=pytorch_evaluation,
         confusion_matrix=confusion_matrix,
+        split=split,
+        targets=targets,
         seed=seed,
         gpu=gpu,
     )

@@ -55,7 +55,9 @@ def list_(
 
 @app.command()
 def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
-    """Show one result. Metrics per epoch, test metrics, confusion matrix, files, failure."""
+    """Show one result. Metrics per epoch, test metrics, warnings, confusion matrix, files, failure."""
+    from rich.markup import escape
+
     found = client_of(context).results.get(result)
     if json:
         return print_json(found)
@@ -80,9 +82,13 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
                 console().print(text, markup=False)
     print_epochs(found.epochs)
     if found.outcome:
-        console().print(f"\n[bold]test[/] {_metrics(found.test_metrics)}")
+        console().print("\n[bold]test[/]", escape(_metrics(found.test_metrics) or "no metrics"))
         if summary := (found.outcome.get("preparation") or {}).get("summary"):
-            console().print(f"[bold]features[/] {escape(str(summary))}")
+            console().print("[dim]features[/]", escape(str(summary)), soft_wrap=True)
+        if split := found.outcome.get("split"):
+            console().print("[dim]split[/]", escape(split), soft_wrap=True)
+    for warning in found.warnings:
+        console().print("[yellow]warning[/]", escape(warning), soft_wrap=True)
     print_confusion_matrix(found.confusion_matrix)
     for artifact in found.artifacts:
         console().print(f"[dim]file[/] {artifact.name}  {human_size(artifact.size)}  sha256 {artifact.sha256[:12]}...")

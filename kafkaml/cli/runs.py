@@ -66,7 +66,14 @@ def wait(
             spinner.update(f"{run.state}{epoch}")
 
         found = _collection(context).wait_for(identifier, wanted, timeout_seconds=timeout, on_change=show_progress)
-    return print_json(found) if json else _say(context, identifier, f"is {found.state}")
+    if json:
+        return print_json(found)
+    _say(context, identifier, f"is {found.state}")
+    if warnings := getattr(found, "warnings", ()):
+        remarks = console(error=True)
+        remarks.print(f"with {len(warnings)} warning{'s' * (len(warnings) > 1)}, the first is:", style="dim")
+        remarks.print(warnings[0], markup=False)
+    return None
 
 
 def logs(

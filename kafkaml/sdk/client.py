@@ -187,10 +187,17 @@ class Deployments(_Collection[types.Deployment]):
         pytorch_fit_arguments: str = "",
         pytorch_evaluation_arguments: str = "",
         confusion_matrix: bool = False,
+        split: str | None = None,
+        targets: str = "labels",
         seed: int | None = None,
         gpu: int = 0,
     ) -> types.Deployment:
-        """Deploy; arguments are written as in a call, for example ``epochs=5, shuffle=True``."""
+        """Deploy; arguments are written as in a call, for example ``epochs=5, shuffle=True``.
+
+        ``split`` ``"content"`` tests on random samples, ``"time"`` on the newest; None means content, or time where the
+        fit arguments say ``shuffle=False``. With ``targets="features"`` the samples are their own labels
+        (autoencoders).
+        """
         return self._create(
             {
                 "configuration": configuration,
@@ -200,6 +207,8 @@ class Deployments(_Collection[types.Deployment]):
                 "pytorch_fit_arguments": pytorch_fit_arguments,
                 "pytorch_evaluation_arguments": pytorch_evaluation_arguments,
                 "confusion_matrix": confusion_matrix,
+                "split": split,
+                "targets": targets,
                 "seed": seed,
                 "gpu": gpu,
             }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from kafkaml.results import RunState
 
@@ -34,6 +34,30 @@ __all__ = [
     "User",
     "Validation",
 ]
+
+
+def _number(value: object) -> object:
+    """JSON has no NaN: a number that is not finite travels as null."""
+    return float("nan") if value is None else value
+
+
+def _with_numbers(*names: str) -> BeforeValidator:
+    """Let null be NaN in the metrics that a document holds under ``names``."""
+
+    def read(document: object) -> object:
+        if not isinstance(document, Mapping):
+            return document
+        known = {name: document[name] for name in names if isinstance(document.get(name), Mapping)}
+        return {
+            **document,
+            **{name: {key: _number(value) for key, value in each.items()} for name, each in known.items()},
+        }
+
+    return BeforeValidator(read)
+
+
+# By name; a number that is not finite, as of a training that diverged, is NaN.
+Metrics = Mapping[str, Annotated[float, BeforeValidator(_number)]]
 
 
 class _Answer(BaseModel):
@@ -87,12 +111,12 @@ class FailureReport(_Answer):
 
 
 class EpochRecord(_Answer):
-    """Metrics after one epoch (1-based)."""
+    """Metrics after one epoch (1-based); NaN where one is not finite."""
 
     epoch: int
     seconds: float = 0.0
-    training: Mapping[str, float] = Field(default_factory=dict)
-    validation: Mapping[str, float] = Field(default_factory=dict)
+    training: Metrics = Field(default_factory=dict)
+    validation: Metrics = Field(default_factory=dict)
 
 
 class Artifact(_Answer):
@@ -107,7 +131,8 @@ class TrainingResult(_Answer):
     """One model of a deployment: its state, its metrics and what came of it.
 
     ``metrics`` are those of the last epoch; lists of results leave ``epochs`` and ``confusion_matrix`` (``{matrix,
-    labels}``) out. ``outcome``, once finished, has ``test_metrics``, ``samples``, ``versions``, ...
+    labels}``) out. ``outcome``, once finished, has ``test_metrics``, ``samples``, ``warnings``, ``versions``, ...
+    Metrics that are not finite are NaN.
     """
 
     id: int
@@ -119,10 +144,10 @@ class TrainingResult(_Answer):
     state: RunState
     attempt: int = 0
     failure: FailureReport | None = None
-    progress: Mapping[str, Any] | None = None
-    metrics: Mapping[str, Any] | None = None
+    progress: Annotated[Mapping[str, Any] | None, _with_numbers("metrics")] = None
+    metrics: Annotated[Mapping[str, Any] | None, _with_numbers("training", "validation")] = None
     epochs: Sequence[EpochRecord] = ()
-    outcome: Mapping[str, Any] | None = None
+    outcome: Annotated[Mapping[str, Any] | None, _with_numbers("test_metrics")] = None
     confusion_matrix: Mapping[str, Any] | None = None
     artifacts: Sequence[Artifact] = ()
     stream: int | None = None
@@ -132,9 +157,18 @@ class TrainingResult(_Answer):
         """Metrics on the test part of the stream; empty until finished, and without a test part."""
         return (self.outcome or {}).get("test_metrics") or {}
 
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What a person should know of a training that went well all the same; empty until finished."""
+        return (self.outcome or {}).get("warnings") or ()
+
 
 class Deployment(_Answer):
-    """A configuration put to work: its models wait for a stream that is addressed to ``id``."""
+    """A configuration put to work: its models wait for a stream that is addressed to ``id``.
+
+    ``split`` is ``content``, ``time`` or None (by content; by time where the fit arguments say ``shuffle=False``),
+    ``targets`` are ``labels`` or ``features``.
+    """
 
     id: int
     configuration: int
@@ -145,6 +179,8 @@ class Deployment(_Answer):
     pytorch_fit_arguments: str = ""
     pytorch_evaluation_arguments: str = ""
     confusion_matrix: bool = False
+    split: str | None = None
+    targets: str = "labels"
     seed: int = 0
     gpu: int = 0
     mode: str = "classic"

@@ -40,6 +40,6 @@ class RecordingReporter:
         self.order.append("finished")
         self.outcome = outcome
 
-    def failed(self, failure: Failure) -> None:
+    def failed(self, failure: Failure, outcome: TrainingOutcome | None = None) -> None:
         self.order.append("failed")
-        self.failure = failure
+        self.failure, self.outcome = failure, outcome

@@ -121,6 +121,7 @@ class Handler(ABC):
             "check": self.check,
             "check_arguments": self.check_arguments,
             "build": self.build,
+            "describe_loss": self.describe_loss,
             "fit": self.fit,
             "evaluate": self.evaluate,
             "predict_classes": self.predict_classes,
@@ -149,6 +150,13 @@ class Handler(ABC):
     @abstractmethod
     def build(self, request: Request) -> dict[str, Any]:
         """``{code, imports, seed?, distributed?}`` -> the model's report as JSON; keeps the model."""
+
+    def describe_loss(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
+        """The array ``features`` (1, ...) -> ``{kind, ignored, outputs}``: see ``losses.describe_loss``.
+
+        ``outputs`` are the model's ``[{name, shape, dtype}]`` for such samples, empty where they cannot be told.
+        """
+        return {"kind": "", "ignored": None, "outputs": []}
 
     @abstractmethod
     def fit(self, request: Request) -> dict[str, Any]:
@@ -258,10 +266,22 @@ def batches_of(count: int, size: int) -> Iterator[slice]:
 
 
 def divergence_warnings(history: Mapping[str, Sequence[float]]) -> list[str]:
-    """Return what to say when a metric of an epoch is not a number; nothing when all are."""
-    if all(math.isfinite(value) for values in history.values() for value in values):
+    """Return what to say when metrics of an epoch are not finite, by the first such epoch; nothing when all are."""
+    lost = {
+        name: next(place for place, value in enumerate(values) if not math.isfinite(value))
+        for name, values in history.items()
+        if not all(map(math.isfinite, values))
+    }
+    if not lost:
         return []
-    return ["a metric is not finite: the training diverged; lower the learning rate or scale the features"]
+    first = min(lost.values())
+    names = ", ".join(name for name, place in lost.items() if place == first)
+    return [
+        (
+            f"the training diverged: {names} is not a number from epoch {first + 1} on; a smaller learning rate, "
+            "features scaled to 0..1, or clipped gradients (clipnorm=1.0) usually help"
+        )
+    ]
 
 
 def common_versions() -> dict[str, str]:

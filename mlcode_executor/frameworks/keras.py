@@ -27,6 +27,7 @@ from mlcode_executor.frameworks.base import (
 )
 from mlcode_executor.frameworks.class_scores import write_classes
 from mlcode_executor.frameworks.keras_loop import FitArguments, KerasLoop
+from mlcode_executor.frameworks.losses import describe_loss
 from mlcode_executor.frameworks.source import execute, user_code
 
 __all__ = ["PRELOAD", "KerasHandler", "create_handler"]
@@ -92,6 +93,14 @@ class KerasHandler(Handler):
             keras_report.check_compiled(self._model, self._code)
         with user_code():
             return keras_report.describe(self._model, distributed=distributed).to_json()
+
+    def describe_loss(self, request: Request) -> dict[str, Any]:
+        features = request.array("features")
+        self._prepare(features)
+        return {
+            **describe_loss(self._model.loss),
+            "outputs": keras_report.outputs_for(self._model, self._cast, features),
+        }
 
     def fit(self, request: Request) -> dict[str, Any]:
         arguments = dict(request.params.get("arguments") or {})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import keras
@@ -11,7 +13,7 @@ import tensorflow as tf
 from kafkaml.errors import UserCodeError
 from mlcode_executor.frameworks.base import ModelReport, TensorSpec, common_versions
 
-__all__ = ["check_compiled", "describe", "versions"]
+__all__ = ["check_compiled", "describe", "outputs_for", "versions"]
 
 # What a rich console assumes without a terminal; a wider table would lose its last column.
 _SUMMARY_WIDTH = 80
@@ -39,6 +41,22 @@ def describe(model: Any, *, distributed: bool) -> ModelReport:
         notes=notes,
         versions=versions(),
     )
+
+
+def outputs_for(model: Any, cast: Callable[[Any], Any], features: Any) -> list[dict[str, Any]]:
+    """Return the outputs of a built model, as JSON: declared, or seen by asking it for one sample; [] if it refuses."""
+    declared = _outputs(model)
+    if declared:
+        return [asdict(each) for each in declared]
+    try:
+        answers = keras.tree.flatten(model(cast(tf.convert_to_tensor(features[:1])), training=False))
+    except Exception:  # noqa: BLE001  whatever it is, training will say it, with its line
+        return []
+    return [
+        asdict(TensorSpec(f"output_{index}", (None, *each.shape[1:]), str(each.dtype)))
+        for index, each in enumerate(answers)
+        if hasattr(each, "shape")
+    ]
 
 
 def check_compiled(model: Any, code: str) -> None:

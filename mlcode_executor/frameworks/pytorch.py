@@ -30,6 +30,7 @@ from mlcode_executor.frameworks.base import (
     write_to,
 )
 from mlcode_executor.frameworks.class_scores import write_classes
+from mlcode_executor.frameworks.losses import describe_loss
 from mlcode_executor.frameworks.pytorch_definitions import Definitions, check_inputs
 from mlcode_executor.frameworks.pytorch_forward import Forward, Served
 from mlcode_executor.frameworks.pytorch_input import Preparation, choose, device, fitting_shape
@@ -91,6 +92,13 @@ class PyTorchHandler(Handler):
         Definitions(self._model).check()
         with user_code():
             return pytorch_report.describe(self._model, self._code).to_json()
+
+    def describe_loss(self, request: Request) -> dict[str, Any]:
+        shape = request.array("features").shape[1:]
+        return {
+            **describe_loss(self._prepared().loss_fn),
+            "outputs": pytorch_report.outputs_for(self._built(), shape),
+        }
 
     def fit(self, request: Request) -> dict[str, Any]:
         arguments = dict(request.params.get("arguments") or {})

@@ -77,6 +77,11 @@ class TorchLoop:
             self._loss_fn.to(self._device)
         self._targets = Targets(self._loss_fn)
 
+    @property
+    def loss_fn(self) -> Any:
+        """The loss that the user's model brings."""
+        return self._loss_fn
+
     def fit(
         self,
         training: tuple[Array, Array],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import ignite
@@ -18,7 +19,7 @@ from mlcode_executor.frameworks.pytorch_forward import Forward, named_outputs
 from mlcode_executor.frameworks.pytorch_input import Preparation, guessed_type, has_lazy_parameters, undisturbed
 from mlcode_executor.frameworks.pytorch_weights import unsaved_modules, weights_of
 
-__all__ = ["describe", "output_of", "rebuild_warning", "versions"]
+__all__ = ["describe", "output_of", "outputs_for", "rebuild_warning", "versions"]
 
 # Sizes of images to try a convolutional network with: its code does not say which it takes.
 _IMAGE_SIZES = (28, 32, 64, 96, 128, 224)
@@ -74,6 +75,14 @@ def rebuild_warning(model: Any, difference: float) -> str:
         )
         + ("" if hidden else ": keep what training changes in nn.Parameter or register_buffer")
     )
+
+
+def outputs_for(model: Any, shape: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Return the outputs for samples of ``shape``, as JSON; [] where the model refuses them here."""
+    try:
+        return [asdict(each) for each in _probe(model, [shape])]
+    except Exception:  # noqa: BLE001  whatever it is, training will say it, with its line
+        return []
 
 
 def _is_lazy(parameter: Any) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from kafkaml.results import EpochMetrics, ResultReporter
+from kafkaml.results import ResultReporter
 from model_training.model_session import ModelSession
 from model_training.training_data import TrainingData
 
@@ -14,21 +13,9 @@ __all__ = ["train"]
 
 def train(session: ModelSession, data: TrainingData, reporter: ResultReporter) -> Sequence[str]:
     """Fit once on the training samples, validating after each epoch when there are samples for it."""
-    diverged: list[str] = []
-
-    def on_epoch(metrics: EpochMetrics) -> None:
-        reporter.epoch(metrics)
-        lost = [name for name, value in metrics.training.items() if not math.isfinite(value)]
-        if lost and not diverged:
-            diverged.append(
-                f"{', '.join(lost)} is no finite number from epoch {metrics.epoch} on: a smaller learning rate, or "
-                "features scaled to 0..1, usually help"
-            )
-
-    warnings = session.fit(
+    return session.fit(
         data.training,
         data.validation if len(data.validation) else None,
         on_progress=reporter.progress,
-        on_epoch=on_epoch,
+        on_epoch=reporter.epoch,
     )
-    return [*warnings, *diverged]

@@ -24,6 +24,8 @@ class MeanModel:
             "versions": {"mean": "1.0"},
             "warnings": [],
         }
+        self.loss: dict[str, Any] = {"kind": "", "ignored": None, "outputs": []}
+        self.artifacts = ["model.mean"]
         self.raises: dict[str, BaseException] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.on_epoch: Callable[[int], None] = lambda _epoch: None
@@ -50,6 +52,9 @@ class MeanModel:
 
     def _build(self, *_: Any) -> dict[str, Any]:
         return self.report
+
+    def _describe_loss(self, *_: Any) -> dict[str, Any]:
+        return self.loss
 
     def _fit(self, params: Any, arrays: Any, _files: Any, on_event: Any) -> dict[str, Any]:
         features, labels = arrays["train_features"], arrays["train_labels"]
@@ -83,7 +88,7 @@ class MeanModel:
         return {"warnings": []}
 
     def _artifact_names(self, *_: Any) -> dict[str, Any]:
-        return {"names": ["model.mean"]}
+        return {"names": self.artifacts}
 
     def _save(self, _params: Any, _arrays: Any, files: Any, _on_event: Any) -> dict[str, Any]:
         return {"artifacts": {name: os.write(fd, self._means.tobytes()) for name, fd in files.items()}}

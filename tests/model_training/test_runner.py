@@ -18,7 +18,7 @@ from kafkaml.stream_range import StreamRange
 from kafkaml.testing import RecordingReporter
 from mlcode_executor.shared_array import SharedArray
 from model_training.model_session import Samples
-from model_training.runner import TrainingRunner
+from model_training.runner import NothingServable, TrainingRunner
 from model_training.shapes import DataMismatch
 from model_training.training_data import TrainingData
 from tests.model_training.mean_model import MeanModel
@@ -227,27 +227,14 @@ def test_a_newer_attempt_ends_the_run_in_the_middle(run: Run, monkeypatch: pytes
     assert run.reporter.outcome is None
 
 
-def test_metrics_that_are_no_numbers_are_named_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    fit = run.model._fit
-
-    def diverging(params: Any, arrays: Any, files: Any, on_event: Any) -> dict[str, Any]:
-        answer = fit(params, arrays, files, on_event)
-        for epoch in (3, 4):
-            on_event("epoch", {"epoch": epoch, "seconds": 0, "training": {"loss": float("nan")}})
-        return answer
-
-    monkeypatch.setattr(run.model, "_fit", diverging)
-    (warning,) = run.runner.run().warnings
-    assert warning.startswith("loss is no finite number from epoch 3 on")
-
-
 def test_the_wall_limit_bounds_all_steps_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(tmp_path, plan=replace(PLAN, limits=ResourceLimits(wall_seconds=60)))
     now = [1000.0]
     monkeypatch.setattr("model_training.model_session.time.monotonic", lambda: now[0])
     run.model.on_epoch = lambda _epoch: now.__setitem__(0, now[0] + 40)
-    with pytest.raises(DeadlineExceeded, match="limit of 60 s"):
+    with pytest.raises(NothingServable, match="limit of 60 s") as caught:
         run.runner.run()
+    assert isinstance(caught.value.reason, DeadlineExceeded)
 
 
 @pytest.mark.parametrize(

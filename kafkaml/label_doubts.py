@@ -1,0 +1,50 @@
+"""Do labels look like the names of devices, customers or orders? Pure; asked by trainings and by a stream's page.
+
+A sample's label is its record's key. Elsewhere a key says whose record it is, so a topic that was made for others
+trains on ids without a complaint. This only ever asks: ids cannot be told from labels for certain.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+__all__ = ["KEY_IS_LABEL", "number_doubt", "text_doubt"]
+
+KEY_IS_LABEL = (
+    "the label of a sample is its record's key: where the key says whose record it is (a device, a customer), send the "
+    "label as the key instead"
+)
+
+# Smaller numbers are counts, grades and classes more often than ids.
+_SMALLEST_ID = 100
+# More different values than these are measurements.
+_MOST_IDS = 1000
+_SHOWN = 4
+# A name with a number behind it, a UUID, or the address of a network card.
+_ID = re.compile(
+    r"[^\W\d]+(?:[-_:/#. ][^\W\d]+)*[-_:/#. ]?\d{2,}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+    r"|[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}",
+    re.IGNORECASE,
+)
+
+
+def number_doubt(values: Sequence[int], count: int, *, repeats: int = 20) -> str:
+    """Return a question about whole-number labels, of which ``values`` are the different ones of ``count``; or nothing.
+
+    ``repeats``: how often each must occur on average to be asked about.
+    """
+    few = 2 <= len(values) <= _MOST_IDS and count >= repeats * len(values)
+    if not few or min(values) < _SMALLEST_ID:
+        return ""
+    return _question([str(each) for each in values])
+
+
+def text_doubt(names: Sequence[str]) -> str:
+    """Return a question about labels sent as text, of which ``names`` are the different ones; or nothing."""
+    return _question(names) if len(names) > 1 and all(_ID.fullmatch(each) for each in names) else ""
+
+
+def _question(names: Sequence[str]) -> str:
+    shown = ", ".join([*names[:_SHOWN], *(["..."] if len(names) > _SHOWN else [])])
+    return f"the labels ({shown}) look like ids: {KEY_IS_LABEL}"

@@ -1,0 +1,74 @@
+"""What a loss takes as labels, by its name: asked by the runner before it hands labels over. Imports no framework.
+
+Only losses of the frameworks themselves are known. What a loss of the user's own takes, nobody can tell.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["describe_loss"]
+
+_CLASSES = "classes"
+_BINARY = "binary"
+_ONE_HOT = "one_hot"
+_SIGNS = "signs"
+_NUMBERS = "numbers"
+
+# Names without underscores, in lower case: functions and classes of a loss share them.
+_KERAS = {
+    "sparsecategoricalcrossentropy": _CLASSES,
+    "binarycrossentropy": _BINARY,
+    "binaryfocalcrossentropy": _BINARY,
+    "bce": _BINARY,
+    "categoricalcrossentropy": _ONE_HOT,
+    "categoricalfocalcrossentropy": _ONE_HOT,
+    "categoricalhinge": _ONE_HOT,
+    "hinge": _SIGNS,
+    "squaredhinge": _SIGNS,
+}
+_PYTORCH = {
+    "crossentropyloss": _CLASSES,
+    "crossentropy": _CLASSES,
+    "nllloss": _CLASSES,
+    "multimarginloss": _CLASSES,
+    "bceloss": _BINARY,
+    "bcewithlogitsloss": _BINARY,
+    "binarycrossentropy": _BINARY,
+    "binarycrossentropywithlogits": _BINARY,
+    "multilabelsoftmarginloss": _BINARY,
+    "softmarginloss": _SIGNS,
+    "hingeembeddingloss": _SIGNS,
+    # Take several labels, or labels of a form of their own.
+    "multilabelmarginloss": "",
+    "ctcloss": "",
+}
+# What torch's functions leave out of the loss unless told otherwise; its classes say it in an attribute.
+_PYTORCH_IGNORED = -100
+
+
+def describe_loss(loss: Any) -> dict[str, Any]:
+    """Return ``{kind, ignored}``: ``kind`` of the labels that ``loss`` takes, ``ignored`` the label that it leaves out.
+
+    ``classes``: numbers from 0 on, one output for each; ``binary``: 0 and 1; ``one_hot``: a row for each sample;
+    ``signs``: -1 and 1; ``numbers``: any. Empty for a loss that nobody knows, or several of them.
+    """
+    if isinstance(loss, str):
+        # Keras takes names, of its own losses only.
+        return {"kind": _KERAS.get(_plain(loss), _NUMBERS), "ignored": None}
+    wrapped = getattr(loss, "fn", None)
+    named = wrapped if type(loss).__name__ == "LossFunctionWrapper" and callable(wrapped) else loss
+    name = getattr(named, "__name__", None) or type(named).__name__
+    module = str(getattr(named, "__module__", ""))
+    if module.startswith("keras."):
+        ignored = getattr(loss, "ignore_class", None)
+        return {"kind": _KERAS.get(_plain(name), _NUMBERS), "ignored": ignored if isinstance(ignored, int) else None}
+    if module.startswith("torch."):
+        kind = _PYTORCH.get(_plain(name), _NUMBERS)
+        ignored = getattr(loss, "ignore_index", _PYTORCH_IGNORED) if kind == _CLASSES else None
+        return {"kind": kind, "ignored": ignored if isinstance(ignored, int) else None}
+    return {"kind": "", "ignored": None}
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()

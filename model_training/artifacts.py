@@ -1,0 +1,103 @@
+"""SavedFiles: what a training leaves behind, each file saved and uploaded by itself. Used by the runner.
+
+A file that cannot be made is a warning that names it and the reason: hours of training are not given up for one of
+several files. Steps that follow training go the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from kafkaml.artifacts import is_program
+from kafkaml.errors import ApiError, DeadlineExceeded, KafkaMLError, ModelProcessDied
+from kafkaml.results import ResultReporter
+from model_training.model_session import ModelSession
+
+__all__ = ["SavedFiles", "Steps", "in_order_of_worth"]
+
+T = TypeVar("T")
+
+# Answers of the backend that are about the one file: its size, its name, its content.
+_REFUSED_FILE_STATUS = frozenset({400, 413, 422})
+_WEIGHTS = (".safetensors", ".weights.h5")
+
+
+def in_order_of_worth(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return which files to save at once after training, weights first, and which may wait for what is less sure.
+
+    Whole models are made by the framework's own serialiser, which can end the process; they wait where weights and
+    program serve as well.
+    """
+    weights = [name for name in names if name.endswith(_WEIGHTS)]
+    programs = [name for name in names if is_program(name)]
+    others = [name for name in names if name not in weights and name not in programs]
+    return ([*weights, *programs], others) if weights else ([*others, *programs], [])
+
+
+class Steps:
+    """Runs the steps that follow training. One that fails is a warning; after the model process died none is tried."""
+
+    def __init__(self, warnings: list[str]) -> None:
+        self._warnings = warnings
+        self._ended = False
+        self.first_error: KafkaMLError | None = None
+
+    def attempt(self, failing: str, step: Callable[[], T]) -> T | None:
+        """Return what ``step`` returns, or None after it failed; ``failing`` begins the warning."""
+        if self._ended:
+            return None
+        try:
+            return step()
+        except KafkaMLError as error:
+            self._ended = isinstance(error, (ModelProcessDied, DeadlineExceeded))
+            self.first_error = self.first_error or error
+            more = "; what comes after it was left out" if self._ended else ""
+            self._warnings.append(f"{failing}: {error.message}{more}")
+            return None
+
+
+class SavedFiles:
+    """Files in ``folder`` by name, in the order in which they were made."""
+
+    def __init__(self, folder: Path, steps: Steps, warnings: list[str]) -> None:
+        self._folder = folder
+        self._steps = steps
+        self._warnings = warnings
+        self._paths: dict[str, Path] = {}
+        self._of_model: set[str] = set()
+
+    def save(self, session: ModelSession, names: Sequence[str]) -> None:
+        """Have the model process write files of the trained model, one after the other."""
+        for name in names:
+            path = self._steps.attempt(f"{name} could not be saved", partial(session.save, name, self._folder))
+            if path is not None:
+                self.add(path, serves=not is_program(name))
+
+    def add(self, path: Path, *, serves: bool = False) -> None:
+        """Keep a file; ``serves`` says that the model can be served from it."""
+        self._paths[path.name] = path
+        if serves:
+            self._of_model.add(path.name)
+
+    def serving(self, uploaded: Mapping[str, str]) -> bool:
+        """Whether the model can be served from what was uploaded."""
+        return bool(self._of_model & uploaded.keys())
+
+    def upload(self, reporter: ResultReporter) -> Mapping[str, str]:
+        """Send all files and return their hashes by name; one that the backend refuses is left out, with a warning.
+
+        Called when the model process is gone: nobody writes to the files any more.
+        """
+        hashes: dict[str, str] = {}
+        for name, path in self._paths.items():
+            try:
+                hashes[name] = reporter.upload(name, path)
+            except ApiError as error:
+                if error.status not in _REFUSED_FILE_STATUS:
+                    raise
+                self._steps.first_error = self._steps.first_error or error
+                self._warnings.append(f"{name} was not kept: {error.message}")
+        return hashes

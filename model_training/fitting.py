@@ -1,0 +1,173 @@
+"""From the samples of a stream to samples that the model takes: shapes, targets, labels. Called by the runner.
+
+All that can be known before training is found here, and refused in words; what is only doubtful is handed on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from kafkaml.jobs import Targets
+from mlcode_executor.shared_array import SharedArray
+from model_training.labels import LabelKind, LabelPlan, LossLabels, plan_labels
+from model_training.model_session import Samples
+from model_training.shapes import (
+    DataMismatch,
+    ModelSignature,
+    fit_feature_shape,
+    label_shape_doubt,
+    shape_text,
+)
+from model_training.training_data import TrainingData, reshaped
+
+__all__ = ["fit_to_model"]
+
+# So many numbers of the features tell their range well enough.
+_LOOKED_AT_VALUES = 1 << 20
+# Losses that no autoencoder over numbers has.
+_CLASS_KINDS = (LabelKind.CLASSES, LabelKind.ONE_HOT, LabelKind.SIGNS)
+# Asks the model process: one sample -> what the loss takes, and the signature with outputs.
+DescribeLoss = Callable[[SharedArray, ModelSignature], tuple[LossLabels, ModelSignature]]
+
+
+def fit_to_model(
+    data: TrainingData, signature: ModelSignature, *, targets: Targets, describe_loss: DescribeLoss, folder: Path
+) -> TrainingData:
+    """Return the samples as the model takes them, to be closed apart from ``data``.
+
+    Files of labels that had to be numbered anew are written into ``folder``. Raises DataMismatch when stream and model
+    do not belong together, or nothing is left to train on.
+    """
+    _check_numbers(data)
+    shape, doubt = fit_feature_shape(data.training.features.shape[1:], signature)
+    with reshaped(data.training.features, shape, rows=1) as sample:
+        loss, signature = describe_loss(sample, signature)
+    doubts = [] if doubt is None else [doubt]
+    if targets is Targets.LABELS and data.has_labels:
+        return _with_labels(data, shape, doubts, signature, loss, folder)
+    if targets is Targets.LABELS and (loss.kind in _CLASS_KINDS or not _answers_its_input(shape, signature)):
+        raise DataMismatch(
+            "the stream's records have no labels: each record's key is null",
+            hint="send each sample's label with it; the sink writes it as the record's key. A model that learns to "
+            "give back its input (an autoencoder) is deployed with the targets 'features'",
+        )
+    note = "the features are the targets, as the deployment says"
+    if targets is Targets.LABELS:
+        note = (
+            "the stream has no labels and the model's output has the shape of its input: the features are the targets"
+        )
+    return _with_features_as_targets(data, shape, doubts, signature, [note, *_unscaled(data, loss)])
+
+
+def _check_numbers(data: TrainingData) -> None:
+    for what, array in (("features", data.training.features), ("labels", data.training.labels)):
+        if array.dtype.kind not in "biuf":
+            raise DataMismatch(
+                f"the stream's {what} are of the type {array.dtype}: models take numbers",
+                hint="encode texts as numbers in the sink",
+            )
+    if not len(data.training):
+        raise DataMismatch(
+            f"no samples are left to train on: the stream holds {sum(data.counts.values())}, of which "
+            f"{len(data.validation)} validate and {len(data.test)} test",
+            hint="send more records, or lower validation_rate and test_rate in the sink",
+        )
+
+
+def _with_labels(
+    data: TrainingData,
+    shape: tuple[int, ...],
+    doubts: list[DataMismatch],
+    signature: ModelSignature,
+    loss: LossLabels,
+    folder: Path,
+) -> TrainingData:
+    if doubt := label_shape_doubt(data.training.labels.shape[1:], signature):
+        doubts = [*doubts, doubt]
+    plan = plan_labels(
+        {name: part.labels.array for name, part in data.parts.items()},
+        loss=loss,
+        signature=signature,
+        class_names=data.class_names,
+    )
+    parts = {
+        name: Samples(reshaped(part.features, shape), _labels(part.labels, plan, folder / f"labels-{name}"))
+        for name, part in data.parts.items()
+    }
+    return replace(
+        data.with_parts(parts),
+        class_names=plan.names,
+        warnings=[*data.warnings, *plan.warnings],
+        doubts=[*doubts, *plan.doubts],
+    )
+
+
+def _labels(labels: SharedArray, plan: LabelPlan, path: Path) -> SharedArray:
+    if plan.values is None or not labels.shape[0]:
+        return reshaped(labels, labels.shape[1:])
+    dtype = plan.write(labels.array, path)
+    return SharedArray.from_file(path, dtype, labels.shape)
+
+
+def _answers_its_input(shape: tuple[int, ...], signature: ModelSignature) -> bool:
+    """Whether the model's one output has as many numbers for a sample as the sample has."""
+    return math.prod(shape) > 1 and _target_shape(shape, signature) is not None
+
+
+def _target_shape(shape: tuple[int, ...], signature: ModelSignature) -> tuple[int, ...] | None:
+    """Return ``shape``, or that of the output where it holds the same numbers; None where it does not."""
+    if len(signature.outputs) != 1:
+        return None
+    ((_, output),) = signature.outputs.items()
+    sizes = [size for size in output if size is not None]
+    if len(sizes) == len(output):
+        # An image that the model flattens, or gives a channel axis, is the same numbers in the same order.
+        return tuple(sizes) if math.prod(sizes) == math.prod(shape) else None
+    matches = len(output) == len(shape) and all(want in (None, got) for got, want in zip(shape, output, strict=True))
+    return shape if matches else None
+
+
+def _unscaled(data: TrainingData, loss: LossLabels) -> list[str]:
+    """What to say where a loss that takes 0 to 1 will see more; by the first samples, because there may be many."""
+    part = data.training
+    first = part.features.array[: max(1, _LOOKED_AT_VALUES // max(1, math.prod(part.features.shape[1:])))]
+    if loss.kind is not LabelKind.BINARY or part.features.dtype == np.uint8 or not len(first):
+        return []
+    if first.min() >= 0 and first.max() <= 1:
+        return []
+    return [
+        (
+            f"the features, which are the targets, go from {first.min():g} to {first.max():g}: a binary crossentropy "
+            "takes 0 to 1; scale the features, or use mean squared error"
+        )
+    ]
+
+
+def _with_features_as_targets(
+    data: TrainingData, shape: tuple[int, ...], doubts: list[DataMismatch], signature: ModelSignature, notes: list[str]
+) -> TrainingData:
+    target_shape = _target_shape(shape, signature)
+    if target_shape is None:
+        target_shape = shape
+        if signature.outputs and label_shape_doubt(shape, signature):
+            doubts = [*doubts, _unlike_input(shape, signature)]
+    parts = {
+        name: Samples(reshaped(part.features, shape), reshaped(part.features, target_shape), targets_are_features=True)
+        for name, part in data.parts.items()
+    }
+    return replace(
+        data.with_parts(parts), has_labels=False, class_names=(), warnings=[*data.warnings, *notes], doubts=doubts
+    )
+
+
+def _unlike_input(shape: tuple[int, ...], signature: ModelSignature) -> DataMismatch:
+    outputs = ", ".join(f"{name!r} {shape_text(output)}" for name, output in signature.outputs.items())
+    return DataMismatch(
+        f"the features are the targets and have the shape {shape_text(shape)}: the model's output is {outputs}",
+        hint="let the model's last layer give back the shape of its input",
+    )
