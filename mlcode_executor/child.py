@@ -75,7 +75,8 @@ def _dispatch(
     if method == predictor.PREPARE:
         return predictor.prepare(handler.predict, params)
     if method == predictor.SERVE:
-        predictor.serve_predictions(socket.socket(fileno=os.dup(files["socket"])), handler.predict, params, arrays)
+        sock = socket.socket(fileno=os.dup(files["socket"]))
+        predictor.serve_predictions(sock, handler.predict, params, arrays, _describe)
         return {}
 
     def emit(event: str, data: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import resource
 import socket
 import struct
 import time
@@ -24,6 +25,7 @@ import numpy.typing as npt
 from kafkaml.errors import BrokenError, DeadlineExceeded, FailedError, KafkaMLError, UserCodeError
 from mlcode_executor.protocol import FrameError, error_from_json, error_to_json
 from mlcode_executor.shared_array import SharedArray, check_dtype, check_shape
+from mlcode_executor.warming import BUCKETS, Growth, Measured, WarmUp, bucket_for
 
 if TYPE_CHECKING:
     from mlcode_executor.process import ModelProcess
@@ -37,9 +39,12 @@ PredictFunction = Callable[[Array], Sequence[Array]]
 PREPARE = "prepare_predictor"
 SERVE = "serve_predictions"
 
-# A model sees these batch sizes only, each of them once before the first record.
-BUCKETS = (1, 8, 32, 256, 1024)
 _SLOTS = 2
+# Until then a run may hold compiling and first allocations: it is run again to know how long it takes.
+_SURE_SECONDS = 0.05
+# A number as JSON takes about so much, and an answer lies in the runner more than once.
+_JSON_BYTES = 16
+_ANSWER_COPIES = 3
 _REQUEST = struct.Struct("<II")  # slot, count
 _REPLY = struct.Struct("<III")  # 0 or 1 for an error, slot, count; JSON of the error follows
 _MAX_REPLY_BYTES = 64 << 10
@@ -47,15 +52,11 @@ _MAX_REPLY_BYTES = 64 << 10
 _MAX_OUTPUT_BYTES = 4 << 30
 
 
-def bucket_for(count: int, max_batch: int) -> int:
-    """Return the padded size of a batch of ``count``; sizes above the largest bucket are ``max_batch`` itself."""
-    return next((size for size in BUCKETS if count <= size <= max_batch), max_batch)
-
-
 class Predictor:
     """Runs the loaded model of ``process`` on batches; call ``load`` first. Not thread-safe; a context manager.
 
-    Write up to ``max_batch`` samples of ``sample_shape`` into ``input_buffer`` (or ``input_array``), ``submit``
+    ``max_batch`` is what was asked for, or less where memory and time allow less (``warm_up`` decides). Write up to
+    ``max_batch`` samples of ``sample_shape`` into ``input_buffer`` (or ``input_array``), ``submit``
     their count, ``collect`` the answers in the same order. Two batches can be under way; the arrays that ``collect``
     returns are views, valid until the second ``submit`` after it. No other call can be made until ``close``.
     """
@@ -69,14 +70,16 @@ class Predictor:
         *,
         timeout_seconds: float = 30,
         warm_timeout_seconds: float = 120,
+        warm_up: WarmUp | None = None,
     ) -> None:
         self._process = process
         self._timeout_seconds = timeout_seconds
-        self.max_batch = max_batch
         dtype, shape = np.dtype(input_dtype), tuple(sample_shape)
-        about = {"dtype": dtype.str, "sample_shape": list(shape), "max_batch": max_batch}
-        described = process.call(PREPARE, about, timeout_seconds=warm_timeout_seconds)
-        outputs = _checked_outputs(described, max_batch)
+        warm_up = warm_up or WarmUp(max_batch)
+        outputs = self._warm(warm_up, dtype, shape, warm_timeout_seconds)
+        self.outputs = outputs
+        self.max_batch = max_batch = warm_up.largest
+        about = {"max_batch": max_batch}
         self._input = SharedArray.allocate((_SLOTS, max_batch, *shape), dtype, writable=False)
         self._outputs = [
             SharedArray.allocate((_SLOTS, max_batch, *each_shape), each_dtype) for each_dtype, each_shape in outputs
@@ -163,6 +166,26 @@ class Predictor:
     ) -> None:
         self.close()
 
+    def _warm(
+        self, warm_up: WarmUp, dtype: np.dtype[Any], shape: tuple[int, ...], timeout_seconds: float
+    ) -> list[tuple[np.dtype[Any], tuple[int, ...]]]:
+        """Run the model with each size that ``warm_up`` chooses; returns dtype and shape of each output of a sample."""
+        outputs: list[tuple[np.dtype[Any], tuple[int, ...]]] | None = None
+        growth = Growth(self._process.pid)
+        while (size := warm_up.next_size()) is not None:
+            about = {"dtype": dtype.str, "sample_shape": list(shape), "size": size}
+            with growth.watched():
+                described = self._process.call(PREPARE, about, timeout_seconds=timeout_seconds)
+            found = _checked_outputs(described, size)
+            if outputs is None:
+                outputs = found
+                warm_up.bound(_bytes_per_sample(dtype, shape, outputs))
+            elif found != outputs:
+                raise UserCodeError(f"outputs change with the batch: {outputs} and {found}; expected fixed shapes")
+            warm_up.note(_measured(described, size, growth))
+        assert outputs is not None
+        return outputs
+
     def _attach(self, about: Mapping[str, Any]) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # A time limit of the kernel's: Python's own costs a second system call for each batch.
@@ -197,28 +220,43 @@ class Predictor:
 
 
 def prepare(predict: PredictFunction, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Run every batch size once on zeros; returns ``{outputs: [{dtype, shape}]}``, shapes without the batch axis."""
-    dtype, shape, max_batch = np.dtype(params["dtype"]), tuple(params["sample_shape"]), int(params["max_batch"])
-    outputs: list[dict[str, Any]] = []
-    for size in sorted({*(bucket for bucket in BUCKETS if bucket <= max_batch), max_batch}):
-        answers = [np.asarray(answer) for answer in predict(np.zeros((size, *shape), dtype))]
-        for answer in answers:
-            if answer.shape[:1] != (size,):
-                raise UserCodeError(
-                    f"an output has shape {list(answer.shape)} for a batch of {size}: "
-                    f"expected its first axis to be {size}"
-                )
-        described = [{"dtype": answer.dtype.str, "shape": list(answer.shape[1:])} for answer in answers]
-        if outputs and described != outputs:
-            raise UserCodeError(f"outputs change with the batch: {outputs} and {described}; expected fixed shapes")
-        outputs = described
-    return {"outputs": outputs}
+    """Run ``size`` samples of zeros; returns ``{outputs: [{dtype, shape}], seconds, first_seconds, peak_bytes}``.
+
+    Shapes are without the batch axis; ``peak_bytes`` is the most that was resident in this process's life.
+    """
+    dtype, shape, size = np.dtype(params["dtype"]), tuple(params["sample_shape"]), int(params["size"])
+    samples = np.zeros((size, *shape), dtype)
+    began = time.monotonic()
+    answers = [np.asarray(answer) for answer in predict(samples)]
+    first_seconds = seconds = time.monotonic() - began
+    if first_seconds > _SURE_SECONDS:
+        began = time.monotonic()
+        predict(samples)
+        seconds = min(seconds, time.monotonic() - began)
+    for answer in answers:
+        if answer.shape[:1] != (size,):
+            raise UserCodeError(
+                f"an output has shape {list(answer.shape)} for a batch of {size}: expected its first axis to be {size}"
+            )
+    return {
+        "outputs": [{"dtype": answer.dtype.str, "shape": list(answer.shape[1:])} for answer in answers],
+        "seconds": seconds,
+        "first_seconds": first_seconds,
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
 
 
 def serve_predictions(
-    sock: socket.socket, predict: PredictFunction, params: Mapping[str, Any], arrays: Mapping[str, Array]
+    sock: socket.socket,
+    predict: PredictFunction,
+    params: Mapping[str, Any],
+    arrays: Mapping[str, Array],
+    describe: Callable[[BaseException], KafkaMLError],
 ) -> None:
-    """Answer batches until the runner closes its end. ``arrays``: input (2, max_batch, ...), output0, output1, ..."""
+    """Answer batches until the runner closes its end. ``arrays``: input (2, max_batch, ...), output0, output1, ...
+
+    ``describe`` turns what the model raises into the error that the runner gets.
+    """
     max_batch = int(params["max_batch"])
     samples = arrays["input"]
     outputs = [arrays[f"output{index}"] for index in range(len(arrays) - 1)]
@@ -232,14 +270,13 @@ def serve_predictions(
                     output[slot, :count] = answer[:count]
                 reply = _REPLY.pack(0, slot, count)
             except Exception as error:  # noqa: BLE001  one bad batch must not end serving
-                reply = _REPLY.pack(1, slot, count) + _error_body(error)
+                reply = _REPLY.pack(1, slot, count) + _error_body(describe(error))
             with contextlib.suppress(BrokenPipeError):
                 sock.send(reply)
 
 
-def _error_body(error: Exception) -> bytes:
-    known = error if isinstance(error, KafkaMLError) else UserCodeError(f"{type(error).__name__}: {error}")
-    document = error_to_json(known)
+def _error_body(error: KafkaMLError) -> bytes:
+    document = error_to_json(error)
     # Tracebacks are long, and these errors come by the thousand when a stream is poisoned.
     return json.dumps(document | {"traceback_text": document.get("traceback_text", "")[-4096:]}).encode()[
         :_MAX_REPLY_BYTES
@@ -257,3 +294,24 @@ def _checked_outputs(described: Mapping[str, Any], max_batch: int) -> list[tuple
     except (KeyError, TypeError, ValueError) as error:
         raise FailedError(f"the model process described outputs that cannot be: {error}") from error
     return outputs
+
+
+def _bytes_per_sample(
+    dtype: np.dtype[Any], shape: tuple[int, ...], outputs: Sequence[tuple[np.dtype[Any], tuple[int, ...]]]
+) -> int:
+    """Return what a sample of a batch takes outside of the model process: shared arrays, decoded copies, its answer."""
+    taken = math.prod(shape) * dtype.itemsize
+    given = sum(math.prod(each_shape) * each.itemsize for each, each_shape in outputs)
+    answer = _JSON_BYTES * sum(math.prod(each_shape) for _, each_shape in outputs)
+    return _SLOTS * (2 * taken + given) + _ANSWER_COPIES * answer
+
+
+def _measured(described: Mapping[str, Any], size: int, growth: Growth) -> Measured:
+    try:
+        seconds, first_seconds = float(described["seconds"]), float(described["first_seconds"])
+        growth_bytes = growth.upon(int(described["peak_bytes"]))
+        if not 0 <= seconds <= first_seconds < math.inf:
+            raise ValueError(f"{seconds} and {first_seconds} are no seconds")
+    except (KeyError, TypeError, ValueError) as error:
+        raise FailedError(f"the model process described a run that cannot be: {error}") from error
+    return Measured(size, seconds, first_seconds, growth_bytes)

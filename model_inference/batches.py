@@ -94,13 +94,23 @@ class Intake:
 class BatchSize:
     """How many records to poll at most: fewer for slow models, and fewer while Kafka refuses a record among them.
 
-    ``steps`` are the batch sizes that the model is warmed up for, ascending.
+    ``steps`` are the batch sizes that the model may be warmed up for, ascending; ``fit`` says which of them it was.
     """
 
     def __init__(self, steps: tuple[int, ...]) -> None:
-        self._steps = steps
+        self._all_steps = self._steps = steps
         self._step = len(steps) - 1
         self._careful_limit = steps[-1]
+
+    def fit(self, most: int) -> None:
+        """Keep to batches of ``most``: what the model can do is known now, or is less than before."""
+        most = min(most, self._all_steps[-1])
+        if most == self._steps[-1]:
+            return
+        careful = self.is_careful
+        self._steps = (*(size for size in self._all_steps if size < most), most)
+        self._step = len(self._steps) - 1
+        self._careful_limit = min(self._careful_limit, most) if careful else most
 
     @property
     def records(self) -> int:

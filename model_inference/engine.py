@@ -9,19 +9,21 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from kafkaml.errors import BrokenError, DeadlineExceeded, SettingsError
+from kafkaml.errors import BrokenError, DeadlineExceeded, FailedError, ModelProcessDied, SettingsError
 from kafkaml.jobs import Framework, InferencePlan
 from kafkaml.logs import get_logger
 from mlcode_executor.predictor import Predictor
-from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.process import LimitReason, ModelProcess, Runtime
+from mlcode_executor.warming import WarmBudget, WarmUp
 from model_inference.predicting import SampleSpec
 
 __all__ = ["EngineChoice", "EngineStarter", "ModelEngine", "choose_engine"]
@@ -87,8 +89,24 @@ class EngineStarter:
         self._max_batch = max_batch
         self._batch_timeout_seconds = batch_timeout_seconds
 
-    def __call__(self, spec: SampleSpec) -> ModelEngine:
-        """Start a process, load the model, run every batch size once on zeros."""
+    def __call__(self, spec: SampleSpec, most: int | None = None) -> ModelEngine:
+        """Start a process, load the model, run it on zeros with every batch size that memory and time allow.
+
+        ``most`` bounds the batch further than the settings do. A process that dies of a size is started again for the
+        sizes below it.
+        """
+        most = min(most or self._max_batch, self._max_batch)
+        while True:
+            warm_up = WarmUp(most, WarmBudget.of(self._plan.limits))
+            try:
+                return self._start(spec, warm_up)
+            except FailedError as error:
+                if not warm_up.largest or not _is_too_much(error):
+                    raise
+                most = warm_up.largest
+                logger.warning("larger batches are too much for the model", reason=error.message, most=most)
+
+    def _start(self, spec: SampleSpec, warm_up: WarmUp) -> ModelEngine:
         with ExitStack() as undo:
             process = undo.enter_context(self._start_process())
             params: dict[str, Any] = {
@@ -104,7 +122,12 @@ class EngineStarter:
                 "load", params, files={self._choice.artifact: descriptor}, timeout_seconds=_LOAD_TIMEOUT_SECONDS
             )
             predictor = Predictor(
-                process, spec.dtype, spec.shape, self._max_batch, timeout_seconds=self._batch_timeout_seconds
+                process,
+                spec.dtype,
+                spec.shape,
+                self._max_batch,
+                timeout_seconds=self._batch_timeout_seconds,
+                warm_up=warm_up,
             )
             undo.pop_all()
             os.close(descriptor)
@@ -114,6 +137,7 @@ class EngineStarter:
                 isolation=process.isolation_level,
                 pid=process.pid,
                 sample=f"{spec.dtype} {spec.shape}",
+                max_batch=predictor.max_batch,
             )
             return ModelEngine(process, predictor, batch_timeout_seconds=self._batch_timeout_seconds)
         raise AssertionError("unreachable: the block returns or raises")
@@ -138,6 +162,13 @@ class EngineStarter:
         return start("", _START_TIMEOUT_SECONDS)
 
 
+def _is_too_much(error: FailedError) -> bool:
+    """Whether a smaller batch may be what the model can do."""
+    if isinstance(error, ModelProcessDied):
+        return error.reason in (LimitReason.MEMORY, LimitReason.KILLED)
+    return isinstance(error, DeadlineExceeded)
+
+
 class ModelEngine:
     """See ``predicting.Engine``, which this implements."""
 
@@ -156,6 +187,16 @@ class ModelEngine:
     def isolation_level(self) -> str:
         """How the model process is isolated."""
         return self._process.isolation_level
+
+    @property
+    def max_batch(self) -> int:
+        """The most samples of one ``submit``."""
+        return self._predictor.max_batch
+
+    @property
+    def outputs(self) -> Sequence[tuple[np.dtype[Any], tuple[int, ...]]]:
+        """Type and shape of each output of one sample."""
+        return self._predictor.outputs
 
     def submit(self, samples: Array) -> None:
         """Copy ``samples`` into shared memory and start predicting them."""

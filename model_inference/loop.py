@@ -31,6 +31,8 @@ logger = get_logger(__name__)
 _IDLE_POLL_SECONDS = 0.25
 # A model that works for longer than this must not let the group think that the replica is dead.
 _KEEP_ALIVE_SECONDS = 0.5
+# Records of the first poll, where only they can tell the shape of a sample, and so how many the model can take.
+_FIRST_RECORDS = 8
 
 
 class InferenceLoop:
@@ -88,7 +90,11 @@ class InferenceLoop:
 
     def _take(self) -> Batch | None:
         busy = self._in_flight or self._transaction.is_open
+        if (max_batch := self._predictor.max_batch) is not None:
+            self._batch_size.fit(max_batch)
         most = self._batch_size.records
+        if max_batch is None and self._intake.codec.sample_shape is None:
+            most = min(most, _FIRST_RECORDS)
         polled = self._client.poll(max_records=most, timeout_seconds=0 if busy else _IDLE_POLL_SECONDS)
         if not self._ready and self._client.assigned:
             self._ready = True

@@ -3,6 +3,7 @@
 Two batches can be under way, so that one is computed while the runner handles the other. A batch that the model
 refuses is cut in halves until the samples to blame are alone; the others are answered. When the model process dies it
 is started again and the batch tried once more, then cut in the same way: a killer record costs itself, not the stream.
+A process that ran out of memory is started again for batches of half the size, which is kept to from then on.
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from kafkaml.errors import DecodeError, FailedError, KafkaMLError, RefusedError, UserCodeError
+from kafkaml.errors import (
+    DecodeError,
+    FailedError,
+    KafkaMLError,
+    ModelProcessDied,
+    RefusedError,
+    UserCodeError,
+)
 from kafkaml.logs import get_logger
 
 __all__ = ["Engine", "Prediction", "RecoveringPredictor", "SampleSpec", "StartEngine"]
@@ -52,6 +60,16 @@ class SampleSpec:
 class Engine(Protocol):
     """One model process with the model loaded and warm. Two batches at most are under way."""
 
+    @property
+    def max_batch(self) -> int:
+        """The most samples of one ``submit``: what memory and time allow."""
+        ...
+
+    @property
+    def outputs(self) -> Sequence[tuple[np.dtype[Any], tuple[int, ...]]]:
+        """Type and shape of each output of one sample."""
+        ...
+
     def submit(self, samples: Array) -> None:
         """Start predicting ``samples`` (1 to max_batch, ...)."""
         ...
@@ -67,7 +85,12 @@ class Engine(Protocol):
     def close(self) -> None: ...
 
 
-StartEngine = Callable[[SampleSpec], Engine]
+class StartEngine(Protocol):
+    """Starts an engine for samples of one kind."""
+
+    def __call__(self, spec: SampleSpec, most: int | None = None, /) -> Engine:
+        """Return a warm engine that takes ``most`` samples at once, or fewer."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -99,8 +122,20 @@ class RecoveringPredictor:
         self._spec: SampleSpec | None = None
         self._engine: Engine | None = None
         self._flights: deque[_Flight] = deque()
+        # What is left of the batch size after the process ran out of memory; None while it never did.
+        self._most: int | None = None
         self._deaths_in_a_row = 0
         self._killers_in_a_row = 0
+
+    @property
+    def max_batch(self) -> int | None:
+        """The most samples that the engine takes at once; None while none was started."""
+        return None if self._engine is None else self._engine.max_batch
+
+    @property
+    def outputs(self) -> Sequence[tuple[np.dtype[Any], tuple[int, ...]]] | None:
+        """Type and shape of each output of one sample; None while no engine was started."""
+        return None if self._engine is None else self._engine.outputs
 
     @property
     def spec(self) -> SampleSpec | None:
@@ -113,7 +148,7 @@ class RecoveringPredictor:
         self._spec = spec
 
     def submit(self, samples: Array) -> None:
-        """Take a batch (n, ...), n >= 1; at most two are under way."""
+        """Take a batch (n, ...), n >= 1; at most two are under way. One above ``max_batch`` is cut, without overlap."""
         flight = _Flight(samples)
         try:
             self._submit(flight)
@@ -153,7 +188,7 @@ class RecoveringPredictor:
             self._settle_others()
             return self._halves(flight.samples)
         except FailedError as error:
-            self._restart(error)
+            self._restart(error, len(flight.samples))
         return self._predict(flight.samples)
 
     def close(self) -> None:
@@ -174,8 +209,10 @@ class RecoveringPredictor:
                 hint="send what the model was trained on",
             )
         # Behind a batch that the engine lost, this one has to wait for it: answers come in order.
-        if self._engine is not None and all(
-            each.prediction or (each.submitted and not each.error) for each in self._flights
+        if (
+            self._engine is not None
+            and len(flight.samples) <= self._engine.max_batch
+            and all(each.prediction or (each.submitted and not each.error) for each in self._flights)
         ):
             self._engine.submit(flight.samples)
             flight.submitted = True
@@ -190,8 +227,12 @@ class RecoveringPredictor:
             except (*_REFUSALS, FailedError) as error:
                 flight.error = error
 
-    def _restart(self, reason: KafkaMLError) -> None:
+    def _restart(self, reason: KafkaMLError, count: int) -> None:
+        """Start the engine again after it died for ``reason`` with a batch of ``count``."""
         self._deaths_in_a_row += 1
+        if isinstance(reason, ModelProcessDied) and reason.reason == "memory":
+            self._most = max(1, min(count, self.max_batch or count) // 2)
+            logger.warning("batches are halved: the model process ran out of memory", most=self._most)
         for flight in self._flights:
             flight.submitted = False
             flight.error = None
@@ -202,7 +243,7 @@ class RecoveringPredictor:
             self.close()
             try:
                 assert self._spec is not None
-                self._engine = self._start_engine(self._spec)
+                self._engine = self._start_engine(self._spec, self._most)
                 return
             except KafkaMLError as error:
                 reason = error
@@ -210,6 +251,8 @@ class RecoveringPredictor:
 
     def _predict(self, samples: Array) -> Prediction:
         """Predict in one go where that works, else in halves; nothing else may be under way."""
+        if len(samples) > (self.max_batch or 1):
+            return self._halves(samples)
         try:
             return Prediction([output.copy() for output in self._run(samples)])
         except _REFUSALS as error:
@@ -218,7 +261,7 @@ class RecoveringPredictor:
         except FailedError as error:
             if len(samples) == 1:
                 self._count_killer(error)
-            self._restart(error)
+            self._restart(error, len(samples))
             if len(samples) == 1:
                 return _all_failed(samples, error)
         return self._halves(samples)

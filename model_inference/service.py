@@ -29,7 +29,7 @@ from kafkaml.logs import get_logger, log_context
 from kafkaml.results import WorkerExit
 from kafkaml.retry import retrying
 from kafkaml.settings import KafkaSettings
-from mlcode_executor.predictor import BUCKETS
+from mlcode_executor.warming import BUCKETS
 from model_inference.engine import EngineStarter, choose_engine
 from model_inference.loop import InferenceLoop
 from model_inference.predicting import RecoveringPredictor, SampleSpec

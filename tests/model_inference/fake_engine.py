@@ -27,8 +27,17 @@ class _FakeEngine:
         self._batches: deque[Array] = deque()
         self._dead = False
 
+    @property
+    def max_batch(self) -> int:
+        return self._factory.max_batch
+
+    @property
+    def outputs(self) -> list[tuple[np.dtype[Any], tuple[int, ...]]]:
+        return [(np.dtype(np.float32), (1,))]
+
     def submit(self, samples: Array) -> None:
         self._check_alive()
+        assert len(samples) <= self._factory.max_batch
         assert len(self._batches) < 2, "two batches are under way already"
         self._factory.batches.append(len(samples))
         self._batches.append(samples.copy())
@@ -46,6 +55,9 @@ class _FakeEngine:
         if np.any(samples == KILLER):
             self._dead = True
         self._check_alive()
+        if len(samples) > self._factory.fits:
+            self._dead = True
+            raise ModelProcessDied("the model process ran out of memory", reason="memory")
         if np.any(samples == REFUSED):
             raise UserCodeError("the model refuses 404")
         return [samples.sum(axis=1, keepdims=True)]
@@ -59,19 +71,25 @@ class _FakeEngine:
 
 
 class EngineFactory:
-    """Starts engines that sum up a sample. ``deaths_left``: so many batches kill it, whatever is in them."""
+    """Starts engines that sum up a sample. ``deaths_left``: so many batches kill it, whatever is in them.
+
+    Batches of more than ``fits`` take more memory than there is.
+    """
 
     def __init__(self) -> None:
         self.starts = 0
+        self.max_batch = 1 << 20
+        self.fits = 1 << 20
         self.batches: list[int] = []
         self.deaths_left = 0
         self.start_errors: deque[FailedError] = deque()
         self.waits_left: deque[bool] = deque()
         self.on_wait: Callable[[], None] = lambda: None
 
-    def __call__(self, spec: SampleSpec) -> _FakeEngine:
+    def __call__(self, spec: SampleSpec, most: int | None = None, /) -> _FakeEngine:
         if self.start_errors:
             raise self.start_errors.popleft()
+        self.max_batch = most or self.max_batch
         self.starts += 1
         return _FakeEngine(self)
 

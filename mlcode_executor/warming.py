@@ -1,0 +1,181 @@
+"""WarmUp: how large the batches of a model may be, from what the first ones took. Used by ``predictor.Predictor``.
+
+A model is run once with each batch size before the first record. The sizes grow only while the next one is foreseen to
+need little memory and time: a batch of 1,024 is nothing for a small network and the end of a large one.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kafkaml.jobs import ResourceLimits
+
+__all__ = ["BUCKETS", "Growth", "Measured", "WarmBudget", "WarmUp", "bucket_for"]
+
+# A model sees these batch sizes only, and the largest that it is run with.
+BUCKETS = (1, 8, 32, 256, 1024)
+# How much the model process may grow by a batch, also where its limit would allow more: beyond a few hundred megabytes
+# larger batches are no faster, and a machine serves more than one model.
+_MOST_GROWTH_BYTES = 512 << 20
+# What the runner and the shared arrays may take for batches.
+_MOST_SHARED_BYTES = 256 << 20
+# A batch that takes longer holds up stopping, rebalancing and the records behind it.
+_LONG_BATCH_SECONDS = 0.5
+_LONGEST_TRY_SECONDS = 1.5
+# The first answer of a slow model is to come within a minute.
+_WARM_SECONDS = 40.0
+# What memory allocators add to what is foreseen.
+_ALLOCATOR_FACTOR = 1.5
+_SAMPLING_SECONDS = 0.002
+_PAGE_BYTES = 4096
+
+
+def bucket_for(count: int, max_batch: int) -> int:
+    """Return the padded size of a batch of ``count``; sizes above the largest bucket are ``max_batch`` itself."""
+    return next((size for size in BUCKETS if count <= size <= max_batch), max_batch)
+
+
+@dataclass(frozen=True)
+class WarmBudget:
+    """What batches may cost: growth of the model process, memory of the runner and shared arrays, seconds in all."""
+
+    growth_bytes: int = _MOST_GROWTH_BYTES
+    shared_bytes: int = _MOST_SHARED_BYTES
+    seconds: float = _WARM_SECONDS
+
+    @classmethod
+    def of(cls, limits: ResourceLimits) -> WarmBudget:
+        """Return the budget for a model process of these limits: well below where the kernel would end it."""
+        if not limits.memory_bytes:
+            return cls()
+        return cls(growth_bytes=min(_MOST_GROWTH_BYTES, limits.memory_bytes // 4))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One batch size that was run: its seconds, those of its first run, and how far the process had grown by then."""
+
+    size: int
+    seconds: float
+    first_seconds: float
+    growth_bytes: int
+
+
+class WarmUp:
+    """Chooses the sizes, ascending: ask ``next_size``, run it, ``note`` what it took, until there is none.
+
+    ``largest`` is the largest that was run; it survives a process that died of the next one.
+    """
+
+    def __init__(
+        self, max_batch: int, budget: WarmBudget | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._ceiling = max_batch
+        self._budget = budget or WarmBudget()
+        self._clock = clock
+        self._began = clock()
+        self._measured: list[Measured] = []
+
+    @property
+    def largest(self) -> int:
+        """The largest size that was run; 0 before the first."""
+        return self._measured[-1].size if self._measured else 0
+
+    def note(self, measured: Measured) -> None:
+        """Take what a size took."""
+        self._measured.append(measured)
+
+    def bound(self, bytes_per_sample: int) -> None:
+        """Note what the runner and the shared arrays take for each sample of a batch."""
+        self._ceiling = max(1, min(self._ceiling, self._budget.shared_bytes // max(1, bytes_per_sample)))
+
+    def next_size(self) -> int | None:
+        """Return the size to run next, None when larger ones are too large, too slow, or not wanted."""
+        size = self.largest
+        if not size:
+            return 1
+        if size >= self._ceiling or self._measured[-1].seconds > _LONG_BATCH_SECONDS:
+            return None
+        wanted = min(next((each for each in BUCKETS if each > size), self._ceiling), self._ceiling)
+        return next((each for each in _towards(size, wanted) if self._fits(each)), None)
+
+    def _fits(self, size: int) -> bool:
+        last = self._measured[-1]
+        seconds = last.seconds * size / last.size
+        if seconds > _LONGEST_TRY_SECONDS:
+            return False
+        if self._clock() - self._began + max(last.first_seconds, seconds) > self._budget.seconds:
+            return False
+        return self._growth_of(size) <= self._budget.growth_bytes
+
+    def _growth_of(self, size: int) -> float:
+        """Foresee how far the process grows; after one size only, as if all that it took were its sample's."""
+        last = self._measured[-1]
+        most = last.growth_bytes * size / last.size
+        if len(self._measured) < 2:
+            return most
+        before = self._measured[-2]
+        each = max(0, last.growth_bytes - before.growth_bytes) / (last.size - before.size)
+        return min(most, last.growth_bytes + _ALLOCATOR_FACTOR * each * (size - last.size))
+
+
+def _towards(size: int, wanted: int) -> Iterator[int]:
+    """Yield ``wanted``, then the powers of two between it and ``size``, descending."""
+    yield wanted
+    power = 1 << math.ceil(math.log2(wanted)) - 1
+    while power > size:
+        yield power
+        power >>= 1
+
+
+class Growth:
+    """How far a process has grown since this was made; looks at its resident memory while a block runs.
+
+    The kernel's counter of the peak alone says nothing of a batch that needs less than loading the model did.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._statm = Path(f"/proc/{pid}/statm")
+        # 0 where procfs does not show the process.
+        self._base = self._highest = self._resident()
+        self._counted: list[int] = []
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Look again and again until the block ends."""
+        ended = threading.Event()
+
+        def look() -> None:
+            while not ended.is_set():
+                self._highest = max(self._highest, self._resident())
+                ended.wait(_SAMPLING_SECONDS)
+
+        watcher = threading.Thread(target=look, name="memory", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watcher.join(1)
+
+    def upon(self, peak_bytes: int) -> int:
+        """Return the growth so far, given what the process says of its own peak (all of its life)."""
+        self._counted.append(peak_bytes)
+        if not self._base:
+            return max(0, peak_bytes - self._counted[0])
+        # A new peak was reached by the batch just now; looking may have missed it.
+        if len(self._counted) > 1 and peak_bytes > self._counted[-2]:
+            self._highest = max(self._highest, peak_bytes)
+        return self._highest - self._base
+
+    def _resident(self) -> int:
+        try:
+            return int(self._statm.read_bytes().split()[1]) * _PAGE_BYTES
+        except (OSError, ValueError, IndexError):
+            return 0
