@@ -11,6 +11,7 @@ from kafkaml.errors import BrokenError, DeadlineExceeded, FailedError, ModelProc
 from kafkaml.jobs import ResourceLimits
 from mlcode_executor.predictor import Predictor, bucket_for
 from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.warming import WarmBudget, WarmUp
 from tests.fork_servers import RunningForkServer, running_fork_server
 
 
@@ -163,3 +164,22 @@ def predict(x):
         with pytest.raises(FailedError, match="nonsense"):
             predictor.collect()
     assert not process.alive
+
+
+def test_memory_that_a_batch_takes_bounds_the_next_ones(process: ModelProcess) -> None:
+    define(process, "def predict(x):\n    taken = np.ones((len(x), 24 << 20), np.uint8)\n    return taken[:, :1]")
+    with Predictor(process, np.float32, (2,), 1024, warm_up=WarmUp(1024, WarmBudget(growth_bytes=240 << 20))) as served:
+        assert served.max_batch == 8
+        assert served.input_array.shape == (8, 2)
+        served.submit(8)
+        assert served.collect()[0].tolist() == [[1]] * 8
+
+
+def test_a_batch_that_runs_out_of_memory_is_told_from_one_that_the_model_refuses(process: ModelProcess) -> None:
+    define(process, "def predict(x):\n    if x[0]: raise RuntimeError('cannot allocate memory')\n    return x")
+    with Predictor(process, np.float32, (), 8) as predictor:
+        predictor.input_array[:] = 1
+        predictor.submit(3)
+        with pytest.raises(ModelProcessDied) as caught:
+            predictor.collect()
+        assert caught.value.reason == "memory"

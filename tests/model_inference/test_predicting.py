@@ -126,3 +126,47 @@ def test_a_first_sample_that_the_model_cannot_take_does_not_fix_the_shape() -> N
 
     assert list(predictor.collect().failures) == [0]
     assert predictor.collect().outputs[0].tolist() == [[1]]
+
+
+def test_out_of_memory_halves_the_batches_and_every_record_is_answered_once() -> None:
+    factory = EngineFactory()
+    factory.fits = 10
+    predictor = factory.predictor()
+    predictor.submit(rows(*range(100)))
+    predictor.submit(rows(*range(100, 130)))
+
+    first, second = predictor.collect(), predictor.collect()
+
+    assert (first.outputs[0].ravel().tolist(), first.failures) == (list(range(100)), {})
+    assert (second.outputs[0].ravel().tolist(), second.failures) == (list(range(100, 130)), {})
+    assert (predictor.max_batch, factory.starts) == (6, 5)
+    # It is kept to from now on: a batch that fits is not cut, and nothing dies.
+    factory.batches.clear()
+    predictor.submit(rows(*range(6)))
+    assert predictor.collect().outputs[0].ravel().tolist() == list(range(6))
+    assert (factory.batches, factory.starts) == ([6], 5)
+
+
+def test_a_record_that_takes_all_the_memory_alone_is_a_dead_letter() -> None:
+    factory = EngineFactory()
+    factory.fits = 0
+    predictor = factory.predictor()
+    predictor.submit(rows(1, 2))
+
+    prediction = predictor.collect()
+
+    assert sorted(prediction.failures) == [0, 1]
+    assert "out of memory" in prediction.failures[0].message
+    assert predictor.max_batch == 1
+
+
+def test_a_batch_above_what_the_engine_takes_is_cut() -> None:
+    factory = EngineFactory()
+    factory.max_batch = 4
+    predictor = factory.predictor()
+    predictor.submit(rows(*range(10)))
+    predictor.submit(rows(10, 11))
+
+    assert predictor.collect().outputs[0].ravel().tolist() == list(range(10))
+    assert predictor.collect().outputs[0].ravel().tolist() == [10, 11]
+    assert max(factory.batches) <= 4
