@@ -140,12 +140,13 @@ class TransactionAborted(BrokerError):
     """The transaction was aborted, and its input must be read again.
 
     ``refused``: Kafka will never take one of its records (too large, a timestamp out of range), so the same again
-    would fail again.
+    would fail again. ``refused_timestamp``: it is the timestamp that Kafka does not take.
     """
 
-    def __init__(self, message: str, *, refused: bool = False, hint: str = "") -> None:
+    def __init__(self, message: str, *, refused: bool = False, refused_timestamp: bool = False, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.refused = refused
+        self.refused_timestamp = refused_timestamp
 
 
 class ProducerFenced(BrokerError):

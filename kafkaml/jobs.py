@@ -20,6 +20,7 @@ __all__ = [
     "Framework",
     "InferenceJob",
     "InferencePlan",
+    "OutputTimestamps",
     "ResourceLimits",
     "Split",
     "Targets",
@@ -62,6 +63,13 @@ class DeliveryGuarantee(StrEnum):
 
     EXACTLY_ONCE = "exactly_once"
     AT_LEAST_ONCE = "at_least_once"
+
+
+class OutputTimestamps(StrEnum):
+    """Which time an answer is stamped with: that of its input record, or that of its writing."""
+
+    SOURCE = "source"
+    WRITTEN = "written"
 
 
 @dataclass(frozen=True)
@@ -223,6 +231,7 @@ class InferencePlan:
     group: str
     guarantee: DeliveryGuarantee
     preparation: Mapping[str, Any] = field(default_factory=dict)
+    output_timestamps: OutputTimestamps = OutputTimestamps.SOURCE
     output_bootstrap_servers: str = ""
     upper_topic: str | None = None
     limit: float | None = None
@@ -254,6 +263,7 @@ class InferencePlan:
                 "framework": Framework(known["framework"]),
                 "input_format": InputFormat(known["input_format"]),
                 "guarantee": DeliveryGuarantee(known["guarantee"]),
+                "output_timestamps": OutputTimestamps(known.get("output_timestamps", OutputTimestamps.SOURCE)),
                 "limits": ResourceLimits(**known.get("limits", {})),
             }
         )

@@ -8,6 +8,7 @@ of ``provenance``:
 - ``kml-error-class``: name of the error, for example ``DecodeError``
 - ``kml-error-message``: at most 1 KiB of UTF-8
 - ``kml-error-value-bytes``: only where the value was cut because Kafka refused it whole: its full length
+- ``kml-source-timestamp``: only where the letter is not stamped with the record's time: that time
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from enum import StrEnum
 
 from kafkaml.errors import KafkaMLError
 from kafkaml.records import OutgoingRecord, Record
+from model_inference.output_topics import SOURCE_TIMESTAMP_HEADER
 from model_inference.provenance import Provenance
 
 __all__ = ["MAX_CUT_BYTES", "MAX_MESSAGE_BYTES", "Stage", "dead_letter"]
@@ -42,18 +44,23 @@ def dead_letter(
     partition: int,
     provenance: Provenance,
     cut: bool = False,
+    restamp: bool = False,
 ) -> OutgoingRecord:
     """Return what goes to the dead-letter ``topic`` for ``record``.
 
     With ``cut``, for a record that Kafka refused whole: as much of the value as any broker takes, stamped with the
-    time of writing, and without the record's own key and headers if those are large too.
+    time of writing, and without the record's own key and headers if those are large too. ``restamp``: stamped with the
+    time of writing.
     """
-    reason = [
+    reason: list[tuple[str, bytes | None]] = [
         ("kml-error-stage", stage.value.encode()),
         ("kml-error-class", type(error).__name__.encode()),
         ("kml-error-message", _cut_text(error.message)),
     ]
     timestamp_ms = max(0, record.timestamp_ms)
+    if (cut or restamp) and timestamp_ms:
+        reason.append((SOURCE_TIMESTAMP_HEADER, b"%d" % timestamp_ms))
+        timestamp_ms = 0
     if cut:
         reason.append(("kml-error-value-bytes", b"%d" % len(record.value or b"")))
         large = sum(len(name) + len(value or b"") for name, value in record.headers) > MAX_CUT_BYTES
@@ -62,7 +69,6 @@ def dead_letter(
             value=record.value[:MAX_CUT_BYTES] if record.value else record.value,
             headers=() if large else record.headers,
         )
-        timestamp_ms = 0
     headers = [*provenance.headers(record), *reason]
     return OutgoingRecord(topic, record.value, record.key, headers, timestamp_ms, partition)
 

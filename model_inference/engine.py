@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from kafkaml.errors import BrokenError, DeadlineExceeded, FailedError, ModelProcessDied, SettingsError
@@ -24,7 +23,7 @@ from kafkaml.logs import get_logger
 from mlcode_executor.predictor import Predictor
 from mlcode_executor.process import LimitReason, ModelProcess, Runtime
 from mlcode_executor.warming import WarmBudget, WarmUp
-from model_inference.predicting import SampleSpec
+from model_inference.predicting import Outputs, SampleSpec
 
 __all__ = ["EngineChoice", "EngineStarter", "ModelEngine", "choose_engine"]
 
@@ -194,7 +193,7 @@ class ModelEngine:
         return self._predictor.max_batch
 
     @property
-    def outputs(self) -> Sequence[tuple[np.dtype[Any], tuple[int, ...]]]:
+    def outputs(self) -> Outputs:
         """Type and shape of each output of one sample."""
         return self._predictor.outputs
 

@@ -20,7 +20,7 @@ from kafkaml.records import PartitionKey, TransactionalLoopClient
 from model_inference.batches import Batch, BatchSize, Intake, Refused
 from model_inference.dead_letters import Stage
 from model_inference.predicting import MAX_IN_FLIGHT, Prediction, RecoveringPredictor
-from model_inference.publishing import Publisher
+from model_inference.publishing import Published, Publisher
 from model_inference.stats import LoopStats
 
 __all__ = ["InferenceLoop"]
@@ -122,9 +122,9 @@ class InferenceLoop:
             return
         failpoint("inference.predicted")
         self._client.begin()
-        dead_lettered = self._publisher.publish(batch, prediction)
+        published = self._publisher.publish(batch, prediction)
         failpoint("inference.produced")
-        self._transaction.add(batch, dead_lettered, now=self._clock())
+        self._transaction.add(batch, published, now=self._clock())
 
     def _collect(self, batch: Batch) -> Prediction:
         """Wait for the model; commit and serve the group meanwhile."""
@@ -169,7 +169,9 @@ class InferenceLoop:
     def _start_over(self, error: TransactionAborted) -> None:
         """The input was rewound to the last commit: what was polled since then comes again, here or elsewhere."""
         logger.info("transaction aborted, reading again from the last commit", reason=error.message)
-        if error.refused:
+        if error.refused_timestamp:
+            self._publisher.timestamp_refused()
+        elif error.refused:
             self._note_refusal(error)
         for batch in self._in_flight:
             batch.forgotten = True
@@ -207,6 +209,7 @@ class _Transaction:
         self.batches: list[Batch] = []
         self.opened = 0.0
         self._dead_lettered = 0
+        self._restamped = 0
 
     @property
     def is_open(self) -> bool:
@@ -220,17 +223,19 @@ class _Transaction:
             positions |= batch.positions
         return positions
 
-    def add(self, batch: Batch, dead_lettered: int, *, now: float) -> None:
+    def add(self, batch: Batch, published: Published, *, now: float) -> None:
         if not self.batches:
             self.opened = now
         self.batches.append(batch)
-        self._dead_lettered += dead_lettered
+        self._dead_lettered += published.dead_lettered
+        self._restamped += published.restamped
 
     def count(self, stats: LoopStats, *, now: float, lag: int) -> None:
         answered = sum(len(batch.polled) for batch in self.batches)
         stats.committed(
             predicted=answered - self._dead_lettered,
             dead_lettered=self._dead_lettered,
+            restamped=self._restamped,
             timestamps_ms=[stamp for batch in self.batches for stamp in batch.columns.timestamps_ms],
             arrived_seconds=now - self.batches[0].arrived,
             lag=lag,

@@ -27,11 +27,13 @@ from kafkaml.errors import (
 )
 from kafkaml.logs import get_logger
 
-__all__ = ["Engine", "Prediction", "RecoveringPredictor", "SampleSpec", "StartEngine"]
+__all__ = ["Engine", "Outputs", "Prediction", "RecoveringPredictor", "SampleSpec", "StartEngine"]
 
 logger = get_logger(__name__)
 
 Array = npt.NDArray[Any]
+# Type and shape of each output of one sample.
+Outputs = Sequence[tuple[np.dtype[Any], tuple[int, ...]]]
 
 # Batches under way at once: one computed, one waiting.
 MAX_IN_FLIGHT = 2
@@ -66,7 +68,7 @@ class Engine(Protocol):
         ...
 
     @property
-    def outputs(self) -> Sequence[tuple[np.dtype[Any], tuple[int, ...]]]:
+    def outputs(self) -> Outputs:
         """Type and shape of each output of one sample."""
         ...
 
@@ -114,10 +116,20 @@ class _Flight:
 
 
 class RecoveringPredictor:
-    """Submits batches to an engine and restarts it; ``collect`` answers in the order of ``submit``. One thread."""
+    """Submits batches to an engine and restarts it; ``collect`` answers in the order of ``submit``. One thread.
 
-    def __init__(self, start_engine: StartEngine, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    ``on_outputs`` is called when the model's outputs are known.
+    """
+
+    def __init__(
+        self,
+        start_engine: StartEngine,
+        *,
+        on_outputs: Callable[[Outputs], None] = lambda _outputs: None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._start_engine = start_engine
+        self._on_outputs = on_outputs
         self._sleep = sleep
         self._spec: SampleSpec | None = None
         self._engine: Engine | None = None
@@ -133,11 +145,6 @@ class RecoveringPredictor:
         return None if self._engine is None else self._engine.max_batch
 
     @property
-    def outputs(self) -> Sequence[tuple[np.dtype[Any], tuple[int, ...]]] | None:
-        """Type and shape of each output of one sample; None while no engine was started."""
-        return None if self._engine is None else self._engine.outputs
-
-    @property
     def spec(self) -> SampleSpec | None:
         """What the engine was started for; None while only a sample can tell."""
         return self._spec
@@ -146,6 +153,7 @@ class RecoveringPredictor:
         """Start the engine for samples like ``spec`` and warm it up; raises why it cannot serve them."""
         self._engine = self._start_engine(spec)
         self._spec = spec
+        self._on_outputs(self._engine.outputs)
 
     def submit(self, samples: Array) -> None:
         """Take a batch (n, ...), n >= 1; at most two are under way. One above ``max_batch`` is cut, without overlap."""

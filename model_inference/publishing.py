@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
+from kafkaml.answers import RECORD_OVERHEAD_BYTES, answer_bytes
 from kafkaml.errors import BrokenError, RefusedError
 from kafkaml.records import SOURCE_HEADER, OutgoingRecord, OutgoingRow, PartitionKey, TransactionalLoopClient
 from model_inference.batches import Batch, Refused
 from model_inference.dead_letters import Stage, dead_letter
+from model_inference.output_topics import SOURCE_TIMESTAMP_HEADER, OutputTopics
 from model_inference.predicting import Prediction
 from model_inference.provenance import Provenance
 from model_inference.routing import Router
 
-__all__ = ["Publisher"]
+__all__ = ["Published", "Publisher"]
+
+
+class Published(NamedTuple):
+    """Of the records written for a batch: how many are dead letters, and how many do not carry their record's time."""
+
+    dead_lettered: int
+    restamped: int
 
 
 class Publisher:
@@ -22,29 +35,41 @@ class Publisher:
     """
 
     def __init__(
-        self, client: TransactionalLoopClient, *, router: Router, dead_letter_topic: str, provenance: Provenance
+        self, client: TransactionalLoopClient, *, router: Router, topics: OutputTopics, provenance: Provenance
     ) -> None:
         self._client = client
         self._router = router
-        self._dead_letter_topic = dead_letter_topic
+        self._topics = topics
         self._provenance = provenance
         self._targets = _Targets(client)
 
-    def publish(self, batch: Batch, prediction: Prediction) -> int:
-        """Write one record for each record of ``batch``; returns how many of them are dead letters."""
+    def publish(self, batch: Batch, prediction: Prediction) -> Published:
+        """Write one record for each record of ``batch``: an answer or a dead letter."""
         refused = list(batch.refused)
         refused += [Refused(batch.record(index), error, Stage.PREDICT) for index, error in prediction.failures.items()]
+        restamped = 0
         if prediction.outputs:
             answers = self._answers(batch, prediction)
+            restamped = self._restamp(answers, batch.columns.timestamps_ms)
+            left_out = prediction.failures.keys() | (too_large := self._too_large(answers, prediction.outputs)).keys()
             kept: Sequence[int] = range(len(answers))
-            if prediction.failures:
-                kept = [index for index in kept if index not in prediction.failures]
+            if left_out:
+                kept = [index for index in kept if index not in left_out]
                 answers = [answers[index] for index in kept]
+            refused += [
+                Refused(batch.record(index), error, Stage.PUBLISH)
+                for index, error in too_large.items()
+                if index not in prediction.failures
+            ]
             for place, error in self._client.produce_all(answers):
                 refused.append(Refused(batch.record(kept[place]), error, Stage.PUBLISH))
         for each in refused:
-            self._bury(each)
-        return len(refused)
+            restamped += self._bury(each)
+        return Published(len(refused), restamped if self._topics.counts_restamped else 0)
+
+    def timestamp_refused(self) -> None:
+        """Note that Kafka refused a record for its timestamp; what is written again carries another."""
+        self._topics.refuses_timestamp()
 
     def _answers(self, batch: Batch, prediction: Prediction) -> list[OutgoingRow]:
         """Return one answer for each sample."""
@@ -70,14 +95,49 @@ class Publisher:
             )
         ]
 
-    def _bury(self, refused: Refused) -> None:
-        try:
-            self._client.produce(self._letter(refused, cut=refused.cut))
-        except RefusedError:
-            self._client.produce(self._letter(refused, cut=True))
+    def _restamp(self, answers: list[OutgoingRow], timestamps_ms: Sequence[int]) -> int:
+        """Give answers whose record's time the topic does not bear the time of writing; returns how many."""
+        earliest, latest = self._topics.window(self._topics.output)
+        if earliest <= min(timestamps_ms) and max(timestamps_ms) <= latest:
+            return 0
+        restamped = 0
+        for index, timestamp_ms in enumerate(timestamps_ms):
+            topic, value, key, headers, _, partition = answers[index]
+            if self._topics.restamps(topic, timestamp_ms):
+                headers.append((SOURCE_TIMESTAMP_HEADER, b"%d" % timestamp_ms))
+                answers[index] = (topic, value, key, headers, 0, partition)
+                restamped += 1
+        return restamped
 
-    def _letter(self, refused: Refused, *, cut: bool) -> OutgoingRecord:
-        topic = self._dead_letter_topic
+    def _too_large(
+        self, answers: Sequence[OutgoingRow], outputs: Sequence[npt.NDArray[np.generic]]
+    ) -> dict[int, RefusedError]:
+        """Return the answers, by index, that the output topic is known not to take."""
+        limit = self._topics.max_bytes
+        # Seldom so large: then the answers need not be looked at one by one.
+        if limit is None or answer_bytes([(each.dtype, each.shape[1:]) for each in outputs]) <= limit:
+            return {}
+        found: dict[int, RefusedError] = {}
+        for index, (topic, value, key, headers, _, _) in enumerate(answers):
+            size = len(value or b"") + len(key or b"") + sum(len(name) + len(each or b"") for name, each in headers)
+            if size + RECORD_OVERHEAD_BYTES > limit:
+                found[index] = RefusedError(
+                    f"the answer is {size:,} bytes, and topic {topic} takes at most {limit:,} (max.message.bytes): set "
+                    f"max.message.bytes of {topic} to {size + RECORD_OVERHEAD_BYTES} or more"
+                )
+        return found
+
+    def _bury(self, refused: Refused) -> bool:
+        """Write a dead letter; returns whether it is stamped with the time of writing instead of its record's."""
+        restamp = self._topics.restamps(self._topics.dead_letters, refused.record.timestamp_ms)
+        try:
+            self._client.produce(self._letter(refused, cut=refused.cut, restamp=restamp))
+        except RefusedError:
+            self._client.produce(self._letter(refused, cut=True, restamp=restamp))
+        return restamp
+
+    def _letter(self, refused: Refused, *, cut: bool, restamp: bool) -> OutgoingRecord:
+        topic = self._topics.dead_letters
         return dead_letter(
             refused.record,
             refused.error,
@@ -86,6 +146,7 @@ class Publisher:
             partition=self._targets[topic, refused.record.partition],
             provenance=self._provenance,
             cut=cut,
+            restamp=restamp,
         )
 
 

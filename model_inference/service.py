@@ -10,7 +10,7 @@ import gc
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import FrameType
@@ -19,9 +19,11 @@ from typing import TypeVar
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kafkaml.answers import DEFAULT_MAX_ANSWER_BYTES, answer_bytes
 from kafkaml.codecs import Codec, codec_for
 from kafkaml.confluent import KafkaAdmin, KafkaLoopClient
-from kafkaml.errors import ApiError
+from kafkaml.confluent.config import RecordSizes
+from kafkaml.errors import ApiError, BrokerError
 from kafkaml.failures import failure_of
 from kafkaml.job_client import Heartbeat, JobClient
 from kafkaml.jobs import DeliveryGuarantee, InferenceJob, InferencePlan
@@ -32,7 +34,8 @@ from kafkaml.settings import KafkaSettings
 from mlcode_executor.warming import BUCKETS
 from model_inference.engine import EngineStarter, choose_engine
 from model_inference.loop import InferenceLoop
-from model_inference.predicting import RecoveringPredictor, SampleSpec
+from model_inference.output_topics import OutputTopics, TopicWatch
+from model_inference.predicting import Outputs, RecoveringPredictor, SampleSpec
 from model_inference.provenance import Provenance
 from model_inference.publishing import Publisher
 from model_inference.routing import OutputRouter
@@ -58,7 +61,15 @@ class InferenceSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="KML_INFERENCE_", extra="ignore", frozen=True)
 
     isolation: str = Field("auto", pattern="^(auto|namespaces|landlock|off)$", validation_alias="KML_ISOLATION")
-    max_batch: int = Field(1024, ge=1, le=65536, description="most records that the model gets at once")
+    max_batch: int = Field(
+        1024, ge=1, le=65536, description="most records that the model gets at once; memory and time may allow fewer"
+    )
+    max_answer_bytes: int = Field(
+        DEFAULT_MAX_ANSWER_BYTES,
+        ge=1 << 20,
+        le=1_000_000_000,
+        description="the largest answer; output topics that are made here take as much where the model needs it",
+    )
     commit_seconds: float = Field(0.1, gt=0, le=10, description="the longest time between two commits under load")
     batch_timeout_seconds: float = Field(60.0, gt=0, description="after this a model that does not answer is restarted")
     session_timeout_seconds: float = Field(10.0, ge=1, description="after this Kafka takes a silent replica for dead")
@@ -150,23 +161,29 @@ class _Replica:
             if plan.output_bootstrap_servers
             else kafka
         )
+        self._topics = OutputTopics(plan.output_topic, plan.dead_letter_topic, timestamps=plan.output_timestamps)
+        self._watch = TopicWatch(self._topics, self._read_configs)
+        # Whether the output topic was made by this process: then its settings are ours to choose.
+        self._made_output = False
 
     def run(self, stop: StopSignal, stats: LoopStats, reporter: StatsReporter) -> None:
         """Get ready, join the group, and answer records until ``stop``."""
-        topics, connecting = _in_background(self._create_topics), _in_background(self._connect)
+        connecting = _in_background(self._connect)
         codec = codec_for(self._plan.input_format, self._plan.input_config).features
-        predictor = RecoveringPredictor(self._engine_starter())
+        predictor = RecoveringPredictor(self._engine_starter(), on_outputs=self._expect)
+        reporter.warnings = self._topics.warnings
         try:
             if codec.sample_shape is not None:
                 predictor.prepare(SampleSpec(codec.dtype, codec.sample_shape))
             client = connecting.result()
             try:
-                topics.result()
+                self._enlarge_output()
                 self._collect_garbage_seldom()
                 loop = self._loop(client, codec, predictor, stats, reporter)
                 stop.serving()
                 logger.info("serving", topic=self._plan.input_topic, output=self._plan.output_topic)
-                loop.run(stop.asked)
+                with self._watch:
+                    loop.run(stop.asked)
             finally:
                 client.close()
         finally:
@@ -184,7 +201,7 @@ class _Replica:
         publisher = Publisher(
             client,
             router=OutputRouter(plan.output_topic),
-            dead_letter_topic=plan.dead_letter_topic,
+            topics=self._topics,
             provenance=Provenance.of(plan),
         )
         return InferenceLoop(
@@ -212,29 +229,54 @@ class _Replica:
             batch_timeout_seconds=settings.batch_timeout_seconds,
         )
 
-    def _create_topics(self) -> None:
-        """Wait for Kafka, and create the topics that are missing."""
-        plan = self._plan
-        for attempt in retrying(deadline_seconds=None):
-            with attempt:
-                admin = KafkaAdmin(self._kafka)
-                there = admin.partition_counts()
-                if plan.input_topic not in there:
-                    admin.create_topic(plan.input_topic)
-                # As many partitions as the input: an answer goes to the partition of the same number.
-                partitions = there.get(plan.input_topic, 1)
-                if self._output_kafka is not self._kafka:
-                    admin = KafkaAdmin(self._output_kafka)
-                    there = admin.partition_counts()
-                outputs = (plan.output_topic, plan.dead_letter_topic)
-                admin.create_topics({topic: partitions for topic in outputs if topic not in there})
-
     def _connect(self) -> KafkaLoopClient:
-        """Wait for Kafka, and fence what a dead predecessor left open. The group is joined later, by the first poll."""
+        """Wait for Kafka, create the topics that are missing, and fence what a dead predecessor left open.
+
+        The group is joined later, by the first poll.
+        """
         for attempt in retrying(deadline_seconds=None):
             with attempt:
+                self._create_topics()
+                self._watch.look()
                 return self._client()
         raise AssertionError("unreachable: retrying ends with a success or an error")
+
+    def _create_topics(self) -> None:
+        plan = self._plan
+        admin = KafkaAdmin(self._kafka)
+        there = admin.partition_counts()
+        if plan.input_topic not in there:
+            admin.create_topic(plan.input_topic)
+        # As many partitions as the input: an answer goes to the partition of the same number.
+        partitions = there.get(plan.input_topic, 1)
+        if self._output_kafka is not self._kafka:
+            admin = KafkaAdmin(self._output_kafka)
+            there = admin.partition_counts()
+        outputs = (plan.output_topic, plan.dead_letter_topic)
+        made = admin.create_topics({topic: partitions for topic in outputs if topic not in there})
+        self._made_output = self._made_output or plan.output_topic in made
+
+    def _read_configs(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        return KafkaAdmin(self._output_kafka).topic_configs(names)
+
+    def _expect(self, outputs: Outputs) -> None:
+        """Note what the model answers, as soon as it is known."""
+        self._topics.expect(answer_bytes(outputs))
+        self._enlarge_output()
+        for warning in self._topics.warnings():
+            logger.warning(warning)
+
+    def _enlarge_output(self) -> None:
+        """Let an output topic that was made here take the answers of the model."""
+        wanted, takes = min(self._topics.answer_bytes, self._settings.max_answer_bytes), self._topics.max_bytes
+        if not self._made_output or takes is None or wanted <= takes:
+            return
+        try:
+            admin = KafkaAdmin(self._output_kafka)
+            admin.set_topic_config(self._plan.output_topic, {"max.message.bytes": str(wanted)})
+        except BrokerError as error:
+            logger.warning("the output topic cannot be made to take larger answers", reason=error.message)
+        self._watch.look()
 
     def _transactional_id(self) -> str:
         """The same for the next process of this replica on this machine (or in this pod), so that it fences this one.
@@ -245,6 +287,7 @@ class _Replica:
 
     def _client(self) -> KafkaLoopClient:
         plan, settings = self._plan, self._settings
+        sizes = RecordSizes(settings.max_answer_bytes, self._topics.smallest_max_bytes)
         if plan.guarantee is DeliveryGuarantee.AT_LEAST_ONCE:
             return KafkaLoopClient.at_least_once(
                 self._kafka,
@@ -253,6 +296,7 @@ class _Replica:
                 output_settings=self._output_kafka,
                 output_topics=[plan.output_topic, plan.dead_letter_topic],
                 session_timeout_seconds=settings.session_timeout_seconds,
+                sizes=sizes,
             )
         return KafkaLoopClient.exactly_once(
             self._kafka,
@@ -262,6 +306,7 @@ class _Replica:
             transaction_timeout_seconds=settings.transaction_timeout_seconds,
             request_timeout_seconds=settings.transaction_timeout_seconds,
             session_timeout_seconds=settings.session_timeout_seconds,
+            sizes=sizes,
         )
 
     @staticmethod

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,11 +43,13 @@ class Summary:
     """Counters since start, and how it went since the last summary: records per second, latencies in milliseconds.
 
     A latency runs from the record's timestamp to the commit of its answer, or from its arrival here for records that
-    are older than this replica (a backlog says nothing about speed). ``lag`` counts records not read yet.
+    are older than this replica (a backlog says nothing about speed). ``lag`` counts records not read yet,
+    ``restamped`` what was written with another time than its record's, because its topic bears no other.
     """
 
     predicted: int
     dead_lettered: int
+    restamped: int
     rate: float
     lag: int
     p50_ms: float
@@ -63,13 +66,21 @@ class LoopStats:
         self._started_ms = wall_clock() * 1000
         self._predicted = 0
         self._dead_lettered = 0
+        self._restamped = 0
         self._lag = 0
         self._latencies: deque[float] = deque(maxlen=_MAX_LATENCIES)
         self._percentiles = (0.0, 0.0)
         self._last = (clock(), 0)
 
     def committed(
-        self, *, predicted: int, dead_lettered: int, timestamps_ms: Sequence[int], arrived_seconds: float, lag: int
+        self,
+        *,
+        predicted: int,
+        dead_lettered: int,
+        timestamps_ms: Sequence[int],
+        arrived_seconds: float,
+        lag: int,
+        restamped: int = 0,
     ) -> None:
         """Count answers that are committed now. ``arrived_seconds``: how long ago the oldest of them was polled."""
         now_ms = self._wall_clock() * 1000
@@ -81,6 +92,7 @@ class LoopStats:
         with self._lock:
             self._predicted += predicted
             self._dead_lettered += dead_lettered
+            self._restamped += restamped
             self._lag = lag
             self._latencies.extend(latencies)
 
@@ -97,6 +109,7 @@ class LoopStats:
             return Summary(
                 predicted=self._predicted,
                 dead_lettered=self._dead_lettered,
+                restamped=self._restamped,
                 rate=round((total - before) / (now - since), 2) if now > since else 0.0,
                 lag=self._lag,
                 p50_ms=round(self._percentiles[0], 3),
@@ -113,7 +126,8 @@ class StatsSink(Protocol):
 class StatsReporter:
     """Tells the backend about one replica, every two seconds and at once when the state changes. A context manager.
 
-    ``on_final`` is called, from the reporter's thread, when the backend refuses for good.
+    ``on_final`` is called, from the reporter's thread, when the backend refuses for good; ``warnings``, which may be
+    set later, returns what to tell besides.
     """
 
     def __init__(
@@ -124,7 +138,11 @@ class StatsReporter:
         replica: int,
         interval_seconds: float = _REPORT_SECONDS,
         on_final: Callable[[ApiError], None] = lambda _error: None,
+        warnings: Callable[[], Sequence[str]] = tuple,
     ) -> None:
+        # Tells this process's counts from those of the replica's earlier processes.
+        self._run_id = uuid.uuid4().hex
+        self.warnings = warnings
         self._sink = sink
         self._stats = stats
         self._replica = replica
@@ -167,7 +185,8 @@ class StatsReporter:
 
     def _report(self, deadline_seconds: float) -> bool:
         summary = self._stats.summary()
-        body: dict[str, Any] = {"replica": self._replica, "state": self._state.value}
+        body: dict[str, Any] = {"replica": self._replica, "run": self._run_id, "state": self._state.value}
+        body["warnings"] = list(self.warnings())
         body |= {name: getattr(summary, name) for name in summary.__dataclass_fields__}
         if self._failure is not None:
             body["error"] = self._failure.to_json()

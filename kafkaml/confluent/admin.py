@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
 from kafkaml.confluent.config import client_config
 from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
@@ -90,6 +98,30 @@ class KafkaAdmin:
                 if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise to_error(error, f"creating topic {name}", reason=self._log.last) from exception
         return created
+
+    def topic_configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return all settings of topics, also those that are the broker's; BrokerError where it is not permitted."""
+        if not names:
+            return {}
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in dict.fromkeys(names)]
+        futures = self._client.describe_configs(resources, request_timeout=self._timeout_seconds)
+        found: dict[str, dict[str, str]] = {}
+        for resource, future in futures.items():
+            with kafka_errors(f"asking for the settings of topic {resource.name}", self._log):
+                entries = future.result(self._timeout_seconds + 5)
+            found[resource.name] = {name: entry.value for name, entry in entries.items() if entry.value is not None}
+        return found
+
+    def set_topic_config(self, name: str, config: Mapping[str, str]) -> None:
+        """Change settings of a topic; the others stay as they are."""
+        entries = [
+            ConfigEntry(each, value, incremental_operation=AlterConfigOpType.SET) for each, value in config.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
+        futures = self._client.incremental_alter_configs([resource], request_timeout=self._timeout_seconds)
+        with kafka_errors(f"changing the settings of topic {name}", self._log):
+            for future in futures.values():
+                future.result(self._timeout_seconds + 5)
 
     def delete_topic(self, name: str) -> bool:
         """Delete a topic and all its records; returns False when there is none."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import re
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from kafkaml.confluent.errors import ClientLog
 from kafkaml.settings import KafkaSettings
 
-__all__ = ["MAX_RECORD_BYTES", "client_config", "consumer_config", "producer_config"]
+__all__ = ["MAX_RECORD_BYTES", "RecordSizes", "client_config", "consumer_config", "producer_config"]
 
 # librdkafka writes to standard error by itself; this way its lines get our format and level.
 _logger = logging.getLogger("kafkaml.confluent.client")
@@ -43,6 +44,30 @@ _logger.addFilter(_OnceInAWhile())
 
 # The embedded broker takes this much in one record; another broker that takes less answers so itself.
 MAX_RECORD_BYTES = 16 << 20
+
+
+_BATCH_BYTES = 1 << 20
+_MIN_BATCH_BYTES = 16 << 10
+
+
+@dataclass(frozen=True)
+class RecordSizes:
+    """How large records and batches of records may be for a producer; ``topic_bytes``: what their topic takes at once.
+
+    The broker measures batches, and the client does not cut one that is refused.
+    """
+
+    record_bytes: int = MAX_RECORD_BYTES
+    topic_bytes: int | None = None
+
+    def to_config(self) -> dict[str, Any]:
+        batch = _BATCH_BYTES if self.topic_bytes is None else self.topic_bytes * 9 // 10
+        return {
+            "message.max.bytes": self.record_bytes,
+            "batch.size": max(_MIN_BATCH_BYTES, min(_BATCH_BYTES, batch)),
+            # Bounds the memory that unsent records take.
+            "queue.buffering.max.kbytes": max(128 << 10, 2 * self.record_bytes >> 10),
+        }
 
 
 def client_config(settings: KafkaSettings, log: ClientLog) -> dict[str, Any]:
@@ -81,17 +106,14 @@ def consumer_config(settings: KafkaSettings, log: ClientLog, *, group: str) -> d
     }
 
 
-def producer_config(settings: KafkaSettings, log: ClientLog) -> dict[str, Any]:
+def producer_config(settings: KafkaSettings, log: ClientLog, sizes: RecordSizes | None = None) -> dict[str, Any]:
     """Return what every producer needs: each record written once, in order, acknowledged by all replicas."""
     return {
         **client_config(settings, log),
+        **(sizes or RecordSizes()).to_config(),
         "enable.idempotence": True,
         "acks": "all",
-        "message.max.bytes": MAX_RECORD_BYTES,
-        "batch.size": 1 << 20,
         "queue.buffering.max.messages": 1_000_000,
-        # Bounds the memory that unsent records take.
-        "queue.buffering.max.kbytes": 128 << 10,
         # The same partition for the same key as the Java client and the old sinks choose.
         "partitioner": "murmur2_random",
     }

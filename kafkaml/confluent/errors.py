@@ -17,7 +17,7 @@ from kafkaml.errors import (
     TransactionAborted,
 )
 
-__all__ = ["ClientLog", "error_of", "is_refused_record", "kafka_errors", "passes_by_itself", "to_error"]
+__all__ = ["ClientLog", "aborted", "error_of", "is_refused_record", "kafka_errors", "passes_by_itself", "to_error"]
 
 _PASSING = frozenset(
     {
@@ -102,6 +102,15 @@ def is_refused_record(error: KafkaError) -> bool:
     return error.code() in _REFUSED_RECORD
 
 
+def aborted(error: KafkaError, message: str) -> TransactionAborted:
+    """Return that a transaction was given up for ``error``."""
+    return TransactionAborted(
+        message,
+        refused=is_refused_record(error),
+        refused_timestamp=error.code() == KafkaError.INVALID_TIMESTAMP,
+    )
+
+
 def passes_by_itself(error: KafkaError) -> bool:
     """Whether a consumer that meets ``error`` goes on by itself: the topic is not there yet, or the broker is away."""
     return error.retriable() or error.code() in _PASSING
@@ -114,7 +123,7 @@ def to_error(error: KafkaError, doing: str, *, reason: str = "") -> KafkaMLError
     if code in _FENCED:
         return ProducerFenced(f"{what}: a newer worker with the same name took over")
     if error.txn_requires_abort():
-        return TransactionAborted(what, refused=is_refused_record(error))
+        return aborted(error, what)
     if code in _TIMED_OUT:
         because = f" ({reason})" if reason else ""
         return BrokerTimeout(f"{doing}: Kafka did not answer in time{because}", hint=_UNREACHABLE_HINT)

@@ -22,7 +22,7 @@ from confluent_kafka import (
 )
 
 from kafkaml.confluent.batch import MessageBatch
-from kafkaml.confluent.config import consumer_config
+from kafkaml.confluent.config import RecordSizes, consumer_config
 from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, passes_by_itself, to_error
 from kafkaml.confluent.output_tail import OutputTail
 from kafkaml.confluent.outputs import AcknowledgedOutput, Output, TransactionalOutput
@@ -104,6 +104,7 @@ class KafkaLoopClient:
         start: str = "earliest",
         session_timeout_seconds: float = 10.0,
         max_poll_interval_seconds: float = 300.0,
+        sizes: RecordSizes | None = None,
     ) -> KafkaLoopClient:
         """Return a client whose outputs and input positions are one transaction, on one cluster.
 
@@ -119,6 +120,7 @@ class KafkaLoopClient:
             transaction_timeout_seconds=transaction_timeout_seconds,
             request_timeout_seconds=request_timeout_seconds,
             recovery_timeout_seconds=recovery_timeout_seconds,
+            sizes=sizes,
         )
         return cls(
             settings,
@@ -145,13 +147,14 @@ class KafkaLoopClient:
         start: str = "earliest",
         session_timeout_seconds: float = 10.0,
         max_poll_interval_seconds: float = 300.0,
+        sizes: RecordSizes | None = None,
     ) -> KafkaLoopClient:
         """Return a client that writes to another cluster and commits positions after acknowledgements.
 
         When it takes a partition over, it reads what was written to ``output_topics`` after the last commit and skips
         the records that are answered there (found by ``SOURCE_HEADER``).
         """
-        output = AcknowledgedOutput(output_settings, request_timeout_seconds=request_timeout_seconds)
+        output = AcknowledgedOutput(output_settings, request_timeout_seconds=request_timeout_seconds, sizes=sizes)
         client = cls(
             settings,
             topics=topics,

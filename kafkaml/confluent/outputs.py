@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from kafkaml.confluent.config import producer_config
-from kafkaml.confluent.errors import ClientLog, error_of, is_refused_record, kafka_errors, to_error
+from kafkaml.confluent.config import RecordSizes, producer_config
+from kafkaml.confluent.errors import ClientLog, aborted, error_of, kafka_errors, to_error
 from kafkaml.errors import (
     BrokerTimeout,
     KafkaMLError,
@@ -165,9 +165,10 @@ class TransactionalOutput(_ProducerOwner):
         transaction_timeout_seconds: float,
         request_timeout_seconds: float,
         recovery_timeout_seconds: float,
+        sizes: RecordSizes | None = None,
     ) -> None:
         log = ClientLog()
-        config = producer_config(settings, log) | {
+        config = producer_config(settings, log, sizes) | {
             "transactional.id": transactional_id,
             "transaction.timeout.ms": int(transaction_timeout_seconds * 1000),
             "retry.backoff.ms": _RETRY_BACKOFF_MS,
@@ -206,7 +207,7 @@ class TransactionalOutput(_ProducerOwner):
             else:
                 # The outcome is unknown, or the producer is beyond use.
                 self._replace_producer()
-            raise TransactionAborted(problem.message, refused=is_refused_record(error)) from exception
+            raise aborted(error, problem.message) from exception
         self._open = False
 
     def abort(self) -> None:
@@ -259,9 +260,11 @@ class AcknowledgedOutput(_ProducerOwner):
     restart only the outputs behind that are searched for what is answered already.
     """
 
-    def __init__(self, settings: KafkaSettings, *, request_timeout_seconds: float) -> None:
+    def __init__(
+        self, settings: KafkaSettings, *, request_timeout_seconds: float, sizes: RecordSizes | None = None
+    ) -> None:
         log = ClientLog()
-        config = producer_config(settings, log) | {"linger.ms": _LINGER_MS, "on_delivery": self._delivered}
+        config = producer_config(settings, log, sizes) | {"linger.ms": _LINGER_MS, "on_delivery": self._delivered}
         self.marks: dict[PartitionKey, int] = {}
         self._failure: KafkaError | None = None
         super().__init__(config, log, request_timeout_seconds=request_timeout_seconds)
@@ -283,8 +286,9 @@ class AcknowledgedOutput(_ProducerOwner):
         self._discard_producer()
         self._failure = None
         self._producer = Producer(self._config)
-        refused = failure is not None and is_refused_record(failure)
-        raise TransactionAborted(problem.message, refused=refused) from problem
+        raise (
+            TransactionAborted(problem.message) if failure is None else aborted(failure, problem.message)
+        ) from problem
 
     def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         failpoint("transaction.before_offsets")

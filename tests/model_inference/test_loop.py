@@ -10,6 +10,7 @@ from kafkaml.codecs.raw import RawCodec
 from kafkaml.errors import TransactionAborted
 from kafkaml.records import OutgoingRecord
 from model_inference.loop import InferenceLoop
+from model_inference.output_topics import OutputTopics
 from model_inference.provenance import Provenance
 from model_inference.publishing import Publisher
 from model_inference.routing import OutputRouter
@@ -31,6 +32,7 @@ class LoopUnderTest:
         self.stats = LoopStats()
         self.ready = 0
         self.now = 0.0
+        self.topics = OutputTopics("out", "out.dlq", wall_clock=lambda: 10_000.0)
         self.loop = InferenceLoop(
             client=self.client,
             codec=RawCodec(np.dtype("<f4"), (1,)),
@@ -38,7 +40,7 @@ class LoopUnderTest:
             publisher=Publisher(
                 self.client,
                 router=OutputRouter("out"),
-                dead_letter_topic="out.dlq",
+                topics=self.topics,
                 provenance=Provenance(inference="5", result="12", version="v1"),
             ),
             stats=self.stats,

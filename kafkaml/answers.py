@@ -1,0 +1,36 @@
+"""How large the answers of a model can be. Used where output topics are made, and where answers are written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+__all__ = ["DEFAULT_MAX_ANSWER_BYTES", "KAFKA_DEFAULT_RECORD_BYTES", "RECORD_OVERHEAD_BYTES", "answer_bytes"]
+
+# Kafka's own default of max.message.bytes.
+KAFKA_DEFAULT_RECORD_BYTES = 1_048_588
+# The embedded broker takes as much.
+DEFAULT_MAX_ANSWER_BYTES = 16 << 20
+# What Kafka adds to key, value and headers, and our own headers.
+RECORD_OVERHEAD_BYTES = 512
+_BRACKETS_BYTES = 64
+# The most characters of one number with its comma, by kind and size: -1.1754944e-38, -2.2250738585072014e-308, ...
+_CHARACTERS = {"b1": 6, "i1": 5, "i2": 7, "i4": 12, "i8": 21, "u1": 4, "u2": 6, "u4": 11, "u8": 21, "f4": 17, "f8": 25}
+_OTHER_CHARACTERS = 25
+
+
+def answer_bytes(outputs: Sequence[tuple[np.dtype[np.generic], Sequence[int]]]) -> int:
+    """Return the most bytes that the record of one answer can take; ``outputs`` are type and shape for one sample.
+
+    With several outputs the last one is written twice (``values`` and ``outputs``).
+    """
+    sizes = [
+        _CHARACTERS.get(f"{dtype.kind}{dtype.itemsize}", _OTHER_CHARACTERS) * math.prod(shape)
+        # The brackets of nested lists are fewer than the numbers, but for axes of one.
+        + 2 * math.prod(shape[:-1])
+        for dtype, shape in outputs
+    ]
+    twice = sizes[-1] if len(sizes) > 1 else 0
+    return sum(sizes) + twice + _BRACKETS_BYTES + RECORD_OVERHEAD_BYTES

@@ -1,0 +1,236 @@
+"""OutputTopics: what the topics of answers and dead letters do with records, and how answers are written by that.
+
+Kafka counts the retention of a record from its timestamp, and refuses timestamps too far from its own time. An answer
+carries its record's time by default; where the topic would delete or refuse it for that, it is stamped with the time of
+writing instead, with the record's own time in the header ``kml-source-timestamp``. Asked by ``publishing``, kept up to
+date by ``TopicWatch`` in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from kafkaml.errors import KafkaMLError
+from kafkaml.jobs import OutputTimestamps
+from kafkaml.logs import get_logger
+
+__all__ = ["SOURCE_TIMESTAMP_HEADER", "OutputTopics", "TopicLimits", "TopicWatch"]
+
+logger = get_logger(__name__)
+
+# When the input record happened, in milliseconds since 1970, where the answer is stamped with another time.
+SOURCE_TIMESTAMP_HEADER = "kml-source-timestamp"
+
+_NEVER = 1 << 62
+# The broker looks a little later than we do, by a clock of its own.
+_CLOCK_MARGIN_MS = 60_000
+_REFRESH_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class TopicLimits:
+    """What a topic does with records: kept and taken by their timestamps (milliseconds), and how large they may be."""
+
+    retention_ms: int = _NEVER
+    before_ms: int = _NEVER
+    after_ms: int = _NEVER
+    max_bytes: int | None = None
+
+    @classmethod
+    def of(cls, config: Mapping[str, str]) -> Self:
+        """Read Kafka's settings of a topic; what is missing bounds nothing."""
+
+        def number(name: str) -> int:
+            text = config.get(name, "")
+            value = int(text) if text.lstrip("-").isdecimal() else -1
+            return value if value >= 0 else _NEVER
+
+        max_bytes = number("max.message.bytes")
+        size = None if max_bytes == _NEVER else max_bytes
+        # The broker stamps records itself: ours do not count.
+        if config.get("message.timestamp.type") == "LogAppendTime":
+            return cls(max_bytes=size)
+        difference = number("message.timestamp.difference.max.ms")
+        return cls(
+            retention_ms=number("retention.ms") if "delete" in config.get("cleanup.policy", "delete") else _NEVER,
+            before_ms=min(number("message.timestamp.before.max.ms"), difference),
+            after_ms=min(number("message.timestamp.after.max.ms"), difference),
+            max_bytes=size,
+        )
+
+    def window(self, now_ms: float) -> tuple[int, int]:
+        """Return the earliest and the latest timestamp that a record written now is taken and kept with."""
+        before, after = (limit - min(_CLOCK_MARGIN_MS, limit // 2) for limit in (self.before_ms, self.after_ms))
+        return int(now_ms) - min(self.retention_ms, before), int(now_ms) + after
+
+
+class OutputTopics:
+    """The limits of an inference's output topic and dead-letter topic. Thread-safe.
+
+    Until something is known of a topic nothing is changed for it.
+    """
+
+    def __init__(
+        self,
+        output: str,
+        dead_letters: str,
+        *,
+        timestamps: OutputTimestamps = OutputTimestamps.SOURCE,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.output = output
+        self.dead_letters = dead_letters
+        self._written = timestamps is OutputTimestamps.WRITTEN
+        self._wall_clock = wall_clock
+        self._limits: Mapping[str, TopicLimits] = {}
+        # The most that the record of an answer can take; 0 while that is not known.
+        self.answer_bytes = 0
+        self._unknown = ""
+        # Timestamps that Kafka refused, though nothing was known to be wrong with them.
+        self._distrusted = False
+        # Topic -> whether records too old, too new, for it were met.
+        self._met: set[tuple[str, str]] = set()
+
+    @property
+    def max_bytes(self) -> int | None:
+        """The largest record that the output topic takes; None where that is not known."""
+        return self._limits.get(self.output, TopicLimits()).max_bytes
+
+    @property
+    def smallest_max_bytes(self) -> int | None:
+        """The largest record that both topics take."""
+        sizes = [each.max_bytes for each in self._limits.values() if each.max_bytes is not None]
+        return min(sizes, default=None)
+
+    def update(self, configs: Mapping[str, Mapping[str, str]]) -> None:
+        """Take Kafka's settings of the topics."""
+        self._limits = {name: TopicLimits.of(config) for name, config in configs.items()}
+        self._unknown, self._distrusted = "", False
+
+    def unknown(self, error: KafkaMLError) -> None:
+        """Note that the settings cannot be read, and why."""
+        if not self._limits and not self._unknown:
+            logger.warning("the settings of the output topics cannot be read", reason=error.message)
+            self._unknown = error.message
+
+    def expect(self, answer_bytes: int) -> None:
+        """Note how large the record of an answer can be."""
+        self.answer_bytes = answer_bytes
+
+    def refuses_timestamp(self) -> None:
+        """Note that Kafka refused a record for its timestamp: all are stamped with the time of writing from now on."""
+        self._distrusted = True
+
+    def window(self, topic: str) -> tuple[int, int]:
+        """Return the earliest and the latest timestamp that may be kept; the first above the second for none."""
+        if self._written or self._distrusted:
+            return _NEVER, 0
+        limits = self._limits.get(topic)
+        return (-1, _NEVER) if limits is None else limits.window(self._wall_clock() * 1000)
+
+    def restamps(self, topic: str, timestamp_ms: int) -> bool:
+        """Whether a record of ``topic`` must not carry this timestamp; it is noted for the warnings."""
+        if timestamp_ms <= 0:
+            return False
+        earliest, latest = self.window(topic)
+        if earliest <= timestamp_ms <= latest:
+            return False
+        if not self._written:
+            self._met.add((topic, "old" if timestamp_ms < earliest else "new"))
+        return True
+
+    @property
+    def counts_restamped(self) -> bool:
+        """Whether another time than the record's is something to be counted: not where it was asked for."""
+        return not self._written
+
+    def warnings(self) -> list[str]:
+        """Return what whoever looks after the inference should know."""
+        return [*self._timestamp_warnings(), *self._size_warnings(), *self._unknown_warnings()]
+
+    def _timestamp_warnings(self) -> list[str]:
+        instead = (
+            f"what is written for them carries the time of writing, their own time is in the header "
+            f"{SOURCE_TIMESTAMP_HEADER}"
+        )
+        found = []
+        for topic, which in sorted(self._met):
+            limits = self._limits.get(topic, TopicLimits())
+            if limits == TopicLimits() or self._distrusted:
+                found.append(f"Kafka refused timestamps of the input in {topic}: {instead}")
+            elif which == "new":
+                found.append(
+                    f"input records are from the future, further than {topic} takes "
+                    f"(message.timestamp.after.max.ms={limits.after_ms}): {instead}"
+                )
+            else:
+                what = f"keeps records (retention.ms={limits.retention_ms}{_in_words(limits.retention_ms)})"
+                if limits.before_ms < limits.retention_ms:
+                    what = f"takes (message.timestamp.before.max.ms={limits.before_ms})"
+                found.append(f"input records are older than {topic} {what}: {instead}")
+        return found
+
+    def _size_warnings(self) -> list[str]:
+        limit, size = self.max_bytes, self.answer_bytes
+        if limit is None or size <= limit:
+            return []
+        warning = (
+            f"an answer can take {size:,} bytes, and topic {self.output} takes at most {limit:,} (max.message.bytes): "
+            f"larger answers become dead letters; set max.message.bytes of {self.output} to {size}"
+        )
+        return [warning]
+
+    def _unknown_warnings(self) -> list[str]:
+        if not self._unknown:
+            return []
+        warning = (
+            f"the settings of {self.output} cannot be read ({self._unknown}): answers to records that are older than "
+            "it keeps may be deleted at once; allow DescribeConfigs, or choose output_timestamps=written"
+        )
+        return [warning]
+
+
+class TopicWatch:
+    """Reads the settings of the topics now and then, in a thread that does not keep the process alive."""
+
+    def __init__(
+        self,
+        topics: OutputTopics,
+        read: Callable[[Sequence[str]], Mapping[str, Mapping[str, str]]],
+        *,
+        seconds: float = _REFRESH_SECONDS,
+    ) -> None:
+        self._topics = topics
+        self._read = read
+        self._seconds = seconds
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="topic-settings", daemon=True)
+
+    def look(self) -> None:
+        """Read the settings once; a Kafka that does not tell is no error."""
+        try:
+            self._topics.update(self._read([self._topics.output, self._topics.dead_letters]))
+        except KafkaMLError as error:
+            self._topics.unknown(error)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._ended.set()
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._seconds):
+            self.look()
+
+
+def _in_words(milliseconds: int) -> str:
+    for name, size in (("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000)):
+        if milliseconds >= 2 * size:
+            return f", {milliseconds / size:.3g} {name}"
+    return ""
