@@ -92,7 +92,7 @@ class OutputTopics:
         self._unknown = ""
         # Timestamps that Kafka refused, though nothing was known to be wrong with them.
         self._distrusted = False
-        # Topic -> whether records too old, too new, for it were met.
+        # Topics with what was met for them: records too old or too new, or times that Kafka refused.
         self._met: set[tuple[str, str]] = set()
 
     @property
@@ -140,7 +140,7 @@ class OutputTopics:
         if earliest <= timestamp_ms <= latest:
             return False
         if not self._written:
-            self._met.add((topic, "old" if timestamp_ms < earliest else "new"))
+            self._met.add((topic, "refused" if self._distrusted else "old" if timestamp_ms < earliest else "new"))
         return True
 
     @property
@@ -160,8 +160,8 @@ class OutputTopics:
         found = []
         for topic, which in sorted(self._met):
             limits = self._limits.get(topic, TopicLimits())
-            if limits == TopicLimits() or self._distrusted:
-                found.append(f"Kafka refused timestamps of the input in {topic}: {instead}")
+            if which == "refused":
+                found.append(f"Kafka refuses timestamps of the input, for {topic}: {instead}")
             elif which == "new":
                 found.append(
                     f"input records are from the future, further than {topic} takes "

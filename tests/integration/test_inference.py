@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import orjson
 import pytest
 
-from kafkaml.confluent import KafkaRecordWriter
+from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
 from kafkaml.records import OutgoingRecord
 from kafkaml.results import WorkerExit
 from kafkaml.settings import KafkaSettings
@@ -50,6 +51,7 @@ def inference(
 def test_output_keeps_key_headers_and_timestamp_and_says_where_it_comes_from(
     broker: TestBroker, tmp_path: Path
 ) -> None:
+    happened = int(time.time() * 1000) - 3_600_000
     with inference(broker, tmp_path) as under_test:
         process = under_test.start()
         send(
@@ -58,7 +60,7 @@ def test_output_keeps_key_headers_and_timestamp_and_says_where_it_comes_from(
             [sample(1, 2, 3, 4)],
             key=b"key",
             headers=[("mine", b"kept"), ("empty", None)],
-            timestamp_ms=1_700_000_000_000,
+            timestamp_ms=happened,
         )
         outputs = eventually(under_test.outputs, 120)
         process.send_signal(signal.SIGTERM)
@@ -67,7 +69,7 @@ def test_output_keeps_key_headers_and_timestamp_and_says_where_it_comes_from(
     assert len(outputs) == 1
     assert orjson.loads(outputs[0].value or b"") == {"values": [10.0]}
     assert outputs[0].key == b"key"
-    assert outputs[0].timestamp_ms == 1_700_000_000_000
+    assert outputs[0].timestamp_ms == happened
     assert list(outputs[0].headers) == [
         ("mine", b"kept"),
         ("empty", None),
@@ -124,11 +126,85 @@ def test_records_that_kafka_refuses_to_write_are_dead_letters_and_the_stream_goe
     assert dict(letter_too_large.headers)["kml-error-value-bytes"] == b"600000"
 
 
-def create_topic(broker: TestBroker, name: str, max_message_bytes: int) -> None:
-    from kafkaml.confluent import KafkaAdmin
+def admin_of(broker: TestBroker) -> KafkaAdmin:
+    return KafkaAdmin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers))
 
-    admin = KafkaAdmin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers))
-    admin.create_topic(name, config={"max.message.bytes": str(max_message_bytes)})
+
+def create_topic(broker: TestBroker, name: str, max_message_bytes: int) -> None:
+    admin_of(broker).create_topic(name, config={"max.message.bytes": str(max_message_bytes)})
+
+
+def test_answers_carry_their_records_time_where_the_topic_bears_it(broker: TestBroker, tmp_path: Path) -> None:
+    admin, hour, now = admin_of(broker), 3_600_000, int(time.time() * 1000)
+    times = [now - hour // 2, now - 400 * 24 * hour, now + 3 * hour, now]
+    with inference(broker, tmp_path) as under_test:
+        bounds = {"retention.ms": str(24 * hour), "message.timestamp.after.max.ms": str(hour)}
+        admin.create_topic(under_test.output_topic, config=bounds | {"message.timestamp.before.max.ms": str(2 * hour)})
+        admin.create_topic(under_test.plan.dead_letter_topic, config=bounds)
+        admin.set_topic_config(under_test.input_topic, {"message.timestamp.after.max.ms": str(100 * hour)})
+        for stamp in times:
+            send(broker, under_test.input_topic, [sample(1, 2, 3, 4), b"short"], timestamp_ms=stamp)
+        under_test.start()
+        eventually(lambda: under_test.answered() == 8, 120)
+        outputs, letters = under_test.outputs(), under_test.dead_letters()
+        # Bounds that are set while it runs are met before they are read: nothing is lost or stalls.
+        admin.set_topic_config(under_test.output_topic, {"message.timestamp.before.max.ms": "1000"})
+        send(broker, under_test.input_topic, [sample(1, 2, 3, 4)] * 3, timestamp_ms=times[0])
+        eventually(lambda: under_test.answered() == 11, 120)
+        later = under_test.outputs()[4:]
+        eventually(lambda: under_test.backend.stats[-1]["restamped"] == 7, 60)
+        warnings = under_test.backend.stats[-1]["warnings"]
+
+    for records in (outputs, letters):
+        own = [dict(each.headers).get("kml-source-timestamp") for each in records]
+        assert own == [None, str(times[1]).encode(), str(times[2]).encode(), None]
+        assert [each.timestamp_ms for each in records if each.timestamp_ms in times] == [times[0], times[3]]
+        assert all(abs(each.timestamp_ms - now) < hour for each in records)
+    assert sources(later) == [(under_test.input_topic, 0, offset) for offset in (8, 9, 10)]
+    assert [dict(each.headers)["kml-source-timestamp"] for each in later] == [str(times[0]).encode()] * 3
+    assert any("older than" in each and "retention.ms=86400000, 24 hours" in each for each in warnings), warnings
+    assert any("message.timestamp.before.max.ms=7200000" in each for each in warnings), warnings
+
+
+def test_answers_larger_than_kafkas_default_fit_the_topic_that_is_made_for_them(
+    broker: TestBroker, tmp_path: Path
+) -> None:
+    size = 200_000
+    with inference(broker, tmp_path, artifacts={"model.onnx": two_outputs(size)}) as under_test:
+        under_test.backend.plan["input_config"] = {"data_type": "float32", "data_reshape": str(size)}
+        admin_of(broker).create_topic(under_test.plan.dead_letter_topic)
+        large = (np.arange(size) / 7).astype("<f4").tobytes()
+        send(broker, under_test.input_topic, [large] * 5)
+        replica = under_test.start()
+        eventually(lambda: under_test.answered() == 5, 120)
+        sizes = [len(each.value or b"") for each in under_test.outputs()]
+        replica.kill()
+        replica.wait()
+        # A topic with less room: said at the start, and of each answer by how much.
+        admin_of(broker).set_topic_config(under_test.output_topic, {"max.message.bytes": "1048588"})
+        under_test.start()
+        send(broker, under_test.input_topic, [large, bytes(4 * size)])
+        eventually(lambda: under_test.answered() == 7, 120)
+        (letter,) = under_test.dead_letters()
+        warnings = eventually(lambda: under_test.backend.stats[-1]["warnings"], 60)
+
+    assert len(sizes) == 5
+    assert min(sizes) > 1 << 20
+    assert under_test.outputs()[5].offset > 0
+    reason = (dict(letter.headers)["kml-error-message"] or b"").decode()
+    assert f"the answer is {sizes[0]:,}"[:20] in reason
+    assert f"set max.message.bytes of {under_test.output_topic} to " in reason
+    assert "takes at most 1,048,588 (max.message.bytes)" in warnings[0]
+
+
+def test_small_answers_pass_a_topic_that_takes_small_batches_only(broker: TestBroker, tmp_path: Path) -> None:
+    with inference(broker, tmp_path) as under_test:
+        create_topic(broker, under_test.output_topic, 20_000)
+        send(broker, under_test.input_topic, [sample(1, 2, 3, 4)] * 3_000)
+        under_test.start()
+        eventually(lambda: under_test.answered() == 3_000, 120)
+        assert under_test.dead_letters() == []
+        assert "aborted" not in under_test.logs
 
 
 def test_a_model_process_that_is_killed_is_replaced(broker: TestBroker, tmp_path: Path) -> None:
