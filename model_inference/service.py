@@ -39,7 +39,7 @@ from model_inference.predicting import Outputs, RecoveringPredictor, SampleSpec
 from model_inference.provenance import Provenance
 from model_inference.publishing import Publisher
 from model_inference.routing import OutputRouter
-from model_inference.stats import LoopStats, StatsReporter
+from model_inference.stats import CountsFile, LoopStats, StatsReporter
 
 __all__ = ["InferenceSettings", "StopSignal", "Stopped", "serve"]
 
@@ -172,6 +172,8 @@ class _Replica:
         codec = codec_for(self._plan.input_format, self._plan.input_config).features
         predictor = RecoveringPredictor(self._engine_starter(), on_outputs=self._expect)
         reporter.warnings = self._topics.warnings
+        counts = CountsFile(self._counts_path(), reporter.run)
+        stats.keep, reporter.previous = counts.write, counts.previous
         try:
             if codec.sample_shape is not None:
                 predictor.prepare(SampleSpec(codec.dtype, codec.sample_shape))
@@ -228,6 +230,10 @@ class _Replica:
             max_batch=settings.max_batch,
             batch_timeout_seconds=settings.batch_timeout_seconds,
         )
+
+    def _counts_path(self) -> Path:
+        # By the group, which no other inference has, not even one of the same number after the database was made anew.
+        return Path(self._job.state_dir) / "run" / "counts" / f"{self._plan.group}.{self._job.replica}"
 
     def _connect(self) -> KafkaLoopClient:
         """Wait for Kafka, create the topics that are missing, and fence what a dead predecessor left open.

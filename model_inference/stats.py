@@ -5,6 +5,9 @@ A backend that is away changes nothing: the replica goes on predicting and tells
 
 from __future__ import annotations
 
+import mmap
+import os
+import struct
 import threading
 import time
 import uuid
@@ -12,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 from kafkaml.errors import ApiError
@@ -19,13 +23,15 @@ from kafkaml.logs import get_logger
 from kafkaml.results import Failure
 from kafkaml.retry import is_transient
 
-__all__ = ["LoopStats", "ReplicaState", "StatsReporter", "StatsSink", "Summary"]
+__all__ = ["CountsFile", "LoopStats", "ReplicaState", "StatsReporter", "StatsSink", "Summary"]
 
 logger = get_logger(__name__)
 
 _REPORT_SECONDS = 2.0
 # Latencies kept for the percentiles, newest last: enough for a p99, little to sort.
 _MAX_LATENCIES = 4096
+# The name of a process, and what it predicted, gave up, and stamped with another time.
+_COUNTS = struct.Struct("<64sQQQ")
 # Of one transaction at most so many count, evenly chosen: else sorting them would cost as much as the work itself.
 _SAMPLES_PER_COMMIT = 32
 
@@ -56,10 +62,50 @@ class Summary:
     p99_ms: float
 
 
+class CountsFile:
+    """The counts of this process in a file, so that the next process of the replica can tell them after a kill.
+
+    ``previous`` is what was found there: the counts of the process before, perhaps not told in full. Where the file
+    cannot be written nothing is kept.
+    """
+
+    def __init__(self, path: Path, run: str) -> None:
+        self.previous = _read_counts(path)
+        self._run = run.encode()
+        self._memory: mmap.mmap | None = None
+        # A new file under the name, so that a predecessor which still runs does not write into ours.
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_bytes(bytes(_COUNTS.size))
+            with fresh.open("r+b") as file:
+                self._memory = mmap.mmap(file.fileno(), _COUNTS.size)
+            self.write(0, 0, 0)
+            fresh.replace(path)
+        except OSError as error:
+            logger.info("counts are not kept across a kill", reason=str(error))
+
+    def write(self, predicted: int, dead_lettered: int, restamped: int) -> None:
+        """Note the counts: memory of the kernel's, which outlives this process."""
+        if self._memory is not None:
+            _COUNTS.pack_into(self._memory, 0, self._run, predicted, dead_lettered, restamped)
+
+
+def _read_counts(path: Path) -> dict[str, Any] | None:
+    try:
+        run, predicted, dead_lettered, restamped = _COUNTS.unpack(path.read_bytes())
+        name = run.rstrip(b"\0").decode("ascii")
+    except (OSError, struct.error, UnicodeDecodeError):
+        return None
+    counts = {"predicted": predicted, "dead_lettered": dead_lettered, "restamped": restamped}
+    return {"run": name, **counts} if name and any(counts.values()) else None
+
+
 class LoopStats:
-    """Written by the loop, summed up by the reporter. Thread-safe."""
+    """Written by the loop, summed up by the reporter. Thread-safe. ``keep`` gets each change of the counts."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic, wall_clock: Callable[[], float] = time.time):
+        self.keep: Callable[[int, int, int], None] = lambda _predicted, _dead_lettered, _restamped: None
         self._clock = clock
         self._wall_clock = wall_clock
         self._lock = threading.Lock()
@@ -93,6 +139,7 @@ class LoopStats:
             self._predicted += predicted
             self._dead_lettered += dead_lettered
             self._restamped += restamped
+            self.keep(self._predicted, self._dead_lettered, self._restamped)
             self._lag = lag
             self._latencies.extend(latencies)
 
@@ -126,8 +173,8 @@ class StatsSink(Protocol):
 class StatsReporter:
     """Tells the backend about one replica, every two seconds and at once when the state changes. A context manager.
 
-    ``on_final`` is called, from the reporter's thread, when the backend refuses for good; ``warnings``, which may be
-    set later, returns what to tell besides.
+    ``on_final`` is called, from the reporter's thread, when the backend refuses for good. ``run`` names this process;
+    ``previous`` (what ``CountsFile`` found of the one before, told until it was heard) and ``warnings`` may be set.
     """
 
     def __init__(
@@ -138,11 +185,11 @@ class StatsReporter:
         replica: int,
         interval_seconds: float = _REPORT_SECONDS,
         on_final: Callable[[ApiError], None] = lambda _error: None,
-        warnings: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         # Tells this process's counts from those of the replica's earlier processes.
-        self._run_id = uuid.uuid4().hex
-        self.warnings = warnings
+        self.run = uuid.uuid4().hex
+        self.previous: dict[str, Any] | None = None
+        self.warnings: Callable[[], Sequence[str]] = tuple
         self._sink = sink
         self._stats = stats
         self._replica = replica
@@ -185,9 +232,12 @@ class StatsReporter:
 
     def _report(self, deadline_seconds: float) -> bool:
         summary = self._stats.summary()
-        body: dict[str, Any] = {"replica": self._replica, "run": self._run_id, "state": self._state.value}
+        body: dict[str, Any] = {"replica": self._replica, "run": self.run, "state": self._state.value}
         body["warnings"] = list(self.warnings())
         body |= {name: getattr(summary, name) for name in summary.__dataclass_fields__}
+        previous = self.previous
+        if previous is not None:
+            body["previous"] = previous
         if self._failure is not None:
             body["error"] = self._failure.to_json()
         try:
@@ -197,4 +247,6 @@ class StatsReporter:
             if not is_transient(error):
                 self._on_final(error)
             return False
+        if self.previous is previous:
+            self.previous = None
         return True

@@ -11,10 +11,10 @@ from django.db import models
 from backend.clusters.models import Cluster
 from backend.deployments.models import ENDED_STATES, STATE_CHOICES, DesiredState, TrainingResult
 from kafkaml.control import InputFormat
-from kafkaml.jobs import DeliveryGuarantee
+from kafkaml.jobs import DeliveryGuarantee, OutputTimestamps
 from kafkaml.results import RunState
 
-__all__ = ["Inference", "ReplicaStats"]
+__all__ = ["Inference", "ProcessCount", "ReplicaStats"]
 
 
 def _group_suffix() -> str:
@@ -27,6 +27,8 @@ class Inference(models.Model):
 
     ``replicas`` is how many run; with ``max_replicas`` it is the least number, and the lag of the group chooses between
     the two. ``scaled_to`` is what was chosen last, ``launched_max_replicas`` what the launcher was last told.
+
+    ``predicted``, ``dead_lettered`` and ``restamped`` are of all its life, whatever processes served it.
     """
 
     # Filled by selectors: what replicas said last, also of earlier attempts and of replicas that are no more.
@@ -42,6 +44,11 @@ class Inference(models.Model):
     launched_max_replicas = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     scaled_to = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     output_bootstrap_servers = models.CharField(max_length=1000, blank=True)
+    output_timestamps = models.CharField(
+        max_length=10,
+        choices=[(each.value, each.value) for each in OutputTimestamps],
+        default=OutputTimestamps.SOURCE.value,
+    )
     guarantee = models.CharField(max_length=20, choices=[(each.value, each.value) for each in DeliveryGuarantee])
     upper_topic = models.CharField(max_length=249, blank=True)
     limit = models.FloatField(null=True, blank=True)
@@ -58,6 +65,9 @@ class Inference(models.Model):
     tries = models.PositiveIntegerField(default=0)
     failure = models.JSONField(null=True, blank=True)
     warnings = models.JSONField(default=list)
+    predicted = models.BigIntegerField(default=0, editable=False)
+    dead_lettered = models.BigIntegerField(default=0, editable=False)
+    restamped = models.BigIntegerField(default=0, editable=False)
     ready_replicas = models.PositiveSmallIntegerField(default=0)
     log_tail = models.TextField(blank=True)
     created_by = models.ForeignKey(
@@ -94,6 +104,12 @@ class Inference(models.Model):
         return [each for each in self.reported_stats if each.replica < self.current_replicas]
 
     @property
+    def all_warnings(self) -> list[str]:
+        """What there is to know of it: from before it was launched, and what its replicas found since."""
+        said = [each.warnings for each in self.present_stats if each.attempt == self.attempt]
+        return list(dict.fromkeys([*self.warnings, *(text for texts in said for text in texts)]))
+
+    @property
     def ended(self) -> bool:
         return RunState(self.state).ended
 
@@ -111,9 +127,28 @@ class ReplicaStats(models.Model):
     p99_ms = models.FloatField(null=True)
     predicted = models.BigIntegerField(default=0)
     dead_lettered = models.BigIntegerField(default=0)
+    restamped = models.BigIntegerField(default=0)
+    warnings = models.JSONField(default=list)
     error = models.JSONField(null=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         ordering = ["replica"]
         constraints = [models.UniqueConstraint(fields=["inference", "replica"], name="replica_once")]
+
+
+class ProcessCount(models.Model):
+    """How much of an inference's totals came from one process of a replica, which tells its own counts again and again.
+
+    So nothing counts twice when a report is repeated or late, nor is lost when a process begins anew at 0.
+    """
+
+    inference = models.ForeignKey(Inference, on_delete=models.CASCADE, related_name="process_counts")
+    process = models.CharField(max_length=64)
+    predicted = models.BigIntegerField(default=0)
+    dead_lettered = models.BigIntegerField(default=0)
+    restamped = models.BigIntegerField(default=0)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["inference", "process"], name="process_counted_once")]

@@ -7,7 +7,7 @@ from backend.deployments.models import Artifact
 from backend.deployments.plans import model_limits
 from backend.inferences.models import Inference
 from kafkaml.control import InputFormat
-from kafkaml.jobs import DeliveryGuarantee, Framework, InferencePlan
+from kafkaml.jobs import DeliveryGuarantee, Framework, InferencePlan, OutputTimestamps
 
 __all__ = ["inference_plan"]
 
@@ -39,6 +39,7 @@ def inference_plan(inference: Inference) -> InferencePlan:
         output_topic=inference.output_topic,
         group=inference.group,
         guarantee=DeliveryGuarantee(inference.guarantee),
+        output_timestamps=OutputTimestamps(inference.output_timestamps),
         output_bootstrap_servers=inference.output_bootstrap_servers,
         upper_topic=inference.upper_topic or None,
         limit=inference.limit,

@@ -16,16 +16,18 @@ from backend.deployments.models import TrainingResult
 from backend.inferences.models import Inference, ReplicaStats
 from backend.ml_models.serializers import FRAMEWORKS
 from kafkaml.control import InputFormat
+from kafkaml.jobs import OutputTimestamps
 
 __all__ = ["InferenceSerializer", "InferenceUpdateSerializer", "InferenceWriteSerializer", "VisualizationSerializer"]
 
 _MAX_CONFIG_TEXT = 200_000
 _MAX_LABELS = 1000
+_NO_TIERS = "this version does not serve distributed models in tiers yet: leave limit and upper_topic empty"
 _SERVERS = re.compile(r"[A-Za-z0-9.\-\[\]:]{3,260}(,[A-Za-z0-9.\-\[\]:]{3,260}){0,19}")
 
 
 class ReplicaStatsSerializer(serializers.ModelSerializer[ReplicaStats]):
-    """What one replica said last."""
+    """What one replica said last; its counts are since its process started."""
 
     error = FailureField(read_only=True, allow_null=True)
 
@@ -40,13 +42,18 @@ class ReplicaStatsSerializer(serializers.ModelSerializer[ReplicaStats]):
             "p99_ms",
             "predicted",
             "dead_lettered",
+            "restamped",
             "error",
             "updated_at",
         ]
 
 
 class TotalsSerializer(serializers.Serializer[Any]):
-    """All replicas together; ``rate`` in records a second, the latencies are the slowest replica's."""
+    """All replicas together; ``rate`` in records a second, the latencies are the slowest replica's.
+
+    The counts are of all the inference's life. ``restamped``: answers and dead letters that carry the time of writing,
+    because their topic would not keep or take the time of their record.
+    """
 
     rate = serializers.FloatField()
     lag = serializers.IntegerField(allow_null=True)
@@ -54,6 +61,7 @@ class TotalsSerializer(serializers.Serializer[Any]):
     p99_ms = serializers.FloatField(allow_null=True)
     predicted = serializers.IntegerField()
     dead_lettered = serializers.IntegerField()
+    restamped = serializers.IntegerField()
 
 
 class VisualizationLabelSerializer(serializers.Serializer[Any]):
@@ -122,7 +130,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     cluster_name = serializers.CharField(source="cluster.name", read_only=True, default="", help_text="empty: our own")
     upper_topic = serializers.CharField(allow_blank=True)
     failure = FailureField(read_only=True, allow_null=True)
-    warnings = serializers.ListField(child=serializers.CharField(), read_only=True)
+    warnings = serializers.ListField(child=serializers.CharField(), source="all_warnings", read_only=True)
     input_config = serializers.DictField(read_only=True)
     visualization = serializers.SerializerMethodField(help_text="null: not set")
     stats = serializers.SerializerMethodField()
@@ -149,6 +157,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
             "current_replicas",
             "ready_replicas",
             "guarantee",
+            "output_timestamps",
             "output_bootstrap_servers",
             "upper_topic",
             "limit",
@@ -178,11 +187,12 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
 
     @extend_schema_field(TotalsSerializer)
     def get_stats(self, inference: Inference) -> dict[str, Any]:
-        return totals([each for each in inference.present_stats if each.attempt == inference.attempt])
+        return totals(inference)
 
 
-def totals(stats: list[ReplicaStats]) -> dict[str, Any]:
-    """Sum what the replicas say up; None where no replica says it."""
+def totals(inference: Inference) -> dict[str, Any]:
+    """Sum what the replicas say up, None where no replica says it; and what was answered in all."""
+    stats = [each for each in inference.present_stats if each.attempt == inference.attempt]
 
     def most(values: list[float | None]) -> float | None:
         return max((value for value in values if value is not None), default=None)
@@ -193,8 +203,9 @@ def totals(stats: list[ReplicaStats]) -> dict[str, Any]:
         "lag": sum(lags) if lags else None,
         "p50_ms": most([each.p50_ms for each in stats]),
         "p99_ms": most([each.p99_ms for each in stats]),
-        "predicted": sum(each.predicted for each in stats),
-        "dead_lettered": sum(each.dead_lettered for each in stats),
+        "predicted": inference.predicted,
+        "dead_lettered": inference.dead_lettered,
+        "restamped": inference.restamped,
     }
 
 
@@ -223,8 +234,14 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
     output_bootstrap_servers = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=1000, help_text="empty: the platform's own cluster"
     )
-    upper_topic = TopicField(required=False, allow_blank=True, default="")
-    limit = serializers.FloatField(required=False, allow_null=True, default=None, min_value=0, max_value=1)
+    output_timestamps = serializers.ChoiceField(
+        choices=[(each.value, each.value) for each in OutputTimestamps],
+        default=OutputTimestamps.SOURCE.value,
+        help_text="source: answers carry their record's time, where the output topic keeps and takes it; written: that "
+        "of their writing",
+    )
+    upper_topic = serializers.CharField(required=False, allow_blank=True, default="", help_text="must be empty")
+    limit = serializers.FloatField(required=False, allow_null=True, default=None, help_text="must be null")
     gpu = serializers.IntegerField(min_value=0, max_value=64, default=0)
     cluster = serializers.PrimaryKeyRelatedField(
         queryset=Cluster.objects.all(), required=False, allow_null=True, default=None, help_text="null: our own"
@@ -249,21 +266,24 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
             )
         return servers
 
+    def validate_upper_topic(self, topic: str) -> str:
+        if topic:
+            raise serializers.ValidationError(_NO_TIERS)
+        return topic
+
+    def validate_limit(self, limit: float | None) -> None:
+        if limit is not None:
+            raise serializers.ValidationError(_NO_TIERS)
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         topics = [attrs["input_topic"], attrs["output_topic"], f"{attrs['output_topic']}.dlq"]
-        if attrs["upper_topic"]:
-            topics.append(attrs["upper_topic"])
         same_cluster = not attrs["output_bootstrap_servers"]
         if same_cluster and len(set(topics)) < len(topics):
-            raise serializers.ValidationError(
-                {"output_topic": "input, output, dead letters and upper topic must differ"}
-            )
+            raise serializers.ValidationError({"output_topic": "input, output and dead letters must differ"})
         control = environment().control_topic
-        for name in ("input_topic", "output_topic", "upper_topic"):
+        for name in ("input_topic", "output_topic"):
             if attrs[name] == control:
                 raise serializers.ValidationError({name: f"{control} is the platform's own control topic"})
         if len(attrs["output_topic"]) > 245:
             raise serializers.ValidationError({"output_topic": "at most 245 characters, so that .dlq can follow"})
-        if (attrs["limit"] is None) != (not attrs["upper_topic"]):
-            raise serializers.ValidationError({"limit": "limit and upper_topic belong together: give both or neither"})
         return attrs

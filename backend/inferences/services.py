@@ -18,6 +18,7 @@ from backend.deployments.models import DesiredState, TrainingResult
 from backend.events.services import publish
 from backend.inferences.models import Inference
 from backend.inferences.transitions import (
+    count_process,
     mark_failed,
     mark_launched,
     mark_obstacle,
@@ -38,6 +39,7 @@ from kafkaml.results import RunState
 
 __all__ = [
     "TopicAdmin",
+    "count_process",
     "create_inference",
     "delete_inference",
     "ensure_topics",

@@ -9,20 +9,26 @@ As with training, every function locks its row and returns False for what an old
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from backend.api.errors import NotFound, StaleAttempt
 from backend.deployments.models import DesiredState
 from backend.deployments.transitions import MAX_LOG_TAIL
 from backend.events.services import publish
-from backend.inferences.models import Inference, ReplicaStats
+from backend.inferences.models import Inference, ProcessCount, ReplicaStats
 from kafkaml.results import Failure, RunState
 
+# No report of a process is later than this.
+_LATEST_REPORT = timedelta(days=1)
+_COUNTS = ("predicted", "dead_lettered", "restamped")
+
 __all__ = [
+    "count_process",
     "mark_failed",
     "mark_launched",
     "mark_obstacle",
@@ -52,6 +58,7 @@ def register_attempt(inference_id: int) -> Inference | None:
         inference.scaled_to = None
         inference.save()
         ReplicaStats.objects.filter(inference=inference).delete()
+        inference.process_counts.filter(updated_at__lt=timezone.now() - _LATEST_REPORT).delete()
         publish_inference(inference)
     return inference
 
@@ -188,11 +195,40 @@ def store_warnings(inference_id: int, warnings: list[str]) -> None:
     Inference.objects.filter(pk=inference_id).update(warnings=warnings)
 
 
-def store_stats(inference_id: int, attempt: int, replica: int, values: dict[str, Any], error: Failure | None) -> None:
+def count_process(inference_id: int, process: str, counts: dict[str, int]) -> None:
+    """Take the counts of one process of a replica since its start into the inference's totals.
+
+    May be told again, late, and of an attempt that is over: only what is new of that process is added.
+    """
+    with transaction.atomic():
+        inference = _lock(inference_id)
+        if inference is None:
+            raise NotFound(f"there is no inference {inference_id}")
+        known, _ = ProcessCount.objects.get_or_create(inference=inference, process=process)
+        added = {name: max(0, counts.get(name, 0) - getattr(known, name)) for name in _COUNTS}
+        if any(added.values()):
+            ProcessCount.objects.filter(pk=known.pk).update(
+                **{name: F(name) + more for name, more in added.items()}, updated_at=timezone.now()
+            )
+            Inference.objects.filter(pk=inference_id).update(**{name: F(name) + more for name, more in added.items()})
+
+
+def store_stats(
+    inference_id: int,
+    attempt: int,
+    replica: int,
+    values: dict[str, Any],
+    error: Failure | None,
+    *,
+    process: str = "",
+) -> None:
     """Take what a replica says of itself: ``values`` are ReplicaStats' fields, ``state`` among them.
 
-    Raises NotFound or StaleAttempt. A failure that a new start would not mend fails the inference.
+    ``process`` names the replica's process, whose counts ``values`` has. Raises NotFound or StaleAttempt. A failure
+    that a new start would not mend fails the inference.
     """
+    # Also of an attempt that is over: what was answered was answered.
+    count_process(inference_id, process or f"{attempt}.{replica}", values)
     with transaction.atomic():
         inference = _lock(inference_id)
         if inference is None:

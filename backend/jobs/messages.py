@@ -146,10 +146,21 @@ class FailMessage(_Message):
     outcome: OutcomeData | None = None
 
 
+class ProcessCounts(_Message):
+    """What an earlier process of a replica had answered when it ended, perhaps without telling."""
+
+    run: Annotated[str, Field(min_length=1, max_length=64)]
+    predicted: Count = 0
+    dead_lettered: Count = 0
+    restamped: Count = 0
+
+
 class StatsMessage(_Message):
-    """What one replica of an inference says of itself."""
+    """What one replica of an inference says of itself; ``run`` names its process."""
 
     attempt: Count
+    run: Annotated[str, Field(max_length=64)] = ""
+    previous: ProcessCounts | None = None
     replica: Annotated[int, Field(ge=0, le=10_000)]
     state: Literal["starting", "running", "failed"]
     rate: Annotated[float, Field(ge=0)] = 0
@@ -158,6 +169,8 @@ class StatsMessage(_Message):
     p99_ms: Annotated[float, Field(ge=0)] | None = None
     predicted: Count = 0
     dead_lettered: Count = 0
+    restamped: Count = 0
+    warnings: Annotated[list[Annotated[str, Field(max_length=2000)]], Field(max_length=20)] = []
     error: FailureData | None = None
 
 

@@ -58,10 +58,21 @@ class FailSerializer(serializers.Serializer[Any]):
     outcome = serializers.DictField(required=False, allow_null=True)
 
 
+class ProcessCountsSerializer(serializers.Serializer[Any]):
+    """What an earlier process of a replica had answered when it ended."""
+
+    run = serializers.CharField(max_length=64)
+    predicted = serializers.IntegerField(required=False)
+    dead_lettered = serializers.IntegerField(required=False)
+    restamped = serializers.IntegerField(required=False)
+
+
 class StatsSerializer(serializers.Serializer[Any]):
-    """What one replica says of itself."""
+    """What one replica says of itself; ``run`` names its process, whose counts these are."""
 
     attempt = serializers.IntegerField(min_value=0)
+    run = serializers.CharField(required=False, max_length=64)
+    previous = ProcessCountsSerializer(required=False, allow_null=True)
     replica = serializers.IntegerField(min_value=0)
     state = serializers.ChoiceField(choices=["starting", "running", "failed"])
     rate = serializers.FloatField(required=False)
@@ -70,6 +81,8 @@ class StatsSerializer(serializers.Serializer[Any]):
     p99_ms = serializers.FloatField(required=False, allow_null=True)
     predicted = serializers.IntegerField(required=False)
     dead_lettered = serializers.IntegerField(required=False)
+    restamped = serializers.IntegerField(required=False)
+    warnings = serializers.ListField(child=serializers.CharField(), required=False)
     error = serializers.DictField(required=False, allow_null=True)
 
 

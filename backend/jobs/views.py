@@ -189,8 +189,10 @@ class StatsView(JobView):
         message = parse(StatsMessage, request.data)
         access.token_for(request, JobKind.INFERENCE, pk, message.attempt)
         error = None if message.error is None else message.error.value()
-        values = message.model_dump(exclude={"attempt", "replica", "error"})
-        inference_services.store_stats(pk, message.attempt, message.replica, values, error)
+        values = message.model_dump(exclude={"attempt", "replica", "run", "previous", "error"})
+        if (previous := message.previous) is not None:
+            inference_services.count_process(pk, previous.run, previous.model_dump(exclude={"run"}))
+        inference_services.store_stats(pk, message.attempt, message.replica, values, error, process=message.run)
         return Response({})
 
 

@@ -198,14 +198,14 @@ def _outputs(serving: Sequence[Inference], now: datetime) -> list[dict[str, Any]
 
 
 def _flow(inference: Inference, now: datetime) -> dict[str, Any]:
-    """Return what its replicas say of the present attempt, ``rate`` 0 where they have gone silent."""
+    """Return what its replicas say, ``rate`` 0 where they have gone silent, and how many records it answered in all."""
     said: list[ReplicaStats] = [each for each in inference.present_stats if each.attempt == inference.attempt]
     live = [each for each in said if inference.state == RunState.RUNNING and now - each.updated_at < _FRESH]
     lags = [each.lag for each in live if each.lag is not None]
     return {
         "rate": sum(each.rate for each in live) if inference.state == RunState.RUNNING else None,
         "lag": sum(lags) if lags else None,
-        "records": sum(each.predicted for each in said),
+        "records": inference.predicted,
     }
 
 

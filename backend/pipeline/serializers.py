@@ -23,7 +23,7 @@ class PipelineFactsSerializer(serializers.Serializer[Any]):
     stream = serializers.IntegerField(allow_null=True)
     result = serializers.IntegerField(allow_null=True)
     inference = serializers.IntegerField(allow_null=True, help_text="null until one has run")
-    predicted = serializers.IntegerField(help_text="predictions of all inferences' present replicas")
+    predicted = serializers.IntegerField(help_text="predictions of all inferences, of all their lives")
 
 
 class PipelineTotalsSerializer(serializers.Serializer[Any]):

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 from kafkaml.errors import ApiError
 from kafkaml.results import Failure, FailureCategory
-from model_inference.stats import LoopStats, StatsReporter
+from model_inference.stats import CountsFile, LoopStats, StatsReporter
 from tests.support import eventually
 
 
@@ -82,3 +83,40 @@ def test_a_backend_that_is_away_is_no_error_but_one_that_refuses_ends_the_replic
         assert not ended.wait(0.1)
         sink.error = ApiError("a newer attempt exists", status=409)
         assert ended.wait(60)
+
+
+def test_counts_of_a_killed_process_are_told_by_the_next_one(tmp_path: Path) -> None:
+    path, sink = tmp_path / "counts" / "group.0", RecordingSink()
+    first = CountsFile(path, "a" * 32)
+    assert first.previous is None
+    stats = LoopStats()
+    stats.keep = first.write
+    committed(stats, 1, 2, 3, dead=1)
+
+    second = CountsFile(path, "b" * 32)
+    with StatsReporter(sink, LoopStats(), replica=0, interval_seconds=60) as reporter:
+        reporter.previous = second.previous
+        eventually(lambda: sink.bodies)
+        reporter.running()
+        eventually(lambda: sink.bodies[-1]["state"] == "running")
+    assert any(
+        each.get("previous") == {"run": "a" * 32, "predicted": 2, "dead_lettered": 1, "restamped": 0}
+        for each in sink.bodies
+    )
+    assert "previous" not in sink.bodies[-1]
+    # A predecessor that still runs does not write into the file of its successor.
+    first.write(100, 0, 0)
+    second.write(7, 0, 0)
+    assert CountsFile(path, "c" * 32).previous == {
+        "run": "b" * 32,
+        "predicted": 7,
+        "dead_lettered": 0,
+        "restamped": 0,
+    }
+
+
+def test_a_folder_that_cannot_be_written_keeps_no_counts(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    counts = CountsFile(tmp_path / "file" / "counts", "a")
+    counts.write(1, 2, 3)
+    assert counts.previous is None

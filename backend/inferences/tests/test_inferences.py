@@ -12,6 +12,8 @@ from backend.api.audit import SYSTEM
 from backend.api.tests import builders
 from backend.inferences import services
 from backend.inferences.models import Inference
+from backend.inferences.plans import inference_plan
+from kafkaml.jobs import InferencePlan
 from kafkaml.results import Failure, FailureCategory
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +46,8 @@ def test_another_format_does_not_inherit_the_settings(editor: APIClient) -> None
         ("input_topic", {"input_topic": "KAFKA_ML_CONTROL_TOPIC"}),
         ("replicas", {"replicas": 0}),
         ("limit", {"limit": 0.8}),
-        ("limit", {"upper_topic": "upper"}),
+        ("upper_topic", {"upper_topic": "upper"}),
+        ("output_timestamps", {"output_timestamps": "now"}),
         ("output_bootstrap_servers", {"output_bootstrap_servers": "169.254.169.254:80"}),
         ("output_bootstrap_servers", {"output_bootstrap_servers": "a:1/etc/passwd"}),
         ("visualization.type", {"visualization": {"type": "pie", "labels": []}}),
@@ -61,6 +64,23 @@ def test_wrong_fields_are_named(field: str, values: dict[str, Any], editor: APIC
     assert answer.status_code == 400
     assert field in [error["field"] for error in answer.json()["errors"]]
     assert not Inference.objects.exists()
+
+
+def test_tiers_are_refused_in_words(editor: APIClient) -> None:
+    errors = editor.post("/api/inferences/", body(limit=0.5, upper_topic="upper")).json()["errors"]
+    assert [each["field"] for each in errors] == ["upper_topic", "limit"]
+    assert {each["detail"] for each in errors} == {
+        "this version does not serve distributed models in tiers yet: leave limit and upper_topic empty"
+    }
+    assert editor.post("/api/inferences/", body(limit=None, upper_topic="")).status_code == 201
+
+
+def test_which_time_answers_carry_reaches_the_replicas(editor: APIClient) -> None:
+    assert editor.post("/api/inferences/", body()).json()["output_timestamps"] == "source"
+    shown = editor.post("/api/inferences/", body(output_timestamps="written")).json()
+    assert shown["output_timestamps"] == "written"
+    plan = inference_plan(Inference.objects.get(pk=shown["id"]))
+    assert InferencePlan.from_json(plan.to_json()).output_timestamps == "written"
 
 
 def test_another_cluster_means_at_least_once(editor: APIClient, configure: Callable[..., None]) -> None:

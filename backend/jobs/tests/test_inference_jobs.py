@@ -7,6 +7,7 @@ import hashlib
 import pytest
 from rest_framework.test import APIClient
 
+from backend.api.audit import SYSTEM
 from backend.api.tests import builders
 from backend.inferences import services
 from backend.inferences.models import Inference, ReplicaStats
@@ -71,6 +72,7 @@ def test_stats_make_it_run_and_are_summed_up(inference: Inference, replica: APIC
         "p99_ms": 20.0,
         "predicted": 14,
         "dead_lettered": 2,
+        "restamped": 0,
     }
     assert [each["replica"] for each in shown["replica_stats"]] == [0, 1]
 
@@ -96,3 +98,43 @@ def test_an_older_attempt_is_refused(inference: Inference, replica: APIClient) -
     assert post_stats(replica, inference).status_code == 409
     assert replica.get(f"/api/jobs/inference/{inference.pk}/", {"attempt": 1}).status_code == 409
     assert not ReplicaStats.objects.exists()
+
+
+def totals(inference: Inference, viewer: APIClient) -> tuple[int, int, int]:
+    stats = viewer.get(f"/api/inferences/{inference.pk}/").json()["stats"]
+    return stats["predicted"], stats["dead_lettered"], stats["restamped"]
+
+
+def test_totals_survive_processes_attempts_and_scaling(
+    inference: Inference, replica: APIClient, viewer: APIClient
+) -> None:
+    post_stats(replica, inference, run="a", predicted=10, dead_lettered=1, restamped=2)
+    post_stats(replica, inference, run="b", replica=1, predicted=5)
+    # Told again, and late: nothing counts twice.
+    post_stats(replica, inference, run="a", predicted=12, dead_lettered=1, restamped=2)
+    post_stats(replica, inference, run="a", predicted=10, dead_lettered=1, restamped=2)
+    assert totals(inference, viewer) == (17, 1, 2)
+    # The replica's process begins anew, and tells what the one before had not.
+    previous = {"run": "a", "predicted": 20, "dead_lettered": 1, "restamped": 2}
+    for _ in range(2):
+        post_stats(replica, inference, run="c", predicted=0, previous=previous)
+    assert totals(inference, viewer) == (25, 1, 2)
+    services.scale_inference(inference, actor=SYSTEM, replicas=1)
+    services.register_attempt(inference.pk)
+    assert totals(inference, viewer) == (25, 1, 2)
+    # The last word of an attempt that is over: refused, but what was answered was answered.
+    assert post_stats(replica, inference, run="c", predicted=4).status_code == 409
+    assert totals(inference, viewer) == (29, 1, 2)
+    picture = viewer.get("/api/pipeline/").json()
+    (node,) = (each for each in picture["nodes"] if each["kind"] == "inference")
+    assert (picture["facts"]["predicted"], node["records"]) == (29, 29)
+
+
+def test_what_replicas_warn_of_is_shown_with_the_rest(
+    inference: Inference, replica: APIClient, viewer: APIClient
+) -> None:
+    services.store_warnings(inference.pk, ["few partitions"])
+    post_stats(replica, inference, warnings=["old records"])
+    post_stats(replica, inference, replica=1, warnings=["old records", "large answers"])
+    shown = viewer.get(f"/api/inferences/{inference.pk}/").json()
+    assert shown["warnings"] == ["few partitions", "old records", "large answers"]

@@ -39,7 +39,7 @@ def run_inference(inference: Inference, **stats: Any) -> None:
     inferences.register_attempt(inference.pk)
     Inference.objects.filter(pk=inference.pk).update(state="running", started_at=timezone.now())
     inference.refresh_from_db()
-    ReplicaStats.objects.create(inference=inference, attempt=inference.attempt, replica=0, state="running", **stats)
+    inferences.store_stats(inference.pk, inference.attempt, 0, {"state": "running", **stats}, None)
 
 
 def test_an_empty_installation_has_done_nothing_yet(viewer: APIClient) -> None:
