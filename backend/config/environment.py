@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kafkaml.answers import DEFAULT_MAX_ANSWER_BYTES
 from kafkaml.control import CONTROL_TOPIC
 from kafkaml.errors import SettingsError
 from kafkaml.jobs import Framework
@@ -81,6 +82,12 @@ class BackendSettings(BaseSettings):
     model_memory_bytes: int = Field(4 << 30, ge=0, description="memory limit of a model process; 0: none")
     model_file_bytes: int = Field(8 << 30, ge=0)
     training_wall_seconds: int = Field(0, ge=0, description="time limit of one training; 0: none")
+    inference_max_answer_bytes: int = Field(
+        DEFAULT_MAX_ANSWER_BYTES,
+        ge=1 << 20,
+        le=1_000_000_000,
+        description="the largest answer of an inference: output topics that are made take as much where need be",
+    )
     event_retention_seconds: int = Field(3600, ge=60, description="how far back a browser can catch up")
 
     @property

@@ -204,7 +204,21 @@ class DeploymentWriteSerializer(serializers.Serializer[Any]):
     targets = serializers.ChoiceField(choices=_TARGETS, default=Targets.LABELS.value, help_text=_TARGETS_HELP)
     seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
     gpu = serializers.IntegerField(min_value=0, max_value=64, default=0)
-    mode = serializers.ChoiceField(choices=_MODES, default=TrainingMode.CLASSIC.value)
+    mode = serializers.ChoiceField(
+        choices=_MODES,
+        default=TrainingMode.CLASSIC.value,
+        error_messages={"invalid_choice": "this version does not train in the mode {input} yet: expected classic"},
+    )
+
+    def validate_configuration(self, configuration: Configuration) -> Configuration:
+        parts = list(configuration.models.filter(distributed=True).order_by("id").values_list("name", flat=True)[:4])
+        if parts:
+            raise serializers.ValidationError(
+                f"this version does not train distributed models yet: {', '.join(parts[:3])}"
+                f"{' and others' if len(parts) > 3 else ''} of {configuration.name} "
+                f"{'are parts of one' if len(parts) > 1 else 'is a part of one'}"
+            )
+        return configuration
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
@@ -34,6 +35,7 @@ from backend.inferences.transitions import (
 )
 from backend.launchers.factory import autoscaling_obstacle
 from kafkaml.codecs import with_learnt
+from kafkaml.answers import KAFKA_DEFAULT_RECORD_BYTES, answer_bytes
 from kafkaml.jobs import DeliveryGuarantee
 from kafkaml.results import RunState
 
@@ -63,8 +65,11 @@ __all__ = [
 class TopicAdmin(Protocol):
     """What ``ensure_topics`` needs of Kafka's administration."""
 
-    def ensure_topic(self, topic: str, *, partitions: int) -> int:
-        """Create ``topic`` when it does not exist; return how many partitions it has. Raises BrokerError."""
+    def ensure_topic(self, topic: str, *, partitions: int, max_record_bytes: int = 0) -> int:
+        """Create ``topic`` when it does not exist; return how many partitions it has. Raises BrokerError.
+
+        A topic that is created takes records of ``max_record_bytes``; 0: as the broker says.
+        """
         ...
 
 
@@ -207,10 +212,10 @@ def ensure_topics(inference: Inference, admin: TopicAdmin, output_admin: TopicAd
     most = max(inference.replicas, inference.max_replicas or 0)
     partitions = admin.ensure_topic(inference.input_topic, partitions=most)
     # As many as the input, so that the order per partition can be kept.
-    output_admin.ensure_topic(inference.output_topic, partitions=partitions)
+    output_admin.ensure_topic(
+        inference.output_topic, partitions=partitions, max_record_bytes=_large_answer_bytes(inference)
+    )
     output_admin.ensure_topic(f"{inference.output_topic}.dlq", partitions=1)
-    if inference.upper_topic:
-        output_admin.ensure_topic(inference.upper_topic, partitions=partitions)
     warnings = []
     if inference.replicas > partitions:
         warnings.append(
@@ -223,3 +228,19 @@ def ensure_topics(inference: Inference, admin: TopicAdmin, output_admin: TopicAd
             f"no more than {partitions} of at most {most} replicas will be started"
         )
     store_warnings(inference.pk, warnings)
+
+
+def _large_answer_bytes(inference: Inference) -> int:
+    """Return how large an answer can be, where Kafka's default does not take it; 0 otherwise.
+
+    By what the check of the model's code reported; an axis of no fixed length tells nothing.
+    """
+    try:
+        described = (inference.result.model.report or {})["outputs"]
+        outputs = [(np.dtype(each["dtype"]), [int(length) for length in each["shape"][1:]]) for each in described]
+        size = answer_bytes(outputs)
+    except (KeyError, IndexError, TypeError, ValueError):
+        return 0
+    if size <= KAFKA_DEFAULT_RECORD_BYTES:
+        return 0
+    return min(size, environment().inference_max_answer_bytes)

@@ -38,6 +38,13 @@ class TryWriteSerializer(serializers.Serializer[Any]):
         help_text="for a flat list, where the format itself has no shape",
     )
     timeout_seconds = serializers.FloatField(default=10.0, min_value=0.1, max_value=30.0)
+    max_values = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        help_text="of a larger answer only so many numbers are returned, in a flat list; null: all, as written",
+    )
 
 
 class PlaceSerializer(serializers.Serializer[Any]):
@@ -59,14 +66,16 @@ class ReasonSerializer(serializers.Serializer[Any]):
 class TrySerializer(serializers.Serializer[Any]):
     """What became of a sample, and the way it went.
 
-    ``values`` are the outputs (the last one of a model with several), ``outputs`` all of them; ``labels`` name the
-    classes. ``replica`` is null where one of several answered. ``waiting_before``: without an answer in time, how many
+    ``values`` are the outputs (the last one of a model with several), ``outputs`` all of them; ``values_count`` is how
+    many numbers the answer has, more than ``values`` where ``max_values`` were asked for. ``labels`` name the classes.
+    ``replica`` is null where one of several answered. ``waiting_before``: without an answer in time, how many
     records of the partition wait before this one.
     """
 
     outcome = serializers.ChoiceField(choices=[(each, each) for each in OUTCOMES])
     seconds = serializers.FloatField(help_text="from before the write until the answer was read")
     values = serializers.JSONField(allow_null=True)
+    values_count = serializers.IntegerField(allow_null=True)
     outputs = serializers.JSONField(allow_null=True)
     labels = serializers.ListField(child=serializers.CharField(), allow_null=True)
     reason = ReasonSerializer(allow_null=True)

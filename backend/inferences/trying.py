@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -42,9 +42,17 @@ _slots = threading.BoundedSemaphore(8)
 
 
 def try_sample(
-    inference: Inference, *, actor: Actor, sample: Any, shape: Sequence[int] | None, timeout_seconds: float
+    inference: Inference,
+    *,
+    actor: Actor,
+    sample: Any,
+    shape: Sequence[int] | None,
+    timeout_seconds: float,
+    max_values: int | None = None,
 ) -> dict[str, Any]:
     """Send ``sample`` through ``inference`` and wait for its answer; returns what ``TrySerializer`` describes.
+
+    Of an answer with more than ``max_values`` numbers so many are returned, in row-major order.
 
     Raises InvalidField for a sample that does not fit, Conflict when nothing would answer, BrokerError without Kafka.
     """
@@ -61,7 +69,7 @@ def try_sample(
     finally:
         _slots.release()
     return {
-        **_outcome(inference, answer),
+        **_outcome(inference, answer, max_values),
         "seconds": seconds,
         "sent": None if encoded.array.dtype.kind in "US" else sample_document(encoded.array),
         "input": {"topic": position.topic, "partition": position.partition, "offset": position.offset},
@@ -113,10 +121,11 @@ def source_of(answer: Record) -> tuple[str, int, int] | None:
     return next((parse_source(value) for name, value in reversed(answer.headers) if name == SOURCE_HEADER), None)
 
 
-def _outcome(inference: Inference, answer: Record | None) -> dict[str, Any]:
+def _outcome(inference: Inference, answer: Record | None, max_values: int | None) -> dict[str, Any]:
     document: dict[str, Any] = {
         "outcome": "no_answer",
         "values": None,
+        "values_count": None,
         "outputs": None,
         "labels": labels_of(inference),
         "output": None,
@@ -139,11 +148,23 @@ def _outcome(inference: Inference, answer: Record | None) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         body = None
     body = body if isinstance(body, dict) else {}
-    return document | {
+    values = body.get("values")
+    numbers = list(_flat(values)) if isinstance(values, list) else []
+    document |= {
         "outcome": "passed_on" if answer.topic == inference.upper_topic else "answered",
-        "values": body.get("values"),
-        "outputs": body.get("outputs"),
+        "values_count": len(numbers),
     }
+    if max_values is not None and len(numbers) > max_values:
+        return document | {"values": numbers[:max_values]}
+    return document | {"values": values, "outputs": body.get("outputs")}
+
+
+def _flat(values: list[Any]) -> Iterator[Any]:
+    for each in values:
+        if isinstance(each, list):
+            yield from _flat(each)
+        else:
+            yield each
 
 
 def _waiting_before(inference: Inference, position: Position) -> int | None:

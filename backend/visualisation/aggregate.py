@@ -47,6 +47,7 @@ class Aggregator:
         self.total = 0
         self.unreadable = 0
         self.skipped = 0
+        self.truncated = False
         self._outputs = 0
         self._rate = _Window(_RATE_SECONDS)
         self._classes = _Window(options.average_window / 1000)
@@ -69,6 +70,7 @@ class Aggregator:
         if self.kind is None:
             self.kind = _guess(values)
         self._outputs = max(self._outputs, values.size)
+        self.truncated = self.truncated or prediction.truncated
         self._records.append(prediction)
         if not self._steps or not live:
             self._steps.append(_Step())
@@ -128,6 +130,7 @@ class Aggregator:
             "skipped": self.skipped,
             "rate": self._rate.total(now) / elapsed,
             "outputs": self._outputs,
+            "truncated": self.truncated,
             "records": [_record(each, self.kind) for each in self._records],
             "places": list(self._places),
             "places_left_out": max(0, self._places_seen - len(self._places)),

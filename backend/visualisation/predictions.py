@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import orjson
@@ -12,23 +13,31 @@ __all__ = ["MAX_OUTPUTS", "Prediction", "prediction_of", "source_of"]
 
 # Models with more outputs are shown by their first ones.
 MAX_OUTPUTS = 1000
-# Output records are small; what is larger was not written by an inference of ours.
-_MAX_BYTES = 1 << 20
+# Of larger records (pictures as answers) only the beginning is looked into: it holds more numbers than are shown.
+_MAX_BYTES = 64 << 10
+_BEGINNING = b'{"values":['
+_NUMBER = re.compile(rb"-?\d[\d.eE+-]*|null|true|false")
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """``values`` are the outputs (None: unreadable), ``at`` is in seconds since 1970, ``source`` the input's place."""
+    """``values`` are the outputs (None: unreadable), ``at`` is in seconds since 1970, ``source`` the input's place.
+
+    ``truncated``: the answer has more outputs than ``values``.
+    """
 
     at: float
     values: list[float | None] | None
     place: str = ""
     source: str = ""
+    truncated: bool = False
 
 
 def prediction_of(record: Record, at: float) -> Prediction:
     """Return what an output record says."""
-    return Prediction(at, _values(record.value), record.place, source_of(record))
+    values = _values(record.value)
+    truncated = values is not None and len(values) > MAX_OUTPUTS
+    return Prediction(at, values[:MAX_OUTPUTS] if values else values, record.place, source_of(record), truncated)
 
 
 def source_of(record: Record) -> str:
@@ -39,8 +48,10 @@ def source_of(record: Record) -> str:
 
 
 def _values(value: bytes | None) -> list[float | None] | None:
-    if value is None or len(value) > _MAX_BYTES:
+    if value is None:
         return None
+    if len(value) > _MAX_BYTES:
+        return _first_values(value[:_MAX_BYTES])
     try:
         document = orjson.loads(value)
     except orjson.JSONDecodeError:
@@ -53,10 +64,21 @@ def _values(value: bytes | None) -> list[float | None] | None:
     return flat or None
 
 
+def _first_values(beginning: bytes) -> list[float | None] | None:
+    """Return the numbers at the beginning of an answer that is too large to be read whole."""
+    if not beginning.startswith(_BEGINNING):
+        return None
+    text, more, _ = beginning[len(_BEGINNING) :].partition(b'],"outputs":')
+    words = _NUMBER.findall(text)
+    # The last one may be cut.
+    kept = words if more else words[:-1]
+    return [None if word == b"null" else float(orjson.loads(word)) for word in kept[: MAX_OUTPUTS + 1]] or None
+
+
 def _flatten(values: list[object], into: list[float | None]) -> None:
-    """Nested outputs (sequences, pictures) in row-major order, up to the bound. JSON nests only so deep."""
+    """Nested outputs (sequences, pictures) in row-major order, to one above the bound. JSON nests only so deep."""
     for each in values:
-        if len(into) >= MAX_OUTPUTS:
+        if len(into) > MAX_OUTPUTS:
             return
         if isinstance(each, list):
             _flatten(each, into)

@@ -11,6 +11,9 @@ from kafkaml.cli.output import JsonOption, console, print_json, print_object, pr
 from kafkaml.cli.runs import add_run_commands
 from kafkaml.cli.session import client_of
 
+# A picture as an answer has hundreds of thousands.
+_MAX_SHOWN_VALUES = 1000
+
 app = typer.Typer(name="inferences", help="Trained models that answer on topics.", no_args_is_help=True)
 
 
@@ -60,8 +63,12 @@ def create(
     input_format: Annotated[str | None, typer.Option(help="RAW, AVRO, ...; the training stream's by default.")] = None,
     input_config: Annotated[str | None, typer.Option(help="JSON; the training stream's by default.")] = None,
     output_bootstrap_servers: Annotated[str | None, typer.Option(help="Another cluster for the output.")] = None,
-    limit: Annotated[float | None, typer.Option(help="Below this score the upper model decides.")] = None,
-    upper_topic: Annotated[str | None, typer.Option(help="Where the upper model reads.")] = None,
+    output_timestamps: Annotated[
+        str | None, typer.Option(help="source: answers carry their record's time (the default); written: their own.")
+    ] = None,
+    # Refused by the platform, in words; scripts that give them hear those.
+    limit: Annotated[float | None, typer.Option(hidden=True)] = None,
+    upper_topic: Annotated[str | None, typer.Option(hidden=True)] = None,
     gpu: Annotated[int | None, typer.Option(help="GPUs of each replica.")] = None,
     cluster: Annotated[str | None, typer.Option(help="Name of another cluster; the platform's own by default.")] = None,
     visualization: Annotated[str | None, typer.Option(help="JSON; how predictions are shown live.")] = None,
@@ -78,6 +85,7 @@ def create(
         input_format=input_format,
         input_config=_object(input_config, "--input-config"),
         output_bootstrap_servers=output_bootstrap_servers,
+        output_timestamps=output_timestamps,
         limit=limit,
         upper_topic=upper_topic,
         gpu=gpu,
@@ -153,7 +161,11 @@ def try_(
     from kafkaml.errors import DeadlineExceeded, RefusedError
 
     tried = client_of(context).inferences.try_sample(
-        inference, _sample(sample), shape=shape_from_wire(shape) or None, timeout_seconds=timeout
+        inference,
+        _sample(sample),
+        shape=shape_from_wire(shape) or None,
+        timeout_seconds=timeout,
+        max_values=None if json else _MAX_SHOWN_VALUES,
     )
     if json:
         return print_json(tried)
@@ -167,6 +179,8 @@ def try_(
         raise RefusedError(f"{place} could not be answered: {(tried.reason or {}).get('message', '')}")
     target = "{topic}[{partition}]@{offset}".format(**(tried.output or {}))
     console().print(_answer(tried.values, tried.labels), soft_wrap=True)
+    if (count := tried.values_count or 0) > _MAX_SHOWN_VALUES:
+        console().print(f"[dim]the first {_MAX_SHOWN_VALUES:,} of {count:,} numbers; all of them: --json[/]")
     return console().print(
         f"[dim]{place} -> inference {inference}, version {tried.version} -> {target}, {tried.seconds * 1000:.0f} ms[/]"
     )

@@ -334,6 +334,7 @@ class Inferences(_Runs[types.Inference]):
         input_format: str | None = None,
         input_config: Mapping[str, object] | None = None,
         output_bootstrap_servers: str | None = None,
+        output_timestamps: str | None = None,
         limit: float | None = None,
         upper_topic: str | None = None,
         gpu: int | None = None,
@@ -343,7 +344,9 @@ class Inferences(_Runs[types.Inference]):
         """Serve a finished result; the format is the training stream's unless given.
 
         With ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` is the id of another
-        cluster (``client.clusters.names()``); None is the platform's own.
+        cluster (``client.clusters.names()``); None is the platform's own. Answers carry their record's time where the
+        output topic keeps and takes it; with ``output_timestamps="written"`` that of their writing. ``limit`` and
+        ``upper_topic`` are refused by this version.
         """
         return self._create(
             {
@@ -355,6 +358,7 @@ class Inferences(_Runs[types.Inference]):
                 "input_format": input_format,
                 "input_config": input_config,
                 "output_bootstrap_servers": output_bootstrap_servers,
+                "output_timestamps": output_timestamps,
                 "limit": limit,
                 "upper_topic": upper_topic,
                 "gpu": gpu,
@@ -373,13 +377,20 @@ class Inferences(_Runs[types.Inference]):
         return self._replace(identifier, {"visualization": view})
 
     def try_sample(
-        self, identifier: int, sample: object, *, shape: Sequence[int] | None = None, timeout_seconds: float = 10.0
+        self,
+        identifier: int,
+        sample: object,
+        *,
+        shape: Sequence[int] | None = None,
+        timeout_seconds: float = 10.0,
+        max_values: int | None = None,
     ) -> types.Trial:
         """Send one sample through Kafka and return its answer; ``sample`` is a number, (nested) lists or a dict.
 
-        A real record of the input topic. Waits ``timeout_seconds`` (at most 30) for the answer.
+        A real record of the input topic. Waits ``timeout_seconds`` (at most 30) for the answer, and returns at most
+        ``max_values`` of its numbers, in a flat list then.
         """
-        body = {"sample": sample, "shape": shape, "timeout_seconds": timeout_seconds}
+        body = {"sample": sample, "shape": shape, "timeout_seconds": timeout_seconds, "max_values": max_values}
         return types.Trial.model_validate(self._connection.request("POST", f"{self.path}{identifier}/try/", body=body))
 
     def dead_letters(self, identifier: int, *, limit: int = 50, before: str | None = None) -> types.DeadLetters:

@@ -207,7 +207,9 @@ class Stream(_Answer):
 class Inference(_Answer):
     """A trained model that answers on a topic.
 
-    ``stats`` sums rate, lag, latencies and counts of its replicas up, ``replica_stats`` has them one by one. With
+    ``stats`` sums rate, lag and latencies of its replicas up and counts what was answered in all its life;
+    ``replica_stats`` has the replicas one by one, with counts since each process started. ``output_timestamps``:
+    answers carry the time of their record (``source``) or of their writing (``written``). With
     ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` None: the platform's own.
     """
 
@@ -221,6 +223,7 @@ class Inference(_Answer):
     replicas: int = 1
     max_replicas: int | None = None
     guarantee: str = ""
+    output_timestamps: str = "source"
     cluster: int | None = None
     cluster_name: str = ""
     state: RunState
@@ -272,12 +275,13 @@ class Trial(_Answer):
     """What became of a sample that was tried: ``outcome`` is answered, passed_on, dead_lettered or no_answer.
 
     ``input`` and ``output`` are topic, partition and offset of the record and its answer; ``reason`` says why it became
-    a dead letter.
+    a dead letter. ``values_count`` is how many numbers the answer has, also where ``values`` are only its first.
     """
 
     outcome: str
     seconds: float
     values: Any = None
+    values_count: int | None = None
     outputs: Any = None
     labels: Sequence[str] | None = None
     reason: Mapping[str, str] | None = None

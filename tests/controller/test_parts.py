@@ -135,7 +135,7 @@ class SlowKafka:
         self.answers.wait(20)
         return self.topics.get(name, 0)
 
-    def create_topic(self, name: str, *, partitions: int = 1) -> bool:
+    def create_topic(self, name: str, *, partitions: int = 1, config: object = None) -> bool:
         return self.topics.setdefault(name, partitions) == partitions
 
 

@@ -43,6 +43,24 @@ def test_a_deployment_makes_one_waiting_result_per_model(editor: APIClient, exec
     assert {"fit": {"max_epochs": 5}, "evaluation": {}} in asked
 
 
+def test_what_this_version_does_not_train_is_refused_in_words(editor: APIClient, executor: FakeExecutor) -> None:
+    part = builders.make_model(name="edge", distributed=True)
+    body = {"configuration": builders.make_configuration(part, builders.make_model()).pk}
+    for answer in (editor.post("/api/deployments/", body), editor.post("/api/deployments/check/", body)):
+        (error,) = answer.json()["errors"]
+        assert error["field"] == "configuration"
+        assert error["detail"].startswith("this version does not train distributed models yet: edge of ")
+    answer = editor.post(
+        "/api/deployments/", {"configuration": builders.make_configuration().pk, "mode": "incremental"}
+    )
+    (error,) = answer.json()["errors"]
+    assert (error["field"], error["detail"]) == (
+        "mode",
+        "this version does not train in the mode incremental yet: expected classic",
+    )
+    assert not Deployment.objects.exists()
+
+
 @pytest.mark.parametrize(
     "text", ["epochs=__import__('os').getpid()", "epochs", "epochs=1, epochs=2", "**{}", "epochs=(lambda: 1)()"]
 )

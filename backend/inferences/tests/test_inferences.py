@@ -194,9 +194,23 @@ def test_a_topic_is_made_for_the_most_replicas_and_its_partitions_bound_them() -
 class Topics:
     def __init__(self, existing: dict[str, int]) -> None:
         self.existing = existing
+        self.max_record_bytes: dict[str, int] = {}
 
-    def ensure_topic(self, topic: str, *, partitions: int) -> int:
+    def ensure_topic(self, topic: str, *, partitions: int, max_record_bytes: int = 0) -> int:
+        self.max_record_bytes[topic] = max_record_bytes
         return self.existing.setdefault(topic, partitions)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [([None, 10], 0), ([None, 256, 256, 3], 3_473_984), ([None, None, 3], 0), ([None, 4096, 4096], 16 << 20), ([], 0)],
+)
+def test_an_output_topic_is_made_for_the_size_of_its_answers(shape: list[int | None], expected: int) -> None:
+    model = builders.make_model(report={"outputs": [{"name": "y", "dtype": "float32", "shape": shape}]})
+    inference = builders.make_inference(builders.make_finished(model), input_topic="in", output_topic="out")
+    topics = Topics({})
+    services.ensure_topics(inference, topics, topics)
+    assert topics.max_record_bytes == {"in": 0, "out": expected, "out.dlq": 0}
 
 
 def test_missing_topics_are_made_and_idle_replicas_are_told() -> None:

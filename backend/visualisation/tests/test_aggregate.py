@@ -202,4 +202,19 @@ def test_values_of_an_output_record(value: bytes | None, values: list[float | No
 
 def test_outputs_are_bounded() -> None:
     record = Record("out", 0, 0, None, orjson.dumps({"values": [1] * 5000}))
-    assert len(prediction_of(record, 0).values or ()) == MAX_OUTPUTS
+    prediction = prediction_of(record, 0)
+    assert (len(prediction.values or ()), prediction.truncated) == (MAX_OUTPUTS, True)
+
+
+@pytest.mark.parametrize("outputs", [None, [[1.5], [2.5]]])
+def test_answers_of_megabytes_are_shown_by_their_beginning(outputs: list[list[float]] | None) -> None:
+    picture = [[[0.25, None, 3e-7]] * 256] * 256
+    value = orjson.dumps({"values": picture, **({"outputs": outputs} if outputs else {})})
+    assert len(value) > 1 << 20
+    prediction = prediction_of(Record("out", 0, 0, None, value), 0)
+    assert (prediction.values or [])[:4] == [0.25, None, 3e-7, 0.25]
+    assert (len(prediction.values or ()), prediction.truncated) == (MAX_OUTPUTS, True)
+    short = orjson.dumps({"values": [7, -1.5], "outputs": [[0.125] * 200_000, [7, -1.5]]})
+    prediction = prediction_of(Record("out", 0, 0, None, short), 0)
+    assert (prediction.values, prediction.truncated) == ([7.0, -1.5], False)
+    assert prediction_of(Record("out", 0, 0, None, b"x" * (2 << 20)), 0).values is None
