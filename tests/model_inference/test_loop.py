@@ -266,3 +266,36 @@ def test_ready_is_said_once_after_the_first_poll_with_an_assignment(under_test: 
     under_test.loop.run(assigned_later)
 
     assert under_test.ready == 1
+
+
+def test_a_timestamp_that_kafka_refuses_costs_no_record(under_test: LoopUnderTest) -> None:
+    under_test.client.send(*(value(number) for number in range(5)))
+    under_test.client.abort_next.append(TransactionAborted("invalid timestamp", refused=True, refused_timestamp=True))
+
+    under_test.run_through()
+
+    assert under_test.values() == [[float(number)] for number in range(5)]
+    assert under_test.written("out.dlq") == []
+    assert [record.timestamp_ms for record in under_test.written("out")] == [0] * 5
+    assert under_test.stats.summary().restamped == 5
+
+
+def test_batches_keep_to_what_the_model_can_do_from_the_first_poll_on(under_test: LoopUnderTest) -> None:
+    under_test.factory.max_batch = 4
+    under_test.client.send(*(value(number) for number in range(100)))
+
+    under_test.run_through()
+
+    assert under_test.values() == [[float(number)] for number in range(100)]
+    assert max(under_test.factory.batches) == 4
+
+
+def test_out_of_memory_while_serving_answers_every_record_once(under_test: LoopUnderTest) -> None:
+    under_test.factory.fits = 5
+    under_test.client.send(*(value(number) for number in range(100)))
+
+    under_test.run_through()
+
+    assert under_test.values() == [[float(number)] for number in range(100)]
+    assert under_test.written("out.dlq") == []
+    assert under_test.factory.max_batch == 4

@@ -26,6 +26,7 @@ import { EmptyState } from '~/components/EmptyState'
 import { FRAMEWORKS } from '~/components/FrameworkMark'
 import { PageTitle } from '~/components/ListPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { Warnings } from '~/components/Warnings'
 import {
   clustersNamesListOptions,
   inferencesCreateMutation,
@@ -157,6 +158,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
   })
   const stranger = asked !== undefined && !results.some((each) => each.id === asked)
   const labels = result?.outcome?.labels ?? []
+  const warnings = result?.outcome?.warnings ?? []
   const formatFrom =
     stream.data && `${formatText(stream.data.input_format, stream.data.input_config)}, from stream ${stream.data.id}`
 
@@ -182,6 +184,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
             }}
           />
         )}
+        {warnings.length > 0 && <Warnings texts={warnings} of={`result ${result?.id}`} />}
         {stranger && (
           <Alert variant="outline" color="yellow" py={6}>
             Result {asked} is not among the finished ones: choose another, or wait for its training.
@@ -289,7 +292,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
         <Accordion variant="contained" radius="sm" chevronPosition="left">
           <Accordion.Item value="advanced">
             <Accordion.Control>
-              Advanced: {offersClusters && 'other clusters, '}other brokers, distributed models, GPU, visualisation
+              Advanced: {offersClusters && 'other clusters, '}other brokers, time stamps, GPU, visualisation
             </Accordion.Control>
             <Accordion.Panel>
               <Stack gap="sm">
@@ -310,22 +313,17 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
                   description="Another cluster for answers, as host:port, comma-separated; answers are then at least once. Empty: the platform's own"
                   {...form.getInputProps('output_bootstrap_servers')}
                 />
-                <Group grow align="flex-start">
-                  <TextInput
-                    label="Upper topic"
-                    description="Distributed models: where the next tier reads"
-                    {...form.getInputProps('upper_topic')}
-                  />
-                  <NumberInput
-                    label="Limit"
-                    description="Below this certainty the sample goes up"
-                    min={0}
-                    max={1}
-                    step={0.05}
-                    placeholder="0.8"
-                    {...form.getInputProps('limit')}
-                  />
-                </Group>
+                <Select
+                  label="Time stamps of answers"
+                  description="An answer to an old event keeps the event's time as long as the output topic keeps records of that time; else it is stamped when it is written, and a header says the event's time"
+                  allowDeselect={false}
+                  w={{ base: '100%', sm: 420 }}
+                  data={[
+                    { value: 'source', label: 'The time of the record that is answered' },
+                    { value: 'written', label: 'The time of writing' },
+                  ]}
+                  {...form.getInputProps('output_timestamps')}
+                />
                 <NumberInput
                   label="GPUs"
                   description="Of each replica"

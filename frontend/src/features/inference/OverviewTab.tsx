@@ -43,7 +43,12 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
         />
         <Stat name="Latency p50" value={formatMilliseconds(stats.p50_ms)} note="written to answered" />
         <Stat name="Latency p99" value={formatMilliseconds(stats.p99_ms)} note="slowest replica" />
-        <Stat name="Predicted" value={formatCount(stats.predicted)} exact={formatExact(stats.predicted)} />
+        <Stat
+          name="Predicted"
+          value={formatCount(stats.predicted)}
+          exact={formatExact(stats.predicted)}
+          note="in all its life"
+        />
         <Stat
           name="Dead letters"
           value={
@@ -63,6 +68,14 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
           }
           note="could not be answered"
         />
+        {stats.restamped > 0 && (
+          <Stat
+            name="Stamped anew"
+            value={formatCount(stats.restamped)}
+            exact={formatExact(stats.restamped)}
+            note="carry the time of writing"
+          />
+        )}
       </Group>
       <RateChart inference={inference.id} points={points} />
       <Replicas inference={inference} />
@@ -82,15 +95,6 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
                 name={`${inference.output_topic}.dlq`}
                 servers={inference.output_bootstrap_servers}
               />,
-            ],
-            inference.upper_topic !== '' && [
-              'Hands on to',
-              <Group key="upper" gap={6}>
-                <TopicName name={inference.upper_topic} servers={inference.output_bootstrap_servers} />
-                <Text size="sm" c="dimmed">
-                  where it is less sure than {inference.limit}
-                </Text>
-              </Group>,
             ],
             [
               'Consumer group',

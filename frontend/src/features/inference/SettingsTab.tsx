@@ -21,8 +21,7 @@ export function SettingsTab({ inference }: { inference: Inference }) {
     input_format: inference.input_format,
     input_config: config,
     output_bootstrap_servers: inference.output_bootstrap_servers,
-    upper_topic: inference.upper_topic,
-    limit: inference.limit ?? '',
+    output_timestamps: inference.output_timestamps,
     gpu: inference.gpu,
     cluster: inference.cluster === null ? null : String(inference.cluster),
     visualization,
@@ -43,7 +42,10 @@ export function SettingsTab({ inference }: { inference: Inference }) {
           ['Cluster', inference.cluster_name || "the platform's own"],
           ['GPUs a replica', inference.gpu === 0 ? 'none' : String(inference.gpu)],
           ['Output brokers', inference.output_bootstrap_servers || "the platform's own"],
-          inference.upper_topic !== '' && ['Upper topic', `${inference.upper_topic}, below ${inference.limit}`],
+          [
+            'Time stamps of answers',
+            inference.output_timestamps === 'written' ? 'the time of writing' : 'the time of the record',
+          ],
           [
             'Visualisation',
             visualization ? <JsonBlock key="visualization" text={visualization} label="Visualisation" /> : 'not set',

@@ -11,6 +11,7 @@ import type { TryEntry } from './tries'
 
 /** More bars than this say nothing: the likeliest are shown. */
 const MAX_BARS = 20
+const MAX_NUMBERS = 40
 
 export function TryAnswer({ entry, inference }: { entry: TryEntry; inference: Inference }) {
   const { answer, problem } = entry
@@ -76,11 +77,6 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
   const reading = readAnswer(answer.values, answer.labels)
   return (
     <Stack gap="xs">
-      {answer.outcome === 'passed_on' && (
-        <Text size="sm">
-          It was less sure than {inference.limit}, so it handed the sample on to {inference.upper_topic}.
-        </Text>
-      )}
       {reading.kind === 'classes' && (
         <>
           <Group gap="sm" align="baseline">
@@ -104,7 +100,7 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
       )}
       {reading.kind === 'numbers' && (
         <Group gap="lg">
-          {reading.numbers.slice(0, 40).map((each) => (
+          {reading.numbers.slice(0, MAX_NUMBERS).map((each) => (
             <div key={each.label}>
               <Text size="xs" c="dimmed">
                 {each.label}
@@ -120,6 +116,13 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
             </Text>
           )}
         </Group>
+      )}
+      {Array.isArray(answer.values) && answer.values_count !== null && answer.values_count > MAX_NUMBERS && (
+        <Text size="xs" c="dimmed">
+          The answer has {formatExact(answer.values_count)} numbers: shown are its first{' '}
+          {reading.kind === 'numbers' ? MAX_NUMBERS : formatExact(answer.values.length)}; the whole of it is in{' '}
+          {answer.output?.topic}.
+        </Text>
       )}
       {reading.kind === 'other' && (
         <Code block tabIndex={0} aria-label="Answer" role="region" style={{ maxHeight: 240, overflow: 'auto' }}>

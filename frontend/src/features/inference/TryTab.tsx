@@ -20,6 +20,8 @@ import { TryHistory } from './TryHistory'
 import { useTries } from './tries'
 import { type SampleSource, useSampleSource } from './useSampleSource'
 
+const MAX_VALUES = 10_000
+
 type Mode = 'draw' | 'sample' | 'json'
 
 interface Chosen {
@@ -67,6 +69,8 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
       sample: what.sample,
       ...(what.shape ? { shape: what.shape } : {}),
       timeout_seconds: timeout === '' ? 10 : timeout,
+      // A picture as an answer has more numbers than a page bears.
+      max_values: MAX_VALUES,
     }
     const entry = { at: new Date(), sample: what.sample, shape: what.shape, shown: what.shown, truth: what.truth }
     try {

@@ -9,6 +9,9 @@ export interface Class {
   share: number
 }
 
+/** Nested answers are shown by their beginning. */
+const MAX_TEXT = 10_000
+
 export type Reading =
   /** ``softmax``: the model gave scores, which were turned into probabilities here. */
   | { kind: 'classes'; classes: Class[]; best: Class; softmax: boolean }
@@ -18,7 +21,8 @@ export type Reading =
 /** Read ``values`` of an answer. Labels, or numbers that sum up to one, make it a choice between classes. */
 export function readAnswer(values: unknown, labels: readonly string[] | null): Reading {
   if (!Array.isArray(values) || !values.every((each) => each === null || typeof each === 'number')) {
-    return { kind: 'other', text: JSON.stringify(values) }
+    const text = JSON.stringify(values) ?? ''
+    return { kind: 'other', text: text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)} …` : text }
   }
   const numbers = values as (number | null)[]
   const name = (index: number) => labels?.[index] ?? String(index)

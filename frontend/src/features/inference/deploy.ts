@@ -19,8 +19,8 @@ export interface DeployForm {
   /** JSON. */
   input_config: string
   output_bootstrap_servers: string
-  upper_topic: string
-  limit: number | ''
+  /** The time that answers carry: of their record, or of their writing. */
+  output_timestamps: Inference['output_timestamps']
   gpu: number
   /** Id of another cluster; null: the platform's own. */
   cluster: string | null
@@ -38,8 +38,7 @@ export const EMPTY_FORM: DeployForm = {
   input_format: 'RAW',
   input_config: '{}',
   output_bootstrap_servers: '',
-  upper_topic: '',
-  limit: '',
+  output_timestamps: 'source',
   gpu: 0,
   cluster: null,
   visualization: '',
@@ -84,12 +83,6 @@ export function checkForm(form: DeployForm): Partial<Record<keyof DeployForm, st
     if (`${form.output_topic}.dlq` === form.input_topic) note('input_topic', 'This is the topic of the dead letters')
   }
   if (form.max_replicas !== '' && form.max_replicas < form.replicas) note('max_replicas', 'Not below the replicas')
-  if (form.upper_topic) note('upper_topic', topicProblem(form.upper_topic))
-  if (form.upper_topic && [form.input_topic, form.output_topic].includes(form.upper_topic)) {
-    note('upper_topic', 'Must differ from the other topics')
-  }
-  if (form.upper_topic && form.limit === '') note('limit', 'Needed with an upper topic')
-  if (!form.upper_topic && form.limit !== '') note('upper_topic', 'Needed with a limit')
   if (!form.as_stream && parseObject(form.input_config) === null) note('input_config', 'Expected a JSON object')
   if (form.visualization.trim() && parseObject(form.visualization) === null) {
     note('visualization', 'Expected a JSON object')
@@ -120,7 +113,7 @@ export function requestOf(form: DeployForm): InferenceWriteRequest {
     ...(form.max_replicas === '' ? {} : { max_replicas: form.max_replicas }),
     ...(form.as_stream ? {} : { input_format: form.input_format, input_config: parseObject(form.input_config) ?? {} }),
     ...(form.output_bootstrap_servers ? { output_bootstrap_servers: form.output_bootstrap_servers } : {}),
-    ...(form.upper_topic && form.limit !== '' ? { upper_topic: form.upper_topic, limit: form.limit } : {}),
+    ...(form.output_timestamps === 'written' ? { output_timestamps: form.output_timestamps } : {}),
     ...(form.gpu > 0 ? { gpu: form.gpu } : {}),
     ...(form.cluster === null ? {} : { cluster: Number(form.cluster) }),
     ...(visualization ? { visualization: visualization as unknown as Visualization } : {}),
@@ -142,8 +135,7 @@ export function equivalentsOf(form: DeployForm): Equivalents {
     ...option('input-format', request.input_format),
     ...option('input-config', request.input_config),
     ...option('output-bootstrap-servers', request.output_bootstrap_servers),
-    ...option('upper-topic', request.upper_topic),
-    ...option('limit', request.limit ?? undefined),
+    ...option('output-timestamps', request.output_timestamps),
     ...option('gpu', request.gpu),
     ...option('cluster', request.cluster ?? undefined),
     ...option('visualization', request.visualization ?? undefined),
@@ -171,13 +163,9 @@ export function sentence(form: DeployForm, modelName: string, stream: Stream | u
     : plural(form.replicas, 'replica')
   const verb = form.replicas === 1 && !scales ? 'reads' : 'read'
   const once = form.output_bootstrap_servers ? 'at least once' : 'exactly once'
-  const upper =
-    form.upper_topic && form.limit !== ''
-      ? ` What it is less sure of than ${form.limit} goes on to ${form.upper_topic}.`
-      : ''
   return (
     `${count} of ${modelName} ${verb} ${form.input_topic || 'the input topic'} as ${format}, ` +
-    `and each record is answered ${once} on ${form.output_topic || 'the output topic'}.${upper} ` +
+    `and each record is answered ${once} on ${form.output_topic || 'the output topic'}. ` +
     `Records that cannot be answered are kept in ${form.output_topic || 'the output topic'}.dlq with the reason. ` +
     'Topics that do not exist are made.'
   )

@@ -79,8 +79,6 @@ describe('the form', () => {
     expect(checkForm({ ...good, output_topic: 'a-in' })).toHaveProperty('output_topic')
     expect(checkForm({ ...good, input_topic: 'a-out.dlq' })).toHaveProperty('input_topic')
     expect(checkForm({ ...good, input_topic: '<b>' })).toHaveProperty('input_topic')
-    expect(checkForm({ ...good, limit: 0.8 })).toHaveProperty('upper_topic')
-    expect(checkForm({ ...good, upper_topic: 'u' })).toHaveProperty('limit')
     expect(checkForm({ ...good, as_stream: false, input_config: '[1]' })).toHaveProperty('input_config')
     expect(checkForm({ ...good, visualization: '{' })).toHaveProperty('visualization')
     expect(checkForm({ ...good, output_bootstrap_servers: 'b:1', output_topic: 'a-in' })).toEqual({})
@@ -93,9 +91,9 @@ describe('the form', () => {
   })
 
   it('is the same as a command', () => {
-    const { cli } = equivalentsOf({ ...good, upper_topic: 'up', limit: 0.8, gpu: 1 })
+    const { cli } = equivalentsOf({ ...good, output_timestamps: 'written', gpu: 1 })
     expect(cli.replaceAll(/ \\\n\s+/g, ' ')).toBe(
-      'kafka-ml inferences create 7 --input a-in --output a-out --replicas 1 --upper-topic up --limit 0.8 --gpu 1',
+      'kafka-ml inferences create 7 --input a-in --output a-out --replicas 1 --output-timestamps written --gpu 1',
     )
   })
 

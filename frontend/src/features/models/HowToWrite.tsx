@@ -36,7 +36,7 @@ const RULES: Record<FrameworkEnum, readonly ReactNode[]> = {
     </>,
     <>
       A part of a distributed model (under Advanced) is one <Code>keras.Model</Code> of any name and need not be
-      compiled.
+      compiled. This version checks parts, and does not train or serve them yet.
     </>,
   ],
   pytorch: [

@@ -297,7 +297,7 @@ export function ModelForm({
               <Stack gap="sm">
                 <Switch
                   label="A part of a distributed model"
-                  description="Parts run in a chain, edge to cloud; each sends what it is not sure of to the part above it."
+                  description="Parts run in a chain, edge to cloud; each sends what it is not sure of to the part above it. This version checks and keeps parts: it does not train or serve them yet."
                   checked={values.distributed}
                   onChange={(event) => form.setFieldValue('distributed', event.currentTarget.checked)}
                   error={form.errors.distributed}

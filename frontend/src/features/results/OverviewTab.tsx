@@ -1,12 +1,13 @@
 /** The answer first: how good the model is, or how far its training has come. */
-import { Alert, Box, Group, List, Progress, Stack, Text } from '@mantine/core'
-import { IconAlertTriangle, IconHourglass } from '@tabler/icons-react'
+import { Alert, Box, Group, Progress, Stack, Text } from '@mantine/core'
+import { IconHourglass } from '@tabler/icons-react'
 import { useNow } from '~/components/Age'
 import { AnchorLink } from '~/components/ButtonLink'
 import { greaterIsBetter, summarise } from '~/components/charts/curves'
 import { LearningCurves } from '~/components/charts/LearningCurves'
 import { isHeldUp } from '~/components/FailureAlert'
 import { Stat } from '~/components/Stat'
+import { Warnings } from '~/components/Warnings'
 import type { Result } from '~/lib/api'
 import { formatAge, formatCount, formatExact, formatMetric, formatPercent, formatSeconds, NONE } from '~/lib/format'
 import { progressOf } from './state'
@@ -135,24 +136,4 @@ function secondsSoFar(result: Result, now: number): number | null {
 function metricText(name: string, value: number | null): string {
   const share = /acc|precision|recall|f1|auc/i.test(name) && value !== null && value >= 0 && value <= 1
   return share ? formatPercent(value) : formatMetric(value)
-}
-
-function Warnings({ texts }: { texts: readonly string[] }) {
-  return (
-    <Alert
-      variant="outline"
-      color="yellow"
-      icon={<IconAlertTriangle aria-hidden />}
-      title={texts.length === 1 ? 'A warning' : `${texts.length} warnings`}
-      styles={{ title: { color: 'var(--kml-waiting)' } }}
-    >
-      <List size="sm">
-        {texts.map((text) => (
-          <List.Item key={text} style={{ overflowWrap: 'anywhere' }}>
-            {text}
-          </List.Item>
-        ))}
-      </List>
-    </Alert>
-  )
 }

@@ -44,12 +44,12 @@ export function ModeChoice({
           variant="outline"
           color="yellow"
           icon={<IconInfoCircle aria-hidden />}
-          title="Parts of distributed models train apart"
+          title="This version does not train distributed models yet"
           styles={{ title: { color: 'var(--kml-waiting)' } }}
         >
           <Text size="sm">
-            {parts.map((model) => model.name).join(', ')}: this version trains each part by itself, so each must be
-            compiled and have a loss of its own. A part that is not will fail and say so; the others go on.
+            {parts.map((model) => model.name).join(', ')} {parts.length > 1 ? 'are parts of one' : 'is a part of one'}:
+            choose a configuration of whole models.
           </Text>
         </Alert>
       )}

@@ -125,6 +125,13 @@ function Numbers({ watch }: { watch: Watch }) {
           exact="Records without a list of numbers in values, or whose numbers name no class"
         />
       )}
+      {frame.truncated && (
+        <Stat
+          name="Outputs"
+          value="first 1,000"
+          exact="Each answer has more outputs; the view looks at the first of them"
+        />
+      )}
       {frame.skipped > 0 && (
         <Stat
           name="Only counted"

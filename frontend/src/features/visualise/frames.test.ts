@@ -8,6 +8,7 @@ function frame(change: Partial<Frame>): Frame {
     total: 0,
     unreadable: 0,
     skipped: 0,
+    truncated: false,
     rate: 0,
     outputs: 2,
     records: [],

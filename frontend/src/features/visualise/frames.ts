@@ -56,6 +56,8 @@ export interface Frame {
   total: number
   unreadable: number
   skipped: number
+  /** Answers have more outputs than are looked into. */
+  truncated: boolean
   rate: number
   outputs: number
   records: PredictionRecord[]
