@@ -102,7 +102,7 @@ def create(
     if json:
         return print_json(made)
     console().print(f"cluster {made.id} ({made.name}) entered")
-    return console().print(f"[dim]next: kafka-ml clusters check {made.name}[/]")
+    return console().print(f"next: kafka-ml clusters check {made.name}", style="dim")
 
 
 @app.command()

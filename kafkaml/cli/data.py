@@ -11,6 +11,8 @@ from kafkaml.cli.output import JsonOption, console, print_json
 from kafkaml.cli.session import Session, client_of, session_of
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from kafkaml.cli.files import Samples
     from kafkaml.records import Record
 
@@ -33,37 +35,76 @@ def register(app: typer.Typer) -> None:
 
 def send(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV, NPZ or NPY file.")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV (also .tsv, .txt, .gz), Parquet, JSON lines, JSON array, NPZ or NPY file.")
+    ],
     deployment: Annotated[
         int | None, typer.Option("--deployment", "-d", help="Announce the stream to this deployment, for training.")
     ] = None,
     topic: Annotated[str, typer.Option("--topic", "-t", help="Topic to write to; made from the file's name.")] = "",
-    features: Annotated[str, typer.Option(help="NPZ: array; CSV: columns, comma-separated.")] = "",
-    labels: Annotated[str, typer.Option(help="NPZ: array; CSV: column; NPY: second file.")] = "",
+    features: Annotated[
+        str, typer.Option(help="Columns, comma-separated; NPZ: array. All but the label by default.")
+    ] = "",
+    labels: Annotated[
+        str, typer.Option(help="Label column; numbers or names of classes. NPZ: array; NPY: second file.")
+    ] = "",
+    no_labels: Annotated[bool, typer.Option("--no-labels", help="The data has no labels.")] = False,
     validation_rate: Annotated[float, typer.Option(min=0, max=1, help="Fraction that validates.")] = 0.1,
     test_rate: Annotated[float, typer.Option(min=0, max=1, help="Fraction that tests.")] = 0.1,
-    dtype: Annotated[str, typer.Option(help="Convert the features, for example float32.")] = "",
+    dtype: Annotated[str, typer.Option(help="Type of the features instead of the one found, e.g. float64.")] = "",
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="Leave out rows with a missing cell (blank, NA, null, ?, ...).")
+    ] = False,
+    missing: Annotated[
+        str | None, typer.Option(help="Words for a missing cell, comma-separated, instead of the usual ones.")
+    ] = None,
+    delimiter: Annotated[str, typer.Option(help="CSV: between columns; found out by default.")] = "",
+    decimal: Annotated[str, typer.Option(help="CSV: decimal mark, . or ,; found out by default.")] = "",
+    thousands: Annotated[str, typer.Option(help="CSV: mark between thousands; none by default.")] = "",
+    encoding: Annotated[str, typer.Option(help="CSV: for example utf-16; found out by default.")] = "",
+    header: Annotated[
+        bool | None, typer.Option("--header/--no-header", help="CSV: whether the first row names the columns.")
+    ] = None,
     skip: Annotated[int, typer.Option(min=0, help="Leave out the first samples.")] = 0,
     limit: Annotated[int | None, typer.Option(min=1, help="Send at most so many samples.")] = None,
     description: Annotated[str, typer.Option(help="Shown in the list of streams.")] = "",
     bootstrap_servers: BootstrapServers = "",
     json: JsonOption = False,
 ) -> None:
-    """Send a CSV, NPZ or NPY file to Kafka. With --deployment to train on, without as values to predict."""
-    from kafkaml.cli.files import load_samples
-    from kafkaml.errors import RefusedError
+    """Send a file to Kafka. With --deployment to train on, without as values to predict.
 
-    samples = load_samples(
-        file, features=features, labels=labels, with_labels=deployment is not None, skip=skip, limit=limit
-    )
+    What a file holds is found out and said: columns, label, decimal mark, encoding. No number is changed: what cannot
+    be sent as it is (a blank cell, a text, a time) is refused with its row, its column and what to do, before anything
+    is sent. Whole numbers that float32 cannot hold are sent as int64 or float64.
+    """
+    from kafkaml.cli.files import FileOptions, open_samples
+    from kafkaml.errors import RefusedError
+    from kafkaml.terminal import styled
+
     if deployment is None and not topic:
         raise RefusedError("where to? give --deployment N to train, or --topic TOPIC to predict")
-    if dtype:
-        samples = _converted(samples, dtype)
+    if labels and no_labels:
+        raise RefusedError("--labels and --no-labels exclude each other")
     session = session_of(context)
-    if deployment is not None:
-        # Asked first: a stream for a deployment that does not exist would wait for ever.
-        client_of(context).deployments.get(deployment)
+    # Asked first: a stream for a deployment that does not exist would wait for ever.
+    found = client_of(context).deployments.get(deployment) if deployment is not None else None
+    options = FileOptions(
+        features=features,
+        labels=labels,
+        with_labels=not no_labels and (found is not None or bool(labels)),
+        label_required=found is not None and not no_labels and getattr(found, "targets", None) != "features",
+        skip=skip,
+        limit=limit,
+        drop_missing=drop_missing,
+        delimiter=delimiter.replace("\\t", "\t"),
+        decimal=decimal,
+        thousands=thousands,
+        encoding=encoding,
+        header=header,
+        missing=missing,
+        dtype=dtype,
+    )
+    samples = open_samples(file, options)
     topic = topic or _topic_name(file)
     sink_arguments = {
         "topic": topic,
@@ -72,33 +113,41 @@ def send(
         "validation_rate": validation_rate if deployment is not None else 0,
         "test_rate": test_rate if deployment is not None else 0,
         "bootstrap_servers": bootstrap_servers,
+        "data_type": dtype or None,
     }
     sent = _send(session, samples, sink_arguments, announce=deployment is not None)
     if json:
         return print_json(sent)
-    console().print(f"{sent['samples']:,} samples sent to {topic}: {sent['samples_per_second']:,} a second")
+    _say_sent(file, samples, sent)
     if deployment is not None:
-        console().print(f"announced to deployment {deployment}; [dim]next: kafka-ml deployments show {deployment}[/]")
+        told = "announced to deployment {id}; [dim]next: kafka-ml deployments show {id}[/]"
+        console().print(styled(told, id=deployment))
     return None
+
+
+def _say_sent(file: Path, samples: Samples, sent: dict[str, Any]) -> None:
+    names = ", ".join(samples.features[:12]) + (", ..." if len(samples.features) > 12 else "")
+    label = "no labels"
+    if samples.label is not None:
+        label = f"label {samples.label} ({samples.label_type})"
+        if samples.classes:
+            shown = list(samples.classes.items())[:12]
+            classes = ", ".join(f"{name} {count:,}" for name, count in shown)
+            label += f": {len(samples.classes)} classes: {classes}" + (
+                ", ..." if len(samples.classes) > len(shown) else ""
+            )
+    console().print(f"{file.name}: {samples.described}")
+    console().print(f"  features  {names} ({sent['input_config']['data_type']})")
+    console().print(f"  {label}")
+    for note in samples.notes:
+        console().print(f"  {note}", style="yellow")
+    console().print(f"{sent['samples']:,} samples sent to {sent['topic']}: {sent['samples_per_second']:,} a second")
 
 
 def _topic_name(file: Path) -> str:
     import re
 
-    return re.sub(r"[^a-zA-Z0-9._-]+", "-", file.stem).strip("-.") or "samples"
-
-
-def _converted(samples: Samples, dtype: str) -> Samples:
-    from dataclasses import replace
-
-    import numpy as np
-
-    from kafkaml.errors import RefusedError
-
-    try:
-        return replace(samples, features=samples.features.astype(np.dtype(dtype)))
-    except (TypeError, ValueError) as error:
-        raise RefusedError(f"the features cannot become {dtype}: {error}") from error
+    return re.sub(r"[^a-zA-Z0-9._-]+", "-", file.name.split(".")[0]).strip("-.") or "samples"
 
 
 def _send(session: Session, samples: Samples, sink_arguments: dict[str, Any], *, announce: bool) -> dict[str, Any]:
@@ -110,21 +159,23 @@ def _send(session: Session, samples: Samples, sink_arguments: dict[str, Any], *,
     # The command line is a front end: the one module of kafkaml that uses the sinks.
     from datasources import RawSink
 
-    total = len(samples.features)
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     began = time.monotonic()
     sink = RawSink(settings=session.kafka(sink_arguments.pop("bootstrap_servers")), **sink_arguments)
     with Progress(*columns, console=console(error=True), transient=True) as progress:
-        task = progress.add_task("sending", total=total)
+        task = progress.add_task("sending", total=samples.count)
+        complete = False
         try:
-            for start in range(0, total, _CHUNK_SAMPLES):
-                part = slice(start, start + _CHUNK_SAMPLES)
-                sink.send_array(samples.features[part], None if samples.labels is None else samples.labels[part])
-                progress.update(task, completed=min(total, start + _CHUNK_SAMPLES))
+            for features, labels in samples.parts():
+                for start in range(0, len(features), _CHUNK_SAMPLES):
+                    part = slice(start, start + _CHUNK_SAMPLES)
+                    sink.send_array(features[part], None if labels is None else labels[part])
+                    progress.update(task, advance=len(features[part]))
             sink.flush()
+            complete = True
         finally:
             # Announced only when all of it was acknowledged; closing without announcing never fails silently.
-            if announce and progress.tasks[0].finished:
+            if announce and complete:
                 sink.close()
             else:
                 sink.online_close()
@@ -133,9 +184,14 @@ def _send(session: Session, samples: Samples, sink_arguments: dict[str, Any], *,
         "topic": sink.topic,
         "samples": sink.total_messages,
         "input_config": sink.input_config,
+        "features": samples.features,
+        "label": samples.label,
+        "classes": samples.classes,
+        "read_as": samples.described,
+        "notes": samples.notes,
         "announced_to": sink_arguments["deployment_id"] if announce else None,
         "seconds": round(seconds, 3),
-        "samples_per_second": round(total / seconds),
+        "samples_per_second": round(sink.total_messages / seconds),
     }
 
 
@@ -156,7 +212,7 @@ def tail(
     topic = client_of(context).inferences.get(int(source)).output_topic if source.isdigit() else source
     settings = session_of(context).kafka(bootstrap_servers)
     with KafkaTail(settings, topic, from_beginning=from_beginning) as following:
-        console(error=True).print(f"[dim]{topic} at {settings.bootstrap_servers}; Ctrl-C ends[/]")
+        console(error=True).print(f"{topic} at {settings.bootstrap_servers}; Ctrl-C ends", style="dim")
         for record in itertools.islice(following.records(idle_timeout_seconds=timeout), count):
             _show(record, json=json)
 
@@ -166,6 +222,8 @@ def _show(record: Record, *, json: bool) -> None:
     from datetime import UTC, datetime
 
     import orjson
+
+    from kafkaml.terminal import styled
 
     values = _values(record.value)
     headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
@@ -184,7 +242,10 @@ def _show(record: Record, *, json: bool) -> None:
         sys.stdout.flush()
         return
     moment = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
-    console().print(f"[dim]{moment} {record.partition}@{record.offset}[/] ", _readable_values(values), sep="")
+    place = styled(
+        "[dim]{moment} {partition}@{offset}[/] ", moment=moment, partition=record.partition, offset=record.offset
+    )
+    console().print(place, _readable_values(values), sep="")
 
 
 def _values(value: bytes | None) -> Any:
@@ -196,13 +257,17 @@ def _values(value: bytes | None) -> Any:
         return (value or b"").decode(errors="replace")
 
 
-def _readable_values(values: Any) -> str:
+def _readable_values(values: Any) -> Text | str:
     """A classifier's scores as class and score; anything else as it is."""
     import orjson
+
+    from kafkaml.terminal import styled
 
     scores = values.get("values") if isinstance(values, dict) else None
     if isinstance(scores, list) and len(scores) > 1 and all(isinstance(each, (int, float)) for each in scores):
         best = max(range(len(scores)), key=scores.__getitem__)
         shown = " ".join(f"{score:.3f}" for score in scores[:12]) + (" ..." if len(scores) > 12 else "")
-        return f"[bold cyan]{best}[/] ({scores[best]:.3f})  [dim]{shown}[/]"
+        return styled(
+            "[bold cyan]{best}[/] ({score})  [dim]{all}[/]", best=best, score=f"{scores[best]:.3f}", all=shown
+        )
     return str(values) if isinstance(values, str) else orjson.dumps(values).decode()

@@ -98,7 +98,7 @@ def create(
     console().print(
         f"deployment {made.id} waits for a stream; results: {', '.join(str(each.id) for each in made.results)}"
     )
-    return console().print(f"[dim]next: kafka-ml send FILE --deployment {made.id}[/]")
+    return console().print(f"next: kafka-ml send FILE --deployment {made.id}", style="dim")
 
 
 @app.command()

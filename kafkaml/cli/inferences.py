@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,9 @@ from kafkaml.cli.clusters import cluster_named
 from kafkaml.cli.output import JsonOption, console, print_json, print_object, print_table, styled_state
 from kafkaml.cli.runs import add_run_commands
 from kafkaml.cli.session import client_of
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 # A picture as an answer has hundreds of thousands.
 _MAX_SHOWN_VALUES = 1000
@@ -95,7 +98,7 @@ def create(
     if json:
         return print_json(made)
     console().print(f"inference {made.id} starts: {made.input_topic} -> {made.output_topic}")
-    return console().print(f"[dim]next: kafka-ml tail {made.id}[/]")
+    return console().print(f"next: kafka-ml tail {made.id}", style="dim")
 
 
 @app.command()
@@ -180,9 +183,10 @@ def try_(
     target = "{topic}[{partition}]@{offset}".format(**(tried.output or {}))
     console().print(_answer(tried.values, tried.labels), soft_wrap=True)
     if (count := tried.values_count or 0) > _MAX_SHOWN_VALUES:
-        console().print(f"[dim]the first {_MAX_SHOWN_VALUES:,} of {count:,} numbers; all of them: --json[/]")
+        console().print(f"the first {_MAX_SHOWN_VALUES:,} of {count:,} numbers; all of them: --json", style="dim")
     return console().print(
-        f"[dim]{place} -> inference {inference}, version {tried.version} -> {target}, {tried.seconds * 1000:.0f} ms[/]"
+        f"{place} -> inference {inference}, version {tried.version} -> {target}, {tried.seconds * 1000:.0f} ms",
+        style="dim",
     )
 
 
@@ -255,14 +259,15 @@ def _sample(text: str) -> object:
         raise typer.BadParameter(f"{text[:80]!r} is neither a file of JSON or NPY nor JSON: {error}") from error
 
 
-def _answer(values: Any, labels: Any) -> str:
+def _answer(values: Any, labels: Any) -> Text | str:
     """The likeliest class first where there are classes; else the numbers."""
     import orjson
-    from rich.markup import escape
+
+    from kafkaml.terminal import styled
 
     numbers = isinstance(values, list) and all(isinstance(each, (int, float)) for each in values)
     if not numbers or len(values) < 2 or not labels or len(labels) != len(values):
-        return escape(orjson.dumps(values).decode())
+        return orjson.dumps(values).decode()
     best = max(range(len(values)), key=values.__getitem__)
-    each = "  ".join(f"{escape(label)} {value:.4g}" for label, value in zip(labels, values, strict=True))
-    return f"[bold cyan]{escape(labels[best])}[/]  [dim]{each}[/]"
+    each = "  ".join(f"{label} {value:.4g}" for label, value in zip(labels, values, strict=True))
+    return styled("[bold cyan]{best}[/]  [dim]{each}[/]", best=labels[best], each=each)

@@ -68,9 +68,11 @@ def main() -> None:
     try:
         app()
     except KafkaMLError as error:
-        sys.stderr.write(f"{_red('error:')} {error.message}\n")
+        from kafkaml.terminal import visible
+
+        sys.stderr.write(f"{_red('error:')} {visible(error.message)}\n")
         if error.hint:
-            sys.stderr.write(f"  {error.hint}\n")
+            sys.stderr.write(f"  {visible(error.hint)}\n")
         sys.exit(exit_code_of(error))
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)

@@ -136,7 +136,10 @@ def validate(
     elif verdict.error:
         error = verdict.error
         place = f" (line {error['line']} of {error.get('source') or 'code'})" if error.get("line") else ""
-        console(error=True).print(f"[red]{error.get('kind', 'error')}[/]{place}: ", error.get("message", ""), sep="")
+        from kafkaml.terminal import styled
+
+        kind = styled("[red]{kind}[/]", kind=error.get("kind", "error"))
+        console(error=True).print(kind, f"{place}: ", error.get("message", ""), sep="")
         for part in ("traceback", "hint"):
             if error.get(part):
                 console(error=True).print(str(error[part]), markup=False)
@@ -152,11 +155,13 @@ def delete(context: typer.Context, model: int) -> None:
 
 
 def _print_report(report: Any) -> None:
-    console().print(f"\n[bold]summary[/]\n{''}", end="")
+    from kafkaml.terminal import styled
+
+    console().print("\nsummary", style="bold")
     console().print(str(report.get("summary", "")), markup=False)
     for part in ("inputs", "outputs"):
         for tensor in report.get(part) or []:
             shape = ", ".join("batch" if size is None else str(size) for size in tensor.get("shape") or [])
             console().print(f"{part[:-1]:7} {tensor.get('name', '')} ({shape}) {tensor.get('dtype', '')}", markup=False)
     for warning in report.get("warnings") or []:
-        console().print(f"[yellow]warning[/] {warning}")
+        console().print(styled("[yellow]warning[/] {warning}", warning=warning))

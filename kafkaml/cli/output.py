@@ -52,12 +52,15 @@ _STATE_STYLES = {
 
 @cache
 def console(*, error: bool = False) -> Console:
-    """Return the console for standard output, or for standard error (progress, remarks)."""
-    from rich.console import Console
+    """Return the console for standard output, or for standard error (progress, remarks).
+
+    What is printed is plain text; our own styles come by ``kafkaml.terminal.styled``.
+    """
+    from kafkaml.terminal import SafeConsole
 
     on_terminal = (sys.stderr if error else sys.stdout).isatty()
     width = None if on_terminal or "COLUMNS" in os.environ else _PIPE_WIDTH
-    return Console(stderr=error, highlight=False, width=width)
+    return SafeConsole(stderr=error, width=width)
 
 
 def print_json(value: object) -> None:
@@ -95,28 +98,27 @@ def print_table(rows: Sequence[object], columns: Sequence[Column], *, nothing: s
 
 
 def _cell(value: object) -> Any:
-    from rich.markup import escape
     from rich.text import Text
 
     if isinstance(value, Text):
         return value
-    return escape("" if value is None else str(value))
+    return "" if value is None else str(value)
 
 
 def print_object(value: BaseModel, *, long: Sequence[str] = (), without: Sequence[str] = ()) -> None:
     """Print an object field by field; the fields in ``long`` come last, as blocks of text."""
-    from rich.markup import escape
+    from kafkaml.terminal import styled
 
     fields = {name: each for name, each in value.model_dump(mode="json").items() if name not in without}
     width = max(len(name) for name in fields)
     for name, each in fields.items():
         if name not in long and each not in (None, "", [], {}):
-            shown = styled_state(str(each)) if name == "state" else escape(_compact(each))
-            console().print(f"[dim]{name:{width}}[/]  ", shown, sep="", soft_wrap=True)
+            shown = styled_state(str(each)) if name == "state" else _compact(each)
+            console().print(styled("[dim]{name}[/]  ", name=f"{name:{width}}"), shown, sep="", soft_wrap=True)
     for name in long:
         if text := fields.get(name):
-            console().print(f"\n[bold]{name}[/]")
-            console().print(escape(str(text)), soft_wrap=True)
+            console().print(f"\n{name}", style="bold")
+            console().print(str(text), soft_wrap=True)
 
 
 def _compact(value: object) -> str:

@@ -94,9 +94,9 @@ def _say_that_it_runs(state: StateDir, *, json: bool) -> None:
         raise BrokenError(f"a platform starts in {state.root} at this moment", hint="kafka-ml status")
     if json:
         return print_json(_as_document(running))
-    console().print(f"The platform runs already at [bold]{running.url}[/] (state in {state.root}).")
+    console().print(f"The platform runs already at {running.url} (state in {state.root}).")
     return console().print(
-        "[dim]kafka-ml status shows it, kafka-ml login prints a login link, kafka-ml down stops it[/]"
+        "kafka-ml status shows it, kafka-ml login prints a login link, kafka-ml down stops it", style="dim"
     )
 
 
@@ -152,12 +152,16 @@ def _up_in_foreground(options: object, state: StateDir, *, quiet: bool) -> Platf
 
 
 def _print_welcome(state: StateDir, now: PlatformStatus, make_link: Callable[[], str]) -> None:
-    console().print(f"\nKafka-ML is at [bold]{now.url}[/], Kafka at {now.bootstrap_servers}; state in {state.root}")
+    from kafkaml.terminal import styled
+
+    where = {"url": now.url, "servers": now.bootstrap_servers, "state": state.root}
+    console().print(styled("\nKafka-ML is at [bold]{url}[/], Kafka at {servers}; state in {state}", **where))
     try:
-        console().print(f"Log in (once, within 15 minutes): [bold cyan]{make_link()}[/]", soft_wrap=True)
+        link = styled("Log in (once, within 15 minutes): [bold cyan]{link}[/]", link=make_link())
+        console().print(link, soft_wrap=True)
     except BrokenError as error:
-        console(error=True).print(f"[yellow]no login link:[/] {error.message}")
-    console().print("[dim]kafka-ml status, kafka-ml --help, kafka-ml down[/]\n")
+        console(error=True).print(f"no login link: {error.message}", style="yellow")
+    console().print("kafka-ml status, kafka-ml --help, kafka-ml down\n", style="dim")
 
 
 def down(
@@ -181,24 +185,29 @@ def down(
 
 def status(context: typer.Context, state_dir: StateDirOption = None, json: JsonOption = False) -> None:
     """Show components, ports and isolation. Exit code 3 when nothing runs."""
+    from kafkaml.terminal import styled
+
     state = session_of(context).state(state_dir)
     running = state.read_status() if state.is_running() else None
     if running is None:
         if json:
             print_json({"running": False, "state_dir": str(state.root)})
         else:
-            console().print(f"not running (state in {state.root}); start it: [bold]kafka-ml up[/]")
+            console().print(f"not running (state in {state.root}); start it: kafka-ml up")
         raise typer.Exit(ExitCode.UNREACHABLE)
     from kafkaml.local.display import short_detail
 
     document = _as_document(running) | _described_by_api(state, running)
     if json:
         return print_json(document)
-    console().print(f"[bold]{running.url}[/]  Kafka at {running.bootstrap_servers}  state in {state.root}")
+    where = {"url": running.url, "servers": running.bootstrap_servers, "state": state.root}
+    console().print(styled("[bold]{url}[/]  Kafka at {servers}  state in {state}", **where))
     if "isolation" in document:
         isolation = document["isolation"]
-        warning = "[red bold]off: models can do what you can[/]" if isolation == "off" else isolation
-        console().print(f"isolation of user code: {warning}")
+        warning = styled(
+            "[red bold]off: models can do what you can[/]" if isolation == "off" else "{level}", level=isolation
+        )
+        console().print("isolation of user code:", warning)
     print_table(
         running.components,
         [
@@ -239,17 +248,17 @@ def _described_by_api(state: StateDir, now: PlatformStatus) -> dict[str, object]
 def doctor(context: typer.Context, state_dir: StateDirOption = None, json: JsonOption = False) -> None:
     """Check this machine. Java, ports, disk, memory, GPU, broker, isolation, with fixes; exit code 1 if one fails."""
     from kafkaml.local.doctor import Verdict, examine
+    from kafkaml.terminal import styled
 
     findings = []
     for finding in examine(session_of(context).state(state_dir)):
         findings.append(finding)
         if not json:
             mark = styled_state(f"{finding.verdict:4}".strip())
-            console().print(
-                mark, f"{'':{5 - len(finding.verdict)}}[bold]{finding.subject:10}[/]", finding.detail, sep=" "
-            )
+            subject = styled("{blank}[bold]{name:10}[/]", blank=" " * (5 - len(finding.verdict)), name=finding.subject)
+            console().print(mark, subject, finding.detail, sep=" ")
             if finding.fix:
-                console().print(f"{'':17}[cyan]->[/] {finding.fix}")
+                console().print(styled("{blank:17}[cyan]->[/] {fix}", blank="", fix=finding.fix))
     if json:
         print_json([{"subject": f.subject, "verdict": f.verdict, "detail": f.detail, "fix": f.fix} for f in findings])
     if any(finding.verdict == Verdict.FAIL for finding in findings):

@@ -56,7 +56,7 @@ def list_(
 @app.command()
 def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
     """Show one result. Metrics per epoch, test metrics, warnings, confusion matrix, files, failure."""
-    from rich.markup import escape
+    from kafkaml.terminal import styled
 
     found = client_of(context).results.get(result)
     if json:
@@ -76,22 +76,30 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
         ),
     )
     if found.failure:
-        console().print(f"\n[red]{found.failure.category}[/] ", found.failure.cause, sep="")
+        console().print(styled("\n[red]{category}[/] ", category=found.failure.category), found.failure.cause, sep="")
         for text in (found.failure.traceback_text, found.failure.hint):
             if text:
                 console().print(text, markup=False)
     print_epochs(found.epochs)
     if found.outcome:
-        console().print("\n[bold]test[/]", escape(_metrics(found.test_metrics) or "no metrics"))
+        console().print(styled("\n[bold]test[/] {metrics}", metrics=_metrics(found.test_metrics) or "no metrics"))
         if summary := (found.outcome.get("preparation") or {}).get("summary"):
-            console().print("[dim]features[/]", escape(str(summary)), soft_wrap=True)
+            console().print(styled("[dim]features[/] {summary}", summary=str(summary)), soft_wrap=True)
         if split := found.outcome.get("split"):
-            console().print("[dim]split[/]", escape(split), soft_wrap=True)
+            console().print(styled("[dim]split[/] {split}", split=split), soft_wrap=True)
     for warning in found.warnings:
-        console().print("[yellow]warning[/]", escape(warning), soft_wrap=True)
+        console().print(styled("[yellow]warning[/] {warning}", warning=warning), soft_wrap=True)
     print_confusion_matrix(found.confusion_matrix)
     for artifact in found.artifacts:
-        console().print(f"[dim]file[/] {artifact.name}  {human_size(artifact.size)}  sha256 {artifact.sha256[:12]}...")
+        digest = artifact.sha256[:12]
+        console().print(
+            styled(
+                "[dim]file[/] {name}  {size}  sha256 {digest}...",
+                name=artifact.name,
+                size=human_size(artifact.size),
+                digest=digest,
+            )
+        )
     return None
 
 
@@ -103,10 +111,14 @@ def download(
     to: Annotated[Path, typer.Option("--to", "-o", help="Folder to write to.")] = Path(),
 ) -> None:
     """Download the trained model."""
+    from kafkaml.terminal import styled
+
     with console(error=True).status("downloading") as spinner:
 
         def show_progress(file: Artifact, received: int) -> None:
-            spinner.update(f"{file.name}  {human_size(received)} of {human_size(file.size)}")
+            spinner.update(
+                styled("{name}  {done}", name=file.name, done=f"{human_size(received)} of {human_size(file.size)}")
+            )
 
         paths = client_of(context).results.download(result, to, names=name or (), on_progress=show_progress)
     for path in paths:
@@ -164,6 +176,9 @@ def print_epochs(epochs: Any) -> None:
 def print_confusion_matrix(found: Any) -> None:
     """Print rows of true labels against columns of predicted ones."""
     from rich.table import Table
+    from rich.text import Text
+
+    from kafkaml.terminal import visible
 
     if not found:
         return
@@ -173,13 +188,15 @@ def print_confusion_matrix(found: Any) -> None:
     table = Table(box=None)
     table.add_column("")
     for label in labels:
-        table.add_column(label, justify="right", header_style="bold")
+        table.add_column(Text(visible(label)), justify="right", header_style="bold")
     for row, (label, counts) in enumerate(zip(labels, matrix, strict=False)):
         cells = [
-            f"[green]{count}[/]" if column == row else (f"[red]{count}[/]" if count else "[dim]·[/]")
+            Text(str(count), style="green")
+            if column == row
+            else Text(str(count or "·"), style="red" if count else "dim")
             for column, count in enumerate(counts)
         ]
-        table.add_row(f"[bold]{label}[/]", *cells)
+        table.add_row(Text(visible(label), style="bold"), *cells)
     console().print(table)
 
 

@@ -84,8 +84,10 @@ def logs(
     tail: Annotated[int, typer.Option(help="Only the last BYTES to begin with; 0 shows all.")] = 0,
 ) -> None:
     """Print the log, also of what has ended."""
+    from kafkaml.terminal import visible
+
     for text in follow_log(_collection(context), identifier, replica=replica, offset=-tail, follow=follow):
-        console().out(text, end="", highlight=False)
+        console().out(visible(text.replace("\r\n", "\n")), end="", highlight=False)
 
 
 def follow_log(

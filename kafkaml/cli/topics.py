@@ -124,9 +124,9 @@ def records(
         nothing="no records here",
     )
     if page.before and page.newest_first:
-        console(error=True).print(f"[dim]older: --before {page.before}[/]")
+        console(error=True).print(f"older: --before {page.before}", style="dim")
     elif not page.newest_first and not page.at_newest:
-        console(error=True).print(f"[dim]newer: --after {page.after}[/]")
+        console(error=True).print(f"newer: --after {page.after}", style="dim")
     return None
 
 
@@ -162,6 +162,5 @@ def _numbers(values: list[float | None]) -> str:
 
 
 def _short(text: str) -> str:
-    # Whatever a record holds, it moves no cursor of the terminal.
-    line = "".join(each if each.isprintable() else " " for each in text[: _MAX_SHOWN + 1])
-    return line if len(line) <= _MAX_SHOWN else line[:_MAX_SHOWN] + "..."
+    line = text[:_MAX_SHOWN].replace("\n", "\\n").replace("\t", "\\t")
+    return line if len(text) <= _MAX_SHOWN else line + "..."

@@ -9,7 +9,6 @@ from typing import Self
 
 import orjson
 from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
 
 from kafkaml.local.state import ComponentState, PlatformStatus
@@ -64,13 +63,15 @@ class StartDisplay:
             if self._shown.get(each.name) == each.state:
                 continue
             self._shown[each.name] = each.state
-            name = f"[{component_color(each.name)}]{each.name:20}[/]"
+            name = Text(f"{each.name:20} ", style=component_color(each.name))
             if each.state == ComponentState.READY:
-                self._console.print(f"{name} ready in {each.seconds_to_ready:.1f} s  [dim]{each.address}[/]")
+                self._console.print(
+                    name, f"ready in {each.seconds_to_ready:.1f} s  ", Text(each.address, style="dim"), sep=""
+                )
             elif each.state == ComponentState.FAILED:
-                self._console.print(f"{name} [red]{escape(short_detail(each.detail))}[/]")
+                self._console.print(name, Text(short_detail(each.detail), style="red"), sep="")
             elif each.state == ComponentState.STOPPED and status.stopping:
-                self._console.print(f"{name} stopped")
+                self._console.print(name, "stopped", sep="")
         waiting = [each.name for each in status.components if each.state != ComponentState.READY]
         verb = "stopping" if status.stopping else "waiting for"
         left = [each.name for each in status.components if each.state not in (ComponentState.STOPPED,)]
