@@ -292,6 +292,7 @@ def _deployment_id(value: object) -> int | bytes:
         return value
     # Text would arrive as its characters' codes, so that "1" addressed deployment 49.
     if isinstance(value, str) and value.strip().isdecimal():
+        _logger.warning("deployment_id is the text %r: taken as the number %d", value, int(value))
         value = int(value)
     number = value if isinstance(value, int) and not isinstance(value, bool) else getattr(value, "item", lambda: None)()
     if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 1 << 63:

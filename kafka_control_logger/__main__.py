@@ -21,7 +21,7 @@ from kafka_control_logger.announcements import HttpAnnouncements
 from kafka_control_logger.heartbeats import HttpHeartbeats
 from kafka_control_logger.relay import ControlRelay
 from kafkaml.confluent import KafkaAdmin, KafkaGroupReader, KafkaRecordWriter
-from kafkaml.control import CONTROL_TOPIC
+from kafkaml.control import DEFAULT_CONTROL_TOPICS, control_topics
 from kafkaml.errors import BrokerError
 from kafkaml.logs import configure_logs, get_logger
 from kafkaml.settings import KafkaSettings, default_state_dir
@@ -41,7 +41,10 @@ class ControlLoggerSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="KML_", extra="ignore", frozen=True)
 
     backend_url: str = "http://127.0.0.1:8000"
-    control_topic: str = CONTROL_TOPIC
+    control_topic: str = Field(
+        DEFAULT_CONTROL_TOPICS,
+        description="topics of announcements, comma-separated; sinks of Kafka-ML 1.0 use control",
+    )
     control_group: str = Field(_GROUP, description="consumer group; a new one registers everything again, harmlessly")
     control_instance: str = Field(
         default_factory=socket.gethostname, description="lasting name of this logger in the group; unique within it"
@@ -60,9 +63,14 @@ class ControlLoggerSettings(BaseSettings):
         return self.token_file.read_text(encoding="utf-8").strip()
 
     @property
+    def control_topics(self) -> tuple[str, ...]:
+        """The topics that are read."""
+        return control_topics(self.control_topic)
+
+    @property
     def dead_letter_topic(self) -> str:
-        """Where records go that are no announcements."""
-        return f"{self.control_topic}.dlq"
+        """Where records of all control topics go that are no announcements."""
+        return f"{self.control_topics[0]}.dlq"
 
 
 def _run_once(
@@ -71,16 +79,15 @@ def _run_once(
     """Connect and relay until ``stop``; raises BrokerError when Kafka cannot be used (any more)."""
     admin = KafkaAdmin(kafka, timeout_seconds=_KAFKA_SECONDS)
     cluster = admin.cluster_id()
-    for topic in (settings.control_topic, settings.dead_letter_topic):
+    for topic in (*settings.control_topics, settings.dead_letter_topic):
         if not admin.partition_count(topic):
             admin.create_topic(topic)
-    reader = KafkaGroupReader(
-        kafka, topics=[settings.control_topic], group=settings.control_group, instance=settings.control_instance
-    )
+    topics = settings.control_topics
+    reader = KafkaGroupReader(kafka, topics=topics, group=settings.control_group, instance=settings.control_instance)
     writer = KafkaRecordWriter(kafka, timeout_seconds=_KAFKA_SECONDS)
     announcements = HttpAnnouncements(settings.backend_url, cluster=cluster, token=settings.service_token)
     try:
-        logger.info("relaying", topic=settings.control_topic, group=settings.control_group, cluster=cluster)
+        logger.info("relaying", topics=", ".join(topics), group=settings.control_group, cluster=cluster)
         ControlRelay(
             reader=reader,
             announcements=announcements,

@@ -11,9 +11,12 @@ import httpx
 import orjson
 
 from kafkaml.errors import ApiError, ControlMessageError
+from kafkaml.logs import get_logger
 from kafkaml.records import Record
 
 __all__ = ["Announcements", "HttpAnnouncements", "NotAnAnnouncement"]
+
+logger = get_logger(__name__)
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 # The record is wrong, today and tomorrow. Every other refusal is about us or the backend and may pass.
@@ -89,7 +92,10 @@ class HttpAnnouncements:
         except OSError as error:
             raise ApiError(f"the service token cannot be read: {error}") from error
         if response.is_success or response.status_code == httpx.codes.CONFLICT:
-            return response.status_code == httpx.codes.CREATED
+            new = response.status_code == httpx.codes.CREATED
+            if new and (note := _note(response)):
+                logger.warning("registered, and nobody trains on it", record=record.place, note=note)
+            return new
         reason = f"the backend answered {response.status_code}: {_detail(response)}"
         if response.status_code in _REFUSED:
             raise NotAnAnnouncement(reason)
@@ -98,6 +104,14 @@ class HttpAnnouncements:
 
 def _base64(value: bytes | None) -> str | None:
     return None if value is None else base64.b64encode(value).decode("ascii")
+
+
+def _note(response: httpx.Response) -> str:
+    try:
+        body = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return ""
+    return str(body.get("note") or "") if isinstance(body, dict) else ""
 
 
 def _detail(response: httpx.Response) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable
 
 from kafka_control_logger.announcements import Announcements, NotAnAnnouncement
@@ -26,6 +27,9 @@ _FIRST_PAUSE_SECONDS = 0.1
 _MAX_PAUSE_SECONDS = 5.0
 _FLUSH_SECONDS = 30.0
 _MAX_REASON_BYTES = 1024
+# "control" is a common name, so another program's records may come by the thousand: they are put aside one by one, and
+# spoken of once in this time.
+_COMPLAINT_SECONDS = 60.0
 
 
 class ControlRelay:
@@ -45,6 +49,8 @@ class ControlRelay:
         self._dead_letters = dead_letters
         self._dead_letter_topic = dead_letter_topic
         self._on_progress = on_progress
+        self._complained = float("-inf")
+        self._put_aside = 0
 
     def run(self, stop: threading.Event) -> None:
         """Relay until ``stop``. Raises BrokerError when Kafka refuses; run it again with a new reader then."""
@@ -97,9 +103,17 @@ class ControlRelay:
             OutgoingRecord(self._dead_letter_topic, record.value, record.key, headers, max(0, record.timestamp_ms))
         )
         self._dead_letters.flush(_FLUSH_SECONDS)
+        self._put_aside += 1
+        if time.monotonic() - self._complained < _COMPLAINT_SECONDS:
+            return
         logger.warning(
-            "not an announcement, put aside", record=record.place, topic=self._dead_letter_topic, error=error.message
+            "not an announcement, put aside",
+            record=record.place,
+            topic=self._dead_letter_topic,
+            error=error.message,
+            put_aside_since_start=self._put_aside,
         )
+        self._complained = time.monotonic()
 
     def _commit(self, record: Record) -> None:
         try:

@@ -13,12 +13,23 @@ from typing import Any
 
 import orjson
 
-from kafkaml.errors import ControlMessageError, StreamRangeError
-from kafkaml.stream_range import StreamRange, format_ranges, parse_ranges
+from kafkaml.errors import ControlMessageError, SettingsError, StreamRangeError
+from kafkaml.stream_range import StreamRange, check_topic_name, format_ranges, parse_ranges
 
-__all__ = ["CONTROL_TOPIC", "ControlMessage", "InputFormat", "deployment_id_from_key", "deployment_id_to_key"]
+__all__ = [
+    "CONTROL_TOPIC",
+    "DEFAULT_CONTROL_TOPICS",
+    "ControlMessage",
+    "InputFormat",
+    "control_topics",
+    "deployment_id_from_key",
+    "deployment_id_to_key",
+    "text_in_key",
+]
 
 CONTROL_TOPIC = "KAFKA_ML_CONTROL_TOPIC"
+# Sinks of 2020 to mid-2023, among them those of Kafka-ML 1.0, announce on "control".
+DEFAULT_CONTROL_TOPICS = f"{CONTROL_TOPIC},control"
 
 # A key is an integer of at most this many bytes: protects from a megabyte-long key becoming a giant integer.
 _MAX_KEY_BYTES = 8
@@ -70,6 +81,30 @@ def deployment_id_from_key(key: bytes | None) -> int:
             hint="set deployment_id in the sink to the number that Kafka-ML shows",
         )
     return int.from_bytes(key, "big")
+
+
+def text_in_key(deployment_id: int) -> str | None:
+    """Return the digits that a sink wrote as text, where ``deployment_id`` is their codes; None for other numbers.
+
+    Old sinks write an id that is a text as it is: "1" arrives as the byte 0x31, which is 49.
+    """
+    digits = deployment_id.to_bytes((deployment_id.bit_length() + 7) // 8, "big")
+    return digits.decode("ascii") if digits.isdigit() else None
+
+
+def control_topics(setting: str) -> tuple[str, ...]:
+    """Return the topics that are listened to, of a comma-separated list. Our own announcements go to the first.
+
+    Raises SettingsError when there is none, or a name is none.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in setting.split(",") if name.strip()))
+    try:
+        checked = tuple(check_topic_name(name) for name in names)
+    except StreamRangeError as error:
+        raise SettingsError(f"KML_CONTROL_TOPIC is {setting!r}: {error.message}", hint=error.hint) from error
+    if not checked:
+        raise SettingsError("KML_CONTROL_TOPIC names no topic: expected names of topics, comma-separated")
+    return checked
 
 
 @dataclass(frozen=True)

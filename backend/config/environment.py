@@ -15,7 +15,7 @@ from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kafkaml.answers import DEFAULT_MAX_ANSWER_BYTES
-from kafkaml.control import CONTROL_TOPIC
+from kafkaml.control import DEFAULT_CONTROL_TOPICS, control_topics
 from kafkaml.errors import SettingsError
 from kafkaml.jobs import Framework
 from kafkaml.settings import KafkaSettings, default_state_dir
@@ -58,7 +58,9 @@ class BackendSettings(BaseSettings):
     executor_tensorflow_url: str = ""
     executor_pytorch_url: str = ""
     executor_timeout_seconds: float = Field(120.0, gt=0)
-    control_topic: str = CONTROL_TOPIC
+    control_topic: str = Field(
+        DEFAULT_CONTROL_TOPICS, description="topics of announcements, comma-separated; ours go to the first"
+    )
     sink_bootstrap_servers: str = Field(
         "", description="Kafka's address for programs elsewhere, as the pages tell it; empty: the platform's own"
     )
@@ -94,6 +96,11 @@ class BackendSettings(BaseSettings):
     def url_for_workers(self) -> str:
         """Where workers reach the API; within a cluster another address than a browser's."""
         return self.worker_backend_url or self.backend_url
+
+    @property
+    def control_topics(self) -> tuple[str, ...]:
+        """The topics on which sinks announce streams; the platform's own announcements go to the first."""
+        return control_topics(self.control_topic)
 
     @property
     def artifacts_dir(self) -> Path:

@@ -280,10 +280,10 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
         same_cluster = not attrs["output_bootstrap_servers"]
         if same_cluster and len(set(topics)) < len(topics):
             raise serializers.ValidationError({"output_topic": "input, output and dead letters must differ"})
-        control = environment().control_topic
+        control = environment().control_topics
         for name in ("input_topic", "output_topic"):
-            if attrs[name] == control:
-                raise serializers.ValidationError({name: f"{control} is the platform's own control topic"})
+            if attrs[name] in control:
+                raise serializers.ValidationError({name: f"{attrs[name]} is a control topic of the platform's own"})
         if len(attrs["output_topic"]) > 245:
             raise serializers.ValidationError({"output_topic": "at most 245 characters, so that .dlq can follow"})
         return attrs

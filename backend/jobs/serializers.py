@@ -100,7 +100,8 @@ class JobTokenSerializer(serializers.Serializer[Any]):
 
 
 class AnnouncedSerializer(serializers.Serializer[Any]):
-    """A registered announcement."""
+    """A registered announcement; ``note`` says what may be wrong with it."""
 
     id = serializers.IntegerField()
     deployment = serializers.IntegerField(allow_null=True)
+    note = serializers.CharField()

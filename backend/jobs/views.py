@@ -25,7 +25,7 @@ from backend.api.job_tokens import JobKind, JobToken
 from backend.api.permissions import JobPermission, ServicePermission
 from backend.deployments import services as training
 from backend.deployments import storage
-from backend.deployments.models import Artifact
+from backend.deployments.models import Artifact, Deployment
 from backend.deployments.plans import training_plan
 from backend.inferences import services as inference_services
 from backend.inferences.plans import inference_plan
@@ -42,7 +42,7 @@ from backend.jobs.serializers import (
     StatsSerializer,
 )
 from backend.streams import services as streams
-from backend.streams.serializers import AnnouncementWriteSerializer
+from backend.streams.serializers import AnnouncementWriteSerializer, unknown_deployment_note
 
 __all__ = [
     "AnnouncementView",
@@ -225,7 +225,10 @@ class AnnouncementView(APIView):
         values = serializer.validated_data
         key, value = (_decoded(name, values.pop(name)) for name in ("key", "value"))
         announcement, new = streams.register(**values, key=key, value=value)
-        body = {"id": announcement.pk, "deployment": announcement.deployment_number}
+        number = announcement.deployment_number
+        known = number is not None and Deployment.objects.filter(pk=number).exists()
+        note = "" if known else unknown_deployment_note(announcement.pk, number)
+        body = {"id": announcement.pk, "deployment": number, "note": note}
         return Response(body, status=201 if new else 200)
 
 

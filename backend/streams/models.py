@@ -6,7 +6,7 @@ from django.db import models
 
 from kafkaml.control import ControlMessage
 
-__all__ = ["Announcement", "OutboxMessage"]
+__all__ = ["Announcement", "OutboxMessage", "RefusedAnnouncement"]
 
 
 class Announcement(models.Model):
@@ -34,6 +34,28 @@ class Announcement(models.Model):
     def control_message(self) -> ControlMessage:
         """Return the stream that was announced."""
         return ControlMessage.from_json(self.message)
+
+
+class RefusedAnnouncement(models.Model):
+    """A record of a control topic that was meant as an announcement and could not be taken, with the reason.
+
+    The newest are kept; the record itself is among the dead letters.
+    """
+
+    cluster = models.CharField(max_length=255)
+    topic = models.CharField(max_length=249)
+    partition = models.PositiveIntegerField()
+    offset = models.PositiveBigIntegerField()
+    deployment_number = models.BigIntegerField(null=True)
+    value = models.TextField(help_text="the record's beginning, as text")
+    reason = models.TextField()
+    hint = models.TextField(blank=True)
+    sent_at = models.DateTimeField(null=True)
+    refused_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["cluster", "topic", "partition", "offset"], name="refused_once")]
 
 
 class OutboxMessage(models.Model):

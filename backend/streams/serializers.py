@@ -6,19 +6,24 @@ from typing import Any
 
 from rest_framework import serializers
 
+from backend.api.fields import TextField, TopicField
 from backend.api.samples import SampleSerializer
 from backend.deployments.models import Deployment
-from backend.streams.models import Announcement
+from backend.streams.models import Announcement, RefusedAnnouncement
 from backend.topics.serializers import DecodeProblemSerializer
-from kafkaml.control import InputFormat
+from kafkaml.control import InputFormat, text_in_key
 
 __all__ = [
     "AnnouncementWriteSerializer",
+    "OfferSerializer",
+    "OfferedSerializer",
     "PreviewQuerySerializer",
+    "RefusedAnnouncementSerializer",
     "SendSerializer",
     "SentSerializer",
     "StreamPreviewSerializer",
     "StreamSerializer",
+    "unknown_deployment_note",
 ]
 
 
@@ -41,6 +46,7 @@ class StreamSerializer(serializers.ModelSerializer[Announcement]):
     total_msg = serializers.IntegerField(source="message.total_msg", allow_null=True)
     incremental = serializers.BooleanField(source="message.incremental")
     control_topic = serializers.SerializerMethodField()
+    note = serializers.SerializerMethodField(help_text="what may be wrong with it; empty: nothing")
 
     class Meta:
         model = Announcement
@@ -63,10 +69,85 @@ class StreamSerializer(serializers.ModelSerializer[Announcement]):
             "offset",
             "sent_at",
             "registered_at",
+            "note",
         ]
 
     def get_control_topic(self, announcement: Announcement) -> str:
         return announcement.topic
+
+    def get_note(self, announcement: Announcement) -> str:
+        # Annotated by the selector; a stream that was announced just now has a note of its own.
+        exists = getattr(announcement, "deployment_exists", True)
+        return "" if exists else unknown_deployment_note(announcement.pk, announcement.deployment_number)
+
+
+def unknown_deployment_note(stream: int, number: int | None) -> str:
+    """Return what to say of a stream whose deployment does not exist."""
+    if number is None:
+        return f"its key is no deployment's number: kafka-ml streams send {stream} --deployment N"
+    digits = text_in_key(number)
+    if digits is None:
+        return f"there is no deployment {number}: kafka-ml streams send {stream} --deployment N"
+    return (
+        f"there is no deployment {number}: did the sink get the id as text? {digits!r} arrives as {number}; expected "
+        f"deployment_id={int(digits)}. To use it as it is: kafka-ml streams send {stream} --deployment {int(digits)}"
+    )
+
+
+class RefusedAnnouncementSerializer(serializers.ModelSerializer[RefusedAnnouncement]):
+    """An announcement that could not be taken, and why; ``value`` is the record's beginning."""
+
+    deployment = serializers.IntegerField(source="deployment_number", allow_null=True)
+    control_topic = serializers.CharField(source="topic")
+
+    class Meta:
+        model = RefusedAnnouncement
+        fields = [
+            "id",
+            "deployment",
+            "reason",
+            "hint",
+            "value",
+            "cluster",
+            "control_topic",
+            "partition",
+            "offset",
+            "sent_at",
+            "refused_at",
+        ]
+
+
+class OfferSerializer(serializers.Serializer[Any]):
+    """Records that are in a topic already, to train on. Without ``start`` and ``end`` all that the topic holds."""
+
+    deployment = serializers.PrimaryKeyRelatedField(queryset=Deployment.objects.all())
+    topic = TopicField()
+    partition = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0, max_value=2**31)
+    start = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=0, max_value=2**62, help_text="first offset"
+    )
+    end = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=0, max_value=2**62, help_text="offset after the last"
+    )
+    input_format = serializers.ChoiceField(choices=[(each.value, each.value) for each in InputFormat])
+    input_config = serializers.DictField(required=False, default=dict)
+    description = TextField(required=False, default="", max_length=1000)
+    validation_rate = serializers.FloatField(required=False, default=0.1, min_value=0, max_value=1)
+    test_rate = serializers.FloatField(required=False, default=0.1, min_value=0, max_value=1)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["validation_rate"] + attrs["test_rate"] >= 1:
+            raise serializers.ValidationError({"test_rate": "validation and test leave nothing to train on"})
+        return attrs
+
+
+class OfferedSerializer(serializers.Serializer[Any]):
+    """What was announced: ``message`` is on its way to the control topic; ``stream`` is one that was there already."""
+
+    deployment = serializers.IntegerField()
+    ranges = serializers.CharField()
+    message = serializers.IntegerField(allow_null=True)
+    stream = serializers.IntegerField(allow_null=True)
 
 
 class SendSerializer(serializers.Serializer[Any]):

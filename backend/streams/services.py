@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -13,13 +15,16 @@ from backend.config.environment import environment
 from backend.deployments.models import Deployment
 from backend.deployments.services import assign_stream
 from backend.events.services import publish
-from backend.streams.models import Announcement, OutboxMessage
+from backend.streams.models import Announcement, OutboxMessage, RefusedAnnouncement
 from kafkaml.control import ControlMessage, deployment_id_from_key, deployment_id_to_key
+from kafkaml.errors import ControlMessageError
 
 __all__ = ["mark_outbox_failed", "mark_outbox_published", "pending_outbox", "register", "send_again"]
 
 # The largest number that the database holds; a sink that wrote random bytes as its key addresses no deployment.
 _MAX_NUMBER = 2**63 - 1
+_MAX_REFUSED = 200
+_MAX_REFUSED_BYTES = 4000
 
 
 def register(
@@ -35,35 +40,88 @@ def register(
     """Register a record of the control topic once; returns it and whether it is new.
 
     The waiting results of its deployment get the stream in the same transaction. Raises ControlMessageError when the
-    record is not an announcement. A number without a deployment is kept: the stream can be sent to another.
+    record is not an announcement that this version can take; what was meant as one is kept in the list of refused
+    ones. A number without a deployment is kept: the stream can be sent to another.
     """
-    message = ControlMessage.from_bytes(value)
-    number: int | None = deployment_id_from_key(key)
-    if number is not None and number > _MAX_NUMBER:
-        number = None
+    place = {"cluster": cluster, "topic": topic, "partition": partition, "offset": offset}
+    try:
+        message = ControlMessage.from_bytes(value)
+        number = deployment_id_from_key(key)
+        _check_offered(message)
+    except ControlMessageError as error:
+        _keep_refused(place, error, key=key, value=value, sent_at=_time(timestamp_ms))
+        raise
+    known = number if number <= _MAX_NUMBER else None
     with transaction.atomic():
         announcement, new = Announcement.objects.get_or_create(
-            cluster=cluster,
-            topic=topic,
-            partition=partition,
-            offset=offset,
+            **place,
             defaults={
-                "deployment_number": number,
-                "message": message.to_json(),
+                "deployment_number": known,
+                "message": _storable(message.to_json()),
                 "sent_at": _time(timestamp_ms),
             },
         )
         if new:
             taken = assign_stream(announcement)
-            publish("streams", {"id": announcement.pk, "deployment": number, "results": taken})
+            publish("streams", {"id": announcement.pk, "deployment": known, "results": taken})
     return announcement, new
+
+
+def _check_offered(message: ControlMessage) -> None:
+    """Refuse what announcements can ask for and this version does not do."""
+    if message.incremental or any(each.end is None for each in message.ranges):
+        raise ControlMessageError(
+            f"{message.ranges[0].topic} is an online stream, without an end: this version does not train on online "
+            "streams yet",
+            hint="close a stream to announce it: RawSink instead of OnlineRawSink; or announce what is there by now: "
+            f"kafka-ml streams announce {message.ranges[0].topic} --deployment N",
+        )
+
+
+def _keep_refused(
+    place: Mapping[str, Any],
+    error: ControlMessageError,
+    *,
+    key: bytes | None,
+    value: bytes | None,
+    sent_at: datetime | None,
+) -> None:
+    """Keep what was meant as an announcement, for the list that people see; other programs' records are none."""
+    text = (value or b"")[:_MAX_REFUSED_BYTES].decode(errors="replace").replace("\0", "\ufffd")
+    if '"topic"' not in text and '"input_format"' not in text:
+        return
+    number = int.from_bytes(key, "big") if key and len(key) <= 8 else None
+    with transaction.atomic():
+        _, new = RefusedAnnouncement.objects.get_or_create(
+            **place,
+            defaults={
+                "deployment_number": number if number is not None and number <= _MAX_NUMBER else None,
+                "value": text,
+                "reason": error.message.replace("\0", "\ufffd"),
+                "hint": error.hint,
+                "sent_at": sent_at,
+            },
+        )
+        if new:
+            kept = RefusedAnnouncement.objects.values_list("id", flat=True)[:_MAX_REFUSED]
+            RefusedAnnouncement.objects.exclude(pk__in=list(kept)).delete()
+            publish("streams", {"id": None, "deployment": number, "results": 0})
+
+
+def _storable(value: Any) -> Any:
+    """Return JSON without the one character that databases do not take in a text."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, dict):
+        return {_storable(name): _storable(each) for name, each in value.items()}
+    return [_storable(each) for each in value] if isinstance(value, list) else value
 
 
 def send_again(announcement: Announcement, deployment: Deployment, *, actor: Actor) -> OutboxMessage:
     """Announce a stream to another deployment; the controller writes the record, the logger reads it as any other."""
     with transaction.atomic():
         message = OutboxMessage.objects.create(
-            topic=environment().control_topic,
+            topic=environment().control_topics[0],
             key=deployment_id_to_key(deployment.pk),
             value=announcement.control_message().to_bytes(),
         )

@@ -1,4 +1,4 @@
-"""Streams: list, show, look into, announce again."""
+"""Streams: list, show, look into, announce, announce again; and the announcements that were refused."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from rest_framework.response import Response
 
 from backend.api.views import ResourceViewSet
 from backend.streams import selectors, services
-from backend.streams.models import Announcement
+from backend.streams.models import Announcement, RefusedAnnouncement
+from backend.streams.offering import announce_topic
 from backend.streams.preview import preview
 from backend.streams.serializers import (
+    OfferedSerializer,
+    OfferSerializer,
     PreviewQuerySerializer,
+    RefusedAnnouncementSerializer,
     SendSerializer,
     SentSerializer,
     StreamPreviewSerializer,
@@ -44,6 +48,27 @@ class StreamViewSet(ResourceViewSet[Announcement]):
 
     def get_queryset(self) -> QuerySet[Announcement]:
         return selectors.streams()
+
+    @extend_schema(request=OfferSerializer, responses={202: OfferedSerializer, 200: OfferedSerializer})
+    def create(self, _request: Request) -> Response:
+        """Announce records that are in a topic already: 202 announced, 200 the same was announced before."""
+        asked = self.validated(OfferSerializer)
+        offer = announce_topic(actor=self.actor, **asked)
+        body = {
+            "deployment": asked["deployment"].pk,
+            "ranges": offer.ranges,
+            "message": offer.message,
+            "stream": offer.stream,
+        }
+        return Response(body, status=200 if offer.message is None else 202)
+
+    @extend_schema(responses=RefusedAnnouncementSerializer(many=True), filters=False)
+    @action(detail=False, methods=["get"], filterset_class=None, search_fields=())
+    def refused(self, _request: Request) -> Response:
+        """List announcements that could not be taken, newest first, with the reason."""
+        assert self.paginator is not None
+        rows = self.paginator.paginate_queryset(RefusedAnnouncement.objects.all(), self.request, view=self)
+        return self.get_paginated_response(RefusedAnnouncementSerializer(rows or [], many=True).data)
 
     @extend_schema(request=SendSerializer, responses={202: SentSerializer})
     @action(detail=True, methods=["post"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
@@ -13,7 +14,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.authentication import ServiceTokenAuthentication
+from backend.api.errors import Problem, problem_response
 from backend.api.permissions import ServicePermission
+from backend.system.old_addresses import is_for_a_page, present_address
 from backend.system.selectors import system_state
 from backend.system.serializers import HealthSerializer, HeartbeatSerializer, SystemSerializer
 from backend.system.services import heartbeat
@@ -78,9 +81,27 @@ class SystemView(APIView):
         return Response(system_state())
 
 
+@csrf_exempt
+def index(request: HttpRequest) -> HttpResponse:
+    """The user interface, at every address that is not the API's: it reads the address itself.
+
+    A script at an address of Kafka-ML 1.0 gets 410 with the present one, as it could not read a page.
+    """
+    present = None if is_for_a_page(request) else present_address(request.method or "", request.path)
+    if present is not None:
+        problem = Problem(
+            410,
+            f"{request.method} {request.path} was Kafka-ML 1.0's; this version has it at {present}",
+            "moved_address",
+            hint="send a token (kafka-ml tokens create) as Authorization: Bearer TOKEN; fields: /api/schema/",
+            extra={"new_address": present},
+        )
+        return problem_response(request, problem)
+    return _page(request)
+
+
 @require_safe
-def index(_request: HttpRequest) -> HttpResponse:
-    """The user interface, at every address that is not the API's: it reads the address itself."""
+def _page(_request: HttpRequest) -> HttpResponse:
     try:
         page = (settings.STATIC_ROOT / "index.html").read_bytes()
     except FileNotFoundError:

@@ -26,9 +26,10 @@ Uses = dict[str, list[dict[str, Any]]]
 def topic_uses() -> Uses:
     """Return for each topic who uses it, newest first: ``{"role", "type", "id", "name"}``."""
     uses: Uses = defaultdict(list)
-    control = environment().control_topic
-    uses[control].append(_use("control", "system", None, "announcements of streams"))
-    uses[f"{control}.dlq"].append(_use("dead_letters", "system", None, "announcements that nobody understood"))
+    control = environment().control_topics
+    for topic in control:
+        uses[topic].append(_use("control", "system", None, "announcements of streams"))
+    uses[f"{control[0]}.dlq"].append(_use("dead_letters", "system", None, "announcements that nobody understood"))
     for each in Inference.objects.select_related("result__model").only(
         "id", "input_topic", "output_topic", "upper_topic", "state", "result__model__name"
     )[:_MAX_INFERENCES]:
@@ -51,8 +52,8 @@ def topic_uses() -> Uses:
 
 def decoder_for(topic: str) -> Decoder:
     """Return how records of ``topic`` are read, by the newest stream or inference that says so; else by their looks."""
-    control = environment().control_topic
-    if topic in (control, f"{control}.dlq"):
+    control = environment().control_topics
+    if topic in (*control, f"{control[0]}.dlq"):
         return Decoder(DecoderKind.AUTO, origin="the control topic")
     candidates = Inference.objects.only("id", "input_topic", "output_topic", "input_format", "input_config")
     if inference := candidates.filter(output_topic=topic).first():

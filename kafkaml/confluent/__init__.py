@@ -3,7 +3,7 @@
 """
 
 from kafkaml.confluent.admin import KafkaAdmin, TopicDescription
-from kafkaml.confluent.browse import PageStart, RecordPage, TopicBrowser
+from kafkaml.confluent.browse import PageStart, PartitionState, RecordPage, TopicBrowser
 from kafkaml.confluent.group import KafkaGroupReader
 from kafkaml.confluent.loop import KafkaLoopClient
 from kafkaml.confluent.reader import KafkaRecordReader
@@ -16,6 +16,7 @@ __all__ = [
     "KafkaRecordReader",
     "KafkaRecordWriter",
     "PageStart",
+    "PartitionState",
     "RecordPage",
     "TopicBrowser",
     "TopicDescription",

@@ -29,11 +29,23 @@ from kafkaml.local.jars import KAFKA_VERSION, ensure_jars
 from kafkaml.local.ports import LOOPBACK, describe_holder, free_port, is_free
 from kafkaml.local.processes import end_processes, forget_pid, read_pid, record_pid, spawn
 
-__all__ = ["EmbeddedBroker", "broker_answers", "find_java", "java_environment", "java_version", "remembered_ports"]
+__all__ = [
+    "OLD_EXAMPLES_PORT",
+    "EmbeddedBroker",
+    "broker_answers",
+    "find_java",
+    "java_environment",
+    "java_version",
+    "listens_for_old_examples",
+    "remembered_ports",
+]
 
 MINIMUM_JAVA = 17
+# All examples of Kafka-ML 1.0 say boostrap_servers='localhost:9094'.
+OLD_EXAMPLES_PORT = 9094
 
 _PORTS_FILE = "ports.json"
+_SETTINGS_FILE = "server.properties"
 
 # Serial collection and a small heap: one node for one person. Kafka's own default is 1 GB and G1, which starts slower.
 _JAVA_OPTIONS = ("-Xmx512m", "-Xms128m", "-XX:+UseSerialGC", "-Djava.awt.headless=true")
@@ -49,9 +61,9 @@ process.roles=broker,controller
 node.id=1
 controller.listener.names=CONTROLLER
 controller.quorum.bootstrap.servers={host}:{controller_port}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}{also}
+advertised.listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}{also}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,ALSO:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 log.dirs={log_dir}
 num.partitions=1
@@ -108,6 +120,14 @@ def remembered_ports(data_dir: Path) -> tuple[int, int]:
         return 0, 0
 
 
+def listens_for_old_examples(data_dir: Path) -> bool:
+    """Whether the broker of ``data_dir`` was last started with a listener at the port of Kafka-ML 1.0's examples."""
+    try:
+        return f":{OLD_EXAMPLES_PORT}" in (data_dir / _SETTINGS_FILE).read_text(encoding="utf-8")
+    except OSError:
+        return False
+
+
 def broker_answers(bootstrap_server: str, *, timeout_seconds: float = 1.0) -> bool:
     """Tell whether a plaintext broker answers a Metadata request and knows itself as part of a working cluster.
 
@@ -145,7 +165,8 @@ class EmbeddedBroker:
     """One Kafka node with its data in ``data_dir``; a context manager that starts and stops it.
 
     ``port`` None takes the port of the last start when it is free, any free one otherwise. With ``end_with_parent``
-    the broker never outlives the process that started it. ``java_options`` are added to Java's options.
+    the broker never outlives the process that started it. ``java_options`` are added to Java's options. ``also_port``
+    is a second port for clients, taken at each start if it is free then.
     """
 
     def __init__(
@@ -156,12 +177,14 @@ class EmbeddedBroker:
         log_path: Path | None = None,
         end_with_parent: bool = True,
         java_options: Sequence[str] = (),
+        also_port: int = 0,
     ) -> None:
         self.data_dir = data_dir
         self.log_path = log_path or data_dir / "broker.log"
         self._wanted_port = port
         self._end_with_parent = end_with_parent
         self._java_options = tuple(java_options)
+        self._also_port = also_port
         self._pid_path = data_dir / "broker.pid"
         self._process: subprocess.Popen[bytes] | None = None
         self.port = port or 0
@@ -213,10 +236,17 @@ class EmbeddedBroker:
         java = find_java()
         class_path = os.pathsep.join(str(jar) for jar in ensure_jars())
         self._choose_ports()
-        settings = self.data_dir / "server.properties"
+        settings = self.data_dir / _SETTINGS_FILE
+        also = self._also_port
+        if also in (self.port, self._controller_port) or not is_free(also):
+            also = 0
         settings.write_text(
             _PROPERTIES.format(
-                host=LOOPBACK, port=self.port, controller_port=self._controller_port, log_dir=self.data_dir / "log"
+                host=LOOPBACK,
+                port=self.port,
+                controller_port=self._controller_port,
+                also=f",ALSO://{LOOPBACK}:{also}" if also else "",
+                log_dir=self.data_dir / "log",
             ),
             encoding="utf-8",
         )

@@ -19,7 +19,14 @@ import orjson
 import psutil
 
 from kafkaml.errors import KafkaMLError
-from kafkaml.local.broker import MINIMUM_JAVA, broker_answers, find_java, java_version
+from kafkaml.local.broker import (
+    MINIMUM_JAVA,
+    OLD_EXAMPLES_PORT,
+    broker_answers,
+    find_java,
+    java_version,
+    listens_for_old_examples,
+)
 from kafkaml.local.jars import jars_are_cached, jars_dir
 from kafkaml.local.platform import DEFAULT_BROKER_PORT, DEFAULT_WEB_PORT
 from kafkaml.local.ports import describe_holder, is_free
@@ -128,10 +135,19 @@ def _broker(state: StateDir) -> Finding:
         return Finding(
             "broker",
             Verdict.OK if answers else Verdict.FAIL,
-            f"the embedded broker at {status.bootstrap_servers} {'answers' if answers else 'does not answer'}",
+            f"the embedded broker at {status.bootstrap_servers} {'answers' if answers else 'does not answer'}"
+            f"; {_old_examples(state)}",
             "" if answers else f"see {state.logs / 'broker.log'}; kafka-ml down, then kafka-ml up",
         )
     return Finding("broker", Verdict.OK, f"your broker at {status.bootstrap_servers}")
+
+
+def _old_examples(state: StateDir) -> str:
+    """What the examples of Kafka-ML 1.0 find at their port."""
+    if listens_for_old_examples(state.kafka):
+        return f"also at port {OLD_EXAMPLES_PORT}, which the examples of Kafka-ML 1.0 use"
+    holder = "not free" if is_free(OLD_EXAMPLES_PORT) else f"taken by {describe_holder(OLD_EXAMPLES_PORT)}"
+    return f"port {OLD_EXAMPLES_PORT}, which the examples of Kafka-ML 1.0 use, was {holder}: give them this address"
 
 
 def _gpu(_: StateDir) -> Finding:

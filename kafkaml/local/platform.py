@@ -22,7 +22,7 @@ import psutil
 
 from kafkaml.errors import BrokenError, BrokerError, DeadlineExceeded, RefusedError
 from kafkaml.local import components as parts
-from kafkaml.local.broker import EmbeddedBroker, remembered_ports
+from kafkaml.local.broker import OLD_EXAMPLES_PORT, EmbeddedBroker, remembered_ports
 from kafkaml.local.commands import suspend_workers
 from kafkaml.local.ports import LOOPBACK, choose_port, describe_holder, is_free
 from kafkaml.local.processes import end_processes, read_pid
@@ -119,6 +119,8 @@ def _plan(options: UpOptions, state: StateDir) -> parts.PlatformPlan:
             state.kafka,
             port=choose_port(port, explicit=options.broker_port is not None, purpose="broker"),
             log_path=state.logs / "broker.log",
+            # Who asks for any free port (tests do, many at once) does not want a certain one as well.
+            also_port=0 if options.broker_port == 0 else OLD_EXAMPLES_PORT,
         )
         kafka = KafkaSettings.model_construct(bootstrap_servers=broker.bootstrap_servers)
     return parts.PlatformPlan(

@@ -8,6 +8,7 @@ Without arguments it finds the platform of this machine (see ``ClientSettings``)
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -424,6 +425,44 @@ class Streams(_Collection[types.Stream]):
     def send(self, identifier: int, *, deployment: int) -> None:
         """Announce a stream again, to another deployment; its records are not copied."""
         self._act(identifier, "send", {"deployment": deployment})
+
+    def announce(
+        self,
+        topic: str,
+        *,
+        deployment: int,
+        input_format: str,
+        input_config: Mapping[str, object] | None = None,
+        partition: int | None = None,
+        start: int | None = None,
+        end: int | None = None,
+        description: str = "",
+        validation_rate: float = 0.1,
+        test_rate: float = 0.1,
+    ) -> dict[str, Any]:
+        """Announce records that are in ``topic`` already: of one partition from ``start`` up to ``end``, else all.
+
+        Asked again for the same, it announces nothing more. ApiError says what does not fit.
+        """
+        body = {
+            "topic": topic,
+            "deployment": deployment,
+            "input_format": input_format,
+            "input_config": dict(input_config or {}),
+            "partition": partition,
+            "start": start,
+            "end": end,
+            "description": description,
+            "validation_rate": validation_rate,
+            "test_rate": test_rate,
+        }
+        answer: dict[str, Any] = self._connection.request("POST", self.path, body=_given(body))
+        return answer
+
+    def refused(self) -> builtins.list[types.RefusedAnnouncement]:
+        """Return announcements that could not be taken, newest first."""
+        pages = self._connection.pages(f"{self.path}refused/", {})
+        return [types.RefusedAnnouncement.model_validate(each) for each in pages]
 
 
 class Topics:

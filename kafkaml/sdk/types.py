@@ -202,6 +202,22 @@ class Stream(_Answer):
     total_msg: int | None = None
     description: str = ""
     registered_at: datetime | None = None
+    # What may be wrong with it, such as a deployment that does not exist.
+    note: str = ""
+
+
+class RefusedAnnouncement(_Answer):
+    """An announcement that could not be taken, with the reason; ``value`` is the beginning of its record."""
+
+    id: int
+    deployment: int | None = None
+    reason: str = ""
+    hint: str = ""
+    value: str = ""
+    control_topic: str = ""
+    partition: int = 0
+    offset: int = 0
+    refused_at: datetime | None = None
 
 
 class Inference(_Answer):

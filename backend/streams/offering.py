@@ -1,0 +1,150 @@
+"""Announcing what is in a topic already: data that was sent without an announcement, or with one that nobody heard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from backend.api.audit import Actor, record
+from backend.api.errors import InvalidField
+from backend.config.environment import environment
+from backend.deployments.models import Deployment
+from backend.streams.models import Announcement, OutboxMessage
+from backend.topics.decoding import decoded_samples
+from backend.topics.selectors import open_browser
+from kafkaml.codecs import codec_for
+from kafkaml.confluent import PartitionState, TopicBrowser
+from kafkaml.control import ControlMessage, InputFormat, deployment_id_to_key
+from kafkaml.errors import DecodeError
+from kafkaml.stream_range import StreamRange, format_ranges
+
+__all__ = ["Offer", "announce_topic"]
+
+_LOOKED_AT_RECORDS = 20
+_LOOK_BYTES = 4 << 20
+_LOOK_SECONDS = 8.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """Records of ``topic`` as a stream: of one ``partition`` from ``start`` up to ``end``, by default all there are.
+
+    ``message`` is the outbox's record on its way to the control topic, ``stream`` the announcement that is there
+    already when the same was announced before.
+    """
+
+    ranges: str
+    message: int | None
+    stream: int | None
+
+
+def announce_topic(
+    *,
+    actor: Actor,
+    deployment: Deployment,
+    topic: str,
+    partition: int | None,
+    start: int | None,
+    end: int | None,
+    input_format: str,
+    input_config: Mapping[str, Any],
+    description: str,
+    validation_rate: float,
+    test_rate: float,
+) -> Offer:
+    """Announce records that are in ``topic`` to a deployment. Asked again for the same, it announces nothing more.
+
+    Raises InvalidField when the range holds no record or its records do not fit the format, StreamUnavailable when
+    there is no such topic.
+    """
+    with open_browser() as browser:
+        ranges = _ranges(browser.partitions(topic), topic, partition, start, end)
+        message = ControlMessage(
+            ranges=tuple(ranges),
+            input_format=InputFormat(input_format),
+            input_config=input_config,
+            description=description or topic,
+            validation_rate=validation_rate,
+            test_rate=test_rate,
+            total_msg=sum((each.end or 0) - each.start for each in ranges),
+        )
+        _check_decodes(browser, message)
+    key, value = deployment_id_to_key(deployment.pk), message.to_bytes()
+    with transaction.atomic():
+        # The row is locked, so that two requests at once do not both find nothing.
+        Deployment.objects.select_for_update().get(pk=deployment.pk)
+        known = Announcement.objects.filter(
+            deployment_number=deployment.pk,
+            message__topic=format_ranges(ranges),
+            message__input_format=str(message.input_format),
+        )
+        same = next((each for each in known if each.control_message() == message), None)
+        if same is not None:
+            return Offer(ranges=format_ranges(ranges), message=None, stream=same.pk)
+        waiting = OutboxMessage.objects.filter(published_at=None, key=key, value=value).first()
+        if waiting is None:
+            waiting = OutboxMessage.objects.create(topic=environment().control_topics[0], key=key, value=value)
+            record(actor, "announce", deployment, detail=f"{format_ranges(ranges)[:200]} to deployment {deployment.pk}")
+    return Offer(ranges=format_ranges(ranges), message=waiting.pk, stream=None)
+
+
+def _ranges(
+    partitions: Sequence[PartitionState], topic: str, partition: int | None, start: int | None, end: int | None
+) -> list[StreamRange]:
+    if partition is None and (start is not None or end is not None):
+        if len(partitions) > 1:
+            raise InvalidField(
+                "partition", f"{topic} has {len(partitions)} partitions: expected the one that start and end are of"
+            )
+        partition = partitions[0].partition
+    chosen = [each for each in partitions if partition in (None, each.partition)]
+    if not chosen:
+        raise InvalidField("partition", f"{topic} has the partitions 0 to {len(partitions) - 1}")
+    ranges = []
+    for each in chosen:
+        low, high = each.low or 0, each.high or 0
+        first, last = low if start is None else start, high if end is None else end
+        if not low <= first <= last <= high:
+            raise InvalidField(
+                "start" if not low <= first <= high else "end",
+                f"{topic}[{each.partition}] holds the offsets {low} to {high}: {first} to {last} is not within",
+            )
+        if first < last:
+            ranges.append(StreamRange(topic, each.partition, first, last))
+    if not ranges:
+        raise InvalidField("topic", f"{topic} holds no records there", hint="send the data first")
+    return ranges
+
+
+def _check_decodes(browser: TopicBrowser, message: ControlMessage) -> None:
+    """Refuse a format that does not fit any of the first records."""
+    try:
+        codec = codec_for(message.input_format, message.input_config)
+    except DecodeError as error:
+        raise InvalidField("input_config", error.message, hint=error.hint) from error
+    problem: DecodeError | None = None
+    for part in message.ranges:
+        page = browser.page(
+            part.topic,
+            partition=part.partition,
+            start=part.start,
+            limit=_LOOKED_AT_RECORDS,
+            max_bytes=_LOOK_BYTES,
+            timeout_seconds=_LOOK_SECONDS,
+        )
+        for found in page.records:
+            try:
+                decoded_samples(codec, found.key, found.value)
+            except DecodeError as error:
+                problem = problem or error
+            else:
+                return
+    if problem is not None:
+        raise InvalidField(
+            "input_config",
+            f"the first records do not fit {message.input_format}: {problem.message}",
+            hint=problem.hint or "look at them: kafka-ml topics records",
+        )

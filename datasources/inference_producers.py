@@ -1,0 +1,42 @@
+"""What ``avro_inference``, ``raw_inference`` and ``json_inference`` have in common: values to predict, into a topic.
+
+The names and arguments are those of Kafka-ML 1.0, whose HCOPD example imports ``datasources.avro_inference``.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from datasources.sink import Sink
+
+__all__ = ["InferenceProducer"]
+
+
+class InferenceProducer:
+    """Sends samples without labels, by a sink that announces nothing. Raises BrokerError when Kafka lacks one of them."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.topic = sink.topic
+        self.boostrap_servers = sink.boostrap_servers
+
+    def send(self, data: Any) -> None:
+        """Send one sample to predict."""
+        self._sink.send(data)
+
+    def flush(self) -> None:
+        """Wait until the broker acknowledged all that was sent."""
+        self._sink.flush()
+
+    def close(self) -> None:
+        """Wait for all acknowledgements and end. May be called again."""
+        self._sink.online_close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
