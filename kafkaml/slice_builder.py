@@ -240,7 +240,7 @@ class _Builder:
             features, labels = self._of_one_shape(batch, features, labels)
         if len(features):
             self._append(features, labels, features_file, labels_file)
-            if self._times is not None:
+            if self._times is not None and origins is not None:
                 self._times.append(batch, np.bincount(origins, minlength=len(batch)))
 
     def _origins(self, values: Sequence[bytes | None], failures: Sequence[StreamFailure], features: Array) -> Rows:

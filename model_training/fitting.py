@@ -47,7 +47,7 @@ def fit_to_model(
     shape, doubt = fit_feature_shape(data.training.features.shape[1:], signature)
     with reshaped(data.training.features, shape, rows=1) as sample:
         loss, signature = describe_loss(sample, signature)
-    doubts = [] if doubt is None else [doubt]
+    doubts = [*data.doubts, *([] if doubt is None else [doubt])]
     if targets is Targets.LABELS and data.has_labels:
         return _with_labels(data, shape, doubts, signature, loss, folder)
     if targets is Targets.LABELS and (loss.kind in _CLASS_KINDS or not _answers_its_input(shape, signature)):

@@ -94,10 +94,10 @@ class PyTorchHandler(Handler):
             return pytorch_report.describe(self._model, self._code).to_json()
 
     def describe_loss(self, request: Request) -> dict[str, Any]:
-        shape = request.array("features").shape[1:]
+        model = self._built()
         return {
-            **describe_loss(self._prepared().loss_fn),
-            "outputs": pytorch_report.outputs_for(self._built(), shape),
+            **describe_loss(Definitions(model).loss_fn()),
+            "outputs": pytorch_report.outputs_for(model, np.array(request.array("features")), self._code),
         }
 
     def fit(self, request: Request) -> dict[str, Any]:

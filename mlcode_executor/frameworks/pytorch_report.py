@@ -16,7 +16,14 @@ from mlcode_executor.frameworks import independence
 from mlcode_executor.frameworks.base import Array, ModelReport, TensorSpec, common_versions
 from mlcode_executor.frameworks.pytorch_definitions import Definitions
 from mlcode_executor.frameworks.pytorch_forward import Forward, named_outputs
-from mlcode_executor.frameworks.pytorch_input import Preparation, guessed_type, has_lazy_parameters, undisturbed
+from mlcode_executor.frameworks.pytorch_input import (
+    Preparation,
+    choose,
+    device_of,
+    guessed_type,
+    has_lazy_parameters,
+    undisturbed,
+)
 from mlcode_executor.frameworks.pytorch_weights import unsaved_modules, weights_of
 
 __all__ = ["describe", "output_of", "outputs_for", "rebuild_warning", "versions"]
@@ -77,10 +84,14 @@ def rebuild_warning(model: Any, difference: float) -> str:
     )
 
 
-def outputs_for(model: Any, shape: tuple[int, ...]) -> list[dict[str, Any]]:
-    """Return the outputs for samples of ``shape``, as JSON; [] where the model refuses them here."""
+def outputs_for(model: Any, features: Array, code: str) -> list[dict[str, Any]]:
+    """Return the outputs for samples such as ``features`` (n, ...), as JSON; [] where the model refuses them here."""
     try:
-        return [asdict(each) for each in _probe(model, [shape])]
+        preparation, _ = choose(model, features, to_tensor=True, code=code)
+        forward = Forward(model, preparation, features)
+        with torch.no_grad(), undisturbed(model):
+            answer = forward(preparation.tensor(features[[0, -1]], device_of(model)))
+        return [asdict(each) for each in _output_specs(answer)]
     except Exception:  # noqa: BLE001  whatever it is, training will say it, with its line
         return []
 
