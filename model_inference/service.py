@@ -173,7 +173,7 @@ class _Replica:
         predictor = RecoveringPredictor(self._engine_starter(), on_outputs=self._expect)
         reporter.warnings = self._topics.warnings
         counts = CountsFile(self._counts_path(), reporter.run)
-        stats.keep, reporter.previous = counts.write, counts.previous
+        stats.keep, reporter.previous, reporter.on_last_heard = counts.write, counts.previous, counts.remove
         try:
             if codec.sample_shape is not None:
                 predictor.prepare(SampleSpec(codec.dtype, codec.sample_shape))

@@ -70,6 +70,7 @@ class CountsFile:
     """
 
     def __init__(self, path: Path, run: str) -> None:
+        self._path = path
         self.previous = _read_counts(path)
         self._run = run.encode()
         self._memory: mmap.mmap | None = None
@@ -84,6 +85,10 @@ class CountsFile:
             fresh.replace(path)
         except OSError as error:
             logger.info("counts are not kept across a kill", reason=str(error))
+
+    def remove(self) -> None:
+        """Forget the counts, which were told to the last."""
+        self._path.unlink(missing_ok=True)
 
     def write(self, predicted: int, dead_lettered: int, restamped: int) -> None:
         """Note the counts: memory of the kernel's, which outlives this process."""
@@ -174,7 +179,8 @@ class StatsReporter:
     """Tells the backend about one replica, every two seconds and at once when the state changes. A context manager.
 
     ``on_final`` is called, from the reporter's thread, when the backend refuses for good. ``run`` names this process;
-    ``previous`` (what ``CountsFile`` found of the one before, told until it was heard) and ``warnings`` may be set.
+    ``previous`` (what ``CountsFile`` found of the one before, told until it was heard), ``warnings`` and
+    ``on_last_heard`` may be set.
     """
 
     def __init__(
@@ -190,6 +196,7 @@ class StatsReporter:
         self.run = uuid.uuid4().hex
         self.previous: dict[str, Any] | None = None
         self.warnings: Callable[[], Sequence[str]] = tuple
+        self.on_last_heard: Callable[[], None] = lambda: None
         self._sink = sink
         self._stats = stats
         self._replica = replica
@@ -220,9 +227,9 @@ class StatsReporter:
         self._stop.set()
         self._changed.set()
         self._thread.join(timeout=5)
-        if self._state is ReplicaState.RUNNING:
-            # The last numbers, else what was answered while stopping is never counted.
-            self._report(0)
+        # The last numbers, else what was answered while stopping is counted by the next process only.
+        if self._state is ReplicaState.RUNNING and self._report(0):
+            self.on_last_heard()
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -95,10 +95,12 @@ def test_counts_of_a_killed_process_are_told_by_the_next_one(tmp_path: Path) -> 
 
     second = CountsFile(path, "b" * 32)
     with StatsReporter(sink, LoopStats(), replica=0, interval_seconds=60) as reporter:
-        reporter.previous = second.previous
+        reporter.previous, reporter.on_last_heard = second.previous, first.remove
         eventually(lambda: sink.bodies)
         reporter.running()
         eventually(lambda: sink.bodies[-1]["state"] == "running")
+    assert not path.exists()
+    second = CountsFile(path, "b" * 32)
     assert any(
         each.get("previous") == {"run": "a" * 32, "predicted": 2, "dead_lettered": 1, "restamped": 0}
         for each in sink.bodies
