@@ -47,7 +47,7 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
           name="Predicted"
           value={formatCount(stats.predicted)}
           exact={formatExact(stats.predicted)}
-          note="in all its life"
+          note="since it was made"
         />
         <Stat
           name="Dead letters"
@@ -195,6 +195,11 @@ function Replicas({ inference }: { inference: Inference }) {
             ))}
           </Table.Tbody>
         </ScrollTable>
+      )}
+      {inference.replica_stats.length > 0 && (
+        <Text size="xs" c="dimmed">
+          The counts of a replica are since its process started.
+        </Text>
       )}
     </Stack>
   )
