@@ -115,11 +115,14 @@ class WarmUp:
         return self._growth_of(size) <= self._budget.growth_bytes
 
     def _growth_of(self, size: int) -> float:
-        """Foresee how far the process grows; after one size only, as if all that it took were its sample's."""
+        """Foresee how far the process grows; after one size only, as if all that it took were its sample's.
+
+        Most of that may be the framework's own, once: a batch of two tells, and is safe where one was.
+        """
         last = self._measured[-1]
         most = last.growth_bytes * size / last.size
         if len(self._measured) < 2:
-            return most
+            return most if size > 2 else last.growth_bytes
         before = self._measured[-2]
         each = max(0, last.growth_bytes - before.growth_bytes) / (last.size - before.size)
         return min(most, last.growth_bytes + _ALLOCATOR_FACTOR * each * (size - last.size))
@@ -135,9 +138,11 @@ def _towards(size: int, wanted: int) -> Iterator[int]:
 
 
 class Growth:
-    """How far a process has grown since this was made; looks at its resident memory while a block runs.
+    """How far a process has grown since this was made; looks at its own resident memory while a block runs.
 
-    The kernel's counter of the peak alone says nothing of a batch that needs less than loading the model did.
+    Pages of files do not count: a framework touches hundreds of megabytes of its libraries at first. The kernel's
+    counter of the peak, which is taken where procfs does not show the process, counts them, and says nothing of a batch
+    that needs less than loading the model did.
     """
 
     def __init__(self, pid: int) -> None:
@@ -169,13 +174,11 @@ class Growth:
         self._counted.append(peak_bytes)
         if not self._base:
             return max(0, peak_bytes - self._counted[0])
-        # A new peak was reached by the batch just now; looking may have missed it.
-        if len(self._counted) > 1 and peak_bytes > self._counted[-2]:
-            self._highest = max(self._highest, peak_bytes)
         return self._highest - self._base
 
     def _resident(self) -> int:
         try:
-            return int(self._statm.read_bytes().split()[1]) * _PAGE_BYTES
-        except (OSError, ValueError, IndexError):
+            _, resident, of_files, *_ = map(int, self._statm.read_bytes().split())
+            return (resident - of_files) * _PAGE_BYTES
+        except (OSError, ValueError):
             return 0

@@ -3,7 +3,8 @@
 Two batches can be under way, so that one is computed while the runner handles the other. A batch that the model
 refuses is cut in halves until the samples to blame are alone; the others are answered. When the model process dies it
 is started again and the batch tried once more, then cut in the same way: a killer record costs itself, not the stream.
-A process that ran out of memory is started again for batches of half the size, which is kept to from then on.
+A process that ran out of memory is started again for batches of half the size, which is kept to from then on; unless
+it turns out that one record alone is to blame.
 """
 
 from __future__ import annotations
@@ -136,6 +137,8 @@ class RecoveringPredictor:
         self._flights: deque[_Flight] = deque()
         # What is left of the batch size after the process ran out of memory; None while it never did.
         self._most: int | None = None
+        # What it was before the batch that is worked on now.
+        self._most_before: int | None = None
         self._deaths_in_a_row = 0
         self._killers_in_a_row = 0
 
@@ -182,6 +185,7 @@ class RecoveringPredictor:
 
         Raises FailedError when the model process cannot be kept alive, and BrokenError as the engine does.
         """
+        self._most_before = self._most
         flight = self._flights.popleft()
         if flight.prediction is not None:
             return flight.prediction
@@ -239,8 +243,12 @@ class RecoveringPredictor:
         """Start the engine again after it died for ``reason`` with a batch of ``count``."""
         self._deaths_in_a_row += 1
         if isinstance(reason, ModelProcessDied) and reason.reason == "memory":
-            self._most = max(1, min(count, self.max_batch or count) // 2)
-            logger.warning("batches are halved: the model process ran out of memory", most=self._most)
+            if count > 1:
+                self._most = min(count, self.max_batch or count) // 2
+                logger.warning("batches are halved: the model process ran out of memory", most=self._most)
+            else:
+                # The record is to blame, and not the number of those beside it.
+                self._most = self._most_before
         for flight in self._flights:
             flight.submitted = False
             flight.error = None

@@ -167,12 +167,14 @@ def predict(x):
 
 
 def test_memory_that_a_batch_takes_bounds_the_next_ones(process: ModelProcess) -> None:
-    define(process, "def predict(x):\n    taken = np.ones((len(x), 24 << 20), np.uint8)\n    return taken[:, :1]")
-    with Predictor(process, np.float32, (2,), 1024, warm_up=WarmUp(1024, WarmBudget(growth_bytes=240 << 20))) as served:
-        assert served.max_batch == 8
-        assert served.input_array.shape == (8, 2)
-        served.submit(8)
-        assert served.collect()[0].tolist() == [[1]] * 8
+    define(process, "def predict(x):\n    taken = np.ones((len(x), 12 << 20), np.uint8)\n    return taken[:, :1]")
+    with Predictor(process, np.float32, (2,), 1024, warm_up=WarmUp(1024, WarmBudget(growth_bytes=120 << 20))) as served:
+        # Ten would fit; how many are tried depends on what the interpreter took besides.
+        most = served.max_batch
+        assert most in (4, 8)
+        assert served.input_array.shape == (most, 2)
+        served.submit(most)
+        assert served.collect()[0].tolist() == [[1]] * most
 
 
 def test_a_batch_that_runs_out_of_memory_is_told_from_one_that_the_model_refuses(process: ModelProcess) -> None:

@@ -45,9 +45,10 @@ def test_a_small_fast_model_is_warmed_up_for_every_size() -> None:
 
 def test_what_the_framework_takes_once_does_not_count_for_each_sample() -> None:
     assert warmed(1024, growth=lambda size: (200 + 0.1 * size) * MIB) == [1, 2, 8, 32, 256, 1024]
+    assert warmed(1024, growth=lambda size: (400 + 0.05 * size) * MIB) == [1, 2, 8, 32, 256, 1024]
 
 
-@pytest.mark.parametrize(("per_sample", "most"), [(6, 64), (20, 16), (150, 2), (400, 1), (4000, 1)])
+@pytest.mark.parametrize(("per_sample", "most"), [(6, 64), (20, 16), (150, 2), (600, 1), (4000, 1)])
 def test_large_samples_are_served_in_small_batches(per_sample: int, most: int) -> None:
     sizes = warmed(1024, growth=lambda size: per_sample * size * MIB)
     assert sizes[-1] == most

@@ -55,7 +55,7 @@ class _FakeEngine:
         if np.any(samples == KILLER):
             self._dead = True
         self._check_alive()
-        if len(samples) > self._factory.fits:
+        if len(samples) > self._factory.fits or np.any(samples == self._factory.greedy):
             self._dead = True
             raise ModelProcessDied("the model process ran out of memory", reason="memory")
         if np.any(samples == REFUSED):
@@ -73,13 +73,15 @@ class _FakeEngine:
 class EngineFactory:
     """Starts engines that sum up a sample. ``deaths_left``: so many batches kill it, whatever is in them.
 
-    Batches of more than ``fits`` take more memory than there is.
+    Engines take batches of at most ``limit``. Batches of more than ``fits`` take more memory than there is, and so does
+    a sample that holds ``greedy``.
     """
 
     def __init__(self) -> None:
         self.starts = 0
-        self.max_batch = 1 << 20
+        self.max_batch = self.limit = 1 << 20
         self.fits = 1 << 20
+        self.greedy = -1.0
         self.batches: list[int] = []
         self.deaths_left = 0
         self.start_errors: deque[FailedError] = deque()
@@ -89,7 +91,7 @@ class EngineFactory:
     def __call__(self, spec: SampleSpec, most: int | None = None, /) -> _FakeEngine:
         if self.start_errors:
             raise self.start_errors.popleft()
-        self.max_batch = most or self.max_batch
+        self.max_batch = min(most or self.limit, self.limit)
         self.starts += 1
         return _FakeEngine(self)
 

@@ -281,7 +281,7 @@ def test_a_timestamp_that_kafka_refuses_costs_no_record(under_test: LoopUnderTes
 
 
 def test_batches_keep_to_what_the_model_can_do_from_the_first_poll_on(under_test: LoopUnderTest) -> None:
-    under_test.factory.max_batch = 4
+    under_test.factory.limit = 4
     under_test.client.send(*(value(number) for number in range(100)))
 
     under_test.run_through()

@@ -157,12 +157,27 @@ def test_a_record_that_takes_all_the_memory_alone_is_a_dead_letter() -> None:
 
     assert sorted(prediction.failures) == [0, 1]
     assert "out of memory" in prediction.failures[0].message
-    assert predictor.max_batch == 1
+
+
+def test_one_record_that_takes_all_the_memory_does_not_cost_the_others_their_batches() -> None:
+    factory = EngineFactory()
+    factory.greedy = 13.0
+    predictor = factory.predictor()
+    samples = rows(*range(64))
+    predictor.submit(samples)
+    predictor.submit(rows(*range(100, 164)))
+
+    first, second = predictor.collect(), predictor.collect()
+
+    assert list(first.failures) == [13]
+    assert first.outputs[0].ravel().tolist() == [*range(13), 0, *range(14, 64)]
+    assert second.outputs[0].ravel().tolist() == list(range(100, 164))
+    assert factory.batches[-1] == 64
 
 
 def test_a_batch_above_what_the_engine_takes_is_cut() -> None:
     factory = EngineFactory()
-    factory.max_batch = 4
+    factory.limit = 4
     predictor = factory.predictor()
     predictor.submit(rows(*range(10)))
     predictor.submit(rows(10, 11))
