@@ -174,11 +174,12 @@ class TrainingRunner:
 
     def _check_answers(self, session: ModelSession, data: TrainingData, steps: Steps) -> None:
         """Put what would surprise in serving before all other warnings."""
-        sample = data.training.features.array[:_CHECKED_SAMPLES]
+        sample, before = data.training.features.array[:_CHECKED_SAMPLES], len(self._warnings)
         found = steps.attempt(
             "the trained model does not answer its own samples in batches", lambda: session.check_answers(sample)
         )
-        self._warnings[:0] = found or ()
+        added = self._warnings[before:]
+        self._warnings[:] = [*(found or ()), *added, *self._warnings[:before]]
 
     def _confusion_matrix(
         self, session: ModelSession, decoded: TrainingData, data: TrainingData, files: SavedFiles

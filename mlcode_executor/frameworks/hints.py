@@ -11,7 +11,7 @@ _PYTORCH: tuple[tuple[str, str], ...] = (
     (
         r"No module named '(torchvision|timm|transformers|torchaudio|segmentation_models_pytorch)",
         (
-            "it is not installed where models run, and its weights could not be downloaded there: write the layers with "
+            "it is not installed where models run, and there is no network to download weights: write the layers with "
             "torch.nn; images of bytes come as its ToTensor makes them"
         ),
     ),
@@ -66,7 +66,7 @@ _PYTORCH: tuple[tuple[str, str], ...] = (
     (
         r"For binary cases, y_pred must be|y_pred must be comprised of 0's and 1's",
         (
-            "the metric takes classes, and the model answers scores; write for example Accuracy(output_transform=lambda "
+            "the metric takes classes, and the model answers scores; write Accuracy(output_transform=lambda "
             "out: ((out[0] > 0).long(), out[1])), with > 0.5 behind a sigmoid"
         ),
     ),
@@ -84,7 +84,7 @@ _PYTORCH: tuple[tuple[str, str], ...] = (
             r"Predictions should be of shape|Argument y_pred must|Argument y must|Unexpected type of"
         ),
         (
-            "the metric takes another form than the model's output: give it output_transform=lambda out: (..., out[1]); "
+            "the metric takes another form than the model's: give it output_transform=lambda out: (..., out[1]); "
             "out is (prediction, label), for several labels at once also is_multilabel=True"
         ),
     ),
@@ -101,7 +101,7 @@ _PYTORCH: tuple[tuple[str, str], ...] = (
             r"Expected hidden size|shape '\[\d+, .*\]' is invalid for input of size"
         ),
         (
-            "the batch is the first axis and of any size: give recurrent layers batch_first=True, and take its size from "
+            "the batch is the first axis, of any size: give recurrent layers batch_first=True, and take its size from "
             "x.size(0)"
         ),
     ),

@@ -83,7 +83,13 @@ class PyTorchHandler(Handler):
             check_arguments(Framework.PYTORCH, purpose, request.params.get(purpose) or {})
         return {}
 
+    def check(self, request: Request) -> dict[str, Any]:
+        return self._build(request, trial=True)
+
     def build(self, request: Request) -> dict[str, Any]:
+        return self._build(request, trial=False)
+
+    def _build(self, request: Request, *, trial: bool) -> dict[str, Any]:
         self._code = str(request.params["code"])
         self._imports = str(request.params.get("imports") or "")
         self._seed = int(request.params.get("seed") or 0)
@@ -91,7 +97,7 @@ class PyTorchHandler(Handler):
         check_inputs(self._model)
         Definitions(self._model).check()
         with user_code():
-            return pytorch_report.describe(self._model, self._code).to_json()
+            return pytorch_report.describe(self._model, self._code, trial=trial).to_json()
 
     def describe_loss(self, request: Request) -> dict[str, Any]:
         model = self._built()

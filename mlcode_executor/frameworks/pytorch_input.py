@@ -50,7 +50,7 @@ def prepare(features: torch.Tensor, *, scaled: bool, channels: str, dtype: torch
     if channels == "added":
         features = features.unsqueeze(1)
     elif channels == "moved":
-        features = features.movedim(-1, 1).contiguous()
+        features = features.permute(0, 3, 1, 2).contiguous()
     features = features.to(dtype)
     return features / 255 if scaled else features
 
@@ -314,7 +314,7 @@ def _exact(model: nn.Module, chosen: Preparation, features: Array) -> tuple[Prep
         return whole, []
     return chosen, [
         (
-            f"whole numbers above {_EXACT_IN_FLOAT32:,} are rounded: the model takes {chosen.dtype}, which has no place "
+            f"whole numbers above {_EXACT_IN_FLOAT32:,} are rounded: the model takes {chosen.dtype}, with no place "
             "for all of them; if they are ids, number them from 0"
         )
     ]
@@ -340,8 +340,8 @@ def _range_warnings(chosen: Preparation, features: Array) -> list[str]:
         return []
     return [
         (
-            f"the largest value of the samples is {largest}, and bytes are divided by 255 as ToTensor does: send images of "
-            "0..255, or say to_tensor=False in the fit arguments and scale in the model"
+            f"the largest value of the samples is {largest}, and bytes are divided by 255, as ToTensor does: send "
+            "images of 0..255, or say to_tensor=False in the fit arguments and scale in the model"
         )
     ]
 

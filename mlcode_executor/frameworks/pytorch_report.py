@@ -41,9 +41,10 @@ def versions() -> dict[str, str]:
     return {**common_versions(), "torch": str(torch.__version__), "ignite": ignite.__version__}
 
 
-def describe(model: Any, code: str) -> ModelReport:
+def describe(model: Any, code: str, *, trial: bool) -> ModelReport:
     """Return the report of a model whose definitions are complete, made by ``code``.
 
+    With ``trial`` random samples tell whether its answers depend on the batch; trained, they tell that better.
     UserCodeError for weights that no file can hold, and for what is wrong in forward whatever the data are.
     """
     notes: list[str] = []
@@ -63,7 +64,7 @@ def describe(model: Any, code: str) -> ModelReport:
         trainable_parameters=sum(
             each.numel() for each in model.parameters() if each.requires_grad and not _is_lazy(each)
         ),
-        warnings=[*_trial(model, shape, code), *_warnings(model)],
+        warnings=[*(_trial(model, shape, code) if trial else []), *_warnings(model)],
         notes=notes,
         versions=versions(),
     )
@@ -127,7 +128,8 @@ def _input(model: Any, notes: list[str]) -> tuple[list[TensorSpec], list[tuple[i
                 notes.append(f"samples of any shape with {size} elements: the model flattens them")
             return [TensorSpec(name, (None, size), dtype)], [(size,)]
         for kind, axes in _CONVOLUTIONS.items():
-            if isinstance(module, kind):
+            # One that is lazy has no channels before it sees a sample.
+            if isinstance(module, kind) and module.in_channels:
                 channels = int(module.in_channels)
                 notes.append(f"samples of {channels} channels; their size is not in the code")
                 shapes = [(channels, *(size,) * axes) for size in _IMAGE_SIZES]

@@ -11,7 +11,7 @@ import pytest
 
 from kafkaml.confusion_samples import CONFUSION_SAMPLES, ConfusionSamples
 from kafkaml.control import ControlMessage, InputFormat
-from kafkaml.errors import ApiError, DeadlineExceeded, ModelProcessDied, StreamUnavailable, UserCodeError
+from kafkaml.errors import ApiError, BrokenError, DeadlineExceeded, ModelProcessDied, StreamUnavailable, UserCodeError
 from kafkaml.jobs import Framework, ResourceLimits, TrainingMode, TrainingPlan
 from kafkaml.results import EpochMetrics
 from kafkaml.stream_range import StreamRange
@@ -225,6 +225,32 @@ def test_a_newer_attempt_ends_the_run_in_the_middle(run: Run, monkeypatch: pytes
         run.runner.run()
     assert run.model.closed
     assert run.reporter.outcome is None
+
+
+def test_what_would_surprise_in_serving_comes_before_other_warnings(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.data = lambda: data(test=0)
+    monkeypatch.setattr(
+        run.model, "_check_answers", lambda _params, arrays, *_: {"warnings": [str(arrays["features"].shape)]}
+    )
+    assert run.runner.run().warnings[0] == "(20, 2, 2)"
+
+
+def test_an_answer_that_cannot_be_checked_is_a_warning(run: Run) -> None:
+    run.model.raises["check_answers"] = UserCodeError("RuntimeError: no")
+    outcome = run.runner.run()
+    assert "RuntimeError: no" in outcome.warnings[0]
+    assert outcome.test_metrics == {"accuracy": 1.0}
+
+
+def test_the_preparation_of_features_is_kept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit = run.model._fit
+    given: list[object] = [{"scaled": True, "summary": "divided by 255"}]
+    monkeypatch.setattr(run.model, "_fit", lambda *arguments: {**fit(*arguments), "preparation": given[0]})
+    assert run.runner.run().preparation == given[0]
+    for nonsense in ("divided", {"summary": "x" * 5000}):
+        given[0] = nonsense
+        with pytest.raises(BrokenError, match="reported the preparation"):
+            run.runner.run()
 
 
 def test_the_wall_limit_bounds_all_steps_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

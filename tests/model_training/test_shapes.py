@@ -67,6 +67,8 @@ def test_the_same_number_of_elements_is_a_matter_of_data_reshape() -> None:
         # Conv2d(1, ...) on images without a channel axis.
         ((8, 8), [None, 1, None, None], (1, 8, 8)),
         ((3, 8, 8), [None, 3, None, None], (3, 8, 8)),
+        # Images with the channels last: the model process moves the axis.
+        ((8, 8, 3), [None, 3, None, None], (8, 8, 3)),
     ],
 )
 def test_what_a_first_layer_tells_is_not_taken_too_literally(
@@ -76,7 +78,7 @@ def test_what_a_first_layer_tells_is_not_taken_too_literally(
 
 
 @pytest.mark.parametrize(
-    ("sample", "first_layer"), [((8, 8), [None, 784]), ((5,), [None, 64]), ((8, 8, 3), [None, 3, None, None])]
+    ("sample", "first_layer"), [((8, 8), [None, 784]), ((5,), [None, 64]), ((8, 8, 3), [None, 4, None, None])]
 )
 def test_what_a_first_layer_would_not_take_is_doubtful_but_not_refused(
     sample: tuple[int, ...], first_layer: list[int | None]

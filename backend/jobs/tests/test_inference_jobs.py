@@ -11,6 +11,7 @@ from backend.api.audit import SYSTEM
 from backend.api.tests import builders
 from backend.inferences import services
 from backend.inferences.models import Inference, ReplicaStats
+from backend.inferences.plans import inference_plan
 from kafkaml.jobs import InferencePlan
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +45,22 @@ def test_plan_is_what_the_replica_reads(inference: Inference, replica: APIClient
     assert plan.group == inference.group
     assert plan.guarantee == "exactly_once"
     assert plan.model_version == "1"
+
+
+def test_the_preparation_of_the_training_reaches_the_replica() -> None:
+    result = builders.make_launched()
+    artifact = builders.make_artifact(result)
+    trainer = APIClient(headers={"host": "localhost"})
+    trainer.credentials(HTTP_AUTHORIZATION=builders.job_header("training", result.pk)["authorization"])
+    preparation = {"scaled": True, "sample": [28, 28], "summary": "uint8 (28, 28) becomes float32 (1, 28, 28)"}
+    outcome = builders.outcome(artifacts={artifact.name: artifact.sha256}, preparation=preparation)
+    body = {"attempt": 1, "outcome": outcome.to_json()}
+    assert trainer.post(f"/api/jobs/training/{result.pk}/finish/", body, format="json").status_code < 300
+    result.refresh_from_db()
+    assert result.outcome["preparation"] == preparation
+    plan = inference_plan(builders.make_inference(result))
+    assert plan.preparation == preparation
+    assert InferencePlan.from_json(plan.to_json()) == plan
 
 
 def test_artifacts_come_with_their_hash_and_in_parts(inference: Inference, replica: APIClient) -> None:

@@ -43,6 +43,9 @@ import { ModeChoice } from './ModeChoice'
 
 type ArgumentsField = `${FrameworkEnum}_${'fit' | 'evaluation'}_arguments`
 
+const PYTORCH_ARGUMENTS =
+  'Arguments as in run() of Ignite. Images of bytes are given as ToTensor does: 0..1, channel axis first; to_tensor=False switches it off'
+
 const PLACEHOLDERS: Record<ArgumentsField, string> = {
   tensorflow_fit_arguments: 'epochs=10, shuffle=True',
   tensorflow_evaluation_arguments: 'steps=10',
@@ -143,7 +146,7 @@ export function DeployForm({
           input(
             `${framework}_fit_arguments`,
             frameworks.length > 1 ? `Training with ${FRAMEWORK_NAMES[framework]}` : 'Training',
-            framework === 'tensorflow' ? 'Arguments as in model.fit() of Keras' : 'Arguments as in run() of Ignite',
+            framework === 'tensorflow' ? 'Arguments as in model.fit() of Keras' : PYTORCH_ARGUMENTS,
           ),
         )}
         <Group gap="xl" align="flex-start">
