@@ -14,7 +14,7 @@ from typing import TypeVar
 from kafkaml.artifacts import is_program
 from kafkaml.errors import ApiError, DeadlineExceeded, KafkaMLError, ModelProcessDied
 from kafkaml.results import ResultReporter
-from model_training.model_session import ModelSession
+from model_training.model_session import ModelSession, first_paragraph
 
 __all__ = ["SavedFiles", "Steps", "in_order_of_worth"]
 
@@ -55,7 +55,7 @@ class Steps:
             self._ended = isinstance(error, (ModelProcessDied, DeadlineExceeded))
             self.first_error = self.first_error or error
             more = "; what comes after it was left out" if self._ended else ""
-            self._warnings.append(f"{failing}: {error.message}{more}")
+            self._warnings.append(f"{failing}: {first_paragraph(error.message)}{more}")
             return None
 
 

@@ -255,7 +255,7 @@ def _of_classes(
 
 def _too_many(values: Labels, facts: LabelFacts, outputs: int, class_names: Sequence[str]) -> DataMismatch:
     different = f"more than {_MAX_DISTINCT}" if len(values) > _MAX_DISTINCT else str(len(values))
-    units = len(values) if class_names or int(facts.smallest) < 0 else max(len(values), 2)
+    units = max(len(values), 2)
     what = (
         f"the stream's labels are {different} different texts ({_shown(class_names)})"
         if class_names
@@ -264,8 +264,7 @@ def _too_many(values: Labels, facts: LabelFacts, outputs: int, class_names: Sequ
     return DataMismatch(
         f"{what}: the model has {outputs} output{'s, for as many classes' if outputs > 1 else ', for a single class'}",
         hint=f"give the model's last layer {units} units, one for each class"
-        + (", or one unit with a binary crossentropy" if units == 2 else "")
-        + f"; {KEY_IS_LABEL}",
+        + (", or one unit with a binary crossentropy" if units == 2 else f"; {KEY_IS_LABEL}"),
     )
 
 
@@ -291,7 +290,7 @@ def _of_two(arrays: Sequence[Labels], facts: LabelFacts, class_names: Sequence[s
 
 
 def _id_warnings(arrays: Sequence[Labels], facts: LabelFacts) -> list[str]:
-    if facts.smallest < 0 or facts.smallest == facts.largest or any(array.ndim > 2 for array in arrays):
+    if facts.lost or facts.smallest < 0 or facts.smallest == facts.largest or any(array.ndim > 2 for array in arrays):
         return []
     values = _distinct(arrays, None, most=_MAX_DISTINCT)
     doubt = number_doubt([int(each) for each in values], facts.count)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from mlcode_executor.shared_array import SharedArray
 from model_training.labels import LossLabels
 from model_training.shapes import ModelSignature
 
-__all__ = ["BuiltModel", "ClassPredictions", "ModelCalls", "ModelSession", "OnnxExport", "Samples"]
+__all__ = ["BuiltModel", "ClassPredictions", "ModelCalls", "ModelSession", "OnnxExport", "Samples", "first_paragraph"]
 
 # A run without a wall limit still ends some day: protects from a model process that hangs for ever.
 _NO_LIMIT_SECONDS = 30 * 24 * 3600.0
@@ -39,6 +40,8 @@ _MAX_NAME_LENGTH = 100
 _MAX_WARNINGS = 50
 _MAX_PREPARATION_LENGTH = 4096
 _MAX_WARNING_LENGTH = 1000
+_MAX_REASON_LENGTH = 500
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")
 
 EventHandler = Callable[[str, dict[str, Any]], None]
 
@@ -205,7 +208,7 @@ class ModelSession:
             answer = self._write("export_onnx", path, {"features": features}, seconds=_EXPORT_SECONDS)
         if not answer.get("converted"):
             path.unlink()
-            return OnnxExport(None, None, str(answer.get("reason", ""))[:_MAX_WARNING_LENGTH])
+            return OnnxExport(None, None, first_paragraph(str(answer.get("reason", ""))))
         difference = answer.get("max_difference")
         if not isinstance(difference, (int, float)) or not math.isfinite(difference):
             difference = None
@@ -255,6 +258,11 @@ class ModelSession:
             timeout_seconds=min(seconds, remaining),
             on_event=on_event,
         )
+
+
+def first_paragraph(text: str) -> str:
+    """Frameworks explain themselves over pages, in colours: the log has them, what comes first says what it is."""
+    return " ".join(_COLOURS.sub("", text).strip().split("\n\n", 1)[0].split())[:_MAX_REASON_LENGTH]
 
 
 def _metrics(values: object) -> dict[str, float]:

@@ -64,7 +64,11 @@ def _curve(curve: Mapping[str, Any], metrics: EpochMetrics) -> dict[str, Any]:
     stride, epochs, values = curve["stride"], list(curve["epochs"]), list(curve["values"])
     if epochs and metrics.epoch < epochs[-1] + stride:
         return dict(curve)
-    value = (metrics.validation if curve["part"] == "validation" else metrics.training).get(curve["metric"])
+    measured = metrics.validation if curve["part"] == "validation" else metrics.training
+    if curve["metric"] not in measured:
+        # Not every epoch is followed by validation.
+        return dict(curve)
+    value = measured[curve["metric"]]
     epochs.append(metrics.epoch)
     values.append(value if value is not None and math.isfinite(value) else None)
     if len(epochs) > MAX_POINTS:

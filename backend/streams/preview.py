@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backend.api.errors import Conflict
@@ -12,6 +13,7 @@ from kafkaml.codecs import StreamCodec, codec_for
 from kafkaml.confluent import TopicBrowser
 from kafkaml.control import ControlMessage
 from kafkaml.errors import DecodeError, StreamUnavailable
+from kafkaml.label_doubts import number_doubt, text_doubt
 from kafkaml.records import Record
 from kafkaml.stream_range import StreamRange
 
@@ -19,6 +21,8 @@ __all__ = ["preview"]
 
 _PAGE_BYTES = 1 << 20
 _PAGE_SECONDS = 8.0
+# A page shows few samples: ids come again soon.
+_REPEATS = 3
 
 
 def preview(announcement: Announcement, *, offset: int, limit: int) -> dict[str, Any]:
@@ -44,7 +48,12 @@ def preview(announcement: Announcement, *, offset: int, limit: int) -> dict[str,
                 samples += _samples(codec, record)
             place = begin + reached - part.start
         total = sum((part.end or part.start) - part.start for part, _ in _parts(browser, message))
-    return {"samples": samples, "next": place if place < total else None, "total": total}
+    return {
+        "samples": samples,
+        "next": place if place < total else None,
+        "total": total,
+        "doubts": _label_doubts(samples),
+    }
 
 
 def _parts(browser: TopicBrowser, message: ControlMessage) -> list[tuple[StreamRange, int]]:
@@ -93,6 +102,17 @@ def _read(browser: TopicBrowser, part: StreamRange, start: int, limit: int) -> t
     records = [record for record in page.records if record.offset < part.end]
     # A page may end early, by bytes; it never ends without a record before the end of the range.
     return records, min(part.end, max(page.ends[part.partition], start + 1))
+
+
+def _label_doubts(samples: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what these few samples let one ask about their labels."""
+    texts = sorted({each["label_text"] for each in samples if each["label_text"] is not None})
+    labels = [each["label_sample"]["values"] for each in samples if each["label_sample"] is not None]
+    numbers = [values[0] for values in labels if len(values) == 1 and values[0] is not None]
+    doubt = text_doubt(texts)
+    if not doubt and len(numbers) == len(labels) and all(float(each).is_integer() for each in numbers):
+        doubt = number_doubt(sorted({int(each) for each in numbers}), len(numbers), repeats=_REPEATS)
+    return [doubt] if doubt else []
 
 
 def _samples(codec: StreamCodec, record: Record) -> list[dict[str, Any]]:

@@ -183,11 +183,15 @@ class StreamSampleSerializer(serializers.Serializer[Any]):
 
 
 class StreamPreviewSerializer(serializers.Serializer[Any]):
-    """Samples of a stream; ``next`` is the ``offset`` that goes on, null at the end of ``total`` offsets."""
+    """Samples of a stream; ``next`` is the ``offset`` that goes on, null at the end of ``total`` offsets.
+
+    ``doubts``: what their labels let one ask, for example whether they are ids.
+    """
 
     samples = StreamSampleSerializer(many=True)
     next = serializers.IntegerField(allow_null=True)
     total = serializers.IntegerField()
+    doubts = serializers.ListField(child=serializers.CharField())
 
 
 class Base64Field(serializers.CharField):

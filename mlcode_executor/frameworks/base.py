@@ -266,7 +266,10 @@ def batches_of(count: int, size: int) -> Iterator[slice]:
 
 
 def divergence_warnings(history: Mapping[str, Sequence[float]]) -> list[str]:
-    """Return what to say when metrics of an epoch are not finite, by the first such epoch; nothing when all are."""
+    """Return what to say when metrics of an epoch are not finite, by the first such epoch; nothing when all are.
+
+    A loss that is lost takes the weights with it; another metric may be lost by itself.
+    """
     lost = {
         name: next(place for place, value in enumerate(values) if not math.isfinite(value))
         for name, values in history.items()
@@ -275,13 +278,12 @@ def divergence_warnings(history: Mapping[str, Sequence[float]]) -> list[str]:
     if not lost:
         return []
     first = min(lost.values())
-    names = ", ".join(name for name, place in lost.items() if place == first)
-    return [
-        (
-            f"the training diverged: {names} is not a number from epoch {first + 1} on; a smaller learning rate, "
-            "features scaled to 0..1, or clipped gradients (clipnorm=1.0) usually help"
-        )
-    ]
+    names = [name for name, place in lost.items() if place == first]
+    what = f"{', '.join(names)} {'are not numbers' if len(names) > 1 else 'is not a number'} from epoch {first + 1} on"
+    if "loss" not in lost and "val_loss" not in lost:
+        return [f"{what}, although the loss is: look for a division by zero or a logarithm in the metric"]
+    help_text = "a smaller learning rate, features scaled to 0..1, or clipped gradients (clipnorm=1.0) usually help"
+    return [f"the training diverged: {what}; {help_text}"]
 
 
 def common_versions() -> dict[str, str]:

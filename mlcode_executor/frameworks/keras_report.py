@@ -47,7 +47,8 @@ def outputs_for(model: Any, cast: Callable[[Any], Any], features: Any) -> list[d
     """Return the outputs of a built model, as JSON: declared, or seen by asking it for one sample; [] if it refuses."""
     declared = _outputs(model)
     if declared:
-        return [asdict(each) for each in declared]
+        # A Sequential that was built for one sample declares a batch of one.
+        return [{**asdict(each), "shape": (None, *each.shape[1:])} for each in declared]
     try:
         answers = keras.tree.flatten(model(cast(tf.convert_to_tensor(features[:1])), training=False))
     except Exception:  # noqa: BLE001  whatever it is, training will say it, with its line

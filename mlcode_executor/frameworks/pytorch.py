@@ -93,7 +93,7 @@ class PyTorchHandler(Handler):
         self._code = str(request.params["code"])
         self._imports = str(request.params.get("imports") or "")
         self._seed = int(request.params.get("seed") or 0)
-        self._model = self._execute()
+        self._model, self._loop, self._forward = self._execute(), None, None
         check_inputs(self._model)
         Definitions(self._model).check()
         with user_code():

@@ -12,7 +12,7 @@ import pytest
 from kafkaml.confusion_samples import CONFUSION_SAMPLES, ConfusionSamples
 from kafkaml.control import ControlMessage, InputFormat
 from kafkaml.errors import ApiError, BrokenError, DeadlineExceeded, ModelProcessDied, StreamUnavailable, UserCodeError
-from kafkaml.jobs import Framework, ResourceLimits, TrainingMode, TrainingPlan
+from kafkaml.jobs import Framework, ResourceLimits, Targets, TrainingMode, TrainingPlan
 from kafkaml.results import EpochMetrics
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import RecordingReporter
@@ -273,3 +273,222 @@ def test_nonsense_from_the_model_process_is_refused(
     monkeypatch.setattr(run.model, "_fit", lambda _params, _arrays, _files, on_event: on_event("epoch", epoch) or {})
     with pytest.raises(Exception, match="the model process reported"):
         run.runner.run()
+
+
+def several(*names: str) -> MeanModel:
+    model = MeanModel(input_shape=[None, 2, 2])
+    model.artifacts = list(names)
+    return model
+
+
+def failing_save(model: MeanModel, monkeypatch: pytest.MonkeyPatch, broken: dict[str, Exception]) -> None:
+    """Make the files in ``broken`` fail with their errors."""
+    save = model._save
+
+    def one(params: Any, arrays: Any, files: Any, on_event: Any) -> dict[str, Any]:
+        (name,) = files
+        if name in broken:
+            raise broken[name]
+        return save(params, arrays, files, on_event)
+
+    monkeypatch.setattr(model, "_save", one)
+
+
+KERAS_FILES = ("model.keras", "model.py", "model.weights.h5")
+
+
+def test_weights_are_saved_first_and_whole_models_last(tmp_path: Path) -> None:
+    run = Run(tmp_path, model=several(*KERAS_FILES))
+    run.runner.run()
+    steps = [method for method, _ in run.model.calls]
+    assert list(run.reporter.artifacts) == [
+        "model.weights.h5",
+        "model.py",
+        CONFUSION_SAMPLES,
+        "model.keras",
+        "model.onnx",
+    ]
+    assert steps[steps.index("fit") :] == [
+        "fit",
+        "artifact_names",
+        "save",
+        "save",
+        "evaluate",
+        "predict_classes",
+        "save",
+        "export_onnx",
+    ]
+
+
+@pytest.mark.parametrize("name", KERAS_FILES)
+def test_one_file_that_fails_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    run = Run(tmp_path, model=several(*KERAS_FILES))
+    failing_save(run.model, monkeypatch, {name: UserCodeError("NotImplementedError: get_config\n\nExample: ...")})
+    outcome = run.runner.run()
+    assert set(outcome.artifacts) == {*KERAS_FILES, "model.onnx", CONFUSION_SAMPLES} - {name}
+    assert outcome.warnings == [f"{name} could not be saved: NotImplementedError: get_config"]
+
+
+@pytest.mark.parametrize(
+    ("step", "kept"),
+    [
+        ("evaluate", {"model.weights.h5", "model.py"}),
+        ("predict_classes", {"model.weights.h5", "model.py"}),
+        ("export_onnx", {*KERAS_FILES, CONFUSION_SAMPLES}),
+    ],
+)
+def test_a_model_process_that_dies_after_training_loses_what_comes_after_only(
+    tmp_path: Path, step: str, kept: set[str]
+) -> None:
+    run = Run(tmp_path, model=several(*KERAS_FILES))
+    run.model.raises[step] = ModelProcessDied("the model process was killed", reason="killed")
+    outcome = run.runner.run()
+    assert run.reporter.order[-1] == "finished"
+    assert set(outcome.artifacts) == kept
+    assert any("was killed; what comes after it was left out" in each for each in outcome.warnings)
+    # Nothing is asked of a dead process.
+    assert run.model.calls[-1][0] == step
+
+
+def test_a_model_process_that_dies_while_saving_the_whole_model_leaves_the_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tmp_path, model=several(*KERAS_FILES))
+    died = ModelProcessDied("out of memory", reason="memory")
+    failing_save(run.model, monkeypatch, {"model.keras": died})
+    outcome = run.runner.run()
+    assert set(outcome.artifacts) == {"model.weights.h5", "model.py", CONFUSION_SAMPLES}
+    assert outcome.test_metrics == {"accuracy": 1.0}
+    assert outcome.confusion_matrix is not None
+
+
+def test_a_metric_that_fails_in_the_test_costs_the_test_metrics_only(run: Run) -> None:
+    run.model.raises["evaluate"] = UserCodeError("ValueError: shapes", line=4)
+    outcome = run.runner.run()
+    assert outcome.test_metrics == {}
+    assert outcome.confusion_matrix is not None
+    assert "no test metrics: ValueError: shapes" in outcome.warnings
+
+
+def test_without_any_file_to_serve_from_it_failed_and_what_was_found_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tmp_path, model=several(*KERAS_FILES))
+    reason = UserCodeError("cannot be saved", line=7)
+    failing_save(run.model, monkeypatch, {"model.keras": reason, "model.weights.h5": reason})
+    run.model.raises["export_onnx"] = UserCodeError("cannot convert")
+    with pytest.raises(NothingServable) as caught:
+        run.runner.run()
+    assert caught.value.reason is reason
+    assert caught.value.outcome.test_metrics == {"accuracy": 1.0}
+    assert caught.value.outcome.confusion_matrix == [[3, 0], [0, 3]]
+    assert set(run.reporter.artifacts) == {"model.py", CONFUSION_SAMPLES}
+    assert len(run.reporter.epochs) == 2
+
+
+def test_a_converted_model_alone_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(tmp_path, model=several("model.keras"))
+    failing_save(run.model, monkeypatch, {"model.keras": UserCodeError("cannot be saved")})
+    assert "model.onnx" in run.runner.run().artifacts
+
+
+def test_a_file_that_the_backend_refuses_is_left_out(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload = run.reporter.upload
+
+    def limited(name: str, path: Path) -> str:
+        if name == "model.onnx":
+            raise ApiError("larger than KML_MAX_ARTIFACT_BYTES", status=422)
+        return upload(name, path)
+
+    monkeypatch.setattr(run.reporter, "upload", limited)
+    outcome = run.runner.run()
+    assert set(outcome.artifacts) == {"model.mean", CONFUSION_SAMPLES}
+    assert "model.onnx was not kept: larger than KML_MAX_ARTIFACT_BYTES" in outcome.warnings
+
+
+def test_metrics_that_are_no_numbers_are_kept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run.model, "_evaluate", lambda *_: {"metrics": {"loss": float("nan")}})
+    assert np.isnan(run.runner.run().test_metrics["loss"])
+
+
+def test_an_onnx_difference_that_is_no_number_is_none(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    export = run.model._export_onnx
+    monkeypatch.setattr(
+        run.model, "_export_onnx", lambda *arguments: {**export(*arguments), "max_difference": float("nan")}
+    )
+    assert run.runner.run().onnx_max_difference is None
+
+
+def from_one() -> TrainingData:
+    plain = data()
+    parts = {name: replace(each, labels=shared(each.labels.array + 1)) for name, each in plain.parts.items()}
+    return plain.with_parts(parts)
+
+
+def test_classes_from_one_are_learned_and_shown_by_their_names(run: Run) -> None:
+    run.data = from_one
+    run.model.loss = {"kind": "classes", "ignored": None, "outputs": []}
+    outcome = run.runner.run()
+    assert outcome.labels == ("1", "2")
+    assert outcome.confusion_matrix == [[3, 0], [0, 3]]
+    assert any("number the classes from 0" in each for each in outcome.warnings)
+
+
+def test_class_names_are_kept_without_a_confusion_matrix(tmp_path: Path) -> None:
+    run = Run(tmp_path, plan=replace(PLAN, confusion_matrix=False))
+    run.model.loss = {"kind": "classes", "ignored": None, "outputs": []}
+    assert run.runner.run().labels == ("0", "1")
+
+
+def without_labels() -> TrainingData:
+    plain = data()
+    parts = {name: replace(each, labels=each.features) for name, each in plain.parts.items()}
+    return replace(plain.with_parts(parts), has_labels=False)
+
+
+def autoencoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, output: list[int | None]) -> tuple[Run, list[Any]]:
+    model = MeanModel(input_shape=[None, 2, 2])
+    model.report["outputs"] = [{"name": "y", "shape": output, "dtype": "float32"}]
+    seen: list[Any] = []
+
+    def fit(params: Any, arrays: Any, _files: Any, _on_event: Any) -> dict[str, Any]:
+        seen.append((params["targets_are_features"], arrays["train_labels"]))
+        return {"history": {}, "warnings": []}
+
+    monkeypatch.setattr(model, "_fit", fit)
+    monkeypatch.setattr(model, "_evaluate", lambda *_: {"metrics": {"loss": 0.5}})
+    return Run(tmp_path, model=model), seen
+
+
+@pytest.mark.parametrize("output", [[None, 2, 2], [None, 4], [None, 2, 2, 1]])
+def test_without_labels_a_model_that_gives_back_its_input_learns_the_features(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: list[int | None]
+) -> None:
+    run, seen = autoencoder(tmp_path, monkeypatch, output=output)
+    run.data = without_labels
+    outcome = run.runner.run()
+    ((flag, targets),) = seen
+    assert flag is True
+    assert targets.shape == (20, *output[1:])
+    assert targets.tobytes() == part(20, 1).features.array.tobytes()
+    assert outcome.test_metrics == {"loss": 0.5}
+    assert outcome.confusion_matrix is None
+    assert any("the features are the targets" in each for each in outcome.warnings)
+    assert any("no confusion matrix: the features are the targets" in each for each in outcome.warnings)
+
+
+def test_without_labels_another_model_is_refused_and_the_switch_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, _ = autoencoder(tmp_path, monkeypatch, output=[None, 3])
+    run.data = without_labels
+    with pytest.raises(DataMismatch, match="have no labels") as caught:
+        run.runner.run()
+    assert "targets 'features'" in caught.value.hint
+
+
+def test_features_as_targets_of_another_shape_are_a_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = autoencoder(tmp_path, monkeypatch, output=[None, 3])
+    run.data = without_labels
+    runner = replace(run.runner, plan=replace(PLAN, targets=Targets.FEATURES))
+    assert any("give" in each or "output is" in each for each in runner.run().warnings)

@@ -154,6 +154,17 @@ def test_automatic_decoding_follows_the_stream_that_was_announced(viewer: APICli
     preview = viewer.get(f"/api/streams/{stream.pk}/preview/").json()
     assert (preview["total"], preview["next"]) == (1, None)
     assert preview["samples"][0]["features"]["values"] == [0.0, 1.0, 2.0, 3.0]
+    assert preview["doubts"] == []
+
+
+def test_labels_that_look_like_ids_are_asked_about(viewer: APIClient, broker: TestBroker) -> None:
+    topic = broker.topic()
+    for device in (1001, 1002):
+        write(broker, topic, [b"[1, 2]"] * 4, key=str(device).encode())
+    message = ControlMessage(ranges=(StreamRange(topic, 0, 0, 8),), input_format=InputFormat.JSON, input_config={})
+    stream = builders.make_stream(value=message.to_bytes())
+    (doubt,) = viewer.get(f"/api/streams/{stream.pk}/preview/").json()["doubts"]
+    assert "(1001, 1002) look like ids: the label of a sample is its record's key" in doubt
 
 
 def test_samples_that_retention_deleted_are_a_clear_error(viewer: APIClient, broker: TestBroker) -> None:

@@ -31,6 +31,14 @@ export function formatValue(value: number | string | null | undefined): string {
   return Number.isInteger(value) && Math.abs(value as number) < 1e21 ? String(value) : formatMetric(value)
 }
 
+/** What the API writes as null among metrics: a number that is not finite. */
+export const DIVERGED = 'not a number (diverged)'
+
+/** A metric that was measured: null is no number, undefined was not measured. */
+export function formatMeasured(value: number | null | undefined): string {
+  return value === null || Number.isNaN(value) ? DIVERGED : formatMetric(value)
+}
+
 /** 0.941 -> '94.1%'. */
 export function formatPercent(share: number | null | undefined): string {
   return share === null || share === undefined ? NONE : percent.format(share)

@@ -1,11 +1,11 @@
 /** Learning curves: one chart per metric, training solid, validation dashed, one colour per model; zoom, log scale. */
-import { Group, SimpleGrid, Switch, Text } from '@mantine/core'
+import { Box, Group, SimpleGrid, Switch, Text } from '@mantine/core'
 import type { EChartsCoreOption } from 'echarts/core'
 import { useMemo, useState } from 'react'
-import { formatMetric, plural } from '~/lib/format'
+import { DIVERGED, formatMeasured, formatMetric, plural } from '~/lib/format'
 import { useSeriesColor } from '~/lib/palette'
 import { ChartFrame } from './Chart'
-import { type Curve, type CurveSeries, curvesOf, curveTable, metricNames } from './curves'
+import { type Curve, type CurveSeries, curvesOf, curveTable, lostFrom, metricNames } from './curves'
 
 export type { CurveSeries, EpochPoint } from './curves'
 
@@ -65,16 +65,25 @@ function MetricChart({
   const curves = useMemo(() => curvesOf(series, metric, { log }), [series, metric, log])
   const option = useMemo(() => optionOf(curves, { log, color }), [curves, log, color])
   const epochs = Math.max(0, ...curves.map((curve) => curve.points.length))
+  const lost = useMemo(() => lostFrom(curvesOf(series, metric)), [series, metric])
+  const lostText = lost === null ? '' : `${DIVERGED} from epoch ${lost} on`
   return (
-    <ChartFrame
-      title={metric}
-      name={`${name}-${metric}`}
-      label={`${metric} over ${plural(epochs, 'epoch')}: ${curves.map((curve) => curve.name).join('; ')}`}
-      height={height}
-      option={option}
-      table={() => curveTable(curves)}
-      data={() => ({ metric, series: curvesOf(series, metric) })}
-    />
+    <Box>
+      <ChartFrame
+        title={metric}
+        name={`${name}-${metric}`}
+        label={`${metric} over ${plural(epochs, 'epoch')}: ${curves.map((curve) => curve.name).join('; ')}${lostText && `; ${lostText}`}`}
+        height={height}
+        option={option}
+        table={() => curveTable(curvesOf(series, metric))}
+        data={() => ({ metric, series: curvesOf(series, metric) })}
+      />
+      {lostText && (
+        <Text size="xs" style={{ color: 'var(--kml-waiting)' }}>
+          {metric}: {lostText}
+        </Text>
+      )}
+    </Box>
   )
 }
 
@@ -88,7 +97,7 @@ function optionOf(
     legend: { show: curves.length > 1, type: 'scroll', top: 0, left: 0, itemWidth: 28 },
     tooltip: {
       trigger: 'axis',
-      valueFormatter: (value: unknown) => formatMetric(value as number | null),
+      valueFormatter: (value: unknown) => formatMeasured(value as number | null),
       confine: true,
     },
     xAxis: {

@@ -1,5 +1,5 @@
 /** A tiny line of numbers for table cells; no library, no axes, the last value is the point. */
-import { formatMetric } from '~/lib/format'
+import { DIVERGED, formatMeasured, formatMetric } from '~/lib/format'
 
 export function Sparkline({
   values,
@@ -18,16 +18,16 @@ export function Sparkline({
 }) {
   const points = sparklinePoints(values, width, height)
   const last = points.at(-1)
-  if (!last) return null
+  if (!last) return values.includes(null) ? <span style={{ fontSize: 11 }}>{DIVERGED}</span> : null
   const first = values.find((each) => each !== null)
-  const final = values.findLast((each) => each !== null)
+  const final = values.at(-1)
   return (
     <svg
       role="img"
       width={width}
       height={height}
       viewBox={`0 0 ${width} ${height}`}
-      aria-label={`${label}: from ${formatMetric(first)} to ${formatMetric(final)}`}
+      aria-label={`${label}: from ${formatMetric(first)} to ${formatMeasured(final)}`}
       style={{ display: 'block' }}
     >
       <polyline

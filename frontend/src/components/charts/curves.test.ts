@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type CurveSeries, curvesOf, curveTable, greaterIsBetter, metricNames, summarise } from './curves'
+import { type CurveSeries, curvesOf, curveTable, greaterIsBetter, lostFrom, metricNames, summarise } from './curves'
 
 const KERAS: CurveSeries = {
   id: 1,
@@ -41,9 +41,25 @@ test('the table has a row per epoch, and dashes where a model trained less', () 
   expect(columns).toEqual(['Epoch', 'keras, training', 'keras, validation', 'torch, training'])
   expect(rows).toEqual([
     ['1', '2', '1.5', '3'],
-    ['2', '0', '–', '–'],
+    ['2', '0', 'not a number (diverged)', '–'],
     ['3', '0.5', '1.7', '–'],
   ])
+})
+
+test('a metric is lost from the first epoch on after which no line has a number', () => {
+  const epochs = (values: (number | null)[]) =>
+    values.map((loss, index) => ({ epoch: index + 1, training: { loss }, validation: {} }))
+  const lost = (...values: (number | null)[][]) =>
+    lostFrom(
+      curvesOf(
+        values.map((each, id) => ({ id, name: String(id), epochs: epochs(each) })),
+        'loss',
+      ),
+    )
+  expect(lost([1, null, null])).toBe(2)
+  expect(lost([null])).toBe(1)
+  expect(lost([1, null, 2])).toBeNull()
+  expect(lost([1, null, null], [3, 2, 1])).toBeNull()
 })
 
 test('best is the greatest accuracy and the least loss', () => {

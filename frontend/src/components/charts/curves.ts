@@ -1,5 +1,5 @@
 /** From epochs to lines: what the learning curves draw, and the same as a table. */
-import { formatMetric } from '~/lib/format'
+import { formatMeasured, NONE } from '~/lib/format'
 
 /** One epoch (1-based) with its metrics by name; a number that is not finite is null. */
 export interface EpochPoint {
@@ -35,14 +35,15 @@ export interface Curve {
   points: [number, number | null][]
 }
 
-/** The lines of one metric; a part without any value has no line. */
+/** The lines of one metric; a part without any value has no line, an epoch without one (not validated) no point. */
 export function curvesOf(series: readonly CurveSeries[], metric: string, { log = false } = {}): Curve[] {
   const several = series.length > 1
   return series.flatMap(({ id, name, epochs }) =>
     (['training', 'validation'] as const).flatMap((part) => {
-      const points = epochs.map((each): [number, number | null] => {
-        const value = each[part][metric] ?? null
-        return [each.epoch, log && value !== null && value <= 0 ? null : value]
+      const points = epochs.flatMap((each): [number, number | null][] => {
+        const value = each[part][metric]
+        if (value === undefined) return []
+        return [[each.epoch, log && value !== null && value <= 0 ? null : value]]
       })
       if (!epochs.some((each) => metric in each[part])) return []
       return [{ id, name: several ? `${name}, ${part}` : part, part, points }]
@@ -50,13 +51,24 @@ export function curvesOf(series: readonly CurveSeries[], metric: string, { log =
   )
 }
 
+/** The epoch from which on no line has a number any more; null where the last epoch has one. */
+export function lostFrom(curves: readonly Curve[]): number | null {
+  const lost = curves.flatMap((curve) => {
+    const last = curve.points.findLastIndex(([, value]) => value !== null)
+    return curve.points.slice(last + 1).map(([epoch]) => epoch)
+  })
+  const known = curves.flatMap((curve) => curve.points.flatMap(([epoch, value]) => (value === null ? [] : [epoch])))
+  const first = Math.min(...lost.filter((epoch) => epoch > Math.max(0, ...known)))
+  return Number.isFinite(first) ? first : null
+}
+
 /** Epochs as rows, lines as columns. */
 export function curveTable(curves: readonly Curve[]): { columns: string[]; rows: string[][] } {
   const rows = new Map<number, string[]>()
   for (const [index, curve] of curves.entries()) {
     for (const [epoch, value] of curve.points) {
-      const row = rows.get(epoch) ?? [String(epoch), ...curves.map(() => formatMetric(null))]
-      row[index + 1] = formatMetric(value)
+      const row = rows.get(epoch) ?? [String(epoch), ...curves.map(() => NONE)]
+      row[index + 1] = formatMeasured(value)
       rows.set(epoch, row)
     }
   }
@@ -77,6 +89,7 @@ export function greaterIsBetter(metric: string): boolean | null {
 export interface MetricSummary {
   metric: string
   part: 'training' | 'validation'
+  /** Null: not a number. */
   last: number | null
   /** Null when no value is better than another one. */
   best: number | null

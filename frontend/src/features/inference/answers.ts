@@ -37,8 +37,14 @@ export function readAnswer(values: unknown, labels: readonly string[] | null): R
   }
   return {
     kind: 'numbers',
-    numbers: numbers.map((value, index) => ({ label: numbers.length === 1 && !labels ? 'value' : name(index), value })),
+    numbers: numbers.map((value, index) => ({ label: numbers.length === 1 ? ofOne(labels) : name(index), value })),
   }
+}
+
+/** One number for two classes says how much it is the second one, as a probability or as a score. */
+function ofOne(labels: readonly string[] | null): string {
+  if (labels?.length === 2) return `from ${labels[0]} (low) to ${labels[1]} (high)`
+  return labels?.[0] ?? 'value'
 }
 
 function areProbabilities(numbers: readonly number[]): boolean {

@@ -35,6 +35,7 @@ describe('readAnswer', () => {
       ],
     })
     expect(readAnswer([null], null)).toMatchObject({ kind: 'numbers', numbers: [{ label: 'value', value: null }] })
+    expect(readAnswer([0.9], ['cat', 'dog'])).toMatchObject({ numbers: [{ label: 'from cat (low) to dog (high)' }] })
     expect(readAnswer([[1, 2], [3]], null).kind).toBe('other')
     expect(readAnswer(null, null).kind).toBe('other')
   })

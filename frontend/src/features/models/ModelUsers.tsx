@@ -8,7 +8,7 @@ import { ProblemAlert } from '~/components/ProblemAlert'
 import { ScrollTable } from '~/components/ScrollTable'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { Model, ModelRow, PaginatedResultRowList, ResultRow } from '~/lib/api'
-import { formatExact, formatMetric, NONE, plural } from '~/lib/format'
+import { formatExact, formatMeasured, NONE, plural } from '~/lib/format'
 import { useSession } from '~/lib/session'
 import { bestOf, metricNamesOf } from './metrics'
 
@@ -130,10 +130,10 @@ function ResultTable({ rows }: { rows: readonly ResultRow[] }) {
               <Table.Td key={name} ta="right">
                 {row.id === best[name] ? (
                   <Text span size="sm" fw={600}>
-                    {formatMetric(row.outcome?.test_metrics[name])} best
+                    {formatMeasured(row.outcome?.test_metrics[name])} best
                   </Text>
                 ) : (
-                  formatMetric(row.outcome?.test_metrics[name])
+                  formatMeasured(row.outcome?.test_metrics[name])
                 )}
               </Table.Td>
             ))}

@@ -5,7 +5,7 @@ import { LearningCurves } from '~/components/charts/LearningCurves'
 import { Sparkline } from '~/components/charts/Sparkline'
 import { ScrollTable } from '~/components/ScrollTable'
 import type { Result } from '~/lib/api'
-import { formatMetric, NONE } from '~/lib/format'
+import { formatMeasured, formatMetric, NONE } from '~/lib/format'
 import { useCurves } from './useCurves'
 
 export function MetricsTab({
@@ -82,13 +82,15 @@ function MetricsTable({
               <Table.Td>
                 <Sparkline
                   label={`${row.metric}, ${row.part}`}
-                  values={result.epochs.map((each) => each[row.part][row.metric] ?? null)}
+                  values={result.epochs.flatMap(
+                    (each) => each[row.part][row.metric] ?? (row.metric in each[row.part] ? null : []),
+                  )}
                 />
               </Table.Td>
-              <Table.Td ta="right">{formatMetric(row.last)}</Table.Td>
+              <Table.Td ta="right">{formatMeasured(row.last)}</Table.Td>
               <Table.Td ta="right">{formatMetric(row.best)}</Table.Td>
               <Table.Td ta="right">{row.bestEpoch ?? NONE}</Table.Td>
-              <Table.Td ta="right">{formatMetric(chosen?.[row.part][row.metric])}</Table.Td>
+              <Table.Td ta="right">{formatMeasured(chosen?.[row.part][row.metric])}</Table.Td>
             </Table.Tr>
           ))}
           {Object.entries(tests).map(([name, value]) => (
@@ -100,7 +102,7 @@ function MetricsTable({
                 </Text>
               </Table.Th>
               <Table.Td c="dimmed">after the last epoch</Table.Td>
-              <Table.Td ta="right">{formatMetric(value)}</Table.Td>
+              <Table.Td ta="right">{formatMeasured(value)}</Table.Td>
               <Table.Td ta="right">{NONE}</Table.Td>
               <Table.Td ta="right">{NONE}</Table.Td>
               <Table.Td ta="right">{NONE}</Table.Td>

@@ -9,7 +9,7 @@ import { isHeldUp } from '~/components/FailureAlert'
 import { Stat } from '~/components/Stat'
 import { Warnings } from '~/components/Warnings'
 import type { Result } from '~/lib/api'
-import { formatAge, formatCount, formatExact, formatMetric, formatPercent, formatSeconds, NONE } from '~/lib/format'
+import { formatAge, formatCount, formatExact, formatMeasured, formatPercent, formatSeconds, NONE } from '~/lib/format'
 import { progressOf } from './state'
 import { useCurves } from './useCurves'
 
@@ -46,7 +46,7 @@ function Running({ result }: { result: Result }) {
           )}
         </Text>
         <Text size="sm" c="dimmed">
-          {metrics.map(([name, value]) => `${name} ${formatMetric(value)}`).join('  ')}
+          {metrics.map(([name, value]) => `${name} ${formatMeasured(value)}`).join('  ')}
         </Text>
       </Group>
       <Progress
@@ -135,5 +135,5 @@ function secondsSoFar(result: Result, now: number): number | null {
 /** Shares read better as percent; what may exceed one stays a number. */
 function metricText(name: string, value: number | null): string {
   const share = /acc|precision|recall|f1|auc/i.test(name) && value !== null && value >= 0 && value <= 1
-  return share ? formatPercent(value) : formatMetric(value)
+  return share ? formatPercent(value) : formatMeasured(value)
 }

@@ -13,7 +13,7 @@ import {
   type Stream,
   streamsListOptions,
 } from '~/lib/api'
-import { formatBytes, formatMetric, plural } from '~/lib/format'
+import { formatBytes, formatMeasured, plural } from '~/lib/format'
 import { notifyDone } from '~/lib/notify'
 import { restartEquivalents } from './equivalents'
 
@@ -128,7 +128,7 @@ function lossesOf(result: Result): string[] {
   if (result.epochs.length > 0) lost.push(`metrics of ${plural(result.epochs.length, 'epoch')}`)
   const tests = Object.entries(result.outcome?.test_metrics ?? {})
   if (tests.length > 0) {
-    lost.push(`the test's outcome: ${tests.map(([name, value]) => `${name} ${formatMetric(value)}`).join(', ')}`)
+    lost.push(`the test's outcome: ${tests.map(([name, value]) => `${name} ${formatMeasured(value)}`).join(', ')}`)
   }
   if (result.confusion_matrix) lost.push('the confusion matrix')
   if (result.artifacts.length > 0) {

@@ -44,7 +44,7 @@ export function SamplesTab({
         </Text>
       </ProblemAlert>
     )
-  const { samples, next, total } = query.data
+  const { samples, next, total, doubts } = query.data
   const failed = samples.filter((each) => each.error).length
   const reasons = reasonsOf(samples)
   const shape = samples.find((each) => each.features)?.features
@@ -93,6 +93,11 @@ export function SamplesTab({
           </Text>
         </Alert>
       )}
+      {doubts.map((doubt) => (
+        <Alert key={doubt} variant="outline" color="yellow" title="A question before training">
+          {doubt.charAt(0).toUpperCase() + doubt.slice(1)}.
+        </Alert>
+      ))}
       <ul className={classes.grid}>
         {samples.map((each, place) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: a packed record holds several samples; they never move

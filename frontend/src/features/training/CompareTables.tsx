@@ -3,7 +3,7 @@ import { Box, Group, Switch, Table, Text } from '@mantine/core'
 import { IconTrophy } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import { ScrollTable } from '~/components/ScrollTable'
-import { formatMetric, NONE } from '~/lib/format'
+import { formatMeasured, NONE } from '~/lib/format'
 import type { DiffRow, MetricRow } from './compare'
 
 function Head({ first, heads }: { first: string; heads: readonly ReactNode[] }) {
@@ -39,7 +39,7 @@ export function MetricTable({ rows, heads }: { rows: readonly MetricRow[]; heads
                 // biome-ignore lint/suspicious/noArrayIndexKey: a run's column has no other name
                 <Table.Td key={index} fw={best ? 600 : 400}>
                   <Group gap={4} wrap="nowrap">
-                    {formatMetric(value)}
+                    {formatMeasured(value)}
                     {best && <IconTrophy size={14} role="img" aria-label="best" style={{ color: 'var(--kml-good)' }} />}
                   </Group>
                 </Table.Td>

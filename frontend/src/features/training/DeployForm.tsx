@@ -5,6 +5,7 @@ import {
   Collapse,
   Group,
   NumberInput,
+  Select,
   SimpleGrid,
   Stack,
   Text,
@@ -38,6 +39,9 @@ import {
   FRAMEWORK_NAMES,
   frameworksOf,
   requestOf,
+  SPLITS,
+  splitSentence,
+  TARGETS,
 } from './form'
 import { ModeChoice } from './ModeChoice'
 
@@ -163,9 +167,31 @@ export function DeployForm({
             mt={28}
             label="Confusion matrix"
             description="Counted on the test samples; for classifiers"
+            disabled={form.values.targets === 'features'}
             {...form.getInputProps('confusion_matrix', { type: 'checkbox' })}
           />
         </Group>
+        <Group gap="xl" align="flex-start">
+          <Select
+            label="Tested on"
+            description="Which samples of the stream"
+            w={220}
+            allowDeselect={false}
+            data={Object.entries(SPLITS).map(([value, label]) => ({ value, label }))}
+            {...form.getInputProps('split')}
+          />
+          <Select
+            label="Targets"
+            description="What the models learn to answer"
+            w={240}
+            allowDeselect={false}
+            data={Object.entries(TARGETS).map(([value, label]) => ({ value, label }))}
+            {...form.getInputProps('targets')}
+          />
+        </Group>
+        <Text size="xs" c="dimmed" mt="calc(-1 * var(--mantine-spacing-sm))">
+          {splitSentence(form.values, frameworks)}
+        </Text>
         <ModeChoice modes={options.modes} models={configuration.model_details} {...form.getInputProps('mode')} />
         <Stack gap="xs">
           <UnstyledButton

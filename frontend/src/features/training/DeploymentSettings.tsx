@@ -4,7 +4,7 @@ import { CopyAs } from '~/components/CopyAs'
 import { Facts } from '~/components/Facts'
 import type { Deployment } from '~/lib/api'
 import { formatMoment, NONE } from '~/lib/format'
-import { deployEquivalents, FRAMEWORK_NAMES, MODES, requestOf, valuesOf } from './form'
+import { deployEquivalents, FRAMEWORK_NAMES, MODES, requestOf, SPLITS, TARGETS, valuesOf } from './form'
 
 export function DeploymentSettings({ deployment }: { deployment: Deployment }) {
   const frameworks = [...new Set(deployment.results.map((result) => result.framework))]
@@ -21,6 +21,8 @@ export function DeploymentSettings({ deployment }: { deployment: Deployment }) {
           ]),
           ['Batch size', deployment.batch_size],
           ['Confusion matrix', deployment.confusion_matrix ? 'yes, on the test samples' : 'no'],
+          ['Tested on', SPLITS[deployment.split ?? ''] ?? deployment.split],
+          ['Targets', TARGETS[deployment.targets] ?? deployment.targets],
           ['Seed', deployment.seed],
           ['GPUs for each run', deployment.gpu || 'none'],
           ['Mode', MODES[deployment.mode]?.title ?? deployment.mode],

@@ -62,8 +62,15 @@ describe('metricRows', () => {
 
   it('has a gap for a run without the metric', () => {
     const rows = metricRows([row(0.5, 0.9), result({})])
-    expect(rows[0]?.values).toEqual([0.5, null])
+    expect(rows[0]?.values).toEqual([0.5, undefined])
     expect(rows[0]?.best).toEqual([])
+  })
+
+  it('shows what is not a number as such, never as the best', () => {
+    const diverged = result({ metrics: { epoch: 1, training: { loss: null }, validation: {} } })
+    expect(metricRows([diverged, diverged])[0]).toMatchObject({ values: [null, null], best: [] })
+    expect(metricRows([diverged, row(0.5, 0.9)])[0]).toMatchObject({ values: [null, 0.5], best: [1] })
+    expect(asMarkdown(['a'], [], metricRows([diverged]))).toContain('not a number (diverged)')
   })
 })
 

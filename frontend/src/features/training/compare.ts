@@ -1,7 +1,7 @@
 /** What differs between training runs: settings row by row, metrics, and the lines of their code. */
 import { writtenArguments } from '~/components/argumentCompletion'
 import type { Deployment, Result } from '~/lib/api'
-import { formatCount, formatMetric, formatSeconds, NONE } from '~/lib/format'
+import { formatCount, formatMeasured, formatSeconds, NONE } from '~/lib/format'
 import { FRAMEWORK_NAMES } from './form'
 
 /** A result and the deployment that says how it trained; null while that is not known. */
@@ -47,6 +47,7 @@ export function settingRows(runs: readonly Compared[]): DiffRow[] {
       })
     }
   }
+  add('Targets', ({ deployment }) => deployment?.targets)
   add('Seed', ({ deployment }) => deployment?.seed)
   add('GPUs', ({ deployment }) => deployment?.gpu)
   add('Mode', ({ deployment }) => deployment?.mode)
@@ -77,7 +78,8 @@ function sharedNames(written: Record<string, string>, purpose: 'fit' | 'evaluati
 
 export interface MetricRow {
   name: string
-  values: (number | null)[]
+  /** Null: not a number; undefined: the run has none. */
+  values: (number | null | undefined)[]
   /** Which of them are the best; none where there is nothing to choose between. */
   best: number[]
   lowerIsBetter: boolean
@@ -92,18 +94,20 @@ const SAME = 5e-5
 export function metricRows(results: readonly Result[]): MetricRow[] {
   const rows: MetricRow[] = []
   const add = (title: string, metric: string, of: (result: Result) => number | null | undefined) => {
-    const values = results.map((result) => of(result) ?? null)
+    const values = results.map(of)
     const lowerIsBetter = LOWER.test(metric)
-    const known = values.filter((value) => value !== null)
-    if (known.length === 0) return
+    const known = values.filter((value) => typeof value === 'number')
+    const lost = values.includes(null)
+    if (known.length === 0 && !lost) return
     const best = lowerIsBetter ? Math.min(...known) : Math.max(...known)
     const near = (value: number) => Math.abs(value - best) <= SAME * Math.max(Math.abs(value), Math.abs(best))
-    const decided = known.length > 1 && !known.every(near)
+    // Whatever is a number is better than what is none.
+    const decided = known.length > 0 && (lost || (known.length > 1 && !known.every(near)))
     rows.push({
       name: title,
       values,
       lowerIsBetter,
-      best: decided ? values.flatMap((value, index) => (value !== null && near(value) ? [index] : [])) : [],
+      best: decided ? values.flatMap((value, index) => (typeof value === 'number' && near(value) ? [index] : [])) : [],
     })
   }
   const names = (of: (result: Result) => Record<string, unknown> | null | undefined) => [
@@ -133,7 +137,7 @@ export function asMarkdown(
   return [
     line(['', ...names]),
     line(['---', ...names.map(() => '---')]),
-    ...metrics.map((row) => line([row.name, ...row.values.map(formatMetric)])),
+    ...metrics.map((row) => line([row.name, ...row.values.map(formatMeasured)])),
     ...settings.map((row) => line([row.name, ...row.values])),
   ].join('\n')
 }

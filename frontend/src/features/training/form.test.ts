@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import type { Configuration, ModelOf } from '~/lib/api'
-import { deployEquivalents, deploySentence, epochsOf, FIRST_VALUES, frameworksOf, requestOf } from './form'
+import {
+  deployEquivalents,
+  deploySentence,
+  epochsOf,
+  FIRST_VALUES,
+  frameworksOf,
+  requestOf,
+  splitSentence,
+} from './form'
 
 function model(id: number, framework: ModelOf['framework']): ModelOf {
   return {
@@ -37,6 +45,18 @@ describe('deploySentence', () => {
   })
 })
 
+describe('splitSentence', () => {
+  it('says what the arguments mean, and for whom', () => {
+    const random = splitSentence(FIRST_VALUES, ['tensorflow'])
+    expect(random).toBe('Random samples validate and test, the same ones each time.')
+    const mixed = { ...FIRST_VALUES, tensorflow_fit_arguments: 'epochs=2, shuffle=False' }
+    expect(splitSentence(mixed, ['tensorflow'])).toContain('The newest samples test')
+    expect(splitSentence(mixed, ['tensorflow'])).toContain('because the arguments say shuffle=False')
+    expect(splitSentence(mixed, ['tensorflow', 'pytorch'])).toContain('PyTorch: random samples')
+    expect(splitSentence({ ...mixed, split: 'content' }, ['tensorflow'])).toBe(random)
+  })
+})
+
 describe('epochsOf', () => {
   it('knows the names of both frameworks', () => {
     expect(epochsOf('pytorch', 'max_epochs=7')).toBe('7')
@@ -63,5 +83,12 @@ describe('deployEquivalents', () => {
     expect(cli).not.toContain('tensorflow')
     expect(python).toContain('confusion_matrix=True')
     expect(python).not.toContain('mode')
+    expect(python).not.toContain('split')
+    expect(python).not.toContain('targets')
+    const values = { ...FIRST_VALUES, split: 'time', targets: 'features' }
+    const other = deployEquivalents(requestOf(4, values, ['pytorch']))
+    expect(other.cli).toContain('--split time \\\n  --targets features')
+    expect(other.cli).not.toContain('--confusion-matrix')
+    expect(other.python).toContain('targets="features"')
   })
 })

@@ -1,6 +1,14 @@
 /** The deploy form: its values, which of them count for a configuration, and the sentence that says what will happen. */
 import { writtenArguments } from '~/components/argumentCompletion'
-import type { Configuration, Deployment, DeploymentWriteRequest, FrameworkEnum, ModeEnum } from '~/lib/api'
+import type {
+  Configuration,
+  Deployment,
+  DeploymentWriteRequest,
+  FrameworkEnum,
+  ModeEnum,
+  SplitEnum,
+  TargetsEnum,
+} from '~/lib/api'
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
 import { plural } from '~/lib/format'
 
@@ -12,6 +20,9 @@ export interface DeployValues {
   pytorch_fit_arguments: string
   pytorch_evaluation_arguments: string
   confusion_matrix: boolean
+  /** 'content', 'time', or '' for what the arguments say. */
+  split: string
+  targets: string
   seed: number | string
   gpu: number | string
   mode: string
@@ -24,6 +35,8 @@ export const FIRST_VALUES: DeployValues = {
   pytorch_fit_arguments: 'max_epochs=10, shuffle=True',
   pytorch_evaluation_arguments: '',
   confusion_matrix: true,
+  split: '',
+  targets: 'labels',
   seed: 0,
   gpu: 0,
   mode: 'classic',
@@ -41,6 +54,38 @@ export const MODES: Record<string, { title: string; text: string }> = {
   distributed: { title: 'Distributed', text: 'the parts of a model train together and are served on different tiers' },
 }
 
+export const SPLITS: Record<string, string> = {
+  '': 'as the arguments say',
+  content: 'random samples',
+  time: 'the newest samples',
+}
+
+export const TARGETS: Record<string, string> = {
+  labels: 'the labels',
+  features: 'the features (autoencoder)',
+}
+
+/** How a framework's models split the samples: as chosen, or by time where its arguments say shuffle=False. */
+export function splitOf(framework: FrameworkEnum, values: DeployValues): 'content' | 'time' {
+  if (values.split === 'content' || values.split === 'time') return values.split
+  return writtenArguments(values[`${framework}_fit_arguments`]).shuffle === 'False' ? 'time' : 'content'
+}
+
+/** One line about which samples test. */
+export function splitSentence(values: DeployValues, frameworks: readonly FrameworkEnum[]): string {
+  const texts = {
+    content: 'random samples validate and test, the same ones each time',
+    time: 'the newest samples test, those before them validate, and no later sample trains',
+  }
+  const chosen = new Set(frameworks.map((framework) => splitOf(framework, values)))
+  const reason = values.split === '' && chosen.has('time') ? ', because the arguments say shuffle=False' : ''
+  const [only] = [...chosen]
+  if (chosen.size === 1 && only) return `${texts[only][0]?.toUpperCase()}${texts[only].slice(1)}${reason}.`
+  return `${frameworks
+    .map((framework) => `${FRAMEWORK_NAMES[framework]}: ${texts[splitOf(framework, values)]}`)
+    .join('; ')}${reason}.`
+}
+
 /** What the form begins with to do again what ``deployment`` did. */
 export function valuesOf(deployment: Deployment): DeployValues {
   return {
@@ -50,6 +95,8 @@ export function valuesOf(deployment: Deployment): DeployValues {
     pytorch_fit_arguments: deployment.pytorch_fit_arguments,
     pytorch_evaluation_arguments: deployment.pytorch_evaluation_arguments,
     confusion_matrix: deployment.confusion_matrix,
+    split: deployment.split ?? '',
+    targets: deployment.targets,
     seed: deployment.seed,
     gpu: deployment.gpu,
     mode: deployment.mode,
@@ -78,7 +125,9 @@ export function requestOf(
     tensorflow_evaluation_arguments: of('tensorflow', values.tensorflow_evaluation_arguments),
     pytorch_fit_arguments: of('pytorch', values.pytorch_fit_arguments),
     pytorch_evaluation_arguments: of('pytorch', values.pytorch_evaluation_arguments),
-    confusion_matrix: values.confusion_matrix,
+    confusion_matrix: values.confusion_matrix && values.targets !== 'features',
+    split: values.split ? (values.split as SplitEnum) : null,
+    targets: values.targets as TargetsEnum,
     seed: values.seed as number,
     gpu: values.gpu as number,
     mode: values.mode as ModeEnum,
@@ -101,7 +150,11 @@ export function deploySentence(configuration: Pick<Configuration, 'model_details
   const gpus = Number(values.gpu)
   const extras = [
     gpus > 0 ? `on ${plural(gpus, 'GPU')} each` : '',
-    values.confusion_matrix ? 'and the test samples fill a confusion matrix' : '',
+    values.targets === 'features'
+      ? 'and learns to give back its input'
+      : values.confusion_matrix
+        ? 'and the test samples fill a confusion matrix'
+        : '',
   ].filter(Boolean)
   return `${[parts.join(': '), ...extras].join(', ')}. Until a stream is announced, nothing runs.`
 }
@@ -124,12 +177,16 @@ export function deployEquivalents(request: DeploymentWriteRequest): Equivalents 
     `--batch-size ${request.batch_size}`,
     ...texts.flatMap(([option, text]) => (text ? [`${option} ${shellQuote(text)}`] : [])),
     ...(request.confusion_matrix ? ['--confusion-matrix'] : []),
+    ...(request.split ? [`--split ${request.split}`] : []),
+    ...(request.targets === 'features' ? ['--targets features'] : []),
     ...(request.seed ? [`--seed ${request.seed}`] : []),
     ...(request.gpu ? [`--gpu ${request.gpu}`] : []),
   ]
   // Neither has an option for the only mode that there is; what is empty or false need not be said.
   const { mode: _mode, ...said } = request
-  const values = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== '' && value !== false))
+  const values = Object.fromEntries(
+    Object.entries(said).filter(([, value]) => value !== '' && value !== false && value !== null && value !== 'labels'),
+  )
   return {
     cli: [`kafka-ml deployments create ${request.configuration}`, ...options].join(' \\\n  '),
     python: pythonCall('deployment = client.deployments.create', values),

@@ -6,7 +6,8 @@ export interface MainMetric {
   /** 'accuracy', 'loss', ... */
   name: string
   part: 'training' | 'validation'
-  last: number | null
+  /** Null: not a number; undefined: the last epoch did not measure it. */
+  last: number | null | undefined
   best: number | null
   bestEpoch: number | null
   /** Thinned out; for a sparkline. */
@@ -21,7 +22,7 @@ export function mainMetric(row: Pick<ResultRow, 'history' | 'metrics'>): MainMet
   return {
     name: curve.metric,
     part: curve.part,
-    last: row.metrics?.[curve.part][curve.metric] ?? null,
+    last: row.metrics?.[curve.part][curve.metric],
     best: best?.value ?? null,
     bestEpoch: best?.epoch ?? null,
     values: curve.values,
@@ -33,9 +34,9 @@ export function metricTitle(metric: Pick<MainMetric, 'name' | 'part'>): string {
   return metric.part === 'validation' ? `validation ${metric.name}` : metric.name
 }
 
-/** The test's value of ``name``; of the first metric that there is without it. */
-export function testMetric(row: Pick<ResultRow, 'outcome'>, name: string): number | null {
-  return row.outcome?.test_metrics[name] ?? null
+/** The test's value of ``name``: null is not a number, undefined was not tested. */
+export function testMetric(row: Pick<ResultRow, 'outcome'>, name: string): number | null | undefined {
+  return row.outcome?.test_metrics[name]
 }
 
 export interface ProgressView {

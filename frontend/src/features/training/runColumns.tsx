@@ -7,7 +7,7 @@ import { Sparkline } from '~/components/charts/Sparkline'
 import { failureTitle, isHeldUp } from '~/components/FailureAlert'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { ResultRow } from '~/lib/api'
-import { formatMetric, formatSeconds, NONE } from '~/lib/format'
+import { formatMeasured, formatMetric, formatSeconds, NONE } from '~/lib/format'
 import { useSeriesColor } from '~/lib/palette'
 import { FRAMEWORK_NAMES } from './form'
 import { durationSeconds, mainMetric, metricTitle, stateNote, testMetric } from './metrics'
@@ -119,11 +119,11 @@ export const TEST: RunColumn = {
   render: (row) => {
     const main = mainMetric(row)
     const metrics = Object.entries(row.outcome?.test_metrics ?? {})
-    const shown = main === null ? null : testMetric(row, main.name)
+    const shown = main === null ? undefined : testMetric(row, main.name)
     if (metrics.length === 0) return NONE
     return (
-      <Tooltip label={metrics.map(([name, value]) => `${name} ${formatMetric(value)}`).join(', ')}>
-        <span>{formatMetric(shown)}</span>
+      <Tooltip label={metrics.map(([name, value]) => `${name} ${formatMeasured(value)}`).join(', ')}>
+        <span>{formatMeasured(shown)}</span>
       </Tooltip>
     )
   },
@@ -179,11 +179,13 @@ function RunMetric({ row }: { row: ResultRow }) {
     <Stack gap={0}>
       <Group gap={8} wrap="nowrap">
         <Text size="sm" fw={500}>
-          {formatMetric(main.last)}
+          {formatMeasured(main.last)}
         </Text>
-        <Tooltip label={`best at epoch ${main.bestEpoch}`}>
-          <Text size="sm">best {formatMetric(main.best)}</Text>
-        </Tooltip>
+        {main.best !== null && (
+          <Tooltip label={`best at epoch ${main.bestEpoch}`}>
+            <Text size="sm">best {formatMetric(main.best)}</Text>
+          </Tooltip>
+        )}
       </Group>
       <Text size="xs" c="dimmed">
         {metricTitle(main)}

@@ -43,7 +43,7 @@ function WatchPage({ inference }: { inference: Inference }) {
   const result = useQuery(resultsRetrieveOptions({ path: { id: String(inference.result) } }))
   const { ref, toggle, fullscreen } = useFullscreenElement<HTMLDivElement>()
   const suggest = (type: 'classification' | 'regression') => {
-    const names = result.data?.confusion_matrix?.labels ?? []
+    const names = result.data?.outcome?.labels ?? []
     const { form } = setup.read
     const suggested = suggestedConfig(names, watch.store.latest?.outputs ?? 0, type)
     // What was chosen besides the labels stays.
