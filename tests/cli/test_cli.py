@@ -122,3 +122,36 @@ def test_doctor_checks_everything_and_gives_fixes(tmp_path: Path) -> None:
 )
 def test_each_kind_of_error_has_its_exit_code(error: errors.KafkaMLError, code: ExitCode) -> None:
     assert exit_code_of(error) == code
+
+
+def test_a_diverged_training_is_shown_as_nan(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from kafkaml.cli import results
+    from kafkaml.sdk.types import TrainingResult
+
+    epoch = {"epoch": 1, "training": {"loss": None}, "validation": {"loss": None}}
+    outcome = {"test_metrics": {"loss": None}, "split": "by time", "warnings": ["the training [diverged]"]}
+    found = TrainingResult.model_validate(
+        {"id": 7, "model": 1, "state": "finished", "epochs": [epoch], "outcome": outcome}
+    )
+
+    class Results:
+        def get(self, _number: int) -> TrainingResult:
+            return found
+
+        def list(self, **_filters: object) -> list[TrainingResult]:
+            return [found]
+
+    class Client:
+        results = Results()
+
+    monkeypatch.setattr(results, "client_of", lambda _context: Client())
+    results.show(None, 7)  # type: ignore[arg-type]
+    results.list_(None)  # type: ignore[arg-type]
+    results.show(None, 7, json=True)  # type: ignore[arg-type]
+    shown = capsys.readouterr().out
+    assert "loss nan" in shown
+    assert "warning the training [diverged]" in shown
+    assert "split by time" in shown
+    assert '"loss": null' in shown

@@ -42,6 +42,15 @@ def test_numbers_that_are_not_finite_are_never_the_best() -> None:
     assert history["curve"]["values"] == [None, None]
 
 
+def test_an_epoch_without_validation_is_no_point_of_its_curve() -> None:
+    history: dict[str, Any] | None = None
+    for epoch in range(1, 5):
+        validation = {"loss": float(epoch)} if epoch % 2 else {}
+        history = extended(history, EpochMetrics(epoch=epoch, seconds=1, training={"loss": 1.0}, validation=validation))
+    assert history is not None
+    assert history["curve"]["values"] == [1.0, 3.0]
+
+
 def test_an_accuracy_is_followed_before_a_loss() -> None:
     metrics = EpochMetrics(epoch=1, seconds=1, training={"loss": 1.0, "f1": 0.2, "acc": 0.5})
     assert extended(None, metrics)["curve"]["metric"] == "acc"

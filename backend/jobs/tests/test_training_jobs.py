@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 
+import orjson
 import pytest
 from rest_framework.test import APIClient
 
@@ -13,9 +15,11 @@ from backend.api.audit import SYSTEM
 from backend.api.tests import builders
 from backend.deployments import services, storage
 from backend.deployments.models import Artifact, EpochRecord, TrainingResult
+from backend.deployments.plans import training_plan
 from backend.events.models import Event
 from kafkaml.jobs import TrainingPlan
 from kafkaml.results import Failure, FailureCategory
+from kafkaml.sdk.types import TrainingResult as TrainingResultOfSdk
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +56,26 @@ def test_plan_is_what_the_worker_reads() -> None:
     assert str(plan.stream.ranges[0]) == "digits:0:0:100"
 
 
+@pytest.mark.parametrize(
+    ("chosen", "fit", "decided"),
+    [
+        (None, "epochs=3", "content"),
+        (None, "epochs=3, shuffle=True", "content"),
+        (None, "epochs=3, shuffle=False", "time"),
+        ("content", "shuffle=False", "content"),
+        ("time", "epochs=3", "time"),
+    ],
+)
+def test_the_split_is_by_time_where_it_is_asked_for_or_nothing_is_shuffled(
+    chosen: str | None, fit: str, decided: str
+) -> None:
+    deployment = builders.make_deployment(split=chosen, tensorflow_fit_arguments=fit, targets="features")
+    builders.make_stream(deployment.pk)
+    plan = training_plan(deployment.results.select_related("deployment", "model", "stream").get())
+    assert (plan.split, plan.targets) == (decided, "features")
+    assert TrainingPlan.from_json(plan.to_json()) == plan
+
+
 def test_events_sent_twice_count_once() -> None:
     result = builders.make_launched()
     body = {"attempt": 1, "events": [{"seq": 0, "type": "running", "data": {}}, epoch_event(1, 1), epoch_event(2, 2)]}
@@ -69,6 +93,45 @@ def test_a_diverged_loss_is_kept_as_no_number() -> None:
     answer = worker(result).post(url(result, "events"), {"attempt": 1, "events": [epoch_event(0, 1, None)]})
     assert answer.status_code == 200
     assert EpochRecord.objects.get().training == {"loss": None}
+
+
+def test_numbers_that_are_not_finite_travel_to_the_reader_as_null() -> None:
+    result = builders.make_launched()
+    # As the worker writes them: NaN and infinity are null.
+    events = [
+        {
+            "seq": 0,
+            "type": "progress",
+            "data": {"epoch": 1, "epochs": 1, "batch": 1, "batches": 2, "metrics": {"loss": None}},
+        },
+        epoch_event(1, 1, None),
+    ]
+    assert worker(result).post(url(result, "events"), {"attempt": 1, "events": events}).status_code == 200
+    done = builders.outcome(test_metrics={"loss": float("inf")}, onnx_max_difference=None)
+    body = orjson.dumps({"attempt": 1, "outcome": done.to_json()})
+    answer = worker(result).post(url(result, "finish"), data=body, content_type="application/json")
+    assert answer.status_code == 200
+    reader = APIClient(headers={"host": "localhost"})
+    reader.force_authenticate(builders.make_user())
+    shown = TrainingResultOfSdk.model_validate_json(reader.get(f"/api/results/{result.pk}/").content)
+    numbers = [shown.epochs[0].training["loss"], shown.test_metrics["loss"]]
+    assert all(map(math.isnan, numbers))
+    (row,) = orjson.loads(reader.get("/api/results/").content)["results"]
+    assert row["metrics"]["training"] == {"loss": None}
+    events_of_pages = [event.payload for event in Event.objects.filter(topic="results")]
+    assert b"NaN" not in orjson.dumps(events_of_pages)
+
+
+def test_a_failure_keeps_what_was_found_before() -> None:
+    result = builders.make_launched()
+    failure = Failure(category=FailureCategory.USER_CODE, cause="cannot be saved")
+    done = builders.outcome(artifacts={}, confusion_matrix=[[1, 0], [0, 1]], labels=["cat", "dog"])
+    body = {"attempt": 1, "failure": failure.to_json(), "outcome": done.to_json()}
+    assert worker(result).post(url(result, "fail"), body).status_code == 200
+    result.refresh_from_db()
+    assert result.state == "failed"
+    assert result.outcome["test_metrics"] == done.test_metrics
+    assert result.confusion_matrix == {"matrix": [[1, 0], [0, 1]], "labels": ["cat", "dog"]}
 
 
 def test_malformed_events_name_their_field() -> None:
