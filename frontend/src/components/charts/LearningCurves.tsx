@@ -65,8 +65,7 @@ function MetricChart({
   const curves = useMemo(() => curvesOf(series, metric, { log }), [series, metric, log])
   const option = useMemo(() => optionOf(curves, { log, color }), [curves, log, color])
   const epochs = Math.max(0, ...curves.map((curve) => curve.points.length))
-  const lost = useMemo(() => lostFrom(curvesOf(series, metric)), [series, metric])
-  const lostText = lost === null ? '' : `${DIVERGED} from epoch ${lost} on`
+  const lostText = useMemo(() => lostTextOf(series, metric), [series, metric])
   return (
     <Box>
       <ChartFrame
@@ -80,11 +79,21 @@ function MetricChart({
       />
       {lostText && (
         <Text size="xs" style={{ color: 'var(--kml-waiting)' }}>
-          {metric}: {lostText}
+          {lostText}
         </Text>
       )}
     </Box>
   )
+}
+
+/** Which models have no number any more, and since when. */
+function lostTextOf(series: readonly CurveSeries[], metric: string): string {
+  return series
+    .flatMap((each) => {
+      const epoch = lostFrom(curvesOf([each], metric))
+      return epoch === null ? [] : [`${series.length > 1 ? each.name : metric}: ${DIVERGED} from epoch ${epoch} on`]
+    })
+    .join('; ')
 }
 
 function optionOf(

@@ -94,7 +94,13 @@ export function SamplesTab({
         </Alert>
       )}
       {doubts.map((doubt) => (
-        <Alert key={doubt} variant="outline" color="yellow" title="A question before training">
+        <Alert
+          key={doubt}
+          variant="outline"
+          color="yellow"
+          title="A question before training"
+          styles={{ title: { color: 'var(--kml-waiting)' } }}
+        >
           {doubt.charAt(0).toUpperCase() + doubt.slice(1)}.
         </Alert>
       ))}
