@@ -20,6 +20,7 @@ class AvroInference(InferenceProducer):
         boostrap_servers: Servers | None = None,
         topic: str = "",
         data_scheme_filename: str | Path | None = None,
+        group_id: str = "sink",
         **options: Any,
     ) -> None:
-        super().__init__(AvroSink(boostrap_servers, topic, 0, data_scheme_filename, **options))
+        super().__init__(AvroSink(boostrap_servers, topic, 0, data_scheme_filename, group_id=group_id, **options))

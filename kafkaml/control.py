@@ -164,7 +164,8 @@ class ControlMessage:
         """Parse the wire object; raises ControlMessageError naming the field that is wrong."""
         if not isinstance(document, dict):
             raise ControlMessageError(f"got {_shorten(document)}: expected an object that announces a data stream")
-        config = document.get("input_config") or {}
+        # The sinks of 2020 call it configuration.
+        config = document.get("input_config") or document.get("configuration") or {}
         if isinstance(config, str):
             # Some senders write the object as JSON text.
             try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from backend.deployments.image_fonts import Font, default_font, font_for
 
 __all__ = ["MAX_CLASSES", "draw_confusion_matrix"]
 
@@ -29,22 +31,24 @@ def draw_confusion_matrix(matrix: Sequence[Sequence[int]], labels: Sequence[str]
         raise ValueError(f"got {classes} rows: expected a square matrix of 1 to {MAX_CLASSES} classes")
     names = [_short(labels[i] if i < len(labels) else str(i)) for i in range(classes)]
     cell = max(6, min(64, 900 // classes))
-    font = ImageFont.load_default(max(9, min(16, cell // 3 + 4)))
-    heading = ImageFont.load_default(16)
-    label_width = int(max(font.getlength(name) for name in names)) + 12
+    size = max(9, min(16, cell // 3 + 4))
+    font = default_font(size)
+    written = [font_for(name, size) for name in names]
+    label_width = int(max(each.getlength(name) for each, name in written)) + 12
     left, top = label_width + 26, label_width + 56
     width = max(left + classes * cell + 20, 360)
     image = Image.new("RGB", (width, top + classes * cell + 20), _PAPER)
     draw = ImageDraw.Draw(image)
-    draw.text((12, 8), _short(title, 60), font=heading, fill=_INK)
+    heading, title = font_for(_short(title, 60), 16)
+    draw.text((12, 8), title, font=heading, fill=_INK)
     draw.text((left, 34), "predicted class", font=font, fill=_INK)
     _draw_vertical(image, "true class", (4, top), font)
     # Where labels would run into each other, every n-th is written.
     step = max(1, -(-12 // cell))
-    for i, name in enumerate(names):
+    for i, (letters, name) in enumerate(written):
         if i % step == 0:
-            draw.text((left - 8, top + i * cell + cell // 2), name, font=font, fill=_INK, anchor="rm")
-            _draw_vertical(image, name, (left + i * cell + cell // 2 - 8, top - label_width), font)
+            draw.text((left - 8, top + i * cell + cell // 2), name, font=letters, fill=_INK, anchor="rm")
+            _draw_vertical(image, name, (left + i * cell + cell // 2 - 8, top - label_width), letters)
     for i, row in enumerate(matrix):
         total = sum(row) or 1
         for j, count in enumerate(row):
@@ -60,7 +64,7 @@ def _draw_cell(
     size: int,
     count: int,
     share: float,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    font: Font,
 ) -> None:
     share = min(1.0, max(0.0, share))
     colour = tuple(round(light + (dark - light) * share) for light, dark in zip(_PAPER, _DARK, strict=True))
@@ -71,9 +75,7 @@ def _draw_cell(
         draw.text((x + size // 2, y + size // 2), str(count), font=font, fill=ink, anchor="mm")
 
 
-def _draw_vertical(
-    image: Image.Image, text: str, corner: tuple[int, int], font: ImageFont.FreeTypeFont | ImageFont.ImageFont
-) -> None:
+def _draw_vertical(image: Image.Image, text: str, corner: tuple[int, int], font: Font) -> None:
     width = int(font.getlength(text)) + 4
     strip = Image.new("RGB", (width, 20), _PAPER)
     ImageDraw.Draw(strip).text((0, 2), text, font=font, fill=_INK)

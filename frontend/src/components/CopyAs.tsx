@@ -43,7 +43,7 @@ export function CopyAs({ equivalents }: { equivalents: Equivalents }) {
           </Code>
           {language !== 'cli' && (
             <Text size="xs" c="dimmed">
-              Make an access token on your account page and put it in KAFKA_ML_TOKEN.
+              Make an access token on your account page and put it in KML_TOKEN.
             </Text>
           )}
         </Stack>

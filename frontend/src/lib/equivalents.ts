@@ -35,7 +35,7 @@ export function pythonCall(call: string, values: Record<string, unknown>): strin
 /** ``curl`` with the token from the environment. */
 export function curlCall(method: string, path: string, body?: unknown): string {
   const lines = [`curl -X ${method} ${shellQuote(window.location.origin + path)}`]
-  lines.push('  -H "Authorization: Bearer $KAFKA_ML_TOKEN"')
+  lines.push('  -H "Authorization: Bearer $KML_TOKEN"')
   if (body !== undefined) {
     lines.push("  -H 'Content-Type: application/json'", `  -d ${shellQuote(JSON.stringify(body, null, 2))}`)
   }

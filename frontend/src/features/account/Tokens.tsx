@@ -59,7 +59,7 @@ export function Tokens() {
   return (
     <Stack gap="sm">
       <Text size="sm" c="dimmed" maw={640}>
-        For scripts, the SDK and curl: put one in KAFKA_ML_TOKEN. The command line on the platform's own machine needs
+        For scripts, the SDK and curl: put one in KML_TOKEN. The command line on the platform's own machine needs
         none.
       </Text>
       <form onSubmit={form.onSubmit((body) => create.mutate({ body }))}>
@@ -102,7 +102,7 @@ export function Tokens() {
           <Group gap="xs">
             <Code style={{ overflowWrap: 'anywhere' }}>{made.token}</Code>
             <CopyButton text={made.token} label="Copy" />
-            <CopyButton text={`export KAFKA_ML_TOKEN=${made.token}`} label="Copy as export" />
+            <CopyButton text={`export KML_TOKEN=${made.token}`} label="Copy as export" />
           </Group>
         </Alert>
       )}
