@@ -14,7 +14,7 @@ __all__ = ["InferenceProducer"]
 
 
 class InferenceProducer:
-    """Sends samples without labels, by a sink that announces nothing. Raises BrokerError when Kafka lacks one of them."""
+    """Sends samples without labels, by a sink that announces nothing."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink

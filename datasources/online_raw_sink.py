@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from datasources.raw_sink import RawSink
@@ -11,11 +12,15 @@ from kafkaml.stream_range import StreamRange
 
 __all__ = ["OnlineRawSink"]
 
+_logger = logging.getLogger(__name__)
+
 
 class OnlineRawSink(RawSink):
     """A RawSink for incremental training: the stream is announced with the first sample, by its topic alone.
 
-    Every sample is sent at once. ``close`` waits for the acknowledgements and announces nothing more.
+    Every sample is sent at once. ``close`` waits for the acknowledgements and announces nothing more. This version's
+    platform refuses online streams (``kafka-ml streams refused`` says so), which the sink warns of; the samples stay in
+    the topic, and ``kafka-ml streams announce`` makes a stream of them.
     """
 
     incremental = True
@@ -66,4 +71,11 @@ class OnlineRawSink(RawSink):
         if not self._announced:
             self._stream(unsupervised=False)
             self._announce([StreamRange(self.topic)])
+            _logger.warning(
+                "%s is announced as an online stream: platforms of this version do not train on those yet. When all is "
+                "sent: kafka-ml streams announce %s --deployment %s --config CONFIG",
+                self.topic,
+                self.topic,
+                self.deployment_id,
+            )
             self._announced = True

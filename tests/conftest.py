@@ -73,7 +73,11 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 
 # Tests that share the fixture `platform`.
-_PLATFORM_TESTS = ("tests/browser/", "tests/integration/test_platform_tutorial.py")
+_PLATFORM_TESTS = (
+    "tests/browser/",
+    "tests/integration/test_old_clients.py",
+    "tests/integration/test_platform_tutorial.py",
+)
 
 
 class _FileByFile(LoadScopeScheduling):

@@ -20,8 +20,8 @@ _FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path("/Lib
             Path("/System/Library/Fonts"), Path("C:/Windows/Fonts"))  # fmt: skip
 # What font files of many scripts are called, in the order in which they are tried.
 _WANTED = ("dejavusans.", "notosans-regular", "notosanscjk-regular", "notosanscjk", "sourcehansans", "wqy",
-           "droidsansfallback", "ipagothic", "ipaexg", "nanumgothic", "arial unicode", "hiragino", "pingfang", "msyh", "malgun", "notosans",
-           "freesans", "unifont", "arial", "segoeui")  # fmt: skip
+           "droidsansfallback", "ipagothic", "ipaexg", "nanumgothic", "arial unicode", "hiragino", "pingfang", "msyh",
+           "malgun", "notosans", "freesans", "unifont", "arial", "segoeui")  # fmt: skip
 _SUFFIXES = (".ttf", ".ttc", ".otf")
 _MAX_FONTS = 60
 _NO_LETTER = "\U0010fffe"
@@ -34,7 +34,7 @@ def default_font(size: int) -> Font:
 
 
 def font_for(text: str, size: int) -> tuple[Font, str]:
-    """Return a font that has all letters of ``text``, and the text; or the best, and the letters it lacks as numbers."""
+    """Return a font that has all letters of ``text``, and the text; else the best, and letters it lacks as numbers."""
     best, most = default_font(size), -1
     letters = set(text)
     for font in _fonts(size):

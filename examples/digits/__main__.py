@@ -150,7 +150,7 @@ def _say_what_next(state: StateDir, status: PlatformStatus) -> None:
         "\nTry next (kafka-ml is in .venv/bin):\n"
         "  kafka-ml results list              what was trained; results show ID, results download ID\n"
         "  kafka-ml inferences list           what serves; tail ID shows its predictions live\n"
-        "  kafka-ml send FILE --deployment N  your own CSV, NPZ or NPY file\n"
+        "  kafka-ml send FILE --deployment N  your own CSV, Parquet, JSON or NumPy file\n"
         "  kafka-ml status                    the platform itself; make down stops it"
     )
 

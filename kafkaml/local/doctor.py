@@ -145,7 +145,7 @@ def _broker(state: StateDir) -> Finding:
 def _old_examples(state: StateDir) -> str:
     """What the examples of Kafka-ML 1.0 find at their port."""
     if listens_for_old_examples(state.kafka):
-        return f"also at port {OLD_EXAMPLES_PORT}, which the examples of Kafka-ML 1.0 use"
+        return f"port {OLD_EXAMPLES_PORT}, which the examples of Kafka-ML 1.0 use, is the same broker"
     holder = "not free" if is_free(OLD_EXAMPLES_PORT) else f"taken by {describe_holder(OLD_EXAMPLES_PORT)}"
     return f"port {OLD_EXAMPLES_PORT}, which the examples of Kafka-ML 1.0 use, was {holder}: give them this address"
 

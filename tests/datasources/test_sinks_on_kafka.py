@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from confluent_kafka import Producer
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 
 from datasources import AvroSink, JsonSink, OnlineRawSink, RawSink
 from kafkaml.confluent import KafkaAdmin, KafkaGroupReader, KafkaRecordReader, KafkaRecordWriter
@@ -21,6 +21,7 @@ from kafkaml.settings import KafkaSettings
 from kafkaml.stream_dataset import StreamDataset
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import labelled_images, raw_announcement, send_raw
+from tests.old_sinks import OldSink
 from tests.support import eventually
 
 pytestmark = pytest.mark.integration
@@ -51,47 +52,6 @@ def read_control(settings: KafkaSettings, topic: str) -> Record:
 def pairs(features: Array, labels: Array) -> list[tuple[bytes, Any]]:
     """Return samples with their labels, sorted."""
     return sorted((sample.tobytes(), label) for sample, label in zip(features, labels.tolist(), strict=True))
-
-
-class OldSink:
-    """What the sinks of 2020-2026 do on the wire, through kafka-python: unchecked sends, ranges by end offsets."""
-
-    def __init__(self, bootstrap_servers: str, topic: str, deployment_id: int, control_topic: str) -> None:
-        self.topic, self.deployment_id, self.control_topic = topic, deployment_id, control_topic
-        self.consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers, group_id="sink", enable_auto_commit=False)
-        self.producer = KafkaProducer(bootstrap_servers=bootstrap_servers)
-        self.starts = self.ends()
-
-    def ends(self) -> dict[int, int]:
-        partitions = [TopicPartition(self.topic, each) for each in self.consumer.partitions_for_topic(self.topic)]
-        return {place.partition: end for place, end in self.consumer.end_offsets(partitions).items()}
-
-    def send(self, data: Array, label: Array) -> None:
-        self.producer.send(self.topic, key=label.tobytes(), value=data.tobytes())
-
-    def close(self, data: Array, label: Array) -> None:
-        self.producer.flush()
-        ends = self.ends()
-        message = {
-            "topic": ",".join(f"{self.topic}:{each}:{self.starts[each]}:{end}" for each, end in sorted(ends.items())),
-            "input_format": "RAW",
-            "description": "Mnist dataset",
-            "input_config": {
-                "data_type": type(data.flat[0]).__name__,
-                "label_type": type(label[()]).__name__,
-                "data_reshape": str(data.shape).replace("(", "").replace(",", "").replace(")", ""),
-                "label_reshape": str(label.shape).replace("(", "").replace(",", "").replace(")", ""),
-            },
-            "validation_rate": 0.1,
-            "test_rate": 0.1,
-            "total_msg": sum(ends[each] - self.starts[each] for each in ends),
-        }
-        self.producer.send(
-            self.control_topic, key=bytes([self.deployment_id]), value=json.dumps(message).encode("utf-8")
-        )
-        self.producer.flush()
-        self.producer.close()
-        self.consumer.close()
 
 
 def test_an_old_sink_is_understood_byte_for_byte(

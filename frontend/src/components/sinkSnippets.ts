@@ -92,7 +92,7 @@ function avroLoop(): string[] {
 
 function command({ deploymentId, topic, validationRate, testRate }: SinkSettings): string {
   return [
-    '# samples.npz holds the arrays features and labels; CSV and NPY files do as well.',
+    '# samples.npz holds the arrays features and labels; CSV, Parquet and JSON files do as well.',
     `kafka-ml send samples.npz --deployment ${deploymentId} --topic ${shellQuote(topic)} \\`,
     `  --validation-rate ${validationRate} --test-rate ${testRate}`,
   ].join('\n')

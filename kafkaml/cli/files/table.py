@@ -281,7 +281,7 @@ class _TableReader:
 
     def _without(self, scan: ColumnScan, *, labels: bool = False) -> str:
         """Return what to write to leave a column out, or to take it for the labels."""
-        rest = [each.name for each in self._scans if each.kind.numeric and each.missing < each.rows]
+        rest = [each.name for each in self._features if each.kind.numeric and each.missing < each.rows]
         rest = rest or [each.name for each in self._scans if each.kind is Kind.ARRAY][:1]
         rest = [name for name in rest if name not in (scan.name, *(each.name for each in self._labels))]
         told = (

@@ -59,8 +59,7 @@ export function Tokens() {
   return (
     <Stack gap="sm">
       <Text size="sm" c="dimmed" maw={640}>
-        For scripts, the SDK and curl: put one in KML_TOKEN. The command line on the platform's own machine needs
-        none.
+        For scripts, the SDK and curl: put one in KML_TOKEN. The command line on the platform's own machine needs none.
       </Text>
       <form onSubmit={form.onSubmit((body) => create.mutate({ body }))}>
         <Group align="flex-start" gap="sm">

@@ -60,7 +60,7 @@ export function checklist({ facts, nodes }: Pick<Pipeline, 'facts' | 'nodes'>): 
     {
       key: 'send',
       title: 'Send data',
-      why: 'A CSV, NPZ or NPY file, or your own producer: training starts as soon as the stream is announced.',
+      why: 'A CSV, Parquet, JSON or NumPy file, or your own producer: training starts as soon as the stream is announced.',
       done: facts.stream !== null,
       column: 0,
       action: 'How to send',

@@ -8,7 +8,7 @@ export function DeploymentName({ stream }: { stream: Stream }) {
   if (stream.deployment === null) return <Text size="sm">{NONE}</Text>
   if (!stream.deployment_exists)
     return (
-      <Text size="sm" c="dimmed" component="span" title="There is no such deployment">
+      <Text size="sm" c="dimmed" component="span" title={stream.note || 'There is no such deployment'}>
         deployment {stream.deployment} (gone)
       </Text>
     )

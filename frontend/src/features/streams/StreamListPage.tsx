@@ -14,6 +14,7 @@ import { curlCall } from '~/lib/equivalents'
 import { formatCount, formatExact } from '~/lib/format'
 import { listQuery } from '~/lib/listSearch'
 import { DeploymentName } from './DeploymentName'
+import { RefusedAnnouncements } from './RefusedAnnouncements'
 import { parseRanges, sharesOf, topicsOf } from './ranges'
 import type { StreamListSearch } from './routes'
 
@@ -94,51 +95,54 @@ export function StreamListPage() {
       replace: true,
     })
   return (
-    <ListPage<Stream>
-      title="Streams"
-      description="Slices of topics that were announced for training: where they are, and how they are decoded."
-      storeKey="streams"
-      rows={query.data?.results}
-      count={query.data?.count}
-      loading={query.isLoading}
-      error={query.error}
-      onRetry={() => void query.refetch()}
-      columns={COLUMNS}
-      search={search}
-      onSearch={change}
-      filtered={deployment !== undefined}
-      filters={
-        deployment !== undefined && (
-          <Button
-            size="xs"
-            variant="default"
-            rightSection={<IconX size={14} aria-hidden />}
-            onClick={() => change({ deployment: undefined })}
+    <>
+      <RefusedAnnouncements />
+      <ListPage<Stream>
+        title="Streams"
+        description="Slices of topics that were announced for training: where they are, and how they are decoded."
+        storeKey="streams"
+        rows={query.data?.results}
+        count={query.data?.count}
+        loading={query.isLoading}
+        error={query.error}
+        onRetry={() => void query.refetch()}
+        columns={COLUMNS}
+        search={search}
+        onSearch={change}
+        filtered={deployment !== undefined}
+        filters={
+          deployment !== undefined && (
+            <Button
+              size="xs"
+              variant="default"
+              rightSection={<IconX size={14} aria-hidden />}
+              onClick={() => change({ deployment: undefined })}
+            >
+              Sent to deployment {deployment}
+            </Button>
+          )
+        }
+        actions={
+          <CopyAs
+            equivalents={{
+              cli: `kafka-ml streams list${deployment ? ` --deployment ${deployment}` : ''}`,
+              python: `from kafkaml.sdk import Client\n\nclient = Client()\nfor stream in client.streams.list(${deployment ? `deployment=${deployment}` : ''}):\n    print(stream.id, stream.topic)`,
+              curl: curlCall('GET', `/api/streams/${deployment ? `?deployment=${deployment}` : ''}`),
+            }}
+          />
+        }
+        onRowClick={(row) => void navigate({ to: '/streams/$id', params: { id: String(row.id) } })}
+        empty={
+          <EmptyState
+            title="No stream was announced yet"
+            action={<ButtonLink to="/training">Choose a deployment to send data to</ButtonLink>}
+            command="kafka-ml send samples.npz --deployment 1"
           >
-            Sent to deployment {deployment}
-          </Button>
-        )
-      }
-      actions={
-        <CopyAs
-          equivalents={{
-            cli: `kafka-ml streams list${deployment ? ` --deployment ${deployment}` : ''}`,
-            python: `from kafkaml.sdk import Client\n\nclient = Client()\nfor stream in client.streams.list(${deployment ? `deployment=${deployment}` : ''}):\n    print(stream.id, stream.topic)`,
-            curl: curlCall('GET', `/api/streams/${deployment ? `?deployment=${deployment}` : ''}`),
-          }}
-        />
-      }
-      onRowClick={(row) => void navigate({ to: '/streams/$id', params: { id: String(row.id) } })}
-      empty={
-        <EmptyState
-          title="No stream was announced yet"
-          action={<ButtonLink to="/training">Choose a deployment to send data to</ButtonLink>}
-          command="kafka-ml send samples.npz --deployment 1"
-        >
-          A sink writes samples to a topic, then announces where they are and how they are encoded; the deployment that
-          it names begins to train. Each deployment's page has a program for it, in Python or as a command.
-        </EmptyState>
-      }
-    />
+            A sink writes samples to a topic, then announces where they are and how they are encoded; the deployment
+            that it names begins to train. Each deployment's page has a program for it, in Python or as a command.
+          </EmptyState>
+        }
+      />
+    </>
   )
 }

@@ -8,6 +8,7 @@ const WELL: System = {
   isolation: { setting: 'auto', levels: ['namespaces'], off: false },
   broker: { bootstrap_servers: 'kafka:9092', sink_bootstrap_servers: 'kafka:9092', reachable: true },
   control_topic: 'CONTROL',
+  control_topics: ['CONTROL'],
   launcher: { kind: 'process', warm_workers: true, namespace: '', autoscaling: false, autoscaling_obstacle: 'no' },
   executors: { pytorch: { reachable: true, detail: '', isolation: 'namespaces', versions: { torch: '2' } } },
   gpus: [],

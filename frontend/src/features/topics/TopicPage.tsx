@@ -1,5 +1,6 @@
 /** One topic: its records, its partitions, who uses it. */
-import { Text } from '@mantine/core'
+import { Button, Text } from '@mantine/core'
+import { IconSchool } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { CopyAs } from '~/components/CopyAs'
@@ -9,9 +10,11 @@ import { topicsRetrieveOptions } from '~/lib/api'
 import { curlCall, pythonCall, shellQuote } from '~/lib/equivalents'
 import { formatCount, formatExact, plural } from '~/lib/format'
 import { useLive, useLiveEvents } from '~/lib/live'
+import { useSession } from '~/lib/session'
 import { PartitionsTab } from './PartitionsTab'
 import { RecordsTab } from './RecordsTab'
 import { recordsQuery, type TopicSearch } from './search'
+import { TrainDialog } from './TrainDialog'
 import { UsersTab } from './UsersTab'
 
 const REFRESH_MS = 5_000
@@ -21,6 +24,7 @@ export function TopicPage() {
   const search = useSearch({ from: '/topics/$name' })
   const navigate = useNavigate({ from: '/topics/$name' })
   const { paused } = useLive()
+  const { can } = useSession()
   const query = useQuery({
     ...topicsRetrieveOptions({ path: { name } }),
     // Offsets are no events of the platform: Kafka is asked.
@@ -32,37 +36,55 @@ export function TopicPage() {
     void navigate({ search: (before: TopicSearch) => ({ ...before, ...next }), replace: true })
   const topic = query.data
   return (
-    <ObjectPage
-      what="Topic"
-      title={
-        <>
-          {name}
-          <CopyButton text={name} what="name" />
-        </>
-      }
-      loading={query.isPending}
-      error={topic ? undefined : query.error}
-      onRetry={() => void query.refetch()}
-      subtitle={
-        topic && (
-          <Text size="sm" component="span" title={`${formatExact(topic.records)} records at most`}>
-            Topic of {plural(topic.partitions.length, 'partition')}, {formatCount(topic.records)} records
-          </Text>
-        )
-      }
-      actions={<CopyAs equivalents={equivalents(name, search)} />}
-      tab={search.tab}
-      onTab={(tab) => change({ tab: tab === 'records' ? undefined : tab })}
-      tabs={[
-        {
-          value: 'records',
-          label: 'Records',
-          content: () => topic && <RecordsTab topic={topic} search={search} onSearch={change} />,
-        },
-        { value: 'partitions', label: 'Partitions', content: () => topic && <PartitionsTab topic={topic} /> },
-        { value: 'users', label: 'Used by', content: () => topic && <UsersTab topic={topic} /> },
-      ]}
-    />
+    <>
+      <ObjectPage
+        what="Topic"
+        title={
+          <>
+            {name}
+            <CopyButton text={name} what="name" />
+          </>
+        }
+        loading={query.isPending}
+        error={topic ? undefined : query.error}
+        onRetry={() => void query.refetch()}
+        subtitle={
+          topic && (
+            <Text size="sm" component="span" title={`${formatExact(topic.records)} records at most`}>
+              Topic of {plural(topic.partitions.length, 'partition')}, {formatCount(topic.records)} records
+            </Text>
+          )
+        }
+        actions={
+          <>
+            <CopyAs equivalents={equivalents(name, search)} />
+            {can('editor') && topic && (
+              <Button
+                size="xs"
+                leftSection={<IconSchool size={14} aria-hidden />}
+                onClick={() => change({ train: true })}
+              >
+                Use for training
+              </Button>
+            )}
+          </>
+        }
+        tab={search.tab}
+        onTab={(tab) => change({ tab: tab === 'records' ? undefined : tab })}
+        tabs={[
+          {
+            value: 'records',
+            label: 'Records',
+            content: () => topic && <RecordsTab topic={topic} search={search} onSearch={change} />,
+          },
+          { value: 'partitions', label: 'Partitions', content: () => topic && <PartitionsTab topic={topic} /> },
+          { value: 'users', label: 'Used by', content: () => topic && <UsersTab topic={topic} /> },
+        ]}
+      />
+      {topic && can('editor') && (
+        <TrainDialog topic={topic} opened={search.train ?? false} onClose={() => change({ train: undefined })} />
+      )}
+    </>
   )
 }
 

@@ -31,11 +31,14 @@ export interface TopicSearch {
   lschema?: string | undefined
   /** The record that is looked at: ``partition:offset``. */
   record?: string | undefined
+  /** Whether the dialog is open that announces records for training. */
+  train?: boolean | undefined
 }
 
 export function topicSearch(search: Record<string, unknown>): TopicSearch {
   return {
     tab: textOf(search.tab),
+    train: search.train === true || undefined,
     from: oneOf(search.from, STARTS),
     offset: wholeOf(search.offset),
     time: textOf(search.time),

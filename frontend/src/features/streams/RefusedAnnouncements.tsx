@@ -1,0 +1,41 @@
+/** Announcements that could not be taken, each with the reason; nothing where there is none. */
+import { Alert, Stack, Text } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { Age } from '~/components/Age'
+import { streamsRefusedListOptions } from '~/lib/api'
+import { plural } from '~/lib/format'
+import { useLiveEvents } from '~/lib/live'
+
+const SHOWN = 5
+
+export function RefusedAnnouncements() {
+  const query = useQuery(streamsRefusedListOptions({ query: { limit: SHOWN } }))
+  useLiveEvents('streams', () => void query.refetch())
+  const rows = query.data?.results ?? []
+  if (rows.length === 0) return null
+  return (
+    <Alert color="yellow" title={`${plural(query.data?.count ?? 0, 'announcement')} could not be taken`} mb="md">
+      <Stack gap="xs">
+        {rows.map((row) => (
+          <Text key={row.id} size="sm" component="div" style={{ overflowWrap: 'anywhere' }}>
+            <Text span fw={600}>
+              {row.control_topic}[{row.partition}]@{row.offset}
+            </Text>{' '}
+            {row.deployment !== null && <>to deployment {row.deployment}, </>}
+            <Age at={row.refused_at} size="sm" />: {row.reason}
+            {row.hint && (
+              <Text size="sm" c="dimmed">
+                {row.hint}
+              </Text>
+            )}
+          </Text>
+        ))}
+        {(query.data?.count ?? 0) > rows.length && (
+          <Text size="sm" c="dimmed">
+            All of them: kafka-ml streams refused
+          </Text>
+        )}
+      </Stack>
+    </Alert>
+  )
+}

@@ -1,0 +1,187 @@
+/** Announces records that are in a topic already to a deployment: which of them, how they are read, who trains. */
+import { Button, Group, JsonInput, Modal, NumberInput, Select, Stack, Text } from '@mantine/core'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import { CopyAs } from '~/components/CopyAs'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { deploymentsListOptions, type OfferRequest, streamsCreateMutation, type Topic } from '~/lib/api'
+import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
+import { notifyDone } from '~/lib/notify'
+
+const MOST = 200
+const FORMATS = ['RAW', 'AVRO', 'JSON', 'TELEGRAF_STR_JSON'] as const
+type Format = (typeof FORMATS)[number]
+
+/** What a rule of each format holds, to be completed. */
+const EXAMPLES: Record<Format, string> = {
+  RAW: '{"data_type": "float32", "data_reshape": "4", "label_type": "int64", "label_reshape": "1"}',
+  AVRO: '{"data_scheme": "...", "label_scheme": "..."}',
+  JSON: '{}',
+  TELEGRAF_STR_JSON: '{}',
+}
+
+export function TrainDialog({ topic, opened, onClose }: { topic: Topic; opened: boolean; onClose: () => void }) {
+  return (
+    // Mantine's own header would be a second banner of the page to screen readers.
+    <Modal.Root opened={opened} onClose={onClose} size="lg">
+      <Modal.Overlay />
+      <Modal.Content>
+        <Modal.Body pt="md">
+          <Stack gap="md">
+            <Group justify="space-between" wrap="nowrap">
+              <Modal.Title fw={600}>Use for training</Modal.Title>
+              <Modal.CloseButton aria-label="Close" />
+            </Group>
+            <Form topic={topic} onClose={onClose} />
+          </Stack>
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
+  )
+}
+
+function Form({ topic, onClose }: { topic: Topic; onClose: () => void }) {
+  const [deployment, setDeployment] = useState<string | null>(null)
+  const [partition, setPartition] = useState<string | null>(null)
+  const [start, setStart] = useState<number | string>('')
+  const [end, setEnd] = useState<number | string>('')
+  const [format, setFormat] = useState<Format>('RAW')
+  const [config, setConfig] = useState(EXAMPLES.RAW)
+  const [validation, setValidation] = useState<number | string>(0.1)
+  const [test, setTest] = useState<number | string>(0.1)
+  const deployments = useQuery(deploymentsListOptions({ query: { limit: MOST } }))
+  const announce = useMutation({
+    ...streamsCreateMutation(),
+    onSuccess: (offer) => {
+      notifyDone(
+        offer.stream === null
+          ? `${topic.name} is announced to deployment ${offer.deployment}`
+          : `The same was announced before: stream ${offer.stream}`,
+      )
+      onClose()
+    },
+  })
+  const rule = parsedRule(config)
+  const request: OfferRequest = {
+    deployment: Number(deployment ?? 0),
+    topic: topic.name,
+    ...(partition === null ? {} : { partition: Number(partition) }),
+    ...(start === '' ? {} : { start: Number(start) }),
+    ...(end === '' ? {} : { end: Number(end) }),
+    input_format: format,
+    input_config: rule ?? {},
+    validation_rate: Number(validation),
+    test_rate: Number(test),
+  }
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault()
+        if (deployment !== null && rule !== null) announce.mutate({ body: request })
+      }}
+    >
+      <Stack gap="md">
+        <Text size="sm">
+          Data that was sent without an announcement, or with one that nobody heard: no record is copied, the deployment
+          reads these offsets.
+        </Text>
+        <Select
+          label="Deployment"
+          placeholder="Choose one"
+          searchable
+          nothingFoundMessage="No such deployment"
+          data={(deployments.data?.results ?? []).map((each) => ({
+            value: String(each.id),
+            label: `${each.id}: ${each.configuration_name} (${each.state})`,
+          }))}
+          value={deployment}
+          onChange={setDeployment}
+        />
+        <Group grow align="flex-start">
+          <Select
+            label="Partition"
+            placeholder="All"
+            clearable
+            data={topic.partitions.map((each) => String(each.partition))}
+            value={partition}
+            onChange={setPartition}
+          />
+          <NumberInput label="From offset" placeholder="The first" min={0} value={start} onChange={setStart} />
+          <NumberInput label="To offset (exclusive)" placeholder="The last" min={0} value={end} onChange={setEnd} />
+        </Group>
+        <Select
+          label="Format"
+          data={[...FORMATS]}
+          value={format}
+          allowDeselect={false}
+          onChange={(value) => {
+            const next = FORMATS.find((each) => each === value) ?? 'RAW'
+            if (config === EXAMPLES[format]) setConfig(EXAMPLES[next])
+            setFormat(next)
+          }}
+        />
+        <JsonInput
+          label="How records are read"
+          autosize
+          minRows={2}
+          value={config}
+          onChange={setConfig}
+          error={rule === null ? 'expected a JSON object' : undefined}
+        />
+        <Group grow>
+          <NumberInput label="Validation" min={0} max={1} step={0.05} value={validation} onChange={setValidation} />
+          <NumberInput label="Test" min={0} max={1} step={0.05} value={test} onChange={setTest} />
+        </Group>
+        <ProblemAlert error={deployments.error ?? announce.error} title="Nothing was announced" />
+        <Group justify="space-between">
+          <CopyAs equivalents={offerEquivalents(request)} />
+          <Group gap="xs">
+            <Button variant="default" size="xs" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button
+              type="submit"
+              size="xs"
+              disabled={deployment === null || rule === null}
+              loading={announce.isPending}
+            >
+              Announce
+            </Button>
+          </Group>
+        </Group>
+      </Stack>
+    </form>
+  )
+}
+
+/** The rule as an object; null while the text is none. */
+function parsedRule(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text || '{}')
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null
+  } catch {
+    return null
+  }
+}
+
+/** The same announcement without the page. */
+export function offerEquivalents(request: OfferRequest): Equivalents {
+  const { topic, input_config: config, ...rest } = request
+  const options = [
+    `--deployment ${request.deployment || 'N'}`,
+    `--format ${request.input_format}`,
+    ...(config && Object.keys(config).length > 0 ? [`--config ${shellQuote(JSON.stringify(config))}`] : []),
+    ...(request.partition == null ? [] : [`--partition ${request.partition}`]),
+    ...(request.start == null ? [] : [`--from ${request.start}`]),
+    ...(request.end == null ? [] : [`--to ${request.end}`]),
+    `--validation-rate ${request.validation_rate}`,
+    `--test-rate ${request.test_rate}`,
+  ]
+  return {
+    cli: ['kafka-ml streams announce', shellQuote(topic), ...options].join(' '),
+    python: pythonCall('client.streams.announce', { topic, ...rest, input_config: config }),
+    curl: curlCall('POST', '/api/streams/', request),
+  }
+}

@@ -1,0 +1,174 @@
+"""Clients of the Kafka-ML of 2023 against this platform: sinks, scripts, the Avro example, and their mistakes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+
+from kafkaml.sdk.types import RunState, Stream
+from kafkaml.testing import labelled_images
+from tests.old_sinks import OldSink
+from tests.platform import Platform
+from tests.support import eventually
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+MODEL = """
+model = keras.Sequential([keras.Input(shape=(8, 8)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+"""
+
+
+@pytest.fixture(scope="module")
+def configuration(platform: Platform) -> int:
+    name = f"old-clients-{uuid.uuid4().hex[:6]}"
+    model = platform.client.models.create(name=name, framework="tensorflow", code=MODEL)
+    return platform.client.configurations.create(name=name, models=[model.id]).id
+
+
+def _deploy(platform: Platform, configuration: int) -> Any:
+    return platform.client.deployments.create(configuration=configuration, tensorflow_fit_arguments="epochs=1")
+
+
+def _send(platform: Platform, topic: str, deployment: int | str) -> None:
+    images, labels = labelled_images(120, size=8)
+    producer = KafkaProducer(bootstrap_servers=platform.bootstrap_servers)
+    producer.send(topic, b"what lay there before").get(60)
+    producer.close()
+    sink = OldSink(platform.bootstrap_servers, topic, deployment)
+    for image, label in zip(images, labels, strict=True):
+        sink.send(image, label)
+    sink.close(images[0], labels[0])
+
+
+def _stream_of(platform: Platform, topic: str) -> Stream:
+    def found() -> Stream | None:
+        return next((each for each in platform.client.streams.list() if topic in each.topic), None)
+
+    stream = eventually(found, 60)
+    assert isinstance(stream, Stream)
+    return stream
+
+
+def test_a_sink_of_2023_trains_unchanged(platform: Platform, configuration: int) -> None:
+    deployment = _deploy(platform, configuration)
+    topic = f"old-{uuid.uuid4().hex[:8]}"
+    _send(platform, topic, deployment.id)
+    result = platform.client.results.wait_for(deployment.results[0].id, RunState.FINISHED, timeout_seconds=300)
+    assert "accuracy" in result.test_metrics
+    stream = _stream_of(platform, topic)
+    assert (stream.deployment, stream.total_msg, stream.note) == (deployment.id, 120, "")
+
+
+def test_an_id_sent_as_text_is_told_and_the_stream_can_still_be_used(platform: Platform, configuration: int) -> None:
+    deployment = _deploy(platform, configuration)
+    topic = f"old-{uuid.uuid4().hex[:8]}"
+    # The text of a number that no deployment has, whatever was made before.
+    _send(platform, topic, "987654")
+    stream = _stream_of(platform, topic)
+    assert "did the sink get the id as text? '987654' arrives as 62883876517172" in stream.note
+    assert "deployment_id=987654" in stream.note
+    platform.client.streams.send(stream.id, deployment=deployment.id)
+    platform.client.results.wait_for(deployment.results[0].id, RunState.FINISHED, timeout_seconds=300)
+
+
+def test_data_that_nobody_announced_are_announced_once(platform: Platform, configuration: int) -> None:
+    deployment = _deploy(platform, configuration)
+    topic = f"silent-{uuid.uuid4().hex[:8]}"
+    images, labels = labelled_images(100, size=8)
+    producer = KafkaProducer(bootstrap_servers=platform.bootstrap_servers)
+    for image, label in zip(images, labels, strict=True):
+        producer.send(topic, value=image.tobytes(), key=label.tobytes())
+    producer.flush()
+    producer.close()
+    wrong = platform.cli(
+        "--state-dir", str(platform.state.root), "streams", "announce", topic, "-d", str(deployment.id),
+        "--config", '{"data_type": "float64", "data_reshape": "8 8", "label_type": "uint8"}',
+    )  # fmt: skip
+    assert wrong.returncode == 2, wrong.stdout + wrong.stderr
+    assert "do not fit RAW" in wrong.stderr
+    config = {"data_type": "uint8", "data_reshape": "8 8", "label_type": type(labels[0]).__name__}
+    arguments = ("streams", "announce", topic, "-d", str(deployment.id), "--config", json.dumps(config), "--json")
+    first = platform.cli("--state-dir", str(platform.state.root), *arguments)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert json.loads(first.stdout)["ranges"] == f"{topic}:0:0:100"
+    platform.client.results.wait_for(deployment.results[0].id, RunState.FINISHED, timeout_seconds=300)
+    stream = _stream_of(platform, topic)
+    again = platform.cli("--state-dir", str(platform.state.root), *arguments)
+    assert json.loads(again.stdout)["stream"] == stream.id
+
+
+def test_junk_and_online_streams_on_control_are_put_aside_with_the_reason(platform: Platform) -> None:
+    topic = f"online-{uuid.uuid4().hex[:8]}"
+    online = {"topic": topic, "input_format": "RAW", "description": "x", "input_config": {}}
+    producer = KafkaProducer(bootstrap_servers=platform.bootstrap_servers)
+    producer.send("control", key=b"\x01", value=b"\xff junk of another program")
+    producer.send("control", key=b"\x01", value=json.dumps(online).encode())
+    producer.flush()
+    producer.close()
+
+    def refused() -> Any:
+        return next((each for each in platform.client.streams.refused() if topic in each.value), None)
+
+    found = eventually(refused, 60)
+    assert "this version does not train on online streams yet" in found.reason
+    assert all("junk" not in each.value for each in platform.client.streams.refused())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "now"),
+    [
+        ("GET", "/models/", "/api/models/"),
+        ("GET", "/results/model/3", "/api/results/3/artifacts/"),
+        ("POST", "/deployments/", "/api/deployments/"),
+        ("GET", "/deployments/4", "/api/deployments/?configuration=4"),
+        ("DELETE", "/deployments/4", "/api/deployments/4/"),
+        ("POST", "/inferences/2", "/api/inferences/2/stop/"),
+        ("POST", "/datasources/kafka", "/api/streams/ID/send/"),
+    ],
+)
+def test_a_script_at_an_old_address_is_told_the_present_one(
+    platform: Platform, method: str, path: str, now: str
+) -> None:
+    request = urllib.request.Request(platform.status.url + path, method=method)
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=30)
+    assert caught.value.code == 410
+    assert json.loads(caught.value.read())["new_address"] == now
+
+
+def test_a_browser_at_the_same_address_gets_the_page(platform: Platform) -> None:
+    accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    request = urllib.request.Request(platform.status.url + "/models/", headers={"Accept": accept})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+
+
+def test_the_avro_example_sends_its_values(platform: Platform, tmp_path: Path) -> None:
+    (tmp_path / "data_scheme.avsc").write_text(
+        '{"type": "record", "name": "HCOPD", "fields": [{"name": "gender", "type": "float"}, '
+        '{"name": "age", "type": "float"}, {"name": "smoking", "type": "float"}]}'
+    )
+    program = (
+        "import sys\n"
+        "from datasources.avro_inference import AvroInference\n"
+        "inference = AvroInference(boostrap_servers=sys.argv[1], topic=sys.argv[2],"
+        " data_scheme_filename='data_scheme.avsc')\n"
+        "inference.send({'gender': 1.0, 'age': 0.5, 'smoking': -1.0})\n"
+        "inference.close()\n"
+    )
+    topic = f"hcopd-{uuid.uuid4().hex[:8]}"
+    command = [sys.executable, "-c", program, platform.bootstrap_servers, topic]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    record = platform.client.topics.records(topic).records[0]
+    assert record["value"]["size"] == 12
