@@ -78,7 +78,7 @@ _CLASS_WEIGHT = Kind(
     ),
 )
 
-_EPOCHS = "how often the training samples are gone through"
+_EPOCHS = "number of passes over the training data"
 _STEPS_PER_EPOCH = "batches in an epoch; None: all samples"
 _SHUFFLED = "mix the samples anew in each epoch"
 _DROP_LAST = (
@@ -88,7 +88,7 @@ _TO_TENSOR = (
     "images of bytes are given as torchvision's ToTensor does: divided by 255, channel axis first; False: as sent"
 )
 _STEPS = "batches to test on; None: all samples"
-_NO_TERMINAL = "taken and without effect: there is no terminal"
+_NO_TERMINAL = "accepted and ignored: there is no terminal"
 
 ACCEPTED: Mapping[Framework, Mapping[Purpose, Mapping[str, Argument]]] = {
     Framework.TENSORFLOW: {

@@ -22,6 +22,7 @@ from kafkaml.errors import ApiError
 from kafkaml.jobs import InferenceJob, InferencePlan, TrainingJob, TrainingPlan
 from kafkaml.logs import get_logger, register_secret
 from kafkaml.retry import retrying
+from kafkaml.text import storable
 
 __all__ = ["Heartbeat", "JobClient"]
 
@@ -102,7 +103,8 @@ class JobClient:
         ``deadline_seconds`` 0 makes one try only (statistics that will be sent again anyway); negative means the
         client's own.
         """
-        content = orjson.dumps({"attempt": self._job.attempt, **body}, option=orjson.OPT_SERIALIZE_NUMPY)
+        # What user code raised may hold characters that neither JSON nor a database takes; the report must arrive.
+        content = orjson.dumps({"attempt": self._job.attempt, **storable(body)}, option=orjson.OPT_SERIALIZE_NUMPY)
         response = self.request(
             "POST",
             f"{self._base}/{action}/",

@@ -23,6 +23,8 @@ import structlog
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kafkaml.text import storable
+
 __all__ = ["LogSettings", "configure_logs", "get_logger", "log_context", "redact_text", "register_secret"]
 
 _REDACTED = "[redacted]"
@@ -110,7 +112,11 @@ def _redact_event(_logger: object, _method: str, event: MutableMapping[str, Any]
 
 
 def _to_json(event: object, **_options: object) -> str:
-    return orjson.dumps(event, default=str).decode()
+    try:
+        return orjson.dumps(event, default=str).decode()
+    except TypeError:
+        # Half of a surrogate pair, in what user code raised.
+        return orjson.dumps(storable(event), default=str).decode()
 
 
 def configure_logs(service: str, *, settings: LogSettings | None = None, stream: TextIO | None = None) -> None:

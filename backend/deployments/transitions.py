@@ -4,7 +4,7 @@ Every function locks its row, refuses what an older attempt says (returns False)
 
     created -> waiting -> running -> finished | failed | stopped
                   ^          |
-                  +-- retry -+     and ended -> waiting by services.request_restart
+                  +-- retry -+     and ended -> waiting by services.restart_result
 """
 
 from __future__ import annotations

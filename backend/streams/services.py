@@ -18,6 +18,7 @@ from backend.events.services import publish
 from backend.streams.models import Announcement, OutboxMessage, RefusedAnnouncement
 from kafkaml.control import ControlMessage, deployment_id_from_key, deployment_id_to_key
 from kafkaml.errors import ControlMessageError
+from kafkaml.text import storable
 
 __all__ = ["mark_outbox_failed", "mark_outbox_published", "pending_outbox", "register", "send_again"]
 
@@ -57,7 +58,7 @@ def register(
             **place,
             defaults={
                 "deployment_number": known,
-                "message": _storable(message.to_json()),
+                "message": storable(message.to_json()),
                 "sent_at": _time(timestamp_ms),
             },
         )
@@ -87,7 +88,7 @@ def _keep_refused(
     sent_at: datetime | None,
 ) -> None:
     """Keep what was meant as an announcement, for the list that people see; other programs' records are none."""
-    text = (value or b"")[:_MAX_REFUSED_BYTES].decode(errors="replace").replace("\0", "\ufffd")
+    text = storable((value or b"")[:_MAX_REFUSED_BYTES].decode(errors="replace"))
     if '"topic"' not in text and '"input_format"' not in text:
         return
     number = int.from_bytes(key, "big") if key and len(key) <= 8 else None
@@ -97,7 +98,7 @@ def _keep_refused(
             defaults={
                 "deployment_number": number if number is not None and number <= _MAX_NUMBER else None,
                 "value": text,
-                "reason": error.message.replace("\0", "\ufffd"),
+                "reason": storable(error.message),
                 "hint": error.hint,
                 "sent_at": sent_at,
             },
@@ -106,15 +107,6 @@ def _keep_refused(
             kept = RefusedAnnouncement.objects.values_list("id", flat=True)[:_MAX_REFUSED]
             RefusedAnnouncement.objects.exclude(pk__in=list(kept)).delete()
             publish("streams", {"id": None, "deployment": number, "results": 0})
-
-
-def _storable(value: Any) -> Any:
-    """Return JSON without the one character that databases do not take in a text."""
-    if isinstance(value, str):
-        return value.replace("\0", "\ufffd")
-    if isinstance(value, dict):
-        return {_storable(name): _storable(each) for name, each in value.items()}
-    return [_storable(each) for each in value] if isinstance(value, list) else value
 
 
 def send_again(announcement: Announcement, deployment: Deployment, *, actor: Actor) -> OutboxMessage:

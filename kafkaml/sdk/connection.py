@@ -12,7 +12,7 @@ import orjson
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from kafkaml.errors import ApiError, SettingsError
+from kafkaml.errors import ApiError, RefusedError, SettingsError
 from kafkaml.local.state import find_state_dir
 
 __all__ = ["ClientSettings", "Connection", "ServerSentEvent"]
@@ -89,7 +89,10 @@ class Connection:
 
     def request(self, method: str, path: str, *, body: object = None, params: Mapping[str, Any] | None = None) -> Any:
         """Return the answer's JSON (None when it has no body); raises ApiError with the problem's field messages."""
-        content = None if body is None else orjson.dumps(body)
+        try:
+            content = None if body is None else orjson.dumps(body)
+        except TypeError as error:
+            raise RefusedError(f"the request cannot be written as JSON: {error}") from error
         headers = {"Content-Type": "application/json"} if content is not None else {}
         chosen = {name: value for name, value in (params or {}).items() if value is not None}
         with self._errors():

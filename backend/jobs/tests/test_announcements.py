@@ -101,3 +101,36 @@ def test_what_is_no_announcement_is_422(key: bytes | None, value: bytes | None, 
 def test_base64_that_is_none_is_the_loggers_mistake(logger: APIClient) -> None:
     answer = announce(logger, None, None, key="%")
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "key")
+
+
+def test_text_that_no_database_takes_is_data(logger: APIClient, viewer: APIClient) -> None:
+    assert announce(logger, b"\x01", VALUE.replace(b'"x"', b'"a\\u0000b \\u001b[31m"')).status_code == 201
+    assert viewer.get("/api/streams/").json()["results"][0]["description"] == "a\ufffdb \x1b[31m"
+    assert announce(logger, b"\x01", VALUE.replace(b'"x"', b'"\\ud800"'), offset=6).status_code == 422
+
+
+@pytest.mark.parametrize("topic", [b"mnist", b"mnist:0"])
+def test_an_online_stream_is_refused_and_listed_with_the_reason(
+    topic: bytes, logger: APIClient, viewer: APIClient
+) -> None:
+    value = VALUE.replace(b"mnist:0:0:60", topic)
+    for _ in range(2):
+        answer = announce(logger, b"\x01", value)
+        assert answer.status_code == 422
+        assert "this version does not train on online streams yet" in answer.json()["detail"]
+    (refused,) = viewer.get("/api/streams/refused/").json()["results"]
+    assert (refused["deployment"], refused["control_topic"], refused["offset"]) == (1, "KAFKA_ML_CONTROL_TOPIC", 5)
+    assert "this version does not train on online streams yet" in refused["reason"]
+    assert "kafka-ml streams announce mnist" in refused["hint"]
+
+
+def test_another_programs_records_are_not_listed(logger: APIClient, viewer: APIClient) -> None:
+    for offset, value in enumerate((b"\xff\x00junk", b'{"cmd": "start"}', b"", b"[]")):
+        assert announce(logger, b"\x01", value, topic="control", offset=offset).status_code == 422
+    assert viewer.get("/api/streams/refused/").json()["results"] == []
+
+
+def test_an_id_sent_as_text_is_told(logger: APIClient, viewer: APIClient) -> None:
+    answer = announce(logger, b"4711")
+    assert "'4711' arrives as 876032305; expected deployment_id=4711" in answer.json()["note"]
+    assert viewer.get("/api/streams/").json()["results"][0]["note"] == answer.json()["note"]

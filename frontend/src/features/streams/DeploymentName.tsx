@@ -9,7 +9,7 @@ export function DeploymentName({ stream }: { stream: Stream }) {
   if (!stream.deployment_exists)
     return (
       <Text size="sm" c="dimmed" component="span" title={stream.note || 'There is no such deployment'}>
-        deployment {stream.deployment} (gone)
+        deployment {stream.deployment} (there is none)
       </Text>
     )
   return (

@@ -38,6 +38,11 @@ export function StreamPage() {
           stream && (
             <Text size="sm" component="div">
               sent to <DeploymentName stream={stream} />
+              {stream.note && (
+                <Text size="sm" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
+                  {stream.note}
+                </Text>
+              )}
             </Text>
           )
         }

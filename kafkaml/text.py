@@ -1,0 +1,21 @@
+"""Text that every store and every encoder takes: what user code raises or prints may hold anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["storable"]
+
+# No database takes a NUL in a text, and halves of surrogate pairs have no bytes in UTF-8.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(value: Any) -> Any:
+    """Return ``value`` (text, or mappings and lists that hold some) with U+FFFD for the characters of no encoding."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value) if not value.isascii() or "\0" in value else value
+    if isinstance(value, Mapping):
+        return {storable(name): storable(each) for name, each in value.items()}
+    return [storable(each) for each in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,98 @@
+"""Each "Copy as" text of the pages does what it says: it is copied from the page and executed against the platform."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.chromium import Session
+from tests.platform import Platform
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+LANGUAGES = ("CLI", "Python", "curl")
+# What they read; none of them changes anything.
+PAGES = (
+    "/models/1",
+    "/configurations/1",
+    "/training/1",
+    "/results/1",
+    "/training/compare?ids=[1,2]",
+    "/inferences/1?tab=settings",
+    "/streams",
+    "/streams?deployment=1",
+    "/streams/1",
+    "/topics",
+    "/topics/KAFKA_ML_CONTROL_TOPIC",
+    "/topics/KAFKA_ML_CONTROL_TOPIC?from=oldest&decoder=json",
+)
+
+
+def _texts(page: Page) -> dict[str, str]:
+    """Return what the page's first button offers, by language."""
+    page.get_by_role("button", name="Copy as…").first.click()
+    texts = {}
+    for language in LANGUAGES:
+        page.get_by_role("radiogroup", name="Language").get_by_text(language, exact=True).click()
+        texts[language] = page.locator("[role=dialog] code").last.inner_text()
+    page.keyboard.press("Escape")
+    return texts
+
+
+def _run(platform: Platform, language: str, text: str, folder: Path) -> None:
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # As the page says: the address is in the text of curl, and for the others where the platform's folder is.
+    token = platform.state.cli_token.read_text().strip()
+    env = {**os.environ, "PATH": programs, "KML_STATE_DIR": str(platform.state.root), "KML_TOKEN": token}
+    env["KML_URL"] = platform.status.url
+    if language == "curl":
+        text = text.replace("curl -X", "curl --silent --show-error --fail-with-body -X")
+    command = [sys.executable, "-c", text] if language == "Python" else ["bash", "-euo", "pipefail", "-c", text]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, f"{language}:\n{text}\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_what_a_page_shows(session: Session, populated: Platform, tmp_path: Path, address: str) -> None:
+    texts = _texts(session.open(address))
+    for language, text in texts.items():
+        _run(populated, language, text, tmp_path)
+
+
+def test_a_model_with_odd_text_in_each_field(session: Session, populated: Platform, tmp_path: Path) -> None:
+    page = session.open("/models/new")
+    for language in LANGUAGES:
+        name = f'it\'s "odd" $HOME [b] {language} {uuid.uuid4().hex[:6]}'
+        page.get_by_role("textbox", name="Name", exact=True).fill(name)
+        expect(page.get_by_role("button", name="Copy as…").first).to_be_visible()
+        _run(populated, language, _texts(page)[language], tmp_path)
+        assert [each.name for each in populated.client.models.list(search=name)] == [name]
+
+
+def test_records_of_a_topic_for_training(session: Session, populated: Platform, tmp_path: Path) -> None:
+    stream = populated.client.streams.get(1)
+    topic, _, start, end = stream.topic.split(",")[0].split(":")
+    page = session.open(f"/topics/{topic}?train=true")
+    dialog = page.get_by_role("dialog", name="Use for training")
+    dialog.get_by_role("combobox", name="Deployment").click()
+    page.get_by_role("option").first.click()
+    dialog.get_by_role("combobox", name="Partition").click()
+    page.get_by_role("option", name="0", exact=True).click()
+    dialog.get_by_role("textbox", name="From offset").fill(start)
+    dialog.get_by_role("textbox", name="To offset").fill(end)
+    import orjson
+
+    dialog.get_by_label("How records are read").fill(orjson.dumps(stream.input_config).decode())
+    dialog.get_by_role("button", name="Copy as…").click()
+    before = len(populated.client.streams.list())
+    for language in LANGUAGES:
+        page.get_by_role("radiogroup", name="Language").get_by_text(language, exact=True).click()
+        _run(populated, language, page.locator("[role=dialog] code").last.inner_text(), tmp_path)
+    # The same three times is announced once.
+    assert len(populated.client.streams.list()) <= before + 1
