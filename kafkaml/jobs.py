@@ -210,9 +210,10 @@ class TrainingPlan:
 class InferencePlan:
     """What one inference does; served by ``GET /api/jobs/inference/<inference>/``.
 
-    ``artifacts`` maps names (``model.keras``, ``model.onnx``, ...) to their sha256; a replica picks the fastest that
-    its engine loads. ``preparation`` is what the training did to features before the model saw them. ``limit`` and
-    ``upper_topic`` belong to distributed models and are None otherwise.
+    ``artifacts`` maps names (``model.weights.h5``, ``model.onnx``, ...) to their sha256; a replica picks the fastest that
+    its engine loads, which runs the code with the training's ``seed`` where it needs it. ``preparation`` is what the
+    training did to features before the model saw them. ``limit`` and ``upper_topic`` belong to distributed models and
+    are None otherwise.
     ``group`` is the consumer group and the prefix of the transactional ids: one per inference, never shared.
     """
 
@@ -237,6 +238,7 @@ class InferencePlan:
     limit: float | None = None
     limits: ResourceLimits = field(default_factory=ResourceLimits)
     gpu: int = 0
+    seed: int = 0
 
     @property
     def dead_letter_topic(self) -> str:

@@ -36,6 +36,7 @@ __all__ = [
     "FrameError",
     "error_from_json",
     "error_to_json",
+    "plain_text",
 ]
 
 # Protects both sides from a peer that announces gigabytes.
@@ -164,7 +165,24 @@ def _parse(body: bytes) -> dict[str, Any]:
         raise FrameError(f"frame is no JSON: {error}") from error
     if not isinstance(document, dict):
         raise FrameError(f"frame holds a {type(document).__name__}, expected an object")
+    if b"\\u" in body:
+        document = _writable(document)
     return document
+
+
+def plain_text(text: str) -> str:
+    """Return ``text`` so that every file, database and reader takes it: lone surrogates and NULs as their escapes."""
+    return text.replace("\0", r"\x00").encode("utf-8", "backslashreplace").decode()
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, str):
+        return plain_text(value)
+    if isinstance(value, list):
+        return [_writable(each) for each in value]
+    if isinstance(value, dict):
+        return {plain_text(name): _writable(each) for name, each in value.items()}
+    return value
 
 
 # Name on the wire <-> class; the most specific first, because the first that fits is sent.
@@ -209,7 +227,7 @@ def error_from_json(document: Any) -> KafkaMLError:
         value = document.get(name, "")
         if not isinstance(value, str):
             raise FrameError(f"error's {name} is a {type(value).__name__}, expected text")
-        return value[:bound]
+        return plain_text(value)[:bound]
 
     kind, message, hint = text("kind"), text("message"), text("hint")
     if kind == "user_code":

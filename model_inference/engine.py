@@ -1,7 +1,7 @@
 """ModelEngine: the inference's model in an isolated process, loaded and warm. Made by ``__main__``'s wiring.
 
-The fastest engine that the artifacts allow: the model converted to ONNX at the end of training, else the framework's
-own artifact with the user's code.
+The fastest engine that the artifacts allow: the model converted to ONNX at the end of training, else the framework,
+which runs the user's code as the training did and loads the weights.
 """
 
 from __future__ import annotations
@@ -32,9 +32,11 @@ logger = get_logger(__name__)
 Array = npt.NDArray[Any]
 
 ONNX_ARTIFACT = "model.onnx"
-_FRAMEWORKS: Mapping[Framework, tuple[Runtime, str]] = {
-    Framework.TENSORFLOW: (Runtime.TENSORFLOW, "model.keras"),
-    Framework.PYTORCH: (Runtime.PYTORCH, "model.safetensors"),
+# The first that there is serves. The whole model of Keras is for those whose code does not give it again, and for
+# results that were trained before weights were kept.
+_FRAMEWORKS: Mapping[Framework, tuple[Runtime, tuple[str, ...]]] = {
+    Framework.TENSORFLOW: (Runtime.TENSORFLOW, ("model.weights.h5", "model.keras")),
+    Framework.PYTORCH: (Runtime.PYTORCH, ("model.safetensors",)),
 }
 _LOAD_TIMEOUT_SECONDS = 120.0
 # Starting cold imports a framework, which takes long on a machine that starts ten of them.
@@ -56,11 +58,12 @@ def choose_engine(plan: InferencePlan) -> EngineChoice:
     """Return the fastest engine for the plan's artifacts. Pure. SettingsError where there is none."""
     if ONNX_ARTIFACT in plan.artifacts:
         return EngineChoice(Runtime.ONNX, ONNX_ARTIFACT, needs_code=False)
-    runtime, artifact = _FRAMEWORKS[plan.framework]
-    if artifact not in plan.artifacts:
+    runtime, names = _FRAMEWORKS[plan.framework]
+    artifact = next((name for name in names if name in plan.artifacts), "")
+    if not artifact:
         raise SettingsError(
             f"result {plan.result_id} has the artifacts {sorted(plan.artifacts)}: expected {ONNX_ARTIFACT} or "
-            f"{artifact}",
+            f"{names[0]}",
             hint="train the model again",
         )
     return EngineChoice(runtime, artifact, needs_code=True)
@@ -113,7 +116,7 @@ class EngineStarter:
                 "max_batch": self._max_batch,
             }
             if self._choice.needs_code:
-                params |= {"code": self._plan.code, "imports": self._plan.imports}
+                params |= {"code": self._plan.code, "imports": self._plan.imports, "seed": self._plan.seed}
                 params |= {"preparation": dict(self._plan.preparation)}
             descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
             undo.callback(os.close, descriptor)

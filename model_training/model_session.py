@@ -35,7 +35,8 @@ _BUILD_SECONDS = 300.0
 # An exporter that hangs must not keep a trained model from being used.
 _EXPORT_SECONDS = 3600.0
 _MAX_ARTIFACTS = 16
-_MAX_METRICS = 64
+# A vector or matrix is one metric for each of its values.
+_MAX_METRICS = 1000
 _MAX_NAME_LENGTH = 100
 _MAX_WARNINGS = 50
 _MAX_PREPARATION_LENGTH = 4096
@@ -267,7 +268,7 @@ def first_paragraph(text: str) -> str:
 
 def _metrics(values: object) -> dict[str, float]:
     if not isinstance(values, Mapping) or len(values) > _MAX_METRICS:
-        raise BrokenError(f"the model process reported metrics {str(values)[:200]}: expected at most 64 names, values")
+        raise BrokenError(f"the model process reported metrics {str(values)[:200]}: expected at most 1000 names, values")
     try:
         return {_name(name): float(value) for name, value in values.items()}
     except (TypeError, ValueError):

@@ -45,4 +45,5 @@ def inference_plan(inference: Inference) -> InferencePlan:
         limit=inference.limit,
         limits=model_limits(),
         gpu=inference.gpu,
+        seed=result.deployment.seed,
     )

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from kafkaml.errors import BrokenError, DecodeError
+from kafkaml.errors import BrokenError, DecodeError, UserCodeError
 from mlcode_executor.runtimes import Emit
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "batches_of",
     "common_versions",
     "divergence_warnings",
+    "flat_metrics",
     "open_to_read",
     "scratch_folder",
     "write_to",
@@ -46,6 +47,8 @@ Array = npt.NDArray[Any]
 
 # A person cannot follow more; each event costs a frame and a request to the backend.
 _PROGRESS_INTERVAL_SECONDS = 0.2
+# The confusion matrix of twelve classes.
+_MOST_VALUES = 144
 
 
 @dataclass(frozen=True)
@@ -284,6 +287,34 @@ def divergence_warnings(history: Mapping[str, Sequence[float]]) -> list[str]:
         return [f"{what}, although the loss is: look for a division by zero or a logarithm in the metric"]
     help_text = "a smaller learning rate, features scaled to 0..1, or clipped gradients (clipnorm=1.0) usually help"
     return [f"the training diverged: {what}; {help_text}"]
+
+
+def flat_metrics(name: str, value: Any) -> dict[str, float]:
+    """Return a metric's value as numbers by name: ``f1_0, f1_1`` of a vector, ``name_0_1`` of a matrix, ``name_key``.
+
+    A number, or an array of one, keeps its name. Of more values than a person can look at only the mean, the least
+    and the greatest are kept. Raises UserCodeError for what is no number.
+    """
+    if isinstance(value, Mapping):
+        return {
+            part: number for key, each in value.items() for part, number in flat_metrics(f"{name}_{key}", each).items()
+        }
+    if isinstance(value, (list, tuple)) and any(isinstance(each, Mapping) for each in value):
+        return flat_metrics(name, dict(enumerate(value)))
+    try:
+        # Tensors of both frameworks; those of torch must leave their device and graph first.
+        found = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value).astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise UserCodeError(
+            f"the metric {name!r} is {type(value).__name__} ({str(value)[:100]}): expected a number, an array of "
+            "numbers, or a dictionary of them",
+            kind="invalid",
+        ) from error
+    if found.size == 1:
+        return {name: float(found.reshape(()))}
+    if found.size > _MOST_VALUES:
+        return {f"{name}_{each}": float(getattr(np, each)(found)) for each in ("mean", "min", "max")}
+    return {"_".join([name, *map(str, index)]): float(number) for index, number in np.ndenumerate(found)}
 
 
 def common_versions() -> dict[str, str]:

@@ -4,7 +4,52 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["hint_for"]
+from mlcode_executor.frameworks.keras_hints import KERAS_FALLBACKS, KERAS_HINTS
+
+__all__ = ["hint_for", "syntax_hint"]
+
+# Read before the others: code written for a notebook or a machine of one's own, whatever the framework.
+_MACHINE_HINTS = (
+    (
+        r"SystemExit: .*exit status 2\b",
+        "there is no command line here: give every argument of parse_args() a default, or use parse_args([])",
+    ),
+    (r"SystemExit", "leave sys.exit() out: the code must run to its end and leave a global 'model'"),
+    (r"EOFError: EOF when reading", "nobody is there to answer input(): write the value into the code"),
+    (
+        (
+            r"NameError: name '(x|X|y|train|test|val|training|validation)(_?(train|test|val|valid|data|set|ds|images|labels|"
+            r"generator|dataset|x|y))*' is not defined|NameError: name '(df|data|dataset|images|labels)' is not defined"
+        ),
+        (
+            "samples come from the stream: leave model.fit(), evaluate() and what prepares data out; keep the model and "
+            "its compile()"
+        ),
+    ),
+    (r"name '(plt|sns|pd|tqdm|os|math|random|sys)' is not defined", "import it in the imports field"),
+    (
+        r"No module named '(pandas|tensorflow_datasets|datasets|cv2|PIL|kaggle|torchaudio|tqdm|wandb|mlflow|tensorboard)",
+        "samples come from the stream and curves are on the result's page: leave out what reads, shows or logs data",
+    ),
+    (r"No module named '(matplotlib|seaborn|plotly|bokeh|pydot|graphviz)", "leave plots out: nobody would see them"),
+    (
+        r"URL fetch failure|HTTPError|URLError|Max retries exceeded|name resolution",
+        (
+            "the code runs without a network: for a model of keras.applications write weights=None; data sets need not be "
+            "loaded, samples come from the stream"
+        ),
+    ),
+    (
+        (
+            r"FileNotFoundError|[Uu]nable to (synchronously )?(open|create) file|No such file or directory|"
+            r"Read-only file system|Permission denied: '"
+        ),
+        (
+            "the code runs without a network and without your files: leave load_weights(), reading and saving out; what is "
+            "trained is kept for you"
+        ),
+    ),
+)
 
 # Of PyTorch and Ignite.
 _PYTORCH: tuple[tuple[str, str], ...] = (
@@ -141,6 +186,8 @@ _PYTORCH: tuple[tuple[str, str], ...] = (
 _HINTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.DOTALL), hint)
     for pattern, hint in (
+        *_MACHINE_HINTS,
+        *KERAS_HINTS,
         (
             r"(Argument\(s\) not recognized|unexpected keyword).*\blr\b|`lr`",
             "Keras 3 calls it learning_rate: Adam(learning_rate=0.001)",
@@ -243,10 +290,72 @@ _HINTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"ModuleNotFoundError: No module named '([^']+)'",
             "this package is not installed where models run: take what is there, or add it to the executor's image",
         ),
+        *KERAS_FALLBACKS,
     )
 )
 
 
-def hint_for(message: str) -> str:
-    """Return the one thing to do about an error ``Type: message``; empty when there is no advice."""
+# Where the message says too little, the line of the code may say more.
+_LINE_HINTS: tuple[tuple[re.Pattern[str], re.Pattern[str], str], ...] = tuple(
+    (re.compile(message), re.compile(line), hint)
+    for message, line, hint in (
+        (r"IndexError", r"gpus?\w*\[", "leave the set-up of GPUs out: the deployment does it"),
+        (r"has no attribute", r"load_dataset", "samples come from the stream: leave loading data out"),
+        (r"'units'", r"output_dim", "write units= for output_dim="),
+    )
+)
+
+
+def hint_for(message: str, line: str = "") -> str:
+    """Return the one thing to do about an error ``Type: message`` of a ``line``; empty when there is no advice."""
+    for what, where, hint in _LINE_HINTS:
+        if what.search(message) and where.search(line):
+            return hint
     return next((hint for pattern, hint in _HINTS if pattern.search(message)), "")
+
+
+# Of a text that is no Python: patterns of "Type: message" and of the line itself, "" for any.
+_SYNTAX_HINTS: tuple[tuple[re.Pattern[str], re.Pattern[str], str], ...] = tuple(
+    (re.compile(message), re.compile(line), hint)
+    for message, line, hint in (
+        (
+            r"U\+(00A0|202F|2007|3000)",
+            "",
+            "a space in this line is not the usual one (U+00A0, as web pages and word processors write it): write it again",
+        ),
+        (
+            r"U\+(201[89CDEF]|00AB|00BB|201A|2032|2033|00B4)",
+            "",
+            "write the straight quotes ' or \" for typographic ones",
+        ),
+        (r"U\+(201[0-5]|2212)", "", "write the minus sign - for the dash"),
+        (r"U\+(200[B-F]|FEFF|2060|00AD)", "", "this line holds a character that cannot be seen: write the line again"),
+        (r"U\+2026", "", "the text was cut off at the dots: copy all of it"),
+        (
+            r"invalid (non-printable )?character",
+            "",
+            "this character is no Python: write the line again with plain ones",
+        ),
+        ("", r"^\s*%%\w+", "this cell is in another language: leave it out"),
+        ("", r"=\s*[!%]\w", "this is a command of a notebook, not Python: leave the line out"),
+        ("", r"^\s*[!%]", "this is a command of a notebook or a shell, not Python: leave the line out"),
+        ("", r"^\s*(>>>|\.\.\.|In \[\d*\]:|Out\[\d*\]:)", "leave the prompts at the beginning of the lines out"),
+        (
+            "",
+            r"^\s*(pip|conda|apt|apt-get|cd|python3?) +[\w./-]",
+            "this is a command of a shell, not Python: leave it out",
+        ),
+        (r"call to 'print'|call to 'exec'", "", "this is Python 2: write print(...)"),
+        (r"multiple exception types", "", "this is Python 2: write except (A, B) as error"),
+        (r"TabError|inconsistent use of tabs", "", "indent all lines by spaces"),
+        (r"IndentationError|unindent|unexpected indent", "", "lines of one block begin in the same column"),
+        ("", r"\\x00", "the text was UTF-16: save the file as UTF-8 and paste it again"),
+        (r"'return' outside", "", "a line is not indented as the function's others are, or the def line is missing"),
+        (r"was never closed|unexpected EOF|unterminated", "", "the end is missing: was all of the code copied?"),
+    )
+)
+
+
+def syntax_hint(message: str, line: str) -> str:
+    """Return what to do about a ``line`` that is no Python, for which it says ``message``; empty without advice."""
+    return next((hint for what, where, hint in _SYNTAX_HINTS if what.search(message) and where.search(line)), "")

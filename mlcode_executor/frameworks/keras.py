@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import shutil
 from collections.abc import Callable, Mapping
-from functools import cache
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kafkaml.errors import BrokenError, UserCodeError
+from kafkaml.errors import ArgumentsError, BrokenError, UserCodeError
 from kafkaml.framework_arguments import Purpose, check_arguments
 from kafkaml.jobs import Framework
-from mlcode_executor.frameworks import independence, keras_export, keras_report
+from mlcode_executor.frameworks import independence, keras_export, keras_program, keras_report
 from mlcode_executor.frameworks.base import (
     Array,
     Handler,
@@ -26,13 +27,26 @@ from mlcode_executor.frameworks.base import (
     write_to,
 )
 from mlcode_executor.frameworks.class_scores import write_classes
+from mlcode_executor.frameworks.keras_artifacts import (
+    WEIGHTS,
+    WHOLE,
+    Kept,
+    load_weights,
+    load_whole,
+    save_weights,
+    try_artifacts,
+)
+from mlcode_executor.frameworks.keras_check import check_servable
+from mlcode_executor.frameworks.keras_compat import accept_old_code
 from mlcode_executor.frameworks.keras_loop import FitArguments, KerasLoop
+from mlcode_executor.frameworks.keras_outputs import LabelPlan, check_by_name, flat, plan_labels
 from mlcode_executor.frameworks.losses import describe_loss
-from mlcode_executor.frameworks.source import execute, user_code
+from mlcode_executor.frameworks.source import execute, maker_of_model, user_code
 
 __all__ = ["PRELOAD", "KerasHandler", "create_handler"]
 
-ARTIFACT = "model.keras"
+# Enough to see that two models are not the same one.
+_COMPARED_SAMPLES = 8
 
 # Imported by the fork server, so that no request pays for it.
 PRELOAD = [
@@ -60,14 +74,20 @@ class KerasHandler(Handler):
         self._code = ""
         self._imports = ""
         self._seed = 0
+        self._declares_input = False
+        self._sample: Array | None = None
+        self._kept = Kept()
+        self._custom: dict[str, Any] = {}
+        self._plan = LabelPlan(None, None)
         self._loop: KerasLoop | None = None
         self._predict: Callable[[Array], list[Array]] | None = None
 
     def warm_up(self, request: Request) -> dict[str, Any]:
         """Open TensorFlow's device and draw random numbers, as every initialiser does."""
-        _make_repeatable(0)
+        _make_repeatable()
+        keras.utils.set_random_seed(0)
         model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-        keras_report.describe(model, distributed=True)
+        keras_report.describe(model, distributed=True, code="")
         # Names of layers are numbered: the user's first Dense is "dense", as everywhere.
         keras.backend.clear_session()
         return super().warm_up(request)
@@ -81,18 +101,16 @@ class KerasHandler(Handler):
         return {}
 
     def build(self, request: Request) -> dict[str, Any]:
-        self._code = str(request.params["code"])
-        self._imports = str(request.params.get("imports") or "")
-        self._seed = int(request.params.get("seed") or 0)
         distributed = bool(request.params.get("distributed"))
-        _make_repeatable(self._seed)
-        _accept_integer_shapes()
-        namespace = execute(self._code, self._imports, {"tf": tf, "keras": keras, "np": np})
-        self._model = _find_model(namespace, distributed=distributed)
+        _make_repeatable()
+        self._model = self._execute(request, distributed=distributed)
+        self._declares_input = bool(self._model.built)
+        with user_code():
+            check_servable(self._model, self._code)
         if not distributed:
             keras_report.check_compiled(self._model, self._code)
         with user_code():
-            return keras_report.describe(self._model, distributed=distributed).to_json()
+            return keras_report.describe(self._model, distributed=distributed, code=self._code).to_json()
 
     def describe_loss(self, request: Request) -> dict[str, Any]:
         features = request.array("features")
@@ -110,7 +128,11 @@ class KerasHandler(Handler):
         validation = None
         if len(request.arrays.get("validation_features", ())):
             validation = request.samples("validation_features", "validation_labels")
-        loop = self._prepare(training[0])
+        loop = self._prepare(*training)
+        if self._plan.columns is not None and fit_arguments.class_weight:
+            raise ArgumentsError(
+                "class_weight is for models of one output: this one has several", argument="class_weight"
+            )
         progress = ProgressEvents(request.emit, epochs=fit_arguments.epochs)
         with user_code():
             history = loop.fit(
@@ -121,20 +143,29 @@ class KerasHandler(Handler):
                 seed=self._seed,
                 progress=progress,
             )
-        return {"history": history, "warnings": divergence_warnings(history)}
+        self._kept = self._try_artifacts(training[0])
+        return {
+            "history": history,
+            "warnings": [*divergence_warnings(history), *self._plan.warnings, *self._kept.warnings],
+        }
 
     def evaluate(self, request: Request) -> dict[str, Any]:
         arguments = dict(request.params.get("arguments") or {})
         self.check_arguments(Request({"evaluation": arguments}))
         samples = request.samples("features", "labels")
-        loop = self._prepare(samples[0])
+        loop = self._prepare(*samples)
         with user_code():
             metrics = loop.evaluate(samples, batch_size=int(request.params["batch_size"]), steps=arguments.get("steps"))
         return {"metrics": metrics}
 
     def predict_classes(self, request: Request) -> dict[str, Any]:
         features = request.array("features")
-        self._prepare(features)
+        if self._plan.columns is not None:
+            raise UserCodeError(
+                f"the model has {len(self._plan.columns)} outputs with labels of their own: no single class is predicted",
+                kind="invalid",
+            )
+        self._create_weights(features)
         predict = self._compile_predict(features.dtype, features.shape[1:])
         return write_classes(request, lambda part: predict(part)[0], logits=self._answers_logits())
 
@@ -145,17 +176,28 @@ class KerasHandler(Handler):
         return {"warnings": independence.findings(predict, features, code=self._code)}
 
     def artifact_names(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
-        return {"names": [ARTIFACT]}
+        return {"names": list(self._kept.names)}
 
     def save(self, request: Request) -> dict[str, Any]:
-        with scratch_folder() as folder, user_code():
-            path = folder / ARTIFACT
-            self._built().save(path)
-            return {"artifacts": {ARTIFACT: write_to(request.files[ARTIFACT], path)}}
+        """Write the files that were passed: the weights, the program that loads them, the model as Keras writes it."""
+        model = self._built()
+        sizes: dict[str, int] = {}
+        with scratch_folder() as folder:
+            for name, descriptor in request.files.items():
+                with user_code():
+                    if name == WEIGHTS:
+                        save_weights(model, folder / name)
+                    elif name == WHOLE:
+                        model.save(folder / name)
+                    else:
+                        (folder / name).write_text(self._program(), encoding="utf-8")
+                sizes[name] = write_to(descriptor, folder / name)
+                (folder / name).unlink()
+        return {"artifacts": sizes}
 
     def export_onnx(self, request: Request) -> dict[str, Any]:
         features = request.array("features")
-        self._prepare(features)
+        self._create_weights(features)
         return keras_export.export_onnx(
             self._answer,
             features,
@@ -164,22 +206,19 @@ class KerasHandler(Handler):
         )
 
     def load(self, request: Request) -> dict[str, Any]:
-        """Load ``model.keras``; the user's code runs first, because it may define layers of its own."""
-        custom: dict[str, Any] = {}
-        if code := request.params.get("code"):
-            _accept_integer_shapes()
-            namespace = execute(
-                str(code), str(request.params.get("imports") or ""), {"tf": tf, "keras": keras, "np": np}
-            )
-            custom = {name: each for name, each in namespace.items() if _is_serialisable(each)}
-        with scratch_folder() as folder, open_to_read(request.files[ARTIFACT]) as artifact, user_code():
-            path = folder / ARTIFACT
-            path.write_bytes(artifact.read())
-            self._model = keras.saving.load_model(path, custom_objects=custom, compile=False, safe_mode=True)
+        """Run the user's code and load the weights into its model, or load ``model.keras`` where only that was kept."""
         shape = tuple(request.params["input"]["shape"])
         dtype = np.dtype(request.params["input"]["dtype"])
+        features = np.zeros((1, *shape), dtype)
+        self._model = self._execute(request)
+        name = WEIGHTS if WEIGHTS in request.files else WHOLE
+        with scratch_folder() as folder, open_to_read(request.files[name]) as artifact, user_code():
+            path = folder / name
+            with path.open("wb") as file:
+                shutil.copyfileobj(artifact, file)
+            self._model = self._with_weights(path, features)
         self._predict = self._compile_predict(dtype, shape)
-        outputs = self._predict(np.zeros((1, *shape), dtype))
+        outputs = self._predict(features)
         return {"outputs": [{"dtype": str(each.dtype), "shape": list(each.shape[1:])} for each in outputs]}
 
     def predict(self, features: Array, /) -> list[Array]:
@@ -193,20 +232,89 @@ class KerasHandler(Handler):
             raise BrokenError("the model was not built: call build first")
         return self._model
 
-    def _prepare(self, features: Array) -> KerasLoop:
-        """Create the weights if only the data can tell their shape; returns the loop for this model."""
+    def _execute(self, request: Request, *, distributed: bool = False) -> Any:
+        """Run the user's code with the training's seed; returns its model."""
+        self._code = str(request.params["code"])
+        self._imports = str(request.params.get("imports") or "")
+        self._seed = int(request.params.get("seed") or 0)
+        accept_old_code()
+        return self._rebuild(distributed=distributed)
+
+    def _rebuild(self, *, distributed: bool = False) -> Any:
+        keras.utils.set_random_seed(self._seed % 2**32)
+        namespace = execute(self._code, self._imports, {"tf": tf, "keras": keras, "np": np})
+        self._custom = {name: each for name, each in namespace.items() if _is_serialisable(each)}
+        return _find_model(namespace, distributed=distributed)
+
+    def _with_weights(self, path: Path, features: Array) -> Any:
+        """Return the trained model: the one of the code with the weights at ``path``, or the whole one there."""
+        if path.name == WHOLE:
+            try:
+                whole = load_whole(path, self._custom)
+                _cast_and_answer(whole, features)
+                return whole
+            except Exception:  # noqa: BLE001, S110  Keras cannot restore everything; the code can
+                pass
+        if not self._model.built:
+            _cast_and_answer(self._model, features)
+        load_weights(self._model, path)
+        return self._model
+
+    def _create_weights(self, features: Array) -> None:
+        """Create the weights if only the data can tell their shape."""
         model = self._built()
-        if self._loop is None:
+        if self._sample is None:
             with user_code():
                 self._cast = _cast_for(model, features)
+                sample = self._cast(tf.convert_to_tensor(features[:1]))
                 if not model.built:
-                    model(self._cast(tf.convert_to_tensor(features[:1])))
-            self._loop = KerasLoop(model, cast=self._cast, targets=_targets_for(model))
+                    model(sample)
+            self._sample = sample[0].numpy()
+
+    def _prepare(self, features: Array, labels: Array) -> KerasLoop:
+        """Make the model ready for these samples; returns the loop for it."""
+        self._create_weights(features)
+        if self._loop is None:
+            with user_code():
+                structure = None
+                if not self._declares_input and getattr(self._model, "_outputs_struct", None) is None:
+                    structure = self._model(self._sample[None], training=False)
+                    check_by_name(self._model, structure)
+                self._plan = plan_labels(self._model, labels.shape[1:], structure)
+            self._loop = KerasLoop(self._model, cast=self._cast, targets=self._plan.targets)
         return self._loop
 
+    def _try_artifacts(self, features: Array) -> Kept:
+        # Names of layers are numbered from the beginning again, as in a process of its own.
+        def rebuild() -> Any:
+            keras.backend.clear_session(free_memory=False)
+            again = self._rebuild()
+            if not again.built:
+                _cast_and_answer(again, features[:1])
+            return again
+
+        return try_artifacts(
+            self._model,
+            np.array(features[:_COMPARED_SAMPLES]),
+            code=f"{self._imports}\n{self._code}",
+            answer=_cast_and_answer,
+            rebuild=rebuild,
+            custom_objects=self._custom,
+        )
+
+    def _program(self) -> str:
+        return keras_program.write_program(
+            self._code,
+            self._imports,
+            seed=self._seed,
+            sample=self._sample,
+            declares_input=self._declares_input,
+            versions=keras_report.versions(),
+        )
+
     def _answer(self, features: Any) -> list[Any]:
-        """The model's outputs for one batch, flat; what ``predict`` and the converted model compute."""
-        return list(keras.tree.flatten(self._model(self._cast(features), training=False)))
+        """The model's outputs for one batch, in declared order; what ``predict`` and the converted model compute."""
+        return list(flat(self._model(self._cast(features), training=False)))
 
     def _compile_predict(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Callable[[Array], list[Array]]:
         if not hasattr(self, "_cast"):
@@ -252,13 +360,18 @@ def _find_model(namespace: Mapping[str, Any], *, distributed: bool) -> Any:
         "the code defines no global 'model': expected model = keras.Sequential(...) or another keras.Model"
         + (f"; it has {found}" if found else ""),
         kind="missing",
-        hint=f"write model = {next(iter(others.values()))} at the end" if others else "",
+        hint=f"write model = {next(iter(others.values()))} at the end" if others else maker_of_model(namespace),
     )
 
 
-def _make_repeatable(seed: int) -> None:
+def _cast_and_answer(model: Any, features: Array) -> list[Array]:
+    """Return what ``model`` answers, output by output; creates its weights if it has none yet."""
+    cast = _cast_for(model, features)
+    return [np.asarray(each) for each in flat(model(cast(tf.convert_to_tensor(features)), training=False))]
+
+
+def _make_repeatable() -> None:
     """The same seed on the same data gives the same metrics; without a GPU, to the last bit."""
-    keras.utils.set_random_seed(seed % 2**32)
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         # Else the first process takes all of its memory; too late once it was used.
@@ -267,17 +380,6 @@ def _make_repeatable(seed: int) -> None:
     if not gpus:
         # Costs a little on a CPU and a lot on a GPU, where repeatability is not promised.
         tf.config.experimental.enable_op_determinism()
-
-
-@cache
-def _accept_integer_shapes() -> None:
-    """Accept ``keras.Input(shape=64)``, which Keras 2 did: tutorials have it."""
-    original = keras.layers.InputLayer.__init__
-
-    def init(self: Any, shape: Any = None, *arguments: Any, **options: Any) -> None:
-        original(self, (shape,) if isinstance(shape, int) else shape, *arguments, **options)
-
-    keras.layers.InputLayer.__init__ = init
 
 
 def _cast_for(model: Any, features: Array) -> Callable[[Any], Any]:
@@ -296,25 +398,6 @@ def _cast_for(model: Any, features: Array) -> Callable[[Any], Any]:
     except (TypeError, ValueError, tf.errors.OpError):
         return lambda tensor: tf.cast(tensor, keras.config.floatx())
     return lambda tensor: tensor
-
-
-def _targets_for(model: Any) -> Callable[[Any], Any]:
-    """Return how one label tensor becomes the targets of all outputs.
-
-    k outputs of one unit each take the k columns of labels (batch, k); otherwise every output gets all labels.
-    """
-    structure = getattr(model, "_outputs_struct", None)
-    outputs = [] if structure is None else keras.tree.flatten(structure)
-    if len(outputs) < 2:
-        return lambda labels: labels
-    single_units = all(output.shape[-1] == 1 for output in outputs)
-
-    def targets(labels: Any) -> Any:
-        by_column = single_units and labels.shape.rank == 2 and labels.shape[1] == len(outputs)
-        flat = [labels[:, index : index + 1] if by_column else labels for index in range(len(outputs))]
-        return keras.tree.pack_sequence_as(structure, flat)
-
-    return targets
 
 
 def _is_serialisable(value: object) -> bool:

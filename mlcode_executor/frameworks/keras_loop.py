@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mlcode_executor.frameworks.base import Array, ProgressEvents, batch_count, batches_of
+from mlcode_executor.frameworks.base import Array, ProgressEvents, batch_count, batches_of, flat_metrics
 from mlcode_executor.frameworks.batches import BatchStream
 
 __all__ = ["FitArguments", "KerasLoop"]
@@ -193,10 +193,11 @@ class KerasLoop:
 
     def _metrics(self, logs: Any) -> dict[str, float]:
         """Return metrics as floats: the model's own state, or what a step of the user's own returned."""
-        model_metrics = self._model.get_metrics_result()
-        if isinstance(logs, dict) and set(logs) != set(model_metrics):
-            return {str(name): float(np.mean(value)) for name, value in logs.items()}
-        return {str(name): float(value) for name, value in model_metrics.items()}
+        found = self._model.get_metrics_result()
+        if isinstance(logs, dict) and set(logs) != set(found):
+            # A loss may still be one number for each sample of the step.
+            found = {name: np.mean(value) if name == "loss" else value for name, value in logs.items()}
+        return {part: number for name, each in found.items() for part, number in flat_metrics(str(name), each).items()}
 
 
 def _eager_chunk(one_batch: Callable[..., Any], tensors: tuple[Any, ...], batch_size: int) -> Any:

@@ -12,6 +12,8 @@ import tensorflow as tf
 
 from kafkaml.errors import UserCodeError
 from mlcode_executor.frameworks.base import ModelReport, TensorSpec, common_versions
+from mlcode_executor.frameworks.keras_check import saving_notes
+from mlcode_executor.frameworks.keras_outputs import column_note, declared_outputs, flat
 
 __all__ = ["check_compiled", "describe", "outputs_for", "versions"]
 
@@ -24,9 +26,11 @@ def versions() -> dict[str, str]:
     return {**common_versions(), "tensorflow": tf.__version__, "keras": keras.__version__}
 
 
-def describe(model: Any, *, distributed: bool) -> ModelReport:
-    """Return the report of a built or unbuilt model."""
-    notes = []
+def describe(model: Any, *, distributed: bool, code: str) -> ModelReport:
+    """Return the report of a built or unbuilt model; ``code`` made it."""
+    notes = saving_notes(model, code)
+    if model.compiled and (columns := column_note(declared_outputs(model))):
+        notes.append(columns)
     if not model.built:
         notes.append("the model declares no input shape: weights are created when its first data arrive")
     if distributed and not model.compiled:
@@ -91,8 +95,12 @@ def _summary(model: Any) -> str:
 
 
 def _outputs(model: Any) -> list[TensorSpec]:
-    tensors = _tensors(model, "outputs")
-    names = getattr(model, "output_names", None) or [tensor._keras_history.operation.name for tensor in tensors]
+    """Return the outputs in the order in which the model declares them, as they are answered when it serves."""
+    structure = getattr(model, "_outputs_struct", None)
+    if structure is None:
+        return [_spec(tensor, tensor._keras_history.operation.name) for tensor in _tensors(model, "outputs")]
+    tensors = list(flat(structure))
+    names = [each.name for each in declared_outputs(model)]
     return [_spec(tensor, name) for tensor, name in zip(tensors, names, strict=True)]
 
 

@@ -16,7 +16,7 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from kafkaml.errors import ArgumentsError
-from mlcode_executor.frameworks.base import Array, ProgressEvents, batches_of
+from mlcode_executor.frameworks.base import Array, ProgressEvents, batches_of, flat_metrics
 from mlcode_executor.frameworks.batches import BatchStream
 from mlcode_executor.frameworks.pytorch_definitions import Definitions
 from mlcode_executor.frameworks.pytorch_forward import Forward
@@ -29,8 +29,6 @@ __all__ = ["FitArguments", "TorchLoop"]
 _EVALUATION_FACTOR = 4
 # Metrics of training see this many samples at a time, at least one batch.
 _METRICS_SAMPLES = 4096
-# Metrics of this many numbers at most are shown one by one.
-_MAX_VECTOR = 20
 
 # Those whose CPU and CUDA kernels update all parameters in one call.
 _FUSABLE = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
@@ -296,18 +294,5 @@ def _fuse(optimizer: Any) -> None:
 
 
 def _floats(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Flatten metrics to numbers: short vectors (precision per class) become ``name_0``, ``name_1``, ...
-
-    What is larger, such as a confusion matrix, is left out: no curve can be drawn of it.
-    """
-    flat: dict[str, float] = {}
-    for name, value in metrics.items():
-        if isinstance(value, Mapping):
-            flat.update(_floats({f"{name}_{key}": each for key, each in value.items()}))
-            continue
-        numbers = np.asarray(value, dtype=np.float64)
-        if numbers.ndim == 0:
-            flat[name] = float(numbers)
-        elif numbers.size <= _MAX_VECTOR:
-            flat.update({f"{name}_{index}": float(each) for index, each in enumerate(numbers.reshape(-1))})
-    return flat
+    """Flatten the user's metrics to numbers by name."""
+    return {part: number for name, value in metrics.items() for part, number in flat_metrics(name, value).items()}

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import re
-
+from mlcode_executor.frameworks.program import fill_program
 from mlcode_executor.frameworks.pytorch_input import Preparation, prepare
 from mlcode_executor.frameworks.pytorch_weights import load_weights
 
 __all__ = ["write_program"]
-
-_FUTURE = re.compile(r"^from __future__ import .*$", re.MULTILINE)
 
 _TEMPLATE = '''{future}"""A model trained by Kafka-ML: the code it was made from, and its weights.
 
@@ -81,12 +78,10 @@ def write_program(
     code: str, imports: str, versions: dict[str, str], *, seed: int, preparation: Preparation | None
 ) -> str:
     """Return the text of ``model.py``; without a preparation samples are given to the model as float32."""
-    # Python wants these before everything else.
-    future = "".join(f"{line}\n" for text in (imports, code) for line in _FUTURE.findall(text))
-    return _TEMPLATE.format(
-        future=future,
-        imports=_FUTURE.sub("", imports),
-        code=_FUTURE.sub("", code),
+    return fill_program(
+        _TEMPLATE,
+        code,
+        imports,
         versions=f" (trained with torch {versions['torch']}, ignite {versions['ignite']})",
         load_weights=inspect.getsource(load_weights),
         prepare=inspect.getsource(prepare),

@@ -16,9 +16,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from kafkaml.errors import KafkaMLError, UserCodeError
-from mlcode_executor.frameworks.hints import hint_for
+from mlcode_executor.frameworks.drawing import Nothing, stand_in_for_drawing
+from mlcode_executor.frameworks.hints import hint_for, syntax_hint
+from mlcode_executor.frameworks.notebook import as_program
 
-__all__ = ["CODE_FILE", "IMPORTS_FILE", "MODULE_NAME", "execute", "user_code"]
+__all__ = ["CODE_FILE", "IMPORTS_FILE", "MODULE_NAME", "execute", "maker_of_model", "runnable", "say", "user_code"]
 
 IMPORTS_FILE = "<imports>"
 CODE_FILE = "<code>"
@@ -38,20 +40,60 @@ _MARKER = re.compile(r"^[\s~^]+$")
 def execute(code: str, imports: str, names: Mapping[str, Any]) -> dict[str, Any]:
     """Run ``imports`` and then ``code`` in one new module that holds ``names``; returns its namespace.
 
-    Raises UserCodeError, with the line, for whatever goes wrong in it.
+    Commands of a notebook are skipped, with a line in the output. Raises UserCodeError, with the line, for whatever
+    goes wrong.
     """
     module = types.ModuleType(MODULE_NAME)
     namespace = module.__dict__
     namespace.update(names)
     namespace["__builtins__"] = builtins
+    if "get_ipython" in code + imports:
+        namespace["get_ipython"] = Nothing()
     sys.modules[MODULE_NAME] = module
+    # A program of one's own reads its command line; ours is not for it.
+    sys.argv = ["model.py"]
+    stand_in_for_drawing(_SOURCES)
     for filename, text in ((IMPORTS_FILE, imports), (CODE_FILE, code)):
+        runs, notes = as_program(text, name=_SOURCES[filename])
+        for note in notes:
+            say(note)
         # Makes the lines visible to tracebacks, inspect.getsource and TensorFlow's autograph.
-        linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+        linecache.cache[filename] = (len(runs), None, runs.splitlines(keepends=True), filename)
         with user_code():
-            program = compile(text, filename, "exec", dont_inherit=True)
-            exec(program, namespace)  # noqa: S102  the purpose of the isolated process
+            _run(runs, filename, namespace)
     return namespace
+
+
+def maker_of_model(namespace: Mapping[str, Any]) -> str:
+    """Return what to write where only a function of the user's makes the model; empty where none does."""
+    makers = [
+        name
+        for name, each in namespace.items()
+        if isinstance(each, types.FunctionType)
+        and each.__module__ == MODULE_NAME
+        and ("model" in each.__code__.co_varnames or "model" in name.lower())
+    ]
+    return f"write model = {makers[-1]}() at the end, and let {makers[-1]} return the model" if makers else ""
+
+
+def say(note: str) -> None:
+    """Put a line of ours between what the user's code prints."""
+    sys.stdout.write(f"[Kafka-ML] {note}\n")
+
+
+def runnable(text: str) -> str:
+    """Return a field as ``execute`` runs it."""
+    return as_program(text)[0]
+
+
+def _run(text: str, filename: str, namespace: dict[str, Any]) -> None:
+    program = compile(text, filename, "exec", dont_inherit=True)
+    try:
+        exec(program, namespace)  # noqa: S102  the purpose of the isolated process
+    except SystemExit as end:
+        # ``sys.exit()`` after all was done, as programs end; before that it is an error like any other.
+        if end.code not in (None, 0) or "model" not in namespace:
+            raise
 
 
 @contextmanager
@@ -73,7 +115,7 @@ def _describe(error: BaseException) -> UserCodeError:
     line, filename = None, CODE_FILE
     if frames:
         line, filename = frames[-1].lineno, frames[-1].filename
-    elif mentioned := _FRAME_IN_MESSAGE.findall(str(error)):
+    elif mentioned := _FRAME_IN_MESSAGE.findall(_text(error, whole=True)):
         # Raised while TensorFlow ran a graph: the frames of the user's code are in the text only.
         filename, line = mentioned[-1][0], int(mentioned[-1][1])
     return UserCodeError(
@@ -81,7 +123,7 @@ def _describe(error: BaseException) -> UserCodeError:
         traceback_text=_traceback(frames, message),
         line=line,
         source=_SOURCES[filename],
-        hint=hint_for(message),
+        hint=hint_for(message, (frames[-1].line or "") if frames else ""),
     )
 
 
@@ -94,7 +136,7 @@ def _describe_syntax_error(error: SyntaxError) -> UserCodeError:
         line=error.lineno,
         source=_SOURCES[filename],
         kind="syntax",
-        hint=hint_for(error.msg),
+        hint=syntax_hint(f"{type(error).__name__}: {error.msg}", error.text or ""),
     )
 
 
@@ -106,14 +148,21 @@ def _traceback(frames: list[traceback.FrameSummary], message: str) -> str:
 
 def _message(error: BaseException) -> str:
     """Return ``Type: text`` without the frames that frameworks write into their messages."""
-    # TensorFlow's own errors carry a whole stack in str(), and the reason alone in .message.
-    text = str(getattr(error, "message", None) or error).strip()
+    text = _text(error)
     if 'File "' in text:
         text = _without_frames(text)
     if isinstance(error, SystemExit):
-        text = f"the code ended the program with exit status {text or 0}"
+        text = f"the code ended the program with exit status {error.code or 0}"
     message = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return message if len(message) <= _MAX_MESSAGE else message[:_MAX_MESSAGE] + "..."
+
+
+def _text(error: BaseException, *, whole: bool = False) -> str:
+    try:
+        # TensorFlow's own errors carry a whole stack in str(), and the reason alone in .message.
+        return str((not whole and getattr(error, "message", None)) or error).strip()
+    except Exception:  # noqa: BLE001  a class of the user's own may raise anything
+        return "(its text cannot be shown)"
 
 
 def _without_frames(text: str) -> str:

@@ -1,0 +1,185 @@
+"""What is kept of a trained Keras model, and whether the same model can be made of it again.
+
+A model is served by running its code once more and loading its weights: that asks nothing of layers, losses or
+optimisers, which Keras can often not deserialise. The whole model as Keras writes it is kept beside them where Keras
+can read it back. Both are tried in the model process, after training, because nothing can be mended later.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from mlcode_executor.frameworks.base import Array, scratch_folder
+from mlcode_executor.frameworks.source import user_code
+
+__all__ = [
+    "PROGRAM",
+    "WEIGHTS",
+    "WHOLE",
+    "Kept",
+    "load_weights",
+    "load_whole",
+    "save_weights",
+    "short_reason",
+    "try_artifacts",
+]
+
+WEIGHTS = "model.weights.h5"
+PROGRAM = "model.py"
+WHOLE = "model.keras"
+
+# The same operations in the same order: only what a GPU sums differently may differ.
+_TOLERANCE = 1e-4
+_MAX_REASON = 250
+# What gives another number each time that it runs, in the order in which it is likely to be meant.
+_UNREPEATABLE = re.compile(
+    r"default_rng\(\s*\)|RandomState\(\s*\)|SystemRandom|os\.urandom|secrets\.|uuid\d?\.|uuid[14]\(|"
+    r"\btime(_ns|\.time|\.perf_counter)?\(|datetime\.now|Generator\.from_non_deterministic_state"
+)
+
+Answer = Callable[[Any, Array], list[Array]]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The files to keep of a trained model, and what a person must know about them."""
+
+    names: tuple[str, ...] = (WEIGHTS, PROGRAM, WHOLE)
+    warnings: tuple[str, ...] = ()
+
+
+def save_weights(model: Any, path: Path) -> None:
+    """Write the weights without the optimiser's state, which is twice as large and which nobody loads."""
+    keras.saving.save_weights(model, path, objects_to_skip=_skipped(model))
+
+
+def load_weights(model: Any, path: Path) -> None:
+    """Read weights (of ``model.weights.h5`` or ``model.keras``) into a built model."""
+    skipped = {"objects_to_skip": _skipped(model)} if path.suffix == ".h5" else {}
+    keras.saving.load_weights(model, path, **skipped)
+
+
+def load_whole(path: Path, custom_objects: Mapping[str, Any]) -> Any:
+    """Return the model in ``model.keras``, not compiled.
+
+    Lambda layers bring code along. It is the user's own, which has run in this process already.
+    """
+    return keras.saving.load_model(path, custom_objects=dict(custom_objects), compile=False, safe_mode=False)
+
+
+def try_artifacts(
+    model: Any,
+    samples: Array,
+    *,
+    code: str,
+    answer: Answer,
+    rebuild: Callable[[], Any],
+    custom_objects: Mapping[str, Any],
+) -> Kept:
+    """Save ``model``, make it again in both ways, and compare the answers on ``samples`` (a few). Never raises."""
+    expected = answer(model, samples)
+    if _difference(expected, answer(model, samples)):
+        return Kept(
+            warnings=(
+                (
+                    "the model answers the same samples differently each time: it cannot be told whether the kept files "
+                    "answer as the trained model does"
+                ),
+            )
+        )
+    with scratch_folder() as folder:
+
+        def by_code() -> Any:
+            save_weights(model, folder / WEIGHTS)
+            again = rebuild()
+            load_weights(again, folder / WEIGHTS)
+            return again
+
+        def by_keras() -> Any:
+            model.save(folder / WHOLE)
+            return load_whole(folder / WHOLE, custom_objects)
+
+        rebuilt, whole = (_failure(make, samples, expected, answer) for make in (by_code, by_keras))
+    if not rebuilt and not whole:
+        return Kept()
+    if not rebuilt:
+        return Kept(
+            (WEIGHTS, PROGRAM),
+            (
+                f"no {WHOLE} is kept, {WEIGHTS} and {PROGRAM} hold the model: by itself Keras cannot restore it: {whole}",
+            ),
+        )
+    where = _unrepeatable_line(code)
+    if not whole:
+        return Kept(
+            (WHOLE,),
+            (
+                (
+                    f"only {WHOLE} is kept: the code does not give the trained model again when it runs once more: "
+                    f"{rebuilt}{where}"
+                ),
+            ),
+        )
+    return Kept(
+        (WEIGHTS, PROGRAM),
+        (
+            (
+                "THE TRAINED MODEL CANNOT BE RESTORED: served from its weights it answers differently than in its "
+                f"training: {rebuilt}{where}; and Keras cannot restore it: {whole}"
+            ),
+        ),
+    )
+
+
+def _skipped(model: Any) -> list[Any]:
+    optimizer = getattr(model, "optimizer", None)
+    return [] if optimizer is None else [optimizer]
+
+
+def _failure(make: Callable[[], Any], samples: Array, expected: list[Array], answer: Answer) -> str:
+    """Return why the model that ``make`` gives is not the trained one; empty when it is."""
+    try:
+        # What the code prints was printed when it ran for the training.
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), user_code():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return _difference(expected, answer(make(), samples))
+    except Exception as error:  # noqa: BLE001  whatever it is, the training's result does not depend on it
+        return short_reason(str(getattr(error, "message", error)))
+
+
+def short_reason(text: str) -> str:
+    """Return the innermost reason in a message of Keras', in one line."""
+    text = " ".join(re.sub(r"\x1b\[\d*m", "", text).split())
+    # Keras writes the whole configuration of the model before it.
+    text = text.rsplit("Exception encountered: ", 1)[-1]
+    return text if len(text) <= _MAX_REASON else f"{text[:_MAX_REASON]}..."
+
+
+def _difference(expected: list[Array], found: list[Array]) -> str:
+    if [each.shape for each in expected] != [each.shape for each in found]:
+        return f"its answers have the shapes {[each.shape for each in found]}, not {[each.shape for each in expected]}"
+    for one, other in zip(expected, found, strict=True):
+        if not np.allclose(one, other, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True):
+            largest = np.nanmax(np.abs(one.astype(np.float64) - other.astype(np.float64)))
+            return f"its answers differ by up to {largest:.3g}"
+    return ""
+
+
+def _unrepeatable_line(code: str) -> str:
+    for number, line in enumerate(code.splitlines(), 1):
+        if found := _UNREPEATABLE.search(line.split("#", 1)[0]):
+            return f" (line {number}: {found.group()} gives another value each time; give it a seed)"
+        if re.search(r"\btf\.Variable\(|\bK\.variable\(", line):
+            return f" (line {number}: Keras does not keep a tf.Variable; write self.add_weight(...) instead)"
+    return ""

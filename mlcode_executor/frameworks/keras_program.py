@@ -1,0 +1,113 @@
+"""The program that is downloaded with the weights of a Keras model: its code, runnable without Kafka-ML."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from mlcode_executor.frameworks.base import Array
+from mlcode_executor.frameworks.program import fill_program
+
+__all__ = ["accept_integer_shapes", "seed_generators", "write_program"]
+
+_TEMPLATE = '''{future}"""A model trained by Kafka-ML: the code it was made from, and its weights.
+
+Keep model.weights.h5 beside this file. ``python model.py`` shows the model; ``from model import load`` uses it:
+
+    model = load()
+    answers = model.predict(samples)  # samples: (n, {shape}) as they were sent, trained with {dtype}
+
+Needs the packages tensorflow, keras and numpy{versions}.
+"""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+# Draws the same random constants as the training did.
+keras.utils.set_random_seed({seed})
+{compatibility}
+# ---- imports ----
+{imports}
+# ---- code ----
+{code}
+# ---- end of the code ----
+
+
+def load(weights=Path(__file__).with_name("model.weights.h5")):
+    """Return the trained model, ready to predict."""
+{first_call}    model.load_weights(weights)
+    return model
+
+
+if __name__ == "__main__":
+    load()
+    model.summary()
+'''
+
+# A model without a declared input gets its weights with its first samples.
+_FIRST_CALL = """    if not model.built:
+        model(np.zeros((1, {shape}), "{dtype}"), training=False)
+"""
+
+
+_UNSEEDED = re.compile(r"default_rng\(\s*\)")
+_INTEGER_SHAPE = re.compile(r"Input\(\s*(shape\s*=\s*)?\d")
+
+
+def accept_integer_shapes() -> None:
+    """Accept ``keras.Input(shape=64)``, which Keras 2 did: tutorials have it."""
+    original = keras.layers.InputLayer.__init__
+
+    def init(self, shape=None, *arguments, **options):  # type: ignore[no-untyped-def]
+        original(self, (shape,) if isinstance(shape, int) else shape, *arguments, **options)
+
+    keras.layers.InputLayer.__init__ = init
+
+
+def seed_generators() -> None:
+    """Let ``np.random.default_rng()`` without a seed give the same numbers each time that the code runs."""
+    original = np.random.default_rng
+
+    def default_rng(seed=None):  # type: ignore[no-untyped-def]
+        return original(np.random.randint(2**31) if seed is None else seed)
+
+    np.random.default_rng = default_rng
+
+
+def write_program(
+    code: str,
+    imports: str,
+    *,
+    seed: int,
+    sample: Array | None,
+    declares_input: bool,
+    versions: Mapping[str, str],
+) -> str:
+    """Return the text of ``model.py``. ``sample`` is one sample as the model took it, None where none was seen."""
+    shape = ", ".join(map(str, sample.shape)) + "," * (sample.ndim == 1) if sample is not None else "..."
+    dtype = str(sample.dtype) if sample is not None else "numbers"
+    text = f"{imports}\n{code}"
+    needed = [
+        each
+        for each, pattern in ((accept_integer_shapes, _INTEGER_SHAPE), (seed_generators, _UNSEEDED))
+        if pattern.search(text)
+    ]
+    compatibility = "".join(f"\n\n{inspect.getsource(each)}\n\n{each.__name__}()\n" for each in needed)
+    return fill_program(
+        _TEMPLATE,
+        code,
+        imports,
+        shape=shape,
+        dtype=dtype,
+        seed=str(seed % 2**32),
+        compatibility=compatibility,
+        first_call="" if declares_input or sample is None else _FIRST_CALL.format(shape=shape, dtype=dtype),
+        versions=f" (trained with tensorflow {versions['tensorflow']}, keras {versions['keras']})",
+    )

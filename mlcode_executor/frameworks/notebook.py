@@ -1,0 +1,87 @@
+"""Take code as notebooks and web pages leave it: their commands are skipped, everything else is Python's to judge.
+
+Line numbers stay as they are, because errors name them.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+
+__all__ = ["as_program"]
+
+_BYTE_ORDER_MARK = "\ufeff"
+# Commands of Jupyter's, prompts of a shell inside a cell, and the fence around code in a chat or a README.
+_COMMAND = re.compile(r"^(?P<indent>\s*)(?P<command>(%{1,2}|!{1,2})\w.*|\?{1,2}[\w.]+|[\w.]+\?{1,2}|```\w*)\s*$")
+# The rest of the line is Python.
+_TIMED = re.compile(r"^(?P<indent>\s*)%time\s+(?P<rest>\S.*)$")
+# Cells in another language: their lines are no Python and nothing to skip.
+_OTHER_LANGUAGE = re.compile(r"^\s*%%(bash|sh|script|html|javascript|js|latex|markdown|perl|ruby|sql|R|svg)\b")
+
+
+def as_program(text: str, *, name: str = "code") -> tuple[str, list[str]]:
+    """Return ``text`` as Python runs it, line for line, and what was left out of it (one sentence each).
+
+    ``name`` is the field's, for the sentences. Text that is no Python either way is returned as far as it got.
+    """
+    notes: list[str] = []
+    text = text.removeprefix(_BYTE_ORDER_MARK).replace(f"\n{_BYTE_ORDER_MARK}", "\n")
+    tree = _parsed(text)
+    if isinstance(tree, IndentationError) and (dedented := textwrap.dedent(text)) != text:
+        # Copied from inside of something else.
+        text, tree = dedented, _parsed(dedented)
+    lines = text.split("\n")
+    while isinstance(tree, SyntaxError) and (taken := _take(lines, (tree.lineno or 0) - 1)):
+        notes.append(f"line {tree.lineno} of the {name} is for a notebook and was {taken}")
+        tree = _parsed("\n".join(lines))
+    text = "\n".join(lines)
+    return (_with_main(text, tree) if isinstance(tree, ast.Module) else text), notes
+
+
+def _parsed(text: str) -> ast.Module | SyntaxError | None:
+    try:
+        return ast.parse(text)
+    except SyntaxError as error:
+        return error
+    except (ValueError, RecursionError, MemoryError):
+        # NUL bytes, or expressions without end: compiling says so.
+        return None
+
+
+def _take(lines: list[str], index: int) -> str:
+    """Replace the command in ``lines[index]``; returns what became of it, empty where there is none."""
+    if not 0 <= index < len(lines):
+        return ""
+    line = lines[index].rstrip("\r")
+    if timed := _TIMED.match(line):
+        lines[index] = timed["indent"] + timed["rest"]
+        return "run without %time"
+    found = _COMMAND.match(line)
+    if not found or _OTHER_LANGUAGE.match(line):
+        return ""
+    while line.endswith("\\") and index + 1 < len(lines):
+        lines[index] = f"{found['indent']}pass"
+        index += 1
+        line = lines[index].rstrip("\r")
+    # A statement, in case that it is all that an ``if`` holds.
+    lines[index] = f"{found['indent']}pass"
+    return f"skipped: {found['command'][:60]}"
+
+
+def _with_main(text: str, tree: ast.Module) -> str:
+    """Run what stands under ``if __name__ == "__main__":``, though the code is no program here."""
+    lines = text.split("\n")
+    for each in tree.body:
+        if isinstance(each, ast.If) and _asks_for_main(each.test) and each.test.end_lineno == each.test.lineno:
+            line = lines[each.lineno - 1].encode()
+            first, end = each.test.col_offset, each.test.end_col_offset or 0
+            lines[each.lineno - 1] = (line[:first] + b"True" + line[end:]).decode()
+    return "\n".join(lines)
+
+
+def _asks_for_main(test: ast.expr) -> bool:
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.ops[0], ast.Eq):
+        return False
+    sides = {ast.unparse(each) for each in (test.left, test.comparators[0])}
+    return sides == {"__name__", "'__main__'"}
