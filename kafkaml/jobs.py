@@ -210,11 +210,11 @@ class TrainingPlan:
 class InferencePlan:
     """What one inference does; served by ``GET /api/jobs/inference/<inference>/``.
 
-    ``artifacts`` maps names (``model.weights.h5``, ``model.onnx``, ...) to their sha256; a replica picks the fastest that
-    its engine loads, which runs the code with the training's ``seed`` where it needs it. ``preparation`` is what the
-    training did to features before the model saw them. ``limit`` and ``upper_topic`` belong to distributed models and
-    are None otherwise.
-    ``group`` is the consumer group and the prefix of the transactional ids: one per inference, never shared.
+    ``artifacts`` maps names (``model.weights.h5``, ``model.onnx``, ...) to their sha256; a replica picks the fastest
+    that its engine loads, and runs the code with the training's ``seed`` where that is needed. ``preparation`` is what
+    the training did to features before the model saw them. ``limit`` and ``upper_topic`` belong to distributed models
+    and are None otherwise. ``group`` is the consumer group and the prefix of the transactional ids: one per inference,
+    never shared.
     """
 
     inference_id: int

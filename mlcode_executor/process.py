@@ -23,7 +23,7 @@ from kafkaml.jobs import ResourceLimits
 from mlcode_executor.death import ExitReport, LimitReason, death, out_of_memory_kills
 from mlcode_executor.fork_server import PrivateForkServer, connect
 from mlcode_executor.output import Allowance, OutputDrain, output_pipe
-from mlcode_executor.protocol import Channel, ChannelClosed, FrameError, error_from_json
+from mlcode_executor.protocol import Channel, ChannelClosed, FrameError, error_from_json, plain_document
 from mlcode_executor.runtimes import Runtime
 from mlcode_executor.shared_array import SharedArray
 
@@ -250,7 +250,8 @@ class ModelProcess:
         """Wait for the answer to ``begin_call``."""
         try:
             while True:
-                frame, _ = self._control.receive(deadline=deadline)
+                received, _ = self._control.receive(deadline=deadline)
+                frame = plain_document(received)
                 if "event" not in frame:
                     return self._result(frame)
                 self._deliver(frame, on_event)

@@ -36,6 +36,7 @@ __all__ = [
     "FrameError",
     "error_from_json",
     "error_to_json",
+    "plain_document",
     "plain_text",
 ]
 
@@ -165,8 +166,6 @@ def _parse(body: bytes) -> dict[str, Any]:
         raise FrameError(f"frame is no JSON: {error}") from error
     if not isinstance(document, dict):
         raise FrameError(f"frame holds a {type(document).__name__}, expected an object")
-    if b"\\u" in body:
-        document = _writable(document)
     return document
 
 
@@ -175,14 +174,17 @@ def plain_text(text: str) -> str:
     return text.replace("\0", r"\x00").encode("utf-8", "backslashreplace").decode()
 
 
-def _writable(value: Any) -> Any:
+def plain_document(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an answer of a model process with ``plain_text`` everywhere: user code chooses names and words in it."""
+    return {plain_text(name): _plain(each) for name, each in document.items()}
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return plain_text(value)
     if isinstance(value, list):
-        return [_writable(each) for each in value]
-    if isinstance(value, dict):
-        return {plain_text(name): _writable(each) for name, each in value.items()}
-    return value
+        return [_plain(each) for each in value]
+    return plain_document(value) if isinstance(value, dict) else value
 
 
 # Name on the wire <-> class; the most specific first, because the first that fits is sent.

@@ -268,7 +268,7 @@ def first_paragraph(text: str) -> str:
 
 def _metrics(values: object) -> dict[str, float]:
     if not isinstance(values, Mapping) or len(values) > _MAX_METRICS:
-        raise BrokenError(f"the model process reported metrics {str(values)[:200]}: expected at most 1000 names, values")
+        raise BrokenError(f"the model process reported metrics {str(values)[:200]}: expected at most 1000 values")
     try:
         return {_name(name): float(value) for name, value in values.items()}
     except (TypeError, ValueError):

@@ -199,10 +199,10 @@ class Handler(ABC):
 
     @abstractmethod
     def load(self, request: Request) -> dict[str, Any]:
-        """``{input: {dtype, shape}, max_batch?, code?, imports?, seed?, preparation?}`` and an artifact
-        -> ``{outputs: [{dtype, shape}]}``.
+        """``{input: {dtype, shape}, max_batch?, code?, imports?, seed?, preparation?}`` and an artifact -> ``{outputs}``.
 
-        ``shape`` is one sample's. One sample was predicted when this returns; the predictor warms the batch sizes up.
+        ``outputs`` lists ``{dtype, shape}``; each ``shape`` is one sample's. One sample was predicted when this
+        returns; the predictor warms the batch sizes up.
         """
 
     def check_answers(self, request: Request) -> dict[str, Any]:  # noqa: ARG002

@@ -62,7 +62,10 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self._files = files
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: Any = None
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002
+        target: Any = None,  # noqa: ARG002
     ) -> importlib.machinery.ModuleSpec | None:
         if not any(fullname == each or fullname.startswith(f"{each}.") for each in _PACKAGES):
             return None

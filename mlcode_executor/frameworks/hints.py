@@ -10,6 +10,7 @@ __all__ = ["hint_for", "syntax_hint"]
 
 # Read before the others: code written for a notebook or a machine of one's own, whatever the framework.
 _MACHINE_HINTS = (
+    (r"null bytes", "the text was UTF-16: save the file as UTF-8 and paste it again"),
     (
         r"SystemExit: .*exit status 2\b",
         "there is no command line here: give every argument of parse_args() a default, or use parse_args([])",
@@ -18,24 +19,30 @@ _MACHINE_HINTS = (
     (r"EOFError: EOF when reading", "nobody is there to answer input(): write the value into the code"),
     (
         (
-            r"NameError: name '(x|X|y|train|test|val|training|validation)(_?(train|test|val|valid|data|set|ds|images|labels|"
+            r"NameError: name '(x|X|y|train|test|val|training|validation)(_?(train|test|val|valid|data|set|"
+            r"ds|images|labels|"
             r"generator|dataset|x|y))*' is not defined|NameError: name '(df|data|dataset|images|labels)' is not defined"
         ),
         (
-            "samples come from the stream: leave model.fit(), evaluate() and what prepares data out; keep the model and "
+            "samples come from the stream: leave model.fit(), evaluate() and what prepares data out; keep "
+            "the model and "
             "its compile()"
         ),
     ),
     (r"name '(plt|sns|pd|tqdm|os|math|random|sys)' is not defined", "import it in the imports field"),
     (
-        r"No module named '(pandas|tensorflow_datasets|datasets|cv2|PIL|kaggle|torchaudio|tqdm|wandb|mlflow|tensorboard)",
+        (
+            r"No module named '(pandas|tensorflow_datasets|datasets|cv2|PIL|kaggle|torchaudio|tqdm|wandb|"
+            r"mlflow|tensorboard)"
+        ),
         "samples come from the stream and curves are on the result's page: leave out what reads, shows or logs data",
     ),
     (r"No module named '(matplotlib|seaborn|plotly|bokeh|pydot|graphviz)", "leave plots out: nobody would see them"),
     (
         r"URL fetch failure|HTTPError|URLError|Max retries exceeded|name resolution",
         (
-            "the code runs without a network: for a model of keras.applications write weights=None; data sets need not be "
+            "the code runs without a network: for a model of keras.applications write weights=None; data "
+            "sets need not be "
             "loaded, samples come from the stream"
         ),
     ),
@@ -45,7 +52,8 @@ _MACHINE_HINTS = (
             r"Read-only file system|Permission denied: '"
         ),
         (
-            "the code runs without a network and without your files: leave load_weights(), reading and saving out; what is "
+            "the code runs without a network and without your files: leave load_weights(), reading and "
+            "saving out; what is "
             "trained is kept for you"
         ),
     ),
@@ -321,7 +329,10 @@ _SYNTAX_HINTS: tuple[tuple[re.Pattern[str], re.Pattern[str], str], ...] = tuple(
         (
             r"U\+(00A0|202F|2007|3000)",
             "",
-            "a space in this line is not the usual one (U+00A0, as web pages and word processors write it): write it again",
+            (
+                "a space in this line is not the usual one (U+00A0, as web pages and word processors write it): "
+                "write it again"
+            ),
         ),
         (
             r"U\+(201[89CDEF]|00AB|00BB|201A|2032|2033|00B4)",
@@ -349,7 +360,6 @@ _SYNTAX_HINTS: tuple[tuple[re.Pattern[str], re.Pattern[str], str], ...] = tuple(
         (r"multiple exception types", "", "this is Python 2: write except (A, B) as error"),
         (r"TabError|inconsistent use of tabs", "", "indent all lines by spaces"),
         (r"IndentationError|unindent|unexpected indent", "", "lines of one block begin in the same column"),
-        ("", r"\\x00", "the text was UTF-16: save the file as UTF-8 and paste it again"),
         (r"'return' outside", "", "a line is not indented as the function's others are, or the def line is missing"),
         (r"was never closed|unexpected EOF|unterminated", "", "the end is missing: was all of the code copied?"),
     )

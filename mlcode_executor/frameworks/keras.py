@@ -162,7 +162,8 @@ class KerasHandler(Handler):
         features = request.array("features")
         if self._plan.columns is not None:
             raise UserCodeError(
-                f"the model has {len(self._plan.columns)} outputs with labels of their own: no single class is predicted",
+                f"the model has {len(self._plan.columns)} outputs with labels of their own: no single class is "
+                "predicted",
                 kind="invalid",
             )
         self._create_weights(features)
@@ -260,8 +261,8 @@ class KerasHandler(Handler):
         load_weights(self._model, path)
         return self._model
 
-    def _create_weights(self, features: Array) -> None:
-        """Create the weights if only the data can tell their shape."""
+    def _create_weights(self, features: Array) -> Array:
+        """Create the weights if only the data can tell their shape; returns one sample as the model takes it."""
         model = self._built()
         if self._sample is None:
             with user_code():
@@ -269,16 +270,17 @@ class KerasHandler(Handler):
                 sample = self._cast(tf.convert_to_tensor(features[:1]))
                 if not model.built:
                     model(sample)
-            self._sample = sample[0].numpy()
+            self._sample = np.asarray(sample)
+        return self._sample
 
     def _prepare(self, features: Array, labels: Array) -> KerasLoop:
         """Make the model ready for these samples; returns the loop for it."""
-        self._create_weights(features)
+        sample = self._create_weights(features)
         if self._loop is None:
             with user_code():
                 structure = None
                 if not self._declares_input and getattr(self._model, "_outputs_struct", None) is None:
-                    structure = self._model(self._sample[None], training=False)
+                    structure = self._model(sample, training=False)
                     check_by_name(self._model, structure)
                 self._plan = plan_labels(self._model, labels.shape[1:], structure)
             self._loop = KerasLoop(self._model, cast=self._cast, targets=self._plan.targets)
@@ -307,7 +309,7 @@ class KerasHandler(Handler):
             self._code,
             self._imports,
             seed=self._seed,
-            sample=self._sample,
+            sample=None if self._sample is None else self._sample[0],
             declares_input=self._declares_input,
             versions=keras_report.versions(),
         )

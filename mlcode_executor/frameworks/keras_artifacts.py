@@ -18,6 +18,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from mlcode_executor.frameworks.base import Array, scratch_folder
 from mlcode_executor.frameworks.source import user_code
@@ -47,6 +48,12 @@ _UNREPEATABLE = re.compile(
     r"\btime(_ns|\.time|\.perf_counter)?\(|datetime\.now|Generator\.from_non_deterministic_state"
 )
 
+# Activations of TensorFlow's that Keras writes by these names and does not know.
+_TENSORFLOW_FUNCTIONS = {
+    each.__name__: each
+    for each in (tf.nn.softmax, tf.nn.log_softmax, tf.nn.leaky_relu, tf.nn.crelu, tf.nn.swish, tf.nn.relu6, tf.nn.selu)
+}
+
 Answer = Callable[[Any, Array], list[Array]]
 
 
@@ -74,7 +81,8 @@ def load_whole(path: Path, custom_objects: Mapping[str, Any]) -> Any:
 
     Lambda layers bring code along. It is the user's own, which has run in this process already.
     """
-    return keras.saving.load_model(path, custom_objects=dict(custom_objects), compile=False, safe_mode=False)
+    known = {**_TENSORFLOW_FUNCTIONS, **custom_objects}
+    return keras.saving.load_model(path, custom_objects=known, compile=False, safe_mode=False)
 
 
 def try_artifacts(
@@ -92,7 +100,8 @@ def try_artifacts(
         return Kept(
             warnings=(
                 (
-                    "the model answers the same samples differently each time: it cannot be told whether the kept files "
+                    "the model answers the same samples differently each time: it cannot be told whether the kept "
+                    "files "
                     "answer as the trained model does"
                 ),
             )
@@ -116,7 +125,10 @@ def try_artifacts(
         return Kept(
             (WEIGHTS, PROGRAM),
             (
-                f"no {WHOLE} is kept, {WEIGHTS} and {PROGRAM} hold the model: by itself Keras cannot restore it: {whole}",
+                (
+                    f"no {WHOLE} is kept, {WEIGHTS} and {PROGRAM} hold the model: by itself Keras cannot restore it: "
+                    f"{whole}"
+                ),
             ),
         )
     where = _unrepeatable_line(code)
@@ -150,10 +162,14 @@ def _failure(make: Callable[[], Any], samples: Array, expected: list[Array], ans
     """Return why the model that ``make`` gives is not the trained one; empty when it is."""
     try:
         # What the code prints was printed when it ran for the training.
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), user_code():
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return _difference(expected, answer(make(), samples))
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+            warnings.catch_warnings(),
+            user_code(),
+        ):
+            warnings.simplefilter("ignore")
+            return _difference(expected, answer(make(), samples))
     except Exception as error:  # noqa: BLE001  whatever it is, the training's result does not depend on it
         return short_reason(str(getattr(error, "message", error)))
 

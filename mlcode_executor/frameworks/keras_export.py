@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from mlcode_executor.frameworks.base import Array, scratch_folder
 from mlcode_executor.frameworks.onnx_check import MODEL_FILE, compare_and_write, not_converted
@@ -35,7 +36,7 @@ def export_onnx(
         path = folder / MODEL_FILE
         try:
             tf2onnx.convert.from_function(
-                tf.function(answer, input_signature=signature, autograph=False),
+                _Traced(tf.function(answer, input_signature=signature, autograph=False).get_concrete_function()),
                 signature,
                 opset=_OPSET,
                 output_path=str(path),
@@ -43,3 +44,19 @@ def export_onnx(
             return compare_and_write(path, features, predict, descriptor)
         except Exception as error:  # noqa: BLE001  whatever the converter meets, the framework still serves
             return not_converted(f"{type(error).__name__}: {str(error)[:500]}")
+
+
+class _Traced:
+    """What tf2onnx asks of a tf.function: the traced one, in which constants of the user's are constants.
+
+    Tensors that layers keep beside their weights (``tf.constant``, statistics of ``Normalization``) would become
+    inputs of the converted model, which nobody could feed.
+    """
+
+    def __init__(self, traced: Any) -> None:
+        if any(each.dtype != tf.resource for each in traced.captured_inputs):
+            traced = convert_variables_to_constants_v2(traced, lower_control_flow=False, aggressive_inlining=True)
+        self._traced = traced
+
+    def get_concrete_function(self, *_signature: Any) -> Any:
+        return self._traced

@@ -9,6 +9,10 @@ __all__ = ["KERAS_FALLBACKS", "KERAS_HINTS"]
 
 KERAS_HINTS = (
     (
+        r"stateful=True` in a RNN",
+        "leave stateful=True out: it would carry state over to other records; send each sequence as one record",
+    ),
+    (
         r"cannot add new elements of state",
         "make weights and layers in __init__() or build(self, input_shape), and only use them in call()",
     ),
@@ -37,7 +41,8 @@ KERAS_HINTS = (
     (r"'nb_epoch'", "the deployment says how many epochs: leave model.fit() out"),
     (
         (
-            r"got an unexpected keyword argument '(nb_val_samples|samples_per_epoch|nb_worker|max_q_size|pickle_safe|workers|"
+            r"got an unexpected keyword argument '(nb_val_samples|samples_per_epoch|nb_worker|max_q_size|"
+            r"pickle_safe|workers|"
             r"use_multiprocessing|max_queue_size)'"
         ),
         "the deployment trains the model: leave model.fit() out",
@@ -52,13 +57,15 @@ KERAS_HINTS = (
             r"has no attribute '(set_)?learning_phase'"
         ),
         (
-            "take the function from keras.ops (mean, square, sum, dot, ...), and leave sessions and learning_phase out: call "
+            "take the function from keras.ops (mean, square, sum, dot, ...), and leave sessions and "
+            "learning_phase out: call "
             "layers with training=..."
         ),
     ),
     (
         (
-            r"cannot import name '(merge|Merge|Highway|MaxoutDense|MaxoutLayer|AtrousConvolution\w*|SeparableConvolution2D|"
+            r"cannot import name '(merge|Merge|Highway|MaxoutDense|MaxoutLayer|AtrousConvolution\w*|"
+            r"SeparableConvolution2D|"
             r"Deconvolution2D|ThresholdedReLU|Convolution\w+)'|has no attribute '(Merge|merge|Highway|MaxoutDense|"
             r"AtrousConvolution\w*|Deconvolution2D|ThresholdedReLU|LocallyConnected\dD)'"
         ),
@@ -79,15 +86,24 @@ KERAS_HINTS = (
         "import from keras, whose inner modules have moved: keras.layers, keras.Model, ...",
     ),
     (
-        r"No module named '(tensorflow_addons|keras_contrib|keras_radam|keras_self_attention|keras_layer_normalization)",
-        "not installed and no longer kept: Keras itself has AdamW, F1Score, GroupNormalization, MultiHeadAttention, ...",
+        (
+            r"No module named '(tensorflow_addons|keras_contrib|keras_radam|keras_self_attention|"
+            r"keras_layer_normalization)"
+        ),
+        (
+            "not installed and no longer kept: Keras itself has AdamW, F1Score, GroupNormalization, "
+            "MultiHeadAttention, ..."
+        ),
     ),
     (
         r"No module named '(keras_tuner|kerastuner|hyperopt|optuna|talos|ray)",
         "leave the search out: put one model for each choice into a configuration, they are trained side by side",
     ),
     (
-        r"No module named '(tensorflow_hub|transformers|keras_nlp|keras_hub|keras_cv|efficientnet|tf_keras|keras_applications)",
+        (
+            r"No module named '(tensorflow_hub|transformers|keras_nlp|keras_hub|keras_cv|efficientnet|"
+            r"tf_keras|keras_applications)"
+        ),
         (
             "not installed, and nothing can be downloaded: write the model with keras.layers or keras.applications and "
             "weights=None"
@@ -108,7 +124,10 @@ KERAS_HINTS = (
         "models run with TensorFlow 2: leave disable_eager_execution() and sessions out",
     ),
     (
-        r"Could not interpret (optimizer|loss|metric|activation|initializer)[\w ]* identifier|Unknown (optimizer|loss|metric|activation|layer)",
+        (
+            r"Could not interpret (optimizer|loss|metric|activation|initializer)[\w ]* identifier|Unknown "
+            r"(optimizer|loss|metric|activation|layer)"
+        ),
         "write the object instead of its name, for example keras.optimizers.Adam(), or correct the name",
     ),
     (

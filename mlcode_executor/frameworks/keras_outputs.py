@@ -96,7 +96,8 @@ def plan_labels(model: Any, label_shape: tuple[int, ...], structure: Any = None)
     if label_shape and (counts := _counts(outputs, count)):
         ends = list(itertools.accumulate(counts))
         return LabelPlan(structure, [(end - each, end) for each, end in zip(counts, ends, strict=True)])
-    if all(count in each.columns and each.columns == taking[0].columns for each in taking):
+    alike = {(each.columns, each.width) for each in taking}
+    if len(alike) == 1 and count in taking[0].columns:
         names = ", ".join(repr(each.name) for each in taking)
         return LabelPlan(structure, None, [f"the outputs {names} all learn from the same labels"] * (len(taking) > 1))
     needed = sum(each.columns[0] for each in taking)
@@ -118,7 +119,8 @@ def column_note(outputs: Sequence[Output]) -> str:
             kind = " (the number of a class)" if each.columns[0] == 1 != each.width else ""
             parts.append(f"{column if last == column else f'{column} to {last}'} to {each.name!r}{kind}")
             column = last + 1
-    return f"labels are {column} numbers for each record; columns go to the outputs: {', '.join(parts)}"
+    numbers = f"{column} number{'s' * (column != 1)}"
+    return f"labels are {numbers} for each record; columns go to the outputs: {', '.join(parts)}"
 
 
 def check_by_name(model: Any, structure: Any = None) -> None:

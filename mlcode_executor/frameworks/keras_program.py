@@ -42,7 +42,8 @@ keras.utils.set_random_seed({seed})
 
 def load(weights=Path(__file__).with_name("model.weights.h5")):
     """Return the trained model, ready to predict."""
-{first_call}    model.load_weights(weights)
+{first_call}    # The state of the optimiser is not kept.
+    keras.saving.load_weights(model, weights, objects_to_skip=[model.optimizer])
     return model
 
 

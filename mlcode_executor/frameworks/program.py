@@ -11,7 +11,7 @@ __all__ = ["fill_program"]
 _FUTURE = re.compile(r"^from __future__ import .*$", re.MULTILINE)
 
 
-def fill_program(template: str, code: str, imports: str, **values: str) -> str:
+def fill_program(template: str, code: str, imports: str, **values: object) -> str:
     """Return ``template`` with ``{future}``, ``{imports}``, ``{code}`` and ``values`` put in.
 
     The fields are those that ran: without a notebook's commands, which are no Python.

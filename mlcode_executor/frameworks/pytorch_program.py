@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+
 from mlcode_executor.frameworks.program import fill_program
 from mlcode_executor.frameworks.pytorch_input import Preparation, prepare
 from mlcode_executor.frameworks.pytorch_weights import load_weights

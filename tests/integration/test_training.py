@@ -74,7 +74,11 @@ def test_digits_are_learned(worker: Worker, framework: Framework, tmp_path: Path
     assert outcome.isolation in ("namespaces", "landlock")
     for name, sha256 in outcome.artifacts.items():
         assert hashlib.sha256(worker.backend.uploads[name].content).hexdigest() == sha256
-    own = {"model.keras"} if framework is Framework.TENSORFLOW else {"model.safetensors", "model.py"}
+    own = (
+        {"model.weights.h5", "model.py", "model.keras"}
+        if framework is Framework.TENSORFLOW
+        else {"model.safetensors", "model.py"}
+    )
     assert set(outcome.artifacts) == own | {"model.onnx", CONFUSION_SAMPLES}
     told = worker.backend.events_of("epoch")
     assert [each["epoch"] for each in told] == list(range(1, 16))

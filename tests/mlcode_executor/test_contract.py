@@ -43,7 +43,7 @@ KERAS = Framework(
     sources.KERAS_BROKEN_LOSS,
     epochs="epochs",
     accuracy="accuracy",
-    artifact="model.keras",
+    artifact="model.weights.h5",
 )
 PYTORCH = Framework(
     Runtime.PYTORCH,
@@ -206,7 +206,7 @@ def test_saved_models_predict_alike_in_every_engine(
     assert export["max_difference"] < 1e-4
     assert len(converted) == export["bytes"]
     served = start_model(framework.runtime)
-    code = {"code": framework.digits, "imports": "", "preparation": result.get("preparation")}
+    code = {"code": framework.digits, "imports": "", "seed": 7, "preparation": result.get("preparation")}
     described = loaded(served, framework.artifact, artifacts[framework.artifact], (8, 8), "uint8", **code)
     assert described == {"outputs": [{"dtype": "float32", "shape": [10]}]}
     by_framework = predictions(served, images[1500:])

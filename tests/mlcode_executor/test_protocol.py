@@ -25,6 +25,7 @@ from mlcode_executor.protocol import (
     FrameError,
     error_from_json,
     error_to_json,
+    plain_document,
 )
 
 JSON = st.recursive(
@@ -193,3 +194,17 @@ def test_a_line_that_cannot_be_is_left_out() -> None:
     error = error_from_json({"kind": "user_code", "message": "m", "line": "import os", "source": "/etc/passwd"})
     assert isinstance(error, UserCodeError)
     assert (error.line, error.source) == (None, "code")
+
+
+def test_any_text_of_a_model_process_can_be_written_and_sent_on() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        error = error_to_json(UserCodeError("\ud800 \0 \x1b[31m \U0001f600", hint="\udfff"))
+        Channel(theirs).send({"error": error, "names\ud800": ["\ud83d"]})
+        received, _ = Channel(ours).receive()
+    received = plain_document(received)
+    assert received["names\\ud800"] == ["\\ud83d"]
+    told = error_from_json(received["error"])
+    # An escape sequence is text like any other; who shows it makes it harmless.
+    assert (told.message, told.hint) == ("\\ud800 \\x00 \x1b[31m \U0001f600", "\\udfff")
+    assert error_from_json(error).message == told.message
