@@ -45,9 +45,9 @@ class BuiltSlice:
 
     ``class_names`` are the texts that the numbers in ``labels`` stand for, empty where labels are numbers themselves.
     ``left_out`` counts the records that are no samples. ``notes`` say how records were taken, ``doubts`` what looks
-    wrong with them and what to do; ``learnt`` are entries of an ``input_config`` that the data told. ``hashes`` name the
-    content: those of the samples, in their order where that is told by time, sorted otherwise. ``warnings`` are of that
-    order.
+    wrong with them and what to do; ``learnt`` are entries of an ``input_config`` that the data told. ``hashes`` name
+    the content: those of the samples, in their order where that is told by time, sorted otherwise. ``warnings`` are of
+    that order.
     """
 
     features: ArrayFile

@@ -34,8 +34,8 @@ from backend.inferences.transitions import (
     store_warnings,
 )
 from backend.launchers.factory import autoscaling_obstacle
-from kafkaml.codecs import with_learnt
 from kafkaml.answers import KAFKA_DEFAULT_RECORD_BYTES, answer_bytes
+from kafkaml.codecs import with_learnt
 from kafkaml.jobs import DeliveryGuarantee
 from kafkaml.results import RunState
 

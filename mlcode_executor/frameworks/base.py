@@ -199,7 +199,7 @@ class Handler(ABC):
 
     @abstractmethod
     def load(self, request: Request) -> dict[str, Any]:
-        """``{input: {dtype, shape}, max_batch?, code?, imports?, seed?, preparation?}`` and an artifact -> ``{outputs}``.
+        """``{input: {dtype, shape}, max_batch?, code?, imports?, seed?, preparation?}``, an artifact -> ``{outputs}``.
 
         ``outputs`` lists ``{dtype, shape}``; each ``shape`` is one sample's. One sample was predicted when this
         returns; the predictor warms the batch sizes up.

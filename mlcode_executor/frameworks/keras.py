@@ -114,7 +114,7 @@ class KerasHandler(Handler):
 
     def describe_loss(self, request: Request) -> dict[str, Any]:
         features = request.array("features")
-        self._prepare(features)
+        self._create_weights(features)
         return {
             **describe_loss(self._model.loss),
             "outputs": keras_report.outputs_for(self._model, self._cast, features),
@@ -172,7 +172,7 @@ class KerasHandler(Handler):
 
     def check_answers(self, request: Request) -> dict[str, Any]:
         features = request.array("features")
-        self._prepare(features)
+        self._create_weights(features)
         predict = self._compile_predict(features.dtype, features.shape[1:])
         return {"warnings": independence.findings(predict, features, code=self._code)}
 
