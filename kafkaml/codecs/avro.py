@@ -113,7 +113,8 @@ class AvroCodec(Codec):
         if self._fixed is None or self._framing or self._framed is not None:
             return super().decode_each(values)
         batch = RawCodec(self._fixed, (), name=self.name).decode_each(values)
-        return DecodedBatch(self._shaped(self._columns_of(batch.rows)), batch.kept, batch.failures)
+        failures = [(index, self._fixed_error(values, error)) for index, error in batch.failures]
+        return DecodedBatch(self._shaped(self._columns_of(batch.rows)), batch.kept, failures)
 
     def encode(self, samples: Array) -> list[bytes]:
         rows = samples.reshape(len(samples), -1).tolist()
@@ -154,7 +155,20 @@ class AvroCodec(Codec):
 
     def _decode_fixed(self, values: Values) -> Array:
         assert self._fixed is not None
-        return self._columns_of(RawCodec(self._fixed, (), name=self.name).decode(values))
+        try:
+            return self._columns_of(RawCodec(self._fixed, (), name=self.name).decode(values))
+        except DecodeError as error:
+            raise self._fixed_error(values, error) from error
+
+    def _fixed_error(self, values: Values, error: DecodeError) -> DecodeError:
+        """Say of a record of another length what it is in terms of Avro."""
+        value = values[error.index or 0]
+        if error.gap or value is None or self._fixed is None:
+            return error
+        size = self._fixed.itemsize
+        return self._unreadable(
+            value, f"{self.name} have {len(value)} bytes: the Avro schema describes {size}", error.index or 0
+        )
 
     def _columns_of(self, records: Array) -> Array:
         """Return the fields of structured ``records`` side by side as columns."""

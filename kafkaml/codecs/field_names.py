@@ -47,8 +47,9 @@ class FieldNames:
     def from_json(cls, document: object) -> FieldNames:
         """Read the names of an ``input_config``: texts, or lists of texts for nested objects; raises DecodeError."""
         entries = document if isinstance(document, list) else None
-        paths = [(each,) if isinstance(each, str) else tuple(each) for each in entries or () if each]
-        names = cls([path for path in paths if all(isinstance(key, str) for key in path)])
+        paths = [[each] if isinstance(each, str) else each for each in entries or ()]
+        good = [path for path in paths if isinstance(path, list) and path and all(isinstance(key, str) for key in path)]
+        names = cls([tuple(path) for path in good])
         if entries is None or not len(names) == len(entries) == len(names._set) <= _MAX_NAMES:
             raise DecodeError(
                 f"fields is {str(document)[:80]!r}: expected a list of the keys of objects, each once",

@@ -82,12 +82,12 @@ def _first_inexact_float(
     with np.errstate(over="ignore", invalid="ignore"):
         cast = rows.astype(dtype)
         wrong = ~np.isfinite(cast)
-        if rows.dtype.kind in "iu" and largest <= MAX_EXACT:
+        if rows.dtype.kind in "iu" and largest < MAX_EXACT:
             wrong |= cast.astype(np.float64) != rows
         elif rows.dtype.kind == "f" and whole_floats:
             wrong |= (cast.astype(np.float64) != rows) & (rows == np.floor(rows)) & (np.abs(rows) <= MAX_EXACT)
     index = _first_row(wrong)
-    if rows.dtype.kind == "f" or largest > MAX_EXACT:
+    if rows.dtype.kind == "f" or largest >= MAX_EXACT:
         of_long = _first_long(samples, values, dtype)
         index = of_long if index is None else index if of_long is None else min(index, of_long)
     return index
@@ -129,11 +129,12 @@ def _first_row(wrong: Array) -> int | None:
 
 
 def _values(sample: object, place: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Iterate over the leaves with their places; an object inside an array is a leaf, as it is no number."""
     if len(place) > _MAX_DEPTH or not isinstance(sample, (list, dict)) or not sample:
         yield place, sample
         return
     for key, value in sample.items() if isinstance(sample, dict) else enumerate(sample):
-        if isinstance(value, (list, dict)):
+        if isinstance(value, list) or (isinstance(value, dict) and isinstance(key, str)):
             yield from _values(value, (*place, key))
         else:
             yield (*place, key), value

@@ -59,6 +59,21 @@ class TestRaw:
         codec = codec_for("RAW", {"data_type": "int32", "data_reshape": "2"})
         assert codec.features.decode([b"\x01\x00\x00\x00\x00\x01\x00\x00"]).tolist() == [[1, 256]]
 
+    @pytest.mark.parametrize(("name", "wire"), [(">f4", ">f4"), (">i4", ">i4"), (">u2", ">u2"), (">double", ">f8")])
+    def test_big_endian_records_become_the_machines_own_numbers(self, name: str, wire: str) -> None:
+        codec = codec_for("RAW", {"data_type": name, "data_reshape": "2", "label_type": name})
+        numbers = np.array([[1, 500], [7, 2]], wire)
+        features, labels = codec.decode([row.tobytes() for row in numbers], [row[:1].tobytes() for row in numbers])
+        assert features.dtype.isnative
+        assert features.tolist() == numbers.tolist()
+        assert labels is not None
+        assert labels.tolist() == [1, 7]
+        assert codec.features.encode(features) == [row.tobytes() for row in numbers]
+
+    def test_packed_big_endian_records(self) -> None:
+        codec = codec_for("RAW", {"data_type": ">i2", "data_reshape": "1", "packed": True})
+        assert codec.decode([np.arange(3, dtype=">i2").tobytes()], [None])[0].tolist() == [0, 1, 2]
+
     def test_pythons_float_takes_eight_bytes(self) -> None:
         codec = codec_for("RAW", {"data_type": "float", "data_reshape": "1", "label_type": "int", "label_reshape": "1"})
         features, labels = codec.decode([np.float64(0.5).tobytes()], [np.int64(-3).tobytes()])

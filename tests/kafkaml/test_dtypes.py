@@ -26,13 +26,30 @@ from kafkaml.errors import DecodeError
         (" UINT8 ", "u1"),
         ("string", "S"),
         ("str_", "<U"),
+        (">f4", ">f4"),
+        (">i4", ">i4"),
+        ("<f8", "<f8"),
+        ("=i4", "<i4"),
+        ("|u1", "u1"),
+        ("!f4", ">f4"),
+        ("f4", "<f4"),
+        ("b1", "?"),
+        (">float32", ">f4"),
+        ("> INT16", ">i2"),
+        (">u1", "u1"),
+        ("long", "<i8"),
+        ("short", "<i2"),
+        ("byte", "i1"),
     ],
 )
 def test_names_that_sinks_write(name: str, dtype: str) -> None:
     assert dtype_from_wire(name) == np.dtype(dtype)
 
 
-@pytest.mark.parametrize("name", ["", "complex64", "object", "EagerTensor", "uint8; import os", None, 8])
+@pytest.mark.parametrize(
+    "name",
+    ["", ">", ">>f4", "f3", "i16", "c8", "O", "M8", "complex64", "object", "EagerTensor", "uint8; import os", None, 8],
+)
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(DecodeError):
         dtype_from_wire(name)
@@ -41,6 +58,11 @@ def test_other_names_are_refused(name: str) -> None:
 @pytest.mark.parametrize("value", [np.uint8(1), np.int64(1), np.float16(1), np.bool_(1), 1, 1.0, True])
 def test_the_name_that_an_old_sink_derives_is_read_back(value: object) -> None:
     assert dtype_from_wire(type(value).__name__) == np.asarray(value).dtype
+
+
+def test_big_endian_types_keep_their_order_on_the_wire() -> None:
+    assert dtype_to_wire(np.dtype(">f4")) == ">f4"
+    assert dtype_to_wire(np.dtype(">u1")) == "uint8"
 
 
 def test_what_raw_cannot_carry_has_no_name() -> None:
