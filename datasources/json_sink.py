@@ -54,11 +54,12 @@ class JsonSink(Sink):
         self.input_config = {name: value for name, value in self._declared(data_type, label_type) if value is not None}
         self._shape: tuple[int, ...] | None = None
         self._has_labels: bool | None = None
+        self._keys: list[str] | None = None
 
     def send(self, data: Any, label: Any = None) -> None:
         """Send one sample: a number, list, array or dict; ``label`` likewise or text, or None for no label.
 
-        Raises RefusedError when the shape differs from the samples before, or only some have labels.
+        Raises RefusedError when the shape or the keys differ from the samples before, or only some have labels.
         """
         self._check(data, label)
         self._send_encoded(_dumps("data", data), None if label is None else _dumps("label", label))
@@ -72,6 +73,7 @@ class JsonSink(Sink):
             self.send(sample, None if keys is None else keys[index])
 
     def _check(self, data: Any, label: Any) -> None:
+        self._check_keys(sorted(map(str, data)) if isinstance(data, dict) else None)
         numbers = to_array(list(data.values()) if isinstance(data, dict) else data)
         # JSON knows neither NaN nor infinity.
         if numbers.dtype.kind not in "biuf" or not np.isfinite(numbers).all():
@@ -89,9 +91,25 @@ class JsonSink(Sink):
                 f"{self._shape} {'with' if self._has_labels else 'without'} one, as the samples before"
             )
 
+    def _check_keys(self, keys: list[str] | None) -> None:
+        """Objects are taken by their keys: readers are told them, and all samples have the same."""
+        if self._shape is None:
+            self._keys = keys
+            self.input_config.pop("fields", None)
+            if keys is not None:
+                self.input_config["fields"] = keys
+        elif keys != self._keys:
+            raise RefusedError(
+                f"got data with {_keys_text(keys)}: expected {_keys_text(self._keys)}, as the samples before"
+            )
+
     @staticmethod
     def _declared(data_type: str | None, label_type: str | None) -> list[tuple[str, str | None]]:
         return [("data_type", data_type), ("label_type", label_type)]
+
+
+def _keys_text(keys: list[str] | None) -> str:
+    return "no keys" if keys is None else f"the keys {', '.join(map(str, keys[:10]))}"
 
 
 def _dumps(what: str, value: Any) -> bytes:
