@@ -52,7 +52,7 @@ def fit_to_model(
         return _with_labels(data, shape, doubts, signature, loss, folder)
     if targets is Targets.LABELS and (loss.kind in _CLASS_KINDS or not _answers_its_input(shape, signature)):
         raise DataMismatch(
-            "the stream's records have no labels: each record's key is null",
+            "the stream's records have no labels: each record's key is null, or was announced to be none",
             hint="send each sample's label with it; the sink writes it as the record's key. A model that learns to "
             "give back its input (an autoencoder) is deployed with the targets 'features'",
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -21,6 +21,7 @@ import orjson
 
 from backend.api.samples import sample_document
 from kafkaml.codecs import Array, StreamCodec, codec_for
+from kafkaml.codecs.avro_schema import plain_schema
 from kafkaml.codecs.base import Codec
 from kafkaml.confluent.browse import record_bytes
 from kafkaml.control import InputFormat
@@ -77,6 +78,18 @@ class Decoder:
         codec = codec_for(self.input_format, self.input_config)
         return codec if self.labelled else StreamCodec(codec.features, None, codec.packed)
 
+    def codec_or_problem(self) -> tuple[StreamCodec | None, dict[str, str] | None]:
+        """Return the codec of the rule, or why it has none: what somebody announced must not make a topic unreadable.
+
+        Raises DecodeError for a rule that the reader gave.
+        """
+        try:
+            return self.stream_codec(), None
+        except DecodeError as error:
+            if not self.origin:
+                raise
+            return None, problem_document(error)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "kind": str(self.kind),
@@ -87,8 +100,10 @@ class Decoder:
         }
 
 
-def record_document(record: Record, decoder: Decoder, codec: StreamCodec | None) -> dict[str, Any]:
-    """Return ``record`` as ``TopicRecordSerializer`` describes it; ``codec`` is the decoder's."""
+def record_document(
+    record: Record, decoder: Decoder, codec: StreamCodec | None, problem: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """Return ``record`` as ``TopicRecordSerializer`` describes it; ``codec`` and ``problem`` are the decoder's."""
     value = record.value
     shown = None if value is None else value[:MAX_SHOWN_BYTES]
     return {
@@ -101,7 +116,7 @@ def record_document(record: Record, decoder: Decoder, codec: StreamCodec | None)
         "value": None if shown is None else base64.b64encode(shown).decode(),
         "value_size": 0 if value is None else len(value),
         "value_truncated": value is not None and len(value) > MAX_SHOWN_BYTES,
-        "decoded": _decoded(record, decoder, codec),
+        "decoded": _decoded(record, decoder, codec) | ({"error": problem} if problem and value is not None else {}),
     }
 
 
@@ -151,6 +166,8 @@ def _decoded(record: Record, decoder: Decoder, codec: StreamCodec | None) -> dic
                 return document | _text(value)
             case DecoderKind.JSON:
                 return document | _json(value)
+            case _ if decoder.input_format == InputFormat.AVRO:
+                return document | _by_schema(value, decoder)
     except (DecodeError, BrokerError) as error:
         return document | _guessed(value) | {"error": problem_document(error)}
     return document | _guessed(value)
@@ -180,8 +197,8 @@ def _features(value: bytes, decoder: Decoder, codec: Codec) -> dict[str, Any]:
         # Kafka's Avro and JSON are wider than what models take: such records are read all the same.
         if decoder.input_format == InputFormat.JSON:
             return _guessed(value) | {"error": problem_document(error)}
-        if decoder.input_format == InputFormat.AVRO and (text := _avro_text(value, decoder.input_config)) is not None:
-            return text
+        if decoder.input_format == InputFormat.AVRO:
+            return _by_schema(value, decoder) | {"error": problem_document(error)}
         raise
     if row.dtype.kind in "US":
         return _text(str(row).encode())
@@ -238,24 +255,41 @@ def _hex(value: bytes) -> dict[str, Any]:
     return {"kind": "hex", "text": value[:_MAX_HEX_BYTES].hex(" "), "truncated": len(value) > _MAX_HEX_BYTES}
 
 
-def _avro_text(value: bytes, config: Mapping[str, Any]) -> dict[str, Any] | None:
+def _by_schema(value: bytes, decoder: Decoder) -> dict[str, Any]:
+    """Any record of the rule's schema as JSON, also one that models cannot take; else what the bytes look like."""
+    scheme = decoder.input_config.get("data_scheme")
+    if scheme and not decoder.input_config.get("confluent_framing"):
+        # With dates as people read them; or as the numbers under them, where they are none.
+        for parse in (_with_logical_types, plain_schema):
+            text = _avro_text(value, scheme, parse)
+            if text is not None:
+                return _text(text) | {"kind": "json"}
+    return _guessed(value)
+
+
+def _with_logical_types(scheme: object, _name: str) -> Any:
+    return fastavro.parse_schema(orjson.loads(scheme) if isinstance(scheme, (str, bytes)) else scheme)  # type: ignore[arg-type]
+
+
+def _avro_text(value: bytes, scheme: object, parse: Callable[[object, str], Any]) -> bytes | None:
     """Return an Avro record of any schema as JSON; None where it is not such a record."""
-    if config.get("confluent_framing"):
-        return None
     try:
-        schema = fastavro.parse_schema(orjson.loads(config["data_scheme"]))
+        schema = parse(scheme, "the records")
         if _free_items(schema):
             return None
-        datum = fastavro.schemaless_reader(io.BytesIO(value), schema, None)
-        text = orjson.dumps(datum, default=repr, option=orjson.OPT_NON_STR_KEYS)
+        buffer = io.BytesIO(value)
+        datum = fastavro.schemaless_reader(buffer, schema, None)
+        if buffer.tell() != len(value):
+            # Records of another schema, or behind the id of one, would be shown as if they were of this.
+            return None
+        return orjson.dumps(datum, default=repr, option=orjson.OPT_NON_STR_KEYS)
     except (
         # What fastavro raises on bytes that are no such record, and orjson on what is nested too deep.
         EOFError, IndexError, KeyError, TypeError, ValueError, OverflowError, MemoryError, RecursionError,
         AttributeError, AssertionError, struct.error, fastavro.schema.SchemaParseException,
-        fastavro.schema.UnknownType,
+        fastavro.schema.UnknownType, DecodeError,
     ):  # fmt: skip
         return None
-    return _text(text) | {"kind": "json"}
 
 
 def _free_items(schema: object) -> bool:

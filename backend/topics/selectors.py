@@ -154,7 +154,7 @@ def _lag(
 def records(name: str, query: PageQuery, decoder: Decoder) -> dict[str, Any]:
     """Return a page of records as ``RecordPageSerializer`` describes it."""
     try:
-        codec = decoder.stream_codec()
+        codec, problem = decoder.codec_or_problem()
     except DecodeError as error:
         raise InvalidField("decoder", error.message, hint=error.hint) from error
     with open_browser() as browser:
@@ -162,7 +162,7 @@ def records(name: str, query: PageQuery, decoder: Decoder) -> dict[str, Any]:
     if codec is not None:
         codec = codec.settled([each.value for each in found.records], [each.key for each in found.records])
     return {
-        "records": [record_document(each, decoder, codec) for each in found.records],
+        "records": [record_document(each, decoder, codec, problem) for each in found.records],
         "newest_first": query.newest_first,
         "before": None if found.page.at_oldest else _cursor(found.page.starts),
         "after": _cursor(found.page.ends),

@@ -25,7 +25,7 @@ class TopicSource:
 
     def __init__(self, topic: str, decoder: Decoder, *, partition: int | None, contains: str) -> None:
         self._decoder = decoder
-        self._codec = decoder.stream_codec()
+        self._codec, self._problem = decoder.codec_or_problem()
         self._partition = partition
         self._needle = contains.lower()
         self._tail = KafkaTail(environment().kafka, topic, request_timeout_seconds=5.0)
@@ -52,7 +52,7 @@ class TopicSource:
             return [("opened", {"decoder": self._decoder.to_json()})]
         if not self._arrived:
             return []
-        records = [record_document(each, self._decoder, self._codec) for each in reversed(self._waiting)]
+        records = [record_document(each, self._decoder, self._codec, self._problem) for each in reversed(self._waiting)]
         frame = {"records": records, "arrived": self._arrived}
         self._waiting.clear()
         self._bytes = self._arrived = 0

@@ -286,3 +286,43 @@ def _token() -> str:
 async def test_nobody_follows_a_topic_without_signing_in(broker: TestBroker) -> None:
     answer = await AsyncClient().get(f"/api/topics/{broker.topic()}/tail/")
     assert answer.status_code == 401
+
+
+def test_records_that_models_cannot_take_are_shown_with_the_reason(viewer: APIClient, broker: TestBroker) -> None:
+    fields = [{"name": "id", "type": {"type": "string", "logicalType": "uuid"}}, {"name": "x", "type": "double"}]
+    schema = {"type": "record", "name": "r", "fields": fields}
+    buffer = io.BytesIO()
+    fastavro.schemaless_writer(buffer, fastavro.parse_schema(schema), {"id": "a", "x": 1.5})
+    cases: list[tuple[InputFormat, dict[str, Any], bytes, str, str]] = [
+        (InputFormat.AVRO, {"data_scheme": orjson.dumps(schema).decode()}, buffer.getvalue(), "uuid", '"x":1.5'),
+        (InputFormat.AVRO, {"data_scheme": SCHEMA}, b"\x00\x00\x00\x00\x07" + bytes(8), "Schema Registry", "00 00"),
+        (InputFormat.JSON, {}, b"[1, NaN]", "NaN in column 1", "[1, NaN]"),
+    ]
+    for input_format, config, value, told, text in cases:
+        topic = broker.topic()
+        write(broker, topic, [value, None], key=b"1")
+        message = ControlMessage((StreamRange(topic, 0, 0, 2),), input_format, config)
+        builders.make_stream(value=message.to_bytes())
+        found = [each["decoded"] for each in records(viewer, topic, start="oldest")["records"]]
+        assert told in found[0]["error"]["message"]
+        assert text in found[0]["text"]
+        assert (found[1]["kind"], found[1]["error"]) == ("empty", None)
+
+
+def test_whole_numbers_keep_all_their_digits(viewer: APIClient, broker: TestBroker) -> None:
+    topic = broker.topic()
+    write(broker, topic, [b"[9007199254740993, 1]", b"[16777217, 1]"])
+    message = ControlMessage((StreamRange(topic, 0, 0, 2),), InputFormat.JSON, {"data_type": "int64"})
+    builders.make_stream(value=message.to_bytes())
+    found = [each["decoded"]["sample"] for each in records(viewer, topic, start="oldest")["records"]]
+    assert [each["values"] for each in found] == [["9007199254740993", 1], [16777217.0, 1.0]]
+
+
+def test_most_records_of_a_page_tell_the_keys_of_objects(viewer: APIClient, broker: TestBroker) -> None:
+    topic = broker.topic()
+    write(broker, topic, [b'{"z": 1}', b'{"a": 1, "b": 2}', b'{"b": 4, "a": 3}'])
+    message = ControlMessage((StreamRange(topic, 0, 0, 3),), InputFormat.JSON)
+    builders.make_stream(value=message.to_bytes())
+    odd, first, second = (each["decoded"] for each in records(viewer, topic, start="oldest")["records"])
+    assert "lacks a, b and has the unknown z" in odd["error"]["message"]
+    assert [first["sample"]["values"], second["sample"]["values"]] == [[1.0, 2.0], [3.0, 4.0]]
