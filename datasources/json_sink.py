@@ -17,7 +17,8 @@ __all__ = ["JsonSink"]
 
 
 class JsonSink(Sink):
-    """Sends samples and labels as JSON. The shape is found from the first sample; objects count by their sorted keys.
+    """Sends samples and labels as JSON. The shape is found from the first sample; objects count by their sorted keys,
+    which are announced with the stream.
 
     ``data_type`` and ``label_type`` say what readers make of the numbers; without them features become float32, and
     labels whole numbers where they are all whole. Labels may be text. For the other arguments see ``Sink``.

@@ -12,6 +12,7 @@ const WORDS: Record<string, string> = {
   data_reshape: 'Shape of features',
   label_type: 'Type of labels',
   label_reshape: 'Shape of labels',
+  fields: 'Keys of objects',
   data_scheme: 'Avro schema of features',
   label_scheme: 'Avro schema of labels',
   packed: 'Several samples a record',

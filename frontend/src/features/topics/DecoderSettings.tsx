@@ -15,6 +15,10 @@ const TYPES = [
   'float16',
   'float32',
   'float64',
+  '>f4',
+  '>f8',
+  '>i4',
+  '>i8',
   'bool',
   'string',
 ]
