@@ -79,7 +79,8 @@ class WarmUp:
         self._ceiling = max_batch
         self._budget = budget or WarmBudget()
         self._clock = clock
-        self._began = clock()
+        # When the first size was asked for: starting the process and loading the model are before that.
+        self._began: float | None = None
         self._measured: list[Measured] = []
 
     @property
@@ -99,6 +100,7 @@ class WarmUp:
         """Return the size to run next, None when larger ones are too large, too slow, or not wanted."""
         size = self.largest
         if not size:
+            self._began = self._clock()
             return 1
         if size >= self._ceiling or self._measured[-1].seconds > _LONG_BATCH_SECONDS:
             return None
@@ -110,6 +112,7 @@ class WarmUp:
         seconds = last.seconds * size / last.size
         if seconds > _LONGEST_TRY_SECONDS:
             return False
+        assert self._began is not None
         if self._clock() - self._began + max(last.first_seconds, seconds) > self._budget.seconds:
             return False
         return self._growth_of(size) <= self._budget.growth_bytes

@@ -50,17 +50,17 @@ class Publisher:
         restamped = 0
         if prediction.outputs:
             answers = self._answers(batch, prediction)
-            restamped = self._restamp(answers, batch.columns.timestamps_ms)
-            left_out = prediction.failures.keys() | (too_large := self._too_large(answers, prediction.outputs)).keys()
+            timestamps_ms = batch.columns.timestamps_ms
+            too_large = self._too_large(answers, prediction.outputs)
+            for index in prediction.failures:
+                too_large.pop(index, None)
+            refused += [Refused(batch.record(index), error, Stage.PUBLISH) for index, error in too_large.items()]
             kept: Sequence[int] = range(len(answers))
-            if left_out:
+            if left_out := prediction.failures.keys() | too_large.keys():
                 kept = [index for index in kept if index not in left_out]
                 answers = [answers[index] for index in kept]
-            refused += [
-                Refused(batch.record(index), error, Stage.PUBLISH)
-                for index, error in too_large.items()
-                if index not in prediction.failures
-            ]
+                timestamps_ms = [timestamps_ms[index] for index in kept]
+            restamped = self._restamp(answers, timestamps_ms)
             for place, error in self._client.produce_all(answers):
                 refused.append(Refused(batch.record(kept[place]), error, Stage.PUBLISH))
         for each in refused:
@@ -98,7 +98,7 @@ class Publisher:
     def _restamp(self, answers: list[OutgoingRow], timestamps_ms: Sequence[int]) -> int:
         """Give answers whose record's time the topic does not bear the time of writing; returns how many."""
         earliest, latest = self._topics.window(self._topics.output)
-        if earliest <= min(timestamps_ms) and max(timestamps_ms) <= latest:
+        if not answers or (earliest <= min(timestamps_ms) and max(timestamps_ms) <= latest):
             return 0
         restamped = 0
         for index, timestamp_ms in enumerate(timestamps_ms):
