@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from kafkaml.answers import DEFAULT_MAX_ANSWER_BYTES
 from kafkaml.errors import KafkaMLError
 from kafkaml.jobs import OutputTimestamps
 from kafkaml.logs import get_logger
@@ -80,11 +81,13 @@ class OutputTopics:
         dead_letters: str,
         *,
         timestamps: OutputTimestamps = OutputTimestamps.SOURCE,
+        max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.output = output
         self.dead_letters = dead_letters
         self._written = timestamps is OutputTimestamps.WRITTEN
+        self._max_answer_bytes = max_answer_bytes
         self._wall_clock = wall_clock
         self._limits: Mapping[str, TopicLimits] = {}
         # The most that the record of an answer can take; 0 while that is not known.
@@ -105,6 +108,22 @@ class OutputTopics:
         """The largest record that both topics take."""
         sizes = [each.max_bytes for each in self._limits.values() if each.max_bytes is not None]
         return min(sizes, default=None)
+
+    def takes(self, answer_bytes: int) -> bool:
+        """Whether nothing is known that keeps an answer of so many bytes from being written."""
+        return answer_bytes <= min(self._max_answer_bytes, self.max_bytes or _NEVER)
+
+    def obstacle(self, answer_bytes: int) -> str:
+        """Return what an answer of so many bytes is too large for, and what to set."""
+        found, remedies = [], []
+        limit = self.max_bytes or _NEVER
+        if answer_bytes > limit:
+            found.append(f"topic {self.output} takes at most {limit:,} (max.message.bytes)")
+            remedies.append(f"max.message.bytes of {self.output} to {answer_bytes}")
+        if answer_bytes > self._max_answer_bytes:
+            found.append(f"replicas write at most {self._max_answer_bytes:,}")
+            remedies.append(f"KML_INFERENCE_MAX_ANSWER_BYTES of the platform to {answer_bytes}")
+        return f"{' and '.join(found)}: set {' and '.join(remedies)} or more"
 
     def update(self, configs: Mapping[str, Mapping[str, str]]) -> None:
         """Take Kafka's settings of the topics."""
@@ -175,14 +194,10 @@ class OutputTopics:
         return found
 
     def _size_warnings(self) -> list[str]:
-        limit, size = self.max_bytes, self.answer_bytes
-        if limit is None or size <= limit:
+        size = self.answer_bytes
+        if self.takes(size):
             return []
-        warning = (
-            f"an answer can take {size:,} bytes, and topic {self.output} takes at most {limit:,} (max.message.bytes): "
-            f"larger answers become dead letters; set max.message.bytes of {self.output} to {size}"
-        )
-        return [warning]
+        return [f"an answer can take {size:,} bytes, and {self.obstacle(size)}, or the largest become dead letters"]
 
     def _unknown_warnings(self) -> list[str]:
         if not self._unknown:

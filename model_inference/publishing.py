@@ -112,19 +112,16 @@ class Publisher:
     def _too_large(
         self, answers: Sequence[OutgoingRow], outputs: Sequence[npt.NDArray[np.generic]]
     ) -> dict[int, RefusedError]:
-        """Return the answers, by index, that the output topic is known not to take."""
-        limit = self._topics.max_bytes
+        """Return the answers, by index, that are known to be too large for the output topic or for what we write."""
         # Seldom so large: then the answers need not be looked at one by one.
-        if limit is None or answer_bytes([(each.dtype, each.shape[1:]) for each in outputs]) <= limit:
+        if self._topics.takes(answer_bytes([(each.dtype, each.shape[1:]) for each in outputs])):
             return {}
         found: dict[int, RefusedError] = {}
-        for index, (topic, value, key, headers, _, _) in enumerate(answers):
+        for index, (_, value, key, headers, _, _) in enumerate(answers):
             size = len(value or b"") + len(key or b"") + sum(len(name) + len(each or b"") for name, each in headers)
-            if size + RECORD_OVERHEAD_BYTES > limit:
-                found[index] = RefusedError(
-                    f"the answer is {size:,} bytes, and topic {topic} takes at most {limit:,} (max.message.bytes): set "
-                    f"max.message.bytes of {topic} to {size + RECORD_OVERHEAD_BYTES} or more"
-                )
+            if not self._topics.takes(size + RECORD_OVERHEAD_BYTES):
+                obstacle = self._topics.obstacle(size + RECORD_OVERHEAD_BYTES)
+                found[index] = RefusedError(f"the answer is {size:,} bytes, and {obstacle}")
         return found
 
     def _bury(self, refused: Refused) -> bool:

@@ -161,7 +161,12 @@ class _Replica:
             if plan.output_bootstrap_servers
             else kafka
         )
-        self._topics = OutputTopics(plan.output_topic, plan.dead_letter_topic, timestamps=plan.output_timestamps)
+        self._topics = OutputTopics(
+            plan.output_topic,
+            plan.dead_letter_topic,
+            timestamps=plan.output_timestamps,
+            max_answer_bytes=settings.max_answer_bytes,
+        )
         self._watch = TopicWatch(self._topics, self._read_configs)
         # Whether the output topic was made by this process: then its settings are ours to choose.
         self._made_output = False

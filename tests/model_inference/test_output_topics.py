@@ -110,6 +110,9 @@ def test_a_topic_without_room_for_the_answers_is_told_before_the_first_one() -> 
     topics = output_topics({"max.message.bytes": "1048588"})
     topics.expect(answer_bytes([(np.dtype(np.float32), (10,))]))
     assert topics.warnings() == []
+    topics.expect(20_000_000)
+    (warning,) = topics.warnings()
+    assert "replicas write at most 16,777,216: set max.message.bytes of out to 20000000 and KML_INF" in warning
     topics.expect(2_000_000)
     (warning,) = topics.warnings()
     assert "an answer can take 2,000,000 bytes, and topic out takes at most 1,048,588 (max.message.bytes)" in warning
