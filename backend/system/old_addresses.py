@@ -19,7 +19,7 @@ _PRESENT: tuple[tuple[str, str, str], ...] = (
     ("GET", r"deployments/(\d+)", "/api/deployments/?configuration={0}"),
     ("", r"deployments/results/(\d+)", "/api/results/?deployment={0}"),
     ("", r"results/stop/(\d+)", "/api/results/{0}/stop/"),
-    ("", r"results/model/(\d+)", "/api/results/{0}/artifacts/"),
+    ("", r"results/model/(\d+)", "/api/results/{0}/artifacts/NAME/"),
     ("", r"results/confusion_matrix/(\d+)", "/api/results/{0}/confusion_matrix.png"),
     ("", r"results/inference/(?:\d+)", "/api/inferences/"),
     ("", r"(?:results/chart|results_metrics)/(\d+)", "/api/results/{0}/"),

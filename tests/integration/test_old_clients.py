@@ -128,7 +128,7 @@ def test_junk_and_online_streams_on_control_are_put_aside_with_the_reason(platfo
     ("method", "path", "now"),
     [
         ("GET", "/models/", "/api/models/"),
-        ("GET", "/results/model/3", "/api/results/3/artifacts/"),
+        ("GET", "/results/model/3", "/api/results/3/artifacts/NAME/"),
         ("POST", "/deployments/", "/api/deployments/"),
         ("GET", "/deployments/4", "/api/deployments/?configuration=4"),
         ("DELETE", "/deployments/4", "/api/deployments/4/"),

@@ -18,7 +18,7 @@ from backend.system.old_addresses import present_address
         ("DELETE", "/deployments/4", "/api/deployments/4/"),
         ("GET", "/deployments/results/4", "/api/results/?deployment=4"),
         ("POST", "/results/stop/4", "/api/results/4/stop/"),
-        ("GET", "/results/model/4", "/api/results/4/artifacts/"),
+        ("GET", "/results/model/4", "/api/results/4/artifacts/NAME/"),
         ("GET", "/results/chart/4", "/api/results/4/"),
         ("POST", "/results_metrics/4", "/api/results/4/"),
         ("GET", "/results/inference/4", "/api/inferences/"),

@@ -90,7 +90,7 @@ function Whole({ system }: { system: System }) {
                 <CopyButton text={broker.bootstrap_servers} what="address" />
               </Group>,
             ],
-            ['Control topic', system.control_topic],
+            ['Control topics', system.control_topics.join(', ')],
             [
               'Launcher',
               launcher.kind === 'process'
