@@ -40,7 +40,7 @@ def _texts(page: Page) -> dict[str, str]:
     texts = {}
     for language in LANGUAGES:
         page.get_by_role("radiogroup", name="Language").get_by_text(language, exact=True).click()
-        texts[language] = page.locator("[role=dialog] code").last.inner_text()
+        texts[language] = page.locator("pre.mantine-Code-root").last.inner_text()
     page.keyboard.press("Escape")
     return texts
 
@@ -93,6 +93,6 @@ def test_records_of_a_topic_for_training(session: Session, populated: Platform, 
     before = len(populated.client.streams.list())
     for language in LANGUAGES:
         page.get_by_role("radiogroup", name="Language").get_by_text(language, exact=True).click()
-        _run(populated, language, page.locator("[role=dialog] code").last.inner_text(), tmp_path)
+        _run(populated, language, page.locator("pre.mantine-Code-root").last.inner_text(), tmp_path)
     # The same three times is announced once.
     assert len(populated.client.streams.list()) <= before + 1
