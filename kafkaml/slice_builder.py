@@ -150,7 +150,7 @@ class _Builder:
         self._features = _Column(folder / "features.arrived")
         self._labels = _Column(folder / "labels.arrived")
         self._hashes: list[Hashes] = []
-        self._times = TimeOrder() if by_time else None
+        self._times = TimeOrder(each.topic for each in ranges) if by_time else None
         self._feature_sum = 0
         self._records = 0
         self._left_out = LeftOut()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,36 +16,34 @@ Rows = npt.NDArray[np.intp]
 
 
 class TimeOrder:
-    """Collects when and where samples were written, 20 bytes of each, and gives their order from old to new.
+    """Collects when and where samples were written, 24 bytes of each, and gives their order from old to new.
 
-    Records of the same millisecond follow each other by partition and offset, so the order does not depend on how they
-    were read.
+    Records of the same millisecond follow each other by topic, partition and offset, so the order does not depend on
+    how they were read.
     """
 
-    def __init__(self) -> None:
-        self._places: dict[tuple[str, int], int] = {}
+    def __init__(self, topics: Iterable[str]) -> None:
+        self._topics = {topic: rank for rank, topic in enumerate(sorted(set(topics)))}
         self._timestamps_ms: list[npt.NDArray[np.int64]] = []
-        self._partitions: list[npt.NDArray[np.int32]] = []
+        self._partitions: list[npt.NDArray[np.int64]] = []
         self._offsets: list[npt.NDArray[np.int64]] = []
 
     def append(self, batch: RecordBatch, samples: Sequence[int] | npt.NDArray[np.intp]) -> None:
         """Take the records of ``batch``, which hold so many samples each: 0 where a record was left out."""
         columns = batch.columns()
-        keys = [(record.topic, record.partition) for record in batch]
-        for key in set(keys) - self._places.keys():
-            self._places[key] = len(self._places)
-        places = [self._places[key] for key in keys]
+        partitions = np.array(columns.partitions, np.int64)
+        if len(self._topics) > 1:
+            # Only then: a record is made for each, which costs more than all the rest.
+            partitions += np.array([self._topics[record.topic] for record in batch], np.int64) << 32
         self._timestamps_ms.append(np.repeat(np.array(columns.timestamps_ms, np.int64), samples))
-        self._partitions.append(np.repeat(np.array(places, np.int32), samples))
+        self._partitions.append(np.repeat(partitions, samples))
         self._offsets.append(np.repeat(np.array(columns.offsets, np.int64), samples))
 
     def order(self) -> tuple[Rows, list[str]]:
         """Return the permutation that brings the samples from old to new, and what to say about it."""
-        timestamps_ms, offsets = np.concatenate(self._timestamps_ms), np.concatenate(self._offsets)
-        # Numbered as they came; by name, so that the order of reading does not matter.
-        ranks = np.empty(len(self._places), np.int32)
-        ranks[[self._places[key] for key in sorted(self._places)]] = np.arange(len(self._places))
-        partitions = ranks[np.concatenate(self._partitions)]
+        timestamps_ms, partitions, offsets = (
+            np.concatenate(column) for column in (self._timestamps_ms, self._partitions, self._offsets)
+        )
         if len(timestamps_ms) and timestamps_ms.min() == timestamps_ms.max():
             return _by_position(partitions, offsets)
         missing = int(np.count_nonzero(timestamps_ms < 0))
@@ -56,8 +54,7 @@ class TimeOrder:
 def _by_position(partitions: npt.NDArray[Any], offsets: npt.NDArray[Any]) -> tuple[Rows, list[str]]:
     """Order samples without times: the last part of each partition comes last."""
     rows = np.lexsort((offsets, partitions))
-    sizes = np.bincount(partitions)
-    sizes = sizes[sizes > 0]
+    _, sizes = np.unique(partitions, return_counts=True)
     # From 0 to 1 through each partition.
     position = np.concatenate([(np.arange(size) + 0.5) / size for size in sizes])
     warnings = []

@@ -81,7 +81,7 @@ def test_without_times_the_last_part_of_each_partition_comes_last(tmp_path: Path
 
 
 def test_records_without_a_time_among_others_count_as_the_oldest() -> None:
-    times = TimeOrder()
+    times = TimeOrder(["t"])
     records = [Record("t", 0, offset, None, b"", (), time) for offset, time in enumerate([5, -1, 3])]
     times.append(ListBatch(records), [1, 1, 1])
     order, warnings = times.order()
@@ -134,3 +134,12 @@ def test_samples_alone_are_read_whatever_their_keys_are(tmp_path: Path) -> None:
     with StreamDataset.open(message, reader=broker.reader(), cache_dir=tmp_path, without_labels=True) as dataset:
         assert dataset.labels is None
         assert len(dataset.features) == 20
+
+
+def test_records_of_several_topics_are_one_line_of_time(tmp_path: Path) -> None:
+    broker = InMemoryBroker()
+    even = stream(broker, [1000, 1020, 1040], partitions=1, name="even", values=[b"[0]", b"[2]", b"[4]"])
+    odd = stream(broker, [1010, 1030, 1040], partitions=1, name="odd", values=[b"[1]", b"[3]", b"[5]"])
+    both = ControlMessage((*odd.ranges, *even.ranges), InputFormat.JSON, {}, total_msg=6)
+    with StreamDataset.open(both, reader=broker.reader(), cache_dir=tmp_path, by_time=True) as dataset:
+        assert dataset.features.array()[:, 0].tolist() == [0, 1, 2, 3, 4, 5]
