@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 
 from kafkaml.confusion_samples import CONFUSION_SAMPLES, MAX_PER_CELL, ConfusionSamples
 from kafkaml.control import InputFormat
-from kafkaml.jobs import Framework, ResourceLimits
+from kafkaml.jobs import Framework, ResourceLimits, Split
 from kafkaml.results import FailureCategory, WorkerExit
 from kafkaml.stream_range import StreamRange
 from mlcode_executor.frameworks.onnx import create_handler as create_onnx_handler
@@ -158,6 +158,39 @@ print("built by", "the user")
     assert "mlcode_executor" not in failure["traceback_text"]
     # What the code prints is in the log, as it came.
     assert any(json.loads(line).get("line") == "built by the user" for line in log.splitlines())
+
+
+def test_a_process_that_dies_while_converting_leaves_what_was_saved(worker: Worker) -> None:
+    forward = "def forward(self, x):\n"
+    dying = "        if torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export():\n            import ctypes\n"
+    code = model_code(Framework.PYTORCH, shape=(4,), classes=3)
+    code = code.replace(forward, f"{forward}{dying}            ctypes.string_at(0)\n".replace("    def", "def", 1))
+    features, labels = blobs(120)
+    stream = send(worker.broker, features, labels + np.uint8(1))
+    outcome = worker.train(plan_of(Framework.PYTORCH, stream, code, fit_arguments=epochs(Framework.PYTORCH, 1)))
+    assert set(outcome.artifacts) == {"model.safetensors", "model.py", CONFUSION_SAMPLES}
+    assert outcome.labels == ["1", "2", "3"]
+    assert any("not converted to ONNX" in each and "SIGSEGV" in each for each in outcome.warnings)
+
+
+def test_the_newest_samples_test_where_it_is_split_by_time(worker: Worker) -> None:
+    code = """
+def mean_of_labels(labels, _predictions):
+    return keras.ops.mean(keras.ops.cast(labels, "float32"))
+model = keras.Sequential([keras.Input(shape=(4,)), keras.layers.Dense(1)])
+model.compile(loss="mse", metrics=[mean_of_labels])
+"""
+    moments = np.arange(200, dtype=np.uint8)
+    stream = send(worker.broker, np.zeros((200, 4), np.float32), moments)
+    # What is sent in one millisecond to several partitions has no order of time: one partition here.
+    ordered = replace(stream, ranges=stream.ranges[:1], total_msg=100)
+    fit = {"epochs": 1, "shuffle": False}
+    outcome = worker.train(
+        plan_of(Framework.TENSORFLOW, ordered, code, split=Split.TIME, fit_arguments=fit, confusion_matrix=False)
+    )
+    # Every second moment is in this partition; the last 20 of 100 test.
+    assert outcome.test_metrics["mean_of_labels"] == pytest.approx(np.arange(160, 200, 2).mean())
+    assert outcome.split.startswith("by time")
 
 
 def test_code_that_does_not_build_is_reported_although_the_stream_is_fine(worker: Worker) -> None:
