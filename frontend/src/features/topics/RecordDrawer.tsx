@@ -4,7 +4,7 @@ import { IconAlertTriangle, IconDownload } from '@tabler/icons-react'
 import { useState } from 'react'
 import { CopyButton } from '~/components/CopyButton'
 import { Facts } from '~/components/Facts'
-import { SampleView } from '~/components/SampleView'
+import { imageLayout, SampleView } from '~/components/SampleView'
 import type { TopicRecord } from '~/lib/api'
 import { formatBytes, formatExact, formatShape, formatValue, NONE } from '~/lib/format'
 import { bytesOfBase64, formatMillisecond, hexDump, hexOfBase64, prettyJson, saveText } from '~/lib/records'
@@ -78,7 +78,7 @@ function Details({ topic, record }: { topic: string; record: TopicRecord }) {
 
 function KeyView({ record }: { record: TopicRecord }) {
   const { key, decoded } = record
-  const label = decoded.label_text ?? decoded.label_sample?.values.map(formatValue).join(', ')
+  const label = decoded.label_text ?? decoded.label_sample?.values.map(formatValue).join(', ') ?? null
   if (key.base64 === null) return 'none'
   const bytes = key.text ?? hexOfBase64(key.base64, 64)
   return (
@@ -159,9 +159,11 @@ function ValueView({ record }: { record: TopicRecord }) {
       {view === 'decoded' && record.decoded.sample && (
         <Stack gap={4} align="flex-start">
           <SampleView sample={record.decoded.sample} size={224} label="Value" />
-          <Text size="xs" c="dimmed">
-            {record.decoded.sample.dtype}, {formatShape(record.decoded.sample.shape)}
-          </Text>
+          {imageLayout(record.decoded.sample.shape) && (
+            <Text size="xs" c="dimmed">
+              {record.decoded.sample.dtype}, {formatShape(record.decoded.sample.shape)}
+            </Text>
+          )}
         </Stack>
       )}
       {text !== '' && (
