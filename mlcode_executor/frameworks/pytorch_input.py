@@ -51,8 +51,8 @@ def prepare(features: torch.Tensor, *, scaled: bool, channels: str, dtype: torch
         features = features.unsqueeze(1)
     elif channels == "moved":
         features = features.permute(0, 3, 1, 2).contiguous()
-    features = features.to(dtype)
-    return features / 255 if scaled else features
+    # One pass: bytes divided are floats already.
+    return (features / 255).to(dtype) if scaled else features.to(dtype)
 
 
 @dataclass(frozen=True)
