@@ -23,7 +23,7 @@ PAGES = (
     "/configurations/1",
     "/training/1",
     "/results/1",
-    "/training/compare?ids=[1,2]",
+    "/training/compare?results=1,2",
     "/inferences/1?tab=settings",
     "/streams",
     "/streams?deployment=1",
