@@ -52,7 +52,7 @@ _MACHINE_HINTS = (
             r"Read-only file system|Permission denied: '"
         ),
         (
-            "the code runs without a network and without your files: leave load_weights(), reading and "
+            "the code runs isolated, without a network and without your files: leave load_weights(), reading and "
             "saving out; what is "
             "trained is kept for you"
         ),

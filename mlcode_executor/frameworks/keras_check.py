@@ -41,7 +41,7 @@ def saving_notes(model: Any, code: str) -> list[str]:
     if not model.built:
         return notes
     try:
-        keras.saving.serialize_keras_object(model)
+        model.get_config()
     except Exception as error:  # noqa: BLE001  get_config is the user's code
         notes.append(
             "Keras cannot save it as model.keras, so it is kept and served as model.weights.h5 and model.py: "

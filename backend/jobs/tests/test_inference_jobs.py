@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 
 from backend.api.audit import SYSTEM
 from backend.api.tests import builders
+from backend.deployments.models import Deployment
 from backend.inferences import services
 from backend.inferences.models import Inference, ReplicaStats
 from backend.inferences.plans import inference_plan
@@ -38,6 +39,7 @@ def post_stats(client: APIClient, inference: Inference, **values: object):
 
 
 def test_plan_is_what_the_replica_reads(inference: Inference, replica: APIClient) -> None:
+    Deployment.objects.filter(pk=inference.result.deployment_id).update(seed=11)
     answer = replica.get(f"/api/jobs/inference/{inference.pk}/", {"attempt": 1})
     plan = InferencePlan.from_json(answer.json())
     assert plan.artifacts == {"model.keras": hashlib.sha256(b"weights").hexdigest()}
@@ -45,6 +47,8 @@ def test_plan_is_what_the_replica_reads(inference: Inference, replica: APIClient
     assert plan.group == inference.group
     assert plan.guarantee == "exactly_once"
     assert plan.model_version == "1"
+    # The code runs as it did in the training.
+    assert plan.seed == 11
 
 
 def test_the_preparation_of_the_training_reaches_the_replica() -> None:
