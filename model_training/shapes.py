@@ -80,7 +80,9 @@ def fit_feature_shape(
     ((name, expected),) = signature.inputs.items()
     for candidate in shapes_up_to_unit_axis(sample):
         if _matches(candidate, expected):
-            return candidate, None
+            # Where only a first layer is known, code before it may add the axis itself: the process finds out.
+            added = bool(sample) and len(candidate) > len(sample)
+            return (sample if added and not signature.exact else candidate), None
     same_size = None not in expected and math.prod(sample) == math.prod(size or 1 for size in expected)
     # The process may move the channel axis of images to the front, as PyTorch's convolutions want it.
     moved = len(sample) == 3 and _matches((sample[-1], *sample[:-1]), expected)

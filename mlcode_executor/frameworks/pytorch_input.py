@@ -51,16 +51,16 @@ def prepare(features: torch.Tensor, *, scaled: bool, channels: str, dtype: torch
         features = features.unsqueeze(1)
     elif channels == "moved":
         features = features.permute(0, 3, 1, 2).contiguous()
-    # One pass: bytes divided are floats already.
-    return (features / 255).to(dtype) if scaled else features.to(dtype)
+    features = features.to(dtype)
+    return features / 255 if scaled else features
 
 
 @dataclass(frozen=True)
 class Preparation:
     """How samples of the shape ``sample`` become what the model takes.
 
-    ``channels``: ``kept``; ``added`` before (height, width); ``moved`` from the last axis to the first. ``scaled``
-    divides by 255. ``dtype`` is the type of tensor that the model gets. ``to_tensor`` says that this is torchvision's
+    ``channels``: ``kept``; ``added`` before (height, width) or (length,); ``moved`` from the last axis to the first.
+    ``scaled`` divides by 255. ``dtype`` is the type of tensor that the model gets. ``to_tensor`` says that this is torchvision's
     convention; ``summary`` says all of it to people.
     """
 
@@ -258,7 +258,7 @@ def _dividing_line(code: str) -> int | None:
 
 def _channels(shape: tuple[int, ...]) -> Sequence[str]:
     """Where the axis of channels comes from, the likeliest first."""
-    if len(shape) == 2:
+    if len(shape) in (1, 2):
         return ("added",)
     if len(shape) != 3 or (shape[0] in _CHANNELS and shape[-1] not in _CHANNELS):
         return ("kept",)

@@ -103,11 +103,12 @@ def _is_lazy(parameter: Any) -> bool:
 
 def _leaves(model: Any) -> Iterator[Any]:
     """Modules without children, in the order in which the code defines them; a loss in an attribute is none."""
-    return (
-        module
-        for module in model.modules()
-        if not list(module.children()) and not type(module).__module__.endswith("modules.loss")
-    )
+    for name, module in model.named_modules():
+        # What weight_norm and its like put beside a layer is part of the layer.
+        inside = "parametrizations" in name.split(".")
+        has_layers = any(child != "parametrizations" for child, _ in module.named_children())
+        if not inside and not has_layers and not type(module).__module__.endswith("modules.loss"):
+            yield module
 
 
 def _input(model: Any, notes: list[str]) -> tuple[list[TensorSpec], list[tuple[int, ...]]]:

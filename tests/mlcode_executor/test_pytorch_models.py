@@ -302,6 +302,7 @@ def test_labels_that_the_loss_would_cut_off_are_refused(start_model: StartProces
 
 GREY = RANDOM.integers(0, 256, (40, 8, 9)).astype(np.uint8)
 COLOUR = RANDOM.integers(0, 256, (40, 8, 9, 3)).astype(np.uint8)
+SERIES = GREY[:, 0].astype(np.float32)
 CONVOLUTION = "self.layers = nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(2))"
 SHOWN = "print('seen', x.dtype, *x.shape[1:], float(x.max()) > 1)\nreturn self.layers(x)"
 
@@ -330,8 +331,27 @@ SHOWN = "print('seen', x.dtype, *x.shape[1:], float(x.max()) > 1)\nreturn self.l
             {},
         ),
         (CONVOLUTION.replace("LazyConv2d(4", "Conv2d(3, 4"), SHOWN, COLOUR / np.float32(99), "3 8 9 True", {}),
+        (CONVOLUTION.replace("LazyConv2d(4", "Conv1d(1, 4"), SHOWN, SERIES, "torch.float32 1 9 True", {}),
+        (
+            CONVOLUTION.replace("LazyConv2d(4", "Conv1d(1, 4"),
+            SHOWN.replace("layers(x)", "layers(x.unsqueeze(1))"),
+            SERIES,
+            "torch.float32 9 True",
+            {},
+        ),
     ],
-    ids=["grey", "colour", "channels first", "off", "divides", "unsqueezes", "permutes", "floats"],
+    ids=[
+        "grey",
+        "colour",
+        "channels first",
+        "off",
+        "divides",
+        "unsqueezes",
+        "permutes",
+        "floats",
+        "series",
+        "unsqueezed",
+    ],
 )
 def test_images_are_given_as_to_tensor_gives_them(
     start_model: StartProcess,

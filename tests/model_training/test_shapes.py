@@ -64,8 +64,11 @@ def test_the_same_number_of_elements_is_a_matter_of_data_reshape() -> None:
         ((8, 8), [None, 64], (8, 8)),
         # Linear works on the last axis, whatever is before.
         ((10, 64), [None, 64], (10, 64)),
-        # Conv2d(1, ...) on images without a channel axis.
-        ((8, 8), [None, 1, None, None], (1, 8, 8)),
+        # Conv2d(1, ...) on images without a channel axis: the model process adds it, unless the code does.
+        ((8, 8), [None, 1, None, None], (8, 8)),
+        ((6,), [None, 1, None], (6,)),
+        # Linear(1) on numbers.
+        ((), [None, 1], (1,)),
         ((3, 8, 8), [None, 3, None, None], (3, 8, 8)),
         # Images with the channels last: the model process moves the axis.
         ((8, 8, 3), [None, 3, None, None], (8, 8, 3)),
