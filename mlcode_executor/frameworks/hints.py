@@ -10,6 +10,13 @@ __all__ = ["hint_for", "syntax_hint"]
 
 # Read before the others: code written for a notebook or a machine of one's own, whatever the framework.
 _MACHINE_HINTS = (
+    (
+        r"FileNotFoundError.*\.(pth?|ckpt|bin|safetensors|pkl)\b",
+        (
+            "files of one's own machine are not there: the weights come from training; leave torch.load and "
+            "load_state_dict out"
+        ),
+    ),
     (r"null bytes", "the text was UTF-16: save the file as UTF-8 and paste it again"),
     (
         r"SystemExit: .*exit status 2\b",
@@ -62,7 +69,14 @@ _MACHINE_HINTS = (
 # Of PyTorch and Ignite.
 _PYTORCH: tuple[tuple[str, str], ...] = (
     (
-        r"No module named '(torchvision|timm|transformers|torchaudio|segmentation_models_pytorch)",
+        r"No module named '(transformers|sentence_transformers|diffusers)",
+        (
+            "it is not installed where models run, and there is no network to download weights: write the layers with "
+            "torch.nn or keras.layers"
+        ),
+    ),
+    (
+        r"No module named '(torchvision|timm|torchaudio|segmentation_models_pytorch)",
         (
             "it is not installed where models run, and there is no network to download weights: write the layers with "
             "torch.nn; images of bytes come as its ToTensor makes them"
@@ -79,13 +93,6 @@ _PYTORCH: tuple[tuple[str, str], ...] = (
     (
         r"No module named 'torchmetrics",
         "write metrics with pytorch-ignite: Accuracy(), Precision(), ... are there without an import",
-    ),
-    (
-        r"FileNotFoundError.*\.(pth?|ckpt|bin|safetensors|pkl)\b",
-        (
-            "files of one's own machine are not there: the weights come from training; leave torch.load and "
-            "load_state_dict out"
-        ),
     ),
     (
         r"(FileNotFoundError|No such file or directory).*\.(csv|png|jpe?g|npy|npz|parquet|json)\b",

@@ -101,7 +101,7 @@ KERAS_HINTS = (
     ),
     (
         (
-            r"No module named '(tensorflow_hub|transformers|keras_nlp|keras_hub|keras_cv|efficientnet|"
+            r"No module named '(tensorflow_hub|keras_nlp|keras_hub|keras_cv|efficientnet|"
             r"tf_keras|keras_applications)"
         ),
         (
