@@ -60,8 +60,8 @@ class Preparation:
     """How samples of the shape ``sample`` become what the model takes.
 
     ``channels``: ``kept``; ``added`` before (height, width) or (length,); ``moved`` from the last axis to the first.
-    ``scaled`` divides by 255. ``dtype`` is the type of tensor that the model gets. ``to_tensor`` says that this is torchvision's
-    convention; ``summary`` says all of it to people.
+    ``scaled`` divides by 255. ``dtype`` is the type of tensor that the model gets. ``to_tensor`` says that this is
+    torchvision's convention; ``summary`` says all of it to people.
     """
 
     sample: tuple[int, ...]
