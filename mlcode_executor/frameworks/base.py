@@ -167,7 +167,8 @@ class Handler(ABC):
 
         Emits ``progress`` at most five times a second and ``epoch`` after each epoch. Features are given to the model
         as they were sent, types being cast as it needs them; what else is done to them is in ``preparation``, an
-        object that ``load`` takes.
+        object that ``load`` takes. With ``targets_are_features`` the labels are the features once more, and the same
+        is done to them.
         """
 
     @abstractmethod

@@ -66,6 +66,7 @@ class PyTorchHandler(Handler):
         self._imports = ""
         self._seed = 0
         self._to_tensor = True
+        self._targets_are_features = False
         self._forward: Forward | None = None
         self._loop: TorchLoop | None = None
         self._warnings: list[str] = []
@@ -110,14 +111,15 @@ class PyTorchHandler(Handler):
         arguments = dict(request.params.get("arguments") or {})
         self.check_arguments(Request({"fit": arguments}))
         fit_arguments = FitArguments.from_literals(arguments)
-        training = request.samples("train_features", "train_labels")
+        training = _samples(request, "train_features", "train_labels")
         validation = None
         if len(request.arrays.get("validation_features", ())):
-            validation = request.samples("validation_features", "validation_labels")
+            validation = _samples(request, "validation_features", "validation_labels")
         if device().type == "cpu":
             # Not promised on a GPU, where it would slow training down.
             torch.use_deterministic_algorithms(True, warn_only=True)
         self._to_tensor = fit_arguments.to_tensor
+        self._targets_are_features = bool(request.params.get("targets_are_features"))
         with user_code():
             history = self._prepared(training[0]).fit(
                 training,
@@ -136,7 +138,7 @@ class PyTorchHandler(Handler):
     def evaluate(self, request: Request) -> dict[str, Any]:
         arguments = dict(request.params.get("arguments") or {})
         self.check_arguments(Request({"evaluation": arguments}))
-        samples = request.samples("features", "labels")
+        samples = _samples(request, "features", "labels")
         steps = arguments.get("steps") or arguments.get("epoch_length")
         with user_code():
             loop = self._prepared(samples[0])
@@ -274,13 +276,19 @@ class PyTorchHandler(Handler):
                 model = self._built().to(device())
                 preparation, self._warnings = choose(model, features, to_tensor=self._to_tensor, code=self._code)
                 self._forward = Forward(model, preparation, features)
-                self._loop = TorchLoop(self._forward)
+                self._loop = TorchLoop(self._forward, targets_are_features=self._targets_are_features)
         return self._loop
 
     def _prepared_forward(self) -> Forward:
         if self._forward is None:
             raise BrokenError("the model has seen no samples: call load, or fit or evaluate first")
         return self._forward
+
+
+def _samples(request: Request, features: str, labels: str) -> tuple[Array, Array]:
+    """Return features and labels; where the features are their own labels, in the shape in which they were sent."""
+    inputs, targets = request.samples(features, labels)
+    return (inputs, inputs) if request.params.get("targets_are_features") else (inputs, targets)
 
 
 # What the code may use without an import.

@@ -64,7 +64,7 @@ class FitArguments:
 class TorchLoop:
     """Runs epochs of one model, which is on its device."""
 
-    def __init__(self, forward: Forward) -> None:
+    def __init__(self, forward: Forward, *, targets_are_features: bool = False) -> None:
         self._device = device()
         self._forward = forward
         self._model = forward.model
@@ -73,12 +73,7 @@ class TorchLoop:
         if isinstance(self._loss_fn, nn.Module):
             # Weights of classes are on the device that their tensor was made on.
             self._loss_fn.to(self._device)
-        self._targets = Targets(self._loss_fn)
-
-    @property
-    def loss_fn(self) -> Any:
-        """The loss that the user's model brings."""
-        return self._loss_fn
+        self._targets = Targets(self._loss_fn, forward.preparation if targets_are_features else None)
 
     def fit(
         self,

@@ -29,10 +29,15 @@ class Targets:
     of PyTorch get floats in the shape of the prediction, (batch,) becoming (batch, 1), because broadcasting would
     train on nonsense silently. A loss of the user's own gets int64 or float32, whichever the labels are, as they were
     sent, unless it would broadcast them so and does not in the prediction's shape.
+
+    ``prepare`` is given where the features are their own labels: what is done to them is done to these.
     """
 
-    def __init__(self, loss_fn: Callable[..., Any]) -> None:
+    def __init__(
+        self, loss_fn: Callable[..., Any], prepare: Callable[[torch.Tensor], torch.Tensor] | None = None
+    ) -> None:
         self._loss_fn = loss_fn
+        self._prepare = prepare
         self._of_classes = isinstance(loss_fn, _CLASS_LOSSES) or loss_fn in _CLASS_FUNCTIONS
         modules = (type(loss_fn).__module__, getattr(loss_fn, "__module__", None))
         self._of_pytorch = any(str(module).startswith("torch.nn") for module in modules)
@@ -42,7 +47,7 @@ class Targets:
     def check(self, labels: Array, outputs: Sequence[tuple[int, ...] | None]) -> None:
         """Raise DecodeError for labels (n, ...) that a loss over classes would have to cut off."""
         probabilities = labels.ndim > 1 and len(outputs) == 1 and labels.shape[1:] == outputs[0]
-        if not self._of_classes or probabilities or labels.dtype.kind != "f":
+        if not self._of_classes or probabilities or self._prepare is not None or labels.dtype.kind != "f":
             return
         for part in batches_of(len(labels), _SCANNED_ROWS):
             rows = labels[part]
@@ -57,6 +62,8 @@ class Targets:
 
     def __call__(self, labels: torch.Tensor, prediction: Any) -> torch.Tensor:
         shape = prediction.shape if isinstance(prediction, torch.Tensor) else None
+        if self._prepare is not None:
+            labels = self._prepare(labels)
         if self._of_classes:
             return _classes(labels, prediction, shape)
         if self._of_pytorch and shape is not None:

@@ -372,6 +372,30 @@ def test_images_are_given_as_to_tensor_gives_them(
     assert server.process.output.strip().splitlines()[-1].endswith(seen)
 
 
+@pytest.mark.parametrize("images", [GREY, COLOUR], ids=["grey", "colour"])
+@pytest.mark.parametrize("flat", [False, True])
+def test_what_is_done_to_features_is_done_to_them_as_targets(
+    start_model: StartProcess, images: Any, flat: bool
+) -> None:
+    forward = (
+        "print('answers', *x.shape[1:], float(x.max()) > 1)\nreturn (x"
+        + (".flatten(1)" if flat else "")
+        + ") * self.one"
+    )
+    methods = METHODS.replace("CrossEntropyLoss", "MSELoss").replace("Accuracy", "MeanAbsoluteError")
+    model = start_model(Runtime.PYTORCH)
+    code = network("self.one = nn.Parameter(torch.ones(1))", forward, methods=methods)
+    model.call("build", {"code": code, "imports": "", "seed": 3})
+    targets = images.reshape(len(images), -1) if flat else images
+    parameters = {"batch_size": 8, "targets_are_features": True}
+    arrays = {"train_features": images, "train_labels": targets}
+    history = model.call("fit", {**parameters, "arguments": {"max_epochs": 1}}, **arrays)["history"]
+    # The identity: bytes against bytes divided by 255 would be far from it, and so would axes in another order.
+    assert history["loss"][0] < 1e-6
+    metrics = model.call("evaluate", {**parameters, "arguments": {}}, features=images, labels=targets)["metrics"]
+    assert metrics["loss"] < 1e-6
+
+
 def test_results_from_before_preparations_are_served_as_they_were_trained(
     start_model: StartProcess, tmp_path: Path
 ) -> None:
