@@ -15,21 +15,9 @@ const MOST = 200
 
 export function SendForm({ stream, opened, onClose }: { stream: Stream; opened: boolean; onClose: () => void }) {
   return (
-    // Mantine's own header would be a second banner of the page to screen readers.
-    <Modal.Root opened={opened} onClose={onClose} size="lg">
-      <Modal.Overlay />
-      <Modal.Content>
-        <Modal.Body pt="md">
-          <Stack gap="md">
-            <Group justify="space-between" wrap="nowrap">
-              <Modal.Title fw={600}>Send the stream to another deployment</Modal.Title>
-              <Modal.CloseButton aria-label="Close" />
-            </Group>
-            <Form stream={stream} onClose={onClose} />
-          </Stack>
-        </Modal.Body>
-      </Modal.Content>
-    </Modal.Root>
+    <Modal opened={opened} onClose={onClose} size="lg" title="Send the stream to another deployment">
+      <Form stream={stream} onClose={onClose} />
+    </Modal>
   )
 }
 

@@ -22,21 +22,9 @@ const EXAMPLES: Record<Format, string> = {
 
 export function TrainDialog({ topic, opened, onClose }: { topic: Topic; opened: boolean; onClose: () => void }) {
   return (
-    // Mantine's own header would be a second banner of the page to screen readers.
-    <Modal.Root opened={opened} onClose={onClose} size="lg">
-      <Modal.Overlay />
-      <Modal.Content>
-        <Modal.Body pt="md">
-          <Stack gap="md">
-            <Group justify="space-between" wrap="nowrap">
-              <Modal.Title fw={600}>Use for training</Modal.Title>
-              <Modal.CloseButton aria-label="Close" />
-            </Group>
-            <Form topic={topic} onClose={onClose} />
-          </Stack>
-        </Modal.Body>
-      </Modal.Content>
-    </Modal.Root>
+    <Modal opened={opened} onClose={onClose} size="lg" title="Use for training">
+      <Form topic={topic} onClose={onClose} />
+    </Modal>
   )
 }
 
