@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import uuid
 from pathlib import Path
 
+import orjson
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -24,7 +26,7 @@ PAGES = (
     "/training/1",
     "/results/1",
     "/training/compare?results=1,2",
-    "/inferences/1?tab=settings",
+    "/inference/1?tab=settings",
     "/streams",
     "/streams?deployment=1",
     "/streams/1",
@@ -67,6 +69,7 @@ def test_what_a_page_shows(session: Session, populated: Platform, tmp_path: Path
 
 def test_a_model_with_odd_text_in_each_field(session: Session, populated: Platform, tmp_path: Path) -> None:
     page = session.open("/models/new")
+    page.get_by_role("button", name=re.compile("^MNIST, dense")).click()
     for language in LANGUAGES:
         name = f'it\'s "odd" $HOME [b] {language} {uuid.uuid4().hex[:6]}'
         page.get_by_role("textbox", name="Name", exact=True).fill(name)
@@ -86,8 +89,6 @@ def test_records_of_a_topic_for_training(session: Session, populated: Platform, 
     page.get_by_role("option", name="0", exact=True).click()
     dialog.get_by_role("textbox", name="From offset").fill(start)
     dialog.get_by_role("textbox", name="To offset").fill(end)
-    import orjson
-
     dialog.get_by_label("How records are read").fill(orjson.dumps(stream.input_config).decode())
     dialog.get_by_role("button", name="Copy as…").click()
     before = len(populated.client.streams.list())

@@ -182,7 +182,8 @@ def test_metrics_per_class_become_numbers(model: Model, digits: Any) -> None:
     )
     model.call("build", {"code": code, "imports": "", "seed": 0})
     metrics = model.call("evaluate", {"batch_size": 32}, features=digits[0], labels=digits[1])["metrics"]
-    assert set(metrics) == {"loss", *(f"precision_{index}" for index in range(10))}
+    cells = (f"matrix_{row}_{column}" for row in range(10) for column in range(10))
+    assert set(metrics) == {"loss", *(f"precision_{index}" for index in range(10)), *cells}
 
 
 def test_both_names_of_an_argument_are_refused(model: Model) -> None:

@@ -313,6 +313,7 @@ def test_weights_are_saved_first_and_whole_models_last(tmp_path: Path) -> None:
         "artifact_names",
         "save",
         "save",
+        "check_answers",
         "evaluate",
         "predict_classes",
         "save",
