@@ -1,5 +1,6 @@
 /** Announcements that could not be taken, each with the reason; nothing where there is none. */
 import { Alert, Stack, Text } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
 import { streamsRefusedListOptions } from '~/lib/api'
@@ -14,7 +15,14 @@ export function RefusedAnnouncements() {
   const rows = query.data?.results ?? []
   if (rows.length === 0) return null
   return (
-    <Alert color="yellow" title={`${plural(query.data?.count ?? 0, 'announcement')} could not be taken`} mb="md">
+    <Alert
+      variant="outline"
+      color="yellow"
+      mb="md"
+      icon={<IconAlertTriangle aria-hidden />}
+      title={`${plural(query.data?.count ?? 0, 'announcement')} could not be taken`}
+      styles={{ title: { color: 'var(--kml-waiting)' } }}
+    >
       <Stack gap="xs">
         {rows.map((row) => (
           <Text key={row.id} size="sm" component="div" style={{ overflowWrap: 'anywhere' }}>
