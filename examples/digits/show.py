@@ -69,7 +69,7 @@ def some_images(
     """Print a few images as characters, with the true class and what each model said."""
     console.print()
     for row in range(8):
-        lines = ("".join(_SHADES[pixel * 9 // 255] * 2 for pixel in image[row]) for image in digits.images[:count])
+        lines = ("".join(_SHADES[int(pixel) * 9 // 255] * 2 for pixel in image[row]) for image in digits.images[:count])
         console.print("  " + "  ".join(lines), markup=False)
     for title, values in {"true class": digits.labels, **predictions}.items():
         name = title.removeprefix("digits-")
