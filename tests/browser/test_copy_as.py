@@ -27,6 +27,8 @@ PAGES = (
     "/results/1",
     "/training/compare?results=1,2",
     "/inference/1?tab=settings",
+    "/visualise/1?tab=setup",
+    "/training/1?tab=settings",
     "/streams",
     "/streams?deployment=1",
     "/streams/1",
@@ -36,9 +38,9 @@ PAGES = (
 )
 
 
-def _texts(page: Page) -> dict[str, str]:
-    """Return what the page's first button offers, by language."""
-    page.get_by_role("button", name="Copy as…").first.click()
+def _texts(page: Page, place: int = 0) -> dict[str, str]:
+    """Return what one of the page's buttons offers, the first if nothing else is said, by language."""
+    page.get_by_role("button", name="Copy as…").nth(place).click()
     texts = {}
     for language in LANGUAGES:
         page.get_by_role("radiogroup", name="Language").get_by_text(language, exact=True).click()
@@ -62,9 +64,11 @@ def _run(platform: Platform, language: str, text: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("address", PAGES)
 def test_what_a_page_shows(session: Session, populated: Platform, tmp_path: Path, address: str) -> None:
-    texts = _texts(session.open(address))
-    for language, text in texts.items():
-        _run(populated, language, text, tmp_path)
+    page = session.open(address)
+    page.get_by_role("button", name="Copy as…").first.wait_for()
+    for place in range(page.get_by_role("button", name="Copy as…").count()):
+        for language, text in _texts(page, place).items():
+            _run(populated, language, text, tmp_path)
 
 
 def test_a_model_with_odd_text_in_each_field(session: Session, populated: Platform, tmp_path: Path) -> None:
@@ -76,6 +80,31 @@ def test_a_model_with_odd_text_in_each_field(session: Session, populated: Platfo
         expect(page.get_by_role("button", name="Copy as…").first).to_be_visible()
         _run(populated, language, _texts(page)[language], tmp_path)
         assert [each.name for each in populated.client.models.list(search=name)] == [name]
+
+
+def test_a_configuration_and_its_deployment(session: Session, populated: Platform, tmp_path: Path) -> None:
+    page = session.open("/configurations/new")
+    page.get_by_role("checkbox", name="Use digits-keras").check()
+    for language in LANGUAGES:
+        name = f"copied {language} {uuid.uuid4().hex[:6]}"
+        page.get_by_role("textbox", name="Name", exact=True).fill(name)
+        _run(populated, language, _texts(page)[language], tmp_path)
+        (made,) = populated.client.configurations.list(search=name)
+    session.go(page, f"/training/new?configuration={made.id}")
+    for language, text in _texts(page).items():
+        _run(populated, language, text, tmp_path)
+    assert len(populated.client.deployments.list(configuration=made.id)) == len(LANGUAGES)
+
+
+def test_an_inference(session: Session, populated: Platform, tmp_path: Path) -> None:
+    page = session.open("/inference/new?result=1")
+    for language in LANGUAGES:
+        output = f"copied-{language.lower()}-{uuid.uuid4().hex[:6]}"
+        page.get_by_role("textbox", name="Input topic").fill("digits-1-in")
+        page.get_by_role("textbox", name="Output topic").fill(output)
+        _run(populated, language, _texts(page)[language], tmp_path)
+        (made,) = (each for each in populated.client.inferences.list() if each.output_topic == output)
+        populated.client.inferences.stop(made.id)
 
 
 def test_records_of_a_topic_for_training(session: Session, populated: Platform, tmp_path: Path) -> None:
