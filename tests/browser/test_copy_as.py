@@ -13,7 +13,7 @@ import orjson
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.chromium import Session
+from tests.browser.chromium import Session, draw
 from tests.platform import Platform
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -105,6 +105,25 @@ def test_an_inference(session: Session, populated: Platform, tmp_path: Path) -> 
         _run(populated, language, _texts(page)[language], tmp_path)
         (made,) = (each for each in populated.client.inferences.list() if each.output_topic == output)
         populated.client.inferences.stop(made.id)
+
+
+def test_a_stream_to_another_deployment(session: Session, populated: Platform, tmp_path: Path) -> None:
+    page = session.open("/streams/1?send=true")
+    page.get_by_role("combobox", name="Deployment").click()
+    page.get_by_role("option").first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Copy as…").click()
+    for language in LANGUAGES:
+        page.get_by_role("radiogroup", name="Language").get_by_text(language, exact=True).click()
+        _run(populated, language, page.locator("pre.mantine-Code-root").last.inner_text(), tmp_path)
+
+
+def test_a_sample_to_try(session: Session, populated: Platform, tmp_path: Path) -> None:
+    page = session.open("/inference/1?tab=try")
+    draw(page, [(0.5, 0.15), (0.5, 0.85)])
+    buttons = page.get_by_role("button", name="Copy as…")
+    for language, text in _texts(page, buttons.count() - 1).items():
+        _run(populated, language, text, tmp_path)
 
 
 def test_records_of_a_topic_for_training(session: Session, populated: Platform, tmp_path: Path) -> None:
