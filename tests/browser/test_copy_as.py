@@ -13,6 +13,10 @@ import orjson
 import pytest
 from playwright.sync_api import Page, expect
 
+from kafkaml.confluent import KafkaRecordWriter
+from kafkaml.records import OutgoingRecord
+from kafkaml.results import RunState
+from kafkaml.settings import KafkaSettings
 from tests.browser.chromium import Session, draw
 from tests.platform import Platform
 
@@ -22,7 +26,9 @@ LANGUAGES = ("CLI", "Python", "curl")
 # What they read; none of them changes anything.
 PAGES = (
     "/models/1",
+    "/models/1?tab=code",
     "/configurations/1",
+    "/configurations/1?tab=edit",
     "/training/1",
     "/results/1",
     "/training/compare?results=1,2",
@@ -123,6 +129,35 @@ def test_a_sample_to_try(session: Session, populated: Platform, tmp_path: Path) 
     draw(page, [(0.5, 0.15), (0.5, 0.85)])
     buttons = page.get_by_role("button", name="Copy as…")
     for language, text in _texts(page, buttons.count() - 1).items():
+        _run(populated, language, text, tmp_path)
+
+
+def test_a_training_to_repeat(session: Session, populated: Platform, tmp_path: Path) -> None:
+    client = populated.client
+    # Of its own: one that is served cannot be trained again.
+    made = client.deployments.create(configuration=1, tensorflow_fit_arguments="epochs=1", pytorch_fit_arguments="")
+    client.streams.send(1, deployment=made.id)
+    result = made.results[0].id
+    client.results.wait_for(result, RunState.FINISHED, timeout_seconds=300)
+    page = session.open(f"/results/{result}")
+    page.get_by_role("button", name="Train again", exact=True).first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Copy as…").click()
+    for language in LANGUAGES:
+        page.get_by_role("radiogroup", name="Language").get_by_text(language, exact=True).click()
+        _run(populated, language, page.locator("pre.mantine-Code-root").last.inner_text(), tmp_path)
+        # One that runs cannot be repeated.
+        client.results.wait_for(result, RunState.FINISHED, timeout_seconds=300)
+
+
+def test_dead_letters(session: Session, populated: Platform, tmp_path: Path) -> None:
+    inference = populated.client.inferences.get(1)
+    writer = KafkaRecordWriter(KafkaSettings(bootstrap_servers=populated.status.bootstrap_servers))
+    writer.write(OutgoingRecord(inference.input_topic, b"no image"))
+    writer.flush(60)
+    writer.close()
+    page = session.open("/inference/1?tab=letters")
+    expect(page.get_by_role("button", name="Copy as…").last).to_be_visible()
+    for language, text in _texts(page, page.get_by_role("button", name="Copy as…").count() - 1).items():
         _run(populated, language, text, tmp_path)
 
 
