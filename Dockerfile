@@ -69,7 +69,7 @@ RUN python3 /install/cut_lock.py /install/all.txt --only hatchling packaging pat
  && pip install --no-deps --require-hashes -r /install/build.txt
 WORKDIR /src
 COPY LICENSE README.md pyproject.toml ./
-RUN for package in kafkaml datasources kafka_control_logger mlcode_executor model_training model_inference backend; do \
+RUN for package in kafkaml datasources kafka_control_logger mlcode_executor model_training model_inference backend platform_local kafka_ml_cli; do \
       mkdir $package && touch $package/__init__.py; done \
  && pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
  && python3 -m zipfile -e /tmp/wheel/*.whl /tmp/content \

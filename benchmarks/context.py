@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kafkaml.local.broker import EmbeddedBroker
+from platform_local.broker import EmbeddedBroker
 
 __all__ = ["Context", "Row", "median_and_spread"]
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmarks.context import Context, Row, median_and_spread
-from kafkaml.local import platform
 from kafkaml.local.state import PlatformStatus, StateDir
+from platform_local import platform
 
 IDS = ("START",)
 

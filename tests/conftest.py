@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from kafkaml.local.broker import EmbeddedBroker
+from platform_local.broker import EmbeddedBroker
 from tests.platform import Platform
 
 # Hypothesis' own profile for machines that others share: an example has no time limit and cannot be generated too

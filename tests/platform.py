@@ -74,7 +74,7 @@ class Platform:
     ) -> subprocess.CompletedProcess[str]:
         """Run the command line against this platform."""
         return subprocess.run(
-            [sys.executable, "-m", "kafkaml.cli.main", *arguments],
+            [sys.executable, "-m", "kafka_ml_cli.main", *arguments],
             capture_output=True,
             text=True,
             timeout=timeout_seconds,

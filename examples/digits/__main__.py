@@ -21,13 +21,13 @@ from examples.digits.model import KERAS, PYTORCH
 from examples.digits.send_inference_data import predict_through_kafka
 from examples.digits.send_training_data import send_training_data
 from kafkaml.errors import KafkaMLError
-from kafkaml.local import platform
-from kafkaml.local.access import login_link
-from kafkaml.local.display import StartDisplay
 from kafkaml.local.state import PlatformStatus, StateDir
 from kafkaml.sdk import Client
 from kafkaml.sdk.types import Inference, Model, RunState, TrainingResult
 from kafkaml.settings import KafkaSettings
+from platform_local import platform
+from platform_local.access import login_link
+from platform_local.display import StartDisplay
 
 REQUIRED_ACCURACY = 0.93
 _MODELS = (("digits-keras", "tensorflow", KERAS), ("digits-pytorch", "pytorch", PYTORCH))

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from examples.digits.data import Digits
-from kafkaml.cli.results import print_confusion_matrix
+from kafka_ml_cli.results import print_confusion_matrix
 from kafkaml.sdk.types import TrainingResult
 
 _SHADES = " .:-=+*#%@"

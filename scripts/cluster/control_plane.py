@@ -15,7 +15,7 @@ from pathlib import Path
 
 import orjson
 
-from kafkaml.local.ports import LOOPBACK, free_port
+from platform_local.ports import LOOPBACK, free_port
 from scripts.cluster.certificates import Authority, KeyPair
 from scripts.cluster.programs import Programs
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from kafkaml.errors import BrokenError
-from kafkaml.local.processes import end_processes, read_pid, record_pid, spawn
+from platform_local.processes import end_processes, read_pid, record_pid, spawn
 
 __all__ = ["Programs"]
 

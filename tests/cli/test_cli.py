@@ -10,15 +10,15 @@ from pathlib import Path
 import orjson
 import pytest
 
+from kafka_ml_cli.exits import ExitCode, exit_code_of
 from kafkaml import errors
-from kafkaml.cli.exits import ExitCode, exit_code_of
 
 
 def run_cli(*arguments: str, state_dir: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1", **env}
     if state_dir is not None:
         environment["KML_STATE_DIR"] = str(state_dir)
-    command = [sys.executable, "-m", "kafkaml.cli.main", *arguments]
+    command = [sys.executable, "-m", "kafka_ml_cli.main", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
 
 
@@ -42,7 +42,7 @@ def test_help_lists_every_noun_and_the_exit_codes() -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     program = (
-        "import sys\nfrom kafkaml.cli.main import app\nfrom typer.main import get_command\nget_command(app)\n"
+        "import sys\nfrom kafka_ml_cli.main import app\nfrom typer.main import get_command\nget_command(app)\n"
         "print([name for name in ('httpx', 'numpy', 'pydantic', 'confluent_kafka', 'psutil') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
@@ -127,7 +127,7 @@ def test_each_kind_of_error_has_its_exit_code(error: errors.KafkaMLError, code: 
 def test_a_diverged_training_is_shown_as_nan(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from kafkaml.cli import results
+    from kafka_ml_cli import results
     from kafkaml.sdk.types import TrainingResult
 
     epoch = {"epoch": 1, "training": {"loss": None}, "validation": {"loss": None}}

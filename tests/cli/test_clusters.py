@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from kafkaml.cli.exits import ExitCode
+from kafka_ml_cli.exits import ExitCode
 from kafkaml.sdk import Client
 from tests.cli.test_cli import run_cli
 from tests.local_server import Answer, LocalServer, json_answer

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from kafkaml.cli.files import FileOptions, Samples, open_samples
+from kafka_ml_cli.files import FileOptions, Samples, open_samples
 from kafkaml.errors import RefusedError
 
 

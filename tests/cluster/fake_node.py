@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from kafkaml.local.ports import LOOPBACK
+from platform_local.ports import LOOPBACK
 from tests.cluster.access import ApiStatus, Cluster, Manifest
 
 __all__ = ["FakeNode"]

@@ -138,7 +138,7 @@ class ClusterPlatform:
         """Run the command line against this platform; ``login`` prints a link as the backend's pod makes it."""
         if arguments == ("login",):
             return subprocess.CompletedProcess(arguments, 0, stdout=self.manage("login_link"))
-        return self.run([sys.executable, "-m", "kafkaml.cli.main", *arguments], timeout_seconds=timeout_seconds)
+        return self.run([sys.executable, "-m", "kafka_ml_cli.main", *arguments], timeout_seconds=timeout_seconds)
 
     def run(self, command: Sequence[str], *, timeout_seconds: float = 600) -> subprocess.CompletedProcess[str]:
         """Run a program that uses this platform."""

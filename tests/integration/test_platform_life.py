@@ -15,10 +15,10 @@ import httpx
 import psutil
 import pytest
 
-from kafkaml.cli.exits import ExitCode
-from kafkaml.local.broker import broker_answers
+from kafka_ml_cli.exits import ExitCode
 from kafkaml.local.state import ComponentState
-from kafkaml.local.strays import platform_processes
+from platform_local.broker import broker_answers
+from platform_local.strays import platform_processes
 from tests.conftest import TestBroker
 from tests.platform import Platform
 from tests.support import eventually, is_over
@@ -142,7 +142,7 @@ def test_a_busy_port_that_was_insisted_on_is_refused_with_its_holder(own_platfor
 
 
 def test_ctrl_c_ends_everything_and_an_ephemeral_platform_leaves_no_folder(short_path: Path) -> None:
-    command = [sys.executable, "-m", "kafkaml.cli.main", "up", "--ephemeral", "--port", "0", "--broker-port", "0"]
+    command = [sys.executable, "-m", "kafka_ml_cli.main", "up", "--ephemeral", "--port", "0", "--broker-port", "0"]
     env = {**os.environ, "TMPDIR": str(short_path)}
     env.pop("KML_STATE_DIR")
     process = subprocess.Popen(

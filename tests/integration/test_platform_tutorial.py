@@ -17,8 +17,8 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from kafkaml.cli.exits import ExitCode
-from kafkaml.cli.main import app
+from kafka_ml_cli.exits import ExitCode
+from kafka_ml_cli.main import app
 from kafkaml.errors import ApiError, FailedError
 from kafkaml.sdk.types import RunState
 from tests.platform import Platform

@@ -14,10 +14,10 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from kafkaml.local.broker import find_java
-from kafkaml.local.jars import ensure_jars
-from kafkaml.local.ports import free_port
-from kafkaml.local.processes import end_processes, spawn
+from platform_local.broker import find_java
+from platform_local.jars import ensure_jars
+from platform_local.ports import free_port
+from platform_local.processes import end_processes, spawn
 from tests.k8s.render import K8S, find, render
 from tests.support import eventually
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from backend.launchers.kubernetes.rights import rights
-from kafkaml.local.jars import KAFKA_VERSION
+from platform_local.jars import KAFKA_VERSION
 from tests.k8s.render import COMPONENTS, K8S, OVERLAYS, Manifest, find, platform_settings, render, render_with
 from tests.restricted import containers, hardening_violations, pod_template, restricted_violations
 

@@ -10,8 +10,8 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from kafkaml.errors import RefusedError
-from kafkaml.local.broker import EmbeddedBroker, broker_answers
-from kafkaml.local.class_archive import make_archive
+from platform_local.broker import EmbeddedBroker, broker_answers
+from platform_local.class_archive import make_archive
 from tests.conftest import TestBroker
 from tests.support import eventually
 
@@ -65,7 +65,7 @@ def test_an_archive_that_does_not_fit_is_passed_over(
 ) -> None:
     broken = tmp_path / "classes.jsa"
     broken.write_bytes(content)
-    monkeypatch.setattr("kafkaml.local.class_archive.archive_path", lambda *_: broken)
+    monkeypatch.setattr("platform_local.class_archive.archive_path", lambda *_: broken)
     own_broker.start()
     eventually(lambda: broker_answers(own_broker.bootstrap_servers))
 

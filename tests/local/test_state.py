@@ -10,12 +10,12 @@ import psutil
 import pytest
 
 from kafkaml.errors import BrokenError, RefusedError
-from kafkaml.local import jars, setup
-from kafkaml.local.display import recent_lines, short_detail
-from kafkaml.local.ports import choose_port, describe_holder, is_free
-from kafkaml.local.processes import read_pid, record_pid
 from kafkaml.local.state import ComponentState, ComponentStatus, PlatformStatus, StateDir, find_state_dir
-from kafkaml.local.supervisor import log_tail
+from platform_local import jars, setup
+from platform_local.display import recent_lines, short_detail
+from platform_local.ports import choose_port, describe_holder, is_free
+from platform_local.processes import read_pid, record_pid
+from platform_local.supervisor import log_tail
 
 
 def test_secrets_are_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:

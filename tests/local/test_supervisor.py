@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from kafkaml.local.state import ComponentState, PlatformStatus, StateDir
-from kafkaml.local.supervisor import Component, Supervisor, log_tail
+from platform_local.supervisor import Component, Supervisor, log_tail
 from tests.support import eventually, has_ended
 
 FOREVER = "import signal, time\nprint('running', flush=True)\ntime.sleep(600)"
@@ -146,7 +146,7 @@ def test_a_killed_supervisor_takes_its_components_along(tmp_path: Path) -> None:
     program = (
         "import asyncio, os, pathlib, sys\n"
         "from kafkaml.local.state import PlatformStatus, StateDir\n"
-        "from kafkaml.local.supervisor import Component, Supervisor\n"
+        "from platform_local.supervisor import Component, Supervisor\n"
         f"state = StateDir(pathlib.Path({str(tmp_path)!r})); state.prepare()\n"
         "sleeper = Component(name='sleeper', env=dict(os.environ),\n"
         "    prepare=lambda: [sys.executable, '-c', 'import time; time.sleep(600)'])\n"

@@ -1,0 +1,112 @@
+"""``kafka-ml users`` and ``kafka-ml tokens``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kafka_ml_cli.output import JsonOption, console, human_age, print_json, print_object, print_table
+from kafka_ml_cli.session import client_of
+
+users = typer.Typer(name="users", help="People and their roles (for admins).", no_args_is_help=True)
+tokens = typer.Typer(name="tokens", help="Your own tokens for scripts.", no_args_is_help=True)
+
+Role = Annotated[str, typer.Option("--role", "-r", help="viewer, editor or admin.")]
+
+
+@users.command("list")
+def list_users(context: typer.Context, json: JsonOption = False) -> None:
+    """List people."""
+    rows = client_of(context).users.list()
+    if json:
+        return print_json(rows)
+    return print_table(
+        rows,
+        [
+            ("id", lambda row: row.id),
+            ("name", lambda row: row.username),
+            ("role", lambda row: row.role),
+            ("may log in", lambda row: "yes" if row.is_active else "no"),
+        ],
+        nothing="no users",
+    )
+
+
+@users.command("show")
+def show_user(context: typer.Context, user: int, json: JsonOption = False) -> None:
+    """Show one person."""
+    found = client_of(context).users.get(user)
+    return print_json(found) if json else print_object(found)
+
+
+@users.command("create")
+def create_user(
+    context: typer.Context,
+    username: str,
+    role: Role = "viewer",
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="KML_NEW_PASSWORD")] = "",
+    json: JsonOption = False,
+) -> None:
+    """Add a person; the password is asked for, or taken from KML_NEW_PASSWORD."""
+    made = client_of(context).users.create(username=username, password=password, role=role)
+    return print_json(made) if json else console().print(f"user {made.id} ({made.username}, {made.role}) created")
+
+
+@users.command("update")
+def update_user(
+    context: typer.Context,
+    user: int,
+    role: Annotated[str | None, typer.Option("--role", "-r", help="viewer, editor or admin.")] = None,
+    active: Annotated[bool | None, typer.Option("--active/--inactive", help="May log in.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Change someone's role, or whether they may log in."""
+    changes = {key: each for key, each in {"role": role, "is_active": active}.items() if each is not None}
+    changed = client_of(context).users.update(user, **changes)
+    return print_json(changed) if json else console().print(f"user {changed.id} changed")
+
+
+@users.command("delete")
+def delete_user(context: typer.Context, user: int) -> None:
+    """Delete a person."""
+    client_of(context).users.delete(user)
+    console().print(f"user {user} deleted")
+
+
+@tokens.command("list")
+def list_tokens(context: typer.Context, json: JsonOption = False) -> None:
+    """List your tokens (not their texts, which nobody can read again)."""
+    rows = client_of(context).tokens.list()
+    if json:
+        return print_json(rows)
+    return print_table(
+        rows,
+        [
+            ("id", lambda row: row.id),
+            ("name", lambda row: row.name),
+            ("expires", lambda row: row.expires_at.date() if row.expires_at else "never"),
+            ("created", lambda row: human_age(getattr(row, "created_at", None))),
+        ],
+        nothing="no tokens",
+    )
+
+
+@tokens.command("create")
+def create_token(
+    context: typer.Context,
+    name: str,
+    role: Annotated[str, typer.Option("--role", "-r", help="At most viewer, editor or admin.")] = "editor",
+    days: Annotated[float, typer.Option(help="Valid for so many days.")] = 30,
+    json: JsonOption = False,
+) -> None:
+    """Make a token and print it, once."""
+    made = client_of(context).tokens.create(name=name, role=role, days=days)
+    return print_json(made) if json else console().out(made.token)
+
+
+@tokens.command("delete")
+def delete_token(context: typer.Context, token: str) -> None:
+    """Revoke a token."""
+    client_of(context).tokens.delete(token)
+    console().print(f"token {token} revoked")

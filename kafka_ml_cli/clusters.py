@@ -1,0 +1,198 @@
+"""``kafka-ml clusters``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kafka_ml_cli.output import JsonOption, console, print_json, print_object, print_table, styled_state
+from kafka_ml_cli.session import client_of
+
+if TYPE_CHECKING:
+    from kafkaml.sdk import Client
+    from kafkaml.sdk.types import ClusterName
+
+__all__ = ["app", "cluster_named"]
+
+app = typer.Typer(
+    name="clusters", help="Other Kubernetes clusters that inferences may run in (for admins).", no_args_is_help=True
+)
+
+_TokenFile = Annotated[
+    Path | None,
+    typer.Option("--token-file", help="File with the token of its service account; or KML_CLUSTER_TOKEN."),
+]
+_CaFile = Annotated[Path | None, typer.Option("--ca-file", help="PEM file of the authority behind its certificate.")]
+_Kafka = Annotated[str | None, typer.Option("--kafka", help="Our Kafka, as pods there reach it: host:port.")]
+_BackendUrl = Annotated[str | None, typer.Option(help="This platform's API, as pods there reach it.")]
+_Image = Annotated[str | None, typer.Option(help="Images there, e.g. registry:5000/kafka-ml/{component}:0.1.0.")]
+_GpuResource = Annotated[str | None, typer.Option(help="What a GPU is called there, e.g. nvidia.com/gpu.")]
+_Keda = Annotated[bool | None, typer.Option("--keda/--no-keda", help="KEDA is installed there.")]
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    names: Annotated[bool, typer.Option("--names", help="Only what everybody may see.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """List clusters."""
+    clusters = client_of(context).clusters
+    rows = clusters.names() if names else clusters.list()
+    if json:
+        return print_json(rows)
+    return print_table(
+        rows,
+        [
+            ("id", lambda row: row.id),
+            ("name", lambda row: row.name),
+            *(
+                []
+                if names
+                else [
+                    ("address", lambda row: row.host),
+                    ("namespace", lambda row: row.namespace),
+                    ("token", lambda row: "kept" if row.has_token else "missing"),
+                    ("inferences", lambda row: row.inferences),
+                ]
+            ),
+        ],
+        nothing="no other clusters; enter one: kafka-ml clusters create NAME --host https://HOST:6443 --namespace NAME",
+    )
+
+
+@app.command()
+def show(context: typer.Context, cluster: str, json: JsonOption = False) -> None:
+    """Show one cluster, by name or id; its token cannot be shown."""
+    client = client_of(context)
+    found = client.clusters.get(cluster_named(client, cluster).id)
+    return print_json(found) if json else print_object(found, long=("ca",))
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    name: str,
+    host: Annotated[str, typer.Option(help="https address of its API.")],
+    namespace: Annotated[str, typer.Option(help="Where inferences run.")],
+    token_file: _TokenFile = None,
+    ca_file: _CaFile = None,
+    kafka: _Kafka = None,
+    backend_url: _BackendUrl = None,
+    image: _Image = None,
+    gpu_resource: _GpuResource = None,
+    keda: _Keda = None,
+    json: JsonOption = False,
+) -> None:
+    """Enter a cluster; its token is read from a file, KML_CLUSTER_TOKEN or the keyboard."""
+    made = client_of(context).clusters.create(
+        name=name,
+        host=host,
+        token=_token(token_file) or typer.prompt("Token", hide_input=True),
+        namespace=namespace,
+        ca=_text(ca_file) or "",
+        kafka_bootstrap_servers=kafka or "",
+        backend_url=backend_url or "",
+        image=image or "",
+        gpu_resource=gpu_resource or "",
+        keda=bool(keda),
+    )
+    if json:
+        return print_json(made)
+    console().print(f"cluster {made.id} ({made.name}) entered")
+    return console().print(f"next: kafka-ml clusters check {made.name}", style="dim")
+
+
+@app.command()
+def update(
+    context: typer.Context,
+    cluster: str,
+    name: Annotated[str | None, typer.Option("--name", "-n")] = None,
+    host: Annotated[str | None, typer.Option(help="https address of its API; needs the token again.")] = None,
+    namespace: Annotated[str | None, typer.Option(help="Where inferences run.")] = None,
+    token_file: _TokenFile = None,
+    ca_file: _CaFile = None,
+    kafka: _Kafka = None,
+    backend_url: _BackendUrl = None,
+    image: _Image = None,
+    gpu_resource: _GpuResource = None,
+    keda: _Keda = None,
+    json: JsonOption = False,
+) -> None:
+    """Change a cluster; what is not given stays."""
+    client = client_of(context)
+    changed = client.clusters.update(
+        cluster_named(client, cluster).id,
+        name=name,
+        host=host,
+        namespace=namespace,
+        token=_token(token_file) or None,
+        ca=_text(ca_file),
+        kafka_bootstrap_servers=kafka,
+        backend_url=backend_url,
+        image=image,
+        gpu_resource=gpu_resource,
+        keda=keda,
+    )
+    return print_json(changed) if json else console().print(f"cluster {changed.id} ({changed.name}) changed")
+
+
+@app.command()
+def delete(context: typer.Context, cluster: str) -> None:
+    """Delete a cluster that has no inferences, and its token."""
+    client = client_of(context)
+    found = cluster_named(client, cluster)
+    client.clusters.delete(found.id)
+    console().print(f"cluster {found.id} ({found.name}) deleted")
+
+
+@app.command()
+def check(context: typer.Context, cluster: str, json: JsonOption = False) -> None:
+    """Connect to a cluster and show what works there; fails when inferences cannot run."""
+    from kafkaml.errors import FailedError
+
+    client = client_of(context)
+    found = client.clusters.check(cluster_named(client, cluster).id)
+    if json:
+        print_json(found)
+    else:
+        print_table(
+            found.steps,
+            [
+                ("what", lambda step: step["name"]),
+                ("", lambda step: styled_state("ok" if step["ok"] else "fail" if step["needed"] else "warn")),
+                ("found", lambda step: ". ".join(filter(None, (step["detail"], step["hint"])))),
+            ],
+            nothing="nothing was tried",
+        )
+    if not found.ok:
+        raise FailedError(f"inferences cannot run in cluster {cluster}")
+
+
+def cluster_named(client: Client, name: str) -> ClusterName:
+    """Return the cluster of that name or id; raises ApiError (404) that lists what there is."""
+    from kafkaml.errors import ApiError
+
+    clusters = client.clusters.names()
+    for each in clusters:
+        if name in (each.name, str(each.id)):
+            return each
+    known = ", ".join(each.name for each in clusters)
+    raise ApiError(f"there is no cluster {name!r}: expected one of {known or 'none, for none was entered'}", status=404)
+
+
+def _token(path: Path | None) -> str:
+    import os
+
+    return (_text(path) or os.environ.get("KML_CLUSTER_TOKEN", "")).strip()
+
+
+def _text(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,273 @@
+"""``kafka-ml send`` and ``tail``: files into streams, predictions as they come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kafka_ml_cli.output import JsonOption, console, print_json
+from kafka_ml_cli.session import Session, client_of, session_of
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from kafka_ml_cli.files import Samples
+    from kafkaml.records import Record
+
+__all__ = ["register"]
+
+_PANEL = "Data"
+# Progress is shown after each part of this many samples.
+_CHUNK_SAMPLES = 2000
+
+BootstrapServers = Annotated[
+    str, typer.Option("--bootstrap-servers", help="The running platform's broker by default; see also KML_KAFKA_*.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command(rich_help_panel=_PANEL)(send)
+    app.command(rich_help_panel=_PANEL)(tail)
+
+
+def send(
+    context: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(help="CSV (also .tsv, .txt, .gz), Parquet, JSON lines, JSON array, NPZ or NPY file.")
+    ],
+    deployment: Annotated[
+        int | None, typer.Option("--deployment", "-d", help="Announce the stream to this deployment, for training.")
+    ] = None,
+    topic: Annotated[str, typer.Option("--topic", "-t", help="Topic to write to; made from the file's name.")] = "",
+    features: Annotated[
+        str, typer.Option(help="Columns, comma-separated; NPZ: array. All but the label by default.")
+    ] = "",
+    labels: Annotated[
+        str, typer.Option(help="Label column; numbers or names of classes. NPZ: array; NPY: second file.")
+    ] = "",
+    no_labels: Annotated[bool, typer.Option("--no-labels", help="The data has no labels.")] = False,
+    validation_rate: Annotated[float, typer.Option(min=0, max=1, help="Fraction that validates.")] = 0.1,
+    test_rate: Annotated[float, typer.Option(min=0, max=1, help="Fraction that tests.")] = 0.1,
+    dtype: Annotated[str, typer.Option(help="Type of the features instead of the one found, e.g. float64.")] = "",
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="Leave out rows with a missing cell (blank, NA, null, ?, ...).")
+    ] = False,
+    missing: Annotated[
+        str | None, typer.Option(help="Words for a missing cell, comma-separated, instead of the usual ones.")
+    ] = None,
+    delimiter: Annotated[str, typer.Option(help="CSV: between columns; found out by default.")] = "",
+    decimal: Annotated[str, typer.Option(help="CSV: decimal mark, . or ,; found out by default.")] = "",
+    thousands: Annotated[str, typer.Option(help="CSV: mark between thousands; none by default.")] = "",
+    encoding: Annotated[str, typer.Option(help="CSV: for example utf-16; found out by default.")] = "",
+    header: Annotated[
+        bool | None, typer.Option("--header/--no-header", help="CSV: whether the first row names the columns.")
+    ] = None,
+    skip: Annotated[int, typer.Option(min=0, help="Leave out the first samples.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Send at most so many samples.")] = None,
+    description: Annotated[str, typer.Option(help="Shown in the list of streams.")] = "",
+    bootstrap_servers: BootstrapServers = "",
+    json: JsonOption = False,
+) -> None:
+    """Send a file to Kafka. With --deployment to train on, without as values to predict.
+
+    What a file holds is found out and said: columns, label, decimal mark, encoding. No number is changed: what cannot
+    be sent as it is (a blank cell, a text, a time) is refused with its row, its column and what to do, before anything
+    is sent. Whole numbers that float32 cannot hold are sent as int64 or float64.
+    """
+    from kafka_ml_cli.files import FileOptions, open_samples
+    from kafkaml.errors import RefusedError
+    from kafkaml.terminal import styled
+
+    if deployment is None and not topic:
+        raise RefusedError("where to? give --deployment N to train, or --topic TOPIC to predict")
+    if labels and no_labels:
+        raise RefusedError("--labels and --no-labels exclude each other")
+    session = session_of(context)
+    # Asked first: a stream for a deployment that does not exist would wait for ever.
+    found = client_of(context).deployments.get(deployment) if deployment is not None else None
+    options = FileOptions(
+        features=features,
+        labels=labels,
+        with_labels=not no_labels and (found is not None or bool(labels)),
+        label_required=found is not None and not no_labels and getattr(found, "targets", None) != "features",
+        skip=skip,
+        limit=limit,
+        drop_missing=drop_missing,
+        delimiter=delimiter.replace("\\t", "\t"),
+        decimal=decimal,
+        thousands=thousands,
+        encoding=encoding,
+        header=header,
+        missing=missing,
+        dtype=dtype,
+    )
+    samples = open_samples(file, options)
+    topic = topic or _topic_name(file)
+    sink_arguments = {
+        "topic": topic,
+        "deployment_id": deployment or 0,
+        "description": description or file.name,
+        "validation_rate": validation_rate if deployment is not None else 0,
+        "test_rate": test_rate if deployment is not None else 0,
+        "bootstrap_servers": bootstrap_servers,
+        "data_type": dtype or None,
+    }
+    sent = _send(session, samples, sink_arguments, announce=deployment is not None)
+    if json:
+        return print_json(sent)
+    _say_sent(file, samples, sent)
+    if deployment is not None:
+        told = "announced to deployment {id}; [dim]next: kafka-ml deployments show {id}[/]"
+        console().print(styled(told, id=deployment))
+    return None
+
+
+def _say_sent(file: Path, samples: Samples, sent: dict[str, Any]) -> None:
+    names = ", ".join(samples.features[:12]) + (", ..." if len(samples.features) > 12 else "")
+    label = "no labels"
+    if samples.label is not None:
+        label = f"label {samples.label} ({samples.label_type})"
+        if samples.classes:
+            shown = list(samples.classes.items())[:12]
+            classes = ", ".join(f"{name} {count:,}" for name, count in shown)
+            label += f": {len(samples.classes)} classes: {classes}" + (
+                ", ..." if len(samples.classes) > len(shown) else ""
+            )
+    console().print(f"{file.name}: {samples.described}")
+    console().print(f"  features  {names} ({sent['input_config']['data_type']})")
+    console().print(f"  {label}")
+    for note in samples.notes:
+        console().print(f"  {note}", style="yellow")
+    console().print(f"{sent['samples']:,} samples sent to {sent['topic']}: {sent['samples_per_second']:,} a second")
+
+
+def _topic_name(file: Path) -> str:
+    import re
+
+    return re.sub(r"[^a-zA-Z0-9._-]+", "-", file.name.split(".")[0]).strip("-.") or "samples"
+
+
+def _send(session: Session, samples: Samples, sink_arguments: dict[str, Any], *, announce: bool) -> dict[str, Any]:
+    """Send in parts, showing progress; returns what was sent where, and how fast."""
+    import time
+
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    # The command line is a front end: the one module of kafkaml that uses the sinks.
+    from datasources import RawSink
+
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    began = time.monotonic()
+    sink = RawSink(settings=session.kafka(sink_arguments.pop("bootstrap_servers")), **sink_arguments)
+    with Progress(*columns, console=console(error=True), transient=True) as progress:
+        task = progress.add_task("sending", total=samples.count)
+        complete = False
+        try:
+            for features, labels in samples.parts():
+                for start in range(0, len(features), _CHUNK_SAMPLES):
+                    part = slice(start, start + _CHUNK_SAMPLES)
+                    sink.send_array(features[part], None if labels is None else labels[part])
+                    progress.update(task, advance=len(features[part]))
+            sink.flush()
+            complete = True
+        finally:
+            # Announced only when all of it was acknowledged; closing without announcing never fails silently.
+            if announce and complete:
+                sink.close()
+            else:
+                sink.online_close()
+    seconds = time.monotonic() - began
+    return {
+        "topic": sink.topic,
+        "samples": sink.total_messages,
+        "input_config": sink.input_config,
+        "features": samples.features,
+        "label": samples.label,
+        "classes": samples.classes,
+        "read_as": samples.described,
+        "notes": samples.notes,
+        "announced_to": sink_arguments["deployment_id"] if announce else None,
+        "seconds": round(seconds, 3),
+        "samples_per_second": round(sink.total_messages / seconds),
+    }
+
+
+def tail(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(help="A topic, or the id of an inference (its output is shown).")],
+    count: Annotated[int | None, typer.Option("--count", "-n", min=1, help="End after so many records.")] = None,
+    from_beginning: Annotated[bool, typer.Option(help="Also what is there already.")] = False,
+    timeout: Annotated[float | None, typer.Option(help="End when nothing came for so many seconds.")] = None,
+    bootstrap_servers: BootstrapServers = "",
+    json: JsonOption = False,
+) -> None:
+    """Show predictions live; Ctrl-C ends. With --json one line of JSON per record."""
+    import itertools
+
+    from kafkaml.confluent.tail import KafkaTail
+
+    topic = client_of(context).inferences.get(int(source)).output_topic if source.isdigit() else source
+    settings = session_of(context).kafka(bootstrap_servers)
+    with KafkaTail(settings, topic, from_beginning=from_beginning) as following:
+        console(error=True).print(f"{topic} at {settings.bootstrap_servers}; Ctrl-C ends", style="dim")
+        for record in itertools.islice(following.records(idle_timeout_seconds=timeout), count):
+            _show(record, json=json)
+
+
+def _show(record: Record, *, json: bool) -> None:
+    import sys
+    from datetime import UTC, datetime
+
+    import orjson
+
+    from kafkaml.terminal import styled
+
+    values = _values(record.value)
+    headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
+    key = record.key.decode(errors="backslashreplace") if record.key is not None else None
+    if json:
+        document = {
+            "topic": record.topic,
+            "partition": record.partition,
+            "offset": record.offset,
+            "timestamp_ms": record.timestamp_ms,
+            "key": key,
+            "headers": headers,
+            "value": values,
+        }
+        sys.stdout.write(orjson.dumps(document, default=str).decode() + "\n")
+        sys.stdout.flush()
+        return
+    moment = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    place = styled(
+        "[dim]{moment} {partition}@{offset}[/] ", moment=moment, partition=record.partition, offset=record.offset
+    )
+    console().print(place, _readable_values(values), sep="")
+
+
+def _values(value: bytes | None) -> Any:
+    import orjson
+
+    try:
+        return orjson.loads(value or b"null")
+    except orjson.JSONDecodeError:
+        return (value or b"").decode(errors="replace")
+
+
+def _readable_values(values: Any) -> Text | str:
+    """A classifier's scores as class and score; anything else as it is."""
+    import orjson
+
+    from kafkaml.terminal import styled
+
+    scores = values.get("values") if isinstance(values, dict) else None
+    if isinstance(scores, list) and len(scores) > 1 and all(isinstance(each, (int, float)) for each in scores):
+        best = max(range(len(scores)), key=scores.__getitem__)
+        shown = " ".join(f"{score:.3f}" for score in scores[:12]) + (" ..." if len(scores) > 12 else "")
+        return styled(
+            "[bold cyan]{best}[/] ({score})  [dim]{all}[/]", best=best, score=f"{scores[best]:.3f}", all=shown
+        )
+    return str(values) if isinstance(values, str) else orjson.dumps(values).decode()

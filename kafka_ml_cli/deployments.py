@@ -1,0 +1,115 @@
+"""``kafka-ml deployments``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kafka_ml_cli.output import JsonOption, console, human_age, print_json, print_object, print_table, styled_state
+from kafka_ml_cli.session import client_of
+from kafkaml.jobs import Split, Targets
+
+app = typer.Typer(name="deployments", help="Configurations put to work: they wait for a stream.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    configuration: Annotated[int | None, typer.Option(help="Only those of this configuration.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """List deployments."""
+    rows = client_of(context).deployments.list(configuration=configuration)
+    if json:
+        return print_json(rows)
+    return print_table(
+        rows,
+        [
+            ("id", lambda row: row.id),
+            ("configuration", lambda row: row.configuration_name or row.configuration),
+            ("state", lambda row: styled_state(row.state)),
+            ("results", lambda row: ", ".join(f"{each.id} {each.state}" for each in row.results)),
+            ("created", lambda row: human_age(row.created_at)),
+        ],
+        nothing="no deployments yet; make one: kafka-ml deployments create CONFIGURATION",
+    )
+
+
+@app.command()
+def show(context: typer.Context, deployment: int, json: JsonOption = False) -> None:
+    """Show one deployment with its results."""
+    found = client_of(context).deployments.get(deployment)
+    if json:
+        return print_json(found)
+    print_object(found, without=("results",))
+    return print_table(
+        found.results,
+        [
+            ("id", lambda row: row.id),
+            ("model", lambda row: row.model_name or row.model),
+            ("state", lambda row: styled_state(row.state)),
+        ],
+        nothing="no results",
+    )
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    configuration: int,
+    batch_size: Annotated[int, typer.Option(help="Samples per step.")] = 32,
+    tensorflow_fit: Annotated[str, typer.Option(help='As in fit(): "epochs=5, shuffle=True".')] = "",
+    tensorflow_evaluation: Annotated[str, typer.Option(help='As in evaluate(): "steps=10".')] = "",
+    pytorch_fit: Annotated[str, typer.Option(help='As in Ignite: "max_epochs=5, shuffle=True".')] = "",
+    pytorch_evaluation: Annotated[str, typer.Option(help="Arguments of the evaluation.")] = "",
+    confusion_matrix: Annotated[bool, typer.Option(help="Count a confusion matrix on the test samples.")] = False,
+    split: Annotated[
+        Split | None,
+        typer.Option(
+            help="Which samples test: random ones (content) or the newest (time). By default content, and time where "
+            "the fit arguments say shuffle=False."
+        ),
+    ] = None,
+    targets: Annotated[
+        Targets,
+        typer.Option(help="What is learned: each sample's label, or the sample itself (autoencoders: features)."),
+    ] = Targets.LABELS,
+    seed: Annotated[int | None, typer.Option(help="Drives split and initial weights.")] = None,
+    gpu: Annotated[int, typer.Option(help="GPUs per training.")] = 0,
+    json: JsonOption = False,
+) -> None:
+    """Deploy a configuration for training. Send a stream to the id that is printed."""
+    made = client_of(context).deployments.create(
+        configuration=configuration,
+        batch_size=batch_size,
+        tensorflow_fit_arguments=tensorflow_fit,
+        tensorflow_evaluation_arguments=tensorflow_evaluation,
+        pytorch_fit_arguments=pytorch_fit,
+        pytorch_evaluation_arguments=pytorch_evaluation,
+        confusion_matrix=confusion_matrix,
+        split=split,
+        targets=targets,
+        seed=seed,
+        gpu=gpu,
+    )
+    if json:
+        return print_json(made)
+    console().print(
+        f"deployment {made.id} waits for a stream; results: {', '.join(str(each.id) for each in made.results)}"
+    )
+    return console().print(f"next: kafka-ml send FILE --deployment {made.id}", style="dim")
+
+
+@app.command()
+def stop(context: typer.Context, deployment: int) -> None:
+    """Stop all trainings of a deployment."""
+    client_of(context).deployments.stop(deployment)
+    console().print(f"deployment {deployment} stops")
+
+
+@app.command()
+def delete(context: typer.Context, deployment: int) -> None:
+    """Delete a deployment and its results."""
+    client_of(context).deployments.delete(deployment)
+    console().print(f"deployment {deployment} deleted")

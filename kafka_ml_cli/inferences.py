@@ -1,0 +1,273 @@
+"""``kafka-ml inferences``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kafka_ml_cli.clusters import cluster_named
+from kafka_ml_cli.output import JsonOption, console, print_json, print_object, print_table, styled_state
+from kafka_ml_cli.runs import add_run_commands
+from kafka_ml_cli.session import client_of
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+# A picture as an answer has hundreds of thousands.
+_MAX_SHOWN_VALUES = 1000
+
+app = typer.Typer(name="inferences", help="Trained models that answer on topics.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    state: Annotated[str | None, typer.Option(help="Only those in this state.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """List inferences."""
+    rows = client_of(context).inferences.list(state=state)
+    if json:
+        return print_json(rows)
+    return print_table(
+        rows,
+        [
+            ("id", lambda row: row.id),
+            ("model", lambda row: row.model_name or f"result {row.result}"),
+            ("state", lambda row: styled_state(row.state)),
+            ("replicas", lambda row: f"{row.ready_replicas}/{row.replicas}"),
+            ("predicted", lambda row: f"{row.stats.get('predicted') or 0:,}"),
+            ("records/s", lambda row: f"{row.stats.get('rate') or 0:,.0f}"),
+            ("lag", lambda row: row.stats.get("lag")),
+            ("input -> output", lambda row: f"{row.input_topic} -> {row.output_topic}"),
+        ],
+        nothing="no inferences yet; make one: kafka-ml inferences create RESULT --input TOPIC --output TOPIC",
+    )
+
+
+@app.command()
+def show(context: typer.Context, inference: int, json: JsonOption = False) -> None:
+    """Show one inference with the figures of its replicas."""
+    found = client_of(context).inferences.get(inference)
+    return print_json(found) if json else print_object(found)
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    result: int,
+    input_topic: Annotated[str, typer.Option("--input", "-i", help="Topic of the values to predict.")],
+    output_topic: Annotated[str, typer.Option("--output", "-o", help="Topic of the predictions.")],
+    replicas: Annotated[int, typer.Option(help="Processes that share the input's partitions.")] = 1,
+    max_replicas: Annotated[
+        int | None, typer.Option(help="Let the waiting records choose between --replicas and this (needs KEDA).")
+    ] = None,
+    input_format: Annotated[str | None, typer.Option(help="RAW, AVRO, ...; the training stream's by default.")] = None,
+    input_config: Annotated[str | None, typer.Option(help="JSON; the training stream's by default.")] = None,
+    output_bootstrap_servers: Annotated[str | None, typer.Option(help="Another cluster for the output.")] = None,
+    output_timestamps: Annotated[
+        str | None, typer.Option(help="source: answers carry their record's time (the default); written: their own.")
+    ] = None,
+    # Refused by the platform, in words; scripts that give them hear those.
+    limit: Annotated[float | None, typer.Option(hidden=True)] = None,
+    upper_topic: Annotated[str | None, typer.Option(hidden=True)] = None,
+    gpu: Annotated[int | None, typer.Option(help="GPUs of each replica.")] = None,
+    cluster: Annotated[str | None, typer.Option(help="Name of another cluster; the platform's own by default.")] = None,
+    visualization: Annotated[str | None, typer.Option(help="JSON; how predictions are shown live.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Serve a finished result."""
+    client = client_of(context)
+    made = client.inferences.create(
+        result=result,
+        input_topic=input_topic,
+        output_topic=output_topic,
+        replicas=replicas,
+        max_replicas=max_replicas,
+        input_format=input_format,
+        input_config=_object(input_config, "--input-config"),
+        output_bootstrap_servers=output_bootstrap_servers,
+        output_timestamps=output_timestamps,
+        limit=limit,
+        upper_topic=upper_topic,
+        gpu=gpu,
+        cluster=None if cluster is None else cluster_named(client, cluster).id,
+        visualization=_object(visualization, "--visualization"),
+    )
+    if json:
+        return print_json(made)
+    console().print(f"inference {made.id} starts: {made.input_topic} -> {made.output_topic}")
+    return console().print(f"next: kafka-ml tail {made.id}", style="dim")
+
+
+@app.command()
+def delete(context: typer.Context, inference: int) -> None:
+    """Delete an inference that is stopped."""
+    client_of(context).inferences.delete(inference)
+    console().print(f"inference {inference} deleted")
+
+
+@app.command()
+def restart(context: typer.Context, inference: int) -> None:
+    """Start it again where it stopped reading."""
+    client_of(context).inferences.restart(inference)
+    console().print(f"inference {inference} starts again")
+
+
+@app.command()
+def scale(
+    context: typer.Context,
+    inference: int,
+    replicas: int,
+    most: Annotated[
+        int | None, typer.Option("--max", min=0, help="Let the waiting records choose up to so many; 0: no more.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Change the number of replicas."""
+    changed = client_of(context).inferences.scale(inference, replicas, max_replicas=most)
+    if json:
+        return print_json(changed)
+    if changed.max_replicas is None:
+        return console().print(f"inference {inference} goes to {replicas} replicas")
+    return console().print(f"inference {inference} has {replicas} to {changed.max_replicas} replicas, as records wait")
+
+
+@app.command()
+def view(
+    context: typer.Context,
+    inference: int,
+    view: Annotated[str, typer.Argument(help="A JSON file, or JSON: type, labels and so on; null removes it.")],
+    json: JsonOption = False,
+) -> None:
+    """Set how predictions are shown live."""
+    config = _sample(view)
+    if config is not None and not isinstance(config, dict):
+        raise typer.BadParameter("the view is not a JSON object")
+    changed = client_of(context).inferences.set_view(inference, config)
+    done = "has no view of its own now" if config is None else "is shown like this now"
+    return print_json(changed) if json else console().print(f"inference {inference} {done}")
+
+
+@app.command("try")
+def try_(
+    context: typer.Context,
+    inference: int,
+    sample: Annotated[str, typer.Argument(help="A JSON or NPY file, or JSON: a number, (nested) lists, an object.")],
+    shape: Annotated[str, typer.Option(help="For a flat list, for example '28 28'; the stream's by default.")] = "",
+    timeout: Annotated[float, typer.Option(min=0.1, max=30, help="Wait so many seconds for the answer.")] = 10.0,
+    json: JsonOption = False,
+) -> None:
+    """Send one sample through Kafka and show the answer. Writes a real record to the input topic."""
+    from kafkaml.dtypes import shape_from_wire
+    from kafkaml.errors import DeadlineExceeded, RefusedError
+
+    tried = client_of(context).inferences.try_sample(
+        inference,
+        _sample(sample),
+        shape=shape_from_wire(shape) or None,
+        timeout_seconds=timeout,
+        max_values=None if json else _MAX_SHOWN_VALUES,
+    )
+    if json:
+        return print_json(tried)
+    place = "{topic}[{partition}]@{offset}".format(**tried.input)
+    if tried.outcome == "no_answer":
+        ahead = "" if tried.waiting_before is None else f"; {tried.waiting_before} records wait before it"
+        raise DeadlineExceeded(
+            f"no answer to {place} within {timeout:g} s{ahead}", hint=f"kafka-ml inferences show {inference}"
+        )
+    if tried.outcome == "dead_lettered":
+        raise RefusedError(f"{place} could not be answered: {(tried.reason or {}).get('message', '')}")
+    target = "{topic}[{partition}]@{offset}".format(**(tried.output or {}))
+    console().print(_answer(tried.values, tried.labels), soft_wrap=True)
+    if (count := tried.values_count or 0) > _MAX_SHOWN_VALUES:
+        console().print(f"the first {_MAX_SHOWN_VALUES:,} of {count:,} numbers; all of them: --json", style="dim")
+    return console().print(
+        f"{place} -> inference {inference}, version {tried.version} -> {target}, {tried.seconds * 1000:.0f} ms",
+        style="dim",
+    )
+
+
+@app.command("dead-letters")
+def dead_letters(
+    context: typer.Context,
+    inference: int,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=100, help="Show at most so many.")] = 20,
+    replay: Annotated[bool, typer.Option("--replay", help="Send all of them back to the input topic.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show records that could not be answered, newest first, or send them back."""
+    client = client_of(context)
+    if replay:
+        done = client.inferences.replay_dead_letters(inference)
+        if json:
+            return print_json(done)
+        left_out = done["cut"] + done["superseded"]
+        more = "; there are more: do it again" if done["more"] else ""
+        return console().print(
+            f"{done['replayed']} records sent back to {done['input_topic']}"
+            f"{f', {left_out} left out' if left_out else ''}{more}"
+        )
+    page = client.inferences.dead_letters(inference, limit=count)
+    if json:
+        return print_json(page)
+    return print_table(
+        page.letters,
+        [
+            ("place", lambda row: f"{row['record']['partition']}@{row['record']['offset']}"),
+            ("was", lambda row: "{topic}[{partition}]@{offset}".format(**row["source"]) if row["source"] else ""),
+            ("stage", lambda row: row["reason"]["stage"]),
+            ("bytes", lambda row: row["cut_from_bytes"] or row["record"]["value_size"]),
+            ("reason", lambda row: row["reason"]["message"]),
+        ],
+        nothing=f"no dead letters in {page.topic}",
+    )
+
+
+add_run_commands(app)
+
+
+def _object(text: str | None, option: str) -> dict[str, Any] | None:
+    import orjson
+
+    if text is None:
+        return None
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise typer.BadParameter(f"{option} is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise typer.BadParameter(f"{option} is not a JSON object")
+    return document
+
+
+def _sample(text: str) -> object:
+    """Return the sample that ``text`` is or names: JSON, or a file of JSON or NPY with one sample."""
+    from pathlib import Path
+
+    import numpy as np
+    import orjson
+
+    try:
+        path = Path(text)
+        if path.suffix == ".npy" and path.is_file():
+            return np.load(path, allow_pickle=False).tolist()
+        return orjson.loads(path.read_bytes() if path.is_file() else text)
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{text[:80]!r} is neither a file of JSON or NPY nor JSON: {error}") from error
+
+
+def _answer(values: Any, labels: Any) -> Text | str:
+    """The likeliest class first where there are classes; else the numbers."""
+    import orjson
+
+    from kafkaml.terminal import styled
+
+    numbers = isinstance(values, list) and all(isinstance(each, (int, float)) for each in values)
+    if not numbers or len(values) < 2 or not labels or len(labels) != len(values):
+        return orjson.dumps(values).decode()
+    best = max(range(len(values)), key=values.__getitem__)
+    each = "  ".join(f"{label} {value:.4g}" for label, value in zip(labels, values, strict=True))
+    return styled("[bold cyan]{best}[/]  [dim]{each}[/]", best=labels[best], each=each)

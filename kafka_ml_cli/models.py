@@ -1,0 +1,167 @@
+"""``kafka-ml models``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kafka_ml_cli.exits import ExitCode
+from kafka_ml_cli.output import JsonOption, console, human_age, print_json, print_object, print_table
+from kafka_ml_cli.session import client_of
+
+app = typer.Typer(name="models", help="Sources of models.", no_args_is_help=True)
+
+Framework = Annotated[str, typer.Option("--framework", "-f", help="tensorflow or pytorch.")]
+CodeFile = Annotated[Path, typer.Argument(help="File with the model's code; - reads standard input.")]
+ImportsFile = Annotated[Path | None, typer.Option("--imports", help="File with imports and functions.")]
+
+
+def _read(path: Path | None) -> str:
+    if path is None:
+        return ""
+    return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    framework: Annotated[str | None, typer.Option(help="Only this framework.")] = None,
+    search: Annotated[str | None, typer.Option(help="Only names that contain this.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """List models."""
+    rows = client_of(context).models.list(framework=framework, search=search)
+    if json:
+        return print_json(rows)
+    return print_table(
+        rows,
+        [
+            ("id", lambda row: row.id),
+            ("name", lambda row: row.name),
+            ("framework", lambda row: row.framework),
+            ("parameters", lambda row: (row.report or {}).get("parameters", "")),
+            ("created", lambda row: human_age(row.created_at)),
+        ],
+        nothing="no models yet; make one: kafka-ml models create FILE --name NAME --framework tensorflow",
+    )
+
+
+@app.command()
+def show(context: typer.Context, model: int, json: JsonOption = False) -> None:
+    """Show one model with its code and summary."""
+    found = client_of(context).models.get(model)
+    if json:
+        return print_json(found)
+    print_object(found, long=("imports", "code"), without=("report",))
+    if found.report:
+        _print_report(found.report)
+    return None
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    code: CodeFile,
+    name: Annotated[str, typer.Option("--name", "-n", help="A name that says what it is.")],
+    framework: Framework,
+    imports: ImportsFile = None,
+    description: Annotated[str, typer.Option(help="A sentence about it.")] = "",
+    distributed: Annotated[bool, typer.Option(help="A sub-model of a distributed model.")] = False,
+    upper_model: Annotated[int | None, typer.Option(help="The next sub-model towards the cloud.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Check a model's code and keep it."""
+    model = client_of(context).models.create(
+        name=name,
+        framework=framework,
+        code=_read(code),
+        imports=_read(imports),
+        description=description,
+        distributed=distributed,
+        upper_model=upper_model,
+    )
+    if json:
+        return print_json(model)
+    return console().print(f"model {model.id} ({model.name}) created")
+
+
+@app.command()
+def update(
+    context: typer.Context,
+    model: int,
+    code: Annotated[Path | None, typer.Option("--code", help="File with new code.")] = None,
+    imports: ImportsFile = None,
+    name: Annotated[str | None, typer.Option("--name", "-n")] = None,
+    description: Annotated[str | None, typer.Option()] = None,
+    distributed: Annotated[
+        bool | None, typer.Option("--distributed/--no-distributed", help="A sub-model of a distributed model.")
+    ] = None,
+    upper_model: Annotated[int | None, typer.Option(help="The next sub-model towards the cloud.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Change a model; new code is checked."""
+    changes = {
+        "name": name,
+        "description": description,
+        "code": _read(code) if code else None,
+        "imports": _read(imports) if imports else None,
+        "distributed": distributed,
+        "upper_model": upper_model,
+    }
+    changed = client_of(context).models.update(
+        model, **{key: each for key, each in changes.items() if each is not None}
+    )
+    if json:
+        return print_json(changed)
+    return console().print(f"model {changed.id} ({changed.name}) changed")
+
+
+@app.command()
+def validate(
+    context: typer.Context,
+    code: CodeFile,
+    framework: Framework,
+    imports: ImportsFile = None,
+    json: JsonOption = False,
+) -> None:
+    """Check a model's code without keeping it."""
+    verdict = client_of(context).models.validate(framework=framework, code=_read(code), imports=_read(imports))
+    if json:
+        print_json(verdict)
+    elif verdict.valid and verdict.report:
+        _print_report(verdict.report)
+    elif verdict.error:
+        error = verdict.error
+        place = f" (line {error['line']} of {error.get('source') or 'code'})" if error.get("line") else ""
+        from kafkaml.terminal import styled
+
+        kind = styled("[red]{kind}[/]", kind=error.get("kind", "error"))
+        console(error=True).print(kind, f"{place}: ", error.get("message", ""), sep="")
+        for part in ("traceback", "hint"):
+            if error.get(part):
+                console(error=True).print(str(error[part]), markup=False)
+    if not verdict.valid:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+@app.command()
+def delete(context: typer.Context, model: int) -> None:
+    """Delete a model that no configuration uses."""
+    client_of(context).models.delete(model)
+    console().print(f"model {model} deleted")
+
+
+def _print_report(report: Any) -> None:
+    from kafkaml.terminal import styled
+
+    console().print("\nsummary", style="bold")
+    console().print(str(report.get("summary", "")), markup=False)
+    for part in ("inputs", "outputs"):
+        for tensor in report.get(part) or []:
+            shape = ", ".join("batch" if size is None else str(size) for size in tensor.get("shape") or [])
+            console().print(f"{part[:-1]:7} {tensor.get('name', '')} ({shape}) {tensor.get('dtype', '')}", markup=False)
+    for warning in report.get("warnings") or []:
+        console().print(styled("[yellow]warning[/] {warning}", warning=warning))

@@ -1,0 +1,108 @@
+"""What ``results`` and ``inferences`` have in common: stop, wait, logs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kafka_ml_cli.output import JsonOption, console, print_json
+from kafka_ml_cli.session import client_of
+
+if TYPE_CHECKING:
+    from kafkaml.sdk.client import Inferences, Results
+
+__all__ = ["add_run_commands", "follow_log"]
+
+_FOLLOW_SECONDS = 0.4
+
+
+Identifier = Annotated[int, typer.Argument(metavar="ID")]
+
+
+def add_run_commands(app: typer.Typer) -> None:
+    """Add the commands to ``app``, whose name is that of the collection in the client."""
+    for command in (stop, wait, logs):
+        app.command()(command)
+
+
+def _topic(context: typer.Context) -> str:
+    assert context.parent is not None
+    return str(context.parent.info_name)
+
+
+def _collection(context: typer.Context) -> Any:
+    return getattr(client_of(context), _topic(context))
+
+
+def _say(context: typer.Context, identifier: int, what: str) -> None:
+    console().print(f"{_topic(context).removesuffix('s')} {identifier} {what}")
+
+
+def stop(context: typer.Context, identifier: Identifier) -> None:
+    """Ask it to stop."""
+    _collection(context).stop(identifier)
+    _say(context, identifier, "stops")
+
+
+def wait(
+    context: typer.Context,
+    identifier: Identifier,
+    state: Annotated[str, typer.Option(help="The state to wait for; finished or, of an inference, running.")] = "",
+    timeout: Annotated[float, typer.Option(help="Seconds.")] = 600,
+    json: JsonOption = False,
+) -> None:
+    """Wait for a state. Exit code 1 when it fails instead, 6 when it takes too long."""
+    from kafkaml.sdk.types import RunState
+
+    wanted = RunState(state or ("finished" if _topic(context) == "results" else "running"))
+    with console(error=True).status(f"waiting for {wanted}") as spinner:
+
+        def show_progress(run: Any) -> None:
+            progress = getattr(run, "progress", None) or {}
+            epoch = f", epoch {progress['epoch']} of {progress['epochs']}" if progress.get("epochs") else ""
+            spinner.update(f"{run.state}{epoch}")
+
+        found = _collection(context).wait_for(identifier, wanted, timeout_seconds=timeout, on_change=show_progress)
+    if json:
+        return print_json(found)
+    _say(context, identifier, f"is {found.state}")
+    if warnings := getattr(found, "warnings", ()):
+        remarks = console(error=True)
+        remarks.print(f"with {len(warnings)} warning{'s' * (len(warnings) > 1)}, the first is:", style="dim")
+        remarks.print(warnings[0], markup=False)
+    return None
+
+
+def logs(
+    context: typer.Context,
+    identifier: Identifier,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it ends.")] = False,
+    replica: Annotated[int, typer.Option(help="Which replica.")] = 0,
+    tail: Annotated[int, typer.Option(help="Only the last BYTES to begin with; 0 shows all.")] = 0,
+) -> None:
+    """Print the log, also of what has ended."""
+    from kafkaml.terminal import visible
+
+    for text in follow_log(_collection(context), identifier, replica=replica, offset=-tail, follow=follow):
+        console().out(visible(text.replace("\r\n", "\n")), end="", highlight=False)
+
+
+def follow_log(
+    collection: Results | Inferences, identifier: int, *, replica: int = 0, offset: int = 0, follow: bool = False
+) -> Iterator[str]:
+    """Iterate over the parts of a log; with ``follow`` until the run has ended and all of it was read."""
+    while True:
+        # Asked before reading, so that what was written up to the end is read after the end was seen.
+        ended = not follow or collection.get(identifier).state.ended
+        while True:
+            part = collection.logs(identifier, offset=offset, replica=replica)
+            offset = part.next_offset
+            if not part.text:
+                break
+            yield part.text
+        if ended:
+            return
+        time.sleep(_FOLLOW_SECONDS)

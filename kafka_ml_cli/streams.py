@@ -1,0 +1,136 @@
+"""``kafka-ml streams``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from kafka_ml_cli.output import JsonOption, console, human_age, print_json, print_object, print_table
+from kafka_ml_cli.session import client_of
+
+app = typer.Typer(name="streams", help="Data streams that were announced.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    deployment: Annotated[int | None, typer.Option(help="Only those for this deployment.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """List streams."""
+    rows = client_of(context).streams.list(deployment=deployment)
+    if json:
+        return print_json(rows)
+    return print_table(
+        rows,
+        [
+            ("id", lambda row: row.id),
+            ("deployment", lambda row: row.deployment),
+            ("format", lambda row: row.input_format),
+            ("records", lambda row: "online" if row.total_msg is None else f"{row.total_msg:,}"),
+            ("validation", lambda row: f"{row.validation_rate:.0%}"),
+            ("test", lambda row: f"{row.test_rate:.0%}"),
+            ("registered", lambda row: human_age(row.registered_at)),
+            ("ranges", lambda row: f"{row.topic}  ! {row.note}" if row.note else row.topic),
+        ],
+        nothing="no streams yet; send one: kafka-ml send FILE --deployment N",
+    )
+
+
+@app.command()
+def show(context: typer.Context, stream: int, json: JsonOption = False) -> None:
+    """Show one stream."""
+    found = client_of(context).streams.get(stream)
+    return print_json(found) if json else print_object(found)
+
+
+@app.command()
+def send(
+    context: typer.Context,
+    stream: int,
+    deployment: Annotated[int, typer.Option("--deployment", "-d", help="The deployment that shall train on it.")],
+) -> None:
+    """Announce a stream again, to another deployment; its records stay where they are."""
+    client_of(context).streams.send(stream, deployment=deployment)
+    console().print(f"stream {stream} is announced to deployment {deployment}")
+
+
+@app.command()
+def announce(
+    context: typer.Context,
+    topic: Annotated[str, typer.Argument(help="Topic that holds the data.")],
+    deployment: Annotated[int, typer.Option("--deployment", "-d", help="The deployment that shall train on it.")],
+    input_format: Annotated[str, typer.Option("--format", "-f", help="RAW, AVRO, JSON or TELEGRAF_STR_JSON.")] = "RAW",
+    config: Annotated[
+        str,
+        typer.Option(
+            help='How records are read, as JSON or a file of it; RAW: {"data_type": "uint8", "data_reshape": "28 28", '
+            '"label_type": "uint8", "label_reshape": "1"}; AVRO: data_scheme and label_scheme.'
+        ),
+    ] = "",
+    partition: Annotated[int | None, typer.Option(min=0, help="Only this partition.")] = None,
+    start: Annotated[int | None, typer.Option("--from", min=0, help="First offset; all there are by default.")] = None,
+    end: Annotated[int | None, typer.Option("--to", min=0, help="Offset after the last.")] = None,
+    description: Annotated[str, typer.Option(help="Shown in the list of streams.")] = "",
+    validation_rate: Annotated[float, typer.Option(min=0, max=1, help="Fraction that validates.")] = 0.1,
+    test_rate: Annotated[float, typer.Option(min=0, max=1, help="Fraction that tests.")] = 0.1,
+    json: JsonOption = False,
+) -> None:
+    """Announce records that are in a topic already. Announcing the same again does nothing."""
+    done = client_of(context).streams.announce(
+        topic,
+        deployment=deployment,
+        input_format=input_format.upper(),
+        input_config=_config(config),
+        partition=partition,
+        start=start,
+        end=end,
+        description=description,
+        validation_rate=validation_rate,
+        test_rate=test_rate,
+    )
+    if json:
+        return print_json(done)
+    if done["stream"] is not None:
+        return console().print(
+            f"{done['ranges']} was announced to deployment {deployment} before: stream {done['stream']}"
+        )
+    return console().print(f"{done['ranges']} is announced to deployment {deployment}")
+
+
+@app.command()
+def refused(context: typer.Context, json: JsonOption = False) -> None:
+    """List announcements that could not be taken, with the reason."""
+    rows = client_of(context).streams.refused()
+    if json:
+        return print_json(rows)
+    return print_table(
+        rows,
+        [
+            ("id", lambda row: row.id),
+            ("deployment", lambda row: row.deployment),
+            ("refused", lambda row: human_age(row.refused_at)),
+            ("record", lambda row: f"{row.control_topic}[{row.partition}]@{row.offset}"),
+            ("reason", lambda row: f"{row.reason}; {row.hint}" if row.hint else row.reason),
+        ],
+        nothing="no announcement was refused",
+    )
+
+
+def _config(text: str) -> dict[str, Any]:
+    from pathlib import Path
+
+    import orjson
+
+    from kafkaml.errors import RefusedError
+
+    if not text:
+        return {}
+    try:
+        document = orjson.loads(text if text.lstrip().startswith("{") else Path(text).read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise RefusedError(f"--config {text[:80]!r} is neither a JSON object nor a file of one: {error}") from error
+    if not isinstance(document, dict):
+        raise RefusedError(f"--config is a {type(document).__name__}: expected a JSON object")
+    return document

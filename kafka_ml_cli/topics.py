@@ -1,0 +1,166 @@
+"""``kafka-ml topics``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from kafka_ml_cli.output import JsonOption, console, print_json, print_table
+from kafka_ml_cli.session import client_of
+
+app = typer.Typer(name="topics", help="Topics of the cluster, and their records.", no_args_is_help=True)
+
+_MAX_SHOWN = 160
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    search: Annotated[str, typer.Option(help="Only those whose names hold this text.")] = "",
+    internal: Annotated[bool, typer.Option("--internal", help="Also Kafka's own topics.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """List topics, and what uses them."""
+    rows = client_of(context).topics.list(search=search, internal=internal)
+    if json:
+        return print_json(rows)
+    return print_table(
+        rows,
+        [
+            ("topic", lambda row: row.name),
+            ("partitions", lambda row: row.partitions),
+            ("records", lambda row: "" if row.records is None else f"{row.records:,}"),
+            ("used as", lambda row: ", ".join(map(_use, row.uses))),
+        ],
+        nothing="no topics; sending data makes the first one: kafka-ml send FILE --topic NAME",
+    )
+
+
+@app.command()
+def show(context: typer.Context, name: str, json: JsonOption = False) -> None:
+    """Show a topic: its partitions, who uses it, how far its readers are."""
+    topic = client_of(context).topics.get(name)
+    if json:
+        return print_json(topic)
+    partitions = topic.partitions if not isinstance(topic.partitions, int) else ()
+    for use in topic.uses:
+        console().print(f"{_use(use)}  {use['name']}", markup=False)
+    print_table(
+        partitions,
+        [
+            ("partition", lambda row: row["partition"]),
+            ("first", lambda row: row["low"]),
+            ("next", lambda row: row["high"]),
+            ("leader", lambda row: "away" if row["leader"] is None else row["leader"]),
+            ("in sync", lambda row: f"{row['in_sync']} of {row['replicas']}"),
+        ],
+        nothing="no partitions",
+    )
+    if topic.groups:
+        print_table(
+            topic.groups,
+            [
+                ("reader", lambda row: f"inference {row['inference']}"),
+                ("state", lambda row: row["state"]),
+                ("lag", lambda row: row["lag"]),
+                ("group", lambda row: row["group"]),
+            ],
+            nothing="no readers",
+        )
+    return None
+
+
+@app.command()
+def records(
+    context: typer.Context,
+    name: str,
+    start: Annotated[str, typer.Option(help="newest, oldest or an offset.")] = "newest",
+    timestamp: Annotated[int | None, typer.Option(help="From this time on, in milliseconds since 1970.")] = None,
+    before: Annotated[str | None, typer.Option(help="Older than another page: its cursor.")] = None,
+    after: Annotated[str | None, typer.Option(help="Newer than another page: its cursor.")] = None,
+    partition: Annotated[int | None, typer.Option(min=0, help="Only this partition.")] = None,
+    contains: Annotated[str, typer.Option(help="A text in key, value or headers.")] = "",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500)] = 20,
+    decoder: Annotated[str, typer.Option(help="auto, text, json, hex, raw, avro or telegraf.")] = "auto",
+    data_type: Annotated[str | None, typer.Option(help="RAW: type of the numbers.")] = None,
+    data_reshape: Annotated[str | None, typer.Option(help="RAW: shape of a sample, e.g. '28 28'.")] = None,
+    label_type: Annotated[str | None, typer.Option(help="RAW: type of the label in the key.")] = None,
+    label_reshape: Annotated[str | None, typer.Option(help="RAW: shape of the label.")] = None,
+    data_scheme: Annotated[str | None, typer.Option(help="Avro: schema of values, as JSON.")] = None,
+    label_scheme: Annotated[str | None, typer.Option(help="Avro: schema of keys.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Show a page of committed records, decoded."""
+    page = client_of(context).topics.records(
+        name,
+        start=start,
+        timestamp=timestamp,
+        before=before,
+        after=after,
+        partition=partition,
+        contains=contains,
+        limit=limit,
+        decoder=decoder,
+        data_type=data_type,
+        data_reshape=data_reshape,
+        label_type=label_type,
+        label_reshape=label_reshape,
+        data_scheme=data_scheme,
+        label_scheme=label_scheme,
+    )
+    if json:
+        return print_json(page)
+    print_table(
+        page.records,
+        [
+            ("partition", lambda row: row["partition"]),
+            ("offset", lambda row: row["offset"]),
+            ("time", lambda row: row["timestamp"]),
+            ("key", _key),
+            ("value", _value),
+        ],
+        nothing="no records here",
+    )
+    if page.before and page.newest_first:
+        console(error=True).print(f"older: --before {page.before}", style="dim")
+    elif not page.newest_first and not page.at_newest:
+        console(error=True).print(f"newer: --after {page.after}", style="dim")
+    return None
+
+
+def _use(use: Mapping[str, Any]) -> str:
+    """``input of inference 2``."""
+    roles = {"stream": "data", "unsupervised_stream": "unlabelled data", "upper": "upper model"}
+    role = roles.get(use["role"], str(use["role"]).replace("_", " "))
+    return role if use["id"] is None else f"{role} of {use['type']} {use['id']}"
+
+
+def _key(row: Mapping[str, Any]) -> str:
+    decoded, key = row["decoded"], row["key"]
+    if decoded["label_text"] is not None:
+        return str(decoded["label_text"])
+    if decoded["label_sample"] is not None:
+        return _numbers(decoded["label_sample"]["values"])
+    return _short(key["text"] if key["text"] is not None else key["base64"] or "")
+
+
+def _value(row: Mapping[str, Any]) -> str:
+    decoded = row["decoded"]
+    if decoded["error"] is not None:
+        return _short(f"! {decoded['error']['message']}")
+    if decoded["sample"] is not None:
+        shape = "x".join(map(str, decoded["sample"]["shape"])) or "scalar"
+        return f"{decoded['sample']['dtype']} {shape}: {_numbers(decoded['sample']['values'])}"
+    return _short(decoded["text"] or "")
+
+
+def _numbers(values: list[float | None]) -> str:
+    text = " ".join("nan" if each is None else f"{each:g}" for each in values[:16])
+    return text + (" ..." if len(values) > 16 else "")
+
+
+def _short(text: str) -> str:
+    line = text[:_MAX_SHOWN].replace("\n", "\\n").replace("\t", "\\t")
+    return line if len(text) <= _MAX_SHOWN else line + "..."

@@ -1,0 +1,53 @@
+"""How the person who started a platform gets in: a token for the command line, one-time login links for the browser.
+
+Whoever owns the state folder owns the platform, so nothing is asked for. The token's text never appears in a log or on
+a command line.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import psutil
+
+from kafkaml.errors import BrokenError
+from kafkaml.local.state import PlatformStatus, StateDir, write_secret
+from platform_local.commands import run_manage
+
+__all__ = ["login_link", "renew_cli_token", "token_is_fresh"]
+
+_TOKEN_DAYS = 30
+# Renewed long before it ends, so that a platform that is started now and then never shows an expired one.
+_RENEW_AFTER_SECONDS = 10 * 24 * 3600
+
+
+def token_is_fresh(state: StateDir) -> bool:
+    """Whether the command line's token can be used for weeks to come; a look at files only."""
+    try:
+        written = state.cli_token.stat().st_mtime
+    except OSError:
+        return False
+    return state.database.exists() and time.time() - written < _RENEW_AFTER_SECONDS
+
+
+def renew_cli_token(state: StateDir, env: Mapping[str, str]) -> None:
+    """Make a token for the first admin and write it where the command line finds it."""
+    arguments = ["access_token", "--name", "command line of this machine", "--days", str(_TOKEN_DAYS)]
+    write_secret(state.cli_token, run_manage(arguments, env))
+
+
+def login_link(state: StateDir, status: PlatformStatus) -> str:
+    """Return an address that signs the first admin in once; raises BrokenError when the platform is not there."""
+    return run_manage(["login_link"], _environment_of(state, status)).splitlines()[-1]
+
+
+def _environment_of(state: StateDir, status: PlatformStatus) -> dict[str, str]:
+    """The running web server's environment: this shell may name another database."""
+    for each in status.components:
+        if each.name == "web" and each.pid is not None:
+            try:
+                return dict(psutil.Process(each.pid).environ())
+            except psutil.Error as error:
+                raise BrokenError(f"the web server of {state.root} does not run", hint="kafka-ml status") from error
+    raise BrokenError(f"the web server of {state.root} does not run", hint="kafka-ml status")

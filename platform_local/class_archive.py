@@ -1,0 +1,71 @@
+"""The embedded broker's classes as Java loads them, kept in one file: a start need not read and check them anew.
+
+Application class data sharing (JEP 350, ``-XX:ArchiveClassesAtExit``): the broker answers after half the processor
+time. The archive is made once per Java and set of jars by a broker that only starts and ends. Java looks for itself
+whether an archive fits it and the jars, and starts as if there were none where it does not. The archive belongs to the
+person like the virtual environment does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import tempfile
+from pathlib import Path
+
+from kafkaml.errors import BrokenError
+from platform_local.jars import KAFKA_VERSION, ensure_jars, jars_are_cached, jars_dir, jars_key
+
+__all__ = ["archive_options", "archive_path", "make_archive"]
+
+# Writing the archive at the end takes some seconds more than ending.
+_MAKE_SECONDS = 180.0
+
+
+def archive_path(java: str) -> Path:
+    """Return where the archive for this ``java`` and our jars is, or would be."""
+    binary = Path(java).resolve()
+    state = binary.stat()
+    key = f"{binary}\n{state.st_mtime_ns}\n{state.st_size}\n{jars_key()}"
+    return jars_dir() / f"classes-{hashlib.sha256(key.encode()).hexdigest()[:16]}.jsa"
+
+
+def archive_options(java: str) -> list[str]:
+    """Return Java's options that use the archive; none while there is no archive."""
+    path = archive_path(java)
+    return [f"-XX:SharedArchiveFile={path}", "-Xshare:auto"] if path.is_file() else []
+
+
+def make_archive() -> Path:
+    """Make the archive where it is missing, and return its path. Raises BrokenError when the broker does not start."""
+    # The broker uses the archive, so it cannot be imported above.
+    from platform_local.broker import EmbeddedBroker, find_java
+
+    path = archive_path(find_java())
+    if not path.is_file():
+        sys.stderr.write("==> Preparing Kafka for quick starts (once)\n")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".archiving-") as work:
+            made = Path(work) / path.name
+            with EmbeddedBroker(Path(work) / "broker", java_options=[f"-XX:ArchiveClassesAtExit={made}"]) as broker:
+                broker.stop(timeout_seconds=_MAKE_SECONDS)
+            if not made.is_file():
+                raise BrokenError(f"Java wrote no archive of Kafka's classes to {made}: brokers start without it")
+            made.replace(path)
+    return path
+
+
+def main() -> None:
+    """Fetch the jars and make the archive when they are missing, as ``scripts/install`` does."""
+    try:
+        # Their hashes are checked at each start of a broker; here it is enough that they are there.
+        if not jars_are_cached():
+            sys.stderr.write(f"==> Fetching Apache Kafka {KAFKA_VERSION} by Maven (44 MB, once)\n")
+            ensure_jars()
+        make_archive()
+    except BrokenError as error:
+        sys.exit(f"{error.message}\n{error.hint}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""``kafka-ml doctor``: what this machine has and lacks for Kafka-ML, each finding with its fix.
+
+Every check answers in bounded time and never raises: a check that cannot be made is itself a finding.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import orjson
+import psutil
+
+from kafkaml.errors import KafkaMLError
+from kafkaml.local.state import StateDir
+from platform_local.broker import (
+    MINIMUM_JAVA,
+    OLD_EXAMPLES_PORT,
+    broker_answers,
+    find_java,
+    java_version,
+    listens_for_old_examples,
+)
+from platform_local.jars import jars_are_cached, jars_dir
+from platform_local.platform import DEFAULT_BROKER_PORT, DEFAULT_WEB_PORT
+from platform_local.ports import describe_holder, is_free
+
+__all__ = ["Finding", "Verdict", "examine"]
+
+_GIB = 1 << 30
+# TensorFlow and torch in two fork servers, the broker, the web server and one training take about this much.
+_COMFORTABLE_MEMORY_BYTES = 6 * _GIB
+_MINIMUM_MEMORY_BYTES = 3 * _GIB
+_COMFORTABLE_DISK_BYTES = 10 * _GIB
+_MINIMUM_DISK_BYTES = 1 * _GIB
+
+
+class Verdict(StrEnum):
+    """OK; WARN: works, but not as well as it could; FAIL: something does not work until it is fixed."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; ``fix`` is empty when there is nothing to do."""
+
+    subject: str
+    verdict: Verdict
+    detail: str
+    fix: str = ""
+
+
+def examine(state: StateDir) -> Iterator[Finding]:
+    """Yield one finding after another, as each is made."""
+    checks: list[Callable[[StateDir], Finding]] = [
+        _python, _java, _jars, _disk, _memory, _ports, _broker, _gpu, _isolation, _platform
+    ]  # fmt: skip
+    for check in checks:
+        try:
+            yield check(state)
+        except (KafkaMLError, OSError, subprocess.SubprocessError, psutil.Error) as error:
+            hint = error.hint if isinstance(error, KafkaMLError) else ""
+            yield Finding(check.__name__.strip("_"), Verdict.FAIL, str(error), hint)
+
+
+def _python(_: StateDir) -> Finding:
+    return Finding("python", Verdict.OK, f"{platform.python_version()} at {sys.executable}")
+
+
+def _java(_: StateDir) -> Finding:
+    java = find_java()
+    version = java_version(java)
+    if version < MINIMUM_JAVA:
+        fix = f"install Java {MINIMUM_JAVA} or newer (Debian: apt-get install openjdk-17-jre-headless)"
+        return Finding("java", Verdict.FAIL, f"version {version} at {java}", fix)
+    return Finding("java", Verdict.OK, f"version {version} at {java}")
+
+
+def _jars(_: StateDir) -> Finding:
+    if jars_are_cached():
+        return Finding("kafka", Verdict.OK, f"the embedded broker's jars are in {jars_dir()}")
+    if shutil.which("mvn") is None:
+        fix = "install Maven (Debian: apt-get install maven), or use a broker of yours: --bootstrap-servers"
+        return Finding("kafka", Verdict.FAIL, "the embedded broker's jars are missing, and mvn to fetch them", fix)
+    return Finding("kafka", Verdict.WARN, "the embedded broker's jars are not fetched yet", "run: make up")
+
+
+def _disk(state: StateDir) -> Finding:
+    existing = next(each for each in (state.root, *state.root.parents) if each.exists())
+    free = shutil.disk_usage(existing).free
+    detail = f"{free / _GIB:.1f} GiB free for {state.root}"
+    fix = "free some space, or put the state elsewhere: --state-dir"
+    if free < _MINIMUM_DISK_BYTES:
+        return Finding("disk", Verdict.FAIL, detail, fix)
+    return Finding("disk", Verdict.WARN if free < _COMFORTABLE_DISK_BYTES else Verdict.OK, detail,
+                   fix if free < _COMFORTABLE_DISK_BYTES else "")  # fmt: skip
+
+
+def _memory(_: StateDir) -> Finding:
+    memory = psutil.virtual_memory()
+    detail = f"{memory.available / _GIB:.1f} of {memory.total / _GIB:.1f} GiB available, {os.cpu_count()} processors"
+    if memory.available < _MINIMUM_MEMORY_BYTES:
+        return Finding("memory", Verdict.FAIL, detail, "close other programs: training needs about 3 GiB")
+    if memory.available < _COMFORTABLE_MEMORY_BYTES:
+        return Finding("memory", Verdict.WARN, detail, "train one framework at a time")
+    return Finding("memory", Verdict.OK, detail)
+
+
+def _ports(state: StateDir) -> Finding:
+    if state.is_running():
+        return Finding("ports", Verdict.OK, "in use by the running platform")
+    busy = [port for port in (DEFAULT_WEB_PORT, DEFAULT_BROKER_PORT) if not is_free(port)]
+    if busy:
+        holders = "; ".join(f"{port} is taken by {describe_holder(port)}" for port in busy)
+        return Finding("ports", Verdict.WARN, holders, "nothing to do: the next free port is used, and printed")
+    return Finding("ports", Verdict.OK, f"{DEFAULT_WEB_PORT} (web) and {DEFAULT_BROKER_PORT} (broker) are free")
+
+
+def _broker(state: StateDir) -> Finding:
+    status = state.read_status()
+    if status is None or not state.is_running():
+        return Finding("broker", Verdict.WARN, "no platform runs, so there is no broker to ask", "run: kafka-ml up")
+    if any(each.name == "broker" for each in status.components):
+        answers = broker_answers(status.bootstrap_servers)
+        return Finding(
+            "broker",
+            Verdict.OK if answers else Verdict.FAIL,
+            f"the embedded broker at {status.bootstrap_servers} {'answers' if answers else 'does not answer'}"
+            f"; {_old_examples(state)}",
+            "" if answers else f"see {state.logs / 'broker.log'}; kafka-ml down, then kafka-ml up",
+        )
+    return Finding("broker", Verdict.OK, f"your broker at {status.bootstrap_servers}")
+
+
+def _old_examples(state: StateDir) -> str:
+    """What the examples of Kafka-ML 1.0 find at their port."""
+    if listens_for_old_examples(state.kafka):
+        return f"port {OLD_EXAMPLES_PORT}, which the examples of Kafka-ML 1.0 use, is the same broker"
+    holder = "not free" if is_free(OLD_EXAMPLES_PORT) else f"taken by {describe_holder(OLD_EXAMPLES_PORT)}"
+    return f"port {OLD_EXAMPLES_PORT}, which the examples of Kafka-ML 1.0 use, was {holder}: give them this address"
+
+
+def _gpu(_: StateDir) -> Finding:
+    try:
+        import pynvml
+    except ImportError:
+        return Finding("gpu", Verdict.OK, "none looked for: nvidia-ml-py is not installed; processors are used")
+    try:
+        pynvml.nvmlInit()
+        names = [pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(index))
+                 for index in range(pynvml.nvmlDeviceGetCount())]  # fmt: skip
+        pynvml.nvmlShutdown()
+    except pynvml.NVMLError as error:
+        return Finding("gpu", Verdict.OK, f"none ({error}); processors are used")
+    return Finding("gpu", Verdict.OK, ", ".join(str(name) for name in names) or "none; processors are used")
+
+
+# Its room knows what works here, and must be asked in a process that has no thread yet.
+_ISOLATION_PROGRAM = """
+import json, os, pathlib, sys
+from mlcode_executor.sandbox.levels import Sandbox
+sandbox = Sandbox.prepare(os.environ.get("KML_ISOLATION") or "auto", pathlib.Path(sys.argv[1]))
+sandbox.self_test()
+print(json.dumps(dict(sandbox.describe())))
+"""
+
+
+def _isolation(_: StateDir) -> Finding:
+    with tempfile.TemporaryDirectory(prefix="kml-doctor-", ignore_cleanup_errors=True) as folder:
+        answer = subprocess.run(
+            [sys.executable, "-P", "-c", _ISOLATION_PROGRAM, folder],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    if answer.returncode:
+        reason = (answer.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        fix = "allow user namespaces (sysctl user.max_user_namespaces), or use a kernel with Landlock (5.13 or newer)"
+        return Finding("isolation", Verdict.FAIL, reason[-300:], fix)
+    told = orjson.loads(answer.stdout)
+    level, probes = told["isolation"], told["probes"]
+    if level == "off":
+        return Finding("isolation", Verdict.FAIL, "user code runs unprotected", "unset KML_ISOLATION")
+    detail = f"level {level}: {sum(probes.values())} of {len(probes)} attempts to break out were stopped"
+    return Finding("isolation", Verdict.OK, "; ".join([detail, *told["notes"]]))
+
+
+def _platform(state: StateDir) -> Finding:
+    if not state.is_running():
+        return Finding("platform", Verdict.OK, f"not running; its state is kept in {state.root}")
+    status = state.read_status()
+    failing = [each for each in (status.components if status else ()) if each.state == "failed"]
+    if failing:
+        details = "; ".join(f"{each.name} {each.detail}" for each in failing)
+        return Finding("platform", Verdict.FAIL, details, f"see {state.logs}")
+    return Finding("platform", Verdict.OK, f"running at {status.url if status else '?'}")

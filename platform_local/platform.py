@@ -1,0 +1,257 @@
+"""The life of a local platform as commands see it: ``up``, ``down`` and what is known of a running one.
+
+Decides ports, broker and secrets, hands the plan to the supervisor, and cleans up after one that was killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from kafkaml.errors import BrokenError, BrokerError, DeadlineExceeded, RefusedError
+from kafkaml.local.state import PlatformStatus, StateDir, ephemeral_parent, write_secret
+from kafkaml.settings import KafkaSettings, default_state_dir
+from platform_local import components as parts
+from platform_local.broker import OLD_EXAMPLES_PORT, EmbeddedBroker, remembered_ports
+from platform_local.commands import suspend_workers
+from platform_local.ports import LOOPBACK, choose_port, describe_holder, is_free
+from platform_local.processes import end_processes, read_pid
+from platform_local.strays import platform_processes
+from platform_local.supervisor import Supervisor, log_tail
+
+__all__ = ["UpOptions", "choose_state_dir", "down", "run_platform", "start_detached", "wait_until_ready"]
+
+DEFAULT_WEB_PORT = 8000
+DEFAULT_BROKER_PORT = 9092
+ALL_FRAMEWORKS = ("tensorflow", "pytorch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpOptions:
+    """What the person asked for. A port of None was not asked for, 0 means any free one."""
+
+    state_dir: Path | None = None
+    ephemeral: bool = False
+    port: int | None = None
+    broker_port: int | None = None
+    bootstrap_servers: str = ""
+    isolation: str = ""
+    frameworks: Sequence[str] = ALL_FRAMEWORKS
+
+    def to_arguments(self) -> list[str]:
+        """Return the command line that means the same, without the state folder."""
+        arguments = ["--ephemeral"] if self.ephemeral else []
+        for name in ("port", "broker_port"):
+            if getattr(self, name) is not None:
+                arguments += [f"--{name.replace('_', '-')}", str(getattr(self, name))]
+        for name in ("bootstrap_servers", "isolation"):
+            if getattr(self, name):
+                arguments += [f"--{name.replace('_', '-')}", getattr(self, name)]
+        return [*arguments, "--frameworks", ",".join(self.frameworks)]
+
+
+def choose_state_dir(options: UpOptions) -> StateDir:
+    """Return the state folder for ``up``; a new one each time when ``ephemeral`` and none is given."""
+    if options.state_dir is None and options.ephemeral:
+        return StateDir(Path(tempfile.mkdtemp(dir=ephemeral_parent(), prefix="")))
+    return StateDir(options.state_dir or default_state_dir())
+
+
+def run_platform(
+    options: UpOptions, state: StateDir, *, on_change: Callable[[PlatformStatus], None] | None = None
+) -> PlatformStatus:
+    """Run a platform in this process until it is told to stop; the folder is removed at the end when ephemeral.
+
+    Raises RefusedError when it runs already, a port is taken or the folder cannot be used. A status whose ``problem``
+    is not empty says what ended it.
+    """
+    state.prepare()
+    lock = state.lock()
+    if lock is None:
+        running = state.read_status()
+        raise RefusedError(f"the platform of {state.root} runs already at {running.url if running else 'its address'}")
+    try:
+        end_processes(platform_processes(state.root), grace_seconds=10)
+        plan = _plan(options, state)
+        status = PlatformStatus(os.getpid(), plan.url, plan.kafka.bootstrap_servers, ephemeral=options.ephemeral)
+        supervisor = Supervisor(
+            state=state,
+            components=parts.build_components(plan),
+            stop_order=parts.STOP_ORDER,
+            status=status,
+            before_workers=parts.BEFORE_WORKERS,
+            end_workers=lambda: suspend_workers(state),
+            on_change=on_change,
+            strays=lambda: platform_processes(state.root),
+        )
+        with plan.web_socket:
+            return asyncio.run(supervisor.run())
+    finally:
+        lock.close()
+        if options.ephemeral:
+            shutil.rmtree(state.root, ignore_errors=True)
+
+
+def _plan(options: UpOptions, state: StateDir) -> parts.PlatformPlan:
+    kafka = KafkaSettings()
+    broker = None
+    if options.bootstrap_servers:
+        kafka = _with_password_in_file(kafka, state).model_copy(update={"bootstrap_servers": options.bootstrap_servers})
+        _require_broker(kafka)
+    else:
+        remembered, _ = remembered_ports(state.kafka)
+        port = options.broker_port
+        if port is None:
+            port = remembered if remembered and is_free(remembered) else DEFAULT_BROKER_PORT
+        broker = EmbeddedBroker(
+            state.kafka,
+            port=choose_port(port, explicit=options.broker_port is not None, purpose="broker"),
+            log_path=state.logs / "broker.log",
+            # Who asks for any free port (tests do, many at once) does not want a certain one as well.
+            also_port=0 if options.broker_port == 0 else OLD_EXAMPLES_PORT,
+        )
+        kafka = KafkaSettings.model_construct(bootstrap_servers=broker.bootstrap_servers)
+    return parts.PlatformPlan(
+        state=state,
+        web_socket=_listen(options, state),
+        kafka=kafka,
+        broker=broker,
+        isolation=options.isolation,
+        frameworks=options.frameworks,
+    )
+
+
+def _with_password_in_file(kafka: KafkaSettings, state: StateDir) -> KafkaSettings:
+    password = kafka.sasl_password.get_secret_value()
+    if not password or kafka.sasl_password_file:
+        return kafka
+    path = state.secrets / "kafka_password"
+    write_secret(path, password)
+    return kafka.model_copy(update={"sasl_password_file": str(path)})
+
+
+def _require_broker(kafka: KafkaSettings) -> None:
+    """Refuse to start beside a broker that does not answer: everything would wait for it, and say so in logs only."""
+    from kafkaml.confluent import KafkaAdmin
+
+    try:
+        KafkaAdmin(kafka, timeout_seconds=10).cluster_id()
+    except BrokerError as error:
+        raise BrokerError(
+            f"the broker at {kafka.bootstrap_servers} does not answer: {error.message}",
+            hint="check the address, and user, password and certificates in KML_KAFKA_*",
+        ) from error
+
+
+def _listen(options: UpOptions, state: StateDir) -> socket.socket:
+    """Take the web port. Links that people keep stay good when the port of the last start is free again."""
+    last = state.read_status()
+    remembered = int(last.url.rpartition(":")[2]) if last is not None and last.url else 0
+    wanted = options.port
+    if wanted is None:
+        wanted = remembered if remembered and is_free(remembered) else DEFAULT_WEB_PORT
+    port = choose_port(wanted, explicit=options.port is not None, purpose="web server")
+    try:
+        return socket.create_server((LOOPBACK, port), backlog=512)
+    except OSError as error:
+        raise RefusedError(
+            f"port {port} for the web server is taken by {describe_holder(port)}",
+            hint="start again: another one is chosen, unless you insist with --port",
+        ) from error
+
+
+def start_detached(options: UpOptions, state: StateDir) -> int:
+    """Start the supervisor of ``state`` in the background and return its process id."""
+    state.prepare()
+    command = [sys.executable, "-m", "kafka_ml_cli.main", "up", "--state-dir", str(state.root), "--quiet"]
+    with (state.logs / "supervisor.log").open("ab") as log:
+        process = subprocess.Popen(
+            [*command, *options.to_arguments()],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    return process.pid
+
+
+def wait_until_ready(
+    state: StateDir,
+    supervisor_pid: int,
+    *,
+    timeout_seconds: float,
+    on_change: Callable[[PlatformStatus], None],
+    api_only: bool = False,
+) -> PlatformStatus:
+    """Wait until the platform that ``supervisor_pid`` starts is ready, telling ``on_change`` of each new status.
+
+    Raises BrokenError with its words when it ends instead, DeadlineExceeded when it takes too long.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    seen: PlatformStatus | None = None
+    while True:
+        status = state.read_status()
+        if status is not None and status.supervisor_pid == supervisor_pid and status != seen:
+            seen = status
+            on_change(status)
+        if seen is not None and not seen.stopping and (seen.ready or (api_only and seen.api_ready)):
+            return seen
+        if not _lives(supervisor_pid):
+            words = (seen.problem if seen is not None else "") or log_tail(state.logs / "supervisor.log")
+            raise BrokenError(f"the platform ended while it started: {words}", hint=f"its logs are in {state.logs}")
+        if time.monotonic() > deadline:
+            waiting = [each.name for each in (seen.components if seen else ()) if each.state != "ready"]
+            raise DeadlineExceeded(
+                f"the platform was not ready within {timeout_seconds:g} s; not ready: {', '.join(waiting) or 'all'}",
+                hint=f"kafka-ml status shows it; its logs are in {state.logs}",
+            )
+        time.sleep(0.05)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def down(state: StateDir, *, timeout_seconds: float = 60) -> bool:
+    """Stop the platform of ``state`` and everything of it that is left; tell whether there was anything.
+
+    Works for a running platform and for what a killed supervisor left behind.
+    """
+    found = False
+    supervisor = read_pid(state.supervisor_pid)
+    if supervisor is not None and state.is_running():
+        found = True
+        supervisor.send_signal(signal.SIGTERM)
+        psutil.wait_procs([supervisor], timeout=timeout_seconds)
+        if supervisor.is_running() and supervisor.status() != psutil.STATUS_ZOMBIE:
+            end_processes([supervisor], grace_seconds=5)
+    ephemeral = (status := state.read_status()) is not None and status.ephemeral
+    left = platform_processes(state.root)
+    if left:
+        found = True
+        if state.jobs.is_dir():
+            suspend_workers(state)
+        end_processes(platform_processes(state.root), grace_seconds=10)
+    if ephemeral:
+        shutil.rmtree(state.root, ignore_errors=True)
+    return found
+
+
+def ephemeral_state_dirs() -> Sequence[StateDir]:
+    """Return the state folders of ephemeral platforms that exist, running or left behind."""
+    return [StateDir(each) for each in sorted(ephemeral_parent().glob("*/"))]

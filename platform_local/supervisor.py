@@ -1,0 +1,343 @@
+"""Supervisor: keeps the components of one platform running, in order, and ends them in the opposite order.
+
+Knows nothing of what the components are (``platform_local/components.py`` does): it starts each one when those it comes
+after are ready, asks its probe whether it is ready, starts it again with back-off when it ends, and publishes every
+change to the state folder. Ends with everything that its components started, orphans included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import psutil
+
+from kafkaml.errors import BrokenError, KafkaMLError
+from kafkaml.local.state import ComponentState, ComponentStatus, PlatformStatus, StateDir
+from platform_local.processes import end_processes, record_pid, spawn
+
+__all__ = ["Component", "Supervisor", "log_tail"]
+
+_PROBE_INTERVAL_SECONDS = 0.05
+_FIRST_PAUSE_SECONDS = 0.25
+_LONGEST_PAUSE_SECONDS = 10.0
+# A component that ran this long was healthy: its next crash starts with the shortest pause again.
+_HEALTHY_SECONDS = 30.0
+# Crashes in a row after which a component that the platform cannot be without ends the platform.
+_MAX_CRASHES = 5
+# Logs are cut at this size: a platform that runs for weeks must not fill the disk.
+_MAX_LOG_BYTES = 32 << 20
+_LOG_CHECK_SECONDS = 30.0
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """One child process. ``prepare`` returns its command, may take seconds and is called before every start.
+
+    ``probe`` tells whether it is ready (None: ready as soon as it runs); both are called in a thread. ``once``: it does
+    its work and ends with status 0, which is when it is ready. ``required``: the platform ends when this one cannot
+    be started. ``descriptors`` are inherited at the same numbers.
+    """
+
+    name: str
+    prepare: Callable[[], Sequence[str]]
+    env: Mapping[str, str] = field(default_factory=dict)
+    after: Sequence[str] = ()
+    probe: Callable[[], bool] | None = None
+    once: bool = False
+    required: bool = False
+    address: str = ""
+    descriptors: Sequence[int] = ()
+    ready_timeout_seconds: float = 90.0
+    grace_seconds: float = 10.0
+
+
+class Supervisor:
+    """Runs ``components`` until it is told to stop. One instance runs once, in the main thread.
+
+    ``stop_order`` lists groups of names: each group is ended before the next, what it does not name at last.
+    ``on_change`` is called with every new status. ``end_workers`` ends, in order, the workers that components started:
+    it is called before the first group that is not in ``before_workers``. At the very end orphans and ``strays`` are
+    ended, whatever they are.
+    """
+
+    def __init__(
+        self,
+        *,
+        state: StateDir,
+        components: Sequence[Component],
+        stop_order: Sequence[Sequence[str]],
+        status: PlatformStatus,
+        api_component: str = "web",
+        before_workers: Sequence[str] = (),
+        on_change: Callable[[PlatformStatus], None] | None = None,
+        end_workers: Callable[[], None] | None = None,
+        strays: Callable[[], Iterable[psutil.Process]] | None = None,
+    ) -> None:
+        self._state = state
+        self._components = {each.name: each for each in components}
+        self._stop_order = stop_order
+        self._api_component = api_component
+        self._before_workers = set(before_workers)
+        self._on_change = on_change
+        self._end_workers_in_order = end_workers or (lambda: None)
+        self._strays = strays or (lambda: ())
+        self._statuses = {
+            each.name: ComponentStatus(each.name, ComponentState.WAITING, address=each.address) for each in components
+        }
+        self._status = status
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._ready: dict[str, asyncio.Event] = {}
+        self._stop = asyncio.Event()
+        self._problem = ""
+
+    async def run(self) -> PlatformStatus:
+        """Start everything, wait for SIGINT, SIGTERM, ``request_stop`` or a fatal failure; end everything.
+
+        Returns the last status; its ``problem`` is empty after an ordinary end.
+        """
+        _become_subreaper()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.request_stop)
+        loop.add_signal_handler(signal.SIGCHLD, self._reap_orphans)
+        self._ready = {name: asyncio.Event() for name in self._components}
+        record_pid(self._state.supervisor_pid, os.getpid())
+        self._publish()
+        tasks = [asyncio.create_task(self._keep(each), name=each.name) for each in self._components.values()]
+        housekeeping = asyncio.create_task(self._cut_logs())
+        try:
+            await self._stop.wait()
+        finally:
+            await self._end(tasks)
+            housekeeping.cancel()
+            await asyncio.gather(housekeeping, return_exceptions=True)
+            self._state.supervisor_pid.unlink(missing_ok=True)
+        return self._status
+
+    def request_stop(self, problem: str = "") -> None:
+        """Ask for the ordered end; ``problem`` says why when it was not asked for by a person."""
+        self._problem = self._problem or problem
+        self._stop.set()
+
+    async def _keep(self, component: Component) -> None:
+        """Run one component until the platform stops."""
+        for name in component.after:
+            await self._ready[name].wait()
+        crashes = 0
+        while not self._stop.is_set():
+            began = time.monotonic()
+            problem = await self._run_once(component)
+            if problem is None or self._stop.is_set():
+                return
+            crashes = 0 if time.monotonic() - began > _HEALTHY_SECONDS else crashes + 1
+            if component.required and (component.once or crashes >= _MAX_CRASHES):
+                self._change(component.name, state=ComponentState.FAILED, pid=None, detail=problem)
+                self.request_stop(f"{component.name} {problem}")
+                return
+            pause = min(_FIRST_PAUSE_SECONDS * 2 ** max(0, crashes - 1), _LONGEST_PAUSE_SECONDS)
+            restarts = self._statuses[component.name].restarts + 1
+            self._change(
+                component.name,
+                state=ComponentState.FAILED,
+                pid=None,
+                restarts=restarts,
+                detail=f"{problem}; starting again in {pause:g} s",
+            )
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), pause)
+
+    async def _run_once(self, component: Component) -> str | None:
+        """Start a component and wait for its end; return what went wrong, None for an end that was meant."""
+        began = time.monotonic()
+        self._change(component.name, state=ComponentState.STARTING, detail="")
+        try:
+            command = await asyncio.to_thread(component.prepare)
+        except (KafkaMLError, OSError) as error:
+            return f"could not be started: {error}"
+        if self._stop.is_set():
+            return None
+        with self._log_path(component.name).open("ab") as log:
+            log_start = log.tell()
+            process = spawn(
+                command, env=component.env, cwd=self._state.root, output=log, descriptors=component.descriptors
+            )
+        self._processes[component.name] = process
+        record_pid(self._state.run / f"{component.name}.pid", process.pid)
+        self._change(component.name, pid=process.pid)
+        exit_ = asyncio.ensure_future(_exit_of(process))
+        if not component.once:
+            ready = await self._await_ready(component, exit_, began)
+            if not ready and not exit_.done():
+                await asyncio.to_thread(end_processes, [psutil.Process(process.pid)], grace_seconds=2)
+        code = await exit_
+        (self._state.run / f"{component.name}.pid").unlink(missing_ok=True)
+        self._processes.pop(component.name, None)
+        if component.once and code == 0:
+            self._mark_ready(component, began, pid=None)
+            return None
+        tail = log_tail(self._log_path(component.name), start=log_start)
+        return f"ended with {_describe_exit(code)}" + (f": {tail}" if tail else "")
+
+    async def _await_ready(self, component: Component, exit_: asyncio.Future[int], began: float) -> bool:
+        while not exit_.done():
+            if component.probe is None or await asyncio.to_thread(component.probe):
+                if not exit_.done():
+                    self._mark_ready(component, began)
+                return True
+            if time.monotonic() - began > component.ready_timeout_seconds:
+                return False
+            await asyncio.wait([exit_], timeout=_PROBE_INTERVAL_SECONDS)
+        return False
+
+    def _mark_ready(self, component: Component, began: float, **changes: object) -> None:
+        self._ready[component.name].set()
+        seconds = round(time.monotonic() - began, 2)
+        self._change(component.name, state=ComponentState.READY, seconds_to_ready=seconds, detail="", **changes)
+
+    def _change(self, name: str, **changes: object) -> None:
+        self._statuses[name] = replace(self._statuses[name], **changes)  # type: ignore[arg-type]
+        self._publish()
+
+    def _publish(self, *, stopping: bool = False) -> None:
+        states = {name: status.state for name, status in self._statuses.items()}
+        self._status = replace(
+            self._status,
+            components=tuple(self._statuses.values()),
+            api_ready=states.get(self._api_component) == ComponentState.READY,
+            ready=all(state == ComponentState.READY for state in states.values()),
+            stopping=stopping or self._stop.is_set(),
+            problem=self._problem,
+        )
+        self._state.write_status(self._status)
+        if self._on_change is not None:
+            self._on_change(self._status)
+
+    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        """End everything, group by group; workers after those that would start them again."""
+        self._publish(stopping=True)
+        # Those that still wait for another find the platform stopping instead.
+        for event in self._ready.values():
+            event.set()
+        ended_workers = False
+        named = {name for group in self._stop_order for name in group}
+        for group in [*self._stop_order, [name for name in self._components if name not in named]]:
+            if not ended_workers and not self._before_workers & set(group):
+                await asyncio.to_thread(self._end_workers_in_order)
+                ended_workers = True
+            await asyncio.gather(*(self._end_component(name) for name in group if name in self._components))
+        await asyncio.to_thread(self._end_strays)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._publish(stopping=True)
+
+    async def _end_component(self, name: str) -> None:
+        process = self._processes.get(name)
+        if process is not None and process.poll() is None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                await asyncio.to_thread(
+                    end_processes,
+                    [psutil.Process(process.pid)],
+                    grace_seconds=self._components[name].grace_seconds,
+                )
+        if self._statuses[name].state != ComponentState.FAILED:
+            self._change(name, state=ComponentState.STOPPED, pid=None)
+
+    def _end_strays(self) -> None:
+        """End what components started that outlived them or runs beside them: our orphans and known strays."""
+        known = {process.pid for process in self._processes.values()}
+        orphans = [child for child in psutil.Process().children() if child.pid not in known]
+        strays = [process for process in self._strays() if process.pid not in known]
+        end_processes({each.pid: each for each in [*orphans, *strays]}.values(), grace_seconds=5)
+
+    def _reap_orphans(self) -> None:
+        """Collect the end of processes that were handed to us, so that none stays a zombie that looks alive."""
+        known = {process.pid for process in self._processes.values()}
+        for child in psutil.Process().children():
+            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError, ChildProcessError):
+                # Our own session holds what ``prepare`` runs; its caller collects that.
+                orphaned = child.pid not in known and os.getsid(child.pid) != os.getsid(0)
+                if orphaned and child.status() == psutil.STATUS_ZOMBIE:
+                    os.waitpid(child.pid, os.WNOHANG)
+
+    async def _cut_logs(self) -> None:
+        while True:
+            for path in self._state.logs.glob("*.log"):
+                with contextlib.suppress(OSError):
+                    if path.stat().st_size > _MAX_LOG_BYTES:
+                        _cut_log(path)
+            await asyncio.sleep(_LOG_CHECK_SECONDS)
+
+    def _log_path(self, name: str) -> Path:
+        return self._state.logs / f"{name}.log"
+
+
+def log_tail(path: Path, *, start: int = 0, max_bytes: int = 1500) -> str:
+    """Return the last whole lines of a log file after byte ``start``, for an error message; empty without a file."""
+    try:
+        with path.open("rb") as log:
+            size = log.seek(0, os.SEEK_END)
+            # A log that was cut meanwhile is shorter than it was.
+            start = start if start <= size else 0
+            log.seek(max(start, size - max_bytes))
+            text = log.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return text.partition("\n")[2].strip() if size - start > max_bytes else text.strip()
+
+
+def _cut_log(path: Path) -> None:
+    """Keep one older part. The writers append, so they go on at the start of the emptied file."""
+    path.with_suffix(".log.1").write_bytes(path.read_bytes())
+    os.truncate(path, 0)
+
+
+async def _exit_of(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the end of a process, without a thread where the kernel offers that."""
+    if not hasattr(os, "pidfd_open"):
+        return await asyncio.to_thread(process.wait)
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return process.wait()
+
+    def on_exit() -> None:
+        # The descriptor stays readable until it is closed.
+        if not ended.done():
+            ended.set_result(None)
+
+    loop.add_reader(descriptor, on_exit)
+    try:
+        await ended
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+    return process.wait()
+
+
+def _describe_exit(code: int) -> str:
+    if code >= 0:
+        return f"status {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"signal {-code}"
+
+
+def _become_subreaper() -> None:
+    """Have orphans of our components handed to us, not to the system's first process (Linux)."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+            raise BrokenError(f"prctl(PR_SET_CHILD_SUBREAPER) failed: {os.strerror(ctypes.get_errno())}")
