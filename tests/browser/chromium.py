@@ -18,6 +18,7 @@ from playwright.sync_api import (
     Page,
     Response,
     StorageState,
+    TimeoutError,
     expect,
     sync_playwright,
 )
@@ -33,6 +34,8 @@ _RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", 
 _COLOUR_RULES = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
 # How long whatever a page should show or allow may take: a busy machine needs many times what a person would bear.
 _PATIENCE_MS = 90_000
+# What a page shows in place of what it waits for.
+_BUSY = ", ".join(f"main {each}" for each in ("[aria-busy=true]", ".mantine-Loader-root", ".mantine-Skeleton-root"))
 Scheme = Literal["light", "dark"]
 
 # Five seconds otherwise, in which a busy machine does not even check a model.
@@ -106,10 +109,13 @@ class Session:
 
 def settle(page: Page) -> None:
     """Wait until what was asked for is drawn: no skeleton, no loader. Live streams never end, so not for silence."""
-    page.wait_for_function(
-        """() => !document.querySelector(
-             'main [aria-busy=true], main .mantine-Loader-root, main .mantine-Skeleton-root')"""
-    )
+    try:
+        page.wait_for_function(f"() => !document.querySelector('{_BUSY}')")
+    except TimeoutError as error:
+        busy = page.locator(_BUSY).first.evaluate(
+            "each => each.closest('section, main > *')?.outerHTML ?? each.outerHTML"
+        )
+        raise AssertionError(f"{page.url} is still loading: {busy[:2000]}") from error
     # Transitions, the shortest too, begin and end with a frame; on a busy machine frames are rare. Those without an end
     # are no transitions.
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
