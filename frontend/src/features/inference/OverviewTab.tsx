@@ -77,7 +77,7 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
           />
         )}
       </Group>
-      <RateChart inference={inference.id} points={points} />
+      <RateChart inference={inference} points={points} />
       <Replicas inference={inference} />
       <Stack gap="xs">
         <Title order={2}>Topics and guarantee</Title>

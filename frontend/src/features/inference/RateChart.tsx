@@ -3,12 +3,19 @@ import { Skeleton, Stack, Text, Title } from '@mantine/core'
 import type { EChartsCoreOption } from 'echarts/core'
 import { useMemo } from 'react'
 import { ChartFrame } from '~/components/charts/Chart'
+import type { Inference } from '~/lib/api'
 import { formatCount, formatMoment, formatRate } from '~/lib/format'
 import type { RatePoint } from './rates'
 
 const HEIGHT = 180
 
-export function RateChart({ inference, points }: { inference: number; points: readonly RatePoint[] }) {
+export function RateChart({
+  inference,
+  points,
+}: {
+  inference: Pick<Inference, 'id' | 'state'>
+  points: readonly RatePoint[]
+}) {
   const option = useMemo<EChartsCoreOption>(
     () => ({
       grid: { left: 48, right: 48, top: 28, bottom: 24 },
@@ -42,9 +49,11 @@ export function RateChart({ inference, points }: { inference: number; points: re
     return (
       <Stack gap="xs">
         <Title order={2}>Rate and lag</Title>
-        <Skeleton height={48} animate={false} />
+        {inference.state === 'running' && <Skeleton height={48} animate={false} />}
         <Text size="xs" c="dimmed">
-          Drawn as replicas report, every two seconds, while this page is open.
+          {inference.state === 'running'
+            ? 'Drawn as replicas report, every two seconds, while this page is open.'
+            : 'Nothing to draw: no replica runs. Drawn when replicas report, while this page is open.'}
         </Text>
       </Stack>
     )
@@ -52,7 +61,7 @@ export function RateChart({ inference, points }: { inference: number; points: re
   return (
     <ChartFrame
       title="Rate and lag while this page is open"
-      name={`inference-${inference}-rate`}
+      name={`inference-${inference.id}-rate`}
       label="Records answered a second and records waiting, over time"
       height={HEIGHT}
       option={option}
