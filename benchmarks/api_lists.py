@@ -184,7 +184,7 @@ def _make_rows(size: int) -> None:
     from backend.inferences.models import Inference, ReplicaStats
     from backend.ml_models.models import MLModel
     from backend.streams.models import Announcement
-    from kafkaml.results import RunState
+    from kafkaml.wire.state import RunState
 
     code = "model = keras.Sequential([...])\n" * 30
     report = {"summary": "x" * 2_000, "parameters": 101_770, "inputs": [{"name": "x", "shape": [None, 28, 28]}]}

@@ -21,7 +21,9 @@ from backend.launchers.base import RestartPolicy, WorkSpec
 from backend.launchers.process import ProcessLauncher
 from benchmarks.context import Context, Row, median_and_spread
 from benchmarks.inference_loops import SAMPLE_SHAPE, fill
-from kafkaml.jobs import Framework, InferenceJob, ResourceLimits
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.job import InferenceJob
+from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.process import ModelProcess, Runtime
 from tests.fork_servers import running_fork_server
 from tests.integration.training_support import model_code

@@ -20,11 +20,14 @@ from benchmarks.train_loops import BATCH_SIZE, EPOCHS, KERAS_MODEL, TORCH_MODEL,
 from kafkaml.artifacts import sha256_of_file
 from kafkaml.confluent import KafkaRecordReader, KafkaRecordWriter
 from kafkaml.control import ControlMessage, InputFormat
-from kafkaml.jobs import Framework, TrainingMode, TrainingPlan
 from kafkaml.records import OutgoingRecord
-from kafkaml.results import EpochMetrics, Failure, Progress, TrainingOutcome
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange
+from kafkaml.wire.failure import Failure
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.progress import EpochMetrics, Progress
+from kafkaml.wire.training import TrainingMode, TrainingPlan
 from mlcode_executor.process import ModelProcess, Runtime
 from model_training.runner import TrainingRunner
 from model_training.training_data import TrainingData

@@ -18,7 +18,7 @@ from kafkaml.errors import (
     StreamUnavailable,
     UserCodeError,
 )
-from kafkaml.results import Failure, FailureCategory
+from kafkaml.wire.failure import Failure, FailureCategory
 
 __all__ = ["failure_of"]
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from kafkaml.errors import ArgumentsError
-from kafkaml.jobs import Framework
+from kafkaml.wire.framework import Framework
 
 __all__ = ["ACCEPTED", "Argument", "Kind", "Purpose", "check_arguments"]
 

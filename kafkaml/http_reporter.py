@@ -18,7 +18,9 @@ from typing import Any, Self
 from kafkaml.errors import ApiError, DeadlineExceeded
 from kafkaml.job_client import JobClient
 from kafkaml.logs import get_logger
-from kafkaml.results import EpochMetrics, Failure, Progress, TrainingOutcome
+from kafkaml.wire.failure import Failure
+from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.progress import EpochMetrics, Progress
 
 __all__ = ["HttpReporter"]
 

@@ -19,10 +19,12 @@ import orjson
 
 from kafkaml.artifacts import ArtifactCache, check_artifact_name, sha256_of_file
 from kafkaml.errors import ApiError
-from kafkaml.jobs import InferenceJob, InferencePlan, TrainingJob, TrainingPlan
 from kafkaml.logs import get_logger, register_secret
 from kafkaml.retry import retrying
 from kafkaml.text import storable
+from kafkaml.wire.inference import InferencePlan
+from kafkaml.wire.job import InferenceJob, TrainingJob
+from kafkaml.wire.training import TrainingPlan
 
 __all__ = ["Heartbeat", "JobClient"]
 

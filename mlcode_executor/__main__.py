@@ -21,8 +21,9 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kafkaml.errors import KafkaMLError, SettingsError
-from kafkaml.jobs import Framework, ResourceLimits
 from kafkaml.logs import configure_logs, get_logger, register_secret
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.checks import Checker
 from mlcode_executor.process import ModelProcess, Runtime
 from mlcode_executor.server_child import ForkServerChild

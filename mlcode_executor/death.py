@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kafkaml.errors import ModelProcessDied
-from kafkaml.jobs import ResourceLimits
+from kafkaml.wire.limits import ResourceLimits
 
 __all__ = ["MEMORY_EXIT_CODE", "ExitReport", "LimitReason", "death", "out_of_memory", "out_of_memory_kills"]
 

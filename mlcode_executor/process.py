@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kafkaml.errors import BrokenError, DeadlineExceeded, KafkaMLError, ModelProcessDied
-from kafkaml.jobs import ResourceLimits
+from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.death import ExitReport, LimitReason, death, out_of_memory_kills
 from mlcode_executor.fork_server import PrivateForkServer, connect
 from mlcode_executor.output import Allowance, OutputDrain, output_pipe

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from kafkaml.errors import BrokenError
-from kafkaml.jobs import ResourceLimits
 from kafkaml.logs import get_logger
+from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.fork_server import server_status
 from mlcode_executor.process import ModelProcess, Runtime
 

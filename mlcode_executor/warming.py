@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kafkaml.jobs import ResourceLimits
+from kafkaml.wire.limits import ResourceLimits
 
 __all__ = ["BUCKETS", "Growth", "Measured", "WarmBudget", "WarmUp", "bucket_for"]
 

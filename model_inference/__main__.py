@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import sys
 
-from kafkaml.jobs import InferenceJob
 from kafkaml.logs import configure_logs
-from kafkaml.results import WorkerExit
 from kafkaml.settings import KafkaSettings
+from kafkaml.wire.job import InferenceJob
+from kafkaml.wire.state import WorkerExit
 from model_inference.service import InferenceSettings, Stopped, StopSignal, serve
 
 

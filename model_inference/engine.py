@@ -18,8 +18,9 @@ from typing import Any
 import numpy.typing as npt
 
 from kafkaml.errors import BrokenError, DeadlineExceeded, FailedError, ModelProcessDied, SettingsError
-from kafkaml.jobs import Framework, InferencePlan
 from kafkaml.logs import get_logger
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.inference import InferencePlan
 from mlcode_executor.predictor import Predictor
 from mlcode_executor.process import LimitReason, ModelProcess, Runtime
 from mlcode_executor.warming import WarmBudget, WarmUp

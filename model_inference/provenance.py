@@ -10,8 +10,8 @@ They follow the record's own headers, which are kept. In a chain of inferences t
 
 from __future__ import annotations
 
-from kafkaml.jobs import InferencePlan
 from kafkaml.records import SOURCE_HEADER, Record, format_source
+from kafkaml.wire.inference import InferencePlan
 
 __all__ = ["Provenance"]
 

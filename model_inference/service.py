@@ -26,11 +26,12 @@ from kafkaml.confluent.config import RecordSizes
 from kafkaml.errors import ApiError, BrokerError
 from kafkaml.failures import failure_of
 from kafkaml.job_client import Heartbeat, JobClient
-from kafkaml.jobs import DeliveryGuarantee, InferenceJob, InferencePlan
 from kafkaml.logs import get_logger, log_context
-from kafkaml.results import WorkerExit
 from kafkaml.retry import retrying
 from kafkaml.settings import KafkaSettings
+from kafkaml.wire.inference import DeliveryGuarantee, InferencePlan
+from kafkaml.wire.job import InferenceJob
+from kafkaml.wire.state import WorkerExit
 from mlcode_executor.warming import BUCKETS
 from model_inference.engine import EngineStarter, choose_engine
 from model_inference.loop import InferenceLoop

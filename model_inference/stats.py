@@ -20,8 +20,8 @@ from typing import Any, Protocol, Self
 
 from kafkaml.errors import ApiError
 from kafkaml.logs import get_logger
-from kafkaml.results import Failure
 from kafkaml.retry import is_transient
+from kafkaml.wire.failure import Failure
 
 __all__ = ["CountsFile", "LoopStats", "ReplicaState", "StatsReporter", "StatsSink", "Summary"]
 

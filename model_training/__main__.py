@@ -1,6 +1,6 @@
 """``python -m model_training``: one attempt at one training, started by a launcher; ``KML_JOB_*`` say which.
 
-Everything is wired here, and here alone errors become a Failure and an exit code (``kafkaml.results.WorkerExit``).
+Everything is wired here, and here alone errors become a Failure and an exit code (``kafkaml.wire.state.WorkerExit``).
 Logs go to standard output, which the launcher keeps: our lines and, marked ``model``, what the user's code prints.
 """
 
@@ -22,10 +22,12 @@ from kafkaml.errors import ApiError
 from kafkaml.failures import failure_of
 from kafkaml.http_reporter import HttpReporter
 from kafkaml.job_client import Heartbeat, JobClient
-from kafkaml.jobs import TrainingJob, TrainingPlan
 from kafkaml.logs import configure_logs, get_logger, log_context
-from kafkaml.results import ResultReporter, WorkerExit
+from kafkaml.reporter import ResultReporter
 from kafkaml.settings import KafkaSettings
+from kafkaml.wire.job import TrainingJob
+from kafkaml.wire.state import WorkerExit
+from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.process import ModelProcess, Runtime
 from model_training.interrupts import Interrupted, Interrupts
 from model_training.output_log import OutputLog

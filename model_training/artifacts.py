@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from kafkaml.artifacts import is_program
 from kafkaml.errors import ApiError, DeadlineExceeded, KafkaMLError, ModelProcessDied
-from kafkaml.results import ResultReporter
+from kafkaml.reporter import ResultReporter
 from model_training.model_session import ModelSession, first_paragraph
 
 __all__ = ["SavedFiles", "Steps", "in_order_of_worth"]

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from kafkaml.artifacts import check_artifact_name
 from kafkaml.errors import BrokenError, DeadlineExceeded
-from kafkaml.jobs import Framework, TrainingPlan
-from kafkaml.results import EpochMetrics, Progress
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.progress import EpochMetrics, Progress
+from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.shared_array import SharedArray
 from model_training.labels import LossLabels
 from model_training.shapes import ModelSignature

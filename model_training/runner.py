@@ -17,9 +17,11 @@ from pathlib import Path
 from kafkaml.confusion_samples import CONFUSION_SAMPLES, choose_samples
 from kafkaml.errors import FailedError, KafkaMLError, UserCodeError
 from kafkaml.failpoints import failpoint
-from kafkaml.jobs import TrainingPlan
 from kafkaml.logs import get_logger
-from kafkaml.results import Progress, ResultReporter, TrainingOutcome
+from kafkaml.reporter import ResultReporter
+from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.progress import Progress
+from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.process import ModelProcess
 from model_training.artifacts import SavedFiles, Steps, in_order_of_worth
 from model_training.background import in_background

@@ -14,10 +14,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from kafkaml.array_file import ArrayFile
-from kafkaml.jobs import Split, Targets, TrainingPlan
 from kafkaml.records import RecordReader
 from kafkaml.splits import SplitPlan
 from kafkaml.stream_dataset import StreamDataset
+from kafkaml.wire.training import Split, Targets, TrainingPlan
 from mlcode_executor.shared_array import SharedArray
 from model_training.model_session import Samples
 from model_training.shapes import DataMismatch

@@ -16,7 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from kafkaml.jobs import Framework, InferenceJob, TrainingJob
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.job import InferenceJob, TrainingJob
 from tests.local_server import Answer, LocalServer, json_answer
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from kafkaml.results import FailureCategory
+from kafkaml.wire.failure import FailureCategory
 
 __all__ = [
     "FAILURE_CATEGORIES",

@@ -17,8 +17,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from kafkaml.answers import DEFAULT_MAX_ANSWER_BYTES
 from kafkaml.control import DEFAULT_CONTROL_TOPICS, control_topics
 from kafkaml.errors import SettingsError
-from kafkaml.jobs import Framework
 from kafkaml.settings import KafkaSettings, default_state_dir
+from kafkaml.wire.framework import Framework
 
 __all__ = ["BackendSettings", "environment"]
 

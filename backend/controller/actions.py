@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backend.controller.rows import Subject
-from kafkaml.results import Failure
+from kafkaml.wire.failure import Failure
 
 __all__ = [
     "Action",

@@ -18,8 +18,9 @@ from backend.inferences import services as inferences
 from backend.inferences.models import Inference, ReplicaStats
 from backend.launchers.base import Autoscale
 from backend.launchers.names import WorkKind
-from kafkaml.jobs import Framework
-from kafkaml.results import Failure, RunState
+from kafkaml.wire.failure import Failure
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.state import RunState
 
 __all__ = ["DjangoStore"]
 

@@ -29,9 +29,11 @@ from backend.launchers.base import Launcher, RestartPolicy, WorkSpec
 from backend.launchers.names import WorkKind
 from kafkaml.errors import KafkaMLError
 from kafkaml.failpoints import failpoint
-from kafkaml.jobs import Framework, InferenceJob, ResourceLimits, TrainingJob
 from kafkaml.logs import get_logger
-from kafkaml.results import Failure, FailureCategory
+from kafkaml.wire.failure import Failure, FailureCategory
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.job import InferenceJob, TrainingJob
+from kafkaml.wire.limits import ResourceLimits
 
 __all__ = ["Executor", "work_spec"]
 

@@ -41,7 +41,8 @@ from backend.controller.retries import FORGIVEN_AFTER_SECONDS, retry_delay_secon
 from backend.controller.rows import Row, Subject
 from backend.launchers.base import Observed, Phase
 from backend.launchers.names import WorkKind, parse_work_name
-from kafkaml.results import Failure, FailureCategory, RunState
+from kafkaml.wire.failure import Failure, FailureCategory
+from kafkaml.wire.state import RunState
 
 __all__ = ["Decision", "reconcile"]
 

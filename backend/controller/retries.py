@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kafkaml.results import Failure, FailureCategory
+from kafkaml.wire.failure import Failure, FailureCategory
 
 __all__ = ["FORGIVEN_AFTER_SECONDS", "MAX_LOST_TRIES", "MAX_TRIES", "retry_delay_seconds", "should_retry"]
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from backend.launchers.base import Autoscale
 from backend.launchers.names import WorkKind, WorkName, work_name
-from kafkaml.jobs import Framework
-from kafkaml.results import Failure, RunState
+from kafkaml.wire.failure import Failure
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.state import RunState
 
 __all__ = ["Row", "Subject"]
 

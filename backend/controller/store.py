@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from backend.controller.rows import Row, Subject
-from kafkaml.results import Failure
+from kafkaml.wire.failure import Failure
 
 __all__ = ["Store"]
 

@@ -11,7 +11,7 @@ from backend.ml_models import executor
 from kafkaml.arguments import parse_arguments
 from kafkaml.errors import ArgumentsError
 from kafkaml.framework_arguments import ACCEPTED, Purpose, check_arguments
-from kafkaml.jobs import Framework
+from kafkaml.wire.framework import Framework
 
 __all__ = ["accepted_arguments", "argument_problems", "check_deployment_arguments"]
 

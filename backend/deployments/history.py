@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from kafkaml.results import EpochMetrics
+from kafkaml.wire.progress import EpochMetrics
 
 __all__ = ["MAX_POINTS", "extended", "lower_is_better"]
 

@@ -9,8 +9,8 @@ from django.db import models
 from backend.configurations.models import Configuration
 from backend.ml_models.models import MLModel
 from backend.streams.models import Announcement
-from kafkaml.jobs import Split, Targets, TrainingMode
-from kafkaml.results import RunState
+from kafkaml.wire.state import RunState
+from kafkaml.wire.training import Split, Targets, TrainingMode
 
 __all__ = ["ENDED_STATES", "STATE_CHOICES", "Artifact", "Deployment", "DesiredState", "EpochRecord", "TrainingResult"]
 

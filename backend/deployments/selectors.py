@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from backend.deployments.models import Artifact, Deployment, EpochRecord, TrainingResult
-from kafkaml.results import RunState
+from kafkaml.wire.state import RunState
 
 __all__ = ["aggregate_state", "deployments", "in_state", "listed_results", "result_epochs", "results"]
 

@@ -23,7 +23,7 @@ from backend.deployments.models import STATE_CHOICES, Artifact, Deployment, Epoc
 from backend.deployments.selectors import aggregate_state, result_epochs
 from backend.ml_models.serializers import FRAMEWORKS
 from backend.streams.models import Announcement
-from kafkaml.jobs import Split, Targets, TrainingMode
+from kafkaml.wire.training import Split, Targets, TrainingMode
 
 __all__ = [
     "CellSamplesSerializer",

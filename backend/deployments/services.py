@@ -32,7 +32,7 @@ from backend.deployments.transitions import (
 from backend.events.services import publish
 from backend.ml_models.models import MLModel
 from backend.streams.models import Announcement
-from kafkaml.results import RunState
+from kafkaml.wire.state import RunState
 
 __all__ = [
     "assign_stream",

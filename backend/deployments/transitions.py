@@ -23,7 +23,10 @@ from backend.deployments import history, storage
 from backend.deployments.models import DesiredState, EpochRecord, TrainingResult
 from backend.events.services import publish
 from kafkaml.errors import RefusedError
-from kafkaml.results import EpochMetrics, Failure, FailureCategory, Progress, RunState, TrainingOutcome
+from kafkaml.wire.failure import Failure, FailureCategory
+from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.progress import EpochMetrics, Progress
+from kafkaml.wire.state import RunState
 
 __all__ = [
     "MAX_LOG_TAIL",

@@ -39,8 +39,8 @@ from backend.deployments.serializers import (
 )
 from backend.launchers.names import WorkKind
 from backend.ml_models.serializers import FRAMEWORKS
-from kafkaml.jobs import TrainingMode
-from kafkaml.results import RunState
+from kafkaml.wire.state import RunState
+from kafkaml.wire.training import TrainingMode
 
 __all__ = ["DeploymentViewSet", "ResultViewSet"]
 

@@ -11,8 +11,8 @@ from django.db import models
 from backend.clusters.models import Cluster
 from backend.deployments.models import ENDED_STATES, STATE_CHOICES, DesiredState, TrainingResult
 from kafkaml.control import InputFormat
-from kafkaml.jobs import DeliveryGuarantee, OutputTimestamps
-from kafkaml.results import RunState
+from kafkaml.wire.inference import DeliveryGuarantee, OutputTimestamps
+from kafkaml.wire.state import RunState
 
 __all__ = ["Inference", "ProcessCount", "ReplicaStats"]
 

@@ -7,7 +7,8 @@ from backend.deployments.models import Artifact
 from backend.deployments.plans import model_limits
 from backend.inferences.models import Inference
 from kafkaml.control import InputFormat
-from kafkaml.jobs import DeliveryGuarantee, Framework, InferencePlan, OutputTimestamps
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.inference import DeliveryGuarantee, InferencePlan, OutputTimestamps
 
 __all__ = ["inference_plan"]
 

@@ -16,7 +16,7 @@ from backend.deployments.models import TrainingResult
 from backend.inferences.models import Inference, ReplicaStats
 from backend.ml_models.serializers import FRAMEWORKS
 from kafkaml.control import InputFormat
-from kafkaml.jobs import OutputTimestamps
+from kafkaml.wire.inference import OutputTimestamps
 
 __all__ = ["InferenceSerializer", "InferenceUpdateSerializer", "InferenceWriteSerializer", "VisualizationSerializer"]
 

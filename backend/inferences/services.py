@@ -36,8 +36,8 @@ from backend.inferences.transitions import (
 from backend.launchers.factory import autoscaling_obstacle
 from kafkaml.answers import KAFKA_DEFAULT_RECORD_BYTES, answer_bytes
 from kafkaml.codecs import with_learnt
-from kafkaml.jobs import DeliveryGuarantee
-from kafkaml.results import RunState
+from kafkaml.wire.inference import DeliveryGuarantee
+from kafkaml.wire.state import RunState
 
 __all__ = [
     "TopicAdmin",

@@ -21,7 +21,8 @@ from backend.deployments.models import DesiredState
 from backend.deployments.transitions import MAX_LOG_TAIL
 from backend.events.services import publish
 from backend.inferences.models import Inference, ProcessCount, ReplicaStats
-from kafkaml.results import Failure, RunState
+from kafkaml.wire.failure import Failure
+from kafkaml.wire.state import RunState
 
 # No report of a process is later than this.
 _LATEST_REPORT = timedelta(days=1)

@@ -28,7 +28,7 @@ from kafkaml.confluent.browse import TopicBrowser
 from kafkaml.confluent.watch import AnswerWatch
 from kafkaml.errors import BrokerError
 from kafkaml.records import SOURCE_HEADER, OutgoingRecord, Position, Record, parse_source
-from kafkaml.results import RunState
+from kafkaml.wire.state import RunState
 
 __all__ = ["OUTCOMES", "TRY_HEADER", "labels_of", "try_sample"]
 

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from backend.api.errors import FieldProblem, InvalidFields
-from kafkaml.results import EpochMetrics, Failure, FailureCategory, Progress, TrainingOutcome
+from kafkaml.wire.failure import Failure, FailureCategory
+from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.progress import EpochMetrics, Progress
 
 __all__ = ["EventsMessage", "FailMessage", "FinishMessage", "StatsMessage", "parse"]
 
@@ -27,7 +29,7 @@ class _Message(BaseModel):
 
 
 class ProgressData(_Message):
-    """See kafkaml.results.Progress."""
+    """See kafkaml.wire.progress.Progress."""
 
     epoch: Count
     epochs: Count
@@ -37,7 +39,7 @@ class ProgressData(_Message):
 
 
 class EpochData(_Message):
-    """See kafkaml.results.EpochMetrics."""
+    """See kafkaml.wire.progress.EpochMetrics."""
 
     epoch: Annotated[int, Field(ge=0, le=2**31 - 1)]
     seconds: Annotated[float, Field(ge=0)]
@@ -89,7 +91,7 @@ class EventsMessage(_Message):
 
 
 class OutcomeData(_Message):
-    """See kafkaml.results.TrainingOutcome."""
+    """See kafkaml.wire.outcome.TrainingOutcome."""
 
     seconds: Annotated[float, Field(ge=0)]
     samples: dict[Name, Count]
@@ -124,7 +126,7 @@ class FinishMessage(_Message):
 
 
 class FailureData(_Message):
-    """See kafkaml.results.Failure."""
+    """See kafkaml.wire.failure.Failure."""
 
     category: FailureCategory
     cause: Text

@@ -19,7 +19,7 @@ __all__ = [
 
 
 class PlanSerializer(serializers.Serializer[Any]):
-    """kafkaml.jobs.TrainingPlan or InferencePlan."""
+    """kafkaml.wire.training.TrainingPlan or InferencePlan."""
 
     result_id = serializers.IntegerField()
     framework = serializers.CharField()
@@ -44,14 +44,14 @@ class EventsSerializer(serializers.Serializer[Any]):
 
 
 class FinishSerializer(serializers.Serializer[Any]):
-    """kafkaml.results.TrainingOutcome."""
+    """kafkaml.wire.outcome.TrainingOutcome."""
 
     attempt = serializers.IntegerField(min_value=0)
     outcome = serializers.DictField()
 
 
 class FailSerializer(serializers.Serializer[Any]):
-    """kafkaml.results.Failure."""
+    """kafkaml.wire.failure.Failure."""
 
     attempt = serializers.IntegerField(min_value=0)
     failure = serializers.DictField()

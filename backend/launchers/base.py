@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from kafkaml.jobs import ResourceLimits
-from kafkaml.results import Failure
+from kafkaml.wire.failure import Failure
+from kafkaml.wire.limits import ResourceLimits
 
 __all__ = ["Autoscale", "Launcher", "Observed", "Phase", "RestartPolicy", "WorkSpec"]
 

@@ -10,7 +10,8 @@ import re
 import signal
 from dataclasses import dataclass
 
-from kafkaml.results import Failure, FailureCategory, WorkerExit
+from kafkaml.wire.failure import Failure, FailureCategory
+from kafkaml.wire.state import WorkerExit
 
 __all__ = ["Ending", "diagnose", "signal_name"]
 

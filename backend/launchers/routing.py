@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 from backend.launchers.base import Launcher, Observed, Phase, WorkSpec
 from kafkaml.errors import BrokenError, KafkaMLError
 from kafkaml.logs import get_logger
-from kafkaml.results import Failure, FailureCategory
+from kafkaml.wire.failure import Failure, FailureCategory
 
 __all__ = ["Placements", "RoutingLauncher"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from backend.launchers.base import Observed, Phase, RestartPolicy, WorkSpec
 from kafkaml.errors import BrokenError
-from kafkaml.results import Failure, FailureCategory
+from kafkaml.wire.failure import Failure, FailureCategory
 
 __all__ = ["FakeLauncher"]
 

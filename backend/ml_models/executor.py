@@ -16,7 +16,7 @@ import orjson
 
 from backend.config.environment import environment
 from kafkaml.errors import ArgumentsError, BrokenError, UserCodeError
-from kafkaml.jobs import Framework
+from kafkaml.wire.framework import Framework
 
 __all__ = ["CheckReport", "InvalidModel", "check_arguments", "check_model", "health", "require_valid"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
-from kafkaml.jobs import Framework
+from kafkaml.wire.framework import Framework
 
 __all__ = ["MLModel"]
 

@@ -11,7 +11,7 @@ from rest_framework.validators import UniqueValidator
 from backend.api.documents import ReportField, ReportSerializer
 from backend.api.fields import NameField, TextField
 from backend.ml_models.models import MLModel
-from kafkaml.jobs import Framework
+from kafkaml.wire.framework import Framework
 
 __all__ = ["ModelRowSerializer", "ModelSerializer", "ModelWriteSerializer", "SourceSerializer", "VerdictSerializer"]
 

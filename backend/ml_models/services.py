@@ -12,7 +12,7 @@ from backend.deployments.services import refresh_waiting_code
 from backend.events.services import publish
 from backend.ml_models import executor, selectors
 from backend.ml_models.models import MLModel
-from kafkaml.jobs import Framework
+from kafkaml.wire.framework import Framework
 
 __all__ = ["create_model", "delete_model", "update_model"]
 

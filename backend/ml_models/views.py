@@ -18,7 +18,7 @@ from backend.ml_models.serializers import (
     SourceSerializer,
     VerdictSerializer,
 )
-from kafkaml.jobs import Framework
+from kafkaml.wire.framework import Framework
 
 __all__ = ["MLModelViewSet"]
 

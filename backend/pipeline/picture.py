@@ -11,7 +11,7 @@ from backend.deployments.models import Deployment, TrainingResult
 from backend.deployments.selectors import aggregate_state
 from backend.inferences.models import Inference, ReplicaStats
 from backend.streams.models import Announcement
-from kafkaml.results import RunState
+from kafkaml.wire.state import RunState
 
 __all__ = ["picture_of", "score_of", "tiers"]
 

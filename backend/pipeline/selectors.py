@@ -17,7 +17,7 @@ from backend.inferences.selectors import inferences
 from backend.ml_models.models import MLModel
 from backend.pipeline.picture import picture_of
 from backend.streams.models import Announcement
-from kafkaml.results import RunState
+from kafkaml.wire.state import RunState
 
 __all__ = ["PER_COLUMN", "pipeline"]
 

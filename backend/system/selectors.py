@@ -20,8 +20,8 @@ from backend.ml_models import executor
 from backend.system.gpus import Gpu, gpus
 from backend.system.models import ComponentHeartbeat
 from kafkaml.errors import BrokenError
-from kafkaml.jobs import Framework
 from kafkaml.local.state import ComponentState, StateDir
+from kafkaml.wire.framework import Framework
 
 __all__ = ["broker_answers", "system_state"]
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from kafkaml.results import RunState
+from kafkaml.wire.state import RunState
 
 __all__ = [
     "Artifact",

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from kafkaml.artifacts import sha256_of_file
-from kafkaml.results import EpochMetrics, Failure, Progress, TrainingOutcome
+from kafkaml.wire.failure import Failure
+from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.progress import EpochMetrics, Progress
 
 __all__ = ["RecordingReporter"]
 
 
 class RecordingReporter:
-    """A ``kafkaml.results.ResultReporter`` in memory. ``order`` names the calls that must never be dropped."""
+    """A ``kafkaml.reporter.ResultReporter`` in memory. ``order`` names the calls that must never be dropped."""
 
     def __init__(self) -> None:
         self.order: list[str] = []

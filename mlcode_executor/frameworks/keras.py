@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from kafkaml.errors import ArgumentsError, BrokenError, UserCodeError
 from kafkaml.framework_arguments import Purpose, check_arguments
-from kafkaml.jobs import Framework
+from kafkaml.wire.framework import Framework
 from mlcode_executor.frameworks import independence, keras_export, keras_program, keras_report
 from mlcode_executor.frameworks.base import (
     Array,

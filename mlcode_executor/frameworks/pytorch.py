@@ -17,7 +17,7 @@ from torch.utils import data as torch_data
 
 from kafkaml.errors import BrokenError, UserCodeError
 from kafkaml.framework_arguments import Purpose, check_arguments
-from kafkaml.jobs import Framework
+from kafkaml.wire.framework import Framework
 from mlcode_executor.frameworks import independence, pytorch_export, pytorch_machine, pytorch_report
 from mlcode_executor.frameworks.base import (
     Array,

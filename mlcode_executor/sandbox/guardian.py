@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from kafkaml.errors import BrokenError, KafkaMLError, SandboxUnavailable
-from kafkaml.jobs import ResourceLimits
+from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.protocol import Channel, ChannelClosed, FrameError, error_from_json, error_to_json
 from mlcode_executor.runtimes import Runtime, RuntimeModule
 from mlcode_executor.sandbox import modelprocess

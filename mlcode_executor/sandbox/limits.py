@@ -8,7 +8,7 @@ import resource
 from dataclasses import dataclass
 from pathlib import Path
 
-from kafkaml.jobs import ResourceLimits
+from kafkaml.wire.limits import ResourceLimits
 
 __all__ = ["Limits", "private_memory"]
 

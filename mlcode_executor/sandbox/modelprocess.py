@@ -18,7 +18,7 @@ from typing import NoReturn
 import numpy.random
 
 from kafkaml.errors import BrokenError, KafkaMLError, SandboxUnavailable
-from kafkaml.jobs import ResourceLimits
+from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor import child
 from mlcode_executor.protocol import Channel, error_to_json
 from mlcode_executor.runtimes import RuntimeModule

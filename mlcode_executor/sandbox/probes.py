@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from kafkaml.jobs import ResourceLimits
+from kafkaml.wire.limits import ResourceLimits
 
 __all__ = ["LIMITS", "PROBES", "attempt", "run"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from kafkaml.results import ResultReporter
+from kafkaml.reporter import ResultReporter
 from model_training.model_session import ModelSession
 from model_training.training_data import TrainingData
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kafkaml.results import ResultReporter
+from kafkaml.reporter import ResultReporter
 from model_training.model_session import ModelSession
 from model_training.training_data import TrainingData
 

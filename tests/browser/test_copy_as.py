@@ -15,8 +15,8 @@ from playwright.sync_api import Page, expect
 
 from kafkaml.confluent import KafkaRecordWriter
 from kafkaml.records import OutgoingRecord
-from kafkaml.results import RunState
 from kafkaml.settings import KafkaSettings
+from kafkaml.wire.state import RunState
 from tests.browser.chromium import Session, draw
 from tests.platform import Platform
 

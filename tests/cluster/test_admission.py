@@ -14,7 +14,7 @@ import pytest
 from backend.launchers.base import WorkSpec
 from backend.launchers.kubernetes.manifests import WORK_LABEL, ObjectKind, build_work, kinds, with_owner
 from backend.launchers.kubernetes.settings import KubernetesSettings
-from kafkaml.jobs import ResourceLimits
+from kafkaml.wire.limits import ResourceLimits
 from tests.cluster.access import ApiStatus, Cluster, Manifest
 from tests.cluster.fake_node import FakeNode
 from tests.cluster.platform_manifests import Installation

@@ -16,7 +16,7 @@ from backend.launchers.kubernetes.launcher import KubernetesLauncher
 from backend.launchers.kubernetes.manifests import JOB, WORK_LABEL
 from backend.launchers.kubernetes.settings import KubernetesSettings
 from kafkaml.errors import BrokenError
-from kafkaml.results import FailureCategory
+from kafkaml.wire.failure import FailureCategory
 from tests.cluster.access import Cluster, Manifest
 from tests.cluster.fake_node import FakeNode
 from tests.cluster.platform_manifests import Installation

@@ -9,8 +9,9 @@ from backend.controller.rows import Row, Subject
 from backend.launchers.base import Autoscale
 from backend.launchers.names import WorkKind
 from kafkaml.errors import BrokenError
-from kafkaml.jobs import Framework
-from kafkaml.results import Failure, RunState
+from kafkaml.wire.failure import Failure
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.state import RunState
 
 
 class MemoryStore:

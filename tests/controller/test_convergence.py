@@ -19,7 +19,8 @@ from backend.launchers.base import Autoscale, Phase, RestartPolicy, WorkSpec
 from backend.launchers.names import WorkKind, parse_work_name
 from backend.launchers.testing import FakeLauncher
 from kafkaml.errors import BrokenError
-from kafkaml.results import Failure, FailureCategory, RunState
+from kafkaml.wire.failure import Failure, FailureCategory
+from kafkaml.wire.state import RunState
 from tests.controller.memory_store import MemoryStore
 
 categories = st.sampled_from([FailureCategory.LOST, FailureCategory.USER_CODE, FailureCategory.INTERNAL])

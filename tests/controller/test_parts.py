@@ -17,8 +17,10 @@ from backend.launchers.base import Autoscale, RestartPolicy
 from backend.launchers.names import WorkKind
 from backend.launchers.testing import FakeLauncher
 from kafkaml.errors import BrokerTimeout
-from kafkaml.jobs import Framework, InferenceJob, ResourceLimits, TrainingJob, job_from_env
-from kafkaml.results import RunState
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.job import InferenceJob, TrainingJob, job_from_env
+from kafkaml.wire.limits import ResourceLimits
+from kafkaml.wire.state import RunState
 from tests.controller.memory_store import MemoryStore
 from tests.controller.test_convergence import spec_of
 

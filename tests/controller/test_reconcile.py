@@ -27,8 +27,9 @@ from backend.controller.retries import FORGIVEN_AFTER_SECONDS, MAX_LOST_TRIES, M
 from backend.controller.rows import Row, Subject
 from backend.launchers.base import Autoscale, Observed, Phase
 from backend.launchers.names import WorkKind
-from kafkaml.jobs import Framework
-from kafkaml.results import Failure, FailureCategory, RunState
+from kafkaml.wire.failure import Failure, FailureCategory
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.state import RunState
 
 T, S = Subject(WorkKind.TRAINING, 7), Subject(WorkKind.INFERENCE, 3)
 NOW = 1000.0

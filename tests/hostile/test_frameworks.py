@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kafkaml.errors import ModelProcessDied, UserCodeError
-from kafkaml.jobs import ResourceLimits
+from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.process import LimitReason, ModelProcess, Runtime
 from tests.fork_servers import RunningForkServer, running_fork_server
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from kafkaml.errors import BrokenError, DeadlineExceeded, ModelProcessDied, UserCodeError
-from kafkaml.jobs import ResourceLimits
+from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.process import LimitReason, ModelProcess, Runtime
 from mlcode_executor.shared_array import SharedArray
 from tests.fork_servers import UNPRIVILEGED, RunningForkServer, running_fork_server

@@ -15,8 +15,8 @@ import pytest
 
 from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
 from kafkaml.records import OutgoingRecord
-from kafkaml.results import WorkerExit
 from kafkaml.settings import KafkaSettings
+from kafkaml.wire.state import WorkerExit
 from tests.conftest import TestBroker
 from tests.model_inference.onnx_models import sum_model, two_outputs
 from tests.model_inference.replicas import InferenceUnderTest, sources

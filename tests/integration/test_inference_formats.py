@@ -12,7 +12,8 @@ import orjson
 import pytest
 
 from kafkaml.control import InputFormat
-from kafkaml.jobs import Framework, ResourceLimits
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.process import ModelProcess, Runtime
 from mlcode_executor.shared_array import SharedArray
 from tests.conftest import TestBroker

@@ -18,9 +18,12 @@ import numpy as np
 from confluent_kafka import Producer
 
 from kafkaml.control import ControlMessage, InputFormat
-from kafkaml.jobs import Framework, TrainingJob, TrainingMode, TrainingPlan
-from kafkaml.results import Failure, TrainingOutcome
 from kafkaml.stream_range import StreamRange
+from kafkaml.wire.failure import Failure
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.job import TrainingJob
+from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.training import TrainingMode, TrainingPlan
 from tests.conftest import TestBroker
 from tests.fake_backend import FakeBackend
 

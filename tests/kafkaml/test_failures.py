@@ -17,7 +17,7 @@ from kafkaml.errors import (
     UserCodeError,
 )
 from kafkaml.failures import failure_of
-from kafkaml.results import Failure, FailureCategory
+from kafkaml.wire.failure import Failure, FailureCategory
 from model_training.shapes import DataMismatch
 
 

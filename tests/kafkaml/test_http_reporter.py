@@ -10,7 +10,9 @@ import pytest
 from kafkaml.errors import ApiError
 from kafkaml.http_reporter import HttpReporter
 from kafkaml.job_client import JobClient
-from kafkaml.results import EpochMetrics, Failure, FailureCategory, Progress, TrainingOutcome
+from kafkaml.wire.failure import Failure, FailureCategory
+from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.progress import EpochMetrics, Progress
 from tests.fake_backend import FakeBackend
 from tests.support import eventually
 

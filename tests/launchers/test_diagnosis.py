@@ -7,7 +7,8 @@ import signal
 import pytest
 
 from backend.launchers.diagnosis import Ending, diagnose
-from kafkaml.results import FailureCategory, WorkerExit
+from kafkaml.wire.failure import FailureCategory
+from kafkaml.wire.state import WorkerExit
 
 TRACEBACK = """starting
 Traceback (most recent call last):

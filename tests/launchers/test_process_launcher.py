@@ -13,7 +13,7 @@ import pytest
 from backend.launchers.base import Observed, Phase
 from backend.launchers.job_folder import JobFolder
 from backend.launchers.process import ProcessLauncher
-from kafkaml.results import FailureCategory
+from kafkaml.wire.failure import FailureCategory
 from tests.launchers.conftest import World
 from tests.support import eventually, has_ended, is_over
 

@@ -17,8 +17,8 @@ from backend.launchers.names import WorkKind
 from backend.launchers.routing import Placements, RoutingLauncher
 from backend.launchers.testing import FakeLauncher
 from kafkaml.errors import BrokenError
-from kafkaml.jobs import Framework
-from kafkaml.results import RunState
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.state import RunState
 from tests.support import eventually
 
 HERE, THERE = "kml-infer-1-a1", "kml-infer-2-a1"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kafkaml.errors import BrokenError, DeadlineExceeded, FailedError, ModelProcessDied, UserCodeError
-from kafkaml.jobs import ResourceLimits
+from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.predictor import Predictor, bucket_for
 from mlcode_executor.process import ModelProcess, Runtime
 from mlcode_executor.warming import WarmBudget, WarmUp

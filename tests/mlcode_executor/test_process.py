@@ -26,7 +26,7 @@ from kafkaml.errors import (
     SandboxUnavailable,
     UserCodeError,
 )
-from kafkaml.jobs import ResourceLimits
+from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor import fork_server
 from mlcode_executor.process import ModelProcess, Runtime
 from mlcode_executor.shared_array import SharedArray
@@ -279,7 +279,7 @@ def test_the_socket_is_its_owners_alone(server: RunningForkServer) -> None:
 
 RUNNER = """
 import sys, time
-from kafkaml.jobs import ResourceLimits
+from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.process import ModelProcess, Runtime
 process = ModelProcess.start(Runtime.PLAIN, ResourceLimits(), fork_server=sys.argv[1], isolation=sys.argv[2])
 print(process.pid, flush=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kafkaml.errors import SandboxUnavailable
-from kafkaml.jobs import ResourceLimits
+from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor import fork_server
 from mlcode_executor.process import ModelProcess, Runtime
 from mlcode_executor.sandbox import levels, namespaces, probes, seccomp, syscalls

@@ -18,7 +18,7 @@ import httpx
 import psutil
 import pytest
 
-from kafkaml.jobs import ResourceLimits
+from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.process import ModelProcess, Runtime
 from tests.mlcode_executor import sources
 from tests.support import eventually, is_over

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from kafkaml.jobs import ResourceLimits
+from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.warming import Growth, Measured, WarmBudget, WarmUp, bucket_for
 
 MIB = 1 << 20

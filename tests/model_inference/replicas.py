@@ -15,10 +15,12 @@ from typing import Any, Self
 
 from kafkaml.confluent import KafkaAdmin, KafkaRecordReader
 from kafkaml.control import InputFormat
-from kafkaml.jobs import DeliveryGuarantee, Framework, InferenceJob, InferencePlan
 from kafkaml.records import SOURCE_HEADER, Record, parse_source
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.inference import DeliveryGuarantee, InferencePlan
+from kafkaml.wire.job import InferenceJob
 from tests.fake_backend import FakeBackend
 
 __all__ = ["InferenceUnderTest", "read_topic", "sources", "unordered"]

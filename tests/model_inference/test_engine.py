@@ -6,7 +6,8 @@ import pytest
 
 from kafkaml.control import InputFormat
 from kafkaml.errors import SettingsError
-from kafkaml.jobs import DeliveryGuarantee, Framework, InferencePlan
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.inference import DeliveryGuarantee, InferencePlan
 from model_inference.engine import choose_engine
 
 

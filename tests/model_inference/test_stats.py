@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kafkaml.errors import ApiError
-from kafkaml.results import Failure, FailureCategory
+from kafkaml.wire.failure import Failure, FailureCategory
 from model_inference.stats import CountsFile, LoopStats, StatsReporter
 from tests.support import eventually
 

@@ -12,10 +12,12 @@ import pytest
 from kafkaml.confusion_samples import CONFUSION_SAMPLES, ConfusionSamples
 from kafkaml.control import ControlMessage, InputFormat
 from kafkaml.errors import ApiError, BrokenError, DeadlineExceeded, ModelProcessDied, StreamUnavailable, UserCodeError
-from kafkaml.jobs import Framework, ResourceLimits, Targets, TrainingMode, TrainingPlan
-from kafkaml.results import EpochMetrics
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import RecordingReporter
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.limits import ResourceLimits
+from kafkaml.wire.progress import EpochMetrics
+from kafkaml.wire.training import Targets, TrainingMode, TrainingPlan
 from mlcode_executor.shared_array import SharedArray
 from model_training.model_session import Samples
 from model_training.runner import NothingServable, TrainingRunner

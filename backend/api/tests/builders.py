@@ -19,8 +19,8 @@ from backend.ml_models.models import MLModel
 from backend.streams import services as streams
 from backend.streams.models import Announcement
 from kafkaml.control import ControlMessage, InputFormat, deployment_id_to_key
-from kafkaml.results import TrainingOutcome
 from kafkaml.stream_range import StreamRange
+from kafkaml.wire.outcome import TrainingOutcome
 
 _counter = itertools.count(1)
 SHA256 = "0" * 64

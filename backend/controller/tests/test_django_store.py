@@ -12,7 +12,7 @@ from backend.inferences import services as inferences
 from backend.inferences.models import Inference
 from backend.launchers.base import Autoscale
 from backend.launchers.names import WorkKind
-from kafkaml.results import Failure, FailureCategory
+from kafkaml.wire.failure import Failure, FailureCategory
 
 pytestmark = pytest.mark.django_db
 

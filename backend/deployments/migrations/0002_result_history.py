@@ -7,7 +7,7 @@ from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 from backend.deployments.history import extended
-from kafkaml.results import EpochMetrics
+from kafkaml.wire.progress import EpochMetrics
 
 
 def _fill(apps: Apps, _editor: BaseDatabaseSchemaEditor) -> None:

@@ -15,7 +15,8 @@ from backend.api.tests import builders
 from backend.api.tests.fake_executor import FakeExecutor
 from backend.deployments import services, storage
 from backend.deployments.models import Artifact, Deployment, TrainingResult
-from kafkaml.results import EpochMetrics, Failure, FailureCategory
+from kafkaml.wire.failure import Failure, FailureCategory
+from kafkaml.wire.progress import EpochMetrics
 
 pytestmark = pytest.mark.django_db
 

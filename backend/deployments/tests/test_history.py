@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.deployments.history import MAX_POINTS, extended, lower_is_better
-from kafkaml.results import EpochMetrics
+from kafkaml.wire.progress import EpochMetrics
 
 
 def _after(values: list[float], *, name: str = "accuracy") -> dict[str, Any]:

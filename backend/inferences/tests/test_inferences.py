@@ -13,8 +13,8 @@ from backend.api.tests import builders
 from backend.inferences import services
 from backend.inferences.models import Inference
 from backend.inferences.plans import inference_plan
-from kafkaml.jobs import InferencePlan
-from kafkaml.results import Failure, FailureCategory
+from kafkaml.wire.failure import Failure, FailureCategory
+from kafkaml.wire.inference import InferencePlan
 
 pytestmark = pytest.mark.django_db
 

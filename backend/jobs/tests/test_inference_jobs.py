@@ -13,7 +13,7 @@ from backend.deployments.models import Deployment
 from backend.inferences import services
 from backend.inferences.models import Inference, ReplicaStats
 from backend.inferences.plans import inference_plan
-from kafkaml.jobs import InferencePlan
+from kafkaml.wire.inference import InferencePlan
 
 pytestmark = pytest.mark.django_db
 

@@ -17,9 +17,9 @@ from backend.deployments import services, storage
 from backend.deployments.models import Artifact, EpochRecord, TrainingResult
 from backend.deployments.plans import training_plan
 from backend.events.models import Event
-from kafkaml.jobs import TrainingPlan
-from kafkaml.results import Failure, FailureCategory
 from kafkaml.sdk.types import TrainingResult as TrainingResultOfSdk
+from kafkaml.wire.failure import Failure, FailureCategory
+from kafkaml.wire.training import TrainingPlan
 
 pytestmark = pytest.mark.django_db
 

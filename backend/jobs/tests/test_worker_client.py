@@ -21,8 +21,11 @@ from backend.jobs.messages import EpochData, FailureData, OutcomeData, ProgressD
 from kafkaml.errors import ApiError
 from kafkaml.http_reporter import HttpReporter
 from kafkaml.job_client import JobClient
-from kafkaml.jobs import Framework, InferenceJob, TrainingJob
-from kafkaml.results import EpochMetrics, Failure, FailureCategory, Progress, TrainingOutcome
+from kafkaml.wire.failure import Failure, FailureCategory
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.job import InferenceJob, TrainingJob
+from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.progress import EpochMetrics, Progress
 
 # The reporter's thread has a connection of its own.
 pytestmark = pytest.mark.django_db(transaction=True)

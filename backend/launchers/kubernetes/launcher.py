@@ -52,7 +52,7 @@ from backend.launchers.names import WorkKind, parse_work_name
 from backend.launchers.replica_log import log_tail, names_with_log, prune_logs
 from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
-from kafkaml.results import Failure
+from kafkaml.wire.failure import Failure
 
 __all__ = ["KubernetesLauncher"]
 

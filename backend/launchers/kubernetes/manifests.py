@@ -19,7 +19,7 @@ from backend.launchers.base import Autoscale, RestartPolicy, WorkSpec
 from backend.launchers.kubernetes.settings import KubernetesSettings, quantity_bytes
 from backend.launchers.names import parse_work_name
 from kafkaml.errors import SettingsError
-from kafkaml.jobs import Framework
+from kafkaml.wire.framework import Framework
 
 __all__ = [
     "DISRUPTION_BUDGET",

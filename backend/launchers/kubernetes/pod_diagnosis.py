@@ -14,7 +14,7 @@ from typing import Any
 from backend.launchers.diagnosis import Ending, diagnose
 from backend.launchers.kubernetes.manifests import WORKER_CONTAINER
 from backend.launchers.kubernetes.settings import quantity_bytes
-from kafkaml.results import Failure, FailureCategory
+from kafkaml.wire.failure import Failure, FailureCategory
 
 __all__ = ["job_obstacle", "pod_failure", "pod_obstacle", "set_obstacle"]
 

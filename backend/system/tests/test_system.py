@@ -22,7 +22,7 @@ from backend.system import selectors
 from backend.system.models import ComponentHeartbeat
 from backend.system.services import heartbeat
 from kafkaml.errors import SettingsError
-from kafkaml.jobs import Framework
+from kafkaml.wire.framework import Framework
 
 pytestmark = pytest.mark.django_db
 

@@ -28,7 +28,7 @@ from backend.launchers.kubernetes.settings import KubernetesSettings
 from backend.launchers.kubernetes.testing import Fault, FaultyCluster
 from backend.launchers.names import WorkKind, parse_work_name
 from kafkaml.errors import BrokenError, KafkaMLError
-from kafkaml.results import FailureCategory
+from kafkaml.wire.failure import FailureCategory
 from tests.controller.memory_store import MemoryStore
 
 HISTORIES = 1000

@@ -26,7 +26,7 @@ from backend.launchers.kubernetes.manifests import (
 from backend.launchers.kubernetes.settings import KubernetesSettings
 from backend.launchers.kubernetes.testing import Fault, FaultyCluster
 from kafkaml.errors import BrokenError
-from kafkaml.results import FailureCategory
+from kafkaml.wire.failure import FailureCategory
 from tests.support import eventually
 
 TRAINING = "kml-train-7-a1"

@@ -25,7 +25,9 @@ from backend.launchers.kubernetes.manifests import SPEC_HASH, WorkObjects, build
 from backend.launchers.kubernetes.settings import KubernetesSettings, Toleration
 from backend.launchers.names import WorkKind, work_name
 from kafkaml.errors import SettingsError
-from kafkaml.jobs import Framework, InferenceJob, ResourceLimits, TrainingJob
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.job import InferenceJob, TrainingJob
+from kafkaml.wire.limits import ResourceLimits
 from tests.restricted import hardening_violations, pod_template, restricted_violations
 
 MANIFESTS = Path(__file__).parent / "manifests"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backend.launchers.kubernetes.pod_diagnosis import job_obstacle, pod_failure, pod_obstacle, set_obstacle
-from kafkaml.results import FailureCategory
+from kafkaml.wire.failure import FailureCategory
 
 CONFIGURATION, LOST = FailureCategory.CONFIGURATION, FailureCategory.LOST
 NAME, UID = "kml-train-7-a1-x2k9p", "0b6f7c1e"

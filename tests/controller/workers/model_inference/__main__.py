@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from kafkaml.jobs import job_from_env
+from kafkaml.wire.job import job_from_env
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from kafkaml.jobs import job_from_env
+from kafkaml.wire.job import job_from_env
 
 
 def write_start(state: Path, name: str, replica: str) -> None:
@@ -54,7 +54,8 @@ def report(verdict: str, result_id: int, attempt: int) -> None:
 
     django.setup()
     from backend.deployments import transitions
-    from kafkaml.results import Failure, FailureCategory, TrainingOutcome
+    from kafkaml.wire.failure import Failure, FailureCategory
+    from kafkaml.wire.outcome import TrainingOutcome
 
     if verdict == "finish":
         outcome = TrainingOutcome(

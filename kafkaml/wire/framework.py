@@ -1,0 +1,14 @@
+"""Framework: what a model is written in."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["Framework"]
+
+
+class Framework(StrEnum):
+    """The framework that a model is written in."""
+
+    TENSORFLOW = "tensorflow"
+    PYTORCH = "pytorch"

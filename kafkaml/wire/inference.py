@@ -1,0 +1,93 @@
+"""InferencePlan: what one inference does. The control plane makes it, ``model_inference`` fetches it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+from kafkaml.control import InputFormat
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.limits import ResourceLimits
+
+__all__ = ["DeliveryGuarantee", "InferencePlan", "OutputTimestamps"]
+
+
+class DeliveryGuarantee(StrEnum):
+    """What an inference promises about each input record."""
+
+    EXACTLY_ONCE = "exactly_once"
+    AT_LEAST_ONCE = "at_least_once"
+
+
+class OutputTimestamps(StrEnum):
+    """Which time an answer is stamped with: that of its input record, or that of its writing."""
+
+    SOURCE = "source"
+    WRITTEN = "written"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferencePlan:
+    """What one inference does; served by ``GET /api/jobs/inference/<inference>/``.
+
+    ``artifacts`` maps names (``model.weights.h5``, ``model.onnx``, ...) to their sha256; a replica picks the fastest
+    that its engine loads, and runs the code with the training's ``seed`` where that is needed. ``preparation`` is what
+    the training did to features before the model saw them. ``limit`` and ``upper_topic`` belong to distributed models
+    and are None otherwise. ``group`` is the consumer group and the prefix of the transactional ids: one per inference,
+    never shared.
+    """
+
+    inference_id: int
+    result_id: int
+    model_name: str
+    model_version: str
+    framework: Framework
+    code: str
+    imports: str
+    artifacts: Mapping[str, str]
+    input_format: InputFormat
+    input_config: Mapping[str, Any]
+    input_topic: str
+    output_topic: str
+    group: str
+    guarantee: DeliveryGuarantee
+    preparation: Mapping[str, Any] = field(default_factory=dict)
+    output_timestamps: OutputTimestamps = OutputTimestamps.SOURCE
+    output_bootstrap_servers: str = ""
+    upper_topic: str | None = None
+    limit: float | None = None
+    limits: ResourceLimits = field(default_factory=ResourceLimits)
+    gpu: int = 0
+    seed: int = 0
+
+    @property
+    def dead_letter_topic(self) -> str:
+        """Where records go that cannot be decoded or predicted."""
+        return f"{self.output_topic}.dlq"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object; ``from_json`` is its inverse."""
+        return {
+            **{each.name: getattr(self, each.name) for each in fields(self)},
+            "artifacts": dict(self.artifacts),
+            "preparation": dict(self.preparation),
+            "input_config": dict(self.input_config),
+            "limits": {each.name: getattr(self.limits, each.name) for each in fields(self.limits)},
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> InferencePlan:
+        """Read a plan; unknown fields of a newer backend are ignored."""
+        known = {each.name: document[each.name] for each in fields(cls) if each.name in document}
+        return cls(
+            **{
+                **known,
+                "framework": Framework(known["framework"]),
+                "input_format": InputFormat(known["input_format"]),
+                "guarantee": DeliveryGuarantee(known["guarantee"]),
+                "output_timestamps": OutputTimestamps(known.get("output_timestamps", OutputTimestamps.SOURCE)),
+                "limits": ResourceLimits(**known.get("limits", {})),
+            }
+        )

@@ -1,0 +1,40 @@
+"""Where a run is, and how a worker's process ends."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+__all__ = ["RunState", "WorkerExit"]
+
+
+class RunState(StrEnum):
+    """Where a training result or an inference is; these words are what the API, the commands and the page say.
+
+    WAITING is for data, or for the next try; STOPPED is a person's wish, FAILED carries a Failure.
+    """
+
+    CREATED = "created"
+    WAITING = "waiting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        return self in (RunState.FINISHED, RunState.STOPPED, RunState.FAILED)
+
+
+class WorkerExit(IntEnum):
+    """How a worker ends, for the launcher that sees nothing but the code. Others mean that the process was lost."""
+
+    # The backend confirmed the outcome.
+    FINISHED = 0
+    # The backend confirmed a Failure that says more than this code.
+    FAILURE_REPORTED = 10
+    # It failed and the backend could not be told: the log holds the reason.
+    FAILURE_NOT_REPORTED = 11
+    # A newer attempt exists, or the run was deleted: nothing to do.
+    SUPERSEDED = 12
+    # By SIGTERM, as a shell would say it.
+    STOPPED = 143
