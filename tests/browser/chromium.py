@@ -18,10 +18,10 @@ from playwright.sync_api import (
     Page,
     Response,
     StorageState,
-    TimeoutError,
     expect,
     sync_playwright,
 )
+from playwright.sync_api import TimeoutError as WaitedTooLong
 
 from tests.platform import Platform
 
@@ -111,7 +111,7 @@ def settle(page: Page) -> None:
     """Wait until what was asked for is drawn: no skeleton, no loader. Live streams never end, so not for silence."""
     try:
         page.wait_for_function(f"() => !document.querySelector('{_BUSY}')")
-    except TimeoutError as error:
+    except WaitedTooLong as error:
         busy = page.locator(_BUSY).first.evaluate(
             "each => each.closest('section, main > *')?.outerHTML ?? each.outerHTML"
         )
