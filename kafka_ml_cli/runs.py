@@ -12,7 +12,8 @@ from kafka_ml_cli.output import JsonOption, console, print_json
 from kafka_ml_cli.session import client_of
 
 if TYPE_CHECKING:
-    from kafkaml.sdk.client import Inferences, Results
+    from kafkaml.sdk.inferences import Inferences
+    from kafkaml.sdk.results import Results
 
 __all__ = ["add_run_commands", "follow_log"]
 

@@ -1,4 +1,4 @@
-"""HTTP to the platform's API: where it is, who we are, and problems as errors. Used by ``kafkaml.sdk.client`` only."""
+"""HTTP to the platform's API: where it is, who we are, and problems as errors. Used by the nouns of ``Client``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for something on the platform, by its live events. Used by ``kafkaml.sdk.client``."""
+"""Waiting for something on the platform, by its live events. Used by ``Runs.wait_for``."""
 
 from __future__ import annotations
 

@@ -1,0 +1,56 @@
+"""Collection: what all nouns of the SDK have in common. The base of each noun's class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from kafkaml.sdk.connection import Connection
+
+__all__ = ["Collection", "given"]
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class Collection(Generic[T]):
+    """What all nouns have in common."""
+
+    path: str
+    kind: type[T]
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self, **filters: object) -> list[T]:
+        """Return all that match, following pages; filters are those of the API (``search``, ``ordering``, ...)."""
+        return [self.kind.model_validate(each) for each in self._connection.pages(self.path, filters)]
+
+    def get(self, identifier: int | str) -> T:
+        """Return one; ApiError with status 404 when there is none."""
+        return self.kind.model_validate(self._connection.request("GET", f"{self.path}{identifier}/"))
+
+    def delete(self, identifier: int | str) -> None:
+        """Delete one; ApiError with status 409 names what still uses it, or says that it runs."""
+        self._connection.request("DELETE", f"{self.path}{identifier}/")
+
+    def _create(self, body: Mapping[str, object]) -> T:
+        return self.kind.model_validate(self._connection.request("POST", self.path, body=given(body)))
+
+    def _patch(self, identifier: int | str, body: Mapping[str, object]) -> T:
+        answer = self._connection.request("PATCH", f"{self.path}{identifier}/", body=given(body))
+        return self.kind.model_validate(answer)
+
+    def _replace(self, identifier: int | str, body: Mapping[str, object]) -> T:
+        """Change fields, to nothing where None is given."""
+        return self.kind.model_validate(self._connection.request("PATCH", f"{self.path}{identifier}/", body=body))
+
+    def _act(self, identifier: int | str, action: str, body: Mapping[str, object] | None = None) -> Any:
+        return self._connection.request(
+            "POST", f"{self.path}{identifier}/{action}/", body={} if body is None else given(body)
+        )
+
+
+def given(body: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in body.items() if value is not None}

@@ -1,0 +1,25 @@
+"""``client.configurations``: groups of models that train together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kafkaml.sdk import types
+from kafkaml.sdk.collection import Collection
+
+__all__ = ["Configurations"]
+
+
+class Configurations(Collection[types.Configuration]):
+    """Groups of models that train together."""
+
+    path = "/configurations/"
+    kind = types.Configuration
+
+    def create(self, *, name: str, models: Sequence[int], description: str = "") -> types.Configuration:
+        """Group models."""
+        return self._create({"name": name, "models": list(models), "description": description})
+
+    def update(self, identifier: int, **changes: object) -> types.Configuration:
+        """Change fields."""
+        return self._patch(identifier, changes)

@@ -1,0 +1,114 @@
+"""``client.inferences``: trained models that answer on topics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kafkaml.sdk import types
+from kafkaml.sdk.runs import Runs
+
+__all__ = ["Inferences"]
+
+
+class Inferences(Runs[types.Inference]):
+    """Trained models that answer on topics."""
+
+    path = "/inferences/"
+    kind = types.Inference
+    topic = "inferences"
+
+    def restart(self, identifier: int) -> None:
+        """Start it again where it stopped reading."""
+        self._act(identifier, "restart")
+
+    def create(
+        self,
+        *,
+        result: int,
+        input_topic: str,
+        output_topic: str,
+        replicas: int = 1,
+        max_replicas: int | None = None,
+        input_format: str | None = None,
+        input_config: Mapping[str, object] | None = None,
+        output_bootstrap_servers: str | None = None,
+        output_timestamps: str | None = None,
+        limit: float | None = None,
+        upper_topic: str | None = None,
+        gpu: int | None = None,
+        cluster: int | None = None,
+        visualization: Mapping[str, object] | None = None,
+    ) -> types.Inference:
+        """Serve a finished result; the format is the training stream's unless given.
+
+        With ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` is the id of another
+        cluster (``client.clusters.names()``); None is the platform's own. Answers carry their record's time where the
+        output topic keeps and takes it; with ``output_timestamps="written"`` that of their writing. ``limit`` and
+        ``upper_topic`` are refused by this version.
+        """
+        return self._create(
+            {
+                "result": result,
+                "input_topic": input_topic,
+                "output_topic": output_topic,
+                "replicas": replicas,
+                "max_replicas": max_replicas,
+                "input_format": input_format,
+                "input_config": input_config,
+                "output_bootstrap_servers": output_bootstrap_servers,
+                "output_timestamps": output_timestamps,
+                "limit": limit,
+                "upper_topic": upper_topic,
+                "gpu": gpu,
+                "cluster": cluster,
+                "visualization": visualization,
+            }
+        )
+
+    def scale(self, identifier: int, replicas: int, *, max_replicas: int | None = None) -> types.Inference:
+        """Change the number of replicas. ``max_replicas``: the lag chooses up to so many; 0: it chooses no more."""
+        most = {} if max_replicas is None else {"max_replicas": max_replicas or None}
+        return self._replace(identifier, {"replicas": replicas, **most})
+
+    def set_view(self, identifier: int, view: Mapping[str, object] | None) -> types.Inference:
+        """Set how predictions are shown live (``type``, ``labels``, ``average_window``, ...); None removes it."""
+        return self._replace(identifier, {"visualization": view})
+
+    def try_sample(
+        self,
+        identifier: int,
+        sample: object,
+        *,
+        shape: Sequence[int] | None = None,
+        timeout_seconds: float = 10.0,
+        max_values: int | None = None,
+    ) -> types.Trial:
+        """Send one sample through Kafka and return its answer; ``sample`` is a number, (nested) lists or a dict.
+
+        A real record of the input topic. Waits ``timeout_seconds`` (at most 30) for the answer, and returns at most
+        ``max_values`` of its numbers, in a flat list then.
+        """
+        body = {"sample": sample, "shape": shape, "timeout_seconds": timeout_seconds, "max_values": max_values}
+        return types.Trial.model_validate(self._connection.request("POST", f"{self.path}{identifier}/try/", body=body))
+
+    def dead_letters(self, identifier: int, *, limit: int = 50, before: str | None = None) -> types.DeadLetters:
+        """Return the newest dead letters, or those before the cursor ``before`` of another page."""
+        params = {"limit": limit, "before": before}
+        return types.DeadLetters.model_validate(
+            self._connection.request("GET", f"{self.path}{identifier}/dead_letters/", params=params)
+        )
+
+    def replay_dead_letters(
+        self, identifier: int, *, positions: Sequence[tuple[int, int]] | None = None
+    ) -> Mapping[str, Any]:
+        """Send dead letters back to the input topic: those at ``positions`` (partition, offset), or all.
+
+        Returns how many were ``replayed``, and how many were left out and why.
+        """
+        chosen = [{"partition": partition, "offset": offset} for partition, offset in positions or ()]
+        body = {"all": True} if positions is None else {"positions": chosen}
+        answer: Mapping[str, Any] = self._connection.request(
+            "POST", f"{self.path}{identifier}/dead_letters/replay/", body=body
+        )
+        return answer

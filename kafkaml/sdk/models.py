@@ -1,0 +1,48 @@
+"""``client.models``: sources of models."""
+
+from __future__ import annotations
+
+from kafkaml.sdk import types
+from kafkaml.sdk.collection import Collection
+
+__all__ = ["Models"]
+
+
+class Models(Collection[types.Model]):
+    """Sources of models."""
+
+    path = "/models/"
+    kind = types.Model
+
+    def create(
+        self,
+        *,
+        name: str,
+        framework: str,
+        code: str,
+        imports: str = "",
+        description: str = "",
+        distributed: bool = False,
+        upper_model: int | None = None,
+    ) -> types.Model:
+        """Check a model and keep it; ApiError names the line when its code does not run."""
+        return self._create(
+            {
+                "name": name,
+                "framework": framework,
+                "code": code,
+                "imports": imports,
+                "description": description,
+                "distributed": distributed,
+                "upper_model": upper_model,
+            }
+        )
+
+    def update(self, identifier: int, **changes: object) -> types.Model:
+        """Change fields of a model; its code is checked again."""
+        return self._patch(identifier, changes)
+
+    def validate(self, *, framework: str, code: str, imports: str = "", distributed: bool = False) -> types.Validation:
+        """Check a source without keeping it."""
+        body = {"framework": framework, "code": code, "imports": imports, "distributed": distributed}
+        return types.Validation.model_validate(self._connection.request("POST", f"{self.path}validate/", body=body))

@@ -1,0 +1,61 @@
+"""``client.streams``: data streams that were announced."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping
+from typing import Any
+
+from kafkaml.sdk import types
+from kafkaml.sdk.collection import Collection, given
+
+__all__ = ["Streams"]
+
+
+class Streams(Collection[types.Stream]):
+    """Data streams that were announced."""
+
+    path = "/streams/"
+    kind = types.Stream
+
+    def send(self, identifier: int, *, deployment: int) -> None:
+        """Announce a stream again, to another deployment; its records are not copied."""
+        self._act(identifier, "send", {"deployment": deployment})
+
+    def announce(
+        self,
+        topic: str,
+        *,
+        deployment: int,
+        input_format: str,
+        input_config: Mapping[str, object] | None = None,
+        partition: int | None = None,
+        start: int | None = None,
+        end: int | None = None,
+        description: str = "",
+        validation_rate: float = 0.1,
+        test_rate: float = 0.1,
+    ) -> dict[str, Any]:
+        """Announce records that are in ``topic`` already: of one partition from ``start`` up to ``end``, else all.
+
+        Asked again for the same, it announces nothing more. ApiError says what does not fit.
+        """
+        body = {
+            "topic": topic,
+            "deployment": deployment,
+            "input_format": input_format,
+            "input_config": dict(input_config or {}),
+            "partition": partition,
+            "start": start,
+            "end": end,
+            "description": description,
+            "validation_rate": validation_rate,
+            "test_rate": test_rate,
+        }
+        answer: dict[str, Any] = self._connection.request("POST", self.path, body=given(body))
+        return answer
+
+    def refused(self) -> builtins.list[types.RefusedAnnouncement]:
+        """Return announcements that could not be taken, newest first."""
+        pages = self._connection.pages(f"{self.path}refused/", {})
+        return [types.RefusedAnnouncement.model_validate(each) for each in pages]

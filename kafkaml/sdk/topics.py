@@ -1,0 +1,41 @@
+"""``client.topics``: topics of the platform's cluster, and their records."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from kafkaml.sdk import types
+from kafkaml.sdk.connection import Connection
+
+__all__ = ["Topics"]
+
+
+class Topics:
+    """Topics of the platform's cluster, and their committed records as people read them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self, *, search: str = "", internal: bool = False) -> list[types.Topic]:
+        """Return topics whose names hold ``search``; Kafka's own only when ``internal``."""
+        found: list[types.Topic] = []
+        while True:
+            params = {"search": search, "internal": internal, "limit": 500, "offset": len(found)}
+            page = self._connection.request("GET", "/topics/", params=params)
+            found += [types.Topic.model_validate(each) for each in page["results"]]
+            if not page["results"] or len(found) >= page["count"]:
+                return found
+
+    def get(self, name: str) -> types.Topic:
+        """Return a topic with its partitions, users and readers; ApiError with status 404 when there is none."""
+        return types.Topic.model_validate(self._connection.request("GET", f"/topics/{quote(name, safe='')}/"))
+
+    def records(self, name: str, **query: object) -> types.RecordPage:
+        """Return a page of records; ``query`` is that of the API.
+
+        ``start`` (newest, oldest or an offset), ``timestamp`` (milliseconds), ``before``, ``after`` (cursors of another
+        page), ``partition``, ``contains``, ``limit``, ``decoder`` (auto, text, json, hex, raw, avro, telegraf) and its
+        settings ``data_type``, ``data_reshape``, ``label_type``, ``label_reshape``, ``data_scheme``, ``label_scheme``.
+        """
+        path = f"/topics/{quote(name, safe='')}/records/"
+        return types.RecordPage.model_validate(self._connection.request("GET", path, params=query))
