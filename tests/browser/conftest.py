@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, StorageState
 
 from tests.browser.chromium import Session, chromium, signed_in
+from tests.browser.pages import Demo
 from tests.platform import Platform
 
 
@@ -28,6 +29,12 @@ def populated(platform: Platform) -> Platform:
     """A platform with real models of both frameworks, trained from a real stream and serving."""
     populate(platform)
     return platform
+
+
+@pytest.fixture(scope="session")
+def demo(populated: Platform) -> Demo:
+    """What the demo made there."""
+    return Demo.on(populated.client)
 
 
 def populate(platform: Platform) -> None:

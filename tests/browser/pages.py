@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from kafkaml.sdk import Client
+from kafkaml.sdk.types import Inference, RunState, TrainingResult
 
-__all__ = ["declared_routes", "page_addresses"]
+__all__ = ["Demo", "declared_routes", "page_addresses"]
 
 _FEATURES = Path(__file__).resolve().parents[2] / "frontend/src/features"
+_DEMO_MODELS = ("digits-keras", "digits-pytorch")
 
 
 def declared_routes() -> set[str]:
@@ -20,14 +23,36 @@ def declared_routes() -> set[str]:
     return routes
 
 
-def page_addresses(client: Client) -> dict[str, list[str]]:
-    """Addresses to look at, by route, on a platform that holds what the demo makes; tabs are addresses of their own."""
-    result = max(client.results.list(), key=lambda each: each.id)
-    model = client.models.list()[0].id
-    configuration = client.configurations.list()[0].id
-    deployment = client.deployments.list()[0].id
-    inference = client.inferences.list()[0]
-    stream = client.streams.list()[0].id
+@dataclass(frozen=True)
+class Demo:
+    """What the demo made, and serves; ``results`` and ``inferences`` are of its Keras and of its PyTorch model."""
+
+    configuration: int
+    deployment: int
+    stream: int
+    results: tuple[TrainingResult, TrainingResult]
+    inferences: tuple[Inference, Inference]
+
+    @classmethod
+    def on(cls, client: Client) -> Demo:
+        """Find it on a platform, whatever else has been made there before and since."""
+        inferences = [each for each in client.inferences.list() if each.state == RunState.RUNNING]
+        keras, pytorch = (
+            min((each for each in inferences if each.model_name == name), key=lambda each: each.id)
+            for name in _DEMO_MODELS
+        )
+        results = client.results.get(keras.result), client.results.get(pytorch.result)
+        assert results[0].deployment is not None
+        deployment = client.deployments.get(results[0].deployment)
+        (stream,) = {each.stream for each in results}
+        assert stream is not None
+        return cls(deployment.configuration, deployment.id, stream, results, (keras, pytorch))
+
+
+def page_addresses(demo: Demo) -> dict[str, list[str]]:
+    """Addresses to look at, by route; tabs are addresses of their own."""
+    result = demo.results[-1]
+    inference = demo.inferences[-1]
 
     def tabs(path: str, *names: str) -> list[str]:
         return [path, *(f"{path}?tab={name}" for name in names)]
@@ -36,20 +61,20 @@ def page_addresses(client: Client) -> dict[str, list[str]]:
         "/": ["/", "/?view=table"],
         "/models": ["/models"],
         "/models/new": ["/models/new"],
-        "/models/$id": tabs(f"/models/{model}", "code", "users"),
+        "/models/$id": tabs(f"/models/{result.model}", "code", "users"),
         "/configurations": ["/configurations"],
         "/configurations/new": ["/configurations/new"],
-        "/configurations/$id": tabs(f"/configurations/{configuration}", "deployments", "edit"),
+        "/configurations/$id": tabs(f"/configurations/{demo.configuration}", "deployments", "edit"),
         "/training": ["/training", "/training?tab=runs"],
-        "/training/new": ["/training/new", f"/training/new?configuration={configuration}"],
-        "/training/$id": tabs(f"/training/{deployment}", "settings"),
-        "/training/compare": [f"/training/compare?results={result.id},{result.id - 1}"],
+        "/training/new": ["/training/new", f"/training/new?configuration={demo.configuration}"],
+        "/training/$id": tabs(f"/training/{demo.deployment}", "settings"),
+        "/training/compare": [f"/training/compare?results={result.id},{demo.results[0].id}"],
         "/results/$id": tabs(f"/results/{result.id}", "metrics", "confusion", "logs", "lineage", "files"),
         "/inference": ["/inference"],
         "/inference/new": ["/inference/new", f"/inference/new?result={result.id}"],
         "/inference/$id": tabs(f"/inference/{inference.id}", "try", "letters", "logs", "settings"),
         "/streams": ["/streams"],
-        "/streams/$id": tabs(f"/streams/{stream}", "rule", "trainings"),
+        "/streams/$id": tabs(f"/streams/{demo.stream}", "rule", "trainings"),
         "/topics": ["/topics"],
         "/topics/$name": tabs(f"/topics/{inference.output_topic}", "partitions", "users"),
         "/visualise": ["/visualise"],

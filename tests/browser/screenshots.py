@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.chromium import Scheme, Session, chromium, draw, signed_in
 from tests.browser.conftest import populate
-from tests.browser.pages import page_addresses
+from tests.browser.pages import Demo, page_addresses
 from tests.platform import Platform
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +49,7 @@ def _pages(browser: Browser, platform: Platform, scheme: Scheme, width: int, hei
     _FOLDER.mkdir(parents=True, exist_ok=True)
     with signed_in(browser, platform, scheme=scheme, width=width, height=height) as session:
         page = session.open("/")
-        for route, addresses in page_addresses(platform.client).items():
+        for route, addresses in page_addresses(Demo.on(platform.client)).items():
             for address in addresses:
                 session.go(page, address)
                 # Charts and canvases draw after their data came; a picture can wait for the next quiet frame.

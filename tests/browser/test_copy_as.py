@@ -18,6 +18,7 @@ from kafkaml.records import OutgoingRecord
 from kafkaml.settings import KafkaSettings
 from kafkaml.wire.state import RunState
 from tests.browser.chromium import Session, draw
+from tests.browser.pages import Demo
 from tests.platform import Platform
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -25,19 +26,19 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 LANGUAGES = ("CLI", "Python", "curl")
 # What they read; none of them changes anything.
 PAGES = (
-    "/models/1",
-    "/models/1?tab=code",
-    "/configurations/1",
-    "/configurations/1?tab=edit",
-    "/training/1",
-    "/results/1",
-    "/training/compare?results=1,2",
-    "/inference/1?tab=settings",
-    "/visualise/1?tab=setup",
-    "/training/1?tab=settings",
+    "/models/{result.model}",
+    "/models/{result.model}?tab=code",
+    "/configurations/{demo.configuration}",
+    "/configurations/{demo.configuration}?tab=edit",
+    "/training/{demo.deployment}",
+    "/results/{result.id}",
+    "/training/compare?results={result.id},{demo.results[1].id}",
+    "/inference/{inference.id}?tab=settings",
+    "/visualise/{inference.id}?tab=setup",
+    "/training/{demo.deployment}?tab=settings",
     "/streams",
-    "/streams?deployment=1",
-    "/streams/1",
+    "/streams?deployment={demo.deployment}",
+    "/streams/{demo.stream}",
     "/topics",
     "/topics/KAFKA_ML_CONTROL_TOPIC",
     "/topics/KAFKA_ML_CONTROL_TOPIC?from=oldest&decoder=json",
@@ -69,8 +70,8 @@ def _run(platform: Platform, language: str, text: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("address", PAGES)
-def test_what_a_page_shows(session: Session, populated: Platform, tmp_path: Path, address: str) -> None:
-    page = session.open(address)
+def test_what_a_page_shows(session: Session, populated: Platform, demo: Demo, tmp_path: Path, address: str) -> None:
+    page = session.open(address.format(demo=demo, result=demo.results[0], inference=demo.inferences[0]))
     page.get_by_role("button", name="Copy as…").first.wait_for()
     for place in range(page.get_by_role("button", name="Copy as…").count()):
         for language, text in _texts(page, place).items():
@@ -102,19 +103,19 @@ def test_a_configuration_and_its_deployment(session: Session, populated: Platfor
     assert len(populated.client.deployments.list(configuration=made.id)) == len(LANGUAGES)
 
 
-def test_an_inference(session: Session, populated: Platform, tmp_path: Path) -> None:
-    page = session.open("/inference/new?result=1")
+def test_an_inference(session: Session, populated: Platform, demo: Demo, tmp_path: Path) -> None:
+    page = session.open(f"/inference/new?result={demo.results[0].id}")
     for language in LANGUAGES:
         output = f"copied-{language.lower()}-{uuid.uuid4().hex[:6]}"
-        page.get_by_role("textbox", name="Input topic").fill("digits-1-in")
+        page.get_by_role("textbox", name="Input topic").fill(demo.inferences[0].input_topic)
         page.get_by_role("textbox", name="Output topic").fill(output)
         _run(populated, language, _texts(page)[language], tmp_path)
         (made,) = (each for each in populated.client.inferences.list() if each.output_topic == output)
         populated.client.inferences.stop(made.id)
 
 
-def test_a_stream_to_another_deployment(session: Session, populated: Platform, tmp_path: Path) -> None:
-    page = session.open("/streams/1?send=true")
+def test_a_stream_to_another_deployment(session: Session, populated: Platform, demo: Demo, tmp_path: Path) -> None:
+    page = session.open(f"/streams/{demo.stream}?send=true")
     page.get_by_role("combobox", name="Deployment").click()
     page.get_by_role("option").first.click()
     dialog = page.get_by_role("dialog")
@@ -124,19 +125,21 @@ def test_a_stream_to_another_deployment(session: Session, populated: Platform, t
         _run(populated, language, page.locator("pre.mantine-Code-root").last.inner_text(), tmp_path)
 
 
-def test_a_sample_to_try(session: Session, populated: Platform, tmp_path: Path) -> None:
-    page = session.open("/inference/1?tab=try")
+def test_a_sample_to_try(session: Session, populated: Platform, demo: Demo, tmp_path: Path) -> None:
+    page = session.open(f"/inference/{demo.inferences[0].id}?tab=try")
     draw(page, [(0.5, 0.15), (0.5, 0.85)])
     buttons = page.get_by_role("button", name="Copy as…")
     for language, text in _texts(page, buttons.count() - 1).items():
         _run(populated, language, text, tmp_path)
 
 
-def test_a_training_to_repeat(session: Session, populated: Platform, tmp_path: Path) -> None:
+def test_a_training_to_repeat(session: Session, populated: Platform, demo: Demo, tmp_path: Path) -> None:
     client = populated.client
     # Of its own: one that is served cannot be trained again.
-    made = client.deployments.create(configuration=1, tensorflow_fit_arguments="epochs=1", pytorch_fit_arguments="")
-    client.streams.send(1, deployment=made.id)
+    made = client.deployments.create(
+        configuration=demo.configuration, tensorflow_fit_arguments="epochs=1", pytorch_fit_arguments=""
+    )
+    client.streams.send(demo.stream, deployment=made.id)
     result = made.results[0].id
     client.results.wait_for(result, RunState.FINISHED, timeout_seconds=300)
     page = session.open(f"/results/{result}")
@@ -149,20 +152,20 @@ def test_a_training_to_repeat(session: Session, populated: Platform, tmp_path: P
         client.results.wait_for(result, RunState.FINISHED, timeout_seconds=300)
 
 
-def test_dead_letters(session: Session, populated: Platform, tmp_path: Path) -> None:
-    inference = populated.client.inferences.get(1)
+def test_dead_letters(session: Session, populated: Platform, demo: Demo, tmp_path: Path) -> None:
+    inference = demo.inferences[0]
     writer = KafkaRecordWriter(KafkaSettings(bootstrap_servers=populated.status.bootstrap_servers))
     writer.write(OutgoingRecord(inference.input_topic, b"no image"))
     writer.flush(60)
     writer.close()
-    page = session.open("/inference/1?tab=letters")
+    page = session.open(f"/inference/{inference.id}?tab=letters")
     expect(page.get_by_role("button", name="Copy as…").last).to_be_visible()
     for language, text in _texts(page, page.get_by_role("button", name="Copy as…").count() - 1).items():
         _run(populated, language, text, tmp_path)
 
 
-def test_records_of_a_topic_for_training(session: Session, populated: Platform, tmp_path: Path) -> None:
-    stream = populated.client.streams.get(1)
+def test_records_of_a_topic_for_training(session: Session, populated: Platform, demo: Demo, tmp_path: Path) -> None:
+    stream = populated.client.streams.get(demo.stream)
     topic, _, start, end = stream.topic.split(",")[0].split(":")
     page = session.open(f"/topics/{topic}?train=true")
     dialog = page.get_by_role("dialog", name="Use for training")

@@ -6,8 +6,7 @@ import pytest
 from playwright.sync_api import Error, Page
 
 from tests.browser.chromium import Scheme, Session, axe_violations, settle
-from tests.browser.pages import declared_routes, page_addresses
-from tests.platform import Platform
+from tests.browser.pages import Demo, declared_routes, page_addresses
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 
@@ -15,12 +14,12 @@ _PHONE_WIDTH = 390
 _SCHEME = "document.documentElement.dataset.mantineColorScheme"
 
 
-def test_every_declared_route_is_looked_at(populated: Platform) -> None:
-    assert set(page_addresses(populated.client)) == declared_routes()
+def test_every_declared_route_is_looked_at(demo: Demo) -> None:
+    assert set(page_addresses(demo)) == declared_routes()
 
 
-def test_pages_are_accessible_and_silent_in_both_themes_and_on_phones(session: Session, populated: Platform) -> None:
-    addresses = [each for group in page_addresses(populated.client).values() for each in group]
+def test_pages_are_accessible_and_silent_in_both_themes_and_on_phones(session: Session, demo: Demo) -> None:
+    addresses = [each for group in page_addresses(demo).values() for each in group]
     violations: list[str] = []
     wide: list[str] = []
     page = session.context.new_page()
