@@ -29,7 +29,8 @@ from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
 from kafkaml.wire.training import TrainingMode, TrainingPlan
 from mlcode_executor.process import ModelProcess, Runtime
-from model_training.runner import TrainingRunner
+from model_training.context import RunContext
+from model_training.modes import classic
 from model_training.training_data import TrainingData
 
 IDS = ("P3",)
@@ -133,18 +134,19 @@ def _ours(
         scratch = Path(state_dir) / "scratch"
         scratch.mkdir()
         started = time.perf_counter()
-        TrainingRunner(
+        run = RunContext(
             plan=plan,
-            reporter=clock,
-            open_data=lambda on_progress: TrainingData.read(
+            reporters={plan.model_name: clock},
+            read_slice=lambda on_progress: TrainingData.read(
                 plan,
                 open_reader=lambda: KafkaRecordReader(kafka),
                 cache_dir=Path(state_dir) / "slices",
                 on_progress=on_progress,
             ),
-            start_process=lambda: ModelProcess.start(Runtime(framework), plan.limits, fork_server=fork_server),
+            start_process=lambda _plan: ModelProcess.start(Runtime(framework), plan.limits, fork_server=fork_server),
             scratch=scratch,
-        ).run()
+        )
+        classic.run(run)
         return clock.last_epoch - started, time.perf_counter() - started, clock.accuracy
 
 

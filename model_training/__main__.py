@@ -29,9 +29,11 @@ from kafkaml.wire.job import TrainingJob
 from kafkaml.wire.state import WorkerExit
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.process import ModelProcess, Runtime
+from model_training.context import RunContext
 from model_training.interrupts import Interrupted, Interrupts
+from model_training.modes import MODES
 from model_training.output_log import OutputLog
-from model_training.runner import NothingServable, TrainingRunner
+from model_training.part import NothingServable
 from model_training.training_data import TrainingData
 
 logger = get_logger(__name__)
@@ -88,20 +90,21 @@ def _train(job: TrainingJob, plan: TrainingPlan, reporter: ResultReporter) -> No
     logger.info("training starts", framework=str(plan.framework), stream=str(plan.stream.to_json()["topic"]))
     state_dir, kafka = Path(job.state_dir), KafkaSettings()
     with _scratch_folder(state_dir, job) as scratch:
-        runner = TrainingRunner(
+        context = RunContext(
             plan=plan,
-            reporter=reporter,
-            open_data=lambda on_progress: TrainingData.read(
+            reporters={plan.model_name: reporter},
+            read_slice=lambda on_progress: TrainingData.read(
                 plan,
                 open_reader=lambda: KafkaRecordReader(kafka),
                 cache_dir=state_dir / "slices",
                 on_progress=on_progress,
             ),
-            start_process=lambda: _model_process(job, plan),
+            start_process=lambda wanted: _model_process(job, wanted),
             scratch=scratch,
         )
-        outcome = runner.run()
-    logger.info("training finished", seconds=round(outcome.seconds, 3), **dict(outcome.test_metrics))
+        for part in MODES[plan.mode].run(context):
+            outcome = part.outcome
+            logger.info("training finished", seconds=round(outcome.seconds, 3), **dict(outcome.test_metrics))
 
 
 @contextmanager

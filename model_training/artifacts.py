@@ -1,24 +1,22 @@
-"""SavedFiles: what a training leaves behind, each file saved and uploaded by itself. Used by the runner.
+"""SavedFiles: what a training leaves behind, each file saved and uploaded by itself. Used by the modes.
 
 A file that cannot be made is a warning that names it and the reason: hours of training are not given up for one of
-several files. Steps that follow training go the same way.
+several files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from kafkaml.artifacts import is_program
-from kafkaml.errors import ApiError, DeadlineExceeded, KafkaMLError, ModelProcessDied
+from kafkaml.errors import ApiError
 from kafkaml.reporter import ResultReporter
-from model_training.model_session import ModelSession, first_paragraph
+from model_training.model_session import ModelSession
+from model_training.steps import Steps
 
-__all__ = ["SavedFiles", "Steps", "in_order_of_worth"]
-
-T = TypeVar("T")
+__all__ = ["SavedFiles", "in_order_of_worth"]
 
 # Answers of the backend that are about the one file: its size, its name, its content.
 _REFUSED_FILE_STATUS = frozenset({400, 413, 422})
@@ -37,35 +35,12 @@ def in_order_of_worth(names: Sequence[str]) -> tuple[list[str], list[str]]:
     return ([*weights, *programs], others) if weights else ([*others, *programs], [])
 
 
-class Steps:
-    """Runs the steps that follow training. One that fails is a warning; after the model process died none is tried."""
-
-    def __init__(self, warnings: list[str]) -> None:
-        self._warnings = warnings
-        self._ended = False
-        self.first_error: KafkaMLError | None = None
-
-    def attempt(self, failing: str, step: Callable[[], T]) -> T | None:
-        """Return what ``step`` returns, or None after it failed; ``failing`` begins the warning."""
-        if self._ended:
-            return None
-        try:
-            return step()
-        except KafkaMLError as error:
-            self._ended = isinstance(error, (ModelProcessDied, DeadlineExceeded))
-            self.first_error = self.first_error or error
-            more = "; what comes after it was left out" if self._ended else ""
-            self._warnings.append(f"{failing}: {first_paragraph(error.message)}{more}")
-            return None
-
-
 class SavedFiles:
     """Files in ``folder`` by name, in the order in which they were made."""
 
-    def __init__(self, folder: Path, steps: Steps, warnings: list[str]) -> None:
+    def __init__(self, folder: Path, steps: Steps) -> None:
         self._folder = folder
         self._steps = steps
-        self._warnings = warnings
         self._paths: dict[str, Path] = {}
         self._of_model: set[str] = set()
 
@@ -98,6 +73,5 @@ class SavedFiles:
             except ApiError as error:
                 if error.status not in _REFUSED_FILE_STATUS:
                     raise
-                self._steps.first_error = self._steps.first_error or error
-                self._warnings.append(f"{name} was not kept: {error.message}")
+                self._steps.failed(error, f"{name} was not kept: {error.message}")
         return hashes

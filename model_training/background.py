@@ -1,4 +1,4 @@
-"""Run one function in a thread beside the caller, and have it end when the caller does. Used by the runner."""
+"""Run one function in a thread beside the caller, and have it end when the caller does. Used by RunContext."""
 
 from __future__ import annotations
 

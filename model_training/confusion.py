@@ -1,4 +1,4 @@
-"""The confusion matrix, from labels and predicted classes as arrays. Called by the runner after evaluation.
+"""The confusion matrix, from labels and predicted classes as arrays. Called by the modes after evaluation.
 
 Knows the forms in which labels arrive (integers, one-hot rows, 0/1 or -1/1) and says why when there is no matrix:
 a regression is not an error, only something without classes.

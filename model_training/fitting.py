@@ -1,4 +1,4 @@
-"""From the samples of a stream to samples that the model takes: shapes, targets, labels. Called by the runner.
+"""From the samples of a stream to samples that the model takes: shapes, targets, labels. Called by the modes.
 
 All that can be known before training is found here, and refused in words; what is only doubtful is handed on.
 """

@@ -1,7 +1,7 @@
-"""ModelSession: the model process as the runner sees it, one typed method for each step of a training.
+"""ModelSession: the model process as a mode sees it, one typed method for each step of a training.
 
 Everything that comes back from the process is checked here, because user code runs there: it can say anything.
-All steps share one deadline, the run's wall time.
+All steps of a run share one deadline, its wall time.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ EventHandler = Callable[[str, dict[str, Any]], None]
 
 class ModelCalls(Protocol):
     """What the session needs of ``mlcode_executor.process.ModelProcess``."""
+
+    isolation_level: str
 
     def call(
         self,
@@ -106,13 +108,21 @@ class OnnxExport:
 
 
 class ModelSession:
-    """One model in one process, for one training run. Errors of ``ModelProcess.call`` pass through all methods."""
+    """The model of ``plan`` in one process. Errors of ``ModelProcess.call`` pass through all methods.
 
-    def __init__(self, process: ModelCalls, plan: TrainingPlan) -> None:
+    From ``deadline`` on, by the monotonic clock, nothing is asked of the process any more.
+    """
+
+    def __init__(self, process: ModelCalls, plan: TrainingPlan, *, deadline: float) -> None:
         self._process = process
         self._plan = plan
-        self._deadline = time.monotonic() + (plan.limits.wall_seconds or _NO_LIMIT_SECONDS)
+        self._deadline = deadline
         self._preparation: Mapping[str, Any] = {}
+
+    @property
+    def isolation(self) -> str:
+        """The level at which the user's code runs."""
+        return self._process.isolation_level
 
     @property
     def preparation(self) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Do the stream and the model fit together? Asked by the runner after building the model and before training it.
+"""Do the stream and the model fit together? Asked by the modes after building the model and before training it.
 
 Frameworks fail late here and in their own words, or broadcast and train nonsense. What is certain is refused; where a
 model may be right after all (a loss of the user's own, a PyTorch model whose first layer is not what it begins with)

@@ -1,4 +1,4 @@
-"""How a deployment trains: one strategy per TrainingMode. A new mode is a new module and a line in ``MODES``."""
+"""How a deployment trains: one mode per TrainingMode. A new mode is a new module and a line in ``MODES``."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ from model_training.modes.base import Mode
 
 __all__ = ["MODES", "Mode"]
 
-MODES: Mapping[TrainingMode, Mode] = {TrainingMode.CLASSIC: classic.train}
+MODES: Mapping[TrainingMode, Mode] = {TrainingMode.CLASSIC: classic}

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from kafkaml.reporter import ResultReporter
-from model_training.model_session import ModelSession
-from model_training.training_data import TrainingData
+from model_training.context import RunContext
+from model_training.part import TrainedPart
 
 __all__ = ["Mode"]
 
 
 class Mode(Protocol):
-    """Trains the built model of ``session`` on ``data`` and returns warnings for the result.
+    """One way to train; a module with ``run`` is one."""
 
-    Called once, after the data were checked against the model; evaluation, artifacts and the result are the runner's.
-    Reports progress and every epoch; whatever the session or the reporter raises ends the run.
-    """
+    def run(self, context: RunContext) -> Sequence[TrainedPart]:
+        """Do the whole run: read, train, evaluate, save and report, until the backend confirmed every part.
 
-    def __call__(self, session: ModelSession, data: TrainingData, reporter: ResultReporter) -> Sequence[str]: ...
+        Called once, in the main thread. Returns what was trained: one part in classic training; of several models, and
+        of several versions, each. Whatever is raised ends the run, and the caller reports it.
+        """
+        ...

@@ -1,4 +1,4 @@
-"""A model process without a process: learns the mean sample of each class. For tests of the runner's own behaviour."""
+"""A model process without a process: learns the mean sample of each class. For tests of the modes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +17,14 @@ from kafkaml.stream_range import StreamRange
 from kafkaml.testing import RecordingReporter
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
+from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics
 from kafkaml.wire.training import Targets, TrainingMode, TrainingPlan
 from mlcode_executor.shared_array import SharedArray
+from model_training.context import RunContext
 from model_training.model_session import Samples
-from model_training.runner import NothingServable, TrainingRunner
+from model_training.modes import classic
+from model_training.part import NothingServable
 from model_training.shapes import DataMismatch
 from model_training.training_data import TrainingData
 from tests.model_training.mean_model import MeanModel
@@ -66,19 +70,26 @@ def data(training: int = 20, validation: int = 4, test: int = 6) -> TrainingData
 
 
 class Run:
-    """A runner with its parts at hand."""
+    """A classic run with its parts at hand."""
 
     def __init__(self, folder: Path, *, plan: TrainingPlan = PLAN, model: MeanModel | None = None) -> None:
         self.model = model or MeanModel(input_shape=[None, 2, 2])
         self.reporter = RecordingReporter()
         self.data: Callable[[], TrainingData] = data
-        self.runner = TrainingRunner(
-            plan=plan,
-            reporter=self.reporter,
-            open_data=self._open,
-            start_process=lambda: self.model,
-            scratch=folder,
+        self.plan = plan
+        self.folder = folder
+
+    def run(self) -> TrainingOutcome:
+        context = RunContext(
+            plan=self.plan,
+            reporters={self.plan.model_name: self.reporter},
+            read_slice=self._open,
+            start_process=lambda _plan: self.model,
+            scratch=Path(tempfile.mkdtemp(dir=self.folder)),
         )
+        (part,) = classic.run(context)
+        assert (part.model, part.version) == (self.plan.model_name, 1)
+        return part.outcome
 
     def _open(self, on_progress: Callable[[int, int], None]) -> TrainingData:
         on_progress(30, 30)
@@ -91,7 +102,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_a_run_reports_everything_in_order(run: Run) -> None:
-    outcome = run.runner.run()
+    outcome = run.run()
     assert run.reporter.order == ["running", "epoch", "epoch", "upload", "upload", "upload", "finished"]
     assert run.reporter.epochs[1] == EpochMetrics(
         epoch=2, seconds=0.1, training={"loss": 0.5}, validation={"loss": 2.0}
@@ -111,7 +122,7 @@ def test_a_run_reports_everything_in_order(run: Run) -> None:
 
 
 def test_the_seed_reaches_the_model_process(run: Run) -> None:
-    run.runner.run()
+    run.run()
     seeds = {method: params.get("seed") for method, params in run.model.calls if method in ("build", "fit")}
     assert seeds == {"build": 11, "fit": 11}
 
@@ -122,13 +133,13 @@ def test_artifacts_are_uploaded_after_the_model_process_is_gone(run: Run, monkey
     monkeypatch.setattr(
         run.reporter, "upload", lambda name, path: (closed.append(run.model.closed), upload(name, path))[1]
     )
-    run.runner.run()
+    run.run()
     assert closed == [True, True, True]
 
 
 def test_without_test_samples_there_are_no_test_metrics_and_it_is_said(run: Run) -> None:
     run.data = lambda: data(validation=0, test=0)
-    outcome = run.runner.run()
+    outcome = run.run()
     assert outcome.test_metrics == {}
     assert any("no test metrics" in each for each in outcome.warnings)
     assert run.reporter.epochs[0].validation == {}
@@ -137,7 +148,7 @@ def test_without_test_samples_there_are_no_test_metrics_and_it_is_said(run: Run)
 def test_samples_of_each_cell_are_kept_as_they_were_decoded(tmp_path: Path) -> None:
     # The model takes another axis, which the kept samples do not have.
     run = Run(tmp_path, model=MeanModel(input_shape=[None, 2, 2, 1]))
-    run.runner.run()
+    run.run()
     path = tmp_path / "kept.npz"
     path.write_bytes(run.reporter.artifacts[CONFUSION_SAMPLES])
     kept = ConfusionSamples.read(path)
@@ -149,7 +160,7 @@ def test_samples_of_each_cell_are_kept_as_they_were_decoded(tmp_path: Path) -> N
 
 def test_no_confusion_matrix_unless_asked(tmp_path: Path) -> None:
     run = Run(tmp_path, plan=replace(PLAN, confusion_matrix=False))
-    outcome = run.runner.run()
+    outcome = run.run()
     assert outcome.confusion_matrix is None
     assert set(outcome.artifacts) == {"model.mean", "model.onnx"}
     assert "predict_classes" not in [method for method, _ in run.model.calls]
@@ -157,14 +168,14 @@ def test_no_confusion_matrix_unless_asked(tmp_path: Path) -> None:
 
 def test_a_missing_last_axis_of_one_is_added(tmp_path: Path) -> None:
     run = Run(tmp_path, model=MeanModel(input_shape=[None, 2, 2, 1]))
-    assert run.runner.run().test_metrics == {"accuracy": 1.0}
+    assert run.run().test_metrics == {"accuracy": 1.0}
     assert run.reporter.artifacts["model.onnx"] == b"onnx of (20, 2, 2, 1)"
 
 
 def test_another_shape_ends_the_run_before_training(tmp_path: Path) -> None:
     run = Run(tmp_path, model=MeanModel(input_shape=[None, 28, 28]))
     with pytest.raises(DataMismatch, match=r"\(2, 2\).*expects \(28, 28\)"):
-        run.runner.run()
+        run.run()
     assert run.reporter.order == ["running"]
     assert run.model.closed
 
@@ -174,26 +185,26 @@ def test_a_doubt_about_the_labels_explains_why_training_failed(tmp_path: Path) -
     run.data = lambda: replace(data(), training=Samples(part(4, 1).features, shared(np.eye(4, 3))))
     run.model.raises["fit"] = UserCodeError("InvalidArgumentError: incompatible shapes [4,3] vs [4,1]", line=3)
     with pytest.raises(DataMismatch, match=r"labels have the shape \(3,\).*has \(1,\)") as caught:
-        run.runner.run()
+        run.run()
     assert "incompatible shapes" in caught.value.hint
 
 
 def test_a_doubt_is_a_warning_where_training_works(tmp_path: Path) -> None:
     run = Run(tmp_path, model=MeanModel(input_shape=[None, 2, 2]))
     run.model.report["outputs"] = [{"name": "y", "shape": [None, 1, 7], "dtype": "float32"}]
-    assert any("trained all the same" in each for each in run.runner.run().warnings)
+    assert any("trained all the same" in each for each in run.run().warnings)
 
 
 def test_a_stream_without_samples_is_a_matter_of_data(run: Run) -> None:
     run.data = lambda: data(0, 0, 0)
     with pytest.raises(DataMismatch, match="no samples are left to train on: the stream holds 0"):
-        run.runner.run()
+        run.run()
 
 
 def test_a_model_that_does_not_build_does_not_wait_for_the_stream(run: Run) -> None:
     run.model.raises["build"] = UserCodeError("NameError", line=1)
     with pytest.raises(UserCodeError):
-        run.runner.run()
+        run.run()
 
 
 def test_an_unreadable_stream_ends_the_run(run: Run) -> None:
@@ -202,7 +213,7 @@ def test_an_unreadable_stream_ends_the_run(run: Run) -> None:
 
     run.data = gone
     with pytest.raises(StreamUnavailable):
-        run.runner.run()
+        run.run()
     assert run.model.closed
 
 
@@ -212,7 +223,7 @@ def test_an_unreadable_stream_ends_the_run(run: Run) -> None:
 )
 def test_a_model_that_does_not_convert_is_kept_all_the_same(run: Run, error: Exception) -> None:
     run.model.raises["export_onnx"] = error
-    outcome = run.runner.run()
+    outcome = run.run()
     assert set(outcome.artifacts) == {"model.mean", CONFUSION_SAMPLES}
     assert outcome.onnx_max_difference is None
     assert any("not converted to ONNX" in each for each in outcome.warnings)
@@ -224,7 +235,7 @@ def test_a_newer_attempt_ends_the_run_in_the_middle(run: Run, monkeypatch: pytes
 
     monkeypatch.setattr(run.reporter, "epoch", superseded)
     with pytest.raises(ApiError):
-        run.runner.run()
+        run.run()
     assert run.model.closed
     assert run.reporter.outcome is None
 
@@ -234,12 +245,12 @@ def test_what_would_surprise_in_serving_comes_before_other_warnings(run: Run, mo
     monkeypatch.setattr(
         run.model, "_check_answers", lambda _params, arrays, *_: {"warnings": [str(arrays["features"].shape)]}
     )
-    assert run.runner.run().warnings[0] == "(20, 2, 2)"
+    assert run.run().warnings[0] == "(20, 2, 2)"
 
 
 def test_an_answer_that_cannot_be_checked_is_a_warning(run: Run) -> None:
     run.model.raises["check_answers"] = UserCodeError("RuntimeError: no")
-    outcome = run.runner.run()
+    outcome = run.run()
     assert "RuntimeError: no" in outcome.warnings[0]
     assert outcome.test_metrics == {"accuracy": 1.0}
 
@@ -248,11 +259,11 @@ def test_the_preparation_of_features_is_kept(run: Run, monkeypatch: pytest.Monke
     fit = run.model._fit
     given: list[object] = [{"scaled": True, "summary": "divided by 255"}]
     monkeypatch.setattr(run.model, "_fit", lambda *arguments: {**fit(*arguments), "preparation": given[0]})
-    assert run.runner.run().preparation == given[0]
+    assert run.run().preparation == given[0]
     for nonsense in ("divided", {"summary": "x" * 5000}):
         given[0] = nonsense
         with pytest.raises(BrokenError, match="reported the preparation"):
-            run.runner.run()
+            run.run()
 
 
 def test_the_wall_limit_bounds_all_steps_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,7 +272,7 @@ def test_the_wall_limit_bounds_all_steps_together(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("model_training.model_session.time.monotonic", lambda: now[0])
     run.model.on_epoch = lambda _epoch: now.__setitem__(0, now[0] + 40)
     with pytest.raises(NothingServable, match="limit of 60 s") as caught:
-        run.runner.run()
+        run.run()
     assert isinstance(caught.value.reason, DeadlineExceeded)
 
 
@@ -274,7 +285,7 @@ def test_nonsense_from_the_model_process_is_refused(
 ) -> None:
     monkeypatch.setattr(run.model, "_fit", lambda _params, _arrays, _files, on_event: on_event("epoch", epoch) or {})
     with pytest.raises(Exception, match="the model process reported"):
-        run.runner.run()
+        run.run()
 
 
 def several(*names: str) -> MeanModel:
@@ -301,7 +312,7 @@ KERAS_FILES = ("model.keras", "model.py", "model.weights.h5")
 
 def test_weights_are_saved_first_and_whole_models_last(tmp_path: Path) -> None:
     run = Run(tmp_path, model=several(*KERAS_FILES))
-    run.runner.run()
+    run.run()
     steps = [method for method, _ in run.model.calls]
     assert list(run.reporter.artifacts) == [
         "model.weights.h5",
@@ -327,7 +338,7 @@ def test_weights_are_saved_first_and_whole_models_last(tmp_path: Path) -> None:
 def test_one_file_that_fails_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     run = Run(tmp_path, model=several(*KERAS_FILES))
     failing_save(run.model, monkeypatch, {name: UserCodeError("NotImplementedError: get_config\n\nExample: ...")})
-    outcome = run.runner.run()
+    outcome = run.run()
     assert set(outcome.artifacts) == {*KERAS_FILES, "model.onnx", CONFUSION_SAMPLES} - {name}
     assert outcome.warnings == [f"{name} could not be saved: NotImplementedError: get_config"]
 
@@ -345,7 +356,7 @@ def test_a_model_process_that_dies_after_training_loses_what_comes_after_only(
 ) -> None:
     run = Run(tmp_path, model=several(*KERAS_FILES))
     run.model.raises[step] = ModelProcessDied("the model process was killed", reason="killed")
-    outcome = run.runner.run()
+    outcome = run.run()
     assert run.reporter.order[-1] == "finished"
     assert set(outcome.artifacts) == kept
     assert any("was killed; what comes after it was left out" in each for each in outcome.warnings)
@@ -359,7 +370,7 @@ def test_a_model_process_that_dies_while_saving_the_whole_model_leaves_the_weigh
     run = Run(tmp_path, model=several(*KERAS_FILES))
     died = ModelProcessDied("out of memory", reason="memory")
     failing_save(run.model, monkeypatch, {"model.keras": died})
-    outcome = run.runner.run()
+    outcome = run.run()
     assert set(outcome.artifacts) == {"model.weights.h5", "model.py", CONFUSION_SAMPLES}
     assert outcome.test_metrics == {"accuracy": 1.0}
     assert outcome.confusion_matrix is not None
@@ -367,7 +378,7 @@ def test_a_model_process_that_dies_while_saving_the_whole_model_leaves_the_weigh
 
 def test_a_metric_that_fails_in_the_test_costs_the_test_metrics_only(run: Run) -> None:
     run.model.raises["evaluate"] = UserCodeError("ValueError: shapes", line=4)
-    outcome = run.runner.run()
+    outcome = run.run()
     assert outcome.test_metrics == {}
     assert outcome.confusion_matrix is not None
     assert "no test metrics: ValueError: shapes" in outcome.warnings
@@ -381,7 +392,7 @@ def test_without_any_file_to_serve_from_it_failed_and_what_was_found_stays(
     failing_save(run.model, monkeypatch, {"model.keras": reason, "model.weights.h5": reason})
     run.model.raises["export_onnx"] = UserCodeError("cannot convert")
     with pytest.raises(NothingServable) as caught:
-        run.runner.run()
+        run.run()
     assert caught.value.reason is reason
     assert caught.value.outcome.test_metrics == {"accuracy": 1.0}
     assert caught.value.outcome.confusion_matrix == [[3, 0], [0, 3]]
@@ -392,7 +403,7 @@ def test_without_any_file_to_serve_from_it_failed_and_what_was_found_stays(
 def test_a_converted_model_alone_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(tmp_path, model=several("model.keras"))
     failing_save(run.model, monkeypatch, {"model.keras": UserCodeError("cannot be saved")})
-    assert "model.onnx" in run.runner.run().artifacts
+    assert "model.onnx" in run.run().artifacts
 
 
 def test_a_file_that_the_backend_refuses_is_left_out(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -404,14 +415,14 @@ def test_a_file_that_the_backend_refuses_is_left_out(run: Run, monkeypatch: pyte
         return upload(name, path)
 
     monkeypatch.setattr(run.reporter, "upload", limited)
-    outcome = run.runner.run()
+    outcome = run.run()
     assert set(outcome.artifacts) == {"model.mean", CONFUSION_SAMPLES}
     assert "model.onnx was not kept: larger than KML_MAX_ARTIFACT_BYTES" in outcome.warnings
 
 
 def test_metrics_that_are_no_numbers_are_kept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run.model, "_evaluate", lambda *_: {"metrics": {"loss": float("nan")}})
-    assert np.isnan(run.runner.run().test_metrics["loss"])
+    assert np.isnan(run.run().test_metrics["loss"])
 
 
 def test_an_onnx_difference_that_is_no_number_is_none(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -419,7 +430,7 @@ def test_an_onnx_difference_that_is_no_number_is_none(run: Run, monkeypatch: pyt
     monkeypatch.setattr(
         run.model, "_export_onnx", lambda *arguments: {**export(*arguments), "max_difference": float("nan")}
     )
-    assert run.runner.run().onnx_max_difference is None
+    assert run.run().onnx_max_difference is None
 
 
 def from_one() -> TrainingData:
@@ -431,7 +442,7 @@ def from_one() -> TrainingData:
 def test_classes_from_one_are_learned_and_shown_by_their_names(run: Run) -> None:
     run.data = from_one
     run.model.loss = {"kind": "classes", "ignored": None, "outputs": []}
-    outcome = run.runner.run()
+    outcome = run.run()
     assert outcome.labels == ("1", "2")
     assert outcome.confusion_matrix == [[3, 0], [0, 3]]
     assert any("number the classes from 0" in each for each in outcome.warnings)
@@ -440,7 +451,7 @@ def test_classes_from_one_are_learned_and_shown_by_their_names(run: Run) -> None
 def test_class_names_are_kept_without_a_confusion_matrix(tmp_path: Path) -> None:
     run = Run(tmp_path, plan=replace(PLAN, confusion_matrix=False))
     run.model.loss = {"kind": "classes", "ignored": None, "outputs": []}
-    assert run.runner.run().labels == ("0", "1")
+    assert run.run().labels == ("0", "1")
 
 
 def without_labels() -> TrainingData:
@@ -469,7 +480,7 @@ def test_without_labels_a_model_that_gives_back_its_input_learns_the_features(
 ) -> None:
     run, seen = autoencoder(tmp_path, monkeypatch, output=output)
     run.data = without_labels
-    outcome = run.runner.run()
+    outcome = run.run()
     ((flag, targets),) = seen
     assert flag is True
     assert targets.shape == (20, *output[1:])
@@ -486,12 +497,12 @@ def test_without_labels_another_model_is_refused_and_the_switch_is_named(
     run, _ = autoencoder(tmp_path, monkeypatch, output=[None, 3])
     run.data = without_labels
     with pytest.raises(DataMismatch, match="have no labels") as caught:
-        run.runner.run()
+        run.run()
     assert "targets 'features'" in caught.value.hint
 
 
 def test_features_as_targets_of_another_shape_are_a_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, _ = autoencoder(tmp_path, monkeypatch, output=[None, 3])
     run.data = without_labels
-    runner = replace(run.runner, plan=replace(PLAN, targets=Targets.FEATURES))
-    assert any("give" in each or "output is" in each for each in runner.run().warnings)
+    run.plan = replace(PLAN, targets=Targets.FEATURES)
+    assert any("give" in each or "output is" in each for each in run.run().warnings)

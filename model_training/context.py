@@ -1,0 +1,110 @@
+"""RunContext: what a mode can do in one run: read its stream, start model processes, keep and report what they learn.
+
+Wired by ``__main__``, one for each attempt. Holds the credentials' side of the work: user code runs in the model
+processes only.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from kafkaml.errors import BrokenError
+from kafkaml.logs import get_logger
+from kafkaml.reporter import ResultReporter
+from kafkaml.wire.progress import Progress
+from kafkaml.wire.training import TrainingPlan
+from model_training.background import in_background
+from model_training.model_session import ModelCalls, ModelSession
+from model_training.part import KeepVersion, Part, TrainedPart
+from model_training.training_data import TrainingData
+
+__all__ = ["RunContext"]
+
+logger = get_logger(__name__)
+
+
+def _one_version(_trained: TrainedPart) -> None:
+    raise BrokenError("the backend keeps one version of a result: only its last one can be reported")
+
+
+class RunContext:
+    """One attempt at ``plan``.
+
+    ``reporters`` are those of the models that the run trains, by name. ``read_slice`` reads the announced stream (its
+    callback raises when the run ends early), ``start_process`` starts the model process of a plan; ``scratch`` is an
+    empty folder that the caller removes. ``keep_version`` takes the versions that are finished before the run is.
+    """
+
+    def __init__(
+        self,
+        *,
+        plan: TrainingPlan,
+        reporters: Mapping[str, ResultReporter],
+        read_slice: Callable[[Callable[[int, int], None]], TrainingData],
+        start_process: Callable[[TrainingPlan], AbstractContextManager[ModelCalls]],
+        scratch: Path,
+        keep_version: KeepVersion = _one_version,
+    ) -> None:
+        self.plan = plan
+        self.started = time.monotonic()
+        self._reporters = reporters
+        self._read_slice = read_slice
+        self._start_process = start_process
+        self._scratch = scratch
+        self._keep_version = keep_version
+        self._deadline: float | None = None
+
+    def part(self, model: str = "") -> Part:
+        """Return the part of the run that trains ``model``, by default the plan's, and report that it runs.
+
+        Called once for each model.
+        """
+        name = model or self.plan.model_name
+        if name not in self._reporters:
+            raise BrokenError(f"the run has no part {name!r}: it trains {', '.join(self._reporters)}")
+        folder = self._scratch / f"part-{list(self._reporters).index(name)}"
+        folder.mkdir()
+        reporter = self._reporters[name]
+        reporter.running()
+        return Part(name, folder=folder, reporter=reporter, keep_version=self._keep_version)
+
+    @contextmanager
+    def slice(self) -> Iterator[Future[TrainingData]]:
+        """Read the announced slice in a thread beside the caller, who closes it; the thread ends with the block."""
+        with in_background(self._read) as reading:
+            yield reading
+
+    @contextmanager
+    def session(self, plan: TrainingPlan | None = None) -> Iterator[ModelSession]:
+        """Start a model process for the run's model, or for that of ``plan``; it ends with the block.
+
+        Several may be open at once; they share one deadline, the run's wall time from the first of them on.
+        """
+        wanted = plan or self.plan
+        with self._start_process(wanted) as process:
+            if self._deadline is None:
+                self._deadline = time.monotonic() + (self.plan.limits.wall_seconds or math.inf)
+            yield ModelSession(process, wanted, deadline=self._deadline)
+
+    def _read(self, checkpoint: Callable[[int, int], None]) -> TrainingData:
+        started, records = time.monotonic(), 0
+
+        def on_progress(done: int, total: int) -> None:
+            nonlocal records
+            checkpoint(done, total)
+            records = done
+            for reporter in self._reporters.values():
+                reporter.progress(Progress(epoch=0, epochs=0, batch=done, batches=total))
+
+        data = self._read_slice(on_progress)
+        seconds = round(time.monotonic() - started, 3)
+        if records:
+            logger.info("the stream was read from Kafka", records=records, seconds=seconds)
+        else:
+            logger.info("the stream was read before, its slice is taken from the cache", seconds=seconds)
+        return data
