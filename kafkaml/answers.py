@@ -1,13 +1,20 @@
-"""How large the answers of a model can be. Used where output topics are made, and where answers are written."""
+"""What is known of a model's answers before they are there: how large they can be, and the names of classes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-__all__ = ["DEFAULT_MAX_ANSWER_BYTES", "KAFKA_DEFAULT_RECORD_BYTES", "RECORD_OVERHEAD_BYTES", "answer_bytes"]
+__all__ = [
+    "DEFAULT_MAX_ANSWER_BYTES",
+    "KAFKA_DEFAULT_RECORD_BYTES",
+    "RECORD_OVERHEAD_BYTES",
+    "answer_bytes",
+    "class_names",
+]
 
 # Kafka's own default of max.message.bytes.
 KAFKA_DEFAULT_RECORD_BYTES = 1_048_588
@@ -34,3 +41,15 @@ def answer_bytes(outputs: Sequence[tuple[np.dtype[np.generic], Sequence[int]]]) 
     ]
     twice = sizes[-1] if len(sizes) > 1 else 0
     return sum(sizes) + twice + _BRACKETS_BYTES + RECORD_OVERHEAD_BYTES
+
+
+def class_names(visualization: Mapping[str, Any] | None, outcome: Mapping[str, Any] | None) -> list[str] | None:
+    """Return the names of the classes in the order of the outputs; None where nobody gave them.
+
+    By the view that was set for an inference, else by the outcome of the training that it serves.
+    """
+    if visualization and visualization.get("type") == "classification" and visualization.get("labels"):
+        names = {each["id"]: each["label"] for each in visualization["labels"]}
+        return [names.get(index, str(index)) for index in range(min(max(names), 9_999) + 1)]
+    labels = (outcome or {}).get("labels")
+    return [str(each) for each in labels] if labels else None

@@ -5,6 +5,7 @@ KafkaMLError
 │   ├── ControlMessageError      a record on the control topic is not an announcement
 │   ├── StreamRangeError         a range such as ``topic:0:10:20`` does not parse
 │   ├── DecodeError              a record's bytes do not fit the declared format
+│   ├── SampleError              a sample cannot be written in the declared format
 │   ├── ArgumentsError           fit / evaluation arguments that the framework does not accept
 │   └── SettingsError            a setting is missing or contradicts another
 ├── FailedError                  the user's job failed
@@ -61,6 +62,14 @@ class DecodeError(RefusedError):
         super().__init__(message, hint=hint)
         self.index = index
         self.gap = gap
+
+
+class SampleError(RefusedError):
+    """A sample cannot be written in the format that an inference reads; ``code`` is ``shape``, ``range`` or other."""
+
+    def __init__(self, message: str, *, code: str = "invalid", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
 
 
 class ArgumentsError(RefusedError):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from kafkaml.dead_letters import ERROR_HEADER, MESSAGE_HEADER, STAGE_HEADER, VALUE_BYTES_HEADER
 from kafkaml.errors import KafkaMLError
 from kafkaml.records import OutgoingRecord, Record
 from model_inference.output_topics import SOURCE_TIMESTAMP_HEADER
@@ -53,16 +54,16 @@ def dead_letter(
     time of writing.
     """
     reason: list[tuple[str, bytes | None]] = [
-        ("kml-error-stage", stage.value.encode()),
-        ("kml-error-class", type(error).__name__.encode()),
-        ("kml-error-message", _cut_text(error.message)),
+        (STAGE_HEADER, stage.value.encode()),
+        (ERROR_HEADER, type(error).__name__.encode()),
+        (MESSAGE_HEADER, _cut_text(error.message)),
     ]
     timestamp_ms = max(0, record.timestamp_ms)
     if (cut or restamp) and timestamp_ms:
         reason.append((SOURCE_TIMESTAMP_HEADER, b"%d" % timestamp_ms))
         timestamp_ms = 0
     if cut:
-        reason.append(("kml-error-value-bytes", b"%d" % len(record.value or b"")))
+        reason.append((VALUE_BYTES_HEADER, b"%d" % len(record.value or b"")))
         large = sum(len(name) + len(value or b"") for name, value in record.headers) > MAX_CUT_BYTES
         record = record._replace(
             key=record.key[:MAX_CUT_BYTES] if record.key else record.key,

@@ -20,12 +20,13 @@ from kafkaml.codecs import StreamCodec
 from kafkaml.confluent import KafkaRecordReader, KafkaRecordWriter
 from kafkaml.confluent.browse import record_bytes
 from kafkaml.control import InputFormat
+from kafkaml.dead_letters import VALUE_BYTES_HEADER, dead_letter_topic, reason_of
 from kafkaml.errors import DecodeError, StreamUnavailable
 from kafkaml.records import SOURCE_HEADER, OutgoingRecord, Record, format_source, parse_source
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange
 
-__all__ = ["MAX_REPLAY", "REPLAY_HEADER", "dead_letter_topic", "letters", "output_settings", "reason_of", "replay"]
+__all__ = ["MAX_REPLAY", "REPLAY_HEADER", "letters", "output_settings", "replay"]
 
 REPLAY_HEADER = "kml-replay"
 # More are sent back by asking again.
@@ -35,11 +36,6 @@ _SECONDS = 30.0
 _KAFKA_SECONDS = 10.0
 
 
-def dead_letter_topic(inference: Inference) -> str:
-    """Return the topic that the dead letters of ``inference`` go to."""
-    return f"{inference.output_topic}.dlq"
-
-
 def output_settings(inference: Inference) -> KafkaSettings:
     """Return how the cluster of the outputs is reached."""
     settings = environment().kafka
@@ -47,22 +43,12 @@ def output_settings(inference: Inference) -> KafkaSettings:
     return settings.model_copy(update={"bootstrap_servers": servers}) if servers else settings
 
 
-def reason_of(letter: Record) -> dict[str, Any]:
-    """Return why a record became a dead letter, as ``ReasonSerializer`` describes it."""
-    headers = _texts(letter)
-    return {
-        "stage": headers.get("kml-error-stage", ""),
-        "error": headers.get("kml-error-class", ""),
-        "message": headers.get("kml-error-message", ""),
-    }
-
-
 def letters(inference: Inference, *, before: Mapping[int, int] | None, limit: int) -> dict[str, Any]:
     """Return a page of dead letters, newest first, as ``DeadLetterPageSerializer`` describes it.
 
     A topic that does not exist yet has none. Raises BrokerError without Kafka.
     """
-    topic = dead_letter_topic(inference)
+    topic = dead_letter_topic(inference.output_topic)
     with open_browser(output_settings(inference)) as browser:
         try:
             page = browser.page(topic, before=before, limit=limit, timeout_seconds=_KAFKA_SECONDS)
@@ -96,11 +82,11 @@ def replay(inference: Inference, *, actor: Actor, positions: Sequence[tuple[int,
     were sent back before and failed again (the newer letter stands for them). Raises BrokerError when Kafka did not
     take all of them, InvalidField for positions without a letter.
     """
-    topic = dead_letter_topic(inference)
+    topic = dead_letter_topic(inference.output_topic)
     with open_browser() as browser:
         partitions = len(browser.partitions(inference.input_topic))
     found, more = _read(inference, topic, positions)
-    whole = [each for each in found if "kml-error-value-bytes" not in _texts(each)]
+    whole = [each for each in found if VALUE_BYTES_HEADER not in _texts(each)]
     superseded: set[bytes] = set()
     if positions is None:
         superseded = {value for each in found for name, value in each.headers if name == REPLAY_HEADER and value}
@@ -206,10 +192,10 @@ def _document(inference: Inference, letter: Record, decoder: Decoder, codec: Str
     source = None if last is None else parse_source(letter.headers[last][1])
     by = headers.get("kml-inference", "")
     again = parse_source(headers.get(REPLAY_HEADER, "").encode())
-    full = headers.get("kml-error-value-bytes", "")
+    full = headers.get(VALUE_BYTES_HEADER, "")
     return {
         "record": record_document(letter, decoder, codec),
-        "reason": reason_of(letter),
+        "reason": reason_of(letter)._asdict(),
         "source": _position(source),
         "replay_of": _position(again),
         "inference": int(by) if by.isdecimal() and len(by) < 18 else None,

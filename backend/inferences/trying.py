@@ -16,26 +16,27 @@ import orjson
 from rest_framework.exceptions import Throttled
 
 from backend.api.audit import Actor, record
-from backend.api.errors import Conflict
+from backend.api.errors import Conflict, InvalidField
 from backend.api.samples import sample_document
 from backend.config.environment import environment
 from backend.deployments.models import DesiredState
-from backend.inferences.dead_letters import dead_letter_topic, output_settings, reason_of
+from backend.inferences.dead_letters import output_settings
 from backend.inferences.models import Inference
-from backend.inferences.samples import encode_sample
-from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
-from kafkaml.confluent.browse import TopicBrowser
-from kafkaml.confluent.watch import AnswerWatch
-from kafkaml.errors import BrokerError
-from kafkaml.records import SOURCE_HEADER, OutgoingRecord, Position, Record, parse_source
+from kafkaml.answers import class_names
+from kafkaml.codecs.samples import EncodedSample, SampleEncoder
+from kafkaml.confluent import KafkaAdmin
+from kafkaml.confluent.exchange import KafkaExchange
+from kafkaml.dead_letters import dead_letter_topic, reason_of
+from kafkaml.errors import BrokerError, SampleError
+from kafkaml.exchange import answers_to
+from kafkaml.records import Position, Record
 from kafkaml.wire.state import RunState
 
-__all__ = ["OUTCOMES", "TRY_HEADER", "labels_of", "try_sample"]
+__all__ = ["OUTCOMES", "TRY_HEADER", "try_sample"]
 
 OUTCOMES = ("answered", "passed_on", "dead_lettered", "no_answer")
 # On the record and so on its answer: tells tries from other traffic.
 TRY_HEADER = "kml-try"
-_WRITE_SECONDS = 10.0
 _ADMIN_SECONDS = 3.0
 # Each is a thread and a connection to Kafka for up to half a minute.
 _slots = threading.BoundedSemaphore(8)
@@ -56,7 +57,7 @@ def try_sample(
 
     Raises InvalidField for a sample that does not fit, Conflict when nothing would answer, BrokerError without Kafka.
     """
-    encoded = encode_sample(inference.input_format, inference.input_config, sample, shape=shape)
+    encoded = _encoded(inference, sample, shape)
     if inference.state != RunState.RUNNING or inference.desired != DesiredState.RUN:
         raise Conflict(
             f"inference {inference.pk} is {inference.state}: expected a running one, or nobody answers",
@@ -79,46 +80,26 @@ def try_sample(
     }
 
 
-def labels_of(inference: Inference) -> list[str] | None:
-    """Return the names of the classes in the order of the outputs; None where nobody gave them."""
-    visualization = inference.visualization or {}
-    if visualization.get("type") == "classification" and visualization.get("labels"):
-        names = {each["id"]: each["label"] for each in visualization["labels"]}
-        return [names.get(index, str(index)) for index in range(min(max(names), 9_999) + 1)]
-    labels = (inference.result.outcome or {}).get("labels")
-    return [str(each) for each in labels] if labels else None
+def _encoded(inference: Inference, sample: Any, shape: Sequence[int] | None) -> EncodedSample:
+    try:
+        return SampleEncoder(inference.input_format, inference.input_config).encode(sample, shape=shape)
+    except SampleError as error:
+        raise InvalidField("sample", error.message, code=error.code, hint=error.hint) from error
 
 
 def _send_and_wait(
     inference: Inference, value: bytes, timeout_seconds: float, actor: Actor
 ) -> tuple[Record | None, Position, float]:
-    settings = environment().kafka
-    topics = [inference.output_topic, dead_letter_topic(inference)]
+    topics = [inference.output_topic, dead_letter_topic(inference.output_topic)]
     if inference.upper_topic:
         topics.append(inference.upper_topic)
-    with TopicBrowser(settings) as browser:
-        # Asked first: writing to a topic that does not exist would make it, or wait for it.
-        browser.partitions(inference.input_topic)
-    with AnswerWatch(output_settings(inference), topics) as watch:
-        written: list[Position] = []
-        writer = KafkaRecordWriter(settings, timeout_seconds=_WRITE_SECONDS, idempotent=False)
+    settings, outputs = environment().kafka, output_settings(inference)
+    with KafkaExchange(settings, inference.input_topic, topics, output_settings=outputs) as exchange:
         began = time.monotonic()
-        try:
-            headers = [(TRY_HEADER, uuid.uuid4().hex.encode())]
-            writer.write(OutgoingRecord(inference.input_topic, value, headers=headers), written.append)
-            writer.flush(_WRITE_SECONDS)
-        finally:
-            writer.close()
-        place = written[0]
+        (place,) = exchange.send([value], headers=[(TRY_HEADER, uuid.uuid4().hex.encode())])
         record(actor, "try", inference, detail=f"wrote {place.topic}[{place.partition}]@{place.offset}")
-        source = (place.topic, place.partition, place.offset)
-        answer = watch.find(lambda each: source_of(each) == source, timeout_seconds=timeout_seconds)
-        return answer, place, round(time.monotonic() - began, 4)
-
-
-def source_of(answer: Record) -> tuple[str, int, int] | None:
-    """Return the input position that a record answers: the last one said, in a chain of inferences the newest."""
-    return next((parse_source(value) for name, value in reversed(answer.headers) if name == SOURCE_HEADER), None)
+        (answer,) = answers_to([place], exchange, timeout_seconds=timeout_seconds)
+        return answer.record if answer else None, place, round(time.monotonic() - began, 4)
 
 
 def _outcome(inference: Inference, answer: Record | None, max_values: int | None) -> dict[str, Any]:
@@ -127,7 +108,7 @@ def _outcome(inference: Inference, answer: Record | None, max_values: int | None
         "values": None,
         "values_count": None,
         "outputs": None,
-        "labels": labels_of(inference),
+        "labels": class_names(inference.visualization, inference.result.outcome),
         "output": None,
         "reason": None,
         "result": None,
@@ -141,8 +122,8 @@ def _outcome(inference: Inference, answer: Record | None, max_values: int | None
         "result": int(headers["kml-result"]) if headers.get("kml-result", "").isdecimal() else None,
         "version": headers.get("kml-version"),
     }
-    if answer.topic == dead_letter_topic(inference):
-        return document | {"outcome": "dead_lettered", "reason": reason_of(answer)}
+    if answer.topic == dead_letter_topic(inference.output_topic):
+        return document | {"outcome": "dead_lettered", "reason": reason_of(answer)._asdict()}
     try:
         body = orjson.loads(answer.value or b"null")
     except orjson.JSONDecodeError:

@@ -14,10 +14,17 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from kafkaml.errors import StreamUnavailable
-from kafkaml.records import ListBatch, OutgoingRecord, PartitionKey, Position, Record, RecordBatch
+from kafkaml.records import Headers, ListBatch, OutgoingRecord, PartitionKey, Position, Record, RecordBatch
 from kafkaml.stream_range import StreamRange
 
-__all__ = ["InMemoryBroker", "InMemoryGroupReader", "InMemoryReader", "InMemoryWriter", "Transaction"]
+__all__ = [
+    "InMemoryBroker",
+    "InMemoryExchange",
+    "InMemoryGroupReader",
+    "InMemoryReader",
+    "InMemoryWriter",
+    "Transaction",
+]
 
 
 class Transaction:
@@ -168,6 +175,12 @@ class InMemoryBroker:
         """Return a GroupReader that has all partitions of its group."""
         return InMemoryGroupReader(self, topics, group)
 
+    def exchange(
+        self, input_topic: str, answer_topics: Sequence[str], *, meanwhile: Callable[[], object] = lambda: None
+    ) -> InMemoryExchange:
+        """Return an Exchange; ``meanwhile`` is what others do while answers are waited for."""
+        return InMemoryExchange(self, input_topic, answer_topics, meanwhile)
+
 
 class InMemoryReader:
     """See ``kafkaml.records.RecordReader``. Waits for nothing: what is not there is missing at once."""
@@ -275,3 +288,43 @@ class InMemoryGroupReader:
 
     def close(self) -> None:
         self._positions = {}
+
+
+class InMemoryExchange:
+    """See ``kafkaml.exchange.Exchange``. When nothing has come, others work once more; then the time is over."""
+
+    def __init__(
+        self,
+        broker: InMemoryBroker,
+        input_topic: str,
+        answer_topics: Sequence[str],
+        meanwhile: Callable[[], object],
+    ) -> None:
+        self._broker = broker
+        self._input_topic = input_topic
+        self._meanwhile = meanwhile
+        broker.partition(input_topic, 0)
+        self._positions = {
+            (topic, number): broker.partition(topic, number).end
+            for topic in answer_topics
+            for number in range(max(1, broker.partition_count(topic)))
+        }
+
+    def send(self, values: Sequence[bytes], *, headers: Headers = ()) -> list[Position]:
+        partitions = self._broker.partition_count(self._input_topic)
+        return [
+            self._broker.append(OutgoingRecord(self._input_topic, value, headers=headers, partition=index % partitions))
+            for index, value in enumerate(values)
+        ]
+
+    def arrivals(self, *, timeout_seconds: float) -> Iterator[Record]:
+        del timeout_seconds
+        while found := self._take() or (self._meanwhile(), self._take())[1]:
+            yield from found
+
+    def _take(self) -> list[Record]:
+        found: list[Record] = []
+        for key, position in self._positions.items():
+            records, self._positions[key] = self._broker.fetch(key, position, 100)
+            found += records
+        return found

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from kafkaml.control import InputFormat
+from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
 
@@ -65,7 +66,7 @@ class InferencePlan:
     @property
     def dead_letter_topic(self) -> str:
         """Where records go that cannot be decoded or predicted."""
-        return f"{self.output_topic}.dlq"
+        return dead_letter_topic(self.output_topic)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object; ``from_json`` is its inverse."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,8 +11,11 @@ from typing import Any, Protocol
 import pytest
 
 from kafkaml.confluent import KafkaGroupReader, KafkaLoopClient, KafkaRecordReader, KafkaRecordWriter
+from kafkaml.confluent.exchange import KafkaExchange
 from kafkaml.errors import ProducerFenced, StreamUnavailable, TransactionAborted
+from kafkaml.exchange import Exchange, answers_to
 from kafkaml.records import (
+    SOURCE_HEADER,
     GroupReader,
     OutgoingRecord,
     Position,
@@ -19,6 +23,7 @@ from kafkaml.records import (
     RecordReader,
     RecordWriter,
     TransactionalLoopClient,
+    format_source,
 )
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange
@@ -37,6 +42,7 @@ class Kit(Protocol):
     def writer(self) -> RecordWriter: ...
     def group_reader(self, topic: str, group: str) -> GroupReader: ...
     def loop(self, topic: str, group: str, transactional_id: str) -> TransactionalLoopClient: ...
+    def exchange(self, input_topic: str, *answer_topics: str) -> Exchange: ...
 
 
 class InMemoryKit:
@@ -62,12 +68,16 @@ class InMemoryKit:
             self.groups[group] = InMemoryGroup(self.broker, topics=[topic], group=group)
         return self.groups[group].join(transactional_id)
 
+    def exchange(self, input_topic: str, *answer_topics: str) -> Exchange:
+        return self.broker.exchange(input_topic, answer_topics)
+
 
 class KafkaKit:
     def __init__(self, broker: Any) -> None:
         self.broker = broker
         self.settings = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
         self.opened: list[Any] = []
+        self.exits = contextlib.ExitStack()
 
     def topic(self, partitions: int = 1) -> str:
         return str(self.broker.topic(partitions))
@@ -93,11 +103,15 @@ class KafkaKit:
         )
         return self._opened(client)
 
+    def exchange(self, input_topic: str, *answer_topics: str) -> Exchange:
+        return self.exits.enter_context(KafkaExchange(self.settings, input_topic, answer_topics))
+
     def _opened(self, client: Any) -> Any:
         self.opened.append(client)
         return client
 
     def close(self) -> None:
+        self.exits.close()
         for client in self.opened:
             client.close()
 
@@ -352,3 +366,41 @@ class TestLoop:
         source, target = kit.topic(), kit.topic(3)
         client = kit.loop(source, name, name)
         assert [client.partition_for(target, partition) for partition in (0, 1, 2, 3)] == [0, 1, 2, 0]
+
+
+def test_an_exchange_tells_where_each_record_is(kit: Kit) -> None:
+    topic, answers = kit.topic(partitions=2), kit.topic()
+    positions = kit.exchange(topic, answers).send([b"a", b"b", b"c", b"d"], headers=[("mine", b"1")])
+    by_place = {
+        (each.partition, each.offset): each for each in read(kit, *(StreamRange(topic, n, 0, 2) for n in (0, 1)))
+    }
+    assert [by_place[place.partition, place.offset].value for place in positions] == [b"a", b"b", b"c", b"d"]
+    assert {tuple(each.headers) for each in by_place.values()} == {(("mine", b"1"),)}
+
+
+def test_answers_are_found_by_the_record_that_they_name(kit: Kit) -> None:
+    topic, answers, letters = kit.topic(), kit.topic(partitions=2), kit.topic()
+    write(kit, answers, [b"before"])
+    exchange = kit.exchange(topic, answers, letters)
+    positions = exchange.send([b"a", b"b", b"c"])
+    writer = kit.writer()
+    for target, value, source in (
+        (answers, b"another's", ("other", 0, 1)),
+        (answers, b"of b", positions[1]),
+        (letters, b"of a", positions[0]),
+        (answers, b"of b again", positions[1]),
+    ):
+        # In a chain of inferences the last one is the newest.
+        headers = [(SOURCE_HEADER, b"other/0/0"), (SOURCE_HEADER, format_source(*source))]
+        writer.write(OutgoingRecord(target, value, headers=headers, partition=0))
+    writer.flush(60)
+    found = answers_to(positions[:2], exchange, timeout_seconds=60)
+    assert [each and each.record.value for each in found] == [b"of a", b"of b"]
+    assert answers_to(positions[2:], exchange, timeout_seconds=0.3) == [None]
+    assert answers_to([], exchange, timeout_seconds=60) == []
+
+
+def test_an_exchange_needs_its_topics(kit: Kit) -> None:
+    for topics in ((kit.topic(), "missing"), ("missing", kit.topic())):
+        with pytest.raises(StreamUnavailable, match="missing"):
+            kit.exchange(*topics)

@@ -1,4 +1,7 @@
-"""From a sample as a person gives it (JSON) to the bytes that an inference reads. Pure."""
+"""From a sample as people and programs have it (numbers, lists, arrays, objects) to the bytes that an inference reads.
+
+Used by the backend's try-it, by JSON, and by the SDK's predict. Pure.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from backend.api.errors import InvalidField
-from kafkaml.codecs import codec_for
 from kafkaml.codecs.avro import AvroCodec
 from kafkaml.codecs.base import Array, Codec
 from kafkaml.codecs.json import JsonCodec
 from kafkaml.codecs.raw import TextCodec
+from kafkaml.codecs.stream import codec_for
 from kafkaml.codecs.telegraf import TelegrafCodec
-from kafkaml.errors import DecodeError
+from kafkaml.errors import DecodeError, SampleError
 
-__all__ = ["EncodedSample", "encode_sample"]
+__all__ = ["EncodedSample", "SampleEncoder"]
 
 _LONG_INTEGER = re.compile(r"-?[0-9]{16,20}")
 
@@ -31,38 +33,41 @@ class EncodedSample(NamedTuple):
     array: Array
 
 
-def encode_sample(
-    input_format: str, input_config: Mapping[str, Any], sample: Any, *, shape: Sequence[int] | None = None
-) -> EncodedSample:
-    """Encode ``sample`` as the inference reads it: a number, (nested) lists, or for JSON and Avro an object.
+class SampleEncoder:
+    """Encodes samples as an inference of this format and these settings reads them. Raises SampleError."""
 
-    ``shape`` is for flat lists; the format's own shape is taken where there is one. Raises InvalidField for ``sample``
-    that says what was got and what is expected.
-    """
-    try:
-        codec = codec_for(input_format, input_config).features
-    except DecodeError as error:
-        raise InvalidField("sample", f"the inference's input format cannot be written: {error.message}") from error
-    try:
-        value = _encode(codec, sample, shape)
-        return EncodedSample(value, codec.decode((value,))[0])
-    except DecodeError as error:
-        raise InvalidField("sample", error.message, hint=error.hint) from error
+    def __init__(self, input_format: str, input_config: Mapping[str, Any]) -> None:
+        try:
+            self._codec = codec_for(input_format, input_config).features
+        except DecodeError as error:
+            raise SampleError(f"the inference's input format cannot be written: {error.message}") from error
+
+    def encode(self, sample: Any, *, shape: Sequence[int] | None = None) -> EncodedSample:
+        """Encode a number, a text, an array or (nested) lists, or for JSON and Avro an object.
+
+        ``shape`` is for flat lists; the format's own shape is taken where there is one. Raises SampleError that says
+        what was got and what is expected.
+        """
+        try:
+            value = _encode(self._codec, sample, shape)
+            return EncodedSample(value, self._codec.decode((value,))[0])
+        except DecodeError as error:
+            raise SampleError(error.message, hint=error.hint) from error
 
 
 def _encode(codec: Codec, sample: Any, shape: Sequence[int] | None) -> bytes:
     if isinstance(codec, TextCodec):
         if not isinstance(sample, str):
-            raise InvalidField("sample", f"got {_kind(sample)}: expected a text")
+            raise SampleError(f"got {_kind(sample)}: expected a text")
         return codec.encode(np.array([sample]))[0]
     if isinstance(sample, dict):
         if isinstance(codec, AvroCodec):
             return codec.encode_record(sample)
         if isinstance(codec, TelegrafCodec):
-            return orjson.dumps({"fields": {"value": orjson.dumps(sample).decode()}})
+            return orjson.dumps({"fields": {"value": _json(sample).decode()}})
         if isinstance(codec, JsonCodec):
-            return orjson.dumps(sample)
-        raise InvalidField("sample", "got an object: expected a number or a list of numbers")
+            return _json(sample)
+        raise SampleError("got an object: expected a number or a list of numbers")
     array = _shaped(_numbers(sample), codec, shape)
     # JSON keeps the numbers as they were given; the others have one type.
     if not isinstance(codec, JsonCodec):
@@ -70,17 +75,24 @@ def _encode(codec: Codec, sample: Any, shape: Sequence[int] | None) -> bytes:
     return codec.encode(array[None])[0]
 
 
+def _json(sample: dict[Any, Any]) -> bytes:
+    try:
+        return orjson.dumps(sample, option=orjson.OPT_SERIALIZE_NUMPY)
+    except (orjson.JSONEncodeError, TypeError) as error:
+        raise SampleError(f"the object cannot be written as JSON: {error}") from error
+
+
 def _numbers(sample: Any) -> Array:
     try:
         array = np.asarray(_exact(sample))
     except (ValueError, OverflowError, RecursionError) as error:
-        raise InvalidField(
-            "sample", f"the lists are not equally long on every level ({error})", hint="give an array of one shape"
+        raise SampleError(
+            f"the lists are not equally long on every level ({error})", hint="give an array of one shape"
         ) from error
     if array.dtype.kind not in "biuf":
-        raise InvalidField("sample", f"got {_kind(sample)}: expected a number or (nested) lists of numbers")
+        raise SampleError(f"got {_kind(sample)}: expected a number or (nested) lists of numbers")
     if array.size == 0:
-        raise InvalidField("sample", "the sample is empty: expected at least one number")
+        raise SampleError("the sample is empty: expected at least one number")
     return array
 
 
@@ -96,8 +108,7 @@ def _shaped(array: Array, codec: Codec, shape: Sequence[int] | None) -> Array:
     if expected is None or array.shape == expected:
         return array
     if array.size != math.prod(expected):
-        raise InvalidField(
-            "sample",
+        raise SampleError(
             f"got {_shape_text(array.shape)} ({array.size} numbers): expected {_shape_text(expected)} "
             f"({math.prod(expected)} numbers)",
             code="shape",
@@ -118,7 +129,7 @@ def _cast(array: Array, dtype: np.dtype[Any]) -> Array:
             expected = f"whole numbers from {limits.min} to {limits.max}"
         else:
             expected = f"numbers that fit {dtype.name}"
-        raise InvalidField("sample", f"got {number}: expected {expected} ({dtype.name})", code="range")
+        raise SampleError(f"got {number}: expected {expected} ({dtype.name})", code="range")
     return cast
 
 

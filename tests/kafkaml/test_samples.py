@@ -6,16 +6,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rest_framework.test import APIClient
 
-from backend.api.errors import InvalidField
-from backend.api.tests import builders
-from backend.inferences.samples import encode_sample
+from kafkaml.codecs.samples import EncodedSample, SampleEncoder
+from kafkaml.errors import SampleError
 
 RAW = {"data_type": "uint8", "data_reshape": "2 3"}
 AVRO = {
     "data_scheme": '{"type":"record","name":"r","fields":[{"name":"a","type":"float"},{"name":"b","type":"float"}]}'
 }
+
+
+def encode_sample(
+    input_format: str, input_config: dict[str, Any], sample: Any, *, shape: list[int] | None = None
+) -> EncodedSample:
+    return SampleEncoder(input_format, input_config).encode(sample, shape=shape)
 
 
 @pytest.mark.parametrize("sample", [[[1, 2, 3], [4, 5, 6]], [1, 2, 3, 4, 5, 6], [1.0, 2, 3, 4, 5, 6]])
@@ -33,6 +37,13 @@ def test_raw_without_a_shape_takes_what_comes() -> None:
 def test_json_keeps_numbers_as_they_were_given_and_takes_a_shape() -> None:
     assert encode_sample("JSON", {}, [0.1, 2, 3, 4], shape=[2, 2]).value == b"[[0.1,2.0],[3.0,4.0]]"
     assert encode_sample("JSON", {}, {"b": 1, "a": 2}).array.tolist() == [2, 1]
+
+
+def test_programs_give_arrays_and_numbers_of_numpy() -> None:
+    assert encode_sample("RAW", RAW, np.arange(6, dtype=np.int64).reshape(2, 3)).value == bytes(range(6))
+    assert encode_sample("JSON", {}, {"a": np.float32(0.5), "b": np.int64(2)}).value == b'{"a":0.5,"b":2}'
+    with pytest.raises(SampleError, match="cannot be written as JSON"):
+        encode_sample("JSON", {}, {"a": object()})
 
 
 def test_avro_takes_lists_and_objects() -> None:
@@ -64,40 +75,13 @@ def test_telegraf_is_wrapped() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_reason(config: dict[str, Any], sample: Any, words: str) -> None:
-    with pytest.raises(InvalidField) as caught:
+    with pytest.raises(SampleError) as caught:
         encode_sample("RAW", config, sample)
-    assert caught.value.field == "sample"
     assert words in caught.value.message
 
 
 @pytest.mark.parametrize(("sample", "words"), [({"a": 1}, "schema"), (["x", "y"], "no array of numbers"), ([1], "")])
 def test_avro_that_does_not_fit_the_schema(sample: Any, words: str) -> None:
-    with pytest.raises(InvalidField) as caught:
+    with pytest.raises(SampleError) as caught:
         encode_sample("AVRO", AVRO, sample)
     assert words in caught.value.message
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("path", "body", "status"),
-    [
-        ("try/", {}, 400),
-        ("try/", {"sample": [1], "timeout_seconds": 900}, 400),
-        ("try/", {"sample": [1], "shape": [0]}, 400),
-        ("try/", {"sample": [[0] * 8] * 8}, 409),
-        ("dead_letters/replay/", {}, 400),
-        ("dead_letters/replay/", {"all": True, "positions": [{"partition": 0, "offset": 0}]}, 400),
-        ("dead_letters/replay/", {"positions": [{"partition": 0, "offset": 0}] * 501}, 400),
-    ],
-)
-def test_the_api_refuses_before_it_asks_kafka(path: str, body: Any, status: int, editor: APIClient) -> None:
-    inference = builders.make_inference()
-    assert editor.post(f"/api/inferences/{inference.pk}/{path}", body, format="json").status_code == status
-
-
-@pytest.mark.django_db
-def test_only_editors_try_and_send_back(viewer: APIClient) -> None:
-    path = f"/api/inferences/{builders.make_inference().pk}"
-    assert viewer.post(f"{path}/try/", {"sample": [1]}, format="json").status_code == 403
-    assert viewer.post(f"{path}/dead_letters/replay/", {"all": True}, format="json").status_code == 403
-    assert viewer.get(f"{path}/dead_letters/", {"before": "x"}).status_code == 400

@@ -1,0 +1,60 @@
+"""Exchange: records sent to an inference, and the answers to them. Used by the backend's try-it and the SDK's predict.
+
+An answer and a dead letter name the record that they are of (``SOURCE_HEADER``), so each finds its question whatever
+else is in the topics.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from kafkaml.records import SOURCE_HEADER, Headers, Position, Record, parse_source
+
+__all__ = ["Answer", "Exchange", "answers_to", "source_of"]
+
+
+class Exchange(Protocol):
+    """Kafka between one inference and whoever asks it. One thread.
+
+    Where "now" is in the topics of answers, is settled when it is made. ``kafkaml.confluent.exchange`` is the real one.
+    """
+
+    def send(self, values: Sequence[bytes], *, headers: Headers = ()) -> list[Position]:
+        """Write records to the input topic, spread over its partitions; return their places in order.
+
+        Returns when all are acknowledged; raises BrokerError when one is not.
+        """
+        ...
+
+    def arrivals(self, *, timeout_seconds: float) -> Iterator[Record]:
+        """Iterate over committed records of the topics of answers as they come, until the time is over."""
+        ...
+
+
+class Answer(NamedTuple):
+    """An answer or a dead letter, and the moment (``time.monotonic``) at which it was here."""
+
+    record: Record
+    arrived_at: float
+
+
+def answers_to(positions: Sequence[Position], exchange: Exchange, *, timeout_seconds: float) -> list[Answer | None]:
+    """Return the answer to, or the dead letter of, the record at each position; None where none came in time."""
+    waiting: dict[tuple[str, int, int] | None, int] = {place: index for index, place in enumerate(positions)}
+    answers: list[Answer | None] = [None] * len(positions)
+    if not waiting:
+        return answers
+    for record in exchange.arrivals(timeout_seconds=timeout_seconds):
+        index = waiting.pop(source_of(record), None)
+        if index is not None:
+            answers[index] = Answer(record, time.monotonic())
+            if not waiting:
+                break
+    return answers
+
+
+def source_of(answer: Record) -> tuple[str, int, int] | None:
+    """Return the input position that a record answers: the last one said, in a chain of inferences the newest."""
+    return next((parse_source(value) for name, value in reversed(answer.headers) if name == SOURCE_HEADER), None)
