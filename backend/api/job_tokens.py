@@ -8,22 +8,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from enum import StrEnum
 
 from django.core import signing
 
 from backend.config.environment import environment
+from backend.launchers.names import RunKind
 
-__all__ = ["InvalidToken", "JobKind", "JobToken", "mint", "read"]
+__all__ = ["InvalidToken", "JobToken", "mint", "read"]
 
 _SALT = "kafka-ml.job-token.v1"
-
-
-class JobKind(StrEnum):
-    """What kind of run a token is for; also the word in the job API's addresses."""
-
-    TRAINING = "training"
-    INFERENCE = "inference"
 
 
 class InvalidToken(Exception):
@@ -34,7 +27,7 @@ class InvalidToken(Exception):
 class JobToken:
     """What a valid token says. ``expires_at`` is in seconds since 1970."""
 
-    kind: JobKind
+    kind: RunKind
     id: int
     attempt: int
     expires_at: int
@@ -45,17 +38,17 @@ class JobToken:
         return f"job:{self.kind}:{self.id}:{self.attempt}"
 
 
-def mint(kind: JobKind | str, id: int, attempt: int, ttl: float | None = None) -> str:  # noqa: A002 - the domain's word
+def mint(kind: RunKind, id: int, attempt: int, ttl: float | None = None) -> str:  # noqa: A002 - the domain's word
     """Return a token for one attempt of one run; ``ttl`` in seconds, by default the setting's."""
     lifetime = environment().job_token_seconds if ttl is None else ttl
-    return signing.dumps([str(JobKind(kind)), id, attempt, int(time.time() + lifetime)], salt=_SALT)
+    return signing.dumps([kind.value, id, attempt, int(time.time() + lifetime)], salt=_SALT)
 
 
 def read(token: str, *, grace_seconds: float = 0) -> JobToken:
     """Return what ``token`` says; raises InvalidToken when it is not ours or expired more than the grace ago."""
     try:
         kind, number, attempt, expires_at = signing.loads(token, salt=_SALT)
-        parsed = JobToken(JobKind(kind), int(number), int(attempt), int(expires_at))
+        parsed = JobToken(RunKind(kind), int(number), int(attempt), int(expires_at))
     except (signing.BadSignature, ValueError, TypeError) as error:
         raise InvalidToken("the token is not a job's") from error
     if parsed.expires_at + grace_seconds <= time.time():

@@ -7,12 +7,12 @@ from django.db import close_old_connections
 from backend.clusters.connection import settings_of
 from backend.clusters.models import Cluster
 from backend.config.environment import environment
-from backend.deployments.models import ENDED_STATES
 from backend.inferences.models import Inference
 from backend.launchers.base import Launcher
 from backend.launchers.factory import LauncherSettings, kubernetes_launcher, worker_environment
-from backend.launchers.names import WorkKind, work_name
+from backend.launchers.names import RunKind, work_name
 from backend.launchers.routing import Placements
+from backend.runs.models import ENDED_STATES
 from kafkaml.errors import SettingsError
 
 __all__ = ["connect", "placements"]
@@ -29,7 +29,7 @@ def placements() -> Placements:
         .filter(attempt__gt=0)
         .values_list("pk", "attempt", "cluster__name")
     )
-    names = {work_name(WorkKind.INFERENCE, pk, attempt): cluster for pk, attempt, cluster in rows}
+    names = {work_name(RunKind.INFERENCE, pk, attempt): cluster for pk, attempt, cluster in rows}
     return Placements(clusters=clusters, names=names)
 
 

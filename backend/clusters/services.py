@@ -10,9 +10,9 @@ from backend.api.audit import Actor, record, state_hash
 from backend.api.errors import InUse
 from backend.clusters.models import Cluster
 from backend.clusters.token_files import remove_token, store_token
-from backend.deployments.models import ENDED_STATES
 from backend.events.services import publish
 from backend.inferences.models import Inference
+from backend.runs.models import ENDED_STATES
 
 __all__ = ["create_cluster", "delete_cluster", "update_cluster"]
 

@@ -163,8 +163,8 @@ SPECTACULAR_SETTINGS = {
         "backend.api.schema.complete",
     ],
     "ENUM_NAME_OVERRIDES": {
-        "StateEnum": "backend.deployments.models.STATE_CHOICES",
-        "DesiredStateEnum": "backend.deployments.models.DesiredState",
+        "StateEnum": "backend.runs.models.STATE_CHOICES",
+        "DesiredStateEnum": "backend.runs.models.DesiredState",
         "RoleEnum": "backend.accounts.models.Role",
         "FrameworkEnum": "backend.ml_models.serializers.FRAMEWORKS",
         "FailureCategoryEnum": "backend.api.documents.FAILURE_CATEGORIES",

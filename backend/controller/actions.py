@@ -1,4 +1,5 @@
-"""What the controller can do: small values that ``reconcile`` decides on and ``execute`` carries out.
+"""What the controller can do: small values that ``reconcile`` decides on and ``execute`` carries out, those of the rows
+by the store.
 
 Each may be carried out twice, or be interrupted and decided again, without harm.
 """
@@ -18,9 +19,11 @@ __all__ = [
     "KeepLog",
     "Launch",
     "MarkFailed",
+    "MarkLaunched",
     "MarkRunning",
     "MarkStopped",
     "Retry",
+    "RowAction",
     "ShowObstacle",
     "ShowReady",
     "ShowScale",
@@ -42,6 +45,15 @@ class Launch:
 
     subject: Subject
     attempt: int
+
+
+@dataclass(frozen=True)
+class MarkLaunched:
+    """The launcher took the attempt, and was told the greatest number of replicas that the lag may ask for."""
+
+    subject: Subject
+    attempt: int
+    max_replicas: int | None
 
 
 @dataclass(frozen=True)
@@ -144,13 +156,11 @@ class Retry:
     log_tail: str
 
 
-Action = (
+RowAction = (
     BeginAttempt
-    | Launch
-    | Stop
-    | Forget
     | ForgiveTries
     | KeepLog
+    | MarkLaunched
     | MarkRunning
     | ShowObstacle
     | ShowReady
@@ -159,3 +169,4 @@ Action = (
     | MarkFailed
     | Retry
 )
+Action = RowAction | Launch | Stop | Forget

@@ -1,4 +1,4 @@
-"""DjangoStore: the rows in the database, by the services of the apps that own them."""
+"""DjangoStore: the rows in the database, by the transitions of runs and of the apps that own them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,28 @@ from django.db.models import Q
 from django.utils import timezone
 
 from backend.api.job_tokens import mint
+from backend.controller.actions import (
+    BeginAttempt,
+    ForgiveTries,
+    KeepLog,
+    MarkFailed,
+    MarkLaunched,
+    MarkRunning,
+    MarkStopped,
+    Retry,
+    RowAction,
+    ShowObstacle,
+    ShowReady,
+    ShowScale,
+)
 from backend.controller.rows import Row, Subject
-from backend.deployments import services as trainings
-from backend.deployments.models import ENDED_STATES, DesiredState, TrainingResult
-from backend.inferences import services as inferences
+from backend.deployments.models import TrainingResult
+from backend.inferences import transitions as inferences
 from backend.inferences.models import Inference, ReplicaStats
 from backend.launchers.base import Autoscale
-from backend.launchers.names import WorkKind
+from backend.launchers.names import RunKind
+from backend.runs import transitions as runs
+from backend.runs.models import ENDED_STATES, DesiredState, Run
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.state import RunState
@@ -26,7 +41,7 @@ __all__ = ["DjangoStore"]
 
 # Replicas report every two seconds or so.
 _STATS_FRESH_SECONDS = 15.0
-_TOKEN_KINDS = {WorkKind.TRAINING: "training", WorkKind.INFERENCE: "inference"}
+_MODELS: dict[RunKind, type[Run]] = {model.kind: model for model in (TrainingResult, Inference)}
 
 
 class DjangoStore:
@@ -37,55 +52,46 @@ class DjangoStore:
 
     def rows(self, subjects: Collection[Subject]) -> Sequence[Row]:
         """See Store. Three queries at most, whatever the rows."""
-        return [*self._training_rows(_numbers(subjects, WorkKind.TRAINING)), *self._inference_rows(subjects)]
+        return [*self._training_rows(_numbers(subjects, RunKind.TRAINING)), *self._inference_rows(subjects)]
 
-    def begin_attempt(self, subject: Subject, attempt: int) -> bool:
-        module: Any = _services(subject)
-        row = module.register_attempt(subject.number)
-        return row is not None and row.attempt == attempt
-
-    def mark_launched(self, subject: Subject, attempt: int, *, max_replicas: int | None = None) -> bool:
-        if subject.kind is WorkKind.INFERENCE:
-            return inferences.mark_launched(subject.number, attempt, max_replicas=max_replicas)
-        return trainings.mark_launched(subject.number, attempt)
-
-    def mark_running(self, subject: Subject, attempt: int) -> bool:
-        return bool(_services(subject).mark_running(subject.number, attempt))
-
-    def show_obstacle(self, subject: Subject, attempt: int, failure: Failure) -> bool:
-        return bool(_services(subject).mark_obstacle(subject.number, attempt, failure))
-
-    def forgive_tries(self, subject: Subject, attempt: int) -> bool:
-        return trainings.forgive_tries(subject.number, attempt)
-
-    def show_ready(self, subject: Subject, attempt: int, replicas: int, failure: Failure | None, log_tail: str) -> bool:
-        if replicas:
-            return inferences.mark_running(subject.number, attempt, ready_replicas=replicas, obstacle=failure)
-        return inferences.mark_waiting(subject.number, attempt, failure, log_tail=log_tail)
-
-    def show_scale(self, subject: Subject, attempt: int, replicas: int) -> bool:
-        return inferences.mark_scaled(subject.number, attempt, replicas)
-
-    def mark_stopped(self, subject: Subject, attempt: int, log_tail: str) -> bool:
-        return bool(_services(subject).mark_stopped(subject.number, attempt, log_tail=log_tail))
-
-    def mark_failed(self, subject: Subject, attempt: int, failure: Failure, log_tail: str) -> bool:
-        return bool(_services(subject).mark_failed(subject.number, attempt, failure, log_tail=log_tail))
-
-    def retry(self, subject: Subject, attempt: int, failure: Failure, at: float, log_tail: str) -> bool:
-        retry_at = datetime.fromtimestamp(at, tz=UTC)
-        return bool(
-            _services(subject).mark_failed(subject.number, attempt, failure, retry_at=retry_at, log_tail=log_tail)
-        )
-
-    def keep_log(self, subject: Subject, attempt: int, log_tail: str) -> bool:
-        return bool(_services(subject).store_log_tail(subject.number, attempt, log_tail))
+    def apply(self, action: RowAction) -> bool:
+        number, attempt = action.subject.number, action.attempt
+        model = _MODELS[action.subject.kind]
+        match action:
+            case BeginAttempt():
+                row = runs.register_attempt(model, number)
+                return row is not None and row.attempt == attempt
+            case MarkLaunched(max_replicas=max_replicas) if model is Inference:
+                return inferences.mark_launched(number, attempt, max_replicas=max_replicas)
+            case MarkLaunched():
+                return runs.mark_launched(model, number, attempt)
+            case MarkRunning():
+                return runs.mark_running(model, number, attempt)
+            case ShowObstacle(failure=failure):
+                return runs.mark_obstacle(model, number, attempt, failure)
+            case ForgiveTries():
+                return runs.forgive_tries(model, number, attempt)
+            case ShowReady(replicas=0, failure=obstacle, log_tail=log_tail):
+                return inferences.mark_waiting(number, attempt, obstacle, log_tail=log_tail)
+            case ShowReady(replicas=replicas, failure=obstacle):
+                return inferences.mark_running(number, attempt, ready_replicas=replicas, obstacle=obstacle)
+            case ShowScale(replicas=replicas):
+                return inferences.mark_scaled(number, attempt, replicas)
+            case MarkStopped(log_tail=log_tail):
+                return runs.mark_stopped(model, number, attempt, log_tail=log_tail)
+            case MarkFailed(failure=failure, log_tail=log_tail):
+                return runs.mark_failed(model, number, attempt, failure, log_tail=log_tail)
+            case Retry(failure=failure, at=at, log_tail=log_tail):
+                retry_at = datetime.fromtimestamp(at, tz=UTC)
+                return runs.mark_failed(model, number, attempt, failure, retry_at=retry_at, log_tail=log_tail)
+            case KeepLog(log_tail=log_tail):
+                return runs.store_log_tail(model, number, attempt, log_tail)
 
     def mint_token(self, subject: Subject, attempt: int) -> str:
-        return mint(_TOKEN_KINDS[subject.kind], subject.number, attempt)
+        return mint(subject.kind, subject.number, attempt)
 
     def prepare_launch(self, subject: Subject) -> None:
-        if subject.kind is WorkKind.INFERENCE:
+        if subject.kind is RunKind.INFERENCE:
             inference = Inference.objects.filter(pk=subject.number).first()
             if inference is not None:
                 self._ensure_topics(inference)
@@ -98,7 +104,7 @@ class DjangoStore:
         columns = found.only(*_COMMON, "stream_id", "model__framework", "deployment__gpu").order_by("pk")
         for result in columns:
             yield Row(
-                subject=Subject(WorkKind.TRAINING, result.pk),
+                subject=Subject(RunKind.TRAINING, result.pk),
                 framework=Framework(result.model.framework),
                 ready=result.stream_id is not None,
                 gpu=result.deployment.gpu,
@@ -106,7 +112,7 @@ class DjangoStore:
             )
 
     def _inference_rows(self, subjects: Collection[Subject]) -> Iterable[Row]:
-        numbers = _numbers(subjects, WorkKind.INFERENCE)
+        numbers = _numbers(subjects, RunKind.INFERENCE)
         found = list(
             Inference.objects.filter(~Q(state__in=ENDED_STATES) | Q(pk__in=numbers))
             .select_related("result__model", "cluster")
@@ -126,7 +132,7 @@ class DjangoStore:
                 and each.updated_at > oldest
             ]
             yield Row(
-                subject=Subject(WorkKind.INFERENCE, inference.pk),
+                subject=Subject(RunKind.INFERENCE, inference.pk),
                 framework=Framework(inference.result.model.framework),
                 gpu=inference.gpu,
                 replicas=inference.replicas,
@@ -161,7 +167,7 @@ _COMMON = (
 )
 
 
-def _common(row: TrainingResult | Inference) -> dict[str, Any]:
+def _common(row: Run) -> dict[str, Any]:
     launched = row.launched_at is not None
     return {
         "wanted": row.desired == DesiredState.RUN,
@@ -193,9 +199,5 @@ def _failure(document: dict[str, Any] | None) -> Failure | None:
         return None
 
 
-def _numbers(subjects: Collection[Subject], kind: WorkKind) -> list[int]:
+def _numbers(subjects: Collection[Subject], kind: RunKind) -> list[int]:
     return [each.number for each in subjects if each.kind is kind]
-
-
-def _services(subject: Subject) -> Any:
-    return trainings if subject.kind is WorkKind.TRAINING else inferences

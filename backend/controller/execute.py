@@ -7,26 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from backend.controller.actions import (
-    Action,
-    BeginAttempt,
-    Forget,
-    ForgiveTries,
-    KeepLog,
-    Launch,
-    MarkFailed,
-    MarkRunning,
-    MarkStopped,
-    Retry,
-    ShowObstacle,
-    ShowReady,
-    ShowScale,
-    Stop,
-)
+from backend.controller.actions import Action, Forget, KeepLog, Launch, MarkLaunched, ShowObstacle, Stop
 from backend.controller.rows import Row, Subject
 from backend.controller.store import Store
 from backend.launchers.base import Launcher, RestartPolicy, WorkSpec
-from backend.launchers.names import WorkKind
+from backend.launchers.names import RunKind
 from kafkaml.errors import KafkaMLError
 from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
@@ -120,7 +105,7 @@ class Executor:
         """Tell the person why the work is not launched; it will be tried again."""
         obstacle = Failure(category=FailureCategory.CONFIGURATION, cause=error.message, hint=error.hint)
         try:
-            self._store.show_obstacle(subject, attempt, obstacle)
+            self._store.apply(ShowObstacle(subject, attempt, obstacle))
         except Exception as unwritten:  # noqa: BLE001 (one row's trouble must not stop all others here either)
             logger.warning("what keeps work from starting was not written", id=subject.number, error=str(unwritten))
 
@@ -128,8 +113,6 @@ class Executor:
         subject = action.subject
         failpoint(f"controller.before_{type(action).__name__}")
         match action:
-            case BeginAttempt(attempt=attempt):
-                applied = self._store.begin_attempt(subject, attempt)
             case Launch(attempt=attempt):
                 applied = self._launch(rows[subject], attempt)
             case Stop(name=name):
@@ -138,26 +121,9 @@ class Executor:
             case Forget(name=name):
                 self._launcher.forget(name)
                 applied = True
-            case KeepLog(attempt=attempt, log_tail=log_tail):
-                # Nobody is left to keep it for when the row is gone; it may be forgotten then.
-                self._store.keep_log(subject, attempt, log_tail)
-                applied = True
-            case MarkRunning(attempt=attempt):
-                applied = self._store.mark_running(subject, attempt)
-            case ShowObstacle(attempt=attempt, failure=obstacle):
-                applied = self._store.show_obstacle(subject, attempt, obstacle)
-            case ForgiveTries(attempt=attempt):
-                applied = self._store.forgive_tries(subject, attempt)
-            case ShowReady(attempt=attempt, replicas=replicas, failure=failure, log_tail=log_tail):
-                applied = self._store.show_ready(subject, attempt, replicas, failure, log_tail)
-            case ShowScale(attempt=attempt, replicas=replicas):
-                applied = self._store.show_scale(subject, attempt, replicas)
-            case MarkStopped(attempt=attempt, log_tail=log_tail):
-                applied = self._store.mark_stopped(subject, attempt, log_tail)
-            case MarkFailed(attempt=attempt, failure=reason, log_tail=log_tail):
-                applied = self._store.mark_failed(subject, attempt, reason, log_tail)
-            case Retry(attempt=attempt, failure=reason, at=at, log_tail=log_tail):
-                applied = self._store.retry(subject, attempt, reason, at, log_tail)
+            case _:
+                # Nobody is left to keep a log for when the row is gone; it may be forgotten then.
+                applied = self._store.apply(action) or isinstance(action, KeepLog)
         failpoint(f"controller.after_{type(action).__name__}")
         return applied
 
@@ -167,11 +133,11 @@ class Executor:
         failpoint("controller.token_minted")
         self._launcher.launch(self._spec_of(row, attempt, token))
         failpoint("controller.launched")
-        return self._store.mark_launched(row.subject, attempt, max_replicas=row.max_replicas)
+        return self._store.apply(MarkLaunched(row.subject, attempt, row.max_replicas))
 
 
 def work_spec(
-    row: Row, attempt: int, token: str, *, backend_url: str, state_dir: Path, limits: Mapping[WorkKind, ResourceLimits]
+    row: Row, attempt: int, token: str, *, backend_url: str, state_dir: Path, limits: Mapping[RunKind, ResourceLimits]
 ) -> WorkSpec:
     """Return what runs one attempt of ``row``: the job without its plan, which the worker fetches with the token.
 
@@ -179,7 +145,7 @@ def work_spec(
     """
     name = row.subject.attempt(attempt)
     number = row.subject.number
-    training = row.subject.kind is WorkKind.TRAINING
+    training = row.subject.kind is RunKind.TRAINING
     make = partial(TrainingJob, result_id=number) if training else partial(InferenceJob, inference_id=number, replica=0)
     job = make(
         name=name,
@@ -202,7 +168,7 @@ def work_spec(
         gpu=row.gpu,
         autoscale=row.autoscale,
         cluster=row.cluster,
-        labels={"kafka-ml/kind": row.subject.kind.value, "kafka-ml/id": str(number)},
+        labels={"kafka-ml/kind": row.subject.kind.short, "kafka-ml/id": str(number)},
     )
 
 

@@ -20,7 +20,7 @@ from backend.controller.rows import Row, Subject
 from backend.controller.store import Store
 from backend.controller.wakeup import WakeUp
 from backend.launchers.base import Launcher
-from backend.launchers.names import WorkKind, parse_work_name
+from backend.launchers.names import RunKind, parse_work_name
 from kafkaml.errors import BrokenError
 from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
@@ -138,7 +138,7 @@ class Controller:
         serving = [
             row
             for row in rows
-            if row.subject.kind is WorkKind.INFERENCE and row.wanted and row.launched and row.next_retry_at is None
+            if row.subject.kind is RunKind.INFERENCE and row.wanted and row.launched and row.next_retry_at is None
         ]
         self._executor.execute(
             [Launch(row.subject, row.attempt) for row in serving],

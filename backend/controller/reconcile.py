@@ -37,10 +37,10 @@ from backend.controller.actions import (
     ShowScale,
     Stop,
 )
-from backend.controller.retries import FORGIVEN_AFTER_SECONDS, retry_delay_seconds, should_retry
 from backend.controller.rows import Row, Subject
 from backend.launchers.base import Observed, Phase
-from backend.launchers.names import WorkKind, parse_work_name
+from backend.launchers.names import RunKind, parse_work_name
+from backend.runs.retries import FORGIVEN_AFTER_SECONDS, retry_delay_seconds, should_retry
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.state import RunState
 
@@ -130,13 +130,13 @@ class _Look:
             return self._between_attempts(due=self._now >= (self._row.next_retry_at or 0.0))
         if not self._row.launched:
             return [] if self._others_alive else [Launch(self._subject, self._row.attempt)]
-        return self._training() if self._subject.kind is WorkKind.TRAINING else self._inference()
+        return self._training() if self._subject.kind is RunKind.TRAINING else self._inference()
 
     def _unknown(self, seen: Observed) -> list[Action]:
         """Show why nobody knows, unless replicas say that they serve: they reach us where we do not reach them."""
         row = self._row
         waits = row.wanted and not row.state.ended and row.next_retry_at is None
-        silent = self._subject.kind is WorkKind.INFERENCE and not row.replicas_serving
+        silent = self._subject.kind is RunKind.INFERENCE and not row.replicas_serving
         if not waits or not silent or seen.failure is None or seen.failure == row.failure:
             return []
         return [ShowReady(self._subject, row.attempt, 0, seen.failure)]
@@ -154,7 +154,7 @@ class _Look:
         if self._seen is not None and not self._seen.phase.ended:
             # A failed inference's replicas would otherwise go on in circles; a worker that reported leaves by itself.
             overdue = self._now - (self._row.ended_at or 0) > LINGER_SECONDS
-            if overdue or self._subject.kind is WorkKind.INFERENCE:
+            if overdue or self._subject.kind is RunKind.INFERENCE:
                 return _end(self._subject, self._seen)
             return []
         return self._keep_and_forget()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backend.launchers.base import Autoscale
-from backend.launchers.names import WorkKind, WorkName, work_name
+from backend.launchers.names import RunKind, WorkName, work_name
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.state import RunState
@@ -17,7 +17,7 @@ __all__ = ["Row", "Subject"]
 class Subject:
     """Whose state it is: one training result or one inference."""
 
-    kind: WorkKind
+    kind: RunKind
     number: int
 
     def attempt(self, attempt: int) -> str:

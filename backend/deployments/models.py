@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from backend.configurations.models import Configuration
+from backend.launchers.names import RunKind
 from backend.ml_models.models import MLModel
+from backend.runs.models import ENDED_STATES, Run
 from backend.streams.models import Announcement
-from kafkaml.wire.state import RunState
 from kafkaml.wire.training import Split, Targets, TrainingMode
 
-__all__ = ["ENDED_STATES", "STATE_CHOICES", "Artifact", "Deployment", "DesiredState", "EpochRecord", "TrainingResult"]
-
-
-# The words are shared with workers and clients; Django wants them as pairs.
-STATE_CHOICES = [(state.value, state.value.title()) for state in RunState]
-ENDED_STATES = [state for state in RunState if state.ended]
-
-
-class DesiredState(models.TextChoices):
-    """What the person wants; the controller makes it so."""
-
-    RUN = "run"
-    STOPPED = "stopped"
+__all__ = ["Artifact", "Deployment", "EpochRecord", "TrainingResult"]
 
 
 class Deployment(models.Model):
@@ -65,12 +56,12 @@ class Deployment(models.Model):
         ordering = ["-id"]
 
 
-class TrainingResult(models.Model):
-    """One model of a deployment in training. ``code`` and ``imports`` are the source as it was when its stream came.
+class TrainingResult(Run):
+    """One model of a deployment in training. ``code`` and ``imports`` are the source as it was when its stream came."""
 
-    ``attempt`` counts launches; what an older attempt reports is refused. ``launched_at`` is empty while the attempt
-    is only intended. ``next_retry_at`` is set while a failed attempt waits to be repeated.
-    """
+    kind = RunKind.TRAINING
+    noun = "result"
+    events_topic = "results"
 
     # Filled by selectors: files of all attempts that are kept.
     stored_artifacts: list[Artifact]
@@ -79,13 +70,7 @@ class TrainingResult(models.Model):
     model = models.ForeignKey(MLModel, on_delete=models.PROTECT, related_name="results")
     code = models.TextField()
     imports = models.TextField(blank=True)
-    desired = models.CharField(max_length=10, choices=DesiredState.choices, default=DesiredState.RUN)
-    state = models.CharField(max_length=10, choices=STATE_CHOICES, default=RunState.CREATED)
-    attempt = models.PositiveIntegerField(default=0)
-    # Attempts since the person last asked for training: bounds the automatic retries.
-    tries = models.PositiveIntegerField(default=0)
     stream = models.ForeignKey(Announcement, null=True, blank=True, on_delete=models.PROTECT, related_name="results")
-    failure = models.JSONField(null=True, blank=True)
     progress = models.JSONField(null=True, blank=True)
     metrics = models.JSONField(null=True, blank=True, help_text="of the last epoch: {epoch, training, validation}")
     # Of all epochs, short: see history.py.
@@ -93,18 +78,10 @@ class TrainingResult(models.Model):
     outcome = models.JSONField(null=True, blank=True, help_text="TrainingOutcome without its confusion matrix")
     # Apart, because it grows with the square of the classes and lists do not show it: {matrix, labels}.
     confusion_matrix = models.JSONField(null=True, blank=True)
-    log_tail = models.TextField(blank=True)
     # Number of the last event taken from the attempt; events of this number and below were seen.
     last_event_seq = models.BigIntegerField(default=-1)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
-    launched_at = models.DateTimeField(null=True, blank=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
-    next_retry_at = models.DateTimeField(null=True, blank=True)
 
-    class Meta:
-        ordering = ["-id"]
+    class Meta(Run.Meta):
         constraints = [models.UniqueConstraint(fields=["deployment", "model"], name="result_once_per_model")]
         indexes = [
             # What the controller looks at, however many results have ended.
@@ -112,8 +89,21 @@ class TrainingResult(models.Model):
         ]
 
     @property
-    def ended(self) -> bool:
-        return RunState(self.state).ended
+    def ready(self) -> bool:
+        """Whether its stream has come."""
+        return self.stream_id is not None
+
+    def shown(self) -> dict[str, Any]:
+        return {"deployment": self.deployment_id, "progress": self.progress, "metrics": self.metrics}
+
+    def forget_attempt(self) -> None:
+        self.progress = self.metrics = self.history = None
+        self.last_event_seq = -1
+
+    def halt(self) -> None:
+        # How far it came is told of a training that has ended, and not of one that waits to begin anew.
+        if not self.ended:
+            self.progress = None
 
 
 class EpochRecord(models.Model):

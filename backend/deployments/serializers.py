@@ -19,9 +19,10 @@ from backend.api.documents import (
 from backend.api.fields import TextField
 from backend.api.samples import SampleSerializer
 from backend.configurations.models import Configuration
-from backend.deployments.models import STATE_CHOICES, Artifact, Deployment, EpochRecord, TrainingResult
+from backend.deployments.models import Artifact, Deployment, EpochRecord, TrainingResult
 from backend.deployments.selectors import aggregate_state, result_epochs
 from backend.ml_models.serializers import FRAMEWORKS
+from backend.runs.models import STATE_CHOICES
 from backend.streams.models import Announcement
 from kafkaml.wire.training import Split, Targets, TrainingMode
 
@@ -31,7 +32,6 @@ __all__ = [
     "DeploymentOptionsSerializer",
     "DeploymentSerializer",
     "DeploymentWriteSerializer",
-    "LogSerializer",
     "RestartSerializer",
     "ResultRowSerializer",
     "ResultSerializer",
@@ -277,12 +277,3 @@ class CellSamplesSerializer(serializers.Serializer[Any]):
     total = serializers.IntegerField()
     per_cell = serializers.IntegerField()
     samples = CellSampleSerializer(many=True)
-
-
-class LogSerializer(serializers.Serializer[Any]):
-    """A piece of a log; ask again from ``next_offset``. ``stored``: only the kept end of it is left."""
-
-    text = serializers.CharField()
-    offset = serializers.IntegerField()
-    next_offset = serializers.IntegerField()
-    stored = serializers.BooleanField()

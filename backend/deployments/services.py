@@ -1,36 +1,21 @@
-"""What people do with deployments and results: create, stop, restart, delete; and giving a stream to those that wait.
-
-The functions that change states for the controller and the job API are re-exported from ``transitions``.
-"""
+"""What people do with deployments and results: create, stop, restart, delete; and giving streams to those that wait."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from backend.api.audit import Actor, record, state_hash
 from backend.api.errors import Conflict, InUse, NotFound
 from backend.configurations.models import Configuration
 from backend.deployments import storage
-from backend.deployments.models import ENDED_STATES, Artifact, Deployment, DesiredState, TrainingResult
-from backend.deployments.transitions import (
-    forgive_tries,
-    mark_failed,
-    mark_finished,
-    mark_launched,
-    mark_obstacle,
-    mark_running,
-    mark_stopped,
-    next_retry,
-    publish_result,
-    register_attempt,
-    store_events,
-    store_log_tail,
-)
+from backend.deployments.models import Artifact, Deployment, TrainingResult
 from backend.events.services import publish
 from backend.ml_models.models import MLModel
+from backend.runs.models import ENDED_STATES, DesiredState
+from backend.runs.services import restart, stop
+from backend.runs.transitions import publish_run
 from backend.streams.models import Announcement
 from kafkaml.wire.state import RunState
 
@@ -38,20 +23,10 @@ __all__ = [
     "assign_stream",
     "create_deployment",
     "delete_deployment",
-    "forgive_tries",
-    "mark_failed",
-    "mark_finished",
-    "mark_launched",
-    "mark_obstacle",
-    "mark_running",
-    "mark_stopped",
-    "next_retry",
-    "register_attempt",
+    "refresh_waiting_code",
+    "require_result",
     "restart_result",
     "stop_deployment",
-    "stop_result",
-    "store_events",
-    "store_log_tail",
 ]
 
 
@@ -93,7 +68,7 @@ def delete_deployment(deployment: Deployment, *, actor: Actor) -> None:
                 users=users,
                 hint="delete them first",
             )
-        if busy := [result for result in results if _may_be_running(result)]:
+        if busy := [result for result in results if result.may_have_work]:
             raise InUse(
                 f"deployment {deployment.pk} is training",
                 users=[{"type": "result", "id": result.pk, "name": result.state} for result in busy],
@@ -109,16 +84,8 @@ def delete_deployment(deployment: Deployment, *, actor: Actor) -> None:
 def stop_deployment(deployment: Deployment, *, actor: Actor) -> None:
     """Ask for the end of everything of a deployment that has not ended."""
     with transaction.atomic():
-        for result in deployment.results.exclude(state__in=ENDED_STATES).select_for_update():
-            _stop(result, actor)
-
-
-def stop_result(result: TrainingResult, *, actor: Actor) -> TrainingResult:
-    """Ask for the end of one training; one that ended already stays as it is."""
-    with transaction.atomic():
-        locked = TrainingResult.objects.select_for_update().get(pk=result.pk)
-        _stop(locked, actor)
-    return locked
+        for result in deployment.results.exclude(state__in=ENDED_STATES):
+            stop(result, actor=actor)
 
 
 def restart_result(result: TrainingResult, *, actor: Actor, stream: Announcement | None = None) -> TrainingResult:
@@ -126,10 +93,8 @@ def restart_result(result: TrainingResult, *, actor: Actor, stream: Announcement
 
     What the earlier training gave is deleted, so it is refused while an inference serves it.
     """
-    with transaction.atomic():
-        locked = TrainingResult.objects.select_for_update().get(pk=result.pk)
-        if not locked.ended:
-            raise Conflict(f"result {locked.pk} is {locked.state}: expected an ended one", hint="stop it first")
+
+    def train_anew(locked: TrainingResult) -> None:
         from backend.inferences.selectors import users_of_results
 
         if users := users_of_results([locked.pk]):
@@ -138,26 +103,14 @@ def restart_result(result: TrainingResult, *, actor: Actor, stream: Announcement
                 users=users,
                 hint="delete them first, or make a new deployment",
             )
-        before = state_hash(locked)
-        model = locked.model
-        locked.code, locked.imports = model.code, model.imports
+        locked.code, locked.imports = locked.model.code, locked.model.imports
         locked.stream = stream or locked.stream
-        locked.desired, locked.state = DesiredState.RUN, RunState.WAITING
-        # Counts on: whatever is still on its way from the attempt that ended is refused from now on.
-        locked.attempt += 1 if locked.attempt else 0
-        locked.tries = 0
-        locked.failure = locked.progress = locked.metrics = locked.history = None
         locked.outcome = locked.confusion_matrix = None
-        locked.launched_at = locked.started_at = locked.ended_at = locked.next_retry_at = None
-        locked.log_tail = ""
-        locked.last_event_seq = -1
-        locked.save()
         Artifact.objects.filter(result=locked).delete()
         locked.epochs.all().delete()
         storage.remove_attempts_before(locked)
-        record(actor, "restart", locked, before=before, after=state_hash(locked))
-        publish_result(locked)
-    return locked
+
+    return restart(result, actor=actor, change=train_anew)
 
 
 def assign_stream(announcement: Announcement) -> int:
@@ -184,7 +137,7 @@ def assign_stream(announcement: Announcement) -> int:
             result.code, result.imports = result.model.code, result.model.imports
             result.state = RunState.WAITING
             result.save(update_fields=["stream", "code", "imports", "state", "updated_at"])
-            publish_result(result, stream=announcement.pk)
+            publish_run(result, stream=announcement.pk)
     return len(waiting)
 
 
@@ -200,23 +153,3 @@ def require_result(result_id: int) -> TrainingResult:
     if result is None:
         raise NotFound(f"there is no result {result_id}")
     return result
-
-
-def _may_be_running(result: TrainingResult) -> bool:
-    """Whether something may run for it: it was launched, or an attempt is about to be."""
-    return not result.ended and result.stream_id is not None
-
-
-def _stop(result: TrainingResult, actor: Actor) -> None:
-    if result.ended:
-        return
-    before = state_hash(result)
-    result.desired = DesiredState.STOPPED
-    result.next_retry_at = None
-    if result.attempt == 0:
-        # Nothing was ever launched, so nothing needs to be ended first.
-        result.state = RunState.STOPPED
-        result.ended_at = timezone.now()
-    result.save()
-    record(actor, "stop", result, before=before, after=state_hash(result))
-    publish_result(result, desired=result.desired)

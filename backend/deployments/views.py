@@ -19,26 +19,27 @@ from rest_framework.response import Response
 from backend.api.errors import Conflict, FieldProblem, NotFound, problem_of
 from backend.api.files import attachment
 from backend.api.views import ResourceViewSet, integer_parameter
-from backend.api.worker_logs import read_log
 from backend.configurations.models import Configuration
 from backend.deployments import selectors, services, storage
 from backend.deployments.arguments import accepted_arguments, argument_problems, check_deployment_arguments
 from backend.deployments.confusion_cells import cell_samples
 from backend.deployments.confusion_image import MAX_CLASSES, draw_confusion_matrix
-from backend.deployments.models import STATE_CHOICES, Artifact, Deployment, TrainingResult
+from backend.deployments.models import Artifact, Deployment, TrainingResult
 from backend.deployments.serializers import (
     CellSamplesSerializer,
     DeploymentCheckSerializer,
     DeploymentOptionsSerializer,
     DeploymentSerializer,
     DeploymentWriteSerializer,
-    LogSerializer,
     RestartSerializer,
     ResultRowSerializer,
     ResultSerializer,
 )
-from backend.launchers.names import WorkKind
 from backend.ml_models.serializers import FRAMEWORKS
+from backend.runs.logs import read_log
+from backend.runs.models import STATE_CHOICES
+from backend.runs.serializers import LogSerializer
+from backend.runs.services import stop
 from kafkaml.wire.state import RunState
 from kafkaml.wire.training import TrainingMode
 
@@ -142,7 +143,7 @@ class ResultViewSet(ResourceViewSet[TrainingResult]):
     @action(detail=True, methods=["post"])
     def stop(self, _request: Request, pk: int) -> Response:
         """Ask for the end of this training."""
-        services.stop_result(self.find(pk), actor=self.actor)
+        stop(self.find(pk), actor=self.actor)
         return self.shown(pk, status=202)
 
     @extend_schema(request=RestartSerializer, responses={202: ResultSerializer})
@@ -160,10 +161,7 @@ class ResultViewSet(ResourceViewSet[TrainingResult]):
     @action(detail=True, methods=["get"])
     def logs(self, request: Request, pk: int) -> Response:
         """Read the log of the present attempt, while it runs and after."""
-        result = self.find(pk)
-        offset = integer_parameter(request, "offset", default=0)
-        kept = result.log_tail
-        return Response(read_log(WorkKind.TRAINING, result.pk, result.attempt, offset=offset, kept=kept))
+        return Response(read_log(self.find(pk), offset=integer_parameter(request, "offset", default=0)))
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get"], url_path="artifacts/<artifact_name:name>")

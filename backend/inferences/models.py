@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils import timezone
 
 from backend.clusters.models import Cluster
-from backend.deployments.models import ENDED_STATES, STATE_CHOICES, DesiredState, TrainingResult
+from backend.deployments.models import TrainingResult
+from backend.launchers.names import RunKind
+from backend.runs.models import ENDED_STATES, Run
 from kafkaml.control import InputFormat
 from kafkaml.wire.inference import DeliveryGuarantee, OutputTimestamps
-from kafkaml.wire.state import RunState
 
 __all__ = ["Inference", "ProcessCount", "ReplicaStats"]
+
+
+# No report of a process is later than this.
+_LATEST_REPORT = timedelta(days=1)
 
 
 def _group_suffix() -> str:
     return secrets.token_hex(4)
 
 
-class Inference(models.Model):
+class Inference(Run):
     """A trained model in service. ``group_suffix`` keeps consumer groups apart where several platforms, or one after
     its database was made anew, use the same cluster.
 
@@ -30,6 +38,10 @@ class Inference(models.Model):
 
     ``predicted``, ``dead_lettered`` and ``restamped`` are of all its life, whatever processes served it.
     """
+
+    kind = RunKind.INFERENCE
+    noun = "inference"
+    events_topic = "inferences"
 
     # Filled by selectors: what replicas said last, also of earlier attempts and of replicas that are no more.
     reported_stats: list[ReplicaStats]
@@ -59,29 +71,16 @@ class Inference(models.Model):
     )
     visualization = models.JSONField(null=True, blank=True)
     group_suffix = models.CharField(max_length=8, default=_group_suffix, editable=False)
-    desired = models.CharField(max_length=10, choices=DesiredState.choices, default=DesiredState.RUN)
-    state = models.CharField(max_length=10, choices=STATE_CHOICES, default=RunState.CREATED)
-    attempt = models.PositiveIntegerField(default=0)
-    tries = models.PositiveIntegerField(default=0)
-    failure = models.JSONField(null=True, blank=True)
     warnings = models.JSONField(default=list)
     predicted = models.BigIntegerField(default=0, editable=False)
     dead_lettered = models.BigIntegerField(default=0, editable=False)
     restamped = models.BigIntegerField(default=0, editable=False)
     ready_replicas = models.PositiveSmallIntegerField(default=0)
-    log_tail = models.TextField(blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
-    launched_at = models.DateTimeField(null=True, blank=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
-    next_retry_at = models.DateTimeField(null=True, blank=True)
 
-    class Meta:
-        ordering = ["-id"]
+    class Meta(Run.Meta):
         indexes = [
             models.Index(fields=["state"], name="inference_active", condition=~models.Q(state__in=ENDED_STATES)),
         ]
@@ -109,9 +108,18 @@ class Inference(models.Model):
         said = [each.warnings for each in self.present_stats if each.attempt == self.attempt]
         return list(dict.fromkeys([*self.warnings, *(text for texts in said for text in texts)]))
 
-    @property
-    def ended(self) -> bool:
-        return RunState(self.state).ended
+    def shown(self) -> dict[str, Any]:
+        names = ("replicas", "max_replicas", "current_replicas", "ready_replicas")
+        return {"result": self.result_id, **{name: getattr(self, name) for name in names}}
+
+    def forget_attempt(self) -> None:
+        self.halt()
+        self.scaled_to = None
+        self.replica_stats.all().delete()
+        self.process_counts.filter(updated_at__lt=timezone.now() - _LATEST_REPORT).delete()
+
+    def halt(self) -> None:
+        self.ready_replicas = 0
 
 
 class ReplicaStats(models.Model):

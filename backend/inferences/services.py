@@ -1,7 +1,4 @@
-"""What people do with inferences: create, scale, stop, restart, delete; and making their topics.
-
-The functions that change states for the controller and the job API are re-exported from ``transitions``.
-"""
+"""What people do with inferences: create, scale, stop, restart, delete; and making their topics."""
 
 from __future__ import annotations
 
@@ -9,57 +6,23 @@ from typing import Any, Protocol
 
 import numpy as np
 from django.db import transaction
-from django.utils import timezone
 
 from backend.api.audit import Actor, record, state_hash
-from backend.api.errors import Conflict, InUse, InvalidField
+from backend.api.errors import InUse, InvalidField
 from backend.clusters.models import Cluster
 from backend.config.environment import environment
-from backend.deployments.models import DesiredState, TrainingResult
+from backend.deployments.models import TrainingResult
 from backend.events.services import publish
 from backend.inferences.models import Inference
-from backend.inferences.transitions import (
-    count_process,
-    mark_failed,
-    mark_launched,
-    mark_obstacle,
-    mark_running,
-    mark_scaled,
-    mark_stopped,
-    mark_waiting,
-    publish_inference,
-    register_attempt,
-    store_log_tail,
-    store_stats,
-    store_warnings,
-)
+from backend.inferences.transitions import store_warnings
 from backend.launchers.factory import autoscaling_obstacle
+from backend.runs.transitions import publish_run
 from kafkaml.answers import KAFKA_DEFAULT_RECORD_BYTES, answer_bytes
 from kafkaml.codecs import with_learnt
 from kafkaml.wire.inference import DeliveryGuarantee
 from kafkaml.wire.state import RunState
 
-__all__ = [
-    "TopicAdmin",
-    "count_process",
-    "create_inference",
-    "delete_inference",
-    "ensure_topics",
-    "mark_failed",
-    "mark_launched",
-    "mark_obstacle",
-    "mark_running",
-    "mark_scaled",
-    "mark_stopped",
-    "mark_waiting",
-    "register_attempt",
-    "restart_inference",
-    "scale_inference",
-    "stop_inference",
-    "store_log_tail",
-    "store_stats",
-    "store_warnings",
-]
+__all__ = ["TopicAdmin", "create_inference", "delete_inference", "ensure_topics", "guarantee_of", "scale_inference"]
 
 
 class TopicAdmin(Protocol):
@@ -98,7 +61,7 @@ def create_inference(*, actor: Actor, result: TrainingResult, **values: Any) -> 
         _check_scale(Inference(**values), changed="max_replicas")
         inference = Inference.objects.create(result=result, created_by=actor.user, **values)
         record(actor, "create", inference, after=state_hash(inference))
-        publish_inference(inference, change="created")
+        publish_run(inference, change="created")
     return inference
 
 
@@ -122,7 +85,7 @@ def scale_inference(inference: Inference, *, actor: Actor, **changes: Any) -> In
             _check_scale(locked, changed=changed)
         locked.save()
         record(actor, "change", locked, before=before, after=state_hash(locked), detail=", ".join(sorted(changes)))
-        publish_inference(locked)
+        publish_run(locked)
     return locked
 
 
@@ -151,49 +114,11 @@ def _scaling_obstacle(cluster: Cluster | None) -> str:
     return "" if cluster.keda else f"KEDA is not in use in cluster {cluster.name}"
 
 
-def stop_inference(inference: Inference, *, actor: Actor) -> Inference:
-    """Ask for the end of all replicas; one that ended already stays as it is."""
-    with transaction.atomic():
-        locked = Inference.objects.select_for_update().get(pk=inference.pk)
-        if locked.ended:
-            return locked
-        before = state_hash(locked)
-        locked.desired = DesiredState.STOPPED
-        locked.next_retry_at = None
-        if locked.attempt == 0:
-            locked.state = RunState.STOPPED
-            locked.ended_at = timezone.now()
-        locked.save()
-        record(actor, "stop", locked, before=before, after=state_hash(locked))
-        publish_inference(locked, desired=locked.desired)
-    return locked
-
-
-def restart_inference(inference: Inference, *, actor: Actor) -> Inference:
-    """Start an ended inference again; it goes on where its group stopped reading."""
-    with transaction.atomic():
-        locked = Inference.objects.select_for_update().get(pk=inference.pk)
-        if not locked.ended:
-            raise Conflict(f"inference {locked.pk} is {locked.state}: expected an ended one", hint="stop it first")
-        before = state_hash(locked)
-        locked.desired, locked.state = DesiredState.RUN, RunState.WAITING
-        locked.attempt += 1 if locked.attempt else 0
-        locked.tries = 0
-        locked.failure = None
-        locked.scaled_to = None
-        locked.launched_at = locked.started_at = locked.ended_at = locked.next_retry_at = None
-        locked.log_tail = ""
-        locked.save()
-        record(actor, "restart", locked, before=before, after=state_hash(locked))
-        publish_inference(locked)
-    return locked
-
-
 def delete_inference(inference: Inference, *, actor: Actor) -> None:
     """Delete an inference; refused while its replicas may run."""
     with transaction.atomic():
         locked = Inference.objects.select_for_update().get(pk=inference.pk)
-        if not locked.ended and locked.attempt:
+        if locked.may_have_work:
             raise InUse(
                 f"inference {locked.pk} is {locked.state}",
                 users=[{"type": "replicas", "id": locked.pk, "name": f"{locked.replicas} replicas"}],

@@ -19,9 +19,9 @@ from backend.api.audit import Actor, record
 from backend.api.errors import Conflict, InvalidField
 from backend.api.samples import sample_document
 from backend.config.environment import environment
-from backend.deployments.models import DesiredState
 from backend.inferences.dead_letters import output_settings
 from backend.inferences.models import Inference
+from backend.runs.models import DesiredState
 from kafkaml.answers import class_names
 from kafkaml.codecs.samples import EncodedSample, SampleEncoder
 from kafkaml.confluent import KafkaAdmin

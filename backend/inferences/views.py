@@ -9,8 +9,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backend.api.views import ResourceViewSet, integer_parameter
-from backend.api.worker_logs import read_log
-from backend.deployments.serializers import LogSerializer
 from backend.inferences import dead_letters, selectors, services, trying
 from backend.inferences.models import Inference
 from backend.inferences.serializers import (
@@ -26,7 +24,9 @@ from backend.inferences.trial_serializers import (
     TrySerializer,
     TryWriteSerializer,
 )
-from backend.launchers.names import WorkKind
+from backend.runs.logs import read_log
+from backend.runs.serializers import LogSerializer
+from backend.runs.services import restart, stop
 
 __all__ = ["InferenceViewSet"]
 
@@ -64,14 +64,14 @@ class InferenceViewSet(ResourceViewSet[Inference]):
     @action(detail=True, methods=["post"])
     def stop(self, _request: Request, pk: int) -> Response:
         """Ask for the end of its replicas."""
-        services.stop_inference(self.find(pk), actor=self.actor)
+        stop(self.find(pk), actor=self.actor)
         return self.shown(pk, status=202)
 
     @extend_schema(request=None, responses={202: InferenceSerializer})
     @action(detail=True, methods=["post"])
     def restart(self, _request: Request, pk: int) -> Response:
         """Start it again where it stopped reading."""
-        services.restart_inference(self.find(pk), actor=self.actor)
+        restart(self.find(pk), actor=self.actor)
         return self.shown(pk, status=202)
 
     @extend_schema(
@@ -84,16 +84,9 @@ class InferenceViewSet(ResourceViewSet[Inference]):
     @action(detail=True, methods=["get"])
     def logs(self, request: Request, pk: int) -> Response:
         """Read the log of one replica."""
-        inference = self.find(pk)
-        piece = read_log(
-            WorkKind.INFERENCE,
-            inference.pk,
-            inference.attempt,
-            replica=integer_parameter(request, "replica", default=0, minimum=0),
-            offset=integer_parameter(request, "offset", default=0),
-            kept=inference.log_tail,
-        )
-        return Response(piece)
+        replica = integer_parameter(request, "replica", default=0, minimum=0)
+        offset = integer_parameter(request, "offset", default=0)
+        return Response(read_log(self.find(pk), replica=replica, offset=offset))
 
     @extend_schema(operation_id="inferences_try", request=TryWriteSerializer, responses=TrySerializer)
     @action(detail=True, methods=["post"], url_path="try")

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from rest_framework.request import Request
 
-from backend.api.errors import NotFound, StaleAttempt, WrongJob
-from backend.api.job_tokens import JobKind, JobToken
+from backend.api.errors import NotFound, WrongJob
+from backend.api.job_tokens import JobToken
 from backend.api.views import integer_parameter
 from backend.deployments.models import TrainingResult
 from backend.deployments.services import require_result
 from backend.inferences.models import Inference
+from backend.launchers.names import RunKind
+from backend.runs.transitions import check_attempt
 
 __all__ = ["current_inference", "current_result", "current_run", "query_attempt", "token_for"]
 
 
-def token_for(request: Request, kind: JobKind, number: int, attempt: int) -> JobToken:
+def token_for(request: Request, kind: RunKind, number: int, attempt: int) -> JobToken:
     """Return the request's token when it is for this attempt of this run; raises WrongJob."""
     token = request.auth
     if not isinstance(token, JobToken) or (token.kind, token.id, token.attempt) != (kind, number, attempt):
@@ -33,34 +35,26 @@ def query_attempt(request: Request) -> int:
 
 def current_result(request: Request, pk: int, attempt: int, *, ended: bool = False) -> TrainingResult:
     """Return the result whose present attempt asks; with ``ended`` also after its end."""
-    token_for(request, JobKind.TRAINING, pk, attempt)
+    token_for(request, RunKind.TRAINING, pk, attempt)
     result = require_result(pk)
-    _check(result, attempt, ended=ended)
+    check_attempt(result, attempt, ended=ended)
     return result
 
 
 def current_inference(request: Request, pk: int, attempt: int) -> Inference:
     """Return the inference whose present attempt asks."""
-    token_for(request, JobKind.INFERENCE, pk, attempt)
+    token_for(request, RunKind.INFERENCE, pk, attempt)
     inference = Inference.objects.select_related("result__model").filter(pk=pk).first()
     if inference is None:
         raise NotFound(f"there is no inference {pk}")
-    _check(inference, attempt, ended=False)
+    check_attempt(inference, attempt)
     return inference
 
 
 def current_run(token: JobToken) -> None:
     """Return when the token's attempt is its run's present one and has not ended; else raise."""
-    model: type[TrainingResult] | type[Inference] = TrainingResult if token.kind == JobKind.TRAINING else Inference
+    model: type[TrainingResult] | type[Inference] = TrainingResult if token.kind == RunKind.TRAINING else Inference
     run = model.objects.only("id", "attempt", "state").filter(pk=token.id).first()
     if run is None:
         raise NotFound(f"there is no {token.kind} {token.id}")
-    _check(run, token.attempt, ended=False)
-
-
-def _check(run: TrainingResult | Inference, attempt: int, *, ended: bool) -> None:
-    if run.attempt != attempt or (run.ended and not ended):
-        raise StaleAttempt(
-            f"attempt {attempt} is over: the present one is {run.attempt}, and it is {run.state}",
-            hint="this process has nothing left to do and should end",
-        )
+    check_attempt(run, token.attempt)

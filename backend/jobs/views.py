@@ -21,13 +21,13 @@ from backend.api.audit import actor_of, record
 from backend.api.authentication import JobTokenAuthentication, RenewalAuthentication, ServiceTokenAuthentication
 from backend.api.errors import InvalidField, NotFound, StaleAttempt
 from backend.api.files import attachment
-from backend.api.job_tokens import JobKind, JobToken
+from backend.api.job_tokens import JobToken
 from backend.api.permissions import JobPermission, ServicePermission
-from backend.deployments import services as training
 from backend.deployments import storage
+from backend.deployments import transitions as training
 from backend.deployments.models import Artifact, Deployment
 from backend.deployments.plans import training_plan
-from backend.inferences import services as inference_services
+from backend.inferences import transitions as inferences
 from backend.inferences.plans import inference_plan
 from backend.jobs import access
 from backend.jobs.messages import EventsMessage, FailMessage, FinishMessage, StatsMessage, parse
@@ -41,6 +41,7 @@ from backend.jobs.serializers import (
     Sha256Serializer,
     StatsSerializer,
 )
+from backend.launchers.names import RunKind
 from backend.streams import services as streams
 from backend.streams.serializers import AnnouncementWriteSerializer, unknown_deployment_note
 
@@ -107,10 +108,9 @@ class TrainingFailView(JobView):
     def post(self, request: Request, pk: int) -> Response:
         message = parse(FailMessage, request.data)
         failure = message.failure.value()
-        result = access.current_result(request, pk, message.attempt, ended=True)
-        retry_at = training.next_retry(failure, result.tries)
+        access.current_result(request, pk, message.attempt, ended=True)
         outcome = None if message.outcome is None else message.outcome.value()
-        if not training.mark_failed(pk, message.attempt, failure, retry_at=retry_at, outcome=outcome):
+        if not training.report_failure(pk, message.attempt, failure, outcome=outcome):
             raise StaleAttempt(f"attempt {message.attempt} of result {pk} has ended otherwise")
         record(actor_of(request), "fail", object_type="trainingresult", object_id=pk, detail=str(failure.category))
         return Response({})
@@ -187,12 +187,12 @@ class StatsView(JobView):
     @extend_schema(request=StatsSerializer, responses={200: None})
     def post(self, request: Request, pk: int) -> Response:
         message = parse(StatsMessage, request.data)
-        access.token_for(request, JobKind.INFERENCE, pk, message.attempt)
+        access.token_for(request, RunKind.INFERENCE, pk, message.attempt)
         error = None if message.error is None else message.error.value()
         values = message.model_dump(exclude={"attempt", "replica", "run", "previous", "error"})
         if (previous := message.previous) is not None:
-            inference_services.count_process(pk, previous.run, previous.model_dump(exclude={"run"}))
-        inference_services.store_stats(pk, message.attempt, message.replica, values, error, process=message.run)
+            inferences.count_process(pk, previous.run, previous.model_dump(exclude={"run"}))
+        inferences.store_stats(pk, message.attempt, message.replica, values, error, process=message.run)
         return Response({})
 
 

@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 from django.db.models import Case, Count, IntegerField, Max, Min, Model, Q, QuerySet, Sum, Value, When
 
 from backend.configurations.models import Configuration
-from backend.deployments.models import ENDED_STATES, Deployment, TrainingResult
+from backend.deployments.models import Deployment, TrainingResult
 from backend.inferences.models import Inference
 from backend.inferences.selectors import inferences
 from backend.ml_models.models import MLModel
 from backend.pipeline.picture import picture_of
+from backend.runs.models import ENDED_STATES
 from backend.streams.models import Announcement
 from kafkaml.wire.state import RunState
 

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
+from backend.controller.actions import (
+    BeginAttempt,
+    ForgiveTries,
+    KeepLog,
+    MarkFailed,
+    MarkLaunched,
+    MarkRunning,
+    MarkStopped,
+    Retry,
+    RowAction,
+    ShowObstacle,
+    ShowReady,
+    ShowScale,
+)
 from backend.controller.rows import Row, Subject
 from backend.launchers.base import Autoscale
-from backend.launchers.names import WorkKind
+from backend.launchers.names import RunKind
 from kafkaml.errors import BrokenError
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.framework import Framework
@@ -29,82 +44,64 @@ class MemoryStore:
     def rows(self, subjects: Collection[Subject]) -> Sequence[Row]:
         return [row for row in self.table.values() if not row.state.ended or row.subject in subjects]
 
-    def begin_attempt(self, subject: Subject, attempt: int) -> bool:
-        row = self._row(subject, attempt - 1)
-        if row is None or row.state.ended or not row.wanted:
-            return False
-        return self._put(
-            replace(
-                row,
-                attempt=attempt,
-                tries=row.tries + 1,
-                state=RunState.WAITING,
-                launched=False,
-                next_retry_at=None,
-                failure=None,
-                replicas_serving=0,
-                ready_replicas_shown=0,
-                replica_failures=(),
-                scaled_to_shown=None,
-            )
-        )
-
-    def mark_launched(self, subject: Subject, attempt: int, *, max_replicas: int | None = None) -> bool:
-        row = self._open(subject, attempt)
-        return row is not None and self._put(replace(row, launched=True, launched_max_replicas=max_replicas))
-
-    def mark_running(self, subject: Subject, attempt: int) -> bool:
-        row = self._open(subject, attempt)
+    def apply(self, action: RowAction) -> bool:
+        subject, attempt = action.subject, action.attempt
+        if isinstance(action, KeepLog):
+            self._fail()
+            self.logs[subject, attempt] = action.log_tail
+            return self._row(subject, attempt) is not None
+        row = self._open(subject, attempt - 1 if isinstance(action, BeginAttempt) else attempt)
         if row is None:
             return False
-        if row.state is RunState.RUNNING:
-            return True
-        return self._put(replace(row, state=RunState.RUNNING, launched=True, started_at=self.now, failure=None))
-
-    def show_obstacle(self, subject: Subject, attempt: int, failure: Failure) -> bool:
-        row = self._open(subject, attempt)
-        if row is None:
+        changes = self._changes(action, row)
+        if changes is None:
             return False
-        return row.state is not RunState.WAITING or self._put(replace(row, failure=failure))
+        if isinstance(action, MarkStopped | MarkFailed | Retry):
+            self.logs[subject, attempt] = action.log_tail or self.logs.get((subject, attempt), "")
+        if isinstance(action, MarkFailed | Retry):
+            self.failures[subject, attempt] = action.failure
+        return self._put(replace(row, **changes))
 
-    def forgive_tries(self, subject: Subject, attempt: int) -> bool:
-        row = self._open(subject, attempt)
-        return row is not None and self._put(replace(row, tries=1))
-
-    def show_ready(self, subject: Subject, attempt: int, replicas: int, failure: Failure | None, log_tail: str) -> bool:
-        row = self._open(subject, attempt)
-        state = RunState.RUNNING if replicas else RunState.WAITING
-        return row is not None and self._put(replace(row, state=state, ready_replicas_shown=replicas, failure=failure))
-
-    def show_scale(self, subject: Subject, attempt: int, replicas: int) -> bool:
-        row = self._open(subject, attempt)
-        return row is not None and self._put(replace(row, scaled_to_shown=replicas))
-
-    def mark_stopped(self, subject: Subject, attempt: int, log_tail: str) -> bool:
-        row = self._open(subject, attempt)
-        self.logs[subject, attempt] = log_tail or self.logs.get((subject, attempt), "")
-        return row is not None and self._put(replace(row, state=RunState.STOPPED, ended_at=self.now))
-
-    def mark_failed(self, subject: Subject, attempt: int, failure: Failure, log_tail: str) -> bool:
-        row = self._open(subject, attempt)
-        if row is None:
-            return False
-        self.logs[subject, attempt] = log_tail or self.logs.get((subject, attempt), "")
-        self.failures[subject, attempt] = failure
-        return self._put(replace(row, state=RunState.FAILED, failure=failure, ended_at=self.now, next_retry_at=None))
-
-    def retry(self, subject: Subject, attempt: int, failure: Failure, at: float, log_tail: str) -> bool:
-        row = self._open(subject, attempt)
-        if row is None:
-            return False
-        self.logs[subject, attempt] = log_tail or self.logs.get((subject, attempt), "")
-        self.failures[subject, attempt] = failure
-        return self._put(replace(row, state=RunState.WAITING, failure=failure, next_retry_at=at))
-
-    def keep_log(self, subject: Subject, attempt: int, log_tail: str) -> bool:
-        self._fail()
-        self.logs[subject, attempt] = log_tail
-        return self._row(subject, attempt) is not None
+    def _changes(self, action: RowAction, row: Row) -> dict[str, Any] | None:
+        """What an action changes of a row that it may change; None: nothing may be changed."""
+        match action:
+            case BeginAttempt() if not row.wanted:
+                return None
+            case BeginAttempt(attempt=attempt):
+                return {
+                    "attempt": attempt,
+                    "tries": row.tries + 1,
+                    "state": RunState.WAITING,
+                    "launched": False,
+                    "next_retry_at": None,
+                    "failure": None,
+                    "replicas_serving": 0,
+                    "ready_replicas_shown": 0,
+                    "replica_failures": (),
+                    "scaled_to_shown": None,
+                }
+            case MarkLaunched(max_replicas=max_replicas):
+                return {"launched": True, "launched_max_replicas": max_replicas}
+            case MarkRunning():
+                running = {"state": RunState.RUNNING, "launched": True, "started_at": self.now, "failure": None}
+                return {} if row.state is RunState.RUNNING else running
+            case ShowObstacle(failure=failure):
+                return {"failure": failure} if row.state is RunState.WAITING else {}
+            case ForgiveTries():
+                return {"tries": 1}
+            case ShowReady(replicas=replicas, failure=obstacle):
+                state = RunState.RUNNING if replicas else RunState.WAITING
+                return {"state": state, "ready_replicas_shown": replicas, "failure": obstacle}
+            case ShowScale(replicas=replicas):
+                return {"scaled_to_shown": replicas}
+            case MarkStopped():
+                return {"state": RunState.STOPPED, "ended_at": self.now}
+            case MarkFailed(failure=failure):
+                return {"state": RunState.FAILED, "failure": failure, "ended_at": self.now, "next_retry_at": None}
+            case Retry(failure=failure, at=at):
+                return {"state": RunState.WAITING, "failure": failure, "next_retry_at": at}
+            case _:
+                raise AssertionError(action)
 
     def mint_token(self, subject: Subject, attempt: int) -> str:
         self._fail()
@@ -116,7 +113,7 @@ class MemoryStore:
     # --- what people and workers do --------------------------------------------------------------------------------
 
     def add(
-        self, kind: WorkKind, number: int, *, ready: bool = True, replicas: int = 1, autoscale: Autoscale | None = None
+        self, kind: RunKind, number: int, *, ready: bool = True, replicas: int = 1, autoscale: Autoscale | None = None
     ) -> Subject:
         subject = Subject(kind, number)
         self.table[subject] = Row(

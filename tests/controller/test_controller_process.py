@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from backend.controller.retries import MAX_LOST_TRIES
+from backend.runs.retries import MAX_LOST_TRIES
 from tests.controller.conftest import Platform
 from tests.support import eventually, has_ended
 

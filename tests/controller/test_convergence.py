@@ -11,13 +11,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
+from backend.controller.actions import MarkFailed, Retry
 from backend.controller.execute import Executor
 from backend.controller.reconcile import LINGER_SECONDS, reconcile
-from backend.controller.retries import should_retry
 from backend.controller.rows import Row, Subject
 from backend.launchers.base import Autoscale, Phase, RestartPolicy, WorkSpec
-from backend.launchers.names import WorkKind, parse_work_name
+from backend.launchers.names import RunKind, parse_work_name
 from backend.launchers.testing import FakeLauncher
+from backend.runs.retries import should_retry
 from kafkaml.errors import BrokenError
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.state import RunState
@@ -27,7 +28,7 @@ categories = st.sampled_from([FailureCategory.LOST, FailureCategory.USER_CODE, F
 
 
 def spec_of(row: Row, attempt: int, token: str) -> WorkSpec:
-    training = row.subject.kind is WorkKind.TRAINING
+    training = row.subject.kind is RunKind.TRAINING
     return WorkSpec(
         name=row.subject.attempt(attempt),
         module="x",
@@ -63,21 +64,21 @@ class Histories(RuleBasedStateMachine):
 
     @rule(target=subjects, ready=st.sampled_from([True, True, True, False]))
     def add_training(self, ready: bool) -> Subject:
-        return self.store.add(WorkKind.TRAINING, next(self.numbers), ready=ready)
+        return self.store.add(RunKind.TRAINING, next(self.numbers), ready=ready)
 
     @rule(target=subjects, replicas=st.integers(1, 3))
     def add_inference(self, replicas: int) -> Subject:
-        return self.store.add(WorkKind.INFERENCE, next(self.numbers), replicas=replicas)
+        return self.store.add(RunKind.INFERENCE, next(self.numbers), replicas=replicas)
 
     @rule(subject=subjects, replicas=st.integers(1, 3))
     def change(self, subject: Subject, replicas: int) -> None:
         if subject in self.store.table:
-            is_inference = subject.kind is WorkKind.INFERENCE
+            is_inference = subject.kind is RunKind.INFERENCE
             self.store.change(subject, ready=True, **({"replicas": replicas} if is_inference else {}))
 
     @rule(subject=subjects, most=st.sampled_from([None, 3, 5]))
     def ask_for_autoscaling(self, subject: Subject, most: int | None) -> None:
-        if subject in self.store.table and subject.kind is WorkKind.INFERENCE:
+        if subject in self.store.table and subject.kind is RunKind.INFERENCE:
             wanted = None if most is None else Autoscale(topic="in", group="g", max_replicas=most)
             self.store.change(subject, autoscale=wanted)
 
@@ -142,14 +143,14 @@ class Histories(RuleBasedStateMachine):
             row = self.store.table.get(subject)
             if row is None or row.attempt != parsed.attempt or row.state.ended:
                 return
-            if subject.kind is WorkKind.INFERENCE:
+            if subject.kind is RunKind.INFERENCE:
                 self.store.change(subject, replica_failures=(failure,), replicas_serving=0)
                 return
             self.store.fail, failing = 0, self.store.fail
             if should_retry(failure, row.tries):
-                self.store.retry(subject, parsed.attempt, failure, self.store.now + 5, "")
+                self.store.apply(Retry(subject, parsed.attempt, failure, self.store.now + 5, ""))
             else:
-                self.store.mark_failed(subject, parsed.attempt, failure, "")
+                self.store.apply(MarkFailed(subject, parsed.attempt, failure, ""))
             self.store.fail = failing
             self.launcher.end(name, 1, category)
             self.reported_ends.add(name)
@@ -158,7 +159,7 @@ class Histories(RuleBasedStateMachine):
         parsed = parse_work_name(name)
         assert parsed is not None
         row = self.store.table.get(Subject.of(parsed))
-        if row is not None and row.attempt == parsed.attempt and parsed.kind is WorkKind.INFERENCE:
+        if row is not None and row.attempt == parsed.attempt and parsed.kind is RunKind.INFERENCE:
             self.store.change(row.subject, replicas_serving=replicas)
 
     @rule(data=st.data(), cause=st.sampled_from(["no node has room", "the image is missing", None]))

@@ -14,7 +14,7 @@ from backend.controller.rows import Row, Subject
 from backend.controller.topics import TopicMaker
 from backend.controller.wakeup import WakeUp, _address
 from backend.launchers.base import Autoscale, RestartPolicy
-from backend.launchers.names import WorkKind
+from backend.launchers.names import RunKind
 from backend.launchers.testing import FakeLauncher
 from kafkaml.errors import BrokerTimeout
 from kafkaml.wire.framework import Framework
@@ -31,7 +31,7 @@ def an_executor(store: MemoryStore, launcher: FakeLauncher) -> Executor:
 
 def test_a_failed_action_skips_the_rest_of_its_subject_only_and_rests_longer_each_time() -> None:
     store, launcher = MemoryStore(), FakeLauncher()
-    first, second = store.add(WorkKind.TRAINING, 1), store.add(WorkKind.TRAINING, 2)
+    first, second = store.add(RunKind.TRAINING, 1), store.add(RunKind.TRAINING, 2)
     rows = store.table
     executor = an_executor(store, launcher)
     launcher.fail_before = 1
@@ -50,8 +50,8 @@ def test_a_failed_action_skips_the_rest_of_its_subject_only_and_rests_longer_eac
     assert launcher.launches[-1] == "kml-train-1-a1"
 
 
-@pytest.mark.parametrize("kind", WorkKind)
-def test_what_keeps_work_from_being_launched_is_shown_unless_it_passes_at_once(kind: WorkKind) -> None:
+@pytest.mark.parametrize("kind", RunKind)
+def test_what_keeps_work_from_being_launched_is_shown_unless_it_passes_at_once(kind: RunKind) -> None:
     store, launcher = MemoryStore(), FakeLauncher()
     subject = store.add(kind, 1)
     executor = an_executor(store, launcher)
@@ -68,7 +68,7 @@ def test_what_keeps_work_from_being_launched_is_shown_unless_it_passes_at_once(k
 
 def test_what_was_decided_on_a_row_that_changed_is_left_out() -> None:
     store, launcher = MemoryStore(), FakeLauncher()
-    subject = store.add(WorkKind.TRAINING, 1)
+    subject = store.add(RunKind.TRAINING, 1)
     rows = dict(store.table)
     store.change(subject, wanted=False)
     assert an_executor(store, launcher).execute([BeginAttempt(subject, 1), Launch(subject, 1)], rows) == 0
@@ -77,7 +77,7 @@ def test_what_was_decided_on_a_row_that_changed_is_left_out() -> None:
 
 def test_who_may_act_no_longer_stops_between_two_actions() -> None:
     store, launcher = MemoryStore(), FakeLauncher()
-    subjects = [store.add(WorkKind.TRAINING, number) for number in (1, 2, 3)]
+    subjects = [store.add(RunKind.TRAINING, number) for number in (1, 2, 3)]
     actions = [action for each in subjects for action in (BeginAttempt(each, 1), Launch(each, 1))]
     answers = iter([True, True, True, False])
     done = an_executor(store, launcher).execute(actions, dict(store.table), may_act=lambda: next(answers))
@@ -86,15 +86,15 @@ def test_who_may_act_no_longer_stops_between_two_actions() -> None:
 
 def test_a_fault_of_ours_in_one_action_does_not_stop_the_others() -> None:
     store, launcher = MemoryStore(), FakeLauncher()
-    broken, fine = Subject(WorkKind.TRAINING, 1), store.add(WorkKind.TRAINING, 2)
+    broken, fine = Subject(RunKind.TRAINING, 1), store.add(RunKind.TRAINING, 2)
     store.change(fine, wanted=False)
     # There is no row to launch from: a KeyError.
     assert an_executor(store, launcher).execute([Launch(broken, 1), MarkStopped(fine, 0, ""), Stop(fine, "x")], {}) == 2
     assert store.table[fine].state is RunState.STOPPED
 
 
-@pytest.mark.parametrize("kind", WorkKind)
-def test_a_spec_is_the_job_without_secrets(kind: WorkKind, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", RunKind)
+def test_a_spec_is_the_job_without_secrets(kind: RunKind, tmp_path: Path) -> None:
     row = Row(
         subject=Subject(kind, 7),
         framework=Framework.TENSORFLOW,
@@ -104,20 +104,20 @@ def test_a_spec_is_the_job_without_secrets(kind: WorkKind, tmp_path: Path) -> No
         tries=1,
         launched=False,
         replicas=3,
-        autoscale=Autoscale(topic="in", group="g", max_replicas=5) if kind is WorkKind.INFERENCE else None,
+        autoscale=Autoscale(topic="in", group="g", max_replicas=5) if kind is RunKind.INFERENCE else None,
         gpu=1,
     )
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "fork-tensorflow.sock").touch()
-    limits = {WorkKind.TRAINING: ResourceLimits(wall_seconds=60), WorkKind.INFERENCE: ResourceLimits(memory_bytes=1)}
+    limits = {RunKind.TRAINING: ResourceLimits(wall_seconds=60), RunKind.INFERENCE: ResourceLimits(memory_bytes=1)}
     spec = work_spec(row, 2, "secret", backend_url="http://x", state_dir=tmp_path, limits=limits)
-    assert spec.name == f"kml-{kind}-7-a2"
+    assert spec.name == f"kml-{kind.short}-7-a2"
     assert (spec.token, spec.gpu, spec.limits) == ("secret", 1, limits[kind])
     assert "secret" not in str(spec.env)
     job = job_from_env(spec.env)
     assert (job.name, job.attempt, job.backend_url) == (spec.name, 2, "http://x")
     assert job.fork_server == str(tmp_path / "run" / "fork-tensorflow.sock")
-    if kind is WorkKind.TRAINING:
+    if kind is RunKind.TRAINING:
         assert isinstance(job, TrainingJob)
         assert (spec.module, spec.restart, spec.replicas) == ("model_training", RestartPolicy.NEVER, 1)
     else:

@@ -23,15 +23,15 @@ from backend.controller.actions import (
     Stop,
 )
 from backend.controller.reconcile import LINGER_SECONDS, MAX_CRASHES, reconcile
-from backend.controller.retries import FORGIVEN_AFTER_SECONDS, MAX_LOST_TRIES, MAX_TRIES, retry_delay_seconds
 from backend.controller.rows import Row, Subject
 from backend.launchers.base import Autoscale, Observed, Phase
-from backend.launchers.names import WorkKind
+from backend.launchers.names import RunKind
+from backend.runs.retries import FORGIVEN_AFTER_SECONDS, MAX_LOST_TRIES, MAX_TRIES, retry_delay_seconds
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.state import RunState
 
-T, S = Subject(WorkKind.TRAINING, 7), Subject(WorkKind.INFERENCE, 3)
+T, S = Subject(RunKind.TRAINING, 7), Subject(RunKind.INFERENCE, 3)
 NOW = 1000.0
 LOST = Failure(category=FailureCategory.LOST, cause="killed")
 USER = Failure(category=FailureCategory.USER_CODE, cause="their error")

@@ -13,7 +13,7 @@ from backend.controller.reconcile import reconcile
 from backend.controller.rows import Row, Subject
 from backend.launchers import routing
 from backend.launchers.base import Launcher, Observed, Phase, RestartPolicy, WorkSpec
-from backend.launchers.names import WorkKind
+from backend.launchers.names import RunKind
 from backend.launchers.routing import Placements, RoutingLauncher
 from backend.launchers.testing import FakeLauncher
 from kafkaml.errors import BrokenError
@@ -293,7 +293,7 @@ def test_nothing_is_decided_about_work_in_a_cluster_that_cannot_be_reached(
     row_of: Callable[..., Row] = Row
     there = row_of(
         **{
-            "subject": Subject(WorkKind.INFERENCE, 2),
+            "subject": Subject(RunKind.INFERENCE, 2),
             "framework": Framework.PYTORCH,
             "wanted": True,
             "state": RunState.RUNNING,

@@ -11,11 +11,13 @@ from backend.api.audit import SYSTEM
 from backend.api.job_tokens import mint
 from backend.configurations.models import Configuration
 from backend.deployments import services as trainings
-from backend.deployments import storage
+from backend.deployments import storage, transitions
 from backend.deployments.models import Artifact, Deployment, TrainingResult
 from backend.inferences import services as inferences
 from backend.inferences.models import Inference
+from backend.launchers.names import RunKind
 from backend.ml_models.models import MLModel
+from backend.runs import transitions as runs
 from backend.streams import services as streams
 from backend.streams.models import Announcement
 from kafkaml.control import ControlMessage, InputFormat, deployment_id_to_key
@@ -71,8 +73,8 @@ def make_launched(*models: MLModel, **values: Any) -> TrainingResult:
     deployment = make_deployment(*models, **values)
     make_stream(deployment.pk)
     result = deployment.results.get()
-    trainings.register_attempt(result.pk)
-    trainings.mark_launched(result.pk, 1)
+    runs.register_attempt(TrainingResult, result.pk)
+    runs.mark_launched(TrainingResult, result.pk, 1)
     result.refresh_from_db()
     return result
 
@@ -106,7 +108,7 @@ def make_finished(*models: MLModel, **values: Any) -> TrainingResult:
     result = make_launched(*models, **values)
     artifact = make_artifact(result)
     done = outcome(artifacts={artifact.name: artifact.sha256}, confusion_matrix=[[8, 1], [0, 9]], labels=["cat", "dog"])
-    assert trainings.mark_finished(result.pk, 1, done)
+    assert transitions.mark_finished(result.pk, 1, done)
     result.refresh_from_db()
     return result
 
@@ -118,4 +120,4 @@ def make_inference(result: TrainingResult | None = None, **values: Any) -> Infer
 
 
 def job_header(kind: str, number: int, attempt: int = 1, **values: Any) -> dict[str, str]:
-    return {"authorization": f"Bearer {mint(kind, number, attempt, **values)}"}
+    return {"authorization": f"Bearer {mint(RunKind(kind), number, attempt, **values)}"}

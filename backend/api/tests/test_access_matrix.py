@@ -16,6 +16,8 @@ from backend.accounts.services import create_token
 from backend.api.audit import SYSTEM
 from backend.api.tests import builders
 from backend.config.environment import environment
+from backend.inferences.models import Inference
+from backend.runs import transitions as runs
 
 pytestmark = pytest.mark.django_db
 
@@ -165,7 +167,7 @@ def world(configure: object) -> dict[str, str]:
     result = builders.make_launched()
     older = builders.make_launched()
     inference = builders.make_inference()
-    builders.inferences.register_attempt(inference.pk)
+    runs.register_attempt(Inference, inference.pk)
     admin = builders.make_user(Role.ADMIN)
     _, weak = create_token(actor=SYSTEM, user=admin, name="weak", role=Role.VIEWER, days=1)
     expired_token, expired = create_token(actor=SYSTEM, user=admin, name="old", role=Role.ADMIN, days=1)

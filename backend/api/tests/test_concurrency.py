@@ -15,9 +15,9 @@ from backend.accounts.services import create_token
 from backend.api.audit import SYSTEM
 from backend.api.tests import builders
 from backend.configurations.models import Configuration
-from backend.deployments import services
 from backend.deployments.models import TrainingResult
 from backend.events.models import Event
+from backend.runs import transitions as runs
 from backend.streams.models import Announcement
 from kafkaml.control import deployment_id_to_key
 
@@ -97,7 +97,7 @@ def test_two_controllers_cannot_count_the_same_attempt() -> None:
     deployment = builders.make_deployment()
     builders.make_stream(deployment.pk)
     pk = deployment.results.get().pk
-    attempts = in_threads(lambda _number: services.register_attempt(pk).attempt)
+    attempts = in_threads(lambda _number: runs.register_attempt(TrainingResult, pk).attempt)
     assert sorted(attempts) == list(range(1, WRITERS + 1))  # type: ignore[type-var]
 
 

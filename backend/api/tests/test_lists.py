@@ -13,8 +13,8 @@ from backend.api.audit import SYSTEM
 from backend.api.tests import builders
 from backend.clusters.models import Cluster
 from backend.deployments.models import TrainingResult
-from backend.inferences import services as inferences
-from backend.inferences.models import ReplicaStats
+from backend.inferences.models import Inference, ReplicaStats
+from backend.runs import transitions as runs
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +48,7 @@ def rows() -> TrainingResult:
         Cluster.objects.create(name=f"edge-{number}", host="https://edge.example:6443", namespace="kafka-ml-jobs")
         result = builders.make_finished(builders.make_model(), confusion_matrix=True)
         inference = builders.make_inference(result)
-        inferences.register_attempt(inference.pk)
+        runs.register_attempt(Inference, inference.pk)
         for replica in range(3):
             ReplicaStats.objects.create(inference=inference, replica=replica, attempt=1, state="running")
         user = builders.make_user()

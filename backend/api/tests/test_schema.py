@@ -19,6 +19,8 @@ from backend.accounts.services import create_token
 from backend.api.audit import SYSTEM
 from backend.api.tests import builders
 from backend.config.environment import environment
+from backend.inferences.models import Inference
+from backend.runs import transitions as runs
 
 pytestmark = pytest.mark.django_db
 
@@ -54,7 +56,7 @@ def credentials() -> dict[str, str]:
     """An admin's token, the service's, and a job's of each kind, by the first part of the path."""
     result = builders.make_launched()
     inference = builders.make_inference()
-    builders.inferences.register_attempt(inference.pk)
+    runs.register_attempt(Inference, inference.pk)
     folder = environment().state_dir / "secrets"
     folder.mkdir()
     (folder / "service_token").write_text("a secret between two services")

@@ -25,6 +25,8 @@ from backend.config.environment import environment
 from backend.events.models import Event
 from backend.inferences import services as inferences
 from backend.inferences.models import Inference
+from backend.runs import services as run_services
+from backend.runs import transitions as runs
 from kafkaml.errors import SettingsError
 from tests.certificates import Certificate, make_certificate
 from tests.fake_cluster_api import FakeClusterApi
@@ -153,7 +155,7 @@ def test_a_cluster_with_inferences_stays_where_it_is(admin: APIClient, api: Fake
     assert (moved.status_code, moved.json()["users"]) == (409, users)
     # What does not move it may change, and so may anything when nothing runs.
     assert admin.patch(path, {"namespace": "jobs", "image": "r:5000/kafka-ml/{component}:2"}).status_code == 200
-    inferences.stop_inference(inference, actor=SYSTEM)
+    run_services.stop(inference, actor=SYSTEM)
     assert admin.patch(path, {"namespace": "other"}).status_code == 200
     assert admin.delete(path).status_code == 409
     inferences.delete_inference(inference, actor=SYSTEM)
@@ -410,7 +412,7 @@ def test_the_controller_is_told_where_work_is(api: FakeClusterApi) -> None:
     running, begun, ended = (builders.make_inference(cluster=cluster) for _ in range(3))
     own = builders.make_inference()
     for each in (running, ended, own):
-        inferences.register_attempt(each.pk)
+        runs.register_attempt(Inference, each.pk)
     Inference.objects.filter(pk=ended.pk).update(state="stopped")
     told = placements()
     # One that never began has no work.

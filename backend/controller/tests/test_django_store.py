@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from backend.api.tests import builders
+from backend.controller.actions import BeginAttempt, ForgiveTries, MarkLaunched, MarkRunning, ShowObstacle, ShowScale
 from backend.controller.django_store import DjangoStore
 from backend.controller.rows import Row, Subject
-from backend.deployments import services as trainings
-from backend.inferences import services as inferences
+from backend.deployments.models import TrainingResult
+from backend.inferences import transitions
 from backend.inferences.models import Inference
 from backend.launchers.base import Autoscale
-from backend.launchers.names import WorkKind
+from backend.launchers.names import RunKind
+from backend.runs import transitions as runs
 from kafkaml.wire.failure import Failure, FailureCategory
 
 pytestmark = pytest.mark.django_db
@@ -31,14 +33,14 @@ def row_of(store: DjangoStore, subject: Subject) -> Row:
 def test_an_inference_that_is_scaled_on_its_lag(store: DjangoStore) -> None:
     inference = builders.make_inference(replicas=2, input_topic="in")
     Inference.objects.filter(pk=inference.pk).update(max_replicas=6)
-    subject = Subject(WorkKind.INFERENCE, inference.pk)
-    assert store.begin_attempt(subject, 1)
+    subject = Subject(RunKind.INFERENCE, inference.pk)
+    assert store.apply(BeginAttempt(subject, 1))
     row = row_of(store, subject)
     assert row.autoscale == Autoscale(topic="in", group=inference.group, max_replicas=6)
     assert (row.replicas, row.launched_max_replicas, row.scaled_to_shown) == (2, None, None)
     # The launcher was told what the row said when it was read, whatever a person changed since.
     Inference.objects.filter(pk=inference.pk).update(max_replicas=4)
-    assert store.mark_launched(subject, 1, max_replicas=row.max_replicas)
+    assert store.apply(MarkLaunched(subject, 1, row.max_replicas))
     row = row_of(store, subject)
     assert (row.launched, row.max_replicas, row.launched_max_replicas) == (True, 4, 6)
 
@@ -46,22 +48,22 @@ def test_an_inference_that_is_scaled_on_its_lag(store: DjangoStore) -> None:
 def test_replicas_beyond_those_that_the_lag_asks_for_do_not_serve(store: DjangoStore) -> None:
     inference = builders.make_inference(replicas=1)
     Inference.objects.filter(pk=inference.pk).update(max_replicas=3)
-    subject = Subject(WorkKind.INFERENCE, inference.pk)
-    store.begin_attempt(subject, 1)
+    subject = Subject(RunKind.INFERENCE, inference.pk)
+    store.apply(BeginAttempt(subject, 1))
     for replica in range(3):
-        inferences.store_stats(inference.pk, 1, replica, {"state": "running"}, None)
-    assert store.show_scale(subject, 1, 3)
+        transitions.store_stats(inference.pk, 1, replica, {"state": "running"}, None)
+    assert store.apply(ShowScale(subject, 1, 3))
     assert row_of(store, subject).replicas_serving == 3
-    assert store.show_scale(subject, 1, 1)
+    assert store.apply(ShowScale(subject, 1, 1))
     assert row_of(store, subject).replicas_serving == 1
-    assert not store.show_scale(subject, 2, 3)
+    assert not store.apply(ShowScale(subject, 2, 3))
 
 
 def test_what_keeps_a_training_from_starting_goes_when_it_runs(store: DjangoStore) -> None:
-    subject = Subject(WorkKind.TRAINING, builders.make_launched().pk)
-    assert store.show_obstacle(subject, 1, FULL)
+    subject = Subject(RunKind.TRAINING, builders.make_launched().pk)
+    assert store.apply(ShowObstacle(subject, 1, FULL))
     assert row_of(store, subject).failure == FULL
-    assert store.mark_running(subject, 1)
+    assert store.apply(MarkRunning(subject, 1))
     row = row_of(store, subject)
     assert row.failure is None
     assert row.started_at is not None
@@ -69,10 +71,10 @@ def test_what_keeps_a_training_from_starting_goes_when_it_runs(store: DjangoStor
 
 def test_tries_are_forgiven(store: DjangoStore) -> None:
     result = builders.make_launched()
-    subject = Subject(WorkKind.TRAINING, result.pk)
+    subject = Subject(RunKind.TRAINING, result.pk)
     lost = Failure(category=FailureCategory.LOST, cause="evicted")
-    trainings.mark_failed(result.pk, 1, lost, retry_at=trainings.next_retry(lost, 1))
-    assert store.begin_attempt(subject, 2)
+    runs.mark_failed(TrainingResult, result.pk, 1, lost, retry_at=runs.next_retry(lost, 1))
+    assert store.apply(BeginAttempt(subject, 2))
     assert row_of(store, subject).tries == 2
-    assert store.forgive_tries(subject, 2)
+    assert store.apply(ForgiveTries(subject, 2))
     assert row_of(store, subject).tries == 1

@@ -11,7 +11,7 @@ from backend.controller.leadership import Leadership
 from backend.controller.loop import Controller
 from backend.controller.outbox import OutboxRelay
 from backend.controller.wakeup import WakeUp
-from backend.launchers.names import WorkKind
+from backend.launchers.names import RunKind
 from backend.launchers.testing import FakeLauncher
 from kafkaml.errors import BrokenError
 from kafkaml.testing import InMemoryBroker
@@ -35,7 +35,7 @@ def test_a_controller_whose_cluster_is_away_goes_on_telling_that_it_lives(tmp_pa
         wakeup=WakeUp(tmp_path),
         housekeeping={lambda: beats.append("alive"): 0.0},
     )
-    store.add(WorkKind.TRAINING, 1)
+    store.add(RunKind.TRAINING, 1)
     launcher.fail_before = 1
     with pytest.raises(BrokenError):
         controller.tick()

@@ -9,12 +9,14 @@ from PIL import Image
 from rest_framework.test import APIClient
 
 from backend.accounts.models import AuditEntry
-from backend.api import worker_logs
 from backend.api.audit import SYSTEM
 from backend.api.tests import builders
 from backend.api.tests.fake_executor import FakeExecutor
-from backend.deployments import services, storage
+from backend.deployments import storage, transitions
 from backend.deployments.models import Artifact, Deployment, TrainingResult
+from backend.runs import logs
+from backend.runs import services as run_services
+from backend.runs import transitions as runs
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.progress import EpochMetrics
 
@@ -152,7 +154,7 @@ def test_a_row_shows_the_best_of_its_epochs_and_a_short_curve(viewer: APIClient)
     result = builders.make_launched(builders.make_model(framework="pytorch"))
     for number, accuracy in enumerate([0.5, 0.9, 0.8], start=1):
         metrics = EpochMetrics(epoch=number, seconds=0.1, training={"loss": 1 / number}, validation={"acc": accuracy})
-        services.store_events(result.pk, 1, [(number, "epoch", metrics)])
+        transitions.store_events(result.pk, 1, [(number, "epoch", metrics)])
     (row,) = viewer.get("/api/results/?framework=pytorch").json()["results"]
     assert row["history"] == {
         "best_training": {"loss": {"value": 1 / 3, "epoch": 3}},
@@ -170,14 +172,14 @@ def test_a_running_deployment_is_not_deleted(editor: APIClient) -> None:
     assert stopped.status_code == 202
     result.refresh_from_db()
     assert (result.desired, result.state) == ("stopped", "waiting")
-    services.mark_stopped(result.pk)
+    runs.mark_stopped(TrainingResult, result.pk)
     assert editor.delete(f"/api/deployments/{result.deployment_id}/").status_code == 204
 
 
 def test_what_was_never_launched_stops_at_once(editor: APIClient) -> None:
     result = builders.make_deployment().results.get()
     assert editor.post(f"/api/results/{result.pk}/stop/").json()["state"] == "stopped"
-    assert services.register_attempt(result.pk) is None
+    assert runs.register_attempt(TrainingResult, result.pk) is None
 
 
 def test_what_an_inference_uses_is_neither_deleted_nor_trained_again(editor: APIClient) -> None:
@@ -219,11 +221,11 @@ def test_training_again_forgets_the_first_time(editor: APIClient, django_capture
         None,
     )
     assert not path.exists()
-    registered = services.register_attempt(result.pk)
+    registered = runs.register_attempt(TrainingResult, result.pk)
     assert registered is not None
     assert registered.attempt > 1
     # Whoever is left of the first attempt has no say any more.
-    assert not services.mark_running(result.pk, 1)
+    assert not runs.mark_running(TrainingResult, result.pk, 1)
 
 
 def test_only_what_has_ended_is_trained_again(editor: APIClient) -> None:
@@ -235,13 +237,13 @@ def test_retries_end_and_the_person_may_start_over(editor: APIClient) -> None:
     result = builders.make_launched()
     lost = Failure(category=FailureCategory.LOST, cause="vanished")
     tries = 1
-    while (retry_at := services.next_retry(lost, tries)) is not None:
-        services.mark_failed(result.pk, tries, lost, retry_at=retry_at)
-        registered = services.register_attempt(result.pk)
+    while (retry_at := runs.next_retry(lost, tries)) is not None:
+        runs.mark_failed(TrainingResult, result.pk, tries, lost, retry_at=retry_at)
+        registered = runs.register_attempt(TrainingResult, result.pk)
         assert registered is not None
         tries = registered.tries
     assert tries == 8
-    services.mark_failed(result.pk, tries, lost)
+    runs.mark_failed(TrainingResult, result.pk, tries, lost)
     result.refresh_from_db()
     assert (result.state, result.next_retry_at) == ("failed", None)
     editor.post(f"/api/results/{result.pk}/restart/", {})
@@ -252,30 +254,30 @@ def test_retries_end_and_the_person_may_start_over(editor: APIClient) -> None:
 def test_what_keeps_a_training_from_starting_is_shown_until_it_runs(viewer: APIClient) -> None:
     result = builders.make_launched()
     full = Failure(category=FailureCategory.CONFIGURATION, cause="no node has room", hint="add a node")
-    assert services.mark_obstacle(result.pk, 1, full)
+    assert runs.mark_obstacle(TrainingResult, result.pk, 1, full)
     shown = viewer.get(f"/api/results/{result.pk}/").json()
     assert (shown["state"], shown["failure"]["cause"], shown["failure"]["hint"]) == (
         "waiting",
         "no node has room",
         "add a node",
     )
-    assert services.mark_running(result.pk, 1)
+    assert runs.mark_running(TrainingResult, result.pk, 1)
     # A look from before it ran comes too late.
-    assert services.mark_obstacle(result.pk, 1, full)
+    assert runs.mark_obstacle(TrainingResult, result.pk, 1, full)
     assert viewer.get(f"/api/results/{result.pk}/").json()["failure"] is None
-    assert not services.mark_obstacle(result.pk, 2, full)
+    assert not runs.mark_obstacle(TrainingResult, result.pk, 2, full)
 
 
 def test_tries_are_forgiven_to_what_has_run_for_long() -> None:
     result = builders.make_launched()
     lost = Failure(category=FailureCategory.LOST, cause="evicted")
     for attempt in (1, 2):
-        services.mark_failed(result.pk, attempt, lost, retry_at=services.next_retry(lost, attempt))
-        services.register_attempt(result.pk)
-    assert services.forgive_tries(result.pk, 3)
+        runs.mark_failed(TrainingResult, result.pk, attempt, lost, retry_at=runs.next_retry(lost, attempt))
+        runs.register_attempt(TrainingResult, result.pk)
+    assert runs.forgive_tries(TrainingResult, result.pk, 3)
     result.refresh_from_db()
     assert (result.attempt, result.tries) == (3, 1)
-    assert not services.forgive_tries(result.pk, 2)
+    assert not runs.forgive_tries(TrainingResult, result.pk, 2)
 
 
 def test_a_trained_model_is_downloaded_as_an_attachment(viewer: APIClient) -> None:
@@ -308,8 +310,12 @@ def test_the_confusion_matrix_is_drawn_here(viewer: APIClient) -> None:
 
 def test_the_end_of_a_log_outlives_the_process(viewer: APIClient) -> None:
     result = builders.make_launched()
-    services.mark_failed(
-        result.pk, 1, Failure(category=FailureCategory.USER_CODE, cause="x"), log_tail="line 1\nline 2\n"
+    runs.mark_failed(
+        TrainingResult,
+        result.pk,
+        1,
+        Failure(category=FailureCategory.USER_CODE, cause="x"),
+        log_tail="line 1\nline 2\n",
     )
     answer = viewer.get(f"/api/results/{result.pk}/logs/").json()
     assert answer == {"text": "line 1\nline 2\n", "offset": 0, "next_offset": 14, "stored": True}
@@ -323,7 +329,7 @@ def test_a_live_log_is_read_from_the_disk(viewer: APIClient, monkeypatch: pytest
             content = f"{name} {replica}".encode()
             return content[offset:], len(content)
 
-    monkeypatch.setattr(worker_logs, "_logs", Logs)
+    monkeypatch.setattr(logs, "_logs", Logs)
     result = builders.make_launched()
     name = f"kml-train-{result.pk}-a1 0"
     answer = viewer.get(f"/api/results/{result.pk}/logs/?offset=4").json()
@@ -347,8 +353,8 @@ def test_every_change_is_in_the_audit_trail(editor: APIClient) -> None:
 
 def test_a_stopped_run_that_finishes_first_has_finished() -> None:
     result = builders.make_launched()
-    services.stop_result(result, actor=SYSTEM)
-    assert services.mark_finished(result.pk, 1, builders.outcome())
-    assert not services.mark_stopped(result.pk)
+    run_services.stop(result, actor=SYSTEM)
+    assert transitions.mark_finished(result.pk, 1, builders.outcome())
+    assert not runs.mark_stopped(TrainingResult, result.pk)
     result.refresh_from_db()
     assert result.state == "finished"

@@ -18,9 +18,10 @@ from rest_framework.test import APIClient
 from backend.api.errors import NotFound
 from backend.api.tests import builders
 from backend.config.environment import environment
-from backend.deployments import services, storage
+from backend.deployments import storage
 from backend.deployments.models import Artifact, TrainingResult
 from backend.deployments.storage import ContentRange
+from backend.runs import transitions as runs
 from backend.system import selectors
 from kafkaml.errors import BrokenError
 
@@ -199,7 +200,7 @@ def test_a_later_attempt_removes_the_earlier_ones_files(
 ) -> None:
     result = builders.make_launched()
     stored(result, b"first")
-    services.register_attempt(result.pk)
+    runs.register_attempt(TrainingResult, result.pk)
     result.refresh_from_db()
     assert result.attempt == 2
     second = stored(result, b"second")

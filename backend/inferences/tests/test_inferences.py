@@ -10,9 +10,10 @@ from rest_framework.test import APIClient
 
 from backend.api.audit import SYSTEM
 from backend.api.tests import builders
-from backend.inferences import services
+from backend.inferences import services, transitions
 from backend.inferences.models import Inference
 from backend.inferences.plans import inference_plan
+from backend.runs import transitions as runs
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.inference import InferencePlan
 
@@ -97,17 +98,17 @@ def test_only_finished_results_serve(editor: APIClient) -> None:
 def test_it_is_scaled_stopped_started_again_and_deleted(editor: APIClient) -> None:
     inference = builders.make_inference()
     path = f"/api/inferences/{inference.pk}/"
-    services.register_attempt(inference.pk)
+    runs.register_attempt(Inference, inference.pk)
     assert editor.patch(path, {"replicas": 4}).json()["replicas"] == 4
     assert editor.delete(path).status_code == 409
     assert editor.post(f"{path}restart/").status_code == 409
     assert editor.post(f"{path}stop/").json()["desired"] == "stopped"
-    assert services.mark_stopped(inference.pk, 1)
+    assert runs.mark_stopped(Inference, inference.pk, 1)
     restarted = editor.post(f"{path}restart/").json()
     assert (restarted["state"], restarted["desired"], restarted["attempt"]) == ("waiting", "run", 2)
     assert restarted["group"] == inference.group
     editor.post(f"{path}stop/")
-    services.mark_stopped(inference.pk)
+    runs.mark_stopped(Inference, inference.pk)
     assert editor.delete(path).status_code == 204
 
 
@@ -123,8 +124,8 @@ def test_the_lag_may_choose_between_two_numbers_of_replicas(editor: APIClient) -
     shown = editor.post("/api/inferences/", body(replicas=2, max_replicas=6)).json()
     assert (shown["replicas"], shown["max_replicas"], shown["current_replicas"]) == (2, 6, 2)
     path = f"/api/inferences/{shown['id']}/"
-    services.register_attempt(shown["id"])
-    assert services.mark_scaled(shown["id"], 1, 5)
+    runs.register_attempt(Inference, shown["id"])
+    assert transitions.mark_scaled(shown["id"], 1, 5)
     assert editor.get(path).json()["current_replicas"] == 5
     # What the person asks for counts at once, before the autoscaler chose anew.
     assert editor.patch(path, {"max_replicas": 4}).json()["current_replicas"] == 4
@@ -159,15 +160,15 @@ def test_autoscaling_is_refused_where_nothing_scales(editor: APIClient, monkeypa
 @pytest.mark.usefixtures("scaling")
 def test_what_replicas_said_counts_while_they_are_to_run(editor: APIClient) -> None:
     inference = builders.make_inference(max_replicas=4)
-    services.register_attempt(inference.pk)
-    services.mark_scaled(inference.pk, 1, 3)
+    runs.register_attempt(Inference, inference.pk)
+    transitions.mark_scaled(inference.pk, 1, 3)
     for replica in range(3):
         values = {"state": "running", "rate": 10.0, "lag": 5, "predicted": 100}
-        services.store_stats(inference.pk, 1, replica, values, None)
+        transitions.store_stats(inference.pk, 1, replica, values, None)
     path = f"/api/inferences/{inference.pk}/"
     shown = editor.get(path).json()
     assert (shown["stats"]["rate"], shown["stats"]["lag"], len(shown["replica_stats"])) == (30.0, 15, 3)
-    services.mark_scaled(inference.pk, 1, 1)
+    transitions.mark_scaled(inference.pk, 1, 1)
     shown = editor.get(path).json()
     assert (shown["stats"]["rate"], shown["stats"]["lag"], len(shown["replica_stats"])) == (10.0, 5, 1)
 
@@ -227,12 +228,12 @@ def test_missing_topics_are_made_and_idle_replicas_are_told() -> None:
 def test_a_crashed_replica_waits_and_then_runs_again() -> None:
     killed = Failure(category=FailureCategory.LOST, cause="killed")
     inference = builders.make_inference()
-    services.register_attempt(inference.pk)
-    assert services.mark_running(inference.pk, 1, ready_replicas=1)
-    assert services.mark_waiting(inference.pk, 1, killed, log_tail="bye")
+    runs.register_attempt(Inference, inference.pk)
+    assert transitions.mark_running(inference.pk, 1, ready_replicas=1)
+    assert transitions.mark_waiting(inference.pk, 1, killed, log_tail="bye")
     inference.refresh_from_db()
     assert (inference.state, inference.failure["cause"], inference.log_tail) == ("waiting", "killed", "bye")
-    assert services.mark_running(inference.pk, 1, ready_replicas=1)
+    assert transitions.mark_running(inference.pk, 1, ready_replicas=1)
     inference.refresh_from_db()
     assert (inference.state, inference.failure) == ("running", None)
 
@@ -240,24 +241,24 @@ def test_a_crashed_replica_waits_and_then_runs_again() -> None:
 def test_what_keeps_replicas_from_running_is_shown_with_and_without_others_that_serve() -> None:
     full = Failure(category=FailureCategory.CONFIGURATION, cause="no node has room")
     inference = builders.make_inference()
-    services.register_attempt(inference.pk)
+    runs.register_attempt(Inference, inference.pk)
 
     def shown() -> tuple[str, object]:
         inference.refresh_from_db()
         return inference.state, (inference.failure or {}).get("cause")
 
-    assert services.mark_obstacle(inference.pk, 1, full)
+    assert runs.mark_obstacle(Inference, inference.pk, 1, full)
     assert shown() == ("waiting", "no node has room")
-    assert services.mark_running(inference.pk, 1, ready_replicas=1)
+    assert transitions.mark_running(inference.pk, 1, ready_replicas=1)
     assert shown() == ("running", None)
     # A launch that failed while others serve is tried again; only what the runtime says of replicas is shown.
-    assert services.mark_obstacle(inference.pk, 1, full)
+    assert runs.mark_obstacle(Inference, inference.pk, 1, full)
     assert shown() == ("running", None)
-    assert services.mark_running(inference.pk, 1, ready_replicas=1, obstacle=full)
+    assert transitions.mark_running(inference.pk, 1, ready_replicas=1, obstacle=full)
     assert shown() == ("running", "no node has room")
-    assert services.mark_running(inference.pk, 1, ready_replicas=2)
+    assert transitions.mark_running(inference.pk, 1, ready_replicas=2)
     assert shown() == ("running", None)
-    assert not services.mark_obstacle(inference.pk, 2, full)
+    assert not runs.mark_obstacle(Inference, inference.pk, 2, full)
 
 
 def test_groups_are_never_shared() -> None:

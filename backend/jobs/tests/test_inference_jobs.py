@@ -10,9 +10,10 @@ from rest_framework.test import APIClient
 from backend.api.audit import SYSTEM
 from backend.api.tests import builders
 from backend.deployments.models import Deployment
-from backend.inferences import services
+from backend.inferences import services, transitions
 from backend.inferences.models import Inference, ReplicaStats
 from backend.inferences.plans import inference_plan
+from backend.runs import transitions as runs
 from kafkaml.wire.inference import InferencePlan
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def inference() -> Inference:
     inference = builders.make_inference(replicas=2)
-    registered = services.register_attempt(inference.pk)
+    registered = runs.register_attempt(Inference, inference.pk)
     assert registered is not None
     return registered
 
@@ -115,7 +116,7 @@ def test_a_passing_failure_does_not(inference: Inference, replica: APIClient) ->
 
 
 def test_an_older_attempt_is_refused(inference: Inference, replica: APIClient) -> None:
-    services.register_attempt(inference.pk)
+    runs.register_attempt(Inference, inference.pk)
     assert post_stats(replica, inference).status_code == 409
     assert replica.get(f"/api/jobs/inference/{inference.pk}/", {"attempt": 1}).status_code == 409
     assert not ReplicaStats.objects.exists()
@@ -141,7 +142,7 @@ def test_totals_survive_processes_attempts_and_scaling(
         post_stats(replica, inference, run="c", predicted=0, previous=previous)
     assert totals(inference, viewer) == (25, 1, 2)
     services.scale_inference(inference, actor=SYSTEM, replicas=1)
-    services.register_attempt(inference.pk)
+    runs.register_attempt(Inference, inference.pk)
     assert totals(inference, viewer) == (25, 1, 2)
     # The last word of an attempt that is over: refused, but what was answered was answered.
     assert post_stats(replica, inference, run="c", predicted=4).status_code == 409
@@ -154,7 +155,7 @@ def test_totals_survive_processes_attempts_and_scaling(
 def test_what_replicas_warn_of_is_shown_with_the_rest(
     inference: Inference, replica: APIClient, viewer: APIClient
 ) -> None:
-    services.store_warnings(inference.pk, ["few partitions"])
+    transitions.store_warnings(inference.pk, ["few partitions"])
     post_stats(replica, inference, warnings=["old records"])
     post_stats(replica, inference, replica=1, warnings=["old records", "large answers"])
     shown = viewer.get(f"/api/inferences/{inference.pk}/").json()

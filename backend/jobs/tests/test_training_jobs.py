@@ -17,6 +17,8 @@ from backend.deployments import services, storage
 from backend.deployments.models import Artifact, EpochRecord, TrainingResult
 from backend.deployments.plans import training_plan
 from backend.events.models import Event
+from backend.launchers.names import RunKind
+from backend.runs import transitions as runs
 from kafkaml.sdk.types import TrainingResult as TrainingResultOfSdk
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.training import TrainingPlan
@@ -46,7 +48,7 @@ def test_plan_is_what_the_worker_reads() -> None:
     )
     builders.make_stream(deployment.pk)
     result = deployment.results.get()
-    services.register_attempt(result.pk)
+    runs.register_attempt(TrainingResult, result.pk)
     answer = worker(result).get(url(result), {"attempt": 1})
     assert answer.status_code == 200
     plan = TrainingPlan.from_json(answer.json())
@@ -145,8 +147,8 @@ def test_malformed_events_name_their_field() -> None:
 def test_an_older_attempt_is_refused_everywhere() -> None:
     result = builders.make_launched()
     lost = Failure(category=FailureCategory.LOST, cause="vanished")
-    services.mark_failed(result.pk, 1, lost, retry_at=services.next_retry(lost, 1))
-    services.register_attempt(result.pk)
+    runs.mark_failed(TrainingResult, result.pk, 1, lost, retry_at=runs.next_retry(lost, 1))
+    runs.register_attempt(TrainingResult, result.pk)
     old = worker(result, 1)
     sha256 = hashlib.sha256(b"x").hexdigest()
     upload = {"X-Content-SHA256": sha256, "Content-Range": "bytes 0-0/1"}
@@ -165,13 +167,14 @@ def test_an_older_attempt_is_refused_everywhere() -> None:
 
 def test_an_old_token_cannot_speak_for_the_new_attempt() -> None:
     result = builders.make_launched()
-    services.mark_failed(
+    runs.mark_failed(
+        TrainingResult,
         result.pk,
         1,
         Failure(category=FailureCategory.LOST, cause="x"),
-        retry_at=services.next_retry(Failure(category=FailureCategory.LOST, cause="x"), 1),
+        retry_at=runs.next_retry(Failure(category=FailureCategory.LOST, cause="x"), 1),
     )
-    services.register_attempt(result.pk)
+    runs.register_attempt(TrainingResult, result.pk)
     answer = worker(result, 1).post(url(result, "events"), {"attempt": 2, "events": []})
     assert answer.status_code == 403
 
@@ -187,7 +190,7 @@ def test_tokens_open_their_own_run_only() -> None:
 def test_a_run_that_was_deleted_is_gone() -> None:
     result = builders.make_launched()
     client = worker(result)
-    services.mark_stopped(result.pk)
+    runs.mark_stopped(TrainingResult, result.pk)
     services.delete_deployment(result.deployment, actor=SYSTEM)
     assert client.get(url(result), {"attempt": 1}).status_code == 404
 
@@ -195,21 +198,21 @@ def test_a_run_that_was_deleted_is_gone() -> None:
 def test_expired_tokens_are_refused_but_may_renew_for_a_while() -> None:
     result = builders.make_launched()
     client = APIClient(headers={"host": "localhost"})
-    expired = job_tokens.mint("training", result.pk, 1, ttl=-10)
+    expired = job_tokens.mint(RunKind.TRAINING, result.pk, 1, ttl=-10)
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {expired}")
     assert client.get(url(result), {"attempt": 1}).status_code == 401
     answer = client.post("/api/jobs/token/")
     assert answer.status_code == 200
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {answer.json()['token']}")
     assert client.get(url(result), {"attempt": 1}).status_code == 200
-    ancient = job_tokens.mint("training", result.pk, 1, ttl=-90_000)
+    ancient = job_tokens.mint(RunKind.TRAINING, result.pk, 1, ttl=-90_000)
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {ancient}")
     assert client.post("/api/jobs/token/").status_code == 401
 
 
 def test_tampered_tokens_are_refused() -> None:
     result = builders.make_launched()
-    token = job_tokens.mint("training", result.pk, 1)
+    token = job_tokens.mint(RunKind.TRAINING, result.pk, 1)
     for wrong in (token[:-1] + ("A" if token[-1] != "A" else "B"), token[1:], "x" * 5000, "a:b:c", ""):
         client = APIClient(headers={"host": "localhost"})
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {wrong}")
@@ -241,7 +244,7 @@ def test_finishing_without_its_artifacts_is_refused() -> None:
 
 def test_an_attempt_taken_for_lost_may_finish_after_all() -> None:
     result = builders.make_launched()
-    services.mark_failed(result.pk, 1, Failure(category=FailureCategory.LOST, cause="no process found"))
+    runs.mark_failed(TrainingResult, result.pk, 1, Failure(category=FailureCategory.LOST, cause="no process found"))
     body = {"attempt": 1, "outcome": builders.outcome().to_json()}
     assert worker(result).post(url(result, "finish"), body).status_code == 200
     assert TrainingResult.objects.get().state == "finished"

@@ -15,9 +15,10 @@ from backend.api import job_tokens
 from backend.api.tests import builders
 from backend.deployments import services
 from backend.deployments.models import Artifact, TrainingResult
-from backend.inferences import services as inferences
 from backend.inferences.models import Inference, ReplicaStats
 from backend.jobs.messages import EpochData, FailureData, OutcomeData, ProgressData
+from backend.launchers.names import RunKind
+from backend.runs import transitions as runs
 from kafkaml.errors import ApiError
 from kafkaml.http_reporter import HttpReporter
 from kafkaml.job_client import JobClient
@@ -46,7 +47,7 @@ class LocalTransport(httpx.WSGITransport):
 
 def training_client(result: TrainingResult, folder: Path, *, token: str = "") -> JobClient:
     token_file = folder / "token"
-    token_file.write_text(token or job_tokens.mint("training", result.pk, result.attempt))
+    token_file.write_text(token or job_tokens.mint(RunKind.TRAINING, result.pk, result.attempt))
     job = TrainingJob(
         name=f"kml-train-{result.pk}-a{result.attempt}",
         attempt=result.attempt,
@@ -105,7 +106,7 @@ def test_a_failed_training_is_reported(result: TrainingResult, client: JobClient
 
 
 def test_a_superseded_worker_learns_it(result: TrainingResult, client: JobClient) -> None:
-    services.mark_failed(result.pk, 1, Failure(category=FailureCategory.LOST, cause="x"))
+    runs.mark_failed(TrainingResult, result.pk, 1, Failure(category=FailureCategory.LOST, cause="x"))
     services.restart_result(result, actor=builders.SYSTEM)
     with pytest.raises(ApiError) as caught:
         client.training_plan()
@@ -113,7 +114,7 @@ def test_a_superseded_worker_learns_it(result: TrainingResult, client: JobClient
 
 
 def test_a_token_that_expired_while_the_machine_slept_is_renewed(result: TrainingResult, tmp_path: Path) -> None:
-    expired = job_tokens.mint("training", result.pk, 1, ttl=-600)
+    expired = job_tokens.mint(RunKind.TRAINING, result.pk, 1, ttl=-600)
     with training_client(result, tmp_path, token=expired) as client:
         assert client.training_plan().result_id == result.pk
     assert (tmp_path / "token").read_text() != expired
@@ -121,8 +122,8 @@ def test_a_token_that_expired_while_the_machine_slept_is_renewed(result: Trainin
 
 def test_a_replica_fetches_its_model_and_reports(tmp_path: Path) -> None:
     inference: Inference = builders.make_inference()
-    inferences.register_attempt(inference.pk)
-    (tmp_path / "token").write_text(job_tokens.mint("inference", inference.pk, 1))
+    runs.register_attempt(Inference, inference.pk)
+    (tmp_path / "token").write_text(job_tokens.mint(RunKind.INFERENCE, inference.pk, 1))
     job = InferenceJob(
         name=f"kml-infer-{inference.pk}-a1",
         attempt=1,

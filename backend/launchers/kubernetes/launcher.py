@@ -48,7 +48,7 @@ from backend.launchers.kubernetes.settings import KubernetesSettings
 from backend.launchers.kubernetes.stop_marks import StopMarks
 from backend.launchers.kubernetes.writer import ObjectWriter, kind_of
 from backend.launchers.log_folders import LogFolders
-from backend.launchers.names import WorkKind, parse_work_name
+from backend.launchers.names import RunKind, parse_work_name
 from backend.launchers.replica_log import log_tail, names_with_log, prune_logs
 from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
@@ -465,4 +465,4 @@ def _check_name(name: str) -> None:
 
 def _is_training(name: str) -> bool:
     parsed = parse_work_name(name)
-    return parsed is not None and parsed.kind is WorkKind.TRAINING
+    return parsed is not None and parsed.kind is RunKind.TRAINING

@@ -13,10 +13,11 @@ from rest_framework.test import APIClient
 from backend.accounts.models import Role, User
 from backend.api.tests import builders
 from backend.deployments.models import TrainingResult
-from backend.inferences import services as inferences
+from backend.inferences import transitions
 from backend.inferences.models import Inference, ReplicaStats
 from backend.pipeline.picture import tiers
 from backend.pipeline.selectors import PER_COLUMN
+from backend.runs import transitions as runs
 
 pytestmark = pytest.mark.django_db
 
@@ -36,10 +37,10 @@ def edge(shown: dict[str, Any], source: str, target: str) -> dict[str, Any]:
 
 
 def run_inference(inference: Inference, **stats: Any) -> None:
-    inferences.register_attempt(inference.pk)
+    runs.register_attempt(Inference, inference.pk)
     Inference.objects.filter(pk=inference.pk).update(state="running", started_at=timezone.now())
     inference.refresh_from_db()
-    inferences.store_stats(inference.pk, inference.attempt, 0, {"state": "running", **stats}, None)
+    transitions.store_stats(inference.pk, inference.attempt, 0, {"state": "running", **stats}, None)
 
 
 def test_an_empty_installation_has_done_nothing_yet(viewer: APIClient) -> None:

@@ -26,7 +26,7 @@ from backend.launchers.kubernetes.manifests import DISRUPTION_BUDGET, JOB, POD, 
 from backend.launchers.kubernetes.objects import work_of
 from backend.launchers.kubernetes.settings import KubernetesSettings
 from backend.launchers.kubernetes.testing import Fault, FaultyCluster
-from backend.launchers.names import WorkKind, parse_work_name
+from backend.launchers.names import RunKind, parse_work_name
 from kafkaml.errors import BrokenError, KafkaMLError
 from kafkaml.wire.failure import FailureCategory
 from tests.controller.memory_store import MemoryStore
@@ -51,7 +51,7 @@ class Killed(BaseException):
 
 
 def spec_of(row: Row, attempt: int, token: str) -> WorkSpec:
-    training = row.subject.kind is WorkKind.TRAINING
+    training = row.subject.kind is RunKind.TRAINING
     return WorkSpec(
         name=row.subject.attempt(attempt),
         module="model_training" if training else "model_inference",
@@ -134,9 +134,9 @@ class History:
 
     def create(self) -> None:
         if self.random.random() < 0.5:
-            self.store.add(WorkKind.TRAINING, next(self.numbers))
+            self.store.add(RunKind.TRAINING, next(self.numbers))
         else:
-            self.store.add(WorkKind.INFERENCE, next(self.numbers), replicas=self.random.randint(1, 3))
+            self.store.add(RunKind.INFERENCE, next(self.numbers), replicas=self.random.randint(1, 3))
 
     def stop(self) -> None:
         if (row := self.some_row()) is not None and not row.state.ended:
@@ -151,7 +151,7 @@ class History:
             del self.store.table[row.subject]
 
     def rescale(self) -> None:
-        if (row := self.some_row()) is not None and row.subject.kind is WorkKind.INFERENCE:
+        if (row := self.some_row()) is not None and row.subject.kind is RunKind.INFERENCE:
             self.store.change(row.subject, replicas=self.random.randint(1, 3))
 
     def worker_ends(self) -> None:
@@ -259,7 +259,7 @@ class History:
     def serve(self, observed: object) -> None:
         """Replicas that run tell the backend that they serve."""
         for row in self.store.table.values():
-            if row.subject.kind is WorkKind.INFERENCE and row.work:
+            if row.subject.kind is RunKind.INFERENCE and row.work:
                 alive = sum(self.cluster.is_alive(pod) for pod in self.cluster.pods_of(row.work))
                 self.store.change(row.subject, replicas_serving=alive)
 
@@ -304,7 +304,7 @@ class History:
                 if work not in wanted or each["metadata"].get("deletionTimestamp"):
                     return f"{kind.kind} {name} is nobody's"
         for work, row in wanted.items():
-            training = row.subject.kind is WorkKind.TRAINING
+            training = row.subject.kind is RunKind.TRAINING
             if work not in self.cluster.all(JOB if training else STATEFUL_SET) or work not in self.cluster.all(SECRET):
                 return f"{work} has no objects"
             pods = self.cluster.pods_of(work)
@@ -319,7 +319,7 @@ class History:
     def check_reasons(self) -> None:
         for (subject, attempt), failure in self.store.failures.items():
             name = subject.attempt(attempt)
-            if subject.kind is WorkKind.TRAINING and name not in self.removed:
+            if subject.kind is RunKind.TRAINING and name not in self.removed:
                 assert failure.category is self.truth.get(name), f"{name}: {failure}, truly {self.truth.get(name)}"
 
 

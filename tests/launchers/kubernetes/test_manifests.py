@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from backend.launchers.base import Autoscale, RestartPolicy, WorkSpec
 from backend.launchers.kubernetes.manifests import SPEC_HASH, WorkObjects, build_work, kinds, merge_patch, with_owner
 from backend.launchers.kubernetes.settings import KubernetesSettings, Toleration
-from backend.launchers.names import WorkKind, work_name
+from backend.launchers.names import RunKind, work_name
 from kafkaml.errors import SettingsError
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.job import InferenceJob, TrainingJob
@@ -53,7 +53,7 @@ SASL_ENV = {
 
 
 def training(number: int = 7, *, framework: Framework = Framework.TENSORFLOW, **changes: Any) -> WorkSpec:
-    name = work_name(WorkKind.TRAINING, number, 1)
+    name = work_name(RunKind.TRAINING, number, 1)
     job = TrainingJob(
         name=name,
         attempt=1,
@@ -76,7 +76,7 @@ def training(number: int = 7, *, framework: Framework = Framework.TENSORFLOW, **
 
 
 def inference(number: int = 3, *, framework: Framework = Framework.PYTORCH, **changes: Any) -> WorkSpec:
-    name = work_name(WorkKind.INFERENCE, number, 2)
+    name = work_name(RunKind.INFERENCE, number, 2)
     job = InferenceJob(
         name=name,
         attempt=2,

@@ -26,7 +26,7 @@ from backend.events.services import prune
 from backend.inferences.models import Inference
 from backend.inferences.services import ensure_topics
 from backend.launchers.factory import launcher_from_settings
-from backend.launchers.names import WorkKind
+from backend.launchers.names import RunKind
 from backend.launchers.routing import RoutingLauncher
 from backend.system.services import heartbeat
 from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
@@ -90,8 +90,8 @@ def _controller(
                 backend_url=settings.url_for_workers,
                 state_dir=settings.state_dir,
                 limits={
-                    WorkKind.TRAINING: model_limits(wall_seconds=settings.training_wall_seconds),
-                    WorkKind.INFERENCE: model_limits(),
+                    RunKind.TRAINING: model_limits(wall_seconds=settings.training_wall_seconds),
+                    RunKind.INFERENCE: model_limits(),
                 },
             ),
         ),

@@ -16,7 +16,7 @@ def main() -> None:
     import django
 
     django.setup()
-    from backend.inferences.services import store_stats
+    from backend.inferences.transitions import store_stats
 
     while True:
         store_stats(job.inference_id, job.attempt, job.replica, {"state": "running", "rate": 1.0}, None)

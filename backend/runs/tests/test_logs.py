@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from backend.api import worker_logs
-from backend.launchers.names import WorkKind
+from backend.deployments.models import TrainingResult
+from backend.runs import logs
 
 
 class OneLog:
@@ -21,9 +21,9 @@ class OneLog:
 
 
 def pieces(monkeypatch: pytest.MonkeyPatch, content: bytes, size: int) -> Sequence[str]:
-    monkeypatch.setattr(worker_logs, "_logs", lambda: OneLog(content, size))
+    monkeypatch.setattr(logs, "_logs", lambda: OneLog(content, size))
     texts, offset = [], 0
-    while (piece := worker_logs.read_log(WorkKind.TRAINING, 1, 1, offset=offset))["text"]:
+    while (piece := logs.read_log(TrainingResult(pk=1, attempt=1), offset=offset))["text"]:
         assert piece["offset"] == offset
         texts.append(piece["text"])
         offset = piece["next_offset"]

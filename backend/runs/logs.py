@@ -7,7 +7,8 @@ from typing import Any
 
 from backend.launchers.factory import logs_from_settings
 from backend.launchers.log_folders import LogReader
-from backend.launchers.names import WorkKind, work_name
+from backend.launchers.names import work_name
+from backend.runs.models import Run
 
 __all__ = ["read_log"]
 
@@ -19,18 +20,15 @@ def _logs() -> LogReader:
     return logs_from_settings()
 
 
-def read_log(
-    kind: WorkKind, number: int, attempt: int, *, replica: int = 0, offset: int = 0, kept: str = ""
-) -> dict[str, Any]:
-    """Return a piece of a log from byte ``offset`` (negative: from the end); ``kept`` is the stored tail."""
+def read_log(run: Run, *, replica: int = 0, offset: int = 0) -> dict[str, Any]:
+    """Return a piece of the present attempt's log from byte ``offset`` (negative: from the end)."""
     content, following = b"", offset
-    if attempt > 0:
-        content, following = _logs().logs(
-            work_name(kind, number, attempt), replica=replica, offset=offset, max_bytes=_PIECE_BYTES
-        )
+    if run.attempt > 0:
+        name = work_name(run.kind, run.pk, run.attempt)
+        content, following = _logs().logs(name, replica=replica, offset=offset, max_bytes=_PIECE_BYTES)
     # Offsets of the kept end are not those of the whole log: only a reader that begins gets it.
-    if not content and offset <= 0 and kept:
-        tail = kept.encode()
+    if not content and offset <= 0 and run.log_tail:
+        tail = run.log_tail.encode()
         start = max(0, len(tail) + offset) if offset < 0 else min(offset, len(tail))
         content, following = tail[start:], len(tail)
         return _piece(content, following, stored=True)

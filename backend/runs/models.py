@@ -1,0 +1,79 @@
+"""Run: what a training and an inference have in common, from the wish to the end of its last attempt."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+
+from backend.launchers.names import RunKind
+from kafkaml.wire.state import RunState
+
+__all__ = ["ENDED_STATES", "STATE_CHOICES", "DesiredState", "Run"]
+
+
+# The words are shared with workers and clients; Django wants them as pairs.
+STATE_CHOICES = [(state.value, state.value.title()) for state in RunState]
+ENDED_STATES = [state for state in RunState if state.ended]
+
+
+class DesiredState(models.TextChoices):
+    """What the person wants; the controller makes it so."""
+
+    RUN = "run"
+    STOPPED = "stopped"
+
+
+class Run(models.Model):
+    """Something that a person wants to run, and how far it has come. ``transitions`` changes it.
+
+    ``attempt`` counts launches; what an older attempt reports is refused. ``launched_at`` is empty while the attempt
+    is only intended. ``next_retry_at`` is set while a failed attempt waits to be repeated.
+    """
+
+    kind: ClassVar[RunKind]
+    # What errors call it, and the topic of the events that tell pages of it.
+    noun: ClassVar[str]
+    events_topic: ClassVar[str]
+
+    desired = models.CharField(max_length=10, choices=DesiredState.choices, default=DesiredState.RUN)
+    state = models.CharField(max_length=10, choices=STATE_CHOICES, default=RunState.CREATED)
+    attempt = models.PositiveIntegerField(default=0)
+    # Attempts since the person last asked for the run: bounds the automatic retries.
+    tries = models.PositiveIntegerField(default=0)
+    failure = models.JSONField(null=True, blank=True)
+    log_tail = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    launched_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    next_retry_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+        ordering = ["-id"]
+
+    @property
+    def ended(self) -> bool:
+        return RunState(self.state).ended
+
+    @property
+    def may_have_work(self) -> bool:
+        """Whether something may run for it: an attempt is counted before it is launched."""
+        return not self.ended and self.attempt > 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything is there that an attempt needs."""
+        return True
+
+    def shown(self) -> dict[str, Any]:
+        """Return what pages are told of every change, beside id, state, attempt and failure."""
+        return {}
+
+    def forget_attempt(self) -> None:
+        """Let go of what belongs to the attempt so far. Called with the row locked; the caller saves."""
+
+    def halt(self) -> None:
+        """Note that nothing of it runs, in the state that it has now. Called with the row locked; the caller saves."""
