@@ -11,6 +11,7 @@ KafkaMLError
 ├── FailedError                  the user's job failed
 │   ├── UserCodeError            the user's own code raised; carries their traceback and line
 │   ├── ModelProcessDied         the model process ended by a limit, a signal or a crash
+│   ├── DeadLettered             an inference could not answer a record
 │   ├── DeadlineExceeded         an answer did not come in time
 │   └── StreamUnavailable        the slice is gone (retention) or never arrived
 └── BrokenError                  our side or the infrastructure failed
@@ -119,6 +120,18 @@ class ModelProcessDied(FailedError):
     def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.reason = reason
+
+
+class DeadLettered(FailedError):
+    """An inference gave a record up to its dead letters.
+
+    ``stage`` is what could not be done with it (decode, predict or publish), ``error`` the class of what went wrong.
+    """
+
+    def __init__(self, message: str, *, stage: str, error: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.stage = stage
+        self.error = error
 
 
 class DeadlineExceeded(FailedError):

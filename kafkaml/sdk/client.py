@@ -24,6 +24,7 @@ from kafkaml.sdk.models import Models
 from kafkaml.sdk.results import Results
 from kafkaml.sdk.streams import Streams
 from kafkaml.sdk.topics import Topics
+from kafkaml.settings import KafkaSettings
 
 __all__ = ["Client"]
 
@@ -37,11 +38,12 @@ class Client:
             url, token = ClientSettings(**given).resolve()  # type: ignore[arg-type]
         self._connection = Connection(url, token, transport=transport)
         self.url = url
+        self._bootstrap_servers = ""
         self.models = Models(self._connection)
         self.configurations = Configurations(self._connection)
         self.deployments = Deployments(self._connection)
         self.results = Results(self._connection)
-        self.inferences = Inferences(self._connection)
+        self.inferences = Inferences(self._connection, self.kafka_settings)
         self.streams = Streams(self._connection)
         self.topics = Topics(self._connection)
         self.clusters = Clusters(self._connection)
@@ -62,6 +64,15 @@ class Client:
         """Return what the platform says of itself: components, versions, isolation, broker."""
         document: dict[str, Any] = self._connection.request("GET", "/system/")
         return document
+
+    def kafka_settings(self) -> KafkaSettings:
+        """Return how Kafka is reached from here: by ``KML_KAFKA_*``, else at the address that the platform tells."""
+        settings = KafkaSettings()
+        if "bootstrap_servers" in settings.model_fields_set:
+            return settings
+        if not self._bootstrap_servers:
+            self._bootstrap_servers = str(self.system()["broker"]["sink_bootstrap_servers"])
+        return settings.model_copy(update={"bootstrap_servers": self._bootstrap_servers})
 
     def audit(self, **filters: object) -> list[types.AuditEntry]:
         """Return who did what, newest first."""

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from kafkaml.answers import class_names
+from kafkaml.dead_letters import dead_letter_topic
+from kafkaml.errors import DeadLettered, RefusedError
 from kafkaml.sdk import types
+from kafkaml.sdk.connection import Connection
 from kafkaml.sdk.runs import Runs
+from kafkaml.settings import KafkaSettings
+
+if TYPE_CHECKING:
+    from kafkaml.sdk.predictions import Prediction, Samples
 
 __all__ = ["Inferences"]
+
+# A short wait for answers is no reason to give Kafka itself up.
+_LEAST_KAFKA_SECONDS = 10.0
 
 
 class Inferences(Runs[types.Inference]):
@@ -17,6 +28,10 @@ class Inferences(Runs[types.Inference]):
     path = "/inferences/"
     kind = types.Inference
     topic = "inferences"
+
+    def __init__(self, connection: Connection, kafka_settings: Callable[[], KafkaSettings]) -> None:
+        super().__init__(connection)
+        self._kafka_settings = kafka_settings
 
     def restart(self, identifier: int) -> None:
         """Start it again where it stopped reading."""
@@ -74,6 +89,63 @@ class Inferences(Runs[types.Inference]):
     def set_view(self, identifier: int, view: Mapping[str, object] | None) -> types.Inference:
         """Set how predictions are shown live (``type``, ``labels``, ``average_window``, ...); None removes it."""
         return self._replace(identifier, {"visualization": view})
+
+    def predict(
+        self, identifier: int, sample: object, *, shape: Sequence[int] | None = None, timeout_seconds: float = 30.0
+    ) -> Prediction:
+        """Send one sample through Kafka and return the answer; see ``predict_batch``.
+
+        Raises DeadLettered with the reason when it could not be answered.
+        """
+        (answer,) = self.predict_batch(identifier, [sample], shape=shape, timeout_seconds=timeout_seconds)
+        if isinstance(answer, DeadLettered):
+            raise answer
+        return answer
+
+    def predict_batch(
+        self, identifier: int, samples: Samples, *, shape: Sequence[int] | None = None, timeout_seconds: float = 60.0
+    ) -> list[Prediction | DeadLettered]:
+        """Send samples through Kafka and return what became of each, in their order.
+
+        ``samples`` is an array (samples, *shape), or a sequence of numbers, arrays, (nested) lists, and for JSON and
+        Avro dicts; flat ones get ``shape`` where the format says none. They are real records of the input topic, which
+        other inferences read as well. Kafka is reached as ``Client.kafka_settings`` says.
+
+        A sample that the inference gave up to its dead letters is a DeadLettered in the list. Raises SampleError for
+        samples that do not fit (nothing is sent then), RefusedError when the inference does not run, AnswersMissing
+        after ``timeout_seconds``, BrokerError when Kafka cannot be reached.
+        """
+        # Imported here: Kafka's client and the codecs are for predicting alone.
+        from kafkaml.confluent.exchange import KafkaExchange
+        from kafkaml.sdk import predictions
+
+        inference = self.get(identifier)
+        values = predictions.encode_samples(inference, samples, shape=shape)
+        if inference.state != types.RunState.RUNNING:
+            raise RefusedError(
+                f"inference {identifier} is {inference.state}: expected a running one, or nobody answers",
+                hint=f"kafka-ml inferences {'restart' if inference.state.ended else 'wait'} {identifier}",
+            )
+        labels = class_names(inference.visualization, self._outcome(inference))
+        settings = outputs = self._kafka_settings()
+        if inference.output_bootstrap_servers:
+            outputs = settings.model_copy(update={"bootstrap_servers": inference.output_bootstrap_servers})
+        topics = (inference.output_topic, dead_letter_topic(inference.output_topic))
+        with KafkaExchange(
+            settings,
+            inference.input_topic,
+            topics,
+            output_settings=outputs,
+            timeout_seconds=max(_LEAST_KAFKA_SECONDS, timeout_seconds),
+        ) as exchange:
+            answers = predictions.exchange_samples(values, exchange, inference, labels, timeout_seconds=timeout_seconds)
+        if None in answers:
+            raise predictions.AnswersMissing.of(self.get(identifier), answers, timeout_seconds)
+        return [answer for answer in answers if answer is not None]
+
+    def _outcome(self, inference: types.Inference) -> Mapping[str, Any] | None:
+        result = self._connection.request("GET", f"/results/{inference.result}/")
+        return types.TrainingResult.model_validate(result).outcome
 
     def try_sample(
         self,

@@ -251,6 +251,7 @@ class Inference(_Answer):
     limit: float | None = None
     upper_topic: str = ""
     output_bootstrap_servers: str = ""
+    visualization: Mapping[str, Any] | None = None
     created_at: datetime | None = None
 
 

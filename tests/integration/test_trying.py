@@ -1,20 +1,28 @@
-"""Tries and dead letters through the API, with a real replica on the real broker."""
+"""Tries, predictions of programs and dead letters through the API, with a real replica on the real broker."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
+import numpy as np
 import pytest
 from rest_framework.test import APIClient
 
 from backend.accounts.models import AuditEntry, Role
+from backend.accounts.services import create_token
+from backend.api.audit import SYSTEM
 from backend.api.tests import builders
 from backend.config.environment import environment
 from backend.inferences.models import Inference
 from kafkaml.confluent import KafkaRecordWriter
+from kafkaml.errors import DeadLettered
 from kafkaml.records import OutgoingRecord
+from kafkaml.sdk import AnswersMissing, Client, Prediction
 from kafkaml.settings import KafkaSettings
 from tests.conftest import TestBroker
 from tests.model_inference.onnx_models import sum_model
@@ -45,8 +53,22 @@ class World:
             plan_fields={"inference_id": self.row.pk, "group": self.row.group, "input_config": FORMAT},
         )
         self.client = APIClient(headers={"host": "localhost"})
-        self.client.force_login(builders.make_user(Role.EDITOR))
+        editor = builders.make_user(Role.EDITOR)
+        self.client.force_login(editor)
+        self.token = create_token(actor=SYSTEM, user=editor, name="program", role=Role.EDITOR, days=1)[1]
         self.path = f"/api/inferences/{self.row.pk}"
+
+    def sdk(self) -> Client:
+        """A program's client, which speaks to the API inside this process."""
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            path, headers = request.url.raw_path.decode(), {"authorization": request.headers["Authorization"]}
+            answered = APIClient(headers={"host": "localhost"}).generic(
+                request.method, path, request.content, content_type="application/json", headers=headers
+            )
+            return httpx.Response(answered.status_code, content=answered.content)
+
+        return Client("http://localhost", self.token, transport=httpx.MockTransport(answer))
 
     def try_(self, sample: object, **more: object) -> Any:
         return self.client.post(f"{self.path}/try/", {"sample": sample, **more}, format="json")
@@ -109,11 +131,38 @@ def test_a_sample_that_the_replica_refuses_tells_why(broker: TestBroker, tmp_pat
         # A try waits for half a minute at most, and on a busy machine a start alone takes that.
         eventually(lambda: "running" in world.replicas.states, 120)
         shown = world.try_([1, 2, 3], timeout_seconds=30).json()
+        with world.sdk() as program, pytest.raises(DeadLettered, match="12 bytes") as caught:
+            program.inferences.predict(world.row.pk, [1, 2, 3], timeout_seconds=60)
     assert shown["outcome"] == "dead_lettered", world.replicas.logs
     assert (shown["reason"]["stage"], shown["reason"]["error"]) == ("decode", "DecodeError")
     assert "12 bytes" in shown["reason"]["message"]
     assert shown["output"]["topic"] == f"{world.row.output_topic}.dlq"
     assert shown["values"] is None
+    assert (caught.value.stage, caught.value.error) == ("decode", "DecodeError")
+
+
+def test_a_program_gets_all_predictions_though_the_replica_is_killed(broker: TestBroker, tmp_path: Path) -> None:
+    world = World(broker, tmp_path)
+    samples = np.arange(8000, dtype=np.float32).reshape(2000, 4)
+    with world.replicas, world.sdk() as program:
+        # It dies between the writing of its second transaction and the end of it; another takes its place.
+        killed = world.replicas.start(env={"KML_FAILPOINT": "transaction.before_commit:kill:2"})
+        eventually(lambda: "running" in world.replicas.states, 120)
+        one = program.inferences.predict(world.row.pk, [1, 2, 3, 4], timeout_seconds=60)
+        assert (one.values.tolist(), one.version, one.result) == ([10.0], "v1", 12)
+        assert (one.source, one.label) == (f"{world.row.input_topic}[0]@0", None)
+        assert 0 < one.seconds < 60
+
+        def replace() -> None:
+            assert killed.wait(120) == -signal.SIGKILL
+            world.replicas.start()
+
+        with ThreadPoolExecutor(1) as pool:
+            replaced = pool.submit(replace)
+            predictions = program.inferences.predict_batch(world.row.pk, samples, timeout_seconds=150)
+            replaced.result()
+    assert all(isinstance(each, Prediction) for each in predictions), world.replicas.logs
+    assert [each.values.item() for each in predictions if isinstance(each, Prediction)] == samples.sum(1).tolist()
 
 
 def test_nobody_answers_in_time(broker: TestBroker, tmp_path: Path) -> None:
@@ -121,6 +170,10 @@ def test_nobody_answers_in_time(broker: TestBroker, tmp_path: Path) -> None:
     shown = world.try_([1, 2, 3, 4], timeout_seconds=0.5).json()
     assert (shown["outcome"], shown["output"], shown["waiting_before"]) == ("no_answer", None, None)
     assert shown["input"]["offset"] == 0
+    with world.sdk() as program, pytest.raises(AnswersMissing, match=r"^2 of 2 answers did not come") as caught:
+        program.inferences.predict_batch(world.row.pk, [[1, 2, 3, 4]] * 2, timeout_seconds=0.5)
+    assert caught.value.answers == (None, None)
+    assert "none of its replicas is ready" in caught.value.hint
     Inference.objects.filter(pk=world.row.pk).update(state="stopped")
     refused = world.try_([1, 2, 3, 4])
     assert (refused.status_code, refused.json()["hint"]) == (409, "start it again")

@@ -1,0 +1,179 @@
+"""Predictions: samples sent through Kafka to an inference, and its answers in their order.
+
+Behind ``client.inferences.predict`` and ``predict_batch``, which open the exchange with Kafka.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from kafkaml.codecs.samples import SampleEncoder
+from kafkaml.dead_letters import dead_letter_topic, reason_of
+from kafkaml.errors import BrokenError, DeadLettered, DeadlineExceeded, SampleError
+from kafkaml.exchange import Exchange, answers_to
+from kafkaml.records import Position, Record
+from kafkaml.sdk.types import Inference
+
+__all__ = ["AnswersMissing", "Prediction", "Samples", "encode_samples", "exchange_samples"]
+
+Array = npt.NDArray[Any]
+# An array has its samples along the first axis.
+Samples = Sequence[object] | Array
+
+# Probabilities in half precision add up to one only about.
+_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What a model said of one sample.
+
+    ``values`` is its output for that sample, (*output_shape) and at least one axis, NaN where it was not finite; of a
+    model with several it is the last one, and ``outputs`` has all. ``class_index``, ``label`` and ``probability`` (0 to
+    1) are of the likeliest class: None where the output is no choice between classes, ``probability`` also where the
+    model gives other scores. ``version`` is that of the model which answered, trained as ``result``. ``seconds`` went
+    by between the sending and the answer. ``source`` and ``place`` say where the sample's record and the answer are:
+    ``topic[partition]@offset``.
+    """
+
+    values: Array = field(repr=False)
+    outputs: tuple[Array, ...] = field(repr=False)
+    class_index: int | None
+    label: str | None
+    probability: float | None
+    version: str
+    result: int | None
+    seconds: float
+    source: str
+    place: str
+
+
+class AnswersMissing(DeadlineExceeded):
+    """Not all answers came in time. ``answers`` has those that did, in the order of the samples, None for the others.
+
+    The records stay in the input topic, and will be answered when the inference gets to them.
+    """
+
+    def __init__(self, message: str, *, answers: Sequence[Prediction | DeadLettered | None], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.answers = tuple(answers)
+
+    @classmethod
+    def of(
+        cls, inference: Inference, answers: Sequence[Prediction | DeadLettered | None], timeout_seconds: float
+    ) -> AnswersMissing:
+        """Return the error for ``inference`` as it is now."""
+        missing = sum(answer is None for answer in answers)
+        return cls(
+            f"{missing} of {len(answers)} answers did not come from inference {inference.id} within "
+            f"{timeout_seconds:g} s",
+            answers=answers,
+            hint=_why_missing(inference),
+        )
+
+
+def _why_missing(now: Inference) -> str:
+    """What is known of an inference that did not answer, and what to do."""
+    waiting = now.stats.get("lag") or 0
+    if now.state.ended:
+        cause = f" ({now.failure.cause})" if now.failure else ""
+        return f"it is {now.state} now{cause}; start it again: kafka-ml inferences restart {now.id}"
+    if not now.ready_replicas:
+        return f"none of its replicas is ready; what they do: kafka-ml inferences logs {now.id}"
+    if waiting:
+        return f"{waiting:,} records wait: give more time, or replicas (kafka-ml inferences scale {now.id} REPLICAS)"
+    return f"what its replicas do: kafka-ml inferences logs {now.id}"
+
+
+def encode_samples(inference: Inference, samples: Samples, *, shape: Sequence[int] | None) -> list[bytes]:
+    """Return the value of each sample's record; SampleError names the first sample that does not fit."""
+    encoder = SampleEncoder(inference.input_format, inference.input_config)
+    values = []
+    for index, sample in enumerate(samples):
+        try:
+            values.append(encoder.encode(sample, shape=shape).value)
+        except SampleError as error:
+            raise SampleError(f"sample {index}: {error.message}", code=error.code, hint=error.hint) from error
+    return values
+
+
+def exchange_samples(
+    values: Sequence[bytes],
+    exchange: Exchange,
+    inference: Inference,
+    labels: Sequence[str] | None,
+    *,
+    timeout_seconds: float,
+) -> list[Prediction | DeadLettered | None]:
+    """Send ``values`` and return what became of each, in order; None where nothing did in time."""
+    began = time.monotonic()
+    positions = exchange.send(values)
+    left = timeout_seconds - (time.monotonic() - began)
+    return [
+        None if answer is None else _read(answer.record, place, inference, labels, answer.arrived_at - began)
+        for place, answer in zip(positions, answers_to(positions, exchange, timeout_seconds=left), strict=True)
+    ]
+
+
+def _read(
+    record: Record, place: Position, inference: Inference, labels: Sequence[str] | None, seconds: float
+) -> Prediction | DeadLettered:
+    source = f"{place.topic}[{place.partition}]@{place.offset}"
+    if record.topic == dead_letter_topic(inference.output_topic):
+        reason = reason_of(record)
+        return DeadLettered(
+            f"{source} could not be answered: {reason.message}",
+            stage=reason.stage,
+            error=reason.error,
+            hint=f"kafka-ml inferences dead-letters {inference.id} shows it, and sends it back",
+        )
+    try:
+        body = orjson.loads(record.value or b"")
+        values = _array(body["values"])
+        outputs = tuple(map(_array, body["outputs"])) if "outputs" in body else (values,)
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise BrokenError(f"{record.place} is no answer of Kafka-ML, though it names {source}: {error!r}") from error
+    headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
+    result = headers.get("kml-result", "")
+    index, probability = _likeliest(values, labels)
+    return Prediction(
+        values=values,
+        outputs=outputs,
+        class_index=index,
+        label=None if index is None else labels[index] if labels and index < len(labels) else str(index),
+        probability=probability,
+        version=headers.get("kml-version", ""),
+        result=int(result) if result.isdecimal() else None,
+        seconds=seconds,
+        source=source,
+        place=record.place,
+    )
+
+
+def _array(values: object) -> Array:
+    """Numbers with null for those that are not finite; texts and lists of unequal length stay objects."""
+    try:
+        array = np.asarray(values)
+        return array.astype(np.float64) if array.dtype.kind == "O" else array
+    except (ValueError, TypeError, OverflowError):
+        return np.array(values, dtype=object)
+
+
+def _likeliest(values: Array, labels: Sequence[str] | None) -> tuple[int | None, float | None]:
+    """Return the likeliest class and its probability, as the web UI tells classes from other numbers."""
+    if values.ndim != 1 or len(values) < 2 or values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+        return None, None
+    probabilities = bool(
+        (values >= -1e-6).all() and (values <= 1 + 1e-6).all() and abs(float(values.sum()) - 1) < _TOLERANCE
+    )
+    if not probabilities and (labels is None or len(labels) != len(values)):
+        return None, None
+    index = int(values.argmax())
+    return index, float(values[index]) if probabilities else None

@@ -1,0 +1,225 @@
+"""Samples to an inference and its answers in their order, through the broker in memory and the real inference loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+import numpy as np
+import orjson
+import pytest
+
+from kafkaml.codecs import codec_for
+from kafkaml.errors import BrokenError, DeadLettered, RefusedError, SampleError
+from kafkaml.exchange import Exchange
+from kafkaml.failpoints import FailpointError
+from kafkaml.records import SOURCE_HEADER, OutgoingRecord, format_source
+from kafkaml.sdk import AnswersMissing, Client, Prediction
+from kafkaml.sdk.predictions import encode_samples, exchange_samples
+from kafkaml.sdk.types import FailureReport, Inference, RunState
+from kafkaml.testing import InMemoryBroker, InMemoryGroup
+from model_inference.loop import InferenceLoop
+from model_inference.output_topics import OutputTopics
+from model_inference.provenance import Provenance
+from model_inference.publishing import Publisher
+from model_inference.routing import OutputRouter
+from model_inference.stats import LoopStats
+from tests.model_inference.fake_engine import REFUSED, EngineFactory
+
+FORMAT = {"data_type": "float32", "data_reshape": "4"}
+
+
+def an_inference(**fields: Any) -> Inference:
+    known: dict[str, Any] = {"id": 5, "result": 12, "input_topic": "in", "output_topic": "out", "state": "running"}
+    return Inference(**(known | {"input_format": "RAW", "input_config": FORMAT, "ready_replicas": 1} | fields))
+
+
+class World:
+    """An inference with replicas that sum their samples up; they work while answers are waited for."""
+
+    def __init__(self, *, partitions: int = 1) -> None:
+        self.broker = InMemoryBroker()
+        self.broker.create_topic("in", partitions=partitions)
+        self.broker.create_topic("out", partitions=partitions)
+        self.broker.create_topic("out.dlq")
+        self.inference = an_inference()
+        self.group = InMemoryGroup(self.broker, topics=["in"], group="group")
+        self.deaths = 0
+
+    def replica(self) -> None:
+        client = self.group.join("replica-0")
+        topics = OutputTopics("out", "out.dlq")
+        loop = InferenceLoop(
+            client=client,
+            codec=codec_for("RAW", FORMAT).features,
+            predictor=EngineFactory().predictor(),
+            publisher=Publisher(
+                client,
+                router=OutputRouter("out"),
+                topics=topics,
+                provenance=Provenance(inference="5", result="12", version="v1"),
+            ),
+            stats=LoopStats(),
+            batch_sizes=(1, 8),
+        )
+        turns = iter(range(100))
+        try:
+            loop.run(lambda: next(turns, None) is None)
+        except FailpointError:
+            self.deaths += 1
+
+    def exchange(self) -> Exchange:
+        return self.broker.exchange("in", ["out", "out.dlq"], meanwhile=self.replica)
+
+    def predict(self, samples: Any, *, labels: Sequence[str] | None = None) -> list[Prediction | DeadLettered | None]:
+        values = encode_samples(self.inference, samples, shape=None)
+        return exchange_samples(values, self.exchange(), self.inference, labels, timeout_seconds=60)
+
+    def answer(self, value: object, *, headers: Mapping[str, bytes] | None = None) -> Prediction | DeadLettered | None:
+        """What is made of an answer with ``value``."""
+        source = {SOURCE_HEADER: format_source("in", 0, 0), "kml-result": b"12", "kml-version": b"v1"}
+
+        def model() -> None:
+            said = {**source, **(headers or {})}
+            self.broker.append(OutgoingRecord("out", orjson.dumps(value), headers=list(said.items())))
+
+        exchange = self.broker.exchange("in", ["out", "out.dlq"], meanwhile=model)
+        return exchange_samples([b"sample"], exchange, self.inference, ["cat", "dog"], timeout_seconds=60)[0]
+
+
+def test_predictions_come_in_the_order_of_the_samples() -> None:
+    world = World(partitions=3)
+    samples = np.arange(80, dtype=np.int64).reshape(20, 4)
+    predictions = world.predict(samples)
+    assert [each.values.tolist() for each in predictions if isinstance(each, Prediction)] == [
+        [float(row.sum())] for row in samples
+    ]
+    first = predictions[0]
+    assert isinstance(first, Prediction)
+    assert (first.version, first.result, first.class_index, first.label) == ("v1", 12, None, None)
+    assert 0 < first.seconds < 60
+    assert (first.source, first.place) == ("in[0]@0", "out[0]@0")
+    assert {record.partition for record in world.broker.records("in")} == {0, 1, 2}
+
+
+def test_what_the_model_cannot_answer_is_an_error_in_its_place() -> None:
+    good, letter, again = World().predict([[1, 2, 3, 4], [REFUSED, 0, 0, 0], [5, 0, 0, 0]])
+    assert isinstance(good, Prediction)
+    assert isinstance(again, Prediction)
+    assert isinstance(letter, DeadLettered)
+    assert (letter.stage, letter.error) == ("predict", "UserCodeError")
+    assert letter.message == "in[0]@1 could not be answered: the model refuses 404"
+    assert "dead-letters 5" in letter.hint
+
+
+@pytest.mark.parametrize("point", ["inference.polled", "inference.predicted", "inference.produced"])
+def test_a_replica_that_dies_in_the_middle_costs_no_answer(point: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kafkaml.failpoints._passes", {})
+    monkeypatch.setenv("KML_FAILPOINT", f"{point}:raise:2")
+    world = World()
+    exchange = world.broker.exchange("in", ["out", "out.dlq"], meanwhile=lambda: (world.replica(), world.replica()))
+    values = encode_samples(world.inference, [[number, 0, 0, 0] for number in range(40)], shape=None)
+    predictions = exchange_samples(values, exchange, world.inference, None, timeout_seconds=60)
+    assert world.deaths == 1
+    assert [each.values.item() for each in predictions if isinstance(each, Prediction)] == list(range(40))
+    assert len(world.broker.records("out")) == 40
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.25, 0.75], (1, "dog", 0.75)),
+        ([3.0, -1.5], (0, "cat", None)),
+        ([0.1, 0.1, 0.8], (2, "2", 0.8)),
+        # Three numbers for two classes are no scores of theirs, and one number is no choice.
+        ([1.5, 2.5, 7.0], (None, None, None)),
+        ([0.9], (None, None, None)),
+        ([[0.25, 0.75]], (None, None, None)),
+        ([None, 1.0], (None, None, None)),
+        (["a", "b"], (None, None, None)),
+    ],
+)
+def test_classes_are_told_from_other_numbers(
+    values: object, expected: tuple[int | None, str | None, float | None]
+) -> None:
+    prediction = World().answer({"values": values})
+    assert isinstance(prediction, Prediction)
+    assert (prediction.class_index, prediction.label, prediction.probability) == expected
+
+
+def test_all_outputs_are_there_and_numbers_that_are_none_are_nan() -> None:
+    prediction = World().answer({"values": [None, 2], "outputs": [[[1, 2], [3, 4]], [None, 2]]})
+    assert isinstance(prediction, Prediction)
+    assert np.isnan(prediction.values[0])
+    assert prediction.values[1] == 2
+    assert [each.shape for each in prediction.outputs] == [(2, 2), (2,)]
+    ragged = World().answer({"values": [[1], [2, 3]]})
+    assert isinstance(ragged, Prediction)
+    assert ragged.values.dtype == object
+
+
+def test_something_else_in_the_output_topic_is_no_prediction() -> None:
+    with pytest.raises(BrokenError, match=r"out\[0\]@0 is no answer of Kafka-ML"):
+        World().answer("a text")
+
+
+def test_nobody_answers() -> None:
+    world = World()
+    world.replica = lambda: None  # type: ignore[method-assign]
+    assert world.predict([[1, 2, 3, 4]] * 2) == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("now", "hint"),
+    [
+        ({"state": RunState.STOPPED}, "it is stopped now; start it again: kafka-ml inferences restart 5"),
+        (
+            {"state": RunState.FAILED, "failure": FailureReport(category="lost", cause="out of memory")},
+            "it is failed now (out of memory); start it again: kafka-ml inferences restart 5",
+        ),
+        ({"ready_replicas": 0}, "none of its replicas is ready; what they do: kafka-ml inferences logs 5"),
+        ({"stats": {"lag": 1500}}, "1,500 records wait: give more time, or replicas (kafka-ml inferences scale 5 "),
+        ({}, "what its replicas do: kafka-ml inferences logs 5"),
+    ],
+)
+def test_missing_answers_say_how_many_and_what_to_do(now: dict[str, Any], hint: str) -> None:
+    error = AnswersMissing.of(an_inference(**now), [None, None, None], 2.5)
+    assert error.message == "3 of 3 answers did not come from inference 5 within 2.5 s"
+    assert error.hint.startswith(hint)
+    assert error.answers == (None, None, None)
+
+
+def client_of(**fields: Any) -> Client:
+    """A client of a platform with this one inference, whose result has the classes cat and dog."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        documents: dict[str, object] = {
+            "/api/inferences/5/": an_inference(**fields).model_dump(mode="json"),
+            "/api/system/": {"broker": {"sink_bootstrap_servers": "kafka.example:9094"}},
+        }
+        return httpx.Response(200, content=orjson.dumps(documents[request.url.path]))
+
+    return Client("http://platform", "token", transport=httpx.MockTransport(answer))
+
+
+def test_a_sample_that_does_not_fit_is_named_and_nothing_is_sent() -> None:
+    with client_of() as client, pytest.raises(SampleError, match=r"^sample 1: got the shape 3 \(3 numbers\)") as caught:
+        client.inferences.predict_batch(5, [[1, 2, 3, 4], [1, 2, 3]])
+    assert caught.value.code == "shape"
+
+
+@pytest.mark.parametrize(("state", "hint"), [("stopped", "inferences restart 5"), ("waiting", "inferences wait 5")])
+def test_an_inference_that_does_not_run_is_not_asked(state: str, hint: str) -> None:
+    with client_of(state=state) as client, pytest.raises(RefusedError, match=f"inference 5 is {state}") as caught:
+        client.inferences.predict(5, [1, 2, 3, 4])
+    assert hint in caught.value.hint
+
+
+def test_kafka_is_where_the_environment_or_the_platform_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KML_KAFKA_SASL_MECHANISM", "PLAIN")
+    with client_of() as client:
+        settings = client.kafka_settings()
+        assert (settings.bootstrap_servers, settings.sasl_mechanism) == ("kafka.example:9094", "PLAIN")
+        monkeypatch.setenv("KML_KAFKA_BOOTSTRAP_SERVERS", "localhost:1")
+        assert client.kafka_settings().bootstrap_servers == "localhost:1"
