@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds Kafka-ML's images, and installs, rebuilds or removes Kafka-ML in a Kubernetes cluster. Without an action it shows a
 # menu; --help says the rest. Needs kubectl and one of docker, podman and buildah; bash 3.2 (macOS) is enough.
-# Build_Kafka_ML.bat does the same on Windows and names the same images and options: a test compares them.
+# On Windows, Build_Kafka_ML.bat runs this script in Git Bash or WSL.
 set -euo pipefail
 
 # The one list of images: component, what runs it (work: whatever the controller launches next), what it is.
