@@ -22,7 +22,6 @@ from backend.launchers.process import ProcessLauncher
 from benchmarks.context import Context, Row, median_and_spread
 from benchmarks.inference_loops import SAMPLE_SHAPE, fill
 from kafkaml.wire.framework import Framework
-from kafkaml.wire.job import InferenceJob
 from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.process import ModelProcess, Runtime
 from tests.fork_servers import running_fork_server
@@ -136,7 +135,7 @@ def _first_prediction(
     name = f"kml-infer-{uuid.uuid4().hex[:8]}"
     with inference:
         job = inference.backend.inference_job(folder)
-        job = InferenceJob(**{**{each: getattr(job, each) for each in job.__dataclass_fields__}, "name": name})
+        job = job.model_copy(update={"name": name})
         reader = _reader(context, output)
         spec = WorkSpec(
             name=name,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -81,10 +80,10 @@ class HttpReporter:
         self._put("running", {})
 
     def progress(self, progress: Progress) -> None:
-        self._put(_PROGRESS, asdict(progress))
+        self._put(_PROGRESS, progress.to_json())
 
     def epoch(self, metrics: EpochMetrics) -> None:
-        self._put("epoch", asdict(metrics))
+        self._put("epoch", metrics.to_json())
 
     def upload(self, name: str, path: Path) -> str:
         self._raise_error()

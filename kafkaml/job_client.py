@@ -87,11 +87,11 @@ class JobClient:
 
     def training_plan(self) -> TrainingPlan:
         """Return what this training run does."""
-        return TrainingPlan.from_json(self._get_plan())
+        return TrainingPlan.model_validate(self._get_plan())
 
     def inference_plan(self) -> InferencePlan:
         """Return what this inference does."""
-        return InferencePlan.from_json(self._get_plan())
+        return InferencePlan.model_validate(self._get_plan())
 
     def _get_plan(self) -> dict[str, Any]:
         plan: dict[str, Any] = self.request("GET", f"{self._base}/", params={"attempt": self._job.attempt}).json()

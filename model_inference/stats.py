@@ -13,8 +13,6 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -22,8 +20,9 @@ from kafkaml.errors import ApiError
 from kafkaml.logs import get_logger
 from kafkaml.retry import is_transient
 from kafkaml.wire.failure import Failure
+from kafkaml.wire.replica import ProcessCounts, ReplicaState, ReplicaStats, Totals
 
-__all__ = ["CountsFile", "LoopStats", "ReplicaState", "StatsReporter", "StatsSink", "Summary"]
+__all__ = ["CountsFile", "LoopStats", "StatsReporter", "StatsSink"]
 
 logger = get_logger(__name__)
 
@@ -34,32 +33,6 @@ _MAX_LATENCIES = 4096
 _COUNTS = struct.Struct("<64sQQQ")
 # Of one transaction at most so many count, evenly chosen: else sorting them would cost as much as the work itself.
 _SAMPLES_PER_COMMIT = 32
-
-
-class ReplicaState(StrEnum):
-    """How a replica is; ``running`` means assigned to its share of the partitions and polling."""
-
-    STARTING = "starting"
-    RUNNING = "running"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Summary:
-    """Counters since start, and how it went since the last summary: records per second, latencies in milliseconds.
-
-    A latency runs from the record's timestamp to the commit of its answer, or from its arrival here for records that
-    are older than this replica (a backlog says nothing about speed). ``lag`` counts records not read yet,
-    ``restamped`` what was written with another time than its record's, because its topic bears no other.
-    """
-
-    predicted: int
-    dead_lettered: int
-    restamped: int
-    rate: float
-    lag: int
-    p50_ms: float
-    p99_ms: float
 
 
 class CountsFile:
@@ -96,14 +69,15 @@ class CountsFile:
             _COUNTS.pack_into(self._memory, 0, self._run, predicted, dead_lettered, restamped)
 
 
-def _read_counts(path: Path) -> dict[str, Any] | None:
+def _read_counts(path: Path) -> ProcessCounts | None:
     try:
         run, predicted, dead_lettered, restamped = _COUNTS.unpack(path.read_bytes())
         name = run.rstrip(b"\0").decode("ascii")
     except (OSError, struct.error, UnicodeDecodeError):
         return None
-    counts = {"predicted": predicted, "dead_lettered": dead_lettered, "restamped": restamped}
-    return {"run": name, **counts} if name and any(counts.values()) else None
+    if not name or not (predicted or dead_lettered or restamped):
+        return None
+    return ProcessCounts(run=name, predicted=predicted, dead_lettered=dead_lettered, restamped=restamped)
 
 
 class LoopStats:
@@ -148,7 +122,7 @@ class LoopStats:
             self._lag = lag
             self._latencies.extend(latencies)
 
-    def summary(self) -> Summary:
+    def summary(self) -> Totals:
         """Return the numbers; rate and latencies cover the time since the last call."""
         with self._lock:
             now, total = self._clock(), self._predicted + self._dead_lettered
@@ -158,7 +132,7 @@ class LoopStats:
             # Nothing since the last time: the last latencies are still the best that is known.
             if latencies:
                 self._percentiles = (latencies[len(latencies) // 2], latencies[len(latencies) * 99 // 100])
-            return Summary(
+            return Totals(
                 predicted=self._predicted,
                 dead_lettered=self._dead_lettered,
                 restamped=self._restamped,
@@ -194,7 +168,7 @@ class StatsReporter:
     ) -> None:
         # Tells this process's counts from those of the replica's earlier processes.
         self.run = uuid.uuid4().hex
-        self.previous: dict[str, Any] | None = None
+        self.previous: ProcessCounts | None = None
         self.warnings: Callable[[], Sequence[str]] = tuple
         self.on_last_heard: Callable[[], None] = lambda: None
         self._sink = sink
@@ -238,15 +212,17 @@ class StatsReporter:
             self._changed.wait(self._interval_seconds)
 
     def _report(self, deadline_seconds: float) -> bool:
-        summary = self._stats.summary()
-        body: dict[str, Any] = {"replica": self._replica, "run": self.run, "state": self._state.value}
-        body["warnings"] = list(self.warnings())
-        body |= {name: getattr(summary, name) for name in summary.__dataclass_fields__}
+        stats = ReplicaStats(
+            **dict(self._stats.summary()),
+            replica=self._replica,
+            state=self._state,
+            warnings=list(self.warnings()),
+            error=self._failure,
+        )
+        body: dict[str, Any] = {**stats.to_json(), "run": self.run}
         previous = self.previous
         if previous is not None:
-            body["previous"] = previous
-        if self._failure is not None:
-            body["error"] = self._failure.to_json()
+            body["previous"] = previous.to_json()
         try:
             self._sink.post("stats", body, deadline_seconds=deadline_seconds)
         except ApiError as error:

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import dj_database_url
 
 from backend.config.environment import environment
+from kafkaml.wire.failure import FailureCategory
+from kafkaml.wire.replica import ReplicaState
 
 _env = environment()
 _state = _env.state_dir.expanduser().resolve()
@@ -167,8 +169,8 @@ SPECTACULAR_SETTINGS = {
         "DesiredStateEnum": "backend.runs.models.DesiredState",
         "RoleEnum": "backend.accounts.models.Role",
         "FrameworkEnum": "backend.ml_models.serializers.FRAMEWORKS",
-        "FailureCategoryEnum": "backend.api.documents.FAILURE_CATEGORIES",
-        "ReplicaStateEnum": ["starting", "running", "failed"],
+        "FailureCategoryEnum": list(FailureCategory),
+        "ReplicaStateEnum": list(ReplicaState),
     },
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
+from pydantic import ValidationError
 
 from backend.api.job_tokens import mint
 from backend.controller.actions import (
@@ -194,8 +195,8 @@ def _failure(document: dict[str, Any] | None) -> Failure | None:
     if not document:
         return None
     try:
-        return Failure.from_json(document)
-    except (KeyError, TypeError, ValueError):
+        return Failure.model_validate(document)
+    except ValidationError:
         return None
 
 

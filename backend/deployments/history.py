@@ -39,11 +39,11 @@ def extended(history: Mapping[str, Any] | None, metrics: EpochMetrics) -> dict[s
 
 
 def _best(
-    before: Mapping[str, Mapping[str, Any]], values: Mapping[str, float | None], epoch: int
+    before: Mapping[str, Mapping[str, Any]], values: Mapping[str, float], epoch: int
 ) -> dict[str, Mapping[str, Any]]:
     best = dict(before)
     for name, value in values.items():
-        if value is None or not math.isfinite(value):
+        if not math.isfinite(value):
             continue
         known = best.get(name)
         sign = -1 if lower_is_better(name) else 1
@@ -70,7 +70,7 @@ def _curve(curve: Mapping[str, Any], metrics: EpochMetrics) -> dict[str, Any]:
         return dict(curve)
     value = measured[curve["metric"]]
     epochs.append(metrics.epoch)
-    values.append(value if value is not None and math.isfinite(value) else None)
+    values.append(value if math.isfinite(value) else None)
     if len(epochs) > MAX_POINTS:
         stride, epochs, values = stride * 2, epochs[::2], values[::2]
     return {**curve, "stride": stride, "epochs": epochs, "values": values}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from backend.deployments.models import Artifact, Deployment, EpochRecord, TrainingResult
+from kafkaml.wire.progress import EpochMetrics
 from kafkaml.wire.state import RunState
 
 __all__ = ["aggregate_state", "deployments", "in_state", "listed_results", "result_epochs", "results"]
@@ -53,9 +55,10 @@ def results() -> QuerySet[TrainingResult]:
     return TrainingResult.objects.select_related("model", "deployment", "stream").prefetch_related(_artifacts())
 
 
-def result_epochs(result: TrainingResult) -> QuerySet[EpochRecord]:
-    """Return the metrics per epoch of the present attempt."""
-    return EpochRecord.objects.filter(result=result, attempt=result.attempt).order_by("epoch")
+def result_epochs(result: TrainingResult) -> list[dict[str, Any]]:
+    """Return the EpochMetrics of the present attempt, as JSON objects."""
+    rows = EpochRecord.objects.filter(result=result, attempt=result.attempt).order_by("epoch")
+    return list(rows.values(*EpochMetrics.model_fields))
 
 
 def _artifacts() -> Prefetch[str]:

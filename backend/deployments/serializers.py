@@ -7,23 +7,19 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from backend.api.documents import (
-    ConfusionMatrixField,
-    EpochMetricsField,
-    FailureField,
-    HistoryField,
-    MetricsField,
-    OutcomeField,
-    ProgressField,
-)
+from backend.api.documents import HistoryField
 from backend.api.fields import TextField
 from backend.api.samples import SampleSerializer
+from backend.api.wire import MessageField
 from backend.configurations.models import Configuration
-from backend.deployments.models import Artifact, Deployment, EpochRecord, TrainingResult
+from backend.deployments.models import Artifact, Deployment, TrainingResult
 from backend.deployments.selectors import aggregate_state, result_epochs
 from backend.ml_models.serializers import FRAMEWORKS
 from backend.runs.models import STATE_CHOICES
 from backend.streams.models import Announcement
+from kafkaml.wire.failure import Failure
+from kafkaml.wire.outcome import ConfusionMatrix, Outcome
+from kafkaml.wire.progress import EpochMetrics, Progress
 from kafkaml.wire.training import Split, Targets, TrainingMode
 
 __all__ = [
@@ -56,24 +52,13 @@ class ArtifactSerializer(serializers.ModelSerializer[Artifact]):
         fields = ["name", "size", "sha256", "created_at"]
 
 
-class EpochSerializer(serializers.ModelSerializer[EpochRecord]):
-    """Metrics after one epoch."""
-
-    training = EpochMetricsField()
-    validation = EpochMetricsField()
-
-    class Meta:
-        model = EpochRecord
-        fields = ["epoch", "seconds", "training", "validation"]
-
-
 class ResultOfDeploymentSerializer(serializers.ModelSerializer[TrainingResult]):
     """A result as its deployment shows it."""
 
     model_name = serializers.CharField(source="model.name", read_only=True)
     framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORKS, read_only=True)
-    failure = FailureField(read_only=True, allow_null=True)
-    progress = ProgressField(read_only=True, allow_null=True)
+    failure = MessageField(Failure)
+    progress = MessageField(Progress)
 
     class Meta:
         model = TrainingResult
@@ -97,11 +82,11 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
 
     model_name = serializers.CharField(source="model.name", read_only=True)
     framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORKS, read_only=True)
-    failure = FailureField(read_only=True, allow_null=True)
-    progress = ProgressField(read_only=True, allow_null=True)
-    metrics = MetricsField(read_only=True, allow_null=True)
+    failure = MessageField(Failure)
+    progress = MessageField(Progress)
+    metrics = MessageField(EpochMetrics)
     history = HistoryField(read_only=True, allow_null=True)
-    outcome = OutcomeField(read_only=True, allow_null=True)
+    outcome = MessageField(Outcome)
     artifacts = serializers.SerializerMethodField()
 
     class Meta:
@@ -144,14 +129,14 @@ class ResultSerializer(ResultRowSerializer):
     """A result with its epochs, its source and its confusion matrix (``{matrix, labels}``)."""
 
     epochs = serializers.SerializerMethodField()
-    confusion_matrix = ConfusionMatrixField(read_only=True, allow_null=True)
+    confusion_matrix = MessageField(ConfusionMatrix)
 
     class Meta(ResultRowSerializer.Meta):
         fields = [*ResultRowSerializer.Meta.fields, "epochs", "confusion_matrix", "code", "imports"]
 
-    @extend_schema_field(EpochSerializer(many=True))
+    @extend_schema_field(serializers.ListField(child=MessageField(EpochMetrics, allow_null=False)))
     def get_epochs(self, result: TrainingResult) -> Any:
-        return EpochSerializer(result_epochs(result), many=True).data
+        return result_epochs(result)
 
 
 class DeploymentSerializer(serializers.ModelSerializer[Deployment]):

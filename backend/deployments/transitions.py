@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
 
 from django.utils import timezone
 
@@ -14,7 +12,7 @@ from backend.runs.transitions import begin, locked, locked_for_report, mark_fail
 from kafkaml.errors import RefusedError
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.outcome import TrainingOutcome
-from kafkaml.wire.progress import EpochMetrics, Progress
+from kafkaml.wire.report import EpochEvent, Event, ProgressEvent
 from kafkaml.wire.state import RunState
 
 __all__ = ["mark_finished", "report_failure", "store_events"]
@@ -65,38 +63,36 @@ def report_failure(result_id: int, attempt: int, failure: Failure, *, outcome: T
         )
 
 
-def store_events(result_id: int, attempt: int, events: Sequence[tuple[int, str, Any]]) -> None:
-    """Take what an attempt reports: ``(seq, type, data)`` with data a Progress, EpochMetrics or None for running.
+def store_events(result_id: int, attempt: int, events: Sequence[Event]) -> None:
+    """Take what an attempt reports.
 
     Numbers that were seen already are skipped, so a report may be sent again. Raises NotFound or StaleAttempt.
     """
     with locked_for_report(TrainingResult, result_id, attempt) as result:
-        fresh = [each for each in sorted(events, key=lambda each: each[0]) if each[0] > result.last_event_seq]
+        fresh = [each for each in sorted(events, key=lambda each: each.seq) if each.seq > result.last_event_seq]
         if not fresh:
             return
-        result.last_event_seq = fresh[-1][0]
-        epochs = [data for _, _, data in fresh if isinstance(data, EpochMetrics)]
+        result.last_event_seq = fresh[-1].seq
+        epochs = [each.data for each in fresh if isinstance(each, EpochEvent)]
         EpochRecord.objects.bulk_create(
-            [EpochRecord(result=result, attempt=attempt, **asdict(each)) for each in epochs], ignore_conflicts=True
+            [EpochRecord(result=result, attempt=attempt, **each.to_json()) for each in epochs], ignore_conflicts=True
         )
         if epochs:
-            last = epochs[-1]
-            for each in epochs:
-                result.history = history.extended(result.history, each)
-            result.metrics = {"epoch": last.epoch, "training": last.training, "validation": last.validation}
-        for _, _, data in fresh:
-            if isinstance(data, Progress):
-                result.progress = asdict(data)
+            for metrics in epochs:
+                result.history = history.extended(result.history, metrics)
+            result.metrics = epochs[-1].to_json()
+        for each in fresh:
+            if isinstance(each, ProgressEvent):
+                result.progress = each.data.to_json()
         begin(result)
         result.save()
-        publish_run(result, epochs=[asdict(each) for each in epochs])
+        publish_run(result, epochs=[each.to_json() for each in epochs])
 
 
 def _keep_outcome(result: TrainingResult, outcome: TrainingOutcome) -> None:
-    document = outcome.to_json()
-    matrix = document.pop("confusion_matrix")
-    result.outcome = document
-    result.confusion_matrix = None if matrix is None else {"matrix": matrix, "labels": list(outcome.labels)}
+    result.outcome = outcome.to_json()
+    matrix = result.outcome.pop("confusion_matrix")
+    result.confusion_matrix = None if matrix is None else {"matrix": matrix, "labels": result.outcome["labels"]}
 
 
 def _check_artifacts(result: TrainingResult, expected: Mapping[str, str]) -> None:

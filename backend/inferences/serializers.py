@@ -8,14 +8,15 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from backend.api.documents import FailureField
 from backend.api.fields import NameField, TopicField
+from backend.api.wire import MessageField
 from backend.clusters.models import Cluster
 from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
 from backend.inferences.models import Inference, ReplicaStats
 from backend.ml_models.serializers import FRAMEWORKS
 from kafkaml.control import InputFormat
+from kafkaml.wire.failure import Failure
 from kafkaml.wire.inference import OutputTimestamps
 
 __all__ = ["InferenceSerializer", "InferenceUpdateSerializer", "InferenceWriteSerializer", "VisualizationSerializer"]
@@ -29,7 +30,7 @@ _SERVERS = re.compile(r"[A-Za-z0-9.\-\[\]:]{3,260}(,[A-Za-z0-9.\-\[\]:]{3,260}){
 class ReplicaStatsSerializer(serializers.ModelSerializer[ReplicaStats]):
     """What one replica said last; its counts are since its process started."""
 
-    error = FailureField(read_only=True, allow_null=True)
+    error = MessageField(Failure)
 
     class Meta:
         model = ReplicaStats
@@ -129,7 +130,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     cluster = serializers.IntegerField(source="cluster_id", read_only=True, allow_null=True, help_text="null: our own")
     cluster_name = serializers.CharField(source="cluster.name", read_only=True, default="", help_text="empty: our own")
     upper_topic = serializers.CharField(allow_blank=True)
-    failure = FailureField(read_only=True, allow_null=True)
+    failure = MessageField(Failure)
     warnings = serializers.ListField(child=serializers.CharField(), source="all_warnings", read_only=True)
     input_config = serializers.DictField(read_only=True)
     visualization = serializers.SerializerMethodField(help_text="null: not set")

@@ -30,20 +30,14 @@ from backend.deployments.plans import training_plan
 from backend.inferences import transitions as inferences
 from backend.inferences.plans import inference_plan
 from backend.jobs import access
-from backend.jobs.messages import EventsMessage, FailMessage, FinishMessage, StatsMessage, parse
-from backend.jobs.serializers import (
-    AnnouncedSerializer,
-    EventsSerializer,
-    FailSerializer,
-    FinishSerializer,
-    JobTokenSerializer,
-    PlanSerializer,
-    Sha256Serializer,
-    StatsSerializer,
-)
+from backend.jobs.messages import parse
+from backend.jobs.serializers import AnnouncedSerializer, JobTokenSerializer, Sha256Serializer
 from backend.launchers.names import RunKind
 from backend.streams import services as streams
 from backend.streams.serializers import AnnouncementWriteSerializer, unknown_deployment_note
+from kafkaml.wire.inference import InferencePlan
+from kafkaml.wire.report import Events, Fail, Finish, Stats
+from kafkaml.wire.training import TrainingPlan
 
 __all__ = [
     "AnnouncementView",
@@ -71,7 +65,7 @@ class JobView(APIView):
 class TrainingPlanView(JobView):
     """What a training run does."""
 
-    @extend_schema(parameters=[_ATTEMPT], responses=PlanSerializer)
+    @extend_schema(parameters=[_ATTEMPT], responses=TrainingPlan)
     def get(self, request: Request, pk: int) -> Response:
         result = access.current_result(request, pk, access.query_attempt(request))
         return Response(training_plan(result).to_json())
@@ -80,22 +74,22 @@ class TrainingPlanView(JobView):
 class TrainingEventsView(JobView):
     """Metrics, as they come."""
 
-    @extend_schema(request=EventsSerializer, responses={200: None})
+    @extend_schema(request=Events, responses={200: None})
     def post(self, request: Request, pk: int) -> Response:
-        message = parse(EventsMessage, request.data)
+        message = parse(Events, request.data)
         access.current_result(request, pk, message.attempt)
-        training.store_events(pk, message.attempt, [(each.seq, each.type, each.value()) for each in message.events])
+        training.store_events(pk, message.attempt, message.events)
         return Response({})
 
 
 class TrainingFinishView(JobView):
     """The good end."""
 
-    @extend_schema(request=FinishSerializer, responses={200: None})
+    @extend_schema(request=Finish, responses={200: None})
     def post(self, request: Request, pk: int) -> Response:
-        message = parse(FinishMessage, request.data)
+        message = parse(Finish, request.data)
         access.current_result(request, pk, message.attempt, ended=True)
-        if not training.mark_finished(pk, message.attempt, message.value()):
+        if not training.mark_finished(pk, message.attempt, message.outcome):
             raise StaleAttempt(f"attempt {message.attempt} of result {pk} has ended otherwise")
         record(actor_of(request), "finish", object_type="trainingresult", object_id=pk)
         return Response({})
@@ -104,15 +98,15 @@ class TrainingFinishView(JobView):
 class TrainingFailView(JobView):
     """The bad end; what a new start may mend is tried again after a pause."""
 
-    @extend_schema(request=FailSerializer, responses={200: None})
+    @extend_schema(request=Fail, responses={200: None})
     def post(self, request: Request, pk: int) -> Response:
-        message = parse(FailMessage, request.data)
-        failure = message.failure.value()
+        message = parse(Fail, request.data)
         access.current_result(request, pk, message.attempt, ended=True)
-        outcome = None if message.outcome is None else message.outcome.value()
-        if not training.report_failure(pk, message.attempt, failure, outcome=outcome):
+        if not training.report_failure(pk, message.attempt, message.failure, outcome=message.outcome):
             raise StaleAttempt(f"attempt {message.attempt} of result {pk} has ended otherwise")
-        record(actor_of(request), "fail", object_type="trainingresult", object_id=pk, detail=str(failure.category))
+        record(
+            actor_of(request), "fail", object_type="trainingresult", object_id=pk, detail=str(message.failure.category)
+        )
         return Response({})
 
 
@@ -162,7 +156,7 @@ class TrainingArtifactView(JobView):
 class InferencePlanView(JobView):
     """What the replicas of an inference do."""
 
-    @extend_schema(parameters=[_ATTEMPT], responses=PlanSerializer)
+    @extend_schema(parameters=[_ATTEMPT], responses=InferencePlan)
     def get(self, request: Request, pk: int) -> Response:
         inference = access.current_inference(request, pk, access.query_attempt(request))
         return Response(inference_plan(inference).to_json())
@@ -184,15 +178,14 @@ class InferenceArtifactView(JobView):
 class StatsView(JobView):
     """What a replica says of itself."""
 
-    @extend_schema(request=StatsSerializer, responses={200: None})
+    @extend_schema(request=Stats, responses={200: None})
     def post(self, request: Request, pk: int) -> Response:
-        message = parse(StatsMessage, request.data)
+        message = parse(Stats, request.data)
         access.token_for(request, RunKind.INFERENCE, pk, message.attempt)
-        error = None if message.error is None else message.error.value()
-        values = message.model_dump(exclude={"attempt", "replica", "run", "previous", "error"})
+        values = message.model_dump(mode="json", exclude={"attempt", "replica", "run", "previous", "error"})
         if (previous := message.previous) is not None:
             inferences.count_process(pk, previous.run, previous.model_dump(exclude={"run"}))
-        inferences.store_stats(pk, message.attempt, message.replica, values, error, process=message.run)
+        inferences.store_stats(pk, message.attempt, message.replica, values, message.error, process=message.run)
         return Response({})
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from backend.api.documents import ProgressField
+from backend.api.wire import MessageField
+from kafkaml.wire.progress import Progress
 
 __all__ = ["PipelineSerializer"]
 
@@ -58,7 +59,7 @@ class PipelineNodeSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
     at = serializers.DateTimeField(allow_null=True)
     tier = serializers.CharField(help_text="edge, fog or cloud of a distributed model; else empty")
-    progress = ProgressField(allow_null=True)
+    progress = MessageField(Progress)
     score = ScoreSerializer(allow_null=True)
     rate = serializers.FloatField(allow_null=True)
     lag = serializers.IntegerField(allow_null=True)

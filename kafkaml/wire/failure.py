@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+
+from kafkaml.wire.message import Message, Name, Text
 
 __all__ = ["Failure", "FailureCategory"]
 
@@ -30,20 +29,15 @@ class FailureCategory(StrEnum):
         return self in (FailureCategory.BROKER, FailureCategory.LOST)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """Why a run failed: ``cause`` is what happened, ``hint`` what to do, ``line`` the line of the user's own code."""
+class Failure(Message):
+    """Why a run failed: ``cause`` is what happened, ``hint`` what to do.
+
+    ``line`` is that of the user's own code, 1-based in ``source`` (``code`` or ``imports``).
+    """
 
     category: FailureCategory
-    cause: str
-    hint: str = ""
-    traceback_text: str = ""
+    cause: Text
+    hint: Text = ""
+    traceback_text: Text = ""
     line: int | None = None
-    source: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Failure:
-        return cls(**{**document, "category": FailureCategory(document["category"])})
+    source: Name = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -11,6 +10,7 @@ from kafkaml.control import InputFormat
 from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
+from kafkaml.wire.message import Message
 
 __all__ = ["DeliveryGuarantee", "InferencePlan", "OutputTimestamps"]
 
@@ -29,8 +29,7 @@ class OutputTimestamps(StrEnum):
     WRITTEN = "written"
 
 
-@dataclass(frozen=True, kw_only=True)
-class InferencePlan:
+class InferencePlan(Message):
     """What one inference does; served by ``GET /api/jobs/inference/<inference>/``.
 
     ``artifacts`` maps names (``model.weights.h5``, ``model.onnx``, ...) to their sha256; a replica picks the fastest
@@ -54,12 +53,12 @@ class InferencePlan:
     output_topic: str
     group: str
     guarantee: DeliveryGuarantee
-    preparation: Mapping[str, Any] = field(default_factory=dict)
+    preparation: Mapping[str, Any] = {}
     output_timestamps: OutputTimestamps = OutputTimestamps.SOURCE
     output_bootstrap_servers: str = ""
     upper_topic: str | None = None
     limit: float | None = None
-    limits: ResourceLimits = field(default_factory=ResourceLimits)
+    limits: ResourceLimits = ResourceLimits()
     gpu: int = 0
     seed: int = 0
 
@@ -67,28 +66,3 @@ class InferencePlan:
     def dead_letter_topic(self) -> str:
         """Where records go that cannot be decoded or predicted."""
         return dead_letter_topic(self.output_topic)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON object; ``from_json`` is its inverse."""
-        return {
-            **{each.name: getattr(self, each.name) for each in fields(self)},
-            "artifacts": dict(self.artifacts),
-            "preparation": dict(self.preparation),
-            "input_config": dict(self.input_config),
-            "limits": {each.name: getattr(self.limits, each.name) for each in fields(self.limits)},
-        }
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> InferencePlan:
-        """Read a plan; unknown fields of a newer backend are ignored."""
-        known = {each.name: document[each.name] for each in fields(cls) if each.name in document}
-        return cls(
-            **{
-                **known,
-                "framework": Framework(known["framework"]),
-                "input_format": InputFormat(known["input_format"]),
-                "guarantee": DeliveryGuarantee(known["guarantee"]),
-                "output_timestamps": OutputTimestamps(known.get("output_timestamps", OutputTimestamps.SOURCE)),
-                "limits": ResourceLimits(**known.get("limits", {})),
-            }
-        )

@@ -7,28 +7,23 @@ to others. No credential is in either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import ValidationError
 
 from kafkaml.errors import SettingsError
 from kafkaml.wire.framework import Framework
+from kafkaml.wire.message import Message
 
 __all__ = ["InferenceJob", "TrainingJob", "job_from_env"]
 
 
-def _text(value: str | None) -> str:
-    if value is None:
-        raise TypeError("missing")
-    return value
+def _variable(name: str) -> str:
+    return f"KML_JOB_{name.upper()}"
 
 
-# By the annotation of a job's field: how its environment variable is read.
-_CONVERTERS: Mapping[str, Callable[[Any], Any]] = {"int": int, "str": _text, "Framework": Framework}
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Job:
+class _Job(Message):
     """What every worker needs to know to start: its name, attempt, where the backend is, and where it may write.
 
     ``fork_server`` is the path of a warm fork server's socket, empty where the worker starts its own (as in a pod).
@@ -45,37 +40,29 @@ class _Job:
 
     def to_env(self) -> dict[str, str]:
         """Return the environment variables (``KML_JOB_*``) that ``from_env`` reads back."""
-        return {f"KML_JOB_{each.name.upper()}": str(getattr(self, each.name)) for each in fields(self)}
+        return {_variable(name): str(value) for name, value in self}
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         """Read a job from the environment; raises SettingsError naming every variable that is missing or malformed."""
-        values: dict[str, Any] = {}
-        wrong: list[str] = []
-        for each in fields(cls):
-            variable = f"KML_JOB_{each.name.upper()}"
-            text = env.get(variable, "" if each.default == "" else None)
-            convert = _CONVERTERS[str(each.type)]
-            try:
-                values[each.name] = convert(text)
-            except (TypeError, ValueError):
-                wrong.append(f"{variable}={text!r}")
-        if wrong:
+        variables = {name: _variable(name) for name in cls.model_fields}
+        try:
+            return cls.model_validate({name: env[variable] for name, variable in variables.items() if variable in env})
+        except ValidationError as error:
+            wrong = [variables[str(each["loc"][0])] for each in error.errors()]
             raise SettingsError(
-                f"job environment is incomplete or malformed: {', '.join(wrong)}",
+                "job environment is incomplete or malformed: "
+                + ", ".join(f"{variable}={env.get(variable)!r}" for variable in wrong),
                 hint="workers are started by the controller; to run one by hand, copy the environment from its spec",
-            )
-        return cls(**values)
+            ) from error
 
 
-@dataclass(frozen=True, kw_only=True)
 class TrainingJob(_Job):
     """One attempt at training one model of a deployment."""
 
     result_id: int
 
 
-@dataclass(frozen=True, kw_only=True)
 class InferenceJob(_Job):
     """One replica of an inference."""
 

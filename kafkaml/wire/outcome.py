@@ -2,48 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-__all__ = ["TrainingOutcome"]
+from pydantic import Field
+
+from kafkaml.wire.message import Count, Message, Metrics, Name, Sha256, Text
+
+__all__ = ["ConfusionMatrix", "Outcome", "TrainingOutcome"]
+
+Labels = Annotated[list[Name], Field(max_length=10_000)]
+# [i][j] counts samples of class i that were predicted as class j.
+Matrix = Annotated[list[list[Count]], Field(max_length=10_000)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingOutcome:
+class Outcome(Message):
     """The end of a successful run. What is needed to repeat it is here: slice, split, seed, versions, code hash.
 
     ``samples`` counts those trained on, validated and tested: keys ``training``, ``validation``, ``test``.
-    ``confusion_matrix[i][j]`` counts samples of class i predicted as class j, over ``labels``; None when not asked for.
-    ``labels`` names the classes of every classification, whether or not there is a matrix. Metrics may be NaN or
-    infinite; in JSON they are null.
-    ``artifacts`` maps the names uploaded to their sha256. ``split`` says the rule and the rates, ``isolation`` the
-    level at which the user's code ran. ``preparation`` is what the model process did to the features before the model
-    saw them, its ``summary`` for people; serving gives it back. Empty: nothing but a cast. ``learnt`` are entries of an
-    ``input_config`` that the stream's records told (the keys of objects, shape, type): with them serving reads records
-    as training did.
+    ``labels`` names the classes of every classification. ``artifacts`` maps the names uploaded to their sha256.
+    ``split`` says the rule and the rates, ``isolation`` the level at which the user's code ran. ``preparation`` is what
+    the model process did to the features before the model saw them, its ``summary`` for people; serving gives it back.
+    Empty: nothing but a cast. ``learnt`` are entries of an ``input_config`` that the stream's records told (the keys of
+    objects, shape, type): with them serving reads records as training did.
     """
 
-    seconds: float
-    samples: Mapping[str, int]
-    test_metrics: Mapping[str, float]
-    artifacts: Mapping[str, str]
-    versions: Mapping[str, str]
-    code_sha256: str
-    slice_sha256: str
-    confusion_matrix: Sequence[Sequence[int]] | None = None
-    labels: Sequence[str] = ()
-    warnings: Sequence[str] = ()
+    seconds: Annotated[float, Field(ge=0)]
+    samples: Mapping[Name, Count]
+    test_metrics: Metrics
+    artifacts: Annotated[Mapping[Name, Sha256], Field(max_length=100)]
+    versions: Mapping[Name, Name]
+    code_sha256: Sha256
+    slice_sha256: Sha256
+    labels: Labels = []
+    warnings: Annotated[list[Text], Field(max_length=1000)] = []
     onnx_max_difference: float | None = None
-    seed: int = 0
-    split: str = ""
-    isolation: str = ""
-    preparation: Mapping[str, Any] = field(default_factory=dict)
-    learnt: Mapping[str, Any] = field(default_factory=dict)
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
+    split: Text = ""
+    isolation: Name = ""
+    preparation: Annotated[Mapping[Name, Any], Field(max_length=100)] = {}
+    # Names of fields are as long as people write them; the request's size is bounded.
+    learnt: Mapping[Literal["data_type", "data_reshape", "fields"], str | list[str | list[str]]] = {}
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> TrainingOutcome:
-        return cls(**document)
+class TrainingOutcome(Outcome):
+    """An outcome as the worker tells it: with the confusion matrix of the test samples, if that was asked for."""
+
+    confusion_matrix: Matrix | None = None
+
+
+class ConfusionMatrix(Message):
+    """``matrix[i][j]`` counts test samples of class i that were predicted as class j, over ``labels``."""
+
+    matrix: Matrix
+    labels: Labels

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
+
+from kafkaml.wire.message import Count, Message, Metrics
 
 __all__ = ["EpochMetrics", "Progress"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Progress:
+class Progress(Message):
     """Where a run is: epoch (1-based) of epochs, batch of batches inside it, and the running metrics.
 
     Epoch 0 is the reading of the stream; ``batch`` of ``batches`` then counts records.
     """
 
-    epoch: int
-    epochs: int
-    batch: int
-    batches: int
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    epoch: Count
+    epochs: Count
+    batch: Count
+    batches: Count
+    metrics: Metrics = {}
 
 
-@dataclass(frozen=True, kw_only=True)
-class EpochMetrics:
+class EpochMetrics(Message):
     """Metrics after one epoch (1-based). ``validation`` is empty without validation data."""
 
-    epoch: int
-    seconds: float
-    training: Mapping[str, float]
-    validation: Mapping[str, float] = field(default_factory=dict)
+    epoch: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    seconds: Annotated[float, Field(ge=0)]
+    training: Metrics
+    validation: Metrics = {}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from kafkaml.control import ControlMessage
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
+from kafkaml.wire.message import Message
 
 __all__ = ["Split", "Targets", "TrainingMode", "TrainingPlan"]
 
@@ -34,8 +36,20 @@ class Targets(StrEnum):
     FEATURES = "features"
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainingPlan:
+def _announcement(value: object) -> ControlMessage:
+    return value if isinstance(value, ControlMessage) else ControlMessage.from_json(value)
+
+
+# In the plan as the sink announced it: the form that docs/wire.md describes.
+Announcement = Annotated[
+    ControlMessage,
+    PlainValidator(_announcement),
+    PlainSerializer(ControlMessage.to_json),
+    WithJsonSchema({"type": "object", "description": "as announced on the control topic", "additionalProperties": {}}),
+]
+
+
+class TrainingPlan(Message):
     """What one training run does; served by ``GET /api/jobs/training/<result>/``.
 
     ``fit_arguments`` and ``evaluation_arguments`` are already parsed literals. ``seed`` drives the split and the
@@ -52,36 +66,10 @@ class TrainingPlan:
     batch_size: int
     fit_arguments: Mapping[str, Any]
     evaluation_arguments: Mapping[str, Any]
-    stream: ControlMessage
+    stream: Announcement
     seed: int
     confusion_matrix: bool
     split: Split = Split.CONTENT
     targets: Targets = Targets.LABELS
-    limits: ResourceLimits = field(default_factory=ResourceLimits)
+    limits: ResourceLimits = ResourceLimits()
     gpu: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a JSON object; ``from_json`` is its inverse."""
-        return {
-            **{each.name: getattr(self, each.name) for each in fields(self)},
-            "fit_arguments": dict(self.fit_arguments),
-            "evaluation_arguments": dict(self.evaluation_arguments),
-            "stream": self.stream.to_json(),
-            "limits": {each.name: getattr(self.limits, each.name) for each in fields(self.limits)},
-        }
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> TrainingPlan:
-        """Read a plan; unknown fields of a newer backend are ignored."""
-        known = {each.name: document[each.name] for each in fields(cls) if each.name in document}
-        return cls(
-            **{
-                **known,
-                "framework": Framework(known["framework"]),
-                "mode": TrainingMode(known["mode"]),
-                "split": Split(known.get("split", Split.CONTENT)),
-                "targets": Targets(known.get("targets", Targets.LABELS)),
-                "stream": ControlMessage.from_json(known["stream"]),
-                "limits": ResourceLimits(**known.get("limits", {})),
-            }
-        )

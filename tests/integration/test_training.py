@@ -131,7 +131,7 @@ def test_the_same_slice_and_seed_give_the_same_metrics(worker: Worker, framework
     (tmp_path / "other").mkdir()
     fresh = replace_folder(worker, tmp_path / "other").train(plan, attempt=3)
     assert fresh.test_metrics == first.test_metrics
-    other_seed = worker.train(replace(plan, seed=6), attempt=4)
+    other_seed = worker.train(plan.model_copy(update={"seed": 6}), attempt=4)
     assert other_seed.test_metrics != first.test_metrics
 
 

@@ -239,7 +239,7 @@ class Worker:
         """Run an attempt that must finish; returns what the backend was told."""
         code, log = self.run(plan, attempt=attempt, data_bytes=data_bytes, **env)
         assert code == 0, log
-        return TrainingOutcome.from_json(self.backend.outcomes[-1])
+        return TrainingOutcome.model_validate(self.backend.outcomes[-1])
 
     def fail(self, plan: TrainingPlan, **env: str) -> Failure:
         """Run an attempt that must report a failure; returns it."""
@@ -247,4 +247,4 @@ class Worker:
         assert code == 10, log
         assert not self.backend.outcomes
         (failure,) = self.backend.failures
-        return Failure.from_json(failure)
+        return Failure.model_validate(failure)

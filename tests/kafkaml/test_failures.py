@@ -47,7 +47,7 @@ def test_every_error_has_a_category_a_cause_and_survives_json(error: Exception, 
     failure = failure_of(error)
     assert failure.category is category
     assert failure.cause
-    assert Failure.from_json(failure.to_json()) == failure
+    assert Failure.model_validate(failure.to_json()) == failure
 
 
 def test_the_users_error_keeps_its_place() -> None:

@@ -22,8 +22,8 @@ OUTCOME = TrainingOutcome(
     test_metrics={"accuracy": 0.5},
     artifacts={},
     versions={},
-    code_sha256="c",
-    slice_sha256="s",
+    code_sha256="c" * 64,
+    slice_sha256="5" * 64,
     labels=[],
     warnings=[],
 )
@@ -52,7 +52,7 @@ def test_reports_arrive_in_order_and_before_the_end(backend: FakeBackend, report
     reporter.finished(OUTCOME)
     assert [event["type"] for event in backend.events] == ["running", *["epoch"] * 50]
     assert [data["epoch"] for data in backend.events_of("epoch")] == list(range(1, 51))
-    assert [TrainingOutcome.from_json(each) for each in backend.outcomes] == [OUTCOME]
+    assert [TrainingOutcome.model_validate(each) for each in backend.outcomes] == [OUTCOME]
 
 
 def test_an_epoch_is_with_the_backend_within_a_quarter_of_a_second(
@@ -142,4 +142,4 @@ def test_a_failure_is_reported_after_the_epochs_before_it(backend: FakeBackend, 
     failure = Failure(category=FailureCategory.USER_CODE, cause="ValueError: no", line=3)
     reporter.failed(failure)
     assert len(backend.events_of("epoch")) == 1
-    assert [Failure.from_json(each) for each in backend.failures] == [failure]
+    assert [Failure.model_validate(each) for each in backend.failures] == [failure]

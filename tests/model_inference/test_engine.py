@@ -55,4 +55,4 @@ def test_a_result_without_a_model_is_refused() -> None:
 
 def test_the_seed_travels_with_the_plan() -> None:
     sent = plan(Framework.TENSORFLOW, "model.keras")
-    assert InferencePlan.from_json(sent.to_json()) == sent
+    assert InferencePlan.model_validate(sent.to_json()) == sent

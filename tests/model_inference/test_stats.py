@@ -6,6 +6,7 @@ from typing import Any
 
 from kafkaml.errors import ApiError
 from kafkaml.wire.failure import Failure, FailureCategory
+from kafkaml.wire.replica import ProcessCounts
 from model_inference.stats import CountsFile, LoopStats, StatsReporter
 from tests.support import eventually
 
@@ -109,12 +110,7 @@ def test_counts_of_a_killed_process_are_told_by_the_next_one(tmp_path: Path) -> 
     # A predecessor that still runs does not write into the file of its successor.
     first.write(100, 0, 0)
     second.write(7, 0, 0)
-    assert CountsFile(path, "c" * 32).previous == {
-        "run": "b" * 32,
-        "predicted": 7,
-        "dead_lettered": 0,
-        "restamped": 0,
-    }
+    assert CountsFile(path, "c" * 32).previous == ProcessCounts(run="b" * 32, predicted=7)
 
 
 def test_a_folder_that_cannot_be_written_keeps_no_counts(tmp_path: Path) -> None:

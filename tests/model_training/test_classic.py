@@ -64,7 +64,7 @@ def data(training: int = 20, validation: int = 4, test: int = 6) -> TrainingData
         training=part(training, 1),
         validation=part(validation, 2),
         test=part(test, 3),
-        slice_sha256="slice",
+        slice_sha256="5" * 64,
         split="seeded",
     )
 
@@ -112,10 +112,10 @@ def test_a_run_reports_everything_in_order(run: Run) -> None:
     assert outcome.samples == {"training": 20, "validation": 4, "test": 6}
     assert outcome.test_metrics == {"accuracy": 1.0}
     assert outcome.confusion_matrix == [[3, 0], [0, 3]]
-    assert outcome.labels == ("0", "1")
+    assert outcome.labels == ["0", "1"]
     assert outcome.versions == {"mean": "1.0"}
     assert outcome.onnx_max_difference == 1e-7
-    assert (outcome.seed, outcome.split, outcome.slice_sha256) == (11, "seeded", "slice")
+    assert (outcome.seed, outcome.split, outcome.slice_sha256) == (11, "seeded", "5" * 64)
     assert outcome.code_sha256 == hashlib.sha256(b"\0model = 1").hexdigest()
     assert set(outcome.artifacts) == {"model.mean", "model.onnx", "confusion_samples.npz"}
     assert outcome.artifacts["model.mean"] == hashlib.sha256(run.reporter.artifacts["model.mean"]).hexdigest()
@@ -159,7 +159,7 @@ def test_samples_of_each_cell_are_kept_as_they_were_decoded(tmp_path: Path) -> N
 
 
 def test_no_confusion_matrix_unless_asked(tmp_path: Path) -> None:
-    run = Run(tmp_path, plan=replace(PLAN, confusion_matrix=False))
+    run = Run(tmp_path, plan=PLAN.model_copy(update={"confusion_matrix": False}))
     outcome = run.run()
     assert outcome.confusion_matrix is None
     assert set(outcome.artifacts) == {"model.mean", "model.onnx"}
@@ -267,7 +267,7 @@ def test_the_preparation_of_features_is_kept(run: Run, monkeypatch: pytest.Monke
 
 
 def test_the_wall_limit_bounds_all_steps_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Run(tmp_path, plan=replace(PLAN, limits=ResourceLimits(wall_seconds=60)))
+    run = Run(tmp_path, plan=PLAN.model_copy(update={"limits": ResourceLimits(wall_seconds=60)}))
     now = [1000.0]
     monkeypatch.setattr("model_training.model_session.time.monotonic", lambda: now[0])
     run.model.on_epoch = lambda _epoch: now.__setitem__(0, now[0] + 40)
@@ -443,15 +443,15 @@ def test_classes_from_one_are_learned_and_shown_by_their_names(run: Run) -> None
     run.data = from_one
     run.model.loss = {"kind": "classes", "ignored": None, "outputs": []}
     outcome = run.run()
-    assert outcome.labels == ("1", "2")
+    assert outcome.labels == ["1", "2"]
     assert outcome.confusion_matrix == [[3, 0], [0, 3]]
     assert any("number the classes from 0" in each for each in outcome.warnings)
 
 
 def test_class_names_are_kept_without_a_confusion_matrix(tmp_path: Path) -> None:
-    run = Run(tmp_path, plan=replace(PLAN, confusion_matrix=False))
+    run = Run(tmp_path, plan=PLAN.model_copy(update={"confusion_matrix": False}))
     run.model.loss = {"kind": "classes", "ignored": None, "outputs": []}
-    assert run.run().labels == ("0", "1")
+    assert run.run().labels == ["0", "1"]
 
 
 def without_labels() -> TrainingData:
@@ -504,5 +504,5 @@ def test_without_labels_another_model_is_refused_and_the_switch_is_named(
 def test_features_as_targets_of_another_shape_are_a_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, _ = autoencoder(tmp_path, monkeypatch, output=[None, 3])
     run.data = without_labels
-    run.plan = replace(PLAN, targets=Targets.FEATURES)
+    run.plan = PLAN.model_copy(update={"targets": Targets.FEATURES})
     assert any("give" in each or "output is" in each for each in run.run().warnings)

@@ -19,6 +19,7 @@ from backend.runs import services as run_services
 from backend.runs import transitions as runs
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.progress import EpochMetrics
+from kafkaml.wire.report import EpochEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -154,7 +155,7 @@ def test_a_row_shows_the_best_of_its_epochs_and_a_short_curve(viewer: APIClient)
     result = builders.make_launched(builders.make_model(framework="pytorch"))
     for number, accuracy in enumerate([0.5, 0.9, 0.8], start=1):
         metrics = EpochMetrics(epoch=number, seconds=0.1, training={"loss": 1 / number}, validation={"acc": accuracy})
-        transitions.store_events(result.pk, 1, [(number, "epoch", metrics)])
+        transitions.store_events(result.pk, 1, [EpochEvent(seq=number, type="epoch", data=metrics)])
     (row,) = viewer.get("/api/results/?framework=pytorch").json()["results"]
     assert row["history"] == {
         "best_training": {"loss": {"value": 1 / 3, "epoch": 3}},

@@ -81,7 +81,7 @@ def test_which_time_answers_carry_reaches_the_replicas(editor: APIClient) -> Non
     shown = editor.post("/api/inferences/", body(output_timestamps="written")).json()
     assert shown["output_timestamps"] == "written"
     plan = inference_plan(Inference.objects.get(pk=shown["id"]))
-    assert InferencePlan.from_json(plan.to_json()).output_timestamps == "written"
+    assert InferencePlan.model_validate(plan.to_json()).output_timestamps == "written"
 
 
 def test_another_cluster_means_at_least_once(editor: APIClient, configure: Callable[..., None]) -> None:

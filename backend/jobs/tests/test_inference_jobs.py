@@ -42,7 +42,7 @@ def post_stats(client: APIClient, inference: Inference, **values: object):
 def test_plan_is_what_the_replica_reads(inference: Inference, replica: APIClient) -> None:
     Deployment.objects.filter(pk=inference.result.deployment_id).update(seed=11)
     answer = replica.get(f"/api/jobs/inference/{inference.pk}/", {"attempt": 1})
-    plan = InferencePlan.from_json(answer.json())
+    plan = InferencePlan.model_validate(answer.json())
     assert plan.artifacts == {"model.keras": hashlib.sha256(b"weights").hexdigest()}
     assert (plan.input_format, plan.input_config) == ("RAW", {"data_type": "uint8", "data_reshape": "8 8"})
     assert plan.group == inference.group
@@ -65,7 +65,7 @@ def test_the_preparation_of_the_training_reaches_the_replica() -> None:
     assert result.outcome["preparation"] == preparation
     plan = inference_plan(builders.make_inference(result))
     assert plan.preparation == preparation
-    assert InferencePlan.from_json(plan.to_json()) == plan
+    assert InferencePlan.model_validate(plan.to_json()) == plan
 
 
 def test_artifacts_come_with_their_hash_and_in_parts(inference: Inference, replica: APIClient) -> None:

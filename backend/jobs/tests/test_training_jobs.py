@@ -51,7 +51,7 @@ def test_plan_is_what_the_worker_reads() -> None:
     runs.register_attempt(TrainingResult, result.pk)
     answer = worker(result).get(url(result), {"attempt": 1})
     assert answer.status_code == 200
-    plan = TrainingPlan.from_json(answer.json())
+    plan = TrainingPlan.model_validate(answer.json())
     assert (plan.result_id, plan.framework, plan.batch_size, plan.seed) == (result.pk, "pytorch", 64, 7)
     assert plan.fit_arguments == {"max_epochs": 3}
     assert plan.code == "class Net: ..."
@@ -75,7 +75,7 @@ def test_the_split_is_by_time_where_it_is_asked_for_or_nothing_is_shuffled(
     builders.make_stream(deployment.pk)
     plan = training_plan(deployment.results.select_related("deployment", "model", "stream").get())
     assert (plan.split, plan.targets) == (decided, "features")
-    assert TrainingPlan.from_json(plan.to_json()) == plan
+    assert TrainingPlan.model_validate(plan.to_json()) == plan
 
 
 def test_events_sent_twice_count_once() -> None:
@@ -85,7 +85,7 @@ def test_events_sent_twice_count_once() -> None:
         assert worker(result).post(url(result, "events"), body).status_code == 200
     result.refresh_from_db()
     assert result.state == "running"
-    assert result.metrics == {"epoch": 2, "training": {"loss": 0.5}, "validation": {}}
+    assert result.metrics == {"epoch": 2, "seconds": 1.0, "training": {"loss": 0.5}, "validation": {}}
     assert list(EpochRecord.objects.values_list("attempt", "epoch")) == [(1, 1), (1, 2)]
     assert sum(len(event.payload.get("epochs", [])) for event in Event.objects.filter(topic="results")) == 2
 

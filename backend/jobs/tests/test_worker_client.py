@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from backend.api.tests import builders
 from backend.deployments import services
 from backend.deployments.models import Artifact, TrainingResult
 from backend.inferences.models import Inference, ReplicaStats
-from backend.jobs.messages import EpochData, FailureData, OutcomeData, ProgressData
 from backend.launchers.names import RunKind
 from backend.runs import transitions as runs
 from kafkaml.errors import ApiError
@@ -25,7 +23,6 @@ from kafkaml.job_client import JobClient
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.job import InferenceJob, TrainingJob
-from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
 
 # The reporter's thread has a connection of its own.
@@ -69,14 +66,6 @@ def result() -> TrainingResult:
 def client(result: TrainingResult, tmp_path: Path) -> Iterator[JobClient]:
     with training_client(result, tmp_path) as client:
         yield client
-
-
-@pytest.mark.parametrize(
-    ("message", "value"),
-    [(OutcomeData, TrainingOutcome), (FailureData, Failure), (ProgressData, Progress), (EpochData, EpochMetrics)],
-)
-def test_nothing_that_workers_say_is_dropped(message: type, value: type) -> None:
-    assert set(message.model_fields) == {field.name for field in dataclasses.fields(value)}
 
 
 def test_a_whole_training_is_reported(result: TrainingResult, client: JobClient, tmp_path: Path) -> None:

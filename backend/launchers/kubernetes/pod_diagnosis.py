@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from backend.launchers.diagnosis import Ending, diagnose
@@ -225,7 +224,7 @@ def pod_failure(pod: Mapping[str, Any], *, log_tail: str, events: Sequence[Mappi
     failure = diagnose(Ending(exit_code=code, log_tail=tail))
     if failure is not None and code is None:
         told = _sentence(_text(status, "message")) or _last_warning(pod, events)
-        failure = replace(failure, cause=f"{failure.cause}: {told}" if told else failure.cause)
+        failure = failure.model_copy(update={"cause": f"{failure.cause}: {told}"}) if told else failure
     return failure
 
 
@@ -258,10 +257,11 @@ def _of_memory(pod: Mapping[str, Any], ended: Mapping[str, Any] | None, tail: st
     limit = _memory_limit(pod)
     if failure is None or not limit:
         return failure
-    return replace(
-        failure,
-        cause=f"{failure.cause} (limit of its pod: {limit})",
-        hint=f"{failure.hint}; the limit is KML_MODEL_MEMORY_BYTES + KML_KUBERNETES_MEMORY_OVERHEAD_BYTES",
+    return failure.model_copy(
+        update={
+            "cause": f"{failure.cause} (limit of its pod: {limit})",
+            "hint": f"{failure.hint}; the limit is KML_MODEL_MEMORY_BYTES + KML_KUBERNETES_MEMORY_OVERHEAD_BYTES",
+        }
     )
 
 

@@ -1,0 +1,87 @@
+"""Messages of ``kafkaml.wire`` in the API: as fields of answers, and in its description.
+
+Nothing of a message is written again here: its fields, bounds and documentation are those of its class.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.contrib.pydantic import PydanticExtension
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import Direction
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+from rest_framework import serializers
+
+__all__ = ["MessageField"]
+
+
+class MessageField(serializers.JSONField):
+    """A document inside a row, answered as it is kept: it was checked when it came. ``message`` is what wrote it."""
+
+    def __init__(self, message: type[BaseModel], *, allow_null: bool = True) -> None:
+        super().__init__(read_only=True, allow_null=allow_null)
+        self.message = message
+
+
+class _Plain(GenerateJsonSchema):
+    """Without titles, which would only repeat the names."""
+
+    def field_title_should_be_set(self, _schema: Any) -> bool:
+        return False
+
+
+class MessageFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # of the library
+    """Describes MessageField."""
+
+    target_class = MessageField
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        reference: dict[str, Any] = auto_schema.resolve_serializer(self.target.message, direction).ref
+        return reference
+
+
+class MessageExtension(PydanticExtension):  # type: ignore[no-untyped-call]  # of the library
+    """Describes messages under the names of their classes, with ``Request`` behind where they are read.
+
+    What it extends describes what is read and what is written as one, and enums once more.
+    """
+
+    priority = 1
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        suffix = "Request" if direction == "request" else ""
+        reference = f"#/components/schemas/{{model}}{suffix}"
+        schema: dict[str, Any] = self.target.model_json_schema(
+            ref_template=reference,
+            schema_generator=_Plain,
+            mode="validation" if direction == "request" else "serialization",
+        )
+        parts = schema.pop("$defs", {})
+        # Enums in place: the generator gives each a name, the same one in all of the API.
+        enums = {reference.format(model=name): part for name, part in parts.items() if "enum" in part}
+        for name, part in parts.items():
+            if "enum" not in part:
+                auto_schema.registry.register_on_missing(
+                    ResolvedComponent(  # type: ignore[no-untyped-call]
+                        name=name + suffix,
+                        type=ResolvedComponent.SCHEMA,
+                        object=name + suffix,
+                        schema=_in_place(part, enums),
+                    )
+                )
+        return _in_place(schema, enums)
+
+
+def _in_place(schema: dict[str, Any], enums: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the schema of a message without its title, and with the enums in place of references to them."""
+    properties = {
+        name: {"type": "string", "enum": enums[each["$ref"]]["enum"], **{k: v for k, v in each.items() if k != "$ref"}}
+        if each.get("$ref") in enums
+        else each
+        for name, each in schema.get("properties", {}).items()
+    }
+    return {**{name: value for name, value in schema.items() if name != "title"}, "properties": properties}

@@ -1,0 +1,74 @@
+"""What workers post to the job API: the things of this package in their envelopes, each with the attempt it is of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from kafkaml.wire.failure import Failure
+from kafkaml.wire.message import Count, Message
+from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.progress import EpochMetrics, Progress
+from kafkaml.wire.replica import ProcessCounts, ReplicaStats
+
+__all__ = ["EpochEvent", "Event", "Events", "Fail", "Finish", "ProgressEvent", "RunningEvent", "Stats"]
+
+
+class _Report(Message):
+    attempt: Count
+
+
+class _Event(Message):
+    seq: Count
+
+
+class RunningEvent(_Event):
+    """The attempt reads its data."""
+
+    type: Literal["running"]
+    data: Mapping[str, Any] = {}
+
+
+class ProgressEvent(_Event):
+    """Where the attempt is."""
+
+    type: Literal["progress"]
+    data: Progress
+
+
+class EpochEvent(_Event):
+    """An epoch is over."""
+
+    type: Literal["epoch"]
+    data: EpochMetrics
+
+
+Event = RunningEvent | ProgressEvent | EpochEvent
+
+
+class Events(_Report):
+    """Events of one attempt, numbered; numbers seen before are skipped."""
+
+    events: Annotated[list[Annotated[Event, Field(discriminator="type")]], Field(max_length=10_000)]
+
+
+class Finish(_Report):
+    """The attempt ended well."""
+
+    outcome: TrainingOutcome
+
+
+class Fail(_Report):
+    """The attempt ended badly. ``outcome`` is what was found before it failed, where training itself went well."""
+
+    failure: Failure
+    outcome: TrainingOutcome | None = None
+
+
+class Stats(_Report, ReplicaStats):
+    """What one replica of an inference says of itself; ``run`` names its process, whose counts these are."""
+
+    run: Annotated[str, Field(max_length=64)] = ""
+    previous: ProcessCounts | None = None
