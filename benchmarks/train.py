@@ -143,6 +143,7 @@ def _ours(
                 cache_dir=Path(state_dir) / "slices",
                 on_progress=on_progress,
             ),
+            open_reader=lambda: KafkaRecordReader(kafka),
             start_process=lambda _plan: ModelProcess.start(Runtime(framework), plan.limits, fork_server=fork_server),
             scratch=scratch,
         )

@@ -160,7 +160,7 @@ class ListBatch(RecordBatch):
 
 
 class RecordReader(Protocol):
-    """Reads bounded slices, without a consumer group."""
+    """Reads bounded slices, or from a place on, without a consumer group."""
 
     def read(
         self, ranges: Sequence[StreamRange], *, batch_records: int, idle_timeout_seconds: float
@@ -170,6 +170,24 @@ class RecordReader(Protocol):
         Ends when each range's *position* passed its end (never by waiting for the record at ``end - 1``: it may be a
         transaction marker or compacted away). Raises StreamUnavailable when the start was deleted by retention or
         nothing arrives for ``idle_timeout_seconds``; BrokerError when Kafka cannot be reached.
+        """
+        ...
+
+    def starts(self, topic: str, *, since_ms: int = 0) -> Mapping[PartitionKey, int]:
+        """Return of each partition the first offset that is there and whose timestamp is not before ``since_ms``.
+
+        The end of the partition where there is none yet. Raises StreamUnavailable for a topic that does not exist.
+        """
+        ...
+
+    def follow(
+        self, starts: Mapping[PartitionKey, int], *, batch_records: int, wait_seconds: float
+    ) -> Iterator[RecordBatch]:
+        """Iterate over all records from ``starts`` on, without end, committed ones only; closing it ends the reading.
+
+        A batch is empty when nothing came for ``wait_seconds``. Whoever goes on later starts behind the last record of
+        each partition. Raises StreamUnavailable when a start was deleted by retention or lies behind the end;
+        BrokerError when Kafka refuses for good, not while it is away.
         """
         ...
 

@@ -29,7 +29,7 @@ from kafkaml.records import RecordBatch, RecordReader
 from kafkaml.stream_range import StreamRange
 from kafkaml.time_order import TimeOrder
 
-__all__ = ["BuiltSlice", "build_slice", "content_sum"]
+__all__ = ["BuiltSlice", "build_slice", "content_sum", "not_finite"]
 
 Array = npt.NDArray[Any]
 
@@ -232,7 +232,7 @@ class _Builder:
         origins: Rows | None = None
         if len(features) and self._times is not None:
             origins = self._origins(values, failures, features)
-        if len(features) and (bad := _not_finite(features, labels)) is not None:
+        if len(features) and (bad := not_finite(features, labels)) is not None:
             self._leave_out(batch, self._origins(values, failures, features), bad, features, labels)
             features, labels = features[~bad], None if labels is None else labels[~bad]
             origins = None if origins is None else origins[~bad]
@@ -339,7 +339,7 @@ class _Builder:
         return np.dtype(np.int64) if self._codec.whole_labels and self._labels.whole else dtype
 
 
-def _not_finite(features: Array, labels: Array | None) -> npt.NDArray[np.bool_] | None:
+def not_finite(features: Array, labels: Array | None) -> npt.NDArray[np.bool_] | None:
     """Return which samples hold NaN or infinity; None where none does."""
     sides = [features] if labels is None else [features, labels]
     found = [bad for each in sides if (bad := _not_finite_rows(each)) is not None]

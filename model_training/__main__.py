@@ -90,15 +90,20 @@ def _train(job: TrainingJob, plan: TrainingPlan, reporter: ResultReporter) -> No
     logger.info("training starts", framework=str(plan.framework), stream=str(plan.stream.to_json()["topic"]))
     state_dir, kafka = Path(job.state_dir), KafkaSettings()
     with _scratch_folder(state_dir, job) as scratch:
+
+        def open_reader() -> KafkaRecordReader:
+            return KafkaRecordReader(kafka)
+
         context = RunContext(
             plan=plan,
             reporters={plan.model_name: reporter},
             read_slice=lambda on_progress: TrainingData.read(
                 plan,
-                open_reader=lambda: KafkaRecordReader(kafka),
+                open_reader=open_reader,
                 cache_dir=state_dir / "slices",
                 on_progress=on_progress,
             ),
+            open_reader=open_reader,
             start_process=lambda wanted: _model_process(job, wanted),
             scratch=scratch,
         )

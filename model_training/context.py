@@ -10,11 +10,12 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from kafkaml.errors import BrokenError
 from kafkaml.logs import get_logger
+from kafkaml.records import PartitionKey, RecordReader
 from kafkaml.reporter import ResultReporter
 from kafkaml.wire.progress import Progress
 from kafkaml.wire.training import TrainingPlan
@@ -22,6 +23,7 @@ from model_training.background import in_background
 from model_training.model_session import ModelCalls, ModelSession
 from model_training.part import KeepVersion, Part, TrainedPart
 from model_training.training_data import TrainingData
+from model_training.windows import Window, read_windows
 
 __all__ = ["RunContext"]
 
@@ -36,8 +38,9 @@ class RunContext:
     """One attempt at ``plan``.
 
     ``reporters`` are those of the models that the run trains, by name. ``read_slice`` reads the announced stream (its
-    callback raises when the run ends early), ``start_process`` starts the model process of a plan; ``scratch`` is an
-    empty folder that the caller removes. ``keep_version`` takes the versions that are finished before the run is.
+    callback raises when the run ends early), ``open_reader`` gives a reader of streams without end, ``start_process``
+    starts the model process of a plan; ``scratch`` is an empty folder that the caller removes. ``keep_version`` takes
+    the versions that are finished before the run is.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class RunContext:
         plan: TrainingPlan,
         reporters: Mapping[str, ResultReporter],
         read_slice: Callable[[Callable[[int, int], None]], TrainingData],
+        open_reader: Callable[[], RecordReader],
         start_process: Callable[[TrainingPlan], AbstractContextManager[ModelCalls]],
         scratch: Path,
         keep_version: KeepVersion = _one_version,
@@ -54,6 +58,7 @@ class RunContext:
         self.started = time.monotonic()
         self._reporters = reporters
         self._read_slice = read_slice
+        self._open_reader = open_reader
         self._start_process = start_process
         self._scratch = scratch
         self._keep_version = keep_version
@@ -78,6 +83,33 @@ class RunContext:
         """Read the announced slice in a thread beside the caller, who closes it; the thread ends with the block."""
         with in_background(self._read) as reading:
             yield reading
+
+    @contextmanager
+    def windows(
+        self,
+        *,
+        records: int,
+        seconds: float,
+        idle_seconds: float | None = None,
+        since_ms: int = 0,
+        positions: Mapping[PartitionKey, int] | None = None,
+    ) -> Iterator[Iterator[Window]]:
+        """Read the topics of the announced stream on and on, in windows; the reading ends with the block.
+
+        A window is full with ``records``, or ends ``seconds`` after its first one. It begins with the first record of
+        each partition that is not older than ``since_ms`` (of Kafka, since 1970), or goes on from ``positions``, those
+        of an earlier window. Without a record for ``idle_seconds`` the windows are over; None: never.
+        """
+        with closing(self._open_reader()) as reader:
+            starts: dict[PartitionKey, int] = {}
+            for topic in dict.fromkeys(each.topic for each in self.plan.stream.ranges):
+                starts |= reader.starts(topic, since_ms=since_ms)
+            starts |= positions or {}
+            windows = read_windows(
+                self.plan.stream, reader, starts, records=records, seconds=seconds, idle_seconds=idle_seconds
+            )
+            with closing(windows):
+                yield windows
 
     @contextmanager
     def session(self, plan: TrainingPlan | None = None) -> Iterator[ModelSession]:

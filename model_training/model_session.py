@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,16 @@ from mlcode_executor.shared_array import SharedArray
 from model_training.labels import LossLabels
 from model_training.shapes import ModelSignature
 
-__all__ = ["BuiltModel", "ClassPredictions", "ModelCalls", "ModelSession", "OnnxExport", "Samples", "first_paragraph"]
+__all__ = [
+    "BuiltModel",
+    "ClassPredictions",
+    "ModelCalls",
+    "ModelSession",
+    "OnnxExport",
+    "PassResult",
+    "Samples",
+    "first_paragraph",
+]
 
 # A run without a wall limit still ends some day: protects from a model process that hangs for ever.
 _NO_LIMIT_SECONDS = 30 * 24 * 3600.0
@@ -79,6 +89,19 @@ class Samples:
     def __len__(self) -> int:
         return self.features.shape[0]
 
+    def close(self) -> None:
+        """Close the descriptors of both arrays."""
+        self.features.close()
+        self.labels.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
 
 @dataclass(frozen=True)
 class BuiltModel:
@@ -86,6 +109,14 @@ class BuiltModel:
 
     signature: ModelSignature
     versions: Mapping[str, str]
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True)
+class PassResult:
+    """The metrics of one pass over the samples, and what a person should know of it."""
+
+    metrics: Mapping[str, float]
     warnings: Sequence[str]
 
 
@@ -126,7 +157,7 @@ class ModelSession:
 
     @property
     def preparation(self) -> Mapping[str, Any]:
-        """What the process does to features before the model sees them; known after ``fit``."""
+        """What the process does to features before the model sees them; known after training."""
         return self._preparation
 
     def build(self) -> BuiltModel:
@@ -168,6 +199,13 @@ class ModelSession:
         answer = self._call("fit", params, arrays=arrays, on_event=on_event)
         self._preparation = _preparation(answer)
         return _warnings(answer)
+
+    def partial_fit(self, samples: Samples) -> PassResult:
+        """Train for one pass over ``samples`` in their order, going on where the pass before it stopped."""
+        arrays = {"train_features": samples.features, "train_labels": samples.labels}
+        answer = self._call("partial_fit", self._step(self._plan.fit_arguments, samples), arrays=arrays)
+        self._preparation = _preparation(answer)
+        return PassResult(_metrics(answer.get("metrics")), _warnings(answer))
 
     def check_answers(self, sample: NDArray[Any]) -> Sequence[str]:
         """Return why the trained model's answers would surprise in serving, asked on ``sample``; mostly nothing."""

@@ -108,8 +108,7 @@ class TrainingData:
     def close(self) -> None:
         """Close the descriptors of all parts."""
         for part in self.parts.values():
-            part.features.close()
-            part.labels.close()
+            part.close()
 
     def __enter__(self) -> Self:
         return self

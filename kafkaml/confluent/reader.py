@@ -97,6 +97,42 @@ class KafkaRecordReader:
         for spans in _rounds(ranges):
             yield from self._read_round(spans, batch_records, idle_timeout_seconds)
 
+    def starts(self, topic: str, *, since_ms: int = 0) -> dict[PartitionKey, int]:
+        """Return where records since a time begin; see ``RecordReader.starts``."""
+        marks = self.watermarks(topic)
+        if not marks:
+            raise StreamUnavailable(f"topic {topic} does not exist", hint="check the name of the topic")
+        with kafka_errors(f"asking for the offsets of {topic}", self._log):
+            found = self._consumer.offsets_for_times(
+                [TopicPartition(topic, partition, since_ms) for partition in marks],
+                timeout=self._request_timeout_seconds,
+            )
+        # Where no record is as young, the end as it was before the question: what came since is not passed over.
+        return {
+            (topic, place.partition): place.offset if place.offset >= 0 else marks[place.partition][1]
+            for place in found
+        }
+
+    def follow(
+        self, starts: Mapping[PartitionKey, int], *, batch_records: int = 10_000, wait_seconds: float = 1.0
+    ) -> Iterator[RecordBatch]:
+        """Iterate over all records from ``starts`` on; see ``RecordReader.follow``."""
+        spans = {key: _Span([StreamRange(*key, start, start)]) for key, start in starts.items()}
+        with kafka_errors("starting to read", self._log):
+            self._consumer.assign([TopicPartition(*key, start) for key, start in starts.items()])
+        try:
+            deadline = time.monotonic() + wait_seconds
+            while True:
+                with kafka_errors("reading", self._log):
+                    messages = self._consumer.consume(batch_records, min(_WAIT_SECONDS, wait_seconds))
+                if self._take_events(messages, spans):
+                    messages = [message for message in messages if message.error() is None]
+                if messages or time.monotonic() >= deadline:
+                    yield MessageBatch(messages)
+                    deadline = time.monotonic() + wait_seconds
+        finally:
+            self._consumer.unassign()
+
     def close(self) -> None:
         self._consumer.close()
 

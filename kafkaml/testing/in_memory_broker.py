@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -210,6 +210,37 @@ class InMemoryReader:
                     f"{each.topic}[{each.partition}] ended before offset {each.end}: nothing arrived for "
                     f"{idle_timeout_seconds:g} s"
                 )
+
+    def starts(self, topic: str, *, since_ms: int = 0) -> dict[PartitionKey, int]:
+        self._broker.partition(topic, 0)
+        found = {}
+        for number in range(self._broker.partition_count(topic)):
+            partition = self._broker.partition(topic, number)
+            records = partition.committed(partition.start, partition.end)
+            young = (record.offset for record in records if record.timestamp_ms >= since_ms)
+            found[topic, number] = next(young, partition.end)
+        return found
+
+    def follow(
+        self,
+        starts: Mapping[PartitionKey, int],
+        *,
+        batch_records: int = 10_000,
+        wait_seconds: float = 1.0,  # noqa: ARG002
+    ) -> Iterator[RecordBatch]:
+        positions = dict(starts)
+        for key, start in starts.items():
+            partition = self._broker.partition(*key)
+            if not partition.start <= start <= partition.end:
+                raise StreamUnavailable(f"{key[0]}[{key[1]}]@{start} is not in the log")
+        while True:
+            batch: list[Record] = []
+            for key in positions:
+                records, positions[key] = self._broker.fetch(key, positions[key], batch_records - len(batch))
+                batch += records
+                if len(batch) == batch_records:
+                    break
+            yield ListBatch(batch)
 
     def close(self) -> None:
         pass

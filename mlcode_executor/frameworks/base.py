@@ -126,6 +126,7 @@ class Handler(ABC):
             "build": self.build,
             "describe_loss": self.describe_loss,
             "fit": self.fit,
+            "partial_fit": self.partial_fit,
             "evaluate": self.evaluate,
             "predict_classes": self.predict_classes,
             "artifact_names": self.artifact_names,
@@ -169,6 +170,15 @@ class Handler(ABC):
         as they were sent, types being cast as it needs them; what else is done to them is in ``preparation``, an
         object that ``load`` takes. With ``targets_are_features`` the labels are the features once more, and the same
         is done to them.
+        """
+
+    @abstractmethod
+    def partial_fit(self, request: Request) -> dict[str, Any]:
+        """``{batch_size, arguments}`` and the arrays ``train_*`` -> ``{metrics: {name: float}, warnings}``.
+
+        Trains for one pass, in the order given, and goes on where the pass before it stopped: weights and the state of
+        the optimiser stay. ``arguments`` are those of ``fit``; what they say of epochs and of the order has no effect.
+        Otherwise as ``fit``, ``preparation`` and ``targets_are_features`` included; emits nothing.
         """
 
     @abstractmethod
@@ -225,6 +235,11 @@ class ProgressEvents:
         self._emit = emit
         self._epochs = epochs
         self._epoch_started = self._last = time.monotonic()
+
+    @classmethod
+    def silent(cls) -> ProgressEvents:
+        """Return one that reports to nobody."""
+        return cls(lambda _name, _data: None, epochs=1)
 
     def start_epoch(self) -> None:
         self._epoch_started = time.monotonic()

@@ -76,7 +76,8 @@ class KerasHandler(Handler):
         self._seed = 0
         self._declares_input = False
         self._sample: Array | None = None
-        self._kept = Kept()
+        # None until a training: which files load again is found out once.
+        self._kept: Kept | None = None
         self._custom: dict[str, Any] = {}
         self._plan = LabelPlan(None, None)
         self._loop: KerasLoop | None = None
@@ -121,18 +122,10 @@ class KerasHandler(Handler):
         }
 
     def fit(self, request: Request) -> dict[str, Any]:
-        arguments = dict(request.params.get("arguments") or {})
-        self.check_arguments(Request({"fit": arguments}))
-        fit_arguments = FitArguments.from_literals(arguments)
-        training = request.samples("train_features", "train_labels")
+        loop, training, fit_arguments = self._to_train(request)
         validation = None
         if len(request.arrays.get("validation_features", ())):
             validation = request.samples("validation_features", "validation_labels")
-        loop = self._prepare(*training)
-        if self._plan.columns is not None and fit_arguments.class_weight:
-            raise ArgumentsError(
-                "class_weight is for models of one output: this one has several", argument="class_weight"
-            )
         progress = ProgressEvents(request.emit, epochs=fit_arguments.epochs)
         with user_code():
             history = loop.fit(
@@ -148,6 +141,14 @@ class KerasHandler(Handler):
             "history": history,
             "warnings": [*divergence_warnings(history), *self._plan.warnings, *self._kept.warnings],
         }
+
+    def partial_fit(self, request: Request) -> dict[str, Any]:
+        loop, training, fit_arguments = self._to_train(request)
+        with user_code():
+            metrics = loop.partial_fit(training, batch_size=int(request.params["batch_size"]), arguments=fit_arguments)
+        if self._kept is None:
+            self._kept = self._try_artifacts(training[0])
+        return {"metrics": metrics, "warnings": [*self._plan.warnings, *self._kept.warnings]}
 
     def evaluate(self, request: Request) -> dict[str, Any]:
         arguments = dict(request.params.get("arguments") or {})
@@ -177,7 +178,7 @@ class KerasHandler(Handler):
         return {"warnings": independence.findings(predict, features, code=self._code)}
 
     def artifact_names(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
-        return {"names": list(self._kept.names)}
+        return {"names": list((self._kept or Kept()).names)}
 
     def save(self, request: Request) -> dict[str, Any]:
         """Write the files that were passed: the weights, the program that loads them, the model as Keras writes it."""
@@ -272,6 +273,19 @@ class KerasHandler(Handler):
                     model(sample)
             self._sample = np.asarray(sample)
         return self._sample
+
+    def _to_train(self, request: Request) -> tuple[KerasLoop, tuple[Array, Array], FitArguments]:
+        """Return the loop for the training samples of ``request``, these and its arguments, checked."""
+        arguments = dict(request.params.get("arguments") or {})
+        self.check_arguments(Request({"fit": arguments}))
+        fit_arguments = FitArguments.from_literals(arguments)
+        training = request.samples("train_features", "train_labels")
+        loop = self._prepare(*training)
+        if self._plan.columns is not None and fit_arguments.class_weight:
+            raise ArgumentsError(
+                "class_weight is for models of one output: this one has several", argument="class_weight"
+            )
+        return loop, training, fit_arguments
 
     def _prepare(self, features: Array, labels: Array) -> KerasLoop:
         """Make the model ready for these samples; returns the loop for it."""

@@ -112,6 +112,18 @@ class KerasLoop:
         self._model.optimizer.finalize_variable_values(self._model.trainable_weights)
         return history
 
+    def partial_fit(
+        self, training: tuple[Array, Array], *, batch_size: int, arguments: FitArguments
+    ) -> dict[str, float]:
+        """Train for one more pass, in the order given, and return its metrics.
+
+        Averages of weights (use_ema) stay in the optimiser: put into the model they would disturb the next pass.
+        """
+        features, labels = training
+        once = FitArguments(class_weight=arguments.class_weight)
+        with BatchStream(features, labels, batch_size=batch_size) as stream:
+            return self._epoch(stream, 0, once, ProgressEvents.silent())
+
     def evaluate(self, samples: tuple[Array, Array], *, batch_size: int, steps: int | None = None) -> dict[str, float]:
         """Return the compiled metrics over ``samples``, in order; at most ``steps`` batches of them."""
         features, labels = samples

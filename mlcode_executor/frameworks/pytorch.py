@@ -108,18 +108,10 @@ class PyTorchHandler(Handler):
         }
 
     def fit(self, request: Request) -> dict[str, Any]:
-        arguments = dict(request.params.get("arguments") or {})
-        self.check_arguments(Request({"fit": arguments}))
-        fit_arguments = FitArguments.from_literals(arguments)
-        training = _samples(request, "train_features", "train_labels")
+        training, fit_arguments = self._to_train(request)
         validation = None
         if len(request.arrays.get("validation_features", ())):
             validation = _samples(request, "validation_features", "validation_labels")
-        if device().type == "cpu":
-            # Not promised on a GPU, where it would slow training down.
-            torch.use_deterministic_algorithms(True, warn_only=True)
-        self._to_tensor = fit_arguments.to_tensor
-        self._targets_are_features = bool(request.params.get("targets_are_features"))
         with user_code():
             history = self._prepared(training[0]).fit(
                 training,
@@ -132,6 +124,16 @@ class PyTorchHandler(Handler):
         return {
             "history": history,
             "warnings": [*self._warnings, *divergence_warnings(history)],
+            "preparation": self._prepared_forward().preparation.to_json(),
+        }
+
+    def partial_fit(self, request: Request) -> dict[str, Any]:
+        training, _ = self._to_train(request)
+        with user_code():
+            metrics = self._prepared(training[0]).partial_fit(training, batch_size=int(request.params["batch_size"]))
+        return {
+            "metrics": metrics,
+            "warnings": list(self._warnings),
             "preparation": self._prepared_forward().preparation.to_json(),
         }
 
@@ -268,6 +270,19 @@ class PyTorchHandler(Handler):
         if self._model is None:
             raise BrokenError("the model was not built: call build or load first")
         return self._model
+
+    def _to_train(self, request: Request) -> tuple[tuple[Array, Array], FitArguments]:
+        """Return the training samples of ``request`` and its arguments, checked."""
+        arguments = dict(request.params.get("arguments") or {})
+        self.check_arguments(Request({"fit": arguments}))
+        fit_arguments = FitArguments.from_literals(arguments)
+        training = _samples(request, "train_features", "train_labels")
+        if device().type == "cpu":
+            # Not promised on a GPU, where it would slow training down.
+            torch.use_deterministic_algorithms(True, warn_only=True)
+        self._to_tensor = fit_arguments.to_tensor
+        self._targets_are_features = bool(request.params.get("targets_are_features"))
+        return training, fit_arguments
 
     def _prepared(self, features: Array) -> TorchLoop:
         """Find out how the model takes ``features`` (n, ...) and put it on its device; returns the loop for it."""

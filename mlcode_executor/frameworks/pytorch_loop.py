@@ -74,6 +74,8 @@ class TorchLoop:
             # Weights of classes are on the device that their tensor was made on.
             self._loss_fn.to(self._device)
         self._targets = Targets(self._loss_fn, forward.preparation if targets_are_features else None)
+        # Of the passes that go on where the one before stopped.
+        self._kept_optimizer: Any = None
 
     def fit(
         self,
@@ -86,10 +88,33 @@ class TorchLoop:
         progress: ProgressEvents,
     ) -> dict[str, list[float]]:
         """Train; returns metric names to values per epoch, those of validation with ``val_`` before."""
-        history: dict[str, list[float]] = {}
+        return self._train(training, validation, self._new_optimizer(), batch_size, arguments, seed, progress)
+
+    def partial_fit(self, training: tuple[Array, Array], *, batch_size: int) -> dict[str, float]:
+        """Train for one more pass, in the order given, with the optimiser of the pass before; returns its metrics."""
+        if self._kept_optimizer is None:
+            self._kept_optimizer = self._new_optimizer()
+        once, silent = FitArguments(shuffle=False), ProgressEvents.silent()
+        history = self._train(training, None, self._kept_optimizer, batch_size, once, 0, silent)
+        return {name: values[-1] for name, values in history.items()}
+
+    def _new_optimizer(self) -> Any:
         # After the model was moved and lazy parameters have their sizes, so that it holds those which are trained.
         optimizer = self._definitions.optimizer()
         _fuse(optimizer)
+        return optimizer
+
+    def _train(
+        self,
+        training: tuple[Array, Array],
+        validation: tuple[Array, Array] | None,
+        optimizer: Any,
+        batch_size: int,
+        arguments: FitArguments,
+        seed: int,
+        progress: ProgressEvents,
+    ) -> dict[str, list[float]]:
+        history: dict[str, list[float]] = {}
         features, labels = training
         self._targets.check(labels, self._forward.outputs)
         with BatchStream(

@@ -164,6 +164,55 @@ def poll_values(client: TransactionalLoopClient, count: int) -> list[bytes | Non
     return sorted(found, key=lambda value: value or b"")
 
 
+def following(kit: Kit, starts: Mapping[tuple[str, int], int], count: int) -> list[Record]:
+    """Follow from ``starts`` until there are so many records."""
+    found: list[Record] = []
+    for batch in kit.reader().follow(starts, batch_records=100, wait_seconds=0.1):
+        found += batch
+        if len(found) >= count:
+            break
+    return found
+
+
+class TestFollowing:
+    def test_what_comes_later_is_read_too(self, kit: Kit) -> None:
+        topic = kit.topic(2)
+        write(kit, topic, [b"a", b"b"])
+        batches = kit.reader().follow(kit.reader().starts(topic), batch_records=100, wait_seconds=0.1)
+        first = [record.value for record in eventually(lambda: next(batches), 60, what="a batch")]
+        write(kit, topic, [b"c"], partition=1)
+        later = eventually(lambda: next(batches), 60, what="a batch")
+        assert first + [record.value for record in later] == [b"a", b"b", b"c"]
+
+    def test_nothing_new_is_an_empty_batch(self, kit: Kit) -> None:
+        topic = kit.topic()
+        assert list(next(iter(kit.reader().follow({(topic, 0): 0}, batch_records=9, wait_seconds=0.1)))) == []
+
+    def test_it_goes_on_behind_a_record(self, kit: Kit) -> None:
+        topic = kit.topic()
+        write(kit, topic, [b"a", b"b", b"c"])
+        assert [record.value for record in following(kit, {(topic, 0): 1}, 2)] == [b"b", b"c"]
+
+    def test_it_starts_with_the_first_record_that_is_young_enough(self, kit: Kit) -> None:
+        topic = kit.topic(2)
+        writer = kit.writer()
+        for timestamp in (1000, 2000, 3000):
+            writer.write(OutgoingRecord(topic, b"x", timestamp_ms=timestamp, partition=0))
+        writer.write(OutgoingRecord(topic, b"x", timestamp_ms=1000, partition=1))
+        writer.flush(60)
+        reader = kit.reader()
+        assert reader.starts(topic) == {(topic, 0): 0, (topic, 1): 0}
+        assert reader.starts(topic, since_ms=2000) == {(topic, 0): 1, (topic, 1): 1}
+
+    def test_a_topic_or_a_start_that_is_not_there_is_refused(self, kit: Kit) -> None:
+        with pytest.raises(StreamUnavailable, match="does not exist"):
+            kit.reader().starts("no-such-topic")
+        topic = kit.topic()
+        write(kit, topic, [b"a"])
+        with pytest.raises(StreamUnavailable, match="not in the log"):
+            following(kit, {(topic, 0): 5}, 1)
+
+
 class TestReaderAndWriter:
     def test_what_was_written_is_read_with_all_its_parts(self, kit: Kit) -> None:
         topic = kit.topic()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -161,6 +164,40 @@ def test_the_same_seed_gives_the_same_metrics(framework: Framework, start_model:
     )
     assert first == second
     assert first != other
+
+
+def weights(model: Model, name: str) -> list[bytes]:
+    """Return the arrays in the file of weights: the file itself may hold times."""
+    content = saved(model)[name]
+    if name.endswith(".safetensors"):
+        return [content]
+    with h5py.File(io.BytesIO(content)) as file:
+        found: list[bytes] = []
+        file.visititems(lambda _, each: found.append(each[()].tobytes()) if isinstance(each, h5py.Dataset) else None)
+    return found
+
+
+def test_passes_go_on_where_the_one_before_stopped(
+    framework: Framework, start_model: StartProcess, digits: Any
+) -> None:
+    images, labels = digits[0][:1280], digits[1][:1280]
+    whole, parts = (start_model(framework.runtime) for _ in range(2))
+    for model, cuts in ((whole, [0, 1280]), (parts, [0, 320, 960, 1280])):
+        model.call("build", {"code": framework.digits, "imports": "", "seed": 3})
+        for start, stop in itertools.pairwise(cuts):
+            answer = model.call(
+                "partial_fit",
+                {"batch_size": 32, "arguments": {framework.epochs: 9}},
+                train_features=images[start:stop],
+                train_labels=labels[start:stop],
+            )
+            assert set(answer["metrics"]) == {"loss", framework.accuracy}
+        assert not model.events
+    # To the last bit: without the optimiser's state the weights would differ after the first part.
+    name = framework.artifact
+    assert weights(whole, name) == weights(parts, name)
+    metrics = parts.call("evaluate", {"batch_size": 32}, features=digits[0][1280:], labels=digits[1][1280:])["metrics"]
+    assert metrics[framework.accuracy] > 0.8
 
 
 def test_steps_per_epoch_shortens_epochs(framework: Framework, start_model: StartProcess, digits: Any) -> None:

@@ -14,7 +14,7 @@ from kafkaml.confusion_samples import CONFUSION_SAMPLES, ConfusionSamples
 from kafkaml.control import ControlMessage, InputFormat
 from kafkaml.errors import ApiError, BrokenError, DeadlineExceeded, ModelProcessDied, StreamUnavailable, UserCodeError
 from kafkaml.stream_range import StreamRange
-from kafkaml.testing import RecordingReporter
+from kafkaml.testing import InMemoryBroker, RecordingReporter
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.outcome import TrainingOutcome
@@ -84,6 +84,7 @@ class Run:
             plan=self.plan,
             reporters={self.plan.model_name: self.reporter},
             read_slice=self._open,
+            open_reader=InMemoryBroker().reader,
             start_process=lambda _plan: self.model,
             scratch=Path(tempfile.mkdtemp(dir=self.folder)),
         )
