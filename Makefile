@@ -1,6 +1,8 @@
 # Every target does its own set-up on a fresh machine (Python 3.11+, Node 20.19+, Java 17+ and Maven present) and is quick when that is done.
 .PHONY: demo up down test test-postgresql cluster-test cluster-up cluster-down cluster-e2e bench screenshots openapi format check lock install
 RUN := .venv/bin
+# Containers often set it. Whatever starts would compile all that it imports, each time: a start takes three times as long.
+unexport PYTHONDONTWRITEBYTECODE
 
 install:; @scripts/install
 demo: install; @$(RUN)/python -m examples.digits

@@ -8,11 +8,15 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 
 for _name in [name for name in os.environ if name.startswith("KML_") and not name.startswith("KML_TEST_")]:
     del os.environ[_name]
 os.environ.pop("DATABASE_URL", None)
+# Containers often set it; then each of the many processes of the tests would compile all that it imports.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    sys.dont_write_bytecode = False
 # A server of PostgreSQL for the backend's tests, which otherwise use SQLite: scripts/test-postgresql.
 if _url := os.environ.get("KML_TEST_DATABASE_URL"):
     os.environ["DATABASE_URL"] = _url

