@@ -1,7 +1,7 @@
 """Parse ``epochs=5, shuffle=True`` into values: literals only, never evaluated.
 
 Called by the backend for the texts in a deployment's form, by the CLI, and by tests. Which names and types a
-framework accepts is decided elsewhere (``kafkaml.framework_arguments``); this module knows the syntax only.
+framework accepts is decided elsewhere (``kafkaml.frameworks``); this module knows the syntax only.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kafkaml.errors import KafkaMLError, SettingsError
+from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.logs import configure_logs, get_logger, register_secret
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
@@ -30,11 +31,6 @@ from mlcode_executor.server_child import ForkServerChild
 from mlcode_executor.service import ExecutorService
 
 _logger = get_logger(__name__)
-
-_PACKAGES = {
-    Framework.TENSORFLOW: ("tensorflow", "keras", "numpy"),
-    Framework.PYTORCH: ("torch", "pytorch-ignite", "numpy"),
-}
 
 
 class CheckSettings(BaseSettings):
@@ -183,7 +179,7 @@ def _read_token(path: str) -> str:
 
 
 def _versions(framework: Framework) -> Mapping[str, Any]:
-    return {package: metadata.version(package) for package in _PACKAGES[framework]}
+    return {package: metadata.version(package) for package in FRAMEWORKS[framework].packages}
 
 
 if __name__ == "__main__":

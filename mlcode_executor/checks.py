@@ -5,26 +5,23 @@ Called by the HTTP service; knows nothing of HTTP.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from kafkaml.errors import ArgumentsError, BrokenError, DeadlineExceeded, KafkaMLError, ModelProcessDied, UserCodeError
+from kafkaml.errors import DeadlineExceeded, KafkaMLError, ModelProcessDied, UserCodeError
 from mlcode_executor.process import ModelProcess
 from mlcode_executor.spares import SpareProcesses
 
 __all__ = ["Checker", "Problem", "Verdict"]
 
-_ARGUMENTS_SECONDS = 30.0
-
 
 @dataclass(frozen=True)
 class Problem:
-    """Why code or arguments are refused.
+    """Why code is refused.
 
-    ``kind`` is syntax, runtime, missing, invalid, limit or arguments; ``line`` is 1-based in ``source`` (``imports``
-    or ``code``), or None; ``argument`` names the argument that is wrong.
+    ``kind`` is syntax, runtime, missing, invalid or limit; ``line`` is 1-based in ``source`` (``imports`` or
+    ``code``), or None.
     """
 
     kind: str
@@ -33,7 +30,6 @@ class Problem:
     source: str = ""
     traceback: str = ""
     hint: str = ""
-    argument: str = ""
 
     @classmethod
     def from_error(cls, error: KafkaMLError) -> Problem:
@@ -48,8 +44,6 @@ class Problem:
                     traceback=error.traceback_text,
                     hint=error.hint,
                 )
-            case ArgumentsError():
-                return cls("arguments", error.message, hint=error.hint, argument=error.argument)
             case ModelProcessDied() | DeadlineExceeded():
                 return cls("limit", error.message, hint=error.hint)
         raise error
@@ -74,14 +68,11 @@ class Verdict:
 
 
 class Checker:
-    """Checks models and arguments of one framework; thread-safe. ``start`` returns a new model process."""
+    """Checks models of one framework; thread-safe. ``start`` returns a new model process."""
 
     def __init__(self, start: Callable[[], ModelProcess], *, timeout_seconds: float, spares: int = 1) -> None:
-        self._start = start
         self._timeout_seconds = timeout_seconds
         self._spares = SpareProcesses(start, count=spares)
-        self._arguments_process: ModelProcess | None = None
-        self._arguments_lock = threading.Lock()
 
     def check(self, *, code: str, imports: str, distributed: bool) -> Verdict:
         """Run the code and describe its model. Raises BrokenError when that could not be tried."""
@@ -96,22 +87,6 @@ class Checker:
                 return Verdict(error=Problem.from_error(error), output=process.output)
             return Verdict(report=report, output=process.output)
 
-    def check_arguments(self, *, fit: Mapping[str, Any], evaluation: Mapping[str, Any]) -> Verdict:
-        """Check that the framework would take the arguments."""
-        # One process for all: it never sees user code.
-        with self._arguments_lock:
-            if self._arguments_process is None or not self._arguments_process.alive:
-                self._arguments_process = self._start()
-            try:
-                self._arguments_process.call(
-                    "check_arguments", {"fit": fit, "evaluation": evaluation}, timeout_seconds=_ARGUMENTS_SECONDS
-                )
-            except (ModelProcessDied, DeadlineExceeded) as error:
-                raise BrokenError(f"arguments could not be checked: {error.message}") from error
-            except ArgumentsError as error:
-                return Verdict(error=Problem.from_error(error))
-        return Verdict()
-
     @property
     def ready(self) -> int:
         """How many processes wait for a check."""
@@ -120,6 +95,3 @@ class Checker:
     def close(self) -> None:
         """End all processes."""
         self._spares.close()
-        with self._arguments_lock:
-            if self._arguments_process is not None:
-                self._arguments_process.close()

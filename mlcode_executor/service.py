@@ -1,4 +1,4 @@
-"""The executor's HTTP service, as an ASGI application: ``POST /check``, ``POST /check-arguments``, ``GET /health``.
+"""The executor's HTTP service, as an ASGI application: ``POST /check``, ``GET /health``.
 
 Called by the backend with the services' shared token. Requests beyond what can be worked on wait in a bounded queue;
 beyond that the answer is 429. This process holds a credential, so it never imports a framework and never runs user
@@ -16,7 +16,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 import orjson
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from kafkaml.errors import BrokenError, RefusedError
 from kafkaml.logs import get_logger
@@ -43,11 +43,6 @@ class _CheckRequest(BaseModel):
     code: str
     imports: str = ""
     distributed: bool = False
-
-
-class _ArgumentsRequest(BaseModel):
-    fit: dict[str, Any] = Field(default_factory=dict)
-    evaluation: dict[str, Any] = Field(default_factory=dict)
 
 
 class _Refusal(Exception):
@@ -122,10 +117,7 @@ class ExecutorService:
         if route == "POST /check":
             check = _parse(_CheckRequest, await _body(scope, receive))
             return partial(self._checker.check, **check.model_dump())
-        if route == "POST /check-arguments":
-            arguments = _parse(_ArgumentsRequest, await _body(scope, receive))
-            return partial(self._checker.check_arguments, **arguments.model_dump())
-        raise _Refusal(HTTPStatus.NOT_FOUND, "expected POST /check, POST /check-arguments or GET /health")
+        raise _Refusal(HTTPStatus.NOT_FOUND, "expected POST /check or GET /health")
 
     async def _in_turn(self, work: Callable[[], Verdict]) -> Verdict:
         if self._taken >= self._places:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,8 @@ from typing import Any
 import numpy.typing as npt
 
 from kafkaml.errors import BrokenError, DeadlineExceeded, FailedError, ModelProcessDied, SettingsError
+from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.logs import get_logger
-from kafkaml.wire.framework import Framework
 from kafkaml.wire.inference import InferencePlan
 from mlcode_executor.predictor import Predictor
 from mlcode_executor.process import LimitReason, ModelProcess, Runtime
@@ -33,12 +32,6 @@ logger = get_logger(__name__)
 Array = npt.NDArray[Any]
 
 ONNX_ARTIFACT = "model.onnx"
-# The first that there is serves. The whole model of Keras is for those whose code does not give it again, and for
-# results that were trained before weights were kept.
-_FRAMEWORKS: Mapping[Framework, tuple[Runtime, tuple[str, ...]]] = {
-    Framework.TENSORFLOW: (Runtime.TENSORFLOW, ("model.weights.h5", "model.keras")),
-    Framework.PYTORCH: (Runtime.PYTORCH, ("model.safetensors",)),
-}
 _LOAD_TIMEOUT_SECONDS = 120.0
 # Starting cold imports a framework, which takes long on a machine that starts ten of them.
 _START_TIMEOUT_SECONDS = 180.0
@@ -59,7 +52,7 @@ def choose_engine(plan: InferencePlan) -> EngineChoice:
     """Return the fastest engine for the plan's artifacts. Pure. SettingsError where there is none."""
     if ONNX_ARTIFACT in plan.artifacts:
         return EngineChoice(Runtime.ONNX, ONNX_ARTIFACT, needs_code=False)
-    runtime, names = _FRAMEWORKS[plan.framework]
+    names = FRAMEWORKS[plan.framework].artifacts
     artifact = next((name for name in names if name in plan.artifacts), "")
     if not artifact:
         raise SettingsError(
@@ -67,7 +60,7 @@ def choose_engine(plan: InferencePlan) -> EngineChoice:
             f"{names[0]}",
             hint="train the model again",
         )
-    return EngineChoice(runtime, artifact, needs_code=True)
+    return EngineChoice(Runtime(plan.framework), artifact, needs_code=True)
 
 
 class EngineStarter:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from kafkaml.artifacts import check_artifact_name
 from kafkaml.errors import BrokenError, DeadlineExceeded
-from kafkaml.wire.framework import Framework
+from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.wire.progress import EpochMetrics, Progress
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.shared_array import SharedArray
@@ -166,7 +166,7 @@ class ModelSession:
         report = self._call("build", params, seconds=_BUILD_SECONDS)
         versions = report.get("versions")
         return BuiltModel(
-            signature=ModelSignature.from_report(report, exact=self._plan.framework is Framework.TENSORFLOW),
+            signature=ModelSignature.from_report(report, exact=FRAMEWORKS[self._plan.framework].exact_inputs),
             versions={_name(key): _name(value) for key, value in (versions or {}).items()},
             warnings=_warnings(report),
         )

@@ -168,7 +168,7 @@ SPECTACULAR_SETTINGS = {
         "StateEnum": "backend.runs.models.STATE_CHOICES",
         "DesiredStateEnum": "backend.runs.models.DesiredState",
         "RoleEnum": "backend.accounts.models.Role",
-        "FrameworkEnum": "backend.ml_models.serializers.FRAMEWORKS",
+        "FrameworkEnum": "backend.ml_models.serializers.FRAMEWORK_CHOICES",
         "FailureCategoryEnum": list(FailureCategory),
         "ReplicaStateEnum": list(ReplicaState),
     },

@@ -14,7 +14,7 @@ from backend.deployments.views import DeploymentViewSet, ResultViewSet
 from backend.events.views import event_stream
 from backend.inferences.views import InferenceViewSet
 from backend.jobs import views as jobs
-from backend.ml_models.views import MLModelViewSet
+from backend.ml_models.views import FrameworksView, MLModelViewSet
 from backend.pipeline.views import PipelineView
 from backend.streams.views import StreamViewSet
 from backend.system import views as system
@@ -69,6 +69,7 @@ api_urls: list[URLPattern | URLResolver] = [
     ),
     path("inferences/<id:pk>/predictions/", prediction_stream, name="inference-predictions"),
     path("", include(router.urls)),
+    path("frameworks/", FrameworksView.as_view(), name="frameworks"),
     path("topics/", topics.TopicListView.as_view(), name="topics"),
     path("topics/<topic:name>/", topics.TopicView.as_view(), name="topic"),
     path("topics/<topic:name>/records/", topics.RecordsView.as_view(), name="topic-records"),

@@ -14,7 +14,7 @@ from backend.api.wire import MessageField
 from backend.configurations.models import Configuration
 from backend.deployments.models import Artifact, Deployment, TrainingResult
 from backend.deployments.selectors import aggregate_state, result_epochs
-from backend.ml_models.serializers import FRAMEWORKS
+from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from backend.runs.models import STATE_CHOICES
 from backend.streams.models import Announcement
 from kafkaml.wire.failure import Failure
@@ -56,7 +56,7 @@ class ResultOfDeploymentSerializer(serializers.ModelSerializer[TrainingResult]):
     """A result as its deployment shows it."""
 
     model_name = serializers.CharField(source="model.name", read_only=True)
-    framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORKS, read_only=True)
+    framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORK_CHOICES, read_only=True)
     failure = MessageField(Failure)
     progress = MessageField(Progress)
 
@@ -81,7 +81,7 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
     """A result in a list; ``metrics`` are those of the last epoch."""
 
     model_name = serializers.CharField(source="model.name", read_only=True)
-    framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORKS, read_only=True)
+    framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORK_CHOICES, read_only=True)
     failure = MessageField(Failure)
     progress = MessageField(Progress)
     metrics = MessageField(EpochMetrics)
@@ -222,21 +222,10 @@ class DeploymentCheckSerializer(serializers.Serializer[Any]):
     errors = FieldErrorSerializer(many=True)  # type: ignore[assignment]  # a declared field, not Serializer.errors
 
 
-class AcceptedArgumentSerializer(serializers.Serializer[Any]):
-    """An argument that can be given in ``field``; ``default`` as it is written."""
-
-    field = serializers.CharField()
-    name = serializers.CharField()
-    meaning = serializers.CharField()
-    expected = serializers.CharField()
-    default = serializers.CharField()
-
-
 class DeploymentOptionsSerializer(serializers.Serializer[Any]):
     """What can be chosen when making a deployment."""
 
     modes = serializers.ListField(child=serializers.CharField(), help_text="values of the field mode")
-    arguments = AcceptedArgumentSerializer(many=True)
 
 
 class RestartSerializer(serializers.Serializer[Any]):

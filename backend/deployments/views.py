@@ -21,7 +21,7 @@ from backend.api.files import attachment
 from backend.api.views import ResourceViewSet, integer_parameter
 from backend.configurations.models import Configuration
 from backend.deployments import selectors, services, storage
-from backend.deployments.arguments import accepted_arguments, argument_problems, check_deployment_arguments
+from backend.deployments.arguments import argument_problems, check_deployment_arguments
 from backend.deployments.confusion_cells import cell_samples
 from backend.deployments.confusion_image import MAX_CLASSES, draw_confusion_matrix
 from backend.deployments.models import Artifact, Deployment, TrainingResult
@@ -35,7 +35,7 @@ from backend.deployments.serializers import (
     ResultRowSerializer,
     ResultSerializer,
 )
-from backend.ml_models.serializers import FRAMEWORKS
+from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from backend.runs.logs import read_log
 from backend.runs.models import STATE_CHOICES
 from backend.runs.serializers import LogSerializer
@@ -62,7 +62,7 @@ class DeploymentFilter(filters.FilterSet):  # type: ignore[misc]
 class ResultFilter(filters.FilterSet):  # type: ignore[misc]
     """``?framework=pytorch`` and fields of the result itself."""
 
-    framework = filters.ChoiceFilter(choices=FRAMEWORKS, field_name="model__framework")
+    framework = filters.ChoiceFilter(choices=FRAMEWORK_CHOICES, field_name="model__framework")
 
     class Meta:
         model = TrainingResult
@@ -110,8 +110,8 @@ class DeploymentViewSet(ResourceViewSet[Deployment]):
     @extend_schema(responses=DeploymentOptionsSerializer)
     @action(detail=False, methods=["get"], url_path="options")
     def choices(self, _request: Request) -> Response:
-        """Tell what can be chosen when making a deployment: modes, and arguments with meaning and default."""
-        return Response({"modes": [each.value for each in TrainingMode], "arguments": accepted_arguments()})
+        """Tell what can be chosen when making a deployment; arguments are those of the frameworks."""
+        return Response({"modes": [each.value for each in TrainingMode]})
 
     @extend_schema(responses={204: None})
     def destroy(self, _request: Request, pk: int) -> Response:

@@ -14,7 +14,7 @@ from backend.clusters.models import Cluster
 from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
 from backend.inferences.models import Inference, ReplicaStats
-from backend.ml_models.serializers import FRAMEWORKS
+from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from kafkaml.control import InputFormat
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.inference import OutputTimestamps
@@ -125,7 +125,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     """An inference; ``stats`` sums its replicas up."""
 
     model_name = serializers.CharField(source="result.model.name", read_only=True)
-    framework = serializers.ChoiceField(source="result.model.framework", choices=FRAMEWORKS, read_only=True)
+    framework = serializers.ChoiceField(source="result.model.framework", choices=FRAMEWORK_CHOICES, read_only=True)
     group = serializers.CharField(read_only=True, help_text="consumer group")
     cluster = serializers.IntegerField(source="cluster_id", read_only=True, allow_null=True, help_text="null: our own")
     cluster_name = serializers.CharField(source="cluster.name", read_only=True, default="", help_text="empty: our own")

@@ -1,7 +1,7 @@
-"""The executors' HTTP service as the backend calls it: check source code, check fit and evaluation arguments.
+"""The executors' HTTP service as the backend calls it: check source code.
 
-The only module of the backend that speaks to them. Verdicts are values or UserCodeError / ArgumentsError; an executor
-that is away, busy or late is BrokenError.
+The only module of the backend that speaks to them. Verdicts are values or UserCodeError; an executor that
+is away, busy or late is BrokenError.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import httpx
 import orjson
 
 from backend.config.environment import environment
-from kafkaml.errors import ArgumentsError, BrokenError, UserCodeError
+from kafkaml.errors import BrokenError, UserCodeError
+from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.wire.framework import Framework
 
-__all__ = ["CheckReport", "InvalidModel", "check_arguments", "check_model", "health", "require_valid"]
+__all__ = ["CheckReport", "InvalidModel", "check_model", "health", "require_valid"]
 
 # A check has its own time limit in the executor; this one is for the way there and back.
 _CONNECT_SECONDS = 3.0
@@ -72,19 +73,6 @@ def require_valid(framework: Framework, *, code: str, imports: str, distributed:
     raise invalid
 
 
-def check_arguments(framework: Framework, *, fit: Mapping[str, Any], evaluation: Mapping[str, Any]) -> None:
-    """Return when the framework accepts the arguments; raises ArgumentsError naming the one it does not."""
-    answer = _post(framework, "/check-arguments", {"fit": dict(fit), "evaluation": dict(evaluation)})
-    if answer.get("valid", True) is True:
-        return
-    error = _mapping(answer.get("error"))
-    raise ArgumentsError(
-        str(error.get("message") or "the framework does not accept these arguments"),
-        argument=str(error.get("argument") or ""),
-        hint=str(error.get("hint") or ""),
-    )
-
-
 def health(framework: Framework) -> dict[str, Any]:
     """Return what an executor says of itself (versions, isolation); raises BrokenError when it does not answer."""
     return _request(framework, "GET", "/health", None, timeout_seconds=_HEALTH_SECONDS)
@@ -102,9 +90,7 @@ def _client() -> httpx.Client:
 
 def _post(framework: Framework, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
     timeout = environment().executor_timeout_seconds
-    # Dicts in arguments may have integer keys (class_weight), which JSON writes as text.
-    content = orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
-    return _request(framework, "POST", path, content, timeout_seconds=timeout)
+    return _request(framework, "POST", path, orjson.dumps(body), timeout_seconds=timeout)
 
 
 def _request(
@@ -114,7 +100,7 @@ def _request(
     address = settings.executor_url(framework)
     if not address:
         raise BrokenError(
-            f"there is no {framework} executor here", hint=f"set KML_EXECUTOR_{framework.upper()}_URL and start one"
+            f"there is no {framework} executor here", hint=f"set {FRAMEWORKS[framework].executor_setting} and start one"
         )
     headers = {"content-type": "application/json"}
     if token := settings.service_token():

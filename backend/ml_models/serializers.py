@@ -13,11 +13,55 @@ from backend.api.fields import NameField, TextField
 from backend.ml_models.models import MLModel
 from kafkaml.wire.framework import Framework
 
-__all__ = ["ModelRowSerializer", "ModelSerializer", "ModelWriteSerializer", "SourceSerializer", "VerdictSerializer"]
+__all__ = [
+    "FrameworkSerializer",
+    "ModelRowSerializer",
+    "ModelSerializer",
+    "ModelWriteSerializer",
+    "SourceSerializer",
+    "VerdictSerializer",
+]
 
-FRAMEWORKS = [(each.value, each.value) for each in Framework]
+FRAMEWORK_CHOICES = [(each.value, each.value) for each in Framework]
 _MAX_CODE = 200_000
 _MAX_IMPORTS = 20_000
+
+
+class ArgumentSerializer(serializers.Serializer[Any]):
+    """An argument; ``default`` as it is written. ``known_as`` is its name elsewhere, empty where it has but one."""
+
+    meaning = serializers.CharField()
+    expected = serializers.CharField(source="kind.expected")
+    default = serializers.CharField()
+    alias_of = serializers.CharField(allow_blank=True)
+    known_as = serializers.CharField(allow_blank=True)
+
+
+class ArgumentsSerializer(serializers.Serializer[Any]):
+    """What can be given for one purpose, by name, the usual ones first; ``first`` is the text a form begins with."""
+
+    about = serializers.CharField()
+    example = serializers.CharField()
+    first = serializers.CharField(allow_blank=True)
+    accepted = serializers.DictField(child=ArgumentSerializer())
+
+
+class PurposesSerializer(serializers.Serializer[Any]):
+    """Arguments of training, and of validation and test."""
+
+    fit = ArgumentsSerializer()
+    evaluation = ArgumentsSerializer()
+
+
+class FrameworkSerializer(serializers.Serializer[Any]):
+    """A framework: how people call it, what its training is called by, its arguments, what its models are kept as."""
+
+    name = serializers.ChoiceField(choices=FRAMEWORK_CHOICES)
+    title = serializers.CharField()
+    library = serializers.CharField()
+    arguments = PurposesSerializer()
+    artifacts = serializers.ListField(child=serializers.CharField(), help_text="what it serves from, the best first")
+    packages = serializers.ListField(child=serializers.CharField(), help_text="which user code finds")
 
 
 class UserOfSerializer(serializers.Serializer[Any]):
@@ -67,7 +111,7 @@ class ModelSerializer(ModelRowSerializer):
 class SourceSerializer(serializers.Serializer[Any]):
     """Source code to check."""
 
-    framework = serializers.ChoiceField(choices=FRAMEWORKS)
+    framework = serializers.ChoiceField(choices=FRAMEWORK_CHOICES)
     imports = TextField(max_length=_MAX_IMPORTS, default="")
     code = TextField(max_length=_MAX_CODE, allow_blank=False)
     distributed = serializers.BooleanField(default=False)

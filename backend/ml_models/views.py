@@ -7,20 +7,32 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from backend.api.views import ResourceViewSet
 from backend.ml_models import executor, selectors, services
 from backend.ml_models.models import MLModel
 from backend.ml_models.serializers import (
+    FrameworkSerializer,
     ModelRowSerializer,
     ModelSerializer,
     ModelWriteSerializer,
     SourceSerializer,
     VerdictSerializer,
 )
+from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.wire.framework import Framework
 
-__all__ = ["MLModelViewSet"]
+__all__ = ["FrameworksView", "MLModelViewSet"]
+
+
+class FrameworksView(APIView):
+    """What models can be written in."""
+
+    @extend_schema(responses=FrameworkSerializer(many=True), operation_id="frameworks_list")
+    def get(self, _request: Request) -> Response:
+        """List the frameworks with the arguments that each of them takes."""
+        return Response(FrameworkSerializer(FRAMEWORKS.values(), many=True).data)
 
 
 class MLModelViewSet(ResourceViewSet[MLModel]):

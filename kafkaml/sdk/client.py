@@ -19,6 +19,7 @@ from kafkaml.sdk.clusters import Clusters
 from kafkaml.sdk.configurations import Configurations
 from kafkaml.sdk.connection import ClientSettings, Connection, ServerSentEvent
 from kafkaml.sdk.deployments import Deployments
+from kafkaml.sdk.frameworks import Frameworks
 from kafkaml.sdk.inferences import Inferences
 from kafkaml.sdk.models import Models
 from kafkaml.sdk.results import Results
@@ -39,6 +40,7 @@ class Client:
         self._connection = Connection(url, token, transport=transport)
         self.url = url
         self._bootstrap_servers = ""
+        self.frameworks = Frameworks(self._connection)
         self.models = Models(self._connection)
         self.configurations = Configurations(self._connection)
         self.deployments = Deployments(self._connection)

@@ -21,6 +21,8 @@ __all__ = [
     "Deployment",
     "EpochRecord",
     "FailureReport",
+    "Framework",
+    "FrameworkArguments",
     "Inference",
     "LogPart",
     "Model",
@@ -253,6 +255,25 @@ class Inference(_Answer):
     output_bootstrap_servers: str = ""
     visualization: Mapping[str, Any] | None = None
     created_at: datetime | None = None
+
+
+class FrameworkArguments(_Answer):
+    """Arguments of one purpose: ``accepted`` by name, the usual ones first, each with meaning, expected and default."""
+
+    about: str
+    example: str = ""
+    accepted: Mapping[str, Mapping[str, str]]
+
+
+class Framework(_Answer):
+    """What models can be written in; ``arguments`` by purpose (fit, evaluation)."""
+
+    name: str
+    title: str
+    library: str = ""
+    arguments: Mapping[str, FrameworkArguments]
+    artifacts: Sequence[str] = ()
+    packages: Sequence[str] = ()
 
 
 class ClusterName(_Answer):

@@ -122,7 +122,6 @@ class Handler(ABC):
         methods: Mapping[str, Callable[[Request], dict[str, Any]]] = {
             "warm_up": self.warm_up,
             "check": self.check,
-            "check_arguments": self.check_arguments,
             "build": self.build,
             "describe_loss": self.describe_loss,
             "fit": self.fit,
@@ -146,10 +145,6 @@ class Handler(ABC):
     def check(self, request: Request) -> dict[str, Any]:
         """``{code, imports, distributed?}`` -> the model's report as JSON."""
         return self.build(request)
-
-    @abstractmethod
-    def check_arguments(self, request: Request) -> dict[str, Any]:
-        """``{fit, evaluation}`` -> ``{}``; ArgumentsError names what the framework would not take."""
 
     @abstractmethod
     def build(self, request: Request) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from kafkaml.errors import ArgumentsError, BrokenError, UserCodeError
-from kafkaml.framework_arguments import Purpose, check_arguments
-from kafkaml.wire.framework import Framework
+from kafkaml.frameworks import Purpose
+from kafkaml.frameworks.tensorflow import TENSORFLOW
 from mlcode_executor.frameworks import independence, keras_export, keras_program, keras_report
 from mlcode_executor.frameworks.base import (
     Array,
@@ -93,14 +93,6 @@ class KerasHandler(Handler):
         keras.backend.clear_session()
         return super().warm_up(request)
 
-    def check_arguments(self, request: Request) -> dict[str, Any]:
-        for purpose, method in ((Purpose.FIT, keras.Model.fit), (Purpose.EVALUATION, keras.Model.evaluate)):
-            given = request.params.get(purpose) or {}
-            # The loop's own, which Keras leaves to whoever makes the batches.
-            known = {*inspect.signature(method).parameters, "drop_last"}
-            check_arguments(Framework.TENSORFLOW, purpose, given, known=known)
-        return {}
-
     def build(self, request: Request) -> dict[str, Any]:
         distributed = bool(request.params.get("distributed"))
         _make_repeatable()
@@ -152,7 +144,7 @@ class KerasHandler(Handler):
 
     def evaluate(self, request: Request) -> dict[str, Any]:
         arguments = dict(request.params.get("arguments") or {})
-        self.check_arguments(Request({"evaluation": arguments}))
+        TENSORFLOW.check(Purpose.EVALUATION, arguments)
         samples = request.samples("features", "labels")
         loop = self._prepare(*samples)
         with user_code():
@@ -277,7 +269,7 @@ class KerasHandler(Handler):
     def _to_train(self, request: Request) -> tuple[KerasLoop, tuple[Array, Array], FitArguments]:
         """Return the loop for the training samples of ``request``, these and its arguments, checked."""
         arguments = dict(request.params.get("arguments") or {})
-        self.check_arguments(Request({"fit": arguments}))
+        TENSORFLOW.check(Purpose.FIT, arguments)
         fit_arguments = FitArguments.from_literals(arguments)
         training = request.samples("train_features", "train_labels")
         loop = self._prepare(*training)

@@ -20,6 +20,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kafkaml.frameworks.tensorflow import TENSORFLOW
 from mlcode_executor.frameworks.base import Array, scratch_folder
 from mlcode_executor.frameworks.source import user_code
 
@@ -35,9 +36,8 @@ __all__ = [
     "try_artifacts",
 ]
 
-WEIGHTS = "model.weights.h5"
+WEIGHTS, WHOLE = TENSORFLOW.artifacts
 PROGRAM = "model.py"
-WHOLE = "model.keras"
 
 # The same operations in the same order: only what a GPU sums differently may differ.
 _TOLERANCE = 1e-4

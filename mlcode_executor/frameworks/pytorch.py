@@ -16,8 +16,8 @@ from torch.nn import functional
 from torch.utils import data as torch_data
 
 from kafkaml.errors import BrokenError, UserCodeError
-from kafkaml.framework_arguments import Purpose, check_arguments
-from kafkaml.wire.framework import Framework
+from kafkaml.frameworks import Purpose
+from kafkaml.frameworks.pytorch import PYTORCH
 from mlcode_executor.frameworks import independence, pytorch_export, pytorch_machine, pytorch_report
 from mlcode_executor.frameworks.base import (
     Array,
@@ -41,7 +41,7 @@ from mlcode_executor.frameworks.source import execute, user_code
 
 __all__ = ["PRELOAD", "PyTorchHandler", "create_handler"]
 
-WEIGHTS = "model.safetensors"
+(WEIGHTS,) = PYTORCH.artifacts
 PROGRAM = "model.py"
 
 # Making the model a second time takes its memory a second time.
@@ -78,11 +78,6 @@ class PyTorchHandler(Handler):
         pytorch_report.output_of(model, (1,))
         model(torch.zeros(2, 1))
         return super().warm_up(request)
-
-    def check_arguments(self, request: Request) -> dict[str, Any]:
-        for purpose in Purpose:
-            check_arguments(Framework.PYTORCH, purpose, request.params.get(purpose) or {})
-        return {}
 
     def check(self, request: Request) -> dict[str, Any]:
         return self._build(request, trial=True)
@@ -139,7 +134,7 @@ class PyTorchHandler(Handler):
 
     def evaluate(self, request: Request) -> dict[str, Any]:
         arguments = dict(request.params.get("arguments") or {})
-        self.check_arguments(Request({"evaluation": arguments}))
+        PYTORCH.check(Purpose.EVALUATION, arguments)
         samples = _samples(request, "features", "labels")
         steps = arguments.get("steps") or arguments.get("epoch_length")
         with user_code():
@@ -274,7 +269,7 @@ class PyTorchHandler(Handler):
     def _to_train(self, request: Request) -> tuple[tuple[Array, Array], FitArguments]:
         """Return the training samples of ``request`` and its arguments, checked."""
         arguments = dict(request.params.get("arguments") or {})
-        self.check_arguments(Request({"fit": arguments}))
+        PYTORCH.check(Purpose.FIT, arguments)
         fit_arguments = FitArguments.from_literals(arguments)
         training = _samples(request, "train_features", "train_labels")
         if device().type == "cpu":

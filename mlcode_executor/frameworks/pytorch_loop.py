@@ -15,7 +15,8 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
-from kafkaml.errors import ArgumentsError
+from kafkaml.frameworks import Purpose
+from kafkaml.frameworks.pytorch import PYTORCH
 from mlcode_executor.frameworks.base import Array, ProgressEvents, batches_of, flat_metrics
 from mlcode_executor.frameworks.batches import BatchStream
 from mlcode_executor.frameworks.pytorch_definitions import Definitions
@@ -49,16 +50,9 @@ class FitArguments:
 
     @classmethod
     def from_literals(cls, arguments: Mapping[str, Any]) -> FitArguments:
-        """Read checked arguments; ArgumentsError when both names of one thing are given."""
-        values: dict[str, Any] = {}
-        aliases = {"epochs": "max_epochs", "steps_per_epoch": "epoch_length"}
-        for given, value in arguments.items():
-            name = aliases.get(given, given)
-            if name in values:
-                raise ArgumentsError(f"fit of PyTorch: {given} is another name of {name}: give one", argument=given)
-            if name != "verbose":
-                values[name] = value
-        return cls(**values)
+        """Read checked arguments; ``verbose`` is accepted and does nothing, for there is no terminal."""
+        accepted = PYTORCH.arguments[Purpose.FIT].accepted
+        return cls(**{accepted[name].alias_of or name: value for name, value in arguments.items() if name != "verbose"})
 
 
 class TorchLoop:

@@ -303,26 +303,20 @@ def test_printed_text_is_kept_and_names_do_not_leak(framework: Framework, start_
         model.call("check", {"code": "print(helper)\n" + framework.digits, "imports": ""})
 
 
-@pytest.mark.parametrize(
-    ("fit", "argument"),
-    [
-        ({"epoch": 5}, "epoch"),
-        ({"batch_size": 5}, "batch_size"),
-        ({"epochs": "5"}, "epochs"),
-        ({"epochs": 0}, "epochs"),
-        ({"epochs": True}, "epochs"),
-        ({"shuffle": "yes"}, "shuffle"),
-        ({"callbacks": []}, "callbacks"),
-    ],
-)
-def test_arguments_are_checked_by_name_and_type(
-    framework: Framework, start_model: StartProcess, fit: dict[str, Any], argument: str
+def test_arguments_that_the_framework_does_not_take_are_refused(
+    framework: Framework, start_model: StartProcess, digits: Any
 ) -> None:
     model = start_model(framework.runtime)
-    assert model.call("check_arguments", {"fit": {framework.epochs: 5, "shuffle": True}, "evaluation": {}}) == {}
+    model.call("build", {"code": framework.digits, "imports": "", "seed": 0})
+    images, labels = digits
     with pytest.raises(ArgumentsError) as caught:
-        model.call("check_arguments", {"fit": fit, "evaluation": {}})
-    assert caught.value.argument == argument
+        model.call(
+            "fit", {"batch_size": 32, "arguments": {"epoch": 5}}, train_features=images[:64], train_labels=labels[:64]
+        )
+    assert caught.value.argument == "epoch"
+    with pytest.raises(ArgumentsError) as caught:
+        model.call("evaluate", {"batch_size": 32, "arguments": {"step": 5}}, features=images[:64], labels=labels[:64])
+    assert caught.value.argument == "step"
 
 
 def test_features_and_labels_must_belong_together(framework: Framework, start_model: StartProcess, digits: Any) -> None:

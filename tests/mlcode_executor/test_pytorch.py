@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kafkaml.errors import ArgumentsError, UserCodeError
+from kafkaml.errors import UserCodeError
 from mlcode_executor.process import Runtime
 from tests.mlcode_executor import sources
 from tests.mlcode_executor.conftest import Model, StartProcess
@@ -184,11 +184,6 @@ def test_metrics_per_class_become_numbers(model: Model, digits: Any) -> None:
     metrics = model.call("evaluate", {"batch_size": 32}, features=digits[0], labels=digits[1])["metrics"]
     cells = (f"matrix_{row}_{column}" for row in range(10) for column in range(10))
     assert set(metrics) == {"loss", *(f"precision_{index}" for index in range(10)), *cells}
-
-
-def test_both_names_of_an_argument_are_refused(model: Model) -> None:
-    with pytest.raises(ArgumentsError, match="another name of max_epochs"):
-        model.call("check_arguments", {"fit": {"max_epochs": 1, "epochs": 2}, "evaluation": {}})
 
 
 def test_a_diverging_training_is_a_warning(model: Model, digits: Any) -> None:

@@ -119,15 +119,6 @@ def test_limits_end_the_check_and_the_next_is_fine(service: RunningService, code
     assert service.check(sources.PYTORCH_DIGITS)["valid"]
 
 
-def test_arguments(service: RunningService) -> None:
-    good = service.http.post("/check-arguments", json={"fit": {"max_epochs": 5, "shuffle": True}, "evaluation": {}})
-    assert good.json()["valid"]
-    bad = service.http.post("/check-arguments", json={"fit": {"max_epoch": 5}}).json()
-    assert not bad["valid"]
-    assert (bad["error"]["kind"], bad["error"]["argument"]) == ("arguments", "max_epoch")
-    assert bad["error"]["hint"] == "did you mean max_epochs?"
-
-
 def test_health_tells_the_isolation_without_a_token(service: RunningService) -> None:
     body = httpx.get(f"{service.http.base_url}/health", trust_env=False).json()
     assert body["status"] == "ok"
@@ -137,7 +128,7 @@ def test_health_tells_the_isolation_without_a_token(service: RunningService) -> 
 
 @pytest.mark.parametrize("header", ["", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x"])
 def test_everything_else_needs_the_token(service: RunningService, header: str) -> None:
-    for path in ("/check", "/check-arguments", "/nothing"):
+    for path in ("/check", "/nothing"):
         answer = httpx.post(
             f"{service.http.base_url}{path}", headers={"Authorization": header}, json={}, trust_env=False
         )

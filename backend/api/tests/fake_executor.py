@@ -19,14 +19,13 @@ REPORT = {
 
 
 class FakeExecutor:
-    """Says that everything is valid, unless ``error`` (code) or ``argument_error`` says otherwise.
+    """Says that everything is valid, unless ``error`` says otherwise.
 
     ``status`` other than 200 is answered to everything. ``requests`` holds what was asked: (path, headers, body).
     """
 
     def __init__(self) -> None:
         self.error: dict[str, Any] | None = None
-        self.argument_error: dict[str, Any] | None = None
         self.status = 200
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         fake = self
@@ -35,7 +34,7 @@ class FakeExecutor:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 fake.requests.append((self.path, dict(self.headers.items()), body))
-                self._answer(fake._verdict(self.path))
+                self._answer(fake._verdict())
 
             def do_GET(self) -> None:
                 self._answer({"status": "ok", "isolation": "namespaces", "versions": {"keras": "3"}})
@@ -57,10 +56,7 @@ class FakeExecutor:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def _verdict(self, path: str) -> dict[str, Any]:
-        if path == "/check-arguments":
-            error = self.argument_error
-            return {"valid": error is None, "error": error, "output": ""}
+    def _verdict(self) -> dict[str, Any]:
         if self.error is not None:
             return {"valid": False, "error": self.error, "output": "printed"}
         return {"valid": True, "report": REPORT, "output": ""}

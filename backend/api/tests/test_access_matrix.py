@@ -57,6 +57,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/system/": READ,
     "api/pipeline/": READ,
     "api/events/": {"GET": V},
+    "api/frameworks/": READ,
     "api/models/": READ | {"POST": E},
     "api/models/validate/": {"POST": E},
     "api/models/<id:pk>/": READ | {"PUT": E, "PATCH": E, "DELETE": E},

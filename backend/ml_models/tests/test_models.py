@@ -136,3 +136,15 @@ def test_lists_show_no_source(viewer: APIClient) -> None:
     row = viewer.get("/api/models/").json()["results"][0]
     assert "code" not in row
     assert row["report"] == {"parameters": 3}
+
+
+def test_frameworks_tell_what_each_argument_means(viewer: APIClient) -> None:
+    shown = viewer.get("/api/frameworks/").json()
+    assert [(each["name"], each["title"]) for each in shown] == [("tensorflow", "TensorFlow"), ("pytorch", "PyTorch")]
+    fit = shown[0]["arguments"]["fit"]["accepted"]
+    assert next(iter(fit)) == "epochs"
+    assert fit["epochs"]["default"] == "1"
+    purposes = [purpose for each in shown for purpose in each["arguments"].values()]
+    assert all(each["meaning"] and each["expected"] for purpose in purposes for each in purpose["accepted"].values())
+    assert shown[1]["arguments"]["fit"]["accepted"]["max_epochs"]["known_as"] == "epochs"
+    assert shown[1]["artifacts"] == ["model.safetensors"]

@@ -21,13 +21,7 @@ import { useMemo, useState } from 'react'
 import { ArgumentsInput } from '~/components/ArgumentsInput'
 import { CopyAs } from '~/components/CopyAs'
 import { ProblemAlert } from '~/components/ProblemAlert'
-import {
-  type Configuration,
-  type DeploymentOptions,
-  deploymentsCheckCreate,
-  deploymentsCreateMutation,
-  type FrameworkEnum,
-} from '~/lib/api'
+import { type Configuration, deploymentsCheckCreate, deploymentsCreateMutation, type Framework } from '~/lib/api'
 import { useDraft } from '~/lib/drafts'
 import { notifyDone } from '~/lib/notify'
 import { problemOf } from '~/lib/problem'
@@ -36,7 +30,6 @@ import {
   deployEquivalents,
   deploySentence,
   FIRST_VALUES,
-  FRAMEWORK_NAMES,
   frameworksOf,
   requestOf,
   SPLITS,
@@ -45,27 +38,19 @@ import {
 } from './form'
 import { ModeChoice } from './ModeChoice'
 
-type ArgumentsField = `${FrameworkEnum}_${'fit' | 'evaluation'}_arguments`
-
-const PYTORCH_ARGUMENTS =
-  'Arguments as in run() of Ignite. Images of bytes are given as ToTensor does: 0..1, channel axis first; to_tensor=False switches it off'
-
-const PLACEHOLDERS: Record<ArgumentsField, string> = {
-  tensorflow_fit_arguments: 'epochs=10, shuffle=True',
-  tensorflow_evaluation_arguments: 'steps=10',
-  pytorch_fit_arguments: 'max_epochs=10, shuffle=True',
-  pytorch_evaluation_arguments: 'epoch_length=10',
-}
+type Purpose = 'fit' | 'evaluation'
 
 export function DeployForm({
   configuration,
-  options,
+  frameworks: described,
+  modes,
   first,
   draft: draftName,
   source,
 }: {
   configuration: Configuration
-  options: DeploymentOptions
+  frameworks: readonly Framework[]
+  modes: readonly string[]
   first: DeployValues
   draft: string
   /** The deployment that the first values are of. */
@@ -76,6 +61,7 @@ export function DeployForm({
   const form = useForm<DeployValues>({ initialValues: draft.start, onValuesChange: draft.keep })
   const create = useMutation(deploymentsCreateMutation())
   const frameworks = useMemo(() => frameworksOf(configuration), [configuration])
+  const shown = described.filter((each) => frameworks.includes(each.name))
   const request = requestOf(configuration.id, form.values, frameworks)
   const [checked] = useDebouncedValue(request, 350)
   const check = useQuery({
@@ -109,18 +95,22 @@ export function DeployForm({
     }
   })
   const refused = create.error ? problemOf(create.error) : null
-  const input = (field: ArgumentsField, label: string, description: string) => (
-    <ArgumentsInput
-      key={field}
-      label={label}
-      description={description}
-      placeholder={PLACEHOLDERS[field]}
-      accepted={options.arguments.filter((each) => each.field === field)}
-      error={errorOf(field) ?? refused?.byField()[field]}
-      value={form.values[field]}
-      onChange={(value) => form.setFieldValue(field, value)}
-    />
-  )
+  const input = ({ name, title, arguments: described }: Framework, purpose: Purpose, label: string) => {
+    const field = `${name}_${purpose}_arguments` as const
+    const { about, example, accepted } = described[purpose]
+    return (
+      <ArgumentsInput
+        key={field}
+        label={frameworks.length > 1 ? `${label} with ${title}` : label}
+        description={about}
+        placeholder={example}
+        accepted={Object.entries(accepted).map(([argument, each]) => ({ name: argument, ...each }))}
+        error={errorOf(field) ?? refused?.byField()[field]}
+        value={form.values[field]}
+        onChange={(value) => form.setFieldValue(field, value)}
+      />
+    )
+  }
   return (
     <form onSubmit={submit} noValidate aria-label="Deploy for training">
       <Stack gap="lg">
@@ -146,13 +136,7 @@ export function DeployForm({
             The values are those of deployment {source}.
           </Text>
         )}
-        {frameworks.map((framework) =>
-          input(
-            `${framework}_fit_arguments`,
-            frameworks.length > 1 ? `Training with ${FRAMEWORK_NAMES[framework]}` : 'Training',
-            framework === 'tensorflow' ? 'Arguments as in model.fit() of Keras' : PYTORCH_ARGUMENTS,
-          ),
-        )}
+        {shown.map((framework) => input(framework, 'fit', 'Training'))}
         <Group gap="xl" align="flex-start">
           <NumberInput
             label="Batch size"
@@ -192,7 +176,7 @@ export function DeployForm({
         <Text size="xs" c="dimmed" mt="calc(-1 * var(--mantine-spacing-sm))">
           {splitSentence(form.values, frameworks)}
         </Text>
-        <ModeChoice modes={options.modes} models={configuration.model_details} {...form.getInputProps('mode')} />
+        <ModeChoice modes={modes} models={configuration.model_details} {...form.getInputProps('mode')} />
         <Stack gap="xs">
           <UnstyledButton
             aria-expanded={showAdvanced}
@@ -214,17 +198,7 @@ export function DeployForm({
           </UnstyledButton>
           <Collapse expanded={showAdvanced}>
             <Stack gap="md">
-              {frameworks.map((framework) =>
-                input(
-                  `${framework}_evaluation_arguments`,
-                  frameworks.length > 1
-                    ? `Validation and test with ${FRAMEWORK_NAMES[framework]}`
-                    : 'Validation and test',
-                  framework === 'tensorflow'
-                    ? 'Arguments as in model.evaluate() of Keras'
-                    : 'Arguments of the evaluation',
-                ),
-              )}
+              {shown.map((framework) => input(framework, 'evaluation', 'Validation and test'))}
               <SimpleGrid cols={{ base: 1, xs: 2 }} maw={420}>
                 <NumberInput
                   label="Seed"

@@ -12,6 +12,7 @@ import {
   deploymentsOptionsRetrieveOptions,
   deploymentsRetrieveOptions,
 } from '~/lib/api'
+import { useFrameworks } from '~/lib/frameworks'
 import { useSession } from '~/lib/session'
 import { ConfigurationChoice } from './ConfigurationChoice'
 import { DeployForm } from './DeployForm'
@@ -23,6 +24,7 @@ export function DeployPage() {
   const search = useSearch({ from: '/training/new' })
   const configurations = useQuery(configurationsListOptions({ query: { limit: 200, ordering: 'name' } }))
   const options = useQuery(deploymentsOptionsRetrieveOptions())
+  const frameworks = useFrameworks()
   const earlier = useQuery({
     ...deploymentsRetrieveOptions({ path: { id: String(search.from) } }),
     enabled: search.from !== undefined,
@@ -35,7 +37,8 @@ export function DeployPage() {
     enabled: chosen !== undefined,
   })
   const shown = configuration.data?.id === chosen ? configuration.data : undefined
-  const ready = options.data !== undefined && (search.from === undefined || earlier.data !== undefined)
+  const ready =
+    options.data !== undefined && frameworks.length > 0 && (search.from === undefined || earlier.data !== undefined)
   const error = configurations.error ?? options.error ?? earlier.error ?? configuration.error
   const title = (
     <PageTitle
@@ -88,7 +91,8 @@ export function DeployPage() {
                 first={earlier.data && search.from !== undefined ? valuesOf(earlier.data) : FIRST_VALUES}
                 source={search.from}
                 configuration={shown}
-                options={options.data}
+                frameworks={frameworks}
+                modes={options.data.modes}
               />
             )}
           </Stack>

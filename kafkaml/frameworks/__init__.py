@@ -1,0 +1,14 @@
+"""Each framework, described once: what is known of it by name is looked up here. A new one is a line of the list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kafkaml.frameworks.base import Argument, Arguments, FrameworkDescriptor, Kind, Purpose
+from kafkaml.frameworks.pytorch import PYTORCH
+from kafkaml.frameworks.tensorflow import TENSORFLOW
+from kafkaml.wire.framework import Framework
+
+__all__ = ["FRAMEWORKS", "Argument", "Arguments", "FrameworkDescriptor", "Kind", "Purpose"]
+
+FRAMEWORKS: Mapping[Framework, FrameworkDescriptor] = {each.name: each for each in (TENSORFLOW, PYTORCH)}

@@ -1,0 +1,156 @@
+"""FrameworkDescriptor: what the house needs to know of a machine learning framework, without importing it.
+
+One for the model processes that use its arguments and files, the backend that checks the arguments, the engine that
+chooses among the files, and pages and commands that offer both. The syntax of the arguments' text is
+``kafkaml.arguments``' business.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from kafkaml.errors import ArgumentsError
+from kafkaml.wire.framework import Framework
+
+__all__ = [
+    "BOOLEAN",
+    "DROP_LAST",
+    "EPOCHS",
+    "NATURAL",
+    "NO_TERMINAL",
+    "OPTIONAL_POSITIVE",
+    "POSITIVE",
+    "SHUFFLE",
+    "SHUFFLED",
+    "STEPS",
+    "STEPS_PER_EPOCH",
+    "VERBOSE",
+    "Argument",
+    "Arguments",
+    "FrameworkDescriptor",
+    "Kind",
+    "Purpose",
+    "is_integer",
+    "is_number",
+]
+
+
+class Purpose(StrEnum):
+    """What arguments are for."""
+
+    FIT = "fit"
+    EVALUATION = "evaluation"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type of argument: ``expected`` completes "expected ..." for people."""
+
+    expected: str
+    accepts: Callable[[Any], bool]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument; ``default`` as it is written, ``alias_of`` the name that means the same.
+
+    ``known_as`` is what other frameworks call it, so that runs can be compared; empty where that is its own name.
+    """
+
+    kind: Kind
+    meaning: str
+    default: str
+    alias_of: str = ""
+    known_as: str = ""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What can be given for one purpose, the usual ones first.
+
+    ``about`` says in a sentence whose arguments they are, ``example`` is a text of some, and ``first`` the text that a
+    form begins with.
+    """
+
+    accepted: Mapping[str, Argument]
+    about: str
+    example: str
+    first: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameworkDescriptor:
+    """One framework.
+
+    ``library`` is what its training is called by (the Keras of TensorFlow). ``artifacts`` are names of files that it
+    serves from, the best first; ``packages`` the Python packages that user code finds, by the names that pip knows.
+    ``exact_inputs``: the report of a model names its inputs just as the model takes them. ``elsewhere`` are arguments
+    that the library knows, and why they cannot be given.
+    """
+
+    name: Framework
+    title: str
+    library: str
+    arguments: Mapping[Purpose, Arguments]
+    artifacts: Sequence[str]
+    packages: Sequence[str]
+    exact_inputs: bool = False
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def executor_setting(self) -> str:
+        """The environment variable with the address of its executor."""
+        return f"KML_EXECUTOR_{self.name.upper()}_URL"
+
+    def check(self, purpose: Purpose, arguments: Mapping[str, Any]) -> None:
+        """Raise ArgumentsError for the first name that is not accepted or whose value is not of its kind."""
+        accepted = self.arguments[purpose].accepted
+        method = f"{purpose} of {self.library}"
+        for name, value in arguments.items():
+            if name in self.elsewhere:
+                raise ArgumentsError(f"{method}: {name} cannot be given here: {self.elsewhere[name]}", argument=name)
+            if name not in accepted:
+                close = difflib.get_close_matches(name, accepted, n=1)
+                raise ArgumentsError(
+                    f"{method} has no argument {name!r}: accepted are {', '.join(accepted)}",
+                    argument=name,
+                    hint=f"did you mean {close[0]}?" if close else "",
+                )
+            if not accepted[name].kind.accepts(value):
+                raise ArgumentsError(
+                    f"{method}: {name} is {value!r}: expected {accepted[name].kind.expected}", argument=name
+                )
+            if accepted[name].alias_of in arguments:
+                raise ArgumentsError(
+                    f"{method}: {name} is another name of {accepted[name].alias_of}: give one", argument=name
+                )
+
+
+def is_integer(value: object, least: int) -> bool:
+    """Whether ``value`` is a whole number of at least ``least``; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def is_number(value: object) -> bool:
+    """Whether ``value`` is a number; True and False are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+POSITIVE = Kind("a whole number of at least 1", lambda value: is_integer(value, 1))
+OPTIONAL_POSITIVE = Kind("a whole number of at least 1, or None", lambda value: value is None or is_integer(value, 1))
+NATURAL = Kind("a whole number of at least 0", lambda value: is_integer(value, 0))
+BOOLEAN = Kind("True or False", lambda value: isinstance(value, bool))
+SHUFFLE = Kind("True, False or 'batch'", lambda value: isinstance(value, bool) or value == "batch")
+VERBOSE = Kind("0, 1, 2 or 'auto'", lambda value: value in ("auto", 0, 1, 2))
+
+# Meanings that frameworks share.
+EPOCHS = "number of passes over the training data"
+STEPS_PER_EPOCH = "batches in an epoch; None: all samples"
+SHUFFLED = "mix the samples anew in each epoch"
+DROP_LAST = "leave out a last batch that is not full; False: it is shorter, and one sample alone joins the batch before"
+STEPS = "batches to test on; None: all samples"
+NO_TERMINAL = "accepted and ignored: there is no terminal"

@@ -1,0 +1,75 @@
+"""PyTorch, which trains with Ignite's names of arguments."""
+
+from __future__ import annotations
+
+from kafkaml.frameworks.base import (
+    BOOLEAN,
+    DROP_LAST,
+    EPOCHS,
+    NO_TERMINAL,
+    OPTIONAL_POSITIVE,
+    POSITIVE,
+    SHUFFLE,
+    SHUFFLED,
+    STEPS,
+    STEPS_PER_EPOCH,
+    VERBOSE,
+    Argument,
+    Arguments,
+    FrameworkDescriptor,
+    Purpose,
+)
+from kafkaml.wire.framework import Framework
+
+__all__ = ["PYTORCH"]
+
+_TO_TENSOR = (
+    "images of bytes are given as torchvision's ToTensor does: divided by 255, channel axis first; False: as sent"
+)
+
+PYTORCH = FrameworkDescriptor(
+    name=Framework.PYTORCH,
+    title="PyTorch",
+    library="PyTorch",
+    arguments={
+        Purpose.FIT: Arguments(
+            about=(
+                "Arguments as in run() of Ignite. Images of bytes are given as ToTensor does: 0..1, channel axis "
+                "first; to_tensor=False switches it off"
+            ),
+            example="max_epochs=10, shuffle=True",
+            first="max_epochs=10, shuffle=True",
+            accepted={
+                "max_epochs": Argument(POSITIVE, EPOCHS, "1", known_as="epochs"),
+                "epoch_length": Argument(OPTIONAL_POSITIVE, STEPS_PER_EPOCH, "None", known_as="steps_per_epoch"),
+                "shuffle": Argument(SHUFFLE, SHUFFLED, "True"),
+                "drop_last": Argument(BOOLEAN, DROP_LAST, "False"),
+                "to_tensor": Argument(BOOLEAN, _TO_TENSOR, "True"),
+                "epochs": Argument(POSITIVE, "another name of max_epochs", "1", alias_of="max_epochs"),
+                "steps_per_epoch": Argument(
+                    OPTIONAL_POSITIVE, "another name of epoch_length", "None", alias_of="epoch_length"
+                ),
+                "verbose": Argument(VERBOSE, NO_TERMINAL, "'auto'"),
+            },
+        ),
+        Purpose.EVALUATION: Arguments(
+            about="Arguments of the evaluation",
+            example="epoch_length=10",
+            accepted={
+                "epoch_length": Argument(OPTIONAL_POSITIVE, STEPS, "None", known_as="steps"),
+                "steps": Argument(OPTIONAL_POSITIVE, "another name of epoch_length", "None"),
+                # Without effect on metrics, but found in deployments of DataLoader's days.
+                "shuffle": Argument(SHUFFLE, "taken and without effect on metrics", "False"),
+                "verbose": Argument(VERBOSE, NO_TERMINAL, "'auto'"),
+            },
+        ),
+    },
+    artifacts=("model.safetensors",),
+    packages=("torch", "pytorch-ignite", "numpy"),
+    elsewhere={
+        "batch_size": "it has a field of its own",
+        "data": "it comes from the stream",
+        "lr": "the model's optimizer() decides it",
+        "seed": "it is a setting of the deployment",
+    },
+)

@@ -1,0 +1,104 @@
+"""TensorFlow, which trains with Keras."""
+
+from __future__ import annotations
+
+from kafkaml.frameworks.base import (
+    BOOLEAN,
+    DROP_LAST,
+    EPOCHS,
+    NATURAL,
+    NO_TERMINAL,
+    OPTIONAL_POSITIVE,
+    POSITIVE,
+    SHUFFLE,
+    SHUFFLED,
+    STEPS,
+    STEPS_PER_EPOCH,
+    VERBOSE,
+    Argument,
+    Arguments,
+    FrameworkDescriptor,
+    Kind,
+    Purpose,
+    is_integer,
+    is_number,
+)
+from kafkaml.wire.framework import Framework
+
+__all__ = ["TENSORFLOW"]
+
+
+def _is_class(value: object) -> bool:
+    # JSON turns the keys of {0: 1.0} into texts.
+    return is_integer(value, 0) or (isinstance(value, str) and value.isdecimal())
+
+
+_FRACTION = Kind("a number from 0 to below 1", lambda value: is_number(value) and 0 <= value < 1)
+_FREQUENCY = Kind(
+    "a whole number of at least 1, or a list of epochs",
+    lambda value: is_integer(value, 1) or (isinstance(value, list) and all(is_integer(each, 1) for each in value)),
+)
+_CLASS_WEIGHT = Kind(
+    "a weight for each class number, such as {0: 1.0, 1: 2.5}, or None",
+    lambda value: (
+        value is None
+        or (
+            isinstance(value, dict)
+            and all(_is_class(key) and is_number(weight) and weight >= 0 for key, weight in value.items())
+        )
+    ),
+)
+
+TENSORFLOW = FrameworkDescriptor(
+    name=Framework.TENSORFLOW,
+    title="TensorFlow",
+    library="Keras",
+    arguments={
+        Purpose.FIT: Arguments(
+            about="Arguments as in model.fit() of Keras",
+            example="epochs=10, shuffle=True",
+            first="epochs=10, shuffle=True",
+            accepted={
+                "epochs": Argument(POSITIVE, EPOCHS, "1"),
+                "steps_per_epoch": Argument(OPTIONAL_POSITIVE, STEPS_PER_EPOCH, "None"),
+                "shuffle": Argument(SHUFFLE, SHUFFLED, "True"),
+                "drop_last": Argument(BOOLEAN, DROP_LAST, "False"),
+                "class_weight": Argument(_CLASS_WEIGHT, "how much samples of each class count in the loss", "None"),
+                "initial_epoch": Argument(NATURAL, "epochs that count as done before training starts", "0"),
+                "validation_split": Argument(
+                    _FRACTION, "share of the training samples that validates, where the stream sets none aside", "0.0"
+                ),
+                "validation_freq": Argument(
+                    _FREQUENCY, "validate after every so many epochs, or after those listed", "1"
+                ),
+                "validation_steps": Argument(OPTIONAL_POSITIVE, "batches to validate on; None: all samples", "None"),
+                "validation_batch_size": Argument(
+                    OPTIONAL_POSITIVE, "samples in a batch of validation; None: as in training", "None"
+                ),
+                "verbose": Argument(VERBOSE, NO_TERMINAL, "'auto'"),
+            },
+        ),
+        Purpose.EVALUATION: Arguments(
+            about="Arguments as in model.evaluate() of Keras",
+            example="steps=10",
+            accepted={
+                "steps": Argument(OPTIONAL_POSITIVE, STEPS, "None"),
+                "verbose": Argument(VERBOSE, NO_TERMINAL, "'auto'"),
+                "return_dict": Argument(BOOLEAN, "taken and without effect: metrics always have names", "False"),
+            },
+        ),
+    },
+    # The whole model is for those whose code does not give it again, and for results that were trained before weights
+    # were kept.
+    artifacts=("model.weights.h5", "model.keras"),
+    packages=("tensorflow", "keras", "numpy"),
+    exact_inputs=True,
+    elsewhere={
+        "x": "the features come from the stream",
+        "y": "the labels come from the stream",
+        "batch_size": "it has a field of its own",
+        "validation_data": "it comes from the stream, by validation_rate",
+        "callbacks": "only literals can be given",
+        "sample_weight": "only literals can be given; class_weight weights classes",
+    },
+)
