@@ -154,8 +154,8 @@ def _child(size: int, *, reference: bool) -> dict[str, Any]:
 
     from backend.accounts.models import Role
     from backend.accounts.services import create_token, ensure_admin
-    from backend.api.audit import SYSTEM
-    from backend.config.urls import router
+    from backend.api.actors import SYSTEM
+    from backend.urls import router
 
     call_command("migrate", verbosity=0)
     _make_rows(size)

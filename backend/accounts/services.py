@@ -11,9 +11,10 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from backend.accounts.audit import record, state_hash
+from backend.accounts.authentication import token_digest
 from backend.accounts.models import AccessToken, LoginLink, Role, User
-from backend.api.audit import Actor, record, state_hash
-from backend.api.authentication import token_digest
+from backend.api.actors import Actor
 from backend.api.errors import Conflict, InvalidField
 from backend.config.environment import environment
 
@@ -141,7 +142,7 @@ def redeem_login_link(text: str, *, address: str) -> User | None:
             return None
         if link.expires_at <= timezone.now() or not link.user.is_active:
             return None
-        record(Actor(link.user.username, address, link.user), "login", link.user, detail="one-time link")
+        record(Actor(link.user.username, address, link.user_id), "login", link.user, detail="one-time link")
         return link.user
 
 

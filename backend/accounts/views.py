@@ -23,6 +23,8 @@ from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from backend.accounts import services
+from backend.accounts.audit import record
+from backend.accounts.authentication import effective_role
 from backend.accounts.models import AccessToken, AuditEntry, Role, User
 from backend.accounts.serializers import (
     AuditSerializer,
@@ -36,8 +38,7 @@ from backend.accounts.serializers import (
     UserUpdateSerializer,
     UserWriteSerializer,
 )
-from backend.api.audit import Actor, actor_of, record
-from backend.api.authentication import effective_role
+from backend.api.actors import Actor, actor_of
 from backend.api.errors import Conflict, InvalidField, Problem, problem_response
 from backend.api.views import ResourceViewSet
 
@@ -116,7 +117,7 @@ class LoginView(APIView):
             record(Actor(name, address), "login", object_type="user", result="denied")
             raise WrongCredentials
         login(request._request, user)
-        record(Actor(name, address, user), "login", user, detail="password")
+        record(Actor(name, address, user.pk), "login", user, detail="password")
         return Response({"user": UserSerializer(user).data, "csrf_token": get_token(request._request)})
 
 

@@ -21,8 +21,8 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
+from rest_framework.views import APIView
 
-from backend.api.authentication import AccessTokenAuthentication, BrowserAuthentication, effective_role
 from backend.api.errors import Problem, problem_of, problem_response
 from backend.api.renderers import to_json_bytes
 from kafkaml.errors import KafkaMLError
@@ -237,12 +237,12 @@ def _identity_problem(request: HttpRequest) -> Problem | None:
     """Return why the request may not listen; None when it may. Reads the session and the user afresh."""
     fresh = HttpRequest()
     fresh.META, fresh.COOKIES, fresh.method = request.META, request.COOKIES, "GET"
-    authenticators = [AccessTokenAuthentication(), BrowserAuthentication()]
+    authenticators = APIView().get_authenticators()
     try:
-        role = effective_role(Request(_with_session(fresh), authenticators=authenticators))
+        user = Request(_with_session(fresh), authenticators=authenticators).user
     except APIException as error:
         return problem_of(error)
-    return Problem(401, "sign in first", "not_authenticated") if role is None else None
+    return Problem(401, "sign in first", "not_authenticated") if not user.is_active else None
 
 
 def _with_session(request: HttpRequest) -> HttpRequest:

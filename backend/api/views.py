@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
-from backend.api.audit import Actor, actor_of
+from backend.api.actors import Actor, actor_of
 from backend.api.errors import InvalidField
 
 __all__ = ["ResourceViewSet", "integer_parameter"]

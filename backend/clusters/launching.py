@@ -1,4 +1,4 @@
-"""Work in other clusters: where the rows say that it is, and the launcher of each cluster. For the controller."""
+"""The launcher of each other cluster. For the controller."""
 
 from __future__ import annotations
 
@@ -7,30 +7,11 @@ from django.db import close_old_connections
 from backend.clusters.connection import settings_of
 from backend.clusters.models import Cluster
 from backend.config.environment import environment
-from backend.inferences.models import Inference
 from backend.launchers.base import Launcher
 from backend.launchers.factory import LauncherSettings, kubernetes_launcher, worker_environment
-from backend.launchers.names import RunKind, work_name
-from backend.launchers.routing import Placements
-from backend.runs.models import ENDED_STATES
 from kafkaml.errors import SettingsError
 
-__all__ = ["connect", "placements"]
-
-
-def placements() -> Placements:
-    """Return every other cluster, and the work of inferences there that have not ended. Two queries at most."""
-    clusters = {name: at.isoformat() for name, at in Cluster.objects.values_list("name", "updated_at")}
-    if not clusters:
-        return Placements()
-    rows = (
-        Inference.objects.exclude(cluster=None)
-        .exclude(state__in=ENDED_STATES)
-        .filter(attempt__gt=0)
-        .values_list("pk", "attempt", "cluster__name")
-    )
-    names = {work_name(RunKind.INFERENCE, pk, attempt): cluster for pk, attempt, cluster in rows}
-    return Placements(clusters=clusters, names=names)
+__all__ = ["connect"]
 
 
 def connect(name: str) -> Launcher:

@@ -6,13 +6,14 @@ from typing import Any
 
 from django.db import transaction
 
-from backend.api.audit import Actor, record, state_hash
+from backend.accounts.audit import record, state_hash
+from backend.api.actors import Actor
 from backend.api.errors import InUse
+from backend.api.uses import users
 from backend.clusters.models import Cluster
 from backend.clusters.token_files import remove_token, store_token
 from backend.events.services import publish
-from backend.inferences.models import Inference
-from backend.runs.models import ENDED_STATES
+from kafkaml.wire.state import RunState
 
 __all__ = ["create_cluster", "delete_cluster", "update_cluster"]
 
@@ -23,7 +24,7 @@ _PLACE = ("host", "namespace")
 def create_cluster(*, actor: Actor, token: str, **values: Any) -> Cluster:
     """Save a cluster and keep its token."""
     with transaction.atomic():
-        cluster = Cluster.objects.create(created_by=actor.user, **values)
+        cluster = Cluster.objects.create(created_by_id=actor.user_id, **values)
         record(actor, "create", cluster, after=state_hash(cluster), detail=cluster.name)
         publish("clusters", {"id": cluster.pk, "change": "created"})
         # Last, so that nothing is left of a cluster that could not be saved.
@@ -39,11 +40,11 @@ def update_cluster(cluster: Cluster, *, actor: Actor, token: str = "", **values:
     with transaction.atomic():
         locked = Cluster.objects.select_for_update().get(pk=cluster.pk)
         moved = [name for name in _PLACE if name in values and values[name] != getattr(locked, name)]
-        live = Inference.objects.filter(cluster=locked).exclude(state__in=ENDED_STATES)
-        if moved and (users := _named(live)):
+        live = locked.inferences.exclude(state__in=[state for state in RunState if state.ended])
+        if moved and (served := users("inference", live)):
             raise InUse(
-                f"cluster {locked.name!r} runs {len(users)} inferences: another {moved[0]} would lose them",
-                users=users,
+                f"cluster {locked.name!r} runs {len(served)} inferences: another {moved[0]} would lose them",
+                users=served,
                 hint="stop them first",
             )
         before = state_hash(locked)
@@ -62,18 +63,13 @@ def delete_cluster(cluster: Cluster, *, actor: Actor) -> None:
     """Delete a cluster without inferences, and its token; raises InUse otherwise."""
     with transaction.atomic():
         locked = Cluster.objects.select_for_update().get(pk=cluster.pk)
-        if users := _named(Inference.objects.filter(cluster=locked)):
+        if served := users("inference", locked.inferences.all()):
             raise InUse(
-                f"cluster {locked.name!r} has {len(users)} inferences",
-                users=users,
+                f"cluster {locked.name!r} has {len(served)} inferences",
+                users=served,
                 hint="stop them where they run, and delete them",
             )
         record(actor, "delete", locked, before=state_hash(locked), detail=locked.name)
         publish("clusters", {"id": locked.pk, "change": "deleted"})
         locked.delete()
         transaction.on_commit(lambda: remove_token(cluster.pk))
-
-
-def _named(inferences: Any) -> list[dict[str, Any]]:
-    rows = inferences.values_list("id", "input_topic", "output_topic")[:100]
-    return [{"type": "inference", "id": pk, "name": f"{source} -> {target}"} for pk, source, target in rows]

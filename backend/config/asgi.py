@@ -9,6 +9,7 @@ from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.config.settings")
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 __all__ = ["BodyLimit", "application"]
@@ -71,5 +72,5 @@ async def _refuse(send: Send) -> None:
 
 _django = cast(Application, get_asgi_application())
 # Imported now, or the first request would wait for all views to be.
-import_module("backend.config.urls")
+import_module(settings.ROOT_URLCONF)
 application = BodyLimit(_django)

@@ -53,7 +53,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-ROOT_URLCONF = "backend.config.urls"
+ROOT_URLCONF = "backend.urls"
 ASGI_APPLICATION = "backend.config.asgi.application"
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
 USE_TZ = True
@@ -131,10 +131,10 @@ WHITENOISE_IMMUTABLE_FILE_TEST = r"/assets/.+-[\w-]{8}\.\w+$"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "backend.api.authentication.AccessTokenAuthentication",
-        "backend.api.authentication.BrowserAuthentication",
+        "backend.accounts.authentication.AccessTokenAuthentication",
+        "backend.accounts.authentication.BrowserAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["backend.api.permissions.RolePermission"],
+    "DEFAULT_PERMISSION_CLASSES": ["backend.accounts.permissions.RolePermission"],
     "DEFAULT_RENDERER_CLASSES": ["backend.api.renderers.OrjsonRenderer"],
     "DEFAULT_PARSER_CLASSES": ["backend.api.renderers.StrictJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "backend.api.pagination.LimitOffset",
@@ -159,7 +159,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
-    "SERVE_PERMISSIONS": ["backend.api.permissions.RolePermission"],
+    "SERVE_PERMISSIONS": ["backend.accounts.permissions.RolePermission"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "backend.api.schema.complete",

@@ -26,3 +26,6 @@ class Configuration(Model):
 
     class Meta:
         ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.name

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, F, OuterRef, Prefetch, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, F, Prefetch, QuerySet
 
 from backend.configurations.models import Configuration
-from backend.deployments.models import Deployment
 from backend.ml_models.models import MLModel
 
 __all__ = ["configurations"]
@@ -14,13 +12,6 @@ __all__ = ["configurations"]
 
 def configurations() -> QuerySet[Configuration]:
     """Return configurations with their models and the number of deployments: three queries, with the count."""
-    counted = (
-        Deployment.objects.filter(configuration=OuterRef("pk"))
-        .order_by()
-        .values("configuration")
-        .annotate(number=Count("pk"))
-        .values("number")
-    )
     models = (
         MLModel.objects.only("id", "name", "framework", "distributed", "upper_model_id")
         # Parts of the report, so that its long summary is not read.
@@ -28,7 +19,7 @@ def configurations() -> QuerySet[Configuration]:
         .order_by("id")
     )
     return (
-        Configuration.objects.annotate(deployment_count=Coalesce(Subquery(counted), 0))  # type: ignore[no-redef]  # declared by the model
+        Configuration.objects.annotate(deployment_count=Count("deployments"))  # type: ignore[no-redef]  # declared by the model
         .prefetch_related(Prefetch("models", queryset=models, to_attr="model_rows"))
         .order_by("-id")
     )

@@ -7,8 +7,10 @@ from typing import Any
 
 from django.db import transaction
 
-from backend.api.audit import Actor, record, state_hash
+from backend.accounts.audit import record, state_hash
+from backend.api.actors import Actor
 from backend.api.errors import InUse
+from backend.api.uses import users
 from backend.configurations.models import Configuration
 from backend.events.services import publish
 from backend.ml_models.models import MLModel
@@ -19,7 +21,7 @@ __all__ = ["create_configuration", "delete_configuration", "update_configuration
 def create_configuration(*, actor: Actor, models: Sequence[MLModel], **values: Any) -> Configuration:
     """Save a set of models."""
     with transaction.atomic():
-        configuration = Configuration.objects.create(created_by=actor.user, **values)
+        configuration = Configuration.objects.create(created_by_id=actor.user_id, **values)
         configuration.models.set(models)
         record(actor, "create", configuration, after=state_hash(configuration), detail=_names(models))
         publish("configurations", {"id": configuration.pk, "change": "created"})
@@ -47,14 +49,10 @@ def update_configuration(
 def delete_configuration(configuration: Configuration, *, actor: Actor) -> None:
     """Delete a configuration without deployments; raises InUse otherwise."""
     with transaction.atomic():
-        users = [
-            {"type": "deployment", "id": pk, "name": f"deployment {pk}"}
-            for pk in configuration.deployments.values_list("id", flat=True)[:100]
-        ]
-        if users:
+        if deployed := users("deployment", configuration.deployments.all()):
             raise InUse(
-                f"configuration {configuration.name!r} is in use by {len(users)} deployments",
-                users=users,
+                f"configuration {configuration.name!r} is in use by {len(deployed)} deployments",
+                users=deployed,
                 hint="delete them first",
             )
         record(actor, "delete", configuration, before=state_hash(configuration), detail=configuration.name)

@@ -1,6 +1,20 @@
+"""The deployments' app: what they do when a model or a stream on a floor below changes."""
+
+from __future__ import annotations
+
 from django.apps import AppConfig
 
 
 class DeploymentsConfig(AppConfig):
     name = "backend.deployments"
     label = "deployments"
+
+    def ready(self) -> None:
+        from backend.deployments.models import Deployment
+        from backend.deployments.services import assign_stream, refresh_waiting_code
+        from backend.ml_models.signals import source_changed
+        from backend.streams.addressees import announced, register_addressees
+
+        register_addressees(Deployment.objects.all)
+        announced.connect(assign_stream)
+        source_changed.connect(refresh_waiting_code)

@@ -55,6 +55,9 @@ class Deployment(models.Model):
     class Meta:
         ordering = ["-id"]
 
+    def __str__(self) -> str:
+        return f"deployment {self.pk}"
+
 
 class TrainingResult(Run):
     """One model of a deployment in training. ``code`` and ``imports`` are the source as it was when its stream came."""
@@ -87,6 +90,9 @@ class TrainingResult(Run):
             # What the controller looks at, however many results have ended.
             models.Index(fields=["state"], name="result_active", condition=~models.Q(state__in=ENDED_STATES)),
         ]
+
+    def __str__(self) -> str:
+        return f"of deployment {self.deployment_id}"
 
     @property
     def ready(self) -> bool:

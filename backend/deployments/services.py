@@ -6,8 +6,10 @@ from typing import Any
 
 from django.db import transaction
 
-from backend.api.audit import Actor, record, state_hash
+from backend.accounts.audit import record, state_hash
+from backend.api.actors import Actor
 from backend.api.errors import Conflict, InUse, NotFound
+from backend.api.uses import users
 from backend.configurations.models import Configuration
 from backend.deployments import storage
 from backend.deployments.models import Artifact, Deployment, TrainingResult
@@ -42,7 +44,7 @@ def create_deployment(*, actor: Actor, configuration: Configuration, **values: A
             raise Conflict(
                 f"configuration {configuration.name!r} has no models: expected at least one", hint="add a model to it"
             )
-        deployment = Deployment.objects.create(configuration=configuration, created_by=actor.user, **values)
+        deployment = Deployment.objects.create(configuration=configuration, created_by_id=actor.user_id, **values)
         TrainingResult.objects.bulk_create(
             [
                 TrainingResult(
@@ -60,12 +62,11 @@ def delete_deployment(deployment: Deployment, *, actor: Actor) -> None:
     """Delete a deployment with its results and their files; refused while something runs or serves them."""
     with transaction.atomic():
         results = list(deployment.results.select_for_update())
-        from backend.inferences.selectors import users_of_results
-
-        if users := users_of_results([result.pk for result in results]):
+        served = [user for result in results for user in users("inference", result.inferences.all())]
+        if served:
             raise InUse(
-                f"deployment {deployment.pk} is in use by {len(users)} inferences",
-                users=users,
+                f"deployment {deployment.pk} is in use by {len(served)} inferences",
+                users=served,
                 hint="delete them first",
             )
         if busy := [result for result in results if result.may_have_work]:
@@ -95,12 +96,10 @@ def restart_result(result: TrainingResult, *, actor: Actor, stream: Announcement
     """
 
     def train_anew(locked: TrainingResult) -> None:
-        from backend.inferences.selectors import users_of_results
-
-        if users := users_of_results([locked.pk]):
+        if served := users("inference", locked.inferences.all()):
             raise InUse(
-                f"result {locked.pk} is in use by {len(users)} inferences",
-                users=users,
+                f"result {locked.pk} is in use by {len(served)} inferences",
+                users=served,
                 hint="delete them first, or make a new deployment",
             )
         locked.code, locked.imports = locked.model.code, locked.model.imports
@@ -113,7 +112,7 @@ def restart_result(result: TrainingResult, *, actor: Actor, stream: Announcement
     return restart(result, actor=actor, change=train_anew)
 
 
-def assign_stream(announcement: Announcement) -> int:
+def assign_stream(announcement: Announcement, **_signal: Any) -> int:
     """Give a stream to the results of its deployment that wait for one; returns how many took it.
 
     Results that train or have trained keep theirs: a second stream is kept and can be used by ``restart_result``.
@@ -141,7 +140,7 @@ def assign_stream(announcement: Announcement) -> int:
     return len(waiting)
 
 
-def refresh_waiting_code(model: MLModel) -> int:
+def refresh_waiting_code(model: MLModel, **_signal: Any) -> int:
     """Let results that still wait for their stream train a model's new code; returns how many."""
     waiting = TrainingResult.objects.filter(model=model, stream=None).exclude(state__in=ENDED_STATES)
     return waiting.update(code=model.code, imports=model.imports)

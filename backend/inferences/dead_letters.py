@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from backend.api.audit import Actor, record
+from backend.accounts.audit import record
+from backend.api.actors import Actor
 from backend.api.errors import InvalidField
 from backend.config.environment import environment
 from backend.inferences.models import Inference
-from backend.topics.decoding import Decoder, DecoderKind, record_document
-from backend.topics.selectors import open_browser
+from backend.records.browsing import open_browser
+from backend.records.decoding import Decoder, DecoderKind, record_document
 from kafkaml.codecs import StreamCodec
 from kafkaml.confluent import KafkaRecordReader, KafkaRecordWriter
 from kafkaml.confluent.browse import record_bytes

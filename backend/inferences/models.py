@@ -85,6 +85,9 @@ class Inference(Run):
             models.Index(fields=["state"], name="inference_active", condition=~models.Q(state__in=ENDED_STATES)),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.input_topic} -> {self.output_topic}"
+
     @property
     def group(self) -> str:
         """The consumer group and the prefix of the transactional ids."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from django.db.models import Prefetch, QuerySet
 
 from backend.inferences.models import Inference, ReplicaStats
 
-__all__ = ["inferences", "users_of_results"]
+__all__ = ["inferences"]
 
 
 def inferences() -> QuerySet[Inference]:
@@ -30,9 +27,3 @@ def inferences() -> QuerySet[Inference]:
         )
         .prefetch_related(reported)
     )
-
-
-def users_of_results(result_ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Return the inferences of results, as the errors name them."""
-    rows = Inference.objects.filter(result_id__in=result_ids).values_list("id", "input_topic", "output_topic")[:100]
-    return [{"type": "inference", "id": pk, "name": f"{source} -> {target}"} for pk, source, target in rows]

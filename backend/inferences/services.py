@@ -7,7 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from django.db import transaction
 
-from backend.api.audit import Actor, record, state_hash
+from backend.accounts.audit import record, state_hash
+from backend.api.actors import Actor
 from backend.api.errors import InUse, InvalidField
 from backend.clusters.models import Cluster
 from backend.config.environment import environment
@@ -59,7 +60,7 @@ def create_inference(*, actor: Actor, result: TrainingResult, **values: Any) -> 
         values.setdefault("input_config", {})
         values["guarantee"] = guarantee_of(values.get("output_bootstrap_servers", ""))
         _check_scale(Inference(**values), changed="max_replicas")
-        inference = Inference.objects.create(result=result, created_by=actor.user, **values)
+        inference = Inference.objects.create(result=result, created_by_id=actor.user_id, **values)
         record(actor, "create", inference, after=state_hash(inference))
         publish_run(inference, change="created")
     return inference

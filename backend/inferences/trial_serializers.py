@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from backend.api.samples import SampleSerializer
 from backend.inferences.trying import OUTCOMES
-from backend.topics.serializers import TopicRecordSerializer
+from backend.records.serializers import TopicRecordSerializer
 
 __all__ = [
     "DeadLetterPageSerializer",

@@ -15,7 +15,8 @@ from typing import Any
 import orjson
 from rest_framework.exceptions import Throttled
 
-from backend.api.audit import Actor, record
+from backend.accounts.audit import record
+from backend.api.actors import Actor
 from backend.api.errors import Conflict, InvalidField
 from backend.api.samples import sample_document
 from backend.config.environment import environment

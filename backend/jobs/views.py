@@ -16,13 +16,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.audit import record
+from backend.accounts.authentication import JobTokenAuthentication, RenewalAuthentication, ServiceTokenAuthentication
+from backend.accounts.permissions import JobPermission, ServicePermission
 from backend.api import job_tokens
-from backend.api.audit import actor_of, record
-from backend.api.authentication import JobTokenAuthentication, RenewalAuthentication, ServiceTokenAuthentication
+from backend.api.actors import actor_of
 from backend.api.errors import InvalidField, NotFound, StaleAttempt
 from backend.api.files import attachment
 from backend.api.job_tokens import JobToken
-from backend.api.permissions import JobPermission, ServicePermission
 from backend.deployments import storage
 from backend.deployments import transitions as training
 from backend.deployments.models import Artifact, Deployment

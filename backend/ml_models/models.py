@@ -34,3 +34,6 @@ class MLModel(models.Model):
 
     class Meta:
         ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.name

@@ -6,19 +6,15 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 
-from backend.configurations.models import Configuration
+from backend.api.uses import users
 from backend.ml_models.models import MLModel
 
 __all__ = ["listed_models", "models", "users_of"]
 
-_MAX_USERS = 100
-
 
 def models() -> QuerySet[MLModel]:
     """Return models with who uses them."""
-    return MLModel.objects.prefetch_related(
-        Prefetch("configurations", Configuration.objects.only("id", "name"), to_attr="used_in")
-    ).order_by("-id")
+    return MLModel.objects.prefetch_related(Prefetch("configurations", to_attr="used_in")).order_by("-id")
 
 
 def listed_models() -> QuerySet[MLModel]:
@@ -28,16 +24,8 @@ def listed_models() -> QuerySet[MLModel]:
 
 def users_of(model: MLModel) -> list[dict[str, Any]]:
     """Return what keeps a model from being deleted."""
-    users: list[dict[str, Any]] = [
-        {"type": "configuration", "id": pk, "name": name}
-        for pk, name in model.configurations.values_list("id", "name")[:_MAX_USERS]
+    return [
+        *users("configuration", model.configurations.all()),
+        *users("model", model.lower_models.defer("code", "imports", "report")),
+        *users("result", model.results.only("deployment_id")),
     ]
-    users += [
-        {"type": "model", "id": pk, "name": name}
-        for pk, name in model.lower_models.values_list("id", "name")[:_MAX_USERS]
-    ]
-    users += [
-        {"type": "result", "id": pk, "name": f"of deployment {deployment}"}
-        for pk, deployment in model.results.values_list("id", "deployment_id")[:_MAX_USERS]
-    ]
-    return users

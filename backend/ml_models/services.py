@@ -6,12 +6,13 @@ from typing import Any
 
 from django.db import transaction
 
-from backend.api.audit import Actor, record, state_hash
+from backend.accounts.audit import record, state_hash
+from backend.api.actors import Actor
 from backend.api.errors import InUse, InvalidField
-from backend.deployments.services import refresh_waiting_code
 from backend.events.services import publish
 from backend.ml_models import executor, selectors
 from backend.ml_models.models import MLModel
+from backend.ml_models.signals import source_changed
 from kafkaml.wire.framework import Framework
 
 __all__ = ["create_model", "delete_model", "update_model"]
@@ -21,7 +22,7 @@ _SOURCE_FIELDS = ("framework", "imports", "code", "distributed")
 
 def create_model(*, actor: Actor, **values: Any) -> MLModel:
     """Check and save a model; raises InvalidModel, or BrokenError when the executor is away."""
-    model = MLModel(created_by=actor.user, **values)
+    model = MLModel(created_by_id=actor.user_id, **values)
     _check_upper(model)
     # Outside the transaction: a check takes seconds, and SQLite has one writer.
     model.report = _report(model)
@@ -49,7 +50,7 @@ def update_model(model: MLModel, *, actor: Actor, **values: Any) -> MLModel:
     with transaction.atomic():
         model.save()
         if changed:
-            refresh_waiting_code(model)
+            source_changed.send(MLModel, model=model)
         record(actor, "change", model, before=before, after=state_hash(model), detail=", ".join(sorted(values)))
         publish("models", {"id": model.pk, "change": "changed"})
     return model

@@ -8,7 +8,8 @@ from typing import TypeVar
 from django.db import transaction
 from django.utils import timezone
 
-from backend.api.audit import Actor, record, state_hash
+from backend.accounts.audit import record, state_hash
+from backend.api.actors import Actor
 from backend.api.errors import Conflict
 from backend.runs.models import DesiredState, Run
 from backend.runs.transitions import publish_run

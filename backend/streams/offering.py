@@ -8,13 +8,14 @@ from typing import Any
 
 from django.db import transaction
 
-from backend.api.audit import Actor, record
+from backend.accounts.audit import record
+from backend.api.actors import Actor
 from backend.api.errors import InvalidField
 from backend.config.environment import environment
-from backend.deployments.models import Deployment
+from backend.records.browsing import open_browser
+from backend.records.decoding import decoded_samples
+from backend.streams.addressees import addressees
 from backend.streams.models import Announcement, OutboxMessage
-from backend.topics.decoding import decoded_samples
-from backend.topics.selectors import open_browser
 from kafkaml.codecs import codec_for
 from kafkaml.confluent import PartitionState, TopicBrowser
 from kafkaml.control import ControlMessage, InputFormat, deployment_id_to_key
@@ -44,7 +45,7 @@ class Offer:
 def announce_topic(
     *,
     actor: Actor,
-    deployment: Deployment,
+    deployment: int,
     topic: str,
     partition: int | None,
     start: int | None,
@@ -72,12 +73,12 @@ def announce_topic(
             total_msg=sum((each.end or 0) - each.start for each in ranges),
         )
         _check_decodes(browser, message)
-    key, value = deployment_id_to_key(deployment.pk), message.to_bytes()
+    key, value = deployment_id_to_key(deployment), message.to_bytes()
     with transaction.atomic():
         # The row is locked, so that two requests at once do not both find nothing.
-        Deployment.objects.select_for_update().get(pk=deployment.pk)
+        addressee = addressees().select_for_update().get(pk=deployment)
         known = Announcement.objects.filter(
-            deployment_number=deployment.pk,
+            deployment_number=deployment,
             message__topic=format_ranges(ranges),
             message__input_format=str(message.input_format),
         )
@@ -87,7 +88,7 @@ def announce_topic(
         waiting = OutboxMessage.objects.filter(published_at=None, key=key, value=value).first()
         if waiting is None:
             waiting = OutboxMessage.objects.create(topic=environment().control_topics[0], key=key, value=value)
-            record(actor, "announce", deployment, detail=f"{format_ranges(ranges)[:200]} to deployment {deployment.pk}")
+            record(actor, "announce", addressee, detail=f"{format_ranges(ranges)[:200]} to deployment {deployment}")
     return Offer(ranges=format_ranges(ranges), message=waiting.pk, stream=None)
 
 

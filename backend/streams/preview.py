@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backend.api.errors import Conflict
+from backend.records.browsing import open_browser
+from backend.records.decoding import decoded_samples, problem_document
 from backend.streams.models import Announcement
-from backend.topics.decoding import decoded_samples, problem_document
-from backend.topics.selectors import open_browser
 from kafkaml.codecs import StreamCodec, codec_for
 from kafkaml.confluent import TopicBrowser
 from kafkaml.control import ControlMessage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from backend.deployments.models import Deployment
+from backend.streams.addressees import addressees
 from backend.streams.models import Announcement
 
 __all__ = ["streams"]
@@ -12,5 +12,5 @@ __all__ = ["streams"]
 
 def streams() -> QuerySet[Announcement]:
     """Return announced streams, newest first; two queries with the count."""
-    deployment = Deployment.objects.filter(pk=OuterRef("deployment_number"))
+    deployment = addressees().filter(pk=OuterRef("deployment_number"))
     return Announcement.objects.annotate(deployment_exists=Exists(deployment)).order_by("-id")

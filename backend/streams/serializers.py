@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backend.api.fields import TextField, TopicField
 from backend.api.samples import SampleSerializer
-from backend.deployments.models import Deployment
+from backend.records.serializers import DecodeProblemSerializer
+from backend.streams.addressees import addressees
 from backend.streams.models import Announcement, RefusedAnnouncement
-from backend.topics.serializers import DecodeProblemSerializer
 from kafkaml.control import InputFormat, text_in_key
 
 __all__ = [
@@ -117,10 +120,18 @@ class RefusedAnnouncementSerializer(serializers.ModelSerializer[RefusedAnnouncem
         ]
 
 
+@extend_schema_field(OpenApiTypes.INT)
+class AddresseeField(serializers.PrimaryKeyRelatedField[Any]):
+    """The id of a deployment that exists."""
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return addressees()
+
+
 class OfferSerializer(serializers.Serializer[Any]):
     """Records that are in a topic already, to train on. Without ``start`` and ``end`` all that the topic holds."""
 
-    deployment = serializers.PrimaryKeyRelatedField(queryset=Deployment.objects.all())
+    deployment = AddresseeField()
     topic = TopicField()
     partition = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0, max_value=2**31)
     start = serializers.IntegerField(
@@ -153,7 +164,7 @@ class OfferedSerializer(serializers.Serializer[Any]):
 class SendSerializer(serializers.Serializer[Any]):
     """To whom a stream is announced again."""
 
-    deployment = serializers.PrimaryKeyRelatedField(queryset=Deployment.objects.all())
+    deployment = AddresseeField()
 
 
 class SentSerializer(serializers.Serializer[Any]):

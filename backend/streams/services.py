@@ -10,11 +10,11 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from backend.api.audit import Actor, record
+from backend.accounts.audit import record
+from backend.api.actors import Actor
 from backend.config.environment import environment
-from backend.deployments.models import Deployment
-from backend.deployments.services import assign_stream
 from backend.events.services import publish
+from backend.streams.addressees import announced
 from backend.streams.models import Announcement, OutboxMessage, RefusedAnnouncement
 from kafkaml.control import ControlMessage, deployment_id_from_key, deployment_id_to_key
 from kafkaml.errors import ControlMessageError
@@ -63,7 +63,8 @@ def register(
             },
         )
         if new:
-            taken = assign_stream(announcement)
+            answers = announced.send(Announcement, announcement=announcement)
+            taken = sum(int(count or 0) for _, count in answers)
             publish("streams", {"id": announcement.pk, "deployment": known, "results": taken})
     return announcement, new
 
@@ -109,15 +110,15 @@ def _keep_refused(
             publish("streams", {"id": None, "deployment": number, "results": 0})
 
 
-def send_again(announcement: Announcement, deployment: Deployment, *, actor: Actor) -> OutboxMessage:
+def send_again(announcement: Announcement, deployment: int, *, actor: Actor) -> OutboxMessage:
     """Announce a stream to another deployment; the controller writes the record, the logger reads it as any other."""
     with transaction.atomic():
         message = OutboxMessage.objects.create(
             topic=environment().control_topics[0],
-            key=deployment_id_to_key(deployment.pk),
+            key=deployment_id_to_key(deployment),
             value=announcement.control_message().to_bytes(),
         )
-        record(actor, "send", announcement, detail=f"to deployment {deployment.pk}")
+        record(actor, "send", announcement, detail=f"to deployment {deployment}")
     return message
 
 

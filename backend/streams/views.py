@@ -53,9 +53,10 @@ class StreamViewSet(ResourceViewSet[Announcement]):
     def create(self, _request: Request) -> Response:
         """Announce records that are in a topic already: 202 announced, 200 the same was announced before."""
         asked = self.validated(OfferSerializer)
-        offer = announce_topic(actor=self.actor, **asked)
+        deployment = asked.pop("deployment").pk
+        offer = announce_topic(actor=self.actor, deployment=deployment, **asked)
         body = {
-            "deployment": asked["deployment"].pk,
+            "deployment": deployment,
             "ranges": offer.ranges,
             "message": offer.message,
             "stream": offer.stream,
@@ -75,9 +76,9 @@ class StreamViewSet(ResourceViewSet[Announcement]):
     def send(self, _request: Request, pk: int) -> Response:
         """Announce the stream to a deployment; nothing is copied, the deployment reads the same records."""
         announcement = self.find(pk)
-        deployment = self.validated(SendSerializer)["deployment"]
+        deployment = self.validated(SendSerializer)["deployment"].pk
         message = services.send_again(announcement, deployment, actor=self.actor)
-        return Response({"message": message.pk, "deployment": deployment.pk}, status=202)
+        return Response({"message": message.pk, "deployment": deployment}, status=202)
 
     @extend_schema(parameters=[PreviewQuerySerializer], responses=StreamPreviewSerializer)
     @action(detail=True, methods=["get"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-import socket
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import asdict
@@ -17,15 +16,15 @@ from backend.config.environment import environment
 from backend.deployments.object_store import object_store
 from backend.launchers.factory import LauncherSettings, autoscaling_obstacle, workers_namespace
 from backend.ml_models import executor
+from backend.records.browsing import broker_answers
 from backend.system.gpus import Gpu, gpus
 from backend.system.models import ComponentHeartbeat
 from kafkaml.errors import BrokenError
 from kafkaml.local.state import ComponentState, StateDir
 from kafkaml.wire.framework import Framework
 
-__all__ = ["broker_answers", "system_state"]
+__all__ = ["system_state"]
 
-_BROKER_SECONDS = 1.5
 # Heartbeats come every ten seconds.
 _SILENT_SECONDS = 35.0
 # A driver that hangs must not hold the page.
@@ -112,18 +111,6 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
-
-
-def broker_answers(bootstrap_servers: str) -> bool:
-    """Whether any of the servers takes a connection; says nothing of what it does then."""
-    for address in bootstrap_servers.split(","):
-        host, _, port = address.strip().rpartition(":")
-        try:
-            with socket.create_connection((host.strip("[]"), int(port)), timeout=_BROKER_SECONDS):
-                return True
-        except (OSError, ValueError):
-            continue
-    return False
 
 
 def _executor(framework: Framework) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api.authentication import ServiceTokenAuthentication
+from backend.accounts.authentication import ServiceTokenAuthentication
+from backend.accounts.permissions import ServicePermission
 from backend.api.errors import Problem, problem_response
-from backend.api.permissions import ServicePermission
 from backend.system.old_addresses import is_for_a_page, present_address
 from backend.system.selectors import system_state
 from backend.system.serializers import HealthSerializer, HeartbeatSerializer, SystemSerializer

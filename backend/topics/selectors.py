@@ -11,17 +11,15 @@ from typing import Any
 from backend.api.errors import InvalidField, NotFound
 from backend.config.environment import environment
 from backend.inferences.models import Inference
-from backend.system.selectors import broker_answers
-from backend.topics.decoding import Decoder, holds, record_document
+from backend.records.browsing import REQUEST_SECONDS, open_browser
+from backend.records.decoding import Decoder, holds, record_document
 from backend.topics.uses import topic_uses
 from kafkaml.confluent import KafkaAdmin, PageStart, RecordPage, TopicBrowser
-from kafkaml.errors import BrokerError, BrokerTimeout, DecodeError, StreamUnavailable
+from kafkaml.errors import BrokerError, DecodeError, StreamUnavailable
 from kafkaml.records import Record
-from kafkaml.settings import KafkaSettings
 
-__all__ = ["PageQuery", "consumer_groups", "open_browser", "records", "topic_list", "topic_state"]
+__all__ = ["PageQuery", "consumer_groups", "records", "topic_list", "topic_state"]
 
-_REQUEST_SECONDS = 5.0
 _PAGE_SECONDS = 8.0
 # What a page of records may hold; as JSON it is a few times more.
 PAGE_BYTES = 1 << 20
@@ -51,17 +49,6 @@ class PageQuery:
         if self.before is not None:
             return True
         return self.after is None and self.timestamp_ms is None and self.start == PageStart.NEWEST
-
-
-def open_browser(kafka: KafkaSettings | None = None) -> TopicBrowser:
-    """Return a browser of a cluster, by default the platform's; BrokerTimeout at once when no broker is there."""
-    kafka = kafka or environment().kafka
-    if not broker_answers(kafka.bootstrap_servers):
-        raise BrokerTimeout(
-            f"Kafka at {kafka.bootstrap_servers} does not answer",
-            hint="start it (kafka-ml up), or check KML_KAFKA_BOOTSTRAP_SERVERS",
-        )
-    return TopicBrowser(kafka, request_timeout_seconds=_REQUEST_SECONDS)
 
 
 def topic_list(*, internal: bool = False, search: str = "") -> list[dict[str, Any]]:
@@ -118,7 +105,7 @@ def consumer_groups(name: str, watermarks: Mapping[int, tuple[int | None, int | 
     groups = [(each.pk, each.group, each.state) for each in readers]
     if not groups:
         return []
-    admin = KafkaAdmin(environment().kafka, timeout_seconds=_REQUEST_SECONDS)
+    admin = KafkaAdmin(environment().kafka, timeout_seconds=REQUEST_SECONDS)
 
     def committed(group: str) -> dict[int, int] | None:
         try:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backend.config.environment import environment
-from backend.topics.decoding import Decoder, holds, record_document
+from backend.records.decoding import Decoder, holds, record_document
 from kafkaml.confluent.browse import record_bytes
 from kafkaml.confluent.tail import KafkaTail
 from kafkaml.records import Record

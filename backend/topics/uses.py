@@ -8,8 +8,8 @@ from typing import Any
 
 from backend.config.environment import environment
 from backend.inferences.models import Inference
+from backend.records.decoding import Decoder, DecoderKind
 from backend.streams.models import Announcement
-from backend.topics.decoding import Decoder, DecoderKind
 from kafkaml.control import InputFormat
 from kafkaml.errors import ControlMessageError
 

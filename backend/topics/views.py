@@ -15,8 +15,8 @@ from rest_framework.views import APIView
 
 from backend.api.errors import problem_of, problem_response
 from backend.api.sse import refusal, source_response
+from backend.records.decoding import Decoder
 from backend.topics import selectors
-from backend.topics.decoding import Decoder
 from backend.topics.serializers import (
     RecordPageSerializer,
     RecordQuerySerializer,

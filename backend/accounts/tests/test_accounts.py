@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 from backend.accounts import services
 from backend.accounts.models import AccessToken, AuditEntry, LoginLink, Role, User
 from backend.accounts.views import LoginThrottle
-from backend.api.audit import SYSTEM
+from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 
 pytestmark = pytest.mark.django_db

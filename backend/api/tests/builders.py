@@ -7,7 +7,7 @@ import itertools
 from typing import Any
 
 from backend.accounts.models import Role, User
-from backend.api.audit import SYSTEM
+from backend.api.actors import SYSTEM
 from backend.api.job_tokens import mint
 from backend.configurations.models import Configuration
 from backend.deployments import services as trainings

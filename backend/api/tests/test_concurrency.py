@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from backend.accounts.models import AuditEntry, Role
 from backend.accounts.services import create_token
-from backend.api.audit import SYSTEM
+from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 from backend.configurations.models import Configuration
 from backend.deployments.models import TrainingResult

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
-from backend.api.audit import SYSTEM
+from backend.api.actors import SYSTEM
 from backend.api.errors import Conflict, InUse, Problem, problem_of
 from backend.configurations.models import Configuration
 from backend.ml_models import views

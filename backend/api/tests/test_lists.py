@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from backend.accounts.models import Role, User
 from backend.accounts.services import create_token
-from backend.api.audit import SYSTEM
+from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 from backend.clusters.models import Cluster
 from backend.deployments.models import TrainingResult
@@ -67,7 +67,7 @@ def test_a_list_takes_three_queries(
 
 
 def test_every_list_is_tested() -> None:
-    from backend.config.urls import router
+    from backend.urls import router
 
     assert {prefix for prefix, _, _ in router.registry} == set(LISTS)
 

@@ -14,17 +14,18 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from backend.accounts.models import AuditEntry
-from backend.api.audit import SYSTEM
+from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 from backend.clusters import services
 from backend.clusters.addresses import AddressRefused, check_address
 from backend.clusters.connection import settings_of
-from backend.clusters.launching import connect, placements
+from backend.clusters.launching import connect
 from backend.clusters.models import Cluster
 from backend.config.environment import environment
 from backend.events.models import Event
 from backend.inferences import services as inferences
 from backend.inferences.models import Inference
+from backend.inferences.placements import placements
 from backend.runs import services as run_services
 from backend.runs import transitions as runs
 from kafkaml.errors import SettingsError

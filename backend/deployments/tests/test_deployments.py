@@ -9,7 +9,7 @@ from PIL import Image
 from rest_framework.test import APIClient
 
 from backend.accounts.models import AuditEntry
-from backend.api.audit import SYSTEM
+from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 from backend.api.tests.fake_executor import FakeExecutor
 from backend.deployments import storage, transitions

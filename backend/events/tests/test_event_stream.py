@@ -15,7 +15,7 @@ from django.utils import timezone
 from backend.accounts.models import Role, User
 from backend.accounts.services import create_token
 from backend.api import sse
-from backend.api.audit import SYSTEM
+from backend.api.actors import SYSTEM
 from backend.events import broadcast, views
 from backend.events.models import Event
 from backend.events.services import prune, publish

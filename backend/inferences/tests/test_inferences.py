@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from backend.api.audit import SYSTEM
+from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 from backend.inferences import services, transitions
 from backend.inferences.models import Inference

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from backend.accounts.models import AuditEntry
 from backend.api import job_tokens
-from backend.api.audit import SYSTEM
+from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 from backend.deployments import services, storage
 from backend.deployments.models import Artifact, EpochRecord, TrainingResult

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.api.audit import SYSTEM
+from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 from backend.runs import services, transitions
 from backend.runs.models import Run

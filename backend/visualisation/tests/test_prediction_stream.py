@@ -14,7 +14,7 @@ from django.test import AsyncClient
 
 from backend.accounts.models import Role, User
 from backend.accounts.services import create_token
-from backend.api.audit import SYSTEM
+from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 from backend.config.environment import environment
 from backend.deployments.models import TrainingResult

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from backend.accounts.models import Role, User
 from backend.accounts.services import create_token, ensure_admin
-from backend.api.audit import Actor
+from backend.api.actors import Actor
 
 
 class Command(BaseCommand):

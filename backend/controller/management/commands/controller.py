@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from backend.clusters.launching import connect, placements
+from backend.clusters.launching import connect
 from backend.config.environment import BackendSettings, environment
 from backend.controller.django_store import DjangoStore
 from backend.controller.execute import Executor, work_spec
@@ -24,6 +24,7 @@ from backend.controller.wakeup import WakeUp
 from backend.deployments.plans import model_limits
 from backend.events.services import prune
 from backend.inferences.models import Inference
+from backend.inferences.placements import placements
 from backend.inferences.services import ensure_topics
 from backend.launchers.factory import launcher_from_settings
 from backend.launchers.names import RunKind

@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Model
-from rest_framework.request import Request
 
-from backend.accounts.models import AuditEntry, User
-from backend.api.job_tokens import JobToken
+from backend.accounts.models import AuditEntry
+from backend.api.actors import Actor
 from backend.api.renderers import to_json_bytes
 
-__all__ = ["SYSTEM", "Actor", "actor_of", "record", "state_hash"]
-
-
-@dataclass(frozen=True)
-class Actor:
-    """Who asked for a change: a name for the trail, the client's address, and the user if it is one."""
-
-    name: str
-    address: str = ""
-    user: User | None = None
-
-
-SYSTEM = Actor("system")
-
-
-def actor_of(request: Request) -> Actor:
-    """Return who makes ``request``."""
-    address = str(request.META.get("REMOTE_ADDR") or "")
-    if isinstance(request.auth, JobToken):
-        return Actor(request.auth.actor, address)
-    if request.auth == "service":
-        return Actor("service", address)
-    user = request.user
-    return Actor(user.get_username(), address, user) if isinstance(user, User) else Actor("", address)
+__all__ = ["record", "state_hash"]
 
 
 def state_hash(instance: Model | None) -> str:

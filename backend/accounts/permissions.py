@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from backend.accounts.authentication import effective_role
 from backend.accounts.models import Role
-from backend.api.authentication import effective_role
 from backend.api.job_tokens import JobToken
 
 if TYPE_CHECKING:

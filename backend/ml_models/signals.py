@@ -1,0 +1,10 @@
+"""What others may want to know of models."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+__all__ = ["source_changed"]
+
+# Sent with ``model`` in the transaction that saves its new source.
+source_changed = Signal()

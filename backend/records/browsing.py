@@ -1,0 +1,38 @@
+"""Connections to Kafka for looking at records, refused at once where no broker is there."""
+
+from __future__ import annotations
+
+import socket
+
+from backend.config.environment import environment
+from kafkaml.confluent import TopicBrowser
+from kafkaml.errors import BrokerTimeout
+from kafkaml.settings import KafkaSettings
+
+__all__ = ["REQUEST_SECONDS", "broker_answers", "open_browser"]
+
+REQUEST_SECONDS = 5.0
+_BROKER_SECONDS = 1.5
+
+
+def open_browser(kafka: KafkaSettings | None = None) -> TopicBrowser:
+    """Return a browser of a cluster, by default the platform's; BrokerTimeout at once when no broker is there."""
+    kafka = kafka or environment().kafka
+    if not broker_answers(kafka.bootstrap_servers):
+        raise BrokerTimeout(
+            f"Kafka at {kafka.bootstrap_servers} does not answer",
+            hint="start it (kafka-ml up), or check KML_KAFKA_BOOTSTRAP_SERVERS",
+        )
+    return TopicBrowser(kafka, request_timeout_seconds=REQUEST_SECONDS)
+
+
+def broker_answers(bootstrap_servers: str) -> bool:
+    """Whether any of the servers takes a connection; says nothing of what it does then."""
+    for address in bootstrap_servers.split(","):
+        host, _, port = address.strip().rpartition(":")
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=_BROKER_SECONDS):
+                return True
+        except (OSError, ValueError):
+            continue
+    return False
