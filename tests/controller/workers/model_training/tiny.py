@@ -63,4 +63,5 @@ def report(verdict: str, result_id: int, attempt: int) -> None:
         )
         transitions.mark_finished(result_id, attempt, outcome)
     else:
-        transitions.mark_failed(result_id, attempt, Failure(category=FailureCategory.USER_CODE, cause="their bug"))
+        failure = Failure(category=FailureCategory.USER_CODE, cause="their bug")
+        transitions.report_failure(result_id, attempt, failure, outcome=None)
