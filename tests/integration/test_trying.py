@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 
 from backend.accounts.models import AuditEntry, Role
 from backend.accounts.services import create_token
-from backend.api.audit import SYSTEM
+from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 from backend.config.environment import environment
 from backend.inferences.models import Inference
