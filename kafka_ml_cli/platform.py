@@ -68,10 +68,12 @@ def up(
     if wait not in ("api", "all"):
         raise typer.BadParameter("--wait is api or all")
     state = platform.choose_state_dir(options)
-    if state.is_running():
-        return _say_that_it_runs(state, json=json)
+    running = _running(state)
+    if running is not None and (running.ready or not detach):
+        return _say_that_it_runs(state, running, json=json)
     if detach:
-        return _up_in_background(options, state, api_only=wait == "api", json=json)
+        pid = running.supervisor_pid if running is not None else platform.start_detached(options, state)
+        return _wait_in_background(state, pid, api_only=wait == "api", json=json)
     ended = _up_in_foreground(options, state, quiet=quiet)
     if ended.problem:
         logs_are = "" if ephemeral else f"the logs are in {StateDir(state.root).logs}"
@@ -88,10 +90,17 @@ def _frameworks(text: str) -> tuple[str, ...]:
     return names
 
 
-def _say_that_it_runs(state: StateDir, *, json: bool) -> None:
+def _running(state: StateDir) -> PlatformStatus | None:
+    """What the platform says that runs there, or None."""
+    if not state.is_running():
+        return None
     running = state.read_status()
     if running is None:
         raise BrokenError(f"a platform starts in {state.root} at this moment", hint="kafka-ml status")
+    return running
+
+
+def _say_that_it_runs(state: StateDir, running: PlatformStatus, *, json: bool) -> None:
     if json:
         return print_json(_as_document(running))
     console().print(f"The platform runs already at {running.url} (state in {state.root}).")
@@ -100,15 +109,14 @@ def _say_that_it_runs(state: StateDir, *, json: bool) -> None:
     )
 
 
-def _up_in_background(options: object, state: StateDir, *, api_only: bool, json: bool) -> None:
+def _wait_in_background(state: StateDir, pid: int, *, api_only: bool, json: bool) -> None:
+    """Show how the platform of supervisor ``pid`` starts, until it is ready."""
     from concurrent.futures import Future, ThreadPoolExecutor
 
     from platform_local import platform
     from platform_local.access import login_link
     from platform_local.display import StartDisplay
 
-    assert isinstance(options, platform.UpOptions)
-    pid = platform.start_detached(options, state)
     links: list[Future[str]] = []
     with ThreadPoolExecutor(1) as pool, StartDisplay(console(error=True)) as display:
 

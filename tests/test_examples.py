@@ -1,14 +1,23 @@
-"""What the examples show on a terminal."""
+"""What the examples show on a terminal, and what they are made of."""
 
 from __future__ import annotations
 
+import ast
 import io
+import sys
+from pathlib import Path
 
 import numpy as np
+import pytest
 from rich.console import Console
 
 from examples.digits.data import Digits
 from examples.digits.show import some_images
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+# What people get from us and from elsewhere; an example that needs more shows that something public is missing.
+PUBLIC = ("kafkaml.sdk", "kafkaml.sdk.types", "kafkaml.errors", "datasources", "examples", "mnist_data")
+LIBRARIES = ("numpy", "rich", "sklearn", "keras")
 
 
 def test_bright_pixels_are_drawn_and_dark_ones_are_not() -> None:
@@ -23,3 +32,20 @@ def test_bright_pixels_are_drawn_and_dark_ones_are_not() -> None:
     assert second.strip() not in ("", first.strip())
     assert not third.strip()
     assert [line.split() for line in rest[-2:]] == [["true", "class:", "7"], ["keras:", "3"]]
+
+
+def imports_of(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.py")), ids=lambda path: str(path.relative_to(EXAMPLES)))
+def test_examples_use_what_is_public(path: Path) -> None:
+    known = {*sys.stdlib_module_names, *LIBRARIES}
+    others = {name for name in imports_of(path) if name.partition(".")[0] not in known}
+    assert {name for name in others if name not in PUBLIC and not name.startswith("examples.")} == set()

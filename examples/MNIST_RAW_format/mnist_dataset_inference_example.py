@@ -1,6 +1,6 @@
 """Sends MNIST's test images to an inference, and shows what it answers:
 
-python examples/MNIST_RAW_format/mnist_dataset_inference_example.py --input mnist-in --output mnist-out
+python examples/MNIST_RAW_format/mnist_dataset_inference_example.py --inference 1
 """
 
 from __future__ import annotations
@@ -8,49 +8,32 @@ from __future__ import annotations
 import argparse
 import sys
 
-import numpy as np
-import orjson
 from mnist_data import load_mnist
 
-from kafkaml.confluent import KafkaRecordWriter
-from kafkaml.confluent.tail import KafkaTail
-from kafkaml.records import OutgoingRecord
-from kafkaml.settings import KafkaSettings
+from kafkaml.sdk import Client, Prediction
 
 
 def main() -> int:
-    """Predict ``--count`` images; returns 1 when an answer is missing."""
+    """Predict ``--count`` images; returns 1 when one could not be answered."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--input", default="mnist-in", help="input topic of the inference (default mnist-in)")
-    parser.add_argument("--output", default="mnist-out", help="output topic of the inference (default mnist-out)")
-    parser.add_argument("--bootstrap-servers", default="127.0.0.1:9092")
+    parser.add_argument("--inference", type=int, default=1, help="the number that Kafka-ML shows (default 1)")
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--digits", action="store_true", help="do not download MNIST, take scikit-learn's digits")
     options = parser.parse_args()
     _, test, what = load_mnist(digits=options.digits)
     print(what)
     images, labels = test.images[: options.count], test.labels[: options.count]
-    settings = KafkaSettings(bootstrap_servers=options.bootstrap_servers)
-    right = answers = 0
-    # Watching begins before the first image is sent, so no answer is missed.
-    with KafkaTail(settings, options.output) as predictions:
-        writer = KafkaRecordWriter(settings)
-        for number, image in enumerate(images):
-            # The answer carries the key of its question.
-            writer.write(OutgoingRecord(topic=options.input, value=image.tobytes(), key=str(number).encode()))
-        writer.flush(30)
-        writer.close()
-        for record in predictions.records(idle_timeout_seconds=30):
-            number = int(record.key or b"0")
-            predicted = int(np.argmax(orjson.loads(record.value or b"{}")["values"]))
-            right += predicted == labels[number]
-            answers += 1
-            if answers <= 10:
-                print(f"image {number}: predicted {predicted}, is {labels[number]}")
-            if answers == len(images):
-                break
-    print(f"{right} of {answers} right ({right / max(1, answers):.1%}), {len(images) - answers} without an answer")
-    return 0 if answers == len(images) else 1
+    with Client() as client:
+        answers = client.inferences.predict_batch(options.inference, images)
+    predicted = [answer.class_index if isinstance(answer, Prediction) else None for answer in answers]
+    for number in range(min(10, len(answers))):
+        print(f"image {number}: predicted {predicted[number]}, is {labels[number]}")
+    right = sum(each == label for each, label in zip(predicted, labels, strict=True))
+    refused = [answer for answer in answers if not isinstance(answer, Prediction)]
+    print(f"{right} of {len(answers)} right ({right / max(1, len(answers)):.1%}), {len(refused)} without an answer")
+    for error in refused[:3]:
+        print(error)
+    return 1 if refused else 0
 
 
 if __name__ == "__main__":

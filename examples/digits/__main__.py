@@ -8,28 +8,27 @@ right too seldom.
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from examples.digits import show
 from examples.digits.data import HELD_OUT, Digits, load_digits
 from examples.digits.model import KERAS, PYTORCH
-from examples.digits.send_inference_data import predict_through_kafka
+from examples.digits.send_inference_data import predict_classes
 from examples.digits.send_training_data import send_training_data
 from kafkaml.errors import KafkaMLError
-from kafkaml.local.state import PlatformStatus, StateDir
 from kafkaml.sdk import Client
 from kafkaml.sdk.types import Inference, Model, RunState, TrainingResult
-from kafkaml.settings import KafkaSettings
-from platform_local import platform
-from platform_local.access import login_link
-from platform_local.display import StartDisplay
 
 REQUIRED_ACCURACY = 0.93
+_KAFKA_ML = Path(sys.executable).with_name("kafka-ml")
 _MODELS = (("digits-keras", "tensorflow", KERAS), ("digits-pytorch", "pytorch", PYTORCH))
 
 console = Console(highlight=False)
@@ -38,20 +37,22 @@ console = Console(highlight=False)
 def main() -> int:
     """Run the demo; returns the exit status."""
     began = time.monotonic()
-    local = None if os.environ.get("KML_URL") else _running_platform()
-    broker = KafkaSettings().bootstrap_servers if local is None else local[1].bootstrap_servers
-    with Client(*(() if local is None else _address(*local))) as client:
+    local = not os.environ.get("KML_URL")
+    if local:
+        _start_platform()
+    with Client() as client:
         training, held_out = load_digits()
         models = [_model(client, *each) for each in _MODELS]
-        results = _train(client, models, training, broker)
+        results = _train(client, models, training)
         for result in results:
-            show.confusion_matrix(console, result)
-        accuracies = _serve(client, results, held_out, broker)
+            console.print(f"\n  [bold]{result.model_name}[/] on the test part of the stream")
+            _kafka_ml("results", "confusion-matrix", str(result.id))
+        accuracies = _serve(client, results, held_out)
     good = all(accuracy > REQUIRED_ACCURACY for accuracy in accuracies.values())
     _say_accuracies(accuracies)
-    console.print(f"\nDone in {time.monotonic() - began:.0f} s.", end="\n" if local is None else " ")
-    if local is not None:
-        _say_what_next(*local)
+    console.print(f"\nDone in {time.monotonic() - began:.0f} s.", end="\n" if not local else " ")
+    if local:
+        _say_what_next(client.url)
     return 0 if good else 1
 
 
@@ -59,25 +60,27 @@ def _heading(text: str) -> None:
     console.print(f"\n[bold blue]{text}[/]")
 
 
-def _running_platform() -> tuple[StateDir, PlatformStatus]:
-    given = os.environ.get("KML_STATE_DIR")
-    options = platform.UpOptions(state_dir=Path(given) if given else None)
-    state = platform.choose_state_dir(options)
-    if state.is_running():
-        status = state.read_status()
-        if status is not None and status.ready:
-            console.print(f"The platform runs already at {status.url}")
-            return state, status
+def _start_platform() -> None:
+    """Start this machine's platform, as one does by hand, unless it runs already."""
+    status = _kafka_ml_json("status")
+    if status.get("ready"):
+        console.print(f"The platform runs already at {status['url']}")
+        return
     _heading("1. Start the platform: broker, web server, executors, controller")
-    pid = (
-        status.supervisor_pid if state.is_running() and status is not None else platform.start_detached(options, state)
+    # What it shows while it starts, it says on standard error.
+    _kafka_ml("up", "--detach", "--json", stdout=subprocess.DEVNULL, stderr=sys.stdout)
+
+
+def _kafka_ml(*arguments: str, **streams: Any) -> None:
+    """Run the command line, which is installed beside Python."""
+    subprocess.run([_KAFKA_ML, *arguments], check=True, **streams)
+
+
+def _kafka_ml_json(*arguments: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(
+        subprocess.run([_KAFKA_ML, *arguments, "--json"], check=False, stdout=subprocess.PIPE).stdout
     )
-    with StartDisplay(console) as display:
-        return state, platform.wait_until_ready(state, pid, timeout_seconds=240, on_change=display.on_change)
-
-
-def _address(state: StateDir, status: PlatformStatus) -> tuple[str, str]:
-    return status.url, state.cli_token.read_text(encoding="utf-8").strip()
+    return document
 
 
 def _model(client: Client, name: str, framework: str, code: str) -> Model:
@@ -89,7 +92,7 @@ def _model(client: Client, name: str, framework: str, code: str) -> Model:
     return model
 
 
-def _train(client: Client, models: list[Model], training: Digits, bootstrap_servers: str) -> list[TrainingResult]:
+def _train(client: Client, models: list[Model], training: Digits) -> list[TrainingResult]:
     _heading("2. Deploy both models in one configuration, and stream the training data to them")
     name = f"digits {time.strftime('%Y-%m-%d %H:%M:%S')}"
     configuration = client.configurations.create(name=name, models=[each.id for each in models])
@@ -101,7 +104,7 @@ def _train(client: Client, models: list[Model], training: Digits, bootstrap_serv
         confusion_matrix=True,
         seed=1,
     )
-    send_training_data(training, deployment.id, bootstrap_servers)
+    send_training_data(training, deployment.id, client.kafka_settings().bootstrap_servers)
     _heading("3. Train, live")
     with show.LiveMetrics(console) as live:
         return [
@@ -110,7 +113,7 @@ def _train(client: Client, models: list[Model], training: Digits, bootstrap_serv
         ]
 
 
-def _serve(client: Client, results: list[TrainingResult], held_out: Digits, bootstrap_servers: str) -> dict[str, float]:
+def _serve(client: Client, results: list[TrainingResult], held_out: Digits) -> dict[str, float]:
     _heading(f"4. Deploy both for inference, and predict {HELD_OUT} images that neither has seen")
     prefix = f"digits-{results[0].deployment}"
     inferences: list[Inference] = []
@@ -122,16 +125,12 @@ def _serve(client: Client, results: list[TrainingResult], held_out: Digits, boot
     for index, inference in enumerate(inferences):
         inferences[index] = client.inferences.wait_for(inference.id, RunState.RUNNING, timeout_seconds=120)
         console.print(f"  inference {inference.id} runs: {inference.input_topic} -> {inference.output_topic}")
-    predictions = predict_through_kafka(
-        held_out, inferences[0].input_topic, [each.output_topic for each in inferences], bootstrap_servers
-    )
-    accuracies = {}
-    for result, inference in zip(results, inferences, strict=True):
-        predicted = predictions[inference.output_topic]
-        accuracies[result.model_name] = float((predicted == held_out.labels).mean())
-    show.some_images(console, held_out, {name: predictions[each.output_topic] for name, each in
-                                         zip(accuracies, inferences, strict=True)})  # fmt: skip
-    return accuracies
+    predicted = {
+        result.model_name: predict_classes(client, inference.id, held_out)
+        for result, inference in zip(results, inferences, strict=True)
+    }
+    show.some_images(console, held_out, predicted)
+    return {name: float((classes == held_out.labels).mean()) for name, classes in predicted.items()}
 
 
 def _say_accuracies(accuracies: dict[str, float]) -> None:
@@ -143,9 +142,10 @@ def _say_accuracies(accuracies: dict[str, float]) -> None:
         console.print(f"  {name:16} [bold]{accuracy:.4f}[/]  {verdict}")
 
 
-def _say_what_next(state: StateDir, status: PlatformStatus) -> None:
-    console.print(f"The platform goes on at [bold]{status.url}[/]")
-    console.print(f"Log in (once, within 15 minutes): [bold cyan]{login_link(state, status)}[/]", soft_wrap=True)
+def _say_what_next(url: str) -> None:
+    console.print(f"The platform goes on at [bold]{url}[/]")
+    link = _kafka_ml_json("login")["url"]
+    console.print(f"Log in (once, within 15 minutes): [bold cyan]{link}[/]", soft_wrap=True)
     console.print(
         "\nTry next (kafka-ml is in .venv/bin):\n"
         "  kafka-ml results list              what was trained; results show ID, results download ID\n"
@@ -161,5 +161,8 @@ if __name__ == "__main__":
     except KafkaMLError as error:
         console.print(f"[red]error:[/] {error.message}\n  {error.hint}", markup=True)
         sys.exit(1)
+    except subprocess.CalledProcessError as error:
+        # The command has said why.
+        sys.exit(error.returncode)
     except KeyboardInterrupt:
         sys.exit(130)

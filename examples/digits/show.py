@@ -1,4 +1,4 @@
-"""What the demo shows: metrics while they come, confusion matrices, a few images with what was predicted."""
+"""What the demo shows: metrics while they come, a few images with what was predicted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from rich.live import Live
 from rich.table import Table
 
 from examples.digits.data import Digits
-from kafka_ml_cli.results import print_confusion_matrix
 from kafkaml.sdk.types import TrainingResult
 
 _SHADES = " .:-=+*#%@"
@@ -55,12 +54,6 @@ class LiveMetrics:
 
 def _metrics(metrics: Mapping[str, float]) -> str:
     return " / ".join(f"{metrics[name]:.3f}" for name in ("accuracy", "loss") if name in metrics)
-
-
-def confusion_matrix(console: Console, result: TrainingResult) -> None:
-    """Print the confusion matrix of one result."""
-    console.print(f"\n  [bold]{result.model_name}[/] on the test part of the stream")
-    print_confusion_matrix(result.confusion_matrix)
 
 
 def some_images(

@@ -28,9 +28,15 @@ _LONG_MS = 300_000
 _MODELS = {"tensorflow": ("TensorFlow", "ui-mnist-keras"), "pytorch": ("PyTorch", "ui-mnist-torch")}
 
 
-def _run(program: list[str]) -> None:
+def _run(program: list[str], **env: str) -> None:
     done = subprocess.run(
-        [sys.executable, *program], capture_output=True, text=True, timeout=300, check=False, cwd=_ROOT, env=os.environ
+        [sys.executable, *program],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=_ROOT,
+        env={**os.environ, **env},
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -166,23 +172,10 @@ def test_5_the_model_is_served_and_answers_through_kafka(session: Session, made:
 @pytest.mark.parametrize("framework", list(_MODELS))
 def test_6_predictions_are_watched_live(session: Session, platform: Platform, made: Made, framework: str) -> None:
     number = made.inferences[framework]
-    inference = platform.client.inferences.get(number)
     page = session.open(f"/visualise/{number}")
     expect(page.get_by_test_id("total")).to_be_visible(timeout=_LONG_MS)
-    _run(
-        [
-            str(_EXAMPLES / "mnist_dataset_inference_example.py"),
-            "--digits",
-            "--count",
-            "200",
-            "--input",
-            inference.input_topic,
-            "--output",
-            inference.output_topic,
-            "--bootstrap-servers",
-            platform.bootstrap_servers,
-        ]
-    )
+    program = [str(_EXAMPLES / "mnist_dataset_inference_example.py"), "--digits", "--count", "200"]
+    _run([*program, "--inference", str(number)], KML_STATE_DIR=str(platform.state.root))
     expect(page.get_by_test_id("total")).to_have_text(re.compile(r"^20\d"), timeout=_LONG_MS)
 
 

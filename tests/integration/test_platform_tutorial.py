@@ -41,14 +41,14 @@ def load_module(path: Path) -> ModuleType:
     return module
 
 
-def run_example(name: str, *arguments: str) -> str:
+def run_example(platform: Platform, name: str, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, str(MNIST / name), "--digits", *arguments],
         capture_output=True,
         text=True,
         timeout=240,
         check=False,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "KML_STATE_DIR": str(platform.state.root)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -82,6 +82,7 @@ def trained(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Tra
     )
     assert {each["state"] for each in deployment["results"]} <= {"created", "waiting"}
     said = run_example(
+        platform,
         "mnist_dataset_training_example.py",
         *("--deployment", str(deployment["id"]), "--bootstrap-servers", platform.bootstrap_servers),
     )
@@ -145,14 +146,15 @@ def test_inference_answers_with_the_format_filled_in(platform: Platform, trained
     assert made["guarantee"] == "exactly_once"
     waited = platform.cli("inferences", "wait", str(made["id"]), "--timeout", "240")
     assert waited.returncode == 0, waited.stderr + platform.cli("inferences", "logs", str(made["id"])).stdout
-    said = run_example("mnist_dataset_inference_example.py", *topics, "--bootstrap-servers", platform.bootstrap_servers)
+    said = run_example(platform, "mnist_dataset_inference_example.py", "--inference", str(made["id"]))
     match = re.search(r"(\d+) of 300 right .* 0 without an answer", said)
     assert match is not None, said
     # The tutorial's models do not scale their input and see few images here: far better than guessing is enough.
     assert int(match[1]) > 200
     tail = platform.cli("tail", str(made["id"]), "--from-beginning", "-n", "300", "--timeout", "90", "--json")
     records = [orjson.loads(line) for line in tail.stdout.splitlines()]
-    assert sorted(int(each["key"]) for each in records) == list(range(300))
+    sources = [f"{topics[1]}/0/{number}" for number in range(300)]
+    assert [each["headers"]["kml-source"] for each in records] == sources
     assert all(len(each["value"]["values"]) == 10 for each in records)
     assert platform.cli("inferences", "stop", str(made["id"])).returncode == 0
     stopped = platform.cli("inferences", "wait", str(made["id"]), "--state", "stopped", "--timeout", "240")
