@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kafka_ml_cli.output import JsonOption, console, print_json
-from kafka_ml_cli.session import Session, client_of, session_of
+from kafka_ml_cli.session import client_of, session_of
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -78,14 +78,8 @@ def send(
     is sent. Whole numbers that float32 cannot hold are sent as int64 or float64.
     """
     from kafka_ml_cli.files import FileOptions, open_samples
-    from kafkaml.errors import RefusedError
-    from kafkaml.terminal import styled
 
-    if deployment is None and not topic:
-        raise RefusedError("where to? give --deployment N to train, or --topic TOPIC to predict")
-    if labels and no_labels:
-        raise RefusedError("--labels and --no-labels exclude each other")
-    session = session_of(context)
+    _require_a_target(deployment, topic, contradiction=bool(labels) and no_labels)
     # Asked first: a stream for a deployment that does not exist would wait for ever.
     found = client_of(context).deployments.get(deployment) if deployment is not None else None
     options = FileOptions(
@@ -105,27 +99,33 @@ def send(
         dtype=dtype,
     )
     samples = open_samples(file, options)
-    topic = topic or _topic_name(file)
     sink_arguments = {
-        "topic": topic,
+        "topic": topic or _topic_name(file),
         "deployment_id": deployment or 0,
         "description": description or file.name,
         "validation_rate": validation_rate if deployment is not None else 0,
         "test_rate": test_rate if deployment is not None else 0,
-        "bootstrap_servers": bootstrap_servers,
+        "settings": session_of(context).kafka(bootstrap_servers),
         "data_type": dtype or None,
     }
-    sent = _send(session, samples, sink_arguments, announce=deployment is not None)
+    sent = _send(samples, sink_arguments, announce=deployment is not None)
     if json:
         return print_json(sent)
-    _say_sent(file, samples, sent)
-    if deployment is not None:
-        told = "announced to deployment {id}; [dim]next: kafka-ml deployments show {id}[/]"
-        console().print(styled(told, id=deployment))
-    return None
+    return _say_sent(file, samples, sent)
+
+
+def _require_a_target(deployment: int | None, topic: str, *, contradiction: bool) -> None:
+    from kafkaml.errors import RefusedError
+
+    if deployment is None and not topic:
+        raise RefusedError("where to? give --deployment N to train, or --topic TOPIC to predict")
+    if contradiction:
+        raise RefusedError("--labels and --no-labels exclude each other")
 
 
 def _say_sent(file: Path, samples: Samples, sent: dict[str, Any]) -> None:
+    from kafkaml.terminal import styled
+
     names = ", ".join(samples.features[:12]) + (", ..." if len(samples.features) > 12 else "")
     label = "no labels"
     if samples.label is not None:
@@ -142,6 +142,9 @@ def _say_sent(file: Path, samples: Samples, sent: dict[str, Any]) -> None:
     for note in samples.notes:
         console().print(f"  {note}", style="yellow")
     console().print(f"{sent['samples']:,} samples sent to {sent['topic']}: {sent['samples_per_second']:,} a second")
+    if sent["announced_to"] is not None:
+        told = "announced to deployment {id}; [dim]next: kafka-ml deployments show {id}[/]"
+        console().print(styled(told, id=sent["announced_to"]))
 
 
 def _topic_name(file: Path) -> str:
@@ -150,18 +153,17 @@ def _topic_name(file: Path) -> str:
     return re.sub(r"[^a-zA-Z0-9._-]+", "-", file.name.split(".")[0]).strip("-.") or "samples"
 
 
-def _send(session: Session, samples: Samples, sink_arguments: dict[str, Any], *, announce: bool) -> dict[str, Any]:
+def _send(samples: Samples, sink_arguments: dict[str, Any], *, announce: bool) -> dict[str, Any]:
     """Send in parts, showing progress; returns what was sent where, and how fast."""
     import time
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    # The command line is a front end: the one module of kafkaml that uses the sinks.
     from datasources import RawSink
 
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     began = time.monotonic()
-    sink = RawSink(settings=session.kafka(sink_arguments.pop("bootstrap_servers")), **sink_arguments)
+    sink = RawSink(**sink_arguments)
     with Progress(*columns, console=console(error=True), transient=True) as progress:
         task = progress.add_task("sending", total=samples.count)
         complete = False

@@ -5,18 +5,23 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 
+from backend import launchers, manage
 from kafkaml.errors import BrokenError
 from kafkaml.local.state import StateDir
 
-__all__ = ["python_module", "run_manage", "suspend_workers"]
+__all__ = ["RUN_MODULE", "python_module", "run_manage", "suspend_workers"]
+
+# -P: the folder that a component runs in is never a source of its imports.
+RUN_MODULE = (sys.executable, "-P", "-m")
 
 
 def run_manage(arguments: Sequence[str], env: Mapping[str, str], *, timeout_seconds: float = 60) -> str:
     """Run a management command of the backend and return its standard output; BrokenError when it fails."""
     try:
         done = subprocess.run(
-            [*python_module("backend.manage"), *arguments],
+            [*python_module(manage), *arguments],
             env=dict(env),
             check=True,
             capture_output=True,
@@ -34,7 +39,7 @@ def run_manage(arguments: Sequence[str], env: Mapping[str, str], *, timeout_seco
 def suspend_workers(state: StateDir) -> None:
     """End every worker of the platform in order; those that are wanted start again with the next ``up``."""
     subprocess.run(
-        [*python_module("backend.launchers"), "suspend", "--state-dir", str(state.root)],
+        [*python_module(launchers), "suspend", "--state-dir", str(state.root)],
         check=False,
         timeout=60,
         stdin=subprocess.DEVNULL,
@@ -42,7 +47,6 @@ def suspend_workers(state: StateDir) -> None:
     )
 
 
-def python_module(module: str) -> list[str]:
+def python_module(module: ModuleType) -> list[str]:
     """Return the command that runs a module of ours."""
-    # -P: the folder that a component runs in is never a source of its imports.
-    return [sys.executable, "-P", "-m", module]
+    return [*RUN_MODULE, module.__name__]

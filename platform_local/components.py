@@ -12,11 +12,14 @@ from dataclasses import dataclass
 
 import httpx
 
+import kafka_control_logger
+import mlcode_executor
+from backend import config, manage
 from kafkaml.local.state import StateDir
 from kafkaml.settings import KafkaSettings
 from platform_local import setup
 from platform_local.broker import EmbeddedBroker, broker_answers, java_environment
-from platform_local.commands import python_module
+from platform_local.commands import RUN_MODULE, python_module
 from platform_local.ports import LOOPBACK, free_port
 from platform_local.strays import MARK
 from platform_local.supervisor import Component
@@ -93,7 +96,7 @@ def build_components(plan: PlatformPlan) -> list[Component]:
     components.append(
         Component(
             name="controller",
-            prepare=lambda: [*python_module("backend.manage"), "controller"],
+            prepare=lambda: [*python_module(manage), "controller"],
             env=env,
             after=("web", *broker_first),
             grace_seconds=15,
@@ -102,7 +105,7 @@ def build_components(plan: PlatformPlan) -> list[Component]:
     components.append(
         Component(
             name="control-logger",
-            prepare=lambda: python_module("kafka_control_logger"),
+            prepare=lambda: python_module(kafka_control_logger),
             env=env,
             after=("web", *broker_first),
         )
@@ -123,15 +126,13 @@ def _broker(broker: EmbeddedBroker) -> Component:
 
 
 def _set_up(env: Mapping[str, str]) -> Component:
-    return Component(
-        name="set-up", prepare=lambda: python_module("platform_local.setup"), env=env, once=True, required=True
-    )
+    return Component(name="set-up", prepare=lambda: python_module(setup), env=env, once=True, required=True)
 
 
 def _web(plan: PlatformPlan, env: Mapping[str, str], *, after: Sequence[str]) -> Component:
     descriptor = plan.web_socket.fileno()
-    command = [*python_module("gunicorn"), "-c", "python:backend.config.gunicorn", "--bind", f"fd://{descriptor}"]
-    command += ["backend.config.asgi:application"]
+    command = [*RUN_MODULE, "gunicorn", "-c", f"python:{config.__name__}.gunicorn", "--bind", f"fd://{descriptor}"]
+    command += [f"{config.__name__}.asgi:application"]
     return Component(
         name="web",
         prepare=lambda: command,
@@ -146,7 +147,7 @@ def _web(plan: PlatformPlan, env: Mapping[str, str], *, after: Sequence[str]) ->
 
 def _executor(plan: PlatformPlan, env: Mapping[str, str], framework: str, port: int) -> Component:
     socket_path = plan.state.run / f"fork-{framework}.sock"
-    command = [*python_module("mlcode_executor"), "--framework", framework, "--port", str(port)]
+    command = [*python_module(mlcode_executor), "--framework", framework, "--port", str(port)]
     command += ["--fork-server", str(socket_path)]
     return Component(
         name=f"executor-{framework}",
@@ -162,10 +163,17 @@ def _executor(plan: PlatformPlan, env: Mapping[str, str], framework: str, port: 
 def _onnx(plan: PlatformPlan, env: Mapping[str, str]) -> Component:
     """Serves trained models in the engine they are converted to; no user code is ever checked with it."""
     path = plan.state.run / "fork-onnx.sock"
-    command = [*python_module("mlcode_executor.fork_server"), "--runtime", "onnx", "--socket", str(path)]
+
+    def prepare() -> list[str]:
+        # Imported when it is its turn: what it imports itself would hold the first components up.
+        from mlcode_executor import fork_server
+
+        isolation = ["--isolation", plan.isolation] if plan.isolation else []
+        return [*python_module(fork_server), "--runtime", "onnx", "--socket", str(path), *isolation]
+
     return Component(
         name="fork-onnx",
-        prepare=lambda: [*command, *(["--isolation", plan.isolation] if plan.isolation else [])],
+        prepare=prepare,
         env=env,
         after=("web",),
         probe=lambda: _listens(str(path)),

@@ -20,6 +20,7 @@ import psutil
 
 from kafkaml.errors import KafkaMLError
 from kafkaml.local.state import StateDir
+from mlcode_executor import sandbox
 from platform_local.broker import (
     MINIMUM_JAVA,
     OLD_EXAMPLES_PORT,
@@ -28,6 +29,7 @@ from platform_local.broker import (
     java_version,
     listens_for_old_examples,
 )
+from platform_local.commands import python_module
 from platform_local.jars import jars_are_cached, jars_dir
 from platform_local.platform import DEFAULT_BROKER_PORT, DEFAULT_WEB_PORT
 from platform_local.ports import describe_holder, is_free
@@ -165,20 +167,10 @@ def _gpu(_: StateDir) -> Finding:
     return Finding("gpu", Verdict.OK, ", ".join(str(name) for name in names) or "none; processors are used")
 
 
-# Its room knows what works here, and must be asked in a process that has no thread yet.
-_ISOLATION_PROGRAM = """
-import json, os, pathlib, sys
-from mlcode_executor.sandbox.levels import Sandbox
-sandbox = Sandbox.prepare(os.environ.get("KML_ISOLATION") or "auto", pathlib.Path(sys.argv[1]))
-sandbox.self_test()
-print(json.dumps(dict(sandbox.describe())))
-"""
-
-
 def _isolation(_: StateDir) -> Finding:
     with tempfile.TemporaryDirectory(prefix="kml-doctor-", ignore_cleanup_errors=True) as folder:
         answer = subprocess.run(
-            [sys.executable, "-P", "-c", _ISOLATION_PROGRAM, folder],
+            [*python_module(sandbox), folder],
             capture_output=True,
             text=True,
             timeout=60,

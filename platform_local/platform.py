@@ -11,21 +11,22 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import orjson
 import psutil
 
+import platform_local
 from kafkaml.errors import BrokenError, BrokerError, DeadlineExceeded, RefusedError
 from kafkaml.local.state import PlatformStatus, StateDir, ephemeral_parent, write_secret
 from kafkaml.settings import KafkaSettings, default_state_dir
 from platform_local import components as parts
 from platform_local.broker import OLD_EXAMPLES_PORT, EmbeddedBroker, remembered_ports
-from platform_local.commands import suspend_workers
+from platform_local.commands import python_module, suspend_workers
 from platform_local.ports import LOOPBACK, choose_port, describe_holder, is_free
 from platform_local.processes import end_processes, read_pid
 from platform_local.strays import platform_processes
@@ -50,16 +51,15 @@ class UpOptions:
     isolation: str = ""
     frameworks: Sequence[str] = ALL_FRAMEWORKS
 
-    def to_arguments(self) -> list[str]:
-        """Return the command line that means the same, without the state folder."""
-        arguments = ["--ephemeral"] if self.ephemeral else []
-        for name in ("port", "broker_port"):
-            if getattr(self, name) is not None:
-                arguments += [f"--{name.replace('_', '-')}", str(getattr(self, name))]
-        for name in ("bootstrap_servers", "isolation"):
-            if getattr(self, name):
-                arguments += [f"--{name.replace('_', '-')}", getattr(self, name)]
-        return [*arguments, "--frameworks", ",".join(self.frameworks)]
+    def to_json(self) -> str:
+        return orjson.dumps(asdict(self), default=str).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> UpOptions:
+        """Parse what ``to_json`` wrote."""
+        document = orjson.loads(text)
+        folder = document.pop("state_dir")
+        return cls(**document, state_dir=None if folder is None else Path(folder))
 
 
 def choose_state_dir(options: UpOptions) -> StateDir:
@@ -175,10 +175,10 @@ def _listen(options: UpOptions, state: StateDir) -> socket.socket:
 def start_detached(options: UpOptions, state: StateDir) -> int:
     """Start the supervisor of ``state`` in the background and return its process id."""
     state.prepare()
-    command = [sys.executable, "-m", "kafka_ml_cli.main", "up", "--state-dir", str(state.root), "--quiet"]
+    command = [*python_module(platform_local), replace(options, state_dir=state.root).to_json()]
     with (state.logs / "supervisor.log").open("ab") as log:
         process = subprocess.Popen(
-            [*command, *options.to_arguments()],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -7,12 +7,12 @@ starting Django only to hear that costs a second and a half of a start.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import sys
 from importlib import metadata
 from pathlib import Path
 
+import backend
 from kafkaml.errors import BrokenError
 from kafkaml.local.state import StateDir
 from platform_local.access import renew_cli_token, token_is_fresh
@@ -42,8 +42,7 @@ def _stamp(state: StateDir) -> Path:
 def fingerprint() -> str:
     """A hash of everything that decides what the tables look like."""
     digest = hashlib.sha256(metadata.version("django").encode())
-    backend = importlib.util.find_spec("backend")
-    for folder in (backend.submodule_search_locations or []) if backend is not None else []:
+    for folder in backend.__path__:
         for path in sorted(Path(folder).glob("*/migrations/*.py")):
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()

@@ -140,6 +140,16 @@ class StateDir:
         held.close()
         return False
 
+    def access(self) -> tuple[str, str] | None:
+        """Return address of the platform that runs here, and its owner's token (empty where there is none to read)."""
+        status = self.read_status() if self.is_running() else None
+        if status is None:
+            return None
+        try:
+            return status.url, self.cli_token.read_text(encoding="utf-8").strip()
+        except OSError:
+            return status.url, ""
+
     def write_status(self, status: PlatformStatus) -> None:
         """Publish ``status`` atomically."""
         temporary = self.run / "status.tmp"

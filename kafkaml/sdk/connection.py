@@ -39,17 +39,16 @@ class ClientSettings(BaseSettings):
         """Return (address, token); ApiError when there is no platform to speak to, SettingsError without a token."""
         url, token = self.url, self.token.get_secret_value()
         state = find_state_dir(self.state_dir)
-        status = state.read_status() if state.is_running() else None
+        local = state.access()
         if not url:
-            if status is None:
+            if local is None:
                 raise ApiError(
                     f"no platform runs on this machine (state folder {state.root})",
                     hint="start one: kafka-ml up; or name another: KML_URL and KML_TOKEN",
                 )
-            url = status.url
-        if not token and status is not None and url.rstrip("/") == status.url.rstrip("/"):
-            with contextlib.suppress(OSError):
-                token = state.cli_token.read_text(encoding="utf-8").strip()
+            url = local[0]
+        if not token and local is not None and url.rstrip("/") == local[0].rstrip("/"):
+            token = local[1]
         if not token:
             raise SettingsError(f"there is no token for {url}", hint="set KML_TOKEN to one of your tokens")
         return url.rstrip("/"), token

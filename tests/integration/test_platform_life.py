@@ -97,6 +97,10 @@ def test_up_serves_down_leaves_nothing_and_a_later_start_keeps_everything(own_pl
     # The figure held to is 6 s and is measured by the benchmark START; tests share the machine with others, so this
     # only tells a start from one that waits for a time limit of something.
     assert seconds < 120
+    # Asked for again, it waits for the rest of the start that is under way.
+    own_platform.up()
+    assert own_platform.status.ready
+    assert own_platform.status.supervisor_pid == after.supervisor_pid
 
 
 def test_up_works_and_down_cleans_up_after_a_killed_supervisor(own_platform: Platform) -> None:
