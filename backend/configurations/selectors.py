@@ -19,7 +19,7 @@ def configurations() -> QuerySet[Configuration]:
         .order_by("id")
     )
     return (
-        Configuration.objects.annotate(deployment_count=Count("deployments"))  # type: ignore[no-redef]  # declared by the model
+        Configuration.objects.annotate(deployment_count=Count("deployments", distinct=True))  # type: ignore[no-redef]  # declared by the model
         .prefetch_related(Prefetch("models", queryset=models, to_attr="model_rows"))
         .order_by("-id")
     )

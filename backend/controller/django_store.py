@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
 from pydantic import ValidationError
 
 from backend.api.job_tokens import mint
-from backend.controller.actions import (
-    BeginAttempt,
-    ForgiveTries,
-    KeepLog,
-    MarkFailed,
-    MarkLaunched,
-    MarkRunning,
-    MarkStopped,
-    Retry,
-    RowAction,
-    ShowObstacle,
-    ShowReady,
-    ShowScale,
-)
+from backend.controller import actions
+from backend.controller.actions import RowAction
 from backend.controller.rows import Row, Subject
 from backend.deployments.models import TrainingResult
 from backend.inferences import transitions as inferences
@@ -33,7 +21,7 @@ from backend.inferences.models import Inference, ReplicaStats
 from backend.launchers.base import Autoscale
 from backend.launchers.names import RunKind
 from backend.runs import transitions as runs
-from backend.runs.models import ENDED_STATES, DesiredState, Run
+from backend.runs.models import ENDED_STATES, DesiredState, Run, model_of
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.state import RunState
@@ -42,7 +30,6 @@ __all__ = ["DjangoStore"]
 
 # Replicas report every two seconds or so.
 _STATS_FRESH_SECONDS = 15.0
-_MODELS: dict[RunKind, type[Run]] = {model.kind: model for model in (TrainingResult, Inference)}
 
 
 class DjangoStore:
@@ -57,35 +44,35 @@ class DjangoStore:
 
     def apply(self, action: RowAction) -> bool:
         number, attempt = action.subject.number, action.attempt
-        model = _MODELS[action.subject.kind]
+        model = model_of(action.subject.kind)
         match action:
-            case BeginAttempt():
+            case actions.BeginAttempt():
                 row = runs.register_attempt(model, number)
                 return row is not None and row.attempt == attempt
-            case MarkLaunched(max_replicas=max_replicas) if model is Inference:
+            case actions.MarkLaunched(max_replicas=max_replicas) if model is Inference:
                 return inferences.mark_launched(number, attempt, max_replicas=max_replicas)
-            case MarkLaunched():
+            case actions.MarkLaunched():
                 return runs.mark_launched(model, number, attempt)
-            case MarkRunning():
+            case actions.MarkRunning():
                 return runs.mark_running(model, number, attempt)
-            case ShowObstacle(failure=failure):
+            case actions.ShowObstacle(failure=failure):
                 return runs.mark_obstacle(model, number, attempt, failure)
-            case ForgiveTries():
+            case actions.ForgiveTries():
                 return runs.forgive_tries(model, number, attempt)
-            case ShowReady(replicas=0, failure=obstacle, log_tail=log_tail):
+            case actions.ShowReady(replicas=0, failure=obstacle, log_tail=log_tail):
                 return inferences.mark_waiting(number, attempt, obstacle, log_tail=log_tail)
-            case ShowReady(replicas=replicas, failure=obstacle):
+            case actions.ShowReady(replicas=replicas, failure=obstacle):
                 return inferences.mark_running(number, attempt, ready_replicas=replicas, obstacle=obstacle)
-            case ShowScale(replicas=replicas):
+            case actions.ShowScale(replicas=replicas):
                 return inferences.mark_scaled(number, attempt, replicas)
-            case MarkStopped(log_tail=log_tail):
+            case actions.MarkStopped(log_tail=log_tail):
                 return runs.mark_stopped(model, number, attempt, log_tail=log_tail)
-            case MarkFailed(failure=failure, log_tail=log_tail):
+            case actions.MarkFailed(failure=failure, log_tail=log_tail):
                 return runs.mark_failed(model, number, attempt, failure, log_tail=log_tail)
-            case Retry(failure=failure, at=at, log_tail=log_tail):
+            case actions.Retry(failure=failure, at=at, log_tail=log_tail):
                 retry_at = datetime.fromtimestamp(at, tz=UTC)
                 return runs.mark_failed(model, number, attempt, failure, retry_at=retry_at, log_tail=log_tail)
-            case KeepLog(log_tail=log_tail):
+            case actions.KeepLog(log_tail=log_tail):
                 return runs.store_log_tail(model, number, attempt, log_tail)
 
     def mint_token(self, subject: Subject, attempt: int) -> str:
@@ -104,13 +91,7 @@ class DjangoStore:
         found = TrainingResult.objects.filter(active | Q(pk__in=numbers)).select_related("model", "deployment")
         columns = found.only(*_COMMON, "stream_id", "model__framework", "deployment__gpu").order_by("pk")
         for result in columns:
-            yield Row(
-                subject=Subject(RunKind.TRAINING, result.pk),
-                framework=Framework(result.model.framework),
-                ready=result.stream_id is not None,
-                gpu=result.deployment.gpu,
-                **_common(result),
-            )
+            yield _row(result, result.model.framework, gpu=result.deployment.gpu)
 
     def _inference_rows(self, subjects: Collection[Subject]) -> Iterable[Row]:
         numbers = _numbers(subjects, RunKind.INFERENCE)
@@ -132,10 +113,8 @@ class DjangoStore:
                 and each.replica < inference.current_replicas
                 and each.updated_at > oldest
             ]
-            yield Row(
-                subject=Subject(RunKind.INFERENCE, inference.pk),
-                framework=Framework(inference.result.model.framework),
-                gpu=inference.gpu,
+            yield replace(
+                _row(inference, inference.result.model.framework, gpu=inference.gpu),
                 replicas=inference.replicas,
                 autoscale=_autoscale(inference),
                 launched_max_replicas=inference.launched_max_replicas,
@@ -149,7 +128,6 @@ class DjangoStore:
                     for each in current
                     if each.state == RunState.FAILED and (failure := _failure(each.error)) is not None
                 ),
-                **_common(inference),
             )
 
 
@@ -168,20 +146,24 @@ _COMMON = (
 )
 
 
-def _common(row: Run) -> dict[str, Any]:
-    launched = row.launched_at is not None
-    return {
-        "wanted": row.desired == DesiredState.RUN,
-        "state": RunState(row.state),
-        "attempt": row.attempt,
+def _row(run: Run, framework: str, *, gpu: int) -> Row:
+    launched = run.launched_at is not None
+    return Row(
+        subject=Subject(run.kind, run.pk),
+        framework=Framework(framework),
+        gpu=gpu,
+        ready=run.ready,
+        wanted=run.desired == DesiredState.RUN,
+        state=RunState(run.state),
+        attempt=run.attempt,
         # An inference that serves has its tries forgiven, yet its attempt has begun.
-        "tries": max(row.tries, 1) if launched else row.tries,
-        "launched": launched,
-        "failure": _failure(row.failure),
-        "next_retry_at": row.next_retry_at.timestamp() if row.next_retry_at else None,
-        "started_at": row.started_at.timestamp() if row.started_at else None,
-        "ended_at": row.ended_at.timestamp() if row.ended_at else None,
-    }
+        tries=max(run.tries, 1) if launched else run.tries,
+        launched=launched,
+        failure=_failure(run.failure),
+        next_retry_at=run.next_retry_at.timestamp() if run.next_retry_at else None,
+        started_at=run.started_at.timestamp() if run.started_at else None,
+        ended_at=run.ended_at.timestamp() if run.ended_at else None,
+    )
 
 
 def _autoscale(inference: Inference) -> Autoscale | None:
@@ -190,7 +172,7 @@ def _autoscale(inference: Inference) -> Autoscale | None:
     return Autoscale(topic=inference.input_topic, group=inference.group, max_replicas=inference.max_replicas)
 
 
-def _failure(document: dict[str, Any] | None) -> Failure | None:
+def _failure(document: object) -> Failure | None:
     """Read a failure; None also for one that another version wrote and this one does not understand."""
     if not document:
         return None

@@ -14,6 +14,7 @@ from backend.deployments.models import TrainingResult
 from backend.deployments.services import require_result
 from backend.inferences.models import Inference
 from backend.launchers.names import RunKind
+from backend.runs.models import model_of
 from backend.runs.transitions import check_attempt
 
 __all__ = ["current_inference", "current_result", "current_run", "query_attempt", "token_for"]
@@ -53,8 +54,7 @@ def current_inference(request: Request, pk: int, attempt: int) -> Inference:
 
 def current_run(token: JobToken) -> None:
     """Return when the token's attempt is its run's present one and has not ended; else raise."""
-    model: type[TrainingResult] | type[Inference] = TrainingResult if token.kind == RunKind.TRAINING else Inference
-    run = model.objects.only("id", "attempt", "state").filter(pk=token.id).first()
+    run = model_of(token.kind)._default_manager.only("pk", "attempt", "state").filter(pk=token.id).first()
     if run is None:
         raise NotFound(f"there is no {token.kind} {token.id}")
     check_attempt(run, token.attempt)

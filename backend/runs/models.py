@@ -9,7 +9,7 @@ from django.db import models
 from backend.launchers.names import RunKind
 from kafkaml.wire.state import RunState
 
-__all__ = ["ENDED_STATES", "STATE_CHOICES", "DesiredState", "Run"]
+__all__ = ["ENDED_STATES", "STATE_CHOICES", "DesiredState", "Run", "model_of"]
 
 
 # The words are shared with workers and clients; Django wants them as pairs.
@@ -77,3 +77,8 @@ class Run(models.Model):
 
     def halt(self) -> None:
         """Note that nothing of it runs, in the state that it has now. Called with the row locked; the caller saves."""
+
+
+def model_of(kind: RunKind) -> type[Run]:
+    """Return the model whose rows are runs of ``kind``."""
+    return next(model for model in Run.__subclasses__() if model.kind is kind)

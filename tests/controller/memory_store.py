@@ -6,20 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from backend.controller.actions import (
-    BeginAttempt,
-    ForgiveTries,
-    KeepLog,
-    MarkFailed,
-    MarkLaunched,
-    MarkRunning,
-    MarkStopped,
-    Retry,
-    RowAction,
-    ShowObstacle,
-    ShowReady,
-    ShowScale,
-)
+from backend.controller import actions
+from backend.controller.actions import BeginAttempt, KeepLog, MarkFailed, MarkStopped, Retry, RowAction
 from backend.controller.rows import Row, Subject
 from backend.launchers.base import Autoscale
 from backend.launchers.names import RunKind
@@ -65,9 +53,9 @@ class MemoryStore:
     def _changes(self, action: RowAction, row: Row) -> dict[str, Any] | None:
         """What an action changes of a row that it may change; None: nothing may be changed."""
         match action:
-            case BeginAttempt() if not row.wanted:
+            case actions.BeginAttempt() if not row.wanted:
                 return None
-            case BeginAttempt(attempt=attempt):
+            case actions.BeginAttempt(attempt=attempt):
                 return {
                     "attempt": attempt,
                     "tries": row.tries + 1,
@@ -80,25 +68,25 @@ class MemoryStore:
                     "replica_failures": (),
                     "scaled_to_shown": None,
                 }
-            case MarkLaunched(max_replicas=max_replicas):
+            case actions.MarkLaunched(max_replicas=max_replicas):
                 return {"launched": True, "launched_max_replicas": max_replicas}
-            case MarkRunning():
+            case actions.MarkRunning():
                 running = {"state": RunState.RUNNING, "launched": True, "started_at": self.now, "failure": None}
                 return {} if row.state is RunState.RUNNING else running
-            case ShowObstacle(failure=failure):
+            case actions.ShowObstacle(failure=failure):
                 return {"failure": failure} if row.state is RunState.WAITING else {}
-            case ForgiveTries():
+            case actions.ForgiveTries():
                 return {"tries": 1}
-            case ShowReady(replicas=replicas, failure=obstacle):
+            case actions.ShowReady(replicas=replicas, failure=obstacle):
                 state = RunState.RUNNING if replicas else RunState.WAITING
                 return {"state": state, "ready_replicas_shown": replicas, "failure": obstacle}
-            case ShowScale(replicas=replicas):
+            case actions.ShowScale(replicas=replicas):
                 return {"scaled_to_shown": replicas}
-            case MarkStopped():
+            case actions.MarkStopped():
                 return {"state": RunState.STOPPED, "ended_at": self.now}
-            case MarkFailed(failure=failure):
+            case actions.MarkFailed(failure=failure):
                 return {"state": RunState.FAILED, "failure": failure, "ended_at": self.now, "next_retry_at": None}
-            case Retry(failure=failure, at=at):
+            case actions.Retry(failure=failure, at=at):
                 return {"state": RunState.WAITING, "failure": failure, "next_retry_at": at}
             case _:
                 raise AssertionError(action)
