@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from benchmarks.context import Context, Row, median_and_spread
 from benchmarks.inference_loops import fill, measure_replica
-from kafkaml.wire.inference import DeliveryGuarantee
+from kafkaml.wire.choices import DeliveryGuarantee
 from tests.model_inference.onnx_models import mlp
 
 IDS = ("P6",)

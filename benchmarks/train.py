@@ -23,11 +23,12 @@ from kafkaml.control import ControlMessage, InputFormat
 from kafkaml.records import OutgoingRecord
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange
+from kafkaml.wire.choices import TrainingMode
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
-from kafkaml.wire.training import TrainingMode, TrainingPlan
+from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.process import ModelProcess, Runtime
 from model_training.context import RunContext
 from model_training.modes import classic

@@ -8,7 +8,7 @@ import typer
 
 from kafka_ml_cli.output import JsonOption, console, human_age, print_json, print_object, print_table, styled_state
 from kafka_ml_cli.session import client_of
-from kafkaml.wire.training import Split, Targets
+from kafkaml.wire.choices import Split, Targets
 
 app = typer.Typer(name="deployments", help="Configurations put to work: they wait for a stream.", no_args_is_help=True)
 

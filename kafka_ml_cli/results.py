@@ -20,7 +20,7 @@ from kafka_ml_cli.runs import add_run_commands
 from kafka_ml_cli.session import client_of
 
 if TYPE_CHECKING:
-    from kafkaml.sdk.types import Artifact
+    from kafkaml.sdk.types import Artifact, ConfusionReport
 
 app = typer.Typer(name="results", help="Trainings, their metrics and the trained models.", no_args_is_help=True)
 
@@ -82,9 +82,9 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
     print_epochs(found.epochs)
     if found.outcome:
         console().print(styled("\n[bold]test[/] {metrics}", metrics=_metrics(found.test_metrics) or "no metrics"))
-        if summary := (found.outcome.get("preparation") or {}).get("summary"):
+        if summary := found.outcome.preparation.get("summary"):
             console().print(styled("[dim]features[/] {summary}", summary=str(summary)), soft_wrap=True)
-        if split := found.outcome.get("split"):
+        if split := found.outcome.split:
             console().print(styled("[dim]split[/] {split}", split=split), soft_wrap=True)
     for warning in found.warnings:
         console().print(styled("[yellow]warning[/] {warning}", warning=warning), soft_wrap=True)
@@ -172,7 +172,7 @@ def print_epochs(epochs: Any) -> None:
     print_table(epochs, columns, nothing="")
 
 
-def print_confusion_matrix(found: Any) -> None:
+def print_confusion_matrix(found: ConfusionReport | None) -> None:
     """Print rows of true labels against columns of predicted ones."""
     from rich.table import Table
     from rich.text import Text
@@ -181,14 +181,13 @@ def print_confusion_matrix(found: Any) -> None:
 
     if not found:
         return
-    matrix = found["matrix"]
-    labels = [str(each) for each in found.get("labels") or range(len(matrix))]
+    labels = found.labels or [str(each) for each in range(len(found.matrix))]
     console().print("confusion matrix (rows: true, columns: predicted)", style="dim")
     table = Table(box=None)
     table.add_column("")
     for label in labels:
         table.add_column(Text(visible(label)), justify="right", header_style="bold")
-    for row, (label, counts) in enumerate(zip(labels, matrix, strict=False)):
+    for row, (label, counts) in enumerate(zip(labels, found.matrix, strict=False)):
         cells = [
             Text(str(count), style="green")
             if column == row

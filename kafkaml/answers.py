@@ -43,13 +43,12 @@ def answer_bytes(outputs: Sequence[tuple[np.dtype[np.generic], Sequence[int]]]) 
     return sum(sizes) + twice + _BRACKETS_BYTES + RECORD_OVERHEAD_BYTES
 
 
-def class_names(visualization: Mapping[str, Any] | None, outcome: Mapping[str, Any] | None) -> list[str] | None:
+def class_names(visualization: Mapping[str, Any] | None, labels: Sequence[str] | None) -> list[str] | None:
     """Return the names of the classes in the order of the outputs; None where nobody gave them.
 
-    By the view that was set for an inference, else by the outcome of the training that it serves.
+    By the view that was set for an inference, else by the ``labels`` of the training that it serves.
     """
     if visualization and visualization.get("type") == "classification" and visualization.get("labels"):
         names = {each["id"]: each["label"] for each in visualization["labels"]}
         return [names.get(index, str(index)) for index in range(min(max(names), 9_999) + 1)]
-    labels = (outcome or {}).get("labels")
-    return [str(each) for each in labels] if labels else None
+    return list(labels) if labels else None

@@ -17,7 +17,7 @@ from typing import Any, Self
 from kafkaml.answers import DEFAULT_MAX_ANSWER_BYTES
 from kafkaml.errors import KafkaMLError
 from kafkaml.logs import get_logger
-from kafkaml.wire.inference import OutputTimestamps
+from kafkaml.wire.choices import OutputTimestamps
 
 __all__ = ["SOURCE_TIMESTAMP_HEADER", "OutputTopics", "TopicLimits", "TopicWatch"]
 

@@ -29,7 +29,8 @@ from kafkaml.job_client import Heartbeat, JobClient
 from kafkaml.logs import get_logger, log_context
 from kafkaml.retry import retrying
 from kafkaml.settings import KafkaSettings
-from kafkaml.wire.inference import DeliveryGuarantee, InferencePlan
+from kafkaml.wire.choices import DeliveryGuarantee
+from kafkaml.wire.inference import InferencePlan
 from kafkaml.wire.job import InferenceJob
 from kafkaml.wire.state import WorkerExit
 from mlcode_executor.warming import BUCKETS

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kafkaml.wire.training import Targets
+from kafkaml.wire.choices import Targets
 from mlcode_executor.shared_array import SharedArray
 from model_training.labels import LabelKind, LabelPlan, LossLabels, plan_labels
 from model_training.model_session import Samples

@@ -17,7 +17,8 @@ from kafkaml.array_file import ArrayFile
 from kafkaml.records import RecordReader
 from kafkaml.splits import SplitPlan
 from kafkaml.stream_dataset import StreamDataset
-from kafkaml.wire.training import Split, Targets, TrainingPlan
+from kafkaml.wire.choices import Split, Targets
+from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.shared_array import SharedArray
 from model_training.model_session import Samples
 from model_training.shapes import DataMismatch

@@ -13,7 +13,7 @@ from backend.launchers.names import RunKind
 from backend.ml_models.models import MLModel
 from backend.runs.models import ENDED_STATES, Run
 from backend.streams.models import Announcement
-from kafkaml.wire.training import Split, Targets, TrainingMode
+from kafkaml.wire.choices import Split, Targets, TrainingMode
 
 __all__ = ["Artifact", "Deployment", "EpochRecord", "TrainingResult"]
 

@@ -9,9 +9,10 @@ from backend.api.errors import Conflict
 from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
 from kafkaml.arguments import parse_arguments
+from kafkaml.wire.choices import Split, Targets, TrainingMode
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
-from kafkaml.wire.training import Split, Targets, TrainingMode, TrainingPlan
+from kafkaml.wire.training import TrainingPlan
 
 __all__ = ["model_limits", "training_plan"]
 

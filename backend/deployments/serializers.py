@@ -17,10 +17,10 @@ from backend.deployments.selectors import aggregate_state, result_epochs
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from backend.runs.models import STATE_CHOICES
 from backend.streams.models import Announcement
+from kafkaml.wire.choices import Split, Targets, TrainingMode
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
 from kafkaml.wire.progress import EpochMetrics, Progress
-from kafkaml.wire.training import Split, Targets, TrainingMode
 
 __all__ = [
     "CellSamplesSerializer",

@@ -40,8 +40,8 @@ from backend.runs.logs import read_log
 from backend.runs.models import STATE_CHOICES
 from backend.runs.serializers import LogSerializer
 from backend.runs.services import stop
+from kafkaml.wire.choices import TrainingMode
 from kafkaml.wire.state import RunState
-from kafkaml.wire.training import TrainingMode
 
 __all__ = ["DeploymentViewSet", "ResultViewSet"]
 

@@ -16,7 +16,7 @@ from backend.deployments.models import TrainingResult
 from backend.launchers.names import RunKind
 from backend.runs.models import ENDED_STATES, Run
 from kafkaml.control import InputFormat
-from kafkaml.wire.inference import DeliveryGuarantee, OutputTimestamps
+from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 
 __all__ = ["Inference", "ProcessCount", "ReplicaStats"]
 

@@ -7,8 +7,9 @@ from backend.deployments.models import Artifact
 from backend.deployments.plans import model_limits
 from backend.inferences.models import Inference
 from kafkaml.control import InputFormat
+from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.framework import Framework
-from kafkaml.wire.inference import DeliveryGuarantee, InferencePlan, OutputTimestamps
+from kafkaml.wire.inference import InferencePlan
 
 __all__ = ["inference_plan"]
 

@@ -16,8 +16,8 @@ from backend.deployments.models import TrainingResult
 from backend.inferences.models import Inference, ReplicaStats
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from kafkaml.control import InputFormat
+from kafkaml.wire.choices import OutputTimestamps
 from kafkaml.wire.failure import Failure
-from kafkaml.wire.inference import OutputTimestamps
 
 __all__ = ["InferenceSerializer", "InferenceUpdateSerializer", "InferenceWriteSerializer", "VisualizationSerializer"]
 

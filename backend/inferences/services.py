@@ -20,7 +20,7 @@ from backend.launchers.factory import autoscaling_obstacle
 from backend.runs.transitions import publish_run
 from kafkaml.answers import KAFKA_DEFAULT_RECORD_BYTES, answer_bytes
 from kafkaml.codecs import with_learnt
-from kafkaml.wire.inference import DeliveryGuarantee
+from kafkaml.wire.choices import DeliveryGuarantee
 from kafkaml.wire.state import RunState
 
 __all__ = ["TopicAdmin", "create_inference", "delete_inference", "ensure_topics", "guarantee_of", "scale_inference"]

@@ -109,7 +109,7 @@ def _outcome(inference: Inference, answer: Record | None, max_values: int | None
         "values": None,
         "values_count": None,
         "outputs": None,
-        "labels": class_names(inference.visualization, inference.result.outcome),
+        "labels": class_names(inference.visualization, (inference.result.outcome or {}).get("labels")),
         "output": None,
         "reason": None,
         "result": None,

@@ -40,7 +40,7 @@ class LiveMetrics:
             table.add_column(title, no_wrap=True)
         for each in sorted(self._results.values(), key=lambda each: each.id):
             last = each.epochs[-1] if each.epochs else None
-            epochs = (each.progress or {}).get("epochs") or (last.epoch if last else "")
+            epochs = each.progress.epochs if each.progress else (last.epoch if last else "")
             table.add_row(
                 each.model_name,
                 f"[{'green' if each.state == 'finished' else 'cyan'}]{each.state}[/]",

@@ -126,7 +126,7 @@ class Inferences(Runs[types.Inference]):
                 f"inference {identifier} is {inference.state}: expected a running one, or nobody answers",
                 hint=f"kafka-ml inferences {'restart' if inference.state.ended else 'wait'} {identifier}",
             )
-        labels = class_names(inference.visualization, self._outcome(inference))
+        labels = class_names(inference.visualization, self._labels(inference))
         settings = outputs = self._kafka_settings()
         if inference.output_bootstrap_servers:
             outputs = settings.model_copy(update={"bootstrap_servers": inference.output_bootstrap_servers})
@@ -143,9 +143,10 @@ class Inferences(Runs[types.Inference]):
             raise predictions.AnswersMissing.of(self.get(identifier), answers, timeout_seconds)
         return [answer for answer in answers if answer is not None]
 
-    def _outcome(self, inference: types.Inference) -> Mapping[str, Any] | None:
+    def _labels(self, inference: types.Inference) -> Sequence[str]:
         result = self._connection.request("GET", f"/results/{inference.result}/")
-        return types.TrainingResult.model_validate(result).outcome
+        outcome = types.TrainingResult.model_validate(result).outcome
+        return outcome.labels if outcome else ()
 
     def try_sample(
         self,

@@ -81,7 +81,7 @@ class AnswersMissing(DeadlineExceeded):
 
 def _why_missing(now: Inference) -> str:
     """What is known of an inference that did not answer, and what to do."""
-    waiting = now.stats.get("lag") or 0
+    waiting = now.stats.lag or 0
     if now.state.ended:
         cause = f" ({now.failure.cause})" if now.failure else ""
         return f"it is {now.state} now{cause}; start it again: kafka-ml inferences restart {now.id}"

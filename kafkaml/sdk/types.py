@@ -1,13 +1,21 @@
-"""What the API answers with, as objects. Fields that a newer platform adds are kept and shown, never refused."""
+"""What the API answers with, as objects. Fields that a newer platform adds are kept and shown, never refused.
+
+What workers tell the platform is answered as they told it: those classes are ``kafkaml.wire``'s. Metrics that are not
+finite are NaN in all of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from kafkaml.wire.failure import Failure
+from kafkaml.wire.outcome import ConfusionMatrix, Outcome
+from kafkaml.wire.progress import EpochMetrics, Progress
+from kafkaml.wire.replica import ReplicaStats, Totals
 from kafkaml.wire.state import RunState
 
 __all__ = [
@@ -17,6 +25,7 @@ __all__ = [
     "ClusterCheck",
     "ClusterName",
     "Configuration",
+    "ConfusionReport",
     "DeadLetters",
     "Deployment",
     "EpochRecord",
@@ -26,40 +35,20 @@ __all__ = [
     "Inference",
     "LogPart",
     "Model",
+    "OutcomeReport",
+    "ProgressReport",
     "RecordPage",
+    "ReplicaReport",
     "RunState",
     "Stream",
     "TokenRecord",
     "Topic",
+    "TotalsReport",
     "TrainingResult",
     "Trial",
     "User",
     "Validation",
 ]
-
-
-def _number(value: object) -> object:
-    """JSON has no NaN: a number that is not finite travels as null."""
-    return float("nan") if value is None else value
-
-
-def _with_numbers(*names: str) -> BeforeValidator:
-    """Let null be NaN in the metrics that a document holds under ``names``."""
-
-    def read(document: object) -> object:
-        if not isinstance(document, Mapping):
-            return document
-        known = {name: document[name] for name in names if isinstance(document.get(name), Mapping)}
-        return {
-            **document,
-            **{name: {key: _number(value) for key, value in each.items()} for name, each in known.items()},
-        }
-
-    return BeforeValidator(read)
-
-
-# By name; a number that is not finite, as of a training that diverged, is NaN.
-Metrics = Mapping[str, Annotated[float, BeforeValidator(_number)]]
 
 
 class _Answer(BaseModel):
@@ -101,24 +90,26 @@ class Configuration(_Answer):
     created_at: datetime | None = None
 
 
-class FailureReport(_Answer):
-    """Why something failed and what to do."""
+class FailureReport(Failure, _Answer):
+    """Why something failed and what to do; ``category`` may be one that only a newer platform knows."""
 
-    category: str
-    cause: str
-    hint: str = ""
-    traceback_text: str = ""
-    line: int | None = None
-    source: str = ""
+    category: str  # type: ignore[assignment]
 
 
-class EpochRecord(_Answer):
-    """Metrics after one epoch (1-based); NaN where one is not finite."""
+class ProgressReport(Progress, _Answer):
+    """Where a training is. Epoch 0 is the reading of the stream; ``batch`` of ``batches`` then counts records."""
 
-    epoch: int
-    seconds: float = 0.0
-    training: Metrics = Field(default_factory=dict)
-    validation: Metrics = Field(default_factory=dict)
+
+class EpochRecord(EpochMetrics, _Answer):
+    """Metrics after one epoch (1-based)."""
+
+
+class OutcomeReport(Outcome, _Answer):
+    """The end of a successful training, with what is needed to repeat it."""
+
+
+class ConfusionReport(ConfusionMatrix, _Answer):
+    """``matrix[i][j]`` counts test samples of class i that were predicted as class j, over ``labels``."""
 
 
 class Artifact(_Answer):
@@ -132,9 +123,8 @@ class Artifact(_Answer):
 class TrainingResult(_Answer):
     """One model of a deployment: its state, its metrics and what came of it.
 
-    ``metrics`` are those of the last epoch; lists of results leave ``epochs`` and ``confusion_matrix`` (``{matrix,
-    labels}``) out. ``outcome``, once finished, has ``test_metrics``, ``samples``, ``warnings``, ``versions``, ...
-    Metrics that are not finite are NaN.
+    ``metrics`` are those of the last epoch; lists of results leave ``epochs`` and ``confusion_matrix`` out.
+    ``outcome`` is there once it has finished.
     """
 
     id: int
@@ -146,23 +136,23 @@ class TrainingResult(_Answer):
     state: RunState
     attempt: int = 0
     failure: FailureReport | None = None
-    progress: Annotated[Mapping[str, Any] | None, _with_numbers("metrics")] = None
-    metrics: Annotated[Mapping[str, Any] | None, _with_numbers("training", "validation")] = None
+    progress: ProgressReport | None = None
+    metrics: EpochRecord | None = None
     epochs: Sequence[EpochRecord] = ()
-    outcome: Annotated[Mapping[str, Any] | None, _with_numbers("test_metrics")] = None
-    confusion_matrix: Mapping[str, Any] | None = None
+    outcome: OutcomeReport | None = None
+    confusion_matrix: ConfusionReport | None = None
     artifacts: Sequence[Artifact] = ()
     stream: int | None = None
 
     @property
     def test_metrics(self) -> Mapping[str, float]:
         """Metrics on the test part of the stream; empty until finished, and without a test part."""
-        return (self.outcome or {}).get("test_metrics") or {}
+        return self.outcome.test_metrics if self.outcome else {}
 
     @property
     def warnings(self) -> Sequence[str]:
         """What a person should know of a training that went well all the same; empty until finished."""
-        return (self.outcome or {}).get("warnings") or ()
+        return self.outcome.warnings if self.outcome else ()
 
 
 class Deployment(_Answer):
@@ -222,6 +212,18 @@ class RefusedAnnouncement(_Answer):
     refused_at: datetime | None = None
 
 
+class TotalsReport(Totals, _Answer):
+    """How an inference serves: records a second, records not read yet, milliseconds, and counts of all its life."""
+
+
+class ReplicaReport(ReplicaStats, _Answer):
+    """What one replica said last; ``state`` may be one that only a newer platform knows."""
+
+    state: str  # type: ignore[assignment]
+    error: FailureReport | None = None
+    updated_at: datetime | None = None
+
+
 class Inference(_Answer):
     """A trained model that answers on a topic.
 
@@ -248,8 +250,8 @@ class Inference(_Answer):
     failure: FailureReport | None = None
     warnings: Sequence[str] = ()
     ready_replicas: int = 0
-    stats: Mapping[str, Any] = Field(default_factory=dict)
-    replica_stats: Sequence[Mapping[str, Any]] = ()
+    stats: TotalsReport = TotalsReport()
+    replica_stats: Sequence[ReplicaReport] = ()
     limit: float | None = None
     upper_topic: str = ""
     output_bootstrap_servers: str = ""

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any
 
 from kafkaml.control import InputFormat
 from kafkaml.dead_letters import dead_letter_topic
+from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.message import Message
 
-__all__ = ["DeliveryGuarantee", "InferencePlan", "OutputTimestamps"]
-
-
-class DeliveryGuarantee(StrEnum):
-    """What an inference promises about each input record."""
-
-    EXACTLY_ONCE = "exactly_once"
-    AT_LEAST_ONCE = "at_least_once"
-
-
-class OutputTimestamps(StrEnum):
-    """Which time an answer is stamped with: that of its input record, or that of its writing."""
-
-    SOURCE = "source"
-    WRITTEN = "written"
+__all__ = ["InferencePlan"]
 
 
 class InferencePlan(Message):

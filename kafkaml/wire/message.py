@@ -17,9 +17,9 @@ __all__ = ["Count", "Message", "Metrics", "Name", "Sha256", "Text"]
 
 
 class Message(BaseModel):
-    """Base of all messages: never changed once made; additional fields, as a newer sender has, are ignored."""
+    """Base of all messages: never changed once made. Additional fields, as of a newer sender, are no error."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object; ``model_validate`` is its inverse."""

@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from kafkaml.control import ControlMessage
+from kafkaml.wire.choices import Split, Targets, TrainingMode
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.message import Message
 
-__all__ = ["Split", "Targets", "TrainingMode", "TrainingPlan"]
-
-
-class TrainingMode(StrEnum):
-    """How a deployment trains. Further modes are strategies beside ``model_training/modes/classic.py``."""
-
-    CLASSIC = "classic"
-
-
-class Split(StrEnum):
-    """Which samples train, validate and test: at random by their content, or the newest ones test."""
-
-    CONTENT = "content"
-    TIME = "time"
-
-
-class Targets(StrEnum):
-    """What a model learns to answer: the samples' labels, or the samples themselves (autoencoders)."""
-
-    LABELS = "labels"
-    FEATURES = "features"
+__all__ = ["TrainingPlan"]
 
 
 def _announcement(value: object) -> ControlMessage:

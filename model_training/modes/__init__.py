@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kafkaml.wire.training import TrainingMode
+from kafkaml.wire.choices import TrainingMode
 from model_training.modes import classic
 from model_training.modes.base import Mode
 

@@ -130,8 +130,18 @@ def test_a_diverged_training_is_shown_as_nan(
     from kafka_ml_cli import results
     from kafkaml.sdk.types import TrainingResult
 
-    epoch = {"epoch": 1, "training": {"loss": None}, "validation": {"loss": None}}
-    outcome = {"test_metrics": {"loss": None}, "split": "by time", "warnings": ["the training [diverged]"]}
+    epoch = {"epoch": 1, "seconds": 0.0, "training": {"loss": None}, "validation": {"loss": None}}
+    outcome = {
+        "seconds": 1.0,
+        "samples": {},
+        "test_metrics": {"loss": None},
+        "artifacts": {},
+        "versions": {},
+        "code_sha256": "c" * 64,
+        "slice_sha256": "5" * 64,
+        "split": "by time",
+        "warnings": ["the training [diverged]"],
+    }
     found = TrainingResult.model_validate(
         {"id": 7, "model": 1, "state": "finished", "epochs": [epoch], "outcome": outcome}
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kafkaml.wire.inference import DeliveryGuarantee
+from kafkaml.wire.choices import DeliveryGuarantee
 from mlcode_executor.runtimes import Runtime
 from tests.conftest import TestBroker
 from tests.faults.inference_fleet import Fleet, assert_nothing_lost_and_nothing_twice, feeder

@@ -102,17 +102,17 @@ def test_a_result_tells_everything_about_itself(platform: Platform, trained: Tra
     assert all(each.training and each.validation for each in result.epochs)
     assert result.test_metrics
     assert result.outcome is not None
-    assert result.outcome["samples"] == {"training": 1437, "validation": 180, "test": 180}
+    assert result.outcome.samples == {"training": 1437, "validation": 180, "test": 180}
     assert result.confusion_matrix is not None
-    assert int(np.sum(result.confusion_matrix["matrix"])) == 180
-    assert result.outcome["versions"]
+    assert int(np.sum(result.confusion_matrix.matrix)) == 180
+    assert result.outcome.versions
 
 
 def test_both_frameworks_trained_on_the_same_slice(platform: Platform, trained: Trained) -> None:
     first, second = (platform.client.results.get(each) for each in trained.results.values())
     assert first.outcome is not None
     assert second.outcome is not None
-    assert first.outcome["slice_sha256"] == second.outcome["slice_sha256"]
+    assert first.outcome.slice_sha256 == second.outcome.slice_sha256
     assert first.stream == second.stream
 
 

@@ -19,11 +19,11 @@ from confluent_kafka.admin import AdminClient
 from kafkaml.confusion_samples import CONFUSION_SAMPLES, MAX_PER_CELL, ConfusionSamples
 from kafkaml.control import InputFormat
 from kafkaml.stream_range import StreamRange
+from kafkaml.wire.choices import Split
 from kafkaml.wire.failure import FailureCategory
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.state import WorkerExit
-from kafkaml.wire.training import Split
 from mlcode_executor.frameworks.onnx import create_handler as create_onnx_handler
 from mlcode_executor.process import Runtime
 from tests.conftest import TestBroker

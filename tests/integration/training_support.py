@@ -19,11 +19,12 @@ from confluent_kafka import Producer
 
 from kafkaml.control import ControlMessage, InputFormat
 from kafkaml.stream_range import StreamRange
+from kafkaml.wire.choices import TrainingMode
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.job import TrainingJob
 from kafkaml.wire.outcome import TrainingOutcome
-from kafkaml.wire.training import TrainingMode, TrainingPlan
+from kafkaml.wire.training import TrainingPlan
 from tests.conftest import TestBroker
 from tests.fake_backend import FakeBackend
 

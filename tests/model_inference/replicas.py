@@ -18,8 +18,9 @@ from kafkaml.control import InputFormat
 from kafkaml.records import SOURCE_HEADER, Record, parse_source
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange
+from kafkaml.wire.choices import DeliveryGuarantee
 from kafkaml.wire.framework import Framework
-from kafkaml.wire.inference import DeliveryGuarantee, InferencePlan
+from kafkaml.wire.inference import InferencePlan
 from kafkaml.wire.job import InferenceJob
 from tests.fake_backend import FakeBackend
 

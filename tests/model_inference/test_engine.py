@@ -6,8 +6,9 @@ import pytest
 
 from kafkaml.control import InputFormat
 from kafkaml.errors import SettingsError
+from kafkaml.wire.choices import DeliveryGuarantee
 from kafkaml.wire.framework import Framework
-from kafkaml.wire.inference import DeliveryGuarantee, InferencePlan
+from kafkaml.wire.inference import InferencePlan
 from model_inference.engine import choose_engine
 
 

@@ -15,11 +15,12 @@ from kafkaml.control import ControlMessage, InputFormat
 from kafkaml.errors import ApiError, BrokenError, DeadlineExceeded, ModelProcessDied, StreamUnavailable, UserCodeError
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker, RecordingReporter
+from kafkaml.wire.choices import Targets, TrainingMode
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics
-from kafkaml.wire.training import Targets, TrainingMode, TrainingPlan
+from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.shared_array import SharedArray
 from model_training.context import RunContext
 from model_training.model_session import Samples

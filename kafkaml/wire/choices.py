@@ -1,0 +1,44 @@
+"""What can be chosen of a training or an inference: closed sets, in words that people read too.
+
+Apart from the plans that hold them: the command line names them before anything is imported that takes time.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["DeliveryGuarantee", "OutputTimestamps", "Split", "Targets", "TrainingMode"]
+
+
+class TrainingMode(StrEnum):
+    """How a deployment trains. Further modes are strategies beside ``model_training/modes/classic.py``."""
+
+    CLASSIC = "classic"
+
+
+class Split(StrEnum):
+    """Which samples train, validate and test: at random by their content, or the newest ones test."""
+
+    CONTENT = "content"
+    TIME = "time"
+
+
+class Targets(StrEnum):
+    """What a model learns to answer: the samples' labels, or the samples themselves (autoencoders)."""
+
+    LABELS = "labels"
+    FEATURES = "features"
+
+
+class DeliveryGuarantee(StrEnum):
+    """What an inference promises about each input record."""
+
+    EXACTLY_ONCE = "exactly_once"
+    AT_LEAST_ONCE = "at_least_once"
+
+
+class OutputTimestamps(StrEnum):
+    """Which time an answer is stamped with: that of its input record, or that of its writing."""
+
+    SOURCE = "source"
+    WRITTEN = "written"
