@@ -1,20 +1,30 @@
-"""Who uses a row, as the errors name them that refuse to delete it."""
+"""Who uses a row: rows on a floor above, which are known here by the name of their relation alone."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
+from django.db.models.fields.reverse_related import ManyToOneRel
+from django.db.models.functions import Coalesce
 
-__all__ = ["users"]
+__all__ = ["use_count", "users"]
 
 _MAX_USERS = 100
 
 
 def users(kind: str, rows: QuerySet[Any]) -> list[dict[str, Any]]:
-    """Return at most a hundred of ``rows``, which are of a ``kind``, for ``InUse``."""
-    return [_user(kind, row) for row in rows[:_MAX_USERS]]
+    """Return at most a hundred of ``rows``, which are of a ``kind``, as ``InUse`` names them."""
+    return [{"type": kind, "id": row.pk, "name": str(row)} for row in rows[:_MAX_USERS]]
 
 
-def _user(kind: str, row: Model) -> dict[str, Any]:
-    return {"type": kind, "id": row.pk, "name": str(row)}
+def use_count(model: type[Model], relation: str) -> Coalesce:
+    """Return how many rows of ``relation`` a row of ``model`` has, to annotate with.
+
+    A subquery, so that a page of a list pays for its own rows only.
+    """
+    users_of = model._meta.get_field(relation)
+    assert isinstance(users_of, ManyToOneRel)
+    owner = users_of.field.name
+    rows = users_of.related_model._default_manager.filter(**{owner: OuterRef("pk")}).order_by()
+    return Coalesce(Subquery(rows.values(owner).annotate(number=Count("pk")).values("number")), 0)

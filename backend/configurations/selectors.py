@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, F, Prefetch, QuerySet
+from django.db.models import F, Prefetch, QuerySet
 
+from backend.api.uses import use_count
 from backend.configurations.models import Configuration
 from backend.ml_models.models import MLModel
 
@@ -19,7 +20,7 @@ def configurations() -> QuerySet[Configuration]:
         .order_by("id")
     )
     return (
-        Configuration.objects.annotate(deployment_count=Count("deployments", distinct=True))  # type: ignore[no-redef]  # declared by the model
+        Configuration.objects.annotate(deployment_count=use_count(Configuration, "deployments"))  # type: ignore[no-redef]  # declared by the model
         .prefetch_related(Prefetch("models", queryset=models, to_attr="model_rows"))
         .order_by("-id")
     )

@@ -8,6 +8,8 @@ from django.apps import AppConfig
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 
+from backend.controller.wakeup import wake_controller
+
 
 class ControllerConfig(AppConfig):
     name = "backend.controller"
@@ -23,8 +25,6 @@ class ControllerConfig(AppConfig):
 
 
 def _wake_after_commit(instance: Any, **_more: object) -> None:
-    from backend.controller.wakeup import wake_controller
-
     # The progress of a training, several times a second, changes nothing that is wanted.
     if getattr(instance, "progress", None) is not None and instance.desired == "run" and instance.state == "running":
         return
