@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kafka_ml_cli.clusters import cluster_named
+from kafka_ml_cli.exits import ExitCode
 from kafka_ml_cli.output import JsonOption, console, print_json, print_object, print_table, styled_state
 from kafka_ml_cli.runs import add_run_commands
 from kafka_ml_cli.session import client_of
@@ -14,8 +16,12 @@ from kafka_ml_cli.session import client_of
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from kafkaml.errors import DeadLettered
+    from kafkaml.sdk import Prediction
+
 # A picture as an answer has hundreds of thousands.
 _MAX_SHOWN_VALUES = 1000
+_MAX_CELL_VALUES = 10
 
 app = typer.Typer(name="inferences", help="Trained models that answer on topics.", no_args_is_help=True)
 
@@ -190,6 +196,68 @@ def try_(
     )
 
 
+@app.command()
+def predict(
+    context: typer.Context,
+    inference: int,
+    file: Annotated[Path, typer.Argument(help="Samples: CSV, Parquet, JSON lines, JSON array, NPZ or NPY file.")],
+    features: Annotated[str, typer.Option(help="Columns, comma-separated; NPZ: array. All by default.")] = "",
+    skip: Annotated[int, typer.Option(min=0, help="Leave out the first samples.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Predict at most so many samples.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Wait so many seconds for the answers.")] = 60.0,
+    json: JsonOption = False,
+) -> None:
+    """Predict the samples of a file through Kafka. Writes real records to the input topic."""
+    from kafka_ml_cli.files import FileOptions, open_samples
+
+    samples = open_samples(file, FileOptions(features=features, with_labels=False, skip=skip, limit=limit))
+    inferences = client_of(context).inferences
+    answers: list[Prediction | DeadLettered] = []
+    with console(error=True).status("predicting"):
+        for part, _ in samples.parts():
+            answers += inferences.predict_batch(inference, part, timeout_seconds=timeout)
+    rows = [_predicted(number, answer) for number, answer in enumerate(answers, skip)]
+    if json:
+        print_json(rows)
+    else:
+        print_table(
+            rows,
+            [
+                ("sample", lambda row: row["sample"]),
+                ("label", lambda row: row.get("label")),
+                ("probability", lambda row: _short(row.get("probability"))),
+                ("values, or why there are none", lambda row: row.get("error") or _short(row["values"])),
+            ],
+            nothing="",
+        )
+    if any("error" in row for row in rows):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _predicted(number: int, answer: Prediction | DeadLettered) -> dict[str, Any]:
+    from kafkaml.errors import DeadLettered
+
+    if isinstance(answer, DeadLettered):
+        return {"sample": number, "error": answer.message, "stage": answer.stage}
+    return {
+        "sample": number,
+        "label": answer.label,
+        "probability": answer.probability,
+        "values": answer.values.tolist(),
+        "version": answer.version,
+        "seconds": round(answer.seconds, 4),
+        "source": answer.source,
+        "place": answer.place,
+    }
+
+
+def _short(value: Any) -> str:
+    """A cell of the table: long answers by their beginning."""
+    if isinstance(value, list):
+        return ", ".join(map(_short, value[:_MAX_CELL_VALUES])) + (", ..." if len(value) > _MAX_CELL_VALUES else "")
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 @app.command("dead-letters")
 def dead_letters(
     context: typer.Context,
@@ -245,8 +313,6 @@ def _object(text: str | None, option: str) -> dict[str, Any] | None:
 
 def _sample(text: str) -> object:
     """Return the sample that ``text`` is or names: JSON, or a file of JSON or NPY with one sample."""
-    from pathlib import Path
-
     import numpy as np
     import orjson
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from kafkaml.records import SOURCE_HEADER, Headers, Position, Record, parse_source
 
-__all__ = ["Answer", "Exchange", "answers_to", "source_of"]
+__all__ = ["Answer", "Exchange", "answers_to"]
 
 
 class Exchange(Protocol):
@@ -47,7 +47,7 @@ def answers_to(positions: Sequence[Position], exchange: Exchange, *, timeout_sec
     if not waiting:
         return answers
     for record in exchange.arrivals(timeout_seconds=timeout_seconds):
-        index = waiting.pop(source_of(record), None)
+        index = waiting.pop(_source_of(record), None)
         if index is not None:
             answers[index] = Answer(record, time.monotonic())
             if not waiting:
@@ -55,6 +55,6 @@ def answers_to(positions: Sequence[Position], exchange: Exchange, *, timeout_sec
     return answers
 
 
-def source_of(answer: Record) -> tuple[str, int, int] | None:
+def _source_of(answer: Record) -> tuple[str, int, int] | None:
     """Return the input position that a record answers: the last one said, in a chain of inferences the newest."""
     return next((parse_source(value) for name, value in reversed(answer.headers) if name == SOURCE_HEADER), None)

@@ -138,7 +138,9 @@ def test_logs_are_kept_and_people_can_read_a_result(platform: Platform, trained:
 
 
 @pytest.mark.parametrize("framework", ["tensorflow", "pytorch"])
-def test_inference_answers_with_the_format_filled_in(platform: Platform, trained: Trained, framework: str) -> None:
+def test_inference_answers_with_the_format_filled_in(
+    platform: Platform, trained: Trained, framework: str, tmp_path: Path
+) -> None:
     topics = ["--input", f"mnist-{framework}-in", "--output", f"mnist-{framework}-out"]
     made: Any = platform.json("inferences", "create", str(trained.results[framework]), *topics)
     assert made["input_format"] == "RAW"
@@ -155,6 +157,15 @@ def test_inference_answers_with_the_format_filled_in(platform: Platform, trained
     records = [orjson.loads(line) for line in tail.stdout.splitlines()]
     sources = [f"{topics[1]}/0/{number}" for number in range(300)]
     assert [each["headers"]["kml-source"] for each in records] == sources
+    np.save(tmp_path / "images.npy", load_module(MNIST / "mnist_data.py").load_mnist(digits=True)[1].images[:3])
+    predict = ("inferences", "predict", str(made["id"]), str(tmp_path / "images.npy"), "--skip", "1")
+    predictions: Any = platform.json(*predict)
+    assert [each["source"] for each in predictions] == [f"{topics[1]}[0]@{offset}" for offset in (300, 301)]
+    # Of the same images, so the same answers as before.
+    before = [pytest.approx(each["value"]["values"], abs=1e-4) for each in records[1:3]]
+    assert [each["values"] for each in predictions] == before
+    said = platform.cli(*predict).stdout
+    assert re.search(rf"1 +{predictions[0]['label']} +[01]", said), said
     assert all(len(each["value"]["values"]) == 10 for each in records)
     assert platform.cli("inferences", "stop", str(made["id"])).returncode == 0
     stopped = platform.cli("inferences", "wait", str(made["id"]), "--state", "stopped", "--timeout", "240")

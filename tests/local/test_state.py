@@ -61,6 +61,19 @@ def test_a_status_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert state.read_status() is None
 
 
+def test_a_running_platform_gives_its_owner_address_and_token(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    state.prepare()
+    state.write_status(PlatformStatus(1, "http://x", "x:1"))
+    assert state.access() is None
+    held = state.lock()
+    assert held is not None
+    assert state.access() == ("http://x", "")
+    state.cli_token.write_text("secret\n")
+    assert state.access() == ("http://x", "secret")
+    held.close()
+
+
 def test_the_one_ephemeral_platform_that_runs_is_meant(short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(short_path / "home"))
     monkeypatch.setattr("tempfile.tempdir", str(short_path))
