@@ -27,6 +27,10 @@ class TestBroker(EmbeddedBroker):
     __test__ = False
     _counter = itertools.count()
 
+    def __init__(self, data_dir: Path) -> None:
+        # Compiled for a start in half the processor time, not for a long life.
+        super().__init__(data_dir, java_options=["-XX:TieredStopAtLevel=1"])
+
     def start(self, *, timeout_seconds: float = 180, on_wait: Callable[[], None] | None = None) -> None:
         """As ever, but with time enough for a busy machine."""
         super().start(timeout_seconds=timeout_seconds, on_wait=on_wait)
