@@ -171,6 +171,15 @@ def test_a_running_deployment_is_not_deleted(editor: APIClient) -> None:
     assert editor.delete(f"/api/deployments/{result.deployment_id}/").status_code == 204
 
 
+def test_a_deployment_whose_training_was_never_launched_is_deleted(editor: APIClient) -> None:
+    deployment = builders.make_deployment()
+    builders.make_stream(deployment.pk)
+    result = deployment.results.get()
+    assert result.ready
+    assert editor.delete(f"/api/deployments/{deployment.pk}/").status_code == 204
+    assert runs.register_attempt(TrainingResult, result.pk) is None
+
+
 def test_what_was_never_launched_stops_at_once(editor: APIClient) -> None:
     result = builders.make_deployment().results.get()
     assert editor.post(f"/api/results/{result.pk}/stop/").json()["state"] == "stopped"
@@ -261,18 +270,6 @@ def test_what_keeps_a_training_from_starting_is_shown_until_it_runs(viewer: APIC
     assert runs.mark_obstacle(TrainingResult, result.pk, 1, full)
     assert viewer.get(f"/api/results/{result.pk}/").json()["failure"] is None
     assert not runs.mark_obstacle(TrainingResult, result.pk, 2, full)
-
-
-def test_tries_are_forgiven_to_what_has_run_for_long() -> None:
-    result = builders.make_launched()
-    lost = Failure(category=FailureCategory.LOST, cause="evicted")
-    for attempt in (1, 2):
-        runs.mark_failed(TrainingResult, result.pk, attempt, lost, retry_at=runs.next_retry(lost, attempt))
-        runs.register_attempt(TrainingResult, result.pk)
-    assert runs.forgive_tries(TrainingResult, result.pk, 3)
-    result.refresh_from_db()
-    assert (result.attempt, result.tries) == (3, 1)
-    assert not runs.forgive_tries(TrainingResult, result.pk, 2)
 
 
 def test_a_trained_model_is_downloaded_as_an_attachment(viewer: APIClient) -> None:

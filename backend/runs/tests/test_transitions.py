@@ -50,6 +50,16 @@ def test_the_log_of_an_attempt_is_not_that_of_the_next(run: Run) -> None:
     assert (run.attempt, run.tries, run.log_tail) == (2, 2, "")
 
 
+def test_tries_are_forgiven_to_what_has_run_for_long(run: Run) -> None:
+    for attempt in (1, 2):
+        fail(run, attempt)
+        transitions.register_attempt(type(run), run.pk)
+    assert transitions.forgive_tries(type(run), run.pk, 3)
+    run.refresh_from_db()
+    assert (run.attempt, run.tries) == (3, 1)
+    assert not transitions.forgive_tries(type(run), run.pk, 2)
+
+
 def test_a_failure_that_is_reported_twice_is_reported(run: Run) -> None:
     fail(run, retry=False)
     assert run.state == RunState.FAILED
