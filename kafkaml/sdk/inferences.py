@@ -140,7 +140,7 @@ class Inferences(Runs[types.Inference]):
         ) as exchange:
             answers = predictions.exchange_samples(values, exchange, inference, labels, timeout_seconds=timeout_seconds)
         if None in answers:
-            raise predictions.AnswersMissing.of(self.get(identifier), answers, timeout_seconds)
+            raise predictions.AnswersMissing.of(identifier, answers, timeout_seconds=timeout_seconds, ask=self.get)
         return [answer for answer in answers if answer is not None]
 
     def _labels(self, inference: types.Inference) -> Sequence[str]:

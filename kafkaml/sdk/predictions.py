@@ -6,7 +6,7 @@ Behind ``client.inferences.predict`` and ``predict_batch``, which open the excha
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ import orjson
 
 from kafkaml.codecs.samples import SampleEncoder
 from kafkaml.dead_letters import dead_letter_topic, reason_of
-from kafkaml.errors import BrokenError, DeadLettered, DeadlineExceeded, SampleError
+from kafkaml.errors import ApiError, BrokenError, DeadLettered, DeadlineExceeded, SampleError
 from kafkaml.exchange import Exchange, answers_to
 from kafkaml.records import Position, Record
 from kafkaml.sdk.types import Inference
@@ -67,15 +67,25 @@ class AnswersMissing(DeadlineExceeded):
 
     @classmethod
     def of(
-        cls, inference: Inference, answers: Sequence[Prediction | DeadLettered | None], timeout_seconds: float
+        cls,
+        identifier: int,
+        answers: Sequence[Prediction | DeadLettered | None],
+        *,
+        timeout_seconds: float,
+        ask: Callable[[int], Inference],
     ) -> AnswersMissing:
-        """Return the error for ``inference`` as it is now."""
+        """Return the error for an inference; ``ask`` tells how it is now."""
         missing = sum(answer is None for answer in answers)
+        try:
+            hint = _why_missing(ask(identifier))
+        except ApiError as error:
+            # Nor is what came in time lost with a platform that is gone.
+            hint = f"why, is not known: {error.message}"
         return cls(
-            f"{missing} of {len(answers)} answers did not come from inference {inference.id} within "
+            f"{missing} of {len(answers)} answers did not come from inference {identifier} within "
             f"{timeout_seconds:g} s",
             answers=answers,
-            hint=_why_missing(inference),
+            hint=hint,
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import httpx
@@ -18,7 +19,9 @@ from kafkaml.records import SOURCE_HEADER, OutgoingRecord, format_source
 from kafkaml.sdk import AnswersMissing, Client, Prediction
 from kafkaml.sdk.predictions import encode_samples, exchange_samples
 from kafkaml.sdk.types import FailureReport, Inference, RunState
+from kafkaml.settings import KafkaSettings
 from kafkaml.testing import InMemoryBroker, InMemoryGroup
+from kafkaml.wire.outcome import Outcome
 from model_inference.loop import InferenceLoop
 from model_inference.output_topics import OutputTopics
 from model_inference.provenance import Provenance
@@ -184,18 +187,32 @@ def test_nobody_answers() -> None:
     ],
 )
 def test_missing_answers_say_how_many_and_what_to_do(now: dict[str, Any], hint: str) -> None:
-    error = AnswersMissing.of(an_inference(**now), [None, None, None], 2.5)
+    error = AnswersMissing.of(5, [None] * 3, timeout_seconds=2.5, ask=lambda _: an_inference(**now))
     assert error.message == "3 of 3 answers did not come from inference 5 within 2.5 s"
     assert error.hint.startswith(hint)
     assert error.answers == (None, None, None)
 
 
-def client_of(**fields: Any) -> Client:
+def client_of(gone: Callable[[], bool] = lambda: False, **fields: Any) -> Client:
     """A client of a platform with this one inference, whose result has the classes cat and dog."""
+    outcome = Outcome(
+        seconds=1,
+        samples={},
+        test_metrics={},
+        artifacts={},
+        versions={},
+        code_sha256="0" * 64,
+        slice_sha256="0" * 64,
+        labels=["cat", "dog"],
+    )
+    result = {"id": 12, "model": 1, "state": "finished", "outcome": outcome.model_dump(mode="json")}
 
     def answer(request: httpx.Request) -> httpx.Response:
+        if gone():
+            raise httpx.ConnectError("connection refused")
         documents: dict[str, object] = {
             "/api/inferences/5/": an_inference(**fields).model_dump(mode="json"),
+            "/api/results/12/": result,
             "/api/system/": {"broker": {"sink_bootstrap_servers": "kafka.example:9094"}},
         }
         return httpx.Response(200, content=orjson.dumps(documents[request.url.path]))
@@ -214,6 +231,54 @@ def test_an_inference_that_does_not_run_is_not_asked(state: str, hint: str) -> N
     with client_of(state=state) as client, pytest.raises(RefusedError, match=f"inference 5 is {state}") as caught:
         client.inferences.predict(5, [1, 2, 3, 4])
     assert hint in caught.value.hint
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Lets predictions go through a world in memory; tells how its exchange was opened."""
+    world = World()
+    found: dict[str, Any] = {"world": world}
+
+    def exchange(settings: KafkaSettings, input_topic: str, topics: Sequence[str], **others: Any) -> Any:
+        found.update(others, settings=settings)
+        return nullcontext(world.broker.exchange(input_topic, topics, meanwhile=lambda: world.replica()))
+
+    monkeypatch.setattr("kafkaml.confluent.exchange.KafkaExchange", exchange)
+    return found
+
+
+def test_one_sample_is_predicted_or_refused_with_the_reason(opened: dict[str, Any]) -> None:
+    with client_of() as client:
+        assert client.inferences.predict(5, [1, 2, 3, 4]).values.tolist() == [10.0]
+        with pytest.raises(DeadLettered, match="the model refuses 404"):
+            client.inferences.predict(5, [REFUSED, 0, 0, 0])
+    assert opened["settings"].bootstrap_servers == "kafka.example:9094"
+    assert opened["output_settings"] == opened["settings"]
+
+
+def test_answers_are_looked_for_where_the_inference_writes_them(opened: dict[str, Any]) -> None:
+    with client_of(output_bootstrap_servers="other.example:1") as client:
+        client.inferences.predict(5, [1, 2, 3, 4])
+    assert opened["output_settings"].bootstrap_servers == "other.example:1"
+
+
+def test_what_came_in_time_is_kept_though_the_platform_is_gone(opened: dict[str, Any]) -> None:
+    world = opened["world"]
+
+    def answers_one_and_ends() -> None:
+        if not world.broker.records("out"):
+            source = [(SOURCE_HEADER, format_source("in", 0, 1))]
+            world.broker.append(OutgoingRecord("out", b'{"values":[7.0]}', headers=source))
+
+    world.replica = answers_one_and_ends
+    client = client_of(gone=lambda: bool(world.broker.records("out")))
+    with client, pytest.raises(AnswersMissing, match="1 of 2 answers did not come from inference 5") as caught:
+        client.inferences.predict_batch(5, [[1, 2, 3, 4], [5, 6, 7, 8]], timeout_seconds=3)
+    missing, came = caught.value.answers
+    assert missing is None
+    assert isinstance(came, Prediction)
+    assert came.values.tolist() == [7.0]
+    assert "http://platform could not be reached" in caught.value.hint
 
 
 def test_kafka_is_where_the_environment_or_the_platform_says(monkeypatch: pytest.MonkeyPatch) -> None:
