@@ -14,6 +14,7 @@ from kafka_ml_cli.session import client_of
 if TYPE_CHECKING:
     from kafkaml.sdk.inferences import Inferences
     from kafkaml.sdk.results import Results
+    from kafkaml.sdk.types import Inference
 
 __all__ = ["add_run_commands", "follow_log"]
 
@@ -56,14 +57,14 @@ def wait(
     json: JsonOption = False,
 ) -> None:
     """Wait for a state. Exit code 1 when it fails instead, 6 when it takes too long."""
-    from kafkaml.sdk.types import RunState
+    from kafkaml.sdk.types import RunState, TrainingResult
 
     wanted = RunState(state or ("finished" if _topic(context) == "results" else "running"))
     with console(error=True).status(f"waiting for {wanted}") as spinner:
 
-        def show_progress(run: Any) -> None:
-            progress = getattr(run, "progress", None) or {}
-            epoch = f", epoch {progress['epoch']} of {progress['epochs']}" if progress.get("epochs") else ""
+        def show_progress(run: TrainingResult | Inference) -> None:
+            progress = run.progress if isinstance(run, TrainingResult) else None
+            epoch = f", epoch {progress.epoch} of {progress.epochs}" if progress and progress.epochs else ""
             spinner.update(f"{run.state}{epoch}")
 
         found = _collection(context).wait_for(identifier, wanted, timeout_seconds=timeout, on_change=show_progress)

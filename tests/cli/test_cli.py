@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -165,3 +166,32 @@ def test_a_diverged_training_is_shown_as_nan(
     assert "warning the training [diverged]" in shown
     assert "split by time" in shown
     assert '"loss": null' in shown
+
+
+def test_waiting_for_a_training_shows_its_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from kafka_ml_cli import runs
+    from kafka_ml_cli.main import app
+    from kafkaml.sdk.types import TrainingResult
+
+    progress = {"epoch": 2, "epochs": 5, "batch": 1, "batches": 9, "metrics": {"loss": None}}
+    states = [
+        TrainingResult.model_validate({"id": 7, "model": 1, **fields})
+        for fields in ({"state": "waiting"}, {"state": "running", "progress": progress}, {"state": "finished"})
+    ]
+    shown: list[str] = []
+
+    class Results:
+        def wait_for(
+            self, _number: int, _state: str, *, timeout_seconds: float, on_change: Callable[[TrainingResult], None]
+        ) -> TrainingResult:
+            for each in states:
+                on_change(each)
+            return states[-1]
+
+    monkeypatch.setattr(runs, "_collection", lambda _context: Results())
+    monkeypatch.setattr("rich.status.Status.update", lambda _self, text: shown.append(text))
+    done = CliRunner().invoke(app, ["results", "wait", "7"])
+    assert done.exit_code == 0, done.output
+    assert shown == ["waiting", "running, epoch 2 of 5", "finished"]
