@@ -236,7 +236,9 @@ def _make_rows(size: int) -> None:
         )
         ReplicaStats.objects.bulk_create(
             [
-                ReplicaStats(inference_id=n, replica=replica, attempt=1, state="running")
+                ReplicaStats(
+                    inference_id=n, replica=replica, attempt=1, document={"replica": replica, "state": "running"}
+                )
                 for n in numbers
                 for replica in (0, 1)
             ]

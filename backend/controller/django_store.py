@@ -24,6 +24,7 @@ from backend.runs import transitions as runs
 from backend.runs.models import ENDED_STATES, DesiredState, Run, model_of
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.framework import Framework
+from kafkaml.wire.replica import ReplicaState
 from kafkaml.wire.state import RunState
 
 __all__ = ["DjangoStore"]
@@ -107,7 +108,7 @@ class DjangoStore:
         oldest = timezone.now() - timedelta(seconds=_STATS_FRESH_SECONDS)
         for inference in found:
             current = [
-                each
+                each.report
                 for each in stats[inference.pk]
                 if each.attempt == inference.attempt
                 and each.replica < inference.current_replicas
@@ -122,11 +123,9 @@ class DjangoStore:
                 cluster=inference.cluster.name if inference.cluster else "",
                 backend_url=inference.cluster.backend_url if inference.cluster else "",
                 ready_replicas_shown=inference.ready_replicas,
-                replicas_serving=sum(each.state == RunState.RUNNING for each in current),
+                replicas_serving=sum(each.state is ReplicaState.RUNNING for each in current),
                 replica_failures=tuple(
-                    failure
-                    for each in current
-                    if each.state == RunState.FAILED and (failure := _failure(each.error)) is not None
+                    each.error for each in current if each.state is ReplicaState.FAILED and each.error is not None
                 ),
             )
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from backend.clusters.models import Cluster
 from backend.deployments.models import TrainingResult
@@ -17,6 +18,7 @@ from backend.launchers.names import RunKind
 from backend.runs.models import ENDED_STATES, Run
 from kafkaml.control import InputFormat
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
+from kafkaml.wire.replica import ReplicaReport
 
 __all__ = ["Inference", "ProcessCount", "ReplicaStats"]
 
@@ -106,10 +108,14 @@ class Inference(Run):
         return [each for each in self.reported_stats if each.replica < self.current_replicas]
 
     @property
+    def present_reports(self) -> list[ReplicaReport]:
+        """What the replicas of the present attempt said last, those that are to run now."""
+        return [each.report for each in self.present_stats if each.attempt == self.attempt]
+
+    @property
     def all_warnings(self) -> list[str]:
         """What there is to know of it: from before it was launched, and what its replicas found since."""
-        said = [each.warnings for each in self.present_stats if each.attempt == self.attempt]
-        return list(dict.fromkeys([*self.warnings, *(text for texts in said for text in texts)]))
+        return list(dict.fromkeys([*self.warnings, *(text for each in self.present_reports for text in each.warnings)]))
 
     def shown(self) -> dict[str, Any]:
         names = ("replicas", "max_replicas", "current_replicas", "ready_replicas")
@@ -126,26 +132,21 @@ class Inference(Run):
 
 
 class ReplicaStats(models.Model):
-    """The latest that one replica said of itself; counters are since the replica's process started."""
+    """The latest that one replica said of itself."""
 
     inference = models.ForeignKey(Inference, on_delete=models.CASCADE, related_name="replica_stats")
     replica = models.PositiveSmallIntegerField()
     attempt = models.PositiveIntegerField()
-    state = models.CharField(max_length=10)
-    rate = models.FloatField(default=0)
-    lag = models.BigIntegerField(null=True)
-    p50_ms = models.FloatField(null=True)
-    p99_ms = models.FloatField(null=True)
-    predicted = models.BigIntegerField(default=0)
-    dead_lettered = models.BigIntegerField(default=0)
-    restamped = models.BigIntegerField(default=0)
-    warnings = models.JSONField(default=list)
-    error = models.JSONField(null=True)
+    document = models.JSONField(help_text="kafkaml.wire.replica.ReplicaStats")
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         ordering = ["replica"]
         constraints = [models.UniqueConstraint(fields=["inference", "replica"], name="replica_once")]
+
+    @cached_property
+    def report(self) -> ReplicaReport:
+        return ReplicaReport.model_validate({**self.document, "updated_at": self.updated_at})
 
 
 class ProcessCount(models.Model):

@@ -13,11 +13,12 @@ from backend.api.wire import MessageField
 from backend.clusters.models import Cluster
 from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
-from backend.inferences.models import Inference, ReplicaStats
+from backend.inferences.models import Inference
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from kafkaml.control import InputFormat
 from kafkaml.wire.choices import OutputTimestamps
 from kafkaml.wire.failure import Failure
+from kafkaml.wire.replica import ReplicaReport, Totals
 
 __all__ = ["InferenceSerializer", "InferenceUpdateSerializer", "InferenceWriteSerializer", "VisualizationSerializer"]
 
@@ -25,44 +26,6 @@ _MAX_CONFIG_TEXT = 200_000
 _MAX_LABELS = 1000
 _NO_TIERS = "this version does not serve distributed models in tiers yet: leave limit and upper_topic empty"
 _SERVERS = re.compile(r"[A-Za-z0-9.\-\[\]:]{3,260}(,[A-Za-z0-9.\-\[\]:]{3,260}){0,19}")
-
-
-class ReplicaStatsSerializer(serializers.ModelSerializer[ReplicaStats]):
-    """What one replica said last; its counts are since its process started."""
-
-    error = MessageField(Failure)
-
-    class Meta:
-        model = ReplicaStats
-        fields = [
-            "replica",
-            "state",
-            "rate",
-            "lag",
-            "p50_ms",
-            "p99_ms",
-            "predicted",
-            "dead_lettered",
-            "restamped",
-            "error",
-            "updated_at",
-        ]
-
-
-class TotalsSerializer(serializers.Serializer[Any]):
-    """All replicas together; ``rate`` in records a second, the latencies are the slowest replica's.
-
-    The counts are of all the inference's life. ``restamped``: answers and dead letters that carry the time of writing,
-    because their topic would not keep or take the time of their record.
-    """
-
-    rate = serializers.FloatField()
-    lag = serializers.IntegerField(allow_null=True)
-    p50_ms = serializers.FloatField(allow_null=True)
-    p99_ms = serializers.FloatField(allow_null=True)
-    predicted = serializers.IntegerField()
-    dead_lettered = serializers.IntegerField()
-    restamped = serializers.IntegerField()
 
 
 class VisualizationLabelSerializer(serializers.Serializer[Any]):
@@ -135,7 +98,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     input_config = serializers.DictField(read_only=True)
     visualization = serializers.SerializerMethodField(help_text="null: not set")
     stats = serializers.SerializerMethodField()
-    replica_stats = ReplicaStatsSerializer(source="present_stats", many=True, read_only=True)
+    replica_stats = serializers.SerializerMethodField()
     replicas = serializers.IntegerField(read_only=True, help_text="how many run; with max_replicas the least number")
     max_replicas = serializers.IntegerField(
         read_only=True, allow_null=True, help_text="the lag chooses between replicas and this; null: nothing chooses"
@@ -186,28 +149,28 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     def get_visualization(self, inference: Inference) -> Any:
         return inference.visualization
 
-    @extend_schema_field(TotalsSerializer)
+    @extend_schema_field(MessageField(Totals, allow_null=False))
     def get_stats(self, inference: Inference) -> dict[str, Any]:
-        return totals(inference)
+        return totals(inference).to_json()
+
+    @extend_schema_field(serializers.ListField(child=MessageField(ReplicaReport, allow_null=False)))
+    def get_replica_stats(self, inference: Inference) -> list[dict[str, Any]]:
+        return [each.report.to_json() for each in inference.present_stats]
 
 
-def totals(inference: Inference) -> dict[str, Any]:
+def totals(inference: Inference) -> Totals:
     """Sum what the replicas say up, None where no replica says it; and what was answered in all."""
-    stats = [each for each in inference.present_stats if each.attempt == inference.attempt]
-
-    def most(values: list[float | None]) -> float | None:
-        return max((value for value in values if value is not None), default=None)
-
-    lags = [each.lag for each in stats if each.lag is not None]
-    return {
-        "rate": sum(each.rate for each in stats),
-        "lag": sum(lags) if lags else None,
-        "p50_ms": most([each.p50_ms for each in stats]),
-        "p99_ms": most([each.p99_ms for each in stats]),
-        "predicted": inference.predicted,
-        "dead_lettered": inference.dead_lettered,
-        "restamped": inference.restamped,
-    }
+    said = inference.present_reports
+    lags = [each.lag for each in said if each.lag is not None]
+    return Totals(
+        rate=sum(each.rate for each in said),
+        lag=sum(lags) if lags else None,
+        p50_ms=max((each.p50_ms for each in said if each.p50_ms is not None), default=None),
+        p99_ms=max((each.p99_ms for each in said if each.p99_ms is not None), default=None),
+        predicted=inference.predicted,
+        dead_lettered=inference.dead_lettered,
+        restamped=inference.restamped,
+    )
 
 
 class InferenceUpdateSerializer(serializers.Serializer[Any]):

@@ -9,8 +9,6 @@ As there, every function locks its row and returns False for what an older attem
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db.models import F
 from django.utils import timezone
 
@@ -19,13 +17,12 @@ from backend.events.services import publish
 from backend.inferences.models import Inference, ProcessCount, ReplicaStats
 from backend.runs import transitions as runs
 from backend.runs.transitions import MAX_LOG_TAIL, begin, locked, locked_for_report, publish_run
+from kafkaml.wire import replica as wire
 from kafkaml.wire.failure import Failure
+from kafkaml.wire.report import Stats
 from kafkaml.wire.state import RunState
 
-_COUNTS = ("predicted", "dead_lettered", "restamped")
-
 __all__ = [
-    "count_process",
     "mark_launched",
     "mark_running",
     "mark_scaled",
@@ -101,46 +98,40 @@ def store_warnings(inference_id: int, warnings: list[str]) -> None:
     Inference.objects.filter(pk=inference_id).update(warnings=warnings)
 
 
-def count_process(inference_id: int, process: str, counts: dict[str, int]) -> None:
+def store_stats(inference_id: int, said: Stats) -> None:
+    """Take what a replica says of itself. Raises NotFound or StaleAttempt.
+
+    A failure that a new start would not mend fails the inference.
+    """
+    # Also of an attempt that is over: what was answered was answered.
+    if said.previous is not None:
+        _count_process(inference_id, said.previous.run, said.previous)
+    _count_process(inference_id, said.run or f"{said.attempt}.{said.replica}", said)
+    with locked_for_report(Inference, inference_id, said.attempt) as inference:
+        document = said.model_dump(mode="json", include=set(wire.ReplicaStats.model_fields))
+        ReplicaStats.objects.update_or_create(
+            inference=inference, replica=said.replica, defaults={"attempt": said.attempt, "document": document}
+        )
+        publish("inferences", {"id": inference_id, "replica": said.replica, "stats": document})
+        if said.state is wire.ReplicaState.RUNNING and inference.state != RunState.RUNNING:
+            mark_running(inference_id, said.attempt)
+        elif said.error is not None and not said.error.category.retryable:
+            runs.mark_failed(Inference, inference_id, said.attempt, said.error)
+
+
+def _count_process(inference_id: int, process: str, counts: wire.Counts) -> None:
     """Take the counts of one process of a replica since its start into the inference's totals.
 
     May be told again, late, and of an attempt that is over: only what is new of that process is added.
     """
+    names = wire.Counts.model_fields
     with locked(Inference, inference_id) as inference:
         if inference is None:
             raise NotFound(f"there is no inference {inference_id}")
         known, _ = ProcessCount.objects.get_or_create(inference=inference, process=process)
-        added = {name: max(0, counts.get(name, 0) - getattr(known, name)) for name in _COUNTS}
+        added = {name: max(0, getattr(counts, name) - getattr(known, name)) for name in names}
         if any(added.values()):
             ProcessCount.objects.filter(pk=known.pk).update(
                 **{name: F(name) + more for name, more in added.items()}, updated_at=timezone.now()
             )
             Inference.objects.filter(pk=inference_id).update(**{name: F(name) + more for name, more in added.items()})
-
-
-def store_stats(
-    inference_id: int,
-    attempt: int,
-    replica: int,
-    values: dict[str, Any],
-    error: Failure | None,
-    *,
-    process: str = "",
-) -> None:
-    """Take what a replica says of itself: ``values`` are ReplicaStats' fields, ``state`` among them.
-
-    ``process`` names the replica's process, whose counts ``values`` has. Raises NotFound or StaleAttempt. A failure
-    that a new start would not mend fails the inference.
-    """
-    # Also of an attempt that is over: what was answered was answered.
-    count_process(inference_id, process or f"{attempt}.{replica}", values)
-    with locked_for_report(Inference, inference_id, attempt) as inference:
-        document = None if error is None else error.to_json()
-        ReplicaStats.objects.update_or_create(
-            inference=inference, replica=replica, defaults={**values, "attempt": attempt, "error": document}
-        )
-        publish("inferences", {"id": inference_id, "replica": replica, "stats": {**values, "error": document}})
-        if values["state"] == RunState.RUNNING and inference.state != RunState.RUNNING:
-            mark_running(inference_id, attempt)
-        elif error is not None and not error.category.retryable:
-            runs.mark_failed(Inference, inference_id, attempt, error)

@@ -183,10 +183,7 @@ class StatsView(JobView):
     def post(self, request: Request, pk: int) -> Response:
         message = parse(Stats, request.data)
         access.token_for(request, RunKind.INFERENCE, pk, message.attempt)
-        values = message.model_dump(mode="json", exclude={"attempt", "replica", "run", "previous", "error"})
-        if (previous := message.previous) is not None:
-            inferences.count_process(pk, previous.run, previous.model_dump(exclude={"run"}))
-        inferences.store_stats(pk, message.attempt, message.replica, values, message.error, process=message.run)
+        inferences.store_stats(pk, message)
         return Response({})
 
 

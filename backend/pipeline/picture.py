@@ -9,7 +9,7 @@ from typing import Any
 from backend.configurations.models import Configuration
 from backend.deployments.models import Deployment, TrainingResult
 from backend.deployments.selectors import aggregate_state
-from backend.inferences.models import Inference, ReplicaStats
+from backend.inferences.models import Inference
 from backend.streams.models import Announcement
 from kafkaml.wire.state import RunState
 
@@ -199,11 +199,11 @@ def _outputs(serving: Sequence[Inference], now: datetime) -> list[dict[str, Any]
 
 def _flow(inference: Inference, now: datetime) -> dict[str, Any]:
     """Return what its replicas say, ``rate`` 0 where they have gone silent, and how many records it answered in all."""
-    said: list[ReplicaStats] = [each for each in inference.present_stats if each.attempt == inference.attempt]
-    live = [each for each in said if inference.state == RunState.RUNNING and now - each.updated_at < _FRESH]
+    running = inference.state == RunState.RUNNING
+    live = [each for each in inference.present_reports if running and now - each.updated_at < _FRESH]
     lags = [each.lag for each in live if each.lag is not None]
     return {
-        "rate": sum(each.rate for each in live) if inference.state == RunState.RUNNING else None,
+        "rate": sum(each.rate for each in live) if running else None,
         "lag": sum(lags) if lags else None,
         "records": inference.predicted,
     }

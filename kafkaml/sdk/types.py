@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
 from kafkaml.wire.progress import EpochMetrics, Progress
-from kafkaml.wire.replica import ReplicaStats, Totals
+from kafkaml.wire.replica import ReplicaReport, Totals
 from kafkaml.wire.state import RunState
 
 __all__ = [
@@ -38,7 +38,7 @@ __all__ = [
     "OutcomeReport",
     "ProgressReport",
     "RecordPage",
-    "ReplicaReport",
+    "ReplicaRecord",
     "RunState",
     "Stream",
     "TokenRecord",
@@ -216,12 +216,11 @@ class TotalsReport(Totals, _Answer):
     """How an inference serves: records a second, records not read yet, milliseconds, and counts of all its life."""
 
 
-class ReplicaReport(ReplicaStats, _Answer):
+class ReplicaRecord(ReplicaReport, _Answer):
     """What one replica said last; ``state`` may be one that only a newer platform knows."""
 
     state: str  # type: ignore[assignment]
     error: FailureReport | None = None
-    updated_at: datetime | None = None
 
 
 class Inference(_Answer):
@@ -251,7 +250,7 @@ class Inference(_Answer):
     warnings: Sequence[str] = ()
     ready_replicas: int = 0
     stats: TotalsReport = TotalsReport()
-    replica_stats: Sequence[ReplicaReport] = ()
+    replica_stats: Sequence[ReplicaRecord] = ()
     limit: float | None = None
     upper_topic: str = ""
     output_bootstrap_servers: str = ""

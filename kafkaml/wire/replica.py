@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from pydantic import Field
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.message import Count, Message
 
-__all__ = ["Counts", "ProcessCounts", "ReplicaState", "ReplicaStats", "Totals"]
+__all__ = ["Counts", "ProcessCounts", "ReplicaReport", "ReplicaState", "ReplicaStats", "Totals"]
 
 
 class ReplicaState(StrEnum):
@@ -59,3 +60,9 @@ class ReplicaStats(Totals):
     state: ReplicaState
     warnings: Annotated[list[Annotated[str, Field(max_length=2000)]], Field(max_length=20)] = []
     error: Failure | None = None
+
+
+class ReplicaReport(ReplicaStats):
+    """What one replica said last, and when."""
+
+    updated_at: datetime

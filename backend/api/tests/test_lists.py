@@ -50,7 +50,9 @@ def rows() -> TrainingResult:
         inference = builders.make_inference(result)
         runs.register_attempt(Inference, inference.pk)
         for replica in range(3):
-            ReplicaStats.objects.create(inference=inference, replica=replica, attempt=1, state="running")
+            ReplicaStats.objects.create(
+                inference=inference, replica=replica, attempt=1, document={"replica": replica, "state": "running"}
+            )
         user = builders.make_user()
         create_token(actor=SYSTEM, user=user, name="x", role=Role.VIEWER, days=1)
     return result

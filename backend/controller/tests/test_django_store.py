@@ -15,6 +15,7 @@ from backend.launchers.base import Autoscale
 from backend.launchers.names import RunKind
 from backend.runs import transitions as runs
 from kafkaml.wire.failure import Failure, FailureCategory
+from kafkaml.wire.report import Stats
 
 pytestmark = pytest.mark.django_db
 
@@ -51,7 +52,7 @@ def test_replicas_beyond_those_that_the_lag_asks_for_do_not_serve(store: DjangoS
     subject = Subject(RunKind.INFERENCE, inference.pk)
     store.apply(BeginAttempt(subject, 1))
     for replica in range(3):
-        transitions.store_stats(inference.pk, 1, replica, {"state": "running"}, None)
+        transitions.store_stats(inference.pk, Stats(attempt=1, replica=replica, state="running"))
     assert store.apply(ShowScale(subject, 1, 3))
     assert row_of(store, subject).replicas_serving == 3
     assert store.apply(ShowScale(subject, 1, 1))

@@ -16,6 +16,7 @@ from backend.inferences.plans import inference_plan
 from backend.runs import transitions as runs
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.inference import InferencePlan
+from kafkaml.wire.report import Stats
 
 pytestmark = pytest.mark.django_db
 
@@ -164,7 +165,7 @@ def test_what_replicas_said_counts_while_they_are_to_run(editor: APIClient) -> N
     transitions.mark_scaled(inference.pk, 1, 3)
     for replica in range(3):
         values = {"state": "running", "rate": 10.0, "lag": 5, "predicted": 100}
-        transitions.store_stats(inference.pk, 1, replica, values, None)
+        transitions.store_stats(inference.pk, Stats(attempt=1, replica=replica, **values))
     path = f"/api/inferences/{inference.pk}/"
     shown = editor.get(path).json()
     assert (shown["stats"]["rate"], shown["stats"]["lag"], len(shown["replica_stats"])) == (30.0, 15, 3)

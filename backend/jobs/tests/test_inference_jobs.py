@@ -112,7 +112,7 @@ def test_a_passing_failure_does_not(inference: Inference, replica: APIClient) ->
     error = {"category": "broker", "cause": "Kafka is away"}
     assert post_stats(replica, inference, state="failed", error=error).status_code == 200
     assert Inference.objects.get().state == "waiting"
-    assert ReplicaStats.objects.get().error["category"] == "broker"
+    assert ReplicaStats.objects.get().document["error"]["category"] == "broker"
 
 
 def test_an_older_attempt_is_refused(inference: Inference, replica: APIClient) -> None:

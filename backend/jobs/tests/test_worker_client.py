@@ -128,4 +128,4 @@ def test_a_replica_fetches_its_model_and_reports(tmp_path: Path) -> None:
         path = client.download_artifact("model.keras", plan.artifacts["model.keras"])
         assert path.read_bytes() == b"weights"
         client.post("stats", {"replica": 0, "state": "running", "rate": 1.0, "lag": 0, "predicted": 1})
-    assert ReplicaStats.objects.get().state == "running"
+    assert ReplicaStats.objects.get().report.state == "running"

@@ -18,6 +18,7 @@ from backend.inferences.models import Inference, ReplicaStats
 from backend.pipeline.picture import tiers
 from backend.pipeline.selectors import PER_COLUMN
 from backend.runs import transitions as runs
+from kafkaml.wire.report import Stats
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +41,7 @@ def run_inference(inference: Inference, **stats: Any) -> None:
     runs.register_attempt(Inference, inference.pk)
     Inference.objects.filter(pk=inference.pk).update(state="running", started_at=timezone.now())
     inference.refresh_from_db()
-    transitions.store_stats(inference.pk, inference.attempt, 0, {"state": "running", **stats}, None)
+    transitions.store_stats(inference.pk, Stats(attempt=inference.attempt, replica=0, state="running", **stats))
 
 
 def test_an_empty_installation_has_done_nothing_yet(viewer: APIClient) -> None:

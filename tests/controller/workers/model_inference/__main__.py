@@ -17,9 +17,11 @@ def main() -> None:
 
     django.setup()
     from backend.inferences.transitions import store_stats
+    from kafkaml.wire.report import Stats
 
     while True:
-        store_stats(job.inference_id, job.attempt, job.replica, {"state": "running", "rate": 1.0}, None)
+        said = Stats(attempt=job.attempt, replica=job.replica, state="running", rate=1.0)
+        store_stats(job.inference_id, said)
         time.sleep(1)
 
 
