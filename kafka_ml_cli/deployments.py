@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import typer
 
 from kafka_ml_cli.output import JsonOption, console, human_age, print_json, print_object, print_table, styled_state
 from kafka_ml_cli.session import client_of
+from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.wire.choices import Split, Targets
 
 app = typer.Typer(name="deployments", help="Configurations put to work: they wait for a stream.", no_args_is_help=True)
@@ -54,15 +58,45 @@ def show(context: typer.Context, deployment: int, json: JsonOption = False) -> N
     )
 
 
+def _with_framework_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give ``command`` an option for each purpose of each framework: ``--pytorch-fit`` and so on."""
+    signature = inspect.signature(command, eval_str=True)
+    options = [
+        inspect.Parameter(
+            f"{framework.name}_{purpose}",
+            inspect.Parameter.KEYWORD_ONLY,
+            default="",
+            annotation=Annotated[str, typer.Option(help=f'{arguments.about}: "{arguments.example}".')],
+        )
+        for framework in FRAMEWORKS.values()
+        for purpose, arguments in framework.arguments.items()
+    ]
+    given = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+
+    @functools.wraps(command)
+    def with_options(*args: Any, **kwargs: Any) -> None:
+        command(*args, **kwargs)
+
+    with_options.__signature__ = signature.replace(parameters=[*given, *options])  # type: ignore[attr-defined]
+    with_options.__annotations__ = {each.name: each.annotation for each in (*given, *options)}
+    return with_options
+
+
+def _by_framework(options: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    arguments: dict[str, dict[str, str]] = {}
+    for name, text in options.items():
+        framework, _, purpose = name.rpartition("_")
+        if text:
+            arguments.setdefault(framework, {})[purpose] = text
+    return arguments
+
+
 @app.command()
+@_with_framework_options
 def create(
     context: typer.Context,
     configuration: int,
     batch_size: Annotated[int, typer.Option(help="Samples per step.")] = 32,
-    tensorflow_fit: Annotated[str, typer.Option(help='As in fit(): "epochs=5, shuffle=True".')] = "",
-    tensorflow_evaluation: Annotated[str, typer.Option(help='As in evaluate(): "steps=10".')] = "",
-    pytorch_fit: Annotated[str, typer.Option(help='As in Ignite: "max_epochs=5, shuffle=True".')] = "",
-    pytorch_evaluation: Annotated[str, typer.Option(help="Arguments of the evaluation.")] = "",
     confusion_matrix: Annotated[bool, typer.Option(help="Count a confusion matrix on the test samples.")] = False,
     split: Annotated[
         Split | None,
@@ -78,15 +112,13 @@ def create(
     seed: Annotated[int | None, typer.Option(help="Drives split and initial weights.")] = None,
     gpu: Annotated[int, typer.Option(help="GPUs per training.")] = 0,
     json: JsonOption = False,
+    **framework_arguments: str,
 ) -> None:
     """Deploy a configuration for training. Send a stream to the id that is printed."""
     made = client_of(context).deployments.create(
         configuration=configuration,
         batch_size=batch_size,
-        tensorflow_fit_arguments=tensorflow_fit,
-        tensorflow_evaluation_arguments=tensorflow_evaluation,
-        pytorch_fit_arguments=pytorch_fit,
-        pytorch_evaluation_arguments=pytorch_evaluation,
+        arguments=_by_framework(framework_arguments),
         confusion_matrix=confusion_matrix,
         split=split,
         targets=targets,

@@ -1,4 +1,8 @@
-"""Fit and evaluation arguments of a deployment: read as literals, then held against the frameworks' descriptions."""
+"""Fit and evaluation arguments of a deployment: read as literals and held against the frameworks' descriptions, once.
+
+What is stored is ``{framework: {purpose: {"text": ..., "values": ...}}}``: the text as it was typed, for people, and
+what it says, for plans.
+"""
 
 from __future__ import annotations
 
@@ -12,40 +16,62 @@ from kafkaml.errors import ArgumentsError
 from kafkaml.frameworks import FRAMEWORKS, Purpose
 from kafkaml.wire.framework import Framework
 
-__all__ = ["argument_problems", "check_deployment_arguments"]
+__all__ = ["argument_problems", "checked_arguments", "legible_texts", "read_arguments"]
+
+Texts = Mapping[str, Mapping[str, str]]
 
 
-def check_deployment_arguments(configuration: Configuration, values: Mapping[str, Any]) -> None:
-    """Raise InvalidFields naming every field whose arguments do not parse or are not accepted."""
-    if problems := argument_problems(configuration, values):
+def checked_arguments(configuration: Configuration, texts: Texts) -> dict[str, Any]:
+    """Return the arguments as they are stored; raises InvalidFields naming every field that is not accepted."""
+    if problems := argument_problems(configuration, texts):
         raise InvalidFields(problems)
+    return read_arguments(texts)
 
 
-def argument_problems(configuration: Configuration | None, values: Mapping[str, Any]) -> list[FieldProblem]:
+def argument_problems(configuration: Configuration | None, texts: Texts) -> list[FieldProblem]:
     """Return what is wrong with the arguments: of texts that do not parse, and of those that a model would be given.
 
     Without a configuration the arguments of all frameworks are checked.
     """
-    frameworks = list(Framework) if configuration is None else _frameworks(configuration)
+    frameworks = set(Framework) if configuration is None else _frameworks(configuration)
     problems: list[FieldProblem] = []
-    for framework in Framework:
-        for purpose in Purpose:
-            try:
-                arguments = parse_arguments(values.get(_field(framework, purpose), ""))
-                if framework in frameworks:
-                    FRAMEWORKS[framework].check(purpose, arguments)
-            except ArgumentsError as error:
-                problems.append(_problem(framework, purpose, error))
+    for framework, purpose, text in _each(texts):
+        try:
+            arguments = parse_arguments(text)
+            if framework in frameworks:
+                FRAMEWORKS[framework].check(purpose, arguments)
+        except ArgumentsError as error:
+            field = f"arguments.{framework}.{purpose}"
+            problems.append(FieldProblem(field=field, code="arguments", detail=error.message, hint=error.hint))
     return problems
+
+
+def read_arguments(texts: Texts) -> dict[str, Any]:
+    """Return the arguments as they are stored, without those that are empty; raises ArgumentsError."""
+    stored: dict[str, Any] = {}
+    for framework, purpose, text in _each(texts):
+        stored.setdefault(framework.value, {})[purpose.value] = {"text": text, "values": parse_arguments(text)}
+    return stored
+
+
+def legible_texts(given: object) -> Texts:
+    """Return what of ``given``, which may be anything that JSON holds, are texts of arguments."""
+    frameworks = given.items() if isinstance(given, Mapping) else ()
+    return {
+        name: {purpose: text for purpose, text in purposes.items() if isinstance(text, str)}
+        for name, purposes in frameworks
+        if isinstance(purposes, Mapping)
+    }
+
+
+def _each(texts: Texts) -> list[tuple[Framework, Purpose, str]]:
+    return [
+        (framework, purpose, text)
+        for framework in Framework
+        for purpose in Purpose
+        if (text := texts.get(framework, {}).get(purpose, ""))
+    ]
 
 
 def _frameworks(configuration: Configuration) -> set[Framework]:
     return {Framework(each) for each in configuration.models.values_list("framework", flat=True)}
-
-
-def _field(framework: Framework, purpose: Purpose) -> str:
-    return f"{framework}_{purpose}_arguments"
-
-
-def _problem(framework: Framework, purpose: Purpose, error: ArgumentsError) -> FieldProblem:
-    return FieldProblem(field=_field(framework, purpose), code="arguments", detail=error.message, hint=error.hint)

@@ -26,10 +26,7 @@ class Deployment(models.Model):
 
     configuration = models.ForeignKey(Configuration, on_delete=models.PROTECT, related_name="deployments")
     batch_size = models.PositiveIntegerField(default=32, validators=[MinValueValidator(1), MaxValueValidator(1 << 20)])
-    tensorflow_fit_arguments = models.TextField(blank=True)
-    tensorflow_evaluation_arguments = models.TextField(blank=True)
-    pytorch_fit_arguments = models.TextField(blank=True)
-    pytorch_evaluation_arguments = models.TextField(blank=True)
+    arguments = models.JSONField(default=dict, help_text="{framework: {purpose: {text, values}}}, see arguments.py")
     confusion_matrix = models.BooleanField(default=False)
     seed = models.PositiveIntegerField(default=0, validators=[MaxValueValidator(2**31 - 1)])
     gpu = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(64)])

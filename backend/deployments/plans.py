@@ -8,7 +8,7 @@ from typing import Any
 from backend.api.errors import Conflict
 from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
-from kafkaml.arguments import parse_arguments
+from kafkaml.frameworks import Purpose
 from kafkaml.wire.choices import Split, Targets, TrainingMode
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
@@ -31,11 +31,8 @@ def training_plan(result: TrainingResult) -> TrainingPlan:
         raise Conflict(f"result {result.pk} has no stream yet: expected an announcement for its deployment")
     deployment = result.deployment
     framework = Framework(result.model.framework)
-    texts = {
-        Framework.TENSORFLOW: (deployment.tensorflow_fit_arguments, deployment.tensorflow_evaluation_arguments),
-        Framework.PYTORCH: (deployment.pytorch_fit_arguments, deployment.pytorch_evaluation_arguments),
-    }
-    fit, evaluation = (parse_arguments(text) for text in texts[framework])
+    given = deployment.arguments.get(framework, {})
+    fit, evaluation = (given.get(purpose, {}).get("values", {}) for purpose in (Purpose.FIT, Purpose.EVALUATION))
     return TrainingPlan(
         result_id=result.pk,
         deployment_id=deployment.pk,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -17,8 +18,11 @@ from backend.deployments.selectors import aggregate_state, result_epochs
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from backend.runs.models import STATE_CHOICES
 from backend.streams.models import Announcement
+from kafkaml.arguments import MAX_TEXT_LENGTH
+from kafkaml.frameworks import Purpose
 from kafkaml.wire.choices import Split, Targets, TrainingMode
 from kafkaml.wire.failure import Failure
+from kafkaml.wire.framework import Framework
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
 from kafkaml.wire.progress import EpochMetrics, Progress
 
@@ -33,7 +37,6 @@ __all__ = [
     "ResultSerializer",
 ]
 
-_MAX_ARGUMENTS = 4096
 _SPLITS = [(each.value, each.value) for each in Split]
 _TARGETS = [(each.value, each.value) for each in Targets]
 _SPLIT_HELP = (
@@ -139,12 +142,43 @@ class ResultSerializer(ResultRowSerializer):
         return result_epochs(result)
 
 
+class ArgumentTextsSerializer(serializers.Serializer[Any]):
+    """Arguments for one framework, written as in a call."""
+
+    fit = TextField(max_length=MAX_TEXT_LENGTH, default="")
+    evaluation = TextField(max_length=MAX_TEXT_LENGTH, default="")
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and (unknown := [name for name in data if name not in self.fields]):
+            raise serializers.ValidationError({str(name): "expected fit or evaluation" for name in unknown})
+        return super().to_internal_value(data)
+
+
+class ArgumentTextsField(serializers.DictField):
+    """Arguments by framework, as texts: ``{"tensorflow": {"fit": "epochs=5, shuffle=True"}}``."""
+
+    child = ArgumentTextsSerializer()
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and (unknown := [name for name in data if name not in set(Framework)]):
+            expected = f"there is no such framework: expected one of {', '.join(Framework)}"
+            raise serializers.ValidationError({str(name): expected for name in unknown})
+        return super().to_internal_value(data)
+
+    def to_representation(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            framework: {purpose: given.get(purpose, {}).get("text", "") for purpose in Purpose}
+            for framework, given in value.items()
+        }
+
+
 class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
     """A deployment; ``state`` sums its results up."""
 
     configuration_name = serializers.CharField(source="configuration.name", read_only=True)
     state = serializers.SerializerMethodField()
     results = ResultOfDeploymentSerializer(source="result_rows", many=True, read_only=True)
+    arguments = ArgumentTextsField()
     split = serializers.ChoiceField(choices=_SPLITS, allow_null=True, help_text=_SPLIT_HELP)
     targets = serializers.ChoiceField(choices=_TARGETS, help_text=_TARGETS_HELP)
 
@@ -155,10 +189,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
             "configuration",
             "configuration_name",
             "batch_size",
-            "tensorflow_fit_arguments",
-            "tensorflow_evaluation_arguments",
-            "pytorch_fit_arguments",
-            "pytorch_evaluation_arguments",
+            "arguments",
             "confusion_matrix",
             "split",
             "targets",
@@ -180,10 +211,7 @@ class DeploymentWriteSerializer(serializers.Serializer[Any]):
 
     configuration = serializers.PrimaryKeyRelatedField(queryset=Configuration.objects.all())
     batch_size = serializers.IntegerField(min_value=1, max_value=1 << 20, default=32)
-    tensorflow_fit_arguments = TextField(max_length=_MAX_ARGUMENTS, default="")
-    tensorflow_evaluation_arguments = TextField(max_length=_MAX_ARGUMENTS, default="")
-    pytorch_fit_arguments = TextField(max_length=_MAX_ARGUMENTS, default="")
-    pytorch_evaluation_arguments = TextField(max_length=_MAX_ARGUMENTS, default="")
+    arguments = ArgumentTextsField(default=dict)
     confusion_matrix = serializers.BooleanField(default=False)
     split = serializers.ChoiceField(choices=_SPLITS, allow_null=True, default=None, help_text=_SPLIT_HELP)
     targets = serializers.ChoiceField(choices=_TARGETS, default=Targets.LABELS.value, help_text=_TARGETS_HELP)

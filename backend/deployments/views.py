@@ -21,7 +21,7 @@ from backend.api.files import attachment
 from backend.api.views import ResourceViewSet, integer_parameter
 from backend.configurations.models import Configuration
 from backend.deployments import selectors, services, storage
-from backend.deployments.arguments import argument_problems, check_deployment_arguments
+from backend.deployments.arguments import argument_problems, checked_arguments, legible_texts
 from backend.deployments.confusion_cells import cell_samples
 from backend.deployments.confusion_image import MAX_CLASSES, draw_confusion_matrix
 from backend.deployments.models import Artifact, Deployment, TrainingResult
@@ -84,7 +84,7 @@ class DeploymentViewSet(ResourceViewSet[Deployment]):
     def create(self, _request: Request) -> Response:
         """Make a deployment: its results wait until a sink announces a stream to its id."""
         values = self.validated(DeploymentWriteSerializer)
-        check_deployment_arguments(values["configuration"], values)
+        values["arguments"] = checked_arguments(values["configuration"], values["arguments"])
         deployment = services.create_deployment(actor=self.actor, **values)
         return self.shown(deployment.pk, status=201)
 
@@ -99,12 +99,12 @@ class DeploymentViewSet(ResourceViewSet[Deployment]):
         else:
             refused = problem_of(ValidationError(serializer.errors))
             problems += refused.errors if refused else ()
-            given = request.data if isinstance(request.data, Mapping) else {}
-            values = {name: value for name, value in given.items() if isinstance(value, str)}
+            given = request.data.get("arguments") if isinstance(request.data, Mapping) else None
+            values = {"arguments": legible_texts(given)}
         configuration = values.get("configuration")
         known = configuration if isinstance(configuration, Configuration) else None
         refused_fields = {each.field for each in problems}
-        problems += [each for each in argument_problems(known, values) if each.field not in refused_fields]
+        problems += [each for each in argument_problems(known, values["arguments"]) if each.field not in refused_fields]
         return Response({"valid": not problems, "errors": [asdict(each) for each in problems]})
 
     @extend_schema(responses=DeploymentOptionsSerializer)

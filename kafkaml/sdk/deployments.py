@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping
+
+from kafkaml.frameworks import Purpose
 from kafkaml.sdk import types
 from kafkaml.sdk.collection import Collection
+from kafkaml.wire.framework import Framework
 
 __all__ = ["Deployments"]
+
+# What can be written instead of a place in ``arguments``.
+_SHORT_NAMES = {
+    f"{framework}_{purpose}_arguments": (framework, purpose) for framework in Framework for purpose in Purpose
+}
 
 
 class Deployments(Collection[types.Deployment]):
@@ -19,18 +29,18 @@ class Deployments(Collection[types.Deployment]):
         *,
         configuration: int,
         batch_size: int = 32,
-        tensorflow_fit_arguments: str = "",
-        tensorflow_evaluation_arguments: str = "",
-        pytorch_fit_arguments: str = "",
-        pytorch_evaluation_arguments: str = "",
+        arguments: Mapping[str, Mapping[str, str]] | None = None,
         confusion_matrix: bool = False,
         split: str | None = None,
         targets: str = "labels",
         seed: int | None = None,
         gpu: int = 0,
+        **framework_arguments: str,
     ) -> types.Deployment:
         """Deploy; arguments are written as in a call, for example ``epochs=5, shuffle=True``.
 
+        ``arguments`` are by framework and purpose: ``{"pytorch": {"fit": "max_epochs=5"}}``, for which
+        ``pytorch_fit_arguments="max_epochs=5"`` is short; likewise for the other frameworks, and ``evaluation``.
         ``split`` ``"content"`` tests on random samples, ``"time"`` on the newest; None means content, or time where the
         fit arguments say ``shuffle=False``. With ``targets="features"`` the samples are their own labels
         (autoencoders).
@@ -39,10 +49,7 @@ class Deployments(Collection[types.Deployment]):
             {
                 "configuration": configuration,
                 "batch_size": batch_size,
-                "tensorflow_fit_arguments": tensorflow_fit_arguments,
-                "tensorflow_evaluation_arguments": tensorflow_evaluation_arguments,
-                "pytorch_fit_arguments": pytorch_fit_arguments,
-                "pytorch_evaluation_arguments": pytorch_evaluation_arguments,
+                "arguments": _merged(arguments or {}, framework_arguments),
                 "confusion_matrix": confusion_matrix,
                 "split": split,
                 "targets": targets,
@@ -54,3 +61,17 @@ class Deployments(Collection[types.Deployment]):
     def stop(self, identifier: int) -> None:
         """Stop the trainings of a deployment that have not ended."""
         self._act(identifier, "stop")
+
+
+def _merged(arguments: Mapping[str, Mapping[str, str]], short: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    merged = {framework: dict(purposes) for framework, purposes in arguments.items()}
+    for name, text in short.items():
+        if name not in _SHORT_NAMES:
+            close = difflib.get_close_matches(name, _SHORT_NAMES, n=1)
+            raise TypeError(
+                f"create() got an unexpected keyword argument {name!r}: "
+                + (f"did you mean {close[0]}?" if close else f"arguments are {', '.join(_SHORT_NAMES)}")
+            )
+        framework, purpose = _SHORT_NAMES[name]
+        merged.setdefault(framework.value, {})[purpose.value] = text
+    return merged

@@ -158,6 +158,7 @@ class TrainingResult(_Answer):
 class Deployment(_Answer):
     """A configuration put to work: its models wait for a stream that is addressed to ``id``.
 
+    ``arguments`` are texts by framework and purpose: ``{"pytorch": {"fit": "max_epochs=5", "evaluation": ""}}``.
     ``split`` is ``content``, ``time`` or None (by content; by time where the fit arguments say ``shuffle=False``),
     ``targets`` are ``labels`` or ``features``.
     """
@@ -166,10 +167,7 @@ class Deployment(_Answer):
     configuration: int
     configuration_name: str = ""
     batch_size: int
-    tensorflow_fit_arguments: str = ""
-    tensorflow_evaluation_arguments: str = ""
-    pytorch_fit_arguments: str = ""
-    pytorch_evaluation_arguments: str = ""
+    arguments: Mapping[str, Mapping[str, str]] = {}
     confusion_matrix: bool = False
     split: str | None = None
     targets: str = "labels"

@@ -50,6 +50,13 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_deployments_have_an_option_for_the_arguments_of_each_framework() -> None:
+    done = run_cli("deployments", "create", "--help")
+    for option in ("--tensorflow-fit", "--tensorflow-evaluation", "--pytorch-fit", "--pytorch-evaluation"):
+        assert option in done.stdout
+    assert "max_epochs=10, shuffle=True" in " ".join(done.stdout.split())
+
+
 @pytest.mark.parametrize(
     "noun",
     ["models", "configurations", "deployments", "results", "inferences", "streams", "clusters", "users", "tokens"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 from backend.accounts.models import Role, User
@@ -12,6 +13,7 @@ from backend.api.job_tokens import mint
 from backend.configurations.models import Configuration
 from backend.deployments import services as trainings
 from backend.deployments import storage, transitions
+from backend.deployments.arguments import read_arguments
 from backend.deployments.models import Artifact, Deployment, TrainingResult
 from backend.inferences import services as inferences
 from backend.inferences.models import Inference
@@ -44,8 +46,12 @@ def make_configuration(*models: MLModel) -> Configuration:
     return configuration
 
 
-def make_deployment(*models: MLModel, **values: Any) -> Deployment:
-    return trainings.create_deployment(actor=SYSTEM, configuration=make_configuration(*models), **values)
+def make_deployment(
+    *models: MLModel, arguments: Mapping[str, Mapping[str, str]] | None = None, **values: Any
+) -> Deployment:
+    return trainings.create_deployment(
+        actor=SYSTEM, configuration=make_configuration(*models), arguments=read_arguments(arguments or {}), **values
+    )
 
 
 def make_stream(deployment_id: int | None = None, **values: Any) -> Announcement:

@@ -30,8 +30,10 @@ def test_a_deployment_makes_one_waiting_result_per_model(editor: APIClient, exec
     body = {
         "configuration": configuration.pk,
         "batch_size": 64,
-        "tensorflow_fit_arguments": "epochs=5, class_weight={0: 1.0}",
-        "pytorch_fit_arguments": "max_epochs=5",
+        "arguments": {
+            "tensorflow": {"fit": "epochs=5, class_weight={0: 1.0}"},
+            "pytorch": {"fit": "max_epochs=5", "evaluation": "steps=2"},
+        },
         "confusion_matrix": True,
     }
     answer = editor.post("/api/deployments/", body)
@@ -42,6 +44,13 @@ def test_a_deployment_makes_one_waiting_result_per_model(editor: APIClient, exec
         (models[0].pk, "waiting", 0),
         (models[1].pk, "waiting", 0),
     ]
+    assert shown["arguments"] == {
+        "tensorflow": {"fit": "epochs=5, class_weight={0: 1.0}", "evaluation": ""},
+        "pytorch": {"fit": "max_epochs=5", "evaluation": "steps=2"},
+    }
+    assert Deployment.objects.get().arguments["tensorflow"] == {
+        "fit": {"text": "epochs=5, class_weight={0: 1.0}", "values": {"epochs": 5, "class_weight": {"0": 1.0}}}
+    }
 
 
 def test_what_this_version_does_not_train_is_refused_in_words(editor: APIClient, executor: FakeExecutor) -> None:
@@ -66,19 +75,19 @@ def test_what_this_version_does_not_train_is_refused_in_words(editor: APIClient,
     "text", ["epochs=__import__('os').getpid()", "epochs", "epochs=1, epochs=2", "**{}", "epochs=(lambda: 1)()"]
 )
 def test_arguments_that_are_no_literals_are_refused(text: str, editor: APIClient, executor: FakeExecutor) -> None:
-    body = {"configuration": builders.make_configuration().pk, "tensorflow_fit_arguments": text}
+    body = {"configuration": builders.make_configuration().pk, "arguments": {"tensorflow": {"fit": text}}}
     answer = editor.post("/api/deployments/", body)
     assert answer.status_code == 400
-    assert [error["field"] for error in answer.json()["errors"]] == ["tensorflow_fit_arguments"]
+    assert [error["field"] for error in answer.json()["errors"]] == ["arguments.tensorflow.fit"]
     assert not Deployment.objects.exists()
 
 
 def test_arguments_that_the_framework_refuses_name_their_field(editor: APIClient) -> None:
-    body = {"configuration": builders.make_configuration().pk, "tensorflow_fit_arguments": "epoch=1"}
+    body = {"configuration": builders.make_configuration().pk, "arguments": {"tensorflow": {"fit": "epoch=1"}}}
     answer = editor.post("/api/deployments/", body)
     assert answer.status_code == 400
     (error,) = answer.json()["errors"]
-    assert error["field"] == "tensorflow_fit_arguments"
+    assert error["field"] == "arguments.tensorflow.fit"
     assert error["hint"] == "did you mean epochs?"
 
 
@@ -89,9 +98,10 @@ def test_checking_makes_nothing_and_names_every_field(editor: APIClient) -> None
         {
             "configuration": both.pk,
             "batch_size": 0,
-            "tensorflow_fit_arguments": "epoch=1",
-            "pytorch_fit_arguments": "epochs=1, max_epochs=2",
-            "pytorch_evaluation_arguments": "steps",
+            "arguments": {
+                "tensorflow": {"fit": "epoch=1"},
+                "pytorch": {"fit": "epochs=1, max_epochs=2", "evaluation": "steps"},
+            },
         },
     )
     assert answer.status_code == 200
@@ -100,25 +110,50 @@ def test_checking_makes_nothing_and_names_every_field(editor: APIClient) -> None
     assert not shown["valid"]
     assert set(errors) == {
         "batch_size",
-        "tensorflow_fit_arguments",
-        "pytorch_fit_arguments",
-        "pytorch_evaluation_arguments",
+        "arguments.tensorflow.fit",
+        "arguments.pytorch.fit",
+        "arguments.pytorch.evaluation",
     }
-    assert errors["tensorflow_fit_arguments"]["hint"] == "did you mean epochs?"
-    assert "another name of max_epochs" in errors["pytorch_fit_arguments"]["detail"]
-    assert "has no name" in errors["pytorch_evaluation_arguments"]["detail"]
+    assert errors["arguments.tensorflow.fit"]["hint"] == "did you mean epochs?"
+    assert "another name of max_epochs" in errors["arguments.pytorch.fit"]["detail"]
+    assert "has no name" in errors["arguments.pytorch.evaluation"]["detail"]
     assert not Deployment.objects.exists()
 
 
 def test_checking_asks_for_the_frameworks_of_the_configuration_only(editor: APIClient) -> None:
-    body = {"configuration": builders.make_configuration().pk, "pytorch_fit_arguments": "nonsense=1"}
+    body = {"configuration": builders.make_configuration().pk, "arguments": {"pytorch": {"fit": "nonsense=1"}}}
     assert editor.post("/api/deployments/check/", body).json() == {"valid": True, "errors": []}
     body["configuration"] = 4711
     fields = [each["field"] for each in editor.post("/api/deployments/check/", body).json()["errors"]]
-    assert fields == ["configuration", "pytorch_fit_arguments"]
+    assert fields == ["configuration", "arguments.pytorch.fit"]
 
 
-@pytest.mark.parametrize("body", [[], ["x"], "text", 7, None, {"tensorflow_fit_arguments": {"a": [1]}}])
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [({"tensorfow": {"fit": "epochs=1"}}, "tensorfow"), ({"pytorch": {"train": "epochs=1"}}, "pytorch.train")],
+)
+def test_arguments_for_nothing_that_there_is_are_refused(arguments: object, field: str, editor: APIClient) -> None:
+    body = {"configuration": builders.make_configuration().pk, "arguments": arguments}
+    for address in ("/api/deployments/", "/api/deployments/check/"):
+        (error,) = editor.post(address, body).json()["errors"]
+        assert error["field"] == f"arguments.{field}"
+        assert "expected" in error["detail"]
+    assert not Deployment.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        ["x"],
+        "text",
+        7,
+        None,
+        {"arguments": {"tensorflow": {"fit": {"a": [1]}}}},
+        {"arguments": {"tensorflow": ["a"]}},
+        {"arguments": [1]},
+    ],
+)
 def test_checking_answers_whatever_is_sent(body: object, editor: APIClient) -> None:
     answer = editor.post("/api/deployments/check/", body, format="json")
     assert answer.status_code in (200, 400)

@@ -44,7 +44,7 @@ def epoch_event(seq: int, epoch: int, loss: float | None = 0.5) -> dict[str, obj
 def test_plan_is_what_the_worker_reads() -> None:
     model = builders.make_model(framework="pytorch", code="class Net: ...", imports="import torch")
     deployment = builders.make_deployment(
-        model, pytorch_fit_arguments="max_epochs=3", tensorflow_fit_arguments="epochs=9", batch_size=64, seed=7
+        model, arguments={"pytorch": {"fit": "max_epochs=3"}, "tensorflow": {"fit": "epochs=9"}}, batch_size=64, seed=7
     )
     builders.make_stream(deployment.pk)
     result = deployment.results.get()
@@ -71,7 +71,7 @@ def test_plan_is_what_the_worker_reads() -> None:
 def test_the_split_is_by_time_where_it_is_asked_for_or_nothing_is_shuffled(
     chosen: str | None, fit: str, decided: str
 ) -> None:
-    deployment = builders.make_deployment(split=chosen, tensorflow_fit_arguments=fit, targets="features")
+    deployment = builders.make_deployment(split=chosen, arguments={"tensorflow": {"fit": fit}}, targets="features")
     builders.make_stream(deployment.pk)
     plan = training_plan(deployment.results.select_related("deployment", "model", "stream").get())
     assert (plan.split, plan.targets) == (decided, "features")

@@ -1,12 +1,15 @@
 /** A framework's name, as people write it. */
 import { Badge } from '@mantine/core'
+import { titleOf, useFrameworks } from '~/lib/frameworks'
 
-export const FRAMEWORKS = { tensorflow: 'TensorFlow', pytorch: 'PyTorch' } as const
+export function FrameworkTitle({ framework }: { framework: string }) {
+  return titleOf(useFrameworks(), framework)
+}
 
-export function FrameworkMark({ framework }: { framework: keyof typeof FRAMEWORKS }) {
+export function FrameworkMark({ framework }: { framework: string }) {
   return (
     <Badge variant="default" radius="sm" size="md" tt="none" fw={500}>
-      {FRAMEWORKS[framework]}
+      <FrameworkTitle framework={framework} />
     </Badge>
   )
 }

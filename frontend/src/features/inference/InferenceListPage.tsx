@@ -6,7 +6,7 @@ import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
 import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
-import { FRAMEWORKS } from '~/components/FrameworkMark'
+import { FrameworkTitle } from '~/components/FrameworkMark'
 import { ListPage } from '~/components/ListPage'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type Inference, inferencesListOptions } from '~/lib/api'
@@ -95,7 +95,7 @@ const COLUMNS: DataTableColumn<Inference>[] = [
       </AnchorLink>
     ),
   },
-  { accessor: 'framework', title: 'Framework', render: (row) => FRAMEWORKS[row.framework] },
+  { accessor: 'framework', title: 'Framework', render: (row) => <FrameworkTitle framework={row.framework} /> },
   {
     accessor: 'input_topic',
     title: 'Input → output',

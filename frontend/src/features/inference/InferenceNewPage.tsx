@@ -1,4 +1,5 @@
 /** Put a trained model into service: what, from which topic to which, by how many replicas. */
+
 import {
   Accordion,
   Alert,
@@ -23,12 +24,12 @@ import { CodeEditor } from '~/components/CodeEditor'
 import { CopyAs } from '~/components/CopyAs'
 import { DraftNote } from '~/components/DraftNote'
 import { EmptyState } from '~/components/EmptyState'
-import { FRAMEWORKS } from '~/components/FrameworkMark'
 import { PageTitle } from '~/components/ListPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { Warnings } from '~/components/Warnings'
 import {
   clustersNamesListOptions,
+  type Framework,
   inferencesCreateMutation,
   inferencesListOptions,
   type ResultRow,
@@ -39,6 +40,7 @@ import {
 } from '~/lib/api'
 import { useDraft } from '~/lib/drafts'
 import { formatPercent } from '~/lib/format'
+import { titleOf, useFrameworks } from '~/lib/frameworks'
 import { notifyDone } from '~/lib/notify'
 import { problemOf } from '~/lib/problem'
 import { useSession } from '~/lib/session'
@@ -144,6 +146,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
     if (asked !== undefined && values.result !== String(asked)) choose(String(asked))
   }, [asked])
 
+  const frameworks = useFrameworks()
   const [topic] = useDebouncedValue(values.input_topic, 400)
   const known = useQuery({
     ...topicsListOptions({ query: { search: topic, limit: 100 } }),
@@ -196,7 +199,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
           placeholder="Choose a finished training run"
           withAsterisk
           searchable
-          data={results.map((each) => ({ value: String(each.id), label: resultLabel(each) }))}
+          data={results.map((each) => ({ value: String(each.id), label: resultLabel(each, frameworks) }))}
           {...form.getInputProps('result')}
           onChange={choose}
         />
@@ -390,9 +393,9 @@ function FieldError({ message }: { message: unknown }) {
   ) : null
 }
 
-function resultLabel(row: ResultRow): string {
+function resultLabel(row: ResultRow, frameworks: readonly Framework[]): string {
   const accuracy = row.metrics?.validation.accuracy ?? row.metrics?.training.accuracy
-  const parts = [`Result ${row.id}`, row.model_name, FRAMEWORKS[row.framework]]
+  const parts = [`Result ${row.id}`, row.model_name, titleOf(frameworks, row.framework)]
   if (accuracy !== null && accuracy !== undefined) parts.push(`accuracy ${formatPercent(accuracy)}`)
   return parts.join(' · ')
 }

@@ -7,7 +7,7 @@ import { useState } from 'react'
 import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { FailureAlert, isHeldUp } from '~/components/FailureAlert'
-import { FRAMEWORKS } from '~/components/FrameworkMark'
+import { FrameworkTitle } from '~/components/FrameworkMark'
 import { ObjectPage, type Tab } from '~/components/ObjectPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import {
@@ -89,7 +89,8 @@ export function InferencePage() {
       createdAt={inference.created_at}
       subtitle={
         <Text size="sm" component="div">
-          {inference.model_name} ({FRAMEWORKS[inference.framework]}),{' '}
+          {inference.model_name} (<FrameworkTitle framework={inference.framework} />
+          ),{' '}
           <AnchorLink to="/results/$id" params={{ id: String(inference.result) }} fz="sm" underline="always">
             result {inference.result}
           </AnchorLink>

@@ -2,11 +2,12 @@
 import { Button, FileButton, Group, Menu, Text } from '@mantine/core'
 import { IconDownload, IconFileImport, IconTemplate } from '@tabler/icons-react'
 import { useState } from 'react'
-import { FRAMEWORKS } from '~/components/FrameworkMark'
+import { FrameworkTitle } from '~/components/FrameworkMark'
 import { formatBytes } from '~/lib/format'
 import { saveFile } from '~/lib/saveFile'
-import { frameworkOf, MAX_CODE, type ModelValues, nameOfFile } from './source'
+import { MAX_CODE, type ModelValues, nameOfFile } from './source'
 import { TEMPLATES, type Template } from './templates'
+import { frameworkOf } from './writing'
 
 export type FromFile = Pick<ModelValues, 'code' | 'framework' | 'name'>
 
@@ -61,7 +62,7 @@ export function CodeTools({
               onClick={() => onTemplate(each)}
               rightSection={
                 <Text size="xs" c="dimmed">
-                  {FRAMEWORKS[each.framework]}
+                  <FrameworkTitle framework={each.framework} />
                 </Text>
               }
             >

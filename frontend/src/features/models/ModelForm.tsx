@@ -1,4 +1,5 @@
 /** The form of a model: code on the left, the executor's verdict on the right; for new models and for changes. */
+
 import {
   Alert,
   Button,
@@ -20,11 +21,11 @@ import { type ReactNode, useEffect, useMemo, useState } from 'react'
 import { CodeEditor } from '~/components/CodeEditor'
 import { CopyAs, type Equivalents } from '~/components/CopyAs'
 import { DraftNote } from '~/components/DraftNote'
-import { FRAMEWORKS } from '~/components/FrameworkMark'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { UnsavedChanges } from '~/components/UnsavedChanges'
 import type { FrameworkEnum, Model, ModelWriteRequest, Report, VerdictError } from '~/lib/api'
 import { useDraft } from '~/lib/drafts'
+import { useFrameworks } from '~/lib/frameworks'
 import { problemOf } from '~/lib/problem'
 import { CodeTools } from './CodeTools'
 import { HowToWrite } from './HowToWrite'
@@ -34,8 +35,7 @@ import { TEMPLATES, type Template } from './templates'
 import { UpperModelSelect } from './UpperModelSelect'
 import { useVerdict } from './useVerdict'
 import { VerdictPanel } from './VerdictPanel'
-
-const FRAMEWORK_CHOICES = Object.entries(FRAMEWORKS).map(([value, label]) => ({ value, label }))
+import { writingOf } from './writing'
 
 export function ModelForm({
   draftName,
@@ -57,6 +57,7 @@ export function ModelForm({
   /** Saves, or throws a Problem. What follows (going elsewhere) is returned, to be done when the form lets go. */
   onSave: (request: ModelWriteRequest) => Promise<() => void>
 }) {
+  const frameworks = useFrameworks()
   const draft = useDraft<ModelValues>(draftName, initial)
   const form = useForm<ModelValues>({ initialValues: draft.start, onValuesChange: draft.keep })
   const values = form.values
@@ -203,14 +204,16 @@ export function ModelForm({
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 7 }}>
           <Stack gap="sm">
-            <SegmentedControl
-              aria-label="Framework"
-              data={FRAMEWORK_CHOICES}
-              value={values.framework}
-              onChange={(next) => chooseFramework(next as FrameworkEnum)}
-              size="sm"
-              style={{ alignSelf: 'flex-start' }}
-            />
+            {frameworks.length > 0 && (
+              <SegmentedControl
+                aria-label="Framework"
+                data={frameworks.map(({ name, title }) => ({ value: name, label: title }))}
+                value={values.framework}
+                onChange={(next) => chooseFramework(next as FrameworkEnum)}
+                size="sm"
+                style={{ alignSelf: 'flex-start' }}
+              />
+            )}
             {form.errors.framework && (
               <Text size="xs" c="var(--kml-failed)">
                 {form.errors.framework}
@@ -269,9 +272,7 @@ export function ModelForm({
               onSubmit={() => void check()}
               minHeight={280}
               maxHeight={560}
-              placeholder={
-                values.framework === 'pytorch' ? 'class MyModel(nn.Module): ...' : 'model = keras.Sequential([...'
-              }
+              placeholder={writingOf(values.framework)?.begins ?? ''}
               actions={
                 <CodeTools
                   values={values}

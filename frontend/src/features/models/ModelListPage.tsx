@@ -1,4 +1,5 @@
 /** All models, to find one or to group some into a configuration. */
+
 import { Group, Select, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
@@ -6,11 +7,12 @@ import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
 import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
-import { FRAMEWORKS, FrameworkMark } from '~/components/FrameworkMark'
+import { FrameworkMark } from '~/components/FrameworkMark'
 import { ListPage } from '~/components/ListPage'
 import { TensorShapes } from '~/components/TensorShapes'
 import { type ModelRow, modelsListOptions } from '~/lib/api'
 import { formatCount } from '~/lib/format'
+import { useFrameworks } from '~/lib/frameworks'
 import { listQuery, oneOf } from '~/lib/listSearch'
 import { useSession } from '~/lib/session'
 import type { ModelListSearch } from './routes'
@@ -129,9 +131,9 @@ export function ModelListPage() {
             placeholder="Any framework"
             clearable
             clearButtonProps={{ 'aria-label': 'Any framework' }}
-            data={Object.entries(FRAMEWORKS).map(([value, label]) => ({ value, label }))}
+            data={useFrameworks().map(({ name, title }) => ({ value: name, label: title }))}
             value={framework ?? null}
-            onChange={(next) => change({ framework: oneOf(next, ['tensorflow', 'pytorch']) })}
+            onChange={(next) => change({ framework: (next ?? undefined) as ModelListSearch['framework'] })}
           />
           <Select
             size="xs"

@@ -19,7 +19,8 @@ export const modelRoutes = [
       const sel = (Array.isArray(search.sel) ? search.sel : []).map(idOf).filter((id) => id !== undefined)
       return {
         ...listSearch(search),
-        framework: oneOf(search.framework, ['tensorflow', 'pytorch']),
+        // A name that there is not is the platform's to refuse.
+        framework: textOf(search.framework) as FrameworkEnum | undefined,
         kind: oneOf(search.kind, ['distributed', 'whole']),
         sel: sel.length > 0 ? sel : undefined,
       }

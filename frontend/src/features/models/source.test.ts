@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { Problem } from '~/lib/problem'
-import { EMPTY, frameworkOf, nameOfFile, requestOf, verdictErrorOf } from './source'
+import { EMPTY, nameOfFile, requestOf, verdictErrorOf } from './source'
+import { frameworkOf } from './writing'
 
 it('tells which framework a file is written for', () => {
   expect(frameworkOf('import torch\nclass A(nn.Module): ...')).toBe('pytorch')

@@ -78,14 +78,6 @@ export function verdictErrorOf(error: unknown): VerdictError | null {
   }
 }
 
-/** Which framework a file is written for; null when it does not tell. */
-export function frameworkOf(code: string): FrameworkEnum | null {
-  const torch = /\b(torch|nn\.Module|loss_fn)\b/.test(code)
-  const keras = /\b(tf|keras|tensorflow)\b/.test(code)
-  if (torch === keras) return null
-  return torch ? 'pytorch' : 'tensorflow'
-}
-
 /** 'my model.py' -> 'my model'. */
 export function nameOfFile(fileName: string): string {
   return fileName.replace(/\.[^.]*$/, '').slice(0, 100)

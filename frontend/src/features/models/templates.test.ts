@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { TEMPLATES, templateOf, textOfConstant } from './templates'
+import { TEMPLATES, templateOf } from './templates'
+import { textOfConstant } from './textOfConstant'
 
 it('reads a model out of an example', () => {
   expect(textOfConstant('A = 1\nKERAS = """\\\nmodel = 1\n"""\n', 'KERAS')).toBe('model = 1\n')

@@ -1,4 +1,5 @@
 /** What training left, to take away or to put to work here. */
+
 import { Anchor, Box, Code, Group, Stack, Table, Text, Title } from '@mantine/core'
 import { IconBroadcast, IconDownload } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
@@ -11,6 +12,7 @@ import { ScrollTable } from '~/components/ScrollTable'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type Artifact, inferencesListOptions, type Result, streamsRetrieveOptions } from '~/lib/api'
 import { formatBytes, formatExact } from '~/lib/format'
+import { titleOf, useFrameworks } from '~/lib/frameworks'
 import { useSession } from '~/lib/session'
 import { loadSnippet, savedName, usageOf } from './files'
 import { FormatText } from './LineageTab'
@@ -124,6 +126,7 @@ function Serve({ result }: { result: Result }) {
     ...streamsRetrieveOptions({ path: { id: String(result.stream ?? 0) } }),
     enabled: result.stream !== null,
   })
+  const frameworks = useFrameworks()
   const inferences = useQuery(inferencesListOptions({ query: { result: result.id, limit: 20 } }))
   const running = inferences.data?.results ?? []
   return (
@@ -143,7 +146,7 @@ function Serve({ result }: { result: Result }) {
             'Answers with',
             result.artifacts.some((each) => each.name === 'model.onnx')
               ? 'ONNX Runtime, the fastest that there is for it'
-              : `${result.framework === 'pytorch' ? 'PyTorch' : 'TensorFlow'}, because it did not convert to ONNX`,
+              : `${titleOf(frameworks, result.framework)}, because it did not convert to ONNX`,
           ],
           running.length > 0 && [
             'Served by',

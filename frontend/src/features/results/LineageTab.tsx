@@ -183,9 +183,7 @@ function ArgumentFacts({ result }: { result: Result }) {
   if (deployment.isError) return <ProblemAlert error={deployment.error} onRetry={() => void deployment.refetch()} />
   if (!deployment.data) return <Skeleton height={120} role="status" aria-label="Loading" />
   const data = deployment.data
-  const torch = result.framework === 'pytorch'
-  const fit = torch ? data.pytorch_fit_arguments : data.tensorflow_fit_arguments
-  const evaluation = torch ? data.pytorch_evaluation_arguments : data.tensorflow_evaluation_arguments
+  const { fit, evaluation } = data.arguments[result.framework] ?? {}
   return (
     <Facts
       facts={[

@@ -1,4 +1,5 @@
 /** Training runs side by side: metrics, settings that differ, curves over each other, confusion matrices, code. */
+
 import { ActionIcon, Box, Group, SimpleGrid, Stack, Text, Title, Tooltip } from '@mantine/core'
 import { IconX } from '@tabler/icons-react'
 import { useQueries } from '@tanstack/react-query'
@@ -14,6 +15,7 @@ import { PageTitle } from '~/components/ListPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { StatusBadge } from '~/components/StatusBadge'
 import { deploymentsRetrieveOptions, type Result, resultsRetrieveOptions } from '~/lib/api'
+import { useFrameworks } from '~/lib/frameworks'
 import { useSeriesColor } from '~/lib/palette'
 import { AddRun } from './AddRun'
 import { CodeDiff } from './CodeDiff'
@@ -40,7 +42,7 @@ export function ComparePage() {
     deployment: deployments.find((each) => each.id === result.deployment) ?? null,
   }))
   const metrics = metricRows(results)
-  const settings = settingRows(compared)
+  const settings = settingRows(compared, useFrameworks())
   const names = results.map((result) => `${result.model_name} (result ${result.id})`)
   const choose = (next: readonly number[]) =>
     void navigate({ search: (before) => ({ ...before, results: joinIds(next), code: undefined }), replace: true })

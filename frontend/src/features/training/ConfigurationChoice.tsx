@@ -1,8 +1,9 @@
 /** Which configuration is deployed, and the models that are in it. */
+
 import { Group, Select, Stack, Text } from '@mantine/core'
 import { AnchorLink } from '~/components/ButtonLink'
+import { FrameworkTitle } from '~/components/FrameworkMark'
 import type { Configuration } from '~/lib/api'
-import { FRAMEWORK_NAMES } from './form'
 
 export function ConfigurationChoice({
   rows,
@@ -38,7 +39,7 @@ export function ConfigurationChoice({
                 {model.name}
               </AnchorLink>
               <Text size="xs" c="dimmed">
-                {FRAMEWORK_NAMES[model.framework]}
+                <FrameworkTitle framework={model.framework} />
                 {model.distributed ? ', distributed' : ''}
               </Text>
             </Group>

@@ -26,19 +26,19 @@ import { useDraft } from '~/lib/drafts'
 import { notifyDone } from '~/lib/notify'
 import { problemOf } from '~/lib/problem'
 import {
+  argumentText,
   type DeployValues,
   deployEquivalents,
   deploySentence,
-  FIRST_VALUES,
+  firstValues,
   frameworksOf,
+  type Purpose,
   requestOf,
   SPLITS,
   splitSentence,
   TARGETS,
 } from './form'
 import { ModeChoice } from './ModeChoice'
-
-type Purpose = 'fit' | 'evaluation'
 
 export function DeployForm({
   configuration,
@@ -60,9 +60,12 @@ export function DeployForm({
   const draft = useDraft<DeployValues>(draftName, first)
   const form = useForm<DeployValues>({ initialValues: draft.start, onValuesChange: draft.keep })
   const create = useMutation(deploymentsCreateMutation())
-  const frameworks = useMemo(() => frameworksOf(configuration), [configuration])
-  const shown = described.filter((each) => frameworks.includes(each.name))
-  const request = requestOf(configuration.id, form.values, frameworks)
+  const frameworks = useMemo(() => frameworksOf(configuration, described), [configuration, described])
+  const request = requestOf(
+    configuration.id,
+    form.values,
+    frameworks.map(({ name }) => name),
+  )
   const [checked] = useDebouncedValue(request, 350)
   const check = useQuery({
     // By the text of it: the object is another one each time.
@@ -74,13 +77,18 @@ export function DeployForm({
   const found = Object.fromEntries((check.data?.errors ?? []).map((each) => [each.field, each]))
   // What was typed since the answer may be right by now.
   const current = JSON.stringify(checked) === JSON.stringify(request)
-  const errorOf = (field: keyof DeployValues) => {
+  const errorOf = (field: string) => {
     const error = current ? found[field] : undefined
     return error ? `${error.detail}${error.hint ? ` (${error.hint})` : ''}` : undefined
   }
-  const advanced = (['seed', 'gpu', 'tensorflow_evaluation_arguments', 'pytorch_evaluation_arguments'] as const).some(
-    (field) => errorOf(field) || form.values[field] !== FIRST_VALUES[field],
-  )
+  const usual = firstValues(described)
+  const advanced =
+    (['seed', 'gpu'] as const).some((field) => errorOf(field) || form.values[field] !== usual[field]) ||
+    frameworks.some(
+      ({ name }) =>
+        errorOf(`arguments.${name}.evaluation`) ||
+        argumentText(form.values, name, 'evaluation') !== argumentText(usual, name, 'evaluation'),
+    )
   const [opened, setOpened] = useState(false)
   const showAdvanced = opened || advanced
 
@@ -96,7 +104,7 @@ export function DeployForm({
   })
   const refused = create.error ? problemOf(create.error) : null
   const input = ({ name, title, arguments: described }: Framework, purpose: Purpose, label: string) => {
-    const field = `${name}_${purpose}_arguments` as const
+    const field = `arguments.${name}.${purpose}`
     const { about, example, accepted } = described[purpose]
     return (
       <ArgumentsInput
@@ -106,8 +114,11 @@ export function DeployForm({
         placeholder={example}
         accepted={Object.entries(accepted).map(([argument, each]) => ({ name: argument, ...each }))}
         error={errorOf(field) ?? refused?.byField()[field]}
-        value={form.values[field]}
-        onChange={(value) => form.setFieldValue(field, value)}
+        value={argumentText(form.values, name, purpose)}
+        onChange={(value) => {
+          const texts = { fit: '', evaluation: '', ...form.values.arguments[name], [purpose]: value }
+          form.setFieldValue('arguments', { ...form.values.arguments, [name]: texts })
+        }}
       />
     )
   }
@@ -136,7 +147,7 @@ export function DeployForm({
             The values are those of deployment {source}.
           </Text>
         )}
-        {shown.map((framework) => input(framework, 'fit', 'Training'))}
+        {frameworks.map((framework) => input(framework, 'fit', 'Training'))}
         <Group gap="xl" align="flex-start">
           <NumberInput
             label="Batch size"
@@ -198,7 +209,7 @@ export function DeployForm({
           </UnstyledButton>
           <Collapse expanded={showAdvanced}>
             <Stack gap="md">
-              {shown.map((framework) => input(framework, 'evaluation', 'Validation and test'))}
+              {frameworks.map((framework) => input(framework, 'evaluation', 'Validation and test'))}
               <SimpleGrid cols={{ base: 1, xs: 2 }} maw={420}>
                 <NumberInput
                   label="Seed"
@@ -226,7 +237,7 @@ export function DeployForm({
             What will happen
           </Title>
           <Text size="sm" aria-live="polite">
-            {deploySentence(configuration, form.values)}
+            {deploySentence(configuration, form.values, frameworks)}
           </Text>
         </Stack>
         <Group gap="sm">

@@ -16,7 +16,7 @@ import { useFrameworks } from '~/lib/frameworks'
 import { useSession } from '~/lib/session'
 import { ConfigurationChoice } from './ConfigurationChoice'
 import { DeployForm } from './DeployForm'
-import { FIRST_VALUES, valuesOf } from './form'
+import { firstValues, valuesOf } from './form'
 
 export function DeployPage() {
   const { can } = useSession()
@@ -88,7 +88,7 @@ export function DeployPage() {
                 // Another source of values is another form.
                 key={search.from ?? 'new'}
                 draft={search.from === undefined ? 'training-new' : `training-new-from-${search.from}`}
-                first={earlier.data && search.from !== undefined ? valuesOf(earlier.data) : FIRST_VALUES}
+                first={earlier.data && search.from !== undefined ? valuesOf(earlier.data) : firstValues(frameworks)}
                 source={search.from}
                 configuration={shown}
                 frameworks={frameworks}

@@ -1,4 +1,5 @@
 /** Deployments: what was put to work, with the state of each of its models. */
+
 import { Group, Stack, Text } from '@mantine/core'
 import { IconPlus } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
@@ -8,13 +9,15 @@ import type { ReactNode } from 'react'
 import { Age } from '~/components/Age'
 import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
+import { FrameworkTitle } from '~/components/FrameworkMark'
 import { ListPage } from '~/components/ListPage'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type Deployment, deploymentsListOptions, deploymentsOptionsRetrieveOptions, type ModeEnum } from '~/lib/api'
+import { useFrameworks } from '~/lib/frameworks'
 import { listQuery } from '~/lib/listSearch'
 import { useSession } from '~/lib/session'
 import { ConfigurationFilter, ModeFilter, StateFilter } from './filters'
-import { epochsOf, FRAMEWORK_NAMES } from './form'
+import { argumentText, epochsOf } from './form'
 import { stateNote } from './metrics'
 import { RunProgress } from './RunProgress'
 import type { TrainingSearch } from './routes'
@@ -134,7 +137,7 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
               {result.model_name}
             </AnchorLink>
             <Text size="xs" c="dimmed" style={{ whiteSpace: 'nowrap' }}>
-              {FRAMEWORK_NAMES[result.framework]}
+              <FrameworkTitle framework={result.framework} />
             </Text>
           </Group>
         ))}
@@ -159,7 +162,7 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
     accessor: 'batch_size',
     title: 'Epochs, batch',
     width: 150,
-    render: (row) => <Text size="sm">{epochsText(row)}</Text>,
+    render: (row) => <Epochs row={row} />,
   },
   {
     accessor: 'created_at',
@@ -171,10 +174,10 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
 ]
 
 /** '10 x 32', or with both frameworks '10 / 5 x 32'. */
-function epochsText(row: Deployment): string {
-  const frameworks = [...new Set(row.results.map((result) => result.framework))]
-  const epochs = new Set(frameworks.map((framework) => epochsOf(framework, row[`${framework}_fit_arguments`])))
-  return `${[...epochs].join(' / ')}, ${row.batch_size}`
+function Epochs({ row }: { row: Deployment }) {
+  const trained = useFrameworks().filter(({ name }) => row.results.some((result) => result.framework === name))
+  const epochs = new Set(trained.map((framework) => epochsOf(framework, argumentText(row, framework.name, 'fit'))))
+  return <Text size="sm">{`${[...epochs].join(' / ')}, ${row.batch_size}`}</Text>
 }
 
 function noteOf(row: Deployment): { tooltip?: string } {

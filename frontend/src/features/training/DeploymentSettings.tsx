@@ -4,19 +4,24 @@ import { CopyAs } from '~/components/CopyAs'
 import { Facts } from '~/components/Facts'
 import type { Deployment } from '~/lib/api'
 import { formatMoment, NONE } from '~/lib/format'
-import { deployEquivalents, FRAMEWORK_NAMES, MODES, requestOf, SPLITS, TARGETS, valuesOf } from './form'
+import { titleOf, useFrameworks } from '~/lib/frameworks'
+import { argumentText, deployEquivalents, MODES, requestOf, SPLITS, TARGETS, valuesOf } from './form'
 
 export function DeploymentSettings({ deployment }: { deployment: Deployment }) {
+  const described = useFrameworks()
   const frameworks = [...new Set(deployment.results.map((result) => result.framework))]
   return (
     <Stack align="flex-start">
       <Facts
         facts={[
           ...frameworks.flatMap((framework) => [
-            [`${FRAMEWORK_NAMES[framework]}: training`, written(deployment[`${framework}_fit_arguments`])] as const,
             [
-              `${FRAMEWORK_NAMES[framework]}: validation and test`,
-              written(deployment[`${framework}_evaluation_arguments`]),
+              `${titleOf(described, framework)}: training`,
+              written(argumentText(deployment, framework, 'fit')),
+            ] as const,
+            [
+              `${titleOf(described, framework)}: validation and test`,
+              written(argumentText(deployment, framework, 'evaluation')),
             ] as const,
           ]),
           ['Batch size', deployment.batch_size],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Deployment, Result } from '~/lib/api'
+import { KERAS, TORCH } from '~/testing/frameworks'
 import { asMarkdown, diffLines, metricRows, settingRows } from './compare'
 
 function result(values: Partial<Result>): Result {
@@ -18,10 +19,7 @@ function result(values: Partial<Result>): Result {
 function deployment(values: Partial<Deployment>): Deployment {
   return {
     batch_size: 32,
-    tensorflow_fit_arguments: '',
-    tensorflow_evaluation_arguments: '',
-    pytorch_fit_arguments: '',
-    pytorch_evaluation_arguments: '',
+    arguments: {},
     seed: 0,
     gpu: 0,
     mode: 'classic',
@@ -31,10 +29,16 @@ function deployment(values: Partial<Deployment>): Deployment {
 
 describe('settingRows', () => {
   it('compares arguments one by one, under the same name in both frameworks', () => {
-    const rows = settingRows([
-      { result: result({}), deployment: deployment({ tensorflow_fit_arguments: 'epochs=5, shuffle=True' }) },
-      { result: result({ framework: 'pytorch' }), deployment: deployment({ pytorch_fit_arguments: 'max_epochs=5' }) },
-    ])
+    const arguments_ = {
+      tensorflow: { fit: 'epochs=5, shuffle=True', evaluation: '' },
+      pytorch: { fit: 'max_epochs=5', evaluation: '' },
+    }
+    const runs = [result({}), result({ framework: 'pytorch' })].map((each) => ({
+      result: each,
+      deployment: deployment({ arguments: arguments_ }),
+    }))
+    const rows = settingRows(runs, [KERAS, TORCH])
+    expect(rows.find((row) => row.name === 'Framework')?.values).toEqual(['TensorFlow', 'PyTorch'])
     expect(rows.find((row) => row.name === 'epochs')).toEqual({ name: 'epochs', values: ['5', '5'], differs: false })
     expect(rows.find((row) => row.name === 'shuffle')?.values).toEqual(['True', '–'])
     expect(rows.find((row) => row.name === 'shuffle')?.differs).toBe(true)
@@ -42,7 +46,9 @@ describe('settingRows', () => {
   })
 
   it('waits for a deployment that is not read yet', () => {
-    expect(settingRows([{ result: result({}), deployment: null }]).some((row) => row.name === 'Batch size')).toBe(false)
+    expect(settingRows([{ result: result({}), deployment: null }], []).some((row) => row.name === 'Batch size')).toBe(
+      false,
+    )
   })
 })
 

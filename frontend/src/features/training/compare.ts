@@ -1,8 +1,9 @@
 /** What differs between training runs: settings row by row, metrics, and the lines of their code. */
 import { writtenArguments } from '~/components/argumentCompletion'
-import type { Deployment, Result } from '~/lib/api'
+import type { Deployment, Framework, Result } from '~/lib/api'
 import { formatCount, formatMeasured, formatSeconds, NONE } from '~/lib/format'
-import { FRAMEWORK_NAMES } from './form'
+import { titleOf } from '~/lib/frameworks'
+import { argumentText, PURPOSES, type Purpose, sharedName } from './form'
 
 /** A result and the deployment that says how it trained; null while that is not known. */
 export interface Compared {
@@ -18,7 +19,7 @@ export interface DiffRow {
 }
 
 /** Settings, arguments one by one, data and versions, as rows. */
-export function settingRows(runs: readonly Compared[]): DiffRow[] {
+export function settingRows(runs: readonly Compared[], frameworks: readonly Framework[]): DiffRow[] {
   const rows: DiffRow[] = []
   const add = (name: string, of: (run: Compared) => string | number | null | undefined) => {
     const values = runs.map((run) => {
@@ -30,13 +31,13 @@ export function settingRows(runs: readonly Compared[]): DiffRow[] {
     if (known.size > 0) rows.push({ name, values, differs: known.size > 1 })
   }
   add('Model', ({ result }) => result.model_name)
-  add('Framework', ({ result }) => FRAMEWORK_NAMES[result.framework])
+  add('Framework', ({ result }) => titleOf(frameworks, result.framework))
   add('Deployment', ({ result }) => result.deployment)
   add('Stream', ({ result }) => result.stream)
   add('Batch size', ({ deployment }) => deployment?.batch_size)
-  for (const purpose of ['fit', 'evaluation'] as const) {
+  for (const purpose of PURPOSES) {
     const written = runs.map(({ result, deployment }) =>
-      sharedNames(writtenArguments(deployment?.[`${result.framework}_${purpose}_arguments`] ?? ''), purpose),
+      deployment ? sharedArguments(deployment, frameworks, result.framework, purpose) : {},
     )
     for (const name of new Set(written.flatMap((each) => Object.keys(each)))) {
       const values = written.map((each) => each[name] ?? NONE)
@@ -67,13 +68,16 @@ export function settingRows(runs: readonly Compared[]): DiffRow[] {
   return rows
 }
 
-/** PyTorch's names of what both frameworks have, as Keras calls it: 20 max_epochs are 20 epochs. */
-function sharedNames(written: Record<string, string>, purpose: 'fit' | 'evaluation'): Record<string, string> {
-  const names: Record<string, string> = {
-    max_epochs: 'epochs',
-    epoch_length: purpose === 'fit' ? 'steps_per_epoch' : 'steps',
-  }
-  return Object.fromEntries(Object.entries(written).map(([name, value]) => [names[name] ?? name, value]))
+/** A run's arguments as they are written, under the names that all frameworks know. */
+function sharedArguments(
+  deployment: Deployment,
+  frameworks: readonly Framework[],
+  framework: string,
+  purpose: Purpose,
+): Record<string, string> {
+  const accepted = frameworks.find(({ name }) => name === framework)?.arguments[purpose].accepted
+  const written = Object.entries(writtenArguments(argumentText(deployment, framework, purpose)))
+  return Object.fromEntries(written.map(([name, value]) => [sharedName(name, accepted?.[name]), value]))
 }
 
 export interface MetricRow {

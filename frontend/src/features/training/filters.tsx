@@ -2,9 +2,9 @@
 import { Select } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { configurationsListOptions } from '~/lib/api'
+import { useFrameworks } from '~/lib/frameworks'
 import { oneOf } from '~/lib/listSearch'
-import { FRAMEWORK_NAMES } from './form'
-import { FRAMEWORKS, STATES, type TrainingSearch } from './routes'
+import { STATES, type TrainingSearch } from './routes'
 
 interface FilterProps {
   search: TrainingSearch
@@ -36,9 +36,9 @@ export function FrameworkFilter({ search, onSearch }: FilterProps) {
       placeholder="Every framework"
       clearable
       clearButtonProps={{ 'aria-label': 'Every framework' }}
-      data={FRAMEWORKS.map((value) => ({ value, label: FRAMEWORK_NAMES[value] }))}
+      data={useFrameworks().map(({ name, title }) => ({ value: name, label: title }))}
       value={search.framework ?? null}
-      onChange={(value) => onSearch({ framework: oneOf(value, FRAMEWORKS) })}
+      onChange={(value) => onSearch({ framework: (value ?? undefined) as TrainingSearch['framework'] })}
     />
   )
 }

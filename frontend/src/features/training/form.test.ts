@@ -1,14 +1,22 @@
 import { describe, expect, it } from 'vitest'
 import type { Configuration, ModelOf } from '~/lib/api'
+import { KERAS, TORCH } from '~/testing/frameworks'
 import {
   deployEquivalents,
   deploySentence,
   epochsOf,
-  FIRST_VALUES,
+  firstValues,
   frameworksOf,
   requestOf,
   splitSentence,
 } from './form'
+
+const FIRST_VALUES = firstValues([KERAS, TORCH])
+
+/** The first values with other arguments of training with TensorFlow. */
+function withFit(fit: string) {
+  return { ...FIRST_VALUES, arguments: { ...FIRST_VALUES.arguments, tensorflow: { fit, evaluation: '' } } }
+}
 
 function model(id: number, framework: ModelOf['framework']): ModelOf {
   return {
@@ -31,7 +39,7 @@ describe('deploySentence', () => {
   it('says how many models train how', () => {
     const both = configuration(model(1, 'pytorch'), model(2, 'tensorflow'))
     expect(
-      deploySentence(both, { ...FIRST_VALUES, tensorflow_fit_arguments: 'epochs=1', confusion_matrix: false }),
+      deploySentence(both, { ...withFit('epochs=1'), confusion_matrix: false }, frameworksOf(both, [KERAS, TORCH])),
     ).toBe(
       '2 models train on the stream that you announce to this deployment: one run each, 1 epoch with TensorFlow and ' +
         '10 epochs with PyTorch, in batches of 32. Until a stream is announced, nothing runs.',
@@ -39,7 +47,7 @@ describe('deploySentence', () => {
   })
 
   it('names what is asked for besides', () => {
-    const sentence = deploySentence(configuration(model(1, 'tensorflow')), { ...FIRST_VALUES, gpu: 2 })
+    const sentence = deploySentence(configuration(model(1, 'tensorflow')), { ...FIRST_VALUES, gpu: 2 }, [KERAS])
     expect(sentence).toContain('1 model trains')
     expect(sentence).toContain('in one run, 10 epochs, in batches of 32, on 2 GPUs each, and the test samples fill')
   })
@@ -47,30 +55,31 @@ describe('deploySentence', () => {
 
 describe('splitSentence', () => {
   it('says what the arguments mean, and for whom', () => {
-    const random = splitSentence(FIRST_VALUES, ['tensorflow'])
+    const random = splitSentence(FIRST_VALUES, [KERAS])
     expect(random).toBe('Random samples validate and test, the same ones each time.')
-    const mixed = { ...FIRST_VALUES, tensorflow_fit_arguments: 'epochs=2, shuffle=False' }
-    expect(splitSentence(mixed, ['tensorflow'])).toContain('The newest samples test')
-    expect(splitSentence(mixed, ['tensorflow'])).toContain('because the arguments say shuffle=False')
-    expect(splitSentence(mixed, ['tensorflow', 'pytorch'])).toContain('PyTorch: random samples')
-    expect(splitSentence({ ...mixed, split: 'content' }, ['tensorflow'])).toBe(random)
+    const mixed = withFit('epochs=2, shuffle=False')
+    expect(splitSentence(mixed, [KERAS])).toContain('The newest samples test')
+    expect(splitSentence(mixed, [KERAS])).toContain('because the arguments say shuffle=False')
+    expect(splitSentence(mixed, [KERAS, TORCH])).toContain('PyTorch: random samples')
+    expect(splitSentence({ ...mixed, split: 'content' }, [KERAS])).toBe(random)
   })
 })
 
 describe('epochsOf', () => {
   it('knows the names of both frameworks', () => {
-    expect(epochsOf('pytorch', 'max_epochs=7')).toBe('7')
-    expect(epochsOf('pytorch', 'epochs=3')).toBe('3')
-    expect(epochsOf('tensorflow', 'shuffle=True')).toBe('1')
+    expect(epochsOf(TORCH, 'max_epochs=7')).toBe('7')
+    expect(epochsOf(TORCH, 'epochs=3')).toBe('3')
+    expect(epochsOf(KERAS, 'shuffle=True')).toBe('1')
   })
 })
 
 describe('requestOf', () => {
   it('leaves out arguments of frameworks that are not there', () => {
     const one = configuration(model(1, 'tensorflow'))
-    const request = requestOf(4, FIRST_VALUES, frameworksOf(one))
-    expect(request.tensorflow_fit_arguments).toBe('epochs=10, shuffle=True')
-    expect(request.pytorch_fit_arguments).toBe('')
+    const [only, ...others] = frameworksOf(one, [KERAS, TORCH])
+    expect(others).toEqual([])
+    const request = requestOf(4, FIRST_VALUES, [only?.name ?? ''])
+    expect(request.arguments).toEqual({ tensorflow: { fit: 'epochs=10, shuffle=True' } })
   })
 })
 
@@ -81,6 +90,7 @@ describe('deployEquivalents', () => {
       "kafka-ml deployments create 4 \\\n  --batch-size 32 \\\n  --pytorch-fit 'max_epochs=10, shuffle=True'",
     )
     expect(cli).not.toContain('tensorflow')
+    expect(python).toContain('pytorch_fit_arguments="max_epochs=10, shuffle=True"')
     expect(python).toContain('confusion_matrix=True')
     expect(python).not.toContain('mode')
     expect(python).not.toContain('split')

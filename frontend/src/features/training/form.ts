@@ -1,10 +1,12 @@
 /** The deploy form: its values, which of them count for a configuration, and the sentence that says what will happen. */
 import { writtenArguments } from '~/components/argumentCompletion'
 import type {
+  Argument,
+  ArgumentTexts,
   Configuration,
   Deployment,
   DeploymentWriteRequest,
-  FrameworkEnum,
+  Framework,
   ModeEnum,
   SplitEnum,
   TargetsEnum,
@@ -12,13 +14,15 @@ import type {
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
 import { plural } from '~/lib/format'
 
+export type Purpose = keyof ArgumentTexts
+
+export const PURPOSES: readonly Purpose[] = ['fit', 'evaluation']
+
 export interface DeployValues {
   /** A number, or what is typed on the way to one. */
   batch_size: number | string
-  tensorflow_fit_arguments: string
-  tensorflow_evaluation_arguments: string
-  pytorch_fit_arguments: string
-  pytorch_evaluation_arguments: string
+  /** By framework; one that is not in it has none. */
+  arguments: Record<string, ArgumentTexts>
   confusion_matrix: boolean
   /** 'content', 'time', or '' for what the arguments say. */
   split: string
@@ -28,21 +32,29 @@ export interface DeployValues {
   mode: string
 }
 
-export const FIRST_VALUES: DeployValues = {
-  batch_size: 32,
-  tensorflow_fit_arguments: 'epochs=10, shuffle=True',
-  tensorflow_evaluation_arguments: '',
-  pytorch_fit_arguments: 'max_epochs=10, shuffle=True',
-  pytorch_evaluation_arguments: '',
-  confusion_matrix: true,
-  split: '',
-  targets: 'labels',
-  seed: 0,
-  gpu: 0,
-  mode: 'classic',
+/** What a form begins with. */
+export function firstValues(frameworks: readonly Framework[]): DeployValues {
+  return {
+    batch_size: 32,
+    arguments: Object.fromEntries(
+      frameworks.map(({ name, arguments: { fit, evaluation } }) => [
+        name,
+        { fit: fit.first, evaluation: evaluation.first },
+      ]),
+    ),
+    confusion_matrix: true,
+    split: '',
+    targets: 'labels',
+    seed: 0,
+    gpu: 0,
+    mode: 'classic',
+  }
 }
 
-export const FRAMEWORK_NAMES: Record<FrameworkEnum, string> = { tensorflow: 'TensorFlow', pytorch: 'PyTorch' }
+/** The text of a framework's arguments; empty where there are none. */
+export function argumentText(from: Pick<DeployValues, 'arguments'>, framework: string, purpose: Purpose): string {
+  return from.arguments[framework]?.[purpose] ?? ''
+}
 
 /** How a mode is called and what it does; one that a newer platform has goes by its own name. */
 export const MODES: Record<string, { title: string; text: string }> = {
@@ -66,34 +78,29 @@ export const TARGETS: Record<string, string> = {
 }
 
 /** How a framework's models split the samples: as chosen, or by time where its arguments say shuffle=False. */
-export function splitOf(framework: FrameworkEnum, values: DeployValues): 'content' | 'time' {
+export function splitOf(framework: string, values: DeployValues): 'content' | 'time' {
   if (values.split === 'content' || values.split === 'time') return values.split
-  return writtenArguments(values[`${framework}_fit_arguments`]).shuffle === 'False' ? 'time' : 'content'
+  return writtenArguments(argumentText(values, framework, 'fit')).shuffle === 'False' ? 'time' : 'content'
 }
 
 /** One line about which samples test. */
-export function splitSentence(values: DeployValues, frameworks: readonly FrameworkEnum[]): string {
+export function splitSentence(values: DeployValues, frameworks: readonly Framework[]): string {
   const texts = {
     content: 'random samples validate and test, the same ones each time',
     time: 'the newest samples test, those before them validate, and no later sample trains',
   }
-  const chosen = new Set(frameworks.map((framework) => splitOf(framework, values)))
+  const chosen = new Set(frameworks.map(({ name }) => splitOf(name, values)))
   const reason = values.split === '' && chosen.has('time') ? ', because the arguments say shuffle=False' : ''
   const [only] = [...chosen]
   if (chosen.size === 1 && only) return `${texts[only][0]?.toUpperCase()}${texts[only].slice(1)}${reason}.`
-  return `${frameworks
-    .map((framework) => `${FRAMEWORK_NAMES[framework]}: ${texts[splitOf(framework, values)]}`)
-    .join('; ')}${reason}.`
+  return `${frameworks.map(({ name, title }) => `${title}: ${texts[splitOf(name, values)]}`).join('; ')}${reason}.`
 }
 
 /** What the form begins with to do again what ``deployment`` did. */
 export function valuesOf(deployment: Deployment): DeployValues {
   return {
     batch_size: deployment.batch_size,
-    tensorflow_fit_arguments: deployment.tensorflow_fit_arguments,
-    tensorflow_evaluation_arguments: deployment.tensorflow_evaluation_arguments,
-    pytorch_fit_arguments: deployment.pytorch_fit_arguments,
-    pytorch_evaluation_arguments: deployment.pytorch_evaluation_arguments,
+    arguments: deployment.arguments,
     confusion_matrix: deployment.confusion_matrix,
     split: deployment.split ?? '',
     targets: deployment.targets,
@@ -104,27 +111,28 @@ export function valuesOf(deployment: Deployment): DeployValues {
 }
 
 /** The frameworks of a configuration's models, in a fixed order. */
-export function frameworksOf(configuration: Pick<Configuration, 'model_details'>): FrameworkEnum[] {
-  return (['tensorflow', 'pytorch'] as const).filter((framework) =>
-    configuration.model_details.some((model) => model.framework === framework),
-  )
+export function frameworksOf(
+  configuration: Pick<Configuration, 'model_details'>,
+  frameworks: readonly Framework[],
+): Framework[] {
+  return frameworks.filter(({ name }) => configuration.model_details.some((model) => model.framework === name))
 }
 
-/** What is sent: arguments of frameworks that are not there are left out. */
+/** What is sent: arguments of frameworks that are not there, and empty ones, are left out. */
 export function requestOf(
   configuration: number,
   values: DeployValues,
-  frameworks: readonly FrameworkEnum[],
+  frameworks: readonly string[],
 ): DeploymentWriteRequest {
-  const of = (framework: FrameworkEnum, text: string) => (frameworks.includes(framework) ? text.trim() : '')
+  const written = frameworks.map((framework) => {
+    const texts = PURPOSES.map((purpose) => [purpose, argumentText(values, framework, purpose).trim()] as const)
+    return [framework, Object.fromEntries(texts.filter(([, text]) => text))] as const
+  })
   return {
     configuration,
     // An empty field is sent as it is: the API says what it expects.
     batch_size: values.batch_size as number,
-    tensorflow_fit_arguments: of('tensorflow', values.tensorflow_fit_arguments),
-    tensorflow_evaluation_arguments: of('tensorflow', values.tensorflow_evaluation_arguments),
-    pytorch_fit_arguments: of('pytorch', values.pytorch_fit_arguments),
-    pytorch_evaluation_arguments: of('pytorch', values.pytorch_evaluation_arguments),
+    arguments: Object.fromEntries(written.filter(([, texts]) => Object.keys(texts).length > 0)),
     confusion_matrix: values.confusion_matrix && values.targets !== 'features',
     split: values.split ? (values.split as SplitEnum) : null,
     targets: values.targets as TargetsEnum,
@@ -135,12 +143,15 @@ export function requestOf(
 }
 
 /** One sentence about what *Deploy* will do. */
-export function deploySentence(configuration: Pick<Configuration, 'model_details'>, values: DeployValues): string {
+export function deploySentence(
+  configuration: Pick<Configuration, 'model_details'>,
+  values: DeployValues,
+  frameworks: readonly Framework[],
+): string {
   const models = configuration.model_details
-  const frameworks = frameworksOf(configuration)
   const epochs = frameworks.map((framework) => {
-    const count = epochsOf(framework, values[`${framework}_fit_arguments`])
-    return `${count} ${count === '1' ? 'epoch' : 'epochs'}${frameworks.length > 1 ? ` with ${FRAMEWORK_NAMES[framework]}` : ''}`
+    const count = epochsOf(framework, argumentText(values, framework.name, 'fit'))
+    return `${count} ${count === '1' ? 'epoch' : 'epochs'}${frameworks.length > 1 ? ` with ${framework.title}` : ''}`
   })
   const one = models.length === 1
   const parts = [
@@ -160,22 +171,28 @@ export function deploySentence(configuration: Pick<Configuration, 'model_details
 }
 
 /** The number of epochs as it is written, '1' without any. */
-export function epochsOf(framework: FrameworkEnum, text: string): string {
+export function epochsOf(framework: Framework, text: string): string {
   const written = writtenArguments(text)
-  return (framework === 'pytorch' ? written.max_epochs : undefined) ?? written.epochs ?? '1'
+  const names = Object.entries(framework.arguments.fit.accepted)
+    .filter(([name, argument]) => sharedName(name, argument) === 'epochs')
+    .map(([name]) => name)
+  return names.map((name) => written[name]).find((value) => value !== undefined) ?? '1'
+}
+
+/** What an argument is called where runs of several frameworks are compared: 20 max_epochs are 20 epochs. */
+export function sharedName(name: string, argument: Argument | undefined): string {
+  return argument?.known_as || name
 }
 
 /** The same deployment as a command, as Python, as curl. */
 export function deployEquivalents(request: DeploymentWriteRequest): Equivalents {
-  const texts: [string, string | undefined][] = [
-    ['--tensorflow-fit', request.tensorflow_fit_arguments],
-    ['--tensorflow-evaluation', request.tensorflow_evaluation_arguments],
-    ['--pytorch-fit', request.pytorch_fit_arguments],
-    ['--pytorch-evaluation', request.pytorch_evaluation_arguments],
-  ]
+  const { mode: _mode, arguments: given = {}, ...said } = request
+  const texts = Object.entries(given).flatMap(([framework, purposes]) =>
+    Object.entries(purposes).map(([purpose, text]) => [framework, purpose, text] as const),
+  )
   const options = [
     `--batch-size ${request.batch_size}`,
-    ...texts.flatMap(([option, text]) => (text ? [`${option} ${shellQuote(text)}`] : [])),
+    ...texts.map(([framework, purpose, text]) => `--${framework}-${purpose} ${shellQuote(text)}`),
     ...(request.confusion_matrix ? ['--confusion-matrix'] : []),
     ...(request.split ? [`--split ${request.split}`] : []),
     ...(request.targets === 'features' ? ['--targets features'] : []),
@@ -183,10 +200,10 @@ export function deployEquivalents(request: DeploymentWriteRequest): Equivalents 
     ...(request.gpu ? [`--gpu ${request.gpu}`] : []),
   ]
   // Neither has an option for the only mode that there is; what is empty or false need not be said.
-  const { mode: _mode, ...said } = request
-  const values = Object.fromEntries(
-    Object.entries(said).filter(([, value]) => value !== '' && value !== false && value !== null && value !== 'labels'),
-  )
+  const values = Object.fromEntries([
+    ...Object.entries(said).filter(([, value]) => value !== false && value !== null && value !== 'labels'),
+    ...texts.map(([framework, purpose, text]) => [`${framework}_${purpose}_arguments`, text]),
+  ])
   return {
     cli: [`kafka-ml deployments create ${request.configuration}`, ...options].join(' \\\n  '),
     python: pythonCall('deployment = client.deployments.create', values),

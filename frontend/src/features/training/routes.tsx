@@ -1,9 +1,9 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
+import type { FrameworkEnum } from '~/lib/api'
 import { idOf, type ListSearch, listSearch, oneOf, textOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
 
 export const STATES = ['created', 'waiting', 'running', 'finished', 'stopped', 'failed'] as const
-export const FRAMEWORKS = ['tensorflow', 'pytorch'] as const
 
 export interface TrainingSearch extends ListSearch {
   /** Deployments without it. */
@@ -14,7 +14,7 @@ export interface TrainingSearch extends ListSearch {
   /** Of deployments. */
   mode?: string | undefined
   /** Of runs. */
-  framework?: (typeof FRAMEWORKS)[number] | undefined
+  framework?: FrameworkEnum | undefined
   /** Ids of the chosen runs, joined by commas. */
   sel?: string | undefined
 }
@@ -29,7 +29,8 @@ export const trainingRoutes = [
       state: oneOf(search.state, STATES),
       configuration: idOf(search.configuration),
       mode: textOf(search.mode),
-      framework: oneOf(search.framework, FRAMEWORKS),
+      // A name that there is not is the platform's to refuse.
+      framework: textOf(search.framework) as FrameworkEnum | undefined,
       sel: textOf(search.sel),
     }),
     component: lazyRouteComponent(() => import('./TrainingPage'), 'TrainingPage'),

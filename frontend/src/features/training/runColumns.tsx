@@ -1,15 +1,16 @@
 /** Columns of tables of training runs: in the list of all, and on a deployment's page. */
+
 import { Group, Stack, Text, Tooltip } from '@mantine/core'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age, useNow } from '~/components/Age'
 import { AnchorLink } from '~/components/ButtonLink'
 import { Sparkline } from '~/components/charts/Sparkline'
 import { failureTitle, isHeldUp } from '~/components/FailureAlert'
+import { FrameworkTitle } from '~/components/FrameworkMark'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { ResultRow } from '~/lib/api'
 import { formatMeasured, formatMetric, formatSeconds, NONE } from '~/lib/format'
 import { useSeriesColor } from '~/lib/palette'
-import { FRAMEWORK_NAMES } from './form'
 import { durationSeconds, mainMetric, metricTitle, stateNote, testMetric } from './metrics'
 import { RunProgress } from './RunProgress'
 
@@ -42,7 +43,7 @@ export const FRAMEWORK: RunColumn = {
   accessor: 'framework',
   title: 'Framework',
   width: 110,
-  render: (row) => FRAMEWORK_NAMES[row.framework],
+  render: (row) => <FrameworkTitle framework={row.framework} />,
 }
 
 export const STATE: RunColumn = {

@@ -1,0 +1,42 @@
+/** How models of PyTorch are written. */
+import { Code } from '@mantine/core'
+import demo from '../../../../../examples/digits/model.py?raw'
+import cnn from '../templates/cnn_pytorch.py?raw'
+import mnist from '../templates/mnist_pytorch.py?raw'
+import regression from '../templates/regression_pytorch.py?raw'
+import { textOfConstant } from '../textOfConstant'
+import type { Writing } from '../writing'
+
+export const writing: Writing = {
+  line: (
+    <>
+      Leave an <Code>nn.Module</Code> with the methods <Code>loss_fn</Code>, <Code>optimizer</Code> and{' '}
+      <Code>metrics</Code> in the variable <Code>model</Code>. <Code>torch</Code>, <Code>nn</Code>, <Code>np</Code> and
+      Ignite's metrics are there without an import.
+    </>
+  ),
+  rules: [
+    <>
+      The last line is usually <Code>model = MyModel()</Code>.
+    </>,
+    <>
+      <Code>loss_fn(self)</Code> returns a loss such as <Code>nn.CrossEntropyLoss()</Code>, which takes raw scores: no
+      softmax at the end.
+    </>,
+    <>
+      <Code>optimizer(self)</Code> returns an optimiser over <Code>self.parameters()</Code>.
+    </>,
+    <>
+      <Code>metrics(self)</Code> returns Ignite metrics by name:{' '}
+      <Code>{'{"accuracy": Accuracy(), "loss": Loss(self.loss_fn())}'}</Code>.
+    </>,
+  ],
+  begins: 'class MyModel(nn.Module): ...',
+  marks: /\b(torch|nn\.Module|loss_fn)\b/,
+  codes: {
+    mnist,
+    digits: textOfConstant(demo, 'PYTORCH'),
+    cnn,
+    regression,
+  },
+}

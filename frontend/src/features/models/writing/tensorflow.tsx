@@ -1,0 +1,65 @@
+/** How models of Keras are written. */
+import { Code } from '@mantine/core'
+import demo from '../../../../../examples/digits/model.py?raw'
+import cloud from '../templates/cloud_keras.py?raw'
+import cnn from '../templates/cnn_keras.py?raw'
+import edge from '../templates/edge_keras.py?raw'
+import mnist from '../templates/mnist_keras.py?raw'
+import regression from '../templates/regression_keras.py?raw'
+import { textOfConstant } from '../textOfConstant'
+import type { Writing } from '../writing'
+
+export const writing: Writing = {
+  line: (
+    <>
+      Leave a compiled <Code>keras.Model</Code> in the variable <Code>model</Code>. <Code>tf</Code>, <Code>keras</Code>{' '}
+      and <Code>np</Code> are there without an import.
+    </>
+  ),
+  rules: [
+    <>
+      The last lines are usually <Code>model = keras.Sequential([...])</Code> and{' '}
+      <Code>model.compile(optimizer=..., loss=..., metrics=[...])</Code>.
+    </>,
+    <>
+      Say the shape of one sample first, without the batch: <Code>keras.Input(shape=(28, 28))</Code>. Without it, the
+      weights are made when the first data arrive.
+    </>,
+    <>
+      Class numbers as labels (0, 1, 2, …) go with <Code>sparse_categorical_crossentropy</Code> and a softmax at the
+      end; numbers to predict with <Code>mse</Code>.
+    </>,
+    <>
+      A part of a distributed model (under Advanced) is one <Code>keras.Model</Code> of any name and need not be
+      compiled. This version checks parts, and does not train or serve them yet.
+    </>,
+  ],
+  begins: 'model = keras.Sequential([...',
+  marks: /\b(tf|keras|tensorflow)\b/,
+  codes: {
+    mnist,
+    digits: textOfConstant(demo, 'KERAS'),
+    cnn,
+    regression,
+  },
+  more: [
+    {
+      id: 'cloud-tensorflow',
+      title: 'Distributed: cloud part',
+      about: '64 features to 10 classes, above the edge part; checked, and not trained by this version yet',
+      name: 'mnist-cloud',
+      description: 'The cloud part of a distributed model',
+      distributed: true,
+      code: cloud,
+    },
+    {
+      id: 'edge-tensorflow',
+      title: 'Distributed: edge part',
+      about: '28 × 28 images to 64 features and 10 classes; checked, and not trained by this version yet',
+      name: 'mnist-edge',
+      description: 'The edge part of a distributed model',
+      distributed: true,
+      code: edge,
+    },
+  ],
+}
