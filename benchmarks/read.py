@@ -21,7 +21,8 @@ from kafka import TopicPartition as OldTopicPartition
 
 from benchmarks.context import Context, Row, median_and_spread
 from kafkaml.confluent import KafkaRecordReader, KafkaRecordWriter
-from kafkaml.control import ControlMessage, InputFormat
+from kafkaml.control import ControlMessage
+from kafkaml.input_format import InputFormat
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_dataset import StreamDataset
 from kafkaml.stream_range import StreamRange

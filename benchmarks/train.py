@@ -19,7 +19,8 @@ from benchmarks.fork_server import warm_fork_server
 from benchmarks.train_loops import BATCH_SIZE, EPOCHS, KERAS_MODEL, TORCH_MODEL, samples
 from kafkaml.artifacts import sha256_of_file
 from kafkaml.confluent import KafkaRecordReader, KafkaRecordWriter
-from kafkaml.control import ControlMessage, InputFormat
+from kafkaml.control import ControlMessage
+from kafkaml.input_format import InputFormat
 from kafkaml.records import OutgoingRecord
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange

@@ -11,9 +11,10 @@ import orjson
 from datasources.sample_format import to_array
 from datasources.sink import Servers, Sink
 from kafkaml.codecs.avro import AvroCodec
-from kafkaml.control import CONTROL_TOPIC, InputFormat
+from kafkaml.control import CONTROL_TOPIC
 from kafkaml.dtypes import shape_from_wire
 from kafkaml.errors import RefusedError
+from kafkaml.input_format import InputFormat
 
 __all__ = ["AvroSink"]
 

@@ -9,9 +9,10 @@ import orjson
 
 from datasources.sample_format import to_array
 from datasources.sink import Servers, Sink
-from kafkaml.control import CONTROL_TOPIC, InputFormat
+from kafkaml.control import CONTROL_TOPIC
 from kafkaml.dtypes import shape_to_wire
 from kafkaml.errors import RefusedError
+from kafkaml.input_format import InputFormat
 
 __all__ = ["JsonSink"]
 

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from datasources.sample_format import SampleFormat, to_array
 from datasources.sink import Servers, Sink
 from kafkaml.codecs.raw import RawCodec, TextCodec
-from kafkaml.control import CONTROL_TOPIC, InputFormat
+from kafkaml.control import CONTROL_TOPIC
 from kafkaml.errors import RefusedError
+from kafkaml.input_format import InputFormat
 
 __all__ = ["RawSink"]
 

@@ -13,8 +13,9 @@ from typing import Any, Protocol, Self
 
 from datasources.acknowledged import AcknowledgedOffsets
 from kafkaml.confluent import KafkaRecordWriter
-from kafkaml.control import CONTROL_TOPIC, ControlMessage, InputFormat, deployment_id_to_key
+from kafkaml.control import CONTROL_TOPIC, ControlMessage, deployment_id_to_key
 from kafkaml.errors import BrokerError, RefusedError
+from kafkaml.input_format import InputFormat, format_name
 from kafkaml.records import OutgoingRecord, Position
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange, check_topic_name
@@ -87,7 +88,7 @@ class Sink:
         self.topic = check_topic_name(topic)
         self.unsupervised_topic = check_topic_name(unsupervised_topic) if unsupervised_topic else None
         self.control_topic = check_topic_name(control_topic)
-        self.input_format = InputFormat(input_format)
+        self.input_format = format_name(input_format)
         self.input_config: dict[str, Any] = {}
         self.description = description
         self.dataset_restrictions = dict(dataset_restrictions or {})

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any
 
 import orjson
 
 from kafkaml.errors import ControlMessageError, SettingsError, StreamRangeError
+from kafkaml.input_format import format_name, format_names
 from kafkaml.stream_range import StreamRange, check_topic_name, format_ranges, parse_ranges
 
 __all__ = [
     "CONTROL_TOPIC",
     "DEFAULT_CONTROL_TOPICS",
     "ControlMessage",
-    "InputFormat",
     "control_topics",
     "deployment_id_from_key",
     "deployment_id_to_key",
@@ -48,15 +47,6 @@ _KNOWN_FIELDS = frozenset(
         "dataset_restrictions",
     }
 )
-
-
-class InputFormat(StrEnum):
-    """How the records of a stream are encoded."""
-
-    RAW = "RAW"
-    AVRO = "AVRO"
-    JSON = "JSON"
-    TELEGRAF_STR_JSON = "TELEGRAF_STR_JSON"
 
 
 def deployment_id_to_key(deployment_id: int | str | bytes) -> bytes:
@@ -117,7 +107,7 @@ class ControlMessage:
     """
 
     ranges: tuple[StreamRange, ...]
-    input_format: InputFormat
+    input_format: str
     input_config: Mapping[str, Any] = field(default_factory=dict)
     description: str = ""
     validation_rate: float = 0.0
@@ -232,12 +222,12 @@ def _ranges(name: str, value: object, *, required: bool) -> tuple[StreamRange, .
         raise ControlMessageError(f"{name}: {error.message}", hint=error.hint) from error
 
 
-def _input_format(value: object) -> InputFormat:
+def _input_format(value: object) -> str:
     try:
-        return InputFormat(str(value).upper())
+        return format_name(str(value).upper())
     except ValueError:
         raise ControlMessageError(
-            f"input_format is {_shorten(value)}: expected one of {', '.join(InputFormat)}",
+            f"input_format is {_shorten(value)}: expected one of {', '.join(format_names())}",
             hint="CSV and others are no formats of streams in this version: 'kafka-ml send FILE.csv' sends a CSV "
             "file's numbers as RAW",
         ) from None

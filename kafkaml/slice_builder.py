@@ -19,9 +19,7 @@ import numpy.typing as npt
 
 from kafkaml.array_file import ArrayFile, write_npy_header
 from kafkaml.codecs import StreamCodec, StreamFailure
-from kafkaml.codecs.byte_order import byte_order_doubt
 from kafkaml.codecs.looks import CSV_HINT, csv_line, shown
-from kafkaml.codecs.raw import RawCodec
 from kafkaml.content_order import Hashes, Rows, content_hashes, content_order
 from kafkaml.errors import BrokenError, DecodeError, StreamUnavailable
 from kafkaml.left_out import LeftOut
@@ -291,8 +289,8 @@ class _Builder:
     def _doubt(self, features: Array, labels: Array | None) -> None:
         """Look once whether the first samples' bytes are in the other order."""
         for codec, rows in ((self._codec.features, features), (self._codec.labels, labels)):
-            if isinstance(codec, RawCodec) and rows is not None:
-                doubt = byte_order_doubt(codec, rows)
+            if codec is not None and rows is not None:
+                doubt = codec.doubt(rows)
                 self._doubts += [doubt] if doubt else []
 
     def _append(self, features: Array, labels: Array | None, features_file: BinaryIO, labels_file: BinaryIO) -> None:

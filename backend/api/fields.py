@@ -7,12 +7,14 @@ from typing import Any
 
 from rest_framework import serializers
 
+from kafkaml.codecs import formats
 from kafkaml.errors import StreamRangeError
 from kafkaml.stream_range import check_topic_name
 
 __all__ = [
     "ArtifactNameConverter",
     "BootstrapServersField",
+    "FormatField",
     "IdConverter",
     "NameField",
     "TextField",
@@ -34,6 +36,13 @@ class IdConverter:
 
     def to_url(self, value: int | str) -> str:
         return str(value)
+
+
+class FormatField(serializers.ChoiceField):
+    """The name of a format of streams; one of those that are registered when a request comes."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=[(each.name, each.name) for each in formats()], **kwargs)
 
 
 class NameField(serializers.CharField):

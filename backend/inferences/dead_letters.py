@@ -20,7 +20,6 @@ from backend.records.decoding import Decoder, DecoderKind, record_document
 from kafkaml.codecs import StreamCodec
 from kafkaml.confluent import KafkaRecordReader, KafkaRecordWriter
 from kafkaml.confluent.browse import record_bytes
-from kafkaml.control import InputFormat
 from kafkaml.dead_letters import VALUE_BYTES_HEADER, dead_letter_topic, reason_of
 from kafkaml.errors import DecodeError, StreamUnavailable
 from kafkaml.records import SOURCE_HEADER, OutgoingRecord, Record, format_source, parse_source
@@ -57,7 +56,7 @@ def letters(inference: Inference, *, before: Mapping[int, int] | None, limit: in
             return {"topic": topic, "count": 0, "letters": [], "before": None, "timed_out": False}
     decoder = Decoder(
         DecoderKind.AUTO,
-        InputFormat(inference.input_format),
+        inference.input_format,
         inference.input_config,
         origin=f"inference {inference.pk}",
     )

@@ -16,7 +16,6 @@ from backend.clusters.models import Cluster
 from backend.deployments.models import TrainingResult
 from backend.launchers.names import RunKind
 from backend.runs.models import ENDED_STATES, Run
-from kafkaml.control import InputFormat
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.replica import ReplicaReport
 
@@ -51,7 +50,7 @@ class Inference(Run):
     result = models.ForeignKey(TrainingResult, on_delete=models.PROTECT, related_name="inferences")
     input_topic = models.CharField(max_length=249)
     output_topic = models.CharField(max_length=249)
-    input_format = models.CharField(max_length=20, choices=[(each.value, each.value) for each in InputFormat])
+    input_format = models.CharField(max_length=20)
     input_config = models.JSONField(default=dict)
     replicas = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(256)])
     max_replicas = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(256)])

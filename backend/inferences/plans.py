@@ -6,16 +6,12 @@ from backend.api.errors import Conflict
 from backend.deployments.models import Artifact
 from backend.deployments.plans import model_limits
 from backend.inferences.models import Inference
-from kafkaml.control import InputFormat
+from kafkaml.codecs import format_of
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.inference import InferencePlan
 
 __all__ = ["inference_plan"]
-
-# As what the numbers of JSON are read where neither the announcement nor the training says it. Said here, because the
-# first record that a replica sees must not decide it.
-_UNTOLD = {str(each): {"data_type": "float32"} for each in (InputFormat.JSON, InputFormat.TELEGRAF_STR_JSON)}
 
 
 def inference_plan(inference: Inference) -> InferencePlan:
@@ -35,8 +31,8 @@ def inference_plan(inference: Inference) -> InferencePlan:
         imports=result.imports,
         artifacts=artifacts,
         preparation=(result.outcome or {}).get("preparation") or {},
-        input_format=InputFormat(inference.input_format),
-        input_config={**_UNTOLD.get(inference.input_format, {}), **inference.input_config},
+        input_format=inference.input_format,
+        input_config={**format_of(inference.input_format).untold, **inference.input_config},
         input_topic=inference.input_topic,
         output_topic=inference.output_topic,
         group=inference.group,

@@ -8,14 +8,13 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from backend.api.fields import NameField, TopicField
+from backend.api.fields import FormatField, NameField, TopicField
 from backend.api.wire import MessageField
 from backend.clusters.models import Cluster
 from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
 from backend.inferences.models import Inference
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
-from kafkaml.control import InputFormat
 from kafkaml.wire.choices import OutputTimestamps
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.replica import ReplicaReport, Totals
@@ -92,6 +91,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     group = serializers.CharField(read_only=True, help_text="consumer group")
     cluster = serializers.IntegerField(source="cluster_id", read_only=True, allow_null=True, help_text="null: our own")
     cluster_name = serializers.CharField(source="cluster.name", read_only=True, default="", help_text="empty: our own")
+    input_format = FormatField()
     upper_topic = serializers.CharField(allow_blank=True)
     failure = MessageField(Failure)
     warnings = serializers.ListField(child=serializers.CharField(), source="all_warnings", read_only=True)
@@ -193,7 +193,7 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
     result = serializers.PrimaryKeyRelatedField(queryset=TrainingResult.objects.all())
     input_topic = TopicField()
     output_topic = TopicField()
-    input_format = serializers.ChoiceField(choices=[(each.value, each.value) for each in InputFormat], required=False)
+    input_format = FormatField(required=False)
     input_config = serializers.DictField(required=False)
     output_bootstrap_servers = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=1000, help_text="empty: the platform's own cluster"

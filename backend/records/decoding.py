@@ -7,24 +7,18 @@ of a value is shown is bounded.
 from __future__ import annotations
 
 import base64
-import io
-import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-import fastavro
 import numpy as np
 import orjson
 
 from backend.api.samples import sample_document
-from kafkaml.codecs import Array, StreamCodec, codec_for
-from kafkaml.codecs.avro_schema import plain_schema
-from kafkaml.codecs.base import Codec
+from kafkaml.codecs import Array, Codec, StreamCodec, codec_for, format_of, formats
 from kafkaml.confluent.browse import record_bytes
-from kafkaml.control import InputFormat
 from kafkaml.errors import BrokerError, DecodeError
 from kafkaml.records import Record
 
@@ -33,6 +27,7 @@ __all__ = [
     "Decoder",
     "DecoderKind",
     "decoded_samples",
+    "decoder_names",
     "holds",
     "problem_document",
     "record_document",
@@ -47,26 +42,29 @@ _LAST_SECOND_MS = 253_402_300_800_000
 
 
 class DecoderKind(StrEnum):
-    """What to make of a record's value."""
+    """What to make of a record's value where no codec is needed for it."""
 
     AUTO = "auto"
     TEXT = "text"
     JSON = "json"
     HEX = "hex"
-    RAW = "raw"
-    AVRO = "avro"
-    TELEGRAF = "telegraf"
+
+
+def decoder_names() -> list[str]:
+    """Return the names of all decoders that people can choose: these, and those of the formats."""
+    return [*DecoderKind, *(each.decoder for each in formats() if each.decoder)]
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """How the records of a topic are read. ``codec`` is there for RAW, Avro and what streams and inferences declare.
+    """How the records of a topic are read; ``kind`` is one of ``decoder_names``.
 
-    ``labelled``: keys are labels of the samples. ``origin`` says where a rule was found, such as ``stream 3``.
+    ``input_format`` is there for the decoders of formats, and where a stream or an inference declares it. ``labelled``:
+    keys are labels of the samples. ``origin`` says where a rule was found, such as ``stream 3``.
     """
 
-    kind: DecoderKind = DecoderKind.AUTO
-    input_format: InputFormat | None = None
+    kind: str = DecoderKind.AUTO
+    input_format: str | None = None
     input_config: Mapping[str, Any] = field(default_factory=dict)
     labelled: bool = False
     origin: str = ""
@@ -93,7 +91,7 @@ class Decoder:
     def to_json(self) -> dict[str, Any]:
         return {
             "kind": str(self.kind),
-            "input_format": self.input_format and str(self.input_format),
+            "input_format": self.input_format,
             "input_config": dict(self.input_config),
             "labelled": self.labelled,
             "origin": self.origin,
@@ -166,11 +164,9 @@ def _decoded(record: Record, decoder: Decoder, codec: StreamCodec | None) -> dic
                 return document | _text(value)
             case DecoderKind.JSON:
                 return document | _json(value)
-            case _ if decoder.input_format == InputFormat.AVRO:
-                return document | _by_schema(value, decoder)
     except (DecodeError, BrokerError) as error:
         return document | _guessed(value) | {"error": problem_document(error)}
-    return document | _guessed(value)
+    return document | _as_it_is(value, decoder)
 
 
 def _with_codec(record: Record, decoder: Decoder, codec: StreamCodec) -> dict[str, Any]:
@@ -191,19 +187,18 @@ def _with_codec(record: Record, decoder: Decoder, codec: StreamCodec) -> dict[st
 
 
 def _features(value: bytes, decoder: Decoder, codec: Codec) -> dict[str, Any]:
+    assert decoder.input_format is not None
+    stream_format = format_of(decoder.input_format)
     try:
         row = codec.decode((value,))[0]
     except DecodeError as error:
-        # Kafka's Avro and JSON are wider than what models take: such records are read all the same.
-        if decoder.input_format == InputFormat.JSON:
-            return _guessed(value) | {"error": problem_document(error)}
-        if decoder.input_format == InputFormat.AVRO:
-            return _by_schema(value, decoder) | {"error": problem_document(error)}
-        raise
+        if not stream_format.wider:
+            raise
+        return _as_it_is(value, decoder) | {"error": problem_document(error)}
     if row.dtype.kind in "US":
         return _text(str(row).encode())
     found: dict[str, Any] = {"kind": "sample", "sample": _sample(row)}
-    if decoder.input_format in (InputFormat.JSON, InputFormat.TELEGRAF_STR_JSON):
+    if stream_format.text:
         # Also JSON behind a byte order mark or a schema's id, as it is.
         found |= _guessed(value) | {"kind": "sample"}
     return found
@@ -255,59 +250,12 @@ def _hex(value: bytes) -> dict[str, Any]:
     return {"kind": "hex", "text": value[:_MAX_HEX_BYTES].hex(" "), "truncated": len(value) > _MAX_HEX_BYTES}
 
 
-def _by_schema(value: bytes, decoder: Decoder) -> dict[str, Any]:
-    """Any record of the rule's schema as JSON, also one that models cannot take; else what the bytes look like."""
-    scheme = decoder.input_config.get("data_scheme")
-    if scheme and not decoder.input_config.get("confluent_framing"):
-        # With dates as people read them; or as the numbers under them, where they are none.
-        for parse in (_with_logical_types, plain_schema):
-            text = _avro_text(value, scheme, parse)
-            if text is not None:
-                return _text(text) | {"kind": "json"}
-    return _guessed(value)
-
-
-def _with_logical_types(scheme: object, _name: str) -> Any:
-    return fastavro.parse_schema(orjson.loads(scheme) if isinstance(scheme, (str, bytes)) else scheme)  # type: ignore[arg-type]
-
-
-def _avro_text(value: bytes, scheme: object, parse: Callable[[object, str], Any]) -> bytes | None:
-    """Return an Avro record of any schema as JSON; None where it is not such a record."""
-    try:
-        schema = parse(scheme, "the records")
-        if _free_items(schema):
-            return None
-        buffer = io.BytesIO(value)
-        datum = fastavro.schemaless_reader(buffer, schema, None)
-        if buffer.tell() != len(value):
-            # Records of another schema, or behind the id of one, would be shown as if they were of this.
-            return None
-        return orjson.dumps(datum, default=repr, option=orjson.OPT_NON_STR_KEYS)
-    except (
-        # What fastavro raises on bytes that are no such record, and orjson on what is nested too deep.
-        EOFError, IndexError, KeyError, TypeError, ValueError, OverflowError, MemoryError, RecursionError,
-        AttributeError, AssertionError, struct.error, fastavro.schema.SchemaParseException,
-        fastavro.schema.UnknownType, DecodeError,
-    ):  # fmt: skip
-        return None
-
-
-def _free_items(schema: object) -> bool:
-    """Whether the schema has arrays of what takes no bytes: a few bytes could claim billions of them."""
-    if isinstance(schema, Mapping):
-        if schema.get("type") == "array" and _width_free(schema.get("items")):
-            return True
-        return any(map(_free_items, schema.values()))
-    return isinstance(schema, Sequence) and not isinstance(schema, str) and any(map(_free_items, schema))
-
-
-def _width_free(items: object) -> bool:
-    if isinstance(items, Mapping):
-        fields = items.get("fields")
-        return (items.get("type") in ("record", "fixed") and not items.get("size")) and (
-            fields is None or all(_width_free(each.get("type")) for each in fields)
-        )
-    return items == "null"
+def _as_it_is(value: bytes, decoder: Decoder) -> dict[str, Any]:
+    """Any record of the rule's format as JSON, also one that models cannot take; else what the bytes look like."""
+    text = (
+        None if decoder.input_format is None else format_of(decoder.input_format).as_json(value, decoder.input_config)
+    )
+    return _guessed(value) if text is None else _text(text) | {"kind": "json"}
 
 
 def _bytes_document(value: bytes | None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from backend.streams.addressees import addressees
 from backend.streams.models import Announcement, OutboxMessage
 from kafkaml.codecs import codec_for
 from kafkaml.confluent import PartitionState, TopicBrowser
-from kafkaml.control import ControlMessage, InputFormat, deployment_id_to_key
+from kafkaml.control import ControlMessage, deployment_id_to_key
 from kafkaml.errors import DecodeError
 from kafkaml.stream_range import StreamRange, format_ranges
 
@@ -65,7 +65,7 @@ def announce_topic(
         ranges = _ranges(browser.partitions(topic), topic, partition, start, end)
         message = ControlMessage(
             ranges=tuple(ranges),
-            input_format=InputFormat(input_format),
+            input_format=input_format,
             input_config=input_config,
             description=description or topic,
             validation_rate=validation_rate,

@@ -9,15 +9,17 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from backend.api.fields import TextField, TopicField
+from backend.api.fields import FormatField, TextField, TopicField
 from backend.api.samples import SampleSerializer
 from backend.records.serializers import DecodeProblemSerializer
 from backend.streams.addressees import addressees
 from backend.streams.models import Announcement, RefusedAnnouncement
-from kafkaml.control import InputFormat, text_in_key
+from kafkaml.codecs.registry import SettingKind
+from kafkaml.control import text_in_key
 
 __all__ = [
     "AnnouncementWriteSerializer",
+    "FormatSerializer",
     "OfferSerializer",
     "OfferedSerializer",
     "PreviewQuerySerializer",
@@ -39,9 +41,7 @@ class StreamSerializer(serializers.ModelSerializer[Announcement]):
     deployment_exists = serializers.BooleanField(read_only=True)
     topic = serializers.CharField(source="message.topic")
     unsupervised_topic = serializers.CharField(source="message.unsupervised_topic", allow_null=True)
-    input_format = serializers.ChoiceField(
-        source="message.input_format", choices=[(each.value, each.value) for each in InputFormat]
-    )
+    input_format = FormatField(source="message.input_format")
     input_config = serializers.DictField(source="message.input_config")
     description = serializers.CharField(source="message.description")
     validation_rate = serializers.FloatField(source="message.validation_rate")
@@ -128,6 +128,27 @@ class AddresseeField(serializers.PrimaryKeyRelatedField[Any]):
         return addressees()
 
 
+class FormatSettingSerializer(serializers.Serializer[Any]):
+    """An entry of an ``input_config`` that a person may give; ``labels``: it says that keys are labels."""
+
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(choices=[(each.value, each.value) for each in SettingKind])
+    title = serializers.CharField()
+    help = serializers.CharField()
+    example = serializers.CharField(help_text="empty: none")
+    default = serializers.CharField(help_text="where nothing is given; empty: it may be left out")
+    labels = serializers.BooleanField()
+
+
+class FormatSerializer(serializers.Serializer[Any]):
+    """A format of streams; ``decoder`` is what it is called where records are read, empty where no rule is needed."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    decoder = serializers.CharField()
+    settings = FormatSettingSerializer(many=True)
+
+
 class OfferSerializer(serializers.Serializer[Any]):
     """Records that are in a topic already, to train on. Without ``start`` and ``end`` all that the topic holds."""
 
@@ -140,7 +161,7 @@ class OfferSerializer(serializers.Serializer[Any]):
     end = serializers.IntegerField(
         required=False, allow_null=True, default=None, min_value=0, max_value=2**62, help_text="offset after the last"
     )
-    input_format = serializers.ChoiceField(choices=[(each.value, each.value) for each in InputFormat])
+    input_format = FormatField()
     input_config = serializers.DictField(required=False, default=dict)
     description = TextField(required=False, default="", max_length=1000)
     validation_rate = serializers.FloatField(required=False, default=0.1, min_value=0, max_value=1)

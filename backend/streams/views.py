@@ -15,6 +15,7 @@ from backend.streams.models import Announcement, RefusedAnnouncement
 from backend.streams.offering import announce_topic
 from backend.streams.preview import preview
 from backend.streams.serializers import (
+    FormatSerializer,
     OfferedSerializer,
     OfferSerializer,
     PreviewQuerySerializer,
@@ -24,6 +25,7 @@ from backend.streams.serializers import (
     StreamPreviewSerializer,
     StreamSerializer,
 )
+from kafkaml.codecs import formats
 
 __all__ = ["StreamViewSet"]
 
@@ -62,6 +64,12 @@ class StreamViewSet(ResourceViewSet[Announcement]):
             "stream": offer.stream,
         }
         return Response(body, status=200 if offer.message is None else 202)
+
+    @extend_schema(responses=FormatSerializer(many=True), filters=False)
+    @action(detail=False, methods=["get"], pagination_class=None, filterset_class=None, search_fields=())
+    def formats(self, _request: Request) -> Response:
+        """List the formats that streams may have, with the settings that each of them wants."""
+        return Response(FormatSerializer(formats(), many=True).data)
 
     @extend_schema(responses=RefusedAnnouncementSerializer(many=True), filters=False)
     @action(detail=False, methods=["get"], filterset_class=None, search_fields=())

@@ -8,12 +8,14 @@ from typing import Any
 
 from rest_framework import serializers
 
-from backend.records.decoding import Decoder, DecoderKind
+from backend.api.fields import FormatField
+from backend.records.decoding import Decoder, DecoderKind, decoder_names
 from backend.records.serializers import TopicRecordSerializer
 from backend.topics.selectors import PageQuery
 from backend.topics.uses import USE_ROLES, decoder_for
+from kafkaml.codecs import formats
+from kafkaml.codecs.registry import SettingKind
 from kafkaml.confluent import PageStart
-from kafkaml.control import InputFormat
 
 __all__ = [
     "RecordPageSerializer",
@@ -97,11 +99,18 @@ class TopicSerializer(serializers.Serializer[Any]):
     groups = ConsumerGroupSerializer(many=True)
 
 
+class DecoderField(serializers.ChoiceField):
+    """The name of a decoder."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=[(name, name) for name in decoder_names()], **kwargs)
+
+
 class RecordDecoderSerializer(serializers.Serializer[Any]):
     """How the records were read; ``origin`` says who declared it, empty where nobody did."""
 
-    kind = serializers.ChoiceField(choices=[(each.value, each.value) for each in DecoderKind])
-    input_format = serializers.ChoiceField(choices=[(each.value, each.value) for each in InputFormat], allow_null=True)
+    kind = DecoderField()
+    input_format = FormatField(allow_null=True)
     input_config = serializers.DictField()
     labelled = serializers.BooleanField()
     origin = serializers.CharField()
@@ -133,39 +142,44 @@ class TopicListQuerySerializer(serializers.Serializer[Any]):
     offset = serializers.IntegerField(required=False, default=0, min_value=0, max_value=1_000_000)
 
 
-class DecoderQuerySerializer(serializers.Serializer[Any]):
-    """How records are to be read."""
+# What protects the query, by what a setting is.
+_MAX_SETTING_LENGTH = {SettingKind.TYPE: 40, SettingKind.SHAPE: 200, SettingKind.SCHEMA: 20_000}
 
-    decoder = serializers.ChoiceField(
+
+class DecoderQuerySerializer(serializers.Serializer[Any]):
+    """How records are to be read: by which decoder, and with which settings of its format."""
+
+    decoder = DecoderField(
         required=False,
         default=DecoderKind.AUTO.value,
-        choices=[(each.value, each.value) for each in DecoderKind],
         help_text="auto: as the stream or the inference that uses the topic says",
     )
-    data_type = serializers.CharField(required=False, max_length=40, help_text="RAW: type of the numbers, e.g. uint8")
-    data_reshape = serializers.CharField(required=False, max_length=200, help_text="RAW: shape of a sample, e.g. 28 28")
-    label_type = serializers.CharField(required=False, max_length=40, help_text="RAW: type of labels in the key")
-    label_reshape = serializers.CharField(required=False, max_length=200)
-    data_scheme = serializers.CharField(required=False, max_length=20_000, help_text="Avro: schema of values, as JSON")
-    label_scheme = serializers.CharField(required=False, max_length=20_000, help_text="Avro: schema of keys")
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields, with one for each setting of the formats."""
+        settings = {
+            setting.name: serializers.CharField(
+                required=False,
+                max_length=_MAX_SETTING_LENGTH[setting.kind],
+                help_text=f"{each.name}: {setting.help}",
+            )
+            for each in formats()
+            for setting in each.settings
+        }
+        return {**settings, **super().get_fields()}
 
     def decoder_of(self, topic: str) -> Decoder:
         """Return the decoder that was asked for."""
         asked: Mapping[str, Any] = self.validated_data
-        kind = DecoderKind(asked["decoder"])
+        kind = asked["decoder"]
         if kind == DecoderKind.AUTO:
             return decoder_for(topic)
-        formats = {
-            DecoderKind.RAW: InputFormat.RAW,
-            DecoderKind.AVRO: InputFormat.AVRO,
-            DecoderKind.TELEGRAF: InputFormat.TELEGRAF_STR_JSON,
-        }
-        if kind not in formats:
+        wanted = next((each for each in formats() if each.decoder == kind), None)
+        if wanted is None:
             return Decoder(kind)
-        names = ("data_type", "data_reshape", "label_type", "label_reshape", "data_scheme", "label_scheme")
-        config = {name: asked[name] for name in names if asked.get(name)}
-        labelled = "label_type" in config or "label_scheme" in config
-        return Decoder(kind, formats[kind], config, labelled=labelled)
+        settings = [setting for each in formats() for setting in each.settings if asked.get(setting.name)]
+        config = {setting.name: asked[setting.name] for setting in settings}
+        return Decoder(kind, wanted.name, config, labelled=any(setting.labels for setting in settings))
 
 
 class CursorField(serializers.CharField):

@@ -10,7 +10,6 @@ from backend.config.environment import environment
 from backend.inferences.models import Inference
 from backend.records.decoding import Decoder, DecoderKind
 from backend.streams.models import Announcement
-from kafkaml.control import InputFormat
 from kafkaml.errors import ControlMessageError
 
 __all__ = ["USE_ROLES", "decoder_for", "topic_uses"]
@@ -82,7 +81,7 @@ def _stream_decoder(topic: str) -> Decoder | None:
 
 
 def _of_rule(input_format: str, config: Mapping[str, Any], origin: str, *, labelled: bool) -> Decoder:
-    return Decoder(DecoderKind.AUTO, InputFormat(input_format), config, labelled=labelled, origin=origin)
+    return Decoder(DecoderKind.AUTO, input_format, config, labelled=labelled, origin=origin)
 
 
 def _use(role: str, kind: str, pk: int | None, name: str, state: str = "") -> dict[str, Any]:

@@ -1,6 +1,20 @@
-"""Encodings of records: RAW, AVRO, JSON and TELEGRAF_STR_JSON. Start at ``codec_for``."""
+"""Encodings of records. Start at ``codec_for``; what a format is, says ``StreamFormat``."""
 
+# Imported for what they register.
+from kafkaml.codecs import avro, json, raw, telegraf  # noqa: F401
 from kafkaml.codecs.base import Array, Codec, DecodedBatch
+from kafkaml.codecs.registry import StreamFormat, format_of, formats
 from kafkaml.codecs.stream import StreamCodec, StreamFailure, codec_for, with_learnt
 
-__all__ = ["Array", "Codec", "DecodedBatch", "StreamCodec", "StreamFailure", "codec_for", "with_learnt"]
+__all__ = [
+    "Array",
+    "Codec",
+    "DecodedBatch",
+    "StreamCodec",
+    "StreamFailure",
+    "StreamFormat",
+    "codec_for",
+    "format_of",
+    "formats",
+    "with_learnt",
+]

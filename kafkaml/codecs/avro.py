@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -18,16 +18,25 @@ import fastavro
 import numpy as np
 
 from kafkaml.codecs.avro_schema import HINT, AvroSchema, Column, plain_schema
+from kafkaml.codecs.avro_text import avro_as_json
 from kafkaml.codecs.base import NO_LABEL, Array, Codec, DecodedBatch, Values
 from kafkaml.codecs.json_numbers import MAX_EXACT
 from kafkaml.codecs.looks import FRAME_BYTES, framed
 from kafkaml.codecs.raw import RawCodec
+from kafkaml.codecs.registry import (
+    NO_LABELS,
+    SchemaLookup,
+    Setting,
+    SettingKind,
+    StreamFormat,
+    declared_shape,
+    register,
+)
+from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.errors import DecodeError
+from kafkaml.input_format import InputFormat
 
-__all__ = ["AvroCodec", "SchemaLookup"]
-
-# Returns the text of the writer's schema with this id in the registry.
-SchemaLookup = Callable[[int], str]
+__all__ = ["AvroCodec"]
 
 _FRAME = struct.Struct(">bI")
 _CHECK_HINT = "check data_scheme and label_scheme in the sink"
@@ -122,6 +131,9 @@ class AvroCodec(Codec):
             return [self.encode_record(self._schema.nested(row)) for row in rows]
         except ValueError as error:
             raise DecodeError(f"{self.name} do not fit the Avro schema: {error}", hint=HINT) from error
+
+    def encode_object(self, sample: Mapping[str, Any]) -> bytes:
+        return self.encode_record(sample)
 
     def encode_record(self, record: object) -> bytes:
         """Return one record (a dict of the schema's fields) as bytes; DecodeError when it does not fit the schema."""
@@ -350,3 +362,49 @@ def _notes(columns: list[Column], dtype: np.dtype[Any]) -> tuple[str, ...]:
         for column in columns
         if column.logical in _NANOSECONDS
     )
+
+
+def _codecs(config: Mapping[str, Any], lookup: SchemaLookup | None) -> tuple[Codec, Codec | None]:
+    if not config.get("data_scheme"):
+        raise DecodeError("input_config has no data_scheme: expected the text of the Avro schema of the features")
+    framing = bool(config.get("confluent_framing", False))
+    lookup = lookup or SchemaRegistry.from_environment()
+    features = AvroCodec(config["data_scheme"], confluent_framing=framing, schema_lookup=lookup)
+    # Avro knows lists of numbers, not arrays of several axes: the shape may be told beside the schema.
+    shape = declared_shape(config, "data_reshape")
+    if shape is not None:
+        features = features.pinned(shape)
+    if not config.get("label_scheme") or config.get("label_type") == NO_LABELS:
+        return features, None
+    labels = AvroCodec(
+        config["label_scheme"], name="labels", scalar=True, confluent_framing=framing, schema_lookup=lookup
+    )
+    return features, labels
+
+
+register(
+    StreamFormat(
+        name=InputFormat.AVRO,
+        title="Avro",
+        codecs=_codecs,
+        decoder="avro",
+        settings=(
+            Setting(
+                name="data_scheme",
+                kind=SettingKind.SCHEMA,
+                title="Schema of values",
+                help="schema of values, as JSON",
+                example='{"type": "record", "name": "sample", "fields": [{"name": "x", "type": "float"}]}',
+            ),
+            Setting(
+                name="label_scheme",
+                kind=SettingKind.SCHEMA,
+                title="Schema of keys (labels)",
+                help="schema of keys",
+                labels=True,
+            ),
+        ),
+        wider=True,
+        as_json=avro_as_json,
+    )
+)

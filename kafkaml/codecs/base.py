@@ -16,7 +16,16 @@ import numpy.typing as npt
 
 from kafkaml.errors import DecodeError
 
-__all__ = ["DELETION", "NO_LABEL", "Array", "Codec", "DecodedBatch", "Values", "concatenate"]
+__all__ = [
+    "DELETION",
+    "NO_LABEL",
+    "Array",
+    "Codec",
+    "DecodedBatch",
+    "PackableCodec",
+    "Values",
+    "concatenate",
+]
 
 Array = npt.NDArray[Any]
 # Values of records; None is a record without value (a tombstone) or without key.
@@ -40,13 +49,18 @@ class Codec(ABC):
 
     ``dtype`` and ``sample_shape`` are the same for all batches; ``sample_shape`` is None where only the data can tell
     (JSON, and RAW without ``data_reshape``) until ``pinned`` or ``settled`` fixes it. ``name`` is used in messages.
-    ``notes`` say what a person should know of how the records are taken.
+    ``notes`` say what a person should know of how the records are taken. ``narrows``: labels that are all whole numbers
+    are to be taken as such. ``keeps_numbers``: what is encoded need not be cast to ``dtype``. ``takes_texts``: samples
+    are texts.
     """
 
     dtype: np.dtype[Any]
     sample_shape: tuple[int, ...] | None
     name: str
     notes: tuple[str, ...] = ()
+    narrows: bool = False
+    keeps_numbers: bool = False
+    takes_texts: bool = False
 
     @abstractmethod
     def decode(self, values: Values) -> Array:
@@ -59,6 +73,10 @@ class Codec(ABC):
     @abstractmethod
     def encode(self, samples: Array) -> list[bytes]:
         """Return one value per sample of ``samples`` (batch, *sample_shape); the inverse of ``decode``."""
+
+    def encode_object(self, sample: Mapping[str, Any]) -> bytes:  # noqa: ARG002 - for those that have objects
+        """Return the value of a sample that is given by names; DecodeError where samples have none."""
+        raise DecodeError("got an object: expected a number or a list of numbers")
 
     @abstractmethod
     def pinned(self, sample_shape: tuple[int, ...]) -> Codec:
@@ -74,6 +92,10 @@ class Codec(ABC):
     def learnt(self) -> Mapping[str, Any]:
         """Return what ``settled`` found, as entries of an ``input_config``, so that serving reads as training did."""
         return {}
+
+    def doubt(self, rows: Array) -> tuple[str, str] | None:  # noqa: ARG002 - for those that look at them
+        """Return what is odd about ``rows``, the first of a stream, and what to do; None where nothing is."""
+        return None
 
     def column_name(self, place: int) -> str:
         """Return how element ``place`` of a sample that is a vector is called in messages."""
@@ -124,6 +146,19 @@ class Codec(ABC):
                 "the record has no value: it is a deletion (tombstone), and no sample", index=index, gap=DELETION
             )
         return DecodeError("the record has no key, which is its label", index=index, gap=NO_LABEL)
+
+
+class PackableCodec(Codec):
+    """A codec whose samples may lie one behind the other in a record: each has the same number of bytes."""
+
+    @property
+    @abstractmethod
+    def sample_bytes(self) -> int | None:
+        """Bytes of one sample; None when the shape is not known."""
+
+    @abstractmethod
+    def rows_of(self, data: bytes) -> Array:
+        """Return the samples that lie one behind the other in ``data``: (samples, *sample_shape)."""
 
 
 def concatenate(rows: Sequence[Array]) -> Array:

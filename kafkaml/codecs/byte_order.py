@@ -5,10 +5,11 @@ Asked once per stream, of its first records.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from kafkaml.codecs.base import Array
-from kafkaml.codecs.raw import RawCodec
 
 __all__ = ["byte_order_doubt"]
 
@@ -21,9 +22,8 @@ _NEARLY_ALL = 0.95
 _TINY, _HUGE = 1e-12, 1e12
 
 
-def byte_order_doubt(codec: RawCodec, rows: Array) -> tuple[str, str] | None:
-    """Return what is odd about ``rows`` as ``codec`` decoded them, and what to do; None where nothing is."""
-    dtype = codec.wire_dtype
+def byte_order_doubt(rows: Array, dtype: np.dtype[Any], name: str) -> tuple[str, str] | None:
+    """Return what is odd about ``rows``, the ``name`` read as ``dtype``, and what to do; None where nothing is."""
     if dtype.itemsize == 1 or dtype.kind not in "iuf":
         return None
     numbers = rows.reshape(-1)[:_MAX_NUMBERS]
@@ -37,12 +37,12 @@ def byte_order_doubt(codec: RawCodec, rows: Array) -> tuple[str, str] | None:
     other = "<" if dtype.str.startswith(">") else ">"
     order = "little-endian" if other == "<" else "big-endian"
     code = f"{other}{dtype.str[1:]}"
-    side = "data_type" if codec.name == "features" else "label_type"
+    side = "data_type" if name == "features" else "label_type"
     with np.errstate(invalid="ignore"):
         # Of the example that says most: the one farthest from what is usual.
         example = int(np.argmax(np.nan_to_num(np.abs(np.log2(np.abs(numbers.astype(np.float64)))), posinf=9e9)))
     message = (
-        f"the stream's {codec.name} look as if they were {order}: read as {dtype.name} they are like "
+        f"the stream's {name} look as if they were {order}: read as {dtype.name} they are like "
         f"{numbers[example]:.4g}, in the other order of bytes like {swapped[example]:.4g}"
     )
     in_java = ", or write by ByteBuffer.order(ByteOrder.LITTLE_ENDIAN) in Java" if other == ">" else ""

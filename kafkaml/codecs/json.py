@@ -20,14 +20,29 @@ from kafkaml.codecs.envelopes import notes_of, unwrapped
 from kafkaml.codecs.field_names import FieldNames
 from kafkaml.codecs.json_numbers import MAX_EXACT, first_inexact, first_odd_value
 from kafkaml.codecs.looks import CSV_HINT, FRAME_BYTES, csv_line, framed, shown, text_of
+from kafkaml.codecs.raw import TextCodec
+from kafkaml.codecs.registry import (
+    NO_LABELS,
+    NO_TYPE,
+    SchemaLookup,
+    StreamFormat,
+    declared_shape,
+    declared_type,
+    register,
+)
 from kafkaml.dtypes import shape_to_wire
 from kafkaml.errors import DecodeError
+from kafkaml.input_format import InputFormat
 
-__all__ = ["JsonCodec", "Loads"]
+__all__ = ["JsonCodec", "Loads", "json_codecs"]
 
 Loads = Callable[[bytes | str], Any]
 T = TypeVar("T")
 
+# What JSON carries becomes this where no data_type is declared: the type that models compute in.
+_FEATURES = np.dtype("<f4")
+# Exact for all whole numbers that JSON readers agree on; data sets narrow it when the labels turn out to be whole.
+_LABELS = np.dtype("<f8")
 _HINT = "expected a JSON number, an array of numbers (all of the same shape), or an object of numbers"
 # So many records tell what all others are to be.
 _MAX_VOTES = 1000
@@ -43,6 +58,9 @@ class JsonCodec(Codec):
     ``widens`` a whole number that ``dtype`` cannot hold makes a batch float64; otherwise it is an error.
     """
 
+    # As they were given.
+    keeps_numbers = True
+
     def __init__(
         self,
         dtype: np.dtype[Any],
@@ -52,6 +70,7 @@ class JsonCodec(Codec):
         text_allowed: bool = False,
         fields: FieldNames | None = None,
         widens: bool = False,
+        narrows: bool = False,
         notes: tuple[str, ...] = (),
     ) -> None:
         # JSON has no order of bytes.
@@ -59,6 +78,7 @@ class JsonCodec(Codec):
         self.sample_shape = sample_shape
         self.name = name
         self.notes = notes
+        self.narrows = narrows
         self._text_allowed = text_allowed
         self._fields = fields
         self._widens = widens
@@ -99,6 +119,12 @@ class JsonCodec(Codec):
                 f"{self._fields.listed()}"
             )
         return [orjson.dumps(_object_of(self._fields, sample)) for sample in samples.tolist()]
+
+    def encode_object(self, sample: Mapping[str, Any]) -> bytes:
+        try:
+            return orjson.dumps(sample, option=orjson.OPT_SERIALIZE_NUMPY)
+        except (orjson.JSONEncodeError, TypeError) as error:
+            raise DecodeError(f"the object cannot be written as JSON: {error}") from error
 
     def pinned(self, sample_shape: tuple[int, ...]) -> JsonCodec:
         if self.sample_shape is not None and np.prod(self.sample_shape) != np.prod(sample_shape):
@@ -153,6 +179,7 @@ class JsonCodec(Codec):
             "text_allowed": self._text_allowed,
             "fields": self._fields,
             "widens": self._widens,
+            "narrows": self.narrows,
             "notes": self.notes,
         }
         return type(self)(**(same | changes))
@@ -364,3 +391,41 @@ def _lenient(text: bytes | str) -> Any:
 
 def _token(value: float) -> str:
     return "NaN" if value != value else "infinity" if value > 0 else "-infinity"
+
+
+def json_codecs(
+    config: Mapping[str, Any], _: SchemaLookup | None, *, values: type[JsonCodec] = JsonCodec
+) -> tuple[Codec, Codec | None]:
+    """Return the codecs of ``values`` and of keys, which are plain JSON, as ``StreamFormat.codecs`` does."""
+    fields = config.get("fields")
+    features = values(
+        declared_type(config, "data_type", _FEATURES),
+        declared_shape(config, "data_reshape"),
+        fields=None if fields is None else FieldNames.from_json(fields),
+        widens=config.get("data_type") in NO_TYPE,
+    )
+    return features, _labels(config)
+
+
+def _labels(config: Mapping[str, Any]) -> Codec | None:
+    """Whether JSON streams have labels is seen from their keys, unless they are said to have none."""
+    if config.get("label_type") == NO_LABELS:
+        return None
+    dtype = declared_type(config, "label_type", _LABELS)
+    if dtype.kind in "SU":
+        return TextCodec(name="labels")
+    shape = declared_shape(config, "label_reshape")
+    return JsonCodec(dtype, shape, name="labels", text_allowed=True, narrows=dtype.newbyteorder("=") == _LABELS)
+
+
+# Its records need no codec to be read by people.
+register(
+    StreamFormat(
+        name=InputFormat.JSON,
+        title="JSON",
+        codecs=json_codecs,
+        untold={"data_type": _FEATURES.name},
+        text=True,
+        wider=True,
+    )
+)

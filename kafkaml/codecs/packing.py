@@ -1,4 +1,4 @@
-"""Packed RAW records: many samples in one record, one behind the other, and as many labels in its key.
+"""Packed records: many samples in one record, one behind the other, and as many labels in its key.
 
 Opt-in (``samples_per_record`` of the sinks), announced by ``input_config["packed"]``: readers of the old form cannot
 read it. The cost of a record is shared by its samples, which is what makes sending fast.
@@ -6,15 +6,14 @@ read it. The cost of a record is shared by its samples, which is what makes send
 
 from __future__ import annotations
 
-from kafkaml.codecs.base import Array, Values
-from kafkaml.codecs.raw import RawCodec, numbers_of
+from kafkaml.codecs.base import Array, PackableCodec, Values
 from kafkaml.errors import DecodeError
 
 __all__ = ["decode_packed"]
 
 
 def decode_packed(
-    features: RawCodec, labels: RawCodec | None, values: Values, keys: Values
+    features: PackableCodec, labels: PackableCodec | None, values: Values, keys: Values
 ) -> tuple[Array, Array | None]:
     """Return all samples of the records, and their labels; DecodeError with the index of a record that does not fit."""
     feature_bytes = features.sample_bytes
@@ -33,10 +32,5 @@ def decode_packed(
                 f"a key of {len(key or b'')} bytes for {count} samples: expected {count * label_bytes}",
                 index=index,
             )
-    rows = _join(features, values)
-    return rows, None if labels is None else _join(labels, keys)
-
-
-def _join(codec: RawCodec, values: Values) -> Array:
-    data = b"".join(values)  # type: ignore[arg-type]  # checked above
-    return numbers_of(data, codec.wire_dtype).reshape(-1, *(codec.sample_shape or ()))
+    rows = features.rows_of(b"".join(values))  # type: ignore[arg-type]  # checked above
+    return rows, None if labels is None else labels.rows_of(b"".join(keys))  # type: ignore[arg-type]

@@ -11,10 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from kafkaml.codecs.base import Array, Codec, DecodedBatch, Values
+from kafkaml.codecs.base import Array, Codec, DecodedBatch, PackableCodec, Values
+from kafkaml.codecs.byte_order import byte_order_doubt
 from kafkaml.codecs.looks import CSV_HINT, csv_line, shown, text_of
-from kafkaml.dtypes import MAX_SAMPLE_ELEMENTS, shape_to_wire
+from kafkaml.codecs.registry import (
+    NO_LABELS,
+    NO_TYPE,
+    SchemaLookup,
+    Setting,
+    SettingKind,
+    StreamFormat,
+    declared_shape,
+    register,
+)
+from kafkaml.dtypes import MAX_SAMPLE_ELEMENTS, dtype_from_wire, shape_to_wire
 from kafkaml.errors import DecodeError
+from kafkaml.input_format import InputFormat
 
 __all__ = ["RawCodec", "TextCodec", "numbers_of"]
 
@@ -29,7 +41,7 @@ def numbers_of(data: bytes, dtype: np.dtype[Any]) -> Array:
     return np.frombuffer(data, dtype).astype(dtype.newbyteorder("="), copy=False)
 
 
-class RawCodec(Codec):
+class RawCodec(PackableCodec):
     """Numbers of one type. With ``sample_shape`` None a record of one element is a scalar, a longer one a vector.
 
     ``wire_dtype`` is the type with its order of bytes in the records; arrays have the machine's.
@@ -44,8 +56,13 @@ class RawCodec(Codec):
 
     @property
     def sample_bytes(self) -> int | None:
-        """Bytes of one sample; None when the shape is not known."""
         return None if self.sample_shape is None else self.dtype.itemsize * math.prod(self.sample_shape)
+
+    def rows_of(self, data: bytes) -> Array:
+        return numbers_of(data, self.wire_dtype).reshape(-1, *(self.sample_shape or ()))
+
+    def doubt(self, rows: Array) -> tuple[str, str] | None:
+        return byte_order_doubt(rows, self.wire_dtype, self.name)
 
     def decode(self, values: Values) -> Array:
         try:
@@ -144,6 +161,8 @@ class RawCodec(Codec):
 class TextCodec(Codec):
     """Text, as labels may be: UTF-8, or NumPy's own four bytes a character (``utf-32-le``)."""
 
+    takes_texts = True
+
     def __init__(self, *, name: str = "labels", encoding: str = "utf-8") -> None:
         self.dtype = np.dtype("<U")
         self.sample_shape = ()
@@ -173,3 +192,59 @@ class TextCodec(Codec):
         if sample_shape != ():
             raise DecodeError(f"{self.name} are text: they cannot have the shape {sample_shape}", hint=_HINT)
         return self
+
+
+def _codecs(config: Mapping[str, Any], _: SchemaLookup | None) -> tuple[Codec, Codec | None]:
+    if config.get("data_type") in NO_TYPE:
+        raise DecodeError(
+            "input_config has no data_type: expected the type of the numbers, for example uint8",
+            hint="check data_type in the sink",
+        )
+    features = _side(config, "data", "features")
+    return features, None if config.get("label_type") in (*NO_TYPE, NO_LABELS) else _side(config, "label", "labels")
+
+
+def _side(config: Mapping[str, Any], side: str, name: str) -> Codec:
+    dtype = dtype_from_wire(config[f"{side}_type"])
+    if dtype.kind in "SU":
+        return TextCodec(name=name, encoding="utf-8" if dtype.kind == "S" else "utf-32-le")
+    # Without a shape old readers take the record as it is: a number, or a vector of as many as there are.
+    return RawCodec(dtype, declared_shape(config, f"{side}_reshape"), name=name)
+
+
+register(
+    StreamFormat(
+        name=InputFormat.RAW,
+        title="RAW numbers",
+        codecs=_codecs,
+        decoder="raw",
+        settings=(
+            Setting(
+                name="data_type",
+                kind=SettingKind.TYPE,
+                title="Type",
+                help="type of the numbers",
+                example="uint8",
+                default="float32",
+            ),
+            Setting(
+                name="data_reshape", kind=SettingKind.SHAPE, title="Shape", help="shape of a sample", example="28 28"
+            ),
+            Setting(
+                name="label_type",
+                kind=SettingKind.TYPE,
+                title="Type of the key's label",
+                help="type of labels in the key",
+                example="uint8",
+                labels=True,
+            ),
+            Setting(
+                name="label_reshape",
+                kind=SettingKind.SHAPE,
+                title="Shape of the label",
+                help="shape of a label",
+                example="1",
+            ),
+        ),
+    )
+)

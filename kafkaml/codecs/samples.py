@@ -11,14 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 
-from kafkaml.codecs.avro import AvroCodec
 from kafkaml.codecs.base import Array, Codec
-from kafkaml.codecs.json import JsonCodec
-from kafkaml.codecs.raw import TextCodec
 from kafkaml.codecs.stream import codec_for
-from kafkaml.codecs.telegraf import TelegrafCodec
 from kafkaml.errors import DecodeError, SampleError
 
 __all__ = ["EncodedSample", "SampleEncoder"]
@@ -56,30 +51,16 @@ class SampleEncoder:
 
 
 def _encode(codec: Codec, sample: Any, shape: Sequence[int] | None) -> bytes:
-    if isinstance(codec, TextCodec):
+    if codec.takes_texts:
         if not isinstance(sample, str):
             raise SampleError(f"got {_kind(sample)}: expected a text")
         return codec.encode(np.array([sample]))[0]
     if isinstance(sample, dict):
-        if isinstance(codec, AvroCodec):
-            return codec.encode_record(sample)
-        if isinstance(codec, TelegrafCodec):
-            return orjson.dumps({"fields": {"value": _json(sample).decode()}})
-        if isinstance(codec, JsonCodec):
-            return _json(sample)
-        raise SampleError("got an object: expected a number or a list of numbers")
+        return codec.encode_object(sample)
     array = _shaped(_numbers(sample), codec, shape)
-    # JSON keeps the numbers as they were given; the others have one type.
-    if not isinstance(codec, JsonCodec):
+    if not codec.keeps_numbers:
         array = _cast(array, codec.dtype)
     return codec.encode(array[None])[0]
-
-
-def _json(sample: dict[Any, Any]) -> bytes:
-    try:
-        return orjson.dumps(sample, option=orjson.OPT_SERIALIZE_NUMPY)
-    except (orjson.JSONEncodeError, TypeError) as error:
-        raise SampleError(f"the object cannot be written as JSON: {error}") from error
 
 
 def _numbers(sample: Any) -> Array:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kafkaml.control import ControlMessage, InputFormat
+from kafkaml.control import ControlMessage
+from kafkaml.input_format import InputFormat
 from kafkaml.records import OutgoingRecord, RecordWriter
 from kafkaml.stream_range import StreamRange
 

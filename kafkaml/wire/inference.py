@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kafkaml.control import InputFormat
 from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.framework import Framework
@@ -33,7 +32,7 @@ class InferencePlan(Message):
     code: str
     imports: str
     artifacts: Mapping[str, str]
-    input_format: InputFormat
+    input_format: str
     input_config: Mapping[str, Any]
     input_topic: str
     output_topic: str

@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 from kafkaml.confluent import KafkaRecordWriter
-from kafkaml.control import ControlMessage, InputFormat, deployment_id_to_key
+from kafkaml.control import ControlMessage, deployment_id_to_key
+from kafkaml.input_format import InputFormat
 from kafkaml.records import OutgoingRecord
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange

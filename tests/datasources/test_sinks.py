@@ -13,8 +13,9 @@ import pytest
 
 from datasources import AvroSink, JsonSink, KafkaMLSink, OnlineRawSink, RawSink, Sink
 from datasources.acknowledged import AcknowledgedOffsets
-from kafkaml.control import CONTROL_TOPIC, ControlMessage, InputFormat
+from kafkaml.control import CONTROL_TOPIC, ControlMessage
 from kafkaml.errors import BrokerError, BrokerTimeout, DecodeError, RefusedError
+from kafkaml.input_format import InputFormat
 from kafkaml.records import OutgoingRecord
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker, InMemoryWriter, labelled_images
@@ -212,7 +213,7 @@ class TestAvroSink:
         assert record.value == b"\x00\x00\x80\x3f\x01"
         assert record.key == b"\x01"
         message = announced(broker)[1]
-        assert message.input_format is InputFormat.AVRO
+        assert message.input_format == InputFormat.AVRO
         assert json.loads(message.input_config["data_scheme"]) == SCHEMA
 
     def test_arrays_by_the_schemas_order(self, broker: InMemoryBroker, writer: InMemoryWriter) -> None:
@@ -267,7 +268,7 @@ class TestJsonSink:
             (b"[3.0,4.0]", b'"dog"'),
         ]
         message = announced(broker)[1]
-        assert message.input_format is InputFormat.JSON
+        assert message.input_format == InputFormat.JSON
         assert message.input_config == {"data_reshape": "2"}
 
     def test_a_shape_that_changes_is_refused(self, writer: InMemoryWriter) -> None:

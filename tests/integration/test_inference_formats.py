@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 import pytest
 
-from kafkaml.control import InputFormat
+from kafkaml.input_format import InputFormat
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.process import ModelProcess, Runtime

@@ -15,7 +15,8 @@ import pytest
 from confluent_kafka import Producer
 
 from kafkaml.confluent import KafkaRecordReader
-from kafkaml.control import ControlMessage, InputFormat
+from kafkaml.control import ControlMessage
+from kafkaml.input_format import InputFormat
 from kafkaml.records import PartitionKey
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange

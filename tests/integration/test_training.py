@@ -17,7 +17,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from kafkaml.confusion_samples import CONFUSION_SAMPLES, MAX_PER_CELL, ConfusionSamples
-from kafkaml.control import InputFormat
+from kafkaml.input_format import InputFormat
 from kafkaml.stream_range import StreamRange
 from kafkaml.wire.choices import Split
 from kafkaml.wire.failure import FailureCategory

@@ -17,7 +17,8 @@ import fastavro
 import numpy as np
 from confluent_kafka import Producer
 
-from kafkaml.control import ControlMessage, InputFormat
+from kafkaml.control import ControlMessage
+from kafkaml.input_format import InputFormat
 from kafkaml.stream_range import StreamRange
 from kafkaml.wire.choices import TrainingMode
 from kafkaml.wire.failure import Failure
@@ -150,7 +151,7 @@ def send(
 ) -> ControlMessage:
     """Send samples as sinks do, the label as key, and return the announcement."""
     encoding = encoding or (
-        raw_encoding(features, labels) if input_format is InputFormat.RAW else ENCODINGS[input_format]
+        raw_encoding(features, labels) if input_format == InputFormat.RAW else ENCODINGS[input_format]
     )
     topic = broker.topic(partitions)
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 5})

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kafkaml.control import ControlMessage, InputFormat, deployment_id_from_key, deployment_id_to_key
+from kafkaml.control import ControlMessage, deployment_id_from_key, deployment_id_to_key
 from kafkaml.errors import ControlMessageError
+from kafkaml.input_format import InputFormat
 from kafkaml.stream_range import StreamRange
 
 # What json.dumps of the old sink produced for two partitions, of which the second received nothing.
@@ -53,7 +54,7 @@ def test_a_key_that_is_no_id_is_refused(key: bytes | None) -> None:
 def test_the_message_of_an_old_sink() -> None:
     message = ControlMessage.from_bytes(OLD_SINK)
     assert message.ranges == (StreamRange("automl", 0, 0, 70000), StreamRange("automl", 1, 12, 12))
-    assert message.input_format is InputFormat.RAW
+    assert message.input_format == InputFormat.RAW
     assert message.input_config["data_reshape"] == "28 28"
     assert (message.validation_rate, message.test_rate, message.total_msg) == (0.1, 0.1, 70000)
     assert not message.incremental

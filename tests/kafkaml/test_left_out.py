@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from kafkaml.codecs import codec_for, with_learnt
-from kafkaml.control import ControlMessage, InputFormat
+from kafkaml.control import ControlMessage
 from kafkaml.errors import DecodeError
+from kafkaml.input_format import InputFormat
 from kafkaml.left_out import LeftOut
 from kafkaml.records import OutgoingRecord
 from kafkaml.stream_dataset import StreamDataset

@@ -11,8 +11,9 @@ import numpy as np
 import orjson
 import pytest
 
-from kafkaml.control import ControlMessage, InputFormat
+from kafkaml.control import ControlMessage
 from kafkaml.errors import DeadlineExceeded, DecodeError, FailedError, StreamUnavailable
+from kafkaml.input_format import InputFormat
 from kafkaml.records import OutgoingRecord
 from kafkaml.stream_dataset import StreamDataset
 from kafkaml.stream_range import StreamRange

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kafkaml.control import ControlMessage, InputFormat
+from kafkaml.control import ControlMessage
+from kafkaml.input_format import InputFormat
 from kafkaml.records import ListBatch, OutgoingRecord, Record
 from kafkaml.stream_dataset import StreamDataset
 from kafkaml.stream_range import StreamRange

@@ -8,7 +8,8 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
-from kafkaml.control import ControlMessage, InputFormat
+from kafkaml.control import ControlMessage
+from kafkaml.input_format import InputFormat
 from kafkaml.stream_range import StreamRange
 from kafkaml.wire.choices import Split, TrainingMode
 from kafkaml.wire.failure import Failure, FailureCategory

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kafkaml.confluent import KafkaAdmin, KafkaRecordReader
-from kafkaml.control import InputFormat
+from kafkaml.input_format import InputFormat
 from kafkaml.records import SOURCE_HEADER, Record, parse_source
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange

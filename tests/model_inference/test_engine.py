@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kafkaml.control import InputFormat
 from kafkaml.errors import SettingsError
+from kafkaml.input_format import InputFormat
 from kafkaml.wire.choices import DeliveryGuarantee
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.inference import InferencePlan

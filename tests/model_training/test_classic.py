@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from kafkaml.confusion_samples import CONFUSION_SAMPLES, ConfusionSamples
-from kafkaml.control import ControlMessage, InputFormat
+from kafkaml.control import ControlMessage
 from kafkaml.errors import ApiError, BrokenError, DeadlineExceeded, ModelProcessDied, StreamUnavailable, UserCodeError
+from kafkaml.input_format import InputFormat
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker, RecordingReporter
 from kafkaml.wire.choices import Targets, TrainingMode

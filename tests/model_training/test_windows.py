@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kafkaml.control import ControlMessage, InputFormat
+from kafkaml.control import ControlMessage
 from kafkaml.errors import DecodeError
+from kafkaml.input_format import InputFormat
 from kafkaml.records import OutgoingRecord
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker

@@ -22,7 +22,8 @@ from backend.ml_models.models import MLModel
 from backend.runs import transitions as runs
 from backend.streams import services as streams
 from backend.streams.models import Announcement
-from kafkaml.control import ControlMessage, InputFormat, deployment_id_to_key
+from kafkaml.control import ControlMessage, deployment_id_to_key
+from kafkaml.input_format import InputFormat
 from kafkaml.stream_range import StreamRange
 from kafkaml.wire.outcome import TrainingOutcome
 

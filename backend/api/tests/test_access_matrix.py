@@ -90,6 +90,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/clusters/<id:pk>/": READ_ADMIN | {"PATCH": A, "DELETE": A},
     "api/clusters/<id:pk>/check/": {"POST": A},
     "api/streams/": READ | {"POST": E},
+    "api/streams/formats/": READ,
     "api/streams/refused/": READ,
     "api/streams/<id:pk>/": READ,
     "api/streams/<id:pk>/preview/": READ,

@@ -24,7 +24,8 @@ from backend.api.tests import builders
 from backend.records import browsing
 from backend.topics import selectors
 from kafkaml.confluent import KafkaRecordWriter
-from kafkaml.control import ControlMessage, InputFormat
+from kafkaml.control import ControlMessage
+from kafkaml.input_format import InputFormat
 from kafkaml.records import OutgoingRecord
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange

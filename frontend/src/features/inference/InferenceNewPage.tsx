@@ -34,6 +34,7 @@ import {
   inferencesListOptions,
   type ResultRow,
   resultsListOptions,
+  streamsFormatsListOptions,
   streamsRetrieveOptions,
   systemRetrieveOptions,
   topicsListOptions,
@@ -49,7 +50,6 @@ import {
   type DeployForm,
   EMPTY_FORM,
   equivalentsOf,
-  FORMATS,
   formatText,
   partitionNote,
   requestOf,
@@ -117,6 +117,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
   const create = useMutation(inferencesCreateMutation())
   const system = useQuery(systemRetrieveOptions())
   const clusters = useQuery(clustersNamesListOptions())
+  const formats = useQuery(streamsFormatsListOptions())
   const cluster = clusters.data?.find((each) => String(each.id) === values.cluster)
   // A draft may hold what is not possible any more: then it is shown, to be taken back.
   const scales = (cluster?.keda ?? system.data?.launcher.autoscaling === true) || values.max_replicas !== ''
@@ -275,7 +276,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
                 label="Input format"
                 w={200}
                 allowDeselect={false}
-                data={[...FORMATS]}
+                data={(formats.data ?? []).map((each) => each.name)}
                 {...form.getInputProps('input_format')}
               />
               <div style={{ flex: 1, minWidth: 240 }}>

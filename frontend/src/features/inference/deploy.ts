@@ -4,7 +4,6 @@ import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equiva
 import { plural } from '~/lib/format'
 
 export type InputFormat = Inference['input_format']
-export const FORMATS: readonly InputFormat[] = ['RAW', 'AVRO', 'JSON', 'TELEGRAF_STR_JSON']
 
 export interface DeployForm {
   result: string | null

@@ -1,6 +1,7 @@
-/** Settings of the decoders that need some: type and shape of RAW numbers, the schema of Avro records. */
+/** The settings of a decoder, as its format wants them. */
 import { Autocomplete, Button, Group, Textarea, TextInput } from '@mantine/core'
 import { type FormEvent, useState } from 'react'
+import type { FormatSetting } from '~/lib/api'
 import type { TopicSearch } from './search'
 
 const TYPES = [
@@ -23,102 +24,69 @@ const TYPES = [
   'string',
 ]
 
+/** The settings to begin with: those without which no record can be read. */
+export function defaultSettings(settings: readonly FormatSetting[]): Record<string, string> {
+  return Object.fromEntries(settings.filter((each) => each.default).map((each) => [each.name, each.default]))
+}
+
 export function DecoderSettings({
-  decoder,
+  settings,
   search,
   onSearch,
 }: {
-  decoder: 'raw' | 'avro'
+  settings: readonly FormatSetting[]
   search: TopicSearch
   onSearch: (change: TopicSearch) => void
 }) {
-  const [values, setValues] = useState({
-    dtype: search.dtype ?? 'float32',
-    shape: search.shape ?? '',
-    ltype: search.ltype ?? '',
-    lshape: search.lshape ?? '',
-    schema: search.schema ?? '',
-    lschema: search.lschema ?? '',
-  })
-  const set = (change: Partial<typeof values>) => setValues({ ...values, ...change })
+  const [values, setValues] = useState(search.settings ?? defaultSettings(settings))
   const apply = (event: FormEvent) => {
     event.preventDefault()
-    const entries = Object.entries(values).map(([name, value]) => [name, value.trim() || undefined])
-    onSearch(Object.fromEntries(entries) as TopicSearch)
+    const entries = settings.map(({ name }) => [name, values[name]?.trim() ?? ''] as const)
+    onSearch({ settings: Object.fromEntries(entries.filter(([, value]) => value !== '')) })
   }
   return (
     <form onSubmit={apply}>
       <Group gap="sm" align="flex-end">
-        {decoder === 'raw' ? (
-          <>
-            <Autocomplete
-              size="xs"
-              w={128}
-              label="Type"
-              data={TYPES}
-              value={values.dtype}
-              onChange={(dtype) => set({ dtype })}
-            />
-            <TextInput
-              size="xs"
-              w={128}
-              label="Shape"
-              placeholder="28 28"
-              value={values.shape}
-              onChange={(event) => set({ shape: event.currentTarget.value })}
-            />
-            <Autocomplete
-              size="xs"
-              w={148}
-              label="Type of the key's label"
-              placeholder="none"
-              data={TYPES}
-              value={values.ltype}
-              onChange={(ltype) => set({ ltype })}
-            />
-            <TextInput
-              size="xs"
-              w={128}
-              label="Shape of the label"
-              placeholder="one number"
-              value={values.lshape}
-              onChange={(event) => set({ lshape: event.currentTarget.value })}
-            />
-          </>
-        ) : (
-          <>
-            <Textarea
-              size="xs"
-              w={360}
-              maw="100%"
-              autosize
-              minRows={2}
-              maxRows={8}
-              label="Schema of values"
-              placeholder='{"type": "record", "name": "sample", "fields": [{"name": "x", "type": "float"}]}'
-              styles={{ input: { fontFamily: 'monospace' } }}
-              value={values.schema}
-              onChange={(event) => set({ schema: event.currentTarget.value })}
-            />
-            <Textarea
-              size="xs"
-              w={280}
-              maw="100%"
-              autosize
-              minRows={2}
-              maxRows={8}
-              label="Schema of keys (labels)"
-              placeholder="none"
-              styles={{ input: { fontFamily: 'monospace' } }}
-              value={values.lschema}
-              onChange={(event) => set({ lschema: event.currentTarget.value })}
-            />
-          </>
-        )}
+        {settings.map((setting) => (
+          <SettingField
+            key={setting.name}
+            setting={setting}
+            value={values[setting.name] ?? ''}
+            onChange={(value) => setValues({ ...values, [setting.name]: value })}
+          />
+        ))}
         <Button type="submit" size="xs" variant="default">
           Decode
         </Button>
       </Group>
     </form>
+  )
+}
+
+function SettingField({
+  setting,
+  value,
+  onChange,
+}: {
+  setting: FormatSetting
+  value: string
+  onChange: (value: string) => void
+}) {
+  const common = { size: 'xs', label: setting.title, placeholder: setting.labels ? 'none' : setting.example, value }
+  if (setting.kind === 'type') return <Autocomplete {...common} w={148} data={TYPES} onChange={onChange} />
+  if (setting.kind === 'shape') {
+    return <TextInput {...common} w={128} onChange={(event) => onChange(event.currentTarget.value)} />
+  }
+  return (
+    <Textarea
+      {...common}
+      w={320}
+      maw="100%"
+      autosize
+      minRows={2}
+      maxRows={8}
+      styles={{ input: { fontFamily: 'monospace' } }}
+      onChange={(event) => onChange(event.currentTarget.value)}
+    />
   )
 }

@@ -2,10 +2,11 @@
 import { Group, NumberInput, SegmentedControl, Select, TextInput } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { IconFilter } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
-import type { Topic } from '~/lib/api'
-import { DecoderSettings } from './DecoderSettings'
-import { DECODERS, type DecoderName, type Start, type TopicSearch } from './search'
+import { streamsFormatsListOptions, type Topic } from '~/lib/api'
+import { DecoderSettings, defaultSettings } from './DecoderSettings'
+import { PLAIN_DECODERS, type Start, type TopicSearch } from './search'
 
 const STARTS: { value: Start; label: string }[] = [
   { value: 'newest', label: 'Newest' },
@@ -14,14 +15,11 @@ const STARTS: { value: Start; label: string }[] = [
   { value: 'time', label: 'Time' },
   { value: 'live', label: 'Live' },
 ]
-const DECODER_WORDS: Record<DecoderName, string> = {
+const DECODER_WORDS: Record<(typeof PLAIN_DECODERS)[number], string> = {
   auto: 'Automatic',
   text: 'Text',
   json: 'JSON',
   hex: 'Bytes (hex)',
-  raw: 'RAW numbers',
-  avro: 'Avro',
-  telegraf: 'Telegraf JSON',
 }
 
 export function ReadControls({
@@ -35,6 +33,8 @@ export function ReadControls({
 }) {
   const from = search.from ?? 'newest'
   const decoder = search.decoder ?? 'auto'
+  const formats = useQuery(streamsFormatsListOptions())
+  const settingsOf = (name: string) => formats.data?.find((each) => each.decoder === name)?.settings ?? []
   /** Another place to begin forgets how far a page was turned. */
   const begin = (change: TopicSearch) => onSearch({ before: undefined, after: undefined, record: undefined, ...change })
   return (
@@ -87,14 +87,24 @@ export function ReadControls({
           w={140}
           label="Decode as"
           allowDeselect={false}
-          data={DECODERS.map((value) => ({ value, label: DECODER_WORDS[value] }))}
+          data={[
+            ...PLAIN_DECODERS.map((value) => ({ value, label: DECODER_WORDS[value] })),
+            ...(formats.data ?? [])
+              .filter((each) => each.decoder !== '')
+              .map((each) => ({ value: each.decoder, label: each.title })),
+          ]}
           value={decoder}
-          onChange={(next) => onSearch({ decoder: next === 'auto' ? undefined : (next as DecoderName) })}
+          onChange={(next) =>
+            onSearch({
+              decoder: next === 'auto' ? undefined : (next ?? undefined),
+              settings: next === null ? undefined : defaultSettings(settingsOf(next)),
+            })
+          }
         />
         <ContainsField value={search.q ?? ''} onChange={(q) => begin({ q })} />
       </Group>
-      {(decoder === 'raw' || decoder === 'avro') && (
-        <DecoderSettings decoder={decoder} search={search} onSearch={onSearch} />
+      {settingsOf(decoder).length > 0 && (
+        <DecoderSettings key={decoder} settings={settingsOf(decoder)} search={search} onSearch={onSearch} />
       )}
     </>
   )

@@ -4,20 +4,22 @@ import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { CopyAs } from '~/components/CopyAs'
 import { ProblemAlert } from '~/components/ProblemAlert'
-import { deploymentsListOptions, type OfferRequest, streamsCreateMutation, type Topic } from '~/lib/api'
+import {
+  deploymentsListOptions,
+  type Format,
+  type OfferRequest,
+  streamsCreateMutation,
+  streamsFormatsListOptions,
+  type Topic,
+} from '~/lib/api'
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
 import { notifyDone } from '~/lib/notify'
 
 const MOST = 200
-const FORMATS = ['RAW', 'AVRO', 'JSON', 'TELEGRAF_STR_JSON'] as const
-type Format = (typeof FORMATS)[number]
 
-/** What a rule of each format holds, to be completed. */
-const EXAMPLES: Record<Format, string> = {
-  RAW: '{"data_type": "float32", "data_reshape": "4", "label_type": "int64", "label_reshape": "1"}',
-  AVRO: '{"data_scheme": "...", "label_scheme": "..."}',
-  JSON: '{}',
-  TELEGRAF_STR_JSON: '{}',
+/** What a rule of a format holds, to be completed. */
+function exampleOf(format: Format | undefined): string {
+  return JSON.stringify(Object.fromEntries((format?.settings ?? []).map((each) => [each.name, each.example || '...'])))
 }
 
 export function TrainDialog({ topic, opened, onClose }: { topic: Topic; opened: boolean; onClose: () => void }) {
@@ -33,8 +35,10 @@ function Form({ topic, onClose }: { topic: Topic; onClose: () => void }) {
   const [partition, setPartition] = useState<string | null>(null)
   const [start, setStart] = useState<number | string>('')
   const [end, setEnd] = useState<number | string>('')
-  const [format, setFormat] = useState<Format>('RAW')
-  const [config, setConfig] = useState(EXAMPLES.RAW)
+  const formats = useQuery(streamsFormatsListOptions())
+  const [format, setFormat] = useState<OfferRequest['input_format']>('RAW')
+  const [edited, setEdited] = useState<string | null>(null)
+  const config = edited ?? exampleOf(formats.data?.find((each) => each.name === format))
   const [validation, setValidation] = useState<number | string>(0.1)
   const [test, setTest] = useState<number | string>(0.1)
   const deployments = useQuery(deploymentsListOptions({ query: { limit: MOST } }))
@@ -99,28 +103,24 @@ function Form({ topic, onClose }: { topic: Topic; onClose: () => void }) {
         </Group>
         <Select
           label="Format"
-          data={[...FORMATS]}
+          data={(formats.data ?? []).map((each) => each.name)}
           value={format}
           allowDeselect={false}
-          onChange={(value) => {
-            const next = FORMATS.find((each) => each === value) ?? 'RAW'
-            if (config === EXAMPLES[format]) setConfig(EXAMPLES[next])
-            setFormat(next)
-          }}
+          onChange={(value) => value !== null && setFormat(value as typeof format)}
         />
         <JsonInput
           label="How records are read"
           autosize
           minRows={2}
           value={config}
-          onChange={setConfig}
+          onChange={setEdited}
           error={rule === null ? 'expected a JSON object' : undefined}
         />
         <Group grow>
           <NumberInput label="Validation" min={0} max={1} step={0.05} value={validation} onChange={setValidation} />
           <NumberInput label="Test" min={0} max={1} step={0.05} value={test} onChange={setTest} />
         </Group>
-        <ProblemAlert error={deployments.error ?? announce.error} title="Nothing was announced" />
+        <ProblemAlert error={deployments.error ?? formats.error ?? announce.error} title="Nothing was announced" />
         <Group justify="space-between">
           <CopyAs equivalents={offerEquivalents(request)} />
           <Group gap="xs">

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { decoderQuery, recordsQuery, tailUrl, topicSearch } from './search'
 
 test('what an address does not say, or says wrongly, is left out', () => {
-  expect(topicSearch({ from: 'nowhere', offset: -1, partition: 'x', decoder: 'magic', q: '' })).toEqual({})
+  expect(topicSearch({ from: 'nowhere', offset: -1, partition: 'x', decoder: '', settings: 'x', q: '' })).toEqual({})
   expect(topicSearch({ from: 'offset', offset: '12', partition: 0 })).toEqual({
     from: 'offset',
     offset: 12,
@@ -21,14 +21,18 @@ test('pages begin where the address says', () => {
 })
 
 test('decoders take their own settings only', () => {
-  expect(decoderQuery({ decoder: 'auto', dtype: 'uint8' })).toEqual({})
-  expect(decoderQuery({ decoder: 'json', dtype: 'uint8' })).toEqual({ decoder: 'json' })
-  expect(decoderQuery({ decoder: 'raw', dtype: 'uint8', shape: '8 8', schema: '{}' })).toEqual({
-    decoder: 'raw',
-    data_type: 'uint8',
-    data_reshape: '8 8',
+  const settings = { data_type: 'uint8', data_reshape: '8 8' }
+  expect(decoderQuery({ decoder: 'auto', settings })).toEqual({})
+  expect(decoderQuery({ decoder: 'json', settings })).toEqual({ decoder: 'json' })
+  expect(decoderQuery({ decoder: 'raw', settings })).toEqual({ decoder: 'raw', ...settings })
+  expect(decoderQuery({ decoder: 'avro', settings: { data_scheme: '{}' } })).toEqual({
+    decoder: 'avro',
+    data_scheme: '{}',
   })
-  expect(decoderQuery({ decoder: 'avro', schema: '{}' })).toEqual({ decoder: 'avro', data_scheme: '{}' })
+  expect(topicSearch({ decoder: 'raw', settings: { ...settings, label_type: 3 } })).toEqual({
+    decoder: 'raw',
+    settings,
+  })
 })
 
 test('the tail has no start', () => {

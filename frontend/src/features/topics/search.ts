@@ -3,9 +3,9 @@ import type { TopicsRecordsListData } from '~/lib/api'
 import { oneOf, textOf } from '~/lib/listSearch'
 
 export const STARTS = ['newest', 'oldest', 'offset', 'time', 'live'] as const
-export const DECODERS = ['auto', 'text', 'json', 'hex', 'raw', 'avro', 'telegraf'] as const
+/** The decoders that need no rule; those of the formats come from the API. */
+export const PLAIN_DECODERS = ['auto', 'text', 'json', 'hex'] as const
 export type Start = (typeof STARTS)[number]
-export type DecoderName = (typeof DECODERS)[number]
 
 export const PAGE_RECORDS = 50
 
@@ -22,13 +22,9 @@ export interface TopicSearch {
   after?: string | undefined
   partition?: number | undefined
   q?: string | undefined
-  decoder?: DecoderName | undefined
-  dtype?: string | undefined
-  shape?: string | undefined
-  ltype?: string | undefined
-  lshape?: string | undefined
-  schema?: string | undefined
-  lschema?: string | undefined
+  decoder?: string | undefined
+  /** The settings of the decoder, by the names of the API. */
+  settings?: Record<string, string> | undefined
   /** The record that is looked at: ``partition:offset``. */
   record?: string | undefined
   /** Whether the dialog is open that announces records for training. */
@@ -46,15 +42,16 @@ export function topicSearch(search: Record<string, unknown>): TopicSearch {
     after: textOf(search.after),
     partition: wholeOf(search.partition),
     q: textOf(search.q),
-    decoder: oneOf(search.decoder, DECODERS),
-    dtype: textOf(search.dtype),
-    shape: textOf(search.shape),
-    ltype: textOf(search.ltype),
-    lshape: textOf(search.lshape),
-    schema: textOf(search.schema),
-    lschema: textOf(search.lschema),
+    decoder: textOf(search.decoder),
+    settings: textsOf(search.settings),
     record: textOf(search.record),
   }
+}
+
+/** An object of texts, or nothing. */
+function textsOf(value: unknown): Record<string, string> | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => typeof each === 'string'))
 }
 
 /** A whole number from 0, or nothing. */
@@ -67,19 +64,11 @@ type RecordsQuery = NonNullable<TopicsRecordsListData['query']>
 
 /** How records are to be decoded, as the API asks for it. */
 export function decoderQuery(search: TopicSearch): RecordsQuery {
-  const { decoder } = search
+  const { decoder, settings } = search
   if (!decoder || decoder === 'auto') return {}
-  if (decoder === 'raw') {
-    return given({
-      decoder,
-      data_type: search.dtype ?? 'float32',
-      data_reshape: search.shape,
-      label_type: search.ltype,
-      label_reshape: search.lshape,
-    })
-  }
-  if (decoder === 'avro') return given({ decoder, data_scheme: search.schema, label_scheme: search.lschema })
-  return { decoder }
+  if (decoder === 'text' || decoder === 'json' || decoder === 'hex') return { decoder }
+  // What the API does not know it refuses, by name.
+  return { ...settings, decoder: decoder as NonNullable<RecordsQuery['decoder']> }
 }
 
 /** The page of records that the address means. */

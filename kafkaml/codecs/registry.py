@@ -1,0 +1,122 @@
+"""The formats of streams: each codec's module registers what it reads, how records are shown, which settings it wants.
+
+Every list of formats, in the API and in the pages, comes from here. A new format is a module that registers itself
+and an import in ``kafkaml.codecs``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from kafkaml.codecs.base import Codec
+from kafkaml.dtypes import dtype_from_wire, shape_from_wire
+from kafkaml.errors import DecodeError
+from kafkaml.input_format import add_format_name
+
+__all__ = [
+    "NO_LABELS",
+    "NO_TYPE",
+    "SchemaLookup",
+    "Setting",
+    "SettingKind",
+    "StreamFormat",
+    "declared_shape",
+    "declared_type",
+    "format_of",
+    "formats",
+    "register",
+]
+
+# Returns the text of the writer's schema with this id in the registry.
+SchemaLookup = Callable[[int], str]
+
+# What old sinks write where no type is declared.
+NO_TYPE = (None, "", "None", "NoneType")
+# Said by a person: the key is no label. What old sinks write (above) says nothing of JSON's labels.
+NO_LABELS = "none"
+
+
+class SettingKind(StrEnum):
+    """How a person gives a setting."""
+
+    TYPE = "type"
+    SHAPE = "shape"
+    SCHEMA = "schema"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """An entry of ``input_config`` that a person may give; ``default`` where records cannot be read without it.
+
+    ``labels``: it says that keys are labels.
+    """
+
+    name: str
+    kind: SettingKind
+    title: str
+    help: str
+    example: str = ""
+    default: str = ""
+    labels: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamFormat:
+    """A format, by its ``name`` on the wire.
+
+    ``codecs`` makes the codecs of values and of keys (None: no labels) of an ``input_config``; DecodeError when that is
+    incomplete or contradicts itself. ``decoder`` is what it is called where people choose how records are read; empty
+    where that needs no codec. ``untold`` are entries of a serving's ``input_config`` where neither announcement nor
+    training says them: the first record that a replica sees must not decide.
+
+    For people: records that are ``text`` are shown as they are, beside the sample. With ``wider`` a record that models
+    cannot take is one of the format all the same; ``as_json(value, input_config)`` is then its text, None where its
+    bytes alone say what it is.
+    """
+
+    name: str
+    title: str
+    codecs: Callable[[Mapping[str, Any], SchemaLookup | None], tuple[Codec, Codec | None]]
+    settings: Sequence[Setting] = ()
+    decoder: str = ""
+    untold: Mapping[str, Any] = field(default_factory=dict)
+    text: bool = False
+    wider: bool = False
+    as_json: Callable[[bytes, Mapping[str, Any]], bytes | None] = lambda _value, _config: None
+
+
+_formats: dict[str, StreamFormat] = {}
+
+
+def register(stream_format: StreamFormat) -> None:
+    """Make a format known everywhere."""
+    _formats[stream_format.name] = stream_format
+    add_format_name(stream_format.name)
+
+
+def formats() -> tuple[StreamFormat, ...]:
+    """Return all formats."""
+    return tuple(_formats.values())
+
+
+def format_of(name: str) -> StreamFormat:
+    """Return the format of this name; DecodeError names those that there are."""
+    if name not in _formats:
+        raise DecodeError(f"input_format {name!r}: expected one of {', '.join(_formats)}")
+    return _formats[name]
+
+
+def declared_type(config: Mapping[str, Any], name: str, default: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type that the entry ``name`` declares, or ``default``."""
+    return default if config.get(name) in NO_TYPE else dtype_from_wire(str(config[name]))
+
+
+def declared_shape(config: Mapping[str, Any], name: str) -> tuple[int, ...] | None:
+    """Return the shape that the entry ``name`` declares; None where it is left to the data."""
+    shape = config.get(name)
+    return shape_from_wire(shape) if shape is not None and str(shape).strip() != "" else None

@@ -1,0 +1,39 @@
+"""The names of the formats that streams may have. What they mean is registered by ``kafkaml.codecs``.
+
+Apart from it, because many programs read announcements and few decode records: this imports nothing.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["InputFormat", "add_format_name", "format_name", "format_names"]
+
+
+class InputFormat(StrEnum):
+    """The formats of this product by their names on the wire."""
+
+    RAW = "RAW"
+    AVRO = "AVRO"
+    JSON = "JSON"
+    TELEGRAF_STR_JSON = "TELEGRAF_STR_JSON"
+
+
+_names: dict[str, None] = dict.fromkeys(map(str, InputFormat))
+
+
+def add_format_name(name: str) -> None:
+    """Let streams have the format ``name``; called where its codec is registered."""
+    _names[name] = None
+
+
+def format_names() -> tuple[str, ...]:
+    """Return the names of all formats."""
+    return tuple(_names)
+
+
+def format_name(name: str) -> str:
+    """Return ``name`` when it is the name of a format; ValueError names those that are."""
+    if name not in _names:
+        raise ValueError(f"{name!r} is not a format of streams: expected one of {', '.join(_names)}")
+    return str(name)
