@@ -6,6 +6,7 @@ import itertools
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from mlcode_executor.runtimes import Runtime
 from platform_local.broker import EmbeddedBroker
+from tests.fork_servers import running_fork_server
 from tests.platform import Platform
 
 # Hypothesis' own profile for machines that others share: an example has no time limit and cannot be generated too
@@ -52,6 +55,20 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestBroker]:
     """A running broker, shared by the tests of this process (under xdist each worker has its own)."""
     with TestBroker(tmp_path_factory.mktemp("broker")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def fork_server_of() -> Iterator[Callable[[Runtime], str]]:
+    """Returns the socket of a runtime's warm fork server, started when a test of this process first asks for it."""
+    servers: dict[Runtime, str] = {}
+    with ExitStack() as stack:
+
+        def get(runtime: Runtime) -> str:
+            if runtime not in servers:
+                servers[runtime] = stack.enter_context(running_fork_server(runtime, "auto")).socket
+            return servers[runtime]
+
+        yield get
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.process import ModelProcess, Runtime
 from mlcode_executor.shared_array import SharedArray
 from tests.conftest import TestBroker
-from tests.fork_servers import running_fork_server
 from tests.integration.training_support import ENCODINGS, blobs, epochs, model_code, send
 from tests.model_inference.replicas import InferenceUnderTest, sources
 from tests.support import eventually
@@ -36,14 +35,18 @@ class TrainedModel:
 
 
 @pytest.fixture(scope="module", params=list(Framework), ids=str)
-def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrainedModel]:
+def trained(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, fork_server_of: Callable[[Runtime], str]
+) -> TrainedModel:
     framework: Framework = request.param
     code = model_code(framework, shape=(4,), classes=3)
     folder = tmp_path_factory.mktemp(framework.value)
-    with running_fork_server(Runtime(framework), "auto") as server, running_fork_server(Runtime.ONNX, "auto") as onnx:
-        with ModelProcess.start(Runtime(framework), ResourceLimits(), fork_server=server.socket) as process:
-            artifacts = _train(process, framework, code, folder)
-        yield TrainedModel(framework, code, artifacts, {framework.value: server.socket, "onnx": onnx.socket})
+    fork_servers = {runtime: fork_server_of(runtime) for runtime in (Runtime(framework), Runtime.ONNX)}
+    with ModelProcess.start(
+        Runtime(framework), ResourceLimits(), fork_server=fork_servers[Runtime(framework)]
+    ) as process:
+        artifacts = _train(process, framework, code, folder)
+    return TrainedModel(framework, code, artifacts, fork_servers)
 
 
 def _train(process: ModelProcess, framework: Framework, code: str, folder: Path) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ Modes of the tests use it on a real broker and real model processes; no deployme
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,25 +32,11 @@ from model_training.modes import Mode
 from model_training.part import Part, TrainedPart
 from model_training.training_data import TrainingData
 from tests.conftest import TestBroker
-from tests.fork_servers import running_fork_server
 from tests.integration.training_support import Array, blobs, epochs, model_code, plan_of, raw_encoding, send
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 WEIGHTS = {Framework.TENSORFLOW: "model.weights.h5", Framework.PYTORCH: "model.safetensors"}
-
-
-@pytest.fixture(scope="module")
-def fork_server_of() -> Iterator[Callable[[Framework], str]]:
-    servers: dict[Framework, str] = {}
-    with ExitStack() as stack:
-
-        def get(framework: Framework) -> str:
-            if framework not in servers:
-                servers[framework] = stack.enter_context(running_fork_server(Runtime(framework), "auto")).socket
-            return servers[framework]
-
-        yield get
 
 
 @dataclass
@@ -59,7 +45,7 @@ class Run:
 
     broker: TestBroker
     folder: Path
-    fork_server_of: Callable[[Framework], str]
+    fork_server_of: Callable[[Runtime], str]
 
     def context(
         self,
@@ -81,7 +67,7 @@ class Run:
             ),
             open_reader=lambda: KafkaRecordReader(kafka),
             start_process=lambda wanted: ModelProcess.start(
-                Runtime(wanted.framework), wanted.limits, fork_server=self.fork_server_of(wanted.framework)
+                Runtime(wanted.framework), wanted.limits, fork_server=self.fork_server_of(Runtime(wanted.framework))
             ),
             scratch=scratch,
             keep_version=keep_version,
@@ -89,7 +75,7 @@ class Run:
 
 
 @pytest.fixture
-def run(broker: TestBroker, tmp_path: Path, fork_server_of: Callable[[Framework], str]) -> Run:
+def run(broker: TestBroker, tmp_path: Path, fork_server_of: Callable[[Runtime], str]) -> Run:
     return Run(broker, tmp_path, fork_server_of)
 
 
@@ -103,8 +89,8 @@ def outcome_of(
         test_metrics=metrics,
         artifacts=part.files.upload(part.reporter),
         versions=model.versions,
-        code_sha256="",
-        slice_sha256="",
+        code_sha256="0" * 64,
+        slice_sha256="0" * 64,
         warnings=part.warnings.texts,
         preparation=session.preparation,
         isolation=session.isolation,

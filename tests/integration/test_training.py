@@ -6,8 +6,7 @@ import hashlib
 import json
 import signal
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +27,6 @@ from mlcode_executor.frameworks.onnx import create_handler as create_onnx_handle
 from mlcode_executor.process import Runtime
 from tests.conftest import TestBroker
 from tests.fake_backend import FakeBackend
-from tests.fork_servers import running_fork_server
 from tests.integration.training_support import Worker, blobs, digits, epochs, model_code, plan_of, send
 from tests.local_server import Answer
 from tests.support import eventually
@@ -38,14 +36,10 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 FRAMEWORKS = list(Framework)
 
 
-@pytest.fixture(scope="module")
-def fork_servers() -> Iterator[dict[Framework, str]]:
+@pytest.fixture
+def fork_servers(fork_server_of: Callable[[Runtime], str]) -> dict[Framework, str]:
     """One warm server per framework, as on a laptop."""
-    with ExitStack() as stack:
-        yield {
-            framework: stack.enter_context(running_fork_server(Runtime(framework), "auto")).socket
-            for framework in FRAMEWORKS
-        }
+    return {framework: fork_server_of(Runtime(framework)) for framework in FRAMEWORKS}
 
 
 @pytest.fixture

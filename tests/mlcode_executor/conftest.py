@@ -1,4 +1,4 @@
-"""Warm fork servers for the tests of frameworks: one of each for all tests of a worker."""
+"""Model processes for the tests of frameworks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.process import ModelProcess, Runtime
 from mlcode_executor.shared_array import SharedArray
-from tests.fork_servers import running_fork_server
 
 StartProcess = Callable[[Runtime], "Model"]
 
@@ -45,20 +44,6 @@ class Model:
             if "out" in shared:
                 arrays["out"][...] = shared["out"].array
             return answer
-
-
-@pytest.fixture(scope="session")
-def fork_server_of() -> Iterator[Callable[[Runtime], str]]:
-    """Returns the socket of a warm fork server of a runtime, started when it is first asked for."""
-    servers: dict[Runtime, str] = {}
-    with ExitStack() as stack:
-
-        def get(runtime: Runtime) -> str:
-            if runtime not in servers:
-                servers[runtime] = stack.enter_context(running_fork_server(runtime, "auto")).socket
-            return servers[runtime]
-
-        yield get
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from kafkaml.stream_range import StreamRange
 from kafkaml.wire.choices import DeliveryGuarantee
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.inference import InferencePlan
-from kafkaml.wire.job import InferenceJob
 from tests.fake_backend import FakeBackend
 
 __all__ = ["InferenceUnderTest", "read_topic", "sources", "unordered"]
@@ -76,8 +75,7 @@ class InferenceUnderTest:
     def start(self, *, replica: int = 0, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start one replica as a process of its own."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        job = self.backend.inference_job(self.folder)
-        job = InferenceJob(**{**{name: getattr(job, name) for name in job.__dataclass_fields__}, "replica": replica})
+        job = self.backend.inference_job(self.folder).model_copy(update={"replica": replica})
         self._started += 1
         with self.log_path(self._started).open("wb") as log:
             process = subprocess.Popen(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,7 +14,7 @@ from tests.model_training.mean_model import MeanModel
 from tests.model_training.test_classic import PLAN
 
 OUTCOME = TrainingOutcome(
-    seconds=1, samples={}, test_metrics={}, artifacts={}, versions={}, code_sha256="", slice_sha256=""
+    seconds=1, samples={}, test_metrics={}, artifacts={}, versions={}, code_sha256="0" * 64, slice_sha256="0" * 64
 )
 
 
@@ -26,7 +25,7 @@ def unread(_on_progress: object) -> NoReturn:
 def context(folder: Path, *models: str, wall_seconds: int = 0) -> tuple[RunContext, dict[str, RecordingReporter]]:
     reporters = {model: RecordingReporter() for model in models}
     made = RunContext(
-        plan=replace(PLAN, limits=ResourceLimits(wall_seconds=wall_seconds)),
+        plan=PLAN.model_copy(update={"limits": ResourceLimits(wall_seconds=wall_seconds)}),
         reporters=reporters,
         read_slice=unread,
         open_reader=InMemoryBroker().reader,
