@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 from backend.accounts.models import Role, User
 from backend.api.tests.fake_executor import FakeExecutor
 from backend.config.environment import environment
+from kafkaml.wire.framework import Framework
 from tests.conftest import broker
 
 # The real broker, one for all tests of the backend that run in a process.
@@ -45,7 +46,7 @@ def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings) 
 def executor(configure: Callable[..., None]) -> Iterator[FakeExecutor]:
     """Both frameworks' executors, behind real HTTP."""
     with FakeExecutor() as fake:
-        configure(executor_tensorflow_url=fake.url, executor_pytorch_url=fake.url)
+        configure(executor_urls=dict.fromkeys(Framework, fake.url))
         yield fake
 
 

@@ -11,10 +11,11 @@ import typer
 from kafka_ml_cli.exits import ExitCode
 from kafka_ml_cli.output import JsonOption, console, human_age, print_json, print_object, print_table
 from kafka_ml_cli.session import client_of
+from kafkaml.wire.framework import Framework
 
 app = typer.Typer(name="models", help="Sources of models.", no_args_is_help=True)
 
-Framework = Annotated[str, typer.Option("--framework", "-f", help="tensorflow or pytorch.")]
+FrameworkOption = Annotated[str, typer.Option("--framework", "-f", help=f"One of {', '.join(Framework)}.")]
 CodeFile = Annotated[Path, typer.Argument(help="File with the model's code; - reads standard input.")]
 ImportsFile = Annotated[Path | None, typer.Option("--imports", help="File with imports and functions.")]
 
@@ -66,7 +67,7 @@ def create(
     context: typer.Context,
     code: CodeFile,
     name: Annotated[str, typer.Option("--name", "-n", help="A name that says what it is.")],
-    framework: Framework,
+    framework: FrameworkOption,
     imports: ImportsFile = None,
     description: Annotated[str, typer.Option(help="A sentence about it.")] = "",
     distributed: Annotated[bool, typer.Option(help="A sub-model of a distributed model.")] = False,
@@ -123,7 +124,7 @@ def update(
 def validate(
     context: typer.Context,
     code: CodeFile,
-    framework: Framework,
+    framework: FrameworkOption,
     imports: ImportsFile = None,
     json: JsonOption = False,
 ) -> None:

@@ -12,6 +12,7 @@ from kafka_ml_cli.exits import ExitCode
 from kafka_ml_cli.output import JsonOption, console, print_json, print_table, styled_state
 from kafka_ml_cli.session import session_of
 from kafkaml.errors import BrokenError, RefusedError
+from kafkaml.wire.framework import Framework
 
 if TYPE_CHECKING:
     from kafkaml.local.state import PlatformStatus, StateDir
@@ -43,9 +44,9 @@ def up(
         str, typer.Option(help="Use this Kafka instead of the embedded one (SASL and TLS by KML_KAFKA_*).")
     ] = "",
     isolation: Annotated[str, typer.Option(help="How user code is isolated: auto, namespaces, landlock or off.")] = "",
-    frameworks: Annotated[
-        str, typer.Option(help="Only these: each takes about 0.5 GB of memory.")
-    ] = "tensorflow,pytorch",
+    frameworks: Annotated[str, typer.Option(help="Only these: each takes about 0.5 GB of memory.")] = ",".join(
+        Framework
+    ),
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background.")] = False,
     wait: Annotated[str, typer.Option(help="With --detach, return when the 'api' answers or 'all' is ready.")] = "all",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not show the components' logs.")] = False,
@@ -81,13 +82,11 @@ def up(
     return None
 
 
-def _frameworks(text: str) -> tuple[str, ...]:
-    from platform_local.platform import ALL_FRAMEWORKS
-
+def _frameworks(text: str) -> tuple[Framework, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if unknown := [name for name in names if name not in ALL_FRAMEWORKS]:
-        raise typer.BadParameter(f"{', '.join(unknown)}: expected some of {', '.join(ALL_FRAMEWORKS)}")
-    return names
+    if unknown := [name for name in names if name not in set(Framework)]:
+        raise typer.BadParameter(f"{', '.join(unknown)}: expected some of {', '.join(Framework)}")
+    return tuple(Framework(name) for name in names)
 
 
 def _running(state: StateDir) -> PlatformStatus | None:

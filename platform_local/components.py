@@ -15,8 +15,10 @@ import httpx
 import kafka_control_logger
 import mlcode_executor
 from backend import config, manage
+from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.local.state import StateDir
 from kafkaml.settings import KafkaSettings
+from kafkaml.wire.framework import Framework
 from platform_local import setup
 from platform_local.broker import EmbeddedBroker, broker_answers, java_environment
 from platform_local.commands import RUN_MODULE, python_module
@@ -29,7 +31,7 @@ __all__ = ["BEFORE_WORKERS", "STOP_ORDER", "PlatformPlan", "build_components"]
 # The controller goes first, or it would start again what is being ended; the broker last, because all others use it.
 STOP_ORDER: Sequence[Sequence[str]] = (
     ("controller", "control-logger"),
-    ("executor-tensorflow", "executor-pytorch", "fork-onnx"),
+    (*(each.executor for each in FRAMEWORKS.values()), "fork-onnx"),
     ("web", "set-up"),
     ("broker",),
 )
@@ -49,7 +51,7 @@ class PlatformPlan:
     kafka: KafkaSettings
     broker: EmbeddedBroker | None
     isolation: str = ""
-    frameworks: Sequence[str]
+    frameworks: Sequence[Framework]
 
     @property
     def url(self) -> str:
@@ -57,7 +59,7 @@ class PlatformPlan:
         return f"http://{LOOPBACK}:{self.web_socket.getsockname()[1]}"
 
 
-def platform_environment(plan: PlatformPlan, executor_ports: Mapping[str, int]) -> dict[str, str]:
+def platform_environment(plan: PlatformPlan, executor_ports: Mapping[Framework, int]) -> dict[str, str]:
     """Return the environment that all components share."""
     env = dict(os.environ)
     env |= plan.kafka.to_env()
@@ -73,7 +75,7 @@ def platform_environment(plan: PlatformPlan, executor_ports: Mapping[str, int]) 
     if plan.isolation:
         env["KML_ISOLATION"] = plan.isolation
     for framework, port in executor_ports.items():
-        env[f"KML_EXECUTOR_{framework.upper()}_URL"] = f"http://{LOOPBACK}:{port}"
+        env[FRAMEWORKS[framework].executor_setting] = f"http://{LOOPBACK}:{port}"
     return env
 
 
@@ -145,12 +147,12 @@ def _web(plan: PlatformPlan, env: Mapping[str, str], *, after: Sequence[str]) ->
     )
 
 
-def _executor(plan: PlatformPlan, env: Mapping[str, str], framework: str, port: int) -> Component:
+def _executor(plan: PlatformPlan, env: Mapping[str, str], framework: Framework, port: int) -> Component:
     socket_path = plan.state.run / f"fork-{framework}.sock"
     command = [*python_module(mlcode_executor), "--framework", framework, "--port", str(port)]
     command += ["--fork-server", str(socket_path)]
     return Component(
-        name=f"executor-{framework}",
+        name=FRAMEWORKS[framework].executor,
         prepare=lambda: command,
         env=env,
         after=("web",),

@@ -11,6 +11,7 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
+from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.local.state import ComponentState, PlatformStatus
 
 __all__ = ["LogFollower", "StartDisplay", "component_color", "follow_logs", "recent_lines", "short_detail"]
@@ -20,8 +21,7 @@ _ORDER = (
     "broker",
     "set-up",
     "web",
-    "executor-tensorflow",
-    "executor-pytorch",
+    *(each.executor for each in FRAMEWORKS.values()),
     "fork-onnx",
     "controller",
     "control-logger",

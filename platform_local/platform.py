@@ -24,6 +24,7 @@ import platform_local
 from kafkaml.errors import BrokenError, BrokerError, DeadlineExceeded, RefusedError
 from kafkaml.local.state import PlatformStatus, StateDir, ephemeral_parent, write_secret
 from kafkaml.settings import KafkaSettings, default_state_dir
+from kafkaml.wire.framework import Framework
 from platform_local import components as parts
 from platform_local.broker import OLD_EXAMPLES_PORT, EmbeddedBroker, remembered_ports
 from platform_local.commands import python_module, suspend_workers
@@ -36,7 +37,6 @@ __all__ = ["UpOptions", "choose_state_dir", "down", "run_platform", "start_detac
 
 DEFAULT_WEB_PORT = 8000
 DEFAULT_BROKER_PORT = 9092
-ALL_FRAMEWORKS = ("tensorflow", "pytorch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class UpOptions:
     broker_port: int | None = None
     bootstrap_servers: str = ""
     isolation: str = ""
-    frameworks: Sequence[str] = ALL_FRAMEWORKS
+    frameworks: Sequence[Framework] = tuple(Framework)
 
     def to_json(self) -> str:
         return orjson.dumps(asdict(self), default=str).decode()

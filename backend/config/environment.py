@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -17,10 +18,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from kafkaml.answers import DEFAULT_MAX_ANSWER_BYTES
 from kafkaml.control import DEFAULT_CONTROL_TOPICS, control_topics
 from kafkaml.errors import SettingsError
+from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.settings import KafkaSettings, default_state_dir
 from kafkaml.wire.framework import Framework
 
 __all__ = ["BackendSettings", "environment"]
+
+
+def _executor_urls() -> dict[Framework, str]:
+    return {each.name: os.environ.get(each.executor_setting, "") for each in FRAMEWORKS.values()}
 
 
 class BackendSettings(BaseSettings):
@@ -55,8 +61,11 @@ class BackendSettings(BaseSettings):
     behind_proxy: bool = Field(False, description="trust X-Forwarded-Proto of the proxy in front")
     secret_key_file: str = Field("", description="empty: <state_dir>/secrets/django_secret, made on first start")
     service_token_file: str = Field("", description="secret shared with the control logger and the executors")
-    executor_tensorflow_url: str = ""
-    executor_pytorch_url: str = ""
+    executor_urls: Mapping[Framework, str] = Field(
+        default_factory=_executor_urls,
+        description="address of the framework's executor",
+        json_schema_extra={"variables": [each.executor_setting for each in FRAMEWORKS.values()]},
+    )
     executor_timeout_seconds: float = Field(120.0, gt=0)
     control_topic: str = Field(
         DEFAULT_CONTROL_TOPICS, description="topics of announcements, comma-separated; ours go to the first"
@@ -114,8 +123,7 @@ class BackendSettings(BaseSettings):
 
     def executor_url(self, framework: Framework) -> str:
         """Return the executor's address for a framework; empty when there is none."""
-        urls = {Framework.TENSORFLOW: self.executor_tensorflow_url, Framework.PYTORCH: self.executor_pytorch_url}
-        return urls[framework].rstrip("/")
+        return self.executor_urls.get(framework, "").rstrip("/")
 
     def secret_key(self) -> str:
         """Return Django's secret key, making it on first start in a file that only its owner reads."""

@@ -7,7 +7,12 @@ from django.db import models
 
 from kafkaml.wire.framework import Framework
 
-__all__ = ["MLModel"]
+__all__ = ["MLModel", "framework_choices"]
+
+
+def framework_choices() -> list[tuple[str, str]]:
+    """Return the frameworks as Django wants them; by a function, so that another one is no change of the database."""
+    return [(each.value, each.value) for each in Framework]
 
 
 class MLModel(models.Model):
@@ -18,7 +23,7 @@ class MLModel(models.Model):
 
     name = models.CharField(max_length=100, unique=True)
     description = models.TextField(blank=True)
-    framework = models.CharField(max_length=20, choices=[(each.value, each.value) for each in Framework])
+    framework = models.CharField(max_length=20, choices=framework_choices)
     imports = models.TextField(blank=True)
     code = models.TextField()
     distributed = models.BooleanField(default=False)

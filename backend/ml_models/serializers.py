@@ -10,8 +10,7 @@ from rest_framework.validators import UniqueValidator
 
 from backend.api.documents import ReportField, ReportSerializer
 from backend.api.fields import NameField, TextField
-from backend.ml_models.models import MLModel
-from kafkaml.wire.framework import Framework
+from backend.ml_models.models import MLModel, framework_choices
 
 __all__ = [
     "FrameworkSerializer",
@@ -22,7 +21,7 @@ __all__ = [
     "VerdictSerializer",
 ]
 
-FRAMEWORK_CHOICES = [(each.value, each.value) for each in Framework]
+FRAMEWORK_CHOICES = framework_choices()
 _MAX_CODE = 200_000
 _MAX_IMPORTS = 20_000
 

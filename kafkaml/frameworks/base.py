@@ -102,6 +102,11 @@ class FrameworkDescriptor:
     elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def executor(self) -> str:
+        """The name of its executor among the components of a platform."""
+        return f"executor-{self.name}"
+
+    @property
     def executor_setting(self) -> str:
         """The environment variable with the address of its executor."""
         return f"KML_EXECUTOR_{self.name.upper()}_URL"

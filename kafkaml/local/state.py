@@ -20,6 +20,7 @@ import orjson
 
 from kafkaml.errors import RefusedError
 from kafkaml.settings import default_state_dir
+from kafkaml.wire.framework import Framework
 
 __all__ = ["ComponentState", "ComponentStatus", "PlatformStatus", "StateDir", "ephemeral_parent", "find_state_dir"]
 
@@ -99,7 +100,7 @@ class StateDir:
 
     def prepare(self) -> None:
         """Create the folders, owner-only, and the secrets that do not exist yet."""
-        longest = self.run / "fork-tensorflow.sock"
+        longest = self.run / f"fork-{max(Framework, key=len)}.sock"
         if len(os.fsencode(longest)) > _MAX_SOCKET_PATH_BYTES:
             raise RefusedError(
                 f"the state folder {self.root} is too deep: {longest} has {len(os.fsencode(longest))} bytes, and the "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import AliasChoices
@@ -16,6 +16,7 @@ from backend.launchers.kubernetes.settings import KubernetesSettings
 from kafka_control_logger.__main__ import ControlLoggerSettings
 from kafkaml.logs import LogSettings
 from kafkaml.settings import KafkaSettings
+from kafkaml.wire.framework import Framework
 from mlcode_executor.__main__ import CheckSettings, PlatformSettings
 from tests.k8s.render import COMPONENTS, K8S, OVERLAYS, Manifest, find, platform_settings, render, render_with
 from tests.restricted import containers, pod_template
@@ -41,7 +42,9 @@ def variables(settings: type[BaseSettings]) -> Iterator[str]:
     prefix = settings.model_config.get("env_prefix", "")
     for name, field in settings.model_fields.items():
         alias = field.validation_alias
-        if isinstance(alias, AliasChoices):
+        if isinstance(field.json_schema_extra, dict):
+            yield from (str(each) for each in cast("list[str]", field.json_schema_extra["variables"]))
+        elif isinstance(alias, AliasChoices):
             yield from (str(each) for each in alias.choices)
         else:
             yield str(alias) if alias else f"{prefix}{name}".upper()
@@ -116,6 +119,7 @@ def test_addresses_hold_in_both_namespaces(apply: Any) -> None:
     assert settings.allowed_hosts.split(",") == ["localhost", "127.0.0.1", "[::1]", "backend", "backend.place.svc"]
     assert LauncherSettings().launcher == "kubernetes"
     assert str(settings.state_dir) == "/var/lib/kafka-ml"
+    assert [settings.executor_url(each) for each in Framework] == ["http://tfexecutor:8001", "http://pthexecutor:8002"]
 
 
 def test_the_logger_calls_the_backend_by_its_service(apply: Any) -> None:

@@ -11,6 +11,7 @@ from backend.accounts.models import AuditEntry
 from backend.api.tests import builders
 from backend.api.tests.fake_executor import REPORT, FakeExecutor
 from backend.ml_models.models import MLModel
+from kafkaml.wire.framework import Framework
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +72,7 @@ def test_without_its_executor_a_model_is_not_saved(editor: APIClient, configure:
     answer = editor.post("/api/models/", MODEL)
     assert answer.status_code == 503
     assert "KML_EXECUTOR_TENSORFLOW_URL" in answer.json()["hint"]
-    configure(executor_tensorflow_url="http://127.0.0.1:9")
+    configure(executor_urls={Framework.TENSORFLOW: "http://127.0.0.1:9"})
     answer = editor.post("/api/models/", MODEL)
     assert answer.status_code == 503
     assert "does not answer" in answer.json()["detail"]

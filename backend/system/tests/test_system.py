@@ -178,6 +178,6 @@ def test_workers_within_a_cluster_have_an_address_of_their_own(tmp_path: Path) -
 
 
 def test_each_framework_has_its_executor(configure: Callable[..., None]) -> None:
-    given = BackendSettings(executor_tensorflow_url="http://a/", executor_pytorch_url="")
+    given = BackendSettings(executor_urls={Framework.TENSORFLOW: "http://a/"})
     assert given.executor_url(Framework.TENSORFLOW) == "http://a"
     assert given.executor_url(Framework.PYTORCH) == ""
