@@ -182,7 +182,9 @@ def test_weights_that_no_file_holds_are_refused_at_the_check(start_model: StartP
 def test_the_program_prepares_samples_as_training_did(start_model: StartProcess, tmp_path: Path) -> None:
     images = RANDOM.integers(0, 256, (40, 8, 9, 3)).astype(np.uint8)
     code = network(
-        "self.layers = torch.compile(nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(2)))",
+        # What a compiler makes of it is PyTorch's matter and takes 15 seconds; that it is wrapped is ours.
+        "self.layers = nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(2))\n"
+        "self.layers = torch.compile(self.layers, backend='eager')",
         "return self.layers(x)",
         model="nn.DataParallel(Net())",
     )
@@ -193,7 +195,7 @@ def test_the_program_prepares_samples_as_training_did(start_model: StartProcess,
         "print(*predict(np.load('images.npy')).reshape(-1).tolist())"
     )
     shown = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True
     ).stdout
     answer = np.array(shown.split(), float).reshape(40, 2)
     np.testing.assert_allclose(answer, answers(trained, images), atol=1e-5)
