@@ -24,6 +24,7 @@ from kafkaml.retry import retrying
 from kafkaml.text import storable
 from kafkaml.wire.inference import InferencePlan
 from kafkaml.wire.job import InferenceJob, TrainingJob
+from kafkaml.wire.receipt import FreshToken
 from kafkaml.wire.training import TrainingPlan
 
 __all__ = ["Heartbeat", "JobClient"]
@@ -127,9 +128,9 @@ class JobClient:
         response = self._send("POST", _TOKEN_URL, params=None, content=None, headers={})
         if not response.is_success:
             raise _api_error("POST", _TOKEN_URL, response)
-        answer = response.json()
+        fresh_token = FreshToken.model_validate_json(response.content)
         with self._token_lock:
-            self._token = str(answer["token"])
+            self._token = fresh_token.token
             register_secret(self._token)
             fresh = self._token_file.with_name(f".{self._token_file.name}.{os.getpid()}")
             # In a pod the file is a read-only mount; there the control plane replaces it.

@@ -115,9 +115,7 @@ class EpochRecord(models.Model):
     result = models.ForeignKey(TrainingResult, on_delete=models.CASCADE, related_name="epochs")
     attempt = models.PositiveIntegerField()
     epoch = models.PositiveIntegerField()
-    seconds = models.FloatField()
-    training = models.JSONField(default=dict)
-    validation = models.JSONField(default=dict)
+    document = models.JSONField(help_text="kafkaml.wire.progress.EpochMetrics")
 
     class Meta:
         ordering = ["attempt", "epoch"]

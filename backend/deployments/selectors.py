@@ -8,7 +8,6 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from backend.deployments.models import Artifact, Deployment, EpochRecord, TrainingResult
-from kafkaml.wire.progress import EpochMetrics
 from kafkaml.wire.state import RunState
 
 __all__ = ["aggregate_state", "deployments", "in_state", "listed_results", "result_epochs", "results"]
@@ -58,7 +57,7 @@ def results() -> QuerySet[TrainingResult]:
 def result_epochs(result: TrainingResult) -> list[dict[str, Any]]:
     """Return the EpochMetrics of the present attempt, as JSON objects."""
     rows = EpochRecord.objects.filter(result=result, attempt=result.attempt).order_by("epoch")
-    return list(rows.values(*EpochMetrics.model_fields))
+    return list(rows.values_list("document", flat=True))
 
 
 def _artifacts() -> Prefetch[str]:

@@ -74,19 +74,21 @@ def store_events(result_id: int, attempt: int, events: Sequence[Event]) -> None:
             return
         result.last_event_seq = fresh[-1].seq
         epochs = [each.data for each in fresh if isinstance(each, EpochEvent)]
+        documents = [each.to_json() for each in epochs]
         EpochRecord.objects.bulk_create(
-            [EpochRecord(result=result, attempt=attempt, **each.to_json()) for each in epochs], ignore_conflicts=True
+            [EpochRecord(result=result, attempt=attempt, epoch=each["epoch"], document=each) for each in documents],
+            ignore_conflicts=True,
         )
         if epochs:
             for metrics in epochs:
                 result.history = history.extended(result.history, metrics)
-            result.metrics = epochs[-1].to_json()
+            result.metrics = documents[-1]
         for each in fresh:
             if isinstance(each, ProgressEvent):
                 result.progress = each.data.to_json()
         begin(result)
         result.save()
-        publish_run(result, epochs=[each.to_json() for each in epochs])
+        publish_run(result, epochs=documents)
 
 
 def _keep_outcome(result: TrainingResult, outcome: TrainingOutcome) -> None:

@@ -32,11 +32,11 @@ from backend.inferences import transitions as inferences
 from backend.inferences.plans import inference_plan
 from backend.jobs import access
 from backend.jobs.messages import parse
-from backend.jobs.serializers import AnnouncedSerializer, JobTokenSerializer, Sha256Serializer
 from backend.launchers.names import RunKind
 from backend.streams import services as streams
 from backend.streams.serializers import AnnouncementWriteSerializer, unknown_deployment_note
 from kafkaml.wire.inference import InferencePlan
+from kafkaml.wire.receipt import Announced, FreshToken, Stored
 from kafkaml.wire.report import Events, Fail, Finish, Stats
 from kafkaml.wire.training import TrainingPlan
 
@@ -138,7 +138,7 @@ class TrainingArtifactView(JobView):
             OpenApiParameter("Content-Range", str, OpenApiParameter.HEADER, description="bytes first-last/total"),
         ],
         request={"application/octet-stream": OpenApiTypes.BINARY},
-        responses={200: Sha256Serializer, 201: Sha256Serializer, 202: Sha256Serializer},
+        responses={200: Stored, 201: Stored, 202: Stored},
     )
     def put(self, request: Request, pk: int, name: str) -> Response:
         """Store one piece: 202 until the last one, 201 when the file is complete, 200 when it was before."""
@@ -148,10 +148,10 @@ class TrainingArtifactView(JobView):
         content = cast(BinaryIO, request._request)
         artifact, new = storage.receive(result, name, sha256, place, content)
         if artifact is None:
-            return Response({"sha256": sha256}, status=202)
+            return Response(Stored(sha256=sha256).to_json(), status=202)
         if new:
             record(actor_of(request), "upload", artifact, after=sha256, detail=name)
-        return Response({"sha256": sha256}, status=201 if new else 200)
+        return Response(Stored(sha256=sha256).to_json(), status=201 if new else 200)
 
 
 class InferencePlanView(JobView):
@@ -192,14 +192,14 @@ class JobTokenView(JobView):
 
     authentication_classes = [RenewalAuthentication]
 
-    @extend_schema(request=None, responses=JobTokenSerializer)
+    @extend_schema(request=None, responses=FreshToken)
     def post(self, request: Request) -> Response:
         token = request.auth
         assert isinstance(token, JobToken)
         access.current_run(token)
         fresh = job_tokens.mint(token.kind, token.id, token.attempt)
         expires_at = datetime.fromtimestamp(job_tokens.read(fresh).expires_at, tz=UTC)
-        return Response({"token": fresh, "expires_at": expires_at.isoformat()})
+        return Response(FreshToken(token=fresh, expires_at=expires_at).to_json())
 
 
 class AnnouncementView(APIView):
@@ -208,7 +208,7 @@ class AnnouncementView(APIView):
     authentication_classes = [ServiceTokenAuthentication]
     permission_classes = [ServicePermission]
 
-    @extend_schema(request=AnnouncementWriteSerializer, responses={201: AnnouncedSerializer, 200: AnnouncedSerializer})
+    @extend_schema(request=AnnouncementWriteSerializer, responses={201: Announced, 200: Announced})
     def post(self, request: Request) -> Response:
         """Register an announcement: 201 new, 200 known already, 422 not an announcement."""
         serializer = AnnouncementWriteSerializer(data=request.data)
@@ -219,8 +219,8 @@ class AnnouncementView(APIView):
         number = announcement.deployment_number
         known = number is not None and Deployment.objects.filter(pk=number).exists()
         note = "" if known else unknown_deployment_note(announcement.pk, number)
-        body = {"id": announcement.pk, "deployment": number, "note": note}
-        return Response(body, status=201 if new else 200)
+        answer = Announced(id=announcement.pk, deployment=number, note=note)
+        return Response(answer.to_json(), status=201 if new else 200)
 
 
 def _decoded(name: str, text: str | None) -> bytes | None:

@@ -94,7 +94,7 @@ def test_a_diverged_loss_is_kept_as_no_number() -> None:
     result = builders.make_launched()
     answer = worker(result).post(url(result, "events"), {"attempt": 1, "events": [epoch_event(0, 1, None)]})
     assert answer.status_code == 200
-    assert EpochRecord.objects.get().training == {"loss": None}
+    assert EpochRecord.objects.get().document["training"] == {"loss": None}
 
 
 def test_numbers_that_are_not_finite_travel_to_the_reader_as_null() -> None:
