@@ -14,6 +14,7 @@ class NoResizeObserver implements ResizeObserver {
 }
 
 window.ResizeObserver = NoResizeObserver
+Object.defineProperty(document, 'fonts', { value: new EventTarget() })
 window.matchMedia = (query) =>
   ({
     matches: false,

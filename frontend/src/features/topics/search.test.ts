@@ -23,6 +23,7 @@ test('pages begin where the address says', () => {
 test('decoders take their own settings only', () => {
   const settings = { data_type: 'uint8', data_reshape: '8 8' }
   expect(decoderQuery({ decoder: 'auto', settings })).toEqual({})
+  expect(topicSearch({ decoder: 'hex', settings: {} })).toEqual({ decoder: 'hex' })
   expect(decoderQuery({ decoder: 'json', settings })).toEqual({ decoder: 'json' })
   expect(decoderQuery({ decoder: 'raw', settings })).toEqual({ decoder: 'raw', ...settings })
   expect(decoderQuery({ decoder: 'avro', settings: { data_scheme: '{}' } })).toEqual({

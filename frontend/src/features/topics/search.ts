@@ -51,7 +51,8 @@ export function topicSearch(search: Record<string, unknown>): TopicSearch {
 /** An object of texts, or nothing. */
 function textsOf(value: unknown): Record<string, string> | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  return Object.fromEntries(Object.entries(value).filter(([, each]) => typeof each === 'string'))
+  const texts = Object.entries(value).filter(([, each]) => typeof each === 'string')
+  return texts.length > 0 ? Object.fromEntries(texts) : undefined
 }
 
 /** A whole number from 0, or nothing. */
