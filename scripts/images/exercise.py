@@ -1,4 +1,4 @@
-"""Uses a framework as the platform does, while an image is built: ``exercise.py tensorflow|pytorch``.
+"""Uses a framework as the platform does, as an image is built or ``.venv`` filled: ``exercise.py tensorflow|pytorch``.
 
 A model is trained, stored, read back, converted to ONNX and run there. That proves that nothing was left out that is
 needed, and Python compiles the modules it imports, once: model processes cannot write, so they would compile at each
