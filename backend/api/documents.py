@@ -1,4 +1,4 @@
-"""JSON documents inside rows, described: what workers and executors wrote, as clients read it back.
+"""JSON documents inside rows that are no messages of ``kafkaml.wire``, described: executors' reports, and histories.
 
 The rows keep them as they came; these serializers only say their shape in the API's description.
 """
