@@ -101,6 +101,10 @@ class BackendSettings(BaseSettings):
     )
     event_retention_seconds: int = Field(3600, ge=60, description="how far back a browser can catch up")
 
+    def __hash__(self) -> int:
+        # Stores are kept by their settings; a map among them has no hash of its own.
+        return hash(repr(self.__dict__))
+
     @property
     def url_for_workers(self) -> str:
         """Where workers reach the API; within a cluster another address than a browser's."""
