@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from django_filters.fields import ModelMultipleChoiceField
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,15 +16,42 @@ from backend.api.views import ResourceViewSet
 from backend.configurations import selectors, services
 from backend.configurations.models import Configuration
 from backend.configurations.serializers import ConfigurationSerializer, ConfigurationWriteSerializer
+from backend.ml_models.models import MLModel
 
 __all__ = ["ConfigurationViewSet"]
+
+
+class _ModelsField(ModelMultipleChoiceField):  # type: ignore[misc]
+    """Models by id. A number that no database column holds is no model's, which Django asks the database itself."""
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return super().clean(value)
+        except OverflowError:
+            raise ValidationError(
+                self.error_messages["invalid_choice"], code="invalid_choice", params={"value": ", ".join(value)}
+            ) from None
+
+
+class _ModelsFilter(filters.ModelMultipleChoiceFilter):  # type: ignore[misc]
+    field_class = _ModelsField
+
+
+class ConfigurationFilter(filters.FilterSet):  # type: ignore[misc]
+    """``?models=1&models=2``: with any of these models."""
+
+    models = _ModelsFilter(queryset=MLModel.objects.all())
+
+    class Meta:
+        model = Configuration
+        fields: list[str] = ["name"]
 
 
 class ConfigurationViewSet(ResourceViewSet[Configuration]):
     """Sets of models that train on the same stream."""
 
     serializer_class = ConfigurationSerializer
-    filterset_fields = ["name", "models"]
+    filterset_class = ConfigurationFilter
     ordering_fields = ("id", "name", "created_at", "updated_at")
     search_fields = ("name", "description")
 

@@ -406,7 +406,7 @@ def test_a_backend_that_is_away_while_results_go_up_loses_nothing(
         eventually(lambda: worker.backend.events_of("epoch"), 150)
         worker.backend.stop()
         # The training ends while nobody listens; the upload is tried again and again.
-        eventually(lambda: list((worker.folder / "scratch").glob("*/model.onnx")), 240)
+        eventually(lambda: list((worker.folder / "scratch").rglob("model.onnx")), 240)
         monkeypatch.undo()
         back = threading.Timer(1.5, worker.backend.start)
         back.start()

@@ -61,3 +61,19 @@ def test_one_in_use_is_not_deleted(editor: APIClient) -> None:
     assert (answer.status_code, answer.json()["users"][0]["id"]) == (409, deployment.pk)
     deployment.delete()
     assert editor.delete(path).status_code == 204
+
+
+@pytest.mark.parametrize("model", ["99999999999999999999", "999999", "x"])
+def test_a_filter_by_a_model_that_is_not_there_is_refused(editor: APIClient, model: str) -> None:
+    answer = editor.get("/api/configurations/", {"models": model})
+    assert answer.status_code == 400
+    assert model in answer.content.decode()
+
+
+def test_configurations_are_filtered_by_model(editor: APIClient) -> None:
+    with_it = builders.make_configuration()
+    builders.make_configuration()
+    model = with_it.models.get()
+    assert [each["id"] for each in editor.get("/api/configurations/", {"models": model.pk}).json()["results"]] == [
+        with_it.pk
+    ]
