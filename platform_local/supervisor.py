@@ -68,7 +68,7 @@ class Supervisor:
     ``stop_order`` lists groups of names: each group is ended before the next, what it does not name at last.
     ``on_change`` is called with every new status. ``end_workers`` ends, in order, the workers that components started:
     it is called before the first group that is not in ``before_workers``. At the very end orphans and ``strays`` are
-    ended, whatever they are.
+    ended, whatever they are; children that this process had before the run are none of ours.
     """
 
     def __init__(
@@ -98,6 +98,7 @@ class Supervisor:
         self._status = status
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._ready: dict[str, asyncio.Event] = {}
+        self._others: frozenset[int] = frozenset()
         self._stop = asyncio.Event()
         self._problem = ""
 
@@ -106,6 +107,7 @@ class Supervisor:
 
         Returns the last status; its ``problem`` is empty after an ordinary end.
         """
+        self._others = frozenset(child.pid for child in psutil.Process().children())
         _become_subreaper()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -254,14 +256,14 @@ class Supervisor:
 
     def _end_strays(self) -> None:
         """End what components started that outlived them or runs beside them: our orphans and known strays."""
-        known = {process.pid for process in self._processes.values()}
+        known = self._others | {process.pid for process in self._processes.values()}
         orphans = [child for child in psutil.Process().children() if child.pid not in known]
         strays = [process for process in self._strays() if process.pid not in known]
         end_processes({each.pid: each for each in [*orphans, *strays]}.values(), grace_seconds=5)
 
     def _reap_orphans(self) -> None:
         """Collect the end of processes that were handed to us, so that none stays a zombie that looks alive."""
-        known = {process.pid for process in self._processes.values()}
+        known = self._others | {process.pid for process in self._processes.values()}
         for child in psutil.Process().children():
             with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError, ChildProcessError):
                 # Our own session holds what ``prepare`` runs; its caller collects that.

@@ -118,6 +118,16 @@ def test_a_required_step_that_fails_ends_the_platform_with_its_own_words(platfor
     assert _state(end, "web") == ComponentState.STOPPED
 
 
+def test_processes_that_were_there_before_it_are_left_alone(platform: RunningPlatform) -> None:
+    with subprocess.Popen([sys.executable, "-c", FOREVER], start_new_session=True) as other:
+        try:
+            status = platform.run([platform.component("one", FOREVER)], lambda status: status.ready)
+            assert [each.state for each in status.components] == [ComponentState.STOPPED]
+            assert other.poll() is None
+        finally:
+            other.kill()
+
+
 def test_a_component_that_ignores_the_polite_signal_is_killed_with_its_children(platform: RunningPlatform) -> None:
     program = (
         "import os, signal, subprocess, sys, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
