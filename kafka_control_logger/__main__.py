@@ -22,6 +22,7 @@ from kafka_control_logger.heartbeats import HttpHeartbeats
 from kafka_control_logger.relay import ControlRelay
 from kafkaml.confluent import KafkaAdmin, KafkaGroupReader, KafkaRecordWriter
 from kafkaml.control import DEFAULT_CONTROL_TOPICS, control_topics
+from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.errors import BrokerError
 from kafkaml.logs import configure_logs, get_logger
 from kafkaml.settings import KafkaSettings, default_state_dir
@@ -70,7 +71,7 @@ class ControlLoggerSettings(BaseSettings):
     @property
     def dead_letter_topic(self) -> str:
         """Where records of all control topics go that are no announcements."""
-        return f"{self.control_topics[0]}.dlq"
+        return dead_letter_topic(self.control_topics[0])
 
 
 def _run_once(

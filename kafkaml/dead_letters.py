@@ -15,6 +15,7 @@ __all__ = [
     "STAGE_HEADER",
     "VALUE_BYTES_HEADER",
     "Reason",
+    "answered_topic",
     "dead_letter_topic",
     "reason_of",
 ]
@@ -23,6 +24,7 @@ STAGE_HEADER = "kml-error-stage"
 ERROR_HEADER = "kml-error-class"
 MESSAGE_HEADER = "kml-error-message"
 VALUE_BYTES_HEADER = "kml-error-value-bytes"
+_SUFFIX = ".dlq"
 
 
 class Reason(NamedTuple):
@@ -33,9 +35,14 @@ class Reason(NamedTuple):
     message: str
 
 
-def dead_letter_topic(output_topic: str) -> str:
-    """Return the topic of the records that could not be answered in ``output_topic``."""
-    return f"{output_topic}.dlq"
+def dead_letter_topic(topic: str) -> str:
+    """Return the topic of the records that could not be answered in, or read from, ``topic``."""
+    return topic + _SUFFIX
+
+
+def answered_topic(dead_letters: str) -> str | None:
+    """Return the topic whose dead letters are in ``dead_letters``; None for a topic that holds none."""
+    return dead_letters.removesuffix(_SUFFIX) if dead_letters.endswith(_SUFFIX) else None
 
 
 def reason_of(letter: Record) -> Reason:

@@ -15,6 +15,7 @@ from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
 from backend.inferences.models import Inference
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
+from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import OutputTimestamps
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.replica import ReplicaReport, Totals
@@ -240,7 +241,7 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
             raise serializers.ValidationError(_NO_TIERS)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        topics = [attrs["input_topic"], attrs["output_topic"], f"{attrs['output_topic']}.dlq"]
+        topics = [attrs["input_topic"], attrs["output_topic"], dead_letter_topic(attrs["output_topic"])]
         same_cluster = not attrs["output_bootstrap_servers"]
         if same_cluster and len(set(topics)) < len(topics):
             raise serializers.ValidationError({"output_topic": "input, output and dead letters must differ"})

@@ -20,6 +20,7 @@ from backend.launchers.factory import autoscaling_obstacle
 from backend.runs.transitions import publish_run
 from kafkaml.answers import KAFKA_DEFAULT_RECORD_BYTES, answer_bytes
 from kafkaml.codecs import with_learnt
+from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import DeliveryGuarantee
 from kafkaml.wire.state import RunState
 
@@ -141,7 +142,7 @@ def ensure_topics(inference: Inference, admin: TopicAdmin, output_admin: TopicAd
     output_admin.ensure_topic(
         inference.output_topic, partitions=partitions, max_record_bytes=_large_answer_bytes(inference)
     )
-    output_admin.ensure_topic(f"{inference.output_topic}.dlq", partitions=1)
+    output_admin.ensure_topic(dead_letter_topic(inference.output_topic), partitions=1)
     warnings = []
     if inference.replicas > partitions:
         warnings.append(

@@ -10,6 +10,7 @@ from backend.config.environment import environment
 from backend.inferences.models import Inference
 from backend.records.decoding import Decoder, DecoderKind
 from backend.streams.models import Announcement
+from kafkaml.dead_letters import answered_topic, dead_letter_topic
 from kafkaml.errors import ControlMessageError
 
 __all__ = ["USE_ROLES", "decoder_for", "topic_uses"]
@@ -28,14 +29,16 @@ def topic_uses() -> Uses:
     control = environment().control_topics
     for topic in control:
         uses[topic].append(_use("control", "system", None, "announcements of streams"))
-    uses[f"{control[0]}.dlq"].append(_use("dead_letters", "system", None, "announcements that nobody understood"))
+    uses[dead_letter_topic(control[0])].append(
+        _use("dead_letters", "system", None, "announcements that nobody understood")
+    )
     for each in Inference.objects.select_related("result__model").only(
         "id", "input_topic", "output_topic", "upper_topic", "state", "result__model__name"
     )[:_MAX_INFERENCES]:
         name = each.result.model.name
         uses[each.input_topic].append(_use("input", "inference", each.pk, name, each.state))
         uses[each.output_topic].append(_use("output", "inference", each.pk, name, each.state))
-        uses[f"{each.output_topic}.dlq"].append(_use("dead_letters", "inference", each.pk, name, each.state))
+        uses[dead_letter_topic(each.output_topic)].append(_use("dead_letters", "inference", each.pk, name, each.state))
         if each.upper_topic:
             uses[each.upper_topic].append(_use("upper", "inference", each.pk, name, each.state))
     for announcement in Announcement.objects.only("id", "message")[:_MAX_STREAMS]:
@@ -52,14 +55,14 @@ def topic_uses() -> Uses:
 def decoder_for(topic: str) -> Decoder:
     """Return how records of ``topic`` are read, by the newest stream or inference that says so; else by their looks."""
     control = environment().control_topics
-    if topic in (*control, f"{control[0]}.dlq"):
+    if topic in (*control, dead_letter_topic(control[0])):
         return Decoder(DecoderKind.AUTO, origin="the control topic")
     candidates = Inference.objects.only("id", "input_topic", "output_topic", "input_format", "input_config")
     if inference := candidates.filter(output_topic=topic).first():
         return Decoder(DecoderKind.AUTO, origin=f"inference {inference.pk}")
     if stream := _stream_decoder(topic):
         return stream
-    dead_letters_of = topic.removesuffix(".dlq") if topic.endswith(".dlq") else None
+    dead_letters_of = answered_topic(topic)
     inference = candidates.filter(input_topic=topic).first()
     if inference is None and dead_letters_of:
         inference = candidates.filter(output_topic=dead_letters_of).first()
