@@ -202,3 +202,11 @@ def test_waiting_for_a_training_shows_its_epochs(monkeypatch: pytest.MonkeyPatch
     done = CliRunner().invoke(app, ["results", "wait", "7"])
     assert done.exit_code == 0, done.output
     assert shown == ["waiting", "running, epoch 2 of 5", "finished"]
+
+
+def test_the_address_that_other_programs_run_is_kept() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "kafkaml.cli.main", "--help"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Train, serve and watch" in done.stdout
