@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["DeliveryGuarantee", "OutputTimestamps", "Split", "Targets", "TrainingMode"]
+__all__ = ["DeliveryGuarantee", "Direction", "OutputTimestamps", "Split", "Targets", "TrainingMode"]
 
 
 class TrainingMode(StrEnum):
     """How a deployment trains. Further modes are strategies beside ``model_training/modes/classic.py``."""
 
     CLASSIC = "classic"
+
+
+class Direction(StrEnum):
+    """Which way a metric goes when the model gets better."""
+
+    UP = "up"
+    DOWN = "down"
 
 
 class Split(StrEnum):

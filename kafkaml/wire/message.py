@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from kafkaml.text import storable
 
-__all__ = ["Count", "Message", "Metrics", "Name", "Sha256", "Text"]
+__all__ = ["Count", "Message", "Metric", "Metrics", "Name", "Sha256", "Text"]
 
 
 class Message(BaseModel):

@@ -1,4 +1,4 @@
-"""Where a training is: Progress while it goes, EpochMetrics after each epoch."""
+"""Where a training is: Progress while it goes, EpochMetrics after each epoch or window."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field
 
 from kafkaml.wire.message import Count, Message, Metrics
 
-__all__ = ["EpochMetrics", "Progress"]
+__all__ = ["EpochMetrics", "Progress", "WindowPlace"]
 
 
 class Progress(Message):
@@ -24,10 +24,32 @@ class Progress(Message):
     metrics: Metrics = {}
 
 
+class WindowPlace(Message):
+    """A window of a stream without end: how many records it had, how they were used, and how far behind it was.
+
+    ``left_out`` were no samples. ``lag`` counts the records that were there and not read yet, ``rate`` those that came
+    in a second. ``ended_ms`` is when it was learnt, since 1970.
+    """
+
+    records: Count
+    trained: Count
+    validated: Count
+    left_out: Count = 0
+    lag: Count | None = None
+    rate: Annotated[float, Field(ge=0)] = 0.0
+    ended_ms: Count
+
+
 class EpochMetrics(Message):
-    """Metrics after one epoch (1-based). ``validation`` is empty without validation data."""
+    """Metrics after one epoch, or one window (both 1-based). ``validation`` is empty without validation data.
+
+    ``before`` is the model's score on all samples of the window before it learnt any of them (test, then train:
+    Gama, Sebastiao, Rodrigues, "On evaluating stream learning algorithms", 2013).
+    """
 
     epoch: Annotated[int, Field(ge=0, le=2**31 - 1)]
     seconds: Annotated[float, Field(ge=0)]
     training: Metrics
     validation: Metrics = {}
+    before: Metrics = {}
+    window: WindowPlace | None = None

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from kafkaml.wire.message import Message
 
-__all__ = ["Announced", "FreshToken", "Stored"]
+__all__ = ["Announced", "FreshToken", "Numbered", "Stored"]
 
 
 class FreshToken(Message):
@@ -20,6 +20,12 @@ class Stored(Message):
     """What is stored of an artifact has this hash, once all of it is there."""
 
     sha256: str
+
+
+class Numbered(Message):
+    """The number that a new version of a result has."""
+
+    number: int
 
 
 class Announced(Message):

@@ -7,13 +7,26 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from kafkaml.wire.checkpoint import Checkpoint, Positions
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.message import Count, Message
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
 from kafkaml.wire.replica import ProcessCounts, ReplicaStats
+from kafkaml.wire.version import Comparison
 
-__all__ = ["EpochEvent", "Event", "Events", "Fail", "Finish", "ProgressEvent", "RunningEvent", "Stats"]
+__all__ = [
+    "EpochEvent",
+    "Event",
+    "Events",
+    "Fail",
+    "Finish",
+    "NewVersion",
+    "ProgressEvent",
+    "RunningEvent",
+    "Saved",
+    "Stats",
+]
 
 
 class _Report(Message):
@@ -54,10 +67,30 @@ class Events(_Report):
     events: Annotated[list[Annotated[Event, Field(discriminator="type")]], Field(max_length=10_000)]
 
 
+class Saved(_Report):
+    """A checkpoint whose file is uploaded: from now on another attempt goes on there."""
+
+    checkpoint: Checkpoint
+
+
+class NewVersion(_Report):
+    """A version is complete while its training goes on; its files are uploaded. ``step`` is the window it follows.
+
+    Told again with the same ``step`` it is the same version. ``comparison`` is what decided for it.
+    """
+
+    step: Count
+    outcome: TrainingOutcome
+    positions: Positions = {}
+    comparison: Comparison | None = None
+
+
 class Finish(_Report):
-    """The attempt ended well."""
+    """The attempt ended well, with a last version. ``positions`` and ``comparison`` are of incremental training."""
 
     outcome: TrainingOutcome
+    positions: Positions = {}
+    comparison: Comparison | None = None
 
 
 class Fail(_Report):

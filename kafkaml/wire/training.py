@@ -8,8 +8,10 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from kafkaml.control import ControlMessage
+from kafkaml.wire.checkpoint import Checkpoint
 from kafkaml.wire.choices import Split, Targets, TrainingMode
 from kafkaml.wire.framework import Framework
+from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.message import Message
 
@@ -33,7 +35,9 @@ class TrainingPlan(Message):
     """What one training run does; served by ``GET /api/jobs/training/<result>/``.
 
     ``fit_arguments`` and ``evaluation_arguments`` are already parsed literals. ``seed`` drives the split and the
-    framework alike. ``split`` is the rule as it was decided, the fit arguments' ``shuffle`` looked at.
+    framework alike. ``split`` is the rule as it was decided, the fit arguments' ``shuffle`` looked at. A stream without
+    end begins with the records that are not older than ``since_ms`` (Kafka's, since 1970). ``checkpoint`` is where an
+    earlier attempt stopped: the attempt goes on there.
     """
 
     result_id: int
@@ -51,5 +55,8 @@ class TrainingPlan(Message):
     confusion_matrix: bool
     split: Split = Split.CONTENT
     targets: Targets = Targets.LABELS
+    incremental: Incremental | None = None
+    since_ms: int = 0
+    checkpoint: Checkpoint | None = None
     limits: ResourceLimits = ResourceLimits()
     gpu: int = 0
