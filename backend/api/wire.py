@@ -78,10 +78,15 @@ class MessageExtension(PydanticExtension):  # type: ignore[no-untyped-call]  # o
 
 def _in_place(schema: dict[str, Any], enums: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return the schema of a message without its title, and with the enums in place of references to them."""
-    properties = {
-        name: {"type": "string", "enum": enums[each["$ref"]]["enum"], **{k: v for k, v in each.items() if k != "$ref"}}
-        if each.get("$ref") in enums
-        else each
-        for name, each in schema.get("properties", {}).items()
-    }
+    properties = {name: _with_enums(each, enums) for name, each in schema.get("properties", {}).items()}
     return {**{name: value for name, value in schema.items() if name != "title"}, "properties": properties}
+
+
+def _with_enums(schema: dict[str, Any], enums: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    if "anyOf" in schema:
+        # An enum or null.
+        return {**schema, "anyOf": [_with_enums(each, enums) for each in schema["anyOf"]]}
+    if schema.get("$ref") not in enums:
+        return schema
+    others = {name: value for name, value in schema.items() if name != "$ref"}
+    return {"type": "string", "enum": enums[schema["$ref"]]["enum"], **others}

@@ -54,7 +54,9 @@ describe('settingRows', () => {
 
 describe('metricRows', () => {
   const row = (loss: number, accuracy: number) =>
-    result({ metrics: { epoch: 1, seconds: 2, training: { loss, accuracy }, validation: {} } })
+    result({
+      metrics: { epoch: 1, seconds: 2, training: { loss, accuracy }, validation: {}, before: {}, window: null },
+    })
 
   it('marks the least loss and the greatest accuracy', () => {
     const rows = metricRows([row(0.5, 0.9), row(0.2, 0.8)])
@@ -73,7 +75,9 @@ describe('metricRows', () => {
   })
 
   it('shows what is not a number as such, never as the best', () => {
-    const diverged = result({ metrics: { epoch: 1, seconds: 2, training: { loss: null }, validation: {} } })
+    const diverged = result({
+      metrics: { epoch: 1, seconds: 2, training: { loss: null }, validation: {}, before: {}, window: null },
+    })
     expect(metricRows([diverged, diverged])[0]).toMatchObject({ values: [null, null], best: [] })
     expect(metricRows([diverged, row(0.5, 0.9)])[0]).toMatchObject({ values: [null, 0.5], best: [1] })
     expect(asMarkdown(['a'], [], metricRows([diverged]))).toContain('not a number (diverged)')

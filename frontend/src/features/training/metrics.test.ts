@@ -27,7 +27,7 @@ describe('mainMetric', () => {
         best_validation: { accuracy: { value: 0.9, epoch: 2 } },
         curve: { metric: 'accuracy', part: 'validation', stride: 1, epochs: [1, 2, 3], values: [0.5, 0.9, 0.8] },
       },
-      metrics: { epoch: 3, seconds: 2, training: {}, validation: { accuracy: 0.8 } },
+      metrics: { epoch: 3, seconds: 2, training: {}, validation: { accuracy: 0.8 }, before: {}, window: null },
     } satisfies Pick<ResultRow, 'history' | 'metrics'>
     expect(mainMetric(row)).toMatchObject({ name: 'accuracy', last: 0.8, best: 0.9, bestEpoch: 2 })
     expect(mainMetric({ history: null, metrics: null })).toBeNull()
