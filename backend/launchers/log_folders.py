@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from backend.launchers.names import parse_work_name
+from backend.launchers.names import check_work_name
 from backend.launchers.replica_log import read_log
 
 __all__ = ["LogFolders", "LogReader"]
@@ -33,8 +33,7 @@ class LogFolders:
 
     def logs(self, name: str, *, replica: int = 0, offset: int = 0, max_bytes: int = 65536) -> tuple[bytes, int]:
         """See Launcher. Raises ValueError for what is no name of work, which could be a path to elsewhere."""
-        if parse_work_name(name) is None:
-            raise ValueError(f"{name!r} is not a name of work: expected one such as kml-train-7-a1")
+        check_work_name(name)
         return read_log(self._folder(name), replica, offset, max_bytes)
 
     def _folder(self, name: str) -> Path:

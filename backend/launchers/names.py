@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["RunKind", "WorkName", "parse_work_name", "work_name"]
+__all__ = ["RunKind", "WorkName", "check_work_name", "parse_work_name", "work_name"]
 
 # No leading zeros: one piece of work has exactly one name.
 _NAME = re.compile(r"kml-(train|infer)-([1-9][0-9]{0,17})-a([1-9][0-9]{0,8})")
@@ -53,3 +53,11 @@ def parse_work_name(name: str) -> WorkName | None:
         return None
     kind = next(kind for kind in RunKind if kind.short == match[1])
     return WorkName(kind, int(match[2]), int(match[3]))
+
+
+def check_work_name(name: str) -> WorkName:
+    """Return the parts of ``name``; raises ValueError when it is not one of ours."""
+    parsed = parse_work_name(name)
+    if parsed is None:
+        raise ValueError(f"{name!r} is not a name of work: expected one such as kml-train-7-a1")
+    return parsed

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.launchers.names import RunKind, WorkName, parse_work_name, work_name
+from backend.launchers.names import RunKind, WorkName, check_work_name, parse_work_name, work_name
 
 ids = st.integers(min_value=1, max_value=2**53)
 attempts = st.integers(min_value=1, max_value=10**8)
@@ -32,6 +32,8 @@ def test_names_are_dns_labels_and_parse_back(kind: RunKind, number: int, attempt
 )
 def test_other_names_are_not_ours(name: str) -> None:
     assert parse_work_name(name) is None
+    with pytest.raises(ValueError, match="is not a name of work: expected one such as kml-train-7-a1"):
+        check_work_name(name)
 
 
 @pytest.mark.parametrize(("number", "attempt"), [(0, 1), (1, 0), (-3, 1)])

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from backend.launchers.base import Observed, Phase, RestartPolicy, WorkSpec
+from backend.launchers.base import Observed, Phase, WorkSpec
 from backend.launchers.kubernetes.api import ApiRefused, ClusterApi, ClusterError, Manifest, Unreachable
 from backend.launchers.kubernetes.cache import ClusterCache
 from backend.launchers.kubernetes.manifests import (
@@ -26,7 +26,6 @@ from backend.launchers.kubernetes.manifests import (
     STATEFUL_SET,
     ObjectKind,
     build_work,
-    with_owner,
 )
 from backend.launchers.kubernetes.objects import (
     exit_code,
@@ -48,7 +47,7 @@ from backend.launchers.kubernetes.settings import KubernetesSettings
 from backend.launchers.kubernetes.stop_marks import StopMarks
 from backend.launchers.kubernetes.writer import ObjectWriter, kind_of
 from backend.launchers.log_folders import LogFolders
-from backend.launchers.names import RunKind, parse_work_name
+from backend.launchers.names import RunKind, check_work_name, parse_work_name
 from backend.launchers.replica_log import log_tail, names_with_log, prune_logs
 from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
@@ -138,39 +137,26 @@ class KubernetesLauncher:
 
     def launch(self, spec: WorkSpec) -> None:
         """See Launcher. The owner comes first; its pods wait for what they need of the rest."""
-        _check_name(spec.name)
         work = build_work(spec, self._settings, self._base_env)
         kind = kind_of(work.owner)
         if spec.name in self._ends or (spec.name in self._stopped and not self._writer.is_there(kind, spec.name)):
             # It ended and was not forgotten: adopted as it is.
             return
-        owner = self._make_owner(kind, work.owner, spec)
-        if has_ended(owner):
-            return
-        failpoint("launcher.owner_made")
-        for dependent in work.dependents:
-            self._writer.make_dependent(with_owner(dependent, owner))
-        failpoint("launcher.dependents_made")
-        if self._settings.keda and spec.restart is RestartPolicy.ALWAYS and spec.autoscale is None:
-            self._writer.delete(SCALED_OBJECT, spec.name, propagation="Background")
-        if kind == STATEFUL_SET:
-            self._writer.update_set(owner, work.owner, spec)
-        self._stopped.discard(spec.name)
-
-    def _make_owner(self, kind: ObjectKind, manifest: Manifest, spec: WorkSpec) -> Manifest:
         try:
-            owner, is_new = self._writer.make_owner(manifest, spec)
+            owner, is_new = self._writer.make_owner(work.owner, spec)
         except Unreachable:
             self._unsure[spec.name] = kind
             raise
         if is_new:
-            self._vanished.discard(spec.name)
             self._owned.add(spec.name)
-        return owner
+        if has_ended(owner):
+            return
+        self._writer.complete(owner, work, spec)
+        self._stopped.discard(spec.name)
 
     def stop(self, name: str) -> None:
         """See Launcher. The owner stays in sight until its pods have ended."""
-        _check_name(name)
+        check_work_name(name)
         sight = self._sight(name)
         if sight.owner is not None or sight.pods:
             self._stopped.add(name)
@@ -182,7 +168,7 @@ class KubernetesLauncher:
 
     def forget(self, name: str) -> None:
         """See Launcher. Work that still runs is not forgotten."""
-        _check_name(name)
+        check_work_name(name)
         sight = self._sight(name)
         if sight.live or (sight.owner is not None and not has_ended(sight.owner) and not sight.is_leaving):
             return
@@ -456,11 +442,6 @@ def _owner_kind(name: str, sight: _Sight) -> ObjectKind:
     if sight.owner is not None:
         return kind_of(sight.owner)
     return JOB if _is_training(name) else STATEFUL_SET
-
-
-def _check_name(name: str) -> None:
-    if parse_work_name(name) is None:
-        raise ValueError(f"{name!r} is not a name of work: expected one such as kml-train-7-a1")
 
 
 def _is_training(name: str) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from backend.launchers.base import Autoscale, RestartPolicy, WorkSpec
 from backend.launchers.kubernetes.settings import KubernetesSettings, quantity_bytes
-from backend.launchers.names import parse_work_name
+from backend.launchers.names import WorkName, check_work_name
 from kafkaml.errors import SettingsError
 from kafkaml.wire.framework import Framework
 
@@ -36,8 +36,6 @@ __all__ = [
     "WorkObjects",
     "build_work",
     "kinds",
-    "merge_patch",
-    "with_owner",
 ]
 
 
@@ -79,8 +77,6 @@ _GRACE_SECONDS = 30
 _DEADLINE_SLACK_SECONDS = 3600
 # What logs may take beside the volumes before the node evicts a pod for its disk space.
 _LOG_BYTES = 256 << 20
-_MAX_NAME_CHARS = 52
-_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 # Files of the controller that workers get from the Secret: variable -> its key.
 _KAFKA_FILES = {
     "KML_KAFKA_SASL_PASSWORD_FILE": "password",
@@ -100,10 +96,14 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class WorkObjects:
-    """What one work is made of. ``owner`` (a Job or StatefulSet) is created first, then ``dependents`` with its uid."""
+    """What one work is made of. ``owner`` (a Job or StatefulSet) is created first, then ``dependents`` with its uid.
+
+    ``unwanted`` are the kinds of which an earlier launch of the same work may have left a dependent that goes now.
+    """
 
     owner: Manifest
     dependents: tuple[Manifest, ...]
+    unwanted: tuple[ObjectKind, ...] = ()
 
 
 def kinds() -> tuple[ObjectKind, ...]:
@@ -117,29 +117,19 @@ def build_work(spec: WorkSpec, settings: KubernetesSettings, base_env: Mapping[s
     Raises SettingsError where Kafka's credentials are files of the controller that workers would not have, and
     ValueError for a spec that is not the controller's.
     """
-    if len(spec.name) > _MAX_NAME_CHARS or not _NAME.fullmatch(spec.name):
-        raise ValueError(f"{spec.name!r} is not a name of work: expected a DNS label such as kml-train-7-a1")
     service = spec.restart is RestartPolicy.ALWAYS
-    labels = _labels(spec)
+    labels = _labels(spec, check_work_name(spec.name))
     pod = _pod_template(spec, settings, base_env, labels)
     owner = _stateful_set(spec, settings, labels, pod) if service else _job(spec, settings, labels, pod)
     dependents = [_token_secret(spec, settings, labels)]
+    unwanted = []
     if service:
         dependents.append(_disruption_budget(spec, settings, labels))
         if settings.keda and spec.autoscale is not None:
             dependents.append(_scaled_object(spec, spec.autoscale, settings, labels, base_env))
-    return WorkObjects(owner=owner, dependents=tuple(dependents))
-
-
-def with_owner(dependent: Manifest, owner: Mapping[str, Any]) -> Manifest:
-    """Return ``dependent`` so that it goes when ``owner``, as the API returned it, goes."""
-    reference = {
-        "apiVersion": owner["apiVersion"],
-        "kind": owner["kind"],
-        "name": owner["metadata"]["name"],
-        "uid": owner["metadata"]["uid"],
-    }
-    return {**dependent, "metadata": {**dependent["metadata"], "ownerReferences": [reference]}}
+        elif settings.keda:
+            unwanted.append(SCALED_OBJECT)
+    return WorkObjects(owner=owner, dependents=tuple(dependents), unwanted=tuple(unwanted))
 
 
 # --- owners --------------------------------------------------------------------------------------------------------
@@ -186,18 +176,6 @@ def _owner(
     manifest = _object(kind, spec, settings, labels)
     manifest["metadata"]["annotations"] = {SPEC_HASH: digest}
     return {**manifest, "spec": content}
-
-
-def merge_patch(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> Manifest:
-    """Return the patch (RFC 7386) that makes ``wanted`` of ``present``; what only the server has set it sets again."""
-    patch: Manifest = {name: None for name in present if name not in wanted}
-    for name, value in wanted.items():
-        known = present.get(name)
-        if known == value:
-            continue
-        is_within = isinstance(known, Mapping) and isinstance(value, Mapping)
-        patch[name] = merge_patch(known or {}, value) if is_within else value
-    return patch
 
 
 # --- dependents ----------------------------------------------------------------------------------------------------
@@ -468,16 +446,14 @@ def _object(kind: ObjectKind, spec: WorkSpec, settings: KubernetesSettings, labe
     }
 
 
-def _labels(spec: WorkSpec) -> dict[str, str]:
+def _labels(spec: WorkSpec, name: WorkName) -> dict[str, str]:
     component = spec.module.replace("_", "-")
-    parsed = parse_work_name(spec.name)
-    attempt = {"kafka-ml/attempt": str(parsed.attempt)} if parsed is not None else {}
     return {
         **spec.labels,
         "app.kubernetes.io/name": component,
         "app.kubernetes.io/component": component,
         "app.kubernetes.io/part-of": _PART_OF,
         "app.kubernetes.io/managed-by": _MANAGER,
-        **attempt,
+        "kafka-ml/attempt": str(name.attempt),
         WORK_LABEL: spec.name,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from backend.launchers.base import WorkSpec
@@ -14,14 +15,15 @@ from backend.launchers.kubernetes.manifests import (
     STATEFUL_SET,
     WORK_LABEL,
     ObjectKind,
+    WorkObjects,
     kinds,
-    merge_patch,
 )
 from backend.launchers.kubernetes.objects import is_deleting, uid_of, wanted_replicas
 from backend.launchers.kubernetes.settings import KubernetesSettings
 from kafkaml.errors import BrokenError
+from kafkaml.failpoints import failpoint
 
-__all__ = ["ObjectWriter", "kind_of"]
+__all__ = ["ObjectWriter", "kind_of", "merge_patch", "with_owner"]
 
 _OURS = "kafka-ml-controller"
 _KINDS = {(each.api_version, each.kind): each for each in kinds()}
@@ -30,6 +32,29 @@ _KINDS = {(each.api_version, each.kind): each for each in kinds()}
 def kind_of(manifest: Manifest) -> ObjectKind:
     """Return the kind of an object of ours."""
     return _KINDS[manifest["apiVersion"], manifest["kind"]]
+
+
+def with_owner(dependent: Manifest, owner: Mapping[str, Any]) -> Manifest:
+    """Return ``dependent`` so that it goes when ``owner``, as the API returned it, goes."""
+    reference = {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+    }
+    return {**dependent, "metadata": {**dependent["metadata"], "ownerReferences": [reference]}}
+
+
+def merge_patch(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> Manifest:
+    """Return the patch (RFC 7386) that makes ``wanted`` of ``present``; what only the server has set it sets again."""
+    patch: Manifest = {name: None for name in present if name not in wanted}
+    for name, value in wanted.items():
+        known = present.get(name)
+        if known == value:
+            continue
+        is_within = isinstance(known, Mapping) and isinstance(value, Mapping)
+        patch[name] = merge_patch(known or {}, value) if is_within else value
+    return patch
 
 
 class ObjectWriter:
@@ -75,7 +100,21 @@ class ObjectWriter:
                 hint="pods of a node that does not answer keep it: look at `kubectl get pods -o wide`",
             )
 
-    def make_dependent(self, manifest: Manifest) -> None:
+    def complete(self, owner: Manifest, work: WorkObjects, spec: WorkSpec) -> None:
+        """Make of a work whose owner is there all the rest, and of the owner what it should be.
+
+        Raises BrokenError where the cluster does not know a kind of object.
+        """
+        failpoint("launcher.owner_made")
+        for dependent in work.dependents:
+            self._make_dependent(with_owner(dependent, owner))
+        failpoint("launcher.dependents_made")
+        for kind in work.unwanted:
+            self.delete(kind, spec.name, propagation="Background")
+        if kind_of(work.owner) == STATEFUL_SET:
+            self._update_set(owner, work.owner, spec)
+
+    def _make_dependent(self, manifest: Manifest) -> None:
         """Make what a work needs beside its owner, or make what is there so."""
         kind, name = kind_of(manifest), manifest["metadata"]["name"]
         try:
@@ -89,7 +128,7 @@ class ObjectWriter:
                 hint=f"the cluster does not know {kind.api_version} {kind.kind}, or {self._settings.namespace} is gone",
             ) from error
 
-    def update_set(self, owner: Manifest, manifest: Manifest, spec: WorkSpec) -> None:
+    def _update_set(self, owner: Manifest, manifest: Manifest, spec: WorkSpec) -> None:
         """Make a StatefulSet that is there what it should be, as after an upgrade.
 
         Its pods are then replaced one after the other; the new ones fence the old ones' transactions, so nothing is

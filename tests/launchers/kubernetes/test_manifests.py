@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.launchers.base import Autoscale, RestartPolicy, WorkSpec
-from backend.launchers.kubernetes.manifests import SPEC_HASH, WorkObjects, build_work, kinds, merge_patch, with_owner
+from backend.launchers.kubernetes.manifests import SCALED_OBJECT, SPEC_HASH, WorkObjects, build_work, kinds
 from backend.launchers.kubernetes.settings import KubernetesSettings, Toleration
 from backend.launchers.names import RunKind, work_name
 from kafkaml.errors import SettingsError
@@ -174,17 +174,6 @@ def test_the_api_of_kubernetes_knows_every_field(name: str) -> None:
             kubernetes_validate.validate(manifest, VERSION, strict=True)
 
 
-def test_an_owner_is_what_dependents_go_with() -> None:
-    work = CASES["training"].build()
-    owner = {**work.owner, "metadata": {**work.owner["metadata"], "uid": "6f1c", "resourceVersion": "12"}}
-    owned = with_owner(work.dependents[0], owner)
-    assert owned["metadata"]["ownerReferences"] == [
-        {"apiVersion": "batch/v1", "kind": "Job", "name": "kml-train-7-a1", "uid": "6f1c"}
-    ]
-    assert owned["data"] == {"token": base64.b64encode(TOKEN.encode()).decode()}
-    assert "ownerReferences" not in work.dependents[0]["metadata"]
-
-
 def test_the_hash_tells_another_spec_from_another_number_of_replicas() -> None:
     def digest(spec: WorkSpec) -> str:
         return str(Case(spec).build().owner["metadata"]["annotations"][SPEC_HASH])
@@ -192,13 +181,6 @@ def test_the_hash_tells_another_spec_from_another_number_of_replicas() -> None:
     assert digest(inference(replicas=1)) == digest(inference(replicas=5))
     assert digest(inference(token="another")) == digest(inference())
     assert digest(inference(gpu=1)) != digest(inference())
-
-
-def test_a_patch_adds_changes_and_takes_away() -> None:
-    present = {"a": 1, "b": {"c": [1, 2], "d": 4}, "gone": {"x": 1}, "same": [1]}
-    wanted = {"a": 1, "b": {"c": [2], "e": {"f": 5}}, "same": [1]}
-    assert merge_patch(present, wanted) == {"gone": None, "b": {"d": None, "c": [2], "e": {"f": 5}}}
-    assert merge_patch(wanted, wanted) == {}
 
 
 def test_a_scaled_object_is_made_only_where_keda_is_in_use() -> None:
@@ -233,6 +215,15 @@ def test_a_model_without_a_limit_of_memory_has_none_of_its_pod_either() -> None:
     }
 
 
+def test_a_scaler_of_an_earlier_launch_goes_where_no_lag_is_asked_for() -> None:
+    autoscale = Autoscale(topic="digits", group="g", max_replicas=2)
+    assert build_work(inference(), KubernetesSettings(keda=True), BASE_ENV).unwanted == (SCALED_OBJECT,)
+    assert build_work(inference(autoscale=autoscale), KubernetesSettings(keda=True), BASE_ENV).unwanted == ()
+    # Without KEDA the cluster does not know the kind, and a training was never scaled.
+    assert build_work(inference(), KubernetesSettings(), BASE_ENV).unwanted == ()
+    assert build_work(training(), KubernetesSettings(keda=True), BASE_ENV).unwanted == ()
+
+
 def test_files_of_the_controller_are_refused_where_workers_would_not_have_them() -> None:
     with pytest.raises(SettingsError, match=r"KML_KAFKA_SASL_PASSWORD_FILE, KML_KAFKA_SSL_CA_LOCATION") as refused:
         build_work(training(), KubernetesSettings(), SASL_ENV)
@@ -240,8 +231,8 @@ def test_files_of_the_controller_are_refused_where_workers_would_not_have_them()
     assert "ca.crt" in refused.value.hint
 
 
-@pytest.mark.parametrize("name", ["", "Kml-train-7", "kml_train_7", "-kml", "kml-", "7-kml", "k" * 53])
-def test_a_name_that_a_cluster_would_refuse_is_refused_before(name: str) -> None:
+@pytest.mark.parametrize("name", ["", "Kml-train-7-a1", "kml_train_7_a1", "kml-train-7", "k" * 53])
+def test_what_is_no_name_of_work_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is not a name of work"):
         build_work(training(name=name), KubernetesSettings(), BASE_ENV)
 
