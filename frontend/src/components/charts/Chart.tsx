@@ -4,13 +4,15 @@
  */
 import { ActionIcon, Box, Group, Skeleton, Table, Text, Title, Tooltip } from '@mantine/core'
 import { IconBraces, IconChartLine, IconPhotoDown, IconTable } from '@tabler/icons-react'
-import type { EChartsCoreOption } from 'echarts/core'
+import type { ECharts, EChartsCoreOption } from 'echarts/core'
 import { lazy, type ReactNode, type Ref, Suspense, useRef, useState } from 'react'
 import { fileName, saveFile, saveUrl } from '~/lib/saveFile'
 
 export interface ChartHandle {
   /** The picture as a data address; null before it is drawn. */
   toPng: () => string | null
+  /** The library's own chart; null before it is drawn. */
+  chart: () => ECharts | null
 }
 
 export interface ChartProps {

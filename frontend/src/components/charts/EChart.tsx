@@ -69,6 +69,7 @@ export default function EChart({ option, label, height, onPoint, handle }: Chart
           pixelRatio: 2,
           backgroundColor: scheme === 'dark' ? '#16181d' : '#ffffff',
         }) ?? null,
+      chart: () => chart.current,
     }),
     [scheme],
   )

@@ -1,4 +1,5 @@
 /** What differs between training runs: settings row by row, metrics, and the lines of their code. */
+import { diffArrays } from 'diff'
 import { writtenArguments } from '~/components/argumentCompletion'
 import type { Deployment, Framework, Result } from '~/lib/api'
 import { formatCount, formatMeasured, formatSeconds, NONE } from '~/lib/format'
@@ -152,66 +153,27 @@ export interface LinePair {
   same: boolean
 }
 
-/** Above this many lines the middle is not aligned: it would take too long for a page. */
-const MAX_ALIGNED = 2000
+/** Longer texts than this differ in too much to be aligned while a page waits. */
+const MAX_EDITS = 2000
 
-/** Two texts side by side; lines that are in both stand beside each other. */
+/** Two texts side by side; lines that are in both stand beside each other, runs of others in order. */
 export function diffLines(left: string, right: string): LinePair[] {
-  const a = left.split('\n')
-  const b = right.split('\n')
-  let head = 0
-  while (head < a.length && head < b.length && a[head] === b[head]) head += 1
-  let tail = 0
-  while (tail < a.length - head && tail < b.length - head && a[a.length - 1 - tail] === b[b.length - 1 - tail])
-    tail += 1
-  const same = (lines: string[]): LinePair[] => lines.map((line) => ({ left: line, right: line, same: true }))
-  return [
-    ...same(a.slice(0, head)),
-    ...middle(a.slice(head, a.length - tail), b.slice(head, b.length - tail)),
-    ...same(a.slice(a.length - tail)),
+  const [a, b] = [left.split('\n'), right.split('\n')]
+  const changes = diffArrays(a, b, { maxEditLength: MAX_EDITS }) ?? [
+    { removed: true, added: false, value: a },
+    { removed: false, added: true, value: b },
   ]
-}
-
-/** By the longest common subsequence; runs of other lines are put beside each other in order. */
-function middle(a: readonly string[], b: readonly string[]): LinePair[] {
-  const aligned = a.length <= MAX_ALIGNED && b.length <= MAX_ALIGNED
-  // lengths[i][j]: how many lines a[i..] and b[j..] have in common, in order.
-  const width = b.length + 1
-  const lengths = new Uint16Array(aligned ? (a.length + 1) * width : 0)
-  const at = (i: number, j: number) => lengths[i * width + j] ?? 0
-  for (let i = a.length - 1; aligned && i >= 0; i -= 1) {
-    for (let j = b.length - 1; j >= 0; j -= 1) {
-      lengths[i * width + j] = a[i] === b[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1))
-    }
-  }
-  const pairs: LinePair[] = []
-  let removed: string[] = []
-  let added: string[] = []
-  const flush = () => {
-    for (let index = 0; index < Math.max(removed.length, added.length); index += 1) {
-      pairs.push({ left: removed[index] ?? null, right: added[index] ?? null, same: false })
-    }
-    removed = []
-    added = []
-  }
-  let i = 0
-  let j = 0
-  while (i < a.length || j < b.length) {
-    const left = a[i]
-    const right = b[j]
-    if (left !== undefined && left === right && aligned) {
-      flush()
-      pairs.push({ left, right, same: true })
-      i += 1
-      j += 1
-    } else if (left !== undefined && (right === undefined || !aligned || at(i + 1, j) >= at(i, j + 1))) {
-      removed.push(left)
-      i += 1
-    } else if (right !== undefined) {
-      added.push(right)
-      j += 1
-    }
-  }
-  flush()
-  return pairs
+  return changes.flatMap(({ removed, added, value }, index): LinePair[] => {
+    if (!removed && !added) return value.map((line) => ({ left: line, right: line, same: true }))
+    const before = changes[index - 1]
+    if (added && before?.removed) return []
+    const after = changes[index + 1]
+    const beside = removed ? (after?.added ? after.value : []) : value
+    const gone = removed ? value : []
+    return Array.from({ length: Math.max(gone.length, beside.length) }, (_, line) => ({
+      left: gone[line] ?? null,
+      right: beside[line] ?? null,
+      same: false,
+    }))
+  })
 }

@@ -34,8 +34,7 @@ export function MapView({ watch, naming }: { watch: Watch; naming: Naming }) {
       ) : (
         <Suspense fallback={<Skeleton height={360} />}>
           <WorldMap
-            points={places.map((place, index) => ({
-              key: `${place.source}:${place.at}:${index}`,
+            points={places.map((place) => ({
               latitude: place.latitude,
               longitude: place.longitude,
               color: place.id === null ? valueColor(place.values[0] ?? null, range) : naming.colorOf(place.id),
