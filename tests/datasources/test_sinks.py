@@ -5,18 +5,28 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from datasources import AvroSink, JsonSink, KafkaMLSink, OnlineRawSink, RawSink, Sink
+from datasources import (
+    AvroSink,
+    JsonSink,
+    KafkaMLSink,
+    OnlineAvroSink,
+    OnlineJsonSink,
+    OnlineRawSink,
+    RawSink,
+    Sink,
+)
 from datasources.acknowledged import AcknowledgedOffsets
 from kafkaml.control import CONTROL_TOPIC, ControlMessage
 from kafkaml.errors import BrokerError, BrokerTimeout, DecodeError, RefusedError
 from kafkaml.input_format import InputFormat
-from kafkaml.records import OutgoingRecord
+from kafkaml.records import OutgoingRecord, Position
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker, InMemoryWriter, labelled_images
 
@@ -32,6 +42,20 @@ def broker() -> InMemoryBroker:
 @pytest.fixture
 def writer(broker: InMemoryBroker) -> InMemoryWriter:
     return broker.writer()
+
+
+@pytest.fixture
+def order(broker: InMemoryBroker, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Topics in the order in which Kafka gets their records."""
+    topics: list[str] = []
+    append = broker.append
+
+    def note(record: OutgoingRecord) -> Position:
+        topics.append(record.topic)
+        return append(record)
+
+    monkeypatch.setattr(broker, "append", note)
+    return topics
 
 
 def announced(broker: InMemoryBroker) -> tuple[bytes | None, ControlMessage]:
@@ -175,22 +199,61 @@ class TestRawSink:
         assert message.total_msg == 1
 
 
-class TestOnlineRawSink:
+class TestOnlineSinks:
+    @pytest.mark.parametrize(
+        ("make", "sample", "label", "config"),
+        [
+            (OnlineRawSink, np.uint8([1, 2]), np.uint8(1), {"data_type": "uint8", "data_reshape": "2"}),
+            (
+                partial(OnlineAvroSink, data_scheme=SCHEMA, label_scheme=LABEL_SCHEMA),
+                {"a": 1.0, "b": -1},
+                {"diagnosis": True},
+                {"data_scheme": json.dumps(SCHEMA, separators=(",", ":"))},
+            ),
+            (OnlineJsonSink, {"b": 1, "a": 2.5}, 1, {"fields": ["a", "b"], "data_reshape": "2"}),
+        ],
+    )
     def test_the_stream_is_announced_before_its_first_sample(
-        self, broker: InMemoryBroker, writer: InMemoryWriter
+        self,
+        broker: InMemoryBroker,
+        writer: InMemoryWriter,
+        order: list[str],
+        make: Callable[..., Sink],
+        sample: object,
+        label: object,
+        config: dict[str, object],
     ) -> None:
-        sink = OnlineRawSink(topic="t", deployment_id=1, writer=writer)
-        sink.send(np.uint8([1, 2]), np.uint8(1))
+        sink = make(topic="t", deployment_id=1, validation_rate=0.2, writer=writer)
+        sink.send(sample, label)
+        assert order == [CONTROL_TOPIC, "t"]
         key, message = announced(broker)
         assert key == b"\x01"
         assert json.loads(broker.records(CONTROL_TOPIC)[0].value or b"")["topic"] == "t"
         assert message.incremental
         assert message.total_msg is None
-        assert message.input_config["data_reshape"] == "2"
-        sink.send(np.uint8([3, 4]), np.uint8(1))
+        assert (message.validation_rate, message.test_rate) == (0.2, 0)
+        assert message.input_config.items() >= config.items()
+        sink.send(sample, label)
+        sink.send_online_control_msg()
         sink.close()
         assert len(broker.records("t")) == 2
         assert len(broker.records(CONTROL_TOPIC)) == 1
+
+    def test_the_old_call_announces_declared_types_before_there_is_a_sample(
+        self, broker: InMemoryBroker, writer: InMemoryWriter
+    ) -> None:
+        sink = OnlineRawSink("b:1", "t", 1, "uint8", "uint8", "", "28 28", "", writer=writer)
+        sink.send_online_control_msg()
+        assert announced(broker)[1].input_config["data_reshape"] == "28 28"
+        assert not broker.records("t")
+
+    def test_many_samples_in_one_call_come_after_their_announcement_too(
+        self, broker: InMemoryBroker, writer: InMemoryWriter, order: list[str]
+    ) -> None:
+        with OnlineRawSink(topic="t", deployment_id=1, writer=writer) as sink:
+            sink.send_array(np.zeros((5, 2), np.uint8), np.zeros(5, np.uint8))
+        assert order[0] == CONTROL_TOPIC
+        assert len(broker.records("t")) == 5
 
 
 class TestAvroSink:
@@ -400,7 +463,7 @@ class TestEverySink:
         assert message.ranges == (StreamRange("t", 0, 0, 1), StreamRange("t", 0, 2, 3))
         assert message.total_msg == 2
 
-    @pytest.mark.parametrize("sink_class", [Sink, RawSink, JsonSink, OnlineRawSink])
+    @pytest.mark.parametrize("sink_class", [Sink, RawSink, JsonSink, OnlineRawSink, OnlineJsonSink])
     def test_settings_bring_user_and_password(self, writer: InMemoryWriter, sink_class: Callable[..., Sink]) -> None:
         from kafkaml.settings import KafkaSettings
 
