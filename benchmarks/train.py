@@ -24,12 +24,14 @@ from kafkaml.input_format import InputFormat
 from kafkaml.records import OutgoingRecord
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange
+from kafkaml.wire.checkpoint import Positions
 from kafkaml.wire.choices import TrainingMode
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
 from kafkaml.wire.training import TrainingPlan
+from kafkaml.wire.version import Comparison
 from mlcode_executor.process import ModelProcess, Runtime
 from model_training.context import RunContext
 from model_training.modes import classic
@@ -62,7 +64,12 @@ class _Clock:
     def upload(self, name: str, path: Path) -> str:  # noqa: ARG002
         return sha256_of_file(path)
 
-    def finished(self, outcome: TrainingOutcome) -> None: ...
+    def version(self, outcome: TrainingOutcome, **whence: object) -> int:
+        raise AssertionError(f"classic training has one version, and not {outcome} {whence}")
+
+    def finished(
+        self, outcome: TrainingOutcome, *, positions: Positions | None = None, comparison: Comparison | None = None
+    ) -> None: ...
 
     def failed(self, failure: Failure, outcome: TrainingOutcome | None = None) -> None: ...
 

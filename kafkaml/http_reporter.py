@@ -17,9 +17,12 @@ from typing import Any, Self
 from kafkaml.errors import ApiError, DeadlineExceeded
 from kafkaml.job_client import JobClient
 from kafkaml.logs import get_logger
+from kafkaml.wire.checkpoint import Positions
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
+from kafkaml.wire.receipt import Numbered
+from kafkaml.wire.version import Comparison
 
 __all__ = ["HttpReporter"]
 
@@ -34,9 +37,10 @@ _MAX_EVENTS_PER_REQUEST = 500
 class HttpReporter:
     """Reports one attempt through ``client``; a context manager, which ends the sender thread.
 
-    ``running``, ``progress`` and ``epoch`` return at once; ``upload``, ``finished`` and ``failed`` return when the
-    backend confirmed, after everything queued before them. An answer that ends the attempt (409: superseded, 403, 404)
-    is raised as ApiError by the next call of any method, and handed to ``on_final`` from the sender thread at once.
+    ``running``, ``progress`` and ``epoch`` return at once; ``upload``, ``version``, ``finished`` and ``failed`` return
+    when the backend confirmed, after everything queued before them. An answer that ends the attempt (409: superseded,
+    403, 404) is raised as ApiError by the next call of any method, and handed to ``on_final`` from the sender thread at
+    once.
     """
 
     def __init__(
@@ -89,9 +93,19 @@ class HttpReporter:
         self._raise_error()
         return self._client.upload_artifact(name, path)
 
-    def finished(self, outcome: TrainingOutcome) -> None:
+    def version(
+        self, outcome: TrainingOutcome, *, step: int, positions: Positions, comparison: Comparison | None
+    ) -> int:
         self._flush()
-        self._client.post("finish", {"outcome": outcome.to_json()}, deadline_seconds=self._deadline_seconds)
+        body = {"step": step, **_version(outcome, positions, comparison)}
+        return Numbered.model_validate(self._client.post("versions", body)).number
+
+    def finished(
+        self, outcome: TrainingOutcome, *, positions: Positions | None = None, comparison: Comparison | None = None
+    ) -> None:
+        self._flush()
+        body = _version(outcome, positions or {}, comparison)
+        self._client.post("finish", body, deadline_seconds=self._deadline_seconds)
 
     def failed(self, failure: Failure, outcome: TrainingOutcome | None = None) -> None:
         self._flush()
@@ -156,3 +170,11 @@ class HttpReporter:
         except Exception as error:  # noqa: BLE001 - the thread's outermost call: whoever flushes must not wait for ever
             return ApiError(f"metrics could not be sent: {type(error).__name__}: {error}")
         return None
+
+
+def _version(outcome: TrainingOutcome, positions: Positions, comparison: Comparison | None) -> dict[str, Any]:
+    return {
+        "outcome": outcome.to_json(),
+        **({"positions": positions} if positions else {}),
+        **({} if comparison is None else {"comparison": comparison.to_json()}),
+    }

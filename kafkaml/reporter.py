@@ -8,9 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from kafkaml.wire.checkpoint import Positions
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
+from kafkaml.wire.version import Comparison
 
 __all__ = ["ResultReporter"]
 
@@ -38,8 +40,22 @@ class ResultReporter(Protocol):
         """Store a file under ``name`` (resumable, atomic); returns its sha256."""
         ...
 
-    def finished(self, outcome: TrainingOutcome) -> None:
-        """The attempt is complete; its artifacts are uploaded already."""
+    def version(
+        self, outcome: TrainingOutcome, *, step: int, positions: Positions, comparison: Comparison | None
+    ) -> int:
+        """A version is complete while the training goes on, its artifacts are uploaded already; returns its number.
+
+        Told again of the same ``step`` (window) it is the same version.
+        """
+        ...
+
+    def finished(
+        self, outcome: TrainingOutcome, *, positions: Positions | None = None, comparison: Comparison | None = None
+    ) -> None:
+        """The attempt is complete, with a last version; its artifacts are uploaded already.
+
+        ``positions`` is where its stream without end was left, ``comparison`` the last one with the champion.
+        """
         ...
 
     def failed(self, failure: Failure, outcome: TrainingOutcome | None = None) -> None:

@@ -21,7 +21,7 @@ from kafkaml.wire.progress import Progress
 from kafkaml.wire.training import TrainingPlan
 from model_training.background import in_background
 from model_training.model_session import ModelCalls, ModelSession
-from model_training.part import KeepVersion, Part, TrainedPart
+from model_training.part import Part
 from model_training.training_data import TrainingData
 from model_training.windows import Window, read_windows
 
@@ -30,17 +30,12 @@ __all__ = ["RunContext"]
 logger = get_logger(__name__)
 
 
-def _one_version(_trained: TrainedPart) -> None:
-    raise BrokenError("the backend keeps one version of a result: only its last one can be reported")
-
-
 class RunContext:
     """One attempt at ``plan``.
 
     ``reporters`` are those of the models that the run trains, by name. ``read_slice`` reads the announced stream (its
     callback raises when the run ends early), ``open_reader`` gives a reader of streams without end, ``start_process``
-    starts the model process of a plan; ``scratch`` is an empty folder that the caller removes. ``keep_version`` takes
-    the versions that are finished before the run is.
+    starts the model process of a plan; ``scratch`` is an empty folder that the caller removes.
     """
 
     def __init__(
@@ -52,7 +47,6 @@ class RunContext:
         open_reader: Callable[[], RecordReader],
         start_process: Callable[[TrainingPlan], AbstractContextManager[ModelCalls]],
         scratch: Path,
-        keep_version: KeepVersion = _one_version,
     ) -> None:
         self.plan = plan
         self.started = time.monotonic()
@@ -61,7 +55,6 @@ class RunContext:
         self._open_reader = open_reader
         self._start_process = start_process
         self._scratch = scratch
-        self._keep_version = keep_version
         self._deadline: float | None = None
 
     def part(self, model: str = "") -> Part:
@@ -76,7 +69,7 @@ class RunContext:
         folder.mkdir()
         reporter = self._reporters[name]
         reporter.running()
-        return Part(name, folder=folder, reporter=reporter, keep_version=self._keep_version)
+        return Part(name, folder=folder, reporter=reporter)
 
     @contextmanager
     def slice(self) -> Iterator[Future[TrainingData]]:

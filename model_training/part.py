@@ -6,17 +6,20 @@ finishes several versions of a part.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from kafkaml.errors import FailedError, KafkaMLError
+from kafkaml.records import PartitionKey
 from kafkaml.reporter import ResultReporter
+from kafkaml.wire.checkpoint import Positions
 from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.version import Comparison
 from model_training.artifacts import SavedFiles
 from model_training.steps import Steps, Warnings
 
-__all__ = ["KeepVersion", "NothingServable", "Part", "TrainedPart"]
+__all__ = ["NothingServable", "Part", "TrainedPart", "Whence"]
 
 
 class NothingServable(FailedError):
@@ -29,15 +32,32 @@ class NothingServable(FailedError):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Whence:
+    """Where in a stream without end a version comes from: the window, the next offsets, what decided for it."""
+
+    step: int
+    positions: Mapping[PartitionKey, int]
+    comparison: Comparison | None = None
+
+    @property
+    def wire_positions(self) -> Positions:
+        """The next offsets as they are told."""
+        told: dict[str, dict[str, int]] = {}
+        for (topic, partition), offset in self.positions.items():
+            told.setdefault(topic, {})[str(partition)] = offset
+        return told
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainedPart:
-    """A version (from 1 on) of the trained model ``model``, whose files are uploaded."""
+    """A version of the trained model ``model``, whose files are uploaded.
+
+    ``version`` is its number where the training goes on; the backend alone knows that of the last one.
+    """
 
     model: str
-    version: int
     outcome: TrainingOutcome
-
-
-KeepVersion = Callable[[TrainedPart], None]
+    version: int | None = None
 
 
 class Part:
@@ -47,34 +67,39 @@ class Part:
     after any number of ``version_finished``.
     """
 
-    def __init__(self, model: str, *, folder: Path, reporter: ResultReporter, keep_version: KeepVersion) -> None:
+    def __init__(self, model: str, *, folder: Path, reporter: ResultReporter) -> None:
         self.model = model
         self.folder = folder
         self.reporter = reporter
         self.warnings = Warnings()
         self.steps = Steps(self.warnings)
         self.files = SavedFiles(folder, self.steps)
-        self._keep_version = keep_version
-        self._versions = 0
 
-    def version_finished(self, outcome: TrainingOutcome) -> TrainedPart:
-        """Report a version that is complete while the training goes on, and return it."""
-        trained = self._next(outcome)
-        self._keep_version(trained)
-        return trained
+    def version_finished(self, outcome: TrainingOutcome, whence: Whence) -> TrainedPart:
+        """Report a version that is complete while the training goes on, and return it.
 
-    def finished(self, outcome: TrainingOutcome) -> TrainedPart:
+        Its files stay with the backend; those of the next version begin anew.
+        """
+        self._check_servable(outcome)
+        number = self.reporter.version(
+            outcome, step=whence.step, positions=whence.wire_positions, comparison=whence.comparison
+        )
+        self.files = SavedFiles(self.folder, self.steps)
+        return TrainedPart(model=self.model, outcome=outcome, version=number)
+
+    def finished(self, outcome: TrainingOutcome, whence: Whence | None = None) -> TrainedPart:
         """Report the end of this part until the backend confirmed it, and return its last version.
 
         Raises NothingServable, and reports nothing, when a step failed and no file is left to serve from.
         """
-        trained = self._next(outcome)
-        self.reporter.finished(outcome)
-        return trained
+        self._check_servable(outcome)
+        if whence is None:
+            self.reporter.finished(outcome)
+        else:
+            self.reporter.finished(outcome, positions=whence.wire_positions, comparison=whence.comparison)
+        return TrainedPart(model=self.model, outcome=outcome)
 
-    def _next(self, outcome: TrainingOutcome) -> TrainedPart:
+    def _check_servable(self, outcome: TrainingOutcome) -> None:
         reason = self.steps.first_error
         if reason is not None and not self.files.serving(outcome.artifacts):
             raise NothingServable(reason, outcome) from reason
-        self._versions += 1
-        return TrainedPart(model=self.model, version=self._versions, outcome=outcome)

@@ -5,7 +5,7 @@ Used by the modes through ``model_training.part``, once for each part of a run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from kafkaml.errors import DeadlineExceeded, KafkaMLError, ModelProcessDied
@@ -15,24 +15,32 @@ __all__ = ["Steps", "Warnings"]
 
 T = TypeVar("T")
 
+# More are read by nobody.
+_MAX_TEXTS = 200
+
 
 class Warnings:
-    """What a person should know of a trained model, in the order in which it is shown."""
+    """What a person should know of a trained model, in the order in which it is shown; each text once.
+
+    Bounded, because a training without end goes on saying things.
+    """
 
     def __init__(self) -> None:
         self._texts: list[str] = []
 
     def add(self, *texts: str) -> None:
-        self._texts.extend(texts)
+        self._keep([*self._texts, *texts])
 
     def put_first(self, *texts: str) -> None:
         """Show ``texts`` before all that is there."""
-        self._texts[:0] = texts
+        self._keep([*texts, *self._texts])
 
     @property
     def texts(self) -> list[str]:
-        """Each text once, where it was first said."""
-        return list(dict.fromkeys(self._texts))
+        return list(self._texts)
+
+    def _keep(self, texts: Sequence[str]) -> None:
+        self._texts = list(dict.fromkeys(texts))[:_MAX_TEXTS]
 
 
 class Steps:

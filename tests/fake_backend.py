@@ -46,6 +46,9 @@ class FakeBackend(LocalServer):
         self.renewals = 0
         self.events: list[dict[str, Any]] = []
         self.outcomes: list[dict[str, Any]] = []
+        self.finishes: list[dict[str, Any]] = []
+        # By the step that they follow.
+        self.versions: dict[int, dict[str, Any]] = {}
         self.failures: list[dict[str, Any]] = []
         self.stats: list[dict[str, Any]] = []
         self.uploads: dict[str, Upload] = {}
@@ -144,7 +147,11 @@ class FakeBackend(LocalServer):
                 if (document["attempt"], event["seq"]) not in self._seen:
                     self._seen.add((document["attempt"], event["seq"]))
                     self.events.append(event)
+        elif action == "versions":
+            self.versions.setdefault(document["step"], document)
+            return json_answer(200, {"number": list(self.versions).index(document["step"]) + 1})
         else:
+            self.finishes += [document] if action == "finish" else []
             kept = {"finish": self.outcomes, "fail": self.failures, "stats": self.stats}[action]
             kept.append(document.get("outcome") or document.get("failure") or document)
         return Answer(200)

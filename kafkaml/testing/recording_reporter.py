@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from kafkaml.artifacts import sha256_of_file
+from kafkaml.wire.checkpoint import Positions
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
+from kafkaml.wire.version import Comparison
 
 __all__ = ["RecordingReporter"]
 
@@ -20,7 +22,11 @@ class RecordingReporter:
         self.progresses: list[Progress] = []
         self.epochs: list[EpochMetrics] = []
         self.artifacts: dict[str, bytes] = {}
+        # By the window that they follow: the outcome, and what decided for it.
+        self.versions: dict[int, tuple[TrainingOutcome, Comparison | None]] = {}
         self.outcome: TrainingOutcome | None = None
+        self.positions: Positions = {}
+        self.comparison: Comparison | None = None
         self.failure: Failure | None = None
 
     def running(self) -> None:
@@ -38,9 +44,19 @@ class RecordingReporter:
         self.artifacts[name] = path.read_bytes()
         return sha256_of_file(path)
 
-    def finished(self, outcome: TrainingOutcome) -> None:
+    def version(
+        self, outcome: TrainingOutcome, *, step: int, positions: Positions, comparison: Comparison | None
+    ) -> int:
+        del positions
+        self.order.append("version")
+        self.versions.setdefault(step, (outcome, comparison))
+        return list(self.versions).index(step) + 1
+
+    def finished(
+        self, outcome: TrainingOutcome, *, positions: Positions | None = None, comparison: Comparison | None = None
+    ) -> None:
         self.order.append("finished")
-        self.outcome = outcome
+        self.outcome, self.positions, self.comparison = outcome, positions or {}, comparison
 
     def failed(self, failure: Failure, outcome: TrainingOutcome | None = None) -> None:
         self.order.append("failed")

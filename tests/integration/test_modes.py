@@ -29,7 +29,7 @@ from mlcode_executor.process import ModelProcess, Runtime
 from model_training.context import RunContext
 from model_training.model_session import BuiltModel, ModelSession
 from model_training.modes import Mode
-from model_training.part import Part, TrainedPart
+from model_training.part import Part, TrainedPart, Whence
 from model_training.training_data import TrainingData
 from tests.conftest import TestBroker
 from tests.integration.training_support import Array, blobs, epochs, model_code, plan_of, raw_encoding, send
@@ -51,7 +51,6 @@ class Run:
         self,
         plan: TrainingPlan,
         reporters: Mapping[str, RecordingReporter],
-        keep_version: Callable[[TrainedPart], None] = lambda _part: None,
     ) -> RunContext:
         kafka = KafkaSettings(bootstrap_servers=self.broker.bootstrap_servers)
         scratch = self.folder / f"scratch-{len(list(self.folder.iterdir()))}"
@@ -70,7 +69,6 @@ class Run:
                 Runtime(wanted.framework), wanted.limits, fork_server=self.fork_server_of(Runtime(wanted.framework))
             ),
             scratch=scratch,
-            keep_version=keep_version,
         )
 
 
@@ -121,7 +119,8 @@ class KeepsLearning:
                 self.positions = window.positions
                 if number % 2 == 0:
                     part.files.save(session, session.artifact_names())
-                    found.append(part.version_finished(outcome_of(part, session, model, learnt, metrics)))
+                    whence = Whence(step=number, positions=window.positions)
+                    found.append(part.version_finished(outcome_of(part, session, model, learnt, metrics), whence))
             part.files.save(session, session.artifact_names())
             found.append(part.finished(outcome_of(part, session, model, learnt, metrics)))
         return found
@@ -179,16 +178,16 @@ def online(broker: TestBroker, features: Array, labels: Array) -> tuple[ControlM
 def test_a_mode_learns_a_stream_without_end_in_versions(run: Run, framework: Framework) -> None:
     stream, send_rows = online(run.broker, *blobs(800))
     plan = plan_of(framework, stream, model_code(framework, shape=(4,), classes=3))
-    reporter, versions = RecordingReporter(), list[TrainedPart]()
+    reporter = RecordingReporter()
     send_rows(0, 250)
     # More comes while the model learns.
     reporter.epoch = sending_more(reporter.epoch, lambda: send_rows(250, 500))  # type: ignore[method-assign]
     mode = KeepsLearning()
     as_mode: Mode = mode
-    found = as_mode.run(run.context(plan, {plan.model_name: reporter}, versions.append))
+    found = as_mode.run(run.context(plan, {plan.model_name: reporter}))
 
-    assert [(each.model, each.version) for each in found] == [("small", 1), ("small", 2), ("small", 3)]
-    assert versions == found[:-1]
+    assert [(each.model, each.version) for each in found] == [("small", 1), ("small", 2), ("small", None)]
+    assert [outcome for outcome, _ in reporter.versions.values()] == [each.outcome for each in found[:-1]]
     assert reporter.outcome == found[-1].outcome
     assert [each.outcome.samples["training"] for each in found] == [200, 400, 500]
     assert len({each.outcome.artifacts[WEIGHTS[framework]] for each in found}) == 3
@@ -229,7 +228,7 @@ def test_a_mode_trains_several_models_at_once_to_several_parts(run: Run) -> None
     ]
     reporters = {plan.model_name: RecordingReporter() for plan in plans}
     found = TrainsSeveral(plans).run(run.context(plans[0], reporters))
-    assert [(each.model, each.version) for each in found] == [(plan.model_name, 1) for plan in plans]
+    assert [(each.model, each.version) for each in found] == [(plan.model_name, None) for plan in plans]
     for framework, part in zip(Framework, found, strict=True):
         reporter = reporters[part.model]
         assert reporter.outcome == part.outcome

@@ -10,9 +10,12 @@ import pytest
 from kafkaml.errors import ApiError
 from kafkaml.http_reporter import HttpReporter
 from kafkaml.job_client import JobClient
+from kafkaml.wire.choices import Direction
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
+from kafkaml.wire.report import Finish, NewVersion
+from kafkaml.wire.version import Comparison
 from tests.fake_backend import FakeBackend
 from tests.support import eventually
 
@@ -53,6 +56,22 @@ def test_reports_arrive_in_order_and_before_the_end(backend: FakeBackend, report
     assert [event["type"] for event in backend.events] == ["running", *["epoch"] * 50]
     assert [data["epoch"] for data in backend.events_of("epoch")] == list(range(1, 51))
     assert [TrainingOutcome.model_validate(each) for each in backend.outcomes] == [OUTCOME]
+
+
+def test_a_version_told_twice_has_one_number(backend: FakeBackend, reporter: HttpReporter) -> None:
+    comparison = Comparison(
+        metric="accuracy", direction=Direction.UP, improvement=0.05, challenger_value=0.5, samples=10
+    )
+    told = {"step": 3, "positions": {"mnist": {"0": 17}}, "comparison": comparison}
+    reporter.epoch(epoch(1))
+    numbers = [reporter.version(OUTCOME, **told), reporter.version(OUTCOME, **told)]
+    numbers.append(reporter.version(OUTCOME, step=9, positions={}, comparison=None))
+    assert numbers == [1, 1, 2]
+    assert len(backend.events_of("epoch")) == 1
+    first = NewVersion.model_validate(backend.versions[3])
+    assert (first.outcome, first.positions, first.comparison) == (OUTCOME, told["positions"], comparison)
+    reporter.finished(OUTCOME, positions={"mnist": {"0": 20}}, comparison=comparison)
+    assert Finish.model_validate(backend.finishes[-1]).positions == {"mnist": {"0": 20}}
 
 
 def test_an_epoch_is_with_the_backend_within_a_quarter_of_a_second(

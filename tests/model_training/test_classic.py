@@ -91,7 +91,7 @@ class Run:
             scratch=Path(tempfile.mkdtemp(dir=self.folder)),
         )
         (part,) = classic.run(context)
-        assert (part.model, part.version) == (self.plan.model_name, 1)
+        assert (part.model, part.version) == (self.plan.model_name, None)
         return part.outcome
 
     def _open(self, on_progress: Callable[[int, int], None]) -> TrainingData:

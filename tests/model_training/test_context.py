@@ -10,6 +10,7 @@ from kafkaml.testing import InMemoryBroker, RecordingReporter
 from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.outcome import TrainingOutcome
 from model_training.context import RunContext
+from model_training.part import Whence
 from tests.model_training.mean_model import MeanModel
 from tests.model_training.test_classic import PLAN
 
@@ -49,11 +50,18 @@ def test_a_part_that_the_run_does_not_have_is_our_fault(tmp_path: Path) -> None:
         run.part("cloud")
 
 
-def test_versions_are_refused_where_nobody_keeps_them(tmp_path: Path) -> None:
+def test_a_version_is_told_with_where_it_comes_from_and_its_files_begin_anew(tmp_path: Path) -> None:
     run, reporters = context(tmp_path, "mean")
-    with pytest.raises(BrokenError, match="keeps one version"):
-        run.part().version_finished(OUTCOME)
-    assert reporters["mean"].outcome is None
+    part = run.part()
+    files = part.files
+    whence = Whence(step=4, positions={("a", 0): 3, ("a", 1): 5, ("b", 0): 1})
+    assert part.version_finished(OUTCOME, whence).version == 1
+    # Told again it is the same one.
+    assert part.version_finished(OUTCOME, whence).version == 1
+    assert part.files is not files
+    part.finished(OUTCOME, whence)
+    assert reporters["mean"].order == ["running", "version", "version", "finished"]
+    assert reporters["mean"].positions == {"a": {"0": 3, "1": 5}, "b": {"0": 1}}
 
 
 def test_sessions_share_the_wall_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

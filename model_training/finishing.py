@@ -1,0 +1,165 @@
+"""From a trained model to a result: its files, its metrics, what a person should know of it. Used by the modes.
+
+A step that fails costs what it would have given and no more. What may end the model process comes last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from kafkaml.confusion_samples import CONFUSION_SAMPLES, choose_samples
+from kafkaml.logs import get_logger
+from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.training import TrainingPlan
+from model_training.artifacts import in_order_of_worth
+from model_training.confusion import ConfusionMatrix, NoConfusionMatrix, confusion_matrix
+from model_training.model_session import BuiltModel, ModelSession, Samples
+from model_training.part import Part
+
+__all__ = ["Findings", "Learnt", "Trial", "finish", "outcome_of"]
+
+logger = get_logger(__name__)
+
+# Enough to compare the converted model's answers on, little enough to copy.
+_ONNX_SAMPLES = 32
+# As many records as are likely to be answered together.
+_CHECKED_SAMPLES = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What a trained model is tried on.
+
+    ``sample`` are features (n, *sample_shape) of its training. ``test`` gives the metrics; where it is None ``no_test``
+    says why. ``shown`` are the samples of the confusion matrix, ``decoded`` their features as they were decoded.
+    """
+
+    sample: NDArray[Any]
+    test: Samples | None
+    no_test: str
+    shown: Samples
+    decoded: NDArray[Any]
+    has_labels: bool
+    class_names: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the steps after training found; each may be missing."""
+
+    metrics: Mapping[str, float]
+    matrix: ConfusionMatrix | None
+    onnx_difference: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learnt:
+    """What a model was trained on: see the fields of ``TrainingOutcome``."""
+
+    seconds: float
+    samples: Mapping[str, int]
+    slice_sha256: str
+    split: str
+    class_names: Sequence[str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def finish(session: ModelSession, part: Part, trial: Trial, *, with_matrix: bool) -> Findings:
+    """Save what serves, then evaluate, then the files whose making may end the model process."""
+    attempt = part.steps.attempt
+    names = attempt("the trained model could not be saved", session.artifact_names) or ()
+    at_once, later = in_order_of_worth(names)
+    part.files.save(session, at_once)
+    _check_answers(session, trial, part)
+    metrics: Mapping[str, float] = {}
+    test = trial.test
+    if test is not None:
+        metrics = attempt("no test metrics", lambda: session.evaluate(test)) or {}
+    else:
+        part.warnings.add(f"no test metrics: {trial.no_test}")
+    matrix = attempt("no confusion matrix", lambda: _confusion_matrix(session, trial, part)) if with_matrix else None
+    part.files.save(session, later)
+    difference = attempt("not converted to ONNX, inference will be slower", lambda: _export_onnx(session, trial, part))
+    return Findings(metrics, matrix, difference)
+
+
+def outcome_of(
+    part: Part,
+    session: ModelSession,
+    model: BuiltModel,
+    plan: TrainingPlan,
+    *,
+    learnt: Learnt,
+    found: Findings,
+    artifacts: Mapping[str, str],
+) -> TrainingOutcome:
+    """Return what is told of a trained model whose files are uploaded as ``artifacts``."""
+    return TrainingOutcome(
+        seconds=learnt.seconds,
+        samples=learnt.samples,
+        test_metrics=found.metrics,
+        artifacts=artifacts,
+        versions=model.versions,
+        code_sha256=hashlib.sha256(f"{plan.imports}\0{plan.code}".encode()).hexdigest(),
+        slice_sha256=learnt.slice_sha256,
+        confusion_matrix=found.matrix.counts.tolist() if found.matrix else None,
+        labels=found.matrix.labels if found.matrix else tuple(learnt.class_names),
+        warnings=part.warnings.texts,
+        onnx_max_difference=found.onnx_difference,
+        seed=plan.seed,
+        split=learnt.split,
+        isolation=session.isolation,
+        preparation=session.preparation,
+        learnt=dict(learnt.settings),
+    )
+
+
+def _check_answers(session: ModelSession, trial: Trial, part: Part) -> None:
+    """Put what would surprise in serving before all other warnings."""
+    found = part.steps.attempt(
+        "the trained model does not answer its own samples in batches",
+        lambda: session.check_answers(trial.sample[:_CHECKED_SAMPLES]),
+        warn=part.warnings.put_first,
+    )
+    part.warnings.put_first(*(found or ()))
+
+
+def _confusion_matrix(session: ModelSession, trial: Trial, part: Part) -> ConfusionMatrix | None:
+    """Return the matrix; samples of its cells, as they were decoded, are added to the part's files."""
+    samples = trial.shown
+    try:
+        if not trial.has_labels:
+            raise NoConfusionMatrix("the features are the targets, so there are no classes")
+        predictions = session.predict_classes(samples)
+        matrix = confusion_matrix(
+            samples.labels.array, predictions.classes, classes=predictions.count, names=trial.class_names
+        )
+    except NoConfusionMatrix as error:
+        part.warnings.add(f"no confusion matrix: {error}")
+        return None
+    chosen = choose_samples(
+        trial.decoded,
+        actual=matrix.actual,
+        predicted=predictions.classes,
+        probability=predictions.probability,
+    )
+    path = part.folder / CONFUSION_SAMPLES
+    chosen.write(path)
+    part.files.add(path)
+    logger.info("samples of the confusion matrix are kept", samples=len(chosen.actual), per_cell=chosen.per_cell)
+    return matrix
+
+
+def _export_onnx(session: ModelSession, trial: Trial, part: Part) -> float | None:
+    """Add the converted model to the part's files; serving falls back to the framework where there is none."""
+    export = session.export_onnx(part.folder, trial.sample[:_ONNX_SAMPLES])
+    if export.path is None:
+        part.warnings.add(f"not converted to ONNX, inference will be slower: {export.reason}")
+        return None
+    part.files.add(export.path, serves=True)
+    return export.max_difference
