@@ -1,17 +1,5 @@
 /** Own access tokens: made here, shown once, revoked here. */
-import {
-  Alert,
-  Button,
-  Code,
-  Group,
-  NumberInput,
-  Select,
-  Stack,
-  Table,
-  Text,
-  TextInput,
-  VisuallyHidden,
-} from '@mantine/core'
+import { Alert, Button, Code, Group, NumberInput, Select, Stack, Text, TextInput, VisuallyHidden } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -19,7 +7,7 @@ import { Age } from '~/components/Age'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { CopyButton } from '~/components/CopyButton'
 import { ProblemAlert } from '~/components/ProblemAlert'
-import { ScrollTable } from '~/components/ScrollTable'
+import { RowTable } from '~/components/RowTable'
 import {
   type NewToken,
   type RoleEnum,
@@ -112,43 +100,33 @@ export function Tokens() {
         </Text>
       )}
       {own.length > 0 && (
-        <ScrollTable label="Tokens" minWidth={480} verticalSpacing={4}>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Name</Table.Th>
-              <Table.Th>Role</Table.Th>
-              <Table.Th>Made</Table.Th>
-              <Table.Th>Ends</Table.Th>
-              <Table.Th>
-                <VisuallyHidden>Actions</VisuallyHidden>
-              </Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {own.map((each) => (
-              <Table.Tr key={each.id}>
-                <Table.Td style={{ overflowWrap: 'anywhere' }}>{each.name}</Table.Td>
-                <Table.Td>{each.role}</Table.Td>
-                <Table.Td>
-                  <Age at={each.created_at} size="sm" />
-                </Table.Td>
-                <Table.Td>
-                  <Age at={each.expires_at} size="sm" />
-                </Table.Td>
-                <Table.Td ta="right">
-                  <Button
-                    size="compact-xs"
-                    variant="default"
-                    aria-label={`Revoke ${each.name}`}
-                    onClick={() => setRevoking(each)}
-                  >
-                    Revoke
-                  </Button>
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </ScrollTable>
+        <RowTable
+          label="Tokens"
+          minWidth={480}
+          verticalSpacing={4}
+          rows={own}
+          rowKey={(each) => each.id}
+          columns={[
+            { title: 'Name', cell: (each) => each.name, td: { style: { overflowWrap: 'anywhere' } } },
+            { title: 'Role', cell: (each) => each.role },
+            { title: 'Made', cell: (each) => <Age at={each.created_at} size="sm" /> },
+            { title: 'Ends', cell: (each) => <Age at={each.expires_at} size="sm" /> },
+            {
+              title: <VisuallyHidden>Actions</VisuallyHidden>,
+              cell: (each) => (
+                <Button
+                  size="compact-xs"
+                  variant="default"
+                  aria-label={`Revoke ${each.name}`}
+                  onClick={() => setRevoking(each)}
+                >
+                  Revoke
+                </Button>
+              ),
+              right: true,
+            },
+          ]}
+        />
       )}
       <ConfirmDelete
         opened={revoking !== null}

@@ -1,8 +1,8 @@
 /** What works in another cluster and what does not: asked when it is opened. */
-import { Button, Group, Modal, Skeleton, Stack, Table, Text } from '@mantine/core'
+import { Button, Group, Modal, Skeleton, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { ProblemAlert } from '~/components/ProblemAlert'
-import { ScrollTable } from '~/components/ScrollTable'
+import { RowTable } from '~/components/RowTable'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type CheckStep, type Cluster, type ClusterCheck, clustersCheckCreate } from '~/lib/api'
 
@@ -63,33 +63,30 @@ export function CheckResult({ check }: { check: ClusterCheck }) {
           </Text>
         )}
       </Group>
-      <ScrollTable label="What was tried" minWidth={480}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>What</Table.Th>
-            <Table.Th>State</Table.Th>
-            <Table.Th>Found</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {check.steps.map((step) => (
-            <Table.Tr key={step.name}>
-              <Table.Td>{step.name}</Table.Td>
-              <Table.Td>
-                <StepBadge step={step} />
-              </Table.Td>
-              <Table.Td style={{ overflowWrap: 'anywhere' }}>
+      <RowTable
+        label="What was tried"
+        minWidth={480}
+        rows={check.steps}
+        rowKey={(step) => step.name}
+        columns={[
+          { title: 'What', cell: (step) => step.name },
+          { title: 'State', cell: (step) => <StepBadge step={step} /> },
+          {
+            title: 'Found',
+            cell: (step) => (
+              <>
                 {step.detail}
                 {step.hint && (
                   <Text size="sm">
                     <b>What to do:</b> {step.hint}
                   </Text>
                 )}
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </ScrollTable>
+              </>
+            ),
+            td: { style: { overflowWrap: 'anywhere' } },
+          },
+        ]}
+      />
       <Text size="xs" c="dimmed">
         Whether pods there reach Kafka and this platform shows when an inference starts: it says so when they do not.
       </Text>

@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
-import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
 import { type Configuration, configurationsListOptions } from '~/lib/api'
@@ -22,14 +22,13 @@ const COLUMNS: DataTableColumn<Configuration>[] = [
     sortable: true,
     render: (row) => (
       <>
-        <AnchorLink
-          size="sm"
+        <ObjectLink
           to="/configurations/$id"
-          params={{ id: String(row.id) }}
+          id={row.id}
           style={{ display: 'block', width: 'fit-content', overflowWrap: 'anywhere' }}
         >
           {row.name}
-        </AnchorLink>
+        </ObjectLink>
         {row.description && (
           <Text size="xs" c="dimmed" lineClamp={1} maw={360}>
             {row.description}
@@ -61,15 +60,14 @@ const COLUMNS: DataTableColumn<Configuration>[] = [
           none
         </Text>
       ) : (
-        <AnchorLink
-          size="sm"
+        <ObjectLink
           to="/configurations/$id"
-          params={{ id: String(row.id) }}
+          id={row.id}
           search={{ tab: 'deployments' }}
           aria-label={`${formatCount(row.deployments)} deployments of ${row.name}`}
         >
           {formatCount(row.deployments)}
-        </AnchorLink>
+        </ObjectLink>
       ),
   },
   { accessor: 'updated_at', title: 'Changed', sortable: true, render: (row) => <Age at={row.updated_at} size="sm" /> },

@@ -1,7 +1,7 @@
 /** Deleting a configuration: refused while deployments need it, and says which before asking. */
 import { List } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
-import { AnchorLink } from '~/components/ButtonLink'
+import { ObjectLink } from '~/components/ButtonLink'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { InUseDialog } from '~/components/InUseDialog'
 import { type Configuration, configurationsDestroyMutation, type Deployment } from '~/lib/api'
@@ -36,9 +36,9 @@ export function DeleteConfiguration({
       >
         {deployments.slice(0, MOST_SHOWN).map((each) => (
           <List.Item key={each.id}>
-            <AnchorLink size="sm" to="/training/$id" params={{ id: String(each.id) }}>
+            <ObjectLink to="/training/$id" id={each.id}>
               deployment {each.id}
-            </AnchorLink>
+            </ObjectLink>
             , {plural(each.results.length, 'result')}
           </List.Item>
         ))}

@@ -1,6 +1,6 @@
 /** A model's name, or a chain's: edge → cloud. */
 import { Group, Text } from '@mantine/core'
-import { AnchorLink } from '~/components/ButtonLink'
+import { ObjectLink } from '~/components/ButtonLink'
 import type { Unit } from './units'
 
 export function UnitLabel({ unit }: { unit: Unit }) {
@@ -13,9 +13,9 @@ export function UnitLabel({ unit }: { unit: Unit }) {
               →
             </Text>
           )}
-          <AnchorLink size="sm" to="/models/$id" params={{ id: String(each.id) }} style={{ overflowWrap: 'anywhere' }}>
+          <ObjectLink to="/models/$id" id={each.id} style={{ overflowWrap: 'anywhere' }}>
             {each.name}
-          </AnchorLink>
+          </ObjectLink>
         </Group>
       ))}
     </Group>

@@ -1,7 +1,7 @@
 /** The picture as a table: for those who read better than they look, and for copying. */
-import { Table, Text } from '@mantine/core'
+import { Text } from '@mantine/core'
 import { AnchorLink } from '~/components/ButtonLink'
-import { ScrollTable } from '~/components/ScrollTable'
+import { RowTable } from '~/components/RowTable'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { Pipeline, PipelineNode } from '~/lib/api'
 import { formatCount, formatRate, NONE } from '~/lib/format'
@@ -26,35 +26,29 @@ export function PictureTable({ pipeline }: { pipeline: Pipeline }) {
       .map((edge) => [named(edge.source), edgeText(edge)].filter(Boolean).join(': '))
       .join('; ') || NONE
   return (
-    <ScrollTable label="What is active or newest" minWidth={760}>
-      <Table.Caption>What is active or newest, with what it gets from where</Table.Caption>
-      <Table.Thead>
-        <Table.Tr>
-          {['What', 'Name', 'State', 'Now', 'From', 'Rate', 'Lag', 'Score'].map((head) => (
-            <Table.Th key={head} ta={['Rate', 'Lag', 'Score'].includes(head) ? 'right' : 'left'}>
-              {head}
-            </Table.Th>
-          ))}
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {nodes.map((node) => (
-          <Table.Tr key={node.key}>
-            <Table.Td>{[KIND[node.kind], node.tier].filter(Boolean).join(', ')}</Table.Td>
-            <Table.Td>
-              <AnchorLink to={addressOf(node)} size="sm">
-                {node.name}
-              </AnchorLink>
-            </Table.Td>
-            <Table.Td>{node.state ? <StatusBadge state={node.state} /> : NONE}</Table.Td>
-            <Table.Td>{nodeText(node)}</Table.Td>
-            <Table.Td>{sources(node)}</Table.Td>
-            <Table.Td ta="right">{formatRate(node.rate)}</Table.Td>
-            <Table.Td ta="right">{formatCount(node.lag)}</Table.Td>
-            <Table.Td ta="right">{scoreText(node.score) || NONE}</Table.Td>
-          </Table.Tr>
-        ))}
-      </Table.Tbody>
-    </ScrollTable>
+    <RowTable
+      label="What is active or newest"
+      caption="What is active or newest, with what it gets from where"
+      minWidth={760}
+      rows={nodes}
+      rowKey={(node) => node.key}
+      columns={[
+        { title: 'What', cell: (node) => [KIND[node.kind], node.tier].filter(Boolean).join(', ') },
+        {
+          title: 'Name',
+          cell: (node) => (
+            <AnchorLink to={addressOf(node)} size="sm">
+              {node.name}
+            </AnchorLink>
+          ),
+        },
+        { title: 'State', cell: (node) => (node.state ? <StatusBadge state={node.state} /> : NONE) },
+        { title: 'Now', cell: nodeText },
+        { title: 'From', cell: sources },
+        { title: 'Rate', right: true, cell: (node) => formatRate(node.rate) },
+        { title: 'Lag', right: true, cell: (node) => formatCount(node.lag) },
+        { title: 'Score', right: true, cell: (node) => scoreText(node.score) || NONE },
+      ]}
+    />
   )
 }

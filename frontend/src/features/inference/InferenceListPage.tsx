@@ -4,7 +4,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
-import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { AnchorLink, ButtonLink, ObjectLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
 import { FrameworkTitle } from '~/components/FrameworkMark'
 import { ListPage } from '~/components/ListPage'
@@ -90,9 +90,9 @@ const COLUMNS: DataTableColumn<Inference>[] = [
     title: 'Model',
     width: 150,
     render: (row) => (
-      <AnchorLink to="/inference/$id" params={{ id: String(row.id) }} fz="sm">
+      <ObjectLink to="/inference/$id" id={row.id}>
         {row.model_name}
-      </AnchorLink>
+      </ObjectLink>
     ),
   },
   { accessor: 'framework', title: 'Framework', render: (row) => <FrameworkTitle framework={row.framework} /> },
@@ -147,15 +147,9 @@ const COLUMNS: DataTableColumn<Inference>[] = [
     textAlign: 'right',
     render: (row) =>
       row.stats.dead_lettered > 0 ? (
-        <AnchorLink
-          to="/inference/$id"
-          params={{ id: String(row.id) }}
-          search={{ tab: 'letters' }}
-          fz="sm"
-          style={{ color: 'var(--kml-failed)' }}
-        >
+        <ObjectLink to="/inference/$id" id={row.id} search={{ tab: 'letters' }} style={{ color: 'var(--kml-failed)' }}>
           {formatCount(row.stats.dead_lettered)}
-        </AnchorLink>
+        </ObjectLink>
       ) : (
         '0'
       ),

@@ -4,7 +4,7 @@ import { IconAlertTriangle, IconChartBar, IconPlayerPlay, IconPlayerStop, IconTr
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
-import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { FailureAlert, isHeldUp } from '~/components/FailureAlert'
 import { FrameworkTitle } from '~/components/FrameworkMark'
@@ -91,9 +91,9 @@ export function InferencePage() {
         <Text size="sm" component="div">
           {inference.model_name} (<FrameworkTitle framework={inference.framework} />
           ),{' '}
-          <AnchorLink to="/results/$id" params={{ id: String(inference.result) }} fz="sm" underline="always">
+          <ObjectLink to="/results/$id" id={inference.result} underline="always">
             result {inference.result}
-          </AnchorLink>
+          </ObjectLink>
         </Text>
       }
       actions={<Actions inference={inference} editor={can('editor')} />}

@@ -1,10 +1,10 @@
 /** The numbers of an inference at a glance, its replicas one by one, and where it reads and writes. */
-import { Code, Group, Stack, Table, Text, Title } from '@mantine/core'
+import { Code, Group, Stack, Text, Title } from '@mantine/core'
 import { Age } from '~/components/Age'
-import { AnchorLink } from '~/components/ButtonLink'
+import { AnchorLink, ObjectLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import { Facts } from '~/components/Facts'
-import { ScrollTable } from '~/components/ScrollTable'
+import { RowTable } from '~/components/RowTable'
 import { Stat } from '~/components/Stat'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { Inference } from '~/lib/api'
@@ -53,15 +53,15 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
           name="Dead letters"
           value={
             stats.dead_lettered > 0 ? (
-              <AnchorLink
+              <ObjectLink
                 to="/inference/$id"
-                params={{ id: String(inference.id) }}
+                id={inference.id}
                 search={{ tab: 'letters' }}
                 inherit
                 style={{ color: 'var(--kml-failed)' }}
               >
                 {formatCount(stats.dead_lettered)}
-              </AnchorLink>
+              </ObjectLink>
             ) : (
               '0'
             )
@@ -148,53 +148,39 @@ function Replicas({ inference }: { inference: Inference }) {
           No replica has said anything yet.
         </Text>
       ) : (
-        <ScrollTable label="Replicas" minWidth={720}>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Replica</Table.Th>
-              <Table.Th>State</Table.Th>
-              <Table.Th ta="right">Rate</Table.Th>
-              <Table.Th ta="right">Lag</Table.Th>
-              <Table.Th ta="right">p50</Table.Th>
-              <Table.Th ta="right">p99</Table.Th>
-              <Table.Th ta="right">Predicted</Table.Th>
-              <Table.Th ta="right">Dead letters</Table.Th>
-              <Table.Th>Heard</Table.Th>
-              <Table.Th>Error</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {inference.replica_stats.map((each) => (
-              <Table.Tr key={each.replica}>
-                <Table.Td>
-                  <AnchorLink
-                    to="/inference/$id"
-                    params={{ id: String(inference.id) }}
-                    search={{ tab: 'logs', replica: each.replica || undefined }}
-                    fz="sm"
-                  >
-                    {each.replica}
-                  </AnchorLink>
-                </Table.Td>
-                <Table.Td>
-                  <StatusBadge state={each.state} tooltip="As the replica said last" />
-                </Table.Td>
-                <Table.Td ta="right">{formatRate(each.rate)}</Table.Td>
-                <Table.Td ta="right">{formatCount(each.lag)}</Table.Td>
-                <Table.Td ta="right">{formatMilliseconds(each.p50_ms)}</Table.Td>
-                <Table.Td ta="right">{formatMilliseconds(each.p99_ms)}</Table.Td>
-                <Table.Td ta="right">{formatCount(each.predicted)}</Table.Td>
-                <Table.Td ta="right">{formatCount(each.dead_lettered)}</Table.Td>
-                <Table.Td>
-                  <Age at={each.updated_at} size="sm" />
-                </Table.Td>
-                <Table.Td maw={320} style={{ overflowWrap: 'anywhere' }}>
-                  {each.error?.cause ?? ''}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </ScrollTable>
+        <RowTable
+          label="Replicas"
+          minWidth={720}
+          rows={inference.replica_stats}
+          rowKey={(each) => each.replica}
+          columns={[
+            {
+              title: 'Replica',
+              cell: (each) => (
+                <ObjectLink
+                  to="/inference/$id"
+                  id={inference.id}
+                  search={{ tab: 'logs', replica: each.replica || undefined }}
+                >
+                  {each.replica}
+                </ObjectLink>
+              ),
+            },
+            { title: 'State', cell: (each) => <StatusBadge state={each.state} tooltip="As the replica said last" /> },
+            { title: 'Rate', right: true, cell: (each) => formatRate(each.rate) },
+            { title: 'Lag', right: true, cell: (each) => formatCount(each.lag) },
+            { title: 'p50', right: true, cell: (each) => formatMilliseconds(each.p50_ms) },
+            { title: 'p99', right: true, cell: (each) => formatMilliseconds(each.p99_ms) },
+            { title: 'Predicted', right: true, cell: (each) => formatCount(each.predicted) },
+            { title: 'Dead letters', right: true, cell: (each) => formatCount(each.dead_lettered) },
+            { title: 'Heard', cell: (each) => <Age at={each.updated_at} size="sm" /> },
+            {
+              title: 'Error',
+              cell: (each) => each.error?.cause ?? '',
+              td: { maw: 320, style: { overflowWrap: 'anywhere' } },
+            },
+          ]}
+        />
       )}
       {inference.replica_stats.length > 0 && (
         <Text size="xs" c="dimmed">

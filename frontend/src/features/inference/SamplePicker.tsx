@@ -1,6 +1,6 @@
 /** Real samples of the stream that trained the model, to choose one. */
 import { Stack, Text, UnstyledButton } from '@mantine/core'
-import { AnchorLink } from '~/components/ButtonLink'
+import { ObjectLink } from '~/components/ButtonLink'
 import { imageLayout, SampleView } from '~/components/SampleView'
 import { formatValue } from '~/lib/format'
 import classes from './Try.module.css'
@@ -24,9 +24,9 @@ export function SamplePicker({
         {stream === null ? (
           'the stream that trained it'
         ) : (
-          <AnchorLink to="/streams/$id" params={{ id: String(stream) }} inherit underline="always">
+          <ObjectLink to="/streams/$id" id={stream} inherit underline="always">
             stream {stream}
-          </AnchorLink>
+          </ObjectLink>
         )}
         , with their labels. Choose one.
       </Text>

@@ -1,7 +1,7 @@
 /** One try: what the model said as bars or numbers, how long it took, and the way of the record. */
 import { Alert, Code, Group, Stack, Text, Title } from '@mantine/core'
 import { IconAlertTriangle, IconHourglass } from '@tabler/icons-react'
-import { AnchorLink } from '~/components/ButtonLink'
+import { AnchorLink, ObjectLink } from '~/components/ButtonLink'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import type { Inference, Try } from '~/lib/api'
 import { formatExact, formatMetric, formatMilliseconds, formatPercent, plural } from '~/lib/format'
@@ -62,15 +62,9 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
         <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
           {answer.reason?.message || 'No reason was given.'}
         </Text>
-        <AnchorLink
-          to="/inference/$id"
-          params={{ id: String(inference.id) }}
-          search={{ tab: 'letters' }}
-          fz="sm"
-          underline="always"
-        >
+        <ObjectLink to="/inference/$id" id={inference.id} search={{ tab: 'letters' }} underline="always">
           Open the dead letters
-        </AnchorLink>
+        </ObjectLink>
       </Alert>
     )
   }
@@ -175,9 +169,9 @@ function Way({ answer, inference }: { answer: Try; inference: Inference }) {
             'unknown version'
           ) : (
             <>
-              <AnchorLink to="/results/$id" params={{ id: String(answer.result) }} fz="sm" underline="always">
+              <ObjectLink to="/results/$id" id={answer.result} underline="always">
                 result {answer.result}
-              </AnchorLink>
+              </ObjectLink>
               {answer.version ? `, version ${answer.version}` : ''}
             </>
           )}

@@ -1,8 +1,8 @@
 /** The tries of this session: look again, send again. */
-import { Button, Group, Stack, Table, Text, Title, VisuallyHidden } from '@mantine/core'
+import { Button, Group, Stack, Text, Title, VisuallyHidden } from '@mantine/core'
 import { Age } from '~/components/Age'
+import { RowTable } from '~/components/RowTable'
 import { imageLayout, SampleView } from '~/components/SampleView'
-import { ScrollTable } from '~/components/ScrollTable'
 import { formatMilliseconds } from '~/lib/format'
 import { readAnswer, shortAnswer } from './answers'
 import type { TryEntry } from './tries'
@@ -23,65 +23,59 @@ export function TryHistory({
   return (
     <Stack gap="xs">
       <Title order={2}>Tries of this session</Title>
-      <ScrollTable label="Tries of this session" minWidth={520} verticalSpacing={4}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th w={48}>No.</Table.Th>
-            <Table.Th>Sample</Table.Th>
-            <Table.Th>Answer</Table.Th>
-            <Table.Th ta="right">Time</Table.Th>
-            <Table.Th>When</Table.Th>
-            <Table.Th>
-              <VisuallyHidden>Actions</VisuallyHidden>
-            </Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {tries.map((each) => (
-            <Table.Tr
-              key={each.number}
-              {...(each.number === shown ? { bg: 'var(--mantine-color-default-hover)' } : {})}
-            >
-              <Table.Td>{each.number}</Table.Td>
-              <Table.Td>
-                {each.shown && imageLayout(each.shown.shape) ? (
-                  <SampleView sample={each.shown} size={32} label={`Sample of try ${each.number}`} />
-                ) : (
-                  <Text size="xs" ff="monospace" maw={260} truncate>
-                    {JSON.stringify(each.sample).slice(0, 80)}
-                  </Text>
-                )}
-              </Table.Td>
-              <Table.Td>{outcomeOf(each)}</Table.Td>
-              <Table.Td ta="right">{each.answer ? formatMilliseconds(each.answer.seconds * 1000) : '–'}</Table.Td>
-              <Table.Td>
-                <Age at={each.at.toISOString()} size="sm" />
-              </Table.Td>
-              <Table.Td>
-                <Group gap={4} justify="flex-end" wrap="nowrap">
-                  <Button
-                    size="compact-xs"
-                    variant="default"
-                    aria-label={`Show try ${each.number}`}
-                    onClick={() => onShow(each.number)}
-                  >
-                    Show
-                  </Button>
-                  <Button
-                    size="compact-xs"
-                    variant="default"
-                    disabled={busy}
-                    aria-label={`Send again the sample of try ${each.number}`}
-                    onClick={() => onRepeat(each)}
-                  >
-                    Send again
-                  </Button>
-                </Group>
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </ScrollTable>
+      <RowTable
+        label="Tries of this session"
+        minWidth={520}
+        verticalSpacing={4}
+        rows={tries}
+        rowKey={(each) => each.number}
+        rowProps={(each) => (each.number === shown ? { bg: 'var(--mantine-color-default-hover)' } : {})}
+        columns={[
+          { title: 'No.', w: 48, cell: (each) => each.number },
+          {
+            title: 'Sample',
+            cell: (each) =>
+              each.shown && imageLayout(each.shown.shape) ? (
+                <SampleView sample={each.shown} size={32} label={`Sample of try ${each.number}`} />
+              ) : (
+                <Text size="xs" ff="monospace" maw={260} truncate>
+                  {JSON.stringify(each.sample).slice(0, 80)}
+                </Text>
+              ),
+          },
+          { title: 'Answer', cell: (each) => outcomeOf(each) },
+          {
+            title: 'Time',
+            right: true,
+            cell: (each) => (each.answer ? formatMilliseconds(each.answer.seconds * 1000) : '–'),
+          },
+          { title: 'When', cell: (each) => <Age at={each.at.toISOString()} size="sm" /> },
+          {
+            title: <VisuallyHidden>Actions</VisuallyHidden>,
+            cell: (each) => (
+              <Group gap={4} justify="flex-end" wrap="nowrap">
+                <Button
+                  size="compact-xs"
+                  variant="default"
+                  aria-label={`Show try ${each.number}`}
+                  onClick={() => onShow(each.number)}
+                >
+                  Show
+                </Button>
+                <Button
+                  size="compact-xs"
+                  variant="default"
+                  disabled={busy}
+                  aria-label={`Send again the sample of try ${each.number}`}
+                  onClick={() => onRepeat(each)}
+                >
+                  Send again
+                </Button>
+              </Group>
+            ),
+          },
+        ]}
+      />
     </Stack>
   )
 }

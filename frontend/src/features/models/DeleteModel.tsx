@@ -1,7 +1,7 @@
 /** Deleting a model: refused while others use it, and says who before asking. */
 import { List } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
-import { AnchorLink } from '~/components/ButtonLink'
+import { ObjectLink } from '~/components/ButtonLink'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { InUseDialog } from '~/components/InUseDialog'
 import { type Model, type ModelRow, modelsDestroyMutation, type ResultRow } from '~/lib/api'
@@ -39,23 +39,23 @@ export function DeleteModel({
       >
         {model.used_by.slice(0, MOST_SHOWN).map((each) => (
           <List.Item key={`configuration-${each.id}`}>
-            <AnchorLink size="sm" to="/configurations/$id" params={{ id: String(each.id) }}>
+            <ObjectLink to="/configurations/$id" id={each.id}>
               configuration {each.name}
-            </AnchorLink>
+            </ObjectLink>
           </List.Item>
         ))}
         {lower.slice(0, MOST_SHOWN).map((each) => (
           <List.Item key={`model-${each.id}`}>
-            <AnchorLink size="sm" to="/models/$id" params={{ id: String(each.id) }}>
+            <ObjectLink to="/models/$id" id={each.id}>
               model {each.name}, which sends to it
-            </AnchorLink>
+            </ObjectLink>
           </List.Item>
         ))}
         {results.slice(0, MOST_SHOWN).map((each) => (
           <List.Item key={`result-${each.id}`}>
-            <AnchorLink size="sm" to="/results/$id" params={{ id: String(each.id) }}>
+            <ObjectLink to="/results/$id" id={each.id}>
               result {each.id} of deployment {each.deployment}
-            </AnchorLink>
+            </ObjectLink>
           </List.Item>
         ))}
         {resultCount > MOST_SHOWN && <List.Item>{plural(resultCount - MOST_SHOWN, 'more result')}</List.Item>}

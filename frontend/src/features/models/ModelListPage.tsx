@@ -5,7 +5,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
-import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
 import { FrameworkMark } from '~/components/FrameworkMark'
 import { ListPage } from '~/components/ListPage'
@@ -26,9 +26,9 @@ const COLUMNS: DataTableColumn<ModelRow>[] = [
     sortable: true,
     render: (row) => (
       <>
-        <AnchorLink size="sm" to="/models/$id" params={{ id: String(row.id) }} style={NAME_STYLE}>
+        <ObjectLink to="/models/$id" id={row.id} style={NAME_STYLE}>
           {row.name}
-        </AnchorLink>
+        </ObjectLink>
         {row.description && (
           <Text size="xs" c="dimmed" lineClamp={1} maw={360}>
             {row.description}
@@ -67,16 +67,9 @@ const COLUMNS: DataTableColumn<ModelRow>[] = [
       ) : (
         <Group gap={6}>
           {row.used_by.slice(0, 2).map((each) => (
-            <AnchorLink
-              key={each.id}
-              size="sm"
-              to="/configurations/$id"
-              params={{ id: String(each.id) }}
-              maw={220}
-              truncate
-            >
+            <ObjectLink to="/configurations/$id" id={each.id} key={each.id} maw={220} truncate>
               {each.name}
-            </AnchorLink>
+            </ObjectLink>
           ))}
           {row.used_by.length > 2 && <Text size="sm">and {row.used_by.length - 2} more</Text>}
         </Group>

@@ -1,6 +1,6 @@
 /** What a model is: its description, its report and where it stands in a chain. */
 import { Divider, Group, Stack, Text } from '@mantine/core'
-import { AnchorLink } from '~/components/ButtonLink'
+import { ObjectLink } from '~/components/ButtonLink'
 import type { Model, ModelRow } from '~/lib/api'
 import { chainsOf } from '~/lib/chains'
 import { ReportView } from './ReportView'
@@ -27,9 +27,9 @@ export function ModelOverview({ model, parts }: { model: Model; parts: readonly 
                   {each.name}
                 </Text>
               ) : (
-                <AnchorLink size="sm" to="/models/$id" params={{ id: String(each.id) }}>
+                <ObjectLink to="/models/$id" id={each.id}>
                   {each.name}
-                </AnchorLink>
+                </ObjectLink>
               )}
             </Group>
           ))}

@@ -1,11 +1,11 @@
 /** Who uses a model: configurations, lower parts of a chain, and what its training gave. */
-import { Group, Stack, Table, Text, Title } from '@mantine/core'
+import { Group, Stack, Text, Title } from '@mantine/core'
 import type { UseQueryResult } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
-import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
-import { ScrollTable } from '~/components/ScrollTable'
+import { RowTable } from '~/components/RowTable'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { Model, ModelRow, PaginatedResultRowList, ResultRow } from '~/lib/api'
 import { formatExact, formatMeasured, NONE, plural } from '~/lib/format'
@@ -52,9 +52,9 @@ export function ModelUsers({
         ) : (
           <Group gap="md">
             {model.used_by.map((each) => (
-              <AnchorLink key={each.id} size="sm" to="/configurations/$id" params={{ id: String(each.id) }}>
+              <ObjectLink to="/configurations/$id" id={each.id} key={each.id}>
                 {each.name}
-              </AnchorLink>
+              </ObjectLink>
             ))}
           </Group>
         )}
@@ -64,9 +64,9 @@ export function ModelUsers({
           <Title order={2}>Parts that send to it</Title>
           <Group gap="md">
             {lower.map((each) => (
-              <AnchorLink key={each.id} size="sm" to="/models/$id" params={{ id: String(each.id) }}>
+              <ObjectLink to="/models/$id" id={each.id} key={each.id}>
                 {each.name}
-              </AnchorLink>
+              </ObjectLink>
             ))}
           </Group>
         </Stack>
@@ -95,59 +95,50 @@ function ResultTable({ rows }: { rows: readonly ResultRow[] }) {
   const names = metricNamesOf(rows)
   const best = Object.fromEntries(names.map((name) => [name, bestOf(rows, name)]))
   return (
-    <ScrollTable label="Results of this model" minWidth={560} highlightOnHover withTableBorder={false}>
-      <Table.Thead>
-        <Table.Tr>
-          <Table.Th>Result</Table.Th>
-          <Table.Th>State</Table.Th>
-          <Table.Th>Deployment</Table.Th>
-          {names.map((name) => (
-            <Table.Th key={name} ta="right">
-              {name}, test
-            </Table.Th>
-          ))}
-          <Table.Th ta="right">Samples</Table.Th>
-          <Table.Th>Made</Table.Th>
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {rows.map((row) => (
-          <Table.Tr key={row.id}>
-            <Table.Td>
-              <AnchorLink size="sm" to="/results/$id" params={{ id: String(row.id) }}>
-                Result {row.id}
-              </AnchorLink>
-            </Table.Td>
-            <Table.Td>
-              <StatusBadge state={row.state} {...(row.failure ? { tooltip: row.failure.cause } : {})} />
-            </Table.Td>
-            <Table.Td>
-              <AnchorLink size="sm" to="/training/$id" params={{ id: String(row.deployment) }}>
-                Deployment {row.deployment}
-              </AnchorLink>
-            </Table.Td>
-            {names.map((name) => (
-              <Table.Td key={name} ta="right">
-                {row.id === best[name] ? (
-                  <Text span size="sm" fw={600}>
-                    {formatMeasured(row.outcome?.test_metrics[name])} best
-                  </Text>
-                ) : (
-                  formatMeasured(row.outcome?.test_metrics[name])
-                )}
-              </Table.Td>
-            ))}
-            <Table.Td ta="right">
-              {row.outcome
-                ? formatExact(Object.values(row.outcome.samples).reduce((sum, each) => sum + each, 0))
-                : NONE}
-            </Table.Td>
-            <Table.Td>
-              <Age at={row.created_at} size="sm" />
-            </Table.Td>
-          </Table.Tr>
-        ))}
-      </Table.Tbody>
-    </ScrollTable>
+    <RowTable
+      label="Results of this model"
+      minWidth={560}
+      highlightOnHover
+      withTableBorder={false}
+      rows={rows}
+      rowKey={(row) => row.id}
+      columns={[
+        {
+          title: 'Result',
+          cell: (row) => (
+            <ObjectLink to="/results/$id" id={row.id}>
+              Result {row.id}
+            </ObjectLink>
+          ),
+        },
+        {
+          title: 'State',
+          cell: (row) => <StatusBadge state={row.state} {...(row.failure ? { tooltip: row.failure.cause } : {})} />,
+        },
+        {
+          title: 'Deployment',
+          cell: (row) => (
+            <ObjectLink to="/training/$id" id={row.deployment}>
+              Deployment {row.deployment}
+            </ObjectLink>
+          ),
+        },
+        ...names.map((name) => ({
+          title: `${name}, test`,
+          right: true,
+          cell: (row: ResultRow) => {
+            const value = formatMeasured(row.outcome?.test_metrics[name])
+            return row.id === best[name] ? <b>{value} best</b> : value
+          },
+        })),
+        {
+          title: 'Samples',
+          right: true,
+          cell: (row) =>
+            row.outcome ? formatExact(Object.values(row.outcome.samples).reduce((sum, each) => sum + each, 0)) : NONE,
+        },
+        { title: 'Made', cell: (row) => <Age at={row.created_at} size="sm" /> },
+      ]}
+    />
   )
 }

@@ -1,8 +1,8 @@
 /** What the executor said of a model: shapes, parameters, layers, warnings. */
-import { Alert, Button, Code, Group, List, Progress, Stack, Table, Text } from '@mantine/core'
+import { Alert, Button, Code, Group, List, Progress, Stack, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { useState } from 'react'
-import { ScrollTable } from '~/components/ScrollTable'
+import { RowTable } from '~/components/RowTable'
 import { Stat } from '~/components/Stat'
 import { TensorShapes } from '~/components/TensorShapes'
 import type { Report } from '~/lib/api'
@@ -78,18 +78,20 @@ function LayerTable({ layers }: { layers: readonly Layer[] }) {
   const most = Math.max(1, ...layers.map((each) => each.parameters))
   const withShapes = layers.some((each) => each.shape !== null)
   return (
-    <ScrollTable label="Layers" minWidth={300} maxHeight={480} verticalSpacing={4} stickyHeader withTableBorder={false}>
-      <Table.Thead>
-        <Table.Tr>
-          <Table.Th>Layer</Table.Th>
-          {withShapes && <Table.Th>Answers</Table.Th>}
-          <Table.Th ta="right">Parameters</Table.Th>
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {layers.map((each) => (
-          <Table.Tr key={each.name}>
-            <Table.Td style={{ overflowWrap: 'anywhere' }}>
+    <RowTable
+      label="Layers"
+      minWidth={300}
+      maxHeight={480}
+      verticalSpacing={4}
+      stickyHeader
+      withTableBorder={false}
+      rows={layers}
+      rowKey={(each) => each.name}
+      columns={[
+        {
+          title: 'Layer',
+          cell: (each) => (
+            <>
               {typeName(each)}{' '}
               {each.type && (
                 <Text span size="xs" c="dimmed">
@@ -97,11 +99,20 @@ function LayerTable({ layers }: { layers: readonly Layer[] }) {
                   {each.from ? ` after ${each.from}` : ''}
                 </Text>
               )}
-            </Table.Td>
-            {withShapes && (
-              <Table.Td style={{ whiteSpace: 'nowrap' }}>{each.shape ? shapeText(each.shape) : ''}</Table.Td>
-            )}
-            <Table.Td ta="right" w={110}>
+            </>
+          ),
+          td: { style: { overflowWrap: 'anywhere' } },
+        },
+        withShapes && {
+          title: 'Answers',
+          cell: (each) => (each.shape ? shapeText(each.shape) : ''),
+          td: { style: { whiteSpace: 'nowrap' } },
+        },
+        {
+          title: 'Parameters',
+          right: true,
+          cell: (each) => (
+            <>
               {formatExact(each.parameters)}
               <Progress
                 value={(100 * each.parameters) / most}
@@ -110,11 +121,12 @@ function LayerTable({ layers }: { layers: readonly Layer[] }) {
                 aria-hidden
                 style={{ visibility: each.parameters > 0 ? 'visible' : 'hidden' }}
               />
-            </Table.Td>
-          </Table.Tr>
-        ))}
-      </Table.Tbody>
-    </ScrollTable>
+            </>
+          ),
+          td: { w: 110 },
+        },
+      ]}
+    />
   )
 }
 

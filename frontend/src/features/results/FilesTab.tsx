@@ -1,14 +1,14 @@
 /** What training left, to take away or to put to work here. */
 
-import { Anchor, Box, Code, Group, Stack, Table, Text, Title } from '@mantine/core'
+import { Anchor, Box, Code, Group, Stack, Text, Title } from '@mantine/core'
 import { IconBroadcast, IconDownload } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Fragment } from 'react'
-import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import { EmptyState } from '~/components/EmptyState'
 import { Facts } from '~/components/Facts'
-import { ScrollTable } from '~/components/ScrollTable'
+import { RowTable } from '~/components/RowTable'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type Artifact, inferencesListOptions, type Result, streamsRetrieveOptions } from '~/lib/api'
 import { formatBytes, formatExact } from '~/lib/format'
@@ -61,42 +61,44 @@ export function FilesTab({ result }: { result: Result }) {
 
 function FileTable({ result, files }: { result: Result; files: readonly Artifact[] }) {
   return (
-    <ScrollTable label="Files" minWidth={620}>
-      <Table.Thead>
-        <Table.Tr>
-          <Table.Th>File</Table.Th>
-          <Table.Th>What it is for</Table.Th>
-          <Table.Th ta="right">Size</Table.Th>
-          <Table.Th>sha256</Table.Th>
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {files.map((file) => (
-          <Table.Tr key={file.name}>
-            <Table.Th scope="row" fw={500}>
-              <Anchor
-                href={`/api/results/${result.id}/artifacts/${encodeURIComponent(file.name)}/`}
-                download={savedName(result.model_name, result.id, file.name)}
-                size="sm"
-                style={{ whiteSpace: 'nowrap' }}
-              >
-                <IconDownload size={14} aria-hidden style={{ verticalAlign: -2 }} /> {file.name}
-              </Anchor>
-            </Table.Th>
-            <Table.Td>{usageOf(file.name).what}</Table.Td>
-            <Table.Td ta="right" style={{ whiteSpace: 'nowrap' }} title={`${formatExact(file.size)} bytes`}>
-              {formatBytes(file.size)}
-            </Table.Td>
-            <Table.Td>
-              <Group gap={2} wrap="nowrap">
-                <Code title={file.sha256}>{file.sha256.slice(0, 12)}…</Code>
-                <CopyButton text={file.sha256} what={`the sha256 of ${file.name}`} />
-              </Group>
-            </Table.Td>
-          </Table.Tr>
-        ))}
-      </Table.Tbody>
-    </ScrollTable>
+    <RowTable
+      label="Files"
+      minWidth={620}
+      rows={files}
+      rowKey={(file) => file.name}
+      columns={[
+        {
+          title: 'File',
+          rowHead: true,
+          cell: (file) => (
+            <Anchor
+              href={`/api/results/${result.id}/artifacts/${encodeURIComponent(file.name)}/`}
+              download={savedName(result.model_name, result.id, file.name)}
+              size="sm"
+              style={{ whiteSpace: 'nowrap' }}
+            >
+              <IconDownload size={14} aria-hidden style={{ verticalAlign: -2 }} /> {file.name}
+            </Anchor>
+          ),
+        },
+        { title: 'What it is for', cell: (file) => usageOf(file.name).what },
+        {
+          title: 'Size',
+          right: true,
+          cell: (file) => <span title={`${formatExact(file.size)} bytes`}>{formatBytes(file.size)}</span>,
+          td: { style: { whiteSpace: 'nowrap' } },
+        },
+        {
+          title: 'sha256',
+          cell: (file) => (
+            <Group gap={2} wrap="nowrap">
+              <Code title={file.sha256}>{file.sha256.slice(0, 12)}…</Code>
+              <CopyButton text={file.sha256} what={`the sha256 of ${file.name}`} />
+            </Group>
+          ),
+        },
+      ]}
+    />
   )
 }
 
@@ -153,9 +155,9 @@ function Serve({ result }: { result: Result }) {
             <Group key="inferences" gap="xs">
               {running.map((each) => (
                 <Fragment key={each.id}>
-                  <AnchorLink to="/inference/$id" params={{ id: String(each.id) }} size="sm">
+                  <ObjectLink to="/inference/$id" id={each.id}>
                     inference {each.id}
-                  </AnchorLink>
+                  </ObjectLink>
                   <StatusBadge state={each.state} />
                 </Fragment>
               ))}

@@ -4,7 +4,7 @@ import { IconRefresh } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { type ReactNode, useMemo } from 'react'
 import { Age } from '~/components/Age'
-import { AnchorLink } from '~/components/ButtonLink'
+import { AnchorLink, ObjectLink } from '~/components/ButtonLink'
 import { CodeEditor } from '~/components/CodeEditor'
 import { CopyButton } from '~/components/CopyButton'
 import { Facts } from '~/components/Facts'
@@ -90,10 +90,10 @@ function DataFacts({ result }: { result: Result }) {
       facts={[
         [
           'Stream',
-          <AnchorLink key="stream" to="/streams/$id" params={{ id: String(data.id) }} size="sm">
+          <ObjectLink to="/streams/$id" id={data.id} key="stream">
             stream {data.id}
             {data.description ? `: ${data.description}` : ''}
-          </AnchorLink>,
+          </ObjectLink>,
         ],
         [
           'Slice',
@@ -189,20 +189,15 @@ function ArgumentFacts({ result }: { result: Result }) {
       facts={[
         [
           'Deployment',
-          <AnchorLink key="deployment" to="/training/$id" params={{ id: String(data.id) }} size="sm">
+          <ObjectLink to="/training/$id" id={data.id} key="deployment">
             deployment {data.id}
-          </AnchorLink>,
+          </ObjectLink>,
         ],
         [
           'Configuration',
-          <AnchorLink
-            key="configuration"
-            to="/configurations/$id"
-            params={{ id: String(data.configuration) }}
-            size="sm"
-          >
+          <ObjectLink to="/configurations/$id" id={data.configuration} key="configuration">
             {data.configuration_name}
-          </AnchorLink>,
+          </ObjectLink>,
         ],
         ['Batch size', formatExact(data.batch_size)],
         [
@@ -245,9 +240,9 @@ function CodePart({ result }: { result: Result }) {
       {changed && (
         <Text size="sm" mb="xs">
           The model has other code now:{' '}
-          <AnchorLink to="/models/$id" params={{ id: String(result.model) }} size="sm">
+          <ObjectLink to="/models/$id" id={result.model}>
             see model {result.model}
-          </AnchorLink>
+          </ObjectLink>
           . Training again uses that.
         </Text>
       )}

@@ -1,9 +1,9 @@
 /** Learning curves, and each metric's last, best and chosen value. */
-import { Box, NumberInput, Stack, Table, Text, Title } from '@mantine/core'
+import { Box, NumberInput, Stack, Text, Title } from '@mantine/core'
 import { summarise } from '~/components/charts/curves'
 import { LearningCurves } from '~/components/charts/LearningCurves'
 import { Sparkline } from '~/components/charts/Sparkline'
-import { ScrollTable } from '~/components/ScrollTable'
+import { RowTable } from '~/components/RowTable'
 import type { Result } from '~/lib/api'
 import { formatMeasured, formatMetric, NONE } from '~/lib/format'
 import { useCurves } from './useCurves'
@@ -38,10 +38,37 @@ function MetricsTable({
   epoch: number | undefined
   onEpoch: (epoch: number | undefined) => void
 }) {
-  const rows = summarise(result.epochs)
   const last = result.epochs.at(-1)?.epoch ?? 1
   const chosen = result.epochs.find((each) => each.epoch === epoch)
-  const tests = result.outcome?.test_metrics ?? {}
+  const rows = [
+    ...summarise(result.epochs).map(({ metric, part, last, best, bestEpoch }) => ({
+      metric,
+      part,
+      course: (
+        <Sparkline
+          label={`${metric}, ${part}`}
+          values={result.epochs.flatMap((each) => each[part][metric] ?? (metric in each[part] ? null : []))}
+        />
+      ),
+      last,
+      best: formatMetric(best),
+      bestEpoch: bestEpoch ?? NONE,
+      chosen: formatMeasured(chosen?.[part][metric]),
+    })),
+    ...Object.entries(result.outcome?.test_metrics ?? {}).map(([metric, last]) => ({
+      metric,
+      part: 'test',
+      course: (
+        <Text span size="sm" c="dimmed">
+          after the last epoch
+        </Text>
+      ),
+      last,
+      best: NONE,
+      bestEpoch: NONE,
+      chosen: NONE,
+    })),
+  ]
   return (
     <Box>
       <Box style={{ display: 'flex', justifyContent: 'space-between', alignItems: 'flex-end', gap: 12 }} mb="xs">
@@ -59,57 +86,31 @@ function MetricsTable({
           onChange={(value) => onEpoch(typeof value === 'number' && value >= 1 ? value : undefined)}
         />
       </Box>
-      <ScrollTable label="Values" minWidth={560}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Metric</Table.Th>
-            <Table.Th>Course</Table.Th>
-            <Table.Th ta="right">Last</Table.Th>
-            <Table.Th ta="right">Best</Table.Th>
-            <Table.Th ta="right">In epoch</Table.Th>
-            <Table.Th ta="right">{chosen ? `At epoch ${chosen.epoch}` : 'At epoch'}</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {rows.map((row) => (
-            <Table.Tr key={`${row.metric} ${row.part}`}>
-              <Table.Th scope="row" fw={500}>
-                {row.metric}{' '}
+      <RowTable
+        label="Values"
+        minWidth={560}
+        rows={rows}
+        rowKey={({ metric, part }) => `${metric} ${part}`}
+        columns={[
+          {
+            title: 'Metric',
+            rowHead: true,
+            cell: ({ metric, part }) => (
+              <>
+                {metric}{' '}
                 <Text span size="sm" c="dimmed">
-                  {row.part}
+                  {part}
                 </Text>
-              </Table.Th>
-              <Table.Td>
-                <Sparkline
-                  label={`${row.metric}, ${row.part}`}
-                  values={result.epochs.flatMap(
-                    (each) => each[row.part][row.metric] ?? (row.metric in each[row.part] ? null : []),
-                  )}
-                />
-              </Table.Td>
-              <Table.Td ta="right">{formatMeasured(row.last)}</Table.Td>
-              <Table.Td ta="right">{formatMetric(row.best)}</Table.Td>
-              <Table.Td ta="right">{row.bestEpoch ?? NONE}</Table.Td>
-              <Table.Td ta="right">{formatMeasured(chosen?.[row.part][row.metric])}</Table.Td>
-            </Table.Tr>
-          ))}
-          {Object.entries(tests).map(([name, value]) => (
-            <Table.Tr key={`test ${name}`}>
-              <Table.Th scope="row" fw={500}>
-                {name}{' '}
-                <Text span size="sm" c="dimmed">
-                  test
-                </Text>
-              </Table.Th>
-              <Table.Td c="dimmed">after the last epoch</Table.Td>
-              <Table.Td ta="right">{formatMeasured(value)}</Table.Td>
-              <Table.Td ta="right">{NONE}</Table.Td>
-              <Table.Td ta="right">{NONE}</Table.Td>
-              <Table.Td ta="right">{NONE}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </ScrollTable>
+              </>
+            ),
+          },
+          { title: 'Course', cell: ({ course }) => course },
+          { title: 'Last', right: true, cell: (row) => formatMeasured(row.last) },
+          { title: 'Best', right: true, cell: (row) => row.best },
+          { title: 'In epoch', right: true, cell: (row) => row.bestEpoch },
+          { title: chosen ? `At epoch ${chosen.epoch}` : 'At epoch', right: true, cell: (row) => row.chosen },
+        ]}
+      />
     </Box>
   )
 }

@@ -2,7 +2,7 @@
 import { Alert, Box, Group, Progress, Stack, Text } from '@mantine/core'
 import { IconHourglass } from '@tabler/icons-react'
 import { useNow } from '~/components/Age'
-import { AnchorLink } from '~/components/ButtonLink'
+import { ObjectLink } from '~/components/ButtonLink'
 import { greaterIsBetter, summarise } from '~/components/charts/curves'
 import { LearningCurves } from '~/components/charts/LearningCurves'
 import { isHeldUp } from '~/components/FailureAlert'
@@ -72,9 +72,9 @@ function Waiting({ result }: { result: Result }) {
     <Alert variant="outline" color="gray" icon={<IconHourglass aria-hidden />}>
       <Text size="sm">{text}</Text>
       {result.stream === null && (
-        <AnchorLink to="/training/$id" params={{ id: String(result.deployment) }} size="sm">
+        <ObjectLink to="/training/$id" id={result.deployment}>
           Deployment {result.deployment} shows how to send it
-        </AnchorLink>
+        </ObjectLink>
       )}
     </Alert>
   )

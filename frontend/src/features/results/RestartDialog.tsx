@@ -3,7 +3,7 @@ import { Alert, Button, Group, List, Modal, Select, Stack, Text } from '@mantine
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { AnchorLink } from '~/components/ButtonLink'
+import { ObjectLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import {
@@ -75,9 +75,9 @@ export function RestartDialog({
           {changed && (
             <Text size="sm">
               The model's code has changed since: the{' '}
-              <AnchorLink to="/models/$id" params={{ id: String(result.model) }} size="sm">
+              <ObjectLink to="/models/$id" id={result.model}>
                 present code
-              </AnchorLink>{' '}
+              </ObjectLink>{' '}
               is trained.
             </Text>
           )}

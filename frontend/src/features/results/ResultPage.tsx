@@ -11,7 +11,7 @@ import {
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
-import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { FailureAlert, isHeldUp } from '~/components/FailureAlert'
 import { ObjectPage } from '~/components/ObjectPage'
@@ -95,13 +95,13 @@ function Loaded({
         createdAt={result.created_at}
         subtitle={
           <Group gap={6}>
-            <AnchorLink to="/models/$id" params={{ id: String(result.model) }} size="sm">
+            <ObjectLink to="/models/$id" id={result.model}>
               model {result.model}
-            </AnchorLink>
+            </ObjectLink>
             <span aria-hidden>·</span>
-            <AnchorLink to="/training/$id" params={{ id: String(result.deployment) }} size="sm">
+            <ObjectLink to="/training/$id" id={result.deployment}>
               deployment {result.deployment}
-            </AnchorLink>
+            </ObjectLink>
             {result.attempt > 1 && (
               <Badge variant="outline" color="gray" size="sm" tt="none" style={{ color: 'var(--kml-idle)' }}>
                 attempt {result.attempt}

@@ -1,6 +1,6 @@
 /** The deployment that a stream was sent to; the sink may have named one that does not exist. */
 import { Text } from '@mantine/core'
-import { AnchorLink } from '~/components/ButtonLink'
+import { ObjectLink } from '~/components/ButtonLink'
 import type { Stream } from '~/lib/api'
 import { NONE } from '~/lib/format'
 
@@ -13,8 +13,8 @@ export function DeploymentName({ stream }: { stream: Stream }) {
       </Text>
     )
   return (
-    <AnchorLink size="sm" to="/training/$id" params={{ id: String(stream.deployment) }}>
+    <ObjectLink to="/training/$id" id={stream.deployment}>
       deployment {stream.deployment}
-    </AnchorLink>
+    </ObjectLink>
   )
 }

@@ -1,8 +1,8 @@
 /** How a stream is decoded and divided, and where its records are. */
-import { Code, Stack, Table, Title } from '@mantine/core'
+import { Code, Stack, Title } from '@mantine/core'
 import { AnchorLink } from '~/components/ButtonLink'
 import { Facts } from '~/components/Facts'
-import { ScrollTable } from '~/components/ScrollTable'
+import { RowTable } from '~/components/RowTable'
 import type { Stream } from '~/lib/api'
 import { formatExact, formatMoment, NONE } from '~/lib/format'
 import { mostRecords, parseRanges, type StreamRange, sharesOf } from './ranges'
@@ -68,43 +68,38 @@ function Ranges({ title, ranges }: { title: string; ranges: readonly StreamRange
   return (
     <Stack gap="xs">
       <Title order={2}>{title}</Title>
-      <ScrollTable
+      <RowTable
         label={title}
         minWidth={480}
         verticalSpacing={5}
         maw={720}
         style={{ fontVariantNumeric: 'tabular-nums' }}
-      >
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Topic</Table.Th>
-            <Table.Th ta="right">Partition</Table.Th>
-            <Table.Th ta="right">First offset</Table.Th>
-            <Table.Th ta="right">Last offset</Table.Th>
-            <Table.Th ta="right">Records at most</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {ranges.slice(0, 200).map((each) => (
-            <Table.Tr key={`${each.topic}:${each.partition}:${each.start}`}>
-              <Table.Td>
-                <AnchorLink
-                  size="sm"
-                  to="/topics/$name"
-                  params={{ name: each.topic }}
-                  search={{ from: 'offset', offset: each.start, partition: each.partition }}
-                >
-                  {each.topic}
-                </AnchorLink>
-              </Table.Td>
-              <Table.Td ta="right">{each.partition}</Table.Td>
-              <Table.Td ta="right">{formatExact(each.start)}</Table.Td>
-              <Table.Td ta="right">{each.end === null ? 'without end' : formatExact(each.end - 1)}</Table.Td>
-              <Table.Td ta="right">{formatExact(mostRecords([each]))}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </ScrollTable>
+        rows={ranges.slice(0, 200)}
+        rowKey={(each) => `${each.topic}:${each.partition}:${each.start}`}
+        columns={[
+          {
+            title: 'Topic',
+            cell: (each) => (
+              <AnchorLink
+                size="sm"
+                to="/topics/$name"
+                params={{ name: each.topic }}
+                search={{ from: 'offset', offset: each.start, partition: each.partition }}
+              >
+                {each.topic}
+              </AnchorLink>
+            ),
+          },
+          { title: 'Partition', right: true, cell: (each) => each.partition },
+          { title: 'First offset', right: true, cell: (each) => formatExact(each.start) },
+          {
+            title: 'Last offset',
+            right: true,
+            cell: (each) => (each.end === null ? 'without end' : formatExact(each.end - 1)),
+          },
+          { title: 'Records at most', right: true, cell: (each) => formatExact(mostRecords([each])) },
+        ]}
+      />
     </Stack>
   )
 }

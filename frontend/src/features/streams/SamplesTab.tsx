@@ -2,7 +2,7 @@
 import { Alert, Box, Button, Group, Skeleton, Stack, Text, Tooltip } from '@mantine/core'
 import { IconAlertTriangle, IconArrowRight } from '@tabler/icons-react'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { AnchorLink } from '~/components/ButtonLink'
+import { AnchorLink, ObjectLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { SampleView } from '~/components/SampleView'
@@ -37,9 +37,9 @@ export function SamplesTab({
       <ProblemAlert error={query.error} title="The samples cannot be read" onRetry={() => void query.refetch()}>
         <Text size="sm">
           What was trained from them is kept. Whatever else the topics hold is on their{' '}
-          <AnchorLink size="sm" to="/streams/$id" params={{ id: String(stream.id) }} search={{ tab: 'rule' }}>
+          <ObjectLink to="/streams/$id" id={stream.id} search={{ tab: 'rule' }}>
             own pages
-          </AnchorLink>
+          </ObjectLink>
           .
         </Text>
       </ProblemAlert>

@@ -5,7 +5,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
-import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { AnchorLink, ButtonLink, ObjectLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
@@ -25,9 +25,9 @@ const COLUMNS: DataTableColumn<Stream>[] = [
     sortable: true,
     render: (row) => (
       <>
-        <AnchorLink size="sm" to="/streams/$id" params={{ id: String(row.id) }}>
+        <ObjectLink to="/streams/$id" id={row.id}>
           stream {row.id}
-        </AnchorLink>
+        </ObjectLink>
         {row.description && (
           <Text size="xs" c="dimmed" lineClamp={1} maw={320} style={{ overflowWrap: 'anywhere' }}>
             {row.description}

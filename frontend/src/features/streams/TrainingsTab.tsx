@@ -1,11 +1,11 @@
 /** Training runs that used a stream. */
-import { Skeleton, Table, Text } from '@mantine/core'
+import { Skeleton, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
-import { AnchorLink } from '~/components/ButtonLink'
+import { ObjectLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
-import { ScrollTable } from '~/components/ScrollTable'
+import { RowTable } from '~/components/RowTable'
 import { StatusBadge } from '~/components/StatusBadge'
 import { resultsListOptions } from '~/lib/api'
 
@@ -24,44 +24,42 @@ export function TrainingsTab({ stream }: { stream: number }) {
     )
   return (
     <>
-      <ScrollTable label="Training runs" minWidth={480} verticalSpacing={5} maw={820}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Result</Table.Th>
-            <Table.Th>Model</Table.Th>
-            <Table.Th>Deployment</Table.Th>
-            <Table.Th>State</Table.Th>
-            <Table.Th>Changed</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {rows.map((each) => (
-            <Table.Tr key={each.id}>
-              <Table.Td>
-                <AnchorLink size="sm" to="/results/$id" params={{ id: String(each.id) }}>
-                  result {each.id}
-                </AnchorLink>
-              </Table.Td>
-              <Table.Td>
-                <AnchorLink size="sm" to="/models/$id" params={{ id: String(each.model) }}>
-                  {each.model_name}
-                </AnchorLink>
-              </Table.Td>
-              <Table.Td>
-                <AnchorLink size="sm" to="/training/$id" params={{ id: String(each.deployment) }}>
-                  deployment {each.deployment}
-                </AnchorLink>
-              </Table.Td>
-              <Table.Td>
-                <StatusBadge state={each.state} />
-              </Table.Td>
-              <Table.Td>
-                <Age at={each.updated_at} size="sm" />
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </ScrollTable>
+      <RowTable
+        label="Training runs"
+        minWidth={480}
+        verticalSpacing={5}
+        maw={820}
+        rows={rows}
+        rowKey={(each) => each.id}
+        columns={[
+          {
+            title: 'Result',
+            cell: (each) => (
+              <ObjectLink to="/results/$id" id={each.id}>
+                result {each.id}
+              </ObjectLink>
+            ),
+          },
+          {
+            title: 'Model',
+            cell: (each) => (
+              <ObjectLink to="/models/$id" id={each.model}>
+                {each.model_name}
+              </ObjectLink>
+            ),
+          },
+          {
+            title: 'Deployment',
+            cell: (each) => (
+              <ObjectLink to="/training/$id" id={each.deployment}>
+                deployment {each.deployment}
+              </ObjectLink>
+            ),
+          },
+          { title: 'State', cell: (each) => <StatusBadge state={each.state} /> },
+          { title: 'Changed', cell: (each) => <Age at={each.updated_at} size="sm" /> },
+        ]}
+      />
       {count > rows.length && (
         <Text size="xs" c="dimmed">
           The newest {rows.length} of {count}.

@@ -1,7 +1,7 @@
 /** Which configuration is deployed, and the models that are in it. */
 
 import { Group, Select, Stack, Text } from '@mantine/core'
-import { AnchorLink } from '~/components/ButtonLink'
+import { ObjectLink } from '~/components/ButtonLink'
 import { FrameworkTitle } from '~/components/FrameworkMark'
 import type { Configuration } from '~/lib/api'
 
@@ -35,9 +35,9 @@ export function ConfigurationChoice({
         <Group gap="md">
           {chosen.model_details.map((model) => (
             <Group key={model.id} gap={6}>
-              <AnchorLink to="/models/$id" params={{ id: String(model.id) }} fz="sm">
+              <ObjectLink to="/models/$id" id={model.id}>
                 {model.name}
-              </AnchorLink>
+              </ObjectLink>
               <Text size="xs" c="dimmed">
                 <FrameworkTitle framework={model.framework} />
                 {model.distributed ? ', distributed' : ''}

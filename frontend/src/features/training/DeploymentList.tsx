@@ -7,7 +7,7 @@ import { useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import type { ReactNode } from 'react'
 import { Age } from '~/components/Age'
-import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
 import { FrameworkTitle } from '~/components/FrameworkMark'
 import { ListPage } from '~/components/ListPage'
@@ -99,9 +99,9 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
     width: 120,
     toggleable: false,
     render: (row) => (
-      <AnchorLink to="/training/$id" params={{ id: String(row.id) }} fz="sm" fw={500}>
+      <ObjectLink to="/training/$id" id={row.id} fw={500}>
         Deployment {row.id}
-      </AnchorLink>
+      </ObjectLink>
     ),
   },
   {
@@ -114,9 +114,9 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
     accessor: 'configuration_name',
     title: 'Configuration',
     render: (row) => (
-      <AnchorLink to="/configurations/$id" params={{ id: String(row.configuration) }} fz="sm">
+      <ObjectLink to="/configurations/$id" id={row.configuration}>
         {row.configuration_name}
-      </AnchorLink>
+      </ObjectLink>
     ),
   },
   {
@@ -128,14 +128,9 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
         {row.results.map((result) => (
           <Group key={result.id} gap={8} wrap="nowrap">
             <StatusBadge state={result.state} {...withNote(stateNote(result))} />
-            <AnchorLink
-              to="/results/$id"
-              params={{ id: String(result.id) }}
-              fz="sm"
-              style={{ overflowWrap: 'anywhere' }}
-            >
+            <ObjectLink to="/results/$id" id={result.id} style={{ overflowWrap: 'anywhere' }}>
               {result.model_name}
-            </AnchorLink>
+            </ObjectLink>
             <Text size="xs" c="dimmed" style={{ whiteSpace: 'nowrap' }}>
               <FrameworkTitle framework={result.framework} />
             </Text>

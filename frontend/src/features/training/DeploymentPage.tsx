@@ -4,7 +4,7 @@ import { IconArrowsDiff, IconPlayerStop, IconRefresh, IconTrash } from '@tabler/
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
-import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { CopyAs } from '~/components/CopyAs'
 import { FailureAlert } from '~/components/FailureAlert'
@@ -62,9 +62,9 @@ export function DeploymentPage() {
         shown && (
           <Text size="sm" component="div">
             of{' '}
-            <AnchorLink to="/configurations/$id" params={{ id: String(shown.configuration) }} fz="sm">
+            <ObjectLink to="/configurations/$id" id={shown.configuration}>
               {shown.configuration_name}
-            </AnchorLink>
+            </ObjectLink>
           </Text>
         )
       }

@@ -1,10 +1,10 @@
 /** How a waiting deployment gets its data: a program to copy, or a stream that is in Kafka already. */
-import { Button, Skeleton, Stack, Table, Tabs, Text, Title, VisuallyHidden } from '@mantine/core'
+import { Button, Skeleton, Stack, Tabs, Text, Title, VisuallyHidden } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
-import { AnchorLink } from '~/components/ButtonLink'
+import { ObjectLink } from '~/components/ButtonLink'
 import { ProblemAlert } from '~/components/ProblemAlert'
-import { ScrollTable } from '~/components/ScrollTable'
+import { RowTable } from '~/components/RowTable'
 import { SinkSnippet } from '~/components/SinkSnippet'
 import {
   configurationsRetrieveOptions,
@@ -72,60 +72,67 @@ function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment
       <Text size="sm" c="dimmed">
         Nothing is copied: the deployment reads the same records again, if Kafka still keeps them.
       </Text>
-      <ScrollTable label="Announced streams" minWidth={640} highlightOnHover withTableBorder={false}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Stream</Table.Th>
-            <Table.Th>Description</Table.Th>
-            <Table.Th>Format</Table.Th>
-            <Table.Th ta="right">Records</Table.Th>
-            <Table.Th ta="right">Validation, test</Table.Th>
-            <Table.Th>Age</Table.Th>
-            <Table.Th>
-              <VisuallyHidden>Action</VisuallyHidden>
-            </Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {rows.map((row) => (
-            <Table.Tr key={row.id}>
-              <Table.Td>
-                <AnchorLink to="/streams/$id" params={{ id: String(row.id) }} fz="sm">
-                  Stream {row.id}
-                </AnchorLink>
-              </Table.Td>
-              <Table.Td style={{ overflowWrap: 'anywhere' }}>{row.description || row.topic.split(':')[0]}</Table.Td>
-              <Table.Td>{row.input_format}</Table.Td>
-              <Table.Td ta="right">{row.total_msg === null ? 'no end' : formatCount(row.total_msg)}</Table.Td>
-              <Table.Td ta="right">
+      <RowTable
+        label="Announced streams"
+        minWidth={640}
+        highlightOnHover
+        withTableBorder={false}
+        rows={rows}
+        rowKey={(row) => row.id}
+        columns={[
+          {
+            title: 'Stream',
+            cell: (row) => (
+              <ObjectLink to="/streams/$id" id={row.id}>
+                Stream {row.id}
+              </ObjectLink>
+            ),
+          },
+          {
+            title: 'Description',
+            cell: (row) => row.description || row.topic.split(':')[0],
+            td: { style: { overflowWrap: 'anywhere' } },
+          },
+          { title: 'Format', cell: (row) => row.input_format },
+          {
+            title: 'Records',
+            right: true,
+            cell: (row) => (row.total_msg === null ? 'no end' : formatCount(row.total_msg)),
+          },
+          {
+            title: 'Validation, test',
+            right: true,
+            cell: (row) => (
+              <>
                 {formatPercent(row.validation_rate)}, {formatPercent(row.test_rate)}
-              </Table.Td>
-              <Table.Td>
-                <Age at={row.registered_at} size="sm" />
-              </Table.Td>
-              <Table.Td ta="right">
-                {can('editor') && (
-                  <Button
-                    size="compact-xs"
-                    variant="default"
-                    disabled={row.incremental}
-                    loading={send.isPending && send.variables.path.id === String(row.id)}
-                    aria-label={`Train on it: stream ${row.id}`}
-                    onClick={() =>
-                      send.mutate(
-                        { path: { id: String(row.id) }, body: { deployment } },
-                        { onSuccess: () => notifyDone(`Stream ${row.id} is announced to deployment ${deployment}`) },
-                      )
-                    }
-                  >
-                    Train on it
-                  </Button>
-                )}
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </ScrollTable>
+              </>
+            ),
+          },
+          { title: 'Age', cell: (row) => <Age at={row.registered_at} size="sm" /> },
+          {
+            title: <VisuallyHidden>Action</VisuallyHidden>,
+            cell: (row) =>
+              can('editor') && (
+                <Button
+                  size="compact-xs"
+                  variant="default"
+                  disabled={row.incremental}
+                  loading={send.isPending && send.variables.path.id === String(row.id)}
+                  aria-label={`Train on it: stream ${row.id}`}
+                  onClick={() =>
+                    send.mutate(
+                      { path: { id: String(row.id) }, body: { deployment } },
+                      { onSuccess: () => notifyDone(`Stream ${row.id} is announced to deployment ${deployment}`) },
+                    )
+                  }
+                >
+                  Train on it
+                </Button>
+              ),
+            right: true,
+          },
+        ]}
+      />
     </Stack>
   )
 }

@@ -3,7 +3,7 @@
 import { Group, Stack, Text, Tooltip } from '@mantine/core'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age, useNow } from '~/components/Age'
-import { AnchorLink } from '~/components/ButtonLink'
+import { ObjectLink } from '~/components/ButtonLink'
 import { Sparkline } from '~/components/charts/Sparkline'
 import { failureTitle, isHeldUp } from '~/components/FailureAlert'
 import { FrameworkTitle } from '~/components/FrameworkMark'
@@ -23,15 +23,9 @@ export const MODEL: RunColumn = {
   width: 150,
   render: (row) => (
     <Stack gap={0}>
-      <AnchorLink
-        to="/results/$id"
-        params={{ id: String(row.id) }}
-        fz="sm"
-        fw={500}
-        style={{ overflowWrap: 'anywhere' }}
-      >
+      <ObjectLink to="/results/$id" id={row.id} fw={500} style={{ overflowWrap: 'anywhere' }}>
         {row.model_name}
-      </AnchorLink>
+      </ObjectLink>
       <Text size="xs" c="dimmed">
         result {row.id}
       </Text>
@@ -78,9 +72,9 @@ export const DEPLOYMENT: RunColumn = {
   title: 'Deployment',
   width: 125,
   render: (row) => (
-    <AnchorLink to="/training/$id" params={{ id: String(row.deployment) }} fz="sm">
+    <ObjectLink to="/training/$id" id={row.deployment}>
       {row.deployment}
-    </AnchorLink>
+    </ObjectLink>
   ),
 }
 
@@ -92,9 +86,9 @@ export const STREAM: RunColumn = {
     row.stream === null ? (
       NONE
     ) : (
-      <AnchorLink to="/streams/$id" params={{ id: String(row.stream) }} fz="sm">
+      <ObjectLink to="/streams/$id" id={row.stream}>
         {row.stream}
-      </AnchorLink>
+      </ObjectLink>
     ),
 }
 

@@ -3,7 +3,7 @@ import { Select, Text } from '@mantine/core'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
-import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
 import { StatusBadge } from '~/components/StatusBadge'
@@ -20,9 +20,9 @@ const columns: DataTableColumn<Inference>[] = [
     toggleable: false,
     width: 220,
     render: (row) => (
-      <AnchorLink to="/visualise/$id" params={{ id: String(row.id) }} size="sm">
+      <ObjectLink to="/visualise/$id" id={row.id}>
         {row.model_name} ({row.id})
-      </AnchorLink>
+      </ObjectLink>
     ),
   },
   {
