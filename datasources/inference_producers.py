@@ -5,15 +5,15 @@ The names and arguments are those of Kafka-ML 1.0, whose HCOPD example imports `
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from datasources.sink import Sink
+from kafkaml.closing import Closing
 
 __all__ = ["InferenceProducer"]
 
 
-class InferenceProducer:
+class InferenceProducer(Closing):
     """Sends samples without labels, by a sink that announces nothing."""
 
     def __init__(self, sink: Sink) -> None:
@@ -32,11 +32,3 @@ class InferenceProducer:
     def close(self) -> None:
         """Wait for all acknowledgements and end. May be called again."""
         self._sink.online_close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()

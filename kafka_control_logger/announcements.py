@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 import httpx
 import orjson
 
+from kafkaml.closing import Closing
 from kafkaml.errors import ApiError, ControlMessageError
 from kafkaml.logs import get_logger
 from kafkaml.records import Record
@@ -38,7 +38,7 @@ class Announcements(Protocol):
         ...
 
 
-class HttpAnnouncements:
+class HttpAnnouncements(Closing):
     """The backend over HTTP. ``token`` is asked for the service token at each request, so that it may change."""
 
     def __init__(
@@ -55,14 +55,6 @@ class HttpAnnouncements:
         self._http = httpx.Client(
             base_url=backend_url.rstrip("/"), timeout=_TIMEOUT, trust_env=False, transport=transport
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self._http.close()

@@ -11,9 +11,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from kafkaml.closing import Closing
 from kafkaml.errors import ApiError, DeadlineExceeded
 from kafkaml.job_client import JobClient
 from kafkaml.logs import get_logger
@@ -34,7 +34,7 @@ _MAX_QUEUED_EVENTS = 10_000
 _MAX_EVENTS_PER_REQUEST = 500
 
 
-class HttpReporter:
+class HttpReporter(Closing):
     """Reports one attempt through ``client``; a context manager, which ends the sender thread.
 
     ``running``, ``progress`` and ``epoch`` return at once; ``upload``, ``version``, ``finished`` and ``failed`` return
@@ -64,14 +64,6 @@ class HttpReporter:
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
         self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the sender; events that are still queued are given up (``finished`` and ``failed`` waited for them)."""

@@ -18,6 +18,7 @@ import httpx
 import orjson
 
 from kafkaml.artifacts import ArtifactCache, check_artifact_name, sha256_of_file
+from kafkaml.closing import Closing
 from kafkaml.errors import ApiError
 from kafkaml.logs import get_logger, register_secret
 from kafkaml.retry import retrying
@@ -38,7 +39,7 @@ _UPLOAD_CHUNK_BYTES = 8 << 20
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
 
-class JobClient:
+class JobClient(Closing):
     """One job's connection to the backend.
 
     Every call retries transient errors (backend away, restarting, disk full) with jitter for ``deadline_seconds``,
@@ -75,14 +76,6 @@ class JobClient:
 
     def close(self) -> None:
         self._http.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     # --- plans -----------------------------------------------------------------------------------------------------
 

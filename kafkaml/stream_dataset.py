@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import orjson
 
 from kafkaml.array_file import ArrayFile
+from kafkaml.closing import Closing
 from kafkaml.codecs import StreamCodec, codec_for
 from kafkaml.control import ControlMessage
 from kafkaml.errors import DeadlineExceeded, FailedError, StreamUnavailable
@@ -51,7 +51,7 @@ def _no_progress(_done: int, _expected: int) -> None:
 
 
 @dataclass(frozen=True)
-class StreamDataset:
+class StreamDataset(Closing):
     """All samples of a slice. ``labels`` is None for data without labels.
 
     ``class_names[i]`` is the text that label i stands for, where labels came as text; empty otherwise. ``records``
@@ -179,14 +179,6 @@ class StreamDataset:
     def close(self) -> None:
         """Let the slice be removed from the cache when room is needed; arrays that are mapped stay valid."""
         os.close(self._lock)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kafkaml.closing import Closing
 from kafkaml.errors import BrokenError, DeadlineExceeded, FailedError, KafkaMLError, UserCodeError
 from mlcode_executor.protocol import FrameError, error_from_json, error_to_json
 from mlcode_executor.shared_array import SharedArray, check_dtype, check_shape
@@ -52,7 +52,7 @@ _MAX_REPLY_BYTES = 64 << 10
 _MAX_OUTPUT_BYTES = 4 << 30
 
 
-class Predictor:
+class Predictor(Closing):
     """Runs the loaded model of ``process`` on batches; call ``load`` first. Not thread-safe; a context manager.
 
     ``max_batch`` is what was asked for, or less where memory and time allow less (``warm_up`` decides). Write up to
@@ -157,14 +157,6 @@ class Predictor:
         self._input.close()
         for output in self._outputs:
             output.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _warm(
         self, warm_up: WarmUp, dtype: np.dtype[Any], shape: tuple[int, ...], timeout_seconds: float

@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from enum import StrEnum
-from types import TracebackType
 from typing import Any, Self
 
+from kafkaml.closing import Closing
 from kafkaml.errors import BrokenError, DeadlineExceeded, KafkaMLError, ModelProcessDied
 from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.death import ExitReport, LimitReason, death, out_of_memory_kills
@@ -45,7 +45,7 @@ class _State(StrEnum):
     ENDED = "ended"
 
 
-class ModelProcess:
+class ModelProcess(Closing):
     """One running model process; a context manager. Calls come one at a time, ``close`` may come from any thread."""
 
     def __init__(
@@ -345,11 +345,3 @@ class ModelProcess:
         except (TimeoutError, ChannelClosed, FrameError, OSError):
             # No report: the guardian itself was killed, and the process with it.
             return
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()

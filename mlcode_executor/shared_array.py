@@ -12,12 +12,12 @@ import mmap
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from kafkaml.closing import Closing
 from kafkaml.errors import BrokenError
 from mlcode_executor.protocol import FrameError
 
@@ -32,7 +32,7 @@ _MAX_AXES = 32
 _MAX_BYTES = 1 << 46
 
 
-class SharedArray:
+class SharedArray(Closing):
     """An array of ``shape`` and ``dtype`` at ``offset`` (bytes) of the file or memory behind ``fd``.
 
     Owns the descriptor; a context manager. ``writable`` says whether the model process may write.
@@ -122,14 +122,6 @@ class SharedArray:
             os.close(self.fd)
         self.fd = -1
         self._array = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def map_array(description: Any, descriptors: Sequence[int]) -> npt.NDArray[Any]:

@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kafkaml.artifacts import check_artifact_name
+from kafkaml.closing import Closing
 from kafkaml.errors import BrokenError, DeadlineExceeded
 from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.wire.progress import EpochMetrics, Progress
@@ -76,7 +76,7 @@ class ModelCalls(Protocol):
 
 
 @dataclass(frozen=True)
-class Samples:
+class Samples(Closing):
     """Features (n, *sample_shape) and labels (n, *label_shape) of one part of the data.
 
     ``targets_are_features``: the labels are the features once more, so whatever is done to these is done to them.
@@ -93,14 +93,6 @@ class Samples:
         """Close the descriptors of both arrays."""
         self.features.close()
         self.labels.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from kafkaml.array_file import ArrayFile
+from kafkaml.closing import Closing
 from kafkaml.records import RecordReader
 from kafkaml.splits import SplitPlan
 from kafkaml.stream_dataset import StreamDataset
@@ -27,7 +27,7 @@ __all__ = ["TrainingData", "reshaped"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingData:
+class TrainingData(Closing):
     """Three parts of one slice, disjoint; ``validation`` and ``test`` may be empty.
 
     ``slice_sha256`` names the decoded content, ``split`` says how it was divided; ``class_names[i]`` is the text that
@@ -110,14 +110,6 @@ class TrainingData:
         """Close the descriptors of all parts."""
         for part in self.parts.values():
             part.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _split_text(plan: TrainingPlan, split: SplitPlan) -> str:

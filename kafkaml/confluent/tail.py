@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
+from kafkaml.closing import Closing
 from kafkaml.confluent.batch import to_record
 from kafkaml.confluent.config import consumer_config
 from kafkaml.confluent.errors import ClientLog, kafka_errors, to_error
@@ -24,7 +23,7 @@ __all__ = ["KafkaTail"]
 _PASSING = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT})
 
 
-class KafkaTail:
+class KafkaTail(Closing):
     """Committed records of ``topic`` from now on, or from its beginning; a context manager, for one thread.
 
     Where "now" is, is settled before the constructor returns: what is written afterwards will be seen. Raises
@@ -57,14 +56,6 @@ class KafkaTail:
                     start = self._consumer.get_watermark_offsets(place, timeout=request_timeout_seconds)[1]
             positions.append(TopicPartition(topic, partition, start))
         self._consumer.assign(positions)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let the connection go."""

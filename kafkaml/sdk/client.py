@@ -9,10 +9,11 @@ Without arguments it finds the platform of this machine (see ``ClientSettings``)
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
+from kafkaml.closing import Closing
 from kafkaml.sdk import types
 from kafkaml.sdk.accounts import Tokens, Users
 from kafkaml.sdk.clusters import Clusters
@@ -30,7 +31,7 @@ from kafkaml.settings import KafkaSettings
 __all__ = ["Client"]
 
 
-class Client:
+class Client(Closing):
     """One connection to a platform. Thread-safe; a context manager."""
 
     def __init__(self, url: str = "", token: str = "", *, transport: httpx.BaseTransport | None = None) -> None:
@@ -51,12 +52,6 @@ class Client:
         self.clusters = Clusters(self._connection)
         self.users = Users(self._connection)
         self.tokens = Tokens(self._connection)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connection."""

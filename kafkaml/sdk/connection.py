@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import orjson
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kafkaml.closing import Closing
 from kafkaml.errors import ApiError, RefusedError, SettingsError
 from kafkaml.local.state import find_state_dir
 
@@ -63,7 +64,7 @@ class ServerSentEvent:
         self.data = data
 
 
-class Connection:
+class Connection(Closing):
     """Sends requests as one person and turns what goes wrong into ApiError."""
 
     def __init__(self, url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
@@ -76,12 +77,6 @@ class Connection:
             # A proxy meant for the internet must not see the token.
             trust_env=False,
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         self._http.close()
