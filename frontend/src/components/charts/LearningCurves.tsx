@@ -1,21 +1,51 @@
-/** Learning curves: one chart per metric, training solid, validation dashed, one colour per model; zoom, log scale. */
+/**
+ * Learning curves: one chart per metric, one colour per model; training solid, validation dashed, what a window scored
+ * before it was learnt dotted; zoom, log scale.
+ */
 import { Box, Group, SimpleGrid, Switch, Text } from '@mantine/core'
 import type { EChartsCoreOption } from 'echarts/core'
 import { useMemo, useState } from 'react'
 import { DIVERGED, formatMeasured, formatMetric, plural } from '~/lib/format'
 import { useSeriesColor } from '~/lib/palette'
 import { ChartFrame } from './Chart'
-import { type Curve, type CurveSeries, curvesOf, curveTable, lostFrom, metricNames } from './curves'
+import {
+  type Curve,
+  type CurveSeries,
+  curvesOf,
+  curveTable,
+  lostFrom,
+  metricNames,
+  type Part,
+  type Unit,
+} from './curves'
 
 export type { CurveSeries, EpochPoint } from './curves'
+
+/** Something that happened after an epoch or window: a line across the charts. */
+export interface CurveMark {
+  epoch: number
+  /** Short: 'v2'. */
+  label: string
+}
+
+const NO_MARKS: readonly CurveMark[] = []
+const LINES: Record<Part, { type: 'solid' | 'dashed' | 'dotted'; symbol: string }> = {
+  before: { type: 'dotted', symbol: 'triangle' },
+  training: { type: 'solid', symbol: 'circle' },
+  validation: { type: 'dashed', symbol: 'diamond' },
+}
 
 export function LearningCurves({
   series,
   metrics,
+  unit = 'epoch',
+  marks = NO_MARKS,
   height = 260,
   name = 'learning-curves',
 }: {
   series: readonly CurveSeries[]
+  unit?: Unit
+  marks?: readonly CurveMark[]
   /** Only these metrics; all by default. */
   metrics?: readonly string[]
   /** Of each chart, in pixels. */
@@ -25,12 +55,14 @@ export function LearningCurves({
 }) {
   const [log, setLog] = useState(false)
   const shown = useMemo(() => metrics ?? metricNames(series), [metrics, series])
-  if (shown.length === 0) return <Text c="dimmed">No epoch has ended yet; the curve grows with each one.</Text>
+  if (shown.length === 0) return <Text c="dimmed">No {unit} has ended yet; the curve grows with each one.</Text>
   return (
     <>
       <Group justify="space-between" mb="xs">
         <Text size="sm" c="dimmed">
-          Training solid, validation dashed. Drag the ends of the bar below a chart to zoom.
+          {unit === 'window' && 'Before learning dotted, '}
+          {unit === 'window' ? 'training' : 'Training'} solid, validation dashed. Drag the ends of the bar below a chart
+          to zoom.
         </Text>
         <Switch
           size="xs"
@@ -41,7 +73,16 @@ export function LearningCurves({
       </Group>
       <SimpleGrid cols={{ base: 1, md: shown.length > 1 ? 2 : 1 }} spacing="lg" verticalSpacing="lg">
         {shown.map((metric) => (
-          <MetricChart key={metric} series={series} metric={metric} log={log} height={height} name={name} />
+          <MetricChart
+            key={metric}
+            series={series}
+            metric={metric}
+            unit={unit}
+            marks={marks}
+            log={log}
+            height={height}
+            name={name}
+          />
         ))}
       </SimpleGrid>
     </>
@@ -51,30 +92,36 @@ export function LearningCurves({
 function MetricChart({
   series,
   metric,
+  unit,
+  marks,
   log,
   height,
   name,
 }: {
   series: readonly CurveSeries[]
   metric: string
+  unit: Unit
+  marks: readonly CurveMark[]
   log: boolean
   height: number
   name: string
 }) {
   const color = useSeriesColor()
   const curves = useMemo(() => curvesOf(series, metric, { log }), [series, metric, log])
-  const option = useMemo(() => optionOf(curves, { log, color }), [curves, log, color])
-  const epochs = Math.max(0, ...curves.map((curve) => curve.points.length))
-  const lostText = useMemo(() => lostTextOf(series, metric), [series, metric])
+  const option = useMemo(() => optionOf(curves, { unit, marks, log, color }), [curves, unit, marks, log, color])
+  const last = Math.max(0, ...curves.map((curve) => curve.points.at(-1)?.[0] ?? 0))
+  const lostText = useMemo(() => lostTextOf(series, metric, unit), [series, metric, unit])
+  const marksText =
+    marks.length > 0 ? `; versions: ${marks.map((each) => `${each.label} at ${each.epoch}`).join(', ')}` : ''
   return (
     <Box>
       <ChartFrame
         title={metric}
         name={`${name}-${metric}`}
-        label={`${metric} over ${plural(epochs, 'epoch')}: ${curves.map((curve) => curve.name).join('; ')}${lostText && `; ${lostText}`}`}
+        label={`${metric} over ${plural(last, unit)}: ${curves.map((curve) => curve.name).join('; ')}${marksText}${lostText && `; ${lostText}`}`}
         height={height}
         option={option}
-        table={() => curveTable(curvesOf(series, metric))}
+        table={() => curveTable(curvesOf(series, metric), unit)}
         data={() => ({ metric, series: curvesOf(series, metric) })}
       />
       {lostText && (
@@ -87,18 +134,28 @@ function MetricChart({
 }
 
 /** Which models have no number any more, and since when. */
-function lostTextOf(series: readonly CurveSeries[], metric: string): string {
+function lostTextOf(series: readonly CurveSeries[], metric: string, unit: Unit): string {
   return series
     .flatMap((each) => {
       const epoch = lostFrom(curvesOf([each], metric))
-      return epoch === null ? [] : [`${series.length > 1 ? each.name : metric}: ${DIVERGED} from epoch ${epoch} on`]
+      return epoch === null ? [] : [`${series.length > 1 ? each.name : metric}: ${DIVERGED} from ${unit} ${epoch} on`]
     })
     .join('; ')
 }
 
 function optionOf(
   curves: readonly Curve[],
-  { log, color }: { log: boolean; color: (id: number) => string },
+  {
+    unit,
+    marks,
+    log,
+    color,
+  }: {
+    unit: Unit
+    marks: readonly CurveMark[]
+    log: boolean
+    color: (id: number) => string
+  },
 ): EChartsCoreOption {
   const epochs = Math.max(0, ...curves.map((curve) => curve.points.length))
   return {
@@ -111,7 +168,7 @@ function optionOf(
     },
     xAxis: {
       type: 'value',
-      name: 'epoch',
+      name: unit,
       nameLocation: 'middle',
       nameGap: 22,
       min: 'dataMin',
@@ -125,7 +182,7 @@ function optionOf(
       axisLabel: { formatter: (value: number) => formatMetric(value) },
     },
     dataZoom: [{ type: 'slider', height: 18, bottom: 6, filterMode: 'none', showDetail: true, brushSelect: false }],
-    series: curves.map((curve) => ({
+    series: curves.map((curve, index) => ({
       id: `${curve.id}-${curve.part}`,
       type: 'line',
       name: curve.name,
@@ -134,10 +191,24 @@ function optionOf(
       // A first epoch is a point, which a line alone does not show.
       showSymbol: epochs <= 30,
       symbolSize: 5,
-      symbol: curve.part === 'training' ? 'circle' : 'diamond',
+      symbol: LINES[curve.part].symbol,
       color: color(curve.id),
-      lineStyle: { width: 2, type: curve.part === 'training' ? 'solid' : 'dashed' },
+      lineStyle: { width: curve.part === 'before' ? 1.5 : 2, type: LINES[curve.part].type },
       emphasis: { disabled: true },
+      // Each mark once, however many lines there are.
+      ...(index === 0 && marks.length > 0 ? { markLine: markLineOf(marks) } : {}),
     })),
+  }
+}
+
+function markLineOf(marks: readonly CurveMark[]) {
+  return {
+    silent: true,
+    symbol: 'none',
+    lineStyle: { type: 'solid', width: 1, opacity: 0.6 },
+    label: { position: 'end', distance: 2, fontSize: 11, formatter: '{b}' },
+    // With many of them the texts would cover each other.
+    labelLayout: { hideOverlap: true },
+    data: marks.map((each) => ({ xAxis: each.epoch, name: each.label })),
   }
 }

@@ -5,12 +5,16 @@ const KERAS: CurveSeries = {
   id: 1,
   name: 'keras',
   epochs: [
-    { epoch: 1, training: { accuracy: 0.5, loss: 2 }, validation: { loss: 1.5 } },
-    { epoch: 2, training: { accuracy: 0.9, loss: 0 }, validation: { loss: null } },
-    { epoch: 3, training: { accuracy: 0.8, loss: 0.5 }, validation: { loss: 1.7 } },
+    { epoch: 1, before: {}, training: { accuracy: 0.5, loss: 2 }, validation: { loss: 1.5 } },
+    { epoch: 2, before: {}, training: { accuracy: 0.9, loss: 0 }, validation: { loss: null } },
+    { epoch: 3, before: {}, training: { accuracy: 0.8, loss: 0.5 }, validation: { loss: 1.7 } },
   ],
 }
-const TORCH: CurveSeries = { id: 2, name: 'torch', epochs: [{ epoch: 1, training: { loss: 3 }, validation: {} }] }
+const TORCH: CurveSeries = {
+  id: 2,
+  name: 'torch',
+  epochs: [{ epoch: 1, before: {}, training: { loss: 3 }, validation: {} }],
+}
 
 test('the loss comes first, and every metric of every model once', () => {
   expect(metricNames([KERAS, TORCH])).toEqual(['loss', 'accuracy'])
@@ -24,6 +28,23 @@ test('a part without the metric has no line', () => {
     'keras, validation',
     'torch, training',
   ])
+})
+
+test('a window has a line of what it scored before it was learnt', () => {
+  const epochs = [1, 2].map((epoch) => ({
+    epoch,
+    before: { loss: 3 },
+    training: { loss: 2 },
+    validation: { loss: 1 / epoch },
+  }))
+  const curves = curvesOf([{ id: 1, name: 'keras', epochs }], 'loss')
+  expect(curveTable(curves, 'window')).toEqual({
+    columns: ['Window', 'before learning', 'training', 'validation'],
+    rows: [
+      ['1', '3', '2', '1'],
+      ['2', '3', '2', '0.5'],
+    ],
+  })
 })
 
 test('what a logarithm does not have is a gap', () => {
@@ -48,7 +69,7 @@ test('the table has a row per epoch, and dashes where a model trained less', () 
 
 test('a metric is lost from the first epoch on after which no line has a number', () => {
   const epochs = (values: (number | null)[]) =>
-    values.map((loss, index) => ({ epoch: index + 1, training: { loss }, validation: {} }))
+    values.map((loss, index) => ({ epoch: index + 1, before: {}, training: { loss }, validation: {} }))
   const lost = (...values: (number | null)[][]) =>
     lostFrom(
       curvesOf(
@@ -72,5 +93,7 @@ test('best is the greatest accuracy and the least loss', () => {
 
 test('a metric whose name does not tell has no best', () => {
   expect(greaterIsBetter('learning_rate')).toBeNull()
-  expect(summarise([{ epoch: 1, training: { learning_rate: 0.1 }, validation: {} }])[0]).toMatchObject({ best: null })
+  expect(summarise([{ epoch: 1, before: {}, training: { learning_rate: 0.1 }, validation: {} }])[0]).toMatchObject({
+    best: null,
+  })
 })

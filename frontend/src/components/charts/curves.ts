@@ -1,11 +1,32 @@
 /** From epochs to lines: what the learning curves draw, and the same as a table. */
+import type { EpochMetrics } from '~/lib/api'
 import { formatMeasured, NONE } from '~/lib/format'
 
-/** One epoch (1-based) with its metrics by name; a number that is not finite is null. */
+/** What a metric was measured on. */
+export const PARTS = ['before', 'training', 'validation'] as const
+export type Part = (typeof PARTS)[number]
+
+export const PART_NAMES: Record<Part, string> = {
+  before: 'before learning',
+  training: 'training',
+  validation: 'validation',
+}
+
+/** One epoch or window (1-based) with its metrics by name; a number that is not finite is null. */
 export interface EpochPoint {
   epoch: number
+  /** On the samples of a window that the model had not learnt yet. */
+  before: Readonly<Record<string, number | null>>
   training: Readonly<Record<string, number | null>>
   validation: Readonly<Record<string, number | null>>
+}
+
+/** What a point stands for. */
+export type Unit = 'epoch' | 'window'
+
+/** What the points of a training are: windows of a stream without end, or epochs. */
+export function unitOf(last: Pick<EpochMetrics, 'window'> | null): Unit {
+  return last?.window ? 'window' : 'epoch'
 }
 
 export interface CurveSeries {
@@ -20,8 +41,7 @@ export function metricNames(series: readonly CurveSeries[]): string[] {
   const names = new Set<string>()
   for (const { epochs } of series) {
     for (const epoch of epochs) {
-      for (const name of Object.keys(epoch.training)) names.add(name)
-      for (const name of Object.keys(epoch.validation)) names.add(name)
+      for (const part of PARTS) for (const name of Object.keys(epoch[part])) names.add(name)
     }
   }
   return [...names].sort((a, b) => Number(b === 'loss') - Number(a === 'loss'))
@@ -30,7 +50,7 @@ export function metricNames(series: readonly CurveSeries[]): string[] {
 export interface Curve {
   id: number
   name: string
-  part: 'training' | 'validation'
+  part: Part
   /** [epoch, value]; null where there is none, or none that a logarithm has. */
   points: [number, number | null][]
 }
@@ -39,14 +59,14 @@ export interface Curve {
 export function curvesOf(series: readonly CurveSeries[], metric: string, { log = false } = {}): Curve[] {
   const several = series.length > 1
   return series.flatMap(({ id, name, epochs }) =>
-    (['training', 'validation'] as const).flatMap((part) => {
+    PARTS.flatMap((part) => {
       const points = epochs.flatMap((each): [number, number | null][] => {
         const value = each[part][metric]
         if (value === undefined) return []
         return [[each.epoch, log && value !== null && value <= 0 ? null : value]]
       })
       if (!epochs.some((each) => metric in each[part])) return []
-      return [{ id, name: several ? `${name}, ${part}` : part, part, points }]
+      return [{ id, name: several ? `${name}, ${PART_NAMES[part]}` : PART_NAMES[part], part, points }]
     }),
   )
 }
@@ -62,8 +82,8 @@ export function lostFrom(curves: readonly Curve[]): number | null {
   return Number.isFinite(first) ? first : null
 }
 
-/** Epochs as rows, lines as columns. */
-export function curveTable(curves: readonly Curve[]): { columns: string[]; rows: string[][] } {
+/** Epochs or windows as rows, lines as columns. */
+export function curveTable(curves: readonly Curve[], unit: Unit = 'epoch'): { columns: string[]; rows: string[][] } {
   const rows = new Map<number, string[]>()
   for (const [index, curve] of curves.entries()) {
     for (const [epoch, value] of curve.points) {
@@ -73,7 +93,7 @@ export function curveTable(curves: readonly Curve[]): { columns: string[]; rows:
     }
   }
   return {
-    columns: ['Epoch', ...curves.map((curve) => curve.name)],
+    columns: [unit === 'epoch' ? 'Epoch' : 'Window', ...curves.map((curve) => curve.name)],
     rows: [...rows.entries()].sort(([a], [b]) => a - b).map(([, row]) => row),
   }
 }
@@ -88,7 +108,7 @@ export function greaterIsBetter(metric: string): boolean | null {
 
 export interface MetricSummary {
   metric: string
-  part: 'training' | 'validation'
+  part: Part
   /** Null: not a number. */
   last: number | null
   /** Null when no value is better than another one. */
@@ -99,7 +119,7 @@ export interface MetricSummary {
 /** Last and best value of each metric and part. */
 export function summarise(epochs: readonly EpochPoint[]): MetricSummary[] {
   return metricNames([{ id: 0, name: '', epochs }]).flatMap((metric) =>
-    (['training', 'validation'] as const).flatMap((part) => {
+    PARTS.flatMap((part) => {
       const points = epochs.flatMap((each) => {
         const value = each[part][metric]
         return value === undefined || value === null ? [] : [{ epoch: each.epoch, value }]

@@ -3,6 +3,7 @@ import { Code, Group, Stack, Text, Title } from '@mantine/core'
 import { Age } from '~/components/Age'
 import { AnchorLink, ObjectLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
+import type { RatePoint } from '~/components/charts/RateLagChart'
 import { Facts } from '~/components/Facts'
 import { RowTable } from '~/components/RowTable'
 import { Stat } from '~/components/Stat'
@@ -11,7 +12,6 @@ import type { Inference } from '~/lib/api'
 import { formatCount, formatExact, formatMilliseconds, formatRate } from '~/lib/format'
 import { scaleText } from './deploy'
 import { RateChart } from './RateChart'
-import type { RatePoint } from './rates'
 
 const GUARANTEES: Record<Inference['guarantee'], { name: string; meaning: string }> = {
   exactly_once: {

@@ -1,12 +1,5 @@
 /** How fast inferences answered while this page was open: a few minutes of what replicas reported, kept in memory. */
-
-export interface RatePoint {
-  /** Milliseconds since 1970. */
-  at: number
-  /** Records a second, all replicas together. */
-  rate: number
-  lag: number | null
-}
+import type { RatePoint } from '~/components/charts/RateLagChart'
 
 /** Replicas report every two seconds: ten minutes. */
 export const MAX_POINTS = 300
@@ -15,18 +8,13 @@ const MERGE_MS = 1_000
 /** A replica that said nothing for so long is not counted any more. */
 const SILENT_MS = 10_000
 
-interface Report {
-  at: number
-  rate: number
-  lag: number | null
-}
-
 export class RateHistory {
-  private readonly latest = new Map<number, Report>()
+  private readonly latest = new Map<number, RatePoint>()
+  /** Of all replicas together. */
   private kept: RatePoint[] = []
 
   /** Take in what a replica said; returns all points, a new list. */
-  add(replica: number, report: Report): readonly RatePoint[] {
+  add(replica: number, report: RatePoint): readonly RatePoint[] {
     this.latest.set(replica, report)
     const now = report.at
     for (const [other, { at }] of this.latest) if (now - at > SILENT_MS) this.latest.delete(other)
@@ -63,7 +51,9 @@ export function historyOf(inference: number): RateHistory {
 }
 
 /** The report inside an event of the topic ``inferences``; null for other events. */
-export function reportOf(data: Record<string, unknown>): { inference: number; replica: number; report: Report } | null {
+export function reportOf(
+  data: Record<string, unknown>,
+): { inference: number; replica: number; report: RatePoint } | null {
   const stats = data.stats as { rate?: unknown; lag?: unknown } | undefined
   if (typeof data.id !== 'number' || typeof data.replica !== 'number' || typeof stats?.rate !== 'number') return null
   const lag = typeof stats.lag === 'number' ? stats.lag : null

@@ -1,12 +1,12 @@
 /** Learning curves, and each metric's last, best and chosen value. */
 import { Box, NumberInput, Stack, Text, Title } from '@mantine/core'
-import { summarise } from '~/components/charts/curves'
+import { PART_NAMES, summarise, type Unit, unitOf } from '~/components/charts/curves'
 import { LearningCurves } from '~/components/charts/LearningCurves'
 import { Sparkline } from '~/components/charts/Sparkline'
 import { RowTable } from '~/components/RowTable'
-import type { Result } from '~/lib/api'
+import type { EpochMetrics, Result } from '~/lib/api'
 import { formatMeasured, formatMetric, NONE } from '~/lib/format'
-import { useCurves } from './useCurves'
+import { useCurves, useEpochs } from './useEpochs'
 
 export function MetricsTab({
   result,
@@ -17,37 +17,44 @@ export function MetricsTab({
   epoch: number | undefined
   onEpoch: (epoch: number | undefined) => void
 }) {
-  const series = useCurves(result)
-  if (result.epochs.length === 0) {
+  const epochs = useEpochs(result)
+  const series = useCurves(result, epochs)
+  if (epochs.length === 0) {
     return <Text c="dimmed">No epoch has ended yet. The curves grow with each one.</Text>
   }
+  const unit = unitOf(result.metrics)
   return (
     <Stack gap="xl">
-      <LearningCurves series={series} height={300} name={`result-${result.id}`} />
-      <MetricsTable result={result} epoch={epoch} onEpoch={onEpoch} />
+      <LearningCurves series={series} unit={unit} height={300} name={`result-${result.id}`} />
+      <MetricsTable result={result} epochs={epochs} unit={unit} epoch={epoch} onEpoch={onEpoch} />
     </Stack>
   )
 }
 
 function MetricsTable({
   result,
+  epochs,
+  unit,
   epoch,
   onEpoch,
 }: {
   result: Result
+  epochs: readonly EpochMetrics[]
+  unit: Unit
   epoch: number | undefined
   onEpoch: (epoch: number | undefined) => void
 }) {
-  const last = result.epochs.at(-1)?.epoch ?? 1
-  const chosen = result.epochs.find((each) => each.epoch === epoch)
+  const last = epochs.at(-1)?.epoch ?? 1
+  // Of very many windows not each is kept here: then the one before it is shown, under its own number.
+  const chosen = epoch === undefined ? undefined : epochs.findLast((each) => each.epoch <= epoch)
   const rows = [
-    ...summarise(result.epochs).map(({ metric, part, last, best, bestEpoch }) => ({
+    ...summarise(epochs).map(({ metric, part, last, best, bestEpoch }) => ({
       metric,
-      part,
+      part: PART_NAMES[part],
       course: (
         <Sparkline
-          label={`${metric}, ${part}`}
-          values={result.epochs.flatMap((each) => each[part][metric] ?? (metric in each[part] ? null : []))}
+          label={`${metric}, ${PART_NAMES[part]}`}
+          values={epochs.flatMap((each) => each[part][metric] ?? (metric in each[part] ? null : []))}
         />
       ),
       last,
@@ -60,7 +67,7 @@ function MetricsTable({
       part: 'test',
       course: (
         <Text span size="sm" c="dimmed">
-          after the last epoch
+          after the last {unit}
         </Text>
       ),
       last,
@@ -76,7 +83,7 @@ function MetricsTable({
         <NumberInput
           size="xs"
           w={140}
-          label="At epoch"
+          label={`At ${unit}`}
           min={1}
           max={last}
           clampBehavior="blur"
@@ -107,8 +114,8 @@ function MetricsTable({
           { title: 'Course', cell: ({ course }) => course },
           { title: 'Last', right: true, cell: (row) => formatMeasured(row.last) },
           { title: 'Best', right: true, cell: (row) => row.best },
-          { title: 'In epoch', right: true, cell: (row) => row.bestEpoch },
-          { title: chosen ? `At epoch ${chosen.epoch}` : 'At epoch', right: true, cell: (row) => row.chosen },
+          { title: `In ${unit}`, right: true, cell: (row) => row.bestEpoch },
+          { title: chosen ? `At ${unit} ${chosen.epoch}` : `At ${unit}`, right: true, cell: (row) => row.chosen },
         ]}
       />
     </Box>

@@ -3,29 +3,33 @@ import { Alert, Box, Group, Progress, Stack, Text } from '@mantine/core'
 import { IconHourglass } from '@tabler/icons-react'
 import { useNow } from '~/components/Age'
 import { ObjectLink } from '~/components/ButtonLink'
-import { greaterIsBetter, summarise } from '~/components/charts/curves'
+import { greaterIsBetter, summarise, unitOf } from '~/components/charts/curves'
 import { LearningCurves } from '~/components/charts/LearningCurves'
 import { isHeldUp } from '~/components/FailureAlert'
 import { Stat } from '~/components/Stat'
 import { Warnings } from '~/components/Warnings'
-import type { Result } from '~/lib/api'
-import { formatAge, formatCount, formatExact, formatMeasured, formatPercent, formatSeconds, NONE } from '~/lib/format'
+import type { EpochMetrics, Result } from '~/lib/api'
+import { formatAge, formatCount, formatExact, formatMeasured, formatPercent, formatSeconds } from '~/lib/format'
 import { progressOf } from './state'
-import { useCurves } from './useCurves'
+import { useCurves, useEpochs } from './useEpochs'
+import { WindowStats, WindowsChart } from './Windows'
 
 export function OverviewTab({ result }: { result: Result }) {
-  const series = useCurves(result)
+  const epochs = useEpochs(result)
+  const series = useCurves(result, epochs)
+  const unit = unitOf(result.metrics)
   return (
     <Stack gap="lg">
       {result.state === 'running' && <Running result={result} />}
       {(result.state === 'waiting' || result.state === 'created') && <Waiting result={result} />}
-      <Answers result={result} />
+      <Answers result={result} epochs={epochs} />
       {result.outcome && result.outcome.warnings.length > 0 && <Warnings texts={result.outcome.warnings} />}
-      {result.epochs.length > 0 && (
+      {epochs.length > 0 && (
         <Box>
-          <LearningCurves series={series} name={`result-${result.id}`} />
+          <LearningCurves series={series} unit={unit} name={`result-${result.id}`} />
         </Box>
       )}
+      {unit === 'window' && <WindowsChart result={result} epochs={epochs} />}
     </Stack>
   )
 }
@@ -49,12 +53,14 @@ function Running({ result }: { result: Result }) {
           {metrics.map(([name, value]) => `${name} ${formatMeasured(value)}`).join('  ')}
         </Text>
       </Group>
-      <Progress
-        value={(progress.share ?? 0) * 100}
-        size="md"
-        transitionDuration={200}
-        aria-label={`${progress.text}: ${formatPercent(progress.share)} of the run`}
-      />
+      {progress.share !== null && (
+        <Progress
+          value={progress.share * 100}
+          size="md"
+          transitionDuration={200}
+          aria-label={`${progress.text}: ${formatPercent(progress.share)} of the run`}
+        />
+      )}
     </Box>
   )
 }
@@ -80,14 +86,15 @@ function Waiting({ result }: { result: Result }) {
   )
 }
 
-function Answers({ result }: { result: Result }) {
-  const { outcome } = result
+function Answers({ result, epochs }: { result: Result; epochs: readonly EpochMetrics[] }) {
+  const { outcome, metrics: latest } = result
+  const unit = unitOf(latest)
   const now = useNow()
   const tests = Object.entries(outcome?.test_metrics ?? {}).sort(
     ([a], [b]) => Number(greaterIsBetter(b) === true) - Number(greaterIsBetter(a) === true),
   )
   const seconds = outcome?.seconds ?? secondsSoFar(result, now)
-  const last = summarise(result.epochs).filter((each) => each.part === 'validation')
+  const last = summarise(epochs).filter((each) => each.part === 'validation')
   return (
     <Group gap={32} align="flex-start">
       {tests.map(([name, value]) => (
@@ -104,7 +111,9 @@ function Answers({ result }: { result: Result }) {
             key={each.metric}
             name={`Validation ${each.metric}`}
             value={metricText(each.metric, each.last)}
-            note={each.bestEpoch ? `best ${metricText(each.metric, each.best)} in epoch ${each.bestEpoch}` : undefined}
+            note={
+              each.bestEpoch ? `best ${metricText(each.metric, each.best)} in ${unit} ${each.bestEpoch}` : undefined
+            }
           />
         ))}
       {outcome && (
@@ -115,10 +124,11 @@ function Answers({ result }: { result: Result }) {
         />
       )}
       <Stat
-        name="Epochs"
-        value={result.epochs.length === 0 ? NONE : formatCount(result.epochs.at(-1)?.epoch ?? 0)}
-        note={result.epochs.length > 0 ? `last took ${formatSeconds(result.epochs.at(-1)?.seconds)}` : undefined}
+        name={unit === 'window' ? 'Windows' : 'Epochs'}
+        value={formatExact(latest?.epoch)}
+        note={latest ? `last took ${formatSeconds(latest.seconds)}` : undefined}
       />
+      {latest?.window && <WindowStats window={latest.window} />}
       <Stat name="Duration" value={formatSeconds(seconds)} />
     </Group>
   )

@@ -5,6 +5,7 @@ import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ObjectLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
+import { unitOf } from '~/components/charts/curves'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import {
   modelsRetrieveOptions,
@@ -125,7 +126,7 @@ function streamText(stream: Stream): string {
 /** What a restart deletes, one line each. */
 function lossesOf(result: Result): string[] {
   const lost: string[] = []
-  if (result.epochs.length > 0) lost.push(`metrics of ${plural(result.epochs.length, 'epoch')}`)
+  if (result.metrics) lost.push(`metrics of ${plural(result.metrics.epoch, unitOf(result.metrics))}`)
   const tests = Object.entries(result.outcome?.test_metrics ?? {})
   if (tests.length > 0) {
     lost.push(`the test's outcome: ${tests.map(([name, value]) => `${name} ${formatMeasured(value)}`).join(', ')}`)

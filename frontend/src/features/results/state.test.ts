@@ -17,6 +17,18 @@ test('progress moves on inside an epoch and never goes back', () => {
   expect(progressOf(at(4, 9), 4, String)).toMatchObject({ text: 'Testing and saving the model', share: 1 })
 })
 
+test('a stream without end has windows, and no share of a whole', () => {
+  const window = (epoch: number, batch: number) => ({ epoch, epochs: 0, batch, batches: batch && 10, metrics: {} })
+  expect(progressOf(window(4, 3), 3, String)).toEqual({
+    text: 'Window 4',
+    share: null,
+    detail: 'learns: batch 3 of 10',
+  })
+  const fills = { text: 'Window 5', share: null, detail: 'fills with what comes' }
+  expect(progressOf(window(4, 3), 4, String)).toEqual(fills)
+  expect(progressOf(window(5, 0), 4, String)).toEqual(fills)
+})
+
 test('a cell of the address must be one of the matrix', () => {
   expect(cellOf('3-0', 4)).toEqual({ actual: 3, predicted: 0 })
   for (const text of ['4-0', '3', '3-', 'a-b', '-1-2', '1-2-3', undefined]) expect(cellOf(text, 4)).toBeUndefined()

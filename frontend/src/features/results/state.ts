@@ -7,7 +7,7 @@ export function hasEnded(result: Pick<Result, 'state'>): boolean {
 }
 
 export interface RunProgress {
-  /** 'Reading the stream', 'Epoch 3 of 20'. */
+  /** 'Reading the stream', 'Epoch 3 of 20', 'Window 812'. */
   text: string
   /** Of the whole run, 0 to 1; null where it cannot be known. */
   share: number | null
@@ -21,6 +21,15 @@ export interface RunProgress {
 export function progressOf(progress: Progress | null, lastEpoch: number, format: (n: number) => string): RunProgress {
   if (progress === null) return { text: 'Starting', share: null, detail: 'the model process is being made' }
   const { epoch, epochs, batch, batches } = progress
+  if (epochs === 0 && (epoch > 0 || lastEpoch > 0)) {
+    const window = Math.max(epoch, lastEpoch + 1)
+    const learning = window === epoch && batches > 0
+    return {
+      text: `Window ${format(window)}`,
+      share: null,
+      detail: learning ? `learns: batch ${format(batch)} of ${format(batches)}` : 'fills with what comes',
+    }
+  }
   if (epoch === 0 && lastEpoch === 0) {
     return {
       text: 'Reading the stream',
@@ -29,17 +38,17 @@ export function progressOf(progress: Progress | null, lastEpoch: number, format:
     }
   }
   if (lastEpoch >= epoch) {
-    const done = epochs > 0 && lastEpoch >= epochs
+    const done = lastEpoch >= epochs
     return {
-      text: done ? 'Testing and saving the model' : `Epoch ${lastEpoch + 1}${epochs > 0 ? ` of ${epochs}` : ''}`,
-      share: epochs > 0 ? Math.min(1, lastEpoch / epochs) : null,
+      text: done ? 'Testing and saving the model' : `Epoch ${lastEpoch + 1} of ${epochs}`,
+      share: Math.min(1, lastEpoch / epochs),
       detail: done ? '' : 'begins',
     }
   }
   const inside = batches > 0 ? batch / batches : 0
   return {
     text: `Epoch ${epoch} of ${epochs}`,
-    share: epochs > 0 ? Math.min(1, (epoch - 1 + inside) / epochs) : null,
+    share: Math.min(1, (epoch - 1 + inside) / epochs),
     detail: `batch ${format(batch)} of ${format(batches)}`,
   }
 }

@@ -9,7 +9,9 @@ import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { CopyButton } from '~/components/CopyButton'
 import { ConfusionMatrix, type MatrixMode } from '~/components/charts/ConfusionMatrix'
+import { unitOf } from '~/components/charts/curves'
 import { LearningCurves } from '~/components/charts/LearningCurves'
+import { thinned } from '~/components/charts/points'
 import { EmptyState } from '~/components/EmptyState'
 import { PageTitle } from '~/components/ListPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -188,13 +190,14 @@ function Curves({ results }: { results: readonly Result[] }) {
               {
                 id: ids[index] ?? result.id,
                 name: sameName ? `${result.model_name} (${result.id})` : result.model_name,
-                epochs: result.epochs,
+                epochs: thinned(result.epochs),
               },
             ],
       ),
     [results, ids, sameName],
   )
-  return <LearningCurves series={series} name="compared-runs" />
+  const unit = results.every((result) => unitOf(result.metrics) === 'window') ? 'window' : 'epoch'
+  return <LearningCurves series={series} unit={unit} name="compared-runs" />
 }
 
 function Matrices({ results }: { results: readonly Result[] }) {

@@ -1,7 +1,7 @@
 /** How far a training run is: a bar over all epochs and the words for it. */
 import { Progress, Stack, Text } from '@mantine/core'
 import type { Progress as ProgressDocument, StateEnum } from '~/lib/api'
-import { NONE } from '~/lib/format'
+import { NONE, plural } from '~/lib/format'
 import { progressOf } from './metrics'
 
 export function RunProgress({
@@ -15,7 +15,7 @@ export function RunProgress({
   label: string
 }) {
   const view = progressOf(progress)
-  if (state === 'finished') return <Text size="xs">done{progress ? `, ${progress.epochs} epochs` : ''}</Text>
+  if (state === 'finished') return <Text size="xs">done{progress ? `, ${wholeOf(progress)}` : ''}</Text>
   if (!view || state === 'waiting' || state === 'created') {
     return (
       <Text size="xs" c="dimmed">
@@ -26,12 +26,18 @@ export function RunProgress({
   if (state !== 'running') return <Text size="xs">until {view.text}</Text>
   return (
     <Stack gap={2} miw={140}>
-      <Progress.Root size="sm" transitionDuration={150}>
-        <Progress.Section value={view.percent} aria-label={`Progress of ${label}: ${view.text}`} />
-      </Progress.Root>
+      {view.percent !== null && (
+        <Progress.Root size="sm" transitionDuration={150}>
+          <Progress.Section value={view.percent} aria-label={`Progress of ${label}: ${view.text}`} />
+        </Progress.Root>
+      )}
       <Text size="xs" style={{ whiteSpace: 'nowrap' }}>
         {view.text}
       </Text>
     </Stack>
   )
+}
+
+function wholeOf({ epoch, epochs }: ProgressDocument): string {
+  return epochs > 0 ? plural(epochs, 'epoch') : plural(epoch, 'window')
 }

@@ -17,6 +17,13 @@ describe('progressOf', () => {
     )
     expect(progressOf({ epoch: 0, epochs: 10, batch: 500, batches: 0, metrics: {} })?.percent).toBe(0)
   })
+
+  it('has no whole where the stream has no end', () => {
+    expect(progressOf({ epoch: 12_345, epochs: 0, batch: 0, batches: 0, metrics: {} })).toEqual({
+      percent: null,
+      text: 'window 12,345',
+    })
+  })
 })
 
 describe('mainMetric', () => {

@@ -1,6 +1,7 @@
 /** Numbers of a training run as its rows show them: the main metric with last, best and test; progress; duration. */
+import { type Unit, unitOf } from '~/components/charts/curves'
 import type { Progress, ResultRow } from '~/lib/api'
-import { formatCount, formatMetric, plural } from '~/lib/format'
+import { formatCount, formatExact, formatMetric, plural } from '~/lib/format'
 
 export interface MainMetric {
   /** 'accuracy', 'loss', ... */
@@ -10,6 +11,7 @@ export interface MainMetric {
   last: number | null | undefined
   best: number | null
   bestEpoch: number | null
+  unit: Unit
   /** Thinned out; for a sparkline. */
   values: readonly (number | null)[]
 }
@@ -25,6 +27,7 @@ export function mainMetric(row: Pick<ResultRow, 'history' | 'metrics'>): MainMet
     last: row.metrics?.[curve.part][curve.metric],
     best: best?.value ?? null,
     bestEpoch: best?.epoch ?? null,
+    unit: unitOf(row.metrics),
     values: curve.values,
   }
 }
@@ -40,12 +43,15 @@ export function testMetric(row: Pick<ResultRow, 'outcome'>, name: string): numbe
 }
 
 export interface ProgressView {
-  /** 0 to 100. */
-  percent: number
+  /** 0 to 100; null where there is no end. */
+  percent: number | null
   text: string
 }
 
-/** How far a run is, counted in batches over all epochs; the reading of the stream counts by itself. */
+/**
+ * How far a run is, counted in batches over all epochs; the reading of the stream counts by itself, and a stream without
+ * end has windows and no whole.
+ */
 export function progressOf(progress: Progress | null): ProgressView | null {
   if (!progress) return null
   const { epoch, epochs, batch, batches } = progress
@@ -54,7 +60,8 @@ export function progressOf(progress: Progress | null): ProgressView | null {
     const total = batches > 0 ? ` of ${formatCount(batches)}` : ''
     return { percent: inside * 100, text: `reading the stream: record ${formatCount(batch)}${total}` }
   }
-  const done = epochs > 0 ? (epoch - 1 + inside) / epochs : 0
+  if (epochs === 0) return { percent: null, text: `window ${formatExact(epoch)}` }
+  const done = (epoch - 1 + inside) / epochs
   const batchText = batches > 0 ? `, batch ${formatCount(batch)} of ${formatCount(batches)}` : ''
   return { percent: Math.min(100, done * 100), text: `epoch ${epoch} of ${epochs}${batchText}` }
 }
@@ -78,5 +85,5 @@ export function stateNote(
 
 /** '0.9812 (epoch 7)'. */
 export function bestText(metric: MainMetric): string {
-  return metric.best === null ? formatMetric(null) : `${formatMetric(metric.best)} (epoch ${metric.bestEpoch})`
+  return metric.best === null ? formatMetric(null) : `${formatMetric(metric.best)} (${metric.unit} ${metric.bestEpoch})`
 }

@@ -177,7 +177,7 @@ function RunMetric({ row }: { row: ResultRow }) {
           {formatMeasured(main.last)}
         </Text>
         {main.best !== null && (
-          <Tooltip label={`best at epoch ${main.bestEpoch}`}>
+          <Tooltip label={`best at ${main.unit} ${main.bestEpoch}`}>
             <Text size="sm">best {formatMetric(main.best)}</Text>
           </Tooltip>
         )}

@@ -1,0 +1,74 @@
+/** Records a second, and the records that wait, over time. */
+import type { EChartsCoreOption } from 'echarts/core'
+import { useMemo } from 'react'
+import { formatCount, formatMoment, formatRate } from '~/lib/format'
+import { ChartFrame } from './Chart'
+
+export interface RatePoint {
+  /** Milliseconds since 1970. */
+  at: number
+  /** Records a second. */
+  rate: number
+  /** Null: not known. */
+  lag: number | null
+}
+
+const HEIGHT = 180
+
+export function RateLagChart({
+  title,
+  name,
+  label,
+  points,
+}: {
+  title: string
+  /** Name of exported files, without ending. */
+  name: string
+  /** What the picture shows, for those who do not see it. */
+  label: string
+  points: readonly RatePoint[]
+}) {
+  const option = useMemo<EChartsCoreOption>(
+    () => ({
+      grid: { left: 48, right: 48, top: 28, bottom: 24 },
+      legend: { top: 0, left: 'left', itemHeight: 8 },
+      tooltip: { trigger: 'axis' },
+      xAxis: { type: 'time', axisLabel: { hideOverlap: true } },
+      yAxis: [
+        { type: 'value', min: 0, minInterval: 1, name: '' },
+        { type: 'value', min: 0, minInterval: 1, splitLine: { show: false } },
+      ],
+      series: [
+        {
+          name: 'records/s',
+          type: 'line',
+          showSymbol: points.length < 3,
+          data: points.map((each) => [each.at, each.rate]),
+        },
+        {
+          name: 'lag',
+          type: 'line',
+          yAxisIndex: 1,
+          showSymbol: points.length < 3,
+          lineStyle: { type: 'dashed' },
+          data: points.map((each) => [each.at, each.lag]),
+        },
+      ],
+    }),
+    [points],
+  )
+  return (
+    <ChartFrame
+      title={title}
+      name={name}
+      label={label}
+      height={HEIGHT}
+      option={option}
+      data={() => points}
+      table={() => ({
+        columns: ['Time', 'Rate', 'Lag'],
+        rows: points.map((each) => [formatMoment(new Date(each.at)), formatRate(each.rate), formatCount(each.lag)]),
+      })}
+    />
+  )
+}
