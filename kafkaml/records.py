@@ -191,6 +191,20 @@ class RecordReader(Protocol):
         """
         ...
 
+    def caught_up(self) -> bool:
+        """Whether ``follow`` handed out all that Kafka holds now, which is asked; BrokerError when it does not answer.
+
+        False also before the first batch.
+        """
+        ...
+
+    def ends(self) -> Mapping[PartitionKey, int]:
+        """Return where the partitions that are followed end, from what was last heard (no request).
+
+        One of which nothing was heard yet is missing. The markers of transactions count as records.
+        """
+        ...
+
     def identity(self, topics: Sequence[str]) -> str:
         """Return what offsets of ``topics`` refer to: the cluster's id and the topics' own.
 

@@ -7,7 +7,6 @@ derives from the hashes, or that ``time_order`` derives from the records' times.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ import numpy.typing as npt
 
 from kafkaml.array_file import ArrayFile, write_npy_header
 from kafkaml.codecs import StreamCodec, StreamFailure
+from kafkaml.codecs.base import PackableCodec
 from kafkaml.codecs.looks import CSV_HINT, csv_line, shown
 from kafkaml.content_order import Hashes, Rows, content_hashes, content_order
 from kafkaml.errors import BrokenError, DecodeError, StreamUnavailable
@@ -27,7 +27,7 @@ from kafkaml.records import RecordBatch, RecordReader
 from kafkaml.stream_range import StreamRange
 from kafkaml.time_order import TimeOrder
 
-__all__ = ["BuiltSlice", "build_slice", "content_sum", "not_finite"]
+__all__ = ["BuiltSlice", "build_slice", "content_sum", "not_finite", "not_finite_error", "sample_origins"]
 
 Array = npt.NDArray[Any]
 
@@ -229,9 +229,10 @@ class _Builder:
             raise _WiderAfterAll
         origins: Rows | None = None
         if len(features) and self._times is not None:
-            origins = self._origins(values, failures, features)
+            origins = sample_origins(self._codec, values, failures, len(features))
         if len(features) and (bad := not_finite(features, labels)) is not None:
-            self._leave_out(batch, self._origins(values, failures, features), bad, features, labels)
+            bad_origins = sample_origins(self._codec, values, failures, len(features))
+            self._leave_out(batch, bad_origins, bad, features, labels)
             features, labels = features[~bad], None if labels is None else labels[~bad]
             origins = None if origins is None else origins[~bad]
         if len(features):
@@ -240,20 +241,6 @@ class _Builder:
             self._append(features, labels, features_file, labels_file)
             if self._times is not None and origins is not None:
                 self._times.append(batch, np.bincount(origins, minlength=len(batch)))
-
-    def _origins(self, values: Sequence[bytes | None], failures: Sequence[StreamFailure], features: Array) -> Rows:
-        """Return for each row of ``features`` which record of the batch it comes from."""
-        counts = np.ones(len(values), np.intp)
-        if self._codec.packed:
-            # Fixed widths, or nothing could be packed.
-            row_bytes = self._codec.features.dtype.itemsize * math.prod(features.shape[1:])
-            counts = np.array([len(value or b"") // row_bytes for value in values], np.intp)
-        counts[[failure.index for failure in failures]] = 0
-        if counts.sum() != len(features):
-            raise BrokenError(
-                f"{len(values)} records of which {len(failures)} were left out gave {len(features)} samples"
-            )
-        return np.repeat(np.arange(len(values)), counts)
 
     def _settle(self, values: Sequence[bytes | None], keys: Sequence[bytes | None]) -> None:
         """Take from the first records with a value what only data can tell: keys of objects, shapes."""
@@ -271,20 +258,9 @@ class _Builder:
     ) -> None:
         """Count the ``bad`` rows: NaN or infinity would make every weight of a model NaN."""
         for row in np.flatnonzero(bad).tolist():
-            error = self._not_finite_error(features[row], None if labels is None else labels[row])
+            error = not_finite_error(self._codec, features[row], None if labels is None else labels[row])
             self._left_out.add(batch[int(origins[row])].place, error)
         self._left_out.check(self._records, sum(each.max_records or 0 for each in self._ranges))
-
-    def _not_finite_error(self, sample: Any, label: Any) -> DecodeError:
-        numbers = np.asarray(sample)
-        wrong = ~np.isfinite(numbers)
-        if not wrong.any():
-            return DecodeError(f"the label is {np.asarray(label)!s:.40}", gap="NaN or infinity in the label")
-        first = np.argwhere(wrong)[0]
-        token = "NaN" if np.isnan(numbers[tuple(first)]) else "infinity"
-        # Of an image each pixel would be a group of its own.
-        where = f" in {self._codec.features.column_name(int(first[0]))}" if numbers.ndim == 1 else ""
-        return DecodeError(f"the sample holds {token}{where}", gap=f"{token}{where}")
 
     def _doubt(self, features: Array, labels: Array | None) -> None:
         """Look once whether the first samples' bytes are in the other order."""
@@ -335,6 +311,35 @@ class _Builder:
         dtype = self._labels.dtype
         assert dtype is not None
         return np.dtype(np.int64) if self._codec.whole_labels and self._labels.whole else dtype
+
+
+def sample_origins(
+    codec: StreamCodec, values: Sequence[bytes | None], failures: Sequence[StreamFailure], samples: int
+) -> Rows:
+    """Return for each of the ``samples`` that ``codec`` decoded of ``values`` which record it comes from."""
+    counts = np.ones(len(values), np.intp)
+    if codec.packed:
+        # Fixed widths, or nothing could be packed.
+        assert isinstance(codec.features, PackableCodec)
+        row_bytes = codec.features.sample_bytes or 1
+        counts = np.array([len(value or b"") // row_bytes for value in values], np.intp)
+    counts[[failure.index for failure in failures]] = 0
+    if counts.sum() != samples:
+        raise BrokenError(f"{len(values)} records of which {len(failures)} were left out gave {samples} samples")
+    return np.repeat(np.arange(len(values)), counts)
+
+
+def not_finite_error(codec: StreamCodec, sample: Any, label: Any) -> DecodeError:
+    """Return why ``sample``, or its label, is none: it holds NaN or infinity."""
+    numbers = np.asarray(sample)
+    wrong = ~np.isfinite(numbers)
+    if not wrong.any():
+        return DecodeError(f"the label is {np.asarray(label)!s:.40}", gap="NaN or infinity in the label")
+    first = np.argwhere(wrong)[0]
+    token = "NaN" if np.isnan(numbers[tuple(first)]) else "infinity"
+    # Of an image each pixel would be a group of its own.
+    where = f" in {codec.features.column_name(int(first[0]))}" if numbers.ndim == 1 else ""
+    return DecodeError(f"the sample holds {token}{where}", gap=f"{token}{where}")
 
 
 def not_finite(features: Array, labels: Array | None) -> npt.NDArray[np.bool_] | None:

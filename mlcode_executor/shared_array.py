@@ -106,6 +106,13 @@ class SharedArray(Closing):
             self._array = _map(self.fd, self.dtype, self.shape, self.offset, writable=self.writable)
         return self._array
 
+    def rows(self, start: int, stop: int) -> SharedArray:
+        """Return the same memory from row ``start`` to ``stop``, with a descriptor of its own."""
+        row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
+        offset = self.offset + start * row_bytes
+        shape = (stop - start, *self.shape[1:])
+        return SharedArray(os.dup(self.fd), self.dtype, shape, offset=offset, writable=self.writable)
+
     def describe(self, index: int) -> dict[str, Any]:
         """Return what a frame says about this array, its descriptor being the frame's ``index``-th."""
         return {

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from kafkaml.errors import BrokenError
 from kafkaml.logs import get_logger
-from kafkaml.records import PartitionKey, RecordReader
+from kafkaml.records import RecordReader
 from kafkaml.reporter import ResultReporter
+from kafkaml.wire.choices import Targets
 from kafkaml.wire.progress import Progress
 from kafkaml.wire.training import TrainingPlan
 from model_training.background import in_background
+from model_training.interrupts import Interrupts
 from model_training.model_session import ModelCalls, ModelSession
 from model_training.part import Part
+from model_training.read_ahead import ReadAhead
 from model_training.training_data import TrainingData
-from model_training.windows import Window, read_windows
+from model_training.windows import Limits, Reading, Window, Windows, read_windows
 
 __all__ = ["RunContext"]
 
@@ -35,7 +38,9 @@ class RunContext:
 
     ``reporters`` are those of the models that the run trains, by name. ``read_slice`` reads the announced stream (its
     callback raises when the run ends early), ``open_reader`` gives a reader of streams without end, ``start_process``
-    starts the model process of a plan; ``scratch`` is an empty folder that the caller removes.
+    starts the model process of a plan; ``scratch`` is an empty folder that the caller removes. ``interrupts`` are how
+    the run is ended from outside; ``stop_asked`` says whether the backend wants its end, which a machine that goes away
+    does not.
     """
 
     def __init__(
@@ -47,6 +52,8 @@ class RunContext:
         open_reader: Callable[[], RecordReader],
         start_process: Callable[[TrainingPlan], AbstractContextManager[ModelCalls]],
         scratch: Path,
+        interrupts: Interrupts | None = None,
+        stop_asked: Callable[[], bool] = lambda: True,
     ) -> None:
         self.plan = plan
         self.started = time.monotonic()
@@ -55,6 +62,8 @@ class RunContext:
         self._open_reader = open_reader
         self._start_process = start_process
         self._scratch = scratch
+        self.interrupts = interrupts or Interrupts()
+        self.stop_asked = stop_asked
         self._deadline: float | None = None
 
     def part(self, model: str = "") -> Part:
@@ -78,31 +87,27 @@ class RunContext:
             yield reading
 
     @contextmanager
-    def windows(
-        self,
-        *,
-        records: int,
-        seconds: float,
-        idle_seconds: float | None = None,
-        since_ms: int = 0,
-        positions: Mapping[PartitionKey, int] | None = None,
-    ) -> Iterator[Iterator[Window]]:
+    def windows(self, limits: Limits, past: Reading | None = None) -> Iterator[Windows]:
         """Read the topics of the announced stream on and on, in windows; the reading ends with the block.
 
-        A window is full with ``records``, or ends ``seconds`` after its first one. It begins with the first record of
-        each partition that is not older than ``since_ms`` (of Kafka, since 1970), or goes on from ``positions``, those
-        of an earlier window. Without a record for ``idle_seconds`` the windows are over; None: never.
+        It begins in each partition with the first record that is not older than the plan's ``since_ms``, in partitions
+        that come later too, or goes on behind ``past``, which an earlier window had.
         """
         with closing(self._open_reader()) as reader:
-            starts: dict[PartitionKey, int] = {}
-            for topic in dict.fromkeys(each.topic for each in self.plan.stream.ranges):
-                starts |= reader.starts(topic, since_ms=since_ms)
-            starts |= positions or {}
-            windows = read_windows(
-                self.plan.stream, reader, starts, records=records, seconds=seconds, idle_seconds=idle_seconds
-            )
-            with closing(windows):
-                yield windows
+
+            def read(is_left: Callable[[], bool]) -> Generator[Window]:
+                return read_windows(
+                    self.plan.stream,
+                    reader,
+                    limits,
+                    since_ms=self.plan.since_ms,
+                    past=past,
+                    with_labels=self.plan.targets is Targets.LABELS,
+                    is_left=is_left,
+                )
+
+            with ReadAhead.of(read) as ahead:
+                yield Windows(ahead, reader)
 
     @contextmanager
     def session(self, plan: TrainingPlan | None = None) -> Iterator[ModelSession]:

@@ -67,6 +67,7 @@ class Learnt:
     split: str
     class_names: Sequence[str]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
 
 def finish(session: ModelSession, part: Part, trial: Trial, *, with_matrix: bool) -> Findings:
@@ -109,7 +110,7 @@ def outcome_of(
         slice_sha256=learnt.slice_sha256,
         confusion_matrix=found.matrix.counts.tolist() if found.matrix else None,
         labels=found.matrix.labels if found.matrix else tuple(learnt.class_names),
-        warnings=part.warnings.texts,
+        warnings=[*part.warnings.texts, *learnt.warnings],
         onnx_max_difference=found.onnx_difference,
         seed=plan.seed,
         split=learnt.split,

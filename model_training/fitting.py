@@ -6,15 +6,18 @@ All that can be known before training is found here, and refused in words; what 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
+from kafkaml.errors import UserCodeError
 from kafkaml.wire.choices import Targets
 from mlcode_executor.shared_array import SharedArray
-from model_training.labels import LabelKind, LabelPlan, LossLabels, plan_labels
+from model_training.labels import LabelKind, LabelPlan, LabelRule, LossLabels, plan_labels, rule_of
 from model_training.model_session import Samples
 from model_training.shapes import (
     DataMismatch,
@@ -24,8 +27,9 @@ from model_training.shapes import (
     shape_text,
 )
 from model_training.training_data import TrainingData, reshaped
+from model_training.windows import Window
 
-__all__ = ["fit_to_model"]
+__all__ = ["WindowFit", "blamed", "fit_to_model", "fit_windows_to_model"]
 
 # So many numbers of the features tell their range well enough.
 _LOOKED_AT_VALUES = 1 << 20
@@ -33,6 +37,53 @@ _LOOKED_AT_VALUES = 1 << 20
 _CLASS_KINDS = (LabelKind.CLASSES, LabelKind.ONE_HOT, LabelKind.SIGNS)
 # Asks the model process: one sample -> what the loss takes, and the signature with outputs.
 DescribeLoss = Callable[[SharedArray, ModelSignature], tuple[LossLabels, ModelSignature]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowFit:
+    """How windows of a stream are handed to a model: samples in ``shape``, with the labels that ``labels`` allows.
+
+    Without ``labels`` the features are the targets, in ``target_shape``. ``notes`` are for people, ``doubts`` are
+    reasons (message, hint) to give if training fails.
+    """
+
+    shape: tuple[int, ...]
+    labels: LabelRule | None = None
+    target_shape: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    doubts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return () if self.labels is None else self.labels.names
+
+    @property
+    def warnings(self) -> list[str]:
+        """What to tell of it."""
+        return [*self.notes, *(f"{message}; it was trained all the same" for message, _ in self.doubts)]
+
+    def arrays(self, window: Window) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return features (n, *shape) and what is learnt of them (n, ...), of all samples of ``window``."""
+        features = window.features.reshape(len(window), *self.shape)
+        if self.labels is None:
+            return features, features.reshape(len(window), *self.target_shape)
+        assert window.labels is not None
+        return features, window.labels
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``from_json`` reads."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        labels = document["labels"]
+        return cls(
+            shape=tuple(document["shape"]),
+            labels=None if labels is None else LabelRule(**{**labels, "names": tuple(labels["names"])}),
+            target_shape=tuple(document["target_shape"]),
+            notes=tuple(document["notes"]),
+            doubts=tuple((message, hint) for message, hint in document["doubts"]),
+        )
 
 
 def fit_to_model(
@@ -50,18 +101,55 @@ def fit_to_model(
     doubts = [*data.doubts, *([] if doubt is None else [doubt])]
     if targets is Targets.LABELS and data.has_labels:
         return _with_labels(data, shape, doubts, signature, loss, folder)
-    if targets is Targets.LABELS and (loss.kind in _CLASS_KINDS or not _answers_its_input(shape, signature)):
+    note = _without_labels(shape, signature, loss, targets)
+    return _with_features_as_targets(
+        data, shape, doubts, signature, [note, *_unscaled(data.training.features.array, loss)]
+    )
+
+
+def fit_windows_to_model(
+    window: Window, signature: ModelSignature, *, targets: Targets, describe_loss: DescribeLoss
+) -> WindowFit:
+    """Return how windows are handed to the model, told by the first one with samples.
+
+    Raises DataMismatch when stream and model do not belong together.
+    """
+    shape, doubt = fit_feature_shape(window.features.shape[1:], signature)
+    with SharedArray.allocate((1, *shape), window.features.dtype, writable=False) as sample:
+        sample.array[...] = window.features[:1].reshape(1, *shape)
+        loss, signature = describe_loss(sample, signature)
+    doubts = [] if doubt is None else [doubt]
+    if targets is Targets.LABELS and window.labels is not None:
+        if doubt := label_shape_doubt(window.labels.shape[1:], signature):
+            doubts.append(doubt)
+        rule = rule_of(window.labels, loss=loss, signature=signature, may_be_whole=window.whole_labels)
+        return WindowFit(shape=shape, labels=rule, doubts=_texts(doubts))
+    notes = [_without_labels(shape, signature, loss, targets), *_unscaled(window.features, loss)]
+    target_shape, doubt = _targets_of_features(shape, signature)
+    doubts += [] if doubt is None else [doubt]
+    return WindowFit(shape=shape, target_shape=target_shape, notes=tuple(notes), doubts=_texts(doubts))
+
+
+def blamed(error: UserCodeError, message: str, hint: str) -> DataMismatch:
+    """Return what to say of a training that failed with ``error`` where there was a doubt about stream and model."""
+    return DataMismatch(message, hint=f"{hint} (training failed with: {error.message})")
+
+
+def _texts(doubts: Sequence[DataMismatch]) -> tuple[tuple[str, str], ...]:
+    return tuple((doubt.message, doubt.hint) for doubt in doubts)
+
+
+def _without_labels(shape: tuple[int, ...], signature: ModelSignature, loss: LossLabels, targets: Targets) -> str:
+    """Return what to say of features that are the targets; raises DataMismatch where the model needs labels."""
+    if targets is Targets.FEATURES:
+        return "the features are the targets, as the deployment says"
+    if loss.kind in _CLASS_KINDS or not _answers_its_input(shape, signature):
         raise DataMismatch(
             "the stream's records have no labels: each record's key is null, or was announced to be none",
             hint="send each sample's label with it; the sink writes it as the record's key. A model that learns to "
             "give back its input (an autoencoder) is deployed with the targets 'features'",
         )
-    note = "the features are the targets, as the deployment says"
-    if targets is Targets.LABELS:
-        note = (
-            "the stream has no labels and the model's output has the shape of its input: the features are the targets"
-        )
-    return _with_features_as_targets(data, shape, doubts, signature, [note, *_unscaled(data, loss)])
+    return "the stream has no labels and the model's output has the shape of its input: the features are the targets"
 
 
 def _check_numbers(data: TrainingData) -> None:
@@ -132,11 +220,10 @@ def _target_shape(shape: tuple[int, ...], signature: ModelSignature) -> tuple[in
     return shape if matches else None
 
 
-def _unscaled(data: TrainingData, loss: LossLabels) -> list[str]:
+def _unscaled(features: NDArray[Any], loss: LossLabels) -> list[str]:
     """What to say where a loss that takes 0 to 1 will see more; by the first samples, because there may be many."""
-    part = data.training
-    first = part.features.array[: max(1, _LOOKED_AT_VALUES // max(1, math.prod(part.features.shape[1:])))]
-    if loss.kind is not LabelKind.BINARY or part.features.dtype == np.uint8 or not len(first):
+    first = features[: max(1, _LOOKED_AT_VALUES // max(1, math.prod(features.shape[1:])))]
+    if loss.kind is not LabelKind.BINARY or features.dtype == np.uint8 or not len(first):
         return []
     if first.min() >= 0 and first.max() <= 1:
         return []
@@ -151,11 +238,8 @@ def _unscaled(data: TrainingData, loss: LossLabels) -> list[str]:
 def _with_features_as_targets(
     data: TrainingData, shape: tuple[int, ...], doubts: list[DataMismatch], signature: ModelSignature, notes: list[str]
 ) -> TrainingData:
-    target_shape = _target_shape(shape, signature)
-    if target_shape is None:
-        target_shape = shape
-        if signature.outputs and label_shape_doubt(shape, signature):
-            doubts = [*doubts, _unlike_input(shape, signature)]
+    target_shape, doubt = _targets_of_features(shape, signature)
+    doubts = [*doubts, *([] if doubt is None else [doubt])]
     parts = {
         name: Samples(reshaped(part.features, shape), reshaped(part.features, target_shape), targets_are_features=True)
         for name, part in data.parts.items()
@@ -163,6 +247,17 @@ def _with_features_as_targets(
     return replace(
         data.with_parts(parts), has_labels=False, class_names=(), warnings=[*data.warnings, *notes], doubts=doubts
     )
+
+
+def _targets_of_features(
+    shape: tuple[int, ...], signature: ModelSignature
+) -> tuple[tuple[int, ...], DataMismatch | None]:
+    """Return the shape in which the features are the targets, and a doubt about it."""
+    target_shape = _target_shape(shape, signature)
+    if target_shape is not None:
+        return target_shape, None
+    doubtful = signature.outputs and label_shape_doubt(shape, signature)
+    return shape, _unlike_input(shape, signature) if doubtful else None
 
 
 def _unlike_input(shape: tuple[int, ...], signature: ModelSignature) -> DataMismatch:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from kafkaml.label_doubts import KEY_IS_LABEL, number_doubt, text_doubt
 from model_training.shapes import DataMismatch, ModelSignature, label_range_doubt
 
-__all__ = ["MAX_NAMES", "LabelFacts", "LabelKind", "LabelPlan", "LossLabels", "plan_labels"]
+__all__ = ["MAX_NAMES", "LabelFacts", "LabelKind", "LabelPlan", "LabelRule", "LossLabels", "plan_labels", "rule_of"]
 
 Labels = NDArray[Any]
 
@@ -167,6 +167,84 @@ def plan_labels(
     if names and len(shape) <= 1 and facts.whole and kind in (LabelKind.CLASSES, LabelKind.BINARY, LabelKind.UNKNOWN):
         warnings += _unseen(parts, names, values)
     return LabelPlan(values, _bounded(names), ignored, warnings, doubts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelRule:
+    """Which labels of a stream without end a model can learn. They are taken as the numbers that they are.
+
+    What comes later cannot be known, so nothing is numbered anew. ``dtype`` is the type in which they are handed over,
+    ``whole`` and the bounds say what they must be; ``names`` are those of the classes, where they are known.
+    """
+
+    dtype: str
+    whole: bool = False
+    smallest: float | None = None
+    largest: float | None = None
+    ignored: int | None = None
+    names: tuple[str, ...] = ()
+
+    def wrong(self, labels: Labels) -> NDArray[np.bool_]:
+        """Return which samples' labels (n, *label_shape) cannot be learnt; (n,)."""
+        bad = np.zeros(labels.shape, np.bool_)
+        if self.whole and labels.dtype.kind == "f":
+            bad |= np.floor(labels) != labels
+        if self.smallest is not None:
+            bad |= labels < self.smallest
+        if self.largest is not None:
+            bad |= labels > self.largest
+        if self.ignored is not None:
+            bad &= labels != self.ignored
+        return np.asarray(bad.reshape(len(labels), -1).any(axis=1))
+
+    @property
+    def expected(self) -> str:
+        """What labels are expected to be, for people."""
+        what = "whole numbers" if self.whole else "numbers"
+        if self.smallest is None and self.largest is None:
+            return what
+        return f"{what} from {self.smallest or 0:g} {'on' if self.largest is None else f'to {self.largest:g}'}"
+
+
+def rule_of(labels: Labels, *, loss: LossLabels, signature: ModelSignature, may_be_whole: bool) -> LabelRule:
+    """Return the rule for a stream without end whose first labels are ``labels`` (n, *label_shape).
+
+    ``may_be_whole``: floats that are all whole stand for whole numbers, as JSON's do. Raises DataMismatch for labels
+    that the model's loss cannot learn.
+    """
+    shape, dtype = labels.shape[1:], labels.dtype
+    outputs, kind = _class_outputs(shape, signature), _kind_for(loss.kind, shape, signature)
+    facts = LabelFacts.of([labels], loss.ignored if kind is LabelKind.CLASSES else None)
+    within = facts.known and facts.whole and bool(outputs) and 0 <= facts.smallest <= facts.largest < (outputs or 0)
+    as_whole = "<i8" if dtype.kind == "f" else dtype.str
+    rule = LabelRule(dtype=dtype.str)
+    if kind is LabelKind.CLASSES:
+        largest = None if outputs is None else float(outputs - 1)
+        names = _names(None, outputs or 0, (), dtype)
+        rule = LabelRule(
+            dtype=as_whole, whole=True, smallest=0.0, largest=largest, ignored=loss.ignored, names=_bounded(names)
+        )
+    elif kind is LabelKind.BINARY:
+        names = _names(None, 2, (), dtype) if facts.whole and _single(signature) else ()
+        rule = LabelRule(dtype=dtype.str, smallest=0.0, largest=1.0, names=names)
+    elif kind is LabelKind.ONE_HOT:
+        rule = LabelRule(dtype=dtype.str, names=_numbers(shape[-1] if len(shape) == 1 else 0))
+    elif kind is LabelKind.SIGNS:
+        rule = LabelRule(dtype=dtype.str, names=("-1", "1") if facts.smallest == -1 and facts.largest == 1 else ())
+    elif kind is LabelKind.UNKNOWN:
+        # A loss of the user's own: whole numbers may be classes to it, which frameworks want as such.
+        whole = may_be_whole and facts.known and facts.whole
+        names = _numbers(outputs) if within and outputs and outputs > 1 else ()
+        rule = LabelRule(dtype=as_whole if whole else dtype.str, whole=whole, names=names)
+    wrong = rule.wrong(labels)
+    if wrong.any():
+        raise DataMismatch(
+            f"the stream's first labels go from {facts.smallest:g} to {facts.largest:g}"
+            f"{'' if facts.whole else ', with fractions'}: the model's loss takes {rule.expected}",
+            hint="of a stream without end the classes cannot be numbered before all of them came: send the number of "
+            f"each label's class, from 0 on; {KEY_IS_LABEL}",
+        )
+    return rule
 
 
 def _kind_for(kind: LabelKind, shape: tuple[int, ...], signature: ModelSignature) -> LabelKind:

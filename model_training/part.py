@@ -72,19 +72,23 @@ class Part:
         self.folder = folder
         self.reporter = reporter
         self.warnings = Warnings()
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget the steps and files of the version before, or of a model process that is gone."""
         self.steps = Steps(self.warnings)
-        self.files = SavedFiles(folder, self.steps)
+        self.files = SavedFiles(self.folder, self.steps)
 
     def version_finished(self, outcome: TrainingOutcome, whence: Whence) -> TrainedPart:
         """Report a version that is complete while the training goes on, and return it.
 
-        Its files stay with the backend; those of the next version begin anew.
+        Its files stay with the backend; steps and files of the next version begin anew.
         """
         self._check_servable(outcome)
         number = self.reporter.version(
             outcome, step=whence.step, positions=whence.wire_positions, comparison=whence.comparison
         )
-        self.files = SavedFiles(self.folder, self.steps)
+        self.begin_anew()
         return TrainedPart(model=self.model, outcome=outcome, version=number)
 
     def finished(self, outcome: TrainingOutcome, whence: Whence | None = None) -> TrainedPart:

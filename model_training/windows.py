@@ -1,139 +1,437 @@
 """Windows of a stream without end: samples as they come, some at a time, each with the place behind it.
 
-Made by RunContext for the modes that keep a model learning. Nothing is written to disk, and records are in the order
-of their arrival.
+Made by RunContext for the modes that keep a model learning. Nothing is written to disk. Within a window records are in
+the order of their times, so that what it holds does not depend on the order of arrival.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, NamedTuple, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
-from kafkaml.codecs import StreamCodec, codec_for
+from kafkaml.codecs import StreamCodec, codec_for, with_learnt
 from kafkaml.control import ControlMessage
-from kafkaml.errors import DecodeError
+from kafkaml.errors import BrokerError, DecodeError
 from kafkaml.left_out import LeftOut
-from kafkaml.records import PartitionKey, Record, RecordReader
-from kafkaml.slice_builder import not_finite
-from mlcode_executor.shared_array import SharedArray
-from model_training.model_session import Samples
+from kafkaml.logs import get_logger
+from kafkaml.records import PartitionKey, Record, RecordBatch, RecordReader
+from kafkaml.slice_builder import not_finite, not_finite_error, sample_origins
+from model_training.read_ahead import ReadAhead
 from model_training.shapes import DataMismatch
 
-__all__ = ["Window", "read_windows"]
+__all__ = ["Limits", "Reading", "Told", "Window", "Windows", "read_windows"]
+
+logger = get_logger(__name__)
 
 # How long one wait for records lasts; between waits the time limits are looked at.
 _WAIT_SECONDS = 0.2
+# What the values of a window take at most, whatever their number: a window is in memory, and another one behind it.
+_MAX_WINDOW_BYTES = 256 << 20
+# How often it is looked whether a topic got more partitions.
+_PARTITIONS_SECONDS = 30.0
+# A broker that is away for longer when the stream seems to be over ends the attempt; another one goes on.
+_AWAY_SECONDS = 600.0
+
+Place = tuple[str, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """A window is full with ``records``, or ends ``seconds`` after its first one.
+
+    Without a record for ``idle_seconds`` the stream is over; None: never.
+    """
+
+    records: int
+    seconds: float
+    idle_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What the first samples told, for all that follow: entries of an ``input_config``, and how samples are shaped.
+
+    ``features`` and ``labels`` are type and shape of a sample's; ``labels`` is None where records have none. ``notes``
+    are for people.
+    """
+
+    settings: Mapping[str, Any]
+    features: tuple[str, tuple[int, ...]]
+    labels: tuple[str, tuple[int, ...]] | None
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``from_json`` reads."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        sides = [document["features"], document["labels"]]
+        features, labels = (None if side is None else (str(side[0]), tuple(map(int, side[1]))) for side in sides)
+        if features is None:
+            raise ValueError("features are null")
+        return cls(settings=document["settings"], features=features, labels=labels, notes=tuple(document["notes"]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How far a stream was read, and what its records told: with it another reading goes on as if it were this one.
+
+    ``positions`` are the next offsets of all partitions. ``sha256`` names the samples so far, window by window.
+    """
+
+    positions: Mapping[PartitionKey, int] = field(default_factory=dict)
+    records: int = 0
+    left_out: LeftOut = field(default_factory=LeftOut)
+    sha256: str = "0" * 64
+    told: Told | None = None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What to tell of how records were taken, and of those that were no samples."""
+        return [*(self.told.notes if self.told else ()), *self.left_out.warnings(self.records)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``from_json`` reads."""
+        return {
+            "positions": [[*key, offset] for key, offset in self.positions.items()],
+            "records": self.records,
+            "left_out": self.left_out.to_json(),
+            "sha256": self.sha256,
+            "told": None if self.told is None else self.told.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        return cls(
+            positions={(str(topic), int(partition)): int(at) for topic, partition, at in document["positions"]},
+            records=int(document["records"]),
+            left_out=LeftOut.from_json(document["left_out"]),
+            sha256=str(document["sha256"]),
+            told=None if document["told"] is None else Told.from_json(document["told"]),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
     """Samples of records that came together: ``features`` (n, *sample_shape), ``labels`` (n, *label_shape).
 
-    ``labels`` is None where the records have no keys. Of ``records`` those that are no samples were left out, which
-    ``warnings`` say of all windows so far; a window may be empty. ``positions`` are the next offsets of all partitions.
+    ``labels`` is None where the records have no keys; ``whole_labels``: those that are all whole stand for whole
+    numbers. Of ``records`` those that are no samples were left out; a window may be empty. ``origins`` says of each
+    sample which record of ``places`` it comes from; ``reading`` is the state behind the window.
     """
 
     features: NDArray[Any]
     labels: NDArray[Any] | None
+    whole_labels: bool
     records: int
-    positions: Mapping[PartitionKey, int]
-    warnings: tuple[str, ...]
+    left_out: int
+    origins: NDArray[np.intp]
+    places: Sequence[Place]
+    reading: Reading
 
     def __len__(self) -> int:
         return len(self.features)
 
-    def samples(self, rows: slice = slice(None)) -> Samples:
-        """Return some of the samples as a model process takes them, to be closed."""
-        labels = self.features if self.labels is None else self.labels
-        return Samples(_shared(self.features[rows]), _shared(labels[rows]), targets_are_features=self.labels is None)
+    def place(self, row: int) -> str:
+        """Return where sample ``row`` comes from, as every message names a record."""
+        topic, partition, offset = self.places[int(self.origins[row])]
+        return f"{topic}[{partition}]@{offset}"
+
+
+class Windows:
+    """The windows of a stream, read in a thread one ahead of whoever takes them."""
+
+    def __init__(self, ahead: ReadAhead[Window], reader: RecordReader) -> None:
+        self._ahead = ahead
+        self._reader = reader
+
+    def __iter__(self) -> Iterator[Window]:
+        return self._ahead
+
+    def lag(self, reading: Reading) -> int | None:
+        """Return how many records lie behind ``reading``, by what was last heard; None before anything was."""
+        ends = self._reader.ends()
+        behind = [max(0, ends[key] - offset) for key, offset in reading.positions.items() if key in ends]
+        return sum(behind) if behind else None
 
 
 def read_windows(
     stream: ControlMessage,
     reader: RecordReader,
-    starts: Mapping[PartitionKey, int],
+    limits: Limits,
     *,
-    records: int,
-    seconds: float,
-    idle_seconds: float | None,
+    since_ms: int = 0,
+    past: Reading | None = None,
+    with_labels: bool = True,
+    is_left: Callable[[], bool] = lambda: False,
 ) -> Generator[Window]:
-    """Yield the windows of ``stream`` from ``starts`` on; see ``RunContext.windows``.
+    """Yield the windows of ``stream``; see ``RunContext.windows``. Ends soon after ``is_left()`` is true.
 
     Raises DataMismatch for features or labels that are text, DecodeError when too many records are no samples.
     """
-    decoder = _Decoder(codec_for(stream.input_format, stream.input_config))
-    positions, waiting, last, first = dict(starts), list[Record](), time.monotonic(), 0.0
-    for batch in reader.follow(starts, batch_records=records, wait_seconds=_WAIT_SECONDS):
-        now = time.monotonic()
-        if batch:
-            last = now
-        for record in batch:
-            first = first if waiting else now
-            waiting.append(record)
-            positions[record.topic, record.partition] = record.offset + 1
-            if len(waiting) == records:
-                yield decoder.window(waiting, positions)
-                waiting = []
-                # Waiting for whoever learns from our windows is not waiting for Kafka.
+    past = past or Reading()
+    decoder = _Decoder(stream, past, with_labels=with_labels)
+    waiting = _Waiting(limits)
+    stream_reader = _Following(stream, reader, since_ms, past.positions, batch_records=limits.records)
+    last = time.monotonic()
+    with closing(stream_reader.batches()) as batches:
+        for batch in batches:
+            if is_left():
+                return
+            if batch:
                 last = time.monotonic()
-        if waiting and time.monotonic() - first >= seconds:
-            yield decoder.window(waiting, positions)
-            waiting = []
-            last = time.monotonic()
-        if not batch and idle_seconds is not None and time.monotonic() - last >= idle_seconds:
-            if waiting:
-                yield decoder.window(waiting, positions)
-            return
+            for record in batch:
+                stream_reader.positions[record.topic, record.partition] = record.offset + 1
+                if waiting.add(record):
+                    yield decoder.window(waiting.take(), stream_reader.positions)
+                    # Waiting for whoever learns from our windows is not waiting for Kafka.
+                    last = time.monotonic()
+            idle = limits.idle_seconds is not None and time.monotonic() - last >= limits.idle_seconds
+            over = not batch and idle and stream_reader.is_over()
+            if waiting.records and (over or waiting.too_long):
+                yield decoder.window(waiting.take(), stream_reader.positions)
+                last = time.monotonic()
+            if over:
+                return
+
+
+class _Waiting:
+    """The records of the window to come."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._bytes = 0
+        self._first = 0.0
+        self.records: list[Record] = []
+
+    def add(self, record: Record) -> bool:
+        """Take a record; returns whether the window is full."""
+        if not self.records:
+            self._first = time.monotonic()
+        self.records.append(record)
+        self._bytes += len(record.value or b"")
+        return len(self.records) >= self._limits.records or self._bytes >= _MAX_WINDOW_BYTES
+
+    @property
+    def too_long(self) -> bool:
+        """Whether the first one has waited for as long as a window may last."""
+        return time.monotonic() - self._first >= self._limits.seconds
+
+    def take(self) -> list[Record]:
+        """Return the records in the order of their times; the next window begins."""
+        taken, self.records, self._bytes = self.records, [], 0
+        return sorted(taken, key=lambda each: (each.timestamp_ms, each.topic, each.partition, each.offset))
+
+
+class _Following:
+    """Reads all partitions of a stream's topics, those that they get later too."""
+
+    def __init__(
+        self,
+        stream: ControlMessage,
+        reader: RecordReader,
+        since_ms: int,
+        positions: Mapping[PartitionKey, int],
+        *,
+        batch_records: int,
+    ) -> None:
+        self._reader = reader
+        self._topics = list(dict.fromkeys(each.topic for each in stream.ranges))
+        self._since_ms = since_ms
+        self._batch_records = batch_records
+        self._looked = self._answered = time.monotonic()
+        self.positions = self._starts() | dict(positions)
+
+    def batches(self) -> Generator[RecordBatch]:
+        """Yield what comes, without end; empty batches while nothing does."""
+        while True:
+            following = self._reader.follow(
+                self.positions, batch_records=self._batch_records, wait_seconds=_WAIT_SECONDS
+            )
+            for batch in following:
+                yield batch
+                if self._has_grown():
+                    break
+
+    def is_over(self) -> bool:
+        """Whether Kafka says that there is no more; BrokerError when it has been away for long."""
+        try:
+            caught_up = self._reader.caught_up()
+        except BrokerError:
+            if time.monotonic() - self._answered > _AWAY_SECONDS:
+                raise
+            return False
+        self._answered = time.monotonic()
+        return caught_up
+
+    def _starts(self) -> dict[PartitionKey, int]:
+        starts: dict[PartitionKey, int] = {}
+        for topic in self._topics:
+            starts |= self._reader.starts(topic, since_ms=self._since_ms)
+        return starts
+
+    def _has_grown(self) -> bool:
+        """Look now and then whether there are more partitions; they begin where the others did, nothing is missed."""
+        if time.monotonic() - self._looked < _PARTITIONS_SECONDS:
+            return False
+        self._looked = time.monotonic()
+        try:
+            starts = self._starts()
+        except BrokerError:
+            return False
+        self._answered = time.monotonic()
+        more = {key: start for key, start in starts.items() if key not in self.positions}
+        if more:
+            logger.info("the stream has more partitions", partitions=[f"{topic}[{place}]" for topic, place in more])
+            self.positions |= more
+        return bool(more)
+
+
+class _Rows(NamedTuple):
+    """Samples on their way into a window."""
+
+    features: NDArray[Any]
+    labels: NDArray[Any] | None
+    origins: NDArray[np.intp]
+
+    @property
+    def sides(self) -> list[tuple[str, NDArray[Any]]]:
+        return [("features", self.features), *([] if self.labels is None else [("labels", self.labels)])]
+
+    def where(self, mask: NDArray[np.bool_]) -> _Rows:
+        return _Rows(self.features[mask], None if self.labels is None else self.labels[mask], self.origins[mask])
 
 
 class _Decoder:
-    """Decodes window by window; what only data can tell is settled by the first one."""
+    """Decodes window by window; what only data can tell is settled by the first samples."""
 
-    def __init__(self, codec: StreamCodec) -> None:
-        self._codec = codec
-        self._settled = False
-        self._left_out = LeftOut()
-        self._records = 0
+    def __init__(self, stream: ControlMessage, past: Reading, *, with_labels: bool) -> None:
+        self._stream = stream
+        self._with_labels = with_labels
+        self._told = past.told
+        self._codec = self._codec_for(past.told)
+        self._records = past.records
+        self._left_out = past.left_out.copy()
+        self._sha256 = past.sha256
 
     def window(self, records: list[Record], positions: Mapping[PartitionKey, int]) -> Window:
         values, keys = [record.value for record in records], [record.key for record in records]
-        if not self._settled and any(value is not None for value in values):
-            self._settled = True
-            if all(key is None for key in keys):
-                self._codec = replace(self._codec, labels=None)
-            self._codec = self._codec.settled(values, keys)
+        before = self._left_out.total
+        if self._told is None:
+            self._codec = self._settled(values, keys)
         features, labels, failures = self._codec.decode_each(values, keys)
         for failure in failures:
             self._left_out.add(records[failure.index].place, failure.error)
-        for what, array in (("features", features), ("labels", labels)):
-            if array is not None and array.dtype.kind not in "biuf":
-                raise DataMismatch(
-                    f"the stream's {what} are of the type {array.dtype}: a stream without end takes numbers",
-                    hint="encode texts as numbers in the sink",
-                )
-        bad = not_finite(features, labels) if len(features) else None
-        if bad is not None:
-            place = f"one between {records[0].place} and {records[-1].place}"
-            error = DecodeError("the sample holds NaN or infinity", gap="NaN or infinity")
-            self._left_out.add(place, error, int(bad.sum()))
-            features, labels = features[~bad], None if labels is None else labels[~bad]
+        rows = _Rows(features, labels, sample_origins(self._codec, values, failures, len(features)))
+        if len(features):
+            rows = self._finite(records, rows)
+        if len(rows.features):
+            rows = self._as_told(records, rows)
         self._records += len(records)
         # As many as are there: of a stream without end a few odd ones at its beginning say nothing.
         self._left_out.check(self._records, self._records)
+        self._sha256 = _chained(self._sha256, rows)
         return Window(
-            features=features,
-            labels=labels,
+            features=rows.features,
+            labels=rows.labels,
+            whole_labels=self._codec.whole_labels,
             records=len(records),
-            positions=dict(positions),
-            warnings=tuple(self._left_out.warnings(self._records)),
+            left_out=self._left_out.total - before,
+            origins=rows.origins,
+            places=[(record.topic, record.partition, record.offset) for record in records],
+            reading=Reading(
+                positions=dict(positions),
+                records=self._records,
+                left_out=self._left_out.copy(),
+                sha256=self._sha256,
+                told=self._told,
+            ),
+        )
+
+    def _settled(self, values: list[bytes | None], keys: list[bytes | None]) -> StreamCodec:
+        codec = self._codec_for(None)
+        if all(key is None for key in keys):
+            codec = replace(codec, labels=None)
+        return codec.settled(values, keys)
+
+    def _codec_for(self, told: Told | None) -> StreamCodec:
+        """Return the codec of the announcement, or of it and what the first samples told."""
+        config = self._stream.input_config
+        codec = codec_for(self._stream.input_format, config if told is None else with_learnt(config, told.settings))
+        if not self._with_labels or (told is not None and told.labels is None):
+            codec = replace(codec, labels=None)
+        if told is None:
+            return codec
+        labels = codec.labels
+        if labels is not None and told.labels is not None:
+            labels = labels.pinned(told.labels[1])
+        return replace(codec, features=codec.features.pinned(told.features[1]), labels=labels)
+
+    def _finite(self, records: list[Record], rows: _Rows) -> _Rows:
+        bad = not_finite(rows.features, rows.labels)
+        if bad is None:
+            return rows
+        for row in np.flatnonzero(bad).tolist():
+            label = None if rows.labels is None else rows.labels[row]
+            error = not_finite_error(self._codec, rows.features[row], label)
+            self._left_out.add(records[int(rows.origins[row])].place, error)
+        return rows.where(~bad)
+
+    def _as_told(self, records: list[Record], rows: _Rows) -> _Rows:
+        """Return the samples in the types of the first ones; none of them where they are shaped otherwise."""
+        for what, array in rows.sides:
+            if array.dtype.kind not in "biuf":
+                raise DataMismatch(
+                    f"the stream's {what} are of the type {array.dtype}: a stream without end takes numbers",
+                    hint="the numbers of classes cannot be known before all of them came: send the number of each "
+                    "label's class, from 0 on"
+                    if what == "labels"
+                    else "encode texts as numbers in the sink",
+                )
+        if self._told is None:
+            self._told = self._first(rows)
+            self._codec = self._codec_for(self._told)
+        told = self._told
+        for (what, array), wanted in zip(rows.sides, (told.features, told.labels), strict=False):
+            if wanted is not None and array.shape[1:] != wanted[1]:
+                error = DecodeError(
+                    f"got {what} of the shape {array.shape[1:]}: expected {wanted[1]}, as in the first records"
+                )
+                for record in rows.origins.tolist():
+                    self._left_out.add(records[record].place, error)
+                return rows.where(np.zeros(len(array), np.bool_))
+        features = rows.features.astype(told.features[0], copy=False)
+        if rows.labels is None or told.labels is None:
+            return _Rows(features, None, rows.origins)
+        return _Rows(features, rows.labels.astype(told.labels[0], copy=False), rows.origins)
+
+    def _first(self, rows: _Rows) -> Told:
+        wider = self._codec.widened() if rows.features.dtype != self._codec.features.dtype else None
+        codec = wider or self._codec
+        codecs = [codec.features, *([] if codec.labels is None else [codec.labels])]
+        doubts = [
+            f"{doubt[0]}; it was trained all the same"
+            for codec, (_, array) in zip(codecs, rows.sides, strict=False)
+            if (doubt := codec.doubt(array))
+        ]
+        return Told(
+            settings=codec.features.learnt(),
+            features=(rows.features.dtype.str, rows.features.shape[1:]),
+            labels=None if rows.labels is None else (rows.labels.dtype.str, rows.labels.shape[1:]),
+            notes=tuple(dict.fromkeys([*(note for codec in codecs for note in codec.notes), *doubts])),
         )
 
 
-def _shared(rows: NDArray[Any]) -> SharedArray:
-    shared = SharedArray.allocate(rows.shape, rows.dtype, writable=False)
-    shared.array[...] = rows
-    return shared
+def _chained(before: str, rows: _Rows) -> str:
+    digest = hashlib.sha256(bytes.fromhex(before))
+    for _, array in rows.sides:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -26,6 +26,8 @@ __all__ = ["KafkaRecordReader"]
 _WAIT_SECONDS = 0.2
 # So many records of others between two ranges of ours are read over; to start again behind more of them is quicker.
 _MAX_SWEPT_GAP = 20_000
+# Long enough for a broker that is there.
+_ANSWER_SECONDS = 5.0
 # A batch of large records is cut to about this size, so that no stream needs more memory than another.
 _BATCH_BYTES = 16 << 20
 # The first batch, when the size of records is not known yet.
@@ -53,6 +55,9 @@ class KafkaRecordReader:
         self._settings = settings
         self._request_timeout_seconds = request_timeout_seconds
         self._log = ClientLog()
+        # Of what is followed: up to where all was handed out, by the partitions whose end was met.
+        self._met_ends: dict[PartitionKey, int] = {}
+        self._followed: list[PartitionKey] = []
         # The group is never joined; the client asks for a name all the same.
         self._consumer = Consumer(
             consumer_config(settings, self._log, group="kafka-ml-reader")
@@ -118,6 +123,7 @@ class KafkaRecordReader:
     ) -> Iterator[RecordBatch]:
         """Iterate over all records from ``starts`` on; see ``RecordReader.follow``."""
         spans = {key: _Span([StreamRange(*key, start, start)]) for key, start in starts.items()}
+        self._met_ends, self._followed = {}, list(starts)
         with kafka_errors("starting to read", self._log):
             self._consumer.assign([TopicPartition(*key, start) for key, start in starts.items()])
         try:
@@ -125,13 +131,28 @@ class KafkaRecordReader:
             while True:
                 with kafka_errors("reading", self._log):
                     messages = self._consumer.consume(batch_records, min(_WAIT_SECONDS, wait_seconds))
-                if self._take_events(messages, spans):
+                if met := self._take_events(messages, spans):
+                    self._met_ends |= met
                     messages = [message for message in messages if message.error() is None]
                 if messages or time.monotonic() >= deadline:
                     yield MessageBatch(messages)
                     deadline = time.monotonic() + wait_seconds
         finally:
             self._consumer.unassign()
+
+    def caught_up(self) -> bool:
+        """Ask whether all was handed out; see ``RecordReader.caught_up``."""
+        with kafka_errors("asking for the ends of the partitions that are read", self._log):
+            return all(
+                self._consumer.get_watermark_offsets(TopicPartition(*key), timeout=_ANSWER_SECONDS)[1]
+                == self._met_ends.get(key)
+                for key in self._followed
+            )
+
+    def ends(self) -> dict[PartitionKey, int]:
+        """Return the ends as they were last heard; see ``RecordReader.ends``."""
+        told = {key: self._consumer.get_watermark_offsets(TopicPartition(*key), cached=True) for key in self._followed}
+        return {key: marks[1] for key, marks in told.items() if marks is not None and marks[1] >= 0}
 
     def close(self) -> None:
         self._consumer.close()

@@ -92,6 +92,10 @@ class InMemoryBroker:
             self._topic_ids[name] = self._created
         return name
 
+    def add_partition(self, topic: str) -> None:
+        """Let a topic grow by an empty partition."""
+        self._topics[topic].append(_Partition())
+
     def delete_topic(self, name: str) -> None:
         """Delete a topic with its records; one created later under its name is another one."""
         self._topics.pop(name, None)
@@ -187,6 +191,7 @@ class InMemoryReader:
 
     def __init__(self, broker: InMemoryBroker) -> None:
         self._broker = broker
+        self._positions: dict[PartitionKey, int] = {}
         self.records_read = 0
 
     def identity(self, topics: Sequence[str]) -> str:
@@ -228,7 +233,7 @@ class InMemoryReader:
         batch_records: int = 10_000,
         wait_seconds: float = 1.0,  # noqa: ARG002
     ) -> Iterator[RecordBatch]:
-        positions = dict(starts)
+        positions = self._positions = dict(starts)
         for key, start in starts.items():
             partition = self._broker.partition(*key)
             if not partition.start <= start <= partition.end:
@@ -241,6 +246,12 @@ class InMemoryReader:
                 if len(batch) == batch_records:
                     break
             yield ListBatch(batch)
+
+    def caught_up(self) -> bool:
+        return all(offset >= self._broker.partition(*key).stable_end for key, offset in self._positions.items())
+
+    def ends(self) -> dict[PartitionKey, int]:
+        return {key: self._broker.partition(*key).end for key in self._positions}
 
     def close(self) -> None:
         pass

@@ -14,10 +14,9 @@ from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
 from model_training.context import RunContext
 from model_training.finishing import Learnt, Trial, finish, outcome_of
-from model_training.fitting import fit_to_model
+from model_training.fitting import blamed, fit_to_model
 from model_training.model_session import ModelSession
 from model_training.part import Part, TrainedPart
-from model_training.shapes import DataMismatch
 from model_training.training_data import TrainingData
 
 __all__ = ["run"]
@@ -78,7 +77,7 @@ def _train(session: ModelSession, data: TrainingData, part: Part) -> None:
         if not data.doubts:
             raise
         doubt = data.doubts[0]
-        raise DataMismatch(doubt.message, hint=f"{doubt.hint} (training failed with: {error.message})") from error
+        raise blamed(error, doubt.message, doubt.hint) from error
     part.warnings.add(*warnings, *(f"{doubt.message}; it was trained all the same" for doubt in data.doubts))
 
 

@@ -17,7 +17,6 @@ from confluent_kafka import Producer
 from kafkaml.confluent import KafkaRecordReader
 from kafkaml.control import ControlMessage
 from kafkaml.input_format import InputFormat
-from kafkaml.records import PartitionKey
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import RecordingReporter
@@ -27,10 +26,12 @@ from kafkaml.wire.progress import EpochMetrics
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.process import ModelProcess, Runtime
 from model_training.context import RunContext
+from model_training.held_out import share
 from model_training.model_session import BuiltModel, ModelSession
 from model_training.modes import Mode
 from model_training.part import Part, TrainedPart, Whence
 from model_training.training_data import TrainingData
+from model_training.windows import Limits, Reading
 from tests.conftest import TestBroker
 from tests.integration.training_support import Array, blobs, epochs, model_code, plan_of, raw_encoding, send
 
@@ -99,27 +100,28 @@ def outcome_of(
 class KeepsLearning:
     """Learns a stream without end window by window, each tried before it is learnt; a version every two windows."""
 
-    positions: Mapping[PartitionKey, int] | None = None
+    reading: Reading | None = None
 
     def run(self, context: RunContext) -> Sequence[TrainedPart]:
         part, found, learnt = context.part(), list[TrainedPart](), 0
         metrics: Mapping[str, float] = {}
         with (
             context.session() as session,
-            context.windows(records=100, seconds=30, idle_seconds=2, positions=self.positions) as windows,
+            context.windows(Limits(records=100, seconds=30, idle_seconds=2), self.reading) as windows,
         ):
             model = session.build()
             for number, window in enumerate(windows, 1):
-                with window.samples() as samples:
+                assert window.labels is not None
+                with share(window.features, window.labels, targets_are_features=False) as samples:
                     metrics = session.evaluate(samples) if learnt else {}
                     done = session.partial_fit(samples)
                 learnt += len(window)
                 part.warnings.add(*done.warnings)
                 part.reporter.epoch(EpochMetrics(epoch=number, seconds=0.1, training=done.metrics, validation=metrics))
-                self.positions = window.positions
+                self.reading = window.reading
                 if number % 2 == 0:
                     part.files.save(session, session.artifact_names())
-                    whence = Whence(step=number, positions=window.positions)
+                    whence = Whence(step=number, positions=window.reading.positions)
                     found.append(part.version_finished(outcome_of(part, session, model, learnt, metrics), whence))
             part.files.save(session, session.artifact_names())
             found.append(part.finished(outcome_of(part, session, model, learnt, metrics)))
@@ -192,14 +194,14 @@ def test_a_mode_learns_a_stream_without_end_in_versions(run: Run, framework: Fra
     assert [each.outcome.samples["training"] for each in found] == [200, 400, 500]
     assert len({each.outcome.artifacts[WEIGHTS[framework]] for each in found}) == 3
     assert found[-1].outcome.test_metrics["accuracy"] > 0.9
-    assert mode.positions is not None
-    assert sum(mode.positions.values()) == 500
+    assert mode.reading is not None
+    assert sum(mode.reading.positions.values()) == 500
     content = reporter.artifacts[WEIGHTS[framework]]
     assert hashlib.sha256(content).hexdigest() == found[-1].outcome.artifacts[WEIGHTS[framework]]
 
     # Another run goes on where this one stopped.
     send_rows(500, 600)
-    (last,) = KeepsLearning(mode.positions).run(run.context(plan, {plan.model_name: RecordingReporter()}))
+    (last,) = KeepsLearning(mode.reading).run(run.context(plan, {plan.model_name: RecordingReporter()}))
     assert last.outcome.samples["training"] == 100
 
 

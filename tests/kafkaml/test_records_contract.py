@@ -204,6 +204,28 @@ class TestFollowing:
         assert reader.starts(topic) == {(topic, 0): 0, (topic, 1): 0}
         assert reader.starts(topic, since_ms=2000) == {(topic, 0): 1, (topic, 1): 1}
 
+    def test_it_says_whether_all_was_handed_out_markers_of_transactions_included(self, kit: Kit, name: str) -> None:
+        source, topic = kit.topic(), kit.topic(2)
+        write(kit, topic, [b"a", b"b"])
+        reader = kit.reader()
+        batches = reader.follow(reader.starts(topic), batch_records=1, wait_seconds=0.1)
+        eventually(lambda: len(next(batches)), 60, what="a record")
+
+        def all_handed_out() -> bool:
+            next(batches)
+            return reader.caught_up()
+
+        eventually(all_handed_out, 60, what="the end")
+        loop = kit.loop(source, name, name)
+        loop.begin()
+        loop.produce(OutgoingRecord(topic, b"c", partition=1))
+        loop.commit({})
+        # A record that nobody took yet, and behind it the marker.
+        assert not reader.caught_up()
+        eventually(lambda: len(next(batches)), 60, what="the record of the transaction")
+        eventually(all_handed_out, 60, what="the end again")
+        assert reader.ends() == {(topic, 0): 2, (topic, 1): 2}
+
     def test_a_topic_or_a_start_that_is_not_there_is_refused(self, kit: Kit) -> None:
         with pytest.raises(StreamUnavailable, match="does not exist"):
             kit.reader().starts("no-such-topic")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_training.labels import LabelKind, LabelPlan, LossLabels, plan_labels
+from model_training.labels import LabelKind, LabelPlan, LabelRule, LossLabels, plan_labels, rule_of
 from model_training.shapes import DataMismatch, ModelSignature
 
 Array = np.ndarray[Any, Any]
@@ -215,3 +215,53 @@ def test_unknown_outputs_change_nothing() -> None:
 def test_nonsense_about_the_loss_is_no_knowledge() -> None:
     assert LossLabels.from_report({"kind": ["classes"], "ignored": "x"}) == LossLabels()
     assert LossLabels.from_report({"kind": "classes", "ignored": -1}) == LossLabels(LabelKind.CLASSES, -1)
+
+
+def rule(labels: list[Any] | np.ndarray[Any, Any], kind: LabelKind, outputs: int | None = 3, **more: Any) -> LabelRule:
+    given = {"may_be_whole": False, "loss": LossLabels(kind), **more}
+    return rule_of(np.asarray(labels), signature=signature(outputs) if outputs else signature(), **given)
+
+
+class TestLabelsOfAStreamWithoutEnd:
+    def test_classes_are_the_numbers_that_they_are_whichever_come_first(self) -> None:
+        for first in ([0], [2, 2], [1, 2], [0, 1, 2]):
+            found = rule(first, LabelKind.CLASSES)
+            assert found.names == ("0", "1", "2")
+            assert found.wrong(np.array([0, 2, 3, -1])).tolist() == [False, False, True, True]
+
+    @pytest.mark.parametrize("labels", [[1, 2, 3], [-1, 0], [0.5, 1.0], [7]])
+    def test_what_would_have_to_be_numbered_anew_is_refused(self, labels: list[float]) -> None:
+        with pytest.raises(DataMismatch, match="the model's loss takes whole numbers from 0 to 2") as caught:
+            rule(labels, LabelKind.CLASSES)
+        assert "cannot be numbered before all of them came" in caught.value.hint
+
+    def test_floats_of_classes_are_handed_over_as_whole_numbers(self) -> None:
+        assert rule([0.0, 2.0], LabelKind.CLASSES).dtype == "<i8"
+        assert rule(np.array([0, 2], np.uint8), LabelKind.CLASSES).dtype == "|u1"
+
+    def test_an_ignored_label_is_no_wrong_one(self) -> None:
+        found = rule([-100, 1], LabelKind.CLASSES, loss=LossLabels(LabelKind.CLASSES, -100))
+        assert found.wrong(np.array([-100, -99])).tolist() == [False, True]
+
+    def test_quantities_may_be_anything(self) -> None:
+        found = rule([1.0, 2.0], LabelKind.NUMBERS, 1, may_be_whole=True)
+        assert (found.dtype, found.whole, found.names) == ("<f8", False, ())
+        assert not found.wrong(np.array([-2.5, 1e9])).any()
+
+    def test_two_classes_are_0_and_1_and_what_lies_between(self) -> None:
+        found = rule([0, 1], LabelKind.BINARY, 1)
+        assert found.names == ("0", "1")
+        assert found.wrong(np.array([0.5, 2.0])).tolist() == [False, True]
+        with pytest.raises(DataMismatch, match="takes numbers from 0 to 1"):
+            rule([1, 2], LabelKind.BINARY, 1)
+
+    def test_of_a_loss_of_the_users_own_the_first_labels_tell_whether_all_are_whole(self) -> None:
+        assert rule([1.0, 2.0], LabelKind.UNKNOWN, may_be_whole=True).dtype == "<i8"
+        assert rule([1.0, 2.5], LabelKind.UNKNOWN, may_be_whole=True).dtype == "<f8"
+        assert rule([1.0, 2.0], LabelKind.UNKNOWN).dtype == "<f8"
+        assert rule([1.0, 2.0], LabelKind.UNKNOWN, may_be_whole=True).wrong(np.array([2.5])).tolist() == [True]
+
+    def test_a_label_of_many_numbers_is_wrong_if_one_of_them_is(self) -> None:
+        loss, pixels = LossLabels(LabelKind.CLASSES), signature(3, 2, exact=False)
+        found = rule_of(np.zeros((4, 2)), loss=loss, signature=pixels, may_be_whole=False)
+        assert found.wrong(np.array([[0, 1], [2, 3]])).tolist() == [False, True]

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import json
+import threading
+from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from kafkaml.control import ControlMessage
-from kafkaml.errors import DecodeError
+from kafkaml.errors import BrokerError, DecodeError
 from kafkaml.input_format import InputFormat
 from kafkaml.records import OutgoingRecord
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker
+from model_training.read_ahead import ReadAhead
 from model_training.shapes import DataMismatch
-from model_training.windows import Window, read_windows
+from model_training.windows import Limits, Reading, Window, read_windows
 
 ONLINE = ControlMessage(
     ranges=(StreamRange("live"),),
@@ -38,10 +42,8 @@ def send(broker: InMemoryBroker, *values: float, key: bool = True, partition: in
 
 
 def windows(broker: InMemoryBroker, stream: ControlMessage = ONLINE, **options: Any) -> list[Window]:
-    reader = broker.reader()
-    values: dict[str, Any] = {"records": 4, "seconds": 60.0, "idle_seconds": 0.0} | options
-    starts = values.pop("starts", reader.starts("live"))
-    return list(read_windows(stream, reader, starts, **values))
+    limits = Limits(records=options.pop("records", 4), seconds=60.0, idle_seconds=0.0)
+    return list(read_windows(stream, broker.reader(), limits, **options))
 
 
 def test_windows_are_full_but_the_last_and_say_where_they_end(broker: InMemoryBroker) -> None:
@@ -49,8 +51,8 @@ def test_windows_are_full_but_the_last_and_say_where_they_end(broker: InMemoryBr
     send(broker, *range(10, 14), partition=1)
     found = windows(broker)
     assert [len(each) for each in found] == [4, 4, 2]
-    assert found[0].positions == {("live", 0): 4, ("live", 1): 0}
-    assert found[-1].positions == {("live", 0): 6, ("live", 1): 4}
+    assert found[0].reading.positions == {("live", 0): 4, ("live", 1): 0}
+    assert found[-1].reading.positions == {("live", 0): 6, ("live", 1): 4}
     assert found[0].features[:, 0].tolist() == [0, 1, 2, 3]
     assert found[0].labels is not None
     assert found[0].labels.tolist() == [0, 1, 0, 1]
@@ -59,14 +61,76 @@ def test_windows_are_full_but_the_last_and_say_where_they_end(broker: InMemoryBr
 def test_a_reading_goes_on_behind_a_window(broker: InMemoryBroker) -> None:
     send(broker, *range(10))
     first, *others = windows(broker)
-    again = windows(broker, starts=first.positions)
+    document = json.loads(json.dumps(first.reading.to_json()))
+    again = windows(broker, past=Reading.from_json(document))
     assert [each.features.tolist() for each in again] == [each.features.tolist() for each in others]
+    assert [each.reading for each in again] == [each.reading for each in others]
+
+
+def test_a_window_is_in_the_order_of_its_times(broker: InMemoryBroker) -> None:
+    for value, timestamp, partition in ((1, 3000, 0), (2, 1000, 1), (3, 2000, 0), (4, 2000, 1)):
+        record = OutgoingRecord("live", np.full(2, value, np.float32).tobytes(), b"\0", timestamp_ms=timestamp)
+        broker.append(record._replace(partition=partition))
+    (window,) = windows(broker)
+    assert window.features[:, 0].tolist() == [2, 3, 4, 1]
+    assert [window.place(row) for row in range(4)] == ["live[1]@0", "live[0]@1", "live[1]@1", "live[0]@0"]
+
+
+def test_the_stream_begins_with_the_first_record_that_is_young_enough(broker: InMemoryBroker) -> None:
+    for timestamp in (1000, 2000, 3000):
+        sample = np.full(2, timestamp, np.float32).tobytes()
+        broker.append(OutgoingRecord("live", sample, b"\0", timestamp_ms=timestamp, partition=0))
+    (window,) = windows(broker, since_ms=2000)
+    assert window.features[:, 0].tolist() == [2000, 3000]
+
+
+def test_partitions_that_a_topic_gets_later_are_read_from_their_beginning(
+    broker: InMemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_training.windows._PARTITIONS_SECONDS", 0.0)
+    send(broker, 1, 2, 3, 4)
+    found = read_windows(ONLINE, broker.reader(), Limits(records=4, seconds=60.0))
+    assert next(found).features[:, 0].tolist() == [1, 2, 3, 4]
+    broker.add_partition("live")
+    send(broker, 5, 6, partition=2)
+    send(broker, 7, 8)
+    window = next(found)
+    assert sorted(window.features[:, 0].tolist()) == [5, 6, 7, 8]
+    assert window.reading.positions == {("live", 0): 6, ("live", 1): 0, ("live", 2): 2}
+    found.close()
+
+
+def test_what_the_first_samples_told_holds_for_all_that_follow(broker: InMemoryBroker) -> None:
+    stream = ControlMessage(ranges=ONLINE.ranges, input_format=InputFormat.JSON, input_config={}, incremental=True)
+
+    def send_json(*values: str) -> None:
+        for value in values:
+            broker.append(OutgoingRecord("live", value.encode(), b"1", partition=0))
+
+    send_json('{"a": 1.5, "b": 2}', '{"b": 4, "a": 3}', '{"a": 5, "b": 6}', '{"a": 7, "b": 8}')
+    (first,) = windows(broker, stream)
+    send_json('{"b": 10, "a": 9}', '{"c": 1}', '{"a": 1, "b": 16777217}')
+    (later,) = windows(broker, stream, past=Reading.from_json(json.loads(json.dumps(first.reading.to_json()))))
+    assert first.features[:2].tolist() == [[1.5, 2], [3, 4]]
+    # The columns and the type of the first ones, which holds no such number.
+    assert later.features.tolist() == [[9, 10]]
+    assert later.features.dtype == np.float32
+    assert (later.records, later.left_out, later.reading.records) == (3, 2, 7)
+    # As it would be without the pause.
+    assert windows(broker, stream)[1].reading == later.reading
+
+
+def test_the_samples_so_far_have_a_name(broker: InMemoryBroker) -> None:
+    send(broker, 1, 2, 3, 4, 5)
+    names = [each.reading.sha256 for each in windows(broker)]
+    assert len(set(names)) == 2
+    assert [each.reading.sha256 for each in windows(broker)] == names
+    assert [each.reading.sha256 for each in windows(broker, records=3)] != names
 
 
 def test_a_window_ends_in_time_when_few_records_come(broker: InMemoryBroker) -> None:
     send(broker, 1, 2)
-    reader = broker.reader()
-    found = read_windows(ONLINE, reader, reader.starts("live"), records=100, seconds=0.05, idle_seconds=None)
+    found = read_windows(ONLINE, broker.reader(), Limits(records=100, seconds=0.05))
     assert len(next(found)) == 2
     send(broker, 3)
     assert next(found).features.tolist() == [[3, 3]]
@@ -78,9 +142,9 @@ def test_records_that_are_no_samples_are_left_out_and_said(broker: InMemoryBroke
     broker.append(OutgoingRecord("live", np.full(2, np.nan, np.float32).tobytes(), b"\0", partition=0))
     broker.append(OutgoingRecord("live", b"odd", b"\0", partition=0))
     (window,) = windows(broker)
-    assert (len(window), window.records) == (2, 4)
-    assert any("NaN or infinity" in each for each in window.warnings)
-    assert any("could not be decoded" in each for each in window.warnings)
+    assert (len(window), window.records, window.left_out) == (2, 4, 2)
+    assert any("NaN in column 0" in each and "live[0]@2" in each for each in window.reading.warnings)
+    assert any("could not be decoded" in each for each in window.reading.warnings)
 
 
 def test_a_stream_of_another_format_ends_the_run(broker: InMemoryBroker) -> None:
@@ -94,13 +158,63 @@ def test_without_keys_the_features_are_the_targets(broker: InMemoryBroker) -> No
     send(broker, 1, 2, 3, key=False)
     (window,) = windows(broker)
     assert window.labels is None
-    with window.samples(slice(1, 3)) as samples:
-        assert samples.targets_are_features
-        assert samples.features.array.tolist() == samples.labels.array.tolist() == [[2, 2], [3, 3]]
+    # Keys that come later are no labels.
+    send(broker, 4)
+    (later,) = windows(broker, past=window.reading)
+    assert later.labels is None
+
+
+def test_the_end_of_a_stream_waits_for_a_kafka_that_is_away(
+    broker: InMemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(broker, 1)
+    reader, asked = broker.reader(), []
+
+    def caught_up() -> bool:
+        asked.append(True)
+        if len(asked) == 1:
+            raise BrokerError("Kafka does not answer")
+        if len(asked) == 2:
+            send(broker, 2)
+        return len(asked) > 3
+
+    monkeypatch.setattr(reader, "caught_up", caught_up)
+    found = list(read_windows(ONLINE, reader, Limits(records=2, seconds=60.0, idle_seconds=0.0)))
+    assert [each.features[:, 0].tolist() for each in found] == [[1, 2]]
+
+
+def test_reading_ends_when_nobody_takes_windows_any_more(broker: InMemoryBroker) -> None:
+    def read(is_left: Callable[[], bool]) -> Generator[Window]:
+        return read_windows(ONLINE, broker.reader(), Limits(records=1, seconds=60.0), is_left=is_left)
+
+    threads = threading.active_count()
+    with ReadAhead.of(read) as ahead:
+        send(broker, 1)
+        assert next(ahead).features[:, 0].tolist() == [1]
+        # Nothing more comes, and the thread waits.
+    assert threading.active_count() == threads
+
+
+def test_what_fails_while_reading_ahead_is_raised_where_windows_are_taken(broker: InMemoryBroker) -> None:
+    send(broker, 1)
+    broker.append(OutgoingRecord("live", b"odd", b"\0", partition=0))
+
+    def read(is_left: Callable[[], bool]) -> Generator[Window]:
+        yield from read_windows(ONLINE, broker.reader(), Limits(records=1, seconds=60.0), is_left=is_left)
+
+    def fails(is_left: Callable[[], bool]) -> Generator[Window]:
+        yield next(read(is_left))
+        raise DecodeError("no sample")
+
+    with ReadAhead.of(fails) as ahead:
+        assert len(next(ahead)) == 1
+        with pytest.raises(DecodeError, match="no sample"):
+            next(ahead)
 
 
 def test_texts_are_refused(broker: InMemoryBroker) -> None:
     stream = ControlMessage(ranges=ONLINE.ranges, input_format=InputFormat.JSON, input_config={}, incremental=True)
     broker.append(OutgoingRecord("live", b"[1, 2]", b'"cat"', partition=0))
-    with pytest.raises(DataMismatch, match="labels are of the type"):
+    with pytest.raises(DataMismatch, match="labels are of the type") as caught:
         windows(broker, stream)
+    assert "number of each label's class" in caught.value.hint
