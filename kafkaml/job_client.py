@@ -146,21 +146,25 @@ class JobClient(Closing):
 
     # --- artifacts -------------------------------------------------------------------------------------------------
 
-    def download_artifact(self, name: str, sha256: str) -> Path:
-        """Return the local path of this inference's artifact ``name``, from the machine's cache where it is there."""
+    def download_artifact(self, name: str, sha256: str, *, version: int | None = None) -> Path:
+        """Return the local path of the artifact ``name``, from the machine's cache where it is there.
+
+        Of the ``version`` that an inference serves; None where the job has but one.
+        """
         cache = ArtifactCache(Path(self._job.state_dir) / "cache" / "artifacts")
         url = f"{self._base}/artifacts/{check_artifact_name(name)}/"
 
         for attempt in retrying(deadline_seconds=self._deadline_seconds):
             with attempt:
-                return cache.fetch(sha256, lambda offset: self._stream(url, offset))
+                return cache.fetch(sha256, lambda offset: self._stream(url, offset, version))
         raise AssertionError("unreachable: retrying ends with a success or an error")
 
-    def _stream(self, url: str, offset: int) -> tuple[int, Iterator[bytes]]:
+    def _stream(self, url: str, offset: int, version: int | None) -> tuple[int, Iterator[bytes]]:
         """Ask for the bytes of ``url`` from ``offset``; the first element is where the answer starts."""
         # Offsets and hashes are of the plain bytes, so no compression on the way.
         headers = self._headers({"accept-encoding": "identity"} | ({"range": f"bytes={offset}-"} if offset else {}))
-        request = self._http.build_request("GET", url, params={"attempt": self._job.attempt}, headers=headers)
+        params = {"attempt": self._job.attempt, **({} if version is None else {"version": version})}
+        request = self._http.build_request("GET", url, params=params, headers=headers)
         try:
             response = self._http.send(request, stream=True)
         except httpx.HTTPError as error:

@@ -314,6 +314,10 @@ class TransactionalLoopClient(Protocol):
         """Records between the position and the end, per assigned partition, from what was last heard (no request)."""
         ...
 
+    def positions(self) -> Mapping[tuple[str, int], int]:
+        """What is committed of each assigned partition, as far as anything is: the next offset to read (no request)."""
+        ...
+
     def close(self) -> None:
         """Leave the group; what was not committed is given up."""
         ...

@@ -19,11 +19,13 @@ import numpy.typing as npt
 from kafkaml.errors import BrokenError, DeadlineExceeded, FailedError, ModelProcessDied, SettingsError
 from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.logs import get_logger
-from kafkaml.wire.inference import InferencePlan
+from kafkaml.wire.inference import ServedModel
+from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.predictor import Predictor
 from mlcode_executor.process import LimitReason, ModelProcess, Runtime
 from mlcode_executor.warming import WarmBudget, WarmUp
 from model_inference.predicting import Outputs, SampleSpec
+from model_inference.room import resident_bytes
 
 __all__ = ["EngineChoice", "EngineStarter", "ModelEngine", "choose_engine"]
 
@@ -48,38 +50,42 @@ class EngineChoice:
     needs_code: bool
 
 
-def choose_engine(plan: InferencePlan) -> EngineChoice:
-    """Return the fastest engine for the plan's artifacts. Pure. SettingsError where there is none."""
-    if ONNX_ARTIFACT in plan.artifacts:
+def choose_engine(model: ServedModel) -> EngineChoice:
+    """Return the fastest engine for the model's artifacts. Pure. SettingsError where there is none."""
+    if ONNX_ARTIFACT in model.artifacts:
         return EngineChoice(Runtime.ONNX, ONNX_ARTIFACT, needs_code=False)
-    names = FRAMEWORKS[plan.framework].artifacts
-    artifact = next((name for name in names if name in plan.artifacts), "")
+    names = FRAMEWORKS[model.framework].artifacts
+    artifact = next((name for name in names if name in model.artifacts), "")
     if not artifact:
         raise SettingsError(
-            f"result {plan.result_id} has the artifacts {sorted(plan.artifacts)}: expected {ONNX_ARTIFACT} or "
-            f"{names[0]}",
+            f"version {model.version} of result {model.result_id} has the artifacts {sorted(model.artifacts)}: "
+            f"expected {ONNX_ARTIFACT} or {names[0]}",
             hint="train the model again",
         )
-    return EngineChoice(Runtime(plan.framework), artifact, needs_code=True)
+    return EngineChoice(Runtime(model.framework), artifact, needs_code=True)
 
 
 class EngineStarter:
-    """Starts engines for one plan, again and again if need be. The artifact lies at ``path``."""
+    """Starts engines for one model, again and again if need be. The artifact lies at ``path``."""
 
     def __init__(
         self,
-        plan: InferencePlan,
+        model: ServedModel,
         choice: EngineChoice,
         path: Path,
         *,
+        limits: ResourceLimits,
+        gpu: int,
         fork_server: Path,
         isolation: str,
         max_batch: int,
         batch_timeout_seconds: float,
     ) -> None:
-        self._plan = plan
+        self._model = model
         self._choice = choice
         self._path = path
+        self._limits = limits
+        self._gpu = gpu
         self._fork_server = fork_server
         self._isolation = isolation
         self._max_batch = max_batch
@@ -93,7 +99,7 @@ class EngineStarter:
         """
         most = min(most or self._max_batch, self._max_batch)
         while True:
-            warm_up = WarmUp(most, WarmBudget.of(self._plan.limits))
+            warm_up = WarmUp(most, WarmBudget.of(self._limits))
             try:
                 return self._start(spec, warm_up)
             except FailedError as error:
@@ -110,8 +116,8 @@ class EngineStarter:
                 "max_batch": self._max_batch,
             }
             if self._choice.needs_code:
-                params |= {"code": self._plan.code, "imports": self._plan.imports, "seed": self._plan.seed}
-                params |= {"preparation": dict(self._plan.preparation)}
+                params |= {"code": self._model.code, "imports": self._model.imports, "seed": self._model.seed}
+                params |= {"preparation": dict(self._model.preparation)}
             descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
             undo.callback(os.close, descriptor)
             process.call(
@@ -129,6 +135,7 @@ class EngineStarter:
             os.close(descriptor)
             logger.info(
                 "model is ready",
+                version=self._model.version,
                 engine=self._choice.runtime.value,
                 isolation=process.isolation_level,
                 pid=process.pid,
@@ -142,10 +149,10 @@ class EngineStarter:
         def start(fork_server: str, timeout_seconds: float) -> ModelProcess:
             return ModelProcess.start(
                 self._choice.runtime,
-                self._plan.limits,
+                self._limits,
                 fork_server=fork_server,
                 isolation=self._isolation,
-                gpu=self._plan.gpu,
+                gpu=self._gpu,
                 start_timeout_seconds=timeout_seconds,
             )
 
@@ -193,6 +200,11 @@ class ModelEngine:
     def outputs(self) -> Outputs:
         """Type and shape of each output of one sample."""
         return self._predictor.outputs
+
+    @property
+    def resident_bytes(self) -> int:
+        """How much memory the model process holds."""
+        return resident_bytes(self._process.pid)
 
     def submit(self, samples: Array) -> None:
         """Copy ``samples`` into shared memory and start predicting them."""

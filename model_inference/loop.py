@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from kafkaml.codecs.base import Codec
 from kafkaml.errors import TransactionAborted
@@ -19,11 +20,12 @@ from kafkaml.logs import get_logger
 from kafkaml.records import PartitionKey, TransactionalLoopClient
 from model_inference.batches import Batch, BatchSize, Intake, Refused
 from model_inference.dead_letters import Stage
-from model_inference.predicting import MAX_IN_FLIGHT, Prediction, RecoveringPredictor
+from model_inference.models import LoadedModel
+from model_inference.predicting import MAX_IN_FLIGHT, Prediction
 from model_inference.publishing import Published, Publisher
 from model_inference.stats import LoopStats
 
-__all__ = ["InferenceLoop"]
+__all__ = ["InferenceLoop", "Models"]
 
 logger = get_logger(__name__)
 
@@ -35,6 +37,27 @@ _KEEP_ALIVE_SECONDS = 0.5
 _FIRST_RECORDS = 8
 
 
+class Models(Protocol):
+    """What answers, and what is to answer next. ``swapping.Swapper`` is one."""
+
+    @property
+    def serving(self) -> LoadedModel:
+        """What answers now."""
+        ...
+
+    @property
+    def due(self) -> LoadedModel | None:
+        """What is to answer from the next transaction on; None while nothing is to change."""
+        ...
+
+    def switch(self, positions: Mapping[PartitionKey, int], gap_seconds: float) -> bool:
+        """Change to ``due``, with nothing in flight and all committed; whether there is such a model still.
+
+        It answers from ``positions`` on. ``gap_seconds``: how long nothing was polled for it.
+        """
+        ...
+
+
 class InferenceLoop:
     """One replica's loop. Not thread-safe; ``run`` returns after the stop condition, everything committed."""
 
@@ -43,7 +66,7 @@ class InferenceLoop:
         *,
         client: TransactionalLoopClient,
         codec: Codec,
-        predictor: RecoveringPredictor,
+        models: Models,
         publisher: Publisher,
         stats: LoopStats,
         batch_sizes: tuple[int, ...],
@@ -52,7 +75,9 @@ class InferenceLoop:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
-        self._predictor = predictor
+        self._models = models
+        self._provenance = models.serving.provenance
+        self._predictor = models.serving.predictor
         self._publisher = publisher
         self._stats = stats
         self._commit_seconds = commit_seconds
@@ -72,10 +97,22 @@ class InferenceLoop:
         """
         while not should_stop():
             try:
+                if self._models.due is not None:
+                    self._switch()
                 self._turn()
             except TransactionAborted as error:
                 self._start_over(error)
         self._finish()
+
+    def _switch(self) -> None:
+        """Let another model answer what was not polled yet, once all that was polled is answered and committed."""
+        started = self._clock()
+        self._publish_and_commit()
+        failpoint("swap.committed")
+        if self._models.switch(self._client.positions(), self._clock() - started):
+            self._provenance = self._models.serving.provenance
+            self._predictor = self._models.serving.predictor
+            failpoint("swap.switched")
 
     def _turn(self) -> None:
         batch = self._take()
@@ -122,7 +159,7 @@ class InferenceLoop:
             return
         failpoint("inference.predicted")
         self._client.begin()
-        published = self._publisher.publish(batch, prediction)
+        published = self._publisher.publish(batch, prediction, self._provenance)
         failpoint("inference.produced")
         self._transaction.add(batch, published, now=self._clock())
 
@@ -191,12 +228,15 @@ class InferenceLoop:
     def _finish(self) -> None:
         """Answer and commit what was polled already; what cannot be is left to the next owner of the partitions."""
         try:
-            while self._in_flight:
-                self._publish_oldest()
-            if self._transaction.is_open:
-                self._commit()
+            self._publish_and_commit()
         except TransactionAborted as error:
             logger.info("last transaction aborted, its records are left to others", reason=error.message)
+
+    def _publish_and_commit(self) -> None:
+        while self._in_flight:
+            self._publish_oldest()
+        if self._transaction.is_open:
+            self._commit()
 
     def _lag(self) -> int:
         return sum(self._client.lag().values())

@@ -73,6 +73,11 @@ class Engine(Protocol):
         """Type and shape of each output of one sample."""
         ...
 
+    @property
+    def resident_bytes(self) -> int:
+        """How much memory its process takes; 0 where that is not known."""
+        ...
+
     def submit(self, samples: Array) -> None:
         """Start predicting ``samples`` (1 to max_batch, ...)."""
         ...
@@ -134,6 +139,7 @@ class RecoveringPredictor:
         self._sleep = sleep
         self._spec: SampleSpec | None = None
         self._engine: Engine | None = None
+        self._outputs: Outputs | None = None
         self._flights: deque[_Flight] = deque()
         # What is left of the batch size after the process ran out of memory; None while it never did.
         self._most: int | None = None
@@ -152,11 +158,22 @@ class RecoveringPredictor:
         """What the engine was started for; None while only a sample can tell."""
         return self._spec
 
+    @property
+    def outputs(self) -> Outputs | None:
+        """What the model answers; None while no engine was started."""
+        return self._outputs
+
+    @property
+    def resident_bytes(self) -> int:
+        """How much memory the engine's process takes; 0 where there is none."""
+        return 0 if self._engine is None else self._engine.resident_bytes
+
     def prepare(self, spec: SampleSpec) -> None:
         """Start the engine for samples like ``spec`` and warm it up; raises why it cannot serve them."""
         self._engine = self._start_engine(spec)
         self._spec = spec
-        self._on_outputs(self._engine.outputs)
+        self._outputs = self._engine.outputs
+        self._on_outputs(self._outputs)
 
     def submit(self, samples: Array) -> None:
         """Take a batch (n, ...), n >= 1; at most two are under way. One above ``max_batch`` is cut, without overlap."""

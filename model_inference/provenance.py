@@ -11,25 +11,25 @@ They follow the record's own headers, which are kept. In a chain of inferences t
 from __future__ import annotations
 
 from kafkaml.records import SOURCE_HEADER, Record, format_source
-from kafkaml.wire.inference import InferencePlan
+from kafkaml.wire.inference import ServedModel
 
 __all__ = ["Provenance"]
 
 
 class Provenance:
-    """The headers of one inference."""
+    """The headers of one model in one inference."""
 
-    def __init__(self, *, inference: str, result: str, version: str) -> None:
+    def __init__(self, *, inference: int, result: int, version: int) -> None:
         self._constant: list[tuple[str, bytes | None]] = [
-            ("kml-inference", inference.encode()),
-            ("kml-result", result.encode()),
-            ("kml-version", version.encode()),
+            ("kml-inference", b"%d" % inference),
+            ("kml-result", b"%d" % result),
+            ("kml-version", b"%d" % version),
         ]
 
     @classmethod
-    def of(cls, plan: InferencePlan) -> Provenance:
-        """Return the headers of ``plan``'s answers."""
-        return cls(inference=str(plan.inference_id), result=str(plan.result_id), version=plan.model_version)
+    def of(cls, inference: int, model: ServedModel) -> Provenance:
+        """Return the headers of the model's answers."""
+        return cls(inference=inference, result=model.result_id, version=model.version)
 
     @property
     def constant(self) -> list[tuple[str, bytes | None]]:

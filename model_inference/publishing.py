@@ -34,22 +34,19 @@ class Publisher:
     (Modulo the number of partitions there.) So the order of a whole input partition is kept, not only that of a key.
     """
 
-    def __init__(
-        self, client: TransactionalLoopClient, *, router: Router, topics: OutputTopics, provenance: Provenance
-    ) -> None:
+    def __init__(self, client: TransactionalLoopClient, *, router: Router, topics: OutputTopics) -> None:
         self._client = client
         self._router = router
         self._topics = topics
-        self._provenance = provenance
         self._targets = _Targets(client)
 
-    def publish(self, batch: Batch, prediction: Prediction) -> Published:
-        """Write one record for each record of ``batch``: an answer or a dead letter."""
+    def publish(self, batch: Batch, prediction: Prediction, provenance: Provenance) -> Published:
+        """Write one record for each record of ``batch``: an answer or a dead letter, of ``provenance``."""
         refused = list(batch.refused)
         refused += [Refused(batch.record(index), error, Stage.PREDICT) for index, error in prediction.failures.items()]
         restamped = 0
         if prediction.outputs:
-            answers = self._answers(batch, prediction)
+            answers = self._answers(batch, prediction, provenance)
             timestamps_ms = batch.columns.timestamps_ms
             too_large = self._too_large(answers, prediction.outputs)
             for index in prediction.failures:
@@ -64,21 +61,21 @@ class Publisher:
             for place, error in self._client.produce_all(answers):
                 refused.append(Refused(batch.record(kept[place]), error, Stage.PUBLISH))
         for each in refused:
-            restamped += self._bury(each)
+            restamped += self._bury(each, provenance)
         return Published(len(refused), restamped if self._topics.counts_restamped else 0)
 
     def timestamp_refused(self) -> None:
         """Note that Kafka refused a record for its timestamp; what is written again carries another."""
         self._topics.refuses_timestamp()
 
-    def _answers(self, batch: Batch, prediction: Prediction) -> list[OutgoingRow]:
+    def _answers(self, batch: Batch, prediction: Prediction, provenance: Provenance) -> list[OutgoingRow]:
         """Return one answer for each sample."""
         routed = self._router.route(prediction.outputs)
         if len(routed.values) != len(batch.kept):
             raise BrokenError(f"{len(routed.values)} answers to {len(batch.kept)} samples: expected as many")
         source_topic = batch.topic.encode()
         sources = {partition: b"%b/%d/" % (source_topic, partition) for partition in set(batch.columns.partitions)}
-        constant, targets = self._provenance.constant, self._targets
+        constant, targets = provenance.constant, self._targets
         return [
             (
                 topic,
@@ -124,16 +121,16 @@ class Publisher:
                 found[index] = RefusedError(f"the answer is {size:,} bytes, and {obstacle}")
         return found
 
-    def _bury(self, refused: Refused) -> bool:
+    def _bury(self, refused: Refused, provenance: Provenance) -> bool:
         """Write a dead letter; returns whether it is stamped with the time of writing instead of its record's."""
         restamp = self._topics.restamps(self._topics.dead_letters, refused.record.timestamp_ms)
         try:
-            self._client.produce(self._letter(refused, cut=refused.cut, restamp=restamp))
+            self._client.produce(self._letter(refused, provenance, cut=refused.cut, restamp=restamp))
         except RefusedError:
-            self._client.produce(self._letter(refused, cut=True, restamp=restamp))
+            self._client.produce(self._letter(refused, provenance, cut=True, restamp=restamp))
         return restamp
 
-    def _letter(self, refused: Refused, *, cut: bool, restamp: bool) -> OutgoingRecord:
+    def _letter(self, refused: Refused, provenance: Provenance, *, cut: bool, restamp: bool) -> OutgoingRecord:
         topic = self._topics.dead_letters
         return dead_letter(
             refused.record,
@@ -141,7 +138,7 @@ class Publisher:
             refused.stage,
             topic=topic,
             partition=self._targets[topic, refused.record.partition],
-            provenance=self._provenance,
+            provenance=provenance,
             cut=cut,
             restamp=restamp,
         )

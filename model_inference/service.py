@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
@@ -30,18 +31,21 @@ from kafkaml.logs import get_logger, log_context
 from kafkaml.retry import retrying
 from kafkaml.settings import KafkaSettings
 from kafkaml.wire.choices import DeliveryGuarantee
-from kafkaml.wire.inference import InferencePlan
+from kafkaml.wire.inference import InferencePlan, ServedModel
 from kafkaml.wire.job import InferenceJob
 from kafkaml.wire.state import WorkerExit
 from mlcode_executor.warming import BUCKETS
 from model_inference.engine import EngineStarter, choose_engine
-from model_inference.loop import InferenceLoop
+from model_inference.loop import InferenceLoop, Models
+from model_inference.models import LoadedModel
 from model_inference.output_topics import OutputTopics, TopicWatch
 from model_inference.predicting import Outputs, RecoveringPredictor, SampleSpec
-from model_inference.provenance import Provenance
 from model_inference.publishing import Publisher
+from model_inference.room import check_room, free_bytes
 from model_inference.routing import OutputRouter
 from model_inference.stats import CountsFile, LoopStats, StatsReporter
+from model_inference.swap_news import SwapNews
+from model_inference.swapping import Swapper
 
 __all__ = ["InferenceSettings", "StopSignal", "Stopped", "serve"]
 
@@ -74,6 +78,9 @@ class InferenceSettings(BaseSettings):
     )
     commit_seconds: float = Field(0.1, gt=0, le=10, description="the longest time between two commits under load")
     batch_timeout_seconds: float = Field(60.0, gt=0, description="after this a model that does not answer is restarted")
+    keep_warm_seconds: float = Field(
+        600.0, ge=0, description="how long the version before is kept ready after a swap, so that going back is quick"
+    )
     session_timeout_seconds: float = Field(10.0, ge=1, description="after this Kafka takes a silent replica for dead")
     # Shorter than a broker's transaction.max.timeout.ms, longer than the longest stall that is worth surviving.
     transaction_timeout_seconds: float = Field(15.0, ge=1)
@@ -121,16 +128,16 @@ class StopSignal:
 
 def serve(job: InferenceJob, stop: StopSignal, *, settings: InferenceSettings, kafka: KafkaSettings) -> WorkerExit:
     """Answer records until told to stop; returns how the process should end. Never raises but Stopped."""
-    stats = LoopStats()
+    stats, news = LoopStats(), SwapNews()
     with (
         JobClient(job, deadline_seconds=None) as backend,
         Heartbeat(backend, on_final=stop.on_final),
-        StatsReporter(backend, stats, replica=job.replica, on_final=stop.on_final) as reporter,
+        StatsReporter(backend, stats, replica=job.replica, news=news, on_final=stop.on_final) as reporter,
     ):
         try:
             plan = backend.inference_plan()
             with log_context(inference=plan.inference_id, replica=job.replica):
-                _Replica(job, plan, backend, settings, kafka).run(stop, stats, reporter)
+                _Replica(job, plan, backend, settings, kafka).run(stop, stats, reporter, news)
         except ApiError as error:
             logger.error("the backend refuses this replica", reason=error.message)
             return WorkerExit.SUPERSEDED if error.status in _SUPERSEDED_STATUS else WorkerExit.FAILURE_NOT_REPORTED
@@ -173,50 +180,50 @@ class _Replica:
         # Whether the output topic was made by this process: then its settings are ours to choose.
         self._made_output = False
 
-    def run(self, stop: StopSignal, stats: LoopStats, reporter: StatsReporter) -> None:
+    def run(self, stop: StopSignal, stats: LoopStats, reporter: StatsReporter, news: SwapNews) -> None:
         """Get ready, join the group, and answer records until ``stop``."""
         connecting = _in_background(self._connect)
         codec = codec_for(self._plan.input_format, self._plan.input_config).features
-        predictor = RecoveringPredictor(self._engine_starter(), on_outputs=self._expect)
+        first = self._model(self._plan.model)
         reporter.warnings = self._topics.warnings
         counts = CountsFile(self._counts_path(), reporter.run)
         stats.keep, reporter.previous, reporter.on_last_heard = counts.write, counts.previous, counts.remove
-        try:
+        with ExitStack() as undo:
+            undo.callback(first.close)
             if codec.sample_shape is not None:
-                predictor.prepare(SampleSpec(codec.dtype, codec.sample_shape))
+                first.predictor.prepare(SampleSpec(codec.dtype, codec.sample_shape))
             client = connecting.result()
-            try:
-                self._enlarge_output()
-                self._collect_garbage_seldom()
-                loop = self._loop(client, codec, predictor, stats, reporter)
-                stop.serving()
-                logger.info("serving", topic=self._plan.input_topic, output=self._plan.output_topic)
-                with self._watch:
-                    loop.run(stop.asked)
-            finally:
-                client.close()
-        finally:
-            predictor.close()
+            undo.callback(client.close)
+            self._enlarge_output()
+            self._collect_garbage_seldom()
+            swapper = Swapper(
+                first,
+                revision=self._plan.revision,
+                news=news,
+                fetch_plan=self._backend.inference_plan,
+                load=self._load_beside,
+                keep_warm_seconds=self._settings.keep_warm_seconds,
+            )
+            loop = self._loop(client, codec, swapper, stats, reporter)
+            stop.serving()
+            logger.info("serving", topic=self._plan.input_topic, output=self._plan.output_topic)
+            with self._watch, swapper:
+                loop.run(stop.asked)
 
     def _loop(
         self,
         client: KafkaLoopClient,
         codec: Codec,
-        predictor: RecoveringPredictor,
+        models: Models,
         stats: LoopStats,
         reporter: StatsReporter,
     ) -> InferenceLoop:
-        plan, most = self._plan, self._settings.max_batch
-        publisher = Publisher(
-            client,
-            router=OutputRouter(plan.output_topic),
-            topics=self._topics,
-            provenance=Provenance.of(plan),
-        )
+        most = self._settings.max_batch
+        publisher = Publisher(client, router=OutputRouter(self._plan.output_topic), topics=self._topics)
         return InferenceLoop(
             client=client,
             codec=codec,
-            predictor=predictor,
+            models=models,
             publisher=publisher,
             stats=stats,
             batch_sizes=(*(size for size in BUCKETS if size < most), most),
@@ -224,14 +231,30 @@ class _Replica:
             on_ready=reporter.running,
         )
 
-    def _engine_starter(self) -> EngineStarter:
-        plan, settings = self._plan, self._settings
-        choice = choose_engine(plan)
-        path = self._backend.download_artifact(choice.artifact, plan.artifacts[choice.artifact])
+    def _load_beside(self, model: ServedModel, beside: LoadedModel) -> LoadedModel:
+        """Load a model for the samples that ``beside`` gets; raises why it cannot serve them, or not here."""
+        check_room(beside.predictor.resident_bytes, free_bytes())
+        loaded = self._model(model)
+        if beside.predictor.spec is not None:
+            loaded.predictor.prepare(beside.predictor.spec)
+        return loaded
+
+    def _model(self, model: ServedModel) -> LoadedModel:
+        """Fetch a model; its process is started by the first who knows what a sample is."""
+        return LoadedModel.of(
+            self._plan.inference_id, model, RecoveringPredictor(self._engine_starter(model), on_outputs=self._expect)
+        )
+
+    def _engine_starter(self, model: ServedModel) -> EngineStarter:
+        settings = self._settings
+        choice = choose_engine(model)
+        path = self._backend.download_artifact(choice.artifact, model.artifacts[choice.artifact], version=model.version)
         return EngineStarter(
-            plan,
+            model,
             choice,
             path,
+            limits=self._plan.limits,
+            gpu=self._plan.gpu,
             fork_server=Path(self._job.state_dir) / "run" / f"fork-{choice.runtime.value}.sock",
             isolation=settings.isolation,
             max_batch=settings.max_batch,

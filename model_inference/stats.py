@@ -20,7 +20,9 @@ from kafkaml.errors import ApiError
 from kafkaml.logs import get_logger
 from kafkaml.retry import is_transient
 from kafkaml.wire.failure import Failure
+from kafkaml.wire.inference import Wanted
 from kafkaml.wire.replica import ProcessCounts, ReplicaState, ReplicaStats, Totals
+from model_inference.swap_news import SwapNews
 
 __all__ = ["CountsFile", "LoopStats", "StatsReporter", "StatsSink"]
 
@@ -152,6 +154,7 @@ class StatsSink(Protocol):
 class StatsReporter:
     """Tells the backend about one replica, every two seconds and at once when the state changes. A context manager.
 
+    The answer says which revision of the plan is wanted, which ``news`` passes on.
     ``on_final`` is called, from the reporter's thread, when the backend refuses for good. ``run`` names this process;
     ``previous`` (what ``CountsFile`` found of the one before, told until it was heard), ``warnings`` and
     ``on_last_heard`` may be set.
@@ -163,6 +166,7 @@ class StatsReporter:
         stats: LoopStats,
         *,
         replica: int,
+        news: SwapNews,
         interval_seconds: float = _REPORT_SECONDS,
         on_final: Callable[[ApiError], None] = lambda _error: None,
     ) -> None:
@@ -174,6 +178,7 @@ class StatsReporter:
         self._sink = sink
         self._stats = stats
         self._replica = replica
+        self._news = news
         self._interval_seconds = interval_seconds
         self._on_final = on_final
         self._state = ReplicaState.STARTING
@@ -181,6 +186,7 @@ class StatsReporter:
         self._changed = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stats", daemon=True)
+        news.on_change = self._changed.set
 
     def running(self) -> None:
         """Say that the replica has its share of the partitions and polls."""
@@ -212,10 +218,14 @@ class StatsReporter:
             self._changed.wait(self._interval_seconds)
 
     def _report(self, deadline_seconds: float) -> bool:
+        news = self._news.to_tell()
         stats = ReplicaStats(
             **dict(self._stats.summary()),
             replica=self._replica,
             state=self._state,
+            serving=news.serving,
+            swaps=news.swaps,
+            swap_failure=news.failure,
             warnings=list(self.warnings()),
             error=self._failure,
         )
@@ -224,7 +234,7 @@ class StatsReporter:
         if previous is not None:
             body["previous"] = previous.to_json()
         try:
-            self._sink.post("stats", body, deadline_seconds=deadline_seconds)
+            answer = self._sink.post("stats", body, deadline_seconds=deadline_seconds)
         except ApiError as error:
             logger.info("statistics not delivered", error=error.message)
             if not is_transient(error):
@@ -232,4 +242,6 @@ class StatsReporter:
             return False
         if self.previous is previous:
             self.previous = None
+        self._news.told(news.swaps)
+        self._news.want(Wanted.model_validate(answer).revision)
         return True

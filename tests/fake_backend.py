@@ -31,7 +31,9 @@ class Upload:
 
 
 class FakeBackend(LocalServer):
-    """Serves ``plan`` and keeps what workers report. A context manager; ``stop`` and ``start`` keep the same port.
+    """Serves ``plan``, and ``downloads`` by name and version; keeps what workers report. A context manager.
+
+    ``stop`` and ``start`` keep the same port.
 
     ``fail_next(n, status)`` answers the next n requests with that status, before or (``after=True``) after their
     effect. ``attempt`` is the newest attempt: requests of older ones get 409.
@@ -52,7 +54,7 @@ class FakeBackend(LocalServer):
         self.failures: list[dict[str, Any]] = []
         self.stats: list[dict[str, Any]] = []
         self.uploads: dict[str, Upload] = {}
-        self.downloads: dict[str, bytes] = {}
+        self.downloads: dict[tuple[str, int], bytes] = {}
         self.requests: list[tuple[str, str]] = []
         self.cut_downloads_after: list[int] = []
         self._seen: set[tuple[int, int]] = set()
@@ -127,10 +129,11 @@ class FakeBackend(LocalServer):
             attempt = document.get("attempt") or int(parse_qs(split.query).get("attempt", ["0"])[0])
             if attempt != self.attempt:
                 return json_answer(409, {"detail": "a newer attempt exists"})
-            return self._route(method, split.path, headers, body, document)
+            version = int(parse_qs(split.query).get("version", ["1"])[0])
+            return self._route(method, split.path, headers, body, document, version)
 
     def _route(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, document: dict[str, Any]
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, document: dict[str, Any], version: int
     ) -> Answer:
         match = re.fullmatch(r"/api/jobs/(training|inference)/\d+/(?:(\w+)/)?(?:([\w.-]+)/)?", path)
         if match is None:
@@ -139,7 +142,7 @@ class FakeBackend(LocalServer):
         if action is None:
             return json_answer(200, self.plan)
         if action == "artifacts" and kind == "inference":
-            return self._download(name, headers)
+            return self._download(self.downloads[name, version], headers)
         if action == "artifacts":
             return self._upload(method, name, headers, body)
         if action == "events":
@@ -154,7 +157,7 @@ class FakeBackend(LocalServer):
             self.finishes += [document] if action == "finish" else []
             kept = {"finish": self.outcomes, "fail": self.failures, "stats": self.stats}[action]
             kept.append(document.get("outcome") or document.get("failure") or document)
-        return Answer(200)
+        return json_answer(200, {"revision": self.plan.get("revision", 0)}) if action == "stats" else Answer(200)
 
     def _upload(self, method: str, name: str, headers: Mapping[str, str], body: bytes) -> Answer:
         sha256 = headers["x-content-sha256"]
@@ -176,8 +179,7 @@ class FakeBackend(LocalServer):
         upload.complete = hashlib.sha256(upload.content).hexdigest() == sha256
         return json_answer(201 if upload.complete else 422, {"sha256": sha256})
 
-    def _download(self, name: str, headers: Mapping[str, str]) -> Answer:
-        content = self.downloads[name]
+    def _download(self, content: bytes, headers: Mapping[str, str]) -> Answer:
         start = int(headers.get("range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
         if start >= len(content):
             return Answer(416, b"")

@@ -62,6 +62,8 @@ class Inference(Run):
         choices=[(each.value, each.value) for each in OutputTimestamps],
         default=OutputTimestamps.SOURCE.value,
     )
+    # Rises with each change of what answers; replicas hear of it.
+    revision = models.PositiveIntegerField(default=0, editable=False)
     guarantee = models.CharField(max_length=20, choices=[(each.value, each.value) for each in DeliveryGuarantee])
     upper_topic = models.CharField(max_length=249, blank=True)
     limit = models.FloatField(null=True, blank=True)

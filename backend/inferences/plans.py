@@ -9,7 +9,7 @@ from backend.inferences.models import Inference
 from kafkaml.codecs import format_of
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.framework import Framework
-from kafkaml.wire.inference import InferencePlan
+from kafkaml.wire.inference import InferencePlan, ServedModel
 
 __all__ = ["inference_plan"]
 
@@ -22,15 +22,19 @@ def inference_plan(inference: Inference) -> InferencePlan:
         raise Conflict(f"result {result.pk} has no trained model: expected a finished one")
     return InferencePlan(
         inference_id=inference.pk,
-        result_id=result.pk,
-        model_name=result.model.name,
-        # The same result trained again is another version of the model.
-        model_version=str(result.attempt),
-        framework=Framework(result.model.framework),
-        code=result.code,
-        imports=result.imports,
-        artifacts=artifacts,
-        preparation=(result.outcome or {}).get("preparation") or {},
+        revision=inference.revision,
+        model=ServedModel(
+            result_id=result.pk,
+            # The same result trained again is another version of the model.
+            version=result.attempt,
+            name=result.model.name,
+            framework=Framework(result.model.framework),
+            code=result.code,
+            imports=result.imports,
+            artifacts=artifacts,
+            preparation=(result.outcome or {}).get("preparation") or {},
+            seed=result.deployment.seed,
+        ),
         input_format=inference.input_format,
         input_config={**format_of(inference.input_format).untold, **inference.input_config},
         input_topic=inference.input_topic,
@@ -43,5 +47,4 @@ def inference_plan(inference: Inference) -> InferencePlan:
         limit=inference.limit,
         limits=model_limits(),
         gpu=inference.gpu,
-        seed=result.deployment.seed,
     )

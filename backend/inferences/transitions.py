@@ -98,8 +98,8 @@ def store_warnings(inference_id: int, warnings: list[str]) -> None:
     Inference.objects.filter(pk=inference_id).update(warnings=warnings)
 
 
-def store_stats(inference_id: int, said: Stats) -> None:
-    """Take what a replica says of itself. Raises NotFound or StaleAttempt.
+def store_stats(inference_id: int, said: Stats) -> int:
+    """Take what a replica says of itself; returns the revision that it is to serve. Raises NotFound or StaleAttempt.
 
     A failure that a new start would not mend fails the inference.
     """
@@ -117,6 +117,7 @@ def store_stats(inference_id: int, said: Stats) -> None:
             mark_running(inference_id, said.attempt)
         elif said.error is not None and not said.error.category.retryable:
             runs.mark_failed(Inference, inference_id, said.attempt, said.error)
+        return inference.revision
 
 
 def _count_process(inference_id: int, process: str, counts: wire.Counts) -> None:

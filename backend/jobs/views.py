@@ -35,7 +35,7 @@ from backend.jobs.messages import parse
 from backend.launchers.names import RunKind
 from backend.streams import services as streams
 from backend.streams.serializers import AnnouncementWriteSerializer, unknown_deployment_note
-from kafkaml.wire.inference import InferencePlan
+from kafkaml.wire.inference import InferencePlan, Wanted
 from kafkaml.wire.receipt import Announced, FreshToken, Stored
 from kafkaml.wire.report import Events, Fail, Finish, Stats
 from kafkaml.wire.training import TrainingPlan
@@ -179,12 +179,11 @@ class InferenceArtifactView(JobView):
 class StatsView(JobView):
     """What a replica says of itself."""
 
-    @extend_schema(request=Stats, responses={200: None})
+    @extend_schema(request=Stats, responses=Wanted)
     def post(self, request: Request, pk: int) -> Response:
         message = parse(Stats, request.data)
         access.token_for(request, RunKind.INFERENCE, pk, message.attempt)
-        inferences.store_stats(pk, message)
-        return Response({})
+        return Response(Wanted(revision=inferences.store_stats(pk, message)).to_json())
 
 
 class JobTokenView(JobView):

@@ -65,6 +65,8 @@ class KafkaLoopClient:
         # Next offset after what was polled, and the first offset that is not committed, both per partition.
         self._polled: dict[PartitionKey, int] = {}
         self._uncommitted: dict[PartitionKey, int] = {}
+        # What is committed of our partitions.
+        self._committed_here: dict[PartitionKey, int] = {}
         self._assigned: set[PartitionKey] | None = None
         # Partitions of ours that are not read yet, because what is committed of them is not known, with how often that
         # was asked for; and since when there are such.
@@ -252,6 +254,7 @@ class KafkaLoopClient:
             # The commit may have happened all the same: only Kafka knows where to go on.
             self._rewind(self._committed(self._uncommitted))
             raise
+        self._committed_here |= offsets
         for key, offset in offsets.items():
             if self._polled.get(key, 0) <= offset:
                 self._polled.pop(key, None)
@@ -285,6 +288,10 @@ class KafkaLoopClient:
             if watermarks and watermarks[1] >= 0 and position.offset >= 0:
                 lags[position.topic, position.partition] = max(0, watermarks[1] - position.offset)
         return lags
+
+    def positions(self) -> dict[PartitionKey, int]:
+        """What is committed of each assigned partition, as far as anything is: the next offset to read (no request)."""
+        return dict(self._committed_here)
 
     def close(self) -> None:
         """Leave the group; what was not committed is given up."""
@@ -384,6 +391,8 @@ class KafkaLoopClient:
         for place in places:
             if place.offset < 0:
                 place.offset = self._start
+            else:
+                self._committed_here[place.topic, place.partition] = place.offset
             del self._unplaced[place.topic, place.partition]
         with kafka_errors("beginning to read", self._log):
             self._consumer.incremental_assign(places)
@@ -394,10 +403,9 @@ class KafkaLoopClient:
 
     def _committed(self, uncommitted: Mapping[PartitionKey, int]) -> dict[PartitionKey, int]:
         """Ask Kafka for the committed positions; where there are none yet, what is uncommitted here starts."""
-        return {
-            key: place.offset if place.offset >= 0 else uncommitted[key]
-            for key, place in self._ask_committed(uncommitted).items()
-        }
+        places = {key: place.offset for key, place in self._ask_committed(uncommitted).items()}
+        self._committed_here |= {key: offset for key, offset in places.items() if offset >= 0}
+        return {key: offset if offset >= 0 else uncommitted[key] for key, offset in places.items()}
 
     def _ask_committed(self, keys: Iterable[PartitionKey]) -> dict[PartitionKey, TopicPartition]:
         answers = committed_positions(
@@ -443,6 +451,7 @@ class KafkaLoopClient:
         self._unknown_tail -= keys
         for key in keys:
             self._unplaced.pop(key, None)
+            self._committed_here.pop(key, None)
         if keys & self._uncommitted.keys():
             try:
                 self._output.abort()

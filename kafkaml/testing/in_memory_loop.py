@@ -145,6 +145,9 @@ class InMemoryLoopClient:
     def lag(self) -> Mapping[PartitionKey, int]:
         return {key: self._broker.watermarks(*key)[1] - self._position(key) for key in sorted(self.assignment)}
 
+    def positions(self) -> Mapping[PartitionKey, int]:
+        return {key: self._group.committed[key] for key in self.assignment & self._group.committed.keys()}
+
     def close(self) -> None:
         if not self._fenced:
             self.abort()

@@ -9,45 +9,69 @@ from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
-from kafkaml.wire.message import Message
+from kafkaml.wire.message import Count, Message
 
-__all__ = ["InferencePlan"]
+__all__ = ["InferencePlan", "ServedModel", "Wanted"]
+
+
+class ServedModel(Message):
+    """One version of a trained model, with all that it takes to load it.
+
+    ``artifacts`` maps names (``model.weights.h5``, ``model.onnx``, ...) to their sha256; a replica picks the fastest
+    that its engine loads, and runs the code with the training's ``seed`` where that is needed. ``preparation`` is what
+    the training did to features before the model saw them.
+    """
+
+    result_id: int
+    version: Count
+    name: str
+    framework: Framework
+    code: str
+    imports: str
+    artifacts: Mapping[str, str]
+    preparation: Mapping[str, Any] = {}
+    seed: int = 0
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What tells it from every other one: result and version."""
+        return self.result_id, self.version
 
 
 class InferencePlan(Message):
     """What one inference does; served by ``GET /api/jobs/inference/<inference>/``.
 
-    ``artifacts`` maps names (``model.weights.h5``, ``model.onnx``, ...) to their sha256; a replica picks the fastest
-    that its engine loads, and runs the code with the training's ``seed`` where that is needed. ``preparation`` is what
-    the training did to features before the model saw them. ``limit`` and ``upper_topic`` belong to distributed models
-    and are None otherwise. ``group`` is the consumer group and the prefix of the transactional ids: one per inference,
-    never shared.
+    ``revision`` rises with each change of what answers; everything else stays for the life of an attempt. ``limit`` and
+    ``upper_topic`` belong to distributed models and are None otherwise. ``group`` is the consumer group and the prefix
+    of the transactional ids: one per inference, never shared.
     """
 
     inference_id: int
-    result_id: int
-    model_name: str
-    model_version: str
-    framework: Framework
-    code: str
-    imports: str
-    artifacts: Mapping[str, str]
+    revision: Count = 0
+    model: ServedModel
     input_format: str
     input_config: Mapping[str, Any]
     input_topic: str
     output_topic: str
     group: str
     guarantee: DeliveryGuarantee
-    preparation: Mapping[str, Any] = {}
     output_timestamps: OutputTimestamps = OutputTimestamps.SOURCE
     output_bootstrap_servers: str = ""
     upper_topic: str | None = None
     limit: float | None = None
     limits: ResourceLimits = ResourceLimits()
     gpu: int = 0
-    seed: int = 0
 
     @property
     def dead_letter_topic(self) -> str:
         """Where records go that cannot be decoded or predicted."""
         return dead_letter_topic(self.output_topic)
+
+
+class Wanted(Message):
+    """The answer to a replica's statistics: the revision of the plan that it is to serve.
+
+    A replica that serves another one fetches the plan.
+    """
+
+    revision: Count

@@ -76,7 +76,7 @@ def test_output_keeps_key_headers_and_timestamp_and_says_where_it_comes_from(
         ("kml-source", f"{under_test.input_topic}/0/0".encode()),
         ("kml-inference", b"5"),
         ("kml-result", b"12"),
-        ("kml-version", b"v1"),
+        ("kml-version", b"1"),
     ]
     assert under_test.dead_letters() == []
     assert under_test.states[0] == "starting"

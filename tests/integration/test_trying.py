@@ -112,7 +112,7 @@ def test_a_sample_goes_through_kafka_and_back(broker: TestBroker, tmp_path: Path
         assert (shown["outcome"], shown["values"], shown["labels"]) == ("answered", [10.0], ["cat", "dog"])
         assert shown["input"] == {"topic": world.row.input_topic, "partition": 0, "offset": 1}
         assert (shown["output"]["topic"], shown["output"]["partition"]) == (world.row.output_topic, 0)
-        assert (shown["replica"], shown["version"], shown["result"]) == (0, "v1", 12)
+        assert (shown["replica"], shown["version"], shown["result"]) == (0, "1", 12)
         assert shown["sent"]["values"] == [1, 2, 3, 4]
         assert 0 < shown["seconds"] < 30
         assert world.try_([[1, 1], [1, 1]], timeout_seconds=30).json()["values"] == [4.0]
@@ -149,7 +149,7 @@ def test_a_program_gets_all_predictions_though_the_replica_is_killed(broker: Tes
         killed = world.replicas.start(env={"KML_FAILPOINT": "transaction.before_commit:kill:2"})
         eventually(lambda: "running" in world.replicas.states, 120)
         one = program.inferences.predict(world.row.pk, [1, 2, 3, 4], timeout_seconds=60)
-        assert (one.values.tolist(), one.version, one.result) == ([10.0], "v1", 12)
+        assert (one.values.tolist(), one.version, one.result) == ([10.0], "1", 12)
         assert (one.source, one.label) == (f"{world.row.input_topic}[0]@0", None)
         assert 0 < one.seconds < 60
 

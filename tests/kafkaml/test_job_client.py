@@ -128,7 +128,7 @@ def test_names_that_are_paths_are_refused(client: JobClient, tmp_path: Path, nam
 
 def test_a_download_goes_on_where_it_was_cut(backend: FakeBackend, tmp_path: Path) -> None:
     content = bytes(range(256)) * 100
-    backend.downloads["model.onnx"] = content
+    backend.downloads["model.onnx", 1] = content
     backend.cut_downloads_after = [5000, 700]
     sha256 = hashlib.sha256(content).hexdigest()
     with JobClient(backend.inference_job(tmp_path), deadline_seconds=60) as client:
@@ -139,7 +139,7 @@ def test_a_download_goes_on_where_it_was_cut(backend: FakeBackend, tmp_path: Pat
 
 
 def test_a_download_with_another_hash_never_becomes_visible(backend: FakeBackend, tmp_path: Path) -> None:
-    backend.downloads["model.onnx"] = b"something else"
+    backend.downloads["model.onnx", 1] = b"something else"
     sha256 = hashlib.sha256(b"what was trained").hexdigest()
     with (
         JobClient(backend.inference_job(tmp_path), deadline_seconds=0.1) as client,

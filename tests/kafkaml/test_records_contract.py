@@ -332,12 +332,16 @@ class TestLoop:
         client.begin()
         client.begin()
         client.produce(OutgoingRecord(target, b"answer", b"key", [("h", b"x")]))
+        assert client.positions() == {}
         client.commit()
+        assert client.positions() == {(source, 0): 2}
         client.close()
         (answer,) = read(kit, StreamRange(target, 0, 0, 1))
         assert (answer.value, answer.key, list(answer.headers)) == (b"answer", b"key", [("h", b"x")])
         write(kit, source, [b"3"])
-        assert poll_values(kit.loop(source, name, name), 1) == [b"3"]
+        again = kit.loop(source, name, name)
+        assert poll_values(again, 1) == [b"3"]
+        assert again.positions() == {(source, 0): 2}
 
     def test_what_is_aborted_is_never_seen_and_its_input_comes_again(self, kit: Kit, name: str) -> None:
         source, target = kit.topic(), kit.topic()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kafkaml.errors import FailedError, ModelProcessDied, UserCodeError
+from kafkaml.records import PartitionKey
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.inference import ServedModel
+from model_inference.models import LoadedModel
 from model_inference.predicting import RecoveringPredictor, SampleSpec
 
-__all__ = ["KILLER", "REFUSED", "EngineFactory"]
+__all__ = ["KILLER", "REFUSED", "EngineFactory", "FakeModels", "a_model"]
 
 Array = npt.NDArray[Any]
 
@@ -33,7 +37,11 @@ class _FakeEngine:
 
     @property
     def outputs(self) -> list[tuple[np.dtype[Any], tuple[int, ...]]]:
-        return [(np.dtype(np.float32), (1,))]
+        return [(np.dtype(np.float32), (self._factory.width,))]
+
+    @property
+    def resident_bytes(self) -> int:
+        return 1 << 20
 
     def submit(self, samples: Array) -> None:
         self._check_alive()
@@ -60,9 +68,10 @@ class _FakeEngine:
             raise ModelProcessDied("the model process ran out of memory", reason="memory")
         if np.any(samples == REFUSED):
             raise UserCodeError("the model refuses 404")
-        return [samples.sum(axis=1, keepdims=True)]
+        return [samples.sum(axis=1, keepdims=True) * self._factory.factor]
 
     def close(self) -> None:
+        self._factory.closed += not self._dead
         self._dead = True
 
     def _check_alive(self) -> None:
@@ -71,13 +80,19 @@ class _FakeEngine:
 
 
 class EngineFactory:
-    """Starts engines that sum up a sample. ``deaths_left``: so many batches kill it, whatever is in them.
+    """Starts engines that sum up a sample, times ``factor``. ``closed`` of those that did not die were ended.
+
+    ``deaths_left``: so many batches kill it, whatever is in them.
 
     Engines take batches of at most ``limit``. Batches of more than ``fits`` take more memory than there is, and so does
     a sample that holds ``greedy``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, factor: float = 1.0) -> None:
+        self.factor = factor
+        self.closed = 0
+        # Numbers of an answer, as the engines say.
+        self.width = 1
         self.starts = 0
         self.max_batch = self.limit = 1 << 20
         self.fits = 1 << 20
@@ -97,3 +112,30 @@ class EngineFactory:
 
     def predictor(self) -> RecoveringPredictor:
         return RecoveringPredictor(self, sleep=lambda _seconds: None)
+
+    def loaded(self, version: int = 1) -> LoadedModel:
+        """Return a version whose engines this factory starts."""
+        return LoadedModel.of(5, a_model(version), self.predictor())
+
+
+def a_model(version: int = 1) -> ServedModel:
+    """Return a version of result 12."""
+    return ServedModel(
+        result_id=12, version=version, name="m", framework=Framework.PYTORCH, code="", imports="", artifacts={}
+    )
+
+
+class FakeModels:
+    """What answers, for the loop; ``due`` is what a test wants to answer next. ``switches`` are the positions."""
+
+    def __init__(self, serving: LoadedModel) -> None:
+        self.serving = serving
+        self.due: LoadedModel | None = None
+        self.switches: list[dict[PartitionKey, int]] = []
+
+    def switch(self, positions: Mapping[PartitionKey, int], gap_seconds: float) -> bool:
+        assert self.due is not None
+        assert gap_seconds >= 0
+        self.serving, self.due = self.due, None
+        self.switches.append(dict(positions))
+        return True

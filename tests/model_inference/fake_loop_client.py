@@ -105,6 +105,9 @@ class FakeLoopClient:
     def lag(self) -> dict[PartitionKey, int]:
         return {key: len(log) - self._position.get(key, 0) for key, log in self._log.items()}
 
+    def positions(self) -> dict[PartitionKey, int]:
+        return dict(self._committed)
+
     def close(self) -> None:
         self.closed = True
 

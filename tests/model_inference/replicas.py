@@ -20,7 +20,7 @@ from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange
 from kafkaml.wire.choices import DeliveryGuarantee
 from kafkaml.wire.framework import Framework
-from kafkaml.wire.inference import InferencePlan
+from kafkaml.wire.inference import InferencePlan, ServedModel
 from tests.fake_backend import FakeBackend
 
 __all__ = ["InferenceUnderTest", "read_topic", "sources", "unordered"]
@@ -32,7 +32,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 class InferenceUnderTest:
     """One inference: a backend over real HTTP that serves its plan and artifact, and replicas of it. Context manager.
 
-    ``artifacts`` are the bytes by name; ``plan`` overrides fields of the InferencePlan.
+    ``artifacts`` are the bytes by name, of version 1; ``plan_fields`` overrides fields of the plan.
     """
 
     folder: Path
@@ -47,16 +47,8 @@ class InferenceUnderTest:
         self.backend = FakeBackend()
         self.replicas: list[subprocess.Popen[bytes]] = []
         self._started = 0
-        for name, content in self.artifacts.items():
-            self.backend.downloads[name] = content
         defaults: dict[str, Any] = {
             "inference_id": 5,
-            "result_id": 12,
-            "model_name": "model under test",
-            "model_version": "v1",
-            "framework": Framework.TENSORFLOW,
-            "code": "",
-            "imports": "",
             "input_format": InputFormat.RAW,
             "input_config": {"data_type": "float32", "data_reshape": "4"},
             "guarantee": DeliveryGuarantee.EXACTLY_ONCE,
@@ -65,12 +57,32 @@ class InferenceUnderTest:
         }
         self.plan = InferencePlan(
             **(defaults | dict(self.plan_fields)),
-            artifacts={name: hashlib.sha256(content).hexdigest() for name, content in self.artifacts.items()},
+            model=self.version(1, self.artifacts),
             input_topic=self.input_topic,
             output_bootstrap_servers=self.output_bootstrap_servers,
         )
         self.output_topic = self.plan.output_topic
         self.backend.plan = self.plan.to_json()
+
+    def version(self, number: int, artifacts: Mapping[str, bytes]) -> ServedModel:
+        """Return a version of the model, whose artifacts can be fetched from now on."""
+        for name, content in artifacts.items():
+            self.backend.downloads[name, number] = content
+        return ServedModel(
+            result_id=12,
+            version=number,
+            name="model under test",
+            framework=Framework.TENSORFLOW,
+            code="",
+            imports="",
+            artifacts={name: hashlib.sha256(content).hexdigest() for name, content in artifacts.items()},
+        )
+
+    def swap(self, model: ServedModel) -> int:
+        """Have the replicas serve ``model``; returns the revision that says so."""
+        self.plan = self.plan.model_copy(update={"model": model, "revision": self.plan.revision + 1})
+        self.backend.plan = self.plan.to_json()
+        return self.plan.revision
 
     def start(self, *, replica: int = 0, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start one replica as a process of its own."""

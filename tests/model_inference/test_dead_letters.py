@@ -5,7 +5,7 @@ from kafkaml.records import Record
 from model_inference.dead_letters import MAX_CUT_BYTES, MAX_MESSAGE_BYTES, Stage, dead_letter
 from model_inference.provenance import Provenance
 
-PROVENANCE = Provenance(inference="5", result="12", version="v1")
+PROVENANCE = Provenance(inference=5, result=12, version=1)
 RECORD = Record("in", 3, 42, b"key", b"value", [("mine", b"kept"), ("empty", None)], 1234)
 
 
@@ -22,7 +22,7 @@ def test_a_dead_letter_is_the_record_with_the_reason_in_headers() -> None:
         ("kml-source", b"in/3/42"),
         ("kml-inference", b"5"),
         ("kml-result", b"12"),
-        ("kml-version", b"v1"),
+        ("kml-version", b"1"),
         ("kml-error-stage", b"decode"),
         ("kml-error-class", b"DecodeError"),
         ("kml-error-message", b"too short"),

@@ -11,11 +11,10 @@ from kafkaml.errors import TransactionAborted
 from kafkaml.records import OutgoingRecord
 from model_inference.loop import InferenceLoop
 from model_inference.output_topics import OutputTopics
-from model_inference.provenance import Provenance
 from model_inference.publishing import Publisher
 from model_inference.routing import OutputRouter
 from model_inference.stats import LoopStats
-from tests.model_inference.fake_engine import KILLER, REFUSED, EngineFactory
+from tests.model_inference.fake_engine import KILLER, REFUSED, EngineFactory, FakeModels
 from tests.model_inference.fake_loop_client import FakeLoopClient
 
 SIZES = (1, 8, 32)
@@ -33,16 +32,12 @@ class LoopUnderTest:
         self.ready = 0
         self.now = 0.0
         self.topics = OutputTopics("out", "out.dlq", wall_clock=lambda: 10_000.0)
+        self.models = FakeModels(self.factory.loaded())
         self.loop = InferenceLoop(
             client=self.client,
             codec=RawCodec(np.dtype("<f4"), (1,)),
-            predictor=self.factory.predictor(),
-            publisher=Publisher(
-                self.client,
-                router=OutputRouter("out"),
-                topics=self.topics,
-                provenance=Provenance(inference="5", result="12", version="v1"),
-            ),
+            models=self.models,
+            publisher=Publisher(self.client, router=OutputRouter("out"), topics=self.topics),
             stats=self.stats,
             batch_sizes=SIZES,
             on_ready=self._count_ready,
@@ -299,3 +294,41 @@ def test_out_of_memory_while_serving_answers_every_record_once(under_test: LoopU
     assert under_test.values() == [[float(number)] for number in range(100)]
     assert under_test.written("out.dlq") == []
     assert under_test.factory.max_batch == 4
+
+
+def test_another_version_answers_from_a_position_on_with_nothing_in_flight(under_test: LoopUnderTest) -> None:
+    under_test.client.send(*(value(number) for number in range(200)))
+    doubling = EngineFactory(factor=2.0)
+    seen = iter(range(10_000))
+
+    def swap_in_the_middle() -> bool:
+        if next(seen) == 3:
+            under_test.models.due = doubling.loaded(version=2)
+        return under_test.client.answered == 200
+
+    under_test.run_until(swap_in_the_middle)
+
+    (positions,) = under_test.models.switches
+    first = positions["in", 0]
+    assert 0 < first < 200
+    assert under_test.values() == [[float(number if number < first else 2 * number)] for number in range(200)]
+    versions = [dict(record.headers)["kml-version"] for record in under_test.client.written]
+    assert versions == [b"1"] * first + [b"2"] * (200 - first)
+    assert sum(under_test.factory.batches) == first
+
+
+def test_a_swap_whose_last_commit_is_aborted_is_done_all_the_same(under_test: LoopUnderTest) -> None:
+    under_test.client.send(*(value(number) for number in range(100)))
+    under_test.client.abort_next.append(TransactionAborted("unknown outcome"))
+    doubling = EngineFactory(factor=2.0)
+    seen = iter(range(10_000))
+
+    def swap_in_the_middle() -> bool:
+        if next(seen) == 2:
+            under_test.models.due = doubling.loaded(version=2)
+        return under_test.client.answered == 100
+
+    under_test.run_until(swap_in_the_middle)
+
+    assert under_test.models.switches == [{}]
+    assert under_test.values() == [[float(2 * number)] for number in range(100)]

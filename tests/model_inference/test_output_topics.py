@@ -135,17 +135,12 @@ def test_no_answer_is_larger_than_foreseen(dtype: str, shape: tuple[int, ...]) -
 
 def publish(topics: OutputTopics, *stamps: int, values: np.ndarray) -> tuple[FakeLoopClient, Published]:
     client = FakeLoopClient()
-    publisher = Publisher(
-        client,
-        router=OutputRouter("out"),
-        topics=topics,
-        provenance=Provenance(inference="5", result="12", version="v1"),
-    )
+    publisher = Publisher(client, router=OutputRouter("out"), topics=topics)
     records = [Record("in", 0, offset, b"k", b"v", [("own", b"1")], stamp) for offset, stamp in enumerate(stamps)]
     polled = ListBatch(records)
     batch = Batch(polled, range(len(records)), polled.columns(), values, [], {("in", 0): len(records)}, 0.0, True)
     client.begin()
-    published = publisher.publish(batch, Prediction([values]))
+    published = publisher.publish(batch, Prediction([values]), Provenance(inference=5, result=12, version=1))
     client.commit({})
     return client, published
 

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from kafkaml.errors import ApiError
 from kafkaml.wire.failure import Failure, FailureCategory
-from kafkaml.wire.replica import ProcessCounts
+from kafkaml.wire.replica import ProcessCounts, Serving, Swap
 from model_inference.stats import CountsFile, LoopStats, StatsReporter
+from model_inference.swap_news import SwapNews
 from tests.support import eventually
 
 
@@ -47,18 +49,19 @@ class RecordingSink:
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
         self.error: ApiError | None = None
+        self.revision = 0
 
     def post(self, action: str, body: dict[str, Any], *, deadline_seconds: float | None = -1.0) -> dict[str, Any]:
         assert action == "stats"
         if self.error is not None:
             raise self.error
         self.bodies.append(body)
-        return {}
+        return {"revision": self.revision}
 
 
 def test_a_change_of_state_is_told_at_once() -> None:
     sink = RecordingSink()
-    with StatsReporter(sink, LoopStats(), replica=2, interval_seconds=60) as reporter:
+    with StatsReporter(sink, LoopStats(), replica=2, news=SwapNews(), interval_seconds=60) as reporter:
         eventually(lambda: sink.bodies)
         reporter.running()
         eventually(lambda: len(sink.bodies) == 2)
@@ -69,7 +72,7 @@ def test_a_change_of_state_is_told_at_once() -> None:
 def test_a_failure_is_told_with_its_cause() -> None:
     sink = RecordingSink()
     failure = Failure(category=FailureCategory.USER_CODE, cause="no model")
-    with StatsReporter(sink, LoopStats(), replica=0, interval_seconds=60) as reporter:
+    with StatsReporter(sink, LoopStats(), replica=0, news=SwapNews(), interval_seconds=60) as reporter:
         assert reporter.failed(failure, deadline_seconds=1)
 
     assert sink.bodies[-1]["state"] == "failed"
@@ -79,7 +82,9 @@ def test_a_failure_is_told_with_its_cause() -> None:
 def test_a_backend_that_is_away_is_no_error_but_one_that_refuses_ends_the_replica() -> None:
     sink, ended = RecordingSink(), threading.Event()
     sink.error = ApiError("away")
-    with StatsReporter(sink, LoopStats(), replica=0, interval_seconds=0.01, on_final=lambda _: ended.set()) as reporter:
+    with StatsReporter(
+        sink, LoopStats(), replica=0, news=SwapNews(), interval_seconds=0.01, on_final=lambda _: ended.set()
+    ) as reporter:
         reporter.running()
         assert not ended.wait(0.1)
         sink.error = ApiError("a newer attempt exists", status=409)
@@ -95,7 +100,7 @@ def test_counts_of_a_killed_process_are_told_by_the_next_one(tmp_path: Path) -> 
     committed(stats, 1, 2, 3, dead=1)
 
     second = CountsFile(path, "b" * 32)
-    with StatsReporter(sink, LoopStats(), replica=0, interval_seconds=60) as reporter:
+    with StatsReporter(sink, LoopStats(), replica=0, news=SwapNews(), interval_seconds=60) as reporter:
         reporter.previous, reporter.on_last_heard = second.previous, first.remove
         eventually(lambda: sink.bodies)
         reporter.running()
@@ -118,3 +123,24 @@ def test_a_folder_that_cannot_be_written_keeps_no_counts(tmp_path: Path) -> None
     counts = CountsFile(tmp_path / "file" / "counts", "a")
     counts.write(1, 2, 3)
     assert counts.previous is None
+
+
+def test_the_answer_says_which_revision_is_wanted_and_that_swaps_were_heard() -> None:
+    sink, news = RecordingSink(), SwapNews()
+    sink.revision = 3
+    news.serves(Serving(revision=2, version=5), swap=a_swap(2))
+    with StatsReporter(sink, LoopStats(), replica=0, news=news, interval_seconds=60):
+        eventually(lambda: news.wanted == 3)
+        news.serves(Serving(revision=3, version=6), swap=a_swap(3))
+        eventually(lambda: len(sink.bodies) == 2)
+
+    assert [body["serving"] for body in sink.bodies] == [
+        {"revision": 2, "version": 5},
+        {"revision": 3, "version": 6},
+    ]
+    assert [[each["revision"] for each in body["swaps"]] for body in sink.bodies] == [[2], [3]]
+
+
+def a_swap(revision: int) -> Swap:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return Swap(revision=revision, from_version=1, version=2, at=at, gap_seconds=0.1)

@@ -24,11 +24,10 @@ from kafkaml.testing import InMemoryBroker, InMemoryGroup
 from kafkaml.wire.outcome import Outcome
 from model_inference.loop import InferenceLoop
 from model_inference.output_topics import OutputTopics
-from model_inference.provenance import Provenance
 from model_inference.publishing import Publisher
 from model_inference.routing import OutputRouter
 from model_inference.stats import LoopStats
-from tests.model_inference.fake_engine import REFUSED, EngineFactory
+from tests.model_inference.fake_engine import REFUSED, EngineFactory, FakeModels
 
 FORMAT = {"data_type": "float32", "data_reshape": "4"}
 
@@ -56,13 +55,8 @@ class World:
         loop = InferenceLoop(
             client=client,
             codec=codec_for("RAW", FORMAT).features,
-            predictor=EngineFactory().predictor(),
-            publisher=Publisher(
-                client,
-                router=OutputRouter("out"),
-                topics=topics,
-                provenance=Provenance(inference="5", result="12", version="v1"),
-            ),
+            models=FakeModels(EngineFactory().loaded()),
+            publisher=Publisher(client, router=OutputRouter("out"), topics=topics),
             stats=LoopStats(),
             batch_sizes=(1, 8),
         )
@@ -81,7 +75,7 @@ class World:
 
     def answer(self, value: object, *, headers: Mapping[str, bytes] | None = None) -> Prediction | DeadLettered | None:
         """What is made of an answer with ``value``."""
-        source = {SOURCE_HEADER: format_source("in", 0, 0), "kml-result": b"12", "kml-version": b"v1"}
+        source = {SOURCE_HEADER: format_source("in", 0, 0), "kml-result": b"12", "kml-version": b"1"}
 
         def model() -> None:
             said = {**source, **(headers or {})}
@@ -100,7 +94,7 @@ def test_predictions_come_in_the_order_of_the_samples() -> None:
     ]
     first = predictions[0]
     assert isinstance(first, Prediction)
-    assert (first.version, first.result, first.class_index, first.label) == ("v1", 12, None, None)
+    assert (first.version, first.result, first.class_index, first.label) == ("1", 12, None, None)
     assert 0 < first.seconds < 60
     assert (first.source, first.place) == ("in[0]@0", "out[0]@0")
     assert {record.partition for record in world.broker.records("in")} == {0, 1, 2}

@@ -43,13 +43,13 @@ def test_plan_is_what_the_replica_reads(inference: Inference, replica: APIClient
     Deployment.objects.filter(pk=inference.result.deployment_id).update(seed=11)
     answer = replica.get(f"/api/jobs/inference/{inference.pk}/", {"attempt": 1})
     plan = InferencePlan.model_validate(answer.json())
-    assert plan.artifacts == {"model.keras": hashlib.sha256(b"weights").hexdigest()}
+    assert plan.model.artifacts == {"model.keras": hashlib.sha256(b"weights").hexdigest()}
     assert (plan.input_format, plan.input_config) == ("RAW", {"data_type": "uint8", "data_reshape": "8 8"})
     assert plan.group == inference.group
     assert plan.guarantee == "exactly_once"
-    assert plan.model_version == "1"
+    assert plan.model.version == 1
     # The code runs as it did in the training.
-    assert plan.seed == 11
+    assert plan.model.seed == 11
 
 
 def test_the_preparation_of_the_training_reaches_the_replica() -> None:
@@ -64,7 +64,7 @@ def test_the_preparation_of_the_training_reaches_the_replica() -> None:
     result.refresh_from_db()
     assert result.outcome["preparation"] == preparation
     plan = inference_plan(builders.make_inference(result))
-    assert plan.preparation == preparation
+    assert plan.model.preparation == preparation
     assert InferencePlan.model_validate(plan.to_json()) == plan
 
 
@@ -83,7 +83,8 @@ def test_artifacts_come_with_their_hash_and_in_parts(inference: Inference, repli
 def test_stats_make_it_run_and_are_summed_up(inference: Inference, replica: APIClient, viewer: APIClient) -> None:
     assert post_stats(replica, inference, state="starting", rate=0).status_code == 200
     assert Inference.objects.get().state == "waiting"
-    assert post_stats(replica, inference).status_code == 200
+    answer = post_stats(replica, inference)
+    assert (answer.status_code, answer.json()) == (200, {"revision": 0})
     assert post_stats(replica, inference, replica=1, lag=None, p99_ms=20.0, dead_lettered=2).status_code == 200
     shown = viewer.get(f"/api/inferences/{inference.pk}/").json()
     assert shown["state"] == "running"

@@ -125,7 +125,7 @@ def test_a_replica_fetches_its_model_and_reports(tmp_path: Path) -> None:
     )
     with JobClient(job, deadline_seconds=5, transport=LocalTransport()) as client:
         plan = client.inference_plan()
-        path = client.download_artifact("model.keras", plan.artifacts["model.keras"])
+        path = client.download_artifact("model.keras", plan.model.artifacts["model.keras"], version=1)
         assert path.read_bytes() == b"weights"
         client.post("stats", {"replica": 0, "state": "running", "rate": 1.0, "lag": 0, "predicted": 1})
     assert ReplicaStats.objects.get().report.state == "running"

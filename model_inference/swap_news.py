@@ -1,0 +1,82 @@
+"""SwapNews: what a replica has to tell of its swaps, and which revision it is asked for. Thread-safe.
+
+Between the reporter, which tells and hears, and the ``Swapper``, which does.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+from kafkaml.wire.replica import Serving, Swap, SwapFailure
+
+__all__ = ["SwapNews", "ToTell"]
+
+# A backend that is away for longer hears of the last ones only.
+_MOST_SWAPS = 100
+
+
+class ToTell(NamedTuple):
+    """What is to be told at one moment."""
+
+    serving: Serving | None
+    swaps: list[Swap]
+    failure: SwapFailure | None
+
+
+class SwapNews:
+    """``on_change`` is called when there is something new to tell, from the thread that did it."""
+
+    def __init__(self) -> None:
+        self.on_change: Callable[[], None] = lambda: None
+        self._lock = threading.Lock()
+        self._heard = threading.Event()
+        self._wanted = 0
+        self._serving: Serving | None = None
+        self._swaps: list[Swap] = []
+        self._failure: SwapFailure | None = None
+
+    @property
+    def wanted(self) -> int:
+        """The newest revision that the backend asked for."""
+        return self._wanted
+
+    def want(self, revision: int) -> None:
+        """Note which revision the backend asks for."""
+        if revision > self._wanted:
+            self._wanted = revision
+            self._heard.set()
+
+    def wake(self) -> None:
+        """Have ``wait`` return."""
+        self._heard.set()
+
+    def wait(self, timeout_seconds: float | None) -> None:
+        """Return when a newer revision is asked for, and after ``timeout_seconds`` at the latest."""
+        self._heard.wait(timeout_seconds)
+        self._heard.clear()
+
+    def serves(self, serving: Serving, *, swap: Swap | None = None) -> None:
+        """Note what answers from now on; the failure to change it is over."""
+        with self._lock:
+            self._serving, self._failure = serving, None
+            if swap is not None:
+                self._swaps = [*self._swaps, swap][-_MOST_SWAPS:]
+        self.on_change()
+
+    def failed(self, failure: SwapFailure) -> None:
+        """Note why what was asked for does not answer."""
+        with self._lock:
+            self._failure = failure
+        self.on_change()
+
+    def to_tell(self) -> ToTell:
+        """Return all that is to be told."""
+        with self._lock:
+            return ToTell(self._serving, list(self._swaps), self._failure)
+
+    def told(self, swaps: list[Swap]) -> None:
+        """Note that these swaps were heard."""
+        with self._lock:
+            self._swaps = [each for each in self._swaps if each not in swaps]
