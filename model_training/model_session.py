@@ -35,7 +35,9 @@ __all__ = [
     "ModelCalls",
     "ModelSession",
     "OnnxExport",
+    "STATE_FILE",
     "PassResult",
+    "Pauses",
     "Samples",
     "first_paragraph",
 ]
@@ -55,7 +57,23 @@ _MAX_WARNING_LENGTH = 1000
 _MAX_REASON_LENGTH = 500
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 
+# The model process's own file in a checkpoint.
+STATE_FILE = "state.npz"
+
 EventHandler = Callable[[str, dict[str, Any]], None]
+
+
+class Pauses(Protocol):
+    """When ``fit`` pauses between two epochs, and what is done then."""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long to train until the next pause, at the end of an epoch then; None: to the end."""
+        ...
+
+    def paused(self, epoch: int) -> None:
+        """Called while the process waits, ``epoch`` epochs being done."""
+        ...
 
 
 class ModelCalls(Protocol):
@@ -183,8 +201,13 @@ class ModelSession:
         *,
         on_progress: Callable[[Progress], None],
         on_epoch: Callable[[EpochMetrics], None],
+        pauses: Pauses | None = None,
     ) -> Sequence[str]:
-        """Train; the callbacks run in this thread, and what they raise ends the call. Returns warnings."""
+        """Train, from the beginning or from the restored state on; returns warnings.
+
+        The callbacks run in this thread, and what they raise ends the call. In ``pauses`` the process waits, and other
+        methods can be called.
+        """
 
         def on_event(kind: str, data: dict[str, Any]) -> None:
             if kind == "progress":
@@ -195,8 +218,13 @@ class ModelSession:
         arrays = {"train_features": training.features, "train_labels": training.labels}
         if validation is not None:
             arrays |= {"validation_features": validation.features, "validation_labels": validation.labels}
-        params = self._step(self._plan.fit_arguments, training) | {"seed": self._plan.seed}
-        answer = self._call("fit", params, arrays=arrays, on_event=on_event)
+        params = self._step(self._plan.fit_arguments, training)
+        while True:
+            params["pause_seconds"] = None if pauses is None else pauses.seconds
+            answer = self._call("fit", params, arrays=arrays, on_event=on_event)
+            if pauses is None or answer.get("paused") is not True:
+                break
+            pauses.paused(_whole(answer.get("epoch")))
         self._preparation = _preparation(answer)
         return _warnings(answer)
 
@@ -213,11 +241,34 @@ class ModelSession:
             features.array[...] = sample
             return _warnings(self._call("check_answers", arrays={"features": features}))
 
-    def evaluate(self, samples: Samples) -> Mapping[str, float]:
-        """Return the metrics on ``samples``."""
+    def evaluate(self, samples: Samples, *, champion: bool = False) -> Mapping[str, float]:
+        """Return the metrics on ``samples``, of the model as it is or as ``keep_champion`` kept it."""
         arrays = {"features": samples.features, "labels": samples.labels}
-        params = self._step(self._plan.evaluation_arguments, samples)
+        params = self._step(self._plan.evaluation_arguments, samples) | {"champion": champion}
         return _metrics(self._call("evaluate", params, arrays=arrays).get("metrics"))
+
+    def keep_champion(self) -> None:
+        """Keep the present weights in the process, for ``evaluate``; they are part of a saved state."""
+        self._call("keep_champion")
+
+    def save_state(self, folder: Path) -> Path:
+        """Have all that training goes on from written into a file of ``folder``, replacing it; returns its path.
+
+        Comes after samples were seen, between two passes. The file's content is the process's own: nobody else reads
+        it. Raises UserCodeError for a model that no file can hold.
+        """
+        path = folder / STATE_FILE
+        self._write("save_state", path, {}, name="state")
+        return path
+
+    def restore_state(self, path: Path) -> None:
+        """Go on, after ``build``, as the process that wrote ``path``; RefusedError where it is torn or of another model.
+
+        The model is made ready by the samples that the file holds.
+        """
+        with path.open("rb") as file:
+            answer = self._call("restore_state", files={"state": file.fileno()}, seconds=_BUILD_SECONDS)
+        self._preparation = _preparation(answer)
 
     def predict_classes(self, samples: Samples) -> ClassPredictions:
         """Return each sample's predicted class and how sure the model was of it."""
@@ -265,12 +316,18 @@ class ModelSession:
         return OnnxExport(path, difference, "")
 
     def _write(
-        self, method: str, path: Path, arrays: Mapping[str, SharedArray], *, seconds: float = _NO_LIMIT_SECONDS
+        self,
+        method: str,
+        path: Path,
+        arrays: Mapping[str, SharedArray],
+        *,
+        seconds: float = _NO_LIMIT_SECONDS,
+        name: str = "",
     ) -> dict[str, Any]:
         """Have one file written; nothing is left of it when that fails."""
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            return self._call(method, arrays=arrays, files={path.name: descriptor}, seconds=seconds)
+            return self._call(method, arrays=arrays, files={name or path.name: descriptor}, seconds=seconds)
         except BaseException:
             path.unlink()
             raise

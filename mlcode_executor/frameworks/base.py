@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import platform
+import random
 import tempfile
 import time
 from abc import ABC, abstractmethod
@@ -28,8 +29,10 @@ from mlcode_executor.runtimes import Emit
 __all__ = [
     "Array",
     "Emit",
+    "FitPlace",
     "Handler",
     "ModelReport",
+    "Pause",
     "ProgressEvents",
     "Request",
     "TensorSpec",
@@ -49,6 +52,10 @@ Array = npt.NDArray[Any]
 _PROGRESS_INTERVAL_SECONDS = 0.2
 # The confusion matrix of twelve classes.
 _MOST_VALUES = 144
+# What is done beside the training: whether and when it is done changes no weight.
+_ASIDE = frozenset(
+    {"evaluate", "predict_classes", "artifact_names", "save", "export_onnx", "check_answers", "save_state"}
+)
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,34 @@ class Request:
         return inputs, targets
 
 
+@dataclass
+class FitPlace:
+    """Where ``fit`` stands: after ``epoch`` (1-based) and so many batches, with the metrics of each epoch so far."""
+
+    epoch: int = 0
+    batches: int = 0
+    history: dict[str, list[float]] = field(default_factory=dict)
+
+    def epoch_done(
+        self, *, epoch: int, batches: int, training: Mapping[str, float], validation: Mapping[str, float]
+    ) -> None:
+        """Add one epoch; names of ``validation`` get ``val_`` before them."""
+        self.epoch, self.batches = epoch, batches
+        for name, value in {**training, **{f"val_{name}": each for name, each in validation.items()}}.items():
+            self.history.setdefault(name, []).append(value)
+
+
+class Pause:
+    """Says at the end of an epoch whether ``fit`` stops there for now: ``seconds`` after it began; None never."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._until = math.inf if seconds is None else time.monotonic() + seconds
+
+    @property
+    def due(self) -> bool:
+        return time.monotonic() >= self._until
+
+
 class Handler(ABC):
     """One model of one framework. Not thread-safe; ``build`` or ``load`` comes first.
 
@@ -133,10 +168,35 @@ class Handler(ABC):
             "export_onnx": self.export_onnx,
             "load": self.load,
             "check_answers": self.check_answers,
+            "save_state": self.save_state,
+            "restore_state": self.restore_state,
+            "keep_champion": self.keep_champion,
         }
         if method not in methods:
             raise BrokenError(f"the model process has no method {method!r}: expected one of {', '.join(methods)}")
-        return methods[method](Request(params, arrays, files, emit))
+        request = Request(params, arrays, files, emit)
+        if method not in _ASIDE:
+            return methods[method](request)
+        with self.same_random_numbers():
+            return methods[method](request)
+
+    @contextmanager
+    def same_random_numbers(self) -> Iterator[None]:
+        """Leave the generators of random numbers as they were before the block, whatever it draws."""
+        before = self.random_numbers()
+        try:
+            yield
+        finally:
+            self.set_random_numbers(before)
+
+    def random_numbers(self) -> dict[str, Any]:
+        """Return the states of the process's generators of random numbers, as ``State`` takes them."""
+        return {"python": random.getstate(), "numpy": np.random.get_state(legacy=False)}
+
+    def set_random_numbers(self, states: Mapping[str, Any]) -> None:
+        """Set what ``random_numbers`` returned."""
+        random.setstate(states["python"])
+        np.random.set_state(states["numpy"])
 
     def warm_up(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
         """Do what the first operation in a process would spend its time on; for processes that wait for a check."""
@@ -159,7 +219,11 @@ class Handler(ABC):
 
     @abstractmethod
     def fit(self, request: Request) -> dict[str, Any]:
-        """``{batch_size, arguments, seed?}`` and the arrays ``train_*``, ``validation_*`` -> ``{history, warnings}``.
+        """``{batch_size, arguments, pause_seconds?}``, arrays ``train_*``, ``validation_*`` -> ``{history, warnings}``.
+
+        With ``pause_seconds`` it stops after the first epoch that ends so long after its beginning, unless that is the
+        last: ``{paused: true, epoch}``. The next ``fit``, given the same, goes on there; so does one in another process
+        where the state was restored.
 
         Emits ``progress`` at most five times a second and ``epoch`` after each epoch. Features are given to the model
         as they were sent, types being cast as it needs them; what else is done to them is in ``preparation``, an
@@ -178,7 +242,10 @@ class Handler(ABC):
 
     @abstractmethod
     def evaluate(self, request: Request) -> dict[str, Any]:
-        """``{batch_size, arguments}`` and the arrays ``features``, ``labels`` -> ``{metrics: {name: float}}``."""
+        """``{batch_size, arguments, champion?}``, arrays ``features``, ``labels`` -> ``{metrics: {name: float}}``.
+
+        Of the weights that ``keep_champion`` kept, where ``champion`` is true.
+        """
 
     @abstractmethod
     def predict_classes(self, request: Request) -> dict[str, Any]:
@@ -186,6 +253,25 @@ class Handler(ABC):
 
         Fills the array ``confidence`` (n,) float32 as well where there is one: the predicted class's probability.
         """
+
+    @abstractmethod
+    def save_state(self, request: Request) -> dict[str, Any]:
+        """Write the file ``state``: weights, optimiser, random numbers, champion, where ``fit`` stands -> ``{}``.
+
+        From there a fresh process of the same code goes on as this one does, on a CPU to the last bit. Comes after
+        samples were seen. Raises UserCodeError for what no file can hold.
+        """
+
+    @abstractmethod
+    def restore_state(self, request: Request) -> dict[str, Any]:
+        """Take over the file ``state``, after ``build`` -> ``{preparation}``.
+
+        RefusedError where it is torn or of another model; the model may then be of no more use.
+        """
+
+    @abstractmethod
+    def keep_champion(self, request: Request) -> dict[str, Any]:
+        """Keep the weights as they are, instead of those kept before, for ``evaluate`` with ``champion`` -> ``{}``."""
 
     @abstractmethod
     def artifact_names(self, request: Request) -> dict[str, Any]:

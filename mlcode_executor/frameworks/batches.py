@@ -40,7 +40,8 @@ class BatchStream:
 
     ``shuffle`` True permutes the samples of each pass, ``"batch"`` only inside its batches; the same ``seed`` gives
     the same order. ``drop_last`` leaves out what fills no batch, other samples in each pass where they are shuffled;
-    ArgumentsError when that is all there is. Use it as a context manager: it owns a thread.
+    ArgumentsError when that is all there is. It goes on as if ``batches_done`` had been handed out already. Use it as a
+    context manager: it owns a thread.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class BatchStream:
         shuffle: bool | str = False,
         seed: int = 0,
         drop_last: bool = False,
+        batches_done: int = 0,
     ) -> None:
         self._features = features
         self._labels = labels
@@ -70,9 +72,14 @@ class BatchStream:
         row_bytes = max(1, (features.nbytes + labels.nbytes) // max(1, self._samples))
         self._most_batches = max(1, _MAX_CHUNK_BYTES // (row_bytes * batch_size))
         self._chunk_batches = min(_FIRST_CHUNK_BATCHES, self._most_batches)
-        self._pass = -1
-        self._position = self._count
         self._order: Array | None = None
+        self.batches_done = batches_done
+        passes, in_pass = divmod(batches_done, max(1, self.batches_per_pass))
+        self._pass = passes - 1
+        self._position = self._count
+        if in_pass:
+            self._start_pass()
+            self._position = in_pass * batch_size
         self._ahead: Future[Chunk] | None = None
         self._gatherer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gather")
         self._taken_at = 0.0
@@ -90,6 +97,11 @@ class BatchStream:
         """Whether every sample of the current pass was handed out; true before the first."""
         return self._position >= self._count
 
+    @property
+    def batches_left(self) -> int:
+        """How many batches end the current pass; those of the next one at its end."""
+        return self.batches_per_pass - self.batches_done % self.batches_per_pass
+
     def next_chunk(self, most_batches: int) -> Chunk:
         """Return 1 to ``most_batches`` next batches of this pass, beginning another pass when this one is used up."""
         self._adapt()
@@ -102,6 +114,7 @@ class BatchStream:
             rows = most_batches * self.batch_size
             chunk = Chunk(chunk.features[:rows], chunk.labels[:rows], most_batches)
         self._position += len(chunk.features)
+        self.batches_done += chunk.batches
         if not self.at_end_of_pass:
             self._ahead = self._gatherer.submit(self._gather, self._rows_ahead())
         self._taken_at = time.monotonic()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ from kafkaml.frameworks.tensorflow import TENSORFLOW
 from mlcode_executor.frameworks import independence, keras_export, keras_program, keras_report
 from mlcode_executor.frameworks.base import (
     Array,
+    FitPlace,
     Handler,
+    Pause,
     ProgressEvents,
     Request,
     divergence_warnings,
@@ -40,6 +44,7 @@ from mlcode_executor.frameworks.keras_check import check_servable
 from mlcode_executor.frameworks.keras_compat import accept_old_code
 from mlcode_executor.frameworks.keras_loop import FitArguments, KerasLoop
 from mlcode_executor.frameworks.keras_outputs import LabelPlan, check_by_name, flat, plan_labels
+from mlcode_executor.frameworks.keras_state import exchanged, new_state, put_model, take_model
 from mlcode_executor.frameworks.losses import describe_loss
 from mlcode_executor.frameworks.source import execute, maker_of_model, user_code
 
@@ -76,6 +81,10 @@ class KerasHandler(Handler):
         self._seed = 0
         self._declares_input = False
         self._sample: Array | None = None
+        # The features and labels by which the model was made ready: with them another process makes it so again.
+        self._seen: tuple[Array, Array] | None = None
+        self._place = FitPlace()
+        self._champion: list[Array] | None = None
         # None until a training: which files load again is found out once.
         self._kept: Kept | None = None
         self._custom: dict[str, Any] = {}
@@ -118,20 +127,25 @@ class KerasHandler(Handler):
         validation = None
         if len(request.arrays.get("validation_features", ())):
             validation = request.samples("validation_features", "validation_labels")
-        progress = ProgressEvents(request.emit, epochs=fit_arguments.epochs)
+        pause, place = Pause(request.params.get("pause_seconds")), self._place
         with user_code():
-            history = loop.fit(
+            done = loop.fit(
                 training,
                 validation,
                 batch_size=int(request.params["batch_size"]),
                 arguments=fit_arguments,
                 seed=self._seed,
-                progress=progress,
+                progress=ProgressEvents(request.emit, epochs=fit_arguments.epochs),
+                place=place,
+                pause=pause,
             )
+        if not done:
+            return {"paused": True, "epoch": place.epoch}
+        self._place = FitPlace()
         self._kept = self._try_artifacts(training[0])
         return {
-            "history": history,
-            "warnings": [*divergence_warnings(history), *self._plan.warnings, *self._kept.warnings],
+            "history": place.history,
+            "warnings": [*divergence_warnings(place.history), *self._plan.warnings, *self._kept.warnings],
         }
 
     def partial_fit(self, request: Request) -> dict[str, Any]:
@@ -139,7 +153,8 @@ class KerasHandler(Handler):
         with user_code():
             metrics = loop.partial_fit(training, batch_size=int(request.params["batch_size"]), arguments=fit_arguments)
         if self._kept is None:
-            self._kept = self._try_artifacts(training[0])
+            with self.same_random_numbers():
+                self._kept = self._try_artifacts(training[0])
         return {"metrics": metrics, "warnings": [*self._plan.warnings, *self._kept.warnings]}
 
     def evaluate(self, request: Request) -> dict[str, Any]:
@@ -147,9 +162,40 @@ class KerasHandler(Handler):
         TENSORFLOW.check(Purpose.EVALUATION, arguments)
         samples = request.samples("features", "labels")
         loop = self._prepare(*samples)
-        with user_code():
+        champion = request.params.get("champion")
+        weights = exchanged(self._model, self._kept_champion()) if champion else nullcontext()
+        with user_code(), weights:
             metrics = loop.evaluate(samples, batch_size=int(request.params["batch_size"]), steps=arguments.get("steps"))
         return {"metrics": metrics}
+
+    def save_state(self, request: Request) -> dict[str, Any]:
+        if self._seen is None:
+            raise BrokenError("the model has seen no samples: call fit, partial_fit or evaluate first")
+        state = new_state()
+        state["seen"], state["place"] = self._seen, asdict(self._place)
+        state["random"] = self.random_numbers()
+        with user_code():
+            put_model(state, self._model)
+        if self._champion is not None:
+            state["champion"] = self._champion
+        state.write(request.files["state"])
+        return {}
+
+    def restore_state(self, request: Request) -> dict[str, Any]:
+        model, state = self._built(), new_state().read(request.files["state"])
+        self._prepare(*state["seen"])
+        with user_code():
+            take_model(state, model)
+        self._champion = state["champion"] if "champion" in state else None  # noqa: SIM401
+        self._place = FitPlace(**state["place"])
+        self.set_random_numbers(state["random"])
+        return {}
+
+    def keep_champion(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
+        if self._sample is None:
+            raise BrokenError("the model has seen no samples: call fit, partial_fit or evaluate first")
+        self._champion = [np.array(each) for each in self._model.variables]
+        return {}
 
     def predict_classes(self, request: Request) -> dict[str, Any]:
         features = request.array("features")
@@ -226,6 +272,11 @@ class KerasHandler(Handler):
             raise BrokenError("the model was not built: call build first")
         return self._model
 
+    def _kept_champion(self) -> list[Array]:
+        if self._champion is None:
+            raise BrokenError("no champion is kept: call keep_champion first")
+        return self._champion
+
     def _execute(self, request: Request, *, distributed: bool = False) -> Any:
         """Run the user's code with the training's seed; returns its model."""
         self._code = str(request.params["code"])
@@ -290,6 +341,7 @@ class KerasHandler(Handler):
                     check_by_name(self._model, structure)
                 self._plan = plan_labels(self._model, labels.shape[1:], structure)
             self._loop = KerasLoop(self._model, cast=self._cast, targets=self._plan.targets)
+            self._seen = np.array(features[:1]), np.array(labels[:1])
         return self._loop
 
     def _try_artifacts(self, features: Array) -> Kept:

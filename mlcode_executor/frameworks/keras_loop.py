@@ -15,7 +15,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mlcode_executor.frameworks.base import Array, ProgressEvents, batch_count, batches_of, flat_metrics
+from mlcode_executor.frameworks.base import (
+    Array,
+    FitPlace,
+    Pause,
+    ProgressEvents,
+    batch_count,
+    batches_of,
+    flat_metrics,
+)
 from mlcode_executor.frameworks.batches import BatchStream
 
 __all__ = ["FitArguments", "KerasLoop"]
@@ -78,12 +86,13 @@ class KerasLoop:
         arguments: FitArguments,
         seed: int,
         progress: ProgressEvents,
-    ) -> dict[str, list[float]]:
-        """Train as ``keras.Model.fit`` would; returns its history: metric names to values per epoch."""
+        place: FitPlace,
+        pause: Pause,
+    ) -> bool:
+        """Train as ``keras.Model.fit`` would, from ``place`` on and moving it; returns whether all is done."""
         if arguments.validation_split and validation is None:
             split = int(len(training[0]) * (1 - arguments.validation_split))
             training, validation = _rows(training, slice(0, split)), _rows(training, slice(split, None))
-        history: dict[str, list[float]] = {}
         features, labels = training
         with BatchStream(
             features,
@@ -92,25 +101,27 @@ class KerasLoop:
             shuffle=arguments.shuffle,
             seed=seed,
             drop_last=arguments.drop_last,
+            batches_done=place.batches,
         ) as stream:
-            for epoch in range(arguments.initial_epoch, arguments.epochs):
+            for epoch in range(max(place.epoch, arguments.initial_epoch) + 1, arguments.epochs + 1):
                 progress.start_epoch()
                 trained = self._epoch(stream, epoch, arguments, progress)
                 validated: dict[str, float] = {}
-                if validation is not None and arguments.validates_after(epoch + 1):
+                if validation is not None and arguments.validates_after(epoch):
                     validated = self.evaluate(
                         validation,
                         batch_size=arguments.validation_batch_size or batch_size,
                         steps=arguments.validation_steps,
                     )
-                for name, value in {**trained, **{f"val_{name}": each for name, each in validated.items()}}.items():
-                    history.setdefault(name, []).append(value)
-                progress.epoch_done(epoch=epoch + 1, training=trained, validation=validated)
+                place.epoch_done(epoch=epoch, batches=stream.batches_done, training=trained, validation=validated)
+                progress.epoch_done(epoch=epoch, training=trained, validation=validated)
                 if self._model.stop_training:
                     break
+                if pause.due and epoch < arguments.epochs:
+                    return False
         # Optimisers that average weights (use_ema) put the averages into the model now.
         self._model.optimizer.finalize_variable_values(self._model.trainable_weights)
-        return history
+        return True
 
     def partial_fit(
         self, training: tuple[Array, Array], *, batch_size: int, arguments: FitArguments
@@ -122,7 +133,7 @@ class KerasLoop:
         features, labels = training
         once = FitArguments(class_weight=arguments.class_weight)
         with BatchStream(features, labels, batch_size=batch_size) as stream:
-            return self._epoch(stream, 0, once, ProgressEvents.silent())
+            return self._epoch(stream, 1, once, ProgressEvents.silent())
 
     def evaluate(self, samples: tuple[Array, Array], *, batch_size: int, steps: int | None = None) -> dict[str, float]:
         """Return the compiled metrics over ``samples``, in order; at most ``steps`` batches of them."""
@@ -154,7 +165,7 @@ class KerasLoop:
             logs = self._run("train", chunk.features, chunk.labels, weights, stream.batch_size)
             done += chunk.batches
             if progress.due:
-                progress.batch_done(epoch=epoch + 1, batch=done, batches=batches, metrics=self._metrics(logs))
+                progress.batch_done(epoch=epoch, batch=done, batches=batches, metrics=self._metrics(logs))
         return self._metrics(logs)
 
     def _run(self, step: str, features: Array, labels: Array, weights: Array | None, batch_size: int) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,9 @@ from kafkaml.frameworks.pytorch import PYTORCH
 from mlcode_executor.frameworks import independence, pytorch_export, pytorch_machine, pytorch_report
 from mlcode_executor.frameworks.base import (
     Array,
+    FitPlace,
     Handler,
+    Pause,
     ProgressEvents,
     Request,
     divergence_warnings,
@@ -36,6 +40,15 @@ from mlcode_executor.frameworks.pytorch_forward import Forward, Served
 from mlcode_executor.frameworks.pytorch_input import Preparation, choose, device, fitting_shape
 from mlcode_executor.frameworks.pytorch_loop import FitArguments, TorchLoop
 from mlcode_executor.frameworks.pytorch_program import write_program
+from mlcode_executor.frameworks.pytorch_state import (
+    exchanged,
+    new_state,
+    put_model,
+    put_weights,
+    take_model,
+    take_weights,
+    weights,
+)
 from mlcode_executor.frameworks.pytorch_weights import load_weights, save_weights
 from mlcode_executor.frameworks.source import execute, user_code
 
@@ -69,6 +82,10 @@ class PyTorchHandler(Handler):
         self._targets_are_features = False
         self._forward: Forward | None = None
         self._loop: TorchLoop | None = None
+        # The samples by which the model was made ready: with them another process makes it so again.
+        self._seen: Array | None = None
+        self._place = FitPlace()
+        self._champion: dict[str, torch.Tensor] | None = None
         self._warnings: list[str] = []
 
     def warm_up(self, request: Request) -> dict[str, Any]:
@@ -107,18 +124,24 @@ class PyTorchHandler(Handler):
         validation = None
         if len(request.arrays.get("validation_features", ())):
             validation = _samples(request, "validation_features", "validation_labels")
+        pause, place = Pause(request.params.get("pause_seconds")), self._place
         with user_code():
-            history = self._prepared(training[0]).fit(
+            done = self._prepared(training[0]).fit(
                 training,
                 validation,
                 batch_size=int(request.params["batch_size"]),
                 arguments=fit_arguments,
                 seed=self._seed,
                 progress=ProgressEvents(request.emit, epochs=fit_arguments.max_epochs),
+                place=place,
+                pause=pause,
             )
+        if not done:
+            return {"paused": True, "epoch": place.epoch}
+        self._place = FitPlace()
         return {
-            "history": history,
-            "warnings": [*self._warnings, *divergence_warnings(history)],
+            "history": place.history,
+            "warnings": [*self._warnings, *divergence_warnings(place.history)],
             "preparation": self._prepared_forward().preparation.to_json(),
         }
 
@@ -139,7 +162,40 @@ class PyTorchHandler(Handler):
         steps = arguments.get("steps") or arguments.get("epoch_length")
         with user_code():
             loop = self._prepared(samples[0])
-            return {"metrics": loop.evaluate(samples, batch_size=int(request.params["batch_size"]), steps=steps)}
+            weights = exchanged(self._model, self._kept_champion()) if request.params.get("champion") else nullcontext()
+            with weights:
+                return {"metrics": loop.evaluate(samples, batch_size=int(request.params["batch_size"]), steps=steps)}
+
+    def save_state(self, request: Request) -> dict[str, Any]:
+        preparation, state = self._prepared_forward().preparation, new_state()
+        state["preparation"], state["seen"] = preparation.to_json(), self._seen
+        state["loop"] = [self._to_tensor, self._targets_are_features, self._warnings]
+        state["place"] = asdict(self._place)
+        state["random"] = self.random_numbers()
+        with user_code():
+            put_model(state, self._model, self._the_loop().optimizer)
+        if self._champion is not None:
+            put_weights(state, "champion", self._champion)
+        state.write(request.files["state"])
+        return {}
+
+    def restore_state(self, request: Request) -> dict[str, Any]:
+        model, state = self._built(), new_state().read(request.files["state"])
+        self._to_tensor, self._targets_are_features, self._warnings = state["loop"]
+        preparation, self._seen = Preparation.from_json(state["preparation"]), state["seen"]
+        with user_code():
+            self._forward = Forward(model.to(device()), preparation, state["seen"])
+            self._loop = TorchLoop(self._forward, targets_are_features=self._targets_are_features)
+            take_model(state, model, self._loop.new_optimizer)
+        self._champion = take_weights(state, "champion", model) if "champion" in state else None
+        self._place = FitPlace(**state["place"])
+        self.set_random_numbers(state["random"])
+        return {"preparation": preparation.to_json()}
+
+    def keep_champion(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
+        self._prepared_forward()
+        self._champion = {name: each.clone() for name, each in weights(self._model).items()}
+        return {}
 
     def predict_classes(self, request: Request) -> dict[str, Any]:
         self._prepared(request.array("features"))
@@ -261,6 +317,16 @@ class PyTorchHandler(Handler):
         difference = independence.largest_difference(answers, other)
         return [] if difference is None else [pytorch_report.rebuild_warning(model, difference)]
 
+    def random_numbers(self) -> dict[str, Any]:
+        on_gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+        return {**super().random_numbers(), "torch": torch.get_rng_state(), "cuda": on_gpu}
+
+    def set_random_numbers(self, states: Mapping[str, Any]) -> None:
+        super().set_random_numbers(states)
+        torch.set_rng_state(states["torch"])
+        if states["cuda"] and torch.cuda.device_count() == len(states["cuda"]):
+            torch.cuda.set_rng_state_all([each.cpu() for each in states["cuda"]])
+
     def _built(self) -> Any:
         if self._model is None:
             raise BrokenError("the model was not built: call build or load first")
@@ -285,9 +351,20 @@ class PyTorchHandler(Handler):
             with user_code():
                 model = self._built().to(device())
                 preparation, self._warnings = choose(model, features, to_tensor=self._to_tensor, code=self._code)
-                self._forward = Forward(model, preparation, features)
+                self._seen = np.array(features[[0, -1]])
+                self._forward = Forward(model, preparation, self._seen)
                 self._loop = TorchLoop(self._forward, targets_are_features=self._targets_are_features)
         return self._loop
+
+    def _the_loop(self) -> TorchLoop:
+        if self._loop is None:
+            raise BrokenError("the model has seen no samples: call fit, partial_fit or evaluate first")
+        return self._loop
+
+    def _kept_champion(self) -> dict[str, torch.Tensor]:
+        if self._champion is None:
+            raise BrokenError("no champion is kept: call keep_champion first")
+        return self._champion
 
     def _prepared_forward(self) -> Forward:
         if self._forward is None:

@@ -17,7 +17,7 @@ from torch import nn
 
 from kafkaml.frameworks import Purpose
 from kafkaml.frameworks.pytorch import PYTORCH
-from mlcode_executor.frameworks.base import Array, ProgressEvents, batches_of, flat_metrics
+from mlcode_executor.frameworks.base import Array, FitPlace, Pause, ProgressEvents, batches_of, flat_metrics
 from mlcode_executor.frameworks.batches import BatchStream
 from mlcode_executor.frameworks.pytorch_definitions import Definitions
 from mlcode_executor.frameworks.pytorch_forward import Forward
@@ -68,8 +68,14 @@ class TorchLoop:
             # Weights of classes are on the device that their tensor was made on.
             self._loss_fn.to(self._device)
         self._targets = Targets(self._loss_fn, forward.preparation if targets_are_features else None)
-        # Of the passes that go on where the one before stopped.
-        self._kept_optimizer: Any = None
+        # Made by the first training; one that goes on keeps it.
+        self.optimizer: Any = None
+
+    def new_optimizer(self) -> Any:
+        """Make the optimiser of this training: once the model is where it stays and lazy parameters have sizes."""
+        self.optimizer = self._definitions.optimizer()
+        _fuse(self.optimizer)
+        return self.optimizer
 
     def fit(
         self,
@@ -80,35 +86,34 @@ class TorchLoop:
         arguments: FitArguments,
         seed: int,
         progress: ProgressEvents,
-    ) -> dict[str, list[float]]:
-        """Train; returns metric names to values per epoch, those of validation with ``val_`` before."""
-        return self._train(training, validation, self._new_optimizer(), batch_size, arguments, seed, progress)
+        place: FitPlace,
+        pause: Pause,
+    ) -> bool:
+        """Train from ``place`` on and moving it, with a new optimiser at first; returns whether all is done."""
+        if not place.epoch:
+            self.new_optimizer()
+        self._train(training, validation, batch_size, arguments, seed, progress, place, pause)
+        return place.epoch >= arguments.max_epochs
 
     def partial_fit(self, training: tuple[Array, Array], *, batch_size: int) -> dict[str, float]:
         """Train for one more pass, in the order given, with the optimiser of the pass before; returns its metrics."""
-        if self._kept_optimizer is None:
-            self._kept_optimizer = self._new_optimizer()
-        once, silent = FitArguments(shuffle=False), ProgressEvents.silent()
-        history = self._train(training, None, self._kept_optimizer, batch_size, once, 0, silent)
-        return {name: values[-1] for name, values in history.items()}
-
-    def _new_optimizer(self) -> Any:
-        # After the model was moved and lazy parameters have their sizes, so that it holds those which are trained.
-        optimizer = self._definitions.optimizer()
-        _fuse(optimizer)
-        return optimizer
+        if self.optimizer is None:
+            self.new_optimizer()
+        once, place = FitArguments(shuffle=False), FitPlace()
+        self._train(training, None, batch_size, once, 0, ProgressEvents.silent(), place, Pause(None))
+        return {name: values[-1] for name, values in place.history.items()}
 
     def _train(
         self,
         training: tuple[Array, Array],
         validation: tuple[Array, Array] | None,
-        optimizer: Any,
         batch_size: int,
         arguments: FitArguments,
         seed: int,
         progress: ProgressEvents,
-    ) -> dict[str, list[float]]:
-        history: dict[str, list[float]] = {}
+        place: FitPlace,
+        pause: Pause,
+    ) -> None:
         features, labels = training
         self._targets.check(labels, self._forward.outputs)
         with BatchStream(
@@ -118,10 +123,12 @@ class TorchLoop:
             shuffle=arguments.shuffle,
             seed=seed,
             drop_last=arguments.drop_last,
+            batches_done=place.batches,
         ) as stream:
-            trainer = Engine(self._training_step(optimizer))
+            trainer = Engine(self._training_step(self.optimizer))
             metrics = _TrainingMetrics(self._definitions.metrics(), batch_size)
             epoch_length = arguments.epoch_length or stream.batches_per_pass
+            epochs_before, batches_before = place.epoch, place.batches
 
             def start(_engine: Engine) -> None:
                 self._model.train()
@@ -134,26 +141,31 @@ class TorchLoop:
                 if progress.due:
                     batch = (engine.state.iteration - 1) % epoch_length + 1
                     progress.batch_done(
-                        epoch=engine.state.epoch, batch=batch, batches=epoch_length, metrics=metrics.running()
+                        epoch=epochs_before + engine.state.epoch,
+                        batch=batch,
+                        batches=epoch_length,
+                        metrics=metrics.running(),
                     )
 
             def end(engine: Engine) -> None:
+                epoch, batches = epochs_before + engine.state.epoch, batches_before + engine.state.iteration
                 trained = metrics.compute()
                 validated = {} if validation is None else self.evaluate(validation, batch_size=batch_size)
-                for name, value in {**trained, **{f"val_{name}": each for name, each in validated.items()}}.items():
-                    history.setdefault(name, []).append(value)
-                progress.epoch_done(epoch=engine.state.epoch, training=trained, validation=validated)
+                place.epoch_done(epoch=epoch, batches=batches, training=trained, validation=validated)
+                progress.epoch_done(epoch=epoch, training=trained, validation=validated)
+                if pause.due:
+                    engine.terminate()
 
             trainer.add_event_handler(Events.EPOCH_STARTED, start)
             trainer.add_event_handler(Events.ITERATION_COMPLETED, after_batch)
             trainer.add_event_handler(Events.EPOCH_COMPLETED, end)
             trainer.logger.disabled = True
-            trainer.run(
-                _TensorBatches(stream, self._forward.preparation, self._device),
-                max_epochs=arguments.max_epochs,
-                epoch_length=epoch_length,
-            )
-        return history
+            if place.epoch < arguments.max_epochs:
+                trainer.run(
+                    _TensorBatches(stream, self._forward.preparation, self._device),
+                    max_epochs=arguments.max_epochs - place.epoch,
+                    epoch_length=epoch_length,
+                )
 
     def evaluate(self, samples: tuple[Array, Array], *, batch_size: int, steps: int | None = None) -> dict[str, float]:
         """Return the user's metrics over ``samples``; at most ``steps`` batches of them."""
@@ -214,7 +226,7 @@ class _TensorBatches:
         return self._stream.batches_per_pass
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        left, size = len(self), self._stream.batch_size
+        left, size = self._stream.batches_left, self._stream.batch_size
         while left:
             chunk = self._stream.next_chunk(left)
             left -= chunk.batches
