@@ -30,12 +30,12 @@ from model_training.labels import LossLabels
 from model_training.shapes import ModelSignature
 
 __all__ = [
+    "STATE_FILE",
     "BuiltModel",
     "ClassPredictions",
     "ModelCalls",
     "ModelSession",
     "OnnxExport",
-    "STATE_FILE",
     "PassResult",
     "Pauses",
     "Samples",
@@ -262,9 +262,9 @@ class ModelSession:
         return path
 
     def restore_state(self, path: Path) -> None:
-        """Go on, after ``build``, as the process that wrote ``path``; RefusedError where it is torn or of another model.
+        """Go on, after ``build``, as the process that wrote ``path``.
 
-        The model is made ready by the samples that the file holds.
+        The model is made ready by the samples that the file holds. RefusedError where it is torn or of another model.
         """
         with path.open("rb") as file:
             answer = self._call("restore_state", files={"state": file.fileno()}, seconds=_BUILD_SECONDS)
