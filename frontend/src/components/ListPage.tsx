@@ -3,6 +3,7 @@ import 'mantine-datatable/styles.css'
 import { Box, Button, Group, Pagination, Stack, Text, TextInput } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { IconSearch, IconX } from '@tabler/icons-react'
+import type { UseQueryResult } from '@tanstack/react-query'
 import { DataTable, type DataTableColumn } from 'mantine-datatable'
 import { type ReactNode, useEffect, useState } from 'react'
 import { plural } from '~/lib/format'
@@ -25,11 +26,7 @@ export interface ListPageProps<Row extends { id: number }> {
   views?: ReactNode
   /** More filters, right of the search field. */
   filters?: ReactNode
-  rows: Row[] | undefined
-  count: number | undefined
-  loading: boolean
-  error: unknown
-  onRetry?: () => void
+  list: UseQueryResult<{ results: Row[]; count: number }, unknown>
   columns: DataTableColumn<Row>[]
   search: ListSearch
   onSearch: (change: ListSearch) => void
@@ -47,7 +44,9 @@ export interface ListPageProps<Row extends { id: number }> {
 }
 
 export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) {
-  const { rows, count, search, onSearch, columns, selected, onSelect } = props
+  const { list, search, onSearch, columns, selected, onSelect } = props
+  const rows = list.data?.results
+  const count = list.data?.count
   const chosen = useColumnChoice(props.storeKey, columns)
   const page = search.page ?? 1
   const nothingAtAll = rows?.length === 0 && page === 1 && !search.q && !props.filtered
@@ -55,7 +54,7 @@ export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) 
     <Stack gap="md">
       <PageTitle title={props.title} description={props.description} actions={props.actions} />
       {props.views}
-      <ProblemAlert error={props.error} onRetry={props.onRetry} />
+      <ProblemAlert error={list.error} onRetry={() => void list.refetch()} />
       {nothingAtAll ? (
         props.empty
       ) : (
@@ -88,7 +87,7 @@ export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) 
             fz="sm"
             minHeight={rows === undefined || rows.length === 0 ? 180 : 0}
             records={rows ?? []}
-            fetching={props.loading}
+            fetching={list.isPending}
             loaderBackgroundBlur={0}
             columns={chosen.shown}
             noRecordsText="Nothing fits the filter"

@@ -1,5 +1,5 @@
 /** The audit trail: who changed what, and who was refused. For admins; nobody changes it. */
-import { Select, Text, TextInput, Tooltip } from '@mantine/core'
+import { Text, TextInput, Tooltip } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
@@ -7,6 +7,7 @@ import { useEffect, useState } from 'react'
 import { AdminsOnly } from '~/components/AdminsOnly'
 import { Age } from '~/components/Age'
 import { EmptyState } from '~/components/EmptyState'
+import { FilterSelect } from '~/components/FilterSelect'
 import { ListPage } from '~/components/ListPage'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type Audit, auditListOptions } from '~/lib/api'
@@ -73,11 +74,7 @@ function Trail() {
         </>
       }
       filtered={Boolean(actor || action || type || result)}
-      rows={audit.data?.results}
-      count={audit.data?.count}
-      loading={audit.isPending}
-      error={audit.error}
-      onRetry={() => void audit.refetch()}
+      list={audit}
       search={search}
       onSearch={change}
       columns={[
@@ -133,21 +130,17 @@ function Filter({
   onChange: (value: string | undefined) => void
 }) {
   return (
-    <Select
-      size="xs"
-      w={140}
-      aria-label={label}
-      placeholder={label}
-      clearable
-      clearButtonProps={{ 'aria-label': `Any ${label.toLowerCase()}` }}
+    <FilterSelect
+      label={label}
+      any={`Any ${label.toLowerCase()}`}
       // An address may name what is not in the list.
       data={
         value && !data.some((each) => each === value || (typeof each !== 'string' && each.value === value))
           ? [...data, value]
           : data
       }
-      value={value ?? null}
-      onChange={(next) => onChange(next ?? undefined)}
+      value={value}
+      onChange={onChange}
     />
   )
 }

@@ -1,5 +1,5 @@
 /** Users and their roles, for admins. */
-import { Button, Select, Text, VisuallyHidden } from '@mantine/core'
+import { Button, Text, VisuallyHidden } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
@@ -8,11 +8,12 @@ import { Age } from '~/components/Age'
 import { ButtonLink } from '~/components/ButtonLink'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { EmptyState } from '~/components/EmptyState'
+import { FilterSelect } from '~/components/FilterSelect'
 import { ListPage } from '~/components/ListPage'
 import { RowMenu } from '~/components/RowMenu'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type User, usersDestroy, usersListOptions } from '~/lib/api'
-import { listQuery, oneOf } from '~/lib/listSearch'
+import { listQuery } from '~/lib/listSearch'
 import { notifyDone } from '~/lib/notify'
 import { useSession } from '~/lib/session'
 import { UserDialog } from './UserDialog'
@@ -53,26 +54,16 @@ function Users() {
           </>
         }
         filters={
-          <Select
-            size="xs"
-            w={130}
-            aria-label="Role"
-            placeholder="Any role"
-            clearable
-            clearButtonProps={{ 'aria-label': 'Any role' }}
-            data={[...ROLES]}
-            value={search.role ?? null}
-            onChange={(role) =>
-              void navigate({ search: (old) => ({ ...old, role: oneOf(role, ROLES), page: undefined }) })
-            }
+          <FilterSelect
+            label="Role"
+            any="Any role"
+            data={ROLES}
+            value={search.role}
+            onChange={(role) => void navigate({ search: (old) => ({ ...old, role, page: undefined }) })}
           />
         }
         filtered={search.role !== undefined}
-        rows={users.data?.results}
-        count={users.data?.count}
-        loading={users.isPending}
-        error={users.error}
-        onRetry={() => void users.refetch()}
+        list={users}
         search={search}
         onSearch={(change) =>
           void navigate({ search: (old) => ({ ...old, page: undefined, ...change }), replace: 'q' in change })

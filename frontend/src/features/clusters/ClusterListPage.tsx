@@ -44,11 +44,7 @@ function Clusters() {
             Enter a cluster
           </Button>
         }
-        rows={clusters.data?.results}
-        count={clusters.data?.count}
-        loading={clusters.isPending}
-        error={clusters.error}
-        onRetry={() => void clusters.refetch()}
+        list={clusters}
         search={search}
         onSearch={(change) =>
           void navigate({ search: (old) => ({ ...old, page: undefined, ...change }), replace: 'q' in change })

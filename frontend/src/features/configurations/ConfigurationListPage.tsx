@@ -98,7 +98,7 @@ export function ConfigurationListPage() {
   const query = useQuery(configurationsListOptions({ query: listQuery(search) }))
   const change = (next: ListSearch) =>
     void navigate({
-      search: (before) => ({ ...before, ...('page' in next ? {} : { page: undefined }), ...next }),
+      search: (before) => ({ ...before, page: undefined, ...next }),
       replace: true,
     })
   return (
@@ -107,11 +107,7 @@ export function ConfigurationListPage() {
       description="Models that train together on one stream, to be compared or served side by side."
       storeKey="configurations"
       actions={can('editor') && <ButtonLink to="/configurations/new">New configuration</ButtonLink>}
-      rows={query.data?.results}
-      count={query.data?.count}
-      loading={query.isLoading}
-      error={query.error}
-      onRetry={() => void query.refetch()}
+      list={query}
       columns={can('editor') ? [...COLUMNS, DEPLOY] : COLUMNS}
       search={search}
       onSearch={change}

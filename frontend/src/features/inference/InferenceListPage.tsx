@@ -1,11 +1,12 @@
 /** All inferences: what reads which topic, answers where, and how well it keeps up. */
-import { Group, Select, Text } from '@mantine/core'
+import { Group, Text } from '@mantine/core'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
 import { AnchorLink, ButtonLink, ObjectLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
+import { FilterSelect } from '~/components/FilterSelect'
 import { FrameworkTitle } from '~/components/FrameworkMark'
 import { ListPage } from '~/components/ListPage'
 import { StatusBadge } from '~/components/StatusBadge'
@@ -40,26 +41,19 @@ export function InferenceListPage() {
       description="Trained models in service: each reads samples from a topic and answers on another."
       storeKey="inferences"
       actions={create}
-      rows={query.data?.results}
-      count={query.data?.count}
-      loading={query.isPending}
-      error={query.error}
-      onRetry={() => void query.refetch()}
+      list={query}
       columns={COLUMNS}
       search={search}
       onSearch={change}
       filtered={search.state !== undefined || search.result !== undefined}
       filters={
         <>
-          <Select
-            size="xs"
-            w={140}
-            aria-label="State"
-            placeholder="Any state"
-            clearable
-            data={[...STATES]}
-            value={search.state ?? null}
-            onChange={(state) => change({ state: state as InferenceListSearch['state'] })}
+          <FilterSelect
+            label="State"
+            any="Any state"
+            data={STATES}
+            value={search.state}
+            onChange={(state) => change({ state })}
           />
           {search.result !== undefined && (
             <ButtonLink variant="default" to="/inference" search={{ ...search, result: undefined }}>

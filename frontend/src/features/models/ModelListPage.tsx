@@ -1,19 +1,20 @@
 /** All models, to find one or to group some into a configuration. */
 
-import { Group, Select, Text } from '@mantine/core'
+import { Group, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
 import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
+import { FilterSelect } from '~/components/FilterSelect'
 import { FrameworkMark } from '~/components/FrameworkMark'
 import { ListPage } from '~/components/ListPage'
 import { TensorShapes } from '~/components/TensorShapes'
 import { type ModelRow, modelsListOptions } from '~/lib/api'
 import { formatCount } from '~/lib/format'
 import { useFrameworks } from '~/lib/frameworks'
-import { listQuery, oneOf } from '~/lib/listSearch'
+import { listQuery } from '~/lib/listSearch'
 import { useSession } from '~/lib/session'
 import type { ModelListSearch } from './routes'
 
@@ -94,10 +95,9 @@ export function ModelListPage() {
   )
   const change = (next: ModelListSearch) =>
     void navigate({
-      search: (before) => ({ ...before, ...('page' in next || 'sel' in next ? {} : { page: undefined }), ...next }),
+      search: (before) => ({ ...before, page: undefined, ...next }),
       replace: true,
     })
-  const rows = query.data?.results
   const chosen = search.sel ?? []
   const newModel = can('editor') && <ButtonLink to="/models/new">New model</ButtonLink>
   return (
@@ -106,41 +106,30 @@ export function ModelListPage() {
       description="Code that defines a network in TensorFlow or PyTorch, checked before it is kept."
       storeKey="models"
       actions={newModel}
-      rows={rows}
-      count={query.data?.count}
-      loading={query.isLoading}
-      error={query.error}
-      onRetry={() => void query.refetch()}
+      list={query}
       columns={COLUMNS}
       search={search}
       onSearch={change}
       filtered={framework !== undefined || kind !== undefined}
       filters={
         <>
-          <Select
-            size="xs"
-            w={150}
-            aria-label="Framework"
-            placeholder="Any framework"
-            clearable
-            clearButtonProps={{ 'aria-label': 'Any framework' }}
+          <FilterSelect
+            label="Framework"
+            any="Any framework"
             data={useFrameworks().map(({ name, title }) => ({ value: name, label: title }))}
-            value={framework ?? null}
-            onChange={(next) => change({ framework: (next ?? undefined) as ModelListSearch['framework'] })}
+            value={framework}
+            onChange={(next) => change({ framework: next })}
           />
-          <Select
-            size="xs"
+          <FilterSelect
             w={170}
-            aria-label="Kind"
-            placeholder="Whole or distributed"
-            clearable
-            clearButtonProps={{ 'aria-label': 'Whole or distributed' }}
+            label="Kind"
+            any="Whole or distributed"
             data={[
               { value: 'whole', label: 'Whole models' },
               { value: 'distributed', label: 'Distributed parts' },
             ]}
-            value={kind ?? null}
-            onChange={(next) => change({ kind: oneOf(next, ['distributed', 'whole']) })}
+            value={kind}
+            onChange={(next) => change({ kind: next })}
           />
         </>
       }
@@ -148,7 +137,7 @@ export function ModelListPage() {
       rowLabel={(row) => row.name}
       {...(can('editor')
         ? {
-            selected: (rows ?? []).filter((row) => chosen.includes(row.id)),
+            selected: (query.data?.results ?? []).filter((row) => chosen.includes(row.id)),
             onSelect: (next: ModelRow[]) => change({ sel: next.length > 0 ? next.map(({ id }) => id) : undefined }),
             batchActions: (
               <ButtonLink variant="default" to="/configurations/new" search={{ models: chosen }}>

@@ -91,7 +91,7 @@ export function StreamListPage() {
   const query = useQuery(streamsListOptions({ query: { ...listQuery(search), ...(deployment ? { deployment } : {}) } }))
   const change = (next: StreamListSearch) =>
     void navigate({
-      search: (before) => ({ ...before, ...('page' in next ? {} : { page: undefined }), ...next }),
+      search: (before) => ({ ...before, page: undefined, ...next }),
       replace: true,
     })
   return (
@@ -101,11 +101,7 @@ export function StreamListPage() {
         title="Streams"
         description="Slices of topics that were announced for training: where they are, and how they are decoded."
         storeKey="streams"
-        rows={query.data?.results}
-        count={query.data?.count}
-        loading={query.isLoading}
-        error={query.error}
-        onRetry={() => void query.refetch()}
+        list={query}
         columns={COLUMNS}
         search={search}
         onSearch={change}

@@ -52,6 +52,8 @@ export function TopicListPage() {
     ...topicsListOptions({
       query: { ...(listQuery(search) as object), ...(search.internal ? { internal: true } : {}) },
     }),
+    // Topics have no number of their own.
+    select: (page) => ({ ...page, results: page.results.map((row, id) => ({ ...row, id })) }),
     placeholderData: keepPreviousData,
     refetchInterval: paused ? false : REFRESH_MS,
   })
@@ -59,7 +61,7 @@ export function TopicListPage() {
   useLiveEvents('inferences', () => void query.refetch())
   const change = (next: TopicListSearch) =>
     void navigate({
-      search: (before) => ({ ...before, ...('page' in next ? {} : { page: undefined }), ...next }),
+      search: (before) => ({ ...before, page: undefined, ...next }),
       replace: true,
     })
   const shellOptions = [search.q && `--search ${shellQuote(search.q)}`, search.internal && '--internal']
@@ -68,11 +70,7 @@ export function TopicListPage() {
       title="Topics"
       description="What is in Kafka: the records of streams, of inferences and of the platform itself."
       storeKey="topics"
-      rows={query.data?.results.map((row, id) => ({ ...row, id }))}
-      count={query.data?.count}
-      loading={query.isLoading}
-      error={query.error}
-      onRetry={() => void query.refetch()}
+      list={query}
       columns={COLUMNS}
       search={search}
       onSearch={change}

@@ -67,11 +67,7 @@ export function DeploymentList({
         </>
       }
       filtered={Boolean(state || configuration || mode)}
-      rows={list.data?.results}
-      count={list.data?.count}
-      loading={list.isPending}
-      error={list.error}
-      onRetry={() => void list.refetch()}
+      list={list}
       columns={COLUMNS}
       search={search}
       onSearch={onSearch}

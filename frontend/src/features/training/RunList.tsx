@@ -57,11 +57,7 @@ export function RunList({
         </>
       }
       filtered={Boolean(state || framework)}
-      rows={rows}
-      count={list.data?.count}
-      loading={list.isPending}
-      error={list.error}
-      onRetry={() => void list.refetch()}
+      list={list}
       columns={COLUMNS}
       search={search}
       onSearch={onSearch}

@@ -1,10 +1,11 @@
 /** Inferences whose answers can be watched. */
-import { Select, Text } from '@mantine/core'
+import { Text } from '@mantine/core'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
+import { FilterSelect } from '~/components/FilterSelect'
 import { ListPage } from '~/components/ListPage'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type Inference, inferencesListOptions } from '~/lib/api'
@@ -79,26 +80,18 @@ export function VisualiseListPage() {
       title="Visualise"
       description="Watch what inferences answer, live: classes, values, places on a map."
       storeKey="visualise"
-      rows={list.data?.results}
-      count={list.data?.count}
-      loading={list.isPending}
-      error={list.error}
-      onRetry={() => void list.refetch()}
+      list={list}
       columns={columns}
       search={search}
       onSearch={onSearch}
       filtered={search.state !== undefined}
       filters={
-        <Select
-          size="xs"
-          w={150}
-          aria-label="State"
-          placeholder="Any state"
-          clearable
-          clearButtonProps={{ 'aria-label': 'Any state' }}
-          data={['running', 'waiting', 'stopped', 'failed']}
-          value={search.state ?? null}
-          onChange={(state) => onSearch({ state: (state ?? undefined) as VisualiseListSearch['state'] })}
+        <FilterSelect
+          label="State"
+          any="Any state"
+          data={['running', 'waiting', 'stopped', 'failed'] as const}
+          value={search.state}
+          onChange={(state) => onSearch({ state })}
         />
       }
       onRowClick={(row) => void navigate({ to: '/visualise/$id', params: { id: String(row.id) } })}

@@ -1,0 +1,28 @@
+/** A small field that narrows a list to one choice, or to none. */
+import { Select, type SelectProps } from '@mantine/core'
+
+export interface FilterSelectProps<T extends string> extends Pick<SelectProps, 'w' | 'searchable'> {
+  label: string
+  /** What it says while nothing is chosen. */
+  any: string
+  data: readonly (T | { value: T; label: string })[]
+  value: T | undefined
+  onChange: (value: T | undefined) => void
+}
+
+export function FilterSelect<T extends string>({ label, any, data, value, onChange, ...props }: FilterSelectProps<T>) {
+  return (
+    <Select
+      size="xs"
+      w={150}
+      aria-label={label}
+      placeholder={any}
+      clearable
+      clearButtonProps={{ 'aria-label': any }}
+      data={[...data]}
+      value={value ?? null}
+      onChange={(next) => onChange((next ?? undefined) as T | undefined)}
+      {...props}
+    />
+  )
+}
