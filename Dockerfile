@@ -138,16 +138,18 @@ CMD ["nginx", "-e", "stderr"]
 # ---- TensorFlow ------------------------------------------------------------------------------------------------------------------
 FROM install AS tensorflow-packages
 ARG ACCELERATOR
-COPY requirements/tensorflow*.txt scripts/images/slim_library.py scripts/images/exercise.py /install/
-# Headers are for building extensions, libclang for building TensorFlow.
-RUN case $ACCELERATOR in cpu) lock=tensorflow keep= ;; gpu) lock=tensorflow-gpu keep=--keep-gpu-code ;; \
-      *) echo "ACCELERATOR is '$ACCELERATOR': expected cpu or gpu" >&2; exit 2 ;; esac \
- && python3 /install/cut_lock.py /install/$lock.txt --without libclang > /install/packages.txt \
+COPY requirements/tensorflow-*.txt scripts/images/exercise.py /install/
+# Headers are for building extensions, libclang for building TensorFlow, symbol tables for debuggers.
+RUN case $ACCELERATOR in cpu | gpu) ;; *) echo "ACCELERATOR is '$ACCELERATOR': expected cpu or gpu" >&2; exit 2 ;; esac \
+ && python3 /install/cut_lock.py /install/tensorflow-$ACCELERATOR.txt --without libclang > /install/packages.txt \
  && pip --python /app/.venv/bin/python install --no-deps --no-compile --require-hashes -r /install/packages.txt \
  && cd /app/.venv/lib/python3*/site-packages \
  && rm -r tensorflow/include \
  && find . -depth -type d -name tests -exec rm -r {} + \
- && find . -type f -name '*.so*' -size +1M -exec python3 /install/slim_library.py $keep {} + \
+ && apt-get update && apt-get install -y --no-install-recommends binutils \
+ && find tensorflow -type f -name '*.so*' -size +1M -exec strip --strip-unneeded {} + \
+ && apt-get purge -y --auto-remove binutils \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
  && TF_CPP_MIN_LOG_LEVEL=3 /app/.venv/bin/python -W ignore /install/exercise.py tensorflow
 
 FROM tensorflow-packages AS tensorflow
@@ -173,8 +175,8 @@ ARG ACCELERATOR
 ARG PYTORCH_INDEX=
 COPY requirements/pytorch.txt scripts/images/*.py /install/
 RUN case $ACCELERATOR in \
-      gpu) without= keep=--keep-gpu-code ;; \
-      cpu) keep= without="triton cuda-* nvidia-cublas nvidia-cuda-cccl nvidia-cuda-nvrtc nvidia-cudnn-* nvidia-cufft nvidia-cufile nvidia-cusolver nvidia-cusparse* nvidia-nccl-* nvidia-nvjitlink nvidia-nvshmem-* nvidia-nvtx" ;; \
+      gpu) without= ;; \
+      cpu) without="triton cuda-* nvidia-cublas nvidia-cuda-cccl nvidia-cuda-nvrtc nvidia-cudnn-* nvidia-cufft nvidia-cufile nvidia-cusolver nvidia-cusparse* nvidia-nccl-* nvidia-nvjitlink nvidia-nvshmem-* nvidia-nvtx" ;; \
       *) echo "ACCELERATOR is '$ACCELERATOR': expected cpu or gpu" >&2; exit 2 ;; esac \
  && if [ -n "$PYTORCH_INDEX" ]; then without="triton cuda-* nvidia-* torch"; fi \
  && set -f \
@@ -186,14 +188,14 @@ RUN case $ACCELERATOR in \
         "$(grep -o '^torch==[^ ]*' /install/pytorch.txt)"; fi \
  && cd /app/.venv/lib/python3*/site-packages \
  && find . -depth -type d -name tests -exec rm -r {} + \
+ && apt-get update && apt-get install -y --no-install-recommends binutils gcc libc6-dev \
  && if [ "$ACCELERATOR$PYTORCH_INDEX" = cpu ]; then \
       rm -r torch/include torch/bin/protoc* torch/lib/libtorch_cuda_linalg.so torch/lib/libcaffe2_nvrtc.so nvidia/*/include \
    && find nvidia -type f ! -name 'libcudart.so*' ! -name 'libcupti.so*' -delete \
-   && apt-get update && apt-get install -y --no-install-recommends binutils gcc libc6-dev \
-   && /app/.venv/bin/python /install/stub_gpu_libraries.py torch/lib \
-   && apt-get purge -y --auto-remove binutils gcc libc6-dev \
-   && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log; fi \
- && find . -type f -name '*.so*' -size +1M -exec python3 /install/slim_library.py $keep {} + \
+   && /app/.venv/bin/python /install/stub_gpu_libraries.py torch/lib; fi \
+ && find torch -type f -name '*.so*' -size +1M -exec strip --strip-unneeded {} + \
+ && apt-get purge -y --auto-remove binutils gcc libc6-dev \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
  && /app/.venv/bin/python -W ignore /install/exercise.py pytorch
 
 FROM pytorch-packages AS pytorch

@@ -19,8 +19,6 @@ Role = Annotated[str, typer.Option("--role", "-r", help="viewer, editor or admin
 def list_users(context: typer.Context, json: JsonOption = False) -> None:
     """List people."""
     rows = client_of(context).users.list()
-    if json:
-        return print_json(rows)
     return print_table(
         rows,
         [
@@ -30,6 +28,7 @@ def list_users(context: typer.Context, json: JsonOption = False) -> None:
             ("may log in", lambda row: "yes" if row.is_active else "no"),
         ],
         nothing="no users",
+        json=json,
     )
 
 
@@ -78,8 +77,6 @@ def delete_user(context: typer.Context, user: int) -> None:
 def list_tokens(context: typer.Context, json: JsonOption = False) -> None:
     """List your tokens (not their texts, which nobody can read again)."""
     rows = client_of(context).tokens.list()
-    if json:
-        return print_json(rows)
     return print_table(
         rows,
         [
@@ -89,6 +86,7 @@ def list_tokens(context: typer.Context, json: JsonOption = False) -> None:
             ("created", lambda row: human_age(getattr(row, "created_at", None))),
         ],
         nothing="no tokens",
+        json=json,
     )
 
 

@@ -41,8 +41,6 @@ def list_(
     """List clusters."""
     clusters = client_of(context).clusters
     rows = clusters.names() if names else clusters.list()
-    if json:
-        return print_json(rows)
     return print_table(
         rows,
         [
@@ -60,6 +58,7 @@ def list_(
             ),
         ],
         nothing="no other clusters; enter one: kafka-ml clusters create NAME --host https://HOST:6443 --namespace NAME",
+        json=json,
     )
 
 

@@ -20,8 +20,6 @@ def list_(
 ) -> None:
     """List configurations."""
     rows = client_of(context).configurations.list(search=search)
-    if json:
-        return print_json(rows)
     return print_table(
         rows,
         [
@@ -31,6 +29,7 @@ def list_(
             ("created", lambda row: human_age(row.created_at)),
         ],
         nothing="no configurations yet; make one: kafka-ml configurations create NAME --model 1 --model 2",
+        json=json,
     )
 
 

@@ -25,8 +25,6 @@ def list_(
 ) -> None:
     """List deployments."""
     rows = client_of(context).deployments.list(configuration=configuration)
-    if json:
-        return print_json(rows)
     return print_table(
         rows,
         [
@@ -37,6 +35,7 @@ def list_(
             ("created", lambda row: human_age(row.created_at)),
         ],
         nothing="no deployments yet; make one: kafka-ml deployments create CONFIGURATION",
+        json=json,
     )
 
 

@@ -34,8 +34,6 @@ def list_(
 ) -> None:
     """List inferences."""
     rows = client_of(context).inferences.list(state=state)
-    if json:
-        return print_json(rows)
     return print_table(
         rows,
         [
@@ -49,6 +47,7 @@ def list_(
             ("input -> output", lambda row: f"{row.input_topic} -> {row.output_topic}"),
         ],
         nothing="no inferences yet; make one: kafka-ml inferences create RESULT --input TOPIC --output TOPIC",
+        json=json,
     )
 
 

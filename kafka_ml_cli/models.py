@@ -35,8 +35,6 @@ def list_(
 ) -> None:
     """List models."""
     rows = client_of(context).models.list(framework=framework, search=search)
-    if json:
-        return print_json(rows)
     return print_table(
         rows,
         [
@@ -47,6 +45,7 @@ def list_(
             ("created", lambda row: human_age(row.created_at)),
         ],
         nothing="no models yet; make one: kafka-ml models create FILE --name NAME --framework tensorflow",
+        json=json,
     )
 
 

@@ -80,13 +80,14 @@ def _plain(value: object) -> object:
     return value
 
 
-def print_table(rows: Sequence[object], columns: Sequence[Column], *, nothing: str) -> None:
-    """Print one line per row; ``nothing`` is said (to standard error) when there is none."""
+def print_table(rows: Sequence[object], columns: Sequence[Column], *, nothing: str, json: bool = False) -> None:
+    """Print one line per row, or all of them as JSON; ``nothing`` is said (to standard error) when there is none."""
     from rich.table import Table
 
+    if json:
+        return print_json(rows)
     if not rows:
-        console(error=True).print(nothing, style="dim")
-        return
+        return console(error=True).print(nothing, style="dim")
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for position, (title, _) in enumerate(columns):
         # Only the last column may be long, and is folded on a narrow terminal.
@@ -94,7 +95,7 @@ def print_table(rows: Sequence[object], columns: Sequence[Column], *, nothing: s
         table.add_column(title, justify="right" if title in _NUMBERS else "left", overflow="fold", no_wrap=not last)
     for row in rows:
         table.add_row(*(_cell(value(row)) for _, value in columns))
-    console().print(table)
+    return console().print(table)
 
 
 def _cell(value: object) -> Any:

@@ -34,8 +34,6 @@ def list_(
 ) -> None:
     """List results."""
     rows = client_of(context).results.list(deployment=deployment, state=state)
-    if json:
-        return print_json(rows)
     return print_table(
         rows,
         [
@@ -49,6 +47,7 @@ def list_(
             ),
         ],
         nothing="no results yet; they come with: kafka-ml deployments create CONFIGURATION",
+        json=json,
     )
 
 

@@ -20,8 +20,6 @@ def list_(
 ) -> None:
     """List streams."""
     rows = client_of(context).streams.list(deployment=deployment)
-    if json:
-        return print_json(rows)
     return print_table(
         rows,
         [
@@ -35,6 +33,7 @@ def list_(
             ("ranges", lambda row: f"{row.topic}  ! {row.note}" if row.note else row.topic),
         ],
         nothing="no streams yet; send one: kafka-ml send FILE --deployment N",
+        json=json,
     )
 
 
@@ -103,8 +102,6 @@ def announce(
 def refused(context: typer.Context, json: JsonOption = False) -> None:
     """List announcements that could not be taken, with the reason."""
     rows = client_of(context).streams.refused()
-    if json:
-        return print_json(rows)
     return print_table(
         rows,
         [
@@ -115,6 +112,7 @@ def refused(context: typer.Context, json: JsonOption = False) -> None:
             ("reason", lambda row: f"{row.reason}; {row.hint}" if row.hint else row.reason),
         ],
         nothing="no announcement was refused",
+        json=json,
     )
 
 

@@ -24,8 +24,6 @@ def list_(
 ) -> None:
     """List topics, and what uses them."""
     rows = client_of(context).topics.list(search=search, internal=internal)
-    if json:
-        return print_json(rows)
     return print_table(
         rows,
         [
@@ -35,6 +33,7 @@ def list_(
             ("used as", lambda row: ", ".join(map(_use, row.uses))),
         ],
         nothing="no topics; sending data makes the first one: kafka-ml send FILE --topic NAME",
+        json=json,
     )
 
 
