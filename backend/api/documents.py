@@ -29,6 +29,9 @@ class ReportSerializer(serializers.Serializer[Any]):
     outputs = TensorSpecSerializer(many=True, required=False)
     parameters = serializers.IntegerField(required=False)
     trainable_parameters = serializers.IntegerField(required=False)
+    metrics = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="empty: known once the model is evaluated"
+    )
     warnings = serializers.ListField(child=serializers.CharField(), required=False)
     notes = serializers.ListField(child=serializers.CharField(), required=False)
     versions = serializers.DictField(child=serializers.CharField(), required=False)

@@ -24,10 +24,11 @@ class ModelOfSerializer(serializers.ModelSerializer[MLModel]):
     inputs = serializers.SerializerMethodField()
     outputs = serializers.SerializerMethodField()
     parameters = serializers.IntegerField(read_only=True, allow_null=True)
+    metrics = serializers.SerializerMethodField(help_text="names; empty: known once the model is evaluated")
 
     class Meta:
         model = MLModel
-        fields = ["id", "name", "framework", "distributed", "upper_model", "inputs", "outputs", "parameters"]
+        fields = ["id", "name", "framework", "distributed", "upper_model", "inputs", "outputs", "parameters", "metrics"]
 
     @extend_schema_field(TensorSpecSerializer(many=True))
     def get_inputs(self, model: MLModel) -> list[dict[str, Any]]:
@@ -36,6 +37,9 @@ class ModelOfSerializer(serializers.ModelSerializer[MLModel]):
     @extend_schema_field(TensorSpecSerializer(many=True))
     def get_outputs(self, model: MLModel) -> list[dict[str, Any]]:
         return getattr(model, "outputs", None) or []
+
+    def get_metrics(self, model: MLModel) -> list[str]:
+        return getattr(model, "metrics", None) or []
 
 
 class ConfigurationSerializer(serializers.ModelSerializer[Configuration]):

@@ -69,13 +69,17 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class ModelReport:
-    """What is known of a model once its code ran. ``warnings`` need a look, ``notes`` only say what is known."""
+    """What is known of a model once its code ran. ``warnings`` need a look, ``notes`` only say what is known.
+
+    ``metrics`` names what an evaluation will give; empty where only an evaluation can tell.
+    """
 
     summary: str
     inputs: Sequence[TensorSpec]
     outputs: Sequence[TensorSpec]
     parameters: int
     trainable_parameters: int
+    metrics: Sequence[str]
     warnings: Sequence[str]
     notes: Sequence[str]
     versions: Mapping[str, str]

@@ -19,6 +19,8 @@ __all__ = ["check_compiled", "describe", "outputs_for", "versions"]
 
 # What a rich console assumes without a terminal; a wider table would lose its last column.
 _SUMMARY_WIDTH = 80
+# A model with one of these of its own measures what it likes.
+_MEASURING = ("train_step", "test_step", "compute_metrics", "get_metrics_result", "metrics")
 
 
 def versions() -> dict[str, str]:
@@ -41,6 +43,7 @@ def describe(model: Any, *, distributed: bool, code: str) -> ModelReport:
         outputs=_outputs(model),
         parameters=_count(model.weights),
         trainable_parameters=_count(model.trainable_weights),
+        metrics=_metrics(model),
         warnings=_warnings(model),
         notes=notes,
         versions=versions(),
@@ -118,6 +121,25 @@ def _spec(tensor: Any, name: str = "") -> TensorSpec:
 
 def _count(weights: Any) -> int:
     return sum(int(np.prod(weight.shape)) for weight in weights)
+
+
+def _metrics(model: Any) -> list[str]:
+    """Return the names of what an evaluation gives, as far as they are certain: one output, one number a metric."""
+    compiled = getattr(model, "_compile_metrics", None)
+    overridden = any(getattr(type(model), each) is not getattr(keras.Model, each) for each in _MEASURING)
+    if not model.compiled or overridden or len(_tensors(model, "outputs")) != 1:
+        return []
+    if getattr(compiled, "_user_weighted_metrics", None):
+        return []
+    names = ["loss"]
+    for given in keras.tree.flatten(getattr(compiled, "_user_metrics", None) or []):
+        if given not in ("accuracy", "acc"):
+            metric = keras.metrics.get(given)
+            # Others may give several numbers, each with a name of its own.
+            if isinstance(metric, keras.metrics.Metric) and not isinstance(metric, keras.metrics.Mean):
+                return []
+        names.append(given if isinstance(given, str) else getattr(given, "name", None) or given.__name__)
+    return names if len(set(names)) == len(names) else []
 
 
 def _texts(given: Any) -> list[str]:

@@ -120,6 +120,7 @@ def test_the_tutorial_model_passes_unchanged(framework: Framework, start_model: 
     assert report["outputs"][0]["shape"] == [None, 10]
     assert report["inputs"][0]["shape"][0] is None
     assert report["inputs"][0]["dtype"] == "float32"
+    assert sorted(each.removeprefix("sparse_categorical_") for each in report["metrics"]) == ["accuracy", "loss"]
     assert "101,770" in report["summary"]
     assert any("softmax" in each.lower() and "trained as written" in each for each in report["warnings"])
     assert report["versions"]["numpy"] == np.__version__

@@ -100,6 +100,28 @@ def test_old_idioms_get_a_hint(model: Model, code: str, hint: str) -> None:
     assert caught.value.line == 1
 
 
+@pytest.mark.parametrize(
+    ("metrics", "names"),
+    [
+        (
+            '["acc", "mae", keras.metrics.top_k_categorical_accuracy]',
+            ["loss", "acc", "mae", "top_k_categorical_accuracy"],
+        ),
+        ('[keras.metrics.SparseCategoricalAccuracy(name="right")]', ["loss", "right"]),
+        # One number for each class, each with a name of its own.
+        ('["acc", keras.metrics.F1Score()]', []),
+    ],
+)
+def test_metrics_are_named_where_it_is_certain_what_an_evaluation_gives(
+    model: Model, metrics: str, names: list[str]
+) -> None:
+    code = f"""
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics={metrics})
+    """
+    assert check(model, code)["metrics"] == names
+
+
 def test_errors_inside_call_name_the_users_line(model: Model, digits: Any) -> None:
     model.call("build", {"code": sources.KERAS_BROKEN_CALL, "imports": "", "seed": 0})
     with pytest.raises(UserCodeError, match="division by zero") as caught:

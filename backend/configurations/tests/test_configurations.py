@@ -27,14 +27,16 @@ def test_it_tells_what_its_models_take_and_which_is_above_which(editor: APIClien
     cloud, unchecked = builders.make_model(distributed=True), builders.make_model()
     tensor = {"name": "x", "shape": [None, 28, 28], "dtype": "float32"}
     edge = builders.make_model(
-        distributed=True, upper_model=cloud, report={"inputs": [tensor], "outputs": [tensor], "parameters": 7}
+        distributed=True,
+        upper_model=cloud,
+        report={"inputs": [tensor], "outputs": [tensor], "parameters": 7, "metrics": ["loss"]},
     )
     MLModel.objects.filter(pk=unchecked.pk).update(report={})
     body = {"name": "chain", "models": [edge.pk, cloud.pk, unchecked.pk]}
     details = {each["id"]: each for each in editor.post("/api/configurations/", body).json()["model_details"]}
     assert details[edge.pk]["upper_model"] == cloud.pk
-    assert (details[edge.pk]["inputs"], details[edge.pk]["parameters"]) == ([tensor], 7)
-    assert (details[unchecked.pk]["inputs"], details[unchecked.pk]["parameters"]) == ([], None)
+    assert [details[edge.pk][each] for each in ("inputs", "parameters", "metrics")] == [[tensor], 7, ["loss"]]
+    assert [details[unchecked.pk][each] for each in ("inputs", "parameters", "metrics")] == [[], None, []]
 
 
 @pytest.mark.parametrize("models", [[], [999_999], ["x"], "x", None, [1.5], [True]])

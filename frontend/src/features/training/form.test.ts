@@ -28,6 +28,7 @@ function model(id: number, framework: ModelOf['framework']): ModelOf {
     inputs: [],
     outputs: [],
     parameters: 1,
+    metrics: [],
   }
 }
 
