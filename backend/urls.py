@@ -10,6 +10,7 @@ from backend.accounts import views as accounts
 from backend.api.fields import ArtifactNameConverter, IdConverter, TopicNameConverter
 from backend.clusters.views import ClusterViewSet
 from backend.configurations.views import ConfigurationViewSet
+from backend.deployments.version_views import VersionArtifactView, VersionListView, VersionView
 from backend.deployments.views import DeploymentViewSet, ResultViewSet
 from backend.events.views import event_stream
 from backend.inferences.views import InferenceViewSet
@@ -43,6 +44,7 @@ job_urls = [
     path("training/<id:pk>/events/", jobs.TrainingEventsView.as_view(), name="job-training-events"),
     path("training/<id:pk>/finish/", jobs.TrainingFinishView.as_view(), name="job-training-finish"),
     path("training/<id:pk>/fail/", jobs.TrainingFailView.as_view(), name="job-training-fail"),
+    path("training/<id:pk>/versions/", jobs.TrainingVersionView.as_view(), name="job-training-versions"),
     path(
         "training/<id:pk>/artifacts/<artifact_name:name>/",
         jobs.TrainingArtifactView.as_view(),
@@ -66,6 +68,13 @@ api_urls: list[URLPattern | URLResolver] = [
         "results/<id:pk>/confusion_matrix.png",
         ResultViewSet.as_view({"get": "confusion_matrix_image"}),
         name="result-confusion-matrix",
+    ),
+    path("results/<id:pk>/versions/", VersionListView.as_view(), name="result-versions"),
+    path("results/<id:pk>/versions/<id:number>/", VersionView.as_view(), name="result-version"),
+    path(
+        "results/<id:pk>/versions/<id:number>/artifacts/<artifact_name:name>/",
+        VersionArtifactView.as_view(),
+        name="result-version-artifact",
     ),
     path("inferences/<id:pk>/predictions/", prediction_stream, name="inference-predictions"),
     path("", include(router.urls)),

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.request import Request
 
-__all__ = ["LimitOffset"]
+__all__ = ["PAGE", "LimitOffset"]
+
+# Of lists that are no viewset's, for the description of the API.
+PAGE = [
+    OpenApiParameter("limit", int, description="Number of results to return per page."),
+    OpenApiParameter("offset", int, description="The initial index from which to return the results."),
+]
 
 # A page further out than this has no reader, and the number must fit the database's integers.
 _MAX_OFFSET = 10_000_000

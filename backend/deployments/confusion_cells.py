@@ -8,7 +8,7 @@ from typing import Any
 from backend.api.errors import InvalidField, NotFound
 from backend.api.samples import sample_document
 from backend.deployments import storage
-from backend.deployments.models import Artifact, TrainingResult
+from backend.deployments.models import TrainingResult
 from kafkaml.confusion_samples import CONFUSION_SAMPLES, ConfusionSamples
 from kafkaml.errors import RefusedError
 
@@ -45,7 +45,7 @@ def cell_samples(result: TrainingResult, actual: int, predicted: int) -> dict[st
 
 
 def _read(result: TrainingResult) -> ConfusionSamples:
-    artifact = Artifact.objects.filter(result=result, attempt=result.attempt, name=CONFUSION_SAMPLES).first()
+    artifact = next((each for each in result.artifacts_shown if each.name == CONFUSION_SAMPLES), None)
     hint = "train it again to have them"
     if artifact is None:
         raise NotFound(f"result {result.pk} has no samples of its confusion matrix", hint=hint)

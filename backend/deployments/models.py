@@ -1,4 +1,4 @@
-"""Deployments and what comes of them: one training result per model, its epochs and its artifacts."""
+"""Deployments and what comes of them: one training result per model, its epochs, its versions and their files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils import timezone
 
 from backend.configurations.models import Configuration
 from backend.launchers.names import RunKind
@@ -14,8 +15,9 @@ from backend.ml_models.models import MLModel
 from backend.runs.models import ENDED_STATES, Run
 from backend.streams.models import Announcement
 from kafkaml.wire.choices import Split, Targets, TrainingMode
+from kafkaml.wire.version import VersionReason
 
-__all__ = ["Artifact", "Deployment", "EpochRecord", "TrainingResult"]
+__all__ = ["Artifact", "Deployment", "EpochRecord", "ResultVersion", "TrainingResult"]
 
 
 class Deployment(models.Model):
@@ -57,13 +59,16 @@ class Deployment(models.Model):
 
 
 class TrainingResult(Run):
-    """One model of a deployment in training. ``code`` and ``imports`` are the source as it was when its stream came."""
+    """One model of a deployment in training. ``code`` and ``imports`` are the source as it was when its stream came.
+
+    What training gave is in its versions; the current one is what the result shows and what inferences serve.
+    """
 
     kind = RunKind.TRAINING
     noun = "result"
     events_topic = "results"
 
-    # Filled by selectors: files of all attempts that are kept.
+    # Filled by selectors: files of the current version, and those of no version yet.
     stored_artifacts: list[Artifact]
 
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="results")
@@ -75,9 +80,16 @@ class TrainingResult(Run):
     metrics = models.JSONField(null=True, blank=True, help_text="of the last epoch: {epoch, training, validation}")
     # Of all epochs, short: see history.py.
     history = models.JSONField(null=True, blank=True)
-    outcome = models.JSONField(null=True, blank=True, help_text="TrainingOutcome without its confusion matrix")
-    # Apart, because it grows with the square of the classes and lists do not show it: {matrix, labels}.
-    confusion_matrix = models.JSONField(null=True, blank=True)
+    current_version = models.ForeignKey(
+        "ResultVersion", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    # The highest number that a version had: numbers of versions that were deleted are not given again.
+    last_version = models.PositiveIntegerField(default=0)
+    # Attempts from this one on are of the training that was asked for last.
+    first_attempt = models.PositiveIntegerField(default=1)
+    # What a training that failed found all the same: no version.
+    failed_outcome = models.JSONField(null=True, blank=True, help_text="kafkaml.wire.outcome.Outcome")
+    failed_confusion_matrix = models.JSONField(null=True, blank=True)
     # Number of the last event taken from the attempt; events of this number and below were seen.
     last_event_seq = models.BigIntegerField(default=-1)
 
@@ -95,6 +107,24 @@ class TrainingResult(Run):
     def ready(self) -> bool:
         """Whether its stream has come."""
         return self.stream_id is not None
+
+    @property
+    def outcome(self) -> dict[str, Any] | None:
+        """``kafkaml.wire.outcome.Outcome`` of the current version; without one, what a failed training found."""
+        return self.current_version.outcome if self.current_version else self.failed_outcome
+
+    @property
+    def confusion_matrix(self) -> dict[str, Any] | None:
+        """``{matrix, labels}``, of what ``outcome`` is of."""
+        return self.current_version.confusion_matrix if self.current_version else self.failed_confusion_matrix
+
+    @property
+    def artifacts_shown(self) -> list[Artifact]:
+        """The files of what ``outcome`` is of."""
+        if self.current_version_id is not None:
+            return [each for each in self.stored_artifacts if each.version_id == self.current_version_id]
+        named = (self.failed_outcome or {}).get("artifacts", {})
+        return [each for each in self.stored_artifacts if each.attempt == self.attempt and each.name in named]
 
     def shown(self) -> dict[str, Any]:
         return {"deployment": self.deployment_id, "progress": self.progress, "metrics": self.metrics}
@@ -122,11 +152,45 @@ class EpochRecord(models.Model):
         constraints = [models.UniqueConstraint(fields=["result", "attempt", "epoch"], name="epoch_once")]
 
 
+class ResultVersion(models.Model):
+    """A version of a result: what was trained, from which source, on what, and what decided for it. Never changed."""
+
+    result = models.ForeignKey(TrainingResult, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    reason = models.CharField(max_length=20, choices=[(each.value, each.value) for each in VersionReason])
+    attempt = models.PositiveIntegerField()
+    # The window that it followed while its training went on; null: its training ended with it.
+    step = models.PositiveBigIntegerField(null=True, blank=True)
+    code = models.TextField()
+    imports = models.TextField(blank=True)
+    stream = models.ForeignKey(Announcement, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    outcome = models.JSONField(help_text="kafkaml.wire.outcome.Outcome")
+    # Apart, because it grows with the square of the classes and lists do not show it: {matrix, labels}.
+    confusion_matrix = models.JSONField(null=True, blank=True)
+    positions = models.JSONField(default=dict, blank=True, help_text="kafkaml.wire.checkpoint.Positions")
+    comparison = models.JSONField(null=True, blank=True, help_text="kafkaml.wire.version.Comparison")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["result", "number"], name="version_once")]
+
+    def __str__(self) -> str:
+        return f"version {self.number} of result {self.result_id}"
+
+
 class Artifact(models.Model):
-    """A complete uploaded file of an attempt; the bytes are where ``storage.fetch`` says."""
+    """A complete uploaded file of an attempt; the bytes are where ``storage.fetch`` says.
+
+    Versions of one attempt may have the same file: each has a row, and the bytes are there once.
+    """
 
     result = models.ForeignKey(TrainingResult, on_delete=models.CASCADE, related_name="artifacts")
     attempt = models.PositiveIntegerField()
+    # Null: of the attempt, and not of a version yet.
+    version = models.ForeignKey(
+        ResultVersion, null=True, blank=True, on_delete=models.CASCADE, related_name="artifacts"
+    )
     name = models.CharField(max_length=100)
     size = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
@@ -134,4 +198,9 @@ class Artifact(models.Model):
 
     class Meta:
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["result", "attempt", "name"], name="artifact_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["result", "attempt", "name"], condition=models.Q(version=None), name="artifact_once"
+            ),
+            models.UniqueConstraint(fields=["version", "name"], name="artifact_once_in_version"),
+        ]

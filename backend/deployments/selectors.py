@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 
+from backend.api.uses import use_count
 from backend.deployments.models import Artifact, Deployment, EpochRecord, TrainingResult
 from kafkaml.wire.state import RunState
 
-__all__ = ["aggregate_state", "deployments", "in_state", "listed_results", "result_epochs", "results"]
+__all__ = ["aggregate_state", "deployments", "in_state", "listed_results", "result_epochs", "results", "with_outcome"]
 
 # The first of these that any result is in is the deployment's state.
 _PRECEDENCE = (
@@ -21,12 +22,17 @@ _PRECEDENCE = (
     RunState.STOPPED,
     RunState.FINISHED,
 )
-_LONG = ("code", "imports", "log_tail", "confusion_matrix", "model__code", "model__imports", "model__report")
+_LONG = ("code", "imports", "log_tail", "failed_confusion_matrix", "model__code", "model__imports", "model__report")
+_LONG_OF_VERSION = ("code", "imports", "confusion_matrix")
 
 
 def deployments() -> QuerySet[Deployment]:
     """Return deployments with their results: three queries whatever the number of rows, with the count."""
-    rows = TrainingResult.objects.select_related("model").defer(*_LONG, "outcome", "metrics", "history").order_by("id")
+    rows = (
+        TrainingResult.objects.select_related("model")
+        .defer(*_LONG, "failed_outcome", "metrics", "history")
+        .order_by("id")
+    )
     return (
         Deployment.objects.select_related("configuration")  # type: ignore[no-redef]  # declared by the model
         .prefetch_related(Prefetch("results", queryset=rows, to_attr="result_rows"))
@@ -46,12 +52,19 @@ def in_state(rows: QuerySet[Deployment], state: RunState) -> QuerySet[Deployment
 
 def listed_results() -> QuerySet[TrainingResult]:
     """Return results for lists: three queries whatever the number of rows, with the count."""
-    return TrainingResult.objects.select_related("model").defer(*_LONG).prefetch_related(_artifacts()).order_by("-id")
+    rows = with_outcome(TrainingResult.objects.select_related("model").defer(*_LONG))
+    return _counted(rows).prefetch_related(_artifacts()).order_by("-id")
 
 
 def results() -> QuerySet[TrainingResult]:
     """Return results with everything that one of them shows."""
-    return TrainingResult.objects.select_related("model", "deployment", "stream").prefetch_related(_artifacts())
+    rows = TrainingResult.objects.select_related("model", "deployment", "stream", "current_version")
+    return _counted(rows).prefetch_related(_artifacts())
+
+
+def with_outcome(rows: QuerySet[TrainingResult]) -> QuerySet[TrainingResult]:
+    """Return the rows with what ``TrainingResult.outcome`` reads, and nothing long of their versions."""
+    return rows.select_related("current_version").defer(*(f"current_version__{each}" for each in _LONG_OF_VERSION))
 
 
 def result_epochs(result: TrainingResult) -> list[dict[str, Any]]:
@@ -60,9 +73,14 @@ def result_epochs(result: TrainingResult) -> list[dict[str, Any]]:
     return list(rows.values_list("document", flat=True))
 
 
+def _counted(rows: QuerySet[TrainingResult]) -> QuerySet[TrainingResult]:
+    return rows.annotate(version_count=use_count(TrainingResult, "versions"))
+
+
 def _artifacts() -> Prefetch[str]:
+    shown = Artifact.objects.filter(Q(version=None) | Q(version=F("result__current_version"))).order_by("name")
     # Into a list: a related manager for each row would cost more than reading the rows.
-    return Prefetch("artifacts", queryset=Artifact.objects.order_by("name"), to_attr="stored_artifacts")
+    return Prefetch("artifacts", queryset=shown, to_attr="stored_artifacts")
 
 
 def aggregate_state(states: Iterable[str]) -> RunState:

@@ -13,8 +13,9 @@ from backend.api.fields import TextField
 from backend.api.samples import SampleSerializer
 from backend.api.wire import MessageField
 from backend.configurations.models import Configuration
-from backend.deployments.models import Artifact, Deployment, TrainingResult
+from backend.deployments.models import Deployment, TrainingResult
 from backend.deployments.selectors import aggregate_state, result_epochs
+from backend.deployments.version_documents import artifact_documents
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from backend.runs.models import STATE_CHOICES
 from backend.streams.models import Announcement
@@ -25,6 +26,7 @@ from kafkaml.wire.failure import Failure
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
 from kafkaml.wire.progress import EpochMetrics, Progress
+from kafkaml.wire.version import Artifact
 
 __all__ = [
     "CellSamplesSerializer",
@@ -45,14 +47,6 @@ _SPLIT_HELP = (
 )
 _TARGETS_HELP = "what the model learns to answer: each sample's label, or the sample itself (autoencoders)"
 _MODES = [(each.value, each.value) for each in TrainingMode]
-
-
-class ArtifactSerializer(serializers.ModelSerializer[Artifact]):
-    """A file that training left."""
-
-    class Meta:
-        model = Artifact
-        fields = ["name", "size", "sha256", "created_at"]
 
 
 class ResultOfDeploymentSerializer(serializers.ModelSerializer[TrainingResult]):
@@ -81,7 +75,7 @@ class ResultOfDeploymentSerializer(serializers.ModelSerializer[TrainingResult]):
 
 
 class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
-    """A result in a list; ``metrics`` are those of the last epoch."""
+    """A result in a list; ``metrics`` are of the last epoch, ``outcome`` and ``artifacts`` of the current version."""
 
     model_name = serializers.CharField(source="model.name", read_only=True)
     framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORK_CHOICES, read_only=True)
@@ -91,6 +85,8 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
     history = HistoryField(read_only=True, allow_null=True)
     outcome = MessageField(Outcome)
     artifacts = serializers.SerializerMethodField()
+    current_version = serializers.IntegerField(source="current_version.number", allow_null=True, default=None)
+    version_count = serializers.IntegerField(read_only=True)
 
     class Meta:
         model = TrainingResult
@@ -110,6 +106,8 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
             "history",
             "outcome",
             "artifacts",
+            "current_version",
+            "version_count",
             "created_at",
             "updated_at",
             "launched_at",
@@ -118,14 +116,9 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
             "next_retry_at",
         ]
 
-    @extend_schema_field(ArtifactSerializer(many=True))
+    @extend_schema_field(serializers.ListField(child=MessageField(Artifact, allow_null=False)))
     def get_artifacts(self, result: TrainingResult) -> list[dict[str, Any]]:
-        # Filtered here, not by query: the rows are prefetched for a whole page.
-        return [
-            {"name": each.name, "size": each.size, "sha256": each.sha256, "created_at": each.created_at}
-            for each in result.stored_artifacts
-            if each.attempt == result.attempt
-        ]
+        return artifact_documents(result.artifacts_shown)
 
 
 class ResultSerializer(ResultRowSerializer):

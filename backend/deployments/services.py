@@ -12,7 +12,7 @@ from backend.api.errors import Conflict, InUse, NotFound
 from backend.api.uses import users
 from backend.configurations.models import Configuration
 from backend.deployments import storage
-from backend.deployments.models import Artifact, Deployment, TrainingResult
+from backend.deployments.models import Deployment, TrainingResult
 from backend.events.services import publish
 from backend.ml_models.models import MLModel
 from backend.runs.models import ENDED_STATES, DesiredState
@@ -92,7 +92,7 @@ def stop_deployment(deployment: Deployment, *, actor: Actor) -> None:
 def restart_result(result: TrainingResult, *, actor: Actor, stream: Announcement | None = None) -> TrainingResult:
     """Train an ended result anew, on ``stream`` or the one it had, with the model's present code.
 
-    What the earlier training gave is deleted, so it is refused while an inference serves it.
+    Versions of earlier trainings stay. Refused while an inference serves the result.
     """
 
     def train_anew(locked: TrainingResult) -> None:
@@ -104,8 +104,8 @@ def restart_result(result: TrainingResult, *, actor: Actor, stream: Announcement
             )
         locked.code, locked.imports = locked.model.code, locked.model.imports
         locked.stream = stream or locked.stream
-        locked.outcome = locked.confusion_matrix = None
-        Artifact.objects.filter(result=locked).delete()
+        locked.failed_outcome = locked.failed_confusion_matrix = None
+        locked.first_attempt = locked.attempt
         locked.epochs.all().delete()
         storage.remove_attempts_before(locked)
 

@@ -15,12 +15,12 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import structlog
 from django.db import transaction
@@ -39,6 +39,7 @@ __all__ = [
     "fetch",
     "path_of",
     "receive",
+    "remove",
     "remove_attempts_before",
     "remove_result",
 ]
@@ -141,12 +142,12 @@ def receive(
     """Store one piece of an upload, in constant memory; returns the artifact once complete, and whether it is new.
 
     Pieces may overlap what is here already (sent again). Raises RangeNotSatisfiable for a gap, RefusedError for bytes
-    of another hash (the part is then removed), Conflict when the name is taken by other bytes of the same attempt,
-    BrokenError when the disk is full or the object store does not take it (the part is kept).
+    of another hash (the part is then removed), Conflict when the name is taken by other bytes of the same attempt that
+    are of no version yet, BrokenError when the disk is full or the object store does not take it (the part is kept).
     """
     check_artifact_name(name)
     check_sha256(sha256)
-    known = Artifact.objects.filter(result=result, attempt=result.attempt, name=name).first()
+    known = Artifact.objects.filter(result=result, attempt=result.attempt, version=None, name=name).first()
     if known is not None:
         if known.sha256 == sha256:
             return known, False
@@ -170,9 +171,13 @@ def receive(
         present = TrainingResult.objects.select_for_update().filter(pk=result.pk).values_list("attempt", flat=True)
         if list(present) != [result.attempt]:
             raise StaleAttempt(f"attempt {result.attempt} of result {result.pk} is over")
+        if not final.exists():
+            # It was of a version that was deleted just now.
+            raise BrokenError(f"artifact {name} was deleted while it arrived", hint="upload it again")
         return Artifact.objects.get_or_create(
             result=result,
             attempt=result.attempt,
+            version=None,
             name=name,
             defaults={"size": final.stat().st_size, "sha256": sha256},
         )
@@ -189,30 +194,66 @@ def remove_result(result_id: int) -> None:
     transaction.on_commit(remove)
 
 
+def remove(result: TrainingResult, **which: Any) -> None:
+    """Delete rows of a result now, and after the commit the files that no other row has. ``which`` filters the rows."""
+    rows = Artifact.objects.filter(result=result, **which)
+    places = set(rows.values_list("attempt", "sha256"))
+    rows.delete()
+
+    def remove_files() -> None:
+        with _named_files(result.pk) as named:
+            gone = places - named
+            for attempt, sha256 in gone:
+                (_folder(result.pk, attempt) / sha256).unlink(missing_ok=True)
+        _remove_from_store(result.pk, is_kept=lambda place: place not in gone)
+
+    transaction.on_commit(remove_files)
+
+
 def remove_attempts_before(result: TrainingResult) -> None:
-    """Delete rows now, and files after the commit, of attempts older than the present one."""
-    Artifact.objects.filter(result=result, attempt__lt=result.attempt).delete()
-    keep = _folder(result.pk, result.attempt)
+    """Delete rows now, and files after the commit, of attempts older than the present one; versions keep theirs."""
+    Artifact.objects.filter(result=result, attempt__lt=result.attempt, version=None).delete()
+    present = _folder(result.pk, result.attempt)
 
-    def remove() -> None:
-        for folder in keep.parent.glob("a*") if keep.parent.exists() else ():
-            if folder != keep and int(folder.name[1:]) < result.attempt:
-                shutil.rmtree(folder, ignore_errors=True)
-        _remove_from_store(result.pk, before_attempt=result.attempt)
+    def remove_files() -> None:
+        with _named_files(result.pk) as named:
+            for folder in present.parent.glob("a*") if present.parent.exists() else ():
+                attempt = int(folder.name[1:])
+                if attempt < result.attempt:
+                    _remove_all_but(folder, {sha256 for of, sha256 in named if of == attempt})
+        _remove_from_store(result.pk, is_kept=lambda place: place[0] >= result.attempt or place in named)
 
-    transaction.on_commit(remove)
+    transaction.on_commit(remove_files)
 
 
-def _remove_from_store(result_id: int, *, before_attempt: int | None = None) -> None:
+@contextmanager
+def _named_files(result_id: int) -> Iterator[set[tuple[int, str]]]:
+    """Yield attempt and hash of all files that rows of a result have; no row can be added meanwhile."""
+    with transaction.atomic():
+        TrainingResult.objects.select_for_update().filter(pk=result_id).exists()
+        yield set(Artifact.objects.filter(result_id=result_id).values_list("attempt", "sha256"))
+
+
+def _remove_all_but(folder: Path, kept: Collection[str]) -> None:
+    if not kept:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in folder.iterdir():
+        if path.name not in kept:
+            path.unlink(missing_ok=True)
+
+
+def _remove_from_store(result_id: int, *, is_kept: Callable[[tuple[int, str]], bool] = lambda _place: False) -> None:
     store = object_store(environment())
     if store is None:
         return
 
-    def is_kept(key: str) -> bool:
-        return before_attempt is not None and int(key.split("/")[1][1:]) >= before_attempt
+    def is_key_kept(key: str) -> bool:
+        _, attempt, sha256 = key.split("/")
+        return is_kept((int(attempt[1:]), sha256))
 
     try:
-        store.remove(f"{int(result_id)}/", is_kept=is_kept)
+        store.remove(f"{int(result_id)}/", is_kept=is_key_kept)
     except BrokenError as error:
         # The row is gone already and nobody can ask for the files any more: they cost space, not truth.
         logger.warning("files of a result stay in the object store", prefix=f"{result_id}/", error=error.message)
@@ -259,7 +300,8 @@ def _folder(result_id: int, attempt: int) -> Path:
 
 def _check_size(result: TrainingResult, total: int) -> None:
     settings = environment()
-    stored = sum(Artifact.objects.filter(result=result, attempt=result.attempt).values_list("size", flat=True))
+    rows = Artifact.objects.filter(result=result, attempt=result.attempt, version=None)
+    stored = sum(rows.values_list("size", flat=True))
     if total > settings.max_artifact_bytes or stored + total > settings.max_run_artifact_bytes:
         raise RefusedError(
             f"the artifact has {total} bytes beside {stored} of this attempt: expected at most "

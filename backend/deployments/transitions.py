@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from django.utils import timezone
 
-from backend.deployments import history, storage
+from backend.deployments import history, storage, versions
 from backend.deployments.models import EpochRecord, TrainingResult
 from backend.runs.transitions import begin, locked, locked_for_report, mark_failed, next_retry, publish_run
-from kafkaml.errors import RefusedError
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.outcome import TrainingOutcome
-from kafkaml.wire.report import EpochEvent, Event, ProgressEvent
+from kafkaml.wire.report import EpochEvent, Event, Finish, NewVersion, ProgressEvent
 from kafkaml.wire.state import RunState
+from kafkaml.wire.version import VersionReason
 
-__all__ = ["mark_finished", "report_failure", "store_events"]
+__all__ = ["mark_finished", "report_failure", "store_events", "store_version"]
 
 
-def mark_finished(result_id: int, attempt: int, outcome: TrainingOutcome) -> bool:
-    """End the attempt well; True also when it was finished already. Raises RefusedError when an artifact is missing.
+def mark_finished(result_id: int, report: Finish) -> bool:
+    """End the attempt well, with a last version; True also when it was finished already.
 
-    An attempt that was only taken for lost may finish after all.
+    An attempt that was only taken for lost may finish after all. Raises RefusedError when an artifact is missing.
     """
+    attempt = report.attempt
     with locked(TrainingResult, result_id) as result:
         if result is None or result.attempt != attempt:
             return False
@@ -33,18 +34,47 @@ def mark_finished(result_id: int, attempt: int, outcome: TrainingOutcome) -> boo
         )
         if result.ended and not taken_for_lost:
             return False
-        _check_artifacts(result, outcome.artifacts)
+        version = versions.add_version(
+            result,
+            report.outcome,
+            reason=VersionReason.TRAINED,
+            positions=report.positions,
+            comparison=report.comparison,
+        )
         result.state = RunState.FINISHED
-        _keep_outcome(result, outcome)
-        result.failure = None
+        result.failure = result.failed_outcome = result.failed_confusion_matrix = None
         result.next_retry_at = None
         now = timezone.now()
         result.started_at = result.started_at or now
         result.ended_at = now
         result.save()
-        publish_run(result)
+        publish_run(result, version=version.number)
         storage.remove_attempts_before(result)
     return True
+
+
+def store_version(result_id: int, report: NewVersion) -> int:
+    """Make a version of a training that goes on, and return its number; told again, it is the same one.
+
+    Raises NotFound, StaleAttempt, or RefusedError when an artifact is missing.
+    """
+    with locked_for_report(TrainingResult, result_id, report.attempt) as result:
+        known = versions.version_of_step(result, report.step)
+        if known is not None:
+            versions.drop_files(result, report.outcome)
+            return known.number
+        version = versions.add_version(
+            result,
+            report.outcome,
+            reason=VersionReason.IMPROVED,
+            step=report.step,
+            positions=report.positions,
+            comparison=report.comparison,
+        )
+        begin(result)
+        result.save()
+        publish_run(result, version=version.number)
+    return version.number
 
 
 def report_failure(result_id: int, attempt: int, failure: Failure, *, outcome: TrainingOutcome | None) -> bool:
@@ -92,16 +122,4 @@ def store_events(result_id: int, attempt: int, events: Sequence[Event]) -> None:
 
 
 def _keep_outcome(result: TrainingResult, outcome: TrainingOutcome) -> None:
-    result.outcome = outcome.to_json()
-    matrix = result.outcome.pop("confusion_matrix")
-    result.confusion_matrix = None if matrix is None else {"matrix": matrix, "labels": result.outcome["labels"]}
-
-
-def _check_artifacts(result: TrainingResult, expected: Mapping[str, str]) -> None:
-    stored = dict(result.artifacts.filter(attempt=result.attempt).values_list("name", "sha256"))
-    missing = [name for name, sha256 in expected.items() if stored.get(name) != sha256]
-    if missing:
-        raise RefusedError(
-            f"artifacts {', '.join(missing)} of result {result.pk} are not stored with the hash that the outcome names",
-            hint="upload them before finishing",
-        )
+    result.failed_outcome, result.failed_confusion_matrix = versions.outcome_documents(outcome)

@@ -17,14 +17,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from backend.api.errors import Conflict, FieldProblem, NotFound, problem_of
-from backend.api.files import attachment
 from backend.api.views import ResourceViewSet, integer_parameter
 from backend.configurations.models import Configuration
-from backend.deployments import selectors, services, storage
+from backend.deployments import selectors, services
 from backend.deployments.arguments import argument_problems, checked_arguments, legible_texts
 from backend.deployments.confusion_cells import cell_samples
 from backend.deployments.confusion_image import MAX_CLASSES, draw_confusion_matrix
-from backend.deployments.models import Artifact, Deployment, TrainingResult
+from backend.deployments.models import Deployment, TrainingResult
 from backend.deployments.serializers import (
     CellSamplesSerializer,
     DeploymentCheckSerializer,
@@ -35,6 +34,7 @@ from backend.deployments.serializers import (
     ResultRowSerializer,
     ResultSerializer,
 )
+from backend.deployments.version_views import artifact_download
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from backend.runs.logs import read_log
 from backend.runs.models import STATE_CHOICES
@@ -149,7 +149,7 @@ class ResultViewSet(ResourceViewSet[TrainingResult]):
     @extend_schema(request=RestartSerializer, responses={202: ResultSerializer})
     @action(detail=True, methods=["post"])
     def restart(self, _request: Request, pk: int) -> Response:
-        """Train again, on the same stream or on another; what the earlier training gave is deleted."""
+        """Train again, on the same stream or on another; versions of the earlier training stay."""
         result = self.find(pk)
         services.restart_result(result, actor=self.actor, stream=self.validated(RestartSerializer)["stream"])
         return self.shown(pk, status=202)
@@ -166,13 +166,12 @@ class ResultViewSet(ResourceViewSet[TrainingResult]):
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get"], url_path="artifacts/<artifact_name:name>")
     def artifact(self, request: Request, pk: int, name: str) -> HttpResponseBase:
-        """Download a trained model."""
+        """Download a file of the current version."""
         result = self.find(pk)
-        artifact = Artifact.objects.filter(result=result, attempt=result.attempt, name=name).first()
+        artifact = next((each for each in result.artifacts_shown if each.name == name), None)
         if artifact is None:
             raise NotFound(f"result {pk} has no artifact {name!r}", hint="its field artifacts lists them")
-        model = "".join(letter if letter.isalnum() else "-" for letter in result.model.name)[:40]
-        return attachment(request, storage.fetch(artifact), f"{model}-{result.pk}-{name}", sha256=artifact.sha256)
+        return artifact_download(request, artifact)
 
     @extend_schema(
         parameters=[

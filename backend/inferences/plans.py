@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from backend.api.errors import Conflict
-from backend.deployments.models import Artifact
 from backend.deployments.plans import model_limits
+from backend.deployments.versions import artifacts_of, version_of
 from backend.inferences.models import Inference
 from kafkaml.codecs import format_of
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
@@ -15,24 +14,21 @@ __all__ = ["inference_plan"]
 
 
 def inference_plan(inference: Inference) -> InferencePlan:
-    """Return the plan of an inference; raises Conflict when its result has no trained model."""
+    """Return the plan of an inference; raises NotFound when its result has no version."""
     result = inference.result
-    artifacts = dict(Artifact.objects.filter(result=result, attempt=result.attempt).values_list("name", "sha256"))
-    if not artifacts:
-        raise Conflict(f"result {result.pk} has no trained model: expected a finished one")
+    version = version_of(result)
     return InferencePlan(
         inference_id=inference.pk,
         revision=inference.revision,
         model=ServedModel(
             result_id=result.pk,
-            # The same result trained again is another version of the model.
-            version=result.attempt,
+            version=version.number,
             name=result.model.name,
             framework=Framework(result.model.framework),
-            code=result.code,
-            imports=result.imports,
-            artifacts=artifacts,
-            preparation=(result.outcome or {}).get("preparation") or {},
+            code=version.code,
+            imports=version.imports,
+            artifacts=dict(artifacts_of(version).values_list("name", "sha256")),
+            preparation=version.outcome.get("preparation") or {},
             seed=result.deployment.seed,
         ),
         input_format=inference.input_format,

@@ -26,8 +26,9 @@ from backend.api.files import attachment
 from backend.api.job_tokens import JobToken
 from backend.deployments import storage
 from backend.deployments import transitions as training
-from backend.deployments.models import Artifact, Deployment
+from backend.deployments.models import Deployment
 from backend.deployments.plans import training_plan
+from backend.deployments.versions import artifacts_of, version_of
 from backend.inferences import transitions as inferences
 from backend.inferences.plans import inference_plan
 from backend.jobs import access
@@ -36,8 +37,8 @@ from backend.launchers.names import RunKind
 from backend.streams import services as streams
 from backend.streams.serializers import AnnouncementWriteSerializer, unknown_deployment_note
 from kafkaml.wire.inference import InferencePlan, Wanted
-from kafkaml.wire.receipt import Announced, FreshToken, Stored
-from kafkaml.wire.report import Events, Fail, Finish, Stats
+from kafkaml.wire.receipt import Announced, FreshToken, Numbered, Stored
+from kafkaml.wire.report import Events, Fail, Finish, NewVersion, Stats
 from kafkaml.wire.training import TrainingPlan
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "TrainingFailView",
     "TrainingFinishView",
     "TrainingPlanView",
+    "TrainingVersionView",
 ]
 
 _ATTEMPT = OpenApiParameter("attempt", int, description="the job's own attempt")
@@ -90,7 +92,7 @@ class TrainingFinishView(JobView):
     def post(self, request: Request, pk: int) -> Response:
         message = parse(Finish, request.data)
         access.current_result(request, pk, message.attempt, ended=True)
-        if not training.mark_finished(pk, message.attempt, message.outcome):
+        if not training.mark_finished(pk, message):
             raise StaleAttempt(f"attempt {message.attempt} of result {pk} has ended otherwise")
         record(actor_of(request), "finish", object_type="trainingresult", object_id=pk)
         return Response({})
@@ -109,6 +111,19 @@ class TrainingFailView(JobView):
             actor_of(request), "fail", object_type="trainingresult", object_id=pk, detail=str(message.failure.category)
         )
         return Response({})
+
+
+class TrainingVersionView(JobView):
+    """A version that is complete while its training goes on."""
+
+    @extend_schema(request=NewVersion, responses=Numbered)
+    def post(self, request: Request, pk: int) -> Response:
+        """Number a version whose files are uploaded; told again for the same step, it is the same one."""
+        message = parse(NewVersion, request.data)
+        access.current_result(request, pk, message.attempt)
+        number = training.store_version(pk, message)
+        record(actor_of(request), "new version", object_type="trainingresult", object_id=pk, detail=str(number))
+        return Response(Numbered(number=number).to_json())
 
 
 class BytesParser(BaseParser):
@@ -169,10 +184,10 @@ class InferenceArtifactView(JobView):
     @extend_schema(parameters=[_ATTEMPT], responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     def get(self, request: Request, pk: int, name: str) -> HttpResponseBase:
         inference = access.current_inference(request, pk, access.query_attempt(request))
-        result = inference.result
-        artifact = Artifact.objects.filter(result=result, attempt=result.attempt, name=name).first()
+        version = version_of(inference.result)
+        artifact = artifacts_of(version).filter(name=name).first()
         if artifact is None:
-            raise NotFound(f"result {result.pk} has no artifact {name!r}")
+            raise NotFound(f"{version} has no artifact {name!r}")
         return attachment(request, storage.fetch(artifact), name, sha256=artifact.sha256)
 
 

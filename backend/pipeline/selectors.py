@@ -12,6 +12,7 @@ from django.db.models import Case, Count, IntegerField, Max, Min, Model, Q, Quer
 
 from backend.configurations.models import Configuration
 from backend.deployments.models import Deployment, TrainingResult
+from backend.deployments.selectors import with_outcome
 from backend.inferences.models import Inference
 from backend.inferences.selectors import inferences
 from backend.ml_models.models import MLModel
@@ -25,7 +26,7 @@ __all__ = ["PER_COLUMN", "pipeline"]
 M = TypeVar("M", bound=Model)
 
 PER_COLUMN = 12
-_LONG = ("code", "imports", "log_tail", "confusion_matrix", "model__code", "model__imports", "model__report")
+_LONG = ("code", "imports", "log_tail", "failed_confusion_matrix", "model__code", "model__imports", "model__report")
 
 
 def pipeline() -> dict[str, Any]:
@@ -47,7 +48,7 @@ def pipeline() -> dict[str, Any]:
 
 def _runs(serving: Iterable[Inference]) -> list[TrainingResult]:
     rows = TrainingResult.objects.select_related("model", "deployment__configuration").defer(*_LONG)
-    return _first(rows, active=True, wanted={each.result_id for each in serving})
+    return _first(with_outcome(rows), active=True, wanted={each.result_id for each in serving})
 
 
 def _first(rows: QuerySet[M], *, active: bool = False, wanted: Collection[int] = ()) -> list[M]:

@@ -60,4 +60,4 @@ def _watched(request: HttpRequest, pk: int) -> tuple[WatchedInference, WatchOpti
 
 def _is_classifier(result: int) -> bool:
     """Whether the training counted a confusion matrix: then outputs are scores of classes, logits too."""
-    return TrainingResult.objects.filter(pk=result, confusion_matrix__isnull=False).exists()
+    return TrainingResult.objects.filter(pk=result, current_version__confusion_matrix__isnull=False).exists()

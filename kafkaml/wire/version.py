@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -10,10 +11,13 @@ from pydantic import Field
 
 from kafkaml.wire.checkpoint import Positions
 from kafkaml.wire.choices import Direction
-from kafkaml.wire.message import Count, Message, Metric, Name
+from kafkaml.wire.message import Count, Message, Metric, Name, Sha256
 from kafkaml.wire.outcome import Outcome
 
-__all__ = ["Comparison", "Version", "VersionReason"]
+__all__ = ["Artifact", "Comparison", "Version", "VersionReason"]
+
+# Metrics that differ by as much as was asked for differ by a little less in binary.
+_ROUNDING = 1e-9
 
 
 class VersionReason(StrEnum):
@@ -38,19 +42,46 @@ class Comparison(Message):
     challenger_value: Metric
     samples: Count
 
+    @property
+    def gain(self) -> float:
+        """By how much the challenger is better, in the metric's own unit; NaN where one of the values is none."""
+        champion = math.nan if self.champion_value is None else self.champion_value
+        difference = self.challenger_value - champion
+        return difference if self.direction is Direction.UP else -difference
+
+    @property
+    def promotes(self) -> bool:
+        """Whether the challenger takes the champion's place. Any number is better than none."""
+        if self.champion is None:
+            return True
+        if self.champion_value is None or math.isnan(self.champion_value):
+            return not math.isnan(self.challenger_value)
+        return self.gain >= self.improvement - _ROUNDING
+
+
+class Artifact(Message):
+    """A file that training left; ``size`` in bytes."""
+
+    name: Name
+    size: Count
+    sha256: Sha256
+    created_at: datetime
+
 
 class Version(Message):
     """One version (from 1 on) of a result: what was trained, on what, and what decided for it.
 
-    ``positions`` is where in the stream its training stood, empty for a stream with an end. ``current`` is the one that
-    inferences follow.
+    It followed window ``step`` while its training went on; None: its training ended with it. ``positions`` is where in
+    the stream its training stood, empty for a stream with an end. ``current`` is the one that inferences follow.
     """
 
     number: Annotated[int, Field(ge=1)]
     reason: VersionReason
     attempt: Count
+    step: Count | None = None
     created_at: datetime
     current: bool
+    artifacts: list[Artifact] = []
     outcome: Outcome
     positions: Positions = {}
     comparison: Comparison | None = None

@@ -26,6 +26,7 @@ from kafkaml.control import ControlMessage, deployment_id_to_key
 from kafkaml.input_format import InputFormat
 from kafkaml.stream_range import StreamRange
 from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.report import Finish
 
 _counter = itertools.count(1)
 SHA256 = "0" * 64
@@ -87,9 +88,15 @@ def make_launched(*models: MLModel, **values: Any) -> TrainingResult:
 
 
 def make_artifact(result: TrainingResult, name: str = "model.keras", content: bytes = b"weights") -> Artifact:
+    """A file of the result's current version; without one, of its attempt."""
     sha256 = hashlib.sha256(content).hexdigest()
     artifact = Artifact.objects.create(
-        result=result, attempt=result.attempt, name=name, size=len(content), sha256=sha256
+        result=result,
+        attempt=result.attempt,
+        version=result.current_version,
+        name=name,
+        size=len(content),
+        sha256=sha256,
     )
     path = storage.path_of(artifact)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,11 +120,17 @@ def outcome(**values: Any) -> TrainingOutcome:
 def make_finished(*models: MLModel, **values: Any) -> TrainingResult:
     """A result with a trained model and a confusion matrix of two classes."""
     result = make_launched(*models, **values)
-    artifact = make_artifact(result)
-    done = outcome(artifacts={artifact.name: artifact.sha256}, confusion_matrix=[[8, 1], [0, 9]], labels=["cat", "dog"])
-    assert transitions.mark_finished(result.pk, 1, done)
-    result.refresh_from_db()
+    make_artifact(result)
+    finish(result, confusion_matrix=[[8, 1], [0, 9]], labels=["cat", "dog"])
     return result
+
+
+def finish(result: TrainingResult, **values: Any) -> None:
+    """Let a launched result finish with the files that were uploaded."""
+    uploaded = dict(result.artifacts.filter(attempt=result.attempt, version=None).values_list("name", "sha256"))
+    done = outcome(artifacts=uploaded, **values)
+    assert transitions.mark_finished(result.pk, Finish(attempt=result.attempt, outcome=done))
+    result.refresh_from_db()
 
 
 def make_inference(result: TrainingResult | None = None, **values: Any) -> Inference:

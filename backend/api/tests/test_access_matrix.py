@@ -76,6 +76,9 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/results/<id:pk>/confusion_matrix.png": READ,
     "api/results/<id:pk>/confusion_samples/": READ,
     "api/results/<id:pk>/artifacts/<artifact_name:name>/": READ,
+    "api/results/<id:pk>/versions/": READ,
+    "api/results/<id:pk>/versions/<id:number>/": READ,
+    "api/results/<id:pk>/versions/<id:number>/artifacts/<artifact_name:name>/": READ,
     "api/inferences/": READ | {"POST": E},
     "api/inferences/<id:pk>/": READ | {"PATCH": E, "DELETE": E},
     "api/inferences/<id:pk>/stop/": {"POST": E},
@@ -113,6 +116,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/jobs/training/<id:pk>/events/": {"POST": Needs.TRAINING_JOB},
     "api/jobs/training/<id:pk>/finish/": {"POST": Needs.TRAINING_JOB},
     "api/jobs/training/<id:pk>/fail/": {"POST": Needs.TRAINING_JOB},
+    "api/jobs/training/<id:pk>/versions/": {"POST": Needs.TRAINING_JOB},
     "api/jobs/training/<id:pk>/artifacts/<artifact_name:name>/": {
         "HEAD": Needs.TRAINING_JOB,
         "PUT": Needs.TRAINING_JOB,
@@ -221,6 +225,7 @@ def address(route: str, world: dict[str, str]) -> str:
     number = numbers[0] if numbers else "1"
     filled = (
         route.replace("<id:pk>", number)
+        .replace("<id:number>", "1")
         .replace("<artifact_name:name>", "model.keras")
         .replace("<topic:name>", "values")
     )
@@ -291,9 +296,9 @@ def _status(actor: str, method: str, path: str, world: dict[str, str]) -> int:
         body = b'{"attempt": 1, "events": [], "failure": {"category": "data", "cause": "x"}}'
     if path.endswith("/stats/"):
         body = b'{"attempt": 1, "replica": 0, "state": "running"}'
-    if path.endswith("/finish/"):
+    if path.startswith("/api/jobs/training/") and path.endswith(("/finish/", "/versions/")):
         body = (
-            b'{"attempt": 1, "outcome": {"seconds": 1, "samples": {}, "test_metrics": {}, "artifacts": {},'
+            b'{"attempt": 1, "step": 1, "outcome": {"seconds": 1, "samples": {}, "test_metrics": {}, "artifacts": {},'
             b'"versions": {}, "code_sha256": "%s", "slice_sha256": "%s"}}' % ((b"0" * 64,) * 2)
         )
     if path.startswith("/api/jobs/") and method in ("GET", "HEAD", "PUT"):

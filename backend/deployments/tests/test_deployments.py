@@ -246,20 +246,17 @@ def test_deleting_takes_the_files_along(editor: APIClient, django_capture_on_com
     assert not TrainingResult.objects.exists()
 
 
-def test_training_again_forgets_the_first_time(editor: APIClient, django_capture_on_commit_callbacks) -> None:
+def test_training_again_leaves_the_model_of_the_first_time_until_there_is_another(
+    editor: APIClient, django_capture_on_commit_callbacks
+) -> None:
     result = builders.make_finished()
     path = storage.path_of(Artifact.objects.get())
     with django_capture_on_commit_callbacks(execute=True):
         answer = editor.post(f"/api/results/{result.pk}/restart/", {})
     assert answer.status_code == 202
     shown = answer.json()
-    assert (shown["state"], shown["outcome"], shown["artifacts"], shown["confusion_matrix"]) == (
-        "waiting",
-        None,
-        [],
-        None,
-    )
-    assert not path.exists()
+    assert (shown["state"], shown["current_version"], shown["artifacts"][0]["name"]) == ("waiting", 1, "model.keras")
+    assert path.exists()
     registered = runs.register_attempt(TrainingResult, result.pk)
     assert registered is not None
     assert registered.attempt > 1
@@ -381,7 +378,7 @@ def test_every_change_is_in_the_audit_trail(editor: APIClient) -> None:
 def test_a_stopped_run_that_finishes_first_has_finished() -> None:
     result = builders.make_launched()
     run_services.stop(result, actor=SYSTEM)
-    assert transitions.mark_finished(result.pk, 1, builders.outcome())
+    builders.finish(result)
     assert not runs.mark_stopped(TrainingResult, result.pk)
     result.refresh_from_db()
     assert result.state == "finished"

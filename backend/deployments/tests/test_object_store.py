@@ -98,7 +98,9 @@ def test_a_model_is_in_the_store_when_its_row_is(bucket: Bucket) -> None:
 
 
 def test_a_lost_disk_is_filled_from_the_store(bucket: Bucket, viewer: APIClient) -> None:
-    artifact = stored(builders.make_launched(), b"the model" * 1000)
+    result = builders.make_launched()
+    artifact = stored(result, b"the model" * 1000)
+    builders.finish(result)
     (path,) = local_files()
     path.unlink()
     answer = viewer.get(f"/api/results/{artifact.result_id}/artifacts/{artifact.name}/", headers={"range": "bytes=3-7"})

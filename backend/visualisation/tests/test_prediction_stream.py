@@ -17,7 +17,7 @@ from backend.accounts.services import create_token
 from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 from backend.config.environment import environment
-from backend.deployments.models import TrainingResult
+from backend.deployments.models import ResultVersion
 from backend.inferences.models import Inference
 from backend.visualisation import source
 from kafkaml.confluent import KafkaRecordWriter
@@ -149,7 +149,7 @@ async def test_scores_of_a_classifier_are_classes_unless_someone_says_otherwise(
     token: str, broker: TestBroker, query: str, shown: str
 ) -> None:
     inference = await make_inference(output_topic=broker.topic())
-    counted = TrainingResult.objects.filter(pk=inference.result_id)
+    counted = ResultVersion.objects.filter(result=inference.result_id)
     await counted.aupdate(confusion_matrix={"labels": [0, 1], "counts": [[3, 1], [0, 4]]})
     # Logits: nothing in them tells classes from values.
     send(broker, inference.output_topic, [[-8.1, 3.4]])

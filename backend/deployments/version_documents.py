@@ -1,0 +1,50 @@
+"""Versions of results as the API shows them: rows become messages of ``kafkaml.wire.version``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
+
+from backend.api.wire import MessageField
+from backend.deployments import models
+from kafkaml.wire.outcome import Outcome
+from kafkaml.wire.version import Artifact, Comparison, Version, VersionReason
+
+__all__ = ["VersionPageSerializer", "artifact_documents", "version_document"]
+
+
+@extend_schema_serializer(component_name="PaginatedVersionList")
+class VersionPageSerializer(serializers.Serializer[Any]):
+    """A page of a result's versions."""
+
+    count = serializers.IntegerField()
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = serializers.ListField(child=MessageField(Version, allow_null=False))
+
+
+def artifact_documents(rows: Iterable[models.Artifact]) -> list[dict[str, Any]]:
+    """Return ``kafkaml.wire.version.Artifact`` of each row."""
+    # Built without checks: lists show hundreds.
+    return [
+        {"name": each.name, "size": each.size, "sha256": each.sha256, "created_at": each.created_at} for each in rows
+    ]
+
+
+def version_document(version: models.ResultVersion, *, current: int | None) -> dict[str, Any]:
+    """Return ``kafkaml.wire.version.Version`` of a row; ``current`` is the id of its result's current version."""
+    return Version(
+        number=version.number,
+        reason=VersionReason(version.reason),
+        attempt=version.attempt,
+        step=version.step,
+        created_at=version.created_at,
+        current=version.pk == current,
+        artifacts=[Artifact.model_validate(each) for each in artifact_documents(version.artifacts.all())],
+        outcome=Outcome.model_validate(version.outcome),
+        positions=version.positions,
+        comparison=None if version.comparison is None else Comparison.model_validate(version.comparison),
+    ).to_json()

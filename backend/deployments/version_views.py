@@ -1,0 +1,88 @@
+"""Versions of a result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.api.errors import NotFound
+from backend.api.files import attachment
+from backend.api.pagination import PAGE, LimitOffset
+from backend.deployments import storage
+from backend.deployments.models import Artifact, ResultVersion, TrainingResult
+from backend.deployments.version_documents import VersionPageSerializer, version_document
+from backend.deployments.versions import artifacts_of, version_of
+from kafkaml.wire.version import Version
+
+__all__ = ["VersionArtifactView", "VersionListView", "VersionView", "artifact_download"]
+
+
+def artifact_download(request: Request, artifact: Artifact) -> HttpResponseBase:
+    """Answer with the file of an artifact, named by its model, result and version."""
+    name = artifact.result.model.name
+    words = ["".join(letter if letter.isalnum() else "-" for letter in name)[:40], str(artifact.result_id)]
+    if artifact.version is not None:
+        words.append(f"v{artifact.version.number}")
+    return attachment(request, storage.fetch(artifact), "-".join([*words, artifact.name]), sha256=artifact.sha256)
+
+
+class _VersionsView(APIView):
+    """Base: the versions of one result."""
+
+    def result(self, pk: int) -> TrainingResult:
+        """Return the result or answer 404."""
+        return get_object_or_404(TrainingResult.objects.defer("code", "imports", "log_tail"), pk=pk)
+
+    def version(self, pk: int, number: int) -> ResultVersion:
+        """Return a version or answer 404."""
+        return version_of(self.result(pk), number)
+
+
+class VersionListView(_VersionsView):
+    """The versions that are kept of a result."""
+
+    @extend_schema(
+        operation_id="results_versions_list", parameters=PAGE, responses=VersionPageSerializer, tags=["results"]
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """List its versions, the newest first."""
+        result = self.result(pk)
+        rows: QuerySet[ResultVersion] = result.versions.defer("code", "imports", "confusion_matrix")
+        pages = LimitOffset()
+        page = pages.paginate_queryset(rows.prefetch_related("artifacts"), request)
+        return pages.get_paginated_response([_document(each, result) for each in page or ()])
+
+
+class VersionView(_VersionsView):
+    """One version of a result."""
+
+    @extend_schema(responses=Version, tags=["results"])
+    def get(self, _request: Request, pk: int, number: int) -> Response:
+        """Show a version: what was trained, on what, and what decided for it."""
+        result = self.result(pk)
+        return Response(_document(version_of(result, number), result))
+
+
+class VersionArtifactView(_VersionsView):
+    """A file of a version."""
+
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY}, tags=["results"])
+    def get(self, request: Request, pk: int, number: int, name: str) -> HttpResponseBase:
+        """Download a file of a version."""
+        version = self.version(pk, number)
+        artifact = artifacts_of(version).filter(name=name).first()
+        if artifact is None:
+            raise NotFound(f"{version} has no artifact {name!r}", hint="its field artifacts lists them")
+        return artifact_download(request, artifact)
+
+
+def _document(version: ResultVersion, result: TrainingResult) -> dict[str, Any]:
+    return version_document(version, current=result.current_version_id)

@@ -1,0 +1,110 @@
+"""Versions of results: making them, choosing the current one, finding them.
+
+Called by the transitions of trainings, and by those who serve, show or promote a version. A version is never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+
+from backend.api.errors import NotFound
+from backend.deployments import storage
+from backend.deployments.models import Artifact, ResultVersion, TrainingResult
+from kafkaml.errors import RefusedError
+from kafkaml.wire.checkpoint import Positions
+from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.version import Comparison, VersionReason
+
+__all__ = ["add_version", "artifacts_of", "drop_files", "outcome_documents", "version_of", "version_of_step"]
+
+
+def version_of(result: TrainingResult, number: int | None = None) -> ResultVersion:
+    """Return a version of a result, the current one without a number; raises NotFound."""
+    if number is None:
+        if result.current_version is None:
+            raise NotFound(f"result {result.pk} has no version yet", hint="wait for its training")
+        return result.current_version
+    version = result.versions.filter(number=number).first()
+    if version is None:
+        raise NotFound(f"result {result.pk} has no version {number}", hint="its versions lists those that are kept")
+    return version
+
+
+def artifacts_of(version: ResultVersion) -> QuerySet[Artifact]:
+    """Return the files of a version."""
+    return version.artifacts.order_by("name")
+
+
+def add_version(
+    result: TrainingResult,
+    outcome: TrainingOutcome,
+    *,
+    reason: VersionReason,
+    step: int | None = None,
+    positions: Positions,
+    comparison: Comparison | None,
+) -> ResultVersion:
+    """Make a version of what the present attempt uploaded, current unless its comparison speaks against it.
+
+    Called with the result's row locked; the caller saves it. Raises RefusedError when a file is not stored.
+    """
+    files = _files(result, outcome.artifacts)
+    result.last_version += 1
+    document, matrix = outcome_documents(outcome)
+    version = ResultVersion.objects.create(
+        result=result,
+        number=result.last_version,
+        reason=reason,
+        attempt=result.attempt,
+        step=step,
+        code=result.code,
+        imports=result.imports,
+        stream=result.stream,
+        outcome=document,
+        confusion_matrix=matrix,
+        positions=positions,
+        comparison=None if comparison is None else comparison.to_json(),
+    )
+    for file in files:
+        # One that an earlier version has is there as often as versions have it.
+        if file.version_id is not None:
+            file.pk = None
+        file.version = version
+        file.save()
+    if comparison is None or comparison.promotes:
+        result.current_version = version
+    return version
+
+
+def version_of_step(result: TrainingResult, step: int) -> ResultVersion | None:
+    """Return what the present training made after a window, also in an earlier attempt."""
+    return result.versions.filter(step=step, attempt__gte=result.first_attempt).first()
+
+
+def outcome_documents(outcome: TrainingOutcome) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return an outcome as rows keep it, and its confusion matrix apart: ``{matrix, labels}``."""
+    document = outcome.to_json()
+    matrix = document.pop("confusion_matrix")
+    return document, None if matrix is None else {"matrix": matrix, "labels": document["labels"]}
+
+
+def drop_files(result: TrainingResult, outcome: TrainingOutcome) -> None:
+    """Let go of files that the present attempt uploaded for a version that an earlier attempt had made."""
+    storage.remove(result, version=None, attempt=result.attempt, name__in=list(outcome.artifacts))
+
+
+def _files(result: TrainingResult, expected: Mapping[str, str]) -> list[Artifact]:
+    """Return a row for each file that an outcome names, of no version yet where there is one."""
+    rows = result.artifacts.filter(attempt=result.attempt, name__in=list(expected))
+    # The last of equal ones stays.
+    stored = {(each.name, each.sha256): each for each in sorted(rows, key=lambda each: each.version_id is None)}
+    missing = [name for name, sha256 in expected.items() if (name, sha256) not in stored]
+    if missing:
+        raise RefusedError(
+            f"artifacts {', '.join(missing)} of result {result.pk} are not stored with the hash that the outcome names",
+            hint="upload them first",
+        )
+    return [stored[name, sha256] for name, sha256 in expected.items()]
