@@ -150,7 +150,7 @@ def restart(
     result: int,
     stream: Annotated[int | None, typer.Option(help="Train on this stream instead of the same one.")] = None,
 ) -> None:
-    """Train again; what the earlier training gave is deleted."""
+    """Train again; versions of the earlier training stay."""
     client_of(context).results.restart(result, stream=stream)
     console().print(f"result {result} trains again")
 

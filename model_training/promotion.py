@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -13,10 +12,6 @@ from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.version import Comparison
 
 __all__ = ["PromotionRule"]
-
-# Frameworks compute metrics as float32: a gain that is short of what was asked for by no more than their rounding is
-# as much.
-_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,15 +66,3 @@ class PromotionRule:
             challenger_value=challenger[self.metric],
             samples=samples,
         )
-
-    @staticmethod
-    def promotes(comparison: Comparison) -> bool:
-        """Whether the challenger takes the champion's place, or is the first; equal to what was asked for does."""
-        challenger, champion = comparison.challenger_value, comparison.champion_value
-        if comparison.champion is None or champion is None:
-            return True
-        if not (math.isfinite(challenger) and math.isfinite(champion)):
-            # Any number is better than none.
-            return math.isfinite(challenger)
-        gain = challenger - champion if comparison.direction is Direction.UP else champion - challenger
-        return gain >= comparison.improvement - _ROUNDING * max(abs(challenger), abs(champion))

@@ -21,7 +21,7 @@ class Results(Runs[types.TrainingResult]):
     topic = "results"
 
     def restart(self, identifier: int, *, stream: int | None = None) -> None:
-        """Train again, on the same stream or on another; what the earlier training gave is deleted."""
+        """Train again, on the same stream or on another; versions of the earlier training stay."""
         self._act(identifier, "restart", {"stream": stream})
 
     def download(

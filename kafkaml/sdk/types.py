@@ -124,7 +124,7 @@ class TrainingResult(_Answer):
     """One model of a deployment: its state, its metrics and what came of it.
 
     ``metrics`` are those of the last epoch; lists of results leave ``epochs`` and ``confusion_matrix`` out.
-    ``outcome`` is there once it has finished.
+    ``outcome`` and ``artifacts`` are of the current version, which is there once it has finished.
     """
 
     id: int
@@ -142,6 +142,8 @@ class TrainingResult(_Answer):
     outcome: OutcomeReport | None = None
     confusion_matrix: ConfusionReport | None = None
     artifacts: Sequence[Artifact] = ()
+    current_version: int | None = None
+    version_count: int = 0
     stream: int | None = None
 
     @property

@@ -16,8 +16,9 @@ from kafkaml.wire.outcome import Outcome
 
 __all__ = ["Artifact", "Comparison", "Version", "VersionReason"]
 
-# Metrics that differ by as much as was asked for differ by a little less in binary.
-_ROUNDING = 1e-9
+# Frameworks compute metrics as float32: a gain that is short of what was asked for by no more than their rounding is
+# as much.
+_ROUNDING = 1e-6
 
 
 class VersionReason(StrEnum):
@@ -43,20 +44,16 @@ class Comparison(Message):
     samples: Count
 
     @property
-    def gain(self) -> float:
-        """By how much the challenger is better, in the metric's own unit; NaN where one of the values is none."""
-        champion = math.nan if self.champion_value is None else self.champion_value
-        difference = self.challenger_value - champion
-        return difference if self.direction is Direction.UP else -difference
-
-    @property
     def promotes(self) -> bool:
-        """Whether the challenger takes the champion's place. Any number is better than none."""
+        """Whether the challenger takes the champion's place, or is the first; equal to what was asked for does."""
+        challenger, champion = self.challenger_value, self.champion_value
         if self.champion is None:
             return True
-        if self.champion_value is None or math.isnan(self.champion_value):
-            return not math.isnan(self.challenger_value)
-        return self.gain >= self.improvement - _ROUNDING
+        if champion is None or not (math.isfinite(challenger) and math.isfinite(champion)):
+            # Any number is better than none.
+            return math.isfinite(challenger)
+        gain = challenger - champion if self.direction is Direction.UP else champion - challenger
+        return gain >= self.improvement - _ROUNDING * max(abs(challenger), abs(champion))
 
 
 class Artifact(Message):

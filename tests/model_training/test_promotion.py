@@ -7,6 +7,7 @@ import pytest
 from kafkaml.errors import SettingsError
 from kafkaml.wire.choices import Direction
 from kafkaml.wire.incremental import Incremental
+from kafkaml.wire.version import Comparison
 from model_training.promotion import PromotionRule
 
 UP = Incremental(monitoring_metric="accuracy", change=Direction.UP)
@@ -23,7 +24,9 @@ def promotes(settings: Incremental, challenger: float, champion: float | None) -
         number=None if champion is None else 3,
         samples=10,
     )
-    return rule.promotes(compared)
+    # A value that is no number travels as null.
+    assert Comparison.model_validate(compared.to_json()).promotes == compared.promotes
+    return compared.promotes
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import {
   type Stream,
   streamsListOptions,
 } from '~/lib/api'
-import { formatBytes, formatMeasured, plural } from '~/lib/format'
+import { plural } from '~/lib/format'
 import { notifyDone } from '~/lib/notify'
 import { restartEquivalents } from './equivalents'
 
@@ -127,15 +127,6 @@ function streamText(stream: Stream): string {
 function lossesOf(result: Result): string[] {
   const lost: string[] = []
   if (result.metrics) lost.push(`metrics of ${plural(result.metrics.epoch, unitOf(result.metrics))}`)
-  const tests = Object.entries(result.outcome?.test_metrics ?? {})
-  if (tests.length > 0) {
-    lost.push(`the test's outcome: ${tests.map(([name, value]) => `${name} ${formatMeasured(value)}`).join(', ')}`)
-  }
-  if (result.confusion_matrix) lost.push('the confusion matrix')
-  if (result.artifacts.length > 0) {
-    const bytes = result.artifacts.reduce((sum, each) => sum + each.size, 0)
-    lost.push(`the trained model: ${plural(result.artifacts.length, 'file')}, ${formatBytes(bytes)}`)
-  }
   if (result.attempt > 0) lost.push('its log')
   return lost
 }
