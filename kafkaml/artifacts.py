@@ -16,11 +16,12 @@ from pathlib import Path
 
 from kafkaml.errors import ApiError, RefusedError
 
-__all__ = ["ArtifactCache", "check_artifact_name", "is_program", "sha256_of_file"]
+__all__ = ["ArtifactCache", "check_artifact_name", "checkpoint_name", "is_checkpoint", "is_program", "sha256_of_file"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # One path component without a leading dot: names come from the network and from user code's process.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_CHECKPOINT = re.compile(r"checkpoint-[0-9]{1,16}\.zip")
 
 
 def check_artifact_name(name: str) -> str:
@@ -35,6 +36,16 @@ def check_artifact_name(name: str) -> str:
 def is_program(name: str) -> bool:
     """Whether an artifact is the program that loads the others, and no model itself."""
     return name.endswith(".py")
+
+
+def checkpoint_name(step: int) -> str:
+    """Return the name of the artifact from which a training goes on after ``step``."""
+    return f"checkpoint-{step}.zip"
+
+
+def is_checkpoint(name: str) -> bool:
+    """Whether an artifact is no part of the trained model, but a place in its training."""
+    return _CHECKPOINT.fullmatch(name) is not None
 
 
 def sha256_of_file(path: Path) -> str:

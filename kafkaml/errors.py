@@ -13,6 +13,7 @@ KafkaMLError
 │   ├── ModelProcessDied         the model process ended by a limit, a signal or a crash
 │   ├── DeadLettered             an inference could not answer a record
 │   ├── DeadlineExceeded         an answer did not come in time
+│   ├── DiskFull                 no room for a file
 │   └── StreamUnavailable        the slice is gone (retention) or never arrived
 └── BrokenError                  our side or the infrastructure failed
     ├── BrokerError              Kafka refused or could not be reached
@@ -136,6 +137,12 @@ class DeadLettered(FailedError):
 
 class DeadlineExceeded(FailedError):
     """An answer did not come within its time limit."""
+
+
+class DiskFull(FailedError):
+    """There is no room for a file."""
+
+    hint = "free some disk, or start the platform with --state-dir on a larger one"
 
 
 class StreamUnavailable(FailedError):

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from kafkaml.closing import Closing
-from kafkaml.errors import ApiError, DeadlineExceeded
+from kafkaml.errors import ApiError
 from kafkaml.job_client import JobClient
 from kafkaml.logs import get_logger
-from kafkaml.wire.checkpoint import Positions
+from kafkaml.wire.checkpoint import Checkpoint, Positions
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
@@ -85,6 +85,32 @@ class HttpReporter(Closing):
         self._raise_error()
         return self._client.upload_artifact(name, path)
 
+    def checkpoint(
+        self,
+        path: Path,
+        *,
+        step: int,
+        records: int = 0,
+        positions: Positions | None = None,
+        patience_seconds: float | None = None,
+    ) -> Checkpoint:
+        self._raise_error()
+        patience = self._deadline_seconds if patience_seconds is None else patience_seconds
+        sha256 = self._client.upload_artifact(path.name, path, deadline_seconds=patience)
+        saved = Checkpoint(
+            attempt=self._client.attempt,
+            name=path.name,
+            sha256=sha256,
+            size=path.stat().st_size,
+            step=step,
+            records=records,
+            positions=positions or {},
+        )
+        # Whoever goes on there tells nothing of what came before.
+        self._flush(patience)
+        self._client.post("checkpoint", {"checkpoint": saved.to_json()}, deadline_seconds=patience)
+        return saved
+
     def version(
         self, outcome: TrainingOutcome, *, step: int, positions: Positions, comparison: Comparison | None
     ) -> int:
@@ -112,18 +138,17 @@ class HttpReporter(Closing):
             self._queue.append((kind, data))
             self._changed.notify_all()
 
-    def _flush(self) -> None:
+    def _flush(self, deadline_seconds: float | None = None) -> None:
         with self._changed:
-            self._wait(lambda: not self._queue and not self._sending)
+            self._wait(lambda: not self._queue and not self._sending, deadline_seconds)
 
-    def _wait(self, ready: Callable[[], bool]) -> None:
+    def _wait(self, ready: Callable[[], bool], deadline_seconds: float | None = None) -> None:
         """Wait, with the lock held, until ``ready``; raises what the sender met."""
-        done = self._changed.wait_for(lambda: ready() or self._error is not None, timeout=self._deadline_seconds)
+        seconds = self._deadline_seconds if deadline_seconds is None else deadline_seconds
+        done = self._changed.wait_for(lambda: ready() or self._error is not None, timeout=seconds)
         self._raise_error()
         if not done:
-            raise DeadlineExceeded(
-                f"the backend did not take the metrics of this run within {self._deadline_seconds:.0f} s"
-            )
+            raise ApiError(f"the backend did not take the metrics of this run within {seconds:.0f} s")
 
     def _raise_error(self) -> None:
         if self._error is not None:

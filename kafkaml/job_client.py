@@ -23,6 +23,7 @@ from kafkaml.errors import ApiError
 from kafkaml.logs import get_logger, register_secret
 from kafkaml.retry import retrying
 from kafkaml.text import storable
+from kafkaml.wire.checkpoint import Checkpoint
 from kafkaml.wire.inference import InferencePlan
 from kafkaml.wire.job import InferenceJob, TrainingJob
 from kafkaml.wire.receipt import FreshToken
@@ -55,6 +56,7 @@ class JobClient(Closing):
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._job = job
+        self.attempt = job.attempt
         self._token_file = Path(job.token_file)
         self._token = self._token_file.read_text(encoding="utf-8").strip()
         # What the file held last: where it cannot be written it stays behind the token in use.
@@ -151,7 +153,13 @@ class JobClient(Closing):
 
         Of the ``version`` that an inference serves; None where the job has but one.
         """
-        cache = ArtifactCache(Path(self._job.state_dir) / "cache" / "artifacts")
+        return self._download(ArtifactCache(Path(self._job.state_dir) / "cache" / "artifacts"), name, sha256, version)
+
+    def download_checkpoint(self, checkpoint: Checkpoint, folder: Path) -> Path:
+        """Return the local path, in ``folder``, of the file that an earlier attempt at this training left."""
+        return self._download(ArtifactCache(folder), checkpoint.name, checkpoint.sha256, None)
+
+    def _download(self, cache: ArtifactCache, name: str, sha256: str, version: int | None) -> Path:
         url = f"{self._base}/artifacts/{check_artifact_name(name)}/"
 
         for attempt in retrying(deadline_seconds=self._deadline_seconds):
@@ -179,16 +187,19 @@ class JobClient(Closing):
         start = offset if response.status_code == httpx.codes.PARTIAL_CONTENT else 0
         return start, _chunks(response, url)
 
-    def upload_artifact(self, name: str, path: Path) -> str:
+    def upload_artifact(self, name: str, path: Path, *, deadline_seconds: float | None = -1.0) -> str:
         """Store ``path`` with the backend as ``name``, going on where an interrupted upload stopped.
 
-        Returns the sha256 that the backend confirmed. Sending the same bytes again is no error.
+        Returns the sha256 that the backend confirmed. Sending the same bytes again is no error. ``deadline_seconds`` as
+        of ``request``.
         """
+        if deadline_seconds is not None and deadline_seconds < 0:
+            deadline_seconds = self._deadline_seconds
         sha256, total = sha256_of_file(path), path.stat().st_size
         url = f"{self._base}/artifacts/{check_artifact_name(name)}/"
         headers = {"x-content-sha256": sha256, "content-type": "application/octet-stream"}
         with path.open("rb") as file:
-            for attempt in retrying(deadline_seconds=self._deadline_seconds):
+            for attempt in retrying(deadline_seconds=deadline_seconds):
                 with attempt:
                     offset = self._bytes_received(url, headers, total)
                     while True:

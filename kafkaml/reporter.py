@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from kafkaml.wire.checkpoint import Positions
+from kafkaml.wire.checkpoint import Checkpoint, Positions
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
@@ -38,6 +38,21 @@ class ResultReporter(Protocol):
 
     def upload(self, name: str, path: Path) -> str:
         """Store a file under ``name`` (resumable, atomic); returns its sha256."""
+        ...
+
+    def checkpoint(
+        self,
+        path: Path,
+        *,
+        step: int,
+        records: int = 0,
+        positions: Positions | None = None,
+        patience_seconds: float | None = None,
+    ) -> Checkpoint:
+        """Store the file of a checkpoint, and then say that another attempt goes on there: after all told before.
+
+        A backend that is away for ``patience_seconds`` (None: as long as for the rest) is given up with ApiError.
+        """
         ...
 
     def version(

@@ -8,14 +8,12 @@ order of their records' times instead.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,8 @@ from kafkaml.array_file import ArrayFile
 from kafkaml.closing import Closing
 from kafkaml.codecs import StreamCodec, codec_for
 from kafkaml.control import ControlMessage
-from kafkaml.errors import DeadlineExceeded, FailedError, StreamUnavailable
+from kafkaml.disk import disk_errors
+from kafkaml.errors import DeadlineExceeded, DiskFull, StreamUnavailable
 from kafkaml.left_out import LeftOut
 from kafkaml.records import RecordReader
 from kafkaml.slice_builder import BuiltSlice, build_slice, content_sum
@@ -97,7 +96,7 @@ class StreamDataset(Closing):
         process reads, and may raise to give up.
 
         Raises StreamUnavailable when records are missing, DecodeError when more than 1 % of the records do not fit the
-        announced format or more than a third have gaps (``left_out``), FailedError when the disk is full,
+        announced format or more than a third have gaps (``left_out``), DiskFull when there is no room,
         DeadlineExceeded when another process has been reading the same slice for ``wait_timeout_seconds``, BrokerError
         when Kafka cannot be reached.
         """
@@ -246,7 +245,7 @@ class _SliceCache:
         self._make_room(2 * expected_bytes)
         partial.mkdir(mode=0o700)
         try:
-            with _disk_errors(self.folder):
+            with disk_errors(self.folder):
                 built = build(partial)
                 (partial / _MANIFEST).write_bytes(orjson.dumps(_to_manifest(built, rule)))
             partial.rename(self._slice)
@@ -265,10 +264,7 @@ class _SliceCache:
             if shutil.disk_usage(self.folder).free >= wanted_bytes + _RESERVE_BYTES:
                 return
         free = shutil.disk_usage(self.folder).free
-        raise FailedError(
-            f"the slice needs up to {wanted_bytes >> 20} MiB in {self.folder}: {free >> 20} MiB are free",
-            hint="free some disk, or start the platform with --state-dir on a larger one",
-        )
+        raise DiskFull(f"the slice needs up to {wanted_bytes >> 20} MiB in {self.folder}: {free >> 20} MiB are free")
 
     def _wait(self, lock: int, mode: int, deadline: float) -> None:
         while not self._try(lock, mode):
@@ -288,19 +284,6 @@ class _SliceCache:
         except BlockingIOError:
             return False
         return True
-
-
-@contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        raise FailedError(
-            f"the disk of {folder} is full: {error.strerror}",
-            hint="free some disk, or start the platform with --state-dir on a larger one",
-        ) from error
 
 
 def _expected_bytes(codec: StreamCodec, records: int) -> int:

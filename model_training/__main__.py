@@ -45,13 +45,16 @@ _UNTELLABLE_STATUS = _SUPERSEDED_STATUS | {0, 401, 403, 500, 502, 503, 504}
 
 
 class TrainingSettings(BaseSettings):
-    """How model processes are isolated on this machine."""
+    """How model processes are isolated on this machine, and how often what they learn is saved."""
 
     model_config = SettingsConfigDict(env_prefix="KML_", extra="ignore", frozen=True)
 
     isolation: str = Field("auto", pattern="^(auto|namespaces|landlock|off)$")
     # Starting cold imports a framework, which takes long on a machine that starts ten of them.
     model_start_timeout_seconds: float = 180.0
+    # Classic training is saved at the first end of an epoch after so long; 0: at each. A lost attempt costs what
+    # came since.
+    checkpoint_seconds: float = Field(10.0, ge=0)
 
 
 def main() -> WorkerExit:
@@ -76,7 +79,7 @@ def _attempt(job: TrainingJob, client: JobClient, reporter: ResultReporter) -> W
     try:
         plan = client.training_plan()
         with log_context(deployment=plan.deployment_id, model=plan.model_name):
-            _train(job, plan, reporter)
+            _train(job, plan, client, reporter)
     except ApiError as error:
         if error.status in _UNTELLABLE_STATUS:
             return _ended_from_outside(error)
@@ -86,7 +89,7 @@ def _attempt(job: TrainingJob, client: JobClient, reporter: ResultReporter) -> W
     return WorkerExit.FINISHED
 
 
-def _train(job: TrainingJob, plan: TrainingPlan, reporter: ResultReporter) -> None:
+def _train(job: TrainingJob, plan: TrainingPlan, client: JobClient, reporter: ResultReporter) -> None:
     logger.info("training starts", framework=str(plan.framework), stream=str(plan.stream.to_json()["topic"]))
     state_dir, kafka = Path(job.state_dir), KafkaSettings()
     with _scratch_folder(state_dir, job) as scratch:
@@ -106,6 +109,8 @@ def _train(job: TrainingJob, plan: TrainingPlan, reporter: ResultReporter) -> No
             open_reader=open_reader,
             start_process=lambda wanted: _model_process(job, wanted),
             scratch=scratch,
+            fetch_checkpoint=lambda checkpoint: client.download_checkpoint(checkpoint, scratch / "checkpoint"),
+            checkpoint_seconds=TrainingSettings().checkpoint_seconds,
         )
         for part in MODES[plan.mode].run(context):
             outcome = part.outcome

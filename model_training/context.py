@@ -13,10 +13,14 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
+from kafkaml.artifacts import is_checkpoint
+from kafkaml.checkpoints import Contents, read_checkpoint, write_checkpoint
 from kafkaml.errors import BrokenError
+from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
 from kafkaml.records import RecordReader
 from kafkaml.reporter import ResultReporter
+from kafkaml.wire.checkpoint import Checkpoint
 from kafkaml.wire.choices import Targets
 from kafkaml.wire.progress import Progress
 from kafkaml.wire.training import TrainingPlan
@@ -40,7 +44,8 @@ class RunContext:
     callback raises when the run ends early), ``open_reader`` gives a reader of streams without end, ``start_process``
     starts the model process of a plan; ``scratch`` is an empty folder that the caller removes. ``interrupts`` are how
     the run is ended from outside; ``stop_asked`` says whether the backend wants its end, which a machine that goes away
-    does not.
+    does not. ``fetch_checkpoint`` gives the file of the plan's checkpoint; between two checkpoints of epochs there are
+    at least ``checkpoint_seconds``.
     """
 
     def __init__(
@@ -54,6 +59,8 @@ class RunContext:
         scratch: Path,
         interrupts: Interrupts | None = None,
         stop_asked: Callable[[], bool] = lambda: True,
+        fetch_checkpoint: Callable[[Checkpoint], Path] | None = None,
+        checkpoint_seconds: float = 10.0,
     ) -> None:
         self.plan = plan
         self.started = time.monotonic()
@@ -64,6 +71,8 @@ class RunContext:
         self._scratch = scratch
         self.interrupts = interrupts or Interrupts()
         self.stop_asked = stop_asked
+        self._fetch_checkpoint = fetch_checkpoint
+        self.checkpoint_seconds = checkpoint_seconds
         self._deadline: float | None = None
 
     def part(self, model: str = "") -> Part:
@@ -79,6 +88,41 @@ class RunContext:
         reporter = self._reporters[name]
         reporter.running()
         return Part(name, folder=folder, reporter=reporter)
+
+    def last_checkpoint(self) -> Path | None:
+        """Return the file from which this attempt goes on, None where it begins."""
+        if self.plan.checkpoint is None or self._fetch_checkpoint is None:
+            return None
+        return self._fetch_checkpoint(self.plan.checkpoint)
+
+    def read_checkpoint(self, path: Path) -> Contents:
+        """Return what a checkpoint of this run holds; RefusedError where it is torn, or of another training."""
+        return read_checkpoint(path, self._scratch, self.plan)
+
+    def keep_checkpoint(self, part: Part, contents: Contents, *, patience_seconds: float | None = None) -> Path:
+        """Keep a checkpoint, until the backend has confirmed it; returns its file, which takes the place of the last.
+
+        The state's file is used up. Raises DiskFull, and ApiError after ``patience_seconds`` without the backend.
+        """
+        path = write_checkpoint(part.folder, contents, self.plan)
+        contents.state.unlink()
+        failpoint("checkpoint.written")
+        try:
+            part.reporter.checkpoint(
+                path,
+                step=contents.step,
+                records=contents.records,
+                positions=contents.positions,
+                patience_seconds=patience_seconds,
+            )
+        except BaseException:
+            path.unlink()
+            raise
+        failpoint("checkpoint.kept")
+        for other in part.folder.iterdir():
+            if other != path and is_checkpoint(other.name):
+                other.unlink()
+        return path
 
     @contextmanager
     def slice(self) -> Iterator[Future[TrainingData]]:

@@ -16,8 +16,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
+from kafkaml.wire.checkpoint import Checkpoint
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.job import InferenceJob, TrainingJob
+from kafkaml.wire.report import Saved
 from tests.local_server import Answer, LocalServer, json_answer
 
 
@@ -52,6 +54,7 @@ class FakeBackend(LocalServer):
         # By the step that they follow.
         self.versions: dict[int, dict[str, Any]] = {}
         self.failures: list[dict[str, Any]] = []
+        self.checkpoints: list[Checkpoint] = []
         self.stats: list[dict[str, Any]] = []
         self.uploads: dict[str, Upload] = {}
         self.downloads: dict[tuple[str, int], bytes] = {}
@@ -143,6 +146,9 @@ class FakeBackend(LocalServer):
             return json_answer(200, self.plan)
         if action == "artifacts" and kind == "inference":
             return self._download(self.downloads[name, version], headers)
+        if action == "artifacts" and method == "GET":
+            # Named by the plan; any attempt may have uploaded it.
+            return self._download(bytes(self.uploads[name].content), headers)
         if action == "artifacts":
             return self._upload(method, name, headers, body)
         if action == "events":
@@ -150,6 +156,11 @@ class FakeBackend(LocalServer):
                 if (document["attempt"], event["seq"]) not in self._seen:
                     self._seen.add((document["attempt"], event["seq"]))
                     self.events.append(event)
+        elif action == "checkpoint":
+            saved = Saved.model_validate(document).checkpoint
+            assert self.uploads[saved.name].complete
+            assert self.uploads[saved.name].sha256 == saved.sha256
+            self.checkpoints.append(saved)
         elif action == "versions":
             self.versions.setdefault(document["step"], document)
             return json_answer(200, {"number": list(self.versions).index(document["step"]) + 1})

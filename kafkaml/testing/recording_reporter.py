@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kafkaml.artifacts import sha256_of_file
-from kafkaml.wire.checkpoint import Positions
+from kafkaml.wire.checkpoint import Checkpoint, Positions
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
@@ -24,6 +24,7 @@ class RecordingReporter:
         self.artifacts: dict[str, bytes] = {}
         # By the window that they follow: the outcome, and what decided for it.
         self.versions: dict[int, tuple[TrainingOutcome, Comparison | None]] = {}
+        self.checkpoints: list[Checkpoint] = []
         self.outcome: TrainingOutcome | None = None
         self.positions: Positions = {}
         self.comparison: Comparison | None = None
@@ -43,6 +44,30 @@ class RecordingReporter:
         self.order.append("upload")
         self.artifacts[name] = path.read_bytes()
         return sha256_of_file(path)
+
+    def checkpoint(
+        self,
+        path: Path,
+        *,
+        step: int,
+        records: int = 0,
+        positions: Positions | None = None,
+        patience_seconds: float | None = None,
+    ) -> Checkpoint:
+        del patience_seconds
+        self.order.append("checkpoint")
+        self.artifacts[path.name] = path.read_bytes()
+        saved = Checkpoint(
+            attempt=1,
+            name=path.name,
+            sha256=sha256_of_file(path),
+            size=path.stat().st_size,
+            step=step,
+            records=records,
+            positions=positions or {},
+        )
+        self.checkpoints.append(saved)
+        return saved
 
     def version(
         self, outcome: TrainingOutcome, *, step: int, positions: Positions, comparison: Comparison | None

@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from kafkaml.disk import disk_errors
 from kafkaml.errors import RefusedError, UserCodeError
 from mlcode_executor.frameworks.base import open_to_read
 
@@ -65,7 +66,7 @@ class State:
         """Write all values into a descriptor that the runner opened, which stays open."""
         about = {"format": _FORMAT, "framework": self._framework, "values": self._values}
         document = np.frombuffer(json.dumps(about).encode(), np.uint8)
-        with os.fdopen(os.dup(descriptor), "wb") as file:
+        with disk_errors("the state folder"), os.fdopen(os.dup(descriptor), "wb") as file:
             np.savez(file, **{_ABOUT: document}, **self._arrays)  # type: ignore[arg-type]
 
     def read(self, descriptor: int) -> Self:

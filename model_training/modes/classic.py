@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from kafkaml.errors import UserCodeError
 from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
+from kafkaml.wire.progress import EpochMetrics
 from model_training.context import RunContext
+from model_training.epoch_checkpoints import EpochCheckpoints
 from model_training.finishing import Learnt, Trial, finish, outcome_of
 from model_training.fitting import blamed, fit_to_model
 from model_training.model_session import ModelSession
@@ -45,7 +47,9 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
             seconds = round(time.monotonic() - context.started, 3)
             logger.info("data are ready", samples=data.counts, seconds=seconds)
             part.warnings.add(*data.warnings)
-            _train(session, data, part)
+            checkpoints = EpochCheckpoints(context, session, part, slice_sha256=data.slice_sha256)
+            checkpoints.resume()
+            _train(session, data, part, checkpoints)
             failpoint("training.fitted")
             found = finish(session, part, _trial(read, data), with_matrix=plan.confusion_matrix)
     # The model process is gone: nobody writes to the files any more.
@@ -53,7 +57,7 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
     hashes = part.files.upload(part.reporter)
     failpoint("training.uploaded")
     learnt = Learnt(
-        seconds=time.monotonic() - context.started,
+        seconds=checkpoints.run_seconds,
         samples=data.counts,
         slice_sha256=data.slice_sha256,
         split=data.split,
@@ -64,14 +68,20 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
     return [part.finished(outcome)]
 
 
-def _train(session: ModelSession, data: TrainingData, part: Part) -> None:
+def _train(session: ModelSession, data: TrainingData, part: Part, checkpoints: EpochCheckpoints) -> None:
     """Fit once on the training samples, validating after each epoch when there are samples for it."""
+
+    def on_epoch(metrics: EpochMetrics) -> None:
+        part.reporter.epoch(metrics)
+        failpoint("training.epoch")
+
     try:
         warnings = session.fit(
             data.training,
             data.validation if len(data.validation) else None,
             on_progress=part.reporter.progress,
-            on_epoch=part.reporter.epoch,
+            on_epoch=on_epoch,
+            pauses=checkpoints,
         )
     except UserCodeError as error:
         if not data.doubts:

@@ -74,6 +74,24 @@ def test_a_version_told_twice_has_one_number(backend: FakeBackend, reporter: Htt
     assert Finish.model_validate(backend.finishes[-1]).positions == {"mnist": {"0": 20}}
 
 
+def test_a_checkpoint_is_told_after_its_file_and_after_all_epochs_before(
+    backend: FakeBackend, reporter: HttpReporter, tmp_path: Path
+) -> None:
+    path = tmp_path / "checkpoint-2.zip"
+    path.write_bytes(b"all that was learnt")
+    for number in (1, 2):
+        reporter.epoch(epoch(number))
+    told = reporter.checkpoint(path, step=2, records=30, positions={"mnist": {"0": 17}})
+    assert backend.checkpoints == [told]
+    assert (told.attempt, told.name, told.step, told.size, told.records) == (1, "checkpoint-2.zip", 2, 19, 30)
+    assert len(backend.events_of("epoch")) == 2
+    assert [action for _, action in backend.requests][-1] == "/api/jobs/training/7/checkpoint/"
+    backend.fail_next(1000, 503)
+    with pytest.raises(ApiError, match="503"):
+        reporter.checkpoint(path, step=3, patience_seconds=0.2)
+    assert backend.checkpoints == [told]
+
+
 def test_an_epoch_is_with_the_backend_within_a_quarter_of_a_second(
     backend: FakeBackend, reporter: HttpReporter
 ) -> None:

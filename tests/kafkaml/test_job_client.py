@@ -11,6 +11,7 @@ import pytest
 from kafkaml.artifacts import sha256_of_file
 from kafkaml.errors import ApiError, RefusedError
 from kafkaml.job_client import Heartbeat, JobClient
+from kafkaml.wire.checkpoint import Checkpoint
 from tests.fake_backend import FakeBackend
 
 
@@ -136,6 +137,18 @@ def test_a_download_goes_on_where_it_was_cut(backend: FakeBackend, tmp_path: Pat
         assert path.read_bytes() == content
         assert client.download_artifact("model.onnx", sha256) == path
     assert len(backend.requests) == 3
+
+
+def test_the_checkpoint_of_an_earlier_attempt_comes_back(
+    backend: FakeBackend, client: JobClient, tmp_path: Path
+) -> None:
+    path = tmp_path / "checkpoint-3.zip"
+    path.write_bytes(b"weights" * 99)
+    sha256 = client.upload_artifact(path.name, path)
+    backend.attempt = 2
+    saved = Checkpoint(attempt=1, name=path.name, sha256=sha256, size=693, step=3)
+    with JobClient(backend.training_job(tmp_path, attempt=2)) as second:
+        assert second.download_checkpoint(saved, tmp_path / "new").read_bytes() == path.read_bytes()
 
 
 def test_a_download_with_another_hash_never_becomes_visible(backend: FakeBackend, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -30,6 +31,7 @@ class MeanModel:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.on_epoch: Callable[[int], None] = lambda _epoch: None
         self.closed = False
+        self.epoch = 0
         self._means = np.zeros(0)
 
     def call(
@@ -61,14 +63,27 @@ class MeanModel:
         flat = features.reshape(len(features), -1)
         self._means = np.stack([flat[labels == each].mean(axis=0) for each in (0, 1)])
         epochs = params["arguments"].get("epochs", 1)
-        for epoch in range(1, epochs + 1):
+        started = time.monotonic()
+        for epoch in range(self.epoch + 1, epochs + 1):
             on_event("progress", {"epoch": epoch, "epochs": epochs, "batch": 1, "batches": 1, "metrics": {"loss": 1.0}})
             validation = {"loss": 2.0} if "validation_features" in arrays else {}
             on_event(
                 "epoch", {"epoch": epoch, "seconds": 0.1, "training": {"loss": 1 / epoch}, "validation": validation}
             )
             self.on_epoch(epoch)
+            self.epoch = epoch
+            pause = params["pause_seconds"]
+            if pause is not None and time.monotonic() - started >= pause and epoch < epochs:
+                return {"paused": True, "epoch": epoch}
         return {"history": {}, "warnings": []}
+
+    def _save_state(self, _params: Any, _arrays: Any, files: Any, _on_event: Any) -> dict[str, Any]:
+        os.write(files["state"], str(self.epoch).encode())
+        return {}
+
+    def _restore_state(self, _params: Any, _arrays: Any, files: Any, _on_event: Any) -> dict[str, Any]:
+        self.epoch = int(os.read(files["state"], 10))
+        return {}
 
     def _classes(self, features: Any) -> Any:
         flat = features.reshape(len(features), 1, -1)

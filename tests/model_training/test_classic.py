@@ -16,6 +16,7 @@ from kafkaml.errors import ApiError, BrokenError, DeadlineExceeded, ModelProcess
 from kafkaml.input_format import InputFormat
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker, RecordingReporter
+from kafkaml.wire.checkpoint import Checkpoint
 from kafkaml.wire.choices import Targets, TrainingMode
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
@@ -72,7 +73,7 @@ def data(training: int = 20, validation: int = 4, test: int = 6) -> TrainingData
 
 
 class Run:
-    """A classic run with its parts at hand."""
+    """A classic run with its parts at hand; ``checkpoint`` is what an earlier attempt left."""
 
     def __init__(self, folder: Path, *, plan: TrainingPlan = PLAN, model: MeanModel | None = None) -> None:
         self.model = model or MeanModel(input_shape=[None, 2, 2])
@@ -80,6 +81,8 @@ class Run:
         self.data: Callable[[], TrainingData] = data
         self.plan = plan
         self.folder = folder
+        self.checkpoint_seconds = 10.0
+        self.checkpoint = b""
 
     def run(self) -> TrainingOutcome:
         context = RunContext(
@@ -89,10 +92,17 @@ class Run:
             open_reader=InMemoryBroker().reader,
             start_process=lambda _plan: self.model,
             scratch=Path(tempfile.mkdtemp(dir=self.folder)),
+            fetch_checkpoint=self._fetch,
+            checkpoint_seconds=self.checkpoint_seconds,
         )
         (part,) = classic.run(context)
         assert (part.model, part.version) == (self.plan.model_name, None)
         return part.outcome
+
+    def _fetch(self, checkpoint: Checkpoint) -> Path:
+        path = self.folder / checkpoint.name
+        path.write_bytes(self.checkpoint)
+        return path
 
     def _open(self, on_progress: Callable[[int, int], None]) -> TrainingData:
         on_progress(30, 30)

@@ -1,0 +1,123 @@
+"""Checkpoints: one file with all that another attempt at a training goes on from. Written and read by the runner.
+
+A zip whose members are stored as they are: ``manifest.json`` says of what training and place it is, ``state.npz`` is
+the model process's own (``mlcode_executor/frameworks/state.py``), ``arrays.npz`` the mode's. A checksum guards each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kafkaml.artifacts import checkpoint_name
+from kafkaml.disk import disk_errors, whole_file
+from kafkaml.errors import RefusedError
+from kafkaml.wire.checkpoint import Positions
+from kafkaml.wire.training import TrainingPlan
+
+__all__ = ["Contents", "read_checkpoint", "write_checkpoint"]
+
+_FORMAT = 1
+_MANIFEST, _STATE, _ARRAYS = "manifest.json", "state.npz", "arrays.npz"
+# What decides how a training goes; where it differs, the same weights could not come out of it.
+_DECIDING = (
+    "framework",
+    "mode",
+    "code",
+    "imports",
+    "batch_size",
+    "fit_arguments",
+    "stream",
+    "seed",
+    "split",
+    "targets",
+)
+_HINT = "start the training anew, without its checkpoint"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a checkpoint holds after ``step`` epochs or windows, for which ``records`` were read up to ``positions``.
+
+    ``document`` (JSON) and ``arrays`` are the mode's, ``state`` is the file that the model process wrote.
+    """
+
+    step: int
+    state: Path
+    document: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    records: int = 0
+    positions: Positions = field(default_factory=dict)
+
+
+def write_checkpoint(folder: Path, contents: Contents, plan: TrainingPlan) -> Path:
+    """Write a checkpoint of ``plan`` into ``folder``, whole or not at all; returns its path. DiskFull without room."""
+    path = folder / checkpoint_name(contents.step)
+    manifest = {
+        "format": _FORMAT,
+        "training": _identity(plan),
+        "step": contents.step,
+        "records": contents.records,
+        "positions": contents.positions,
+        "document": contents.document,
+    }
+    with whole_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.write(contents.state, _STATE)
+        with archive.open(_ARRAYS, "w", force_zip64=True) as member:
+            np.savez(member, **contents.arrays)  # type: ignore[arg-type]
+        archive.writestr(_MANIFEST, json.dumps(manifest))
+    return path
+
+
+def read_checkpoint(path: Path, folder: Path, plan: TrainingPlan) -> Contents:
+    """Return what ``path`` holds, the model's state as a file in ``folder``.
+
+    RefusedError where it is torn, or of a training that is not that of ``plan``.
+    """
+    try:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            manifest = json.loads(archive.read(_MANIFEST))
+            if manifest["format"] != _FORMAT:
+                raise RefusedError(f"{path.name} is of format {manifest['format']}: expected {_FORMAT}", hint=_HINT)
+            _refuse_other_training(path.name, manifest["training"], _identity(plan))
+            with archive.open(_ARRAYS) as member, np.load(member, allow_pickle=False) as arrays:
+                kept = {name: arrays[name] for name in arrays.files}
+            state = folder / _STATE
+            with archive.open(_STATE) as member, disk_errors(folder), state.open("wb") as copy:
+                shutil.copyfileobj(member, copy, 1 << 20)
+            return Contents(
+                step=int(manifest["step"]),
+                state=state,
+                document=dict(manifest["document"]),
+                arrays=kept,
+                records=int(manifest["records"]),
+                positions=dict(manifest["positions"]),
+            )
+    except (zipfile.BadZipFile, EOFError, KeyError, ValueError, TypeError, NotImplementedError) as error:
+        raise RefusedError(
+            f"the checkpoint {path.name} cannot be read, it is torn or damaged: {type(error).__name__}: {error}",
+            hint=_HINT,
+        ) from error
+
+
+def _identity(plan: TrainingPlan) -> dict[str, str]:
+    """Return a hash of each thing that decides how the training goes."""
+    document = plan.to_json()
+    return {name: hashlib.sha256(json.dumps(document[name], sort_keys=True).encode()).hexdigest() for name in _DECIDING}
+
+
+def _refuse_other_training(name: str, saved: Mapping[str, str], own: Mapping[str, str]) -> None:
+    other = [each for each in own if saved.get(each) != own[each]]
+    if other:
+        raise RefusedError(
+            f"the checkpoint {name} is of another training: it differs in {', '.join(other)}", hint=_HINT
+        )

@@ -1,0 +1,94 @@
+"""EpochCheckpoints: a training that sees its samples again and again is kept at the end of an epoch, now and then.
+
+What it costs is bounded, and a checkpoint that cannot be kept ends no training. Used by ``modes/classic.py``.
+"""
+
+from __future__ import annotations
+
+import time
+
+from kafkaml.checkpoints import Contents
+from kafkaml.errors import ApiError, DiskFull, RefusedError, UserCodeError
+from kafkaml.failpoints import failpoint
+from kafkaml.logs import get_logger
+from kafkaml.retry import is_transient
+from model_training.context import RunContext
+from model_training.model_session import ModelSession
+from model_training.part import Part
+
+__all__ = ["EpochCheckpoints"]
+
+logger = get_logger(__name__)
+
+# A twentieth of the time is what checkpoints may take.
+_TRAINING_FOR_EACH_SECOND = 19.0
+# A backend that is away for longer has its checkpoint another time.
+_PATIENCE_SECONDS = 30.0
+# Answers that are about the one file, as all later ones would be: its size, its name.
+_REFUSED_FILE_STATUS = frozenset({400, 413, 422})
+
+
+class EpochCheckpoints:
+    """The pauses in which ``session`` is saved. ``slice_sha256`` names the samples that it learns.
+
+    With ``checkpoint_seconds`` 0 it is saved after each epoch, whatever that costs.
+    """
+
+    def __init__(self, context: RunContext, session: ModelSession, part: Part, *, slice_sha256: str) -> None:
+        self._context = context
+        self._session = session
+        self._part = part
+        self._slice = slice_sha256
+        self._before_seconds = 0.0
+        self._told = False
+        self.seconds: float | None = context.checkpoint_seconds
+
+    def resume(self) -> None:
+        """Let the session go on where the run's checkpoint is, if it has one; RefusedError where it does not fit."""
+        path = self._context.last_checkpoint()
+        if path is None:
+            return
+        contents = self._context.read_checkpoint(path)
+        if contents.document.get("slice_sha256") != self._slice:
+            raise RefusedError(
+                f"the checkpoint {path.name} is of other samples: the stream's slice has changed since",
+                hint="start the training anew, without its checkpoint",
+            )
+        self._before_seconds = float(contents.document["seconds"])
+        self._session.restore_state(contents.state)
+        logger.info("going on from a checkpoint", epoch=contents.step)
+
+    @property
+    def run_seconds(self) -> float:
+        """How long the run has taken so far, with the attempts before on whose work it rests."""
+        return self._before_seconds + time.monotonic() - self._context.started
+
+    def paused(self, epoch: int) -> None:
+        """Keep the state after ``epoch`` epochs; one that cannot be kept is a warning."""
+        started = time.monotonic()
+        try:
+            state = self._session.save_state(self._part.folder)
+            failpoint("training.state_saved")
+            document = {"slice_sha256": self._slice, "seconds": self.run_seconds}
+            contents = Contents(step=epoch, state=state, document=document)
+            self._context.keep_checkpoint(self._part, contents, patience_seconds=_PATIENCE_SECONDS)
+        except (UserCodeError, DiskFull, ApiError) as error:
+            refused = isinstance(error, ApiError) and error.status in _REFUSED_FILE_STATUS
+            if isinstance(error, ApiError) and not refused and not is_transient(error):
+                raise
+            logger.warning("no checkpoint is kept", epoch=epoch, error=error.message)
+            self._warn(error.message)
+            if refused or isinstance(error, UserCodeError):
+                self.seconds = None
+                return
+        cost = time.monotonic() - started
+        if self.seconds:
+            self.seconds = max(self._context.checkpoint_seconds, cost * _TRAINING_FOR_EACH_SECOND)
+        logger.info("checkpoint", epoch=epoch, seconds=round(cost, 3), next_after_seconds=self.seconds)
+
+    def _warn(self, reason: str) -> None:
+        if not self._told:
+            self._part.warnings.add(
+                f"a checkpoint could not be kept, an interrupted training would have begun further back: {reason}"
+            )
+        self._told = True

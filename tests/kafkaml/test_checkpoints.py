@@ -1,0 +1,112 @@
+"""Checkpoints are whole or not there, and are read back by the training that wrote them only."""
+
+from __future__ import annotations
+
+import errno
+import os
+import zipfile
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pytest
+
+from kafkaml.checkpoints import Contents, read_checkpoint, write_checkpoint
+from kafkaml.disk import whole_file
+from kafkaml.errors import DiskFull, RefusedError
+from kafkaml.failures import failure_of
+from kafkaml.wire.failure import FailureCategory
+from tests.model_training.test_classic import PLAN
+
+
+@pytest.fixture
+def contents(tmp_path: Path) -> Contents:
+    state = tmp_path / "state"
+    state.write_bytes(bytes(range(256)) * 40)
+    return Contents(
+        step=12,
+        state=state,
+        document={"seconds": 1.5, "label": {"0": None}},
+        arrays={"features": np.arange(6, dtype=np.uint8).reshape(2, 3), "labels": np.array([0.5, np.nan])},
+        records=70,
+        positions={"digits": {"0": 40, "1": 30}},
+    )
+
+
+def read(path: Path, folder: Path, **changed: Any) -> Contents:
+    (folder / "out").mkdir(exist_ok=True)
+    return read_checkpoint(path, folder / "out", PLAN.model_copy(update=changed))
+
+
+def test_what_was_written_is_read(tmp_path: Path, contents: Contents) -> None:
+    path = write_checkpoint(tmp_path, contents, PLAN)
+    assert path.name == "checkpoint-12.zip"
+    found = read(path, tmp_path)
+    assert found.state.read_bytes() == contents.state.read_bytes()
+    for name, array in contents.arrays.items():
+        assert found.arrays[name].dtype == array.dtype
+        np.testing.assert_array_equal(found.arrays[name], array)
+    assert (found.step, found.records, found.positions) == (12, 70, contents.positions)
+    assert found.document == contents.document
+    # What decides nothing may be another: how long it may take, where this attempt begins.
+    assert read(path, tmp_path, evaluation_arguments={"steps": 1}, result_id=8).step == 12
+
+
+def test_a_torn_or_damaged_one_is_refused(tmp_path: Path, contents: Contents) -> None:
+    path = write_checkpoint(tmp_path, contents, PLAN)
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        offsets = [each.header_offset for each in archive.infolist()]
+    # Cut off anywhere, and one byte of each member another.
+    for damaged in [
+        *(whole[:length] for length in (0, 100, len(whole) // 2, len(whole) - 1)),
+        *(whole[: each + 120] + bytes([whole[each + 120] ^ 1]) + whole[each + 121 :] for each in offsets),
+    ]:
+        path.write_bytes(damaged)
+        with pytest.raises(RefusedError, match=r"checkpoint-12.zip cannot be read, it is torn or damaged") as caught:
+            read(path, tmp_path)
+        assert "anew" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"code": "model = 2"}, "code"),
+        ({"fit_arguments": {"epochs": 3}, "seed": 12}, "fit_arguments, seed"),
+        ({"stream": PLAN.stream.__class__(ranges=(), input_format=PLAN.stream.input_format)}, "stream"),
+    ],
+)
+def test_one_of_another_training_is_refused(
+    tmp_path: Path, contents: Contents, changed: dict[str, Any], named: str
+) -> None:
+    path = write_checkpoint(tmp_path, contents, PLAN)
+    with pytest.raises(RefusedError, match=rf"of another training: it differs in {named}$"):
+        read(path, tmp_path, **changed)
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(
+    tmp_path: Path, contents: Contents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_checkpoint(tmp_path, contents, PLAN)
+    before = path.read_bytes()
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DiskFull, match="is full: No space left on device") as caught:
+        write_checkpoint(tmp_path, contents, PLAN)
+    assert failure_of(caught.value).category is FailureCategory.CONFIGURATION
+    assert "free some disk" in caught.value.hint
+    assert path.read_bytes() == before
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["checkpoint-12.zip", "state"]
+
+
+def test_a_file_whose_writing_fails_is_not_there(tmp_path: Path) -> None:
+    def write(file: BinaryIO) -> None:
+        file.write(b"half")
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"), whole_file(tmp_path / "new") as file:
+        write(file)
+    assert not list(tmp_path.iterdir())
