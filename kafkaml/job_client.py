@@ -7,7 +7,6 @@ calls are made with the job's own token, which is good for this job and attempt 
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from kafkaml.closing import Closing
 from kafkaml.errors import ApiError
 from kafkaml.logs import get_logger, register_secret
 from kafkaml.retry import retrying
+from kafkaml.system import write_atomically
 from kafkaml.text import storable
 from kafkaml.wire.checkpoint import Checkpoint
 from kafkaml.wire.inference import InferencePlan
@@ -127,13 +127,9 @@ class JobClient(Closing):
         with self._token_lock:
             self._token = fresh_token.token
             register_secret(self._token)
-            fresh = self._token_file.with_name(f".{self._token_file.name}.{os.getpid()}")
             # In a pod the file is a read-only mount; there the control plane replaces it.
             with contextlib.suppress(OSError):
-                descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-                with open(descriptor, "w", encoding="utf-8") as file:
-                    file.write(self._token)
-                fresh.replace(self._token_file)
+                write_atomically(self._token_file, self._token.encode())
                 self._token_in_file = self._token
 
     def _reread_token(self) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 
 from kafkaml.logs import get_logger
+from kafkaml.system import write_atomically
 
 __all__ = ["SignOfLife"]
 
@@ -32,10 +33,8 @@ class SignOfLife:
         if time.monotonic() - self._written < _PERIOD_SECONDS:
             return
         self._written = time.monotonic()
-        fresh = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            fresh.write_bytes(orjson.dumps({"pid": os.getpid(), "at": time.time(), "doing": what}))
-            fresh.replace(self._path)
+            write_atomically(self._path, orjson.dumps({"pid": os.getpid(), "at": time.time(), "doing": what}))
         except OSError as error:
             logger.warning("the sign of life cannot be written", error=str(error))

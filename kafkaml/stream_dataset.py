@@ -32,6 +32,7 @@ from kafkaml.records import RecordReader
 from kafkaml.slice_builder import BuiltSlice, build_slice, content_sum
 from kafkaml.splits import SplitPlan
 from kafkaml.stream_range import format_ranges
+from kafkaml.system import boot_id
 
 __all__ = ["StreamDataset"]
 
@@ -232,7 +233,7 @@ class _SliceCache:
         if any(_size(each.path) != each.offset + len(each) * each.row_bytes for each in arrays):
             return None
         # Files are not synchronised to the disk when written, so a power cut may have emptied them.
-        same_boot = manifest["boot_id"] == _boot_id() != ""
+        same_boot = manifest["boot_id"] == boot_id() != ""
         if not same_boot and any(content_sum(each) != side["sum"] for each, side in zip(arrays, sides, strict=True)):
             return None
         return manifest
@@ -314,7 +315,7 @@ def _to_manifest(built: BuiltSlice, rule: dict[str, Any]) -> dict[str, Any]:
         "learnt": dict(built.learnt),
         "sha256": hashlib.sha256(orjson.dumps(described) + built.hashes).hexdigest(),
         "warnings": built.warnings,
-        "boot_id": _boot_id(),
+        "boot_id": boot_id(),
     }
 
 
@@ -342,11 +343,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return -1
-
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        # No Linux: the content is then checked each time.
-        return ""

@@ -7,13 +7,13 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from kafkaml.errors import ModelProcessDied
+from kafkaml.system import signal_name
 from kafkaml.wire.limits import ResourceLimits
 
-__all__ = ["MEMORY_EXIT_CODE", "ExitReport", "LimitReason", "death", "out_of_memory", "out_of_memory_kills"]
+__all__ = ["MEMORY_EXIT_CODE", "ExitReport", "LimitReason", "death", "out_of_memory"]
 
 # With it a model process says "out of memory" where not even an answer can be built any more.
 MEMORY_EXIT_CODE = 86
@@ -107,7 +107,7 @@ def _unforced(
         return LimitReason.MEMORY, memory
     if report.code is not None:
         return LimitReason.CRASHED, f"ended itself with exit code {report.code}"
-    name = _signal_name(report.signal or 0)
+    name = signal_name(report.signal or 0)
     if report.signal == signal.SIGKILL and kernel_ran_out_of_memory and not ended_by_runner:
         return LimitReason.MEMORY, "was ended by the kernel because the machine ran out of memory"
     if report.signal == signal.SIGKILL:
@@ -115,20 +115,3 @@ def _unforced(
     if _MEMORY_WORDS.search(output[-4096:]):
         return LimitReason.MEMORY, memory
     return LimitReason.CRASHED, f"crashed ({name})"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def out_of_memory_kills() -> int:
-    """Return how many processes the kernel has killed for memory, on the machine or in our control group."""
-    try:
-        text = Path("/proc/vmstat").read_text(encoding="ascii")
-    except OSError:
-        return 0
-    match = re.search(r"^oom_kill (\d+)$", text, re.MULTILINE)
-    return int(match[1]) if match else 0

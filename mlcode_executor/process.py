@@ -19,8 +19,9 @@ from typing import Any, Self
 
 from kafkaml.closing import Closing
 from kafkaml.errors import BrokenError, DeadlineExceeded, KafkaMLError, ModelProcessDied
+from kafkaml.system import memory_kills
 from kafkaml.wire.limits import ResourceLimits
-from mlcode_executor.death import ExitReport, LimitReason, death, out_of_memory_kills
+from mlcode_executor.death import ExitReport, LimitReason, death
 from mlcode_executor.fork_server import PrivateForkServer, connect
 from mlcode_executor.output import Allowance, OutputDrain, output_pipe
 from mlcode_executor.protocol import Channel, ChannelClosed, FrameError, error_from_json, plain_document
@@ -67,7 +68,7 @@ class ModelProcess(Closing):
         self._state = _State.RUNNING
         self._report: ExitReport | None = None
         self._we_killed = False
-        self._oom_kills = out_of_memory_kills()
+        self._oom_kills = memory_kills()
         self._events = Allowance(_EVENT_BURST, _EVENTS_PER_SECOND)
         self._event_flood = False
         self._drain = OutputDrain(drain_descriptor, self._kill, on_output)
@@ -312,7 +313,7 @@ class ModelProcess(Closing):
             output=self.output,
             flooded=self._drain.flooded or self._event_flood,
             ended_by_runner=self._we_killed,
-            kernel_ran_out_of_memory=out_of_memory_kills() > self._oom_kills,
+            kernel_ran_out_of_memory=memory_kills() > self._oom_kills,
         )
 
     def close(self) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 import psutil
 
 from kafkaml.errors import BrokenError
-from kafkaml.local.state import PlatformStatus, StateDir, write_secret
+from kafkaml.local.state import PlatformStatus, StateDir
+from kafkaml.system import write_atomically
 from platform_local.commands import run_manage
 
 __all__ = ["login_link", "renew_cli_token", "token_is_fresh"]
@@ -34,7 +35,7 @@ def token_is_fresh(state: StateDir) -> bool:
 def renew_cli_token(state: StateDir, env: Mapping[str, str]) -> None:
     """Make a token for the first admin and write it where the command line finds it."""
     arguments = ["access_token", "--name", "command line of this machine", "--days", str(_TOKEN_DAYS)]
-    write_secret(state.cli_token, run_manage(arguments, env))
+    write_atomically(state.cli_token, run_manage(arguments, env).encode())
 
 
 def login_link(state: StateDir, status: PlatformStatus) -> str:

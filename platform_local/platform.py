@@ -22,8 +22,9 @@ import psutil
 
 import platform_local
 from kafkaml.errors import BrokenError, BrokerError, DeadlineExceeded, RefusedError
-from kafkaml.local.state import PlatformStatus, StateDir, ephemeral_parent, write_secret
+from kafkaml.local.state import PlatformStatus, StateDir, ephemeral_parent
 from kafkaml.settings import KafkaSettings, default_state_dir
+from kafkaml.system import write_atomically
 from kafkaml.wire.framework import Framework
 from platform_local import components as parts
 from platform_local.broker import OLD_EXAMPLES_PORT, EmbeddedBroker, remembered_ports
@@ -138,7 +139,7 @@ def _with_password_in_file(kafka: KafkaSettings, state: StateDir) -> KafkaSettin
     if not password or kafka.sasl_password_file:
         return kafka
     path = state.secrets / "kafka_password"
-    write_secret(path, password)
+    write_atomically(path, password.encode())
     return kafka.model_copy(update={"sasl_password_file": str(path)})
 
 

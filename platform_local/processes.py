@@ -6,23 +6,21 @@ process started, because the kernel hands pids out again.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import orjson
 import psutil
 
-__all__ = ["end_processes", "end_recorded", "forget_pid", "read_pid", "record_pid", "spawn"]
+from kafkaml.system import die_with_parent, write_atomically
 
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+__all__ = ["end_processes", "end_recorded", "forget_pid", "read_pid", "record_pid", "spawn"]
 
 # Two clocks are compared (the kernel's boot time is rounded): the same process never differs by more than this.
 _START_TIME_TOLERANCE_SECONDS = 1.0
@@ -51,23 +49,8 @@ def spawn(
         stderr=subprocess.STDOUT,
         start_new_session=True,
         pass_fds=tuple(descriptors),
-        preexec_fn=_death_signal(end_with_parent) if end_with_parent is not None else None,
+        preexec_fn=partial(die_with_parent, end_with_parent, os.getpid()) if end_with_parent is not None else None,
     )
-
-
-def _death_signal(number: signal.Signals) -> Callable[[], None] | None:
-    libc = _libc
-    if libc is None:
-        return None
-    parent = os.getpid()
-
-    def arrange() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-        # The parent may have ended before the kernel was told.
-        if os.getppid() != parent:
-            os.kill(os.getpid(), number)
-
-    return arrange
 
 
 def record_pid(path: Path, pid: int) -> None:
@@ -76,9 +59,7 @@ def record_pid(path: Path, pid: int) -> None:
         started = psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:
         return
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(orjson.dumps({"pid": pid, "started": started}))
-    temporary.replace(path)
+    write_atomically(path, orjson.dumps({"pid": pid, "started": started}))
 
 
 def read_pid(path: Path) -> psutil.Process | None:

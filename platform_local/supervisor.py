@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,8 +19,9 @@ from pathlib import Path
 
 import psutil
 
-from kafkaml.errors import BrokenError, KafkaMLError
+from kafkaml.errors import KafkaMLError
 from kafkaml.local.state import ComponentState, ComponentStatus, PlatformStatus, StateDir
+from kafkaml.system import become_subreaper, signal_name
 from platform_local.processes import end_processes, record_pid, spawn
 
 __all__ = ["Component", "Supervisor", "log_tail"]
@@ -37,7 +36,6 @@ _MAX_CRASHES = 5
 # Logs are cut at this size: a platform that runs for weeks must not fill the disk.
 _MAX_LOG_BYTES = 32 << 20
 _LOG_CHECK_SECONDS = 30.0
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +106,7 @@ class Supervisor:
         Returns the last status; its ``problem`` is empty after an ordinary end.
         """
         self._others = frozenset(child.pid for child in psutil.Process().children())
-        _become_subreaper()
+        become_subreaper()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.request_stop)
@@ -189,7 +187,8 @@ class Supervisor:
             self._mark_ready(component, began, pid=None)
             return None
         tail = log_tail(self._log_path(component.name), start=log_start)
-        return f"ended with {_describe_exit(code)}" + (f": {tail}" if tail else "")
+        how = f"status {code}" if code >= 0 else signal_name(-code)
+        return f"ended with {how}" + (f": {tail}" if tail else "")
 
     async def _await_ready(self, component: Component, exit_: asyncio.Future[int], began: float) -> bool:
         while not exit_.done():
@@ -326,20 +325,3 @@ async def _exit_of(process: subprocess.Popen[bytes]) -> int:
         loop.remove_reader(descriptor)
         os.close(descriptor)
     return process.wait()
-
-
-def _describe_exit(code: int) -> str:
-    if code >= 0:
-        return f"status {code}"
-    try:
-        return f"signal {signal.Signals(-code).name}"
-    except ValueError:
-        return f"signal {-code}"
-
-
-def _become_subreaper() -> None:
-    """Have orphans of our components handed to us, not to the system's first process (Linux)."""
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-            raise BrokenError(f"prctl(PR_SET_CHILD_SUBREAPER) failed: {os.strerror(ctypes.get_errno())}")

@@ -4,12 +4,11 @@ or log shows one. What the API takes in it never gives out.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from backend.config.environment import environment
 from kafkaml.errors import BrokenError
+from kafkaml.system import write_atomically
 
 __all__ = ["ca_path", "has_token", "remove_token", "store_ca", "store_token", "token_path"]
 
@@ -59,17 +58,7 @@ def _folder() -> Path:
 def _replace(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # mkstemp makes the file 0600 before anything is in it.
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except OSError:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_atomically(path, text.encode(), durable=True)
     except OSError as error:
         raise BrokenError(
             f"the credentials of a cluster cannot be kept in {path.parent}: {error.strerror}",

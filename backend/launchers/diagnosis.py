@@ -10,10 +10,11 @@ import re
 import signal
 from dataclasses import dataclass
 
+from kafkaml.system import signal_name
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.state import WorkerExit
 
-__all__ = ["Ending", "diagnose", "signal_name"]
+__all__ = ["Ending", "diagnose"]
 
 _LAST_EXCEPTION = re.compile(
     r"^(?:[A-Za-z_][\w.]*\.)?"
@@ -41,14 +42,6 @@ class Ending:
     out_of_memory: bool = False
     suspended: bool = False
     log_tail: str = ""
-
-
-def signal_name(number: int) -> str:
-    """Return ``SIGKILL`` for 9; the number itself where it has no name."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def diagnose(ending: Ending) -> Failure | None:

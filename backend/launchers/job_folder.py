@@ -24,7 +24,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-__all__ = ["JobFolder", "ProcessId", "ReplicaState", "read_json", "write_atomically"]
+from kafkaml.system import boot_id
+
+__all__ = ["JobFolder", "ProcessId", "ReplicaState", "read_json"]
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,10 @@ def _start_time(pid: int) -> str:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return "" if Path("/proc/self").exists() else _start_time_elsewhere(pid)
+    # Start times count from the machine's start, so they repeat after a restart.
     # The command's name stands in parentheses and may itself hold spaces and parentheses.
     after_name = stat.rpartition(")")[2].split()
-    return "" if after_name[0] in ("Z", "X") else f"{_boot_id()}:{after_name[19]}"
+    return "" if after_name[0] in ("Z", "X") else f"{boot_id()}:{after_name[19]}"
 
 
 def _start_time_elsewhere(pid: int) -> str:
@@ -65,32 +68,6 @@ def _start_time_elsewhere(pid: int) -> str:
         return "" if process.status() == psutil.STATUS_ZOMBIE else repr(process.create_time())
     except psutil.NoSuchProcess:
         return ""
-
-
-_boot: list[str] = []
-
-
-def _boot_id() -> str:
-    # Start times count from the machine's start, so they repeat after a restart.
-    if not _boot:
-        try:
-            _boot.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
-        except OSError:
-            _boot.append("")
-    return _boot[0]
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace ``path`` by a file (0600) that holds all of ``content``, or leave it as it is and raise OSError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(content)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -12,7 +12,6 @@ Started by ``process`` through ``worker_server`` (a fork that has everything imp
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import select
 import signal
@@ -24,9 +23,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-from backend.launchers.job_folder import JobFolder, ProcessId, ReplicaState, read_json, write_atomically
+from backend.launchers.job_folder import JobFolder, ProcessId, ReplicaState, read_json
 from backend.launchers.replica_log import LogWriter
 from kafkaml.failpoints import failpoint
+from kafkaml.system import become_subreaper, die_with_parent, memory_kills, write_atomically
 
 __all__ = ["WorkerCommand", "keep"]
 
@@ -37,9 +37,6 @@ _CLEANUP_SECONDS = 5.0
 _READ_BYTES = 1 << 16
 # What `sysexits.h` calls an operating system error: the worker could not even be forked.
 _EXIT_NOT_STARTED = 71
-
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ class _Keeper:
         failpoint("keeper.before_worker")
         while not self._must_end():
             started = time.monotonic()
-            memory_kills = _memory_kills()
+            kills_before = memory_kills()
             output, worker = self._fork_worker()
             if worker == 0:
                 return self._become_worker(output)
@@ -124,7 +121,7 @@ class _Keeper:
                 phase="backoff",
                 exit_code=code,
                 ended_at=time.time(),
-                out_of_memory=code == -signal.SIGKILL and not self._must_end() and _memory_kills() > memory_kills,
+                out_of_memory=code == -signal.SIGKILL and not self._must_end() and memory_kills() > kills_before,
             )
             if not self._policy.always or self._must_end():
                 break
@@ -136,7 +133,7 @@ class _Keeper:
     def _set_up(self) -> None:
         with contextlib.suppress(PermissionError):
             os.setsid()
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        become_subreaper()
         os.set_blocking(self._wakeup_read, False)
         os.set_blocking(self._wakeup_write, False)
         signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
@@ -187,9 +184,7 @@ class _Keeper:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != keeper:
-            os._exit(1)
+        die_with_parent(signal.SIGKILL, keeper)
         self._log.close()
         for descriptor in (self._wakeup_read, self._wakeup_write):
             os.close(descriptor)
@@ -280,11 +275,6 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
     """Having a handler, unlike SIG_IGN, lets the wake-up descriptor report the signal and keeps exit codes."""
 
 
-def _prctl(option: int, value: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
-
-
 def _drain(descriptor: int) -> None:
     with contextlib.suppress(BlockingIOError):
         while os.read(descriptor, 4096):
@@ -332,15 +322,6 @@ def _children() -> list[int]:
                 if (entry / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[1] == me:
                     found.append(int(entry.name))
     return found
-
-
-def _memory_kills() -> int:
-    """Return how many processes this machine's kernel has killed for memory; 0 where it does not tell."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    return 0
 
 
 def _main() -> None:

@@ -23,7 +23,7 @@ import orjson
 
 from backend.launchers.base import Observed, Phase, RestartPolicy, WorkSpec
 from backend.launchers.diagnosis import Ending, diagnose
-from backend.launchers.job_folder import JobFolder, ProcessId, ReplicaState, read_json, write_atomically
+from backend.launchers.job_folder import JobFolder, ProcessId, ReplicaState, read_json
 from backend.launchers.replica_log import (
     log_tail,
     names_with_log,
@@ -36,6 +36,7 @@ from backend.launchers.warm_start import WorkerServer, worker_base_environment
 from kafkaml.errors import BrokenError
 from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
+from kafkaml.system import write_atomically
 
 __all__ = ["ProcessLauncher", "suspend_all"]
 

@@ -20,6 +20,7 @@ import orjson
 
 from kafkaml.errors import RefusedError
 from kafkaml.settings import default_state_dir
+from kafkaml.system import write_atomically
 from kafkaml.wire.framework import Framework
 
 __all__ = ["ComponentState", "ComponentStatus", "PlatformStatus", "StateDir", "ephemeral_parent", "find_state_dir"]
@@ -119,7 +120,7 @@ class StateDir:
             ) from error
         for path in (self.service_token, self.django_secret):
             if not path.exists():
-                write_secret(path, secrets.token_urlsafe(48))
+                write_atomically(path, secrets.token_urlsafe(48).encode())
 
     def lock(self) -> IO[bytes] | None:
         """Take the right to run this platform, held while the returned file is open; None when another holds it."""
@@ -153,9 +154,7 @@ class StateDir:
 
     def write_status(self, status: PlatformStatus) -> None:
         """Publish ``status`` atomically."""
-        temporary = self.run / "status.tmp"
-        temporary.write_bytes(status.to_bytes())
-        temporary.replace(self.status_file)
+        write_atomically(self.status_file, status.to_bytes())
 
     def read_status(self) -> PlatformStatus | None:
         """Return what was published last, also by a supervisor that is gone; None when there is nothing readable."""
@@ -163,14 +162,6 @@ class StateDir:
             return PlatformStatus.from_bytes(self.status_file.read_bytes())
         except (OSError, ValueError, KeyError, TypeError):
             return None
-
-
-def write_secret(path: Path, text: str) -> None:
-    """Write ``text`` to a file that only its owner can read, atomically."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(temporary).replace(path)
 
 
 def ephemeral_parent() -> Path:

@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from backend.launchers.job_folder import read_json, write_atomically
+from backend.launchers.job_folder import read_json
 from backend.launchers.kubernetes.api import ApiRefused, ClusterApi, Manifest, NotThere
 from backend.launchers.kubernetes.manifests import WORKER_CONTAINER
 from backend.launchers.kubernetes.objects import is_deleting, made_at, replica_of, uid_of, work_of, worker_status
@@ -27,6 +27,7 @@ from backend.launchers.names import parse_work_name
 from backend.launchers.replica_log import LogWriter, truncate_log
 from kafkaml.errors import KafkaMLError
 from kafkaml.logs import get_logger
+from kafkaml.system import write_atomically
 
 __all__ = ["PodLogs"]
 

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from backend.launchers.job_folder import write_atomically
 from backend.launchers.names import parse_work_name
 from kafkaml.errors import BrokenError
+from kafkaml.system import write_atomically
 
 __all__ = ["StopMarks"]
 

@@ -1,0 +1,87 @@
+"""What the operating system is asked for by those who keep processes and files. Light enough for keepers."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from functools import cache
+from pathlib import Path
+
+__all__ = [
+    "become_subreaper",
+    "boot_id",
+    "die_with_parent",
+    "memory_kills",
+    "signal_name",
+    "write_atomically",
+]
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+# Loaded once, and not in a child between fork and exec.
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Replace ``path`` by a file (0600) that holds all of ``content``, or leave it as it is and raise OSError.
+
+    ``durable``: it also outlives a power cut.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@cache
+def boot_id() -> str:
+    """Return a text that differs for each start of the machine; empty where it is not Linux."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def signal_name(number: int) -> str:
+    """Return ``SIGKILL`` for 9; the number itself where it has no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def memory_kills() -> int:
+    """Return how many processes the kernel has killed for memory, on the machine or in our control group."""
+    try:
+        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
+def become_subreaper() -> None:
+    """Have orphans of our children handed to us, not to the system's first process (Linux only)."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent(number: int, parent: int) -> None:
+    """Have the kernel send us ``number`` (a signal) when our parent, the process ``parent``, ends (Linux only)."""
+    _prctl(_PR_SET_PDEATHSIG, number)
+    # It may have ended before the kernel was told.
+    if os.getppid() != parent:
+        os.kill(os.getpid(), number)
+
+
+def _prctl(option: int, value: int) -> None:
+    if _libc is not None and _libc.prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}): {os.strerror(ctypes.get_errno())}")
