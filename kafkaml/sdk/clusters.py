@@ -36,20 +36,7 @@ class Clusters(Collection[types.Cluster]):
         keda: bool = False,
     ) -> types.Cluster:
         """Enter a cluster; the token of its service account is kept and never given out again."""
-        return self._create(
-            {
-                "name": name,
-                "host": host,
-                "token": token,
-                "namespace": namespace,
-                "ca": ca,
-                "kafka_bootstrap_servers": kafka_bootstrap_servers,
-                "backend_url": backend_url,
-                "image": image,
-                "gpu_resource": gpu_resource,
-                "keda": keda,
-            }
-        )
+        return self._create(locals())
 
     def update(self, identifier: int, **changes: object) -> types.Cluster:
         """Change fields, or the token; with another ``host`` or ``ca`` the token must be given again."""

@@ -35,8 +35,10 @@ class Collection(Generic[T]):
         """Delete one; ApiError with status 409 names what still uses it, or says that it runs."""
         self._connection.request("DELETE", f"{self.path}{identifier}/")
 
-    def _create(self, body: Mapping[str, object]) -> T:
-        return self.kind.model_validate(self._connection.request("POST", self.path, body=given(body)))
+    def _create(self, fields: Mapping[str, object]) -> T:
+        """Make one. ``fields`` may be the ``locals()`` of a method whose parameters are the API's fields."""
+        body = given({name: value for name, value in fields.items() if name != "self"})
+        return self.kind.model_validate(self._connection.request("POST", self.path, body=body))
 
     def _patch(self, identifier: int | str, body: Mapping[str, object]) -> T:
         answer = self._connection.request("PATCH", f"{self.path}{identifier}/", body=given(body))

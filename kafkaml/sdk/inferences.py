@@ -62,24 +62,7 @@ class Inferences(Runs[types.Inference]):
         output topic keeps and takes it; with ``output_timestamps="written"`` that of their writing. ``limit`` and
         ``upper_topic`` are refused by this version.
         """
-        return self._create(
-            {
-                "result": result,
-                "input_topic": input_topic,
-                "output_topic": output_topic,
-                "replicas": replicas,
-                "max_replicas": max_replicas,
-                "input_format": input_format,
-                "input_config": input_config,
-                "output_bootstrap_servers": output_bootstrap_servers,
-                "output_timestamps": output_timestamps,
-                "limit": limit,
-                "upper_topic": upper_topic,
-                "gpu": gpu,
-                "cluster": cluster,
-                "visualization": visualization,
-            }
-        )
+        return self._create(locals())
 
     def scale(self, identifier: int, replicas: int, *, max_replicas: int | None = None) -> types.Inference:
         """Change the number of replicas. ``max_replicas``: the lag chooses up to so many; 0: it chooses no more."""

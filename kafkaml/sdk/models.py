@@ -26,17 +26,7 @@ class Models(Collection[types.Model]):
         upper_model: int | None = None,
     ) -> types.Model:
         """Check a model and keep it; ApiError names the line when its code does not run."""
-        return self._create(
-            {
-                "name": name,
-                "framework": framework,
-                "code": code,
-                "imports": imports,
-                "description": description,
-                "distributed": distributed,
-                "upper_model": upper_model,
-            }
-        )
+        return self._create(locals())
 
     def update(self, identifier: int, **changes: object) -> types.Model:
         """Change fields of a model; its code is checked again."""
