@@ -32,27 +32,25 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class BeginAttempt:
+class _OfAttempt:
+    subject: Subject
+    attempt: int
+
+
+@dataclass(frozen=True)
+class BeginAttempt(_OfAttempt):
     """Write down that ``attempt`` is intended; everything older is refused from now on."""
 
-    subject: Subject
-    attempt: int
-
 
 @dataclass(frozen=True)
-class Launch:
+class Launch(_OfAttempt):
     """Start the work of an intended attempt, or adopt it; changes the scale of an inference that runs."""
 
-    subject: Subject
-    attempt: int
-
 
 @dataclass(frozen=True)
-class MarkLaunched:
+class MarkLaunched(_OfAttempt):
     """The launcher took the attempt, and was told the greatest number of replicas that the lag may ask for."""
 
-    subject: Subject
-    attempt: int
     max_replicas: int | None
 
 
@@ -73,84 +71,64 @@ class Forget:
 
 
 @dataclass(frozen=True)
-class KeepLog:
+class KeepLog(_OfAttempt):
     """Store the end of an ended attempt's log with its row, before it is forgotten."""
 
-    subject: Subject
-    attempt: int
     log_tail: str
 
 
 @dataclass(frozen=True)
-class MarkRunning:
+class MarkRunning(_OfAttempt):
     """The training's process runs."""
-
-    subject: Subject
-    attempt: int
 
 
 @dataclass(frozen=True)
-class ShowObstacle:
+class ShowObstacle(_OfAttempt):
     """The training cannot start yet, and ``failure`` says why; it goes on waiting."""
 
-    subject: Subject
-    attempt: int
     failure: Failure
 
 
 @dataclass(frozen=True)
-class ForgiveTries:
+class ForgiveTries(_OfAttempt):
     """The attempt has run for so long that earlier failures count no more."""
-
-    subject: Subject
-    attempt: int
 
 
 @dataclass(frozen=True)
-class ShowReady:
+class ShowReady(_OfAttempt):
     """So many replicas of an inference serve now; with none, ``failure`` says why where that is known."""
 
-    subject: Subject
-    attempt: int
     replicas: int
     failure: Failure | None = None
     log_tail: str = ""
 
 
 @dataclass(frozen=True)
-class ShowScale:
+class ShowScale(_OfAttempt):
     """The lag asks for so many replicas of an inference now."""
 
-    subject: Subject
-    attempt: int
     replicas: int
 
 
 @dataclass(frozen=True)
-class MarkStopped:
+class MarkStopped(_OfAttempt):
     """What the person wanted to stop has stopped."""
 
-    subject: Subject
-    attempt: int
     log_tail: str
 
 
 @dataclass(frozen=True)
-class MarkFailed:
+class MarkFailed(_OfAttempt):
     """The attempt failed, and for good."""
 
-    subject: Subject
-    attempt: int
     failure: Failure
     log_tail: str
 
 
 @dataclass(frozen=True)
-class Retry:
+class Retry(_OfAttempt):
     """The attempt failed by something that may pass; a new one is due at ``at`` (seconds since 1970)."""
 
-    subject: Subject
-    attempt: int
     failure: Failure
     at: float
     log_tail: str
