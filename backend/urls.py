@@ -42,6 +42,7 @@ job_urls = [
     path("token/", jobs.JobTokenView.as_view(), name="job-token"),
     path("training/<id:pk>/", jobs.TrainingPlanView.as_view(), name="job-training"),
     path("training/<id:pk>/events/", jobs.TrainingEventsView.as_view(), name="job-training-events"),
+    path("training/<id:pk>/checkpoint/", jobs.TrainingCheckpointView.as_view(), name="job-training-checkpoint"),
     path("training/<id:pk>/finish/", jobs.TrainingFinishView.as_view(), name="job-training-finish"),
     path("training/<id:pk>/fail/", jobs.TrainingFailView.as_view(), name="job-training-fail"),
     path("training/<id:pk>/versions/", jobs.TrainingVersionView.as_view(), name="job-training-versions"),

@@ -20,11 +20,24 @@ __all__ = ["MessageField"]
 
 
 class MessageField(serializers.JSONField):
-    """A document inside a row, answered as it is kept: it was checked when it came. ``message`` is what wrote it."""
+    """A document inside a row, answered as it is kept: it was checked when it came. ``message`` is what wrote it.
 
-    def __init__(self, message: type[BaseModel], *, allow_null: bool = True) -> None:
-        super().__init__(read_only=True, allow_null=allow_null)
+    Where it is not only read, it is any object here: who takes it holds it against the message.
+    """
+
+    default_error_messages = {"not_an_object": "expected an object"}
+
+    def __init__(
+        self, message: type[BaseModel], *, read_only: bool = True, allow_null: bool = True, **options: Any
+    ) -> None:
+        super().__init__(read_only=read_only, allow_null=allow_null, **options)
         self.message = message
+
+    def to_internal_value(self, data: Any) -> Any:
+        document = super().to_internal_value(data)
+        if not isinstance(document, dict):
+            self.fail("not_an_object")
+        return document
 
 
 class _Plain(GenerateJsonSchema):

@@ -22,6 +22,7 @@ from backend.launchers.base import Autoscale
 from backend.launchers.names import RunKind
 from backend.runs import transitions as runs
 from backend.runs.models import ENDED_STATES, DesiredState, Run, model_of
+from kafkaml.wire.choices import TrainingMode
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.replica import ReplicaState
@@ -90,9 +91,10 @@ class DjangoStore:
         idle = Q(stream=None, desired=DesiredState.RUN, attempt=0)
         active = ~Q(state__in=ENDED_STATES) & ~idle
         found = TrainingResult.objects.filter(active | Q(pk__in=numbers)).select_related("model", "deployment")
-        columns = found.only(*_COMMON, "stream_id", "model__framework", "deployment__gpu").order_by("pk")
-        for result in columns:
-            yield _row(result, result.model.framework, gpu=result.deployment.gpu)
+        columns = found.only(*_COMMON, "stream_id", "model__framework", "deployment__gpu", "deployment__mode")
+        for result in columns.order_by("pk"):
+            endless = result.deployment.mode == TrainingMode.INCREMENTAL
+            yield replace(_row(result, result.model.framework, gpu=result.deployment.gpu), endless=endless)
 
     def _inference_rows(self, subjects: Collection[Subject]) -> Iterable[Row]:
         numbers = _numbers(subjects, RunKind.INFERENCE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -144,6 +145,7 @@ def work_spec(
     ``limits`` are those of the model process by kind of work, as the plans have them: the runtime has to allow more.
     """
     name = row.subject.attempt(attempt)
+    allowed = limits[row.subject.kind]
     number = row.subject.number
     training = row.subject.kind is RunKind.TRAINING
     make = partial(TrainingJob, result_id=number) if training else partial(InferenceJob, inference_id=number, replica=0)
@@ -164,7 +166,7 @@ def work_spec(
         token=token,
         restart=RestartPolicy.NEVER if training else RestartPolicy.ALWAYS,
         replicas=1 if training else row.replicas,
-        limits=limits[row.subject.kind],
+        limits=replace(allowed, wall_seconds=0) if row.endless else allowed,
         gpu=row.gpu,
         autoscale=row.autoscale,
         cluster=row.cluster,

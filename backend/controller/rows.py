@@ -41,8 +41,9 @@ class Row:
     what live replicas of this attempt say keeps them from serving.
 
     ``cluster`` names another cluster to run in, and ``backend_url`` is where we are reached from there; empty: our own.
-    With ``autoscale``, ``replicas`` is the least number of replicas; ``launched_max_replicas`` is the greatest that the
-    launcher was told, and ``scaled_to_shown`` how many the person sees that the lag asks for.
+    ``endless`` work is never too long. With ``autoscale``, ``replicas`` is the least number of replicas;
+    ``launched_max_replicas`` is the greatest that the launcher was told, and ``scaled_to_shown`` how many the person
+    sees that the lag asks for.
     """
 
     subject: Subject
@@ -65,6 +66,7 @@ class Row:
     launched_max_replicas: int | None = None
     scaled_to_shown: int | None = None
     gpu: int = 0
+    endless: bool = False
     cluster: str = ""
     backend_url: str = ""
 

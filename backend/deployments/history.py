@@ -6,22 +6,27 @@ It is kept with the result and grows with each epoch, so that a list need not re
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from kafkaml.wire.choices import Direction
 from kafkaml.wire.progress import EpochMetrics
 
-__all__ = ["MAX_POINTS", "extended", "lower_is_better"]
+__all__ = ["MAX_POINTS", "extended", "known_direction", "of"]
 
 # The curve is drawn a hundred pixels wide: when it has so many points, every second one goes.
 MAX_POINTS = 48
 
 _LOWER_IS_BETTER = ("loss", "error", "mae", "mse", "mape", "msle", "divergence", "crossentropy", "hinge", "perplexity")
+_HIGHER_IS_BETTER = ("acc", "precision", "recall", "auc", "f1", "iou", "r2", "similarity")
 
 
-def lower_is_better(metric: str) -> bool:
-    """Whether a metric of this name gets better as it falls."""
-    return any(word in metric.lower() for word in _LOWER_IS_BETTER)
+def known_direction(metric: str) -> Direction | None:
+    """Return which way a metric of this name goes when the model gets better; None where the name does not tell."""
+    name = metric.lower()
+    if any(word in name for word in _LOWER_IS_BETTER):
+        return Direction.DOWN
+    return Direction.UP if any(word in name for word in _HIGHER_IS_BETTER) else None
 
 
 def extended(history: Mapping[str, Any] | None, metrics: EpochMetrics) -> dict[str, Any]:
@@ -38,6 +43,14 @@ def extended(history: Mapping[str, Any] | None, metrics: EpochMetrics) -> dict[s
     }
 
 
+def of(documents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return the history of epochs, as EpochMetrics in JSON; None without any."""
+    history: dict[str, Any] | None = None
+    for each in documents:
+        history = extended(history, EpochMetrics.model_validate(each))
+    return history
+
+
 def _best(
     before: Mapping[str, Mapping[str, Any]], values: Mapping[str, float], epoch: int
 ) -> dict[str, Mapping[str, Any]]:
@@ -46,7 +59,7 @@ def _best(
         if not math.isfinite(value):
             continue
         known = best.get(name)
-        sign = -1 if lower_is_better(name) else 1
+        sign = -1 if known_direction(name) is Direction.DOWN else 1
         if known is None or sign * value > sign * known["value"]:
             best[name] = {"value": value, "epoch": epoch}
     return best

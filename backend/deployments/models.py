@@ -14,10 +14,11 @@ from backend.launchers.names import RunKind
 from backend.ml_models.models import MLModel
 from backend.runs.models import ENDED_STATES, Run
 from backend.streams.models import Announcement
+from kafkaml.wire.checkpoint import Checkpoint as SavedCheckpoint
 from kafkaml.wire.choices import Split, Targets, TrainingMode
 from kafkaml.wire.version import VersionReason
 
-__all__ = ["Artifact", "Deployment", "EpochRecord", "ResultVersion", "TrainingResult"]
+__all__ = ["Artifact", "Checkpoint", "Deployment", "EpochRecord", "ResultVersion", "TrainingResult"]
 
 
 class Deployment(models.Model):
@@ -45,6 +46,9 @@ class Deployment(models.Model):
     )
     mode = models.CharField(
         max_length=20, choices=[(each.value, each.value) for each in TrainingMode], default=TrainingMode.CLASSIC.value
+    )
+    incremental = models.JSONField(
+        null=True, blank=True, help_text="kafkaml.wire.incremental.Incremental; null where the mode is another"
     )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -130,7 +134,11 @@ class TrainingResult(Run):
         return {"deployment": self.deployment_id, "progress": self.progress, "metrics": self.metrics}
 
     def forget_attempt(self) -> None:
-        self.progress = self.metrics = self.history = None
+        # It knows the store of files, which knows these rows.
+        from backend.deployments.checkpoints import go_back
+
+        go_back(self)
+        self.progress = None
         self.last_event_seq = -1
 
     def halt(self) -> None:
@@ -140,16 +148,15 @@ class TrainingResult(Run):
 
 
 class EpochRecord(models.Model):
-    """Metrics after one epoch of one attempt."""
+    """Metrics after one epoch or window. Of several attempts, each goes on from a checkpoint of the one before."""
 
     result = models.ForeignKey(TrainingResult, on_delete=models.CASCADE, related_name="epochs")
-    attempt = models.PositiveIntegerField()
     epoch = models.PositiveIntegerField()
     document = models.JSONField(help_text="kafkaml.wire.progress.EpochMetrics")
 
     class Meta:
-        ordering = ["attempt", "epoch"]
-        constraints = [models.UniqueConstraint(fields=["result", "attempt", "epoch"], name="epoch_once")]
+        ordering = ["epoch"]
+        constraints = [models.UniqueConstraint(fields=["result", "epoch"], name="epoch_once")]
 
 
 class ResultVersion(models.Model):
@@ -204,3 +211,32 @@ class Artifact(models.Model):
             ),
             models.UniqueConstraint(fields=["version", "name"], name="artifact_once_in_version"),
         ]
+
+
+class Checkpoint(models.Model):
+    """A place in a training from which the next attempt goes on. The newest are kept; see checkpoints.py."""
+
+    result = models.ForeignKey(TrainingResult, on_delete=models.CASCADE, related_name="checkpoints")
+    artifact = models.OneToOneField(Artifact, on_delete=models.CASCADE)
+    step = models.PositiveBigIntegerField(help_text="epochs or windows that it holds")
+    records = models.PositiveBigIntegerField(default=0)
+    positions = models.JSONField(default=dict, help_text="kafkaml.wire.checkpoint.Positions")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.artifact.name} of result {self.result_id}"
+
+    def message(self) -> SavedCheckpoint:
+        """Return it as workers read it."""
+        return SavedCheckpoint(
+            attempt=self.artifact.attempt,
+            name=self.artifact.name,
+            sha256=self.artifact.sha256,
+            size=self.artifact.size,
+            step=self.step,
+            records=self.records,
+            positions=self.positions,
+        )

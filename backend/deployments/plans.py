@@ -7,6 +7,8 @@ from typing import Any
 
 from backend.api.errors import Conflict
 from backend.config.environment import environment
+from backend.deployments import checkpoints
+from backend.deployments.incremental import incremental_of, since_ms
 from backend.deployments.models import TrainingResult
 from kafkaml.frameworks import Purpose
 from kafkaml.wire.choices import Split, Targets, TrainingMode
@@ -14,7 +16,7 @@ from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.training import TrainingPlan
 
-__all__ = ["model_limits", "training_plan"]
+__all__ = ["model_limits", "training_limits", "training_plan"]
 
 
 def model_limits(*, wall_seconds: int = 0) -> ResourceLimits:
@@ -25,12 +27,21 @@ def model_limits(*, wall_seconds: int = 0) -> ResourceLimits:
     )
 
 
+def training_limits(mode: TrainingMode) -> ResourceLimits:
+    """Return the limits of a training's model process: one that follows its stream ends with it, whenever that is."""
+    ends_by_itself = mode is TrainingMode.CLASSIC
+    return model_limits(wall_seconds=environment().training_wall_seconds if ends_by_itself else 0)
+
+
 def training_plan(result: TrainingResult) -> TrainingPlan:
     """Return the plan of a result whose stream is there; raises Conflict when it is not."""
     if result.stream is None:
         raise Conflict(f"result {result.pk} has no stream yet: expected an announcement for its deployment")
     deployment = result.deployment
     framework = Framework(result.model.framework)
+    stream = result.stream.control_message()
+    incremental = incremental_of(deployment, stream)
+    checkpoint = checkpoints.latest(result)
     given = deployment.arguments.get(framework, {})
     fit, evaluation = (given.get(purpose, {}).get("values", {}) for purpose in (Purpose.FIT, Purpose.EVALUATION))
     return TrainingPlan(
@@ -44,12 +55,15 @@ def training_plan(result: TrainingResult) -> TrainingPlan:
         batch_size=deployment.batch_size,
         fit_arguments=fit,
         evaluation_arguments=evaluation,
-        stream=result.stream.control_message(),
+        stream=stream,
         seed=deployment.seed,
         confusion_matrix=deployment.confusion_matrix,
         split=_split(deployment.split, fit),
         targets=Targets(deployment.targets),
-        limits=model_limits(wall_seconds=environment().training_wall_seconds),
+        incremental=incremental,
+        since_ms=since_ms(result.stream),
+        checkpoint=checkpoint.message() if checkpoint else None,
+        limits=training_limits(TrainingMode(deployment.mode)),
         gpu=deployment.gpu,
     )
 

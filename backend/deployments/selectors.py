@@ -68,8 +68,8 @@ def with_outcome(rows: QuerySet[TrainingResult]) -> QuerySet[TrainingResult]:
 
 
 def result_epochs(result: TrainingResult) -> list[dict[str, Any]]:
-    """Return the EpochMetrics of the present attempt, as JSON objects."""
-    rows = EpochRecord.objects.filter(result=result, attempt=result.attempt).order_by("epoch")
+    """Return the EpochMetrics of all epochs, as JSON objects."""
+    rows = EpochRecord.objects.filter(result=result).order_by("epoch")
     return list(rows.values_list("document", flat=True))
 
 

@@ -13,7 +13,8 @@ from backend.api.fields import TextField
 from backend.api.samples import SampleSerializer
 from backend.api.wire import MessageField
 from backend.configurations.models import Configuration
-from backend.deployments.models import Deployment, TrainingResult
+from backend.deployments.incremental import MODES
+from backend.deployments.models import Checkpoint, Deployment, TrainingResult
 from backend.deployments.selectors import aggregate_state, result_epochs
 from backend.deployments.version_documents import artifact_documents
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
@@ -24,6 +25,7 @@ from kafkaml.frameworks import Purpose
 from kafkaml.wire.choices import Split, Targets, TrainingMode
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.framework import Framework
+from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
 from kafkaml.wire.progress import EpochMetrics, Progress
 from kafkaml.wire.version import Artifact
@@ -46,7 +48,22 @@ _SPLIT_HELP = (
     "arguments say shuffle=False"
 )
 _TARGETS_HELP = "what the model learns to answer: each sample's label, or the sample itself (autoencoders)"
-_MODES = [(each.value, each.value) for each in TrainingMode]
+_INCREMENTAL_HELP = "how the stream is learnt, where the mode is incremental; null: by the defaults"
+
+
+class LastCheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
+    """A place in a training: after ``step`` epochs or windows, ``records`` of its stream, up to ``positions``."""
+
+    attempt = serializers.IntegerField(source="artifact.attempt")
+    size = serializers.IntegerField(source="artifact.size")
+    positions = serializers.DictField(
+        child=serializers.DictField(child=serializers.IntegerField()),
+        help_text="of each topic the next offset of each partition",
+    )
+
+    class Meta:
+        model = Checkpoint
+        fields = ["attempt", "step", "records", "positions", "size", "created_at"]
 
 
 class ResultOfDeploymentSerializer(serializers.ModelSerializer[TrainingResult]):
@@ -125,10 +142,16 @@ class ResultSerializer(ResultRowSerializer):
     """A result with its epochs, its source and its confusion matrix (``{matrix, labels}``)."""
 
     epochs = serializers.SerializerMethodField()
+    checkpoint = serializers.SerializerMethodField(help_text="where another attempt would go on")
     confusion_matrix = MessageField(ConfusionMatrix)
 
     class Meta(ResultRowSerializer.Meta):
-        fields = [*ResultRowSerializer.Meta.fields, "epochs", "confusion_matrix", "code", "imports"]
+        fields = [*ResultRowSerializer.Meta.fields, "epochs", "checkpoint", "confusion_matrix", "code", "imports"]
+
+    @extend_schema_field(LastCheckpointSerializer(allow_null=True))
+    def get_checkpoint(self, result: TrainingResult) -> Any:
+        checkpoint = result.checkpoints.select_related("artifact").last()
+        return None if checkpoint is None else LastCheckpointSerializer(checkpoint).data
 
     @extend_schema_field(serializers.ListField(child=MessageField(EpochMetrics, allow_null=False)))
     def get_epochs(self, result: TrainingResult) -> Any:
@@ -174,6 +197,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
     arguments = ArgumentTextsField()
     split = serializers.ChoiceField(choices=_SPLITS, allow_null=True, help_text=_SPLIT_HELP)
     targets = serializers.ChoiceField(choices=_TARGETS, help_text=_TARGETS_HELP)
+    incremental = MessageField(Incremental)
 
     class Meta:
         model = Deployment
@@ -189,6 +213,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
             "seed",
             "gpu",
             "mode",
+            "incremental",
             "state",
             "results",
             "created_at",
@@ -211,10 +236,17 @@ class DeploymentWriteSerializer(serializers.Serializer[Any]):
     seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
     gpu = serializers.IntegerField(min_value=0, max_value=64, default=0)
     mode = serializers.ChoiceField(
-        choices=_MODES,
-        default=TrainingMode.CLASSIC.value,
-        error_messages={"invalid_choice": "this version does not train in the mode {input} yet: expected classic"},
+        choices=[(each.value, each.value) for each in TrainingMode], default=TrainingMode.CLASSIC.value
     )
+    incremental = MessageField(Incremental, read_only=False, default=None, help_text=_INCREMENTAL_HELP)
+
+    def validate_mode(self, mode: str) -> str:
+        if mode not in MODES:
+            expected = " or ".join(MODES)
+            raise serializers.ValidationError(
+                f"this version does not train in the mode {mode} yet: expected {expected}"
+            )
+        return mode
 
     def validate_configuration(self, configuration: Configuration) -> Configuration:
         parts = list(configuration.models.filter(distributed=True).order_by("id").values_list("name", flat=True)[:4])
@@ -246,11 +278,15 @@ class DeploymentCheckSerializer(serializers.Serializer[Any]):
 class DeploymentOptionsSerializer(serializers.Serializer[Any]):
     """What can be chosen when making a deployment."""
 
-    modes = serializers.ListField(child=serializers.CharField(), help_text="values of the field mode")
+    modes = serializers.ListField(
+        child=serializers.CharField(), help_text="values of the field mode that this version trains in"
+    )
 
 
 class RestartSerializer(serializers.Serializer[Any]):
-    """How to train again: on the same stream, or on another one."""
+    """How to train again: anew, on the same stream or on another one; or, to ``resume``, from the last checkpoint."""
+
+    resume = serializers.BooleanField(required=False, default=False)
 
     stream = serializers.PrimaryKeyRelatedField(
         queryset=Announcement.objects.all(), required=False, allow_null=True, default=None

@@ -8,10 +8,10 @@ from django.db import transaction
 
 from backend.accounts.audit import record, state_hash
 from backend.api.actors import Actor
-from backend.api.errors import Conflict, InUse, NotFound
+from backend.api.errors import Conflict, InUse, InvalidField, NotFound
 from backend.api.uses import users
 from backend.configurations.models import Configuration
-from backend.deployments import storage
+from backend.deployments import checkpoints, storage
 from backend.deployments.models import Deployment, TrainingResult
 from backend.events.services import publish
 from backend.ml_models.models import MLModel
@@ -89,10 +89,13 @@ def stop_deployment(deployment: Deployment, *, actor: Actor) -> None:
             stop(result, actor=actor)
 
 
-def restart_result(result: TrainingResult, *, actor: Actor, stream: Announcement | None = None) -> TrainingResult:
+def restart_result(
+    result: TrainingResult, *, actor: Actor, stream: Announcement | None = None, resume: bool = False
+) -> TrainingResult:
     """Train an ended result anew, on ``stream`` or the one it had, with the model's present code.
 
-    Versions of earlier trainings stay. Refused while an inference serves the result.
+    With ``resume`` it goes on from its last checkpoint instead, with the same code on the same stream; raises
+    InvalidField where it cannot. Versions of earlier trainings stay. Refused while an inference serves the result.
     """
 
     def train_anew(locked: TrainingResult) -> None:
@@ -102,14 +105,30 @@ def restart_result(result: TrainingResult, *, actor: Actor, stream: Announcement
                 users=served,
                 hint="delete them first, or make a new deployment",
             )
-        locked.code, locked.imports = locked.model.code, locked.model.imports
-        locked.stream = stream or locked.stream
         locked.failed_outcome = locked.failed_confusion_matrix = None
-        locked.first_attempt = locked.attempt
-        locked.epochs.all().delete()
+        if resume:
+            _check_goes_on(locked, stream)
+        else:
+            locked.code, locked.imports = locked.model.code, locked.model.imports
+            locked.stream = stream or locked.stream
+            locked.first_attempt = locked.attempt
+            checkpoints.forget(locked)
         storage.remove_attempts_before(locked)
 
     return restart(result, actor=actor, change=train_anew)
+
+
+def _check_goes_on(result: TrainingResult, stream: Announcement | None) -> None:
+    if checkpoints.latest(result) is None:
+        raise InvalidField(
+            "resume", f"result {result.pk} has no checkpoint to go on from", hint="without resume it trains anew"
+        )
+    if stream is not None and stream.pk != result.stream_id:
+        raise InvalidField(
+            "stream",
+            f"the checkpoint of result {result.pk} stands in stream {result.stream_id}, it cannot go on in {stream.pk}",
+            hint="without resume it trains anew on the other stream",
+        )
 
 
 def assign_stream(announcement: Announcement, **_signal: Any) -> int:

@@ -29,7 +29,7 @@ from backend.api.errors import Conflict, InvalidField, NotFound, RangeNotSatisfi
 from backend.config.environment import environment
 from backend.deployments.models import Artifact, TrainingResult
 from backend.deployments.object_store import ObjectStore, object_store
-from kafkaml.artifacts import ArtifactCache, check_artifact_name, sha256_of_file
+from kafkaml.artifacts import ArtifactCache, check_artifact_name, is_checkpoint, sha256_of_file
 from kafkaml.errors import BrokenError, RefusedError
 
 __all__ = [
@@ -37,11 +37,13 @@ __all__ = [
     "bytes_received",
     "copy_to_store",
     "fetch",
+    "is_kept",
     "path_of",
     "receive",
     "remove",
     "remove_attempts_before",
     "remove_result",
+    "remove_unfinished_before",
 ]
 
 logger = structlog.get_logger(__name__)
@@ -85,6 +87,11 @@ def check_sha256(text: str) -> str:
 def path_of(artifact: Artifact) -> Path:
     """Return where an artifact's bytes are, or will be when ``fetch`` has brought them."""
     return _folder(artifact.result_id, artifact.attempt) / artifact.sha256
+
+
+def is_kept(artifact: Artifact) -> bool:
+    """Whether an artifact's bytes can still be had; an object store is not asked."""
+    return environment().s3_bucket != "" or path_of(artifact).exists()
 
 
 def fetch(artifact: Artifact) -> Path:
@@ -152,7 +159,7 @@ def receive(
         if known.sha256 == sha256:
             return known, False
         raise Conflict(f"artifact {name} of this attempt is stored with sha256 {known.sha256}: expected the same bytes")
-    _check_size(result, place.total)
+    _check_size(result, name, place.total)
     folder = _folder(result.pk, result.attempt)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     final = folder / sha256
@@ -211,8 +218,10 @@ def remove(result: TrainingResult, **which: Any) -> None:
 
 
 def remove_attempts_before(result: TrainingResult) -> None:
-    """Delete rows now, and files after the commit, of attempts older than the present one; versions keep theirs."""
-    Artifact.objects.filter(result=result, attempt__lt=result.attempt, version=None).delete()
+    """Delete rows now, and files after the commit, of attempts older than the present one, but versions' files and
+    checkpoints.
+    """
+    Artifact.objects.filter(result=result, attempt__lt=result.attempt, version=None, checkpoint=None).delete()
     present = _folder(result.pk, result.attempt)
 
     def remove_files() -> None:
@@ -222,6 +231,17 @@ def remove_attempts_before(result: TrainingResult) -> None:
                 if attempt < result.attempt:
                     _remove_all_but(folder, {sha256 for of, sha256 in named if of == attempt})
         _remove_from_store(result.pk, is_kept=lambda place: place[0] >= result.attempt or place in named)
+
+    transaction.on_commit(remove_files)
+
+
+def remove_unfinished_before(result: TrainingResult) -> None:
+    """Delete, after the commit, the beginnings of files that attempts older than the present one did not finish."""
+
+    def remove_files() -> None:
+        for path in (environment().artifacts_dir / str(result.pk)).glob("a*/.part-*"):
+            if int(path.parent.name[1:]) < result.attempt:
+                path.unlink(missing_ok=True)
 
     transaction.on_commit(remove_files)
 
@@ -298,13 +318,15 @@ def _folder(result_id: int, attempt: int) -> Path:
     return environment().artifacts_dir / str(int(result_id)) / f"a{int(attempt)}"
 
 
-def _check_size(result: TrainingResult, total: int) -> None:
+def _check_size(result: TrainingResult, name: str, total: int) -> None:
     settings = environment()
     rows = Artifact.objects.filter(result=result, attempt=result.attempt, version=None)
-    stored = sum(rows.values_list("size", flat=True))
+    # Checkpoints come and go beside the trained model: what they take must not be missing for it.
+    beside = [size for other, size in rows.values_list("name", "size") if is_checkpoint(other) is is_checkpoint(name)]
+    stored, kind = sum(beside), "checkpoint" if is_checkpoint(name) else "artifact"
     if total > settings.max_artifact_bytes or stored + total > settings.max_run_artifact_bytes:
         raise RefusedError(
-            f"the artifact has {total} bytes beside {stored} of this attempt: expected at most "
+            f"the {kind} has {total} bytes beside {stored} of this attempt: expected at most "
             f"{settings.max_artifact_bytes} in one and {settings.max_run_artifact_bytes} together",
             hint="an administrator can raise KML_MAX_ARTIFACT_BYTES and KML_MAX_RUN_ARTIFACT_BYTES",
         )

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from django.utils import timezone
 
-from backend.deployments import history, storage, versions
+from backend.deployments import checkpoints, history, storage, versions
 from backend.deployments.models import EpochRecord, TrainingResult
 from backend.runs.transitions import begin, locked, locked_for_report, mark_failed, next_retry, publish_run
+from kafkaml.wire.choices import TrainingMode
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.report import EpochEvent, Event, Finish, NewVersion, ProgressEvent
@@ -49,6 +50,9 @@ def mark_finished(result_id: int, report: Finish) -> bool:
         result.ended_at = now
         result.save()
         publish_run(result, version=version.number)
+        if result.deployment.mode == TrainingMode.CLASSIC:
+            # All epochs are done. A stream without end may go on, and so may what learnt it.
+            checkpoints.forget(result)
         storage.remove_attempts_before(result)
     return True
 
@@ -106,7 +110,7 @@ def store_events(result_id: int, attempt: int, events: Sequence[Event]) -> None:
         epochs = [each.data for each in fresh if isinstance(each, EpochEvent)]
         documents = [each.to_json() for each in epochs]
         EpochRecord.objects.bulk_create(
-            [EpochRecord(result=result, attempt=attempt, epoch=each["epoch"], document=each) for each in documents],
+            [EpochRecord(result=result, epoch=each["epoch"], document=each) for each in documents],
             ignore_conflicts=True,
         )
         if epochs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -23,6 +24,7 @@ from backend.deployments import selectors, services
 from backend.deployments.arguments import argument_problems, checked_arguments, legible_texts
 from backend.deployments.confusion_cells import cell_samples
 from backend.deployments.confusion_image import MAX_CLASSES, draw_confusion_matrix
+from backend.deployments.incremental import MODES, checked_incremental, incremental_problems
 from backend.deployments.models import Deployment, TrainingResult
 from backend.deployments.serializers import (
     CellSamplesSerializer,
@@ -35,6 +37,7 @@ from backend.deployments.serializers import (
     ResultSerializer,
 )
 from backend.deployments.version_views import artifact_download
+from backend.ml_models.models import MLModel
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from backend.runs.logs import read_log
 from backend.runs.models import STATE_CHOICES
@@ -69,6 +72,17 @@ class ResultFilter(filters.FilterSet):  # type: ignore[misc]
         fields: list[str] = ["deployment", "model", "state", "stream"]
 
 
+def _legible(body: object) -> dict[str, Any]:
+    """Return what can be judged of a deployment that is refused for something else."""
+    given = body if isinstance(body, Mapping) else {}
+    incremental = given.get("incremental")
+    return {
+        "arguments": legible_texts(given.get("arguments")),
+        "mode": next((each for each in TrainingMode if each == given.get("mode")), TrainingMode.CLASSIC),
+        "incremental": incremental if isinstance(incremental, Mapping) else None,
+    }
+
+
 class DeploymentViewSet(ResourceViewSet[Deployment]):
     """Configurations that wait for their stream, train, or have trained."""
 
@@ -84,7 +98,9 @@ class DeploymentViewSet(ResourceViewSet[Deployment]):
     def create(self, _request: Request) -> Response:
         """Make a deployment: its results wait until a sink announces a stream to its id."""
         values = self.validated(DeploymentWriteSerializer)
-        values["arguments"] = checked_arguments(values["configuration"], values["arguments"])
+        configuration, mode = values["configuration"], TrainingMode(values["mode"])
+        values["arguments"] = checked_arguments(configuration, values["arguments"])
+        values["incremental"] = checked_incremental(mode, values["incremental"], configuration.models.all())
         deployment = services.create_deployment(actor=self.actor, **values)
         return self.shown(deployment.pk, status=201)
 
@@ -99,19 +115,23 @@ class DeploymentViewSet(ResourceViewSet[Deployment]):
         else:
             refused = problem_of(ValidationError(serializer.errors))
             problems += refused.errors if refused else ()
-            given = request.data.get("arguments") if isinstance(request.data, Mapping) else None
-            values = {"arguments": legible_texts(given)}
+            values = _legible(request.data)
         configuration = values.get("configuration")
         known = configuration if isinstance(configuration, Configuration) else None
+        models = known.models.all() if known else MLModel.objects.none()
         refused_fields = {each.field for each in problems}
-        problems += [each for each in argument_problems(known, values["arguments"]) if each.field not in refused_fields]
+        for each in [
+            *argument_problems(known, values["arguments"]),
+            *incremental_problems(TrainingMode(values["mode"]), values["incremental"], models),
+        ]:
+            problems += [each] if each.field not in refused_fields else []
         return Response({"valid": not problems, "errors": [asdict(each) for each in problems]})
 
     @extend_schema(responses=DeploymentOptionsSerializer)
     @action(detail=False, methods=["get"], url_path="options")
     def choices(self, _request: Request) -> Response:
         """Tell what can be chosen when making a deployment; arguments are those of the frameworks."""
-        return Response({"modes": [each.value for each in TrainingMode]})
+        return Response({"modes": [each.value for each in MODES]})
 
     @extend_schema(responses={204: None})
     def destroy(self, _request: Request, pk: int) -> Response:
@@ -149,9 +169,8 @@ class ResultViewSet(ResourceViewSet[TrainingResult]):
     @extend_schema(request=RestartSerializer, responses={202: ResultSerializer})
     @action(detail=True, methods=["post"])
     def restart(self, _request: Request, pk: int) -> Response:
-        """Train again, on the same stream or on another; versions of the earlier training stay."""
-        result = self.find(pk)
-        services.restart_result(result, actor=self.actor, stream=self.validated(RestartSerializer)["stream"])
+        """Train again, on the same stream or on another, or go on; versions of the earlier training stay."""
+        services.restart_result(self.find(pk), actor=self.actor, **self.validated(RestartSerializer))
         return self.shown(pk, status=202)
 
     @extend_schema(

@@ -24,7 +24,7 @@ from backend.api.actors import actor_of
 from backend.api.errors import InvalidField, NotFound, StaleAttempt
 from backend.api.files import attachment
 from backend.api.job_tokens import JobToken
-from backend.deployments import storage
+from backend.deployments import checkpoints, storage
 from backend.deployments import transitions as training
 from backend.deployments.models import Deployment
 from backend.deployments.plans import training_plan
@@ -36,9 +36,10 @@ from backend.jobs.messages import parse
 from backend.launchers.names import RunKind
 from backend.streams import services as streams
 from backend.streams.serializers import AnnouncementWriteSerializer, unknown_deployment_note
+from kafkaml.artifacts import is_checkpoint
 from kafkaml.wire.inference import InferencePlan, Wanted
 from kafkaml.wire.receipt import Announced, FreshToken, Numbered, Stored
-from kafkaml.wire.report import Events, Fail, Finish, NewVersion, Stats
+from kafkaml.wire.report import Events, Fail, Finish, NewVersion, Saved, Stats
 from kafkaml.wire.training import TrainingPlan
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "JobTokenView",
     "StatsView",
     "TrainingArtifactView",
+    "TrainingCheckpointView",
     "TrainingEventsView",
     "TrainingFailView",
     "TrainingFinishView",
@@ -82,6 +84,17 @@ class TrainingEventsView(JobView):
         message = parse(Events, request.data)
         access.current_result(request, pk, message.attempt)
         training.store_events(pk, message.attempt, message.events)
+        return Response({})
+
+
+class TrainingCheckpointView(JobView):
+    """A place from which another attempt goes on; its file was uploaded before."""
+
+    @extend_schema(request=Saved, responses={200: None})
+    def post(self, request: Request, pk: int) -> Response:
+        message = parse(Saved, request.data)
+        access.token_for(request, RunKind.TRAINING, pk, message.attempt)
+        checkpoints.save(pk, message.attempt, message.checkpoint)
         return Response({})
 
 
@@ -133,9 +146,16 @@ class BytesParser(BaseParser):
 
 
 class TrainingArtifactView(JobView):
-    """A trained model on its way here, in pieces that can be sent again."""
+    """A trained model or a checkpoint on its way here, in pieces that can be sent again; a checkpoint's way back."""
 
     parser_classes = [BytesParser]
+
+    @extend_schema(parameters=[_ATTEMPT], responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    def get(self, request: Request, pk: int, name: str) -> HttpResponseBase:
+        """Send a file of the present attempt, or the checkpoint that an earlier attempt left."""
+        result = access.current_result(request, pk, access.query_attempt(request))
+        artifact = checkpoints.artifact_to_go_on_with(result, name)
+        return attachment(request, storage.fetch(artifact), name, sha256=artifact.sha256)
 
     @extend_schema(parameters=[_ATTEMPT], request=None, responses={200: None})
     def head(self, request: Request, pk: int, name: str) -> HttpResponse:
@@ -164,7 +184,7 @@ class TrainingArtifactView(JobView):
         artifact, new = storage.receive(result, name, sha256, place, content)
         if artifact is None:
             return Response(Stored(sha256=sha256).to_json(), status=202)
-        if new:
+        if new and not is_checkpoint(name):
             record(actor_of(request), "upload", artifact, after=sha256, detail=name)
         return Response(Stored(sha256=sha256).to_json(), status=201 if new else 200)
 

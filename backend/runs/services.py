@@ -56,9 +56,9 @@ def restart(run: R, *, actor: Actor, change: Callable[[R], None] | None = None) 
         locked.failure = None
         locked.launched_at = locked.started_at = locked.ended_at = locked.next_retry_at = None
         locked.log_tail = ""
-        locked.forget_attempt()
         if change is not None:
             change(locked)
+        locked.forget_attempt()
         locked.save()
         record(actor, "restart", locked, before=before, after=state_hash(locked))
         publish_run(locked)

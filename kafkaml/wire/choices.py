@@ -14,6 +14,7 @@ class TrainingMode(StrEnum):
     """How a deployment trains. Further modes are strategies beside ``model_training/modes/classic.py``."""
 
     CLASSIC = "classic"
+    INCREMENTAL = "incremental"
 
 
 class Direction(StrEnum):

@@ -114,10 +114,12 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/jobs/token/": {"POST": Needs.ANY_JOB},
     "api/jobs/training/<id:pk>/": {"GET": Needs.TRAINING_JOB, "HEAD": Needs.TRAINING_JOB},
     "api/jobs/training/<id:pk>/events/": {"POST": Needs.TRAINING_JOB},
+    "api/jobs/training/<id:pk>/checkpoint/": {"POST": Needs.TRAINING_JOB},
     "api/jobs/training/<id:pk>/finish/": {"POST": Needs.TRAINING_JOB},
     "api/jobs/training/<id:pk>/fail/": {"POST": Needs.TRAINING_JOB},
     "api/jobs/training/<id:pk>/versions/": {"POST": Needs.TRAINING_JOB},
     "api/jobs/training/<id:pk>/artifacts/<artifact_name:name>/": {
+        "GET": Needs.TRAINING_JOB,
         "HEAD": Needs.TRAINING_JOB,
         "PUT": Needs.TRAINING_JOB,
     },
@@ -296,6 +298,10 @@ def _status(actor: str, method: str, path: str, world: dict[str, str]) -> int:
         body = b'{"attempt": 1, "events": [], "failure": {"category": "data", "cause": "x"}}'
     if path.endswith("/stats/"):
         body = b'{"attempt": 1, "replica": 0, "state": "running"}'
+    if path.endswith("/checkpoint/"):
+        body = b'{"attempt": 1, "checkpoint": {"attempt": 1, "name": "x", "sha256": "%s", "size": 1, "step": 1}}' % (
+            b"0" * 64
+        )
     if path.startswith("/api/jobs/training/") and path.endswith(("/finish/", "/versions/")):
         body = (
             b'{"attempt": 1, "step": 1, "outcome": {"seconds": 1, "samples": {}, "test_metrics": {}, "artifacts": {},'

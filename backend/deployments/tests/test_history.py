@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.deployments.history import MAX_POINTS, extended, lower_is_better
+from backend.deployments.history import MAX_POINTS, extended, known_direction
+from kafkaml.wire.choices import Direction
 from kafkaml.wire.progress import EpochMetrics
 
 
@@ -32,8 +33,8 @@ def test_the_curve_stays_short_and_in_order(values: list[float]) -> None:
 def test_the_best_of_a_loss_is_the_least() -> None:
     assert _after([3.0, 1.0, 2.0], name="loss")["best_training"]["loss"] == {"value": 1.0, "epoch": 2}
     assert _after([0.1, 0.3, 0.3])["best_training"]["accuracy"] == {"value": 0.3, "epoch": 2}
-    assert lower_is_better("mean_absolute_error")
-    assert not lower_is_better("auc")
+    assert known_direction("mean_absolute_error") is Direction.DOWN
+    assert known_direction("auc") is Direction.UP
 
 
 def test_numbers_that_are_not_finite_are_never_the_best() -> None:
