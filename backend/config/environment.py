@@ -99,6 +99,12 @@ class BackendSettings(BaseSettings):
         le=1_000_000_000,
         description="the largest answer of an inference: output topics that are made take as much where need be",
     )
+    kept_versions: int = Field(
+        20, ge=1, description="of each result, beside the current, the pinned and the served ones; older ones go"
+    )
+    versions_topic: str = Field(
+        "kafka-ml.versions", description="compacted topic that tells which version of each result is current"
+    )
     event_retention_seconds: int = Field(3600, ge=60, description="how far back a browser can catch up")
 
     def __hash__(self) -> int:

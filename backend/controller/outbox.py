@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from django.db import DatabaseError, connection
 
+from backend.streams.models import OutboxMessage
 from backend.streams.services import mark_outbox_failed, mark_outbox_published, pending_outbox
 from kafkaml.errors import KafkaMLError
 from kafkaml.failpoints import failpoint
@@ -29,10 +30,20 @@ _LOOK_SECONDS = 1.0
 
 
 class OutboxRelay:
-    """Runs in a thread of its own between ``start`` and ``close``. ``connect`` makes the writer, when first needed."""
+    """Runs in a thread of its own between ``start`` and ``close``. ``connect`` makes the writer, when first needed.
 
-    def __init__(self, connect: Callable[[], RecordWriter], *, may_act: Callable[[], bool]) -> None:
+    ``prepare`` is called with a topic before each record to it, and may make it.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], RecordWriter],
+        *,
+        may_act: Callable[[], bool],
+        prepare: Callable[[str], None] = lambda _topic: None,
+    ) -> None:
         self._connect = connect
+        self._prepare = prepare
         self._may_act = may_act
         self._writer: RecordWriter | None = None
         self._news = threading.Event()
@@ -54,23 +65,38 @@ class OutboxRelay:
         self._forget_writer()
 
     def relay(self) -> int:
-        """Write what is pending; return how many records were. Raises KafkaMLError; the rest stays pending."""
-        messages = pending_outbox()
-        for message in messages:
-            if self._writer is None:
-                self._writer = self._connect()
-            try:
-                self._writer.write(
-                    OutgoingRecord(message.topic, bytes(message.value), bytes(message.key) if message.key else None)
-                )
-                self._writer.flush(_FLUSH_SECONDS)
-            except KafkaMLError as error:
-                mark_outbox_failed(message.pk, error.message)
-                self._forget_writer()
-                raise
-            failpoint("controller.outbox_written")
-            mark_outbox_published(message.pk)
-        return len(messages)
+        """Write what is pending; return how many records were.
+
+        Raises the KafkaMLError of the first that could not be written: it and the others of its topic stay pending.
+        """
+        written = 0
+        refused: dict[str, KafkaMLError] = {}
+        while messages := pending_outbox(without=refused):
+            for message in messages:
+                if message.topic in refused:
+                    continue
+                try:
+                    self._write(message)
+                except KafkaMLError as error:
+                    mark_outbox_failed(message.pk, error.message)
+                    self._forget_writer()
+                    refused[message.topic] = error
+                    continue
+                failpoint("controller.outbox_written")
+                mark_outbox_published(message.pk)
+                written += 1
+        if refused:
+            raise next(iter(refused.values()))
+        return written
+
+    def _write(self, message: OutboxMessage) -> None:
+        self._prepare(message.topic)
+        if self._writer is None:
+            self._writer = self._connect()
+        self._writer.write(
+            OutgoingRecord(message.topic, bytes(message.value), bytes(message.key) if message.key else None)
+        )
+        self._writer.flush(_FLUSH_SECONDS)
 
     def _run(self) -> None:
         pause = 0.0

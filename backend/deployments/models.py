@@ -160,7 +160,10 @@ class EpochRecord(models.Model):
 
 
 class ResultVersion(models.Model):
-    """A version of a result: what was trained, from which source, on what, and what decided for it. Never changed."""
+    """A version of a result: what was trained, from which source, on what, and what decided for it.
+
+    ``pinned`` keeps it when the oldest go; nothing else of it changes.
+    """
 
     result = models.ForeignKey(TrainingResult, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
@@ -176,6 +179,7 @@ class ResultVersion(models.Model):
     confusion_matrix = models.JSONField(null=True, blank=True)
     positions = models.JSONField(default=dict, blank=True, help_text="kafkaml.wire.checkpoint.Positions")
     comparison = models.JSONField(null=True, blank=True, help_text="kafkaml.wire.version.Comparison")
+    pinned = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

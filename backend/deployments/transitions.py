@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from backend.deployments import checkpoints, history, storage, versions
 from backend.deployments.models import EpochRecord, TrainingResult
+from backend.deployments.version_services import prune_versions
 from backend.runs.transitions import begin, locked, locked_for_report, mark_failed, next_retry, publish_run
 from kafkaml.wire.choices import TrainingMode
 from kafkaml.wire.failure import Failure, FailureCategory
@@ -49,6 +50,7 @@ def mark_finished(result_id: int, report: Finish) -> bool:
         result.started_at = result.started_at or now
         result.ended_at = now
         result.save()
+        prune_versions(result)
         publish_run(result, version=version.number)
         if result.deployment.mode == TrainingMode.CLASSIC:
             # All epochs are done. A stream without end may go on, and so may what learnt it.
@@ -77,6 +79,7 @@ def store_version(result_id: int, report: NewVersion) -> int:
         )
         begin(result)
         result.save()
+        prune_versions(result)
         publish_run(result, version=version.number)
     return version.number
 

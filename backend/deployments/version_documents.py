@@ -8,12 +8,19 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from backend.api.fields import TextField
 from backend.api.wire import MessageField
 from backend.deployments import models
 from kafkaml.wire.outcome import Outcome
 from kafkaml.wire.version import Artifact, Comparison, Version, VersionReason
 
-__all__ = ["VersionPageSerializer", "artifact_documents", "version_document"]
+__all__ = [
+    "PinSerializer",
+    "PromoteSerializer",
+    "VersionPageSerializer",
+    "artifact_documents",
+    "version_document",
+]
 
 
 @extend_schema_serializer(component_name="PaginatedVersionList")
@@ -24,6 +31,18 @@ class VersionPageSerializer(serializers.Serializer[Any]):
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
     results = serializers.ListField(child=MessageField(Version, allow_null=False))
+
+
+class PinSerializer(serializers.Serializer[Any]):
+    """Whether a version is kept when the oldest go."""
+
+    pinned = serializers.BooleanField()
+
+
+class PromoteSerializer(serializers.Serializer[Any]):
+    """Why a version is to become the current one, for the audit trail and for those who are told."""
+
+    why = TextField(max_length=300, default="", allow_blank=True)
 
 
 def artifact_documents(rows: Iterable[models.Artifact]) -> list[dict[str, Any]]:
@@ -43,6 +62,7 @@ def version_document(version: models.ResultVersion, *, current: int | None) -> d
         step=version.step,
         created_at=version.created_at,
         current=version.pk == current,
+        pinned=version.pinned,
         artifacts=[Artifact.model_validate(each) for each in artifact_documents(version.artifacts.all())],
         outcome=Outcome.model_validate(version.outcome),
         positions=version.positions,

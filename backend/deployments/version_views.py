@@ -11,18 +11,25 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
+from backend.api.actors import actor_of
 from backend.api.errors import NotFound
 from backend.api.files import attachment
 from backend.api.pagination import PAGE, LimitOffset
-from backend.deployments import storage
+from backend.deployments import storage, version_services
 from backend.deployments.models import Artifact, ResultVersion, TrainingResult
-from backend.deployments.version_documents import VersionPageSerializer, version_document
+from backend.deployments.version_documents import (
+    PinSerializer,
+    PromoteSerializer,
+    VersionPageSerializer,
+    version_document,
+)
 from backend.deployments.versions import artifacts_of, version_of
 from kafkaml.wire.version import Version
 
-__all__ = ["VersionArtifactView", "VersionListView", "VersionView", "artifact_download"]
+__all__ = ["VersionArtifactView", "VersionListView", "VersionPromoteView", "VersionView", "artifact_download"]
 
 
 def artifact_download(request: Request, artifact: Artifact) -> HttpResponseBase:
@@ -70,6 +77,30 @@ class VersionView(_VersionsView):
         result = self.result(pk)
         return Response(_document(version_of(result, number), result))
 
+    @extend_schema(request=PinSerializer, responses=Version, tags=["results"])
+    def patch(self, request: Request, pk: int, number: int) -> Response:
+        """Pin a version, which keeps it when the oldest go, or unpin it."""
+        pinned = _validated(PinSerializer, request)["pinned"]
+        version_services.pin_version(pk, number, actor=actor_of(request), pinned=pinned)
+        return self.get(request, pk, number)
+
+    @extend_schema(responses={204: None}, tags=["results"])
+    def delete(self, request: Request, pk: int, number: int) -> Response:
+        """Delete a version and its files; 409 for one that is current, pinned or served."""
+        version_services.delete_version(pk, number, actor=actor_of(request))
+        return Response(status=204)
+
+
+class VersionPromoteView(_VersionsView):
+    """Choosing the current version."""
+
+    @extend_schema(request=PromoteSerializer, responses=Version, tags=["results"])
+    def post(self, request: Request, pk: int, number: int) -> Response:
+        """Make a version the current one, newer or older: inferences that follow the result go over to it."""
+        why = _validated(PromoteSerializer, request)["why"]
+        version = version_services.promote_version(pk, number, actor=actor_of(request), why=why)
+        return Response(version_document(version, current=version.pk))
+
 
 class VersionArtifactView(_VersionsView):
     """A file of a version."""
@@ -82,6 +113,13 @@ class VersionArtifactView(_VersionsView):
         if artifact is None:
             raise NotFound(f"{version} has no artifact {name!r}", hint="its field artifacts lists them")
         return artifact_download(request, artifact)
+
+
+def _validated(kind: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:
+    serializer = kind(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    values: dict[str, Any] = serializer.validated_data
+    return values
 
 
 def _document(version: ResultVersion, result: TrainingResult) -> dict[str, Any]:

@@ -9,16 +9,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
+from django.dispatch import Signal
 
 from backend.api.errors import NotFound
 from backend.deployments import storage
+from backend.deployments.announcing import announce
 from backend.deployments.models import Artifact, ResultVersion, TrainingResult
 from kafkaml.errors import RefusedError
 from kafkaml.wire.checkpoint import Positions
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.version import Comparison, VersionReason
 
-__all__ = ["add_version", "artifacts_of", "drop_files", "outcome_documents", "version_of", "version_of_step"]
+__all__ = [
+    "add_version",
+    "artifacts_of",
+    "current_changed",
+    "drop_files",
+    "make_current",
+    "outcome_documents",
+    "version_of",
+    "version_of_step",
+]
+
+
+# Sent in the transaction in which another version becomes the current one: ``version``, and ``before`` it, or None.
+current_changed = Signal()
 
 
 def version_of(result: TrainingResult, number: int | None = None) -> ResultVersion:
@@ -75,8 +90,18 @@ def add_version(
         file.version = version
         file.save()
     if comparison is None or comparison.promotes:
-        result.current_version = version
+        make_current(result, version)
     return version
+
+
+def make_current(result: TrainingResult, version: ResultVersion, *, by: str = "", why: str = "") -> None:
+    """Let a version be the one that its result shows and that inferences follow; the caller saves the result.
+
+    ``by`` is who chose it, and ``why``; empty where its training did.
+    """
+    before, result.current_version = result.current_version, version
+    current_changed.send(sender=ResultVersion, version=version, before=before)
+    announce(version, before, by=by, why=why)
 
 
 def version_of_step(result: TrainingResult, step: int) -> ResultVersion | None:

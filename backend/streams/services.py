@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -122,9 +122,10 @@ def send_again(announcement: Announcement, deployment: int, *, actor: Actor) -> 
     return message
 
 
-def pending_outbox(limit: int = 100) -> list[OutboxMessage]:
-    """Return records that wait to be written, oldest first."""
-    return list(OutboxMessage.objects.filter(published_at=None).order_by("id")[:limit])
+def pending_outbox(limit: int = 100, *, without: Collection[str] = ()) -> list[OutboxMessage]:
+    """Return records that wait to be written, oldest first; none to topics that are in ``without``."""
+    pending = OutboxMessage.objects.filter(published_at=None).exclude(topic__in=list(without))
+    return list(pending.order_by("id")[:limit])
 
 
 def mark_outbox_published(message_id: int) -> None:

@@ -11,10 +11,10 @@ from pydantic import Field
 
 from kafkaml.wire.checkpoint import Positions
 from kafkaml.wire.choices import Direction
-from kafkaml.wire.message import Count, Message, Metric, Name, Sha256
+from kafkaml.wire.message import Count, Message, Metric, Metrics, Name, Sha256, Text
 from kafkaml.wire.outcome import Outcome
 
-__all__ = ["Artifact", "Comparison", "Version", "VersionReason"]
+__all__ = ["Artifact", "Comparison", "Promotion", "PromotionReason", "Version", "VersionReason"]
 
 # Frameworks compute metrics as float32: a gain that is short of what was asked for by no more than their rounding is
 # as much.
@@ -26,6 +26,14 @@ class VersionReason(StrEnum):
 
     TRAINED = "trained"
     IMPROVED = "improved"
+
+
+class PromotionReason(StrEnum):
+    """Why a version became the current one: as in VersionReason, or because a person chose it."""
+
+    TRAINED = "trained"
+    IMPROVED = "improved"
+    CHOSEN = "chosen"
 
 
 class Comparison(Message):
@@ -70,6 +78,7 @@ class Version(Message):
 
     It followed window ``step`` while its training went on; None: its training ended with it. ``positions`` is where in
     the stream its training stood, empty for a stream with an end. ``current`` is the one that inferences follow.
+    One that is ``pinned`` is kept until somebody unpins it.
     """
 
     number: Annotated[int, Field(ge=1)]
@@ -78,7 +87,28 @@ class Version(Message):
     step: Count | None = None
     created_at: datetime
     current: bool
+    pinned: bool = False
     artifacts: list[Artifact] = []
     outcome: Outcome
     positions: Positions = {}
+    comparison: Comparison | None = None
+
+
+class Promotion(Message):
+    """A version became the current one of its result. Told at least once, each time with the same ``id``.
+
+    ``previous`` is the number of the version before, None for the first. ``by`` is who chose it and ``why`` what they
+    said, both empty where a training decided. ``metrics`` are those of the version's test samples.
+    """
+
+    id: Name
+    at: datetime
+    result: Count
+    model: Name
+    version: Annotated[int, Field(ge=1)]
+    previous: Count | None
+    reason: PromotionReason
+    by: Name = ""
+    why: Text = ""
+    metrics: Metrics = {}
     comparison: Comparison | None = None

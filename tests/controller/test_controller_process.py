@@ -175,15 +175,20 @@ def test_kafka_away_holds_up_inferences_only(platform: Platform) -> None:
 
 
 def test_the_outbox_is_published_in_order(broker_platform: Platform, broker: Any) -> None:
-    from kafkaml.confluent import KafkaRecordReader
+    from kafkaml.confluent import KafkaAdmin, KafkaRecordReader
     from kafkaml.settings import KafkaSettings
     from kafkaml.stream_range import StreamRange
 
     topic = broker.topic()
     broker_platform.controller()
     broker_platform.add_outbox(topic=topic, count=5)
+    broker_platform.add_outbox(topic="kafka-ml.versions", count=1)
     eventually(lambda: broker_platform.pending_outbox() == 0, 60)
-    reader = KafkaRecordReader(KafkaSettings(bootstrap_servers=broker.bootstrap_servers))
+    settings = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
+    # Of each result the last word is kept.
+    (kept,) = KafkaAdmin(settings).topic_configs(["kafka-ml.versions"]).values()
+    assert kept["cleanup.policy"] == "compact"
+    reader = KafkaRecordReader(settings)
     found = [
         (record.key, record.value)
         for batch in reader.read([StreamRange(topic, 0, 0, 5)], batch_records=10, idle_timeout_seconds=60)

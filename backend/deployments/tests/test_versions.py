@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
+from backend.accounts.models import AuditEntry
 from backend.api.actors import SYSTEM
 from backend.api.errors import NotFound
 from backend.api.tests import builders
 from backend.deployments import services, storage, transitions
 from backend.deployments.models import Artifact, ResultVersion, TrainingResult
-from backend.deployments.versions import artifacts_of, version_of
+from backend.deployments.versions import artifacts_of, current_changed, version_of
 from backend.runs import transitions as runs
+from backend.streams.models import OutboxMessage
+from kafkaml.errors import RefusedError
 from kafkaml.wire.choices import Direction
 from kafkaml.wire.report import Finish
-from kafkaml.wire.version import Comparison
+from kafkaml.wire.version import Comparison, Promotion
 
 pytestmark = pytest.mark.django_db
 
@@ -186,3 +190,76 @@ def test_a_version_whose_files_are_missing_is_refused() -> None:
     answer = worker.post(f"/api/jobs/training/{result.pk}/versions/", body, format="json")
     assert (answer.status_code, "model.keras" in answer.json()["detail"]) == (422, True)
     assert not ResultVersion.objects.exists()
+
+
+def test_a_person_promotes_an_older_version_and_says_why(
+    editor: APIClient, viewer: APIClient, django_capture_on_commit_callbacks
+) -> None:
+    result = builders.make_launched()
+    improve(result, 1, b"first", comparison(None, 0.5))
+    improve(result, 2, b"second", comparison(0.5, 0.6))
+    answer = editor.post(f"/api/results/{result.pk}/versions/1/promote/", {"why": "the second one is slow"})
+    assert (answer.status_code, answer.json()["number"], answer.json()["current"]) == (200, 1, True)
+    assert viewer.get(f"/api/results/{result.pk}/").json()["current_version"] == 1
+    entry = AuditEntry.objects.get(action="promote")
+    assert (entry.object_id, entry.detail) == (str(result.pk), "version 1 in place of 2: the second one is slow")
+    # Asked again, nothing happens.
+    editor.post(f"/api/results/{result.pk}/versions/1/promote/", {})
+    assert AuditEntry.objects.filter(action="promote").count() == 1
+    told = [Promotion.model_validate_json(bytes(each.value)) for each in OutboxMessage.objects.order_by("pk")]
+    assert [(each.version, each.previous, each.reason, each.by) for each in told] == [
+        (1, None, "improved", ""),
+        (2, 1, "improved", ""),
+        (1, 2, "chosen", entry.actor),
+    ]
+    assert (told[1].comparison is not None, told[2].why) == (True, "the second one is slow")
+    assert {bytes(each.key) for each in OutboxMessage.objects.all()} == {str(result.pk).encode()}
+    assert {each.topic for each in OutboxMessage.objects.all()} == {"kafka-ml.versions"}
+
+
+def test_what_is_told_of_a_promotion_goes_with_it() -> None:
+    result = builders.make_launched()
+
+    def refuse(**_signal: object) -> None:
+        raise RefusedError("an inference cannot serve it")
+
+    current_changed.connect(refuse)
+    try:
+        with pytest.raises(RefusedError):
+            builders.finish(result)
+    finally:
+        current_changed.disconnect(refuse)
+    assert (ResultVersion.objects.count(), OutboxMessage.objects.count()) == (0, 0)
+
+
+def test_only_versions_that_nobody_needs_are_deleted(editor: APIClient, django_capture_on_commit_callbacks) -> None:
+    result = builders.make_launched()
+    for step in (1, 2, 3):
+        improve(result, step, b"same" if step < 3 else b"last")
+    shared = storage.path_of(artifacts_of(version_of(result, 1)).get())
+    assert editor.patch(f"/api/results/{result.pk}/versions/2/", {"pinned": True}, format="json").json()["pinned"]
+    with django_capture_on_commit_callbacks(execute=True):
+        answers = {n: editor.delete(f"/api/results/{result.pk}/versions/{n}/") for n in (1, 2, 3, 4)}
+    assert {n: each.status_code for n, each in answers.items()} == {1: 204, 2: 409, 3: 409, 4: 404}
+    assert "pinned" in answers[2].json()["detail"]
+    assert "current" in answers[3].json()["detail"]
+    assert shared.exists()
+    editor.patch(f"/api/results/{result.pk}/versions/2/", {"pinned": False}, format="json")
+    with django_capture_on_commit_callbacks(execute=True):
+        assert editor.delete(f"/api/results/{result.pk}/versions/2/").status_code == 204
+    assert not shared.exists()
+    # A number is never given again.
+    assert improve(result, 4, b"another") == {"number": 4}
+
+
+def test_the_oldest_versions_go_but_for_the_current_and_the_pinned_ones(
+    editor: APIClient, configure: Callable[..., None]
+) -> None:
+    configure(kept_versions=2)
+    result = builders.make_launched()
+    improve(result, 1, b"1", comparison(None, 0.9))
+    improve(result, 2, b"2", comparison(0.9, 0.1))
+    editor.patch(f"/api/results/{result.pk}/versions/2/", {"pinned": True}, format="json")
+    for step in range(3, 7):
+        improve(result, step, b"%d" % step, comparison(0.9, 0.1))
+    assert sorted(result.versions.values_list("number", flat=True)) == [1, 2, 5, 6]

@@ -13,9 +13,10 @@ import kafkaml.wire
 from kafkaml.sdk import types
 from kafkaml.wire.job import InferenceJob, TrainingJob
 from kafkaml.wire.message import Message
+from kafkaml.wire.version import Promotion
 
-# They travel in the environment of a process, not by HTTP.
-NOT_OF_THE_API = {Message, InferenceJob, TrainingJob}
+# They travel in the environment of a process, or by Kafka and to others.
+NOT_OF_THE_API = {Message, InferenceJob, Promotion, TrainingJob}
 
 
 def messages() -> list[type[Message]]:

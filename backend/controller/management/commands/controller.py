@@ -100,6 +100,7 @@ def _controller(
         outbox=OutboxRelay(
             lambda: KafkaRecordWriter(settings.kafka, timeout_seconds=_KAFKA_SECONDS),
             may_act=lambda: leadership.is_held,
+            prepare=partial(_prepare, settings, set()),
         ),
         wakeup=wakeup,
         housekeeping={
@@ -110,6 +111,15 @@ def _controller(
         on_round=life,
         interval_seconds=interval_seconds,
     )
+
+
+def _prepare(settings: BackendSettings, made: set[str], topic: str) -> None:
+    """Make the topic of versions, compacted, before the first record to it; others make the topics of streams."""
+    if topic == settings.versions_topic and topic not in made:
+        KafkaAdmin(settings.kafka, timeout_seconds=_KAFKA_SECONDS).create_topic(
+            topic, config={"cleanup.policy": "compact"}
+        )
+        made.add(topic)
 
 
 class _Topics:

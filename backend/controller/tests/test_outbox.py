@@ -1,0 +1,32 @@
+"""The outbox's relay: what cannot be written waits, and holds up nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from backend.controller.outbox import OutboxRelay
+from backend.streams.models import OutboxMessage
+from kafkaml.errors import BrokerError
+from kafkaml.testing import InMemoryBroker
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_topic_that_is_refused_holds_up_no_other() -> None:
+    for topic, value in (("refused", b"1"), ("taken", b"2"), ("refused", b"3"), ("taken", b"4")):
+        OutboxMessage.objects.create(topic=topic, key=b"k", value=value)
+
+    def prepare(topic: str) -> None:
+        if topic == "refused":
+            raise BrokerError("not allowed")
+
+    broker = InMemoryBroker()
+    relay = OutboxRelay(broker.writer, may_act=lambda: True, prepare=prepare)
+    with pytest.raises(BrokerError, match="not allowed"):
+        relay.relay()
+    assert [each.value for each in broker.records("taken")] == [b"2", b"4"]
+    waiting = OutboxMessage.objects.filter(published_at=None)
+    assert [(bytes(each.value), each.tries, each.error) for each in waiting] == [
+        (b"1", 1, "not allowed"),
+        (b"3", 0, ""),
+    ]

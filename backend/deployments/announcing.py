@@ -1,0 +1,40 @@
+"""Telling others which version of a result is current: a record on a compacted topic of Kafka."""
+
+from __future__ import annotations
+
+import uuid
+
+import orjson
+from django.utils import timezone
+
+from backend.config.environment import environment
+from backend.deployments.models import ResultVersion
+from backend.streams.models import OutboxMessage
+from kafkaml.wire.outcome import Outcome
+from kafkaml.wire.version import Comparison, Promotion, PromotionReason
+
+__all__ = ["announce"]
+
+
+def announce(version: ResultVersion, before: ResultVersion | None, *, by: str, why: str) -> None:
+    """Let the controller tell that ``version`` is current, once the present transaction is committed."""
+    reason = PromotionReason.CHOSEN if by else PromotionReason(version.reason)
+    promotion = Promotion(
+        id=uuid.uuid4().hex,
+        at=timezone.now(),
+        result=version.result_id,
+        model=version.result.model.name,
+        version=version.number,
+        previous=None if before is None else before.number,
+        reason=reason,
+        by=by,
+        why=why,
+        metrics=Outcome.model_validate(version.outcome).test_metrics,
+        # What decided then says nothing of why a person chose it now.
+        comparison=Comparison.model_validate(version.comparison) if version.comparison and not by else None,
+    )
+    OutboxMessage.objects.create(
+        topic=environment().versions_topic,
+        key=str(promotion.result).encode(),
+        value=orjson.dumps(promotion.to_json()),
+    )

@@ -1,0 +1,98 @@
+"""What people do with versions: promote, pin and delete them; and letting go of the oldest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from django.db import transaction
+from django.db.models import ProtectedError
+
+from backend.accounts.audit import record
+from backend.api.actors import Actor
+from backend.api.errors import Conflict, InUse, NotFound
+from backend.config.environment import environment
+from backend.deployments import storage
+from backend.deployments.models import ResultVersion, TrainingResult
+from backend.deployments.versions import make_current, version_of
+from backend.runs.transitions import publish_run
+
+__all__ = ["delete_version", "pin_version", "promote_version", "prune_versions"]
+
+
+def promote_version(result_id: int, number: int, *, actor: Actor, why: str) -> ResultVersion:
+    """Make a version the current one, newer or older than the present one; inferences that follow go over to it.
+
+    Asked again, nothing changes. Raises NotFound.
+    """
+    with _locked(result_id) as result:
+        version = version_of(result, number)
+        before = result.current_version
+        if version == before:
+            return version
+        make_current(result, version, by=actor.name, why=why)
+        result.save(update_fields=["current_version", "updated_at"])
+        said = f"version {number} in place of {before.number if before else 'none'}"
+        record(actor, "promote", result, detail=f"{said}: {why}" if why else said)
+        publish_run(result, version=number)
+    return version
+
+
+def pin_version(result_id: int, number: int, *, actor: Actor, pinned: bool) -> ResultVersion:
+    """Keep a version when the oldest go, or no longer. Raises NotFound."""
+    with _locked(result_id) as result:
+        version = version_of(result, number)
+        if version.pinned != pinned:
+            version.pinned = pinned
+            version.save(update_fields=["pinned"])
+            record(actor, "pin" if pinned else "unpin", result, detail=f"version {number}")
+            publish_run(result, version=number)
+    return version
+
+
+def delete_version(result_id: int, number: int, *, actor: Actor) -> None:
+    """Delete a version and its files. Raises NotFound, Conflict for a current or pinned one, InUse for a served one."""
+    with _locked(result_id) as result:
+        version = version_of(result, number)
+        if version == result.current_version:
+            raise Conflict(f"{version} is the current one", hint="promote another one first")
+        if version.pinned:
+            raise Conflict(f"{version} is pinned", hint="unpin it first")
+        try:
+            _remove(result, version)
+        except ProtectedError as error:
+            users = [
+                {"type": str(each._meta.model_name), "id": each.pk, "name": str(each)}
+                for each in error.protected_objects
+            ]
+            raise InUse(
+                f"{version} is in use by {len(users)} others", users=users, hint="let them serve another one first"
+            ) from error
+        record(actor, "delete", result, detail=f"version {number}")
+        publish_run(result, version=number)
+
+
+def prune_versions(result: TrainingResult) -> None:
+    """Delete the oldest versions beyond those that the settings keep; the row is locked.
+
+    Current, pinned and served ones stay, and count for nothing.
+    """
+    loose = [each for each in result.versions.filter(pinned=False) if each.pk != result.current_version_id]
+    for version in loose[environment().kept_versions :]:
+        with suppress(ProtectedError), transaction.atomic():
+            _remove(result, version)
+
+
+def _remove(result: TrainingResult, version: ResultVersion) -> None:
+    with transaction.atomic():
+        storage.remove(result, version=version)
+        version.delete()
+
+
+@contextmanager
+def _locked(result_id: int) -> Iterator[TrainingResult]:
+    with transaction.atomic():
+        result = TrainingResult.objects.select_for_update().filter(pk=result_id).first()
+        if result is None:
+            raise NotFound(f"there is no result {result_id}")
+        yield result
