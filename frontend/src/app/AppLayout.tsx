@@ -25,6 +25,7 @@ import {
 } from '@tabler/icons-react'
 import { CatchBoundary, Link, useNavigate, useRouterState } from '@tanstack/react-router'
 import { lazy, type ReactNode, Suspense, useState } from 'react'
+import { SmallPrint } from '~/components/Dimmed'
 import { LiveMark } from '~/components/LiveMark'
 import { useSession } from '~/lib/session'
 import classes from './AppLayout.module.css'
@@ -161,9 +162,7 @@ function PersonMenu() {
           <Text size="sm" fw={600}>
             {user.username}
           </Text>
-          <Text size="xs" c="dimmed">
-            {user.role}
-          </Text>
+          <SmallPrint>{user.role}</SmallPrint>
         </Box>
         <Menu.Divider />
         <Menu.Item leftSection={<IconUser size={16} aria-hidden />} onClick={() => void navigate({ to: '/account' })}>

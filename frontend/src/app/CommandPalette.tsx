@@ -1,11 +1,12 @@
 /** Ctrl/Cmd+K: go to rooms and objects by name or number, and do things. Loaded when it is first opened. */
 import '@mantine/spotlight/styles.css'
-import { Text, useMantineColorScheme } from '@mantine/core'
+import { useMantineColorScheme } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { createSpotlight, Spotlight } from '@mantine/spotlight'
 import { IconSearch } from '@tabler/icons-react'
 import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
+import { SmallPrint } from '~/components/Dimmed'
 import { StatusBadge } from '~/components/StatusBadge'
 import { useLive } from '~/lib/live'
 import { useSession } from '~/lib/session'
@@ -66,11 +67,7 @@ export default function CommandPalette({ openings, onSheet }: { openings: number
                 key={room.to}
                 label={room.label}
                 leftSection={<room.icon size={18} aria-hidden />}
-                rightSection={
-                  <Text size="xs" c="dimmed">
-                    g {room.key}
-                  </Text>
-                }
+                rightSection={<SmallPrint>g {room.key}</SmallPrint>}
                 onClick={() => void navigate({ to: room.to })}
               />
             ))}

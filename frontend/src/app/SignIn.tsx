@@ -7,6 +7,7 @@ import { useForm } from '@mantine/form'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { CopyButton } from '~/components/CopyButton'
+import { Dimmed } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { loginCreateMutation, type Session } from '~/lib/api'
 
@@ -35,9 +36,7 @@ export function SignIn({ onSignedIn, over }: { onSignedIn: (session: Session) =>
         <Stack gap="md">
           <div>
             <Title order={1}>Kafka-ML</Title>
-            <Text size="sm" c="dimmed">
-              Train, serve and watch models on Apache Kafka streams
-            </Text>
+            <Dimmed>Train, serve and watch models on Apache Kafka streams</Dimmed>
           </div>
           <SignInForm onSignedIn={onSignedIn} name="" />
         </Stack>

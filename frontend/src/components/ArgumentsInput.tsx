@@ -2,6 +2,7 @@
 import { Combobox, Group, ScrollArea, Text, TextInput, useCombobox } from '@mantine/core'
 import { type ReactNode, useRef, useState } from 'react'
 import { type AcceptedArgument, complete, completionAt } from './argumentCompletion'
+import { SmallPrint } from './Dimmed'
 
 export type { AcceptedArgument } from './argumentCompletion'
 
@@ -82,9 +83,7 @@ export function ArgumentsInput({
                   <Text size="sm" ff="monospace">
                     {option.label}
                   </Text>
-                  <Text size="xs" c="dimmed">
-                    {option.detail}
-                  </Text>
+                  <SmallPrint>{option.detail}</SmallPrint>
                 </Group>
               </Combobox.Option>
             ))}

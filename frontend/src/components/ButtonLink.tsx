@@ -15,17 +15,26 @@ export const AnchorLink = createLink(
   ),
 )
 
-type Room = 'clusters' | 'configurations' | 'inference' | 'models' | 'results' | 'streams' | 'training' | 'visualise'
-
 export interface ObjectLinkProps extends Omit<AnchorProps, 'component'> {
-  to: `/${Room}/$id`
   id: number | string
   search?: Record<string, unknown>
   children: ReactNode
 }
 
 /** A link to the page of one object, by its number. */
-export function ObjectLink({ id, ...props }: ObjectLinkProps) {
-  const link = { size: 'sm', params: { id: String(id) }, ...props } as unknown as ComponentProps<typeof AnchorLink>
-  return <AnchorLink {...link} />
+function objectLink(to: string) {
+  return function ObjectLink({ id, ...props }: ObjectLinkProps) {
+    const link = { size: 'sm', to, params: { id: String(id) }, ...props } as unknown as ComponentProps<
+      typeof AnchorLink
+    >
+    return <AnchorLink {...link} />
+  }
 }
+
+export const ModelLink = objectLink('/models/$id')
+export const ConfigurationLink = objectLink('/configurations/$id')
+export const DeploymentLink = objectLink('/training/$id')
+export const ResultLink = objectLink('/results/$id')
+export const InferenceLink = objectLink('/inference/$id')
+export const StreamLink = objectLink('/streams/$id')
+export const VisualiseLink = objectLink('/visualise/$id')

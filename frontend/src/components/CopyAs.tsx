@@ -1,8 +1,9 @@
 /** The same thing without the page: as a command, as Python, as curl. Live: give it the form's present values. */
-import { Button, Code, Group, Popover, SegmentedControl, Stack, Text } from '@mantine/core'
+import { Button, Code, Group, Popover, SegmentedControl, Stack } from '@mantine/core'
 import { IconTerminal2 } from '@tabler/icons-react'
 import { useState } from 'react'
 import { CopyButton } from './CopyButton'
+import { SmallPrint } from './Dimmed'
 
 export interface Equivalents {
   cli: string
@@ -42,9 +43,7 @@ export function CopyAs({ equivalents }: { equivalents: Equivalents }) {
             {text}
           </Code>
           {language !== 'cli' && (
-            <Text size="xs" c="dimmed">
-              Make an access token on your account page and put it in KML_TOKEN.
-            </Text>
+            <SmallPrint>Make an access token on your account page and put it in KML_TOKEN.</SmallPrint>
           )}
         </Stack>
       </Popover.Dropdown>

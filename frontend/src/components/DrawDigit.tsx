@@ -1,7 +1,8 @@
 /** A board to draw on with mouse, finger, pen or arrow keys; gives what is drawn as a sample of the model's size. */
-import { Box, Button, Group, Stack, Switch, Text } from '@mantine/core'
+import { Box, Button, Group, Stack, Switch } from '@mantine/core'
 import { IconEraser } from '@tabler/icons-react'
 import { type KeyboardEvent, type PointerEvent, useCallback, useEffect, useRef, useState } from 'react'
+import { SmallPrint } from './Dimmed'
 import {
   BOARD,
   type Board,
@@ -157,9 +158,7 @@ export function DrawDigit({
           Clear
         </Button>
       </Group>
-      <Text size="xs" c="dimmed">
-        Draw with mouse or finger; with keys: arrows move, Space draws.
-      </Text>
+      <SmallPrint>Draw with mouse or finger; with keys: arrows move, Space draws.</SmallPrint>
     </Stack>
   )
 }

@@ -9,6 +9,7 @@ import { type ReactNode, useEffect, useState } from 'react'
 import { plural } from '~/lib/format'
 import { type ListSearch, PAGE_SIZE } from '~/lib/listSearch'
 import { ColumnMenu, useColumnChoice } from './ColumnMenu'
+import { Dimmed } from './Dimmed'
 import { PageTitle } from './PageTitle'
 import { ProblemAlert } from './ProblemAlert'
 
@@ -72,11 +73,7 @@ export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) 
               </Group>
             )}
             <Box flex={1} />
-            {count !== undefined && (
-              <Text size="sm" c="dimmed">
-                {plural(count, 'row')}
-              </Text>
-            )}
+            {count !== undefined && <Dimmed>{plural(count, 'row')}</Dimmed>}
             <ColumnMenu choice={chosen} />
           </Group>
           <DataTable<Row>

@@ -9,6 +9,7 @@ import { memo, type ReactNode, useEffect, useMemo, useRef, useState } from 'reac
 import { formatBytes, formatCount, plural } from '~/lib/format'
 import { useLive } from '~/lib/live'
 import { fileName, saveFile } from '~/lib/saveFile'
+import { Dimmed } from './Dimmed'
 import classes from './LogViewer.module.css'
 import { filterLines, type LogLine, MAX_LINES, shownLines } from './logLines'
 import { ProblemAlert } from './ProblemAlert'
@@ -129,11 +130,7 @@ export function LogViewer({
             {empty}
           </Text>
         )}
-        {all.length > 0 && shown.length === 0 && (
-          <Text size="sm" c="dimmed" p="xs">
-            No line fits the filter.
-          </Text>
-        )}
+        {all.length > 0 && shown.length === 0 && <Dimmed p="xs">No line fits the filter.</Dimmed>}
         {groups.map((group) => (
           <LineGroup key={group[0]?.number} lines={group} query={query.trim()} raw={raw} />
         ))}

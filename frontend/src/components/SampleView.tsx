@@ -1,7 +1,8 @@
 /** One decoded sample: drawn where its shape is an image's, listed as numbers otherwise. */
-import { Box, Code, Text } from '@mantine/core'
+import { Box, Code } from '@mantine/core'
 import { useEffect, useRef } from 'react'
 import { formatShape, formatValue } from '~/lib/format'
+import { SmallPrint } from './Dimmed'
 
 export interface SampleData {
   shape: readonly number[]
@@ -52,9 +53,9 @@ export function SampleView({ sample, label, size = 84 }: { sample: SampleData; l
         {shown.map((value) => formatValue(value)).join(', ')}
         {sample.values.length > shown.length || sample.truncated ? ', …' : ''}
       </Code>
-      <Text size="xs" c="dimmed">
+      <SmallPrint>
         {sample.dtype}, {formatShape(sample.shape)}
-      </Text>
+      </SmallPrint>
     </Box>
   )
 }

@@ -1,7 +1,8 @@
 /** The program that sends a stream to a deployment, ready to copy, with the deployment's id already in it. */
-import { Code, Group, NumberInput, SegmentedControl, Stack, Text, TextInput } from '@mantine/core'
+import { Code, Group, NumberInput, SegmentedControl, Stack, TextInput } from '@mantine/core'
 import { useState } from 'react'
 import { CopyButton } from './CopyButton'
+import { SmallPrint } from './Dimmed'
 import { SINK_FORMATS, type SinkFormat, type SinkSettings, sinkSnippet } from './sinkSnippets'
 
 const LABELS: Record<SinkFormat, string> = {
@@ -65,9 +66,9 @@ export function SinkSnippet({
       <Code block tabIndex={0} aria-label="Program that sends the stream" style={{ overflow: 'auto', maxHeight: 480 }}>
         {text}
       </Code>
-      <Text size="xs" c="dimmed">
+      <SmallPrint>
         {EXPLANATIONS[format]} {format !== 'CLI' && 'Run it with the Python that Kafka-ML is installed in.'}
-      </Text>
+      </SmallPrint>
     </Stack>
   )
 }

@@ -1,6 +1,7 @@
 /** One number with its name: the answer of a page at a glance. */
 import { Box, Text, Tooltip } from '@mantine/core'
 import type { ReactNode } from 'react'
+import { SmallPrint } from './Dimmed'
 
 export function Stat({
   name,
@@ -20,9 +21,7 @@ export function Stat({
   )
   return (
     <Box miw={96}>
-      <Text size="xs" c="dimmed">
-        {name}
-      </Text>
+      <SmallPrint>{name}</SmallPrint>
       {exact ? <Tooltip label={exact}>{shown}</Tooltip> : shown}
       {note && (
         <Text size="xs" c="dimmed" component="div">

@@ -1,7 +1,8 @@
 /** What a model takes and answers: '8 × 8 → 10', one sample's shapes, without the batch. */
-import { Code, Group, Text, Tooltip } from '@mantine/core'
+import { Code, Group, Tooltip } from '@mantine/core'
 import type { TensorSpec } from '~/lib/api'
 import { formatShape } from '~/lib/format'
+import { Dimmed } from './Dimmed'
 
 /** '8 × 8', '64 + 10' for several, '?' where only data will tell. */
 export function shapesText(tensors: readonly TensorSpec[] | undefined): string {
@@ -19,9 +20,7 @@ export function TensorShapes({
   return (
     <Group gap={6} wrap="nowrap">
       <Chip tensors={inputs} what="input" />
-      <Text size="sm" c="dimmed">
-        →
-      </Text>
+      <Dimmed>→</Dimmed>
       <Chip tensors={outputs} what="output" />
     </Group>
   )

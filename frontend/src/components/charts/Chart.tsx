@@ -2,10 +2,11 @@
  * Chart: a picture made by the chart library, which is loaded when the first one is drawn; importing this is cheap.
  * ChartFrame puts a title, "view as table", PNG and JSON around it. Animation is off unless the option turns it on.
  */
-import { ActionIcon, Box, Group, Skeleton, Table, Text, Title, Tooltip } from '@mantine/core'
+import { ActionIcon, Box, Group, Skeleton, Table, Title, Tooltip } from '@mantine/core'
 import { IconBraces, IconChartLine, IconPhotoDown, IconTable } from '@tabler/icons-react'
 import type { ECharts, EChartsCoreOption } from 'echarts/core'
 import { lazy, type ReactNode, type Ref, Suspense, useRef, useState } from 'react'
+import { SmallPrint } from '~/components/Dimmed'
 import { fileName, saveFile, saveUrl } from '~/lib/saveFile'
 
 export interface ChartHandle {
@@ -130,9 +131,9 @@ function TableView({ table, label }: { table: ChartTable; label: string }) {
   return (
     <Box>
       {rows.length < table.rows.length && (
-        <Text size="xs" c="dimmed">
+        <SmallPrint>
           The last {MAX_ROWS} of {table.rows.length} rows; "Save as JSON" has them all.
-        </Text>
+        </SmallPrint>
       )}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <section aria-label={label} tabIndex={0} style={{ maxHeight: 360, overflow: 'auto' }}>

@@ -5,6 +5,7 @@
 import { Box, Group, SimpleGrid, Switch, Text } from '@mantine/core'
 import type { EChartsCoreOption } from 'echarts/core'
 import { useMemo, useState } from 'react'
+import { Dimmed } from '~/components/Dimmed'
 import { DIVERGED, formatMeasured, formatMetric, plural } from '~/lib/format'
 import { useSeriesColor } from '~/lib/palette'
 import { ChartFrame } from './Chart'
@@ -59,11 +60,11 @@ export function LearningCurves({
   return (
     <>
       <Group justify="space-between" mb="xs">
-        <Text size="sm" c="dimmed">
+        <Dimmed>
           {unit === 'window' && 'Before learning dotted, '}
           {unit === 'window' ? 'training' : 'Training'} solid, validation dashed. Drag the ends of the bar below a chart
           to zoom.
-        </Text>
+        </Dimmed>
         <Switch
           size="xs"
           label="Logarithmic scale"

@@ -1,7 +1,8 @@
 /** Changing one's own password. Nothing of it is kept as a draft. */
-import { Button, PasswordInput, Stack, Text } from '@mantine/core'
+import { Button, PasswordInput, Stack } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { Dimmed } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { sessionPasswordCreateMutation, setCsrfToken } from '~/lib/api'
 import { notifyDone } from '~/lib/notify'
@@ -32,11 +33,11 @@ export function PasswordForm() {
   return (
     <form onSubmit={form.onSubmit(({ present, password }) => change.mutate({ body: { present, password } }))}>
       <Stack gap="sm" maw={360}>
-        <Text size="sm" c="dimmed">
+        <Dimmed>
           {user.has_password
             ? 'A new password ends your other sessions and revokes your access tokens.'
             : 'You have none: you sign in by links. With a password you can sign in from other machines too.'}
-        </Text>
+        </Dimmed>
         <input type="hidden" name="username" autoComplete="username" value={user.username} readOnly />
         {user.has_password && (
           <PasswordInput

@@ -6,6 +6,7 @@ import { useState } from 'react'
 import { Age } from '~/components/Age'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { CopyButton } from '~/components/CopyButton'
+import { Dimmed } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { RowTable } from '~/components/RowTable'
 import {
@@ -94,11 +95,7 @@ export function Tokens() {
         </Alert>
       )}
       <ProblemAlert error={tokens.error} onRetry={() => void tokens.refetch()} />
-      {tokens.data && own.length === 0 && (
-        <Text size="sm" c="dimmed">
-          You have no access tokens.
-        </Text>
-      )}
+      {tokens.data && own.length === 0 && <Dimmed>You have no access tokens.</Dimmed>}
       {own.length > 0 && (
         <RowTable
           label="Tokens"

@@ -1,6 +1,7 @@
 /** Adding a user, or changing one: role, whether they may sign in, a new password. */
-import { PasswordInput, Select, Switch, Text, TextInput } from '@mantine/core'
+import { PasswordInput, Select, Switch, TextInput } from '@mantine/core'
 import { isNotEmpty, useForm } from '@mantine/form'
+import { SmallPrint } from '~/components/Dimmed'
 import { FormDialog } from '~/components/FormDialog'
 import { type RoleEnum, type User, usersCreate, usersPartialUpdate } from '~/lib/api'
 import { changesOf } from './changes'
@@ -38,13 +39,7 @@ export function UserDialog({ user, onClose, onDone }: { user: User | null; onClo
       onSave={save}
       onClose={onClose}
       onDone={onDone}
-      note={
-        user?.role === 'admin' && (
-          <Text size="xs" c="dimmed">
-            The last active admin cannot be changed away.
-          </Text>
-        )
-      }
+      note={user?.role === 'admin' && <SmallPrint>The last active admin cannot be changed away.</SmallPrint>}
     >
       {user === null && (
         <TextInput

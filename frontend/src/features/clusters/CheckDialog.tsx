@@ -1,6 +1,7 @@
 /** What works in another cluster and what does not: asked when it is opened. */
 import { Button, Group, Modal, Skeleton, Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
+import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { RowTable } from '~/components/RowTable'
 import { StatusBadge } from '~/components/StatusBadge'
@@ -57,11 +58,7 @@ export function CheckResult({ check }: { check: ClusterCheck }) {
           state={check.ok ? 'ready' : 'failed'}
           label={check.ok ? 'inferences can run there' : 'inferences cannot run there'}
         />
-        {check.version && (
-          <Text size="sm" c="dimmed">
-            Kubernetes {check.version}
-          </Text>
-        )}
+        {check.version && <Dimmed>Kubernetes {check.version}</Dimmed>}
       </Group>
       <RowTable
         label="What was tried"
@@ -87,9 +84,9 @@ export function CheckResult({ check }: { check: ClusterCheck }) {
           },
         ]}
       />
-      <Text size="xs" c="dimmed">
+      <SmallPrint>
         Whether pods there reach Kafka and this platform shows when an inference starts: it says so when they do not.
-      </Text>
+      </SmallPrint>
     </>
   )
 }

@@ -1,6 +1,7 @@
 /** Entering another cluster, or changing one. A token goes in and is never shown again. */
-import { Group, PasswordInput, Switch, Text, Textarea, TextInput } from '@mantine/core'
+import { Group, PasswordInput, Switch, Textarea, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
+import { SmallPrint } from '~/components/Dimmed'
 import { FormDialog } from '~/components/FormDialog'
 import { type Cluster, clustersCreate, clustersPartialUpdate } from '~/lib/api'
 import { type ClusterForm, changesOf, checkForm, formOf, requestOf, tokenNeeded } from './form'
@@ -40,9 +41,7 @@ export function ClusterDialog({
       note={
         cluster !== null &&
         cluster.inferences > 0 && (
-          <Text size="xs" c="dimmed">
-            Address and namespace cannot be changed while inferences run there.
-          </Text>
+          <SmallPrint>Address and namespace cannot be changed while inferences run there.</SmallPrint>
         )
       }
     >

@@ -1,17 +1,14 @@
 /** What the chosen models mean together: one sentence, and a warning when no stream fits all of them. */
 import { Alert, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
+import { Dimmed } from '~/components/Dimmed'
 import { shapesText } from '~/components/TensorShapes'
 import { plural } from '~/lib/format'
 import { inputConflict, type Unit } from './units'
 
 export function ChosenSummary({ units }: { units: readonly Unit[] }) {
   if (units.length === 0) {
-    return (
-      <Text size="sm" c="dimmed">
-        Choose the models that shall learn from the same stream, to be compared or served together.
-      </Text>
-    )
+    return <Dimmed>Choose the models that shall learn from the same stream, to be compared or served together.</Dimmed>
   }
   const conflict = inputConflict(units)
   const inputs = [...new Set(units.map(([first]) => shapesText(first.inputs)))].filter((each) => each !== '?')

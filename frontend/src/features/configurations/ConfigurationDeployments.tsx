@@ -2,7 +2,8 @@
 import { Group, Stack, Text } from '@mantine/core'
 import type { UseQueryResult } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
-import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
+import { ButtonLink, DeploymentLink, ResultLink } from '~/components/ButtonLink'
+import { SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { RowTable } from '~/components/RowTable'
@@ -49,11 +50,7 @@ export function ConfigurationDeployments({
         columns={[
           {
             title: 'Deployment',
-            cell: (row) => (
-              <ObjectLink to="/training/$id" id={row.id}>
-                Deployment {row.id}
-              </ObjectLink>
-            ),
+            cell: (row) => <DeploymentLink id={row.id}>Deployment {row.id}</DeploymentLink>,
           },
           { title: 'State', cell: (row) => <StatusBadge state={row.state} /> },
           {
@@ -61,9 +58,9 @@ export function ConfigurationDeployments({
             cell: (row) => (
               <Group gap="xs">
                 {row.results.slice(0, 4).map((each) => (
-                  <ObjectLink to="/results/$id" id={each.id} key={each.id}>
+                  <ResultLink id={each.id} key={each.id}>
                     {each.model_name}
-                  </ObjectLink>
+                  </ResultLink>
                 ))}
                 {row.results.length > 4 && <Text size="sm">and {row.results.length - 4} more</Text>}
               </Group>
@@ -75,9 +72,9 @@ export function ConfigurationDeployments({
         ]}
       />
       {(deployments.data?.count ?? 0) > rows.length && (
-        <Text size="xs" c="dimmed">
+        <SmallPrint>
           The newest {rows.length} of {plural(deployments.data?.count ?? 0, 'deployment')}
-        </Text>
+        </SmallPrint>
       )}
     </Stack>
   )

@@ -4,7 +4,8 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
-import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
+import { ButtonLink, ConfigurationLink } from '~/components/ButtonLink'
+import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
 import { type Configuration, configurationsListOptions } from '~/lib/api'
@@ -22,13 +23,9 @@ const COLUMNS: DataTableColumn<Configuration>[] = [
     sortable: true,
     render: (row) => (
       <>
-        <ObjectLink
-          to="/configurations/$id"
-          id={row.id}
-          style={{ display: 'block', width: 'fit-content', overflowWrap: 'anywhere' }}
-        >
+        <ConfigurationLink id={row.id} style={{ display: 'block', width: 'fit-content', overflowWrap: 'anywhere' }}>
           {row.name}
-        </ObjectLink>
+        </ConfigurationLink>
         {row.description && (
           <Text size="xs" c="dimmed" lineClamp={1} maw={360}>
             {row.description}
@@ -56,18 +53,15 @@ const COLUMNS: DataTableColumn<Configuration>[] = [
     textAlign: 'right',
     render: (row) =>
       row.deployments === 0 ? (
-        <Text size="sm" c="dimmed">
-          none
-        </Text>
+        <Dimmed>none</Dimmed>
       ) : (
-        <ObjectLink
-          to="/configurations/$id"
+        <ConfigurationLink
           id={row.id}
           search={{ tab: 'deployments' }}
           aria-label={`${formatCount(row.deployments)} deployments of ${row.name}`}
         >
           {formatCount(row.deployments)}
-        </ObjectLink>
+        </ConfigurationLink>
       ),
   },
   { accessor: 'updated_at', title: 'Changed', sortable: true, render: (row) => <Age at={row.updated_at} size="sm" /> },

@@ -6,6 +6,7 @@ import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
+import { Dimmed } from '~/components/Dimmed'
 import { ObjectPage } from '~/components/ObjectPage'
 import {
   type Configuration,
@@ -131,9 +132,7 @@ function Edit({ configuration }: { configuration: Configuration }) {
       equivalents={(values) => updateEquivalents(id, values)}
       header={(buttons) => (
         <Stack gap={0} align="flex-start">
-          <Text size="sm" c="dimmed" mb="xs">
-            Deployments that exist keep the models that they were made with.
-          </Text>
+          <Dimmed mb="xs">Deployments that exist keep the models that they were made with.</Dimmed>
           <div style={{ display: 'flex', gap: 8 }}>{buttons}</div>
         </Stack>
       )}

@@ -1,7 +1,7 @@
 /** Deleting a configuration: refused while deployments need it, and says which before asking. */
 import { List } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
-import { ObjectLink } from '~/components/ButtonLink'
+import { DeploymentLink } from '~/components/ButtonLink'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { InUseDialog } from '~/components/InUseDialog'
 import { type Configuration, configurationsDestroyMutation, type Deployment } from '~/lib/api'
@@ -36,10 +36,7 @@ export function DeleteConfiguration({
       >
         {deployments.slice(0, MOST_SHOWN).map((each) => (
           <List.Item key={each.id}>
-            <ObjectLink to="/training/$id" id={each.id}>
-              deployment {each.id}
-            </ObjectLink>
-            , {plural(each.results.length, 'result')}
+            <DeploymentLink id={each.id}>deployment {each.id}</DeploymentLink>, {plural(each.results.length, 'result')}
           </List.Item>
         ))}
         {count > MOST_SHOWN && <List.Item>{plural(count - MOST_SHOWN, 'more deployment')}</List.Item>}

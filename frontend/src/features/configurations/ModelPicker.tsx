@@ -1,10 +1,11 @@
 /** Choose models: whole ones and chains, found by name and framework; what is chosen stays in sight. */
-import { Button, Checkbox, Group, Input, Skeleton, Stack, Text, TextInput } from '@mantine/core'
+import { Button, Checkbox, Group, Input, Skeleton, Stack, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { IconSearch } from '@tabler/icons-react'
 import { useQueries, useQuery } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
+import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { modelsListOptions, modelsRetrieveOptions } from '~/lib/api'
@@ -87,9 +88,7 @@ export function ModelPicker({
       {whole.isLoading ? (
         <Skeleton height={160} />
       ) : units.length === 0 ? (
-        <Text size="sm" c="dimmed">
-          No model's name or description has “{search}”
-        </Text>
+        <Dimmed>No model's name or description has “{search}”</Dimmed>
       ) : (
         <UnitTable
           label="Models to choose from"
@@ -110,9 +109,9 @@ export function ModelPicker({
         />
       )}
       {(whole.data?.count ?? 0) > MOST_WHOLE && (
-        <Text size="xs" c="dimmed">
+        <SmallPrint>
           The newest {MOST_WHOLE} of {plural(whole.data?.count ?? 0, 'model')}: type to find others
-        </Text>
+        </SmallPrint>
       )}
       <Input.Error>{error}</Input.Error>
       <Group gap="xs" role="group" aria-label="Chosen models">

@@ -1,6 +1,7 @@
 /** A model's name, or a chain's: edge → cloud. */
-import { Group, Text } from '@mantine/core'
-import { ObjectLink } from '~/components/ButtonLink'
+import { Group } from '@mantine/core'
+import { ModelLink } from '~/components/ButtonLink'
+import { Dimmed } from '~/components/Dimmed'
 import type { Unit } from './units'
 
 export function UnitLabel({ unit }: { unit: Unit }) {
@@ -8,14 +9,10 @@ export function UnitLabel({ unit }: { unit: Unit }) {
     <Group gap={6} component="span" display="inline-flex">
       {unit.map((each, index) => (
         <Group key={each.id} gap={6} component="span" display="inline-flex">
-          {index > 0 && (
-            <Text span size="sm" c="dimmed">
-              →
-            </Text>
-          )}
-          <ObjectLink to="/models/$id" id={each.id} style={{ overflowWrap: 'anywhere' }}>
+          {index > 0 && <Dimmed span>→</Dimmed>}
+          <ModelLink id={each.id} style={{ overflowWrap: 'anywhere' }}>
             {each.name}
-          </ObjectLink>
+          </ModelLink>
         </Group>
       ))}
     </Group>

@@ -1,6 +1,7 @@
 /** Models and chains with what they take and answer. */
-import { Group, Text } from '@mantine/core'
+import { Group } from '@mantine/core'
 import type { ReactNode } from 'react'
+import { SmallPrint } from '~/components/Dimmed'
 import { FrameworkMark } from '~/components/FrameworkMark'
 import { RowTable } from '~/components/RowTable'
 import { TensorShapes } from '~/components/TensorShapes'
@@ -36,11 +37,7 @@ export function UnitTable({
           cell: (unit) => (
             <>
               <UnitLabel unit={unit} />
-              {unit.length > 1 && (
-                <Text size="xs" c="dimmed">
-                  {unit.length} parts of a distributed model
-                </Text>
-              )}
+              {unit.length > 1 && <SmallPrint>{unit.length} parts of a distributed model</SmallPrint>}
             </>
           ),
         },

@@ -5,6 +5,7 @@ import { IconChevronDown, IconChevronRight, IconCircleCheck, IconCircleDashed } 
 import { useState } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
+import { Dimmed } from '~/components/Dimmed'
 import { useSession } from '~/lib/session'
 import type { Step } from './checklist'
 import classes from './picture.module.css'
@@ -24,9 +25,9 @@ export function Checklist({ steps }: { steps: readonly Step[] }) {
         <Title order={2} id="checklist" size="h3">
           From nothing to live predictions
         </Title>
-        <Text size="sm" c="dimmed">
+        <Dimmed>
           {done} of {steps.length} done
-        </Text>
+        </Dimmed>
       </UnstyledButton>
       {!folded && (
         <ol className={classes.steps}>
@@ -75,20 +76,14 @@ function StepRow({
       {open && (
         <Stack gap="xs" pl={28} pb="xs">
           <Text size="sm">{step.why}</Text>
-          {step.blocked && (
-            <Text size="sm" c="dimmed">
-              {step.blocked}
-            </Text>
-          )}
+          {step.blocked && <Dimmed>{step.blocked}</Dimmed>}
           <Group gap="xs" align="center">
             {!step.blocked && can('editor') && (
               <ButtonLink to={step.to} search={step.search ?? {}} variant={next ? 'filled' : 'default'}>
                 {step.action}
               </ButtonLink>
             )}
-            <Text size="sm" c="dimmed">
-              {can('editor') ? 'or on the command line' : 'An editor can do this. On the command line'}
-            </Text>
+            <Dimmed>{can('editor') ? 'or on the command line' : 'An editor can do this. On the command line'}</Dimmed>
           </Group>
           <Group gap={4} wrap="nowrap" align="flex-start" maw={720}>
             <Code block flex={1} tabIndex={0} aria-label={`Command of step ${number}`} style={{ overflowX: 'auto' }}>

@@ -1,6 +1,6 @@
 /** The picture as a table: for those who read better than they look, and for copying. */
-import { Text } from '@mantine/core'
 import { AnchorLink } from '~/components/ButtonLink'
+import { Dimmed } from '~/components/Dimmed'
 import { RowTable } from '~/components/RowTable'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { Pipeline, PipelineNode } from '~/lib/api'
@@ -10,11 +10,7 @@ import { addressOf, edgeText, KIND, nodeText, scoreText } from './words'
 export function PictureTable({ pipeline }: { pipeline: Pipeline }) {
   const { nodes, edges } = pipeline
   if (nodes.length === 0) {
-    return (
-      <Text size="sm" c="dimmed">
-        Nothing yet: the steps below lead to the first stream, training run and prediction.
-      </Text>
-    )
+    return <Dimmed>Nothing yet: the steps below lead to the first stream, training run and prediction.</Dimmed>
   }
   const named = (key: string): string => {
     const node = nodes.find((each) => each.key === key)

@@ -1,6 +1,7 @@
 /** The picture: boxes that are links, over lines that flow. */
-import { Box, Text } from '@mantine/core'
+import { Box } from '@mantine/core'
 import { AnchorLink } from '~/components/ButtonLink'
+import { Dimmed } from '~/components/Dimmed'
 import { stateColor } from '~/components/StatusBadge'
 import type { Pipeline } from '~/lib/api'
 import { ColumnTitle } from './ColumnTitle'
@@ -56,9 +57,9 @@ export function PictureView({ pipeline, steps, width }: { pipeline: Pipeline; st
           )
         })}
         {picture.boxes.length === 0 && (
-          <Text size="sm" c="dimmed">
+          <Dimmed>
             Nothing runs now. <AnchorLink to="/training">Training</AnchorLink> shows what was.
-          </Text>
+          </Dimmed>
         )}
       </div>
     </Box>

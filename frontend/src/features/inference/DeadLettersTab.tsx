@@ -5,6 +5,7 @@ import { keepPreviousData, useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { AnchorLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
+import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { ScrollTable } from '~/components/ScrollTable'
@@ -117,10 +118,10 @@ export function DeadLettersTab({
               </Button>
             </>
           )}
-          <Text size="sm" c="dimmed">
+          <Dimmed>
             {before ? 'older ones' : 'newest first'}
             {query.data.timed_out ? ', as far as they could be read in time' : ''}
-          </Text>
+          </Dimmed>
         </Group>
         <CopyAs equivalents={equivalentsOf(inference.id)} />
       </Group>

@@ -4,7 +4,8 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
-import { AnchorLink, ButtonLink, ObjectLink } from '~/components/ButtonLink'
+import { AnchorLink, ButtonLink, InferenceLink } from '~/components/ButtonLink'
+import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
 import { FrameworkTitle } from '~/components/FrameworkMark'
@@ -83,11 +84,7 @@ const COLUMNS: DataTableColumn<Inference>[] = [
     accessor: 'model_name',
     title: 'Model',
     width: 150,
-    render: (row) => (
-      <ObjectLink to="/inference/$id" id={row.id}>
-        {row.model_name}
-      </ObjectLink>
-    ),
+    render: (row) => <InferenceLink id={row.id}>{row.model_name}</InferenceLink>,
   },
   { accessor: 'framework', title: 'Framework', render: (row) => <FrameworkTitle framework={row.framework} /> },
   {
@@ -97,9 +94,7 @@ const COLUMNS: DataTableColumn<Inference>[] = [
     render: (row) => (
       <Group gap={4} wrap="nowrap">
         <TopicLink name={row.input_topic} />
-        <Text size="sm" c="dimmed">
-          →
-        </Text>
+        <Dimmed>→</Dimmed>
         {row.output_bootstrap_servers ? (
           <Text size="sm">{row.output_topic}</Text>
         ) : (
@@ -141,9 +136,9 @@ const COLUMNS: DataTableColumn<Inference>[] = [
     textAlign: 'right',
     render: (row) =>
       row.stats.dead_lettered > 0 ? (
-        <ObjectLink to="/inference/$id" id={row.id} search={{ tab: 'letters' }} style={{ color: 'var(--kml-failed)' }}>
+        <InferenceLink id={row.id} search={{ tab: 'letters' }} style={{ color: 'var(--kml-failed)' }}>
           {formatCount(row.stats.dead_lettered)}
-        </ObjectLink>
+        </InferenceLink>
       ) : (
         '0'
       ),

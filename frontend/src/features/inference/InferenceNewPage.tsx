@@ -22,6 +22,7 @@ import { useEffect, useMemo } from 'react'
 import { AnchorLink } from '~/components/ButtonLink'
 import { CodeEditor } from '~/components/CodeEditor'
 import { CopyAs } from '~/components/CopyAs'
+import { SmallPrint } from '~/components/Dimmed'
 import { DraftNote } from '~/components/DraftNote'
 import { EmptyState } from '~/components/EmptyState'
 import { PageTitle } from '~/components/ListPage'
@@ -377,9 +378,9 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
             Serve
           </Button>
           <CopyAs equivalents={useMemo(() => equivalentsOf(values), [values])} />
-          <Text size="xs" c="dimmed">
+          <SmallPrint>
             Send samples with <Code>kafka-ml send FILE --topic {values.input_topic || 'TOPIC'}</Code>
-          </Text>
+          </SmallPrint>
         </Group>
       </Stack>
     </form>

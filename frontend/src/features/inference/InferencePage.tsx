@@ -4,7 +4,7 @@ import { IconAlertTriangle, IconChartBar, IconPlayerPlay, IconPlayerStop, IconTr
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
-import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
+import { ButtonLink, ResultLink } from '~/components/ButtonLink'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import type { RatePoint } from '~/components/charts/RateLagChart'
 import { FailureAlert, isHeldUp } from '~/components/FailureAlert'
@@ -92,9 +92,9 @@ export function InferencePage() {
         <Text size="sm" component="div">
           {inference.model_name} (<FrameworkTitle framework={inference.framework} />
           ),{' '}
-          <ObjectLink to="/results/$id" id={inference.result} underline="always">
+          <ResultLink id={inference.result} underline="always">
             result {inference.result}
-          </ObjectLink>
+          </ResultLink>
         </Text>
       }
       actions={<Actions inference={inference} editor={can('editor')} />}

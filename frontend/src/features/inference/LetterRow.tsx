@@ -4,6 +4,7 @@ import { useState } from 'react'
 import { Age } from '~/components/Age'
 import { AnchorLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
+import { SmallPrint } from '~/components/Dimmed'
 import { Facts } from '~/components/Facts'
 import { SampleView } from '~/components/SampleView'
 import type { DeadLetter, Inference } from '~/lib/api'
@@ -75,9 +76,9 @@ export function LetterRow({
             '–'
           )}
           {replay_of && (
-            <Text size="xs" c="dimmed">
+            <SmallPrint>
               sent back from {replay_of.partition}@{replay_of.offset}
-            </Text>
+            </SmallPrint>
           )}
         </Table.Td>
         <Table.Td ta="right" style={{ whiteSpace: 'nowrap' }}>
@@ -118,9 +119,7 @@ function RawRecord({ letter, inference }: { letter: DeadLetter; inference: Infer
     <Stack gap="sm" py={6}>
       {decoded.sample && (
         <div>
-          <Text size="xs" c="dimmed">
-            As inference {inference.id} reads it
-          </Text>
+          <SmallPrint>As inference {inference.id} reads it</SmallPrint>
           <SampleView sample={decoded.sample} />
         </div>
       )}
@@ -157,9 +156,7 @@ function Block({ label, text }: { label: string; text: string }) {
   return (
     <div>
       <Group gap={4}>
-        <Text size="xs" c="dimmed">
-          {label}
-        </Text>
+        <SmallPrint>{label}</SmallPrint>
         <CopyButton text={text} what={label.toLowerCase()} />
       </Group>
       <Code block tabIndex={0} role="region" aria-label={label} style={{ maxHeight: 200, overflow: 'auto' }}>

@@ -1,9 +1,10 @@
 /** The numbers of an inference at a glance, its replicas one by one, and where it reads and writes. */
 import { Code, Group, Stack, Text, Title } from '@mantine/core'
 import { Age } from '~/components/Age'
-import { AnchorLink, ObjectLink } from '~/components/ButtonLink'
+import { AnchorLink, InferenceLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import type { RatePoint } from '~/components/charts/RateLagChart'
+import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { Facts } from '~/components/Facts'
 import { RowTable } from '~/components/RowTable'
 import { Stat } from '~/components/Stat'
@@ -53,15 +54,14 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
           name="Dead letters"
           value={
             stats.dead_lettered > 0 ? (
-              <ObjectLink
-                to="/inference/$id"
+              <InferenceLink
                 id={inference.id}
                 search={{ tab: 'letters' }}
                 inherit
                 style={{ color: 'var(--kml-failed)' }}
               >
                 {formatCount(stats.dead_lettered)}
-              </ObjectLink>
+              </InferenceLink>
             ) : (
               '0'
             )
@@ -144,9 +144,7 @@ function Replicas({ inference }: { inference: Inference }) {
         </Text>
       </Title>
       {inference.replica_stats.length === 0 ? (
-        <Text size="sm" c="dimmed">
-          No replica has said anything yet.
-        </Text>
+        <Dimmed>No replica has said anything yet.</Dimmed>
       ) : (
         <RowTable
           label="Replicas"
@@ -157,13 +155,9 @@ function Replicas({ inference }: { inference: Inference }) {
             {
               title: 'Replica',
               cell: (each) => (
-                <ObjectLink
-                  to="/inference/$id"
-                  id={inference.id}
-                  search={{ tab: 'logs', replica: each.replica || undefined }}
-                >
+                <InferenceLink id={inference.id} search={{ tab: 'logs', replica: each.replica || undefined }}>
                   {each.replica}
-                </ObjectLink>
+                </InferenceLink>
               ),
             },
             { title: 'State', cell: (each) => <StatusBadge state={each.state} tooltip="As the replica said last" /> },
@@ -183,9 +177,7 @@ function Replicas({ inference }: { inference: Inference }) {
         />
       )}
       {inference.replica_stats.length > 0 && (
-        <Text size="xs" c="dimmed">
-          The counts of a replica are since its process started.
-        </Text>
+        <SmallPrint>The counts of a replica are since its process started.</SmallPrint>
       )}
     </Stack>
   )

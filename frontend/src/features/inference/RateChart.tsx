@@ -1,6 +1,7 @@
 /** Records a second and records waiting, while this page was open. */
-import { Skeleton, Stack, Text, Title } from '@mantine/core'
+import { Skeleton, Stack, Title } from '@mantine/core'
 import { RateLagChart, type RatePoint } from '~/components/charts/RateLagChart'
+import { SmallPrint } from '~/components/Dimmed'
 import type { Inference } from '~/lib/api'
 
 export function RateChart({
@@ -15,11 +16,11 @@ export function RateChart({
       <Stack gap="xs">
         <Title order={2}>Rate and lag</Title>
         {inference.state === 'running' && <Skeleton height={48} animate={false} />}
-        <Text size="xs" c="dimmed">
+        <SmallPrint>
           {inference.state === 'running'
             ? 'Drawn as replicas report, every two seconds, while this page is open.'
             : 'Nothing to draw: no replica runs. Drawn when replicas report, while this page is open.'}
-        </Text>
+        </SmallPrint>
       </Stack>
     )
   }

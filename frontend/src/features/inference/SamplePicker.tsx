@@ -1,6 +1,7 @@
 /** Real samples of the stream that trained the model, to choose one. */
 import { Stack, Text, UnstyledButton } from '@mantine/core'
-import { ObjectLink } from '~/components/ButtonLink'
+import { StreamLink } from '~/components/ButtonLink'
+import { SmallPrint } from '~/components/Dimmed'
 import { imageLayout, SampleView } from '~/components/SampleView'
 import { formatValue } from '~/lib/format'
 import classes from './Try.module.css'
@@ -19,17 +20,17 @@ export function SamplePicker({
 }) {
   return (
     <Stack gap={6}>
-      <Text size="xs" c="dimmed">
+      <SmallPrint>
         The first samples of{' '}
         {stream === null ? (
           'the stream that trained it'
         ) : (
-          <ObjectLink to="/streams/$id" id={stream} inherit underline="always">
+          <StreamLink id={stream} inherit underline="always">
             stream {stream}
-          </ObjectLink>
+          </StreamLink>
         )}
         , with their labels. Choose one.
-      </Text>
+      </SmallPrint>
       <div className={classes.picks}>
         {samples.map((each) => (
           <UnstyledButton

@@ -1,8 +1,9 @@
 /** More or fewer replicas, without a stop. */
-import { Button, Group, NumberInput, Popover, Stack, Text } from '@mantine/core'
+import { Button, Group, NumberInput, Popover, Stack } from '@mantine/core'
 import { IconArrowsVertical } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
+import { SmallPrint } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import {
   clustersNamesListOptions,
@@ -103,12 +104,12 @@ export function ScaleButton({ inference }: { inference: Inference }) {
                 onChange={(value) => setMost(typeof value === 'number' ? value : '')}
               />
             )}
-            <Text size="xs" c="dimmed">
+            <SmallPrint>
               Each partition of the input is read by one replica, so there is work for as many replicas as partitions.{' '}
               {partitions !== undefined &&
                 replicas !== '' &&
                 partitionNote(Math.max(replicas, most || 0), inference.input_topic, partitions)}
-            </Text>
+            </SmallPrint>
             <ProblemAlert error={scale.error} />
             <Group justify="flex-end">
               <Button

@@ -1,7 +1,8 @@
 /** How an inference was set up, and the same as a command. */
-import { Code, Group, Stack, Text } from '@mantine/core'
+import { Code, Group, Stack } from '@mantine/core'
 import { CopyAs } from '~/components/CopyAs'
 import { CopyButton } from '~/components/CopyButton'
+import { Dimmed } from '~/components/Dimmed'
 import { Facts } from '~/components/Facts'
 import type { Inference } from '~/lib/api'
 import { formatMoment } from '~/lib/format'
@@ -29,9 +30,9 @@ export function SettingsTab({ inference }: { inference: Inference }) {
   return (
     <Stack gap="md">
       <Group justify="space-between">
-        <Text size="sm" c="dimmed">
+        <Dimmed>
           Replicas and visualisation can be changed while it runs; for other settings make another inference.
-        </Text>
+        </Dimmed>
         <CopyAs equivalents={equivalents} />
       </Group>
       <Facts

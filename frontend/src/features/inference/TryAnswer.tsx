@@ -1,7 +1,8 @@
 /** One try: what the model said as bars or numbers, how long it took, and the way of the record. */
 import { Alert, Code, Group, Stack, Text, Title } from '@mantine/core'
 import { IconAlertTriangle, IconHourglass } from '@tabler/icons-react'
-import { AnchorLink, ObjectLink } from '~/components/ButtonLink'
+import { AnchorLink, InferenceLink, ResultLink } from '~/components/ButtonLink'
+import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import type { Inference, Try } from '~/lib/api'
 import { formatExact, formatMetric, formatMilliseconds, formatPercent, plural } from '~/lib/format'
@@ -62,9 +63,9 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
         <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
           {answer.reason?.message || 'No reason was given.'}
         </Text>
-        <ObjectLink to="/inference/$id" id={inference.id} search={{ tab: 'letters' }} underline="always">
+        <InferenceLink id={inference.id} search={{ tab: 'letters' }} underline="always">
           Open the dead letters
-        </ObjectLink>
+        </InferenceLink>
       </Alert>
     )
   }
@@ -86,9 +87,7 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
           </Group>
           <Bars all={reading.classes} best={reading.best} />
           {reading.softmax && (
-            <Text size="xs" c="dimmed">
-              The model answers scores; shown is their softmax. Scores are on hover.
-            </Text>
+            <SmallPrint>The model answers scores; shown is their softmax. Scores are on hover.</SmallPrint>
           )}
         </>
       )}
@@ -96,27 +95,21 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
         <Group gap="lg">
           {reading.numbers.slice(0, MAX_NUMBERS).map((each) => (
             <div key={each.label}>
-              <Text size="xs" c="dimmed">
-                {each.label}
-              </Text>
+              <SmallPrint>{each.label}</SmallPrint>
               <Text fz="xl" fw={600} title={each.value === null ? 'not a number' : String(each.value)}>
                 {formatMetric(each.value)}
               </Text>
             </div>
           ))}
-          {truth !== null && (
-            <Text size="sm" c="dimmed">
-              its label is {truth}
-            </Text>
-          )}
+          {truth !== null && <Dimmed>its label is {truth}</Dimmed>}
         </Group>
       )}
       {Array.isArray(answer.values) && answer.values_count !== null && answer.values_count > MAX_NUMBERS && (
-        <Text size="xs" c="dimmed">
+        <SmallPrint>
           The answer has {formatExact(answer.values_count)} numbers: shown are its first{' '}
           {reading.kind === 'numbers' ? MAX_NUMBERS : formatExact(answer.values.length)}; the whole of it is in{' '}
           {answer.output?.topic}.
-        </Text>
+        </SmallPrint>
       )}
       {reading.kind === 'other' && (
         <Code block tabIndex={0} aria-label="Answer" role="region" style={{ maxHeight: 240, overflow: 'auto' }}>
@@ -147,9 +140,9 @@ function Bars({ all, best }: { all: readonly Class[]; best: Class }) {
         ))}
       </ul>
       {shown.length < all.length && (
-        <Text size="xs" c="dimmed">
+        <SmallPrint>
           The {MAX_BARS} likeliest of {all.length} classes.
-        </Text>
+        </SmallPrint>
       )}
     </>
   )
@@ -169,9 +162,9 @@ function Way({ answer, inference }: { answer: Try; inference: Inference }) {
             'unknown version'
           ) : (
             <>
-              <ObjectLink to="/results/$id" id={answer.result} underline="always">
+              <ResultLink id={answer.result} underline="always">
                 result {answer.result}
-              </ObjectLink>
+              </ResultLink>
               {answer.version ? `, version ${answer.version}` : ''}
             </>
           )}

@@ -5,6 +5,7 @@ import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { CodeEditor } from '~/components/CodeEditor'
 import { CopyAs } from '~/components/CopyAs'
+import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { DrawDigit } from '~/components/DrawDigit'
 import type { SampleData } from '~/components/SampleView'
 import { SampleView } from '~/components/SampleView'
@@ -35,11 +36,7 @@ export function TryTab({ inference }: { inference: Inference }) {
   const { can } = useSession()
   const source = useSampleSource(inference)
   if (!can('editor')) {
-    return (
-      <Text size="sm" c="dimmed">
-        Trying writes a record to {inference.input_topic}, which needs the role of an editor.
-      </Text>
-    )
+    return <Dimmed>Trying writes a record to {inference.input_topic}, which needs the role of an editor.</Dimmed>
   }
   if (source.loading) return <Skeleton height={280} />
   return <TryPanel inference={inference} source={source} />
@@ -106,9 +103,7 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
             <Group align="flex-start" gap="md">
               <DrawDigit shape={source.drawable} dtype={source.dtype} range={source.range} onChange={setDrawn} />
               <Stack gap={4}>
-                <Text size="xs" c="dimmed">
-                  As the model sees it
-                </Text>
+                <SmallPrint>As the model sees it</SmallPrint>
                 {drawn ? (
                   <SampleView sample={drawn} label="Your drawing" size={96} />
                 ) : (

@@ -2,6 +2,7 @@
 import { Button, FileButton, Group, Menu, Text } from '@mantine/core'
 import { IconDownload, IconFileImport, IconTemplate } from '@tabler/icons-react'
 import { useState } from 'react'
+import { SmallPrint } from '~/components/Dimmed'
 import { FrameworkTitle } from '~/components/FrameworkMark'
 import { formatBytes } from '~/lib/format'
 import { saveFile } from '~/lib/saveFile'
@@ -61,9 +62,9 @@ export function CodeTools({
               key={each.id}
               onClick={() => onTemplate(each)}
               rightSection={
-                <Text size="xs" c="dimmed">
+                <SmallPrint>
                   <FrameworkTitle framework={each.framework} />
-                </Text>
+                </SmallPrint>
               }
             >
               {each.title}

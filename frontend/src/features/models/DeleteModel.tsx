@@ -1,7 +1,7 @@
 /** Deleting a model: refused while others use it, and says who before asking. */
 import { List } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
-import { ObjectLink } from '~/components/ButtonLink'
+import { ConfigurationLink, ModelLink, ResultLink } from '~/components/ButtonLink'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { InUseDialog } from '~/components/InUseDialog'
 import { type Model, type ModelRow, modelsDestroyMutation, type ResultRow } from '~/lib/api'
@@ -39,23 +39,19 @@ export function DeleteModel({
       >
         {model.used_by.slice(0, MOST_SHOWN).map((each) => (
           <List.Item key={`configuration-${each.id}`}>
-            <ObjectLink to="/configurations/$id" id={each.id}>
-              configuration {each.name}
-            </ObjectLink>
+            <ConfigurationLink id={each.id}>configuration {each.name}</ConfigurationLink>
           </List.Item>
         ))}
         {lower.slice(0, MOST_SHOWN).map((each) => (
           <List.Item key={`model-${each.id}`}>
-            <ObjectLink to="/models/$id" id={each.id}>
-              model {each.name}, which sends to it
-            </ObjectLink>
+            <ModelLink id={each.id}>model {each.name}, which sends to it</ModelLink>
           </List.Item>
         ))}
         {results.slice(0, MOST_SHOWN).map((each) => (
           <List.Item key={`result-${each.id}`}>
-            <ObjectLink to="/results/$id" id={each.id}>
+            <ResultLink id={each.id}>
               result {each.id} of deployment {each.deployment}
-            </ObjectLink>
+            </ResultLink>
           </List.Item>
         ))}
         {resultCount > MOST_SHOWN && <List.Item>{plural(resultCount - MOST_SHOWN, 'more result')}</List.Item>}

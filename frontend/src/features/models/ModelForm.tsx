@@ -20,6 +20,7 @@ import { IconChevronDown, IconChevronRight } from '@tabler/icons-react'
 import { type ReactNode, useEffect, useMemo, useState } from 'react'
 import { CodeEditor } from '~/components/CodeEditor'
 import { CopyAs, type Equivalents } from '~/components/CopyAs'
+import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { DraftNote } from '~/components/DraftNote'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { UnsavedChanges } from '~/components/UnsavedChanges'
@@ -289,10 +290,10 @@ export function ModelForm({
                 checked={auto}
                 onChange={(event) => setAuto(event.currentTarget.checked)}
               />
-              <Text size="xs" c="dimmed" visibleFrom="sm">
+              <SmallPrint visibleFrom="sm">
                 <Kbd size="xs">Ctrl</Kbd> <Kbd size="xs">Enter</Kbd> validates, <Kbd size="xs">Ctrl</Kbd>{' '}
                 <Kbd size="xs">S</Kbd> saves
-              </Text>
+              </SmallPrint>
             </Group>
             <Fold opened={advanced} onToggle={advancedIs.toggle} label="Advanced" note="distributed models">
               <Stack gap="sm">
@@ -321,10 +322,10 @@ export function ModelForm({
               <Text size="sm" fw={500}>
                 The model will be drawn here
               </Text>
-              <Text size="sm" c="dimmed">
+              <Dimmed>
                 As soon as there is code, it is run in isolation: layers, shapes and parameters appear, or the line that
                 fails is marked with the reason.
-              </Text>
+              </Dimmed>
             </Stack>
           ) : (
             <VerdictPanel {...{ checked, current, checking, problem }} onCheck={() => void check()} onLine={goTo} />

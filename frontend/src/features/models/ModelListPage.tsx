@@ -5,7 +5,8 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
-import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
+import { ButtonLink, ConfigurationLink, ModelLink } from '~/components/ButtonLink'
+import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
 import { FrameworkMark } from '~/components/FrameworkMark'
@@ -27,9 +28,9 @@ const COLUMNS: DataTableColumn<ModelRow>[] = [
     sortable: true,
     render: (row) => (
       <>
-        <ObjectLink to="/models/$id" id={row.id} style={NAME_STYLE}>
+        <ModelLink id={row.id} style={NAME_STYLE}>
           {row.name}
-        </ObjectLink>
+        </ModelLink>
         {row.description && (
           <Text size="xs" c="dimmed" lineClamp={1} maw={360}>
             {row.description}
@@ -43,11 +44,7 @@ const COLUMNS: DataTableColumn<ModelRow>[] = [
     render: (row) => (
       <Group gap={6} wrap="nowrap">
         <FrameworkMark framework={row.framework} />
-        {row.distributed && (
-          <Text size="xs" c="dimmed">
-            distributed
-          </Text>
-        )}
+        {row.distributed && <SmallPrint>distributed</SmallPrint>}
       </Group>
     ),
   },
@@ -62,15 +59,13 @@ const COLUMNS: DataTableColumn<ModelRow>[] = [
     title: 'Used by',
     render: (row) =>
       row.used_by.length === 0 ? (
-        <Text size="sm" c="dimmed">
-          nothing yet
-        </Text>
+        <Dimmed>nothing yet</Dimmed>
       ) : (
         <Group gap={6}>
           {row.used_by.slice(0, 2).map((each) => (
-            <ObjectLink to="/configurations/$id" id={each.id} key={each.id} maw={220} truncate>
+            <ConfigurationLink id={each.id} key={each.id} maw={220} truncate>
               {each.name}
-            </ObjectLink>
+            </ConfigurationLink>
           ))}
           {row.used_by.length > 2 && <Text size="sm">and {row.used_by.length - 2} more</Text>}
         </Group>

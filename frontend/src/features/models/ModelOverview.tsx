@@ -1,6 +1,7 @@
 /** What a model is: its description, its report and where it stands in a chain. */
 import { Divider, Group, Stack, Text } from '@mantine/core'
-import { ObjectLink } from '~/components/ButtonLink'
+import { ModelLink } from '~/components/ButtonLink'
+import { Dimmed } from '~/components/Dimmed'
 import type { Model, ModelRow } from '~/lib/api'
 import { chainsOf } from '~/lib/chains'
 import { ReportView } from './ReportView'
@@ -16,9 +17,7 @@ export function ModelOverview({ model, parts }: { model: Model; parts: readonly 
       )}
       {chain && chain.length > 1 && (
         <Group gap={6} role="group" aria-label="Chain of parts, from the edge to the cloud">
-          <Text size="sm" c="dimmed">
-            Chain
-          </Text>
+          <Dimmed>Chain</Dimmed>
           {chain.map((each, index) => (
             <Group key={each.id} gap={6}>
               {index > 0 && <Text size="sm">→</Text>}
@@ -27,9 +26,7 @@ export function ModelOverview({ model, parts }: { model: Model; parts: readonly 
                   {each.name}
                 </Text>
               ) : (
-                <ObjectLink to="/models/$id" id={each.id}>
-                  {each.name}
-                </ObjectLink>
+                <ModelLink id={each.id}>{each.name}</ModelLink>
               )}
             </Group>
           ))}

@@ -7,6 +7,7 @@ import { useState } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
 import { CodeEditor } from '~/components/CodeEditor'
 import { CopyAs } from '~/components/CopyAs'
+import { Dimmed } from '~/components/Dimmed'
 import { FrameworkMark } from '~/components/FrameworkMark'
 import { ObjectPage } from '~/components/ObjectPage'
 import {
@@ -136,9 +137,7 @@ function ModelEditor({ model }: { model: Model }) {
       equivalents={(now) => updateEquivalents(model.id, values, now)}
       header={(buttons) => (
         <Group justify="space-between" gap="xs">
-          <Text size="sm" c="dimmed">
-            Training that has begun or ended keeps the code that it began with.
-          </Text>
+          <Dimmed>Training that has begun or ended keeps the code that it began with.</Dimmed>
           <Group gap="xs">{buttons}</Group>
         </Group>
       )}

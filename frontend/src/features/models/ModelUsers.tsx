@@ -1,8 +1,9 @@
 /** Who uses a model: configurations, lower parts of a chain, and what its training gave. */
-import { Group, Stack, Text, Title } from '@mantine/core'
+import { Group, Stack, Title } from '@mantine/core'
 import type { UseQueryResult } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
-import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
+import { ButtonLink, ConfigurationLink, DeploymentLink, ModelLink, ResultLink } from '~/components/ButtonLink'
+import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { RowTable } from '~/components/RowTable'
@@ -46,15 +47,13 @@ export function ModelUsers({
       <Stack gap={4}>
         <Title order={2}>Configurations</Title>
         {model.used_by.length === 0 ? (
-          <Text size="sm" c="dimmed">
-            None
-          </Text>
+          <Dimmed>None</Dimmed>
         ) : (
           <Group gap="md">
             {model.used_by.map((each) => (
-              <ObjectLink to="/configurations/$id" id={each.id} key={each.id}>
+              <ConfigurationLink id={each.id} key={each.id}>
                 {each.name}
-              </ObjectLink>
+              </ConfigurationLink>
             ))}
           </Group>
         )}
@@ -64,9 +63,9 @@ export function ModelUsers({
           <Title order={2}>Parts that send to it</Title>
           <Group gap="md">
             {lower.map((each) => (
-              <ObjectLink to="/models/$id" id={each.id} key={each.id}>
+              <ModelLink id={each.id} key={each.id}>
                 {each.name}
-              </ObjectLink>
+              </ModelLink>
             ))}
           </Group>
         </Stack>
@@ -74,17 +73,11 @@ export function ModelUsers({
       <Stack gap={4}>
         <Title order={2}>Training</Title>
         <ProblemAlert error={results.error} />
-        {results.data?.count === 0 ? (
-          <Text size="sm" c="dimmed">
-            It was not trained yet
-          </Text>
-        ) : (
-          <ResultTable rows={rows} />
-        )}
+        {results.data?.count === 0 ? <Dimmed>It was not trained yet</Dimmed> : <ResultTable rows={rows} />}
         {(results.data?.count ?? 0) > rows.length && (
-          <Text size="xs" c="dimmed">
+          <SmallPrint>
             The newest {rows.length} of {plural(results.data?.count ?? 0, 'result')}
-          </Text>
+          </SmallPrint>
         )}
       </Stack>
     </Stack>
@@ -105,11 +98,7 @@ function ResultTable({ rows }: { rows: readonly ResultRow[] }) {
       columns={[
         {
           title: 'Result',
-          cell: (row) => (
-            <ObjectLink to="/results/$id" id={row.id}>
-              Result {row.id}
-            </ObjectLink>
-          ),
+          cell: (row) => <ResultLink id={row.id}>Result {row.id}</ResultLink>,
         },
         {
           title: 'State',
@@ -117,11 +106,7 @@ function ResultTable({ rows }: { rows: readonly ResultRow[] }) {
         },
         {
           title: 'Deployment',
-          cell: (row) => (
-            <ObjectLink to="/training/$id" id={row.deployment}>
-              Deployment {row.deployment}
-            </ObjectLink>
-          ),
+          cell: (row) => <DeploymentLink id={row.deployment}>Deployment {row.deployment}</DeploymentLink>,
         },
         ...names.map((name) => ({
           title: `${name}, test`,

@@ -1,7 +1,8 @@
 /** What the executor said of a model: shapes, parameters, layers, warnings. */
-import { Alert, Button, Code, Group, List, Progress, Stack, Text } from '@mantine/core'
+import { Alert, Button, Code, Group, List, Progress, Stack } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { useState } from 'react'
+import { SmallPrint } from '~/components/Dimmed'
 import { RowTable } from '~/components/RowTable'
 import { Stat } from '~/components/Stat'
 import { TensorShapes } from '~/components/TensorShapes'
@@ -55,11 +56,11 @@ export function ReportView({ report }: { report: Report }) {
         </Code>
       )}
       <Group justify="space-between" gap="xs">
-        <Text size="xs" c="dimmed">
+        <SmallPrint>
           {Object.entries(report.versions ?? {})
             .map(([name, version]) => `${name} ${version}`)
             .join(', ')}
-        </Text>
+        </SmallPrint>
         {layers && (
           <Button size="compact-xs" variant="subtle" onClick={() => setAsText(!asText)}>
             {asText ? 'Summary as a table' : "The framework's own summary"}
@@ -94,10 +95,10 @@ function LayerTable({ layers }: { layers: readonly Layer[] }) {
             <>
               {typeName(each)}{' '}
               {each.type && (
-                <Text span size="xs" c="dimmed">
+                <SmallPrint span>
                   {each.name} {typeArguments(each)}
                   {each.from ? ` after ${each.from}` : ''}
-                </Text>
+                </SmallPrint>
               )}
             </>
           ),

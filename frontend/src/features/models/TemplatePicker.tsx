@@ -1,5 +1,6 @@
 /** Models to begin with, for the framework chosen. */
 import { SimpleGrid, Stack, Text, UnstyledButton } from '@mantine/core'
+import { SmallPrint } from '~/components/Dimmed'
 import type { FrameworkEnum } from '~/lib/api'
 import classes from './TemplatePicker.module.css'
 import { TEMPLATES, type Template } from './templates'
@@ -22,9 +23,7 @@ export function TemplatePicker({
             <Text size="sm" fw={500}>
               {each.title}
             </Text>
-            <Text size="xs" c="dimmed">
-              {each.about}
-            </Text>
+            <SmallPrint>{each.about}</SmallPrint>
           </UnstyledButton>
         ))}
       </SimpleGrid>

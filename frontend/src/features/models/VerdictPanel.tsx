@@ -2,6 +2,7 @@
 import { Alert, Anchor, Box, Code, Group, Skeleton, Stack, Text } from '@mantine/core'
 import { IconCircleX } from '@tabler/icons-react'
 import { CopyButton } from '~/components/CopyButton'
+import { SmallPrint } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { VerdictError } from '~/lib/api'
@@ -36,11 +37,7 @@ export function VerdictPanel({
         ) : (
           <StatusBadge state="failed" label="not valid" />
         )}
-        {checked?.seconds != null && !checking && (
-          <Text size="xs" c="dimmed">
-            checked in {formatSeconds(checked.seconds)}
-          </Text>
-        )}
+        {checked?.seconds != null && !checking && <SmallPrint>checked in {formatSeconds(checked.seconds)}</SmallPrint>}
       </Group>
       <ProblemAlert error={problem} title="The code could not be checked" onRetry={onCheck} />
       {checked === null ? (

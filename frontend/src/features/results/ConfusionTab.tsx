@@ -6,6 +6,7 @@ import { ButtonLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import type { Cell } from '~/components/charts/ConfusionMatrix'
 import { ConfusionMatrix } from '~/components/charts/ConfusionMatrix'
+import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { SampleView } from '~/components/SampleView'
@@ -41,9 +42,9 @@ export function ConfusionTab({
         name={`result-${result.id}-confusion-matrix`}
       />
       <Group gap="xs">
-        <Text size="sm" c="dimmed">
+        <Dimmed>
           {selected ? 'Choose another cell to see its samples.' : 'Choose a cell to see the samples behind it.'}
-        </Text>
+        </Dimmed>
         <Tooltip label="Save the matrix as PNG">
           <ActionIcon
             variant="subtle"
@@ -103,12 +104,12 @@ function CellSamples({
           <Title order={2} style={{ overflowWrap: 'anywhere' }}>
             {hit ? `${nameOf(cell.actual)}, recognised` : `${nameOf(cell.actual)}, taken for ${nameOf(cell.predicted)}`}
           </Title>
-          <Text size="sm" c="dimmed">
+          <Dimmed>
             {plural(total, 'test sample')}
             {found && total > 0 && found.samples.length < total && `; ${found.samples.length} are kept`}
             {found && found.samples.length > 1 && (hit ? ', the least certain first' : ', the most certain first')}
             {found && found.per_cell < 12 && `; samples are large, so ${found.per_cell || 'few'} of each cell are kept`}
-          </Text>
+          </Dimmed>
         </Box>
         <ActionIcon variant="subtle" color="gray" aria-label="Close the samples" onClick={onClose}>
           <IconX size={16} aria-hidden />
@@ -141,9 +142,7 @@ function CellSamples({
               />
               <Text size="xs" maw={160} style={{ overflowWrap: 'anywhere' }}>
                 {nameOf(cell.actual)} → <b>{nameOf(cell.predicted)}</b>{' '}
-                <Text span size="xs" c="dimmed">
-                  {formatPercent(each.probability)}
-                </Text>
+                <SmallPrint span>{formatPercent(each.probability)}</SmallPrint>
               </Text>
             </Box>
           ))}

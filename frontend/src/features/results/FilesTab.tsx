@@ -4,7 +4,7 @@ import { Anchor, Box, Code, Group, Stack, Text, Title } from '@mantine/core'
 import { IconBroadcast, IconDownload } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Fragment } from 'react'
-import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
+import { ButtonLink, InferenceLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import { EmptyState } from '~/components/EmptyState'
 import { Facts } from '~/components/Facts'
@@ -155,9 +155,7 @@ function Serve({ result }: { result: Result }) {
             <Group key="inferences" gap="xs">
               {running.map((each) => (
                 <Fragment key={each.id}>
-                  <ObjectLink to="/inference/$id" id={each.id}>
-                    inference {each.id}
-                  </ObjectLink>
+                  <InferenceLink id={each.id}>inference {each.id}</InferenceLink>
                   <StatusBadge state={each.state} />
                 </Fragment>
               ))}

@@ -4,9 +4,10 @@ import { IconRefresh } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { type ReactNode, useMemo } from 'react'
 import { Age } from '~/components/Age'
-import { AnchorLink, ObjectLink } from '~/components/ButtonLink'
+import { AnchorLink, ConfigurationLink, DeploymentLink, ModelLink, StreamLink } from '~/components/ButtonLink'
 import { CodeEditor } from '~/components/CodeEditor'
 import { CopyButton } from '~/components/CopyButton'
+import { Dimmed } from '~/components/Dimmed'
 import { Facts } from '~/components/Facts'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { deploymentsRetrieveOptions, modelsRetrieveOptions, type Result, streamsRetrieveOptions } from '~/lib/api'
@@ -47,9 +48,7 @@ export function LineageTab({ result, onRestart }: { result: Result; onRestart?: 
               ])}
             />
           ) : (
-            <Text size="sm" c="dimmed">
-              Known once training has finished.
-            </Text>
+            <Dimmed>Known once training has finished.</Dimmed>
           )}
         </Part>
       </SimpleGrid>
@@ -75,11 +74,7 @@ function DataFacts({ result }: { result: Result }) {
     enabled: result.stream !== null,
   })
   if (result.stream === null) {
-    return (
-      <Text size="sm" c="dimmed">
-        No stream was announced to it yet.
-      </Text>
-    )
+    return <Dimmed>No stream was announced to it yet.</Dimmed>
   }
   if (stream.isError) return <ProblemAlert error={stream.error} onRetry={() => void stream.refetch()} />
   if (!stream.data) return <Skeleton height={120} role="status" aria-label="Loading" />
@@ -90,10 +85,10 @@ function DataFacts({ result }: { result: Result }) {
       facts={[
         [
           'Stream',
-          <ObjectLink to="/streams/$id" id={data.id} key="stream">
+          <StreamLink id={data.id} key="stream">
             stream {data.id}
             {data.description ? `: ${data.description}` : ''}
-          </ObjectLink>,
+          </StreamLink>,
         ],
         [
           'Slice',
@@ -189,15 +184,15 @@ function ArgumentFacts({ result }: { result: Result }) {
       facts={[
         [
           'Deployment',
-          <ObjectLink to="/training/$id" id={data.id} key="deployment">
+          <DeploymentLink id={data.id} key="deployment">
             deployment {data.id}
-          </ObjectLink>,
+          </DeploymentLink>,
         ],
         [
           'Configuration',
-          <ObjectLink to="/configurations/$id" id={data.configuration} key="configuration">
+          <ConfigurationLink id={data.configuration} key="configuration">
             {data.configuration_name}
-          </ObjectLink>,
+          </ConfigurationLink>,
         ],
         ['Batch size', formatExact(data.batch_size)],
         [
@@ -239,11 +234,8 @@ function CodePart({ result }: { result: Result }) {
     <Part title="Code that was trained">
       {changed && (
         <Text size="sm" mb="xs">
-          The model has other code now:{' '}
-          <ObjectLink to="/models/$id" id={result.model}>
-            see model {result.model}
-          </ObjectLink>
-          . Training again uses that.
+          The model has other code now: <ModelLink id={result.model}>see model {result.model}</ModelLink>. Training
+          again uses that.
         </Text>
       )}
       <Stack>

@@ -3,6 +3,7 @@ import { Box, NumberInput, Stack, Text, Title } from '@mantine/core'
 import { PART_NAMES, summarise, type Unit, unitOf } from '~/components/charts/curves'
 import { LearningCurves } from '~/components/charts/LearningCurves'
 import { Sparkline } from '~/components/charts/Sparkline'
+import { Dimmed } from '~/components/Dimmed'
 import { RowTable } from '~/components/RowTable'
 import type { EpochMetrics, Result } from '~/lib/api'
 import { formatMeasured, formatMetric, NONE } from '~/lib/format'
@@ -65,11 +66,7 @@ function MetricsTable({
     ...Object.entries(result.outcome?.test_metrics ?? {}).map(([metric, last]) => ({
       metric,
       part: 'test',
-      course: (
-        <Text span size="sm" c="dimmed">
-          after the last {unit}
-        </Text>
-      ),
+      course: <Dimmed span>after the last {unit}</Dimmed>,
       last,
       best: NONE,
       bestEpoch: NONE,
@@ -104,10 +101,7 @@ function MetricsTable({
             rowHead: true,
             cell: ({ metric, part }) => (
               <>
-                {metric}{' '}
-                <Text span size="sm" c="dimmed">
-                  {part}
-                </Text>
+                {metric} <Dimmed span>{part}</Dimmed>
               </>
             ),
           },

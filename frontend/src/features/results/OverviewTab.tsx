@@ -2,9 +2,10 @@
 import { Alert, Box, Group, Progress, Stack, Text } from '@mantine/core'
 import { IconHourglass } from '@tabler/icons-react'
 import { useNow } from '~/components/Age'
-import { ObjectLink } from '~/components/ButtonLink'
+import { DeploymentLink } from '~/components/ButtonLink'
 import { greaterIsBetter, summarise, unitOf } from '~/components/charts/curves'
 import { LearningCurves } from '~/components/charts/LearningCurves'
+import { Dimmed } from '~/components/Dimmed'
 import { isHeldUp } from '~/components/FailureAlert'
 import { Stat } from '~/components/Stat'
 import { Warnings } from '~/components/Warnings'
@@ -49,9 +50,7 @@ function Running({ result }: { result: Result }) {
             </Text>
           )}
         </Text>
-        <Text size="sm" c="dimmed">
-          {metrics.map(([name, value]) => `${name} ${formatMeasured(value)}`).join('  ')}
-        </Text>
+        <Dimmed>{metrics.map(([name, value]) => `${name} ${formatMeasured(value)}`).join('  ')}</Dimmed>
       </Group>
       {progress.share !== null && (
         <Progress
@@ -78,9 +77,7 @@ function Waiting({ result }: { result: Result }) {
     <Alert variant="outline" color="gray" icon={<IconHourglass aria-hidden />}>
       <Text size="sm">{text}</Text>
       {result.stream === null && (
-        <ObjectLink to="/training/$id" id={result.deployment}>
-          Deployment {result.deployment} shows how to send it
-        </ObjectLink>
+        <DeploymentLink id={result.deployment}>Deployment {result.deployment} shows how to send it</DeploymentLink>
       )}
     </Alert>
   )

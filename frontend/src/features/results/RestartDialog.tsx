@@ -3,7 +3,7 @@ import { Alert, Button, Group, List, Modal, Select, Stack, Text } from '@mantine
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { ObjectLink } from '~/components/ButtonLink'
+import { ModelLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { unitOf } from '~/components/charts/curves'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -75,11 +75,7 @@ export function RestartDialog({
           )}
           {changed && (
             <Text size="sm">
-              The model's code has changed since: the{' '}
-              <ObjectLink to="/models/$id" id={result.model}>
-                present code
-              </ObjectLink>{' '}
-              is trained.
+              The model's code has changed since: the <ModelLink id={result.model}>present code</ModelLink> is trained.
             </Text>
           )}
           {losses.length > 0 && (

@@ -11,7 +11,7 @@ import {
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
-import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
+import { ButtonLink, DeploymentLink, ModelLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { FailureAlert, isHeldUp } from '~/components/FailureAlert'
 import { ObjectPage } from '~/components/ObjectPage'
@@ -95,13 +95,9 @@ function Loaded({
         createdAt={result.created_at}
         subtitle={
           <Group gap={6}>
-            <ObjectLink to="/models/$id" id={result.model}>
-              model {result.model}
-            </ObjectLink>
+            <ModelLink id={result.model}>model {result.model}</ModelLink>
             <span aria-hidden>·</span>
-            <ObjectLink to="/training/$id" id={result.deployment}>
-              deployment {result.deployment}
-            </ObjectLink>
+            <DeploymentLink id={result.deployment}>deployment {result.deployment}</DeploymentLink>
             {result.attempt > 1 && (
               <Badge variant="outline" color="gray" size="sm" tt="none" style={{ color: 'var(--kml-idle)' }}>
                 attempt {result.attempt}

@@ -1,6 +1,6 @@
 /** The deployment that a stream was sent to; the sink may have named one that does not exist. */
 import { Text } from '@mantine/core'
-import { ObjectLink } from '~/components/ButtonLink'
+import { DeploymentLink } from '~/components/ButtonLink'
 import type { Stream } from '~/lib/api'
 import { NONE } from '~/lib/format'
 
@@ -12,9 +12,5 @@ export function DeploymentName({ stream }: { stream: Stream }) {
         deployment {stream.deployment} (there is none)
       </Text>
     )
-  return (
-    <ObjectLink to="/training/$id" id={stream.deployment}>
-      deployment {stream.deployment}
-    </ObjectLink>
-  )
+  return <DeploymentLink id={stream.deployment}>deployment {stream.deployment}</DeploymentLink>
 }

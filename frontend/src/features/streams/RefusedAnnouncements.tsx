@@ -3,6 +3,7 @@ import { Alert, Stack, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
+import { Dimmed } from '~/components/Dimmed'
 import { streamsRefusedListOptions } from '~/lib/api'
 import { plural } from '~/lib/format'
 import { useLiveEvents } from '~/lib/live'
@@ -31,18 +32,10 @@ export function RefusedAnnouncements() {
             </Text>{' '}
             {row.deployment !== null && <>to deployment {row.deployment}, </>}
             <Age at={row.refused_at} size="sm" />: {row.reason}
-            {row.hint && (
-              <Text size="sm" c="dimmed">
-                {row.hint}
-              </Text>
-            )}
+            {row.hint && <Dimmed>{row.hint}</Dimmed>}
           </Text>
         ))}
-        {(query.data?.count ?? 0) > rows.length && (
-          <Text size="sm" c="dimmed">
-            All of them: kafka-ml streams refused
-          </Text>
-        )}
+        {(query.data?.count ?? 0) > rows.length && <Dimmed>All of them: kafka-ml streams refused</Dimmed>}
       </Stack>
     </Alert>
   )

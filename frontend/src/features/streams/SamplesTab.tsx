@@ -2,7 +2,8 @@
 import { Alert, Box, Button, Group, Skeleton, Stack, Text, Tooltip } from '@mantine/core'
 import { IconAlertTriangle, IconArrowRight } from '@tabler/icons-react'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { AnchorLink, ObjectLink } from '~/components/ButtonLink'
+import { AnchorLink, StreamLink } from '~/components/ButtonLink'
+import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { SampleView } from '~/components/SampleView'
@@ -37,9 +38,9 @@ export function SamplesTab({
       <ProblemAlert error={query.error} title="The samples cannot be read" onRetry={() => void query.refetch()}>
         <Text size="sm">
           What was trained from them is kept. Whatever else the topics hold is on their{' '}
-          <ObjectLink to="/streams/$id" id={stream.id} search={{ tab: 'rule' }}>
+          <StreamLink id={stream.id} search={{ tab: 'rule' }}>
             own pages
-          </ObjectLink>
+          </StreamLink>
           .
         </Text>
       </ProblemAlert>
@@ -53,10 +54,10 @@ export function SamplesTab({
   return (
     <Stack gap="sm" style={query.isPlaceholderData ? { opacity: 0.6 } : {}}>
       <Group justify="space-between" gap="sm">
-        <Text size="sm" c="dimmed">
+        <Dimmed>
           {plural(samples.length, 'sample')} from place {formatExact(offset)} of {formatExact(total)}
           {shape ? `; ${shape.dtype}, ${formatShape(shape.shape)}` : ''}
-        </Text>
+        </Dimmed>
         <Group gap="xs">
           <Button size="xs" variant="default" disabled={offset === 0} onClick={() => onSearch({ at: undefined })}>
             From the beginning

@@ -5,7 +5,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
-import { AnchorLink, ButtonLink, ObjectLink } from '~/components/ButtonLink'
+import { AnchorLink, ButtonLink, StreamLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
@@ -25,9 +25,7 @@ const COLUMNS: DataTableColumn<Stream>[] = [
     sortable: true,
     render: (row) => (
       <>
-        <ObjectLink to="/streams/$id" id={row.id}>
-          stream {row.id}
-        </ObjectLink>
+        <StreamLink id={row.id}>stream {row.id}</StreamLink>
         {row.description && (
           <Text size="xs" c="dimmed" lineClamp={1} maw={320} style={{ overflowWrap: 'anywhere' }}>
             {row.description}

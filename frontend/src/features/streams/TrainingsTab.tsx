@@ -1,8 +1,9 @@
 /** Training runs that used a stream. */
-import { Skeleton, Text } from '@mantine/core'
+import { Skeleton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
-import { ObjectLink } from '~/components/ButtonLink'
+import { DeploymentLink, ModelLink, ResultLink } from '~/components/ButtonLink'
+import { SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { RowTable } from '~/components/RowTable'
@@ -34,36 +35,24 @@ export function TrainingsTab({ stream }: { stream: number }) {
         columns={[
           {
             title: 'Result',
-            cell: (each) => (
-              <ObjectLink to="/results/$id" id={each.id}>
-                result {each.id}
-              </ObjectLink>
-            ),
+            cell: (each) => <ResultLink id={each.id}>result {each.id}</ResultLink>,
           },
           {
             title: 'Model',
-            cell: (each) => (
-              <ObjectLink to="/models/$id" id={each.model}>
-                {each.model_name}
-              </ObjectLink>
-            ),
+            cell: (each) => <ModelLink id={each.model}>{each.model_name}</ModelLink>,
           },
           {
             title: 'Deployment',
-            cell: (each) => (
-              <ObjectLink to="/training/$id" id={each.deployment}>
-                deployment {each.deployment}
-              </ObjectLink>
-            ),
+            cell: (each) => <DeploymentLink id={each.deployment}>deployment {each.deployment}</DeploymentLink>,
           },
           { title: 'State', cell: (each) => <StatusBadge state={each.state} /> },
           { title: 'Changed', cell: (each) => <Age at={each.updated_at} size="sm" /> },
         ]}
       />
       {count > rows.length && (
-        <Text size="xs" c="dimmed">
+        <SmallPrint>
           The newest {rows.length} of {count}.
-        </Text>
+        </SmallPrint>
       )}
     </>
   )

@@ -1,10 +1,11 @@
 /** System: whether every part of the platform lives, on what it runs, and how user code is kept apart. */
-import { Alert, Group, Skeleton, Stack, Text, Title } from '@mantine/core'
+import { Alert, Group, Skeleton, Stack, Title } from '@mantine/core'
 import { IconShieldOff } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
+import { Dimmed } from '~/components/Dimmed'
 import { Facts } from '~/components/Facts'
 import { PageTitle } from '~/components/PageTitle'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -108,9 +109,7 @@ function Whole({ system }: { system: System }) {
       </Section>
       <Section title="GPUs">
         {system.gpus.length === 0 ? (
-          <Text size="sm" c="dimmed">
-            {system.gpu_note || 'no GPU found'}. Training and inference use the processor.
-          </Text>
+          <Dimmed>{system.gpu_note || 'no GPU found'}. Training and inference use the processor.</Dimmed>
         ) : (
           <GpuTable gpus={system.gpus} />
         )}

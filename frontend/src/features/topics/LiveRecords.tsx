@@ -2,6 +2,7 @@
 import { Button, Group, Stack, Text } from '@mantine/core'
 import { IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react'
 import { useState } from 'react'
+import { Dimmed } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { RecordTable, recordId } from '~/components/RecordTable'
 import { StatusBadge } from '~/components/StatusBadge'
@@ -29,12 +30,12 @@ export function LiveRecords({ topic, search }: { topic: Topic; search: TopicSear
             label={still ? 'held' : tail.state === 'open' ? 'live' : 'connecting'}
             tooltip={still ? 'The list is held still' : 'Records appear here as they are committed'}
           />
-          <Text size="sm" c="dimmed" aria-live="off">
+          <Dimmed aria-live="off">
             {plural(tail.arrived, 'record')} arrived, {formatRate(tail.perSecond)}
             {tail.arrived > tail.records.length
               ? `; the last ${formatCount(tail.records.length)} sampled are here`
               : ''}
-          </Text>
+          </Dimmed>
         </Group>
         <Group gap="xs">
           <Button

@@ -3,6 +3,7 @@ import { Alert, Button, Code, Drawer, Group, SegmentedControl, Stack, Table, Tex
 import { IconAlertTriangle, IconDownload } from '@tabler/icons-react'
 import { useState } from 'react'
 import { CopyButton } from '~/components/CopyButton'
+import { SmallPrint } from '~/components/Dimmed'
 import { Facts } from '~/components/Facts'
 import { imageLayout, SampleView } from '~/components/SampleView'
 import type { TopicRecord } from '~/lib/api'
@@ -160,9 +161,9 @@ function ValueView({ record }: { record: TopicRecord }) {
         <Stack gap={4} align="flex-start">
           <SampleView sample={record.decoded.sample} size={224} label="Value" />
           {imageLayout(record.decoded.sample.shape) && (
-            <Text size="xs" c="dimmed">
+            <SmallPrint>
               {record.decoded.sample.dtype}, {formatShape(record.decoded.sample.shape)}
-            </Text>
+            </SmallPrint>
           )}
         </Stack>
       )}
@@ -171,11 +172,7 @@ function ValueView({ record }: { record: TopicRecord }) {
           {text}
         </Code>
       )}
-      {record.value_truncated && (
-        <Text size="xs" c="dimmed">
-          Only the beginning is shown.
-        </Text>
-      )}
+      {record.value_truncated && <SmallPrint>Only the beginning is shown.</SmallPrint>}
     </Stack>
   )
 }

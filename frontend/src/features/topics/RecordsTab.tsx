@@ -1,7 +1,8 @@
 /** Records of a topic: where reading begins, how they are decoded, a page of them or what arrives now. */
-import { Alert, Button, Group, Skeleton, Stack, Text } from '@mantine/core'
+import { Alert, Button, Group, Skeleton, Stack } from '@mantine/core'
 import { IconArrowLeft, IconArrowRight } from '@tabler/icons-react'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { RecordTable, recordId } from '~/components/RecordTable'
@@ -47,11 +48,11 @@ function Page({ topic, search, onSearch }: Props) {
     <Stack gap="sm" style={query.isPlaceholderData ? { opacity: 0.6 } : {}}>
       <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
       <Group justify="space-between" gap="sm">
-        <Text size="sm" c="dimmed">
+        <Dimmed>
           {plural(page.records.length, 'record')}, {page.newest_first ? 'newest first' : 'oldest first'}
           {search.q ? `, found among ${formatCount(page.scanned)}` : ''}
           <DecoderNote decoder={page.decoder} />
-        </Text>
+        </Dimmed>
         <Group gap="xs">
           <Button
             size="xs"

@@ -1,6 +1,7 @@
 /** Who uses a topic, as links: 'input of inference 2', 'stream 1'. */
 import { Group, Text } from '@mantine/core'
 import { AnchorLink } from '~/components/ButtonLink'
+import { Dimmed } from '~/components/Dimmed'
 import type { TopicUse } from '~/lib/api'
 
 const ROLES: Record<TopicUse['role'], string> = {
@@ -39,12 +40,7 @@ export function UseLink({ use }: { use: TopicUse }) {
 
 /** The first users in a row of a table. */
 export function UseLinks({ uses, count }: { uses: readonly TopicUse[]; count: number }) {
-  if (count === 0)
-    return (
-      <Text size="sm" c="dimmed">
-        nothing of Kafka-ML
-      </Text>
-    )
+  if (count === 0) return <Dimmed>nothing of Kafka-ML</Dimmed>
   const shown = uses.slice(0, 2)
   return (
     <Group gap={4}>

@@ -1,6 +1,6 @@
 /** Who uses a topic, and how far the inferences that read it are. */
 import { Stack, Text, Title } from '@mantine/core'
-import { ObjectLink } from '~/components/ButtonLink'
+import { InferenceLink } from '~/components/ButtonLink'
 import { RowTable } from '~/components/RowTable'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { Topic } from '~/lib/api'
@@ -50,11 +50,7 @@ function Groups({ topic }: { topic: Topic }) {
         columns={[
           {
             title: 'Inference',
-            cell: ({ inference }) => (
-              <ObjectLink to="/inference/$id" id={inference}>
-                inference {inference}
-              </ObjectLink>
-            ),
+            cell: ({ inference }) => <InferenceLink id={inference}>inference {inference}</InferenceLink>,
           },
           { title: 'Consumer group', cell: (row) => row.group },
           { title: 'Partition', right: true, cell: (row) => row.partition ?? NONE },

@@ -1,6 +1,7 @@
 /** The code of two runs side by side; lines that differ are marked by colour and by a sign. */
 import { Group, Select, Stack, Switch, Text } from '@mantine/core'
 import { useMemo, useState } from 'react'
+import { Dimmed } from '~/components/Dimmed'
 import type { Result } from '~/lib/api'
 import { plural } from '~/lib/format'
 import classes from './CodeDiff.module.css'
@@ -54,9 +55,9 @@ export function CodeDiff({
       {differing === 0 ? (
         <Text size="sm">The code of the two is the same.</Text>
       ) : (
-        <Text size="sm" c="dimmed">
+        <Dimmed>
           {plural(differing, 'line')} {differing === 1 ? 'differs' : 'differ'}
-        </Text>
+        </Dimmed>
       )}
       {(differing > 0 || whole) && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard

@@ -5,7 +5,7 @@ import { IconX } from '@tabler/icons-react'
 import { useQueries } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { type ReactNode, useMemo, useState } from 'react'
-import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
+import { ButtonLink, ResultLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { CopyButton } from '~/components/CopyButton'
 import { ConfusionMatrix, type MatrixMode } from '~/components/charts/ConfusionMatrix'
@@ -147,9 +147,9 @@ function useHeads(results: readonly Result[], onRemove: (id: number) => void): R
           style={{ borderRadius: 2, flexShrink: 0, background: color(ids[index] ?? result.id) }}
           aria-hidden
         />
-        <ObjectLink to="/results/$id" id={result.id} style={{ overflowWrap: 'anywhere' }}>
+        <ResultLink id={result.id} style={{ overflowWrap: 'anywhere' }}>
           {result.model_name}
-        </ObjectLink>
+        </ResultLink>
         <Tooltip label="Take out of the comparison">
           <ActionIcon
             size="xs"

@@ -1,7 +1,8 @@
 /** Which configuration is deployed, and the models that are in it. */
 
-import { Group, Select, Stack, Text } from '@mantine/core'
-import { ObjectLink } from '~/components/ButtonLink'
+import { Group, Select, Stack } from '@mantine/core'
+import { ModelLink } from '~/components/ButtonLink'
+import { SmallPrint } from '~/components/Dimmed'
 import { FrameworkTitle } from '~/components/FrameworkMark'
 import type { Configuration } from '~/lib/api'
 
@@ -35,13 +36,11 @@ export function ConfigurationChoice({
         <Group gap="md">
           {chosen.model_details.map((model) => (
             <Group key={model.id} gap={6}>
-              <ObjectLink to="/models/$id" id={model.id}>
-                {model.name}
-              </ObjectLink>
-              <Text size="xs" c="dimmed">
+              <ModelLink id={model.id}>{model.name}</ModelLink>
+              <SmallPrint>
                 <FrameworkTitle framework={model.framework} />
                 {model.distributed ? ', distributed' : ''}
-              </Text>
+              </SmallPrint>
             </Group>
           ))}
         </Group>

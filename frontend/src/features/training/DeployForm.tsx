@@ -20,6 +20,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
 import { ArgumentsInput } from '~/components/ArgumentsInput'
 import { CopyAs } from '~/components/CopyAs'
+import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { type Configuration, deploymentsCheckCreate, deploymentsCreateMutation, type Framework } from '~/lib/api'
 import { useDraft } from '~/lib/drafts'
@@ -127,9 +128,7 @@ export function DeployForm({
       <Stack gap="lg">
         {draft.restored && (
           <Group gap="xs">
-            <Text size="sm" c="dimmed">
-              This is what you typed before.
-            </Text>
+            <Dimmed>This is what you typed before.</Dimmed>
             <Button
               size="compact-xs"
               variant="subtle"
@@ -142,11 +141,7 @@ export function DeployForm({
             </Button>
           </Group>
         )}
-        {source !== undefined && (
-          <Text size="sm" c="dimmed">
-            The values are those of deployment {source}.
-          </Text>
-        )}
+        {source !== undefined && <Dimmed>The values are those of deployment {source}.</Dimmed>}
         {frameworks.map((framework) => input(framework, 'fit', 'Training'))}
         <Group gap="xl" align="flex-start">
           <NumberInput
@@ -184,9 +179,7 @@ export function DeployForm({
             {...form.getInputProps('targets')}
           />
         </Group>
-        <Text size="xs" c="dimmed" mt="calc(-1 * var(--mantine-spacing-sm))">
-          {splitSentence(form.values, frameworks)}
-        </Text>
+        <SmallPrint mt="calc(-1 * var(--mantine-spacing-sm))">{splitSentence(form.values, frameworks)}</SmallPrint>
         <ModeChoice modes={modes} models={configuration.model_details} {...form.getInputProps('mode')} />
         <Stack gap="xs">
           <UnstyledButton
@@ -200,11 +193,7 @@ export function DeployForm({
               <Text size="sm" fw={600}>
                 Advanced
               </Text>
-              {!showAdvanced && (
-                <Text size="sm" c="dimmed">
-                  evaluation, seed, GPUs
-                </Text>
-              )}
+              {!showAdvanced && <Dimmed>evaluation, seed, GPUs</Dimmed>}
             </Group>
           </UnstyledButton>
           <Collapse expanded={showAdvanced}>

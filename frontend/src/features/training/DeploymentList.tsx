@@ -7,7 +7,7 @@ import { useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import type { ReactNode } from 'react'
 import { Age } from '~/components/Age'
-import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
+import { ButtonLink, ConfigurationLink, DeploymentLink, ResultLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
 import { FrameworkTitle } from '~/components/FrameworkMark'
 import { ListPage } from '~/components/ListPage'
@@ -95,9 +95,9 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
     width: 120,
     toggleable: false,
     render: (row) => (
-      <ObjectLink to="/training/$id" id={row.id} fw={500}>
+      <DeploymentLink id={row.id} fw={500}>
         Deployment {row.id}
-      </ObjectLink>
+      </DeploymentLink>
     ),
   },
   {
@@ -109,11 +109,7 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
   {
     accessor: 'configuration_name',
     title: 'Configuration',
-    render: (row) => (
-      <ObjectLink to="/configurations/$id" id={row.configuration}>
-        {row.configuration_name}
-      </ObjectLink>
-    ),
+    render: (row) => <ConfigurationLink id={row.configuration}>{row.configuration_name}</ConfigurationLink>,
   },
   {
     accessor: 'results',
@@ -124,9 +120,9 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
         {row.results.map((result) => (
           <Group key={result.id} gap={8} wrap="nowrap">
             <StatusBadge state={result.state} {...withNote(stateNote(result))} />
-            <ObjectLink to="/results/$id" id={result.id} style={{ overflowWrap: 'anywhere' }}>
+            <ResultLink id={result.id} style={{ overflowWrap: 'anywhere' }}>
               {result.model_name}
-            </ObjectLink>
+            </ResultLink>
             <Text size="xs" c="dimmed" style={{ whiteSpace: 'nowrap' }}>
               <FrameworkTitle framework={result.framework} />
             </Text>

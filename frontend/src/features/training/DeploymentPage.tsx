@@ -4,7 +4,7 @@ import { IconArrowsDiff, IconPlayerStop, IconRefresh, IconTrash } from '@tabler/
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
-import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
+import { ButtonLink, ConfigurationLink } from '~/components/ButtonLink'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { CopyAs } from '~/components/CopyAs'
 import { FailureAlert } from '~/components/FailureAlert'
@@ -61,10 +61,7 @@ export function DeploymentPage() {
       subtitle={
         shown && (
           <Text size="sm" component="div">
-            of{' '}
-            <ObjectLink to="/configurations/$id" id={shown.configuration}>
-              {shown.configuration_name}
-            </ObjectLink>
+            of <ConfigurationLink id={shown.configuration}>{shown.configuration_name}</ConfigurationLink>
           </Text>
         )
       }

@@ -1,6 +1,7 @@
 /** How training goes: the modes that the platform offers. With one there is nothing to choose, and it is said so. */
 import { Alert, Radio, Stack, Text } from '@mantine/core'
 import { IconInfoCircle } from '@tabler/icons-react'
+import { SmallPrint } from '~/components/Dimmed'
 import type { ModelOf } from '~/lib/api'
 import { MODES } from './form'
 
@@ -33,11 +34,11 @@ export function ModeChoice({
         </Text>
       )}
       {missing.length > 0 && (
-        <Text size="xs" c="dimmed">
+        <SmallPrint>
           {capital(missing.map((mode) => MODES[mode]?.title.toLowerCase()).join(' and '))} training{' '}
           {missing.length > 1 ? 'are' : 'is'} not in this version; the settings appear here with the version that has{' '}
           {missing.length > 1 ? 'them' : 'it'}.
-        </Text>
+        </SmallPrint>
       )}
       {parts.length > 0 && !modes.includes('distributed') && (
         <Alert

@@ -1,5 +1,6 @@
 /** How far a training run is: a bar over all epochs and the words for it. */
 import { Progress, Stack, Text } from '@mantine/core'
+import { SmallPrint } from '~/components/Dimmed'
 import type { Progress as ProgressDocument, StateEnum } from '~/lib/api'
 import { NONE, plural } from '~/lib/format'
 import { progressOf } from './metrics'
@@ -17,11 +18,7 @@ export function RunProgress({
   const view = progressOf(progress)
   if (state === 'finished') return <Text size="xs">done{progress ? `, ${wholeOf(progress)}` : ''}</Text>
   if (!view || state === 'waiting' || state === 'created') {
-    return (
-      <Text size="xs" c="dimmed">
-        {NONE}
-      </Text>
-    )
+    return <SmallPrint>{NONE}</SmallPrint>
   }
   if (state !== 'running') return <Text size="xs">until {view.text}</Text>
   return (

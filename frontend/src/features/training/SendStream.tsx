@@ -2,7 +2,8 @@
 import { Button, Skeleton, Stack, Tabs, Text, Title, VisuallyHidden } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
-import { ObjectLink } from '~/components/ButtonLink'
+import { StreamLink } from '~/components/ButtonLink'
+import { Dimmed } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { RowTable } from '~/components/RowTable'
 import { SinkSnippet } from '~/components/SinkSnippet'
@@ -27,10 +28,10 @@ export function SendStream({ deployment }: { deployment: Deployment }) {
   return (
     <Stack gap="xs">
       <Title order={2}>It waits for its stream</Title>
-      <Text size="sm" c="dimmed">
+      <Dimmed>
         Send samples to any topic and announce them to deployment {deployment.id}: the programs do both. Training begins
         at once.
-      </Text>
+      </Dimmed>
       <Tabs defaultValue="send" keepMounted={false}>
         <Tabs.List>
           <Tabs.Tab value="send">Send new data</Tabs.Tab>
@@ -69,9 +70,7 @@ function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment
   return (
     <Stack gap="xs">
       <ProblemAlert error={send.error} title="The stream was not sent" />
-      <Text size="sm" c="dimmed">
-        Nothing is copied: the deployment reads the same records again, if Kafka still keeps them.
-      </Text>
+      <Dimmed>Nothing is copied: the deployment reads the same records again, if Kafka still keeps them.</Dimmed>
       <RowTable
         label="Announced streams"
         minWidth={640}
@@ -82,11 +81,7 @@ function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment
         columns={[
           {
             title: 'Stream',
-            cell: (row) => (
-              <ObjectLink to="/streams/$id" id={row.id}>
-                Stream {row.id}
-              </ObjectLink>
-            ),
+            cell: (row) => <StreamLink id={row.id}>Stream {row.id}</StreamLink>,
           },
           {
             title: 'Description',

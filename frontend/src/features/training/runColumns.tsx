@@ -3,8 +3,9 @@
 import { Group, Stack, Text, Tooltip } from '@mantine/core'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age, useNow } from '~/components/Age'
-import { ObjectLink } from '~/components/ButtonLink'
+import { DeploymentLink, ResultLink, StreamLink } from '~/components/ButtonLink'
 import { Sparkline } from '~/components/charts/Sparkline'
+import { SmallPrint } from '~/components/Dimmed'
 import { failureTitle, isHeldUp } from '~/components/FailureAlert'
 import { FrameworkTitle } from '~/components/FrameworkMark'
 import { StatusBadge } from '~/components/StatusBadge'
@@ -23,12 +24,10 @@ export const MODEL: RunColumn = {
   width: 150,
   render: (row) => (
     <Stack gap={0}>
-      <ObjectLink to="/results/$id" id={row.id} fw={500} style={{ overflowWrap: 'anywhere' }}>
+      <ResultLink id={row.id} fw={500} style={{ overflowWrap: 'anywhere' }}>
         {row.model_name}
-      </ObjectLink>
-      <Text size="xs" c="dimmed">
-        result {row.id}
-      </Text>
+      </ResultLink>
+      <SmallPrint>result {row.id}</SmallPrint>
     </Stack>
   ),
 }
@@ -71,25 +70,14 @@ export const DEPLOYMENT: RunColumn = {
   accessor: 'deployment',
   title: 'Deployment',
   width: 125,
-  render: (row) => (
-    <ObjectLink to="/training/$id" id={row.deployment}>
-      {row.deployment}
-    </ObjectLink>
-  ),
+  render: (row) => <DeploymentLink id={row.deployment}>{row.deployment}</DeploymentLink>,
 }
 
 export const STREAM: RunColumn = {
   accessor: 'stream',
   title: 'Stream',
   width: 85,
-  render: (row) =>
-    row.stream === null ? (
-      NONE
-    ) : (
-      <ObjectLink to="/streams/$id" id={row.stream}>
-        {row.stream}
-      </ObjectLink>
-    ),
+  render: (row) => (row.stream === null ? NONE : <StreamLink id={row.stream}>{row.stream}</StreamLink>),
 }
 
 export const CURVE: RunColumn = {
@@ -182,9 +170,7 @@ function RunMetric({ row }: { row: ResultRow }) {
           </Tooltip>
         )}
       </Group>
-      <Text size="xs" c="dimmed">
-        {metricTitle(main)}
-      </Text>
+      <SmallPrint>{metricTitle(main)}</SmallPrint>
     </Stack>
   )
 }

@@ -1,6 +1,7 @@
 /** What was predicted over the last minutes: a strip, each column the shares of the classes in its slice of time. */
-import { Box, Button, Group, Table, Text, Title } from '@mantine/core'
+import { Box, Button, Group, Table, Title } from '@mantine/core'
 import { useEffect, useRef, useState } from 'react'
+import { SmallPrint } from '~/components/Dimmed'
 import { formatCount, formatMoment } from '~/lib/format'
 import { type ClassSlice, SLICE_SECONDS, type WatchStore } from './frames'
 import { durationText, type Naming } from './labels'
@@ -70,12 +71,8 @@ export function ClassHistory({ store, naming, span }: { store: WatchStore; namin
             }}
           />
           <Group justify="space-between" mt={2}>
-            <Text size="xs" c="dimmed">
-              {durationText(span * 1000)} before
-            </Text>
-            <Text size="xs" c="dimmed">
-              {until > 0 ? formatMoment(new Date(until * 1000)) : 'nothing yet'}
-            </Text>
+            <SmallPrint>{durationText(span * 1000)} before</SmallPrint>
+            <SmallPrint>{until > 0 ? formatMoment(new Date(until * 1000)) : 'nothing yet'}</SmallPrint>
           </Group>
         </Box>
       )}

@@ -1,5 +1,6 @@
 /** Live classification: the current class, large; how it came to be; what the window holds. */
 import { Box, Group, Stack, Table, Text, Title } from '@mantine/core'
+import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import type { VisualizationRequest } from '~/lib/api'
 import { formatAge, formatCount, formatPercent, NONE } from '~/lib/format'
 import { ClassHistory } from './ClassHistory'
@@ -38,11 +39,11 @@ function Current({ watch, naming, config }: { watch: Watch; naming: Naming; conf
   const old = last && frame.at - last.at > 10
   return (
     <section aria-label="Current class" className={classes.current}>
-      <Text size="xs" c="dimmed">
+      <SmallPrint>
         {ofAverage
           ? `Highest average of ${durationText(frame?.window?.milliseconds)}`
           : `Last prediction${old ? `, ${formatAge(new Date(last.at * 1000), frame.at * 1000)}` : ''}`}
-      </Text>
+      </SmallPrint>
       <Group gap="md" wrap="nowrap" align="stretch" style={{ minWidth: 0 }}>
         <div
           className={classes.swatch}
@@ -83,14 +84,10 @@ function Distribution({
     <section aria-label="Distribution" style={{ minWidth: 0 }}>
       <Group justify="space-between" gap="xs" mb={4}>
         <Title order={2}>Last {seconds}</Title>
-        <Text size="xs" c="dimmed">
-          {formatCount(window?.count ?? 0)} predictions
-        </Text>
+        <SmallPrint>{formatCount(window?.count ?? 0)} predictions</SmallPrint>
       </Group>
       {ids.length === 0 ? (
-        <Text size="sm" c="dimmed">
-          Nothing in the last {seconds}.
-        </Text>
+        <Dimmed>Nothing in the last {seconds}.</Dimmed>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         <section className={classes.scroll} tabIndex={0} aria-label="Classes">

@@ -14,6 +14,7 @@ import {
   TextInput,
 } from '@mantine/core'
 import { IconPlus, IconTrash, IconWand } from '@tabler/icons-react'
+import { SmallPrint } from '~/components/Dimmed'
 import { type ConfigForm, type ConfigProblem, DEFAULT_WINDOW, type LabelRow } from './config'
 import { labelColor } from './labels'
 
@@ -114,9 +115,9 @@ function LabelRows({ form, problems, disabled, onChange }: Props) {
   return (
     <Stack gap={6}>
       {form.labels.length > MAX_ROWS && (
-        <Text size="xs" c="dimmed">
+        <SmallPrint>
           The first {MAX_ROWS} of {form.labels.length} labels; the others are in the text beside.
-        </Text>
+        </SmallPrint>
       )}
       {form.labels.length > 0 && (
         <Table verticalSpacing={3} horizontalSpacing={4} withRowBorders={false} layout="fixed">

@@ -1,8 +1,9 @@
 /** Live regression: one line per output with its extremes, zoom, and the last values. */
-import { Group, Stack, Text, Title } from '@mantine/core'
+import { Group, Stack, Title } from '@mantine/core'
 import type { EChartsCoreOption } from 'echarts/core'
 import { useMemo } from 'react'
 import { ChartFrame, type ChartTable } from '~/components/charts/Chart'
+import { SmallPrint } from '~/components/Dimmed'
 import { formatMetric, plural } from '~/lib/format'
 import { type LineStep, thinned } from './frames'
 import classes from './LineView.module.css'
@@ -36,10 +37,10 @@ export function LineView({ watch, naming, span, tall }: { watch: Watch; naming: 
           data={() => ({ outputs: ids.map((id) => ({ id, label: naming.nameOf(id) })), steps })}
         />
       </div>
-      <Text size="xs" c="dimmed">
+      <SmallPrint>
         Where several predictions share a point the line goes through the smallest and the largest of them. Drag the bar
         below the chart, or turn the wheel over it, to zoom.
-      </Text>
+      </SmallPrint>
     </Stack>
   )
 }
@@ -55,9 +56,7 @@ function LastValues({ watch, naming }: { watch: Watch; naming: Naming }) {
         <div key={id} className={classes.value}>
           <Group gap={6} wrap="nowrap">
             <span className={classes.dot} style={{ background: naming.colorOf(id) }} aria-hidden />
-            <Text size="xs" c="dimmed" truncate>
-              {naming.nameOf(id)}
-            </Text>
+            <SmallPrint truncate>{naming.nameOf(id)}</SmallPrint>
           </Group>
           <div className={classes.number} data-testid={`value-${id}`}>
             {formatMetric(last[index] ?? null)}

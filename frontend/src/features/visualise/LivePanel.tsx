@@ -2,6 +2,7 @@
 import { Alert, Button, Code, Group, SegmentedControl, Skeleton, Stack, Text } from '@mantine/core'
 import { IconHourglass, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react'
 import { ButtonLink } from '~/components/ButtonLink'
+import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { Stat } from '~/components/Stat'
@@ -97,10 +98,10 @@ export function LivePanel({
         <ClassView watch={watch} naming={naming} config={config} span={span} />
       )}
       {config === null && (
-        <Text size="sm" c="dimmed">
+        <Dimmed>
           Nothing is set for this inference, so its training, or else the first prediction, decided between classes and
           values. Give them names and colours under Set up.
-        </Text>
+        </Dimmed>
       )}
       <RecordsTable watch={watch} naming={naming} />
     </Stack>

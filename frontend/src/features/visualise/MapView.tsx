@@ -1,6 +1,7 @@
 /** Predictions where they belong in the world: points by class or value, and the same as a table. */
 import { Button, Group, Skeleton, Stack, Table, Text, Title } from '@mantine/core'
 import { lazy, Suspense, useMemo, useState } from 'react'
+import { SmallPrint } from '~/components/Dimmed'
 import { formatMetric, formatPercent, plural } from '~/lib/format'
 import type { PlacedPrediction } from './frames'
 import type { Naming } from './labels'
@@ -43,14 +44,14 @@ export function MapView({ watch, naming }: { watch: Watch; naming: Naming }) {
           />
         </Suspense>
       )}
-      <Text size="xs" c="dimmed">
+      <SmallPrint>
         {places.length === 0
           ? 'No prediction with a latitude and a longitude yet.'
           : `The last ${plural(places.length, 'prediction')}${leftOut > 0 ? '; at this rate a sample of them' : ''}.`}
         {kind === 'regression' &&
           range &&
           ` Colour: ${formatMetric(range[0])} (blue) to ${formatMetric(range[1])} (red).`}
-      </Text>
+      </SmallPrint>
       {kind === 'classification' && places.length > 0 && <Legend places={places} naming={naming} />}
     </Stack>
   )

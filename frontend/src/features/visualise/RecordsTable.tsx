@@ -1,6 +1,7 @@
 /** The last predictions, as they were written: time, answer, the input that they answer. */
 import { Group, Table, Text, Title } from '@mantine/core'
 import { AnchorLink } from '~/components/ButtonLink'
+import { SmallPrint } from '~/components/Dimmed'
 import { formatMetric, formatPercent } from '~/lib/format'
 import type { PredictionRecord } from './frames'
 import type { Naming } from './labels'
@@ -19,9 +20,7 @@ export function RecordsTable({ watch, naming }: { watch: Watch; naming: Naming }
     <section aria-label="Last predictions">
       <Group justify="space-between" mb={4}>
         <Title order={2}>Last predictions</Title>
-        <Text size="xs" c="dimmed">
-          a sample where there are many
-        </Text>
+        <SmallPrint>a sample where there are many</SmallPrint>
       </Group>
       <Table.ScrollContainer minWidth={520} type="native" tabIndex={0} role="region" aria-label="Table of predictions">
         <Table fz="sm" verticalSpacing={3} withTableBorder layout="fixed">

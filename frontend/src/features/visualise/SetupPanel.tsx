@@ -1,8 +1,9 @@
 /** How predictions are shown: a form and the known JSON beside it, always the same; saved with the inference. */
-import { Alert, Button, Group, SimpleGrid, Stack, Text } from '@mantine/core'
+import { Alert, Button, Group, SimpleGrid, Stack } from '@mantine/core'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { CodeEditor } from '~/components/CodeEditor'
 import { CopyAs } from '~/components/CopyAs'
+import { SmallPrint } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { type Inference, inferencesPartialUpdateMutation, inferencesRetrieveQueryKey } from '~/lib/api'
 import { notifyDone } from '~/lib/notify'
@@ -97,11 +98,11 @@ export function SetupPanel({
         )}
         <CopyAs equivalents={equivalentsOf(inference.id, read.config)} />
       </Group>
-      <Text size="xs" c="dimmed">
+      <SmallPrint>
         {mayWrite
           ? 'Changes are shown under Live at once; others see them when they are saved.'
           : 'Your role may watch, not change: ask an editor.'}
-      </Text>
+      </SmallPrint>
     </Stack>
   )
 }

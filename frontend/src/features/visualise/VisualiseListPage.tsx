@@ -3,7 +3,8 @@ import { Text } from '@mantine/core'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
-import { ButtonLink, ObjectLink } from '~/components/ButtonLink'
+import { ButtonLink, VisualiseLink } from '~/components/ButtonLink'
+import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
 import { ListPage } from '~/components/ListPage'
@@ -21,9 +22,9 @@ const columns: DataTableColumn<Inference>[] = [
     toggleable: false,
     width: 220,
     render: (row) => (
-      <ObjectLink to="/visualise/$id" id={row.id}>
+      <VisualiseLink id={row.id}>
         {row.model_name} ({row.id})
-      </ObjectLink>
+      </VisualiseLink>
     ),
   },
   {
@@ -61,9 +62,7 @@ const columns: DataTableColumn<Inference>[] = [
           {row.visualization.map ? ', map' : ''}
         </Text>
       ) : (
-        <Text size="sm" c="dimmed">
-          by the first prediction
-        </Text>
+        <Dimmed>by the first prediction</Dimmed>
       ),
   },
 ]
