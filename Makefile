@@ -1,5 +1,5 @@
 # Every target does its own set-up on a fresh machine (Python 3.11+, Node 20.19+, Java 17+ and Maven present) and is quick when that is done.
-.PHONY: demo up down test test-postgresql cluster-test cluster-up cluster-down cluster-e2e bench screenshots openapi format check lock install
+.PHONY: demo up down test soak test-postgresql cluster-test cluster-up cluster-down cluster-e2e bench screenshots openapi format check lock install
 RUN := .venv/bin
 # Containers often set it. Whatever starts would compile all that it imports, each time: a start takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -9,6 +9,8 @@ demo: install; @$(RUN)/python -m examples.digits
 up: install; @$(RUN)/kafka-ml up --detach
 down: install; @$(RUN)/kafka-ml down
 test: install; @scripts/test
+# The tests of faults with as many kills and swaps as the figures in docs are for: hours.
+soak: install; @KML_TEST_SOAK=1 $(RUN)/pytest -n 0 -m faults tests/faults $(ARGS)
 # The backend's tests on PostgreSQL, which must be installed, instead of SQLite.
 test-postgresql: install; @scripts/test-postgresql
 # A control plane of Kubernetes, built once from Go modules (minutes), or the cluster that KUBECONFIG names: KML_TEST_CLUSTER=existing.

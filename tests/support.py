@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,6 +10,11 @@ from typing import TypeVar
 import psutil
 
 T = TypeVar("T")
+
+
+def soaking() -> bool:
+    """Whether tests of faults do all that they can, for hours (``make soak``), and not what a quick look takes."""
+    return os.environ.get("KML_TEST_SOAK") == "1"
 
 
 def is_over(process: psutil.Process) -> bool:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
 
 from kafkaml.wire.choices import DeliveryGuarantee
-from mlcode_executor.runtimes import Runtime
 from tests.conftest import TestBroker
-from tests.faults.inference_fleet import Fleet, assert_nothing_lost_and_nothing_twice, feeder
-from tests.fork_servers import running_fork_server
-from tests.model_inference.onnx_models import sum_model
-from tests.model_inference.replicas import InferenceUnderTest
+from tests.faults.inference_fleet import Fleet, assert_nothing_lost_and_nothing_twice, feeder, inference
 from tests.support import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(900)]
@@ -33,23 +28,6 @@ POINTS = (
 def fail_points(kills: int) -> list[str]:
     """Every point in turn, each replica at another pass."""
     return [f"{point}:kill:{2 + index % 5}" for index, point in enumerate(islice(cycle(POINTS), kills))]
-
-
-@pytest.fixture
-def state_dir(tmp_path: Path) -> Iterator[Path]:
-    """A state folder with a warm fork server in it, so that replicas are back quickly."""
-    (tmp_path / "run").mkdir()
-    with running_fork_server(Runtime.ONNX, "auto") as server:
-        (tmp_path / "run" / "fork-onnx.sock").symlink_to(server.socket)
-        yield tmp_path
-
-
-def inference(folder: Path, broker: TestBroker, **others: object) -> InferenceUnderTest:
-    topic = broker.topic(partitions=6)
-    # What a killed replica left open holds the others up for so long at most. One that is fenced for being slow is
-    # started again, as any other.
-    env = {"KML_INFERENCE_TRANSACTION_TIMEOUT_SECONDS": "5"}
-    return InferenceUnderTest(folder, broker.bootstrap_servers, topic, {"model.onnx": sum_model(4)}, env=env, **others)  # type: ignore[arg-type]
 
 
 def test_twenty_replicas_killed_in_mid_batch(broker: TestBroker, state_dir: Path) -> None:

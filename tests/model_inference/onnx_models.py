@@ -18,13 +18,19 @@ def _model(nodes: list[onnx.NodeProto], inputs: list[object], outputs: list[obje
     return model.SerializeToString()
 
 
-def sum_model(size: int) -> bytes:
-    """A model of ``size`` numbers that answers their sum: (batch, size) -> (batch, 1)."""
+def sum_model(size: int, factor: float = 1.0) -> bytes:
+    """A model of ``size`` numbers that answers their sum times ``factor``: (batch, size) -> (batch, 1)."""
     return _model(
-        [helper.make_node("ReduceSum", ["x", "axes"], ["y"], keepdims=1)],
+        [
+            helper.make_node("ReduceSum", ["x", "axes"], ["sum"], keepdims=1),
+            helper.make_node("Mul", ["sum", "factor"], ["y"]),
+        ],
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", size])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 1])],
-        [numpy_helper.from_array(np.array([1], np.int64), "axes")],
+        [
+            numpy_helper.from_array(np.array([1], np.int64), "axes"),
+            numpy_helper.from_array(np.array(factor, np.float32), "factor"),
+        ],
     )
 
 

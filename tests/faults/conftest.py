@@ -1,0 +1,20 @@
+"""What the tests of faults share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mlcode_executor.runtimes import Runtime
+from tests.fork_servers import running_fork_server
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Iterator[Path]:
+    """A state folder with a warm fork server in it, so that replicas are back quickly."""
+    (tmp_path / "run").mkdir()
+    with running_fork_server(Runtime.ONNX, "auto") as server:
+        (tmp_path / "run" / "fork-onnx.sock").symlink_to(server.socket)
+        yield tmp_path

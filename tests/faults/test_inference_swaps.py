@@ -1,0 +1,85 @@
+"""Versions swapped under load, also while replicas are killed: nothing lost, nothing twice, every answer attributable."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import cycle, islice
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TestBroker
+from tests.faults.inference_fleet import Fleet, assert_nothing_lost_and_nothing_twice, feeder, inference
+from tests.model_inference.onnx_models import sum_model
+from tests.model_inference.replicas import InferenceUnderTest
+from tests.support import eventually, soaking
+
+pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(3600 if soaking() else 900)]
+
+# One is loaded, the next is what is still warm.
+VERSIONS = (2, 1, 3, 1)
+SWAPS = 50 if soaking() else 6
+KILLED_SWAPS = 50 if soaking() else 6
+POINTS = ("swap.loaded", "swap.committed", "swap.switched", "transaction.before_commit", "inference.produced")
+
+
+def swap_to(under_test: InferenceUnderTest, number: int) -> int:
+    """Version n multiplies by n."""
+    return under_test.swap(under_test.version(number, {"model.onnx": sum_model(4, number)}))
+
+
+def versions_by_partition(under_test: InferenceUnderTest) -> dict[int, list[int]]:
+    """Return the versions that answered, in the order of each partition, each stretch once."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for record in under_test.outputs():
+        version = int(dict(record.headers)["kml-version"] or b"")
+        if found[record.partition][-1:] != [version]:
+            found[record.partition].append(version)
+    return found
+
+
+def test_swaps_under_load(broker: TestBroker, state_dir: Path) -> None:
+    with inference(state_dir, broker) as under_test:
+        fleet = Fleet(under_test, size=2)
+        with feeder(broker.bootstrap_servers, under_test.input_topic, per_second=1000) as feed:
+            eventually(lambda: fleet.has_gone_over(0) and fleet.answered() > 100, 150, interval_seconds=0.1)
+            for number in islice(cycle(VERSIONS), SWAPS):
+                revision, before = swap_to(under_test, number), fleet.answered()
+                eventually(lambda revision=revision: fleet.has_gone_over(revision), 120, interval_seconds=0.05)
+                eventually(lambda before=before: fleet.answered() > before, 120, interval_seconds=0.05)
+            feed.stop()
+        eventually(lambda: fleet.answered() == feed.sent, 200, interval_seconds=0.2)
+        fleet.stop()
+
+        assert fleet.exits == {}
+        assert_nothing_lost_and_nothing_twice(under_test, feed.sent)
+        expected = [1, *islice(cycle(VERSIONS), SWAPS)]
+        assert list(versions_by_partition(under_test).values()) == [expected] * 6
+        swaps = [swap for each in under_test.backend.stats for swap in each["swaps"]]
+        assert len(swaps) == 2 * SWAPS
+        assert {swap["loading_seconds"] > 0 for swap in swaps if swap["version"] != 1} == {True}
+        assert {swap["loading_seconds"] for swap in swaps if swap["version"] == 1} == {0.0}
+
+
+def test_replicas_killed_while_versions_are_swapped(broker: TestBroker, state_dir: Path) -> None:
+    points = [f"{point}:kill:1" if point.startswith("swap") else f"{point}:kill:20" for point in POINTS]
+    with inference(state_dir, broker) as under_test:
+        fleet = Fleet(under_test, size=3, fail_points=islice(cycle(points), KILLED_SWAPS))
+        numbers = cycle(VERSIONS)
+        revision = 0
+
+        def all_killed() -> bool:
+            nonlocal revision
+            if fleet.has_gone_over(revision):
+                revision = swap_to(under_test, next(numbers))
+            return fleet.armed == 0
+
+        with feeder(broker.bootstrap_servers, under_test.input_topic, per_second=1000) as feed:
+            eventually(lambda: all_killed() and feed.sent > 5_000, 3000 if soaking() else 500, interval_seconds=0.05)
+            feed.stop()
+        eventually(lambda: fleet.answered() == feed.sent, 200, interval_seconds=0.2)
+        fleet.stop()
+
+        assert sum(fleet.kills.values()) == KILLED_SWAPS
+        assert set(fleet.kills) == set(POINTS)
+        assert_nothing_lost_and_nothing_twice(under_test, feed.sent)
