@@ -116,6 +116,8 @@ def outcome_of(
         split=learnt.split,
         isolation=session.isolation,
         preparation=session.preparation,
+        input_shape=list(session.input_shape),
+        output_shapes=[list(shape) for shape in session.output_shapes],
         learnt=dict(learnt.settings),
     )
 

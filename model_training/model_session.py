@@ -27,7 +27,7 @@ from kafkaml.wire.progress import EpochMetrics, Progress
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.shared_array import SharedArray
 from model_training.labels import LossLabels
-from model_training.shapes import ModelSignature
+from model_training.shapes import ModelSignature, Shape
 
 __all__ = [
     "STATE_FILE",
@@ -167,6 +167,8 @@ class ModelSession:
         self._plan = plan
         self._deadline = deadline
         self._preparation: Mapping[str, Any] = {}
+        self._input_shape: Shape = ()
+        self._output_shapes: Sequence[Shape] = ()
 
     @property
     def isolation(self) -> str:
@@ -177,6 +179,16 @@ class ModelSession:
     def preparation(self) -> Mapping[str, Any]:
         """What the process does to features before the model sees them; known after training."""
         return self._preparation
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one sample as the model takes it; known after ``describe_loss``."""
+        return self._input_shape
+
+    @property
+    def output_shapes(self) -> Sequence[Shape]:
+        """The shapes of the model's outputs for one sample, None for any size; known after ``describe_loss``."""
+        return self._output_shapes
 
     def build(self) -> BuiltModel:
         """Run the user's code; raises UserCodeError when it does not give a model."""
@@ -192,7 +204,9 @@ class ModelSession:
     def describe_loss(self, sample: SharedArray, signature: ModelSignature) -> tuple[LossLabels, ModelSignature]:
         """Return what the loss takes, and ``signature`` with the outputs for ``sample`` (1, ...) where it has none."""
         report = self._call("describe_loss", arrays={"features": sample}, seconds=_BUILD_SECONDS)
-        return LossLabels.from_report(report), signature.with_outputs(report.get("outputs"))
+        signature = signature.with_outputs(report.get("outputs"))
+        self._input_shape, self._output_shapes = sample.shape[1:], list(signature.outputs.values())
+        return LossLabels.from_report(report), signature
 
     def fit(
         self,

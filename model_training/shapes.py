@@ -20,12 +20,14 @@ from kafkaml.errors import RefusedError
 __all__ = [
     "DataMismatch",
     "ModelSignature",
+    "Shape",
     "fit_feature_shape",
     "label_range_doubt",
     "label_shape_doubt",
     "shape_text",
 ]
 
+# Of one sample, without the batch axis; None: any size.
 Shape = tuple[int | None, ...]
 
 

@@ -12,6 +12,7 @@ from kafkaml.wire.message import Count, Message, Metrics, Name, Sha256, Text
 __all__ = ["ConfusionMatrix", "Outcome", "TrainingOutcome"]
 
 Labels = Annotated[list[Name], Field(max_length=10_000)]
+Shape = Annotated[list[Count | None], Field(max_length=32)]
 # [i][j] counts samples of class i that were predicted as class j.
 Matrix = Annotated[list[list[Count]], Field(max_length=10_000)]
 
@@ -24,7 +25,8 @@ class Outcome(Message):
     ``split`` says the rule and the rates, ``isolation`` the level at which the user's code ran. ``preparation`` is what
     the model process did to the features before the model saw them, its ``summary`` for people; serving gives it back.
     Empty: nothing but a cast. ``learnt`` are entries of an ``input_config`` that the stream's records told (the keys of
-    objects, shape, type): with them serving reads records as training did.
+    objects, shape, type): with them serving reads records as training did. ``input_shape`` and ``output_shapes`` are
+    what the model took and answers for one sample (null: any size), empty where that is not known.
     """
 
     seconds: Annotated[float, Field(ge=0)]
@@ -41,6 +43,8 @@ class Outcome(Message):
     split: Text = ""
     isolation: Name = ""
     preparation: Annotated[Mapping[Name, Any], Field(max_length=100)] = {}
+    input_shape: Shape = []
+    output_shapes: Annotated[list[Shape], Field(max_length=1000)] = []
     # Names of fields are as long as people write them; the request's size is bounded.
     learnt: Mapping[Literal["data_type", "data_reshape", "fields"], str | list[str | list[str]]] = {}
 

@@ -127,6 +127,7 @@ def test_a_run_reports_everything_in_order(run: Run) -> None:
     assert outcome.confusion_matrix == [[3, 0], [0, 3]]
     assert outcome.labels == ["0", "1"]
     assert outcome.versions == {"mean": "1.0"}
+    assert (outcome.input_shape, outcome.output_shapes) == ([2, 2], [[2]])
     assert outcome.onnx_max_difference == 1e-7
     assert (outcome.seed, outcome.split, outcome.slice_sha256) == (11, "seeded", "5" * 64)
     assert outcome.code_sha256 == hashlib.sha256(b"\0model = 1").hexdigest()
