@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from kafkaml.errors import DeadLettered
     from kafkaml.sdk import Prediction
+    from kafkaml.sdk.types import Inference
 
 # A picture as an answer has hundreds of thousands.
 _MAX_SHOWN_VALUES = 1000
@@ -39,6 +40,7 @@ def list_(
         [
             ("id", lambda row: row.id),
             ("model", lambda row: row.model_name or f"result {row.result}"),
+            ("version", lambda row: row.version),
             ("state", lambda row: styled_state(row.state)),
             ("replicas", lambda row: f"{row.ready_replicas}/{row.replicas}"),
             ("predicted", lambda row: f"{row.stats.predicted:,}"),
@@ -64,6 +66,7 @@ def create(
     result: int,
     input_topic: Annotated[str, typer.Option("--input", "-i", help="Topic of the values to predict.")],
     output_topic: Annotated[str, typer.Option("--output", "-o", help="Topic of the predictions.")],
+    version: Annotated[int | None, typer.Option(help="Serve this version; by default whichever is current.")] = None,
     replicas: Annotated[int, typer.Option(help="Processes that share the input's partitions.")] = 1,
     max_replicas: Annotated[
         int | None, typer.Option(help="Let the waiting records choose between --replicas and this (needs KEDA).")
@@ -86,6 +89,7 @@ def create(
     client = client_of(context)
     made = client.inferences.create(
         result=result,
+        version=version,
         input_topic=input_topic,
         output_topic=output_topic,
         replicas=replicas,
@@ -137,6 +141,77 @@ def scale(
     if changed.max_replicas is None:
         return console().print(f"inference {inference} goes to {replicas} replicas")
     return console().print(f"inference {inference} has {replicas} to {changed.max_replicas} replicas, as records wait")
+
+
+WaitOption = Annotated[
+    float, typer.Option("--wait", min=0, help="Wait so many seconds for the replicas to go over; 0: do not.")
+]
+
+
+@app.command()
+def swap(
+    context: typer.Context, inference: int, version: int, wait: WaitOption = 300.0, json: JsonOption = False
+) -> None:
+    """Serve another version, without losing or repeating a record."""
+    changed = client_of(context).inferences.swap(inference, version)
+    _gone_over(context, changed, wait=wait, json=json)
+
+
+@app.command()
+def rollback(context: typer.Context, inference: int, wait: WaitOption = 300.0, json: JsonOption = False) -> None:
+    """Serve the version before the last change again."""
+    changed = client_of(context).inferences.rollback(inference)
+    _gone_over(context, changed, wait=wait, json=json)
+
+
+@app.command()
+def follow(context: typer.Context, inference: int, wait: WaitOption = 300.0, json: JsonOption = False) -> None:
+    """Serve the result's current version, whenever another one becomes it."""
+    changed = client_of(context).inferences.follow(inference)
+    _gone_over(context, changed, wait=wait, json=json)
+
+
+def _gone_over(context: typer.Context, changed: Inference, *, wait: float, json: bool) -> None:
+    if wait and not changed.state.ended:
+        changed = client_of(context).inferences.wait_swapped(changed.id, timeout_seconds=wait)
+    if json:
+        return print_json(changed)
+    how = ", and follows the current one" if changed.follows else ""
+    return console().print(f"inference {changed.id} serves version {changed.version}{how}")
+
+
+@app.command()
+def swaps(
+    context: typer.Context,
+    inference: int,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=500, help="Show at most so many.")] = 20,
+    json: JsonOption = False,
+) -> None:
+    """Show when replicas went over to other versions, the newest first."""
+    rows = client_of(context).inferences.swaps(inference, limit=count)
+    if json:
+        return print_json(rows)
+    return print_table(
+        rows,
+        [
+            ("at", lambda row: row.at),
+            ("replica", lambda row: row.replica),
+            ("version", lambda row: f"{row.from_version} -> {row.version}"),
+            ("nothing read for", lambda row: "" if row.failure else f"{row.gap_seconds * 1000:.0f} ms"),
+            ("loaded in", lambda row: f"{row.loading_seconds:.1f} s" if row.loading_seconds else "was warm"),
+            (
+                "first offsets, or why not",
+                lambda row: (
+                    row.failure.cause
+                    if row.failure
+                    else ", ".join(
+                        f"{part}@{offset}" for parts in row.positions.values() for part, offset in parts.items()
+                    )
+                ),
+            ),
+        ],
+        nothing="no replica has gone over to another version yet",
+    )
 
 
 @app.command()

@@ -95,16 +95,11 @@ def restart_result(
     """Train an ended result anew, on ``stream`` or the one it had, with the model's present code.
 
     With ``resume`` it goes on from its last checkpoint instead, with the same code on the same stream; raises
-    InvalidField where it cannot. Versions of earlier trainings stay. Refused while an inference serves the result.
+    InvalidField where it cannot. Versions of earlier trainings stay; inferences go on serving them, and those that
+    follow go over to the new one.
     """
 
     def train_anew(locked: TrainingResult) -> None:
-        if served := users("inference", locked.inferences.all()):
-            raise InUse(
-                f"result {locked.pk} is in use by {len(served)} inferences",
-                users=served,
-                hint="delete them first, or make a new deployment",
-            )
         locked.failed_outcome = locked.failed_confusion_matrix = None
         if resume:
             _check_goes_on(locked, stream)

@@ -13,13 +13,13 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from backend.clusters.models import Cluster
-from backend.deployments.models import TrainingResult
+from backend.deployments.models import ResultVersion, TrainingResult
 from backend.launchers.names import RunKind
 from backend.runs.models import ENDED_STATES, Run
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.replica import ReplicaReport
 
-__all__ = ["Inference", "ProcessCount", "ReplicaStats"]
+__all__ = ["Inference", "ProcessCount", "ReplicaStats", "SwapRecord"]
 
 
 # No report of a process is later than this.
@@ -62,8 +62,17 @@ class Inference(Run):
         choices=[(each.value, each.value) for each in OutputTimestamps],
         default=OutputTimestamps.SOURCE.value,
     )
+    # Null: it follows its result's current version.
+    pinned = models.ForeignKey(
+        ResultVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="inferences", editable=False
+    )
+    # What answered before the last change, to go back to.
+    previous = models.ForeignKey(
+        ResultVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
     # Rises with each change of what answers; replicas hear of it.
     revision = models.PositiveIntegerField(default=0, editable=False)
+    swap_failure = models.JSONField(null=True, blank=True, editable=False, help_text="kafkaml.wire.replica.SwapFailure")
     guarantee = models.CharField(max_length=20, choices=[(each.value, each.value) for each in DeliveryGuarantee])
     upper_topic = models.CharField(max_length=249, blank=True)
     limit = models.FloatField(null=True, blank=True)
@@ -97,6 +106,13 @@ class Inference(Run):
         return f"kml-infer-{self.pk}-{self.group_suffix}"
 
     @property
+    def served(self) -> ResultVersion:
+        """The version that answers, or is to."""
+        version = self.pinned or self.result.current_version
+        assert version is not None, "an inference is made of a result with a version, and one of them is current"
+        return version
+
+    @property
     def current_replicas(self) -> int:
         """How many replicas are to run now: as many as the lag asked for, where it chooses."""
         if self.max_replicas is None or self.scaled_to is None:
@@ -120,7 +136,8 @@ class Inference(Run):
 
     def shown(self) -> dict[str, Any]:
         names = ("replicas", "max_replicas", "current_replicas", "ready_replicas")
-        return {"result": self.result_id, **{name: getattr(self, name) for name in names}}
+        versions = {"version": self.served.number, "revision": self.revision}
+        return {"result": self.result_id, **versions, **{name: getattr(self, name) for name in names}}
 
     def forget_attempt(self) -> None:
         self.halt()
@@ -148,6 +165,26 @@ class ReplicaStats(models.Model):
     @cached_property
     def report(self) -> ReplicaReport:
         return ReplicaReport.model_validate({**self.document, "updated_at": self.updated_at})
+
+
+class SwapRecord(models.Model):
+    """A replica went over to another version, or could not: see ``kafkaml.wire.replica.Swap`` and ``SwapFailure``."""
+
+    inference = models.ForeignKey(Inference, on_delete=models.CASCADE, related_name="swaps")
+    replica = models.PositiveSmallIntegerField()
+    revision = models.PositiveIntegerField()
+    from_version = models.PositiveIntegerField(null=True, blank=True)
+    version = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    positions = models.JSONField(default=dict)
+    gap_seconds = models.FloatField(default=0.0)
+    loading_seconds = models.FloatField(default=0.0)
+    failure = models.JSONField(null=True, blank=True, help_text="kafkaml.wire.failure.Failure")
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        # A report may be repeated.
+        constraints = [models.UniqueConstraint(fields=["inference", "replica", "revision", "at"], name="swap_once")]
 
 
 class ProcessCount(models.Model):

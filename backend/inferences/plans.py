@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.deployments.plans import model_limits
-from backend.deployments.versions import artifacts_of, version_of
+from backend.deployments.versions import artifacts_of
 from backend.inferences.models import Inference
 from kafkaml.codecs import format_of
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
@@ -14,9 +14,8 @@ __all__ = ["inference_plan"]
 
 
 def inference_plan(inference: Inference) -> InferencePlan:
-    """Return the plan of an inference; raises NotFound when its result has no version."""
-    result = inference.result
-    version = version_of(result)
+    """Return the plan of an inference."""
+    result, version = inference.result, inference.served
     return InferencePlan(
         inference_id=inference.pk,
         revision=inference.revision,

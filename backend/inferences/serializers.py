@@ -13,14 +13,21 @@ from backend.api.wire import MessageField
 from backend.clusters.models import Cluster
 from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
-from backend.inferences.models import Inference
+from backend.inferences.models import Inference, SwapRecord
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import OutputTimestamps
 from kafkaml.wire.failure import Failure
-from kafkaml.wire.replica import ReplicaReport, Totals
+from kafkaml.wire.replica import ReplicaReport, SwapFailure, Totals
 
-__all__ = ["InferenceSerializer", "InferenceUpdateSerializer", "InferenceWriteSerializer", "VisualizationSerializer"]
+__all__ = [
+    "InferenceSerializer",
+    "InferenceUpdateSerializer",
+    "InferenceWriteSerializer",
+    "SwapRecordSerializer",
+    "SwapWriteSerializer",
+    "VisualizationSerializer",
+]
 
 _MAX_CONFIG_TEXT = 200_000
 _MAX_LABELS = 1000
@@ -94,6 +101,18 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     cluster_name = serializers.CharField(source="cluster.name", read_only=True, default="", help_text="empty: our own")
     input_format = FormatField()
     upper_topic = serializers.CharField(allow_blank=True)
+    version = serializers.IntegerField(source="served.number", read_only=True, help_text="that answers, or is to")
+    follows = serializers.SerializerMethodField(help_text="whether it goes over to the result's current version")
+    current_version = serializers.IntegerField(
+        source="result.current_version.number", read_only=True, help_text="of its result"
+    )
+    previous_version = serializers.IntegerField(
+        source="previous.number", read_only=True, default=None, allow_null=True, help_text="to go back to"
+    )
+    revision = serializers.IntegerField(
+        read_only=True, help_text="replicas whose serving has another one are still going over"
+    )
+    swap_failure = MessageField(SwapFailure)
     failure = MessageField(Failure)
     warnings = serializers.ListField(child=serializers.CharField(), source="all_warnings", read_only=True)
     input_config = serializers.DictField(read_only=True)
@@ -113,6 +132,12 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
             "result",
             "model_name",
             "framework",
+            "version",
+            "follows",
+            "current_version",
+            "previous_version",
+            "revision",
+            "swap_failure",
             "input_topic",
             "output_topic",
             "input_format",
@@ -146,6 +171,10 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
             "next_retry_at",
         ]
 
+    @extend_schema_field(serializers.BooleanField())
+    def get_follows(self, inference: Inference) -> bool:
+        return inference.pinned_id is None
+
     @extend_schema_field(VisualizationSerializer(allow_null=True))
     def get_visualization(self, inference: Inference) -> Any:
         return inference.visualization
@@ -174,6 +203,40 @@ def totals(inference: Inference) -> Totals:
     )
 
 
+class SwapWriteSerializer(serializers.Serializer[Any]):
+    """The version to serve from now on."""
+
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+
+
+class SwapRecordSerializer(serializers.ModelSerializer[SwapRecord]):
+    """A replica went over to another version, between two transactions; with ``failure`` it could not.
+
+    ``positions`` are the first offsets that the new version answered, by topic and partition, of the partitions that
+    the replica had. ``gap_seconds`` is how long it read nothing, ``loading_seconds`` how long the new version took to
+    be ready beside the old.
+    """
+
+    positions = serializers.DictField(child=serializers.DictField(child=serializers.IntegerField()), read_only=True)
+    failure = MessageField(Failure)
+
+    class Meta:
+        model = SwapRecord
+        fields = [
+            "id",
+            "replica",
+            "revision",
+            "from_version",
+            "version",
+            "at",
+            "positions",
+            "gap_seconds",
+            "loading_seconds",
+            "failure",
+        ]
+        read_only_fields = fields
+
+
 class InferenceUpdateSerializer(serializers.Serializer[Any]):
     """What can be changed while it runs."""
 
@@ -192,6 +255,9 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
     """An inference to make; format and its settings come from the stream that trained the model when left out."""
 
     result = serializers.PrimaryKeyRelatedField(queryset=TrainingResult.objects.all())
+    version = serializers.IntegerField(
+        min_value=1, max_value=2**31 - 1, required=False, allow_null=True, help_text="null: whichever is current"
+    )
     input_topic = TopicField()
     output_topic = TopicField()
     input_format = FormatField(required=False)

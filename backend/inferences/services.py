@@ -15,6 +15,7 @@ from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
 from backend.events.services import publish
 from backend.inferences.models import Inference
+from backend.inferences.swaps import kept_version
 from backend.inferences.transitions import store_warnings
 from backend.launchers.factory import autoscaling_obstacle
 from backend.runs.transitions import publish_run
@@ -22,7 +23,6 @@ from kafkaml.answers import KAFKA_DEFAULT_RECORD_BYTES, answer_bytes
 from kafkaml.codecs import with_learnt
 from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import DeliveryGuarantee
-from kafkaml.wire.state import RunState
 
 __all__ = ["TopicAdmin", "create_inference", "delete_inference", "ensure_topics", "guarantee_of", "scale_inference"]
 
@@ -38,30 +38,37 @@ class TopicAdmin(Protocol):
         ...
 
 
-def create_inference(*, actor: Actor, result: TrainingResult, **values: Any) -> Inference:
-    """Create an inference of a finished result; the controller starts it. Format and its settings default to those of
-    the stream that trained the model.
+def create_inference(*, actor: Actor, result: TrainingResult, version: int | None = None, **values: Any) -> Inference:
+    """Create an inference of a result that has a version; the controller starts it.
+
+    It serves ``version``; None: whichever is current. Format and its settings default to those of the stream that
+    trained the version.
     """
     with transaction.atomic():
         # Locked, or the result could be trained anew or deleted between the check and the commit.
-        result = TrainingResult.objects.select_for_update(of=("self",)).select_related("stream").get(pk=result.pk)
-        if result.state != RunState.FINISHED:
+        locked = TrainingResult.objects.select_for_update(of=("self",)).select_related("current_version")
+        result = locked.get(pk=result.pk)
+        if result.current_version is None:
             raise InvalidField(
-                "result", f"result {result.pk} is {result.state}: expected a finished one", hint="wait for its training"
+                "result",
+                f"result {result.pk} is {result.state} and has no version yet: expected one that was trained",
+                hint="wait for its training",
             )
-        if result.stream is not None:
-            message = result.stream.control_message()
+        pinned = None if version is None else kept_version(Inference(result=result), version)
+        served = pinned or result.current_version
+        if served.stream is not None:
+            message = served.stream.control_message()
             values.setdefault("input_format", str(message.input_format))
             if values["input_format"] == str(message.input_format):
                 # Keys, shape and type as the training found them: another record must not tell others.
-                learnt = (result.outcome or {}).get("learnt", {})
+                learnt = served.outcome.get("learnt", {})
                 values["input_config"] = with_learnt(values.get("input_config", message.input_config), learnt)
         if not values.get("input_format"):
             raise InvalidField("input_format", "input_format is missing, and the result has no stream to take it from")
         values.setdefault("input_config", {})
         values["guarantee"] = guarantee_of(values.get("output_bootstrap_servers", ""))
         _check_scale(Inference(**values), changed="max_replicas")
-        inference = Inference.objects.create(result=result, created_by_id=actor.user_id, **values)
+        inference = Inference.objects.create(result=result, pinned=pinned, created_by_id=actor.user_id, **values)
         record(actor, "create", inference, after=state_hash(inference))
         publish_run(inference, change="created")
     return inference

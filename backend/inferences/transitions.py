@@ -15,6 +15,7 @@ from django.utils import timezone
 from backend.api.errors import NotFound
 from backend.events.services import publish
 from backend.inferences.models import Inference, ProcessCount, ReplicaStats
+from backend.inferences.swaps import store_swaps
 from backend.runs import transitions as runs
 from backend.runs.transitions import MAX_LOG_TAIL, begin, locked, locked_for_report, publish_run
 from kafkaml.wire import replica as wire
@@ -113,6 +114,7 @@ def store_stats(inference_id: int, said: Stats) -> int:
             inference=inference, replica=said.replica, defaults={"attempt": said.attempt, "document": document}
         )
         publish("inferences", {"id": inference_id, "replica": said.replica, "stats": document})
+        store_swaps(inference, said)
         if said.state is wire.ReplicaState.RUNNING and inference.state != RunState.RUNNING:
             mark_running(inference_id, said.attempt)
         elif said.error is not None and not said.error.category.retryable:

@@ -8,13 +8,16 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from backend.api.pagination import PAGE, LimitOffset
 from backend.api.views import ResourceViewSet, integer_parameter
-from backend.inferences import dead_letters, selectors, services, trying
+from backend.inferences import dead_letters, selectors, services, swaps, trying
 from backend.inferences.models import Inference
 from backend.inferences.serializers import (
     InferenceSerializer,
     InferenceUpdateSerializer,
     InferenceWriteSerializer,
+    SwapRecordSerializer,
+    SwapWriteSerializer,
 )
 from backend.inferences.trial_serializers import (
     DeadLetterPageSerializer,
@@ -73,6 +76,35 @@ class InferenceViewSet(ResourceViewSet[Inference]):
         """Start it again where it stopped reading."""
         restart(self.find(pk), actor=self.actor)
         return self.shown(pk, status=202)
+
+    @extend_schema(request=SwapWriteSerializer, responses={202: InferenceSerializer})
+    @action(detail=True, methods=["post"])
+    def swap(self, _request: Request, pk: int) -> Response:
+        """Serve another version; the replicas go over to it without losing, repeating or reordering a record."""
+        swaps.swap(self.find(pk), actor=self.actor, **self.validated(SwapWriteSerializer))
+        return self.shown(pk, status=202)
+
+    @extend_schema(request=None, responses={202: InferenceSerializer})
+    @action(detail=True, methods=["post"])
+    def rollback(self, _request: Request, pk: int) -> Response:
+        """Serve the version before the last change again; at once where replicas still have it warm."""
+        swaps.roll_back(self.find(pk), actor=self.actor)
+        return self.shown(pk, status=202)
+
+    @extend_schema(request=None, responses={202: InferenceSerializer})
+    @action(detail=True, methods=["post"])
+    def follow(self, _request: Request, pk: int) -> Response:
+        """Serve the result's current version, whenever another one becomes it."""
+        swaps.follow(self.find(pk), actor=self.actor)
+        return self.shown(pk, status=202)
+
+    @extend_schema(operation_id="inferences_swaps_list", parameters=PAGE, responses=SwapRecordSerializer(many=True))
+    @action(detail=True, methods=["get"])
+    def swaps(self, request: Request, pk: int) -> Response:
+        """List what replicas said of their swaps, the newest first; the last 1,000 are kept."""
+        pages = LimitOffset()
+        page = pages.paginate_queryset(self.find(pk).swaps.all(), request)
+        return pages.get_paginated_response(SwapRecordSerializer(page, many=True).data)
 
     @extend_schema(
         parameters=[

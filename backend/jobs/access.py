@@ -45,7 +45,9 @@ def current_result(request: Request, pk: int, attempt: int, *, ended: bool = Fal
 def current_inference(request: Request, pk: int, attempt: int) -> Inference:
     """Return the inference whose present attempt asks."""
     token_for(request, RunKind.INFERENCE, pk, attempt)
-    inference = Inference.objects.select_related("result__model").filter(pk=pk).first()
+    inference = (
+        Inference.objects.select_related("result__model", "result__current_version", "pinned").filter(pk=pk).first()
+    )
     if inference is None:
         raise NotFound(f"there is no inference {pk}")
     check_attempt(inference, attempt)

@@ -24,6 +24,7 @@ from backend.api.actors import actor_of
 from backend.api.errors import InvalidField, NotFound, StaleAttempt
 from backend.api.files import attachment
 from backend.api.job_tokens import JobToken
+from backend.api.views import integer_parameter
 from backend.deployments import checkpoints, storage
 from backend.deployments import transitions as training
 from backend.deployments.models import Deployment
@@ -201,10 +202,14 @@ class InferencePlanView(JobView):
 class InferenceArtifactView(JobView):
     """A trained model on its way to a replica."""
 
-    @extend_schema(parameters=[_ATTEMPT], responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @extend_schema(
+        parameters=[_ATTEMPT, OpenApiParameter("version", int, description="of its result; the one to serve now")],
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
     def get(self, request: Request, pk: int, name: str) -> HttpResponseBase:
         inference = access.current_inference(request, pk, access.query_attempt(request))
-        version = version_of(inference.result)
+        number = integer_parameter(request, "version", default=inference.served.number, minimum=1)
+        version = version_of(inference.result, number)
         artifact = artifacts_of(version).filter(name=name).first()
         if artifact is None:
             raise NotFound(f"{version} has no artifact {name!r}")

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from kafkaml.answers import class_names
 from kafkaml.dead_letters import dead_letter_topic
-from kafkaml.errors import DeadLettered, RefusedError
+from kafkaml.errors import DeadLettered, FailedError, RefusedError
 from kafkaml.sdk import types
 from kafkaml.sdk.connection import Connection
 from kafkaml.sdk.runs import Runs
+from kafkaml.sdk.waiting import wait_until
 from kafkaml.settings import KafkaSettings
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Inferences(Runs[types.Inference]):
         self,
         *,
         result: int,
+        version: int | None = None,
         input_topic: str,
         output_topic: str,
         replicas: int = 1,
@@ -55,8 +57,9 @@ class Inferences(Runs[types.Inference]):
         cluster: int | None = None,
         visualization: Mapping[str, object] | None = None,
     ) -> types.Inference:
-        """Serve a finished result; the format is the training stream's unless given.
+        """Serve a trained result; the format is the training stream's unless given.
 
+        It serves ``version``, or by default the current one, going over to another that becomes it.
         With ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` is the id of another
         cluster (``client.clusters.names()``); None is the platform's own. Answers carry their record's time where the
         output topic keeps and takes it; with ``output_timestamps="written"`` that of their writing. ``limit`` and
@@ -68,6 +71,53 @@ class Inferences(Runs[types.Inference]):
         """Change the number of replicas. ``max_replicas``: the lag chooses up to so many; 0: it chooses no more."""
         most = {} if max_replicas is None else {"max_replicas": max_replicas or None}
         return self._replace(identifier, {"replicas": replicas, **most})
+
+    def swap(self, identifier: int, version: int) -> types.Inference:
+        """Serve another version of the result, whichever is current.
+
+        The replicas load it beside the one that answers and go over between two transactions: no record is lost,
+        repeated or reordered; ``wait_swapped`` waits for that. Raises RefusedError for a version that takes or answers
+        something else.
+        """
+        return self._changed(identifier, "swap", {"version": version})
+
+    def rollback(self, identifier: int) -> types.Inference:
+        """Serve the version before the last change again; replicas keep it warm for ten minutes."""
+        return self._changed(identifier, "rollback")
+
+    def follow(self, identifier: int) -> types.Inference:
+        """Serve the result's current version, whenever another one becomes it."""
+        return self._changed(identifier, "follow")
+
+    def wait_swapped(self, identifier: int, *, timeout_seconds: float = 300) -> types.Inference:
+        """Wait until all replicas answer with the version that is asked for, and return the inference.
+
+        Raises FailedError when they could not go over to it, DeadlineExceeded when it takes too long.
+        """
+
+        def look() -> types.Inference | None:
+            inference = self.get(identifier)
+            if inference.swap_failure is not None:
+                failed = inference.swap_failure
+                raise FailedError(
+                    f"inference {identifier} stays at version {inference.version}, version {failed.version} cannot be "
+                    f"served: {failed.failure.cause}",
+                    hint=failed.failure.hint,
+                )
+            return inference if inference.swapped else None
+
+        what = f"inference {identifier} to be swapped"
+        return wait_until(look, self._connection, topic=self.topic, what=what, timeout_seconds=timeout_seconds)
+
+    def swaps(self, identifier: int, *, limit: int = 50, offset: int = 0) -> list[types.SwapReport]:
+        """Return what replicas said of their swaps, the newest first: positions, times, failures."""
+        params = {"limit": limit, "offset": offset}
+        page = self._connection.request("GET", f"{self.path}{identifier}/swaps/", params=params)
+        return [types.SwapReport.model_validate(each) for each in page["results"]]
+
+    def _changed(self, identifier: int, action: str, body: Mapping[str, object] | None = None) -> types.Inference:
+        answer = self._connection.request("POST", f"{self.path}{identifier}/{action}/", body=body)
+        return types.Inference.model_validate(answer)
 
     def set_view(self, identifier: int, view: Mapping[str, object] | None) -> types.Inference:
         """Set how predictions are shown live (``type``, ``labels``, ``average_window``, ...); None removes it."""

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
 from kafkaml.wire.progress import EpochMetrics, Progress
-from kafkaml.wire.replica import ReplicaReport, Totals
+from kafkaml.wire.replica import ReplicaReport, SwapFailure, Totals
 from kafkaml.wire.state import RunState
 
 __all__ = [
@@ -41,6 +41,8 @@ __all__ = [
     "ReplicaRecord",
     "RunState",
     "Stream",
+    "SwapFailureReport",
+    "SwapReport",
     "TokenRecord",
     "Topic",
     "TotalsReport",
@@ -223,6 +225,12 @@ class ReplicaRecord(ReplicaReport, _Answer):
     error: FailureReport | None = None
 
 
+class SwapFailureReport(SwapFailure, _Answer):
+    """A version that could not be served, and why; the one before goes on."""
+
+    failure: FailureReport
+
+
 class Inference(_Answer):
     """A trained model that answers on a topic.
 
@@ -230,10 +238,19 @@ class Inference(_Answer):
     ``replica_stats`` has the replicas one by one, with counts since each process started. ``output_timestamps``:
     answers carry the time of their record (``source``) or of their writing (``written``). With
     ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` None: the platform's own.
+
+    ``version`` answers, or is to: ``swapped`` says whether all replicas have gone over. ``follows``: it goes over to
+    ``current_version`` when another one becomes that. ``swap_failure`` is why the last version asked for was given up.
     """
 
     id: int
     result: int
+    version: int | None = None
+    follows: bool = True
+    current_version: int | None = None
+    previous_version: int | None = None
+    revision: int = 0
+    swap_failure: SwapFailureReport | None = None
     model_name: str = ""
     input_topic: str
     output_topic: str
@@ -256,6 +273,26 @@ class Inference(_Answer):
     output_bootstrap_servers: str = ""
     visualization: Mapping[str, Any] | None = None
     created_at: datetime | None = None
+
+    @property
+    def swapped(self) -> bool:
+        """Whether every replica that speaks answers with ``version``; false while none does."""
+        said = [each.serving for each in self.replica_stats]
+        return bool(said) and all(each is not None and each.revision == self.revision for each in said)
+
+
+class SwapReport(_Answer):
+    """A replica went over to another version; with ``failure`` it could not. See ``kafkaml.wire.replica.Swap``."""
+
+    replica: int
+    revision: int
+    from_version: int | None = None
+    version: int
+    at: datetime
+    positions: Mapping[str, Mapping[str, int]] = Field(default_factory=dict)
+    gap_seconds: float = 0.0
+    loading_seconds: float = 0.0
+    failure: FailureReport | None = None
 
 
 class FrameworkArguments(_Answer):

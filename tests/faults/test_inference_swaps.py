@@ -1,4 +1,4 @@
-"""Versions swapped under load, also while replicas are killed: nothing lost, nothing twice, every answer attributable."""
+"""Versions swapped under load, also while replicas are killed: nothing lost, nothing twice, answers attributable."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from backend.api.tests import builders
 from backend.api.tests.fake_executor import FakeExecutor
 from backend.deployments import storage, transitions
 from backend.deployments.models import Artifact, Deployment, TrainingResult
+from backend.inferences.plans import inference_plan
 from backend.runs import logs
 from backend.runs import services as run_services
 from backend.runs import transitions as runs
@@ -221,19 +222,18 @@ def test_what_was_never_launched_stops_at_once(editor: APIClient) -> None:
     assert runs.register_attempt(TrainingResult, result.pk) is None
 
 
-def test_what_an_inference_uses_is_neither_deleted_nor_trained_again(editor: APIClient) -> None:
+def test_what_an_inference_uses_is_not_deleted_but_may_be_trained_again(editor: APIClient) -> None:
     result = builders.make_finished()
     inference = builders.make_inference(result)
-    for answer in (
-        editor.delete(f"/api/deployments/{result.deployment_id}/"),
-        editor.post(f"/api/results/{result.pk}/restart/", {}),
-    ):
-        assert answer.status_code == 409
-        assert answer.json()["users"][0] == {
-            "type": "inference",
-            "id": inference.pk,
-            "name": f"{inference.input_topic} -> {inference.output_topic}",
-        }
+    answer = editor.delete(f"/api/deployments/{result.deployment_id}/")
+    assert answer.status_code == 409
+    assert answer.json()["users"][0] == {
+        "type": "inference",
+        "id": inference.pk,
+        "name": f"{inference.input_topic} -> {inference.output_topic}",
+    }
+    assert editor.post(f"/api/results/{result.pk}/restart/", {}).status_code == 202
+    assert inference_plan(inference).model.version == 1
 
 
 def test_deleting_takes_the_files_along(editor: APIClient, django_capture_on_commit_callbacks) -> None:

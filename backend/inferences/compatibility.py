@@ -1,0 +1,46 @@
+"""Whether one version of a model can take the place of another: takes and answers the same. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["difference"]
+
+Shape = Sequence[int | None]
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Return what keeps ``after`` from being served where ``before`` is, empty where nothing is known to.
+
+    Both are outcomes (``kafkaml.wire.outcome.Outcome``). What an outcome does not tell, the replica finds before it
+    goes over.
+    """
+    fields = [(outcome.get("learnt") or {}).get("fields") for outcome in (before, after)]
+    if all(fields) and fields[0] != fields[1]:
+        return f"it takes the fields {_texts(fields[1])}, and records are read with {_texts(fields[0])}"
+    inputs = [outcome.get("input_shape") or () for outcome in (before, after)]
+    if all(inputs) and _squeezed(inputs[0]) != _squeezed(inputs[1]):
+        return f"it takes samples of shape {_text(inputs[1])}, and the input's are {_text(inputs[0])}"
+    outputs = [[tuple(shape) for shape in outcome.get("output_shapes") or ()] for outcome in (before, after)]
+    if all(outputs) and outputs[0] != outputs[1]:
+        return f"it answers {_shapes(outputs[1])}, and whoever reads the output expects {_shapes(outputs[0])}"
+    return ""
+
+
+def _squeezed(shape: Shape) -> list[int | None]:
+    # An axis of size 1 at an end is given to each model as it wants it.
+    return [size for size in shape if size != 1]
+
+
+def _text(shape: Shape) -> str:
+    sizes = ["any" if size is None else str(size) for size in shape]
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+
+def _shapes(shapes: Sequence[Shape]) -> str:
+    return " and ".join(map(_text, shapes))
+
+
+def _texts(fields: Any) -> str:
+    return ", ".join(str(each if isinstance(each, str) else each[0]) for each in fields)

@@ -1,0 +1,92 @@
+"""``kafka-ml inferences`` and ``client.inferences`` against an API over real HTTP: which version is served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+import pytest
+
+from kafkaml.errors import FailedError
+from kafkaml.sdk import Client
+from tests.cli.test_cli import run_cli
+from tests.local_server import Answer, LocalServer, json_answer
+
+FAILURE = {"category": "user_code", "cause": "no such layer", "hint": "mend it"}
+SWAP = {
+    "replica": 0,
+    "revision": 4,
+    "from_version": 1,
+    "version": 2,
+    "at": "2026-01-01T00:00:00Z",
+    "positions": {"in": {"0": 42}},
+    "gap_seconds": 0.02,
+    "loading_seconds": 1.5,
+}
+
+
+class Platform(LocalServer):
+    """One inference, whose replica goes over after ``looks`` looks, or fails to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[tuple[str, Any]] = []
+        self.looks = 1
+        self.failure: dict[str, Any] | None = None
+
+    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        path = path.partition("?")[0]
+        if path == "/api/inferences/7/swaps/":
+            return json_answer(200, {"count": 2, "results": [SWAP, {**SWAP, "failure": FAILURE}]})
+        if not path.startswith("/api/inferences/7/"):
+            return json_answer(404, {})
+        if method == "POST":
+            self.sent.append((path, orjson.loads(body or b"null")))
+        else:
+            self.looks -= 1
+        return json_answer(200, self.inference())
+
+    def inference(self) -> dict[str, Any]:
+        serving = {"revision": 4 if self.looks <= 0 else 3, "version": 2}
+        said = {"replica": 0, "state": "running", "updated_at": "2026-01-01T00:00:00Z", "serving": serving}
+        known = {"id": 7, "result": 1, "input_topic": "in", "output_topic": "out", "state": "running"}
+        versions = {"version": 2, "follows": True, "revision": 4, "swap_failure": self.failure}
+        return {**known, **versions, "replica_stats": [said]}
+
+
+@pytest.fixture
+def platform() -> Iterator[Platform]:
+    with Platform() as server:
+        yield server
+
+
+def test_a_swap_waits_until_the_replicas_have_gone_over(platform: Platform) -> None:
+    platform.looks = 2
+    with Client(platform.url, "t") as client:
+        assert not client.inferences.swap(7, 2).swapped
+        assert client.inferences.wait_swapped(7, timeout_seconds=60).swapped
+        client.inferences.rollback(7)
+        client.inferences.follow(7)
+        assert [each.failure is None for each in client.inferences.swaps(7)] == [True, False]
+    assert platform.sent == [
+        ("/api/inferences/7/swap/", {"version": 2}),
+        ("/api/inferences/7/rollback/", None),
+        ("/api/inferences/7/follow/", None),
+    ]
+
+
+def test_a_version_that_was_given_up_is_an_error_with_its_reason(platform: Platform) -> None:
+    platform.failure = {"revision": 3, "version": 3, "failure": FAILURE}
+    with Client(platform.url, "t") as client, pytest.raises(FailedError, match="version 3 cannot be served: no such"):
+        client.inferences.wait_swapped(7, timeout_seconds=60)
+
+
+def test_the_command_line_swaps_and_shows_what_happened(platform: Platform) -> None:
+    done = run_cli("inferences", "swap", "7", "2", KML_URL=platform.url, KML_TOKEN="t")
+    assert (done.returncode, done.stdout) == (0, "inference 7 serves version 2, and follows the current one\n")
+    shown = run_cli("inferences", "swaps", "7", KML_URL=platform.url, KML_TOKEN="t").stdout
+    assert "1 -> 2" in shown
+    assert "20 ms" in shown
+    assert "0@42" in shown
+    assert "no such layer" in shown
