@@ -2,12 +2,13 @@
  * For whoever is not signed in: by name and password here, or by the link that the command line prints. Where a session
  * ended in the middle of work, the form lies over the page, which stays as it was.
  */
-import { Alert, Button, Code, Modal, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
+import { Button, Code, Modal, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { CopyButton } from '~/components/CopyButton'
 import { Dimmed } from '~/components/Dimmed'
+import { Notice } from '~/components/Notice'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { loginCreateMutation, type Session } from '~/lib/api'
 
@@ -59,14 +60,9 @@ function SignInForm({ onSignedIn, name }: { onSignedIn: (session: Session) => vo
     <form onSubmit={form.onSubmit((body) => login.mutate({ body }))}>
       <Stack>
         {staleLink && (
-          <Alert
-            variant="outline"
-            color="yellow"
-            title="That link was used already or has expired"
-            styles={{ title: { color: 'var(--kml-waiting)' } }}
-          >
+          <Notice title="That link was used already or has expired" icon={null}>
             A sign-in link works once, for 15 minutes.
-          </Alert>
+          </Notice>
         )}
         <TextInput
           label="Name"

@@ -1,18 +1,12 @@
 /** What a finished training warns of: shown with the result, and where one is about to serve it. */
-import { Alert, List } from '@mantine/core'
-import { IconAlertTriangle } from '@tabler/icons-react'
+import { List } from '@mantine/core'
 import { plural } from '~/lib/format'
+import { Notice } from './Notice'
 
 export function Warnings({ texts, of }: { texts: readonly string[]; of?: string }) {
   const count = texts.length === 1 ? 'A warning' : plural(texts.length, 'warning')
   return (
-    <Alert
-      variant="outline"
-      color="yellow"
-      icon={<IconAlertTriangle aria-hidden />}
-      title={of ? `${count} of ${of}` : count}
-      styles={{ title: { color: 'var(--kml-waiting)' } }}
-    >
+    <Notice title={of ? `${count} of ${of}` : count}>
       <List size="sm">
         {texts.map((text) => (
           <List.Item key={text} style={{ overflowWrap: 'anywhere' }}>
@@ -20,6 +14,6 @@ export function Warnings({ texts, of }: { texts: readonly string[]; of?: string 
           </List.Item>
         ))}
       </List>
-    </Alert>
+    </Notice>
   )
 }

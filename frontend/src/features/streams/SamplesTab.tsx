@@ -2,9 +2,10 @@
 import { Alert, Box, Button, Group, Skeleton, Stack, Text, Tooltip } from '@mantine/core'
 import { IconAlertTriangle, IconArrowRight } from '@tabler/icons-react'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { AnchorLink, StreamLink } from '~/components/ButtonLink'
+import { StreamLink, TopicLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
+import { Notice } from '~/components/Notice'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { SampleView } from '~/components/SampleView'
 import { type Stream, type StreamSample, streamsPreviewRetrieveOptions } from '~/lib/api'
@@ -95,15 +96,9 @@ export function SamplesTab({
         </Alert>
       )}
       {doubts.map((doubt) => (
-        <Alert
-          key={doubt}
-          variant="outline"
-          color="yellow"
-          title="A question before training"
-          styles={{ title: { color: 'var(--kml-waiting)' } }}
-        >
+        <Notice key={doubt} title="A question before training" icon={null}>
           {doubt.charAt(0).toUpperCase() + doubt.slice(1)}.
-        </Alert>
+        </Notice>
       ))}
       <ul className={classes.grid}>
         {samples.map((each, place) => (
@@ -138,10 +133,9 @@ function SampleCard({ sample }: { sample: StreamSample }) {
           {label}
         </Text>
       )}
-      <AnchorLink
+      <TopicLink
+        name={sample.topic}
         size="xs"
-        to="/topics/$name"
-        params={{ name: sample.topic }}
         search={{
           from: 'offset',
           offset: sample.offset,
@@ -151,7 +145,7 @@ function SampleCard({ sample }: { sample: StreamSample }) {
         aria-label={`The record ${place}`}
       >
         {sample.partition}:{sample.offset}
-      </AnchorLink>
+      </TopicLink>
     </Stack>
   )
 }

@@ -5,7 +5,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
-import { AnchorLink, ButtonLink, StreamLink } from '~/components/ButtonLink'
+import { ButtonLink, StreamLink, TopicLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
@@ -65,9 +65,7 @@ const COLUMNS: DataTableColumn<Stream>[] = [
       return (
         <Group gap={6}>
           {topics.slice(0, 2).map((name) => (
-            <AnchorLink key={name} size="sm" to="/topics/$name" params={{ name }} maw={240} truncate>
-              {name}
-            </AnchorLink>
+            <TopicLink name={name} key={name} maw={240} truncate />
           ))}
           {topics.length > 2 && <Text size="sm">and {topics.length - 2} more</Text>}
         </Group>

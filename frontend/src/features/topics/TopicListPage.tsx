@@ -3,7 +3,7 @@ import { Switch, Text } from '@mantine/core'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
-import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { ButtonLink, TopicLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
@@ -24,11 +24,7 @@ const COLUMNS: DataTableColumn<Row>[] = [
   {
     accessor: 'name',
     sortable: true,
-    render: (row) => (
-      <AnchorLink size="sm" to="/topics/$name" params={{ name: row.name }} style={{ overflowWrap: 'anywhere' }}>
-        {row.name}
-      </AnchorLink>
-    ),
+    render: (row) => <TopicLink name={row.name} style={{ overflowWrap: 'anywhere' }} />,
   },
   { accessor: 'partitions', sortable: true, textAlign: 'right', render: (row) => formatCount(row.partitions) },
   {

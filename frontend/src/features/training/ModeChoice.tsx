@@ -1,7 +1,8 @@
 /** How training goes: the modes that the platform offers. With one there is nothing to choose, and it is said so. */
-import { Alert, Radio, Stack, Text } from '@mantine/core'
+import { Radio, Stack, Text } from '@mantine/core'
 import { IconInfoCircle } from '@tabler/icons-react'
 import { SmallPrint } from '~/components/Dimmed'
+import { Notice } from '~/components/Notice'
 import type { ModelOf } from '~/lib/api'
 import { MODES } from './form'
 
@@ -41,18 +42,12 @@ export function ModeChoice({
         </SmallPrint>
       )}
       {parts.length > 0 && !modes.includes('distributed') && (
-        <Alert
-          variant="outline"
-          color="yellow"
-          icon={<IconInfoCircle aria-hidden />}
-          title="This version does not train distributed models yet"
-          styles={{ title: { color: 'var(--kml-waiting)' } }}
-        >
+        <Notice icon={<IconInfoCircle aria-hidden />} title="This version does not train distributed models yet">
           <Text size="sm">
             {parts.map((model) => model.name).join(', ')} {parts.length > 1 ? 'are parts of one' : 'is a part of one'}:
             choose a configuration of whole models.
           </Text>
-        </Alert>
+        </Notice>
       )}
     </Stack>
   )
