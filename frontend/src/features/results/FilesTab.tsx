@@ -1,25 +1,25 @@
 /** What training left, to take away or to put to work here. */
 
-import { Anchor, Box, Code, Group, Stack, Text, Title } from '@mantine/core'
-import { IconBroadcast, IconDownload } from '@tabler/icons-react'
+import { Box, Code, Group, Stack, Text, Title } from '@mantine/core'
+import { IconBroadcast } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Fragment } from 'react'
 import { ButtonLink, InferenceLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import { EmptyState } from '~/components/EmptyState'
 import { Facts } from '~/components/Facts'
-import { RowTable } from '~/components/RowTable'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type Artifact, inferencesListOptions, type Result, streamsRetrieveOptions } from '~/lib/api'
-import { formatBytes, formatExact } from '~/lib/format'
 import { titleOf, useFrameworks } from '~/lib/frameworks'
 import { useSession } from '~/lib/session'
-import { loadSnippet, savedName, usageOf } from './files'
+import { FileTable, inOrder } from './FileTable'
+import { loadSnippet, savedName } from './files'
 import { FormatText } from './LineageTab'
 import { hasEnded } from './state'
 
 export function FilesTab({ result }: { result: Result }) {
-  if (result.artifacts.length === 0) {
+  const { artifacts, current_version: version } = result
+  if (version === null || artifacts.length === 0) {
     return hasEnded(result) ? (
       <EmptyState title="Nothing to download" command={`kafka-ml results logs ${result.id}`}>
         This run ended before its model was saved. Its log and its failure say why.
@@ -28,18 +28,14 @@ export function FilesTab({ result }: { result: Result }) {
       <Text c="dimmed">The trained model appears here when training has finished.</Text>
     )
   }
-  // The model first, what only explains it last.
-  const files = [...result.artifacts].sort(
-    (a, b) => Number(usageOf(a.name).auxiliary ?? false) - Number(usageOf(b.name).auxiliary ?? false),
-  )
   return (
     <Stack gap="xl">
       {result.state === 'finished' && <Serve result={result} />}
       <Box component="section">
         <Title order={2} mb="xs">
-          Files
+          Files{result.version_count > 1 && ` of version ${version}`}
         </Title>
-        <FileTable result={result} files={files} />
+        <FileTable result={result} version={version} files={artifacts} />
         <Group gap={4} mt="xs" wrap="nowrap">
           <Code style={{ overflowX: 'auto' }}>{`kafka-ml results download ${result.id} --to result-${result.id}`}</Code>
           <CopyButton text={`kafka-ml results download ${result.id} --to result-${result.id}`} what="command" />
@@ -50,8 +46,8 @@ export function FilesTab({ result }: { result: Result }) {
           Loading them in Python
         </Title>
         <Stack>
-          {files.map((file) => (
-            <Snippet key={file.name} result={result} file={file} />
+          {inOrder(artifacts).map((file) => (
+            <Snippet key={file.name} result={result} version={version} file={file} />
           ))}
         </Stack>
       </Box>
@@ -59,52 +55,9 @@ export function FilesTab({ result }: { result: Result }) {
   )
 }
 
-function FileTable({ result, files }: { result: Result; files: readonly Artifact[] }) {
-  return (
-    <RowTable
-      label="Files"
-      minWidth={620}
-      rows={files}
-      rowKey={(file) => file.name}
-      columns={[
-        {
-          title: 'File',
-          rowHead: true,
-          cell: (file) => (
-            <Anchor
-              href={`/api/results/${result.id}/artifacts/${encodeURIComponent(file.name)}/`}
-              download={savedName(result.model_name, result.id, file.name)}
-              size="sm"
-              style={{ whiteSpace: 'nowrap' }}
-            >
-              <IconDownload size={14} aria-hidden style={{ verticalAlign: -2 }} /> {file.name}
-            </Anchor>
-          ),
-        },
-        { title: 'What it is for', cell: (file) => usageOf(file.name).what },
-        {
-          title: 'Size',
-          right: true,
-          cell: (file) => <span title={`${formatExact(file.size)} bytes`}>{formatBytes(file.size)}</span>,
-          td: { style: { whiteSpace: 'nowrap' } },
-        },
-        {
-          title: 'sha256',
-          cell: (file) => (
-            <Group gap={2} wrap="nowrap">
-              <Code title={file.sha256}>{file.sha256.slice(0, 12)}…</Code>
-              <CopyButton text={file.sha256} what={`the sha256 of ${file.name}`} />
-            </Group>
-          ),
-        },
-      ]}
-    />
-  )
-}
-
-function Snippet({ result, file }: { result: Result; file: Artifact }) {
+function Snippet({ result, version, file }: { result: Result; version: number; file: Artifact }) {
   // The program expects its own name and that of the weights, as the command line saves them.
-  const saved = file.name === 'model.py' ? file.name : savedName(result.model_name, result.id, file.name)
+  const saved = file.name === 'model.py' ? file.name : savedName(result, version, file.name)
   const text = loadSnippet(file.name, saved)
   if (text === null) return null
   return (

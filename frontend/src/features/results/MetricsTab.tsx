@@ -8,6 +8,7 @@ import { RowTable } from '~/components/RowTable'
 import type { EpochMetrics, Result } from '~/lib/api'
 import { formatMeasured, formatMetric, NONE } from '~/lib/format'
 import { useCurves, useEpochs } from './useEpochs'
+import { useVersionMarks } from './useVersions'
 
 export function MetricsTab({
   result,
@@ -20,13 +21,14 @@ export function MetricsTab({
 }) {
   const epochs = useEpochs(result)
   const series = useCurves(result, epochs)
+  const marks = useVersionMarks(result, epochs)
   if (epochs.length === 0) {
     return <Text c="dimmed">No epoch has ended yet. The curves grow with each one.</Text>
   }
   const unit = unitOf(result.metrics)
   return (
     <Stack gap="xl">
-      <LearningCurves series={series} unit={unit} height={300} name={`result-${result.id}`} />
+      <LearningCurves series={series} unit={unit} marks={marks} height={300} name={`result-${result.id}`} />
       <MetricsTable result={result} epochs={epochs} unit={unit} epoch={epoch} onEpoch={onEpoch} />
     </Stack>
   )

@@ -2,7 +2,7 @@
 import { Alert, Box, Group, Progress, Stack, Text } from '@mantine/core'
 import { IconHourglass } from '@tabler/icons-react'
 import { useNow } from '~/components/Age'
-import { DeploymentLink } from '~/components/ButtonLink'
+import { DeploymentLink, ResultLink } from '~/components/ButtonLink'
 import { greaterIsBetter, summarise, unitOf } from '~/components/charts/curves'
 import { LearningCurves } from '~/components/charts/LearningCurves'
 import { Dimmed } from '~/components/Dimmed'
@@ -10,15 +10,17 @@ import { isHeldUp } from '~/components/FailureAlert'
 import { Stat } from '~/components/Stat'
 import { Warnings } from '~/components/Warnings'
 import type { EpochMetrics, Result } from '~/lib/api'
-import { formatAge, formatCount, formatExact, formatMeasured, formatPercent, formatSeconds } from '~/lib/format'
-import { progressOf } from './state'
+import { formatAge, formatCount, formatExact, formatMeasured, formatPercent, formatSeconds, plural } from '~/lib/format'
+import { hasEnded, progressOf } from './state'
 import { useCurves, useEpochs } from './useEpochs'
+import { useVersionMarks } from './useVersions'
 import { WindowStats, WindowsChart } from './Windows'
 
 export function OverviewTab({ result }: { result: Result }) {
   const epochs = useEpochs(result)
   const series = useCurves(result, epochs)
   const unit = unitOf(result.metrics)
+  const marks = useVersionMarks(result, epochs)
   return (
     <Stack gap="lg">
       {result.state === 'running' && <Running result={result} />}
@@ -27,7 +29,7 @@ export function OverviewTab({ result }: { result: Result }) {
       {result.outcome && result.outcome.warnings.length > 0 && <Warnings texts={result.outcome.warnings} />}
       {epochs.length > 0 && (
         <Box>
-          <LearningCurves series={series} unit={unit} name={`result-${result.id}`} />
+          <LearningCurves series={series} unit={unit} marks={marks} name={`result-${result.id}`} />
         </Box>
       )}
       {unit === 'window' && <WindowsChart result={result} epochs={epochs} />}
@@ -84,7 +86,9 @@ function Waiting({ result }: { result: Result }) {
 }
 
 function Answers({ result, epochs }: { result: Result; epochs: readonly EpochMetrics[] }) {
-  const { outcome, metrics: latest } = result
+  const { metrics: latest } = result
+  // While it goes on there may be one of an earlier version: how the model is now is told by its windows.
+  const outcome = hasEnded(result) ? result.outcome : null
   const unit = unitOf(latest)
   const now = useNow()
   const tests = Object.entries(outcome?.test_metrics ?? {}).sort(
@@ -125,6 +129,17 @@ function Answers({ result, epochs }: { result: Result; epochs: readonly EpochMet
         value={formatExact(latest?.epoch)}
         note={latest ? `last took ${formatSeconds(latest.seconds)}` : undefined}
       />
+      {result.version_count > 1 && (
+        <Stat
+          name="Version"
+          value={
+            <ResultLink id={result.id} search={{ tab: 'versions' }} inherit>
+              {result.current_version}
+            </ResultLink>
+          }
+          note={`current of ${plural(result.version_count, 'version')}`}
+        />
+      )}
       {latest?.window && <WindowStats window={latest.window} />}
       <Stat name="Duration" value={formatSeconds(seconds)} />
     </Group>

@@ -30,6 +30,7 @@ import { OverviewTab } from './OverviewTab'
 import { RestartDialog } from './RestartDialog'
 import type { ResultSearch } from './routes'
 import { hasEnded } from './state'
+import { VersionsTab } from './VersionsTab'
 
 const route = getRouteApi('/results/$id')
 
@@ -204,6 +205,11 @@ function Loaded({
             value: 'confusion',
             label: 'Confusion matrix',
             content: () => <ConfusionTab result={result} search={search} onSearch={onSearch} />,
+          },
+          {
+            value: 'versions',
+            label: result.version_count > 1 ? `Versions (${result.version_count})` : 'Versions',
+            content: () => <VersionsTab result={result} search={search} onSearch={onSearch} />,
           },
           {
             value: 'logs',

@@ -1,4 +1,5 @@
 /** What the files of a training are for, and how to load them without running anything that they bring along. */
+import type { Result } from '~/lib/api'
 
 export interface FileUse {
   what: string
@@ -84,10 +85,10 @@ export function usageOf(name: string): FileUse {
   return USES[name] ?? { what: 'A file that the training left.', python: null }
 }
 
-/** The name that the browser saves a result's file under; the API makes the same one. */
-export function savedName(model: string, result: number, name: string): string {
-  const plain = [...model].map((letter) => (/[\p{L}\p{N}]/u.test(letter) ? letter : '-')).join('')
-  return `${plain.slice(0, 40)}-${result}-${name}`
+/** The name that the browser saves a version's file under; the API makes the same one. */
+export function savedName(result: Pick<Result, 'id' | 'model_name'>, version: number, name: string): string {
+  const plain = [...result.model_name].map((letter) => (/[\p{L}\p{N}]/u.test(letter) ? letter : '-')).join('')
+  return `${plain.slice(0, 40)}-${result.id}-v${version}-${name}`
 }
 
 /** The snippet for a file as it was saved. */

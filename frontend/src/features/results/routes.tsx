@@ -2,7 +2,7 @@ import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
 import { idOf, oneOf, textOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
 
-export const TABS = ['overview', 'metrics', 'confusion', 'logs', 'lineage', 'files'] as const
+export const TABS = ['overview', 'metrics', 'confusion', 'versions', 'logs', 'lineage', 'files'] as const
 
 export interface ResultSearch {
   tab?: (typeof TABS)[number] | undefined
@@ -12,6 +12,8 @@ export interface ResultSearch {
   cells?: 'shares' | undefined
   /** Epoch whose metrics are shown beside the last and the best. */
   epoch?: number | undefined
+  /** Numbers of two versions to compare, joined by a comma. */
+  versions?: string | undefined
   /** Of the log: only errors. */
   errors?: true | undefined
 }
@@ -25,6 +27,7 @@ export const resultRoutes = [
       cell: textOf(search.cell),
       cells: oneOf(search.cells, ['shares'] as const),
       epoch: idOf(search.epoch),
+      versions: textOf(search.versions),
       errors: search.errors === true ? true : undefined,
     }),
     component: lazyRouteComponent(() => import('./ResultPage'), 'ResultPage'),

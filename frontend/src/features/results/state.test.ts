@@ -44,7 +44,7 @@ test('a slice is its ranges', () => {
 })
 
 test('files are loaded under the name they are saved as', () => {
-  expect(savedName('my model/2', 7, 'model.onnx')).toBe('my-model-2-7-model.onnx')
+  expect(savedName({ id: 7, model_name: 'my model/2' }, 3, 'model.onnx')).toBe('my-model-2-7-v3-model.onnx')
   expect(loadSnippet('model.onnx', 'm-7-model.onnx')).toContain('InferenceSession("m-7-model.onnx"')
   expect(loadSnippet('other.bin', 'x')).toBeNull()
   expect(usageOf('confusion_samples.npz').auxiliary).toBe(true)

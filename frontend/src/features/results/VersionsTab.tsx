@@ -1,0 +1,190 @@
+/** The versions of a result: what each reached and why there is one; two side by side, files, the one that is current. */
+import { Badge, Box, Button, Checkbox, Group, Modal, Skeleton, Stack, Text, Title, VisuallyHidden } from '@mantine/core'
+import { IconDownload } from '@tabler/icons-react'
+import { useState } from 'react'
+import { Age } from '~/components/Age'
+import { Dimmed, SmallPrint } from '~/components/Dimmed'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { RowTable } from '~/components/RowTable'
+import type { Result, Version } from '~/lib/api'
+import { formatMeasured, NONE } from '~/lib/format'
+import { FileTable } from './FileTable'
+import type { ResultSearch } from './routes'
+import { useVersions } from './useVersions'
+import {
+  chosenOf,
+  comparisonText,
+  differencesOf,
+  positionsText,
+  reasonText,
+  versionMetrics,
+  withChoice,
+} from './versions'
+
+export function VersionsTab({
+  result,
+  search,
+  onSearch,
+}: {
+  result: Result
+  search: ResultSearch
+  onSearch: (change: ResultSearch) => void
+}) {
+  const query = useVersions(result)
+  const [files, setFiles] = useState<Version | null>(null)
+  const versions = query.data
+  if (query.isError) return <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
+  if (!versions) return <Skeleton height={160} role="status" aria-label="Loading" />
+  if (versions.length === 0) {
+    return (
+      <Text c="dimmed">
+        The first version is there when its training has ended; training that goes on with its stream makes one whenever
+        its model has become better by as much as was asked for.
+      </Text>
+    )
+  }
+  const chosen = chosenOf(search.versions, versions)
+  const [newer, older] = chosen
+  return (
+    <Stack gap="lg">
+      <Dimmed>
+        {versions.length > 1
+          ? 'The current version is the one that is downloaded and served when none is named. Tick two to see them side by side.'
+          : 'Training again makes another version, and this one stays.'}
+      </Dimmed>
+      <VersionTable
+        versions={versions}
+        chosen={chosen}
+        onChoose={(number) => onSearch({ versions: withChoice(search.versions, number) })}
+        onFiles={setFiles}
+      />
+      {newer && older && <SideBySide older={older} newer={newer} />}
+      <Modal
+        opened={files !== null}
+        onClose={() => setFiles(null)}
+        title={`Files of version ${files?.number}`}
+        size="xl"
+        closeButtonProps={{ 'aria-label': 'Close' }}
+      >
+        {files && <FileTable result={result} version={files.number} files={files.artifacts} />}
+      </Modal>
+    </Stack>
+  )
+}
+
+function VersionTable({
+  versions,
+  chosen,
+  onChoose,
+  onFiles,
+}: {
+  versions: readonly Version[]
+  chosen: readonly Version[]
+  onChoose: (number: number) => void
+  onFiles: (version: Version) => void
+}) {
+  return (
+    <RowTable
+      label="Versions"
+      minWidth={1000}
+      rows={versions}
+      rowKey={(version) => version.number}
+      columns={[
+        versions.length > 1 && {
+          title: <VisuallyHidden>Compare</VisuallyHidden>,
+          w: 36,
+          cell: (version) => (
+            <Checkbox
+              size="xs"
+              aria-label={`Compare version ${version.number}`}
+              checked={chosen.includes(version)}
+              onChange={() => onChoose(version.number)}
+            />
+          ),
+        },
+        {
+          title: 'Version',
+          rowHead: true,
+          cell: (version) => (
+            <Group gap={6} wrap="nowrap">
+              {version.number}
+              {version.current && <CurrentBadge />}
+            </Group>
+          ),
+        },
+        { title: 'Made', cell: (version) => <Age at={version.created_at} size="sm" /> },
+        { title: 'Why', cell: reasonText },
+        ...versionMetrics(versions)
+          .slice(0, 3)
+          .map((metric) => ({
+            title: `Test ${metric}`,
+            right: true,
+            cell: ({ outcome }: Version) =>
+              metric in outcome.test_metrics ? formatMeasured(outcome.test_metrics[metric]) : NONE,
+          })),
+        {
+          title: 'Compared',
+          cell: (version) => comparisonText(version.comparison) || NONE,
+          td: { maw: 260, style: { overflowWrap: 'anywhere' } },
+        },
+        versions.some((version) => positionsText(version) !== '') && {
+          title: 'Position',
+          cell: (version) => positionsText(version) || NONE,
+          td: { maw: 200, style: { overflowWrap: 'anywhere' } },
+        },
+        {
+          title: <VisuallyHidden>Files</VisuallyHidden>,
+          right: true,
+          cell: (version) => (
+            <Button
+              size="compact-xs"
+              variant="default"
+              leftSection={<IconDownload size={12} aria-hidden />}
+              aria-label={`Files of version ${version.number}`}
+              onClick={() => onFiles(version)}
+            >
+              Files
+            </Button>
+          ),
+        },
+      ]}
+    />
+  )
+}
+
+export function CurrentBadge() {
+  return (
+    <Badge variant="outline" size="sm" radius="sm" tt="none" miw="max-content" style={{ color: 'var(--kml-good)' }}>
+      current
+    </Badge>
+  )
+}
+
+function SideBySide({ older, newer }: { older: Version; newer: Version }) {
+  const rows = differencesOf(older, newer)
+  return (
+    <Box component="section">
+      <Title order={2} mb="xs">
+        Version {older.number} and version {newer.number}
+      </Title>
+      <RowTable
+        label={`Version ${older.number} and version ${newer.number}`}
+        minWidth={520}
+        rows={rows}
+        rowKey={(row) => row.name}
+        columns={[
+          { title: 'What', rowHead: true, cell: (row) => <span style={{ whiteSpace: 'nowrap' }}>{row.name}</span> },
+          ...([older, newer] as const).map((version, place) => ({
+            title: `Version ${version.number}`,
+            cell: (row: (typeof rows)[number]) => (
+              <Text size="sm" {...(row.differs ? { fw: 600 } : { c: 'dimmed' })} style={{ overflowWrap: 'anywhere' }}>
+                {row.values[place]}
+              </Text>
+            ),
+          })),
+        ]}
+      />
+      <SmallPrint mt={4}>What differs is bold.</SmallPrint>
+    </Box>
+  )
+}

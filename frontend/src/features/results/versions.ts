@@ -1,0 +1,94 @@
+/** Versions of a result in words: why there is one, what decided for it, where its training stood; two side by side. */
+import { greaterIsBetter } from '~/components/charts/curves'
+import type { Comparison, Version } from '~/lib/api'
+import { formatCount, formatExact, formatMeasured, formatMetric, NONE, plural } from '~/lib/format'
+
+/** 'improved after window 512', 'trained'. */
+export function reasonText(version: Pick<Version, 'reason' | 'step' | 'positions'>): string {
+  if (version.step !== null) return `${version.reason} after window ${formatExact(version.step)}`
+  return isEndless(version) ? 'the end of its stream' : 'trained'
+}
+
+/** Whether it learnt a stream without end: one with an end has no position. */
+export function isEndless({ positions }: Pick<Version, 'positions'>): boolean {
+  return Object.keys(positions).length > 0
+}
+
+/** 'accuracy 0.96 against 0.91 of version 2, on the same 2,000 samples'; '' where nothing was compared. */
+export function comparisonText(comparison: Comparison | null): string {
+  if (comparison === null) return ''
+  const { metric, champion, champion_value, challenger_value, samples } = comparison
+  const value = `${metric} ${formatMeasured(challenger_value)}`
+  const on = plural(samples, 'sample')
+  if (champion === null) return `${value} on ${on}; the first`
+  return `${value} against ${formatMeasured(champion_value)} of version ${champion}, on the same ${on}`
+}
+
+/** Of many partitions only how many and how far. */
+const MOST_PARTITIONS = 3
+
+/** 'digits: 0 at 12,000, 1 at 11,873', the next offset of each partition. */
+export function positionsText({ positions }: Pick<Version, 'positions'>): string {
+  const topics = Object.entries(positions).map(([topic, offsets]) => {
+    const places = Object.entries(offsets).sort(([a], [b]) => Number(a) - Number(b))
+    if (places.length > MOST_PARTITIONS) {
+      const sum = places.reduce((total, [, offset]) => total + offset, 0)
+      return `${topic}: ${formatCount(sum)} offsets of ${places.length} partitions`
+    }
+    return `${topic}: ${places.map(([partition, offset]) => `${partition} at ${formatExact(offset)}`).join(', ')}`
+  })
+  return topics.join('; ')
+}
+
+/** Names of the test metrics of versions, those that speak for a model first. */
+export function versionMetrics(versions: readonly Version[]): string[] {
+  const names = new Set(versions.flatMap((version) => Object.keys(version.outcome.test_metrics)))
+  return [...names].sort((a, b) => Number(greaterIsBetter(b) === true) - Number(greaterIsBetter(a) === true))
+}
+
+export interface Difference {
+  name: string
+  values: readonly [string, string]
+  differs: boolean
+}
+
+/** Two versions line by line: what they reached, and what was different. */
+export function differencesOf(one: Version, other: Version): Difference[] {
+  const row = (name: string, of: (version: Version) => string): Difference => {
+    const values = [of(one), of(other)] as const
+    return { name, values, differs: values[0] !== values[1] }
+  }
+  const packages = [...new Set([one, other].flatMap((each) => Object.keys(each.outcome.versions)))].sort()
+  return [
+    ...versionMetrics([one, other]).map((metric) =>
+      row(`test ${metric}`, ({ outcome }) =>
+        metric in outcome.test_metrics ? formatMeasured(outcome.test_metrics[metric]) : NONE,
+      ),
+    ),
+    row('samples trained', ({ outcome }) => formatExact(outcome.samples.training)),
+    row('made', reasonText),
+    row('compared', ({ comparison }) => comparisonText(comparison) || NONE),
+    row('position', (version) => positionsText(version) || NONE),
+    row('attempt', ({ attempt }) => String(attempt)),
+    row('code', ({ outcome }) => `${outcome.code_sha256.slice(0, 12)}…`),
+    row('seed', ({ outcome }) => String(outcome.seed)),
+    row('split', ({ outcome }) => outcome.split || NONE),
+    row('ONNX differs by', ({ outcome }) => formatMetric(outcome.onnx_max_difference)),
+    ...packages.map((name) => row(name, ({ outcome }) => outcome.versions[name] ?? NONE)),
+  ]
+}
+
+/** '3,5' -> the versions that there are of these numbers, at most two. */
+export function chosenOf(text: string | undefined, versions: readonly Version[]): Version[] {
+  const numbers = (text ?? '').split(',').map(Number)
+  return versions.filter((version) => numbers.includes(version.number)).slice(0, 2)
+}
+
+/** The address's text with one more, or one fewer; of three the oldest choice goes. */
+export function withChoice(text: string | undefined, number: number): string | undefined {
+  const chosen = (text ?? '').split(',').filter((each) => /^\d+$/.test(each))
+  const next = chosen.includes(String(number))
+    ? chosen.filter((each) => each !== String(number))
+    : [...chosen, String(number)].slice(-2)
+  return next.length > 0 ? next.join(',') : undefined
+}
