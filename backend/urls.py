@@ -10,7 +10,13 @@ from backend.accounts import views as accounts
 from backend.api.fields import ArtifactNameConverter, IdConverter, TopicNameConverter
 from backend.clusters.views import ClusterViewSet
 from backend.configurations.views import ConfigurationViewSet
-from backend.deployments.version_views import VersionArtifactView, VersionListView, VersionPromoteView, VersionView
+from backend.deployments.version_views import (
+    VersionArtifactView,
+    VersionCardView,
+    VersionListView,
+    VersionPromoteView,
+    VersionView,
+)
 from backend.deployments.views import DeploymentViewSet, ResultViewSet
 from backend.events.views import event_stream
 from backend.inferences.views import InferenceViewSet
@@ -72,6 +78,7 @@ api_urls: list[URLPattern | URLResolver] = [
     ),
     path("results/<id:pk>/versions/", VersionListView.as_view(), name="result-versions"),
     path("results/<id:pk>/versions/<id:number>/", VersionView.as_view(), name="result-version"),
+    path("results/<id:pk>/versions/<id:number>/card/", VersionCardView.as_view(), name="result-version-card"),
     path(
         "results/<id:pk>/versions/<id:number>/promote/",
         VersionPromoteView.as_view(),

@@ -10,6 +10,7 @@ import typer
 from kafka_ml_cli.output import (
     JsonOption,
     console,
+    human_age,
     human_size,
     print_json,
     print_object,
@@ -21,6 +22,9 @@ from kafka_ml_cli.session import client_of
 
 if TYPE_CHECKING:
     from kafkaml.sdk.types import Artifact, ConfusionReport
+    from kafkaml.wire.version import Comparison
+
+VersionOption = Annotated[int | None, typer.Option("--version", help="Number of a version; the current one.")]
 
 app = typer.Typer(name="results", help="Trainings, their metrics and the trained models.", no_args_is_help=True)
 
@@ -41,6 +45,7 @@ def list_(
             ("deployment", lambda row: row.deployment),
             ("model", lambda row: row.model_name or row.model),
             ("state", lambda row: styled_state(row.state)),
+            ("version", lambda row: row.current_version or ""),
             (
                 "test metrics, or why it failed",
                 lambda row: row.failure.cause if row.failure else _metrics(row.test_metrics),
@@ -107,6 +112,7 @@ def download(
     result: int,
     name: Annotated[list[str] | None, typer.Argument(help="Names of files; all by default.")] = None,
     to: Annotated[Path, typer.Option("--to", "-o", help="Folder to write to.")] = Path(),
+    version: VersionOption = None,
 ) -> None:
     """Download the trained model."""
     from kafkaml.terminal import styled
@@ -118,7 +124,9 @@ def download(
                 styled("{name}  {done}", name=file.name, done=f"{human_size(received)} of {human_size(file.size)}")
             )
 
-        paths = client_of(context).results.download(result, to, names=name or (), on_progress=show_progress)
+        paths = client_of(context).results.download(
+            result, to, version=version, names=name or (), on_progress=show_progress
+        )
     for path in paths:
         console().print(f"{path}  {human_size(path.stat().st_size)}", markup=False)
 
@@ -153,6 +161,93 @@ def restart(
     """Train again; versions of the earlier training stay."""
     client_of(context).results.restart(result, stream=stream)
     console().print(f"result {result} trains again")
+
+
+@app.command()
+def versions(context: typer.Context, result: int, json: JsonOption = False) -> None:
+    """List the versions of a result, the newest first."""
+    rows = client_of(context).results.versions(result)
+    return print_table(
+        rows,
+        [
+            ("version", lambda row: row.number),
+            ("", lambda row: " ".join(word for word in ("current", "pinned") if getattr(row, word))),
+            ("age", lambda row: human_age(row.created_at)),
+            ("why", lambda row: row.reason),
+            ("compared", lambda row: _gain(row.comparison)),
+            ("test metrics", lambda row: _metrics(row.outcome.test_metrics)),
+        ],
+        nothing="no versions yet; they come with the training",
+        json=json,
+    )
+
+
+@app.command()
+def promote(
+    context: typer.Context,
+    result: int,
+    version: Annotated[int, typer.Argument(help="Number of the version, newer or older.")],
+    why: Annotated[str, typer.Option(help="For the audit trail and for those who are told.")] = "",
+) -> None:
+    """Make a version the current one; inferences that follow the result go over to it."""
+    client_of(context).results.promote(result, version, why=why)
+    console().print(f"version {version} of result {result} is current")
+
+
+@app.command()
+def pin(context: typer.Context, result: int, version: int) -> None:
+    """Keep a version when the oldest go."""
+    client_of(context).results.pin(result, version)
+    console().print(f"version {version} of result {result} is kept")
+
+
+@app.command()
+def unpin(context: typer.Context, result: int, version: int) -> None:
+    """Let a version go with the oldest."""
+    client_of(context).results.pin(result, version, pinned=False)
+    console().print(f"version {version} of result {result} goes when newer ones come")
+
+
+@app.command("delete-version")
+def delete_version(context: typer.Context, result: int, version: int) -> None:
+    """Delete a version and its files, unless it is current, pinned or served."""
+    client_of(context).results.delete_version(result, version)
+    console().print(f"version {version} of result {result} is deleted")
+
+
+@app.command()
+def card(
+    context: typer.Context,
+    result: int,
+    version: VersionOption = None,
+    to: Annotated[Path | None, typer.Option("--to", "-o", help="Write it as JSON to this file.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Show the model card of a version. Code, data, training, metrics, packages, where it comes from."""
+    found = client_of(context).results.card(result, version)
+    if to is not None:
+        to.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        return console().print(f"{to}", markup=False)
+    if json:
+        return print_json(found)
+    print_object(found, without=("code", "imports", "version", "confusion_matrix", "classes"))
+    outcome = found.version.outcome
+    print_object(found.version, without=("outcome", "artifacts"))
+    print_object(outcome, without=("artifacts", "labels", "warnings", "preparation", "learnt"))
+    for warning in outcome.warnings:
+        console().print("warning", warning, markup=False, soft_wrap=True)
+    if found.classes:
+        print_table(
+            found.classes,
+            [
+                ("class", lambda row: row.label),
+                ("samples", lambda row: row.samples),
+                ("recall", lambda row: _number(row.recall)),
+                ("precision", lambda row: _number(row.precision)),
+            ],
+            nothing="",
+        )
+    return None
 
 
 add_run_commands(app)
@@ -195,6 +290,13 @@ def print_confusion_matrix(found: ConfusionReport | None) -> None:
         ]
         table.add_row(Text(visible(label), style="bold"), *cells)
     console().print(table)
+
+
+def _gain(comparison: Comparison | None) -> str:
+    if comparison is None or comparison.champion_value is None:
+        return ""
+    before, after = _number(comparison.champion_value), _number(comparison.challenger_value)
+    return f"{comparison.metric} {before} -> {after}"
 
 
 def _metrics(metrics: Any) -> str:

@@ -19,7 +19,7 @@ __all__ = [
     "PromoteSerializer",
     "VersionPageSerializer",
     "artifact_documents",
-    "version_document",
+    "version_message",
 ]
 
 
@@ -53,8 +53,8 @@ def artifact_documents(rows: Iterable[models.Artifact]) -> list[dict[str, Any]]:
     ]
 
 
-def version_document(version: models.ResultVersion, *, current: int | None) -> dict[str, Any]:
-    """Return ``kafkaml.wire.version.Version`` of a row; ``current`` is the id of its result's current version."""
+def version_message(version: models.ResultVersion, *, current: int | None) -> Version:
+    """Return a row as a message; ``current`` is the id of its result's current version."""
     return Version(
         number=version.number,
         reason=VersionReason(version.reason),
@@ -67,4 +67,4 @@ def version_document(version: models.ResultVersion, *, current: int | None) -> d
         outcome=Outcome.model_validate(version.outcome),
         positions=version.positions,
         comparison=None if version.comparison is None else Comparison.model_validate(version.comparison),
-    ).to_json()
+    )

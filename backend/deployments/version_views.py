@@ -20,16 +20,25 @@ from backend.api.files import attachment
 from backend.api.pagination import PAGE, LimitOffset
 from backend.deployments import storage, version_services
 from backend.deployments.models import Artifact, ResultVersion, TrainingResult
+from backend.deployments.version_card import model_card
 from backend.deployments.version_documents import (
     PinSerializer,
     PromoteSerializer,
     VersionPageSerializer,
-    version_document,
+    version_message,
 )
 from backend.deployments.versions import artifacts_of, version_of
+from kafkaml.wire.card import ModelCard
 from kafkaml.wire.version import Version
 
-__all__ = ["VersionArtifactView", "VersionListView", "VersionPromoteView", "VersionView", "artifact_download"]
+__all__ = [
+    "VersionArtifactView",
+    "VersionCardView",
+    "VersionListView",
+    "VersionPromoteView",
+    "VersionView",
+    "artifact_download",
+]
 
 
 def artifact_download(request: Request, artifact: Artifact) -> HttpResponseBase:
@@ -99,7 +108,16 @@ class VersionPromoteView(_VersionsView):
         """Make a version the current one, newer or older: inferences that follow the result go over to it."""
         why = _validated(PromoteSerializer, request)["why"]
         version = version_services.promote_version(pk, number, actor=actor_of(request), why=why)
-        return Response(version_document(version, current=version.pk))
+        return Response(version_message(version, current=version.pk).to_json())
+
+
+class VersionCardView(_VersionsView):
+    """The model card of a version."""
+
+    @extend_schema(responses=ModelCard, tags=["results"])
+    def get(self, _request: Request, pk: int, number: int) -> Response:
+        """Show all that is known of a version in one document: code, data, training, metrics, lineage."""
+        return Response(model_card(self.version(pk, number)).to_json())
 
 
 class VersionArtifactView(_VersionsView):
@@ -123,4 +141,4 @@ def _validated(kind: type[BaseSerializer[Any]], request: Request) -> dict[str, A
 
 
 def _document(version: ResultVersion, result: TrainingResult) -> dict[str, Any]:
-    return version_document(version, current=result.current_version_id)
+    return version_message(version, current=result.current_version_id).to_json()

@@ -29,26 +29,68 @@ class Results(Runs[types.TrainingResult]):
         identifier: int,
         folder: Path,
         *,
+        version: int | None = None,
         names: Sequence[str] = (),
         on_progress: Callable[[types.Artifact, int], None] | None = None,
     ) -> list[Path]:
         """Write the trained model's files (all, or ``names``) into ``folder``; return their paths.
 
-        ``on_progress`` is told of the file under way and how many of its bytes have come.
+        They are those of the current version, or of another ``version``. ``on_progress`` is told of the file under way
+        and how many of its bytes have come.
         """
-        artifacts = {each.name: each for each in self.get(identifier).artifacts}
+        if version is None:
+            where, what = f"{self.path}{identifier}/", f"result {identifier}"
+            found: Sequence[types.Artifact] = self.get(identifier).artifacts
+        else:
+            where, what = self._version(identifier, version), f"version {version} of result {identifier}"
+            found = [
+                types.Artifact.model_validate(each.to_json()) for each in self.version(identifier, version).artifacts
+            ]
+        artifacts = {each.name: each for each in found}
         folder.mkdir(parents=True, exist_ok=True)
         paths = []
         for name in list(names) or artifacts:
             if name not in artifacts:
-                raise ApiError(
-                    f"result {identifier} has no {name}: it has {', '.join(artifacts) or 'nothing yet'}", status=404
-                )
+                raise ApiError(f"{what} has no {name}: it has {', '.join(artifacts) or 'nothing yet'}", status=404)
             report = None if on_progress is None else partial(on_progress, artifacts[name])
-            self._connection.download(f"{self.path}{identifier}/artifacts/{name}/", folder / name, on_progress=report)
+            self._connection.download(f"{where}artifacts/{name}/", folder / name, on_progress=report)
             paths.append(folder / name)
         return paths
 
     def download_confusion_matrix(self, identifier: int, path: Path) -> None:
         """Write the confusion matrix as a PNG image."""
         self._connection.download(f"{self.path}{identifier}/confusion_matrix.png", path)
+
+    def versions(self, identifier: int) -> list[types.VersionRecord]:
+        """Return the versions that are kept, the newest first."""
+        pages = self._connection.pages(f"{self.path}{identifier}/versions/")
+        return [types.VersionRecord.model_validate(each) for each in pages]
+
+    def version(self, identifier: int, number: int) -> types.VersionRecord:
+        """Return one version; ApiError with status 404 when it is not kept."""
+        answer = self._connection.request("GET", self._version(identifier, number))
+        return types.VersionRecord.model_validate(answer)
+
+    def promote(self, identifier: int, number: int, *, why: str = "") -> types.VersionRecord:
+        """Make a version the current one, newer or older; inferences that follow the result go over to it."""
+        answer = self._connection.request("POST", f"{self._version(identifier, number)}promote/", body={"why": why})
+        return types.VersionRecord.model_validate(answer)
+
+    def pin(self, identifier: int, number: int, *, pinned: bool = True) -> types.VersionRecord:
+        """Keep a version when the oldest go, or no longer."""
+        answer = self._connection.request("PATCH", self._version(identifier, number), body={"pinned": pinned})
+        return types.VersionRecord.model_validate(answer)
+
+    def delete_version(self, identifier: int, number: int) -> None:
+        """Delete a version and its files; ApiError with status 409 for one that is current, pinned or served."""
+        self._connection.request("DELETE", self._version(identifier, number))
+
+    def card(self, identifier: int, number: int | None = None) -> types.Card:
+        """Return the model card of a version, by default the current one."""
+        current = self.get(identifier).current_version if number is None else number
+        if current is None:
+            raise ApiError(f"result {identifier} has no version yet: wait for its training", status=404)
+        return types.Card.model_validate(self._connection.request("GET", f"{self._version(identifier, current)}card/"))
+
+    def _version(self, identifier: int, number: int) -> str:
+        return f"{self.path}{identifier}/versions/{number}/"

@@ -12,15 +12,19 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kafkaml.wire.card import ModelCard
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
 from kafkaml.wire.progress import EpochMetrics, Progress
 from kafkaml.wire.replica import ReplicaReport, SwapFailure, Totals
 from kafkaml.wire.state import RunState
+from kafkaml.wire.version import Artifact as StoredFile
+from kafkaml.wire.version import Version
 
 __all__ = [
     "Artifact",
     "AuditEntry",
+    "Card",
     "Cluster",
     "ClusterCheck",
     "ClusterName",
@@ -50,6 +54,7 @@ __all__ = [
     "Trial",
     "User",
     "Validation",
+    "VersionRecord",
 ]
 
 
@@ -114,12 +119,19 @@ class ConfusionReport(ConfusionMatrix, _Answer):
     """``matrix[i][j]`` counts test samples of class i that were predicted as class j, over ``labels``."""
 
 
-class Artifact(_Answer):
+class Artifact(StoredFile, _Answer):
     """A file of a trained model; ``size`` in bytes."""
 
-    name: str
-    size: int
-    sha256: str
+
+class VersionRecord(Version, _Answer):
+    """One version of a result: what was trained, on what, and what decided for it."""
+
+    # One that only a newer platform knows.
+    reason: str  # type: ignore[assignment]
+
+
+class Card(ModelCard, _Answer):
+    """All that is known of one version, in one document."""
 
 
 class TrainingResult(_Answer):

@@ -78,6 +78,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/results/<id:pk>/artifacts/<artifact_name:name>/": READ,
     "api/results/<id:pk>/versions/": READ,
     "api/results/<id:pk>/versions/<id:number>/": READ | {"PATCH": E, "DELETE": E},
+    "api/results/<id:pk>/versions/<id:number>/card/": READ,
     "api/results/<id:pk>/versions/<id:number>/promote/": {"POST": E},
     "api/results/<id:pk>/versions/<id:number>/artifacts/<artifact_name:name>/": READ,
     "api/inferences/": READ | {"POST": E},

@@ -10,7 +10,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from backend.accounts.models import AuditEntry
-from backend.api.actors import SYSTEM
+from backend.api.actors import SYSTEM, Actor
 from backend.api.errors import NotFound
 from backend.api.tests import builders
 from backend.deployments import services, storage, transitions
@@ -19,6 +19,7 @@ from backend.deployments.versions import artifacts_of, current_changed, version_
 from backend.runs import transitions as runs
 from backend.streams.models import OutboxMessage
 from kafkaml.errors import RefusedError
+from kafkaml.wire.card import ModelCard
 from kafkaml.wire.choices import Direction
 from kafkaml.wire.report import Finish
 from kafkaml.wire.version import Comparison, Promotion
@@ -263,3 +264,34 @@ def test_the_oldest_versions_go_but_for_the_current_and_the_pinned_ones(
     for step in range(3, 7):
         improve(result, step, b"%d" % step, comparison(0.9, 0.1))
     assert sorted(result.versions.values_list("number", flat=True)) == [1, 2, 5, 6]
+
+
+def test_the_card_tells_all_that_is_known_of_a_version(viewer: APIClient, editor: APIClient) -> None:
+    result = builders.make_finished(arguments={"tensorflow": {"fit": "epochs=3"}}, seed=7)
+    answer = viewer.get(f"/api/results/{result.pk}/versions/1/card/")
+    assert answer.status_code == 200
+    card = ModelCard.model_validate_json(answer.content)
+    assert (card.result, card.name, card.framework) == (result.pk, result.model.name, "tensorflow")
+    assert (card.code, card.training.fit, card.training.seed) == (result.code, {"epochs": 3}, 7)
+    assert card.version.outcome.test_metrics == {"accuracy": 0.95}
+    assert card.data is not None
+    assert (card.data.topic, card.data.records, card.data.input_format) == ("digits:0:0:100", 100, "RAW")
+    cat, dog = card.classes
+    assert (cat.label, cat.samples, cat.recall, cat.precision) == ("cat", 9, 8 / 9, 1.0)
+    assert (dog.label, dog.samples, dog.recall, dog.precision) == ("dog", 9, 1.0, 0.9)
+    assert (card.lineage.deployment, card.lineage.asked_by) == (result.deployment_id, SYSTEM.name)
+    assert (card.lineage.promoted_by, card.lineage.promoted_at) == ("", None)
+
+
+def test_the_card_tells_who_trained_again_and_who_chose_it(editor: APIClient, viewer: APIClient) -> None:
+    result = builders.make_finished()
+    services.restart_result(result, actor=Actor("somebody"))
+    again = runs.register_attempt(TrainingResult, result.pk)
+    assert again is not None
+    builders.finish(again)
+    editor.post(f"/api/results/{result.pk}/versions/1/promote/", {})
+    editor.post(f"/api/results/{result.pk}/versions/2/promote/", {})
+    cards = [viewer.get(f"/api/results/{result.pk}/versions/{n}/card/").json()["lineage"] for n in (1, 2)]
+    assert [each["asked_by"] for each in cards] == [SYSTEM.name, "somebody"]
+    assert [bool(each["promoted_by"]) for each in cards] == [True, True]
+    assert cards[0]["promoted_at"] < cards[1]["promoted_at"]
