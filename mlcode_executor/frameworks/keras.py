@@ -44,7 +44,16 @@ from mlcode_executor.frameworks.keras_check import check_servable
 from mlcode_executor.frameworks.keras_compat import accept_old_code
 from mlcode_executor.frameworks.keras_loop import FitArguments, KerasLoop
 from mlcode_executor.frameworks.keras_outputs import LabelPlan, check_by_name, flat, plan_labels
-from mlcode_executor.frameworks.keras_state import exchanged, new_state, put_model, take_model
+from mlcode_executor.frameworks.keras_state import (
+    copies,
+    exchanged,
+    new_state,
+    own_generator_kept,
+    put_model,
+    seeds,
+    set_seeds,
+    take_model,
+)
 from mlcode_executor.frameworks.losses import describe_loss
 from mlcode_executor.frameworks.source import execute, maker_of_model, user_code
 
@@ -85,6 +94,8 @@ class KerasHandler(Handler):
         self._seen: tuple[Array, Array] | None = None
         self._place = FitPlace()
         self._champion: list[Array] | None = None
+        # What is to be said of a training that went on from a state; known once it trains.
+        self._lost: list[str] | None = []
         # None until a training: which files load again is found out once.
         self._kept: Kept | None = None
         self._custom: dict[str, Any] = {}
@@ -145,7 +156,7 @@ class KerasHandler(Handler):
         self._kept = self._try_artifacts(training[0])
         return {
             "history": place.history,
-            "warnings": [*divergence_warnings(place.history), *self._plan.warnings, *self._kept.warnings],
+            "warnings": [*divergence_warnings(place.history), *self._warnings(loop), *self._kept.warnings],
         }
 
     def partial_fit(self, request: Request) -> dict[str, Any]:
@@ -155,7 +166,7 @@ class KerasHandler(Handler):
         if self._kept is None:
             with self.same_random_numbers():
                 self._kept = self._try_artifacts(training[0])
-        return {"metrics": metrics, "warnings": [*self._plan.warnings, *self._kept.warnings]}
+        return {"metrics": metrics, "warnings": [*self._warnings(loop), *self._kept.warnings]}
 
     def evaluate(self, request: Request) -> dict[str, Any]:
         arguments = dict(request.params.get("arguments") or {})
@@ -187,14 +198,14 @@ class KerasHandler(Handler):
         with user_code():
             take_model(state, model)
         self._champion = state["champion"] if "champion" in state else None  # noqa: SIM401
-        self._place = FitPlace(**state["place"])
+        self._place, self._lost = FitPlace(**state["place"]), None
         self.set_random_numbers(state["random"])
         return {}
 
     def keep_champion(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
         if self._sample is None:
             raise BrokenError("the model has seen no samples: call fit, partial_fit or evaluate first")
-        self._champion = [np.array(each) for each in self._model.variables]
+        self._champion = copies(self._model)
         return {}
 
     def predict_classes(self, request: Request) -> dict[str, Any]:
@@ -267,10 +278,28 @@ class KerasHandler(Handler):
         with user_code():
             return self._predict(features)
 
+    def random_numbers(self) -> dict[str, Any]:
+        return {**super().random_numbers(), "layers": [] if self._model is None else seeds(self._model)}
+
+    def set_random_numbers(self, states: Mapping[str, Any]) -> None:
+        super().set_random_numbers(states)
+        if self._model is not None:
+            set_seeds(self._model, states["layers"])
+
     def _built(self) -> Any:
         if self._model is None:
             raise BrokenError("the model was not built: call build first")
         return self._model
+
+    def _warnings(self, loop: KerasLoop) -> list[str]:
+        """What is to be said of the training as such."""
+        if self._lost is None:
+            said = (
+                f"the training was interrupted and went on from a checkpoint, which lacks {loop.unsaved}: it may have "
+                "ended otherwise than without the interruption"
+            )
+            self._lost = [said] if loop.unsaved else []
+        return [*self._plan.warnings, *self._lost]
 
     def _kept_champion(self) -> list[Array]:
         if self._champion is None:
@@ -347,11 +376,12 @@ class KerasHandler(Handler):
     def _try_artifacts(self, features: Array) -> Kept:
         # Names of layers are numbered from the beginning again, as in a process of its own.
         def rebuild() -> Any:
-            keras.backend.clear_session(free_memory=False)
-            again = self._rebuild()
-            if not again.built:
-                _cast_and_answer(again, features[:1])
-            return again
+            with own_generator_kept():
+                keras.backend.clear_session(free_memory=False)
+                again = self._rebuild()
+                if not again.built:
+                    _cast_and_answer(again, features[:1])
+                return again
 
         return try_artifacts(
             self._model,

@@ -30,6 +30,20 @@ __all__ = ["FitArguments", "KerasLoop"]
 
 # Evaluation and prediction read in steps of this size, whatever is memory-mapped behind the array.
 _MAX_CHUNK_BYTES = 32 << 20
+# Operations whose random numbers depend on how often they ran in this process.
+_DRAWS = frozenset(
+    {
+        "Multinomial",
+        "ParameterizedTruncatedNormal",
+        "RandomGamma",
+        "RandomPoissonV2",
+        "RandomShuffle",
+        "RandomStandardNormal",
+        "RandomUniform",
+        "RandomUniformInt",
+        "TruncatedNormal",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -76,6 +90,7 @@ class KerasLoop:
         self._cast = cast
         self._targets = targets
         self._functions: dict[str, Callable[..., Any]] = {}
+        self._graphs: list[Any] = []
 
     def fit(
         self,
@@ -147,6 +162,18 @@ class KerasLoop:
             logs = self._run("test", features[part], labels[part], None, batch_size)
         return self._metrics(logs)
 
+    @property
+    def unsaved(self) -> str:
+        """What of the training no state holds, so that one that goes on elsewhere may differ; empty if nothing."""
+        if self._model.run_eagerly:
+            return "run_eagerly lets Python code run at each step: what that keeps by itself"
+        for graph in self._graphs:
+            definition = graph.as_graph_def()
+            nodes = (node for each in (definition, *definition.library.function) for node in _nodes(each))
+            if found := next((node.op for node in nodes if node.op in _DRAWS), None):
+                return f"random numbers that operations of TensorFlow draw ({found}; those of keras.random are kept)"
+        return ""
+
     def _epoch(
         self, stream: BatchStream, epoch: int, arguments: FitArguments, progress: ProgressEvents
     ) -> dict[str, float]:
@@ -210,6 +237,7 @@ class KerasLoop:
             if specs not in by_signature:
                 number = tf.TensorSpec((), tf.int64)
                 by_signature[specs] = traced.get_concrete_function(specs, number, number)
+                self._graphs.append(by_signature[specs].graph)
             return by_signature[specs](tensors, batch_size, batches)
 
         return run
@@ -221,6 +249,11 @@ class KerasLoop:
             # A loss may still be one number for each sample of the step.
             found = {name: np.mean(value) if name == "loss" else value for name, value in logs.items()}
         return {part: number for name, each in found.items() for part, number in flat_metrics(str(name), each).items()}
+
+
+def _nodes(definition: Any) -> Any:
+    """The operations of a graph, or of a function in its library."""
+    return definition.node if hasattr(definition, "node") else definition.node_def
 
 
 def _eager_chunk(one_batch: Callable[..., Any], tensors: tuple[Any, ...], batch_size: int) -> Any:

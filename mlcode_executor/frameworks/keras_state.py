@@ -5,18 +5,20 @@ Called by the handler, inside the model process. ``keras_artifacts`` holds the p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.backend.common import global_state
+from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
 
 from mlcode_executor.frameworks.base import Array
 from mlcode_executor.frameworks.state import State, generator_state, refuse_other_model, set_generator_state
 
-__all__ = ["exchanged", "new_state", "put_model", "take_model"]
+__all__ = ["copies", "exchanged", "new_state", "own_generator_kept", "put_model", "seeds", "set_seeds", "take_model"]
 
 
 def new_state() -> State:
@@ -26,12 +28,39 @@ def new_state() -> State:
 
 @contextmanager
 def exchanged(model: Any, others: list[Array]) -> Iterator[None]:
-    """Let the model have the variables ``others``, and these the model's, until the block ends."""
-    _exchange(model, others)
+    """Let the model have the variables ``others`` until the block ends; they stay as they are."""
+    before = copies(model)
+    _set(model.variables, others)
     try:
         yield
     finally:
-        _exchange(model, others)
+        _set(model.variables, before)
+
+
+def copies(model: Any) -> list[Array]:
+    """Return the values of the model's variables, which later ones do not change."""
+    return [np.array(each) for each in model.variables]
+
+
+def seeds(model: Any) -> list[Array]:
+    """Return the states of the generators from which layers draw, in evaluation too: dropout in recurrent ones."""
+    return [np.asarray(each.state) for each in _seed_generators(model)]
+
+
+def set_seeds(model: Any, states: Sequence[Array]) -> None:
+    """Set what ``seeds`` returned; generators that came since stay as they are."""
+    for generator, state in zip(_seed_generators(model), states, strict=False):
+        generator.state.assign(state)
+
+
+@contextmanager
+def own_generator_kept() -> Iterator[None]:
+    """Keep the generator of layers that have none of their own, which ``clear_session`` would forget."""
+    generator = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, generator)
 
 
 def put_model(state: State, model: Any) -> None:
@@ -50,6 +79,8 @@ def put_model(state: State, model: Any) -> None:
         for optimizer in _optimizers(model)
     ]
     state["others"] = [each.numpy() for each in _other_variables(model)]
+    shared = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    state["shared_generator"] = None if shared is None else np.asarray(shared.state)
     state["generators"] = [generator_state(each) for each in _generators(model)]
 
 
@@ -62,15 +93,15 @@ def take_model(state: State, model: Any) -> None:
             _assign(optimizer.variables, saved["names"], saved["values"])
     for variable, value in zip(_other_variables(model), state["others"], strict=True):
         variable.assign(value)
+    if (shared := state["shared_generator"]) is not None:
+        global_seed_generator().state.assign(shared)
     for generator, value in zip(_generators(model), state["generators"], strict=True):
         set_generator_state(generator, value)
 
 
-def _exchange(model: Any, others: list[Array]) -> None:
-    for place, variable in enumerate(model.variables):
-        before = np.array(variable)
-        variable.assign(others[place])
-        others[place] = before
+def _set(variables: list[Any], values: list[Array]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def _assign(variables: list[Any], names: list[tuple[str, str]], values: list[Array]) -> None:
@@ -78,13 +109,18 @@ def _assign(variables: list[Any], names: list[tuple[str, str]], values: list[Arr
     # A name may be another each time that the code runs.
     if [shape for _, shape in names] != [shape for _, shape in own]:
         refuse_other_model(names, own)
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+    _set(variables, values)
 
 
 def _names(variables: list[Any]) -> list[tuple[str, str]]:
     """Return names, none twice, and shapes: layers of the user's own may bear the same name."""
     return [(f"{place}:{each.path}", f"{tuple(each.shape)} {each.dtype}") for place, each in enumerate(variables)]
+
+
+def _seed_generators(model: Any) -> list[Any]:
+    shared = global_state.get_global_attribute(GLOBAL_SEED_GENERATOR)
+    own = [each for layer in model._flatten_layers() for each in layer._seed_generators]
+    return own if shared is None else [*own, shared]
 
 
 def _kept(model: Any) -> Iterator[Any]:

@@ -41,13 +41,13 @@ from mlcode_executor.frameworks.pytorch_input import Preparation, choose, device
 from mlcode_executor.frameworks.pytorch_loop import FitArguments, TorchLoop
 from mlcode_executor.frameworks.pytorch_program import write_program
 from mlcode_executor.frameworks.pytorch_state import (
+    copies,
     exchanged,
     new_state,
     put_model,
     put_weights,
     take_model,
     take_weights,
-    weights,
 )
 from mlcode_executor.frameworks.pytorch_weights import load_weights, save_weights
 from mlcode_executor.frameworks.source import execute, user_code
@@ -194,7 +194,7 @@ class PyTorchHandler(Handler):
 
     def keep_champion(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
         self._prepared_forward()
-        self._champion = {name: each.clone() for name, each in weights(self._model).items()}
+        self._champion = copies(self._model)
         return {}
 
     def predict_classes(self, request: Request) -> dict[str, Any]:

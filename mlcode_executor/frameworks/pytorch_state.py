@@ -22,7 +22,7 @@ from mlcode_executor.frameworks.state import (
     set_generator_state,
 )
 
-__all__ = ["exchanged", "new_state", "put_model", "put_weights", "take_model", "take_weights", "weights"]
+__all__ = ["copies", "exchanged", "new_state", "put_model", "put_weights", "take_model", "take_weights", "weights"]
 
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 
@@ -51,13 +51,19 @@ def take_weights(state: State, name: str, model: nn.Module) -> dict[str, torch.T
 
 
 @contextmanager
-def exchanged(model: nn.Module, others: dict[str, torch.Tensor]) -> Iterator[None]:
-    """Let the model have the weights ``others``, and these the model's, until the block ends."""
-    _exchange(model, others)
+def exchanged(model: nn.Module, others: Mapping[str, torch.Tensor]) -> Iterator[None]:
+    """Let the model have the weights ``others`` until the block ends; they stay as they are."""
+    before = copies(model)
+    _set(model, others)
     try:
         yield
     finally:
-        _exchange(model, others)
+        _set(model, before)
+
+
+def copies(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Return what ``weights`` does, in memory of its own."""
+    return {name: each.clone() for name, each in weights(model).items()}
 
 
 def put_model(state: State, model: nn.Module, optimizer: Any) -> None:
@@ -75,10 +81,7 @@ def put_model(state: State, model: nn.Module, optimizer: Any) -> None:
 
 def take_model(state: State, model: nn.Module, new_optimizer: Callable[[], Any]) -> None:
     """Give the model what ``put_model`` kept, and a new optimiser what the other had, if there was one."""
-    saved = take_weights(state, "weights", model)
-    with torch.no_grad():
-        for name, each in weights(model).items():
-            each.copy_(saved[name])
+    _set(model, take_weights(state, "weights", model))
     optimizer, of_optimizer = None, state["optimizer"]
     if of_optimizer is not None:
         optimizer = new_optimizer()
@@ -88,12 +91,10 @@ def take_model(state: State, model: nn.Module, new_optimizer: Callable[[], Any])
             _restore(holder, key, state[name])
 
 
-def _exchange(model: nn.Module, others: dict[str, torch.Tensor]) -> None:
+def _set(model: nn.Module, values: Mapping[str, torch.Tensor]) -> None:
     with torch.no_grad():
         for name, own in weights(model).items():
-            before = own.clone()
-            own.copy_(others[name])
-            others[name] = before
+            own.copy_(values[name])
 
 
 def _attributes(model: nn.Module) -> Iterator[tuple[str, dict[str, Any], str]]:
