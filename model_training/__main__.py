@@ -52,9 +52,7 @@ class TrainingSettings(BaseSettings):
     isolation: str = Field("auto", pattern="^(auto|namespaces|landlock|off)$")
     # Starting cold imports a framework, which takes long on a machine that starts ten of them.
     model_start_timeout_seconds: float = 180.0
-    # Classic training is saved at the first end of an epoch after so long; 0: at each. A lost attempt costs what
-    # came since.
-    checkpoint_seconds: float = Field(10.0, ge=0)
+    checkpoint_seconds: float = Field(10.0, ge=0, description="between two ends of epochs that are kept; 0 keeps each")
 
 
 def main() -> WorkerExit:

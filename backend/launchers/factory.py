@@ -44,6 +44,7 @@ class LauncherSettings(BaseSettings):
     worker_grace_seconds: float = Field(20.0, gt=0, description="between SIGTERM and SIGKILL")
     isolation: str = Field("auto", pattern="^(auto|namespaces|landlock|off)$")
     log_level: str = "INFO"
+    checkpoint_seconds: float = Field(10.0, ge=0, description="between two checkpoints of a training, at least")
 
     @property
     def jobs_dir(self) -> Path:
@@ -80,7 +81,12 @@ def launcher_from_settings(settings: LauncherSettings | None = None, kafka: Kafk
 
 def worker_environment(settings: LauncherSettings, kafka: KafkaSettings) -> dict[str, str]:
     """Return the environment of every worker beside its job's."""
-    return {**kafka.to_env(), "KML_ISOLATION": settings.isolation, "KML_LOG_LEVEL": settings.log_level}
+    return {
+        **kafka.to_env(),
+        "KML_ISOLATION": settings.isolation,
+        "KML_LOG_LEVEL": settings.log_level,
+        "KML_CHECKPOINT_SECONDS": str(settings.checkpoint_seconds),
+    }
 
 
 def kubernetes_launcher(settings: KubernetesSettings, base_env: Mapping[str, str], logs_dir: Path) -> Launcher:
