@@ -12,7 +12,9 @@ import typer
 from kafka_ml_cli.output import JsonOption, console, human_age, print_json, print_object, print_table, styled_state
 from kafka_ml_cli.session import client_of
 from kafkaml.frameworks import FRAMEWORKS
-from kafkaml.wire.choices import Split, Targets
+from kafkaml.wire.choices import Direction, Split, Targets
+
+_ONLINE = "Incremental"
 
 app = typer.Typer(name="deployments", help="Configurations put to work: they wait for a stream.", no_args_is_help=True)
 
@@ -110,10 +112,54 @@ def create(
     ] = Targets.LABELS,
     seed: Annotated[int | None, typer.Option(help="Drives split and initial weights.")] = None,
     gpu: Annotated[int, typer.Option(help="GPUs per training.")] = 0,
+    incremental: Annotated[
+        bool,
+        typer.Option(
+            "--incremental", rich_help_panel=_ONLINE, help="Learn an online stream window by window; so do those below."
+        ),
+    ] = False,
+    indefinite: Annotated[
+        bool, typer.Option("--indefinite", rich_help_panel=_ONLINE, help="Learn until it is stopped.")
+    ] = False,
+    stream_timeout: Annotated[
+        int | None,
+        typer.Option(rich_help_panel=_ONLINE, help="Else it ends so long after the last record, in ms: 60000."),
+    ] = None,
+    message_poll_timeout: Annotated[
+        int | None,
+        typer.Option(rich_help_panel=_ONLINE, help="A window ends so long after its first record, in ms: 60000."),
+    ] = None,
+    window_records: Annotated[
+        int | None, typer.Option(rich_help_panel=_ONLINE, help="Or with so many records: 10000.")
+    ] = None,
+    validation_rate: Annotated[
+        float | None,
+        typer.Option(rich_help_panel=_ONLINE, help="Share of each window that validates; by default as announced."),
+    ] = None,
+    monitoring_metric: Annotated[
+        str | None, typer.Option(rich_help_panel=_ONLINE, help="A better value of it makes a version of the model.")
+    ] = None,
+    change: Annotated[
+        Direction | None, typer.Option(rich_help_panel=_ONLINE, help="Which way it goes when the model gets better.")
+    ] = None,
+    improvement: Annotated[
+        float | None, typer.Option(rich_help_panel=_ONLINE, help="By how much, at least: 0.05.")
+    ] = None,
     json: JsonOption = False,
     **framework_arguments: str,
 ) -> None:
     """Deploy a configuration for training. Send a stream to the id that is printed."""
+    learning = {
+        "indefinite": indefinite or None,
+        "stream_timeout": stream_timeout,
+        "message_poll_timeout": message_poll_timeout,
+        "window_records": window_records,
+        "validation_rate": validation_rate,
+        "monitoring_metric": monitoring_metric,
+        "change": change,
+        "improvement": improvement,
+    }
+    asked = {name: value for name, value in learning.items() if value is not None}
     made = client_of(context).deployments.create(
         configuration=configuration,
         batch_size=batch_size,
@@ -123,13 +169,19 @@ def create(
         targets=targets,
         seed=seed,
         gpu=gpu,
+        incremental=asked if incremental or asked else None,
     )
     if json:
         return print_json(made)
     console().print(
         f"deployment {made.id} waits for a stream; results: {', '.join(str(each.id) for each in made.results)}"
     )
-    return console().print(f"next: kafka-ml send FILE --deployment {made.id}", style="dim")
+    following = (
+        f"kafka-ml send FILE --deployment {made.id}"
+        if made.incremental is None
+        else f"send with a datasources.OnlineRawSink, or kafka-ml streams announce TOPIC --deployment {made.id}"
+    )
+    return console().print(f"next: {following}", style="dim")
 
 
 @app.command()

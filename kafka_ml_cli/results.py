@@ -76,6 +76,7 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
             "code",
             "imports",
             "confusion_matrix",
+            "checkpoint",
         ),
     )
     if found.failure:
@@ -84,6 +85,16 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
             if text:
                 console().print(text, markup=False)
     print_epochs(found.epochs)
+    if found.checkpoint:
+        console().print(
+            styled(
+                "[dim]checkpoint[/] after {step}, {records} records, {size}, {age}",
+                step=str(found.checkpoint.step),
+                records=f"{found.checkpoint.records:,}",
+                size=human_size(found.checkpoint.size),
+                age=human_age(found.checkpoint.created_at),
+            )
+        )
     if found.outcome:
         console().print(styled("\n[bold]test[/] {metrics}", metrics=_metrics(found.test_metrics) or "no metrics"))
         if summary := found.outcome.preparation.get("summary"):
@@ -157,10 +168,11 @@ def restart(
     context: typer.Context,
     result: int,
     stream: Annotated[int | None, typer.Option(help="Train on this stream instead of the same one.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint instead.")] = False,
 ) -> None:
     """Train again; versions of the earlier training stay."""
-    client_of(context).results.restart(result, stream=stream)
-    console().print(f"result {result} trains again")
+    client_of(context).results.restart(result, stream=stream, resume=resume)
+    console().print(f"result {result} goes on" if resume else f"result {result} trains again")
 
 
 @app.command()
@@ -254,12 +266,18 @@ add_run_commands(app)
 
 
 def print_epochs(epochs: Any) -> None:
-    """Print a line per epoch."""
+    """Print a line per epoch; of windows also how the model did on them before it learnt them."""
     if not epochs:
         return
     names = list(dict.fromkeys(name for each in epochs for name in each.training))
     checked = list(dict.fromkeys(name for each in epochs for name in each.validation))
     columns: list[Any] = [("epoch", lambda row: row.epoch), ("seconds", lambda row: f"{row.seconds:.2f}")]
+    if any(each.window for each in epochs):
+        tried = list(dict.fromkeys(name for each in epochs for name in each.before))
+        columns[0] = ("window", lambda row: row.epoch)
+        columns += [("records", lambda row: row.window and row.window.records)]
+        columns += [("behind", lambda row: row.window and row.window.lag)]
+        columns += [(f"{name} before", lambda row, name=name: _number(row.before.get(name))) for name in tried]
     columns += [(name, lambda row, name=name: _number(row.training.get(name))) for name in names]
     columns += [(f"validation {name}", lambda row, name=name: _number(row.validation.get(name))) for name in checked]
     console().print()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -73,10 +74,19 @@ def announce(
     end: Annotated[int | None, typer.Option("--to", min=0, help="Offset after the last.")] = None,
     description: Annotated[str, typer.Option(help="Shown in the list of streams.")] = "",
     validation_rate: Annotated[float, typer.Option(min=0, max=1, help="Fraction that validates.")] = 0.1,
-    test_rate: Annotated[float, typer.Option(min=0, max=1, help="Fraction that tests.")] = 0.1,
+    test_rate: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Fraction that tests: 0.1, and none of an online stream.")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(help="For a deployment that learns online: from this time on; from now on by default."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Announce records that are in a topic already. Announcing the same again does nothing."""
+    """Announce records that are in a topic already, and to a deployment that learns online those that will come.
+
+    Announcing the same again does nothing.
+    """
     done = client_of(context).streams.announce(
         topic,
         deployment=deployment,
@@ -88,6 +98,7 @@ def announce(
         description=description,
         validation_rate=validation_rate,
         test_rate=test_rate,
+        since_ms=None if since is None else int(since.timestamp() * 1000),
     )
     if json:
         return print_json(done)

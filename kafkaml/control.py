@@ -45,6 +45,7 @@ _KNOWN_FIELDS = frozenset(
         "total_msg",
         "incremental",
         "dataset_restrictions",
+        "since_ms",
     }
 )
 
@@ -103,7 +104,9 @@ class ControlMessage:
 
     ``ranges`` hold labelled data, ``unsupervised_ranges`` data without labels. Of the samples the fraction
     ``validation_rate`` validates, ``test_rate`` tests and the rest trains. ``total_msg`` is what the sink says it
-    sent; None for an online stream (``incremental``). ``extra`` keeps the fields that this version does not know.
+    sent; None for an online stream (``incremental``), which has no end. It begins with the records that are not older
+    than ``since_ms`` (Kafka's, since 1970); None, as of all sinks: than the announcement. ``extra`` keeps the fields
+    that this version does not know.
     """
 
     ranges: tuple[StreamRange, ...]
@@ -116,6 +119,7 @@ class ControlMessage:
     incremental: bool = False
     unsupervised_ranges: tuple[StreamRange, ...] = ()
     dataset_restrictions: Mapping[str, Any] = field(default_factory=dict)
+    since_ms: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
@@ -136,6 +140,7 @@ class ControlMessage:
             "total_msg": self.total_msg,
             "incremental": self.incremental,
             "dataset_restrictions": dict(self.dataset_restrictions),
+            **({} if self.since_ms is None else {"since_ms": self.since_ms}),
         }
 
     @classmethod
@@ -179,6 +184,7 @@ class ControlMessage:
             total_msg=_count("total_msg", document.get("total_msg")),
             incremental=bool(incremental),
             dataset_restrictions=_object("dataset_restrictions", _loaded(document.get("dataset_restrictions")) or {}),
+            since_ms=_count("since_ms", document.get("since_ms")),
             extra={name: value for name, value in document.items() if name not in _KNOWN_FIELDS},
         )
         if message.validation_rate + message.test_rate >= 1:

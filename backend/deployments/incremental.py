@@ -12,12 +12,11 @@ from backend.api.errors import FieldProblem, InvalidFields
 from backend.deployments.history import known_direction
 from backend.deployments.models import Deployment
 from backend.ml_models.models import MLModel
-from backend.streams.models import Announcement
 from kafkaml.control import ControlMessage
 from kafkaml.wire.choices import TrainingMode
 from kafkaml.wire.incremental import Incremental
 
-__all__ = ["MODES", "checked_incremental", "incremental_of", "incremental_problems", "since_ms"]
+__all__ = ["MODES", "checked_incremental", "incremental_of", "incremental_problems"]
 
 # The modes that this version trains in.
 MODES = (TrainingMode.CLASSIC,)
@@ -54,11 +53,6 @@ def incremental_of(deployment: Deployment, stream: ControlMessage) -> Incrementa
         return asked
     rate = stream.validation_rate or (_DEFAULT_RATE if asked.monitoring_metric or asked.indefinite else 0.0)
     return asked.model_copy(update={"validation_rate": rate})
-
-
-def since_ms(stream: Announcement) -> int:
-    """Return from when on the records of a stream without end belong to it (ms since 1970): since it was announced."""
-    return int((stream.sent_at or stream.registered_at).timestamp() * 1000)
 
 
 def _judged(

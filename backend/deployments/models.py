@@ -24,8 +24,10 @@ __all__ = ["Artifact", "Checkpoint", "Deployment", "EpochRecord", "ResultVersion
 class Deployment(models.Model):
     """A configuration that waits for its stream, or trains, or has trained. The sinks address it by its id."""
 
-    # Filled by selectors.
+    # Filled by selectors: its results, and the stream that was announced to it last.
     result_rows: list[TrainingResult]
+    last_stream: int | None
+    last_stream_online: bool | None
 
     configuration = models.ForeignKey(Configuration, on_delete=models.PROTECT, related_name="deployments")
     batch_size = models.PositiveIntegerField(default=32, validators=[MinValueValidator(1), MaxValueValidator(1 << 20)])

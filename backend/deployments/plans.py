@@ -8,8 +8,9 @@ from typing import Any
 from backend.api.errors import Conflict
 from backend.config.environment import environment
 from backend.deployments import checkpoints
-from backend.deployments.incremental import incremental_of, since_ms
+from backend.deployments.incremental import incremental_of
 from backend.deployments.models import TrainingResult
+from backend.streams.services import since_ms
 from kafkaml.frameworks import Purpose
 from kafkaml.wire.choices import Split, Targets, TrainingMode
 from kafkaml.wire.framework import Framework

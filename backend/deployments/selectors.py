@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from backend.api.uses import use_count
 from backend.deployments.models import Artifact, Deployment, EpochRecord, TrainingResult
+from backend.streams.models import Announcement
 from kafkaml.wire.state import RunState
 
 __all__ = ["aggregate_state", "deployments", "in_state", "listed_results", "result_epochs", "results", "with_outcome"]
@@ -33,8 +34,13 @@ def deployments() -> QuerySet[Deployment]:
         .defer(*_LONG, "failed_outcome", "metrics", "history")
         .order_by("id")
     )
+    announced = Announcement.objects.filter(deployment_number=OuterRef("pk")).order_by("-id")
     return (
         Deployment.objects.select_related("configuration")  # type: ignore[no-redef]  # declared by the model
+        .annotate(
+            last_stream=Subquery(announced.values("pk")[:1]),
+            last_stream_online=Subquery(announced.values("message__incremental")[:1]),
+        )
         .prefetch_related(Prefetch("results", queryset=rows, to_attr="result_rows"))
         .order_by("-id")
     )

@@ -19,6 +19,7 @@ from backend.deployments.selectors import aggregate_state, result_epochs
 from backend.deployments.version_documents import artifact_documents
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from backend.runs.models import STATE_CHOICES
+from backend.streams.addressees import unfit_reason
 from backend.streams.models import Announcement
 from kafkaml.arguments import MAX_TEXT_LENGTH
 from kafkaml.frameworks import Purpose
@@ -198,6 +199,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
     split = serializers.ChoiceField(choices=_SPLITS, allow_null=True, help_text=_SPLIT_HELP)
     targets = serializers.ChoiceField(choices=_TARGETS, help_text=_TARGETS_HELP)
     incremental = MessageField(Incremental)
+    note = serializers.SerializerMethodField(help_text="why it waits although a stream came; empty: nothing to say")
 
     class Meta:
         model = Deployment
@@ -215,9 +217,17 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
             "mode",
             "incremental",
             "state",
+            "note",
             "results",
             "created_at",
         ]
+
+    def get_note(self, deployment: Deployment) -> str:
+        waits = any(each.stream_id is None and not each.ended for each in deployment.result_rows)
+        if not waits or deployment.last_stream is None:
+            return ""
+        reason = unfit_reason(deployment.pk, deployment.mode, online=bool(deployment.last_stream_online))
+        return reason and f"stream {deployment.last_stream} was announced to it: {reason}"
 
     @extend_schema_field(serializers.ChoiceField(choices=STATE_CHOICES))
     def get_state(self, deployment: Deployment) -> str:
@@ -257,6 +267,11 @@ class DeploymentWriteSerializer(serializers.Serializer[Any]):
                 f"{'are parts of one' if len(parts) > 1 else 'is a part of one'}"
             )
         return configuration
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["mode"] == TrainingMode.INCREMENTAL and attrs["split"] is not None:
+            raise serializers.ValidationError({"split": "of an online stream nothing is set aside for a test"})
+        return attrs
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):

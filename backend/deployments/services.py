@@ -18,6 +18,7 @@ from backend.ml_models.models import MLModel
 from backend.runs.models import ENDED_STATES, DesiredState
 from backend.runs.services import restart, stop
 from backend.runs.transitions import publish_run
+from backend.streams.addressees import unfit_reason
 from backend.streams.models import Announcement
 from kafkaml.wire.state import RunState
 
@@ -104,6 +105,8 @@ def restart_result(
         if resume:
             _check_goes_on(locked, stream)
         else:
+            if stream is not None:
+                _check_fits(locked.deployment, stream)
             locked.code, locked.imports = locked.model.code, locked.model.imports
             locked.stream = stream or locked.stream
             locked.first_attempt = locked.attempt
@@ -111,6 +114,11 @@ def restart_result(
         storage.remove_attempts_before(locked)
 
     return restart(result, actor=actor, change=train_anew)
+
+
+def _check_fits(deployment: Deployment, stream: Announcement) -> None:
+    if reason := unfit_reason(deployment.pk, deployment.mode, online=stream.control_message().incremental):
+        raise InvalidField("stream", reason, hint="choose another stream, or make another deployment")
 
 
 def _check_goes_on(result: TrainingResult, stream: Announcement | None) -> None:
@@ -129,16 +137,23 @@ def _check_goes_on(result: TrainingResult, stream: Announcement | None) -> None:
 def assign_stream(announcement: Announcement, **_signal: Any) -> int:
     """Give a stream to the results of its deployment that wait for one; returns how many took it.
 
-    Results that train or have trained keep theirs: a second stream is kept and can be used by ``restart_result``.
+    Results that train or have trained keep theirs: a second stream is kept and can be used by ``restart_result``. A
+    stream of the other kind than its deployment trains on is kept too, and both say so.
     """
     if announcement.deployment_number is None:
+        return 0
+    deployment = Deployment.objects.filter(pk=announcement.deployment_number).first()
+    if deployment is None:
+        return 0
+    if unfit_reason(deployment.pk, deployment.mode, online=announcement.control_message().incremental):
+        publish("deployments", {"id": deployment.pk, "change": "unfit stream"})
         return 0
     with transaction.atomic():
         waiting = list(
             TrainingResult.objects.select_for_update(of=("self",))
             .select_related("model")
             .filter(
-                deployment_id=announcement.deployment_number,
+                deployment=deployment,
                 stream=None,
                 desired=DesiredState.RUN,
                 state__in=(RunState.CREATED, RunState.WAITING),

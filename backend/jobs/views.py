@@ -36,7 +36,7 @@ from backend.jobs import access
 from backend.jobs.messages import parse
 from backend.launchers.names import RunKind
 from backend.streams import services as streams
-from backend.streams.serializers import AnnouncementWriteSerializer, unknown_deployment_note
+from backend.streams.serializers import AnnouncementWriteSerializer, stream_note
 from kafkaml.artifacts import is_checkpoint
 from kafkaml.wire.inference import InferencePlan, Wanted
 from kafkaml.wire.receipt import Announced, FreshToken, Numbered, Stored
@@ -256,8 +256,8 @@ class AnnouncementView(APIView):
         key, value = (_decoded(name, values.pop(name)) for name in ("key", "value"))
         announcement, new = streams.register(**values, key=key, value=value)
         number = announcement.deployment_number
-        known = number is not None and Deployment.objects.filter(pk=number).exists()
-        note = "" if known else unknown_deployment_note(announcement.pk, number)
+        addressed = None if number is None else Deployment.objects.filter(pk=number).first()
+        note = stream_note(announcement, addressed.mode if addressed else None)
         answer = Announced(id=announcement.pk, deployment=number, note=note)
         return Response(answer.to_json(), status=201 if new else 200)
 

@@ -1,7 +1,7 @@
 """Whom streams are announced to: deployments, which live on a floor above. They say so when the platform starts.
 
-``announced`` is sent with each new ``announcement`` in the transaction that registers it; a receiver returns how many
-runs took the stream.
+Each has a ``mode`` (``TrainingMode``), which decides between streams with an end and online ones. ``announced`` is sent
+with each new ``announcement`` in the transaction that registers it; a receiver returns how many runs took the stream.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from typing import Any
 from django.db.models import QuerySet
 from django.dispatch import Signal
 
-__all__ = ["addressees", "announced", "register_addressees"]
+from kafkaml.wire.choices import TrainingMode
+
+__all__ = ["addressees", "announced", "register_addressees", "unfit_reason"]
 
 announced = Signal()
 _find: list[Callable[[], QuerySet[Any]]] = []
@@ -26,3 +28,14 @@ def register_addressees(find: Callable[[], QuerySet[Any]]) -> None:
 def addressees() -> QuerySet[Any]:
     """Return the rows that a stream can be announced to."""
     return _find[0]()
+
+
+def unfit_reason(number: int, mode: str, *, online: bool) -> str:
+    """Return why a deployment of ``mode`` cannot train on a stream with or without an end; empty where it can."""
+    if online is (mode == TrainingMode.INCREMENTAL):
+        return ""
+    if online:
+        return (
+            f"deployment {number} trains on a stream that has an end ({mode}), and this one is online, without an end"
+        )
+    return f"deployment {number} learns an online stream, without an end ({mode}), and this one has an end"

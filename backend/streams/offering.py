@@ -17,10 +17,11 @@ from backend.records.decoding import decoded_samples
 from backend.streams.addressees import addressees
 from backend.streams.models import Announcement, OutboxMessage
 from kafkaml.codecs import codec_for
-from kafkaml.confluent import PartitionState, TopicBrowser
+from kafkaml.confluent import PageStart, PartitionState, TopicBrowser
 from kafkaml.control import ControlMessage, deployment_id_to_key
 from kafkaml.errors import DecodeError
 from kafkaml.stream_range import StreamRange, format_ranges
+from kafkaml.wire.choices import TrainingMode
 
 __all__ = ["Offer", "announce_topic"]
 
@@ -31,7 +32,7 @@ _LOOK_SECONDS = 8.0
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """Records of ``topic`` as a stream: of one ``partition`` from ``start`` up to ``end``, by default all there are.
+    """Records as a stream; ``ranges`` are those of the announcement.
 
     ``message`` is the outbox's record on its way to the control topic, ``stream`` the announcement that is there
     already when the same was announced before.
@@ -55,14 +56,19 @@ def announce_topic(
     description: str,
     validation_rate: float,
     test_rate: float,
+    since_ms: int | None,
 ) -> Offer:
-    """Announce records that are in ``topic`` to a deployment. Asked again for the same, it announces nothing more.
+    """Announce records of ``topic`` to a deployment: of one ``partition`` from ``start`` up to ``end``, by default all
+    there are; to one that learns online what came since ``since_ms`` (by default now) and will come. Asked again for
+    the same, it announces nothing more.
 
     Raises InvalidField when the range holds no record or its records do not fit the format, StreamUnavailable when
     there is no such topic.
     """
+    online = addressees().filter(pk=deployment, mode=TrainingMode.INCREMENTAL).exists()
     with open_browser() as browser:
-        ranges = _ranges(browser.partitions(topic), topic, partition, start, end)
+        partitions = browser.partitions(topic)
+        ranges = [StreamRange(topic)] if online else _ranges(partitions, topic, partition, start, end)
         message = ControlMessage(
             ranges=tuple(ranges),
             input_format=input_format,
@@ -70,7 +76,9 @@ def announce_topic(
             description=description or topic,
             validation_rate=validation_rate,
             test_rate=test_rate,
-            total_msg=sum((each.end or 0) - each.start for each in ranges),
+            total_msg=None if online else sum((each.end or 0) - each.start for each in ranges),
+            incremental=online,
+            since_ms=since_ms,
         )
         _check_decodes(browser, message)
     key, value = deployment_id_to_key(deployment), message.to_bytes()
@@ -121,17 +129,19 @@ def _ranges(
 
 
 def _check_decodes(browser: TopicBrowser, message: ControlMessage) -> None:
-    """Refuse a format that does not fit any of the first records."""
+    """Refuse a format that does not fit any of the first records, or of the newest of those that still come."""
     try:
         codec = codec_for(message.input_format, message.input_config)
     except DecodeError as error:
         raise InvalidField("input_config", error.message, hint=error.hint) from error
     problem: DecodeError | None = None
     for part in message.ranges:
+        online = part.end is None
         page = browser.page(
             part.topic,
-            partition=part.partition,
-            start=part.start,
+            partition=None if online else part.partition,
+            start=PageStart.NEWEST if online else part.start,
+            timestamp_ms=message.since_ms,
             limit=_LOOKED_AT_RECORDS,
             max_bytes=_LOOK_BYTES,
             timeout_seconds=_LOOK_SECONDS,
@@ -146,6 +156,6 @@ def _check_decodes(browser: TopicBrowser, message: ControlMessage) -> None:
     if problem is not None:
         raise InvalidField(
             "input_config",
-            f"the first records do not fit {message.input_format}: {problem.message}",
+            f"the records do not fit {message.input_format}: {problem.message}",
             hint=problem.hint or "look at them: kafka-ml topics records",
         )

@@ -9,6 +9,7 @@ from backend.api.errors import Conflict
 from backend.records.browsing import open_browser
 from backend.records.decoding import decoded_samples, problem_document
 from backend.streams.models import Announcement
+from backend.streams.services import since_ms
 from kafkaml.codecs import StreamCodec, codec_for
 from kafkaml.confluent import TopicBrowser
 from kafkaml.control import ControlMessage
@@ -37,7 +38,8 @@ def preview(announcement: Announcement, *, offset: int, limit: int) -> dict[str,
     samples: list[dict[str, Any]] = []
     place = offset
     with open_browser() as browser:
-        for part, begin in _parts(browser, message):
+        parts = _parts(browser, message, since_ms(announcement))
+        for part, begin in parts:
             size = (part.end or part.start) - part.start
             if not begin <= place < begin + size or len(samples) >= limit:
                 continue
@@ -47,7 +49,7 @@ def preview(announcement: Announcement, *, offset: int, limit: int) -> dict[str,
             for record in records:
                 samples += _samples(codec, record)
             place = begin + reached - part.start
-        total = sum((part.end or part.start) - part.start for part, _ in _parts(browser, message))
+        total = sum((part.end or part.start) - part.start for part, _ in parts)
     return {
         "samples": samples,
         "next": place if place < total else None,
@@ -56,23 +58,24 @@ def preview(announcement: Announcement, *, offset: int, limit: int) -> dict[str,
     }
 
 
-def _parts(browser: TopicBrowser, message: ControlMessage) -> list[tuple[StreamRange, int]]:
-    """Return the ranges with the place at which each begins; ranges without end go on to where the topic is now."""
+def _parts(browser: TopicBrowser, message: ControlMessage, since_ms: int) -> list[tuple[StreamRange, int]]:
+    """Return the ranges with the place at which each begins; an online stream is what came of its topic by now."""
     parts = []
     begin = 0
     for each in message.ranges:
-        part = each if each.end is not None else _until_now(browser, each)
-        parts.append((part, begin))
-        begin += (part.end or part.start) - part.start
+        for part in [each] if each.end is not None else _until_now(browser, each.topic, since_ms):
+            parts.append((part, begin))
+            begin += (part.end or part.start) - part.start
     return parts
 
 
-def _until_now(browser: TopicBrowser, online: StreamRange) -> StreamRange:
-    states = {each.partition: each for each in browser.partitions(online.topic)}
-    state = states.get(online.partition)
-    low, high = (state.low or 0, state.high or 0) if state is not None else (0, 0)
-    start = max(online.start, low)
-    return StreamRange(online.topic, online.partition, start, max(start, high))
+def _until_now(browser: TopicBrowser, topic: str, since_ms: int) -> list[StreamRange]:
+    starts = browser.offsets_at(topic, since_ms)
+    return [
+        StreamRange(topic, each.partition, start, max(start, each.high or 0))
+        for each in browser.partitions(topic)
+        if (start := starts.get(each.partition)) is not None
+    ]
 
 
 def _read(browser: TopicBrowser, part: StreamRange, start: int, limit: int) -> tuple[list[Record], int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from backend.streams.addressees import addressees
 from backend.streams.models import Announcement
@@ -12,5 +12,5 @@ __all__ = ["streams"]
 
 def streams() -> QuerySet[Announcement]:
     """Return announced streams, newest first; two queries with the count."""
-    deployment = addressees().filter(pk=OuterRef("deployment_number"))
-    return Announcement.objects.annotate(deployment_exists=Exists(deployment)).order_by("-id")
+    mode = addressees().filter(pk=OuterRef("deployment_number")).order_by().values("mode")
+    return Announcement.objects.annotate(deployment_mode=Subquery(mode)).order_by("-id")

@@ -12,10 +12,11 @@ from rest_framework import serializers
 from backend.api.fields import FormatField, TextField, TopicField
 from backend.api.samples import SampleSerializer
 from backend.records.serializers import DecodeProblemSerializer
-from backend.streams.addressees import addressees
+from backend.streams.addressees import addressees, unfit_reason
 from backend.streams.models import Announcement, RefusedAnnouncement
 from kafkaml.codecs.registry import SettingKind
 from kafkaml.control import text_in_key
+from kafkaml.wire.choices import TrainingMode
 
 __all__ = [
     "AnnouncementWriteSerializer",
@@ -28,7 +29,7 @@ __all__ = [
     "SentSerializer",
     "StreamPreviewSerializer",
     "StreamSerializer",
-    "unknown_deployment_note",
+    "stream_note",
 ]
 
 
@@ -38,7 +39,7 @@ class StreamSerializer(serializers.ModelSerializer[Announcement]):
     deployment = serializers.IntegerField(
         source="deployment_number", allow_null=True, help_text="what the sink addressed"
     )
-    deployment_exists = serializers.BooleanField(read_only=True)
+    deployment_exists = serializers.SerializerMethodField()
     topic = serializers.CharField(source="message.topic")
     unsupervised_topic = serializers.CharField(source="message.unsupervised_topic", allow_null=True)
     input_format = FormatField(source="message.input_format")
@@ -78,14 +79,28 @@ class StreamSerializer(serializers.ModelSerializer[Announcement]):
     def get_control_topic(self, announcement: Announcement) -> str:
         return announcement.topic
 
+    def get_deployment_exists(self, announcement: Announcement) -> bool:
+        return self._mode(announcement) is not None
+
     def get_note(self, announcement: Announcement) -> str:
-        # Annotated by the selector; a stream that was announced just now has a note of its own.
-        exists = getattr(announcement, "deployment_exists", True)
-        return "" if exists else unknown_deployment_note(announcement.pk, announcement.deployment_number)
+        return stream_note(announcement, self._mode(announcement))
+
+    def _mode(self, announcement: Announcement) -> str | None:
+        # Annotated by the selector.
+        mode: str | None = announcement.deployment_mode  # type: ignore[attr-defined]
+        return mode
 
 
-def unknown_deployment_note(stream: int, number: int | None) -> str:
-    """Return what to say of a stream whose deployment does not exist."""
+def stream_note(announcement: Announcement, mode: str | None) -> str:
+    """Return what may be wrong with a stream whose deployment trains in ``mode``, None where there is none."""
+    stream, number = announcement.pk, announcement.deployment_number
+    if number is None or mode is None:
+        return _unknown_deployment_note(stream, number)
+    reason = unfit_reason(number, mode, online=announcement.control_message().incremental)
+    return reason and f"{reason}; to use it elsewhere: kafka-ml streams send {stream} --deployment N"
+
+
+def _unknown_deployment_note(stream: int, number: int | None) -> str:
     if number is None:
         return f"its key is no deployment's number: kafka-ml streams send {stream} --deployment N"
     digits = text_in_key(number)
@@ -150,7 +165,9 @@ class FormatSerializer(serializers.Serializer[Any]):
 
 
 class OfferSerializer(serializers.Serializer[Any]):
-    """Records that are in a topic already, to train on. Without ``start`` and ``end`` all that the topic holds."""
+    """Records of a topic to train on. Without ``start`` and ``end`` all that it holds; for a deployment that learns
+    online (mode incremental) all that came since ``since_ms``, and what will come.
+    """
 
     deployment = AddresseeField()
     topic = TopicField()
@@ -165,9 +182,32 @@ class OfferSerializer(serializers.Serializer[Any]):
     input_config = serializers.DictField(required=False, default=dict)
     description = TextField(required=False, default="", max_length=1000)
     validation_rate = serializers.FloatField(required=False, default=0.1, min_value=0, max_value=1)
-    test_rate = serializers.FloatField(required=False, default=0.1, min_value=0, max_value=1)
+    test_rate = serializers.FloatField(
+        required=False, allow_null=True, default=None, min_value=0, max_value=1, help_text="null: 0.1, online none"
+    )
+    since_ms = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=0,
+        max_value=2**53,
+        help_text="for deployments that learn online: from when on (Kafka's time, since 1970); null: from now on",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        online = attrs["deployment"].mode == TrainingMode.INCREMENTAL
+        if online:
+            for name in ("partition", "start", "end"):
+                if attrs[name] is not None:
+                    raise serializers.ValidationError({name: "an online stream has no end: expected since_ms alone"})
+            if attrs["test_rate"]:
+                raise serializers.ValidationError({"test_rate": "no part of an online stream is kept for a test"})
+        elif attrs["since_ms"] is not None:
+            raise serializers.ValidationError(
+                {"since_ms": "the deployment trains on a stream that has an end: expected start and end"}
+            )
+        if attrs["test_rate"] is None:
+            attrs["test_rate"] = 0.0 if online else 0.1
         if attrs["validation_rate"] + attrs["test_rate"] >= 1:
             raise serializers.ValidationError({"test_rate": "validation and test leave nothing to train on"})
         return attrs

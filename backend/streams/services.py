@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,15 +13,16 @@ from django.utils import timezone
 
 from backend.accounts.audit import record
 from backend.api.actors import Actor
+from backend.api.errors import InvalidField
 from backend.config.environment import environment
 from backend.events.services import publish
-from backend.streams.addressees import announced
+from backend.streams.addressees import addressees, announced, unfit_reason
 from backend.streams.models import Announcement, OutboxMessage, RefusedAnnouncement
 from kafkaml.control import ControlMessage, deployment_id_from_key, deployment_id_to_key
 from kafkaml.errors import ControlMessageError
 from kafkaml.text import storable
 
-__all__ = ["mark_outbox_failed", "mark_outbox_published", "pending_outbox", "register", "send_again"]
+__all__ = ["mark_outbox_failed", "mark_outbox_published", "pending_outbox", "register", "send_again", "since_ms"]
 
 # The largest number that the database holds; a sink that wrote random bytes as its key addresses no deployment.
 _MAX_NUMBER = 2**63 - 1
@@ -48,7 +50,6 @@ def register(
     try:
         message = ControlMessage.from_bytes(value)
         number = deployment_id_from_key(key)
-        _check_offered(message)
     except ControlMessageError as error:
         _keep_refused(place, error, key=key, value=value, sent_at=_time(timestamp_ms))
         raise
@@ -67,17 +68,6 @@ def register(
             taken = sum(int(count or 0) for _, count in answers)
             publish("streams", {"id": announcement.pk, "deployment": known, "results": taken})
     return announcement, new
-
-
-def _check_offered(message: ControlMessage) -> None:
-    """Refuse what announcements can ask for and this version does not do."""
-    if message.incremental or any(each.end is None for each in message.ranges):
-        raise ControlMessageError(
-            f"{message.ranges[0].topic} is an online stream, without an end: this version does not train on online "
-            "streams yet",
-            hint="close a stream to announce it: RawSink instead of OnlineRawSink; or announce what is there by now: "
-            f"kafka-ml streams announce {message.ranges[0].topic} --deployment N",
-        )
 
 
 def _keep_refused(
@@ -111,15 +101,29 @@ def _keep_refused(
 
 
 def send_again(announcement: Announcement, deployment: int, *, actor: Actor) -> OutboxMessage:
-    """Announce a stream to another deployment; the controller writes the record, the logger reads it as any other."""
+    """Announce a stream to another deployment; the controller writes the record, the logger reads it as any other.
+
+    An online stream begins there where it began. Raises InvalidField when the deployment takes streams of the other
+    kind.
+    """
+    stream = announcement.control_message()
+    if stream.incremental:
+        stream = replace(stream, since_ms=since_ms(announcement))
+    mode = addressees().values_list("mode", flat=True).get(pk=deployment)
+    if reason := unfit_reason(deployment, mode, online=stream.incremental):
+        raise InvalidField("deployment", reason, hint="choose another deployment, or make one")
     with transaction.atomic():
         message = OutboxMessage.objects.create(
-            topic=environment().control_topics[0],
-            key=deployment_id_to_key(deployment),
-            value=announcement.control_message().to_bytes(),
+            topic=environment().control_topics[0], key=deployment_id_to_key(deployment), value=stream.to_bytes()
         )
         record(actor, "send", announcement, detail=f"to deployment {deployment}")
     return message
+
+
+def since_ms(stream: Announcement) -> int:
+    """Return from when on the records of an online stream belong to it (ms since 1970): since it was announced."""
+    said = stream.control_message().since_ms
+    return int((stream.sent_at or stream.registered_at).timestamp() * 1000) if said is None else said
 
 
 def pending_outbox(limit: int = 100, *, without: Collection[str] = ()) -> list[OutboxMessage]:

@@ -9,6 +9,7 @@ from kafkaml.frameworks import Purpose
 from kafkaml.sdk import types
 from kafkaml.sdk.collection import Collection
 from kafkaml.wire.framework import Framework
+from kafkaml.wire.incremental import Incremental
 
 __all__ = ["Deployments"]
 
@@ -35,6 +36,8 @@ class Deployments(Collection[types.Deployment]):
         targets: str = "labels",
         seed: int | None = None,
         gpu: int = 0,
+        mode: str = "classic",
+        incremental: Mapping[str, object] | Incremental | None = None,
         **framework_arguments: str,
     ) -> types.Deployment:
         """Deploy; arguments are written as in a call, for example ``epochs=5, shuffle=True``.
@@ -44,7 +47,12 @@ class Deployments(Collection[types.Deployment]):
         ``split`` ``"content"`` tests on random samples, ``"time"`` on the newest; None means content, or time where the
         fit arguments say ``shuffle=False``. With ``targets="features"`` the samples are their own labels
         (autoencoders).
+
+        ``mode`` ``"incremental"`` learns an online stream, window by window. ``incremental`` says how, and means that
+        mode: ``{"indefinite": True, "monitoring_metric": "accuracy", "improvement": 0.05}``; the names are those of
+        ``kafkaml.wire.incremental.Incremental``.
         """
+        settings = incremental.model_dump(exclude_unset=True) if isinstance(incremental, Incremental) else incremental
         return self._create(
             {
                 "configuration": configuration,
@@ -55,6 +63,8 @@ class Deployments(Collection[types.Deployment]):
                 "targets": targets,
                 "seed": seed,
                 "gpu": gpu,
+                "mode": mode if settings is None else "incremental",
+                "incremental": settings,
             }
         )
 

@@ -20,9 +20,11 @@ class Results(Runs[types.TrainingResult]):
     kind = types.TrainingResult
     topic = "results"
 
-    def restart(self, identifier: int, *, stream: int | None = None) -> None:
-        """Train again, on the same stream or on another; versions of the earlier training stay."""
-        self._act(identifier, "restart", {"stream": stream})
+    def restart(self, identifier: int, *, stream: int | None = None, resume: bool = False) -> None:
+        """Train again, on the same stream or on another, or go on from the last checkpoint (``resume``); versions of
+        the earlier training stay.
+        """
+        self._act(identifier, "restart", {"stream": stream, "resume": resume})
 
     def download(
         self,

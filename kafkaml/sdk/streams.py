@@ -34,9 +34,12 @@ class Streams(Collection[types.Stream]):
         end: int | None = None,
         description: str = "",
         validation_rate: float = 0.1,
-        test_rate: float = 0.1,
+        test_rate: float | None = None,
+        since_ms: int | None = None,
     ) -> dict[str, Any]:
-        """Announce records that are in ``topic`` already: of one partition from ``start`` up to ``end``, else all.
+        """Announce records that are in ``topic`` already: of one partition from ``start`` up to ``end``, else all; to a
+        deployment that learns online those not older than ``since_ms`` (since 1970; None: from now on) and all that
+        will come.
 
         Asked again for the same, it announces nothing more. ApiError says what does not fit.
         """
@@ -51,6 +54,7 @@ class Streams(Collection[types.Stream]):
             "description": description,
             "validation_rate": validation_rate,
             "test_rate": test_rate,
+            "since_ms": since_ms,
         }
         answer: dict[str, Any] = self._connection.request("POST", self.path, body=given(body))
         return answer

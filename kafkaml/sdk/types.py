@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kafkaml.wire.card import ModelCard
 from kafkaml.wire.failure import Failure
+from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
 from kafkaml.wire.progress import EpochMetrics, Progress
 from kafkaml.wire.replica import ReplicaReport, SwapFailure, Totals
@@ -36,7 +37,9 @@ __all__ = [
     "FailureReport",
     "Framework",
     "FrameworkArguments",
+    "IncrementalSettings",
     "Inference",
+    "LastCheckpoint",
     "LogPart",
     "Model",
     "OutcomeReport",
@@ -111,6 +114,21 @@ class EpochRecord(EpochMetrics, _Answer):
     """Metrics after one epoch (1-based)."""
 
 
+class IncrementalSettings(Incremental, _Answer):
+    """How an online stream is learnt, in the mode ``incremental``."""
+
+
+class LastCheckpoint(_Answer):
+    """Where another attempt would go on: after ``step`` epochs or windows, ``records`` of the stream."""
+
+    attempt: int
+    step: int
+    records: int = 0
+    positions: Mapping[str, Mapping[str, int]] = {}
+    size: int = 0
+    created_at: datetime | None = None
+
+
 class OutcomeReport(Outcome, _Answer):
     """The end of a successful training, with what is needed to repeat it."""
 
@@ -153,6 +171,7 @@ class TrainingResult(_Answer):
     progress: ProgressReport | None = None
     metrics: EpochRecord | None = None
     epochs: Sequence[EpochRecord] = ()
+    checkpoint: LastCheckpoint | None = None
     outcome: OutcomeReport | None = None
     confusion_matrix: ConfusionReport | None = None
     artifacts: Sequence[Artifact] = ()
@@ -190,6 +209,9 @@ class Deployment(_Answer):
     seed: int = 0
     gpu: int = 0
     mode: str = "classic"
+    incremental: IncrementalSettings | None = None
+    # Why it waits although a stream came.
+    note: str = ""
     state: RunState
     results: Sequence[TrainingResult] = ()
     created_at: datetime | None = None

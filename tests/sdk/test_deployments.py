@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from kafkaml.sdk import Client
+from kafkaml.wire.incremental import Incremental
 
 
 @pytest.fixture
@@ -41,3 +42,14 @@ def test_a_name_that_means_nothing_is_refused(client: tuple[Client, list[dict[st
     with pytest.raises(TypeError, match="arguments are tensorflow_fit_arguments"):
         client[0].deployments.create(configuration=1, x="1")
     assert client[1] == []
+
+
+def test_settings_of_incremental_training_mean_its_mode(client: tuple[Client, list[dict[str, Any]]]) -> None:
+    client[0].deployments.create(configuration=1, incremental={"indefinite": True})
+    client[0].deployments.create(configuration=1, incremental=Incremental(window_records=5))
+    client[0].deployments.create(configuration=1)
+    assert [(each["mode"], each.get("incremental")) for each in client[1]] == [
+        ("incremental", {"indefinite": True}),
+        ("incremental", {"window_records": 5}),
+        ("classic", None),
+    ]

@@ -11,7 +11,10 @@ from rest_framework.test import APIClient
 from backend.api.tests import builders
 from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
-from backend.streams.models import Announcement
+from backend.deployments.plans import training_plan
+from backend.runs import transitions as runs
+from backend.streams.models import Announcement, OutboxMessage
+from kafkaml.wire.incremental import Incremental
 
 pytestmark = pytest.mark.django_db
 
@@ -109,19 +112,103 @@ def test_text_that_no_database_takes_is_data(logger: APIClient, viewer: APIClien
     assert announce(logger, b"\x01", VALUE.replace(b'"x"', b'"\\ud800"'), offset=6).status_code == 422
 
 
-@pytest.mark.parametrize("topic", [b"mnist", b"mnist:0"])
-def test_an_online_stream_is_refused_and_listed_with_the_reason(
-    topic: bytes, logger: APIClient, viewer: APIClient
+# As the sinks of 2022, of 1.0 and of the last version write it: see docs/wire.md.
+ONLINE = [
+    (
+        b'{"topic": "mnist", "input_format": "RAW", "description": "", "input_config": {"data_type": "uint8", '
+        b'"label_type": "uint8", "data_reshape": "28 28", "label_reshape": ""}, "validation_rate": 0, "test_rate": 0, '
+        b'"total_msg": null}'
+    ),
+    b'{"topic": "mnist", "input_format": "RAW", "configuration": "{\\"data_type\\": \\"uint8\\"}"}',
+    (
+        b'{"topic": "mnist", "unsupervised_topic": null, "input_format": "RAW", "input_config": {"data_type": "uint8"}'
+        b', "dataset_restrictions": "{}", "validation_rate": 0.2, "test_rate": 0, "total_msg": null, '
+        b'"incremental": true}'
+    ),
+]
+
+
+@pytest.mark.parametrize("value", ONLINE)
+def test_an_online_stream_goes_to_who_learns_online(value: bytes, logger: APIClient) -> None:
+    deployment = builders.make_deployment(mode="incremental", incremental=Incremental().to_json())
+    answer = announce(logger, bytes([deployment.pk]), value)
+    assert (answer.status_code, answer.json()["note"]) == (201, "")
+    result = deployment.results.select_related("deployment", "model", "stream").get()
+    assert result.stream_id == answer.json()["id"]
+    plan = training_plan(result)
+    assert (plan.since_ms, plan.stream.incremental) == (1_700_000_000_000, True)
+    assert [str(each) for each in plan.stream.ranges] == ["mnist"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "rate", "validates"),
+    [({}, 0, 0), ({}, 0.3, 0.3), ({"validation_rate": 0.1}, 0.3, 0.1), ({"indefinite": True}, 0, 0.2)],
+)
+def test_the_share_that_validates_is_known_to_the_worker(
+    asked: dict[str, Any], rate: float, validates: float, logger: APIClient
 ) -> None:
-    value = VALUE.replace(b"mnist:0:0:60", topic)
-    for _ in range(2):
-        answer = announce(logger, b"\x01", value)
-        assert answer.status_code == 422
-        assert "this version does not train on online streams yet" in answer.json()["detail"]
-    (refused,) = viewer.get("/api/streams/refused/").json()["results"]
-    assert (refused["deployment"], refused["control_topic"], refused["offset"]) == (1, "KAFKA_ML_CONTROL_TOPIC", 5)
-    assert "this version does not train on online streams yet" in refused["reason"]
-    assert "kafka-ml streams announce mnist" in refused["hint"]
+    deployment = builders.make_deployment(mode="incremental", incremental=Incremental(**asked).to_json())
+    announce(logger, bytes([deployment.pk]), ONLINE[2].replace(b"0.2", b"%g" % rate))
+    plan = training_plan(deployment.results.select_related("deployment", "model", "stream").get())
+    assert plan.incremental is not None
+    assert plan.incremental.validation_rate == validates
+
+
+@pytest.mark.parametrize(
+    ("mode", "value", "reason"),
+    [
+        ("classic", ONLINE[0], "trains on a stream that has an end (classic), and this one is online, without an end"),
+        ("incremental", VALUE, "learns an online stream, without an end (incremental), and this one has an end"),
+    ],
+)
+def test_a_stream_of_the_other_kind_is_kept_and_everybody_says_why(
+    mode: str, value: bytes, reason: str, logger: APIClient, editor: APIClient
+) -> None:
+    deployment = builders.make_deployment(mode=mode)
+    answer = announce(logger, bytes([deployment.pk]), value)
+    stream = answer.json()["id"]
+    assert f"deployment {deployment.pk} {reason}" in answer.json()["note"]
+    assert f"kafka-ml streams send {stream} --deployment N" in answer.json()["note"]
+    assert editor.get(f"/api/streams/{stream}/").json()["note"] == answer.json()["note"]
+    shown = editor.get(f"/api/deployments/{deployment.pk}/").json()
+    assert shown["note"] == f"stream {stream} was announced to it: deployment {deployment.pk} {reason}"
+    assert (shown["state"], shown["results"][0]["stream"]) == ("waiting", None)
+    other = builders.make_deployment(mode=mode)
+    (error,) = editor.post(f"/api/streams/{stream}/send/", {"deployment": other.pk}).json()["errors"]
+    assert error["field"] == "deployment"
+    # The right one clears it.
+    announce(logger, bytes([deployment.pk]), VALUE if value is not VALUE else ONLINE[0], offset=6)
+    assert editor.get(f"/api/deployments/{deployment.pk}/").json()["note"] == ""
+    result = deployment.results.get()
+    runs.mark_stopped(TrainingResult, result.pk)
+    (error,) = editor.post(f"/api/results/{result.pk}/restart/", {"stream": stream}).json()["errors"]
+    assert error["field"] == "stream"
+
+
+@pytest.mark.parametrize(
+    ("mode", "asked", "field"),
+    [
+        ("incremental", {"start": 5}, "start"),
+        ("incremental", {"test_rate": 0.1}, "test_rate"),
+        ("classic", {"since_ms": 0}, "since_ms"),
+    ],
+)
+def test_a_topic_is_offered_as_its_deployment_takes_it(
+    mode: str, asked: dict[str, Any], field: str, editor: APIClient
+) -> None:
+    body = {"deployment": builders.make_deployment(mode=mode).pk, "topic": "digits", "input_format": "RAW", **asked}
+    (error,) = editor.post("/api/streams/", body).json()["errors"]
+    assert error["field"] == field
+
+
+def test_an_online_stream_sent_again_begins_where_it_began(logger: APIClient, editor: APIClient) -> None:
+    first, second = (builders.make_deployment(mode="incremental") for _ in range(2))
+    stream = announce(logger, bytes([first.pk]), ONLINE[0]).json()["id"]
+    assert editor.post(f"/api/streams/{stream}/send/", {"deployment": second.pk}).status_code == 202
+    message = OutboxMessage.objects.get()
+    announce(logger, bytes(message.key), bytes(message.value), offset=6, timestamp_ms=1_800_000_000_000)
+    plan = training_plan(second.results.select_related("deployment", "model", "stream").get())
+    assert plan.since_ms == 1_700_000_000_000
 
 
 def test_another_programs_records_are_not_listed(logger: APIClient, viewer: APIClient) -> None:

@@ -2,13 +2,12 @@
  * For whoever is not signed in: by name and password here, or by the link that the command line prints. Where a session
  * ended in the middle of work, the form lies over the page, which stays as it was.
  */
-import { Button, Code, Modal, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
+import { Alert, Button, Code, Modal, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { CopyButton } from '~/components/CopyButton'
 import { Dimmed } from '~/components/Dimmed'
-import { Notice } from '~/components/Notice'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { loginCreateMutation, type Session } from '~/lib/api'
 
@@ -60,9 +59,14 @@ function SignInForm({ onSignedIn, name }: { onSignedIn: (session: Session) => vo
     <form onSubmit={form.onSubmit((body) => login.mutate({ body }))}>
       <Stack>
         {staleLink && (
-          <Notice title="That link was used already or has expired" icon={null}>
+          <Alert
+            variant="outline"
+            color="yellow"
+            title="That link was used already or has expired"
+            styles={{ title: { color: 'var(--kml-waiting)' } }}
+          >
             A sign-in link works once, for 15 minutes.
-          </Notice>
+          </Alert>
         )}
         <TextInput
           label="Name"

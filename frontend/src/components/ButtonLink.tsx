@@ -15,21 +15,19 @@ export const AnchorLink = createLink(
   ),
 )
 
-interface PageLinkProps extends Omit<AnchorProps, 'component'> {
+export interface ObjectLinkProps extends Omit<AnchorProps, 'component'> {
+  id: number | string
   search?: Record<string, unknown>
-  'aria-label'?: string
-  children?: ReactNode
-}
-
-function PageLink(props: PageLinkProps & { to: string; params: Record<string, string> }) {
-  const link = { size: 'sm', ...props } as unknown as ComponentProps<typeof AnchorLink>
-  return <AnchorLink {...link} />
+  children: ReactNode
 }
 
 /** A link to the page of one object, by its number. */
 function objectLink(to: string) {
-  return function ObjectLink({ id, ...props }: PageLinkProps & { id: number | string }) {
-    return <PageLink to={to} params={{ id: String(id) }} {...props} />
+  return function ObjectLink({ id, ...props }: ObjectLinkProps) {
+    const link = { size: 'sm', to, params: { id: String(id) }, ...props } as unknown as ComponentProps<
+      typeof AnchorLink
+    >
+    return <AnchorLink {...link} />
   }
 }
 
@@ -40,12 +38,3 @@ export const ResultLink = objectLink('/results/$id')
 export const InferenceLink = objectLink('/inference/$id')
 export const StreamLink = objectLink('/streams/$id')
 export const VisualiseLink = objectLink('/visualise/$id')
-
-/** A link to a topic, by default under its name. */
-export function TopicLink({ name, children = name, ...props }: PageLinkProps & { name: string }) {
-  return (
-    <PageLink to="/topics/$name" params={{ name }} {...props}>
-      {children}
-    </PageLink>
-  )
-}

@@ -1,7 +1,7 @@
 /** Deleting asks once, names what is lost, and for what is hard to make again wants its name typed. */
-import { Button, Group, List, Modal, Stack, Text, TextInput } from '@mantine/core'
+import { Alert, Button, Group, List, Modal, Stack, Text, TextInput } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
 import { useState } from 'react'
-import { Notice } from './Notice'
 import { ProblemAlert } from './ProblemAlert'
 
 export function ConfirmDelete({
@@ -54,13 +54,19 @@ export function ConfirmDelete({
       >
         <Stack>
           {losses && losses.length > 0 ? (
-            <Notice title="What is lost">
+            <Alert
+              variant="outline"
+              color="yellow"
+              icon={<IconAlertTriangle aria-hidden />}
+              title="What is lost"
+              styles={{ title: { color: 'var(--kml-waiting)' } }}
+            >
               <List size="sm">
                 {losses.map((loss) => (
                   <List.Item key={loss}>{loss}</List.Item>
                 ))}
               </List>
-            </Notice>
+            </Alert>
           ) : (
             <Text size="sm">Nothing else is lost with it.</Text>
           )}

@@ -1,10 +1,9 @@
 /** Why a training run or an inference failed, as the platform recorded it. */
-import { Code, Group, ScrollArea, Stack, Text } from '@mantine/core'
+import { Alert, Code, Group, ScrollArea, Stack, Text } from '@mantine/core'
 import { IconCircleX, IconHourglass } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import type { Failure } from '~/lib/api'
 import { CopyButton } from './CopyButton'
-import { Notice } from './Notice'
 
 const WHAT: Record<string, string> = {
   user_code: "The model's code failed",
@@ -44,11 +43,13 @@ export function FailureAlert({
   const place = failure.line ? `line ${failure.line} of the ${failure.source || 'code'}` : ''
   const text = [failureTitle(failure), failure.cause, failure.hint, failure.traceback_text].filter(Boolean).join('\n')
   return (
-    <Notice
-      failed={!heldUp}
+    <Alert
       role={heldUp ? 'status' : 'alert'}
+      variant="outline"
+      color={heldUp ? 'yellow' : 'red'}
       icon={heldUp ? <IconHourglass aria-hidden /> : <IconCircleX aria-hidden />}
       title={`${heldUp ? (serves ? 'Not all replicas can run: ' : 'It cannot run yet: ') : ''}${[failureTitle(failure), place].filter(Boolean).join(', ')}`}
+      styles={{ title: { color: heldUp ? 'var(--kml-waiting)' : 'var(--kml-failed)' } }}
     >
       <Stack gap="xs">
         <Text size="sm" style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>
@@ -69,6 +70,6 @@ export function FailureAlert({
           {actions}
         </Group>
       </Stack>
-    </Notice>
+    </Alert>
   )
 }

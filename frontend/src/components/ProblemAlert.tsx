@@ -1,9 +1,9 @@
 /** What went wrong, in the page where it can be read and copied: cause, place, what to do. */
-import { Button, Code, Group, List, Stack, Text } from '@mantine/core'
+import { Alert, Button, Code, Group, List, Stack, Text } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import { problemOf } from '~/lib/problem'
 import { CopyButton } from './CopyButton'
-import { Notice } from './Notice'
 
 export function ProblemAlert({
   error,
@@ -19,7 +19,14 @@ export function ProblemAlert({
   if (error === null || error === undefined) return null
   const problem = problemOf(error)
   return (
-    <Notice failed role="alert" title={title ?? problem.document.title}>
+    <Alert
+      role="alert"
+      variant="outline"
+      color="red"
+      icon={<IconAlertTriangle aria-hidden />}
+      title={title ?? problem.document.title}
+      styles={{ title: { color: 'var(--kml-failed)' } }}
+    >
       <Stack gap="xs">
         <Text size="sm">{problem.document.detail}</Text>
         {problem.fields.length > 0 && (
@@ -56,6 +63,6 @@ export function ProblemAlert({
           <CopyButton text={problem.toText()} label="Copy" />
         </Group>
       </Stack>
-    </Notice>
+    </Alert>
   )
 }

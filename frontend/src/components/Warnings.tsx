@@ -1,12 +1,18 @@
 /** What a finished training warns of: shown with the result, and where one is about to serve it. */
-import { List } from '@mantine/core'
+import { Alert, List } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
 import { plural } from '~/lib/format'
-import { Notice } from './Notice'
 
 export function Warnings({ texts, of }: { texts: readonly string[]; of?: string }) {
   const count = texts.length === 1 ? 'A warning' : plural(texts.length, 'warning')
   return (
-    <Notice title={of ? `${count} of ${of}` : count}>
+    <Alert
+      variant="outline"
+      color="yellow"
+      icon={<IconAlertTriangle aria-hidden />}
+      title={of ? `${count} of ${of}` : count}
+      styles={{ title: { color: 'var(--kml-waiting)' } }}
+    >
       <List size="sm">
         {texts.map((text) => (
           <List.Item key={text} style={{ overflowWrap: 'anywhere' }}>
@@ -14,6 +20,6 @@ export function Warnings({ texts, of }: { texts: readonly string[]; of?: string 
           </List.Item>
         ))}
       </List>
-    </Notice>
+    </Alert>
   )
 }

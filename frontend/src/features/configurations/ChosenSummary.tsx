@@ -1,7 +1,7 @@
 /** What the chosen models mean together: one sentence, and a warning when no stream fits all of them. */
-import { Text } from '@mantine/core'
+import { Alert, Text } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
 import { Dimmed } from '~/components/Dimmed'
-import { Notice } from '~/components/Notice'
 import { shapesText } from '~/components/TensorShapes'
 import { plural } from '~/lib/format'
 import { inputConflict, type Unit } from './units'
@@ -25,10 +25,16 @@ export function ChosenSummary({ units }: { units: readonly Unit[] }) {
 
 export function InputWarning({ conflict }: { conflict: string }) {
   return (
-    <Notice title="These models take different samples">
+    <Alert
+      variant="outline"
+      color="yellow"
+      icon={<IconAlertTriangle aria-hidden />}
+      title="These models take different samples"
+      styles={{ title: { color: 'var(--kml-waiting)' } }}
+    >
       <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
         {conflict}. Group only models that take the same samples, or change one of them.
       </Text>
-    </Notice>
+    </Alert>
   )
 }

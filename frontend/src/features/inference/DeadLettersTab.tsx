@@ -3,7 +3,7 @@ import { Button, Checkbox, Code, Group, Modal, Skeleton, Stack, Table, Text } fr
 import { IconArrowBackUp } from '@tabler/icons-react'
 import { keepPreviousData, useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { TopicLink } from '~/components/ButtonLink'
+import { AnchorLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
@@ -83,7 +83,9 @@ export function DeadLettersTab({
         {inference.output_bootstrap_servers ? (
           query.data.topic
         ) : (
-          <TopicLink name={query.data.topic} inherit underline="always" />
+          <AnchorLink to="/topics/$name" params={{ name: query.data.topic }} inherit underline="always">
+            {query.data.topic}
+          </AnchorLink>
         )}{' '}
         with the reason, and the stream goes on. There are none.
       </EmptyState>

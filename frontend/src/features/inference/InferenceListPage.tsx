@@ -4,7 +4,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
-import { ButtonLink, InferenceLink, TopicLink } from '~/components/ButtonLink'
+import { AnchorLink, ButtonLink, InferenceLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
@@ -145,6 +145,14 @@ const COLUMNS: DataTableColumn<Inference>[] = [
   },
   { accessor: 'created_at', title: 'Made', sortable: true, render: (row) => <Age at={row.created_at} size="sm" /> },
 ]
+
+function TopicLink({ name }: { name: string }) {
+  return (
+    <AnchorLink to="/topics/$name" params={{ name }} fz="sm">
+      {name}
+    </AnchorLink>
+  )
+}
 
 /** What the state means for this inference. */
 export function stateTooltip(inference: Inference): string {

@@ -2,7 +2,7 @@
 import { Button, Checkbox, Code, Group, Stack, Table, Text, Tooltip } from '@mantine/core'
 import { useState } from 'react'
 import { Age } from '~/components/Age'
-import { TopicLink } from '~/components/ButtonLink'
+import { AnchorLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import { SmallPrint } from '~/components/Dimmed'
 import { Facts } from '~/components/Facts'
@@ -67,7 +67,10 @@ export function LetterRow({
         <Table.Td style={{ whiteSpace: 'nowrap' }}>
           {source ? (
             <>
-              <TopicLink name={source.topic} /> {source.partition}@{formatExact(source.offset)}
+              <AnchorLink to="/topics/$name" params={{ name: source.topic }} fz="sm">
+                {source.topic}
+              </AnchorLink>{' '}
+              {source.partition}@{formatExact(source.offset)}
             </>
           ) : (
             '–'

@@ -1,9 +1,8 @@
 /** One try: what the model said as bars or numbers, how long it took, and the way of the record. */
-import { Code, Group, Stack, Text, Title } from '@mantine/core'
-import { IconHourglass } from '@tabler/icons-react'
-import { InferenceLink, ResultLink, TopicLink } from '~/components/ButtonLink'
+import { Alert, Code, Group, Stack, Text, Title } from '@mantine/core'
+import { IconAlertTriangle, IconHourglass } from '@tabler/icons-react'
+import { AnchorLink, InferenceLink, ResultLink } from '~/components/ButtonLink'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
-import { Notice } from '~/components/Notice'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import type { Inference, Try } from '~/lib/api'
 import { formatExact, formatMetric, formatMilliseconds, formatPercent, plural } from '~/lib/format'
@@ -36,9 +35,12 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
   if (answer.outcome === 'no_answer') {
     const before = answer.waiting_before
     return (
-      <Notice
+      <Alert
+        variant="outline"
+        color="yellow"
         icon={<IconHourglass aria-hidden />}
         title={`No answer within ${formatMilliseconds(answer.seconds * 1000)}`}
+        styles={{ title: { color: 'var(--kml-waiting)' } }}
       >
         {before === null
           ? 'Nothing was read from this partition yet: the replicas may still be starting. '
@@ -46,14 +48,17 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
             ? `${plural(before, 'record')} of the partition wait before it. `
             : 'It was read, but its answer was not seen: look at the logs. '}
         The record is in the topic and will still be answered; wait longer, or add replicas.
-      </Notice>
+      </Alert>
     )
   }
   if (answer.outcome === 'dead_lettered') {
     return (
-      <Notice
-        failed
+      <Alert
+        variant="outline"
+        color="red"
+        icon={<IconAlertTriangle aria-hidden />}
         title={`It could not be answered: ${answer.reason?.error || 'a dead letter'} while it was to ${answer.reason?.stage || 'answer'}`}
+        styles={{ title: { color: 'var(--kml-failed)' } }}
       >
         <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
           {answer.reason?.message || 'No reason was given.'}
@@ -61,7 +66,7 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
         <InferenceLink id={inference.id} search={{ tab: 'letters' }} underline="always">
           Open the dead letters
         </InferenceLink>
-      </Notice>
+      </Alert>
     )
   }
   const reading = readAnswer(answer.values, answer.labels)
@@ -178,8 +183,14 @@ function Way({ answer, inference }: { answer: Try; inference: Inference }) {
 function Place({ place, linked }: { place: Try['input']; linked: boolean }) {
   return (
     <>
-      {linked ? <TopicLink name={place.topic} underline="always" /> : <b>{place.topic}</b>}, partition {place.partition}
-      , offset {formatExact(place.offset)}
+      {linked ? (
+        <AnchorLink to="/topics/$name" params={{ name: place.topic }} fz="sm" underline="always">
+          {place.topic}
+        </AnchorLink>
+      ) : (
+        <b>{place.topic}</b>
+      )}
+      , partition {place.partition}, offset {formatExact(place.offset)}
     </>
   )
 }

@@ -1,6 +1,18 @@
 /** The form of a model: code on the left, the executor's verdict on the right; for new models and for changes. */
 
-import { Button, Collapse, Grid, Group, Kbd, SegmentedControl, Stack, Switch, Text, TextInput } from '@mantine/core'
+import {
+  Alert,
+  Button,
+  Collapse,
+  Grid,
+  Group,
+  Kbd,
+  SegmentedControl,
+  Stack,
+  Switch,
+  Text,
+  TextInput,
+} from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useDisclosure, useHotkeys, useLocalStorage } from '@mantine/hooks'
 import { modals } from '@mantine/modals'
@@ -10,7 +22,6 @@ import { CodeEditor } from '~/components/CodeEditor'
 import { CopyAs, type Equivalents } from '~/components/CopyAs'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { DraftNote } from '~/components/DraftNote'
-import { Notice } from '~/components/Notice'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { UnsavedChanges } from '~/components/UnsavedChanges'
 import type { FrameworkEnum, Model, ModelWriteRequest, Report, VerdictError } from '~/lib/api'
@@ -176,14 +187,19 @@ export function ModelForm({
       {header(buttons)}
       {restored && changed && <DraftNote onDiscard={discard} />}
       {elsewhere && (
-        <Notice title="Changed elsewhere" icon={null}>
+        <Alert
+          variant="outline"
+          color="yellow"
+          title="Changed elsewhere"
+          styles={{ title: { color: 'var(--kml-waiting)' } }}
+        >
           <Group justify="space-between" gap="xs">
             <Text size="sm">Somebody saved this model while you were typing. Saving replaces what they saved.</Text>
             <Button size="compact-sm" variant="default" onClick={discard}>
               Take theirs
             </Button>
           </Group>
-        </Notice>
+        </Alert>
       )}
       <ProblemAlert error={refused} title="The model was not saved" />
       <Grid gap="lg">

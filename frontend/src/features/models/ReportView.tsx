@@ -1,8 +1,8 @@
 /** What the executor said of a model: shapes, parameters, layers, warnings. */
-import { Button, Code, Group, List, Progress, Stack } from '@mantine/core'
+import { Alert, Button, Code, Group, List, Progress, Stack } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
 import { useState } from 'react'
 import { SmallPrint } from '~/components/Dimmed'
-import { Notice } from '~/components/Notice'
 import { RowTable } from '~/components/RowTable'
 import { Stat } from '~/components/Stat'
 import { TensorShapes } from '~/components/TensorShapes'
@@ -27,13 +27,19 @@ export function ReportView({ report }: { report: Report }) {
         {layers && <Stat name="Layers" value={layers.length} />}
       </Group>
       {report.warnings && report.warnings.length > 0 && (
-        <Notice title="Worth a look">
+        <Alert
+          variant="outline"
+          color="yellow"
+          icon={<IconAlertTriangle aria-hidden />}
+          title="Worth a look"
+          styles={{ title: { color: 'var(--kml-waiting)' } }}
+        >
           <List size="sm">
             {report.warnings.map((each) => (
               <List.Item key={each}>{each}</List.Item>
             ))}
           </List>
-        </Notice>
+        </Alert>
       )}
       {report.notes && report.notes.length > 0 && (
         <List size="sm" c="dimmed">

@@ -4,7 +4,7 @@ import { IconRefresh } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { type ReactNode, useMemo } from 'react'
 import { Age } from '~/components/Age'
-import { ConfigurationLink, DeploymentLink, ModelLink, StreamLink, TopicLink } from '~/components/ButtonLink'
+import { AnchorLink, ConfigurationLink, DeploymentLink, ModelLink, StreamLink } from '~/components/ButtonLink'
 import { CodeEditor } from '~/components/CodeEditor'
 import { CopyButton } from '~/components/CopyButton'
 import { Dimmed } from '~/components/Dimmed'
@@ -95,8 +95,11 @@ function DataFacts({ result }: { result: Result }) {
           <Stack key="slice" gap={2} mah={160} style={{ overflow: 'auto' }}>
             {ranges.map((range) => (
               <span key={`${range.topic}:${range.partition}:${range.start}`}>
-                <TopicLink name={range.topic} underline="always" /> partition {range.partition}, offsets{' '}
-                {formatExact(range.start)} to {formatExact(range.end)} ({plural(range.end - range.start, 'offset')})
+                <AnchorLink to="/topics/$name" params={{ name: range.topic }} size="sm" underline="always">
+                  {range.topic}
+                </AnchorLink>{' '}
+                partition {range.partition}, offsets {formatExact(range.start)} to {formatExact(range.end)} (
+                {plural(range.end - range.start, 'offset')})
               </span>
             ))}
           </Stack>,

@@ -1,11 +1,11 @@
 /** Training again: says what the earlier training gave and that it goes. */
-import { Button, Group, List, Modal, Select, Stack, Text } from '@mantine/core'
+import { Alert, Button, Group, List, Modal, Select, Stack, Text } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ModelLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { unitOf } from '~/components/charts/curves'
-import { Notice } from '~/components/Notice'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import {
   modelsRetrieveOptions,
@@ -79,7 +79,13 @@ export function RestartDialog({
             </Text>
           )}
           {losses.length > 0 && (
-            <Notice title="What is lost">
+            <Alert
+              variant="outline"
+              color="yellow"
+              icon={<IconAlertTriangle aria-hidden />}
+              title="What is lost"
+              styles={{ title: { color: 'var(--kml-waiting)' } }}
+            >
               <List size="sm">
                 {losses.map((loss) => (
                   <List.Item key={loss}>{loss}</List.Item>
@@ -88,7 +94,7 @@ export function RestartDialog({
               <Text size="sm" mt="xs">
                 To keep it, make a new deployment instead.
               </Text>
-            </Notice>
+            </Alert>
           )}
           <ProblemAlert error={streams.error ?? restart.error} />
           <Group justify="space-between">

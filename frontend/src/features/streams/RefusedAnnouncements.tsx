@@ -1,9 +1,9 @@
 /** Announcements that could not be taken, each with the reason; nothing where there is none. */
-import { Stack, Text } from '@mantine/core'
+import { Alert, Stack, Text } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
 import { Dimmed } from '~/components/Dimmed'
-import { Notice } from '~/components/Notice'
 import { streamsRefusedListOptions } from '~/lib/api'
 import { plural } from '~/lib/format'
 import { useLiveEvents } from '~/lib/live'
@@ -16,7 +16,14 @@ export function RefusedAnnouncements() {
   const rows = query.data?.results ?? []
   if (rows.length === 0) return null
   return (
-    <Notice mb="md" title={`${plural(query.data?.count ?? 0, 'announcement')} could not be taken`}>
+    <Alert
+      variant="outline"
+      color="yellow"
+      mb="md"
+      icon={<IconAlertTriangle aria-hidden />}
+      title={`${plural(query.data?.count ?? 0, 'announcement')} could not be taken`}
+      styles={{ title: { color: 'var(--kml-waiting)' } }}
+    >
       <Stack gap="xs">
         {rows.map((row) => (
           <Text key={row.id} size="sm" component="div" style={{ overflowWrap: 'anywhere' }}>
@@ -30,6 +37,6 @@ export function RefusedAnnouncements() {
         ))}
         {(query.data?.count ?? 0) > rows.length && <Dimmed>All of them: kafka-ml streams refused</Dimmed>}
       </Stack>
-    </Notice>
+    </Alert>
   )
 }

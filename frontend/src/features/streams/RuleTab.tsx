@@ -1,6 +1,6 @@
 /** How a stream is decoded and divided, and where its records are. */
 import { Code, Stack, Title } from '@mantine/core'
-import { TopicLink } from '~/components/ButtonLink'
+import { AnchorLink } from '~/components/ButtonLink'
 import { Facts } from '~/components/Facts'
 import { RowTable } from '~/components/RowTable'
 import type { Stream } from '~/lib/api'
@@ -36,13 +36,15 @@ export function RuleTab({ stream }: { stream: Stream }) {
           ['Sent', stream.sent_at ? formatMoment(stream.sent_at) : NONE],
           [
             'Announced in',
-            <TopicLink
-              name={stream.control_topic}
+            <AnchorLink
               key="place"
+              size="sm"
+              to="/topics/$name"
+              params={{ name: stream.control_topic }}
               search={{ from: 'offset', offset: stream.offset, partition: stream.partition }}
             >
               {stream.control_topic}[{stream.partition}]@{stream.offset}
-            </TopicLink>,
+            </AnchorLink>,
           ],
         ]}
       />
@@ -78,7 +80,14 @@ function Ranges({ title, ranges }: { title: string; ranges: readonly StreamRange
           {
             title: 'Topic',
             cell: (each) => (
-              <TopicLink name={each.topic} search={{ from: 'offset', offset: each.start, partition: each.partition }} />
+              <AnchorLink
+                size="sm"
+                to="/topics/$name"
+                params={{ name: each.topic }}
+                search={{ from: 'offset', offset: each.start, partition: each.partition }}
+              >
+                {each.topic}
+              </AnchorLink>
             ),
           },
           { title: 'Partition', right: true, cell: (each) => each.partition },

@@ -2,10 +2,9 @@
 import { Alert, Box, Button, Group, Skeleton, Stack, Text, Tooltip } from '@mantine/core'
 import { IconAlertTriangle, IconArrowRight } from '@tabler/icons-react'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { StreamLink, TopicLink } from '~/components/ButtonLink'
+import { AnchorLink, StreamLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
-import { Notice } from '~/components/Notice'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { SampleView } from '~/components/SampleView'
 import { type Stream, type StreamSample, streamsPreviewRetrieveOptions } from '~/lib/api'
@@ -96,9 +95,15 @@ export function SamplesTab({
         </Alert>
       )}
       {doubts.map((doubt) => (
-        <Notice key={doubt} title="A question before training" icon={null}>
+        <Alert
+          key={doubt}
+          variant="outline"
+          color="yellow"
+          title="A question before training"
+          styles={{ title: { color: 'var(--kml-waiting)' } }}
+        >
           {doubt.charAt(0).toUpperCase() + doubt.slice(1)}.
-        </Notice>
+        </Alert>
       ))}
       <ul className={classes.grid}>
         {samples.map((each, place) => (
@@ -133,9 +138,10 @@ function SampleCard({ sample }: { sample: StreamSample }) {
           {label}
         </Text>
       )}
-      <TopicLink
-        name={sample.topic}
+      <AnchorLink
         size="xs"
+        to="/topics/$name"
+        params={{ name: sample.topic }}
         search={{
           from: 'offset',
           offset: sample.offset,
@@ -145,7 +151,7 @@ function SampleCard({ sample }: { sample: StreamSample }) {
         aria-label={`The record ${place}`}
       >
         {sample.partition}:{sample.offset}
-      </TopicLink>
+      </AnchorLink>
     </Stack>
   )
 }

@@ -5,7 +5,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
-import { ButtonLink, StreamLink, TopicLink } from '~/components/ButtonLink'
+import { AnchorLink, ButtonLink, StreamLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
@@ -65,7 +65,9 @@ const COLUMNS: DataTableColumn<Stream>[] = [
       return (
         <Group gap={6}>
           {topics.slice(0, 2).map((name) => (
-            <TopicLink name={name} key={name} maw={240} truncate />
+            <AnchorLink key={name} size="sm" to="/topics/$name" params={{ name }} maw={240} truncate>
+              {name}
+            </AnchorLink>
           ))}
           {topics.length > 2 && <Text size="sm">and {topics.length - 2} more</Text>}
         </Group>

@@ -1,5 +1,5 @@
 /** System: whether every part of the platform lives, on what it runs, and how user code is kept apart. */
-import { Group, Skeleton, Stack, Title } from '@mantine/core'
+import { Alert, Group, Skeleton, Stack, Title } from '@mantine/core'
 import { IconShieldOff } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
@@ -7,7 +7,6 @@ import { ButtonLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import { Dimmed } from '~/components/Dimmed'
 import { Facts } from '~/components/Facts'
-import { Notice } from '~/components/Notice'
 import { PageTitle } from '~/components/PageTitle'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { StatusBadge } from '~/components/StatusBadge'
@@ -60,10 +59,17 @@ function Whole({ system }: { system: System }) {
   return (
     <>
       {isolation.off && (
-        <Notice role="alert" icon={<IconShieldOff aria-hidden />} title="User code is not isolated">
+        <Alert
+          role="alert"
+          variant="outline"
+          color="yellow"
+          icon={<IconShieldOff aria-hidden />}
+          title="User code is not isolated"
+          styles={{ title: { color: 'var(--kml-waiting)' } }}
+        >
           Models run with the rights of the platform: they can read its files and reach the network. Set KML_ISOLATION
           to auto and start again; kafka-ml doctor says what the machine lacks.
-        </Notice>
+        </Alert>
       )}
       <Section title="Components">
         <ComponentTable components={system.components} />

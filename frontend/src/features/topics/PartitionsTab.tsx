@@ -1,5 +1,5 @@
 /** Partitions of a topic: where they begin and end, who leads them. */
-import { TopicLink } from '~/components/ButtonLink'
+import { AnchorLink } from '~/components/ButtonLink'
 import { RowTable } from '~/components/RowTable'
 import type { Topic } from '~/lib/api'
 import { formatExact, NONE } from '~/lib/format'
@@ -19,13 +19,15 @@ export function PartitionsTab({ topic }: { topic: Topic }) {
           title: 'Partition',
           right: true,
           cell: (each) => (
-            <TopicLink
-              name={topic.name}
+            <AnchorLink
+              size="sm"
+              to="/topics/$name"
+              params={{ name: topic.name }}
               search={{ partition: each.partition }}
               aria-label={`Records of partition ${each.partition}`}
             >
               {each.partition}
-            </TopicLink>
+            </AnchorLink>
           ),
         },
         { title: 'First offset', right: true, cell: (each) => formatExact(each.low) },

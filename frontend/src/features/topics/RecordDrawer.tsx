@@ -1,11 +1,10 @@
 /** All of one record: where it is, key, headers, value as decoded, as text, as bytes. */
-import { Button, Code, Drawer, Group, SegmentedControl, Stack, Table, Text, Title } from '@mantine/core'
-import { IconDownload } from '@tabler/icons-react'
+import { Alert, Button, Code, Drawer, Group, SegmentedControl, Stack, Table, Text, Title } from '@mantine/core'
+import { IconAlertTriangle, IconDownload } from '@tabler/icons-react'
 import { useState } from 'react'
 import { CopyButton } from '~/components/CopyButton'
 import { SmallPrint } from '~/components/Dimmed'
 import { Facts } from '~/components/Facts'
-import { Notice } from '~/components/Notice'
 import { imageLayout, SampleView } from '~/components/SampleView'
 import type { TopicRecord } from '~/lib/api'
 import { formatBytes, formatExact, formatShape, formatValue, NONE } from '~/lib/format'
@@ -147,10 +146,16 @@ function ValueView({ record }: { record: TopicRecord }) {
         </Group>
       </Group>
       {view === 'decoded' && record.decoded.error && (
-        <Notice failed title="The decoder does not fit">
+        <Alert
+          variant="outline"
+          color="red"
+          icon={<IconAlertTriangle aria-hidden />}
+          title="The decoder does not fit"
+          styles={{ title: { color: 'var(--kml-failed)' } }}
+        >
           <Text size="sm">{record.decoded.error.message}</Text>
           {record.decoded.error.hint && <Text size="sm">What to do: {record.decoded.error.hint}</Text>}
-        </Notice>
+        </Alert>
       )}
       {view === 'decoded' && record.decoded.sample && (
         <Stack gap={4} align="flex-start">

@@ -3,7 +3,7 @@ import { Switch, Text } from '@mantine/core'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
-import { ButtonLink, TopicLink } from '~/components/ButtonLink'
+import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
@@ -24,7 +24,11 @@ const COLUMNS: DataTableColumn<Row>[] = [
   {
     accessor: 'name',
     sortable: true,
-    render: (row) => <TopicLink name={row.name} style={{ overflowWrap: 'anywhere' }} />,
+    render: (row) => (
+      <AnchorLink size="sm" to="/topics/$name" params={{ name: row.name }} style={{ overflowWrap: 'anywhere' }}>
+        {row.name}
+      </AnchorLink>
+    ),
   },
   { accessor: 'partitions', sortable: true, textAlign: 'right', render: (row) => formatCount(row.partitions) },
   {

@@ -1,8 +1,7 @@
 /** How training goes: the modes that the platform offers. With one there is nothing to choose, and it is said so. */
-import { Radio, Stack, Text } from '@mantine/core'
+import { Alert, Radio, Stack, Text } from '@mantine/core'
 import { IconInfoCircle } from '@tabler/icons-react'
 import { SmallPrint } from '~/components/Dimmed'
-import { Notice } from '~/components/Notice'
 import type { ModelOf } from '~/lib/api'
 import { MODES } from './form'
 
@@ -42,12 +41,18 @@ export function ModeChoice({
         </SmallPrint>
       )}
       {parts.length > 0 && !modes.includes('distributed') && (
-        <Notice icon={<IconInfoCircle aria-hidden />} title="This version does not train distributed models yet">
+        <Alert
+          variant="outline"
+          color="yellow"
+          icon={<IconInfoCircle aria-hidden />}
+          title="This version does not train distributed models yet"
+          styles={{ title: { color: 'var(--kml-waiting)' } }}
+        >
           <Text size="sm">
             {parts.map((model) => model.name).join(', ')} {parts.length > 1 ? 'are parts of one' : 'is a part of one'}:
             choose a configuration of whole models.
           </Text>
-        </Notice>
+        </Alert>
       )}
     </Stack>
   )

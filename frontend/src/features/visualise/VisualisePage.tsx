@@ -5,7 +5,7 @@ import { useFullscreenElement } from '@mantine/hooks'
 import { IconMaximize, IconMinimize } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { ButtonLink, TopicLink } from '~/components/ButtonLink'
+import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
 import { ObjectPage } from '~/components/ObjectPage'
 import { type Inference, inferencesRetrieveOptions, resultsRetrieveOptions } from '~/lib/api'
 import { formOfConfig, streamQuery, writeConfig } from './config'
@@ -104,7 +104,10 @@ function WatchPage({ inference }: { inference: Inference }) {
       state={inference.state}
       subtitle={
         <Text size="sm" component="div">
-          answers on <TopicLink name={inference.output_topic} />
+          answers on{' '}
+          <AnchorLink to="/topics/$name" params={{ name: inference.output_topic }} size="sm">
+            {inference.output_topic}
+          </AnchorLink>
           {inference.output_bootstrap_servers && ` of ${inference.output_bootstrap_servers}`}
         </Text>
       }
