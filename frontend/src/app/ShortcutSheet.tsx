@@ -1,6 +1,6 @@
 /** All keys on one sheet. */
-import { Group, Kbd, Modal, Table } from '@mantine/core'
-import { Fragment } from 'react'
+import { Group, Kbd, Modal } from '@mantine/core'
+import { RowTable } from '~/components/RowTable'
 import { ROOMS } from './navigation'
 
 const MAC = /Mac|iPhone|iPad/.test(navigator.userAgent)
@@ -14,30 +14,26 @@ const KEYS: readonly (readonly [what: string, keys: readonly string[]])[] = [
 export default function ShortcutSheet({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   return (
     <Modal opened={opened} onClose={onClose} title="Keyboard shortcuts" closeButtonProps={{ 'aria-label': 'Close' }}>
-      <Table fz="sm" verticalSpacing={6}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>What</Table.Th>
-            <Table.Th>Keys</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {KEYS.map(([what, keys]) => (
-            <Table.Tr key={what}>
-              <Table.Td>{what}</Table.Td>
-              <Table.Td>
-                <Group gap={4}>
-                  {keys.map((key) => (
-                    <Fragment key={key}>
-                      <Kbd>{key}</Kbd>
-                    </Fragment>
-                  ))}
-                </Group>
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
+      <RowTable
+        label="Keyboard shortcuts"
+        minWidth={0}
+        withTableBorder={false}
+        rows={KEYS}
+        rowKey={([what]) => what}
+        columns={[
+          { title: 'What', cell: ([what]) => what },
+          {
+            title: 'Keys',
+            cell: ([, keys]) => (
+              <Group gap={4}>
+                {keys.map((key) => (
+                  <Kbd key={key}>{key}</Kbd>
+                ))}
+              </Group>
+            ),
+          },
+        ]}
+      />
     </Modal>
   )
 }

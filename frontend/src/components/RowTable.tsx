@@ -10,14 +10,14 @@ export interface Column<Row> {
   right?: boolean
   /** Its cells head their rows. */
   rowHead?: boolean
-  w?: number
-  td?: Pick<TableTdProps, 'c' | 'maw' | 'style' | 'w'>
+  w?: number | string
+  td?: Pick<TableTdProps, 'maw' | 'miw' | 'style'>
 }
 
 export interface RowTableProps<Row> extends Omit<ScrollTableProps, 'children'> {
   caption?: string
   rows: readonly Row[]
-  rowKey: (row: Row) => string | number
+  rowKey: (row: Row, index: number) => string | number
   rowProps?: (row: Row) => TableTrProps
   /** False and undefined are left out. */
   columns: readonly (Column<Row> | false | undefined)[]
@@ -41,8 +41,8 @@ export function RowTable<Row>({ caption, rows, rowKey, rowProps, columns, ...tab
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
-        {rows.map((row) => (
-          <Table.Tr key={rowKey(row)} {...rowProps?.(row)}>
+        {rows.map((row, index) => (
+          <Table.Tr key={rowKey(row, index)} {...rowProps?.(row)}>
             {cells(({ cell, right, rowHead, td }) =>
               rowHead ? (
                 <Table.Th scope="row" fw={500}>

@@ -112,6 +112,7 @@ function LayerTable({ layers }: { layers: readonly Layer[] }) {
         {
           title: 'Parameters',
           right: true,
+          w: 110,
           cell: (each) => (
             <>
               {formatExact(each.parameters)}
@@ -124,7 +125,6 @@ function LayerTable({ layers }: { layers: readonly Layer[] }) {
               />
             </>
           ),
-          td: { w: 110 },
         },
       ]}
     />

@@ -1,7 +1,8 @@
 /** What was predicted over the last minutes: a strip, each column the shares of the classes in its slice of time. */
-import { Box, Button, Group, Table, Title } from '@mantine/core'
+import { Box, Button, Group, Title } from '@mantine/core'
 import { useEffect, useRef, useState } from 'react'
 import { SmallPrint } from '~/components/Dimmed'
+import { RowTable } from '~/components/RowTable'
 import { formatCount, formatMoment } from '~/lib/format'
 import { type ClassSlice, SLICE_SECONDS, type WatchStore } from './frames'
 import { durationText, type Naming } from './labels'
@@ -101,29 +102,29 @@ export function columnsOf(slices: readonly ClassSlice[], until: number, span: nu
 
 function HistoryTable({ slices, naming }: { slices: readonly ClassSlice[]; naming: Naming }) {
   return (
-    <Table fz="sm" verticalSpacing={3} withTableBorder aria-label="History as a table">
-      <Table.Thead>
-        <Table.Tr>
-          <Table.Th>Time</Table.Th>
-          <Table.Th>Classes</Table.Th>
-          <Table.Th ta="right">Predictions</Table.Th>
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {slices.map((slice) => (
-          <Table.Tr key={slice.at}>
-            <Table.Td style={{ whiteSpace: 'nowrap' }}>{new Date(slice.at * 1000).toLocaleTimeString()}</Table.Td>
-            <Table.Td>
-              {[...slice.counts]
-                .sort(([, a], [, b]) => b - a)
-                .slice(0, 5)
-                .map(([id, count]) => `${naming.nameOf(id)} ${formatCount(count)}`)
-                .join(', ')}
-            </Table.Td>
-            <Table.Td ta="right">{formatCount(slice.total)}</Table.Td>
-          </Table.Tr>
-        ))}
-      </Table.Tbody>
-    </Table>
+    <RowTable
+      label="History as a table"
+      minWidth={400}
+      verticalSpacing={3}
+      rows={slices}
+      rowKey={(slice) => slice.at}
+      columns={[
+        {
+          title: 'Time',
+          cell: (slice) => new Date(slice.at * 1000).toLocaleTimeString(),
+          td: { style: { whiteSpace: 'nowrap' } },
+        },
+        {
+          title: 'Classes',
+          cell: (slice) =>
+            [...slice.counts]
+              .sort(([, a], [, b]) => b - a)
+              .slice(0, 5)
+              .map(([id, count]) => `${naming.nameOf(id)} ${formatCount(count)}`)
+              .join(', '),
+        },
+        { title: 'Predictions', right: true, cell: (slice) => formatCount(slice.total) },
+      ]}
+    />
   )
 }

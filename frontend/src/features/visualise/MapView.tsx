@@ -1,7 +1,8 @@
 /** Predictions where they belong in the world: points by class or value, and the same as a table. */
-import { Button, Group, Skeleton, Stack, Table, Text, Title } from '@mantine/core'
+import { Button, Group, Skeleton, Stack, Text, Title } from '@mantine/core'
 import { lazy, Suspense, useMemo, useState } from 'react'
 import { SmallPrint } from '~/components/Dimmed'
+import { RowTable } from '~/components/RowTable'
 import { formatMetric, formatPercent, plural } from '~/lib/format'
 import type { PlacedPrediction } from './frames'
 import type { Naming } from './labels'
@@ -73,27 +74,18 @@ function Legend({ places, naming }: { places: readonly PlacedPrediction[]; namin
 
 function PlaceTable({ places, naming }: { places: readonly PlacedPrediction[]; naming: Naming }) {
   return (
-    <Table fz="sm" verticalSpacing={3} withTableBorder aria-label="Predictions with their places">
-      <Table.Thead>
-        <Table.Tr>
-          <Table.Th>Time</Table.Th>
-          <Table.Th>Place</Table.Th>
-          <Table.Th>Prediction</Table.Th>
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {places
-          .slice(-TABLE_ROWS)
-          .reverse()
-          .map((place, index) => (
-            <Table.Tr key={`${place.source}:${place.at}:${index.toString()}`}>
-              <Table.Td>{new Date(place.at * 1000).toLocaleTimeString()}</Table.Td>
-              <Table.Td>{placeText(place)}</Table.Td>
-              <Table.Td>{answerText(place, naming)}</Table.Td>
-            </Table.Tr>
-          ))}
-      </Table.Tbody>
-    </Table>
+    <RowTable
+      label="Predictions with their places"
+      minWidth={400}
+      verticalSpacing={3}
+      rows={places.slice(-TABLE_ROWS).reverse()}
+      rowKey={(place, index) => `${place.source}:${place.at}:${index}`}
+      columns={[
+        { title: 'Time', cell: (place) => new Date(place.at * 1000).toLocaleTimeString() },
+        { title: 'Place', cell: placeText },
+        { title: 'Prediction', cell: (place) => answerText(place, naming) },
+      ]}
+    />
   )
 }
 

@@ -1,7 +1,8 @@
 /** The last predictions, as they were written: time, answer, the input that they answer. */
-import { Group, Table, Text, Title } from '@mantine/core'
+import { Group, Text, Title } from '@mantine/core'
 import { AnchorLink } from '~/components/ButtonLink'
 import { SmallPrint } from '~/components/Dimmed'
+import { RowTable } from '~/components/RowTable'
 import { formatMetric, formatPercent } from '~/lib/format'
 import type { PredictionRecord } from './frames'
 import type { Naming } from './labels'
@@ -22,32 +23,24 @@ export function RecordsTable({ watch, naming }: { watch: Watch; naming: Naming }
         <Title order={2}>Last predictions</Title>
         <SmallPrint>a sample where there are many</SmallPrint>
       </Group>
-      <Table.ScrollContainer minWidth={520} type="native" tabIndex={0} role="region" aria-label="Table of predictions">
-        <Table fz="sm" verticalSpacing={3} withTableBorder layout="fixed">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th w={112}>Time</Table.Th>
-              <Table.Th w="30%">{kind === 'classification' ? 'Class' : 'Outputs'}</Table.Th>
-              <Table.Th>Input</Table.Th>
-              <Table.Th>Output record</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {records.map((record) => (
-              <Table.Tr key={record.place}>
-                <Table.Td>{new Date(record.at * 1000).toLocaleTimeString()}</Table.Td>
-                <Table.Td>{answerOf(record, naming)}</Table.Td>
-                <Table.Td>
-                  <Place place={placeOfSource(record.source)} />
-                </Table.Td>
-                <Table.Td>
-                  <Place place={record.place} />
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <RowTable
+        label="Table of predictions"
+        minWidth={520}
+        verticalSpacing={3}
+        layout="fixed"
+        rows={records}
+        rowKey={(record) => record.place}
+        columns={[
+          { title: 'Time', w: 112, cell: (record) => new Date(record.at * 1000).toLocaleTimeString() },
+          {
+            title: kind === 'classification' ? 'Class' : 'Outputs',
+            w: '30%',
+            cell: (record) => answerOf(record, naming),
+          },
+          { title: 'Input', cell: (record) => <Place place={placeOfSource(record.source)} /> },
+          { title: 'Output record', cell: (record) => <Place place={record.place} /> },
+        ]}
+      />
     </section>
   )
 }
