@@ -49,11 +49,11 @@ def letters(inference: Inference, *, before: Mapping[int, int] | None, limit: in
     A topic that does not exist yet has none. Raises BrokerError without Kafka.
     """
     topic = dead_letter_topic(inference.output_topic)
-    with open_browser(output_settings(inference)) as browser:
-        try:
-            page = browser.page(topic, before=before, limit=limit, timeout_seconds=_KAFKA_SECONDS)
-        except StreamUnavailable:
-            return {"topic": topic, "count": 0, "letters": [], "before": None, "timed_out": False}
+    browser = open_browser(output_settings(inference))
+    try:
+        page = browser.page(topic, before=before, limit=limit, timeout_seconds=_KAFKA_SECONDS)
+    except StreamUnavailable:
+        return {"topic": topic, "count": 0, "letters": [], "before": None, "timed_out": False}
     decoder = Decoder(
         DecoderKind.AUTO,
         inference.input_format,
@@ -83,8 +83,8 @@ def replay(inference: Inference, *, actor: Actor, positions: Sequence[tuple[int,
     take all of them, InvalidField for positions without a letter.
     """
     topic = dead_letter_topic(inference.output_topic)
-    with open_browser() as browser:
-        partitions = len(browser.partitions(inference.input_topic))
+    browser = open_browser()
+    partitions = len(browser.partitions(inference.input_topic))
     found, more = _read(inference, topic, positions)
     whole = [each for each in found if VALUE_BYTES_HEADER not in _texts(each)]
     superseded: set[bytes] = set()
@@ -118,11 +118,11 @@ def replay(inference: Inference, *, actor: Actor, positions: Sequence[tuple[int,
 def _read(inference: Inference, topic: str, positions: Sequence[tuple[int, int]] | None) -> tuple[list[Record], bool]:
     """Return the letters that are meant, oldest first, and whether there are more than are taken at once."""
     settings = output_settings(inference)
-    with open_browser(settings) as browser:
-        try:
-            states = browser.partitions(topic)
-        except StreamUnavailable:
-            states = []
+    browser = open_browser(settings)
+    try:
+        states = browser.partitions(topic)
+    except StreamUnavailable:
+        states = []
     ends = {each.partition: (each.low or 0, each.high or 0) for each in states}
     if positions is None:
         ranges = [StreamRange(topic, partition, low, high) for partition, (low, high) in ends.items() if high > low]

@@ -66,21 +66,21 @@ def announce_topic(
     there is no such topic.
     """
     online = addressees().filter(pk=deployment, mode=TrainingMode.INCREMENTAL).exists()
-    with open_browser() as browser:
-        partitions = browser.partitions(topic)
-        ranges = [StreamRange(topic)] if online else _ranges(partitions, topic, partition, start, end)
-        message = ControlMessage(
-            ranges=tuple(ranges),
-            input_format=input_format,
-            input_config=input_config,
-            description=description or topic,
-            validation_rate=validation_rate,
-            test_rate=test_rate,
-            total_msg=None if online else sum((each.end or 0) - each.start for each in ranges),
-            incremental=online,
-            since_ms=since_ms,
-        )
-        _check_decodes(browser, message)
+    browser = open_browser()
+    partitions = browser.partitions(topic)
+    ranges = [StreamRange(topic)] if online else _ranges(partitions, topic, partition, start, end)
+    message = ControlMessage(
+        ranges=tuple(ranges),
+        input_format=input_format,
+        input_config=input_config,
+        description=description or topic,
+        validation_rate=validation_rate,
+        test_rate=test_rate,
+        total_msg=None if online else sum((each.end or 0) - each.start for each in ranges),
+        incremental=online,
+        since_ms=since_ms,
+    )
+    _check_decodes(browser, message)
     key, value = deployment_id_to_key(deployment), message.to_bytes()
     with transaction.atomic():
         # The row is locked, so that two requests at once do not both find nothing.

@@ -37,19 +37,19 @@ def preview(announcement: Announcement, *, offset: int, limit: int) -> dict[str,
     codec = codec_for(message.input_format, message.input_config)
     samples: list[dict[str, Any]] = []
     place = offset
-    with open_browser() as browser:
-        parts = _parts(browser, message, since_ms(announcement))
-        for part, begin in parts:
-            size = (part.end or part.start) - part.start
-            if not begin <= place < begin + size or len(samples) >= limit:
-                continue
-            records, reached = _read(browser, part, part.start + place - begin, limit - len(samples))
-            # What most records of the page have is what others are held against, as training does it.
-            codec = codec.settled([each.value for each in records], [each.key for each in records])
-            for record in records:
-                samples += _samples(codec, record)
-            place = begin + reached - part.start
-        total = sum((part.end or part.start) - part.start for part, _ in parts)
+    browser = open_browser()
+    parts = _parts(browser, message, since_ms(announcement))
+    for part, begin in parts:
+        size = (part.end or part.start) - part.start
+        if not begin <= place < begin + size or len(samples) >= limit:
+            continue
+        records, reached = _read(browser, part, part.start + place - begin, limit - len(samples))
+        # What most records of the page have is what others are held against, as training does it.
+        codec = codec.settled([each.value for each in records], [each.key for each in records])
+        for record in records:
+            samples += _samples(codec, record)
+        place = begin + reached - part.start
+    total = sum((part.end or part.start) - part.start for part, _ in parts)
     return {
         "samples": samples,
         "next": place if place < total else None,

@@ -54,8 +54,8 @@ class PageQuery:
 def topic_list(*, internal: bool = False, search: str = "") -> list[dict[str, Any]]:
     """Return all topics with who uses them, by name."""
     uses = topic_uses()
-    with open_browser() as browser:
-        topics = browser.topics(internal=internal)
+    browser = open_browser()
+    topics = browser.topics(internal=internal)
     return [
         {
             "name": each.name,
@@ -73,11 +73,11 @@ def topic_list(*, internal: bool = False, search: str = "") -> list[dict[str, An
 def topic_state(name: str) -> dict[str, Any]:
     """Return a topic with its partitions, its users and their consumer groups."""
     uses = topic_uses().get(name, [])
-    with open_browser() as browser:
-        try:
-            partitions = browser.partitions(name)
-        except StreamUnavailable as error:
-            raise NotFound(error.message, hint="kafka-ml topics list") from error
+    browser = open_browser()
+    try:
+        partitions = browser.partitions(name)
+    except StreamUnavailable as error:
+        raise NotFound(error.message, hint="kafka-ml topics list") from error
     counts = [each.high - each.low for each in partitions if each.high is not None and each.low is not None]
     return {
         "name": name,
@@ -144,8 +144,8 @@ def records(name: str, query: PageQuery, decoder: Decoder) -> dict[str, Any]:
         codec, problem = decoder.codec_or_problem()
     except DecodeError as error:
         raise InvalidField("decoder", error.message, hint=error.hint) from error
-    with open_browser() as browser:
-        found = _found(browser, name, query)
+    browser = open_browser()
+    found = _found(browser, name, query)
     if codec is not None:
         codec = codec.settled([each.value for each in found.records], [each.key for each in found.records])
     return {

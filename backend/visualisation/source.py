@@ -117,14 +117,14 @@ class PredictionSource:
             return False
         self._look_again_at = time.monotonic() + _LOOK_AGAIN_SECONDS
         settings, topic = self._inference.output_settings, self._inference.output_topic
-        with TopicBrowser(settings, request_timeout_seconds=_REQUEST_TIMEOUT_SECONDS) as browser:
-            # First where "now" is, then what was before, or records between the two would be missed.
-            try:
-                self._tail = KafkaTail(settings, topic, request_timeout_seconds=_REQUEST_TIMEOUT_SECONDS)
-                page = browser.page(topic, start=PageStart.NEWEST, limit=_SNAPSHOT_RECORDS, timeout_seconds=5.0)
-            except StreamUnavailable:
-                self._close_tail()
-                return False
+        browser = TopicBrowser(settings, request_timeout_seconds=_REQUEST_TIMEOUT_SECONDS)
+        # First where "now" is, then what was before, or records between the two would be missed.
+        try:
+            self._tail = KafkaTail(settings, topic, request_timeout_seconds=_REQUEST_TIMEOUT_SECONDS)
+            page = browser.page(topic, start=PageStart.NEWEST, limit=_SNAPSHOT_RECORDS, timeout_seconds=5.0)
+        except StreamUnavailable:
+            self._close_tail()
+            return False
         # Not the page's ends: one that ran out of time holds less, and the rest comes live.
         self._begins = {}
         for record in page.records:
@@ -196,9 +196,9 @@ class _Places:
         with suppress(StreamUnavailable):
             self.close()
             self._tail = KafkaTail(settings, topic, request_timeout_seconds=_REQUEST_TIMEOUT_SECONDS)
-            with TopicBrowser(settings, request_timeout_seconds=_REQUEST_TIMEOUT_SECONDS) as browser:
-                for record in reversed(browser.page(topic, limit=_SNAPSHOT_RECORDS, timeout_seconds=5.0).records):
-                    self._keep(record)
+            browser = TopicBrowser(settings, request_timeout_seconds=_REQUEST_TIMEOUT_SECONDS)
+            for record in reversed(browser.page(topic, limit=_SNAPSHOT_RECORDS, timeout_seconds=5.0).records):
+                self._keep(record)
 
     def read(self) -> None:
         """Take in inputs that came; waits for none."""

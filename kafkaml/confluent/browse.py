@@ -12,8 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
@@ -89,7 +88,7 @@ class RecordPage:
 
 
 class TopicBrowser:
-    """Looks into one cluster; a context manager, for one thread. Requests take ``request_timeout_seconds`` at most,
+    """Looks into one cluster, for one thread. Requests take ``request_timeout_seconds`` at most,
     then raise BrokerTimeout.
     """
 
@@ -98,14 +97,6 @@ class TopicBrowser:
         self._timeout_seconds = request_timeout_seconds
         self._log = ClientLog()
         self._admin = AdminClient(client_config(settings, self._log))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Consumers are closed by the calls that open them; nothing is left to do."""
 
     def topics(self, *, internal: bool = False) -> list[TopicSummary]:
         """Return all topics by name, Kafka's own only when ``internal``."""

@@ -46,17 +46,17 @@ class KafkaExchange:
         self._input_topic = input_topic
         self._timeout_seconds = timeout_seconds
         self._log = ClientLog()
-        with TopicBrowser(settings, request_timeout_seconds=timeout_seconds) as browser:
-            # Asked first: writing to a topic that does not exist would make it, or wait for it.
-            partitions = browser.partitions(input_topic)
-            self._partitions = [each.partition for each in partitions if each.high is not None] or [-1]
-        with TopicBrowser(output_settings or settings, request_timeout_seconds=timeout_seconds) as browser:
-            places = [
-                TopicPartition(topic, each.partition, each.high)
-                for topic in answer_topics
-                for each in browser.partitions(topic)
-                if each.high is not None
-            ]
+        browser = TopicBrowser(settings, request_timeout_seconds=timeout_seconds)
+        # Asked first: writing to a topic that does not exist would make it, or wait for it.
+        partitions = browser.partitions(input_topic)
+        self._partitions = [each.partition for each in partitions if each.high is not None] or [-1]
+        browser = TopicBrowser(output_settings or settings, request_timeout_seconds=timeout_seconds)
+        places = [
+            TopicPartition(topic, each.partition, each.high)
+            for topic in answer_topics
+            for each in browser.partitions(topic)
+            if each.high is not None
+        ]
         self._consumer = Consumer(
             consumer_config(output_settings or settings, self._log, group="kafka-ml-watch")
             | {"auto.offset.reset": "earliest", "fetch.wait.max.ms": 20, "queued.max.messages.kbytes": 16 << 10}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from confluent_kafka import Producer
@@ -16,9 +16,8 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def browser(broker: TestBroker) -> Iterator[TopicBrowser]:
-    with TopicBrowser(KafkaSettings(bootstrap_servers=broker.bootstrap_servers)) as browser:
-        yield browser
+def browser(broker: TestBroker) -> TopicBrowser:
+    return TopicBrowser(KafkaSettings(bootstrap_servers=broker.bootstrap_servers))
 
 
 def write(
@@ -129,5 +128,6 @@ def test_what_does_not_exist_is_not_made(broker: TestBroker, browser: TopicBrows
 
 def test_a_broker_that_is_away_is_said_in_time() -> None:
     settings = KafkaSettings(bootstrap_servers="127.0.0.1:1")
-    with TopicBrowser(settings, request_timeout_seconds=1) as browser, pytest.raises(BrokerTimeout):
+    browser = TopicBrowser(settings, request_timeout_seconds=1)
+    with pytest.raises(BrokerTimeout):
         browser.topics()
