@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,22 +26,16 @@ def disk_errors(place: Path | str) -> Iterator[None]:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Write ``path`` anew: it is there, whole and on the disk, once the block has ended well; else it is as it was.
+    """Write ``path`` anew: it is there, and whole, once the block has ended well; else it is as it was.
 
-    Raises DiskFull where there is no room.
+    Not waited for until it is on the disk, which takes longer than a window of a stream: meant for folders that are
+    emptied after the machine went down. Raises DiskFull where there is no room.
     """
     partial = path.with_name(f".{path.name}.part")
     with disk_errors(path.parent):
         try:
             with partial.open("wb") as file:
                 yield file
-                file.flush()
-                os.fsync(file.fileno())
             partial.replace(path)
-            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
         finally:
             partial.unlink(missing_ok=True)

@@ -81,16 +81,18 @@ class JobClient(Closing):
 
     # --- plans -----------------------------------------------------------------------------------------------------
 
-    def training_plan(self) -> TrainingPlan:
-        """Return what this training run does."""
-        return TrainingPlan.model_validate(self._get_plan())
+    def training_plan(self, *, deadline_seconds: float | None = -1.0) -> TrainingPlan:
+        """Return what this training run does; ``deadline_seconds`` as of ``request``."""
+        return TrainingPlan.model_validate(self._get_plan(deadline_seconds))
 
     def inference_plan(self) -> InferencePlan:
         """Return what this inference does."""
         return InferencePlan.model_validate(self._get_plan())
 
-    def _get_plan(self) -> dict[str, Any]:
-        plan: dict[str, Any] = self.request("GET", f"{self._base}/", params={"attempt": self._job.attempt}).json()
+    def _get_plan(self, deadline_seconds: float | None = -1.0) -> dict[str, Any]:
+        params = {"attempt": self._job.attempt}
+        answer = self.request("GET", f"{self._base}/", params=params, deadline_seconds=deadline_seconds)
+        plan: dict[str, Any] = answer.json()
         return plan
 
     # --- reports ---------------------------------------------------------------------------------------------------

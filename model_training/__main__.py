@@ -44,6 +44,10 @@ _SUPERSEDED_STATUS = frozenset({404, 409, 410})
 _UNTELLABLE_STATUS = _SUPERSEDED_STATUS | {0, 401, 403, 500, 502, 503, 504}
 
 
+# How long the backend is asked who sent a SIGTERM, which is followed by a SIGKILL.
+_ASKING_SECONDS = 5.0
+
+
 class TrainingSettings(BaseSettings):
     """How model processes are isolated on this machine, and how often what they learn is saved."""
 
@@ -68,16 +72,16 @@ def main() -> WorkerExit:
     ):
         try:
             with interrupts:
-                return _attempt(job, client, reporter)
+                return _attempt(job, client, reporter, interrupts)
         except Interrupted as interrupted:
             return _ended_from_outside(interrupted.error)
 
 
-def _attempt(job: TrainingJob, client: JobClient, reporter: ResultReporter) -> WorkerExit:
+def _attempt(job: TrainingJob, client: JobClient, reporter: ResultReporter, interrupts: Interrupts) -> WorkerExit:
     try:
         plan = client.training_plan()
         with log_context(deployment=plan.deployment_id, model=plan.model_name):
-            _train(job, plan, client, reporter)
+            _train(job, plan, client, reporter, interrupts)
     except ApiError as error:
         if error.status in _UNTELLABLE_STATUS:
             return _ended_from_outside(error)
@@ -87,7 +91,9 @@ def _attempt(job: TrainingJob, client: JobClient, reporter: ResultReporter) -> W
     return WorkerExit.FINISHED
 
 
-def _train(job: TrainingJob, plan: TrainingPlan, client: JobClient, reporter: ResultReporter) -> None:
+def _train(
+    job: TrainingJob, plan: TrainingPlan, client: JobClient, reporter: ResultReporter, interrupts: Interrupts
+) -> None:
     logger.info("training starts", framework=str(plan.framework), stream=str(plan.stream.to_json()["topic"]))
     state_dir, kafka = Path(job.state_dir), KafkaSettings()
     with _scratch_folder(state_dir, job) as scratch:
@@ -107,12 +113,23 @@ def _train(job: TrainingJob, plan: TrainingPlan, client: JobClient, reporter: Re
             open_reader=open_reader,
             start_process=lambda wanted: _model_process(job, wanted),
             scratch=scratch,
+            interrupts=interrupts,
+            stop_asked=lambda: _stop_asked(client),
             fetch_checkpoint=lambda checkpoint: client.download_checkpoint(checkpoint, scratch / "checkpoint"),
             checkpoint_seconds=TrainingSettings().checkpoint_seconds,
         )
         for part in MODES[plan.mode].run(context):
             outcome = part.outcome
             logger.info("training finished", seconds=round(outcome.seconds, 3), **dict(outcome.test_metrics))
+
+
+def _stop_asked(client: JobClient) -> bool:
+    """Whether a person wants the training to end; a backend that cannot be asked will start another attempt."""
+    try:
+        return client.training_plan(deadline_seconds=_ASKING_SECONDS).stop_asked
+    except ApiError as error:
+        logger.warning("the backend cannot be asked who stopped this attempt", error=error.message)
+        return False
 
 
 @contextmanager

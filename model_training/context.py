@@ -30,7 +30,7 @@ from model_training.model_session import ModelCalls, ModelSession
 from model_training.part import Part
 from model_training.read_ahead import ReadAhead
 from model_training.training_data import TrainingData
-from model_training.windows import Limits, Reading, Window, Windows, read_windows
+from model_training.windows import Ends, Limits, Reading, Window, Windows, read_windows
 
 __all__ = ["RunContext"]
 
@@ -138,6 +138,7 @@ class RunContext:
         that come later too, or goes on behind ``past``, which an earlier window had.
         """
         with closing(self._open_reader()) as reader:
+            ends = Ends(reader)
 
             def read(is_left: Callable[[], bool]) -> Generator[Window]:
                 return read_windows(
@@ -148,10 +149,11 @@ class RunContext:
                     past=past,
                     with_labels=self.plan.targets is Targets.LABELS,
                     is_left=is_left,
+                    look=ends.look,
                 )
 
-            with ReadAhead.of(read) as ahead:
-                yield Windows(ahead, reader)
+            with ReadAhead.of(read, while_waiting=ends.look) as ahead:
+                yield Windows(ahead, ends)
 
     @contextmanager
     def session(self, plan: TrainingPlan | None = None) -> Iterator[ModelSession]:

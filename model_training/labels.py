@@ -195,7 +195,7 @@ class LabelRule:
             bad |= labels > self.largest
         if self.ignored is not None:
             bad &= labels != self.ignored
-        return np.asarray(bad.reshape(len(labels), -1).any(axis=1))
+        return np.asarray(bad.any(axis=tuple(range(1, bad.ndim))))
 
     @property
     def expected(self) -> str:

@@ -123,11 +123,16 @@ class Samples(Closing):
 
 @dataclass(frozen=True)
 class BuiltModel:
-    """What the model process said of the model after running the user's code."""
+    """What the model process said of the model after running the user's code.
+
+    ``metrics`` names those of an evaluation, one that gives several numbers by what their names begin with; empty where
+    only an evaluation can tell.
+    """
 
     signature: ModelSignature
     versions: Mapping[str, str]
     warnings: Sequence[str]
+    metrics: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -199,6 +204,7 @@ class ModelSession:
             signature=ModelSignature.from_report(report, exact=FRAMEWORKS[self._plan.framework].exact_inputs),
             versions={_name(key): _name(value) for key, value in (versions or {}).items()},
             warnings=_warnings(report),
+            metrics=_names(report.get("metrics")),
         )
 
     def describe_loss(self, sample: SharedArray, signature: ModelSignature) -> tuple[LossLabels, ModelSignature]:
@@ -258,7 +264,8 @@ class ModelSession:
     def evaluate(self, samples: Samples, *, champion: bool = False) -> Mapping[str, float]:
         """Return the metrics on ``samples``, of the model as it is or as ``keep_champion`` kept it."""
         arrays = {"features": samples.features, "labels": samples.labels}
-        params = self._step(self._plan.evaluation_arguments, samples) | {"champion": champion}
+        params = self._step(self._plan.evaluation_arguments, samples)
+        params |= {"champion": champion, "fit_arguments": dict(self._plan.fit_arguments)}
         return _metrics(self._call("evaluate", params, arrays=arrays).get("metrics"))
 
     def keep_champion(self) -> None:
@@ -397,6 +404,10 @@ def _metrics(values: object) -> dict[str, float]:
 
 def _name(value: object) -> str:
     return str(value)[:_MAX_NAME_LENGTH]
+
+
+def _names(values: object) -> list[str]:
+    return [_name(each) for each in values[:_MAX_METRICS]] if isinstance(values, list) else []
 
 
 def _whole(value: object) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -40,13 +40,25 @@ class PromotionRule:
             )
         return cls(metric=metric, direction=settings.change, improvement=settings.improvement)
 
+    def check_built(self, names: Sequence[str]) -> None:
+        """Raise SettingsError where the model is known not to have the metric.
+
+        ``names`` are those of ``BuiltModel.metrics``; a metric of several numbers is known after an evaluation.
+        """
+        parts = (f"{name}_" for name in names)
+        if names and self.metric not in names and not self.metric.startswith(tuple(parts)):
+            raise self._missing(names)
+
     def check(self, metrics: Mapping[str, float]) -> None:
         """Raise SettingsError unless the model has the metric; ``metrics`` are those of an evaluation."""
         if self.metric not in metrics:
-            raise SettingsError(
-                f"the model has no metric {self.metric!r}: it has {', '.join(metrics) or 'none'}",
-                hint="choose one of these for 'monitoring_metric', or compile the model with another",
-            )
+            raise self._missing(list(metrics))
+
+    def _missing(self, names: Sequence[str]) -> SettingsError:
+        return SettingsError(
+            f"the model has no metric {self.metric!r}: it has {', '.join(names) or 'none'}",
+            hint="choose one of these for 'monitoring_metric', or compile the model with another",
+        )
 
     def compare(
         self,

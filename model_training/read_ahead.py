@@ -13,16 +13,21 @@ T = TypeVar("T")
 
 # How long a thread that was told to end is waited for; it is a daemon, so the process ends without it.
 _JOIN_SECONDS = 10.0
+_WAITING_SECONDS = 1.0
 
 
 class ReadAhead(Generic[T]):
     """Iterates over what ``make(is_left)`` generates, in a thread that holds one item at most.
 
-    The generator should end, or yield, soon after ``is_left()`` is true: the caller has left.
+    The generator should end, or yield, soon after ``is_left()`` is true: the caller has left. ``while_waiting`` is
+    called in the thread now and then, while nobody takes its item.
     """
 
-    def __init__(self, make: Callable[[Callable[[], bool]], Generator[T]]) -> None:
+    def __init__(
+        self, make: Callable[[Callable[[], bool]], Generator[T]], *, while_waiting: Callable[[], None]
+    ) -> None:
         self._make = make
+        self._while_waiting = while_waiting
         self._changed = threading.Condition()
         self._items: list[T] = []
         self._error: BaseException | None = None
@@ -30,9 +35,14 @@ class ReadAhead(Generic[T]):
 
     @classmethod
     @contextmanager
-    def of(cls, make: Callable[[Callable[[], bool]], Generator[T]]) -> Iterator[ReadAhead[T]]:
+    def of(
+        cls,
+        make: Callable[[Callable[[], bool]], Generator[T]],
+        *,
+        while_waiting: Callable[[], None] = lambda: None,
+    ) -> Iterator[ReadAhead[T]]:
         """Start the thread, and end it with the block."""
-        ahead = cls(make)
+        ahead = cls(make, while_waiting=while_waiting)
         thread = threading.Thread(target=ahead._run, name="read-ahead", daemon=True)
         thread.start()
         try:
@@ -62,7 +72,8 @@ class ReadAhead(Generic[T]):
                         self._items.append(item)
                         self._changed.notify_all()
                         # The next is made when this one was taken, not before: two would lie here otherwise.
-                        self._changed.wait_for(lambda: not self._items or self._left)
+                        while not self._changed.wait_for(lambda: not self._items or self._left, _WAITING_SECONDS):
+                            self._while_waiting()
                         if self._left:
                             return
         except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the next item

@@ -26,7 +26,7 @@ from kafkaml.slice_builder import not_finite, not_finite_error, sample_origins
 from model_training.read_ahead import ReadAhead
 from model_training.shapes import DataMismatch
 
-__all__ = ["Limits", "Reading", "Told", "Window", "Windows", "read_windows"]
+__all__ = ["Ends", "Limits", "Reading", "Told", "Window", "Windows", "read_windows"]
 
 logger = get_logger(__name__)
 
@@ -146,21 +146,36 @@ class Window:
         return f"{topic}[{partition}]@{offset}"
 
 
-class Windows:
-    """The windows of a stream, read in a thread one ahead of whoever takes them."""
+class Ends:
+    """Where the partitions of a stream end, as the thread that reads it last heard; others may ask for it.
 
-    def __init__(self, ahead: ReadAhead[Window], reader: RecordReader) -> None:
-        self._ahead = ahead
+    The reader itself may not be asked by two threads: the client of Kafka would wait for itself.
+    """
+
+    def __init__(self, reader: RecordReader) -> None:
         self._reader = reader
+        self._ends: Mapping[PartitionKey, int] = {}
 
-    def __iter__(self) -> Iterator[Window]:
-        return self._ahead
+    def look(self) -> None:
+        """Look again; called by the thread that reads."""
+        self._ends = self._reader.ends()
 
-    def lag(self, reading: Reading) -> int | None:
-        """Return how many records lie behind ``reading``, by what was last heard; None before anything was."""
-        ends = self._reader.ends()
+    def behind(self, reading: Reading) -> int | None:
+        """Return how many records lie behind ``reading``; None before anything was heard."""
+        ends = self._ends
         behind = [max(0, ends[key] - offset) for key, offset in reading.positions.items() if key in ends]
         return sum(behind) if behind else None
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of a stream, read in a thread one ahead of whoever takes them, and where the stream ends."""
+
+    ahead: ReadAhead[Window]
+    ends: Ends
+
+    def __iter__(self) -> Iterator[Window]:
+        return self.ahead
 
 
 def read_windows(
@@ -172,8 +187,11 @@ def read_windows(
     past: Reading | None = None,
     with_labels: bool = True,
     is_left: Callable[[], bool] = lambda: False,
+    look: Callable[[], None] = lambda: None,
 ) -> Generator[Window]:
     """Yield the windows of ``stream``; see ``RunContext.windows``. Ends soon after ``is_left()`` is true.
+
+    ``look`` is called with each batch of records.
 
     Raises DataMismatch for features or labels that are text, DecodeError when too many records are no samples.
     """
@@ -186,6 +204,7 @@ def read_windows(
         for batch in batches:
             if is_left():
                 return
+            look()
             if batch:
                 last = time.monotonic()
             for record in batch:

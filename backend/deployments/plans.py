@@ -10,6 +10,7 @@ from backend.config.environment import environment
 from backend.deployments import checkpoints
 from backend.deployments.incremental import incremental_of
 from backend.deployments.models import TrainingResult
+from backend.runs.models import DesiredState
 from backend.streams.services import since_ms
 from kafkaml.frameworks import Purpose
 from kafkaml.wire.choices import Split, Targets, TrainingMode
@@ -65,6 +66,7 @@ def training_plan(result: TrainingResult) -> TrainingPlan:
         since_ms=since_ms(result.stream),
         checkpoint=checkpoint.message() if checkpoint else None,
         limits=training_limits(TrainingMode(deployment.mode)),
+        stop_asked=result.desired == DesiredState.STOPPED,
         gpu=deployment.gpu,
     )
 

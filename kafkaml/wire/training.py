@@ -37,7 +37,8 @@ class TrainingPlan(Message):
     ``fit_arguments`` and ``evaluation_arguments`` are already parsed literals. ``seed`` drives the split and the
     framework alike. ``split`` is the rule as it was decided, the fit arguments' ``shuffle`` looked at. A stream without
     end begins with the records that are not older than ``since_ms`` (Kafka's, since 1970). ``checkpoint`` is where an
-    earlier attempt stopped: the attempt goes on there.
+    earlier attempt stopped: the attempt goes on there. ``stop_asked``: a person wants the training to end by now, with
+    what it learnt.
     """
 
     result_id: int
@@ -58,5 +59,6 @@ class TrainingPlan(Message):
     incremental: Incremental | None = None
     since_ms: int = 0
     checkpoint: Checkpoint | None = None
+    stop_asked: bool = False
     limits: ResourceLimits = ResourceLimits()
     gpu: int = 0

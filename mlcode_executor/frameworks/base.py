@@ -246,9 +246,10 @@ class Handler(ABC):
 
     @abstractmethod
     def evaluate(self, request: Request) -> dict[str, Any]:
-        """``{batch_size, arguments, champion?}``, arrays ``features``, ``labels`` -> ``{metrics: {name: float}}``.
+        """``{batch_size, arguments, fit_arguments?, champion?}``, arrays ``features``, ``labels`` -> ``{metrics}``.
 
-        Of the weights that ``keep_champion`` kept, where ``champion`` is true.
+        Of the weights that ``keep_champion`` kept, where ``champion`` is true. Before training the ``fit_arguments``
+        tell how samples will be prepared. ``metrics`` are floats by name.
         """
 
     @abstractmethod

@@ -160,6 +160,8 @@ class PyTorchHandler(Handler):
         PYTORCH.check(Purpose.EVALUATION, arguments)
         samples = _samples(request, "features", "labels")
         steps = arguments.get("steps") or arguments.get("epoch_length")
+        if self._loop is None:
+            self._look_at(request, FitArguments.from_literals(request.params.get("fit_arguments") or {}))
         with user_code():
             loop = self._prepared(samples[0])
             weights = exchanged(self._model, self._kept_champion()) if request.params.get("champion") else nullcontext()
@@ -341,9 +343,13 @@ class PyTorchHandler(Handler):
         if device().type == "cpu":
             # Not promised on a GPU, where it would slow training down.
             torch.use_deterministic_algorithms(True, warn_only=True)
+        self._look_at(request, fit_arguments)
+        return training, fit_arguments
+
+    def _look_at(self, request: Request, fit_arguments: FitArguments) -> None:
+        """Keep what decides how samples are prepared, until the first ones are."""
         self._to_tensor = fit_arguments.to_tensor
         self._targets_are_features = bool(request.params.get("targets_are_features"))
-        return training, fit_arguments
 
     def _prepared(self, features: Array) -> TorchLoop:
         """Find out how the model takes ``features`` (n, ...) and put it on its device; returns the loop for it."""

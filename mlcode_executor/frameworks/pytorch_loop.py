@@ -168,24 +168,31 @@ class TorchLoop:
                 )
 
     def evaluate(self, samples: tuple[Array, Array], *, batch_size: int, steps: int | None = None) -> dict[str, float]:
-        """Return the user's metrics over ``samples``; at most ``steps`` batches of them."""
+        """Return the user's metrics over ``samples``; at most ``steps`` batches of them. ``loss`` is always there, but
+        for a loss that has no value without gradients.
+        """
         features, labels = samples
         rows = len(features) if steps is None else min(len(features), steps * batch_size)
         self._model.eval()
+        loss = _MeanLoss(self._loss_fn)
 
         def step(_engine: Engine, part: slice) -> tuple[Any, torch.Tensor]:
             inputs = self._forward.preparation.tensor(features[part], self._device)
             with torch.no_grad():
                 prediction = self._forward(inputs)
-            return prediction, self._targets(torch.from_numpy(np.array(labels[part])).to(self._device), prediction)
+                target = self._targets(torch.from_numpy(np.array(labels[part])).to(self._device), prediction)
+                loss.add(prediction, target)
+            return prediction, target
 
         evaluator = Engine(step)
         evaluator.logger.disabled = True
-        for name, metric in self._definitions.metrics().items():
+        metrics = self._definitions.metrics()
+        for name, metric in metrics.items():
             metric.attach(evaluator, name)
+        loss.wanted = "loss" not in metrics
         parts = list(batches_of(rows, batch_size * _EVALUATION_FACTOR))
         evaluator.run(parts, max_epochs=1)
-        return _floats(evaluator.state.metrics)
+        return {**_floats(evaluator.state.metrics), **loss.value()}
 
     def _training_step(self, optimizer: Any) -> Callable[[Engine, tuple[torch.Tensor, torch.Tensor]], Any]:
         forward, loss_fn, targets = self._forward, self._loss_fn, self._targets
@@ -234,6 +241,28 @@ class _TensorBatches:
             features = torch.from_numpy(_writable(chunk.features)).to(self._device)
             for part in batches_of(len(chunk.features), size):
                 yield self._prepare(features[part]), labels[part]
+
+
+class _MeanLoss:
+    """The loss over the batches of an evaluation, each counted by its samples, where it is ``wanted``."""
+
+    def __init__(self, loss_fn: Callable[[Any, torch.Tensor], Any]) -> None:
+        self._loss_fn = loss_fn
+        self._sum: Any = 0.0
+        self._samples = 0
+        self.wanted = True
+
+    def add(self, prediction: Any, target: torch.Tensor) -> None:
+        if not self.wanted:
+            return
+        try:
+            self._sum = self._sum + self._loss_fn(prediction, target).detach() * len(target)
+        except Exception:  # noqa: BLE001  a loss of the user's own may need what only training has, such as gradients
+            self.wanted = False
+        self._samples += len(target)
+
+    def value(self) -> dict[str, float]:
+        return {"loss": float(self._sum) / max(1, self._samples)} if self.wanted else {}
 
 
 class _TrainingMetrics:

@@ -64,7 +64,7 @@ def describe(model: Any, code: str, *, trial: bool) -> ModelReport:
         trainable_parameters=sum(
             each.numel() for each in model.parameters() if each.requires_grad and not _is_lazy(each)
         ),
-        metrics=list(Definitions(model).metrics()),
+        metrics=list(dict.fromkeys([*Definitions(model).metrics(), "loss"])),
         warnings=[*(_trial(model, shape, code) if trial else []), *_warnings(model)],
         notes=notes,
         versions=versions(),

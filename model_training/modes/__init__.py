@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kafkaml.wire.choices import TrainingMode
-from model_training.modes import classic
+from model_training.modes import classic, incremental
 from model_training.modes.base import Mode
 
 __all__ = ["MODES", "Mode"]
 
-MODES: Mapping[TrainingMode, Mode] = {TrainingMode.CLASSIC: classic}
+MODES: Mapping[TrainingMode, Mode] = {TrainingMode.CLASSIC: classic, TrainingMode.INCREMENTAL: incremental}

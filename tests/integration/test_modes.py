@@ -1,41 +1,97 @@
-"""What the seam of training modes carries beyond classic training: data without end, several models, versions.
+"""What the seam of training modes carries beyond classic training: streams without end, several models.
 
-Modes of the tests use it on a real broker and real model processes; no deployment can ask for them.
+On a real broker and with real model processes. For several models there is a mode of the tests, for which no deployment
+can ask.
 """
 
 from __future__ import annotations
 
-import hashlib
+import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from confluent_kafka import Producer
 
 from kafkaml.confluent import KafkaRecordReader
-from kafkaml.control import ControlMessage
 from kafkaml.input_format import InputFormat
 from kafkaml.settings import KafkaSettings
-from kafkaml.stream_range import StreamRange
 from kafkaml.testing import RecordingReporter
+from kafkaml.wire.choices import Direction
 from kafkaml.wire.framework import Framework
+from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.process import ModelProcess, Runtime
 from model_training.context import RunContext
-from model_training.held_out import share
+from model_training.interrupts import Interrupts
 from model_training.model_session import BuiltModel, ModelSession
-from model_training.modes import Mode
-from model_training.part import Part, TrainedPart, Whence
+from model_training.modes import classic, incremental
+from model_training.part import Part, TrainedPart
 from model_training.training_data import TrainingData
-from model_training.windows import Limits, Reading
 from tests.conftest import TestBroker
-from tests.integration.training_support import Array, blobs, epochs, model_code, plan_of, raw_encoding, send
+from tests.integration.training_support import (
+    blobs,
+    digits,
+    epochs,
+    model_code,
+    online_plan,
+    plan_of,
+    send,
+    send_online,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+# Their metric is what the number of passes over a batch says, in training: one in each window.
+SCORED_TORCH = """
+import ignite.metrics
+class Score(ignite.metrics.Metric):
+    def reset(self): ...
+    def update(self, output): ...
+    def compute(self):
+        return SCORES[int(model.passes)]
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+        self.register_buffer("passes", torch.zeros(()))
+    def forward(self, x):
+        if self.training:
+            self.passes += 1
+        return self.layer(x)
+    def loss_fn(self):
+        return nn.CrossEntropyLoss()
+    def optimizer(self):
+        return torch.optim.SGD(self.parameters(), lr=0.01)
+    def metrics(self):
+        return {"score": Score()}
+model = Network()
+"""
+SCORED_KERAS = """
+class Counted(keras.layers.Dense):
+    def build(self, shape):
+        super().build(shape)
+        self.passes = self.add_weight(shape=(), initializer="zeros", trainable=False, name="passes")
+    def call(self, x, training=False):
+        if training:
+            self.passes.assign_add(1.0)
+        return super().call(x)
+class Score(keras.metrics.Metric):
+    def __init__(self):
+        super().__init__(name="score")
+    def update_state(self, y_true, y_pred, sample_weight=None): ...
+    def reset_state(self): ...
+    def result(self):
+        return tf.gather(tf.constant(SCORES), tf.cast(model.layers[-1].passes, "int32"))
+model = keras.Sequential([keras.Input(shape=(4,)), Counted(3)])
+loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+model.compile(optimizer="sgd", loss=loss, metrics=[Score()])
+"""
 
 WEIGHTS = {Framework.TENSORFLOW: "model.weights.h5", Framework.PYTORCH: "model.safetensors"}
 
@@ -47,12 +103,9 @@ class Run:
     broker: TestBroker
     folder: Path
     fork_server_of: Callable[[Runtime], str]
+    process: ModelProcess | None = None
 
-    def context(
-        self,
-        plan: TrainingPlan,
-        reporters: Mapping[str, RecordingReporter],
-    ) -> RunContext:
+    def context(self, plan: TrainingPlan, reporters: Mapping[str, RecordingReporter], **more: Any) -> RunContext:
         kafka = KafkaSettings(bootstrap_servers=self.broker.bootstrap_servers)
         scratch = self.folder / f"scratch-{len(list(self.folder.iterdir()))}"
         scratch.mkdir()
@@ -66,11 +119,22 @@ class Run:
                 on_progress=on_progress,
             ),
             open_reader=lambda: KafkaRecordReader(kafka),
-            start_process=lambda wanted: ModelProcess.start(
-                Runtime(wanted.framework), wanted.limits, fork_server=self.fork_server_of(Runtime(wanted.framework))
-            ),
+            start_process=self._start,
             scratch=scratch,
+            **more,
         )
+
+    def learn(self, plan: TrainingPlan, reporter: RecordingReporter) -> TrainingOutcome:
+        """Learn a stream without end, which a SIGTERM stops, and return what came of it."""
+        interrupts = Interrupts()
+        with interrupts:
+            (part,) = incremental.run(self.context(plan, {plan.model_name: reporter}, interrupts=interrupts))
+        return part.outcome
+
+    def _start(self, plan: TrainingPlan) -> ModelProcess:
+        runtime = Runtime(plan.framework)
+        self.process = ModelProcess.start(runtime, plan.limits, fork_server=self.fork_server_of(runtime))
+        return self.process
 
 
 @pytest.fixture
@@ -94,38 +158,6 @@ def outcome_of(
         preparation=session.preparation,
         isolation=session.isolation,
     )
-
-
-@dataclass
-class KeepsLearning:
-    """Learns a stream without end window by window, each tried before it is learnt; a version every two windows."""
-
-    reading: Reading | None = None
-
-    def run(self, context: RunContext) -> Sequence[TrainedPart]:
-        part, found, learnt = context.part(), list[TrainedPart](), 0
-        metrics: Mapping[str, float] = {}
-        with (
-            context.session() as session,
-            context.windows(Limits(records=100, seconds=30, idle_seconds=2), self.reading) as windows,
-        ):
-            model = session.build()
-            for number, window in enumerate(windows, 1):
-                assert window.labels is not None
-                with share(window.features, window.labels, targets_are_features=False) as samples:
-                    metrics = session.evaluate(samples) if learnt else {}
-                    done = session.partial_fit(samples)
-                learnt += len(window)
-                part.warnings.add(*done.warnings)
-                part.reporter.epoch(EpochMetrics(epoch=number, seconds=0.1, training=done.metrics, validation=metrics))
-                self.reading = window.reading
-                if number % 2 == 0:
-                    part.files.save(session, session.artifact_names())
-                    whence = Whence(step=number, positions=window.reading.positions)
-                    found.append(part.version_finished(outcome_of(part, session, model, learnt, metrics), whence))
-            part.files.save(session, session.artifact_names())
-            found.append(part.finished(outcome_of(part, session, model, learnt, metrics)))
-        return found
 
 
 @dataclass
@@ -155,65 +187,117 @@ class TrainsSeveral:
         return found
 
 
-def online(broker: TestBroker, features: Array, labels: Array) -> tuple[ControlMessage, Callable[[int, int], None]]:
-    """Announce a topic without end; returns the announcement and what sends rows of the samples to it."""
-    topic = broker.topic(2)
-    encoding = raw_encoding(features, labels)
-    producer = Producer({"bootstrap.servers": broker.bootstrap_servers})
+def stopping_at(reporter: RecordingReporter, window: int) -> RecordingReporter:
+    """Have the run stopped, as by a person, once ``window`` is learnt."""
+    report = reporter.epoch
 
-    def send_rows(start: int, stop: int) -> None:
-        for row in range(start, stop):
-            value, key = encoding.value(features[row]), encoding.key(labels[row])
-            producer.produce(topic, value, key, partition=row % 2)
-        assert producer.flush(60) == 0
+    def epoch(metrics: EpochMetrics) -> None:
+        report(metrics)
+        if metrics.epoch == window:
+            os.kill(os.getpid(), signal.SIGTERM)
 
-    stream = ControlMessage(
-        ranges=(StreamRange(topic),),
-        input_format=InputFormat.RAW,
-        input_config=encoding.config,
-        incremental=True,
+    reporter.epoch = epoch  # type: ignore[method-assign]
+    return reporter
+
+
+@pytest.mark.parametrize("input_format", [InputFormat.RAW, InputFormat.AVRO, InputFormat.JSON])
+@pytest.mark.parametrize("indefinite", [False, True], ids=["time-limited", "indefinite"])
+@pytest.mark.parametrize("framework", list(Framework))
+def test_a_stream_without_end_is_learnt_from_its_announcement_on(
+    run: Run, framework: Framework, indefinite: bool, input_format: InputFormat
+) -> None:
+    features, labels = blobs(340)
+    topic, since_ms = run.broker.topic(2), 1_700_000_000_000
+    # Forty records were there before the stream was announced.
+    send_online(run.broker, topic, features[:40], labels[:40], since_ms - 100, input_format)
+    stream = send_online(run.broker, topic, features[40:], labels[40:], since_ms, input_format)
+    plan = online_plan(
+        framework,
+        stream,
+        since_ms=since_ms,
+        incremental=Incremental(indefinite=indefinite, stream_timeout=600, window_records=60),
     )
-    return stream, send_rows
+    reporter = RecordingReporter()
+    outcome = run.learn(plan, stopping_at(reporter, 5) if indefinite else reporter)
+    assert [each.window.records for each in reporter.epochs if each.window] == [60] * 5
+    assert outcome.samples == {"training": 240, "validation": 60, "test": 60}
+    assert outcome.test_metrics["accuracy"] > 0.9
+    assert outcome.test_metrics["loss"] < 1
+    assert {"accuracy", "loss"} <= set(reporter.epochs[0].before)
+    assert outcome.confusion_matrix is not None
+    assert sum(map(sum, outcome.confusion_matrix)) == 60
+    assert WEIGHTS[framework] in outcome.artifacts
+    assert "model.onnx" in outcome.artifacts
+    assert sum(reporter.positions[topic].values()) == 340
+    assert not [each for each in outcome.warnings if "error" in each.lower()]
 
 
 @pytest.mark.parametrize("framework", list(Framework))
-def test_a_mode_learns_a_stream_without_end_in_versions(run: Run, framework: Framework) -> None:
-    stream, send_rows = online(run.broker, *blobs(800))
-    plan = plan_of(framework, stream, model_code(framework, shape=(4,), classes=3))
+def test_images_of_bytes_are_prepared_as_in_classic_training(run: Run, framework: Framework) -> None:
+    images, labels = digits()
+    keras = framework is Framework.TENSORFLOW
+    code = model_code(framework, shape=(8, 8), classes=10)
+    topic = run.broker.topic()
+    stream = send_online(run.broker, topic, images[:600], labels[:600], 1_700_000_000_000, InputFormat.RAW)
+    plan = online_plan(framework, stream, code=code, incremental=Incremental(stream_timeout=600, window_records=300))
+    learnt = run.learn(plan.model_copy(update={"fit_arguments": epochs(framework, 8)}), RecordingReporter())
+    classic_stream = send(run.broker, images[:600], labels[:600])
+    (classic_part,) = classic.run(run.context(plan_of(framework, classic_stream, code), {"small": RecordingReporter()}))
+    assert learnt.preparation == classic_part.outcome.preparation
+    assert bool(learnt.preparation) is not keras
+    assert learnt.test_metrics["accuracy"] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("framework", "change", "scores"),
+    [
+        (Framework.PYTORCH, Direction.UP, (0.0, 0.5, 0.549, 0.551, 0.551)),
+        (Framework.TENSORFLOW, Direction.DOWN, (1.0, 0.5, 0.451, 0.449, 0.449)),
+    ],
+)
+def test_a_gain_of_0_049_makes_no_version_and_one_of_0_051_makes_one(
+    run: Run, framework: Framework, change: Direction, scores: tuple[float, ...]
+) -> None:
+    features, labels = blobs(160)
+    stream = send_online(run.broker, run.broker.topic(), features, labels, 1_700_000_000_000, InputFormat.RAW)
+    code = (SCORED_KERAS if framework is Framework.TENSORFLOW else SCORED_TORCH).replace("SCORES", str(list(scores)))
+    settings = Incremental(stream_timeout=600, window_records=40, monitoring_metric="score", change=change)
+    plan = online_plan(framework, stream, code=code, incremental=settings, confusion_matrix=False, batch_size=32)
     reporter = RecordingReporter()
-    send_rows(0, 250)
-    # More comes while the model learns.
-    reporter.epoch = sending_more(reporter.epoch, lambda: send_rows(250, 500))  # type: ignore[method-assign]
-    mode = KeepsLearning()
-    as_mode: Mode = mode
-    found = as_mode.run(run.context(plan, {plan.model_name: reporter}))
-
-    assert [(each.model, each.version) for each in found] == [("small", 1), ("small", 2), ("small", None)]
-    assert [outcome for outcome, _ in reporter.versions.values()] == [each.outcome for each in found[:-1]]
-    assert reporter.outcome == found[-1].outcome
-    assert [each.outcome.samples["training"] for each in found] == [200, 400, 500]
-    assert len({each.outcome.artifacts[WEIGHTS[framework]] for each in found}) == 3
-    assert found[-1].outcome.test_metrics["accuracy"] > 0.9
-    assert mode.reading is not None
-    assert sum(mode.reading.positions.values()) == 500
-    content = reporter.artifacts[WEIGHTS[framework]]
-    assert hashlib.sha256(content).hexdigest() == found[-1].outcome.artifacts[WEIGHTS[framework]]
-
-    # Another run goes on where this one stopped.
-    send_rows(500, 600)
-    (last,) = KeepsLearning(mode.reading).run(run.context(plan, {plan.model_name: RecordingReporter()}))
-    assert last.outcome.samples["training"] == 100
+    run.learn(plan, reporter)
+    compared = {step: comparison for step, (_, comparison) in reporter.versions.items()}
+    assert {step: each.champion for step, each in compared.items() if each} == {1: None, 3: 1}
+    promoted = compared[3]
+    assert promoted is not None
+    values = (promoted.champion_value, promoted.challenger_value, promoted.samples)
+    assert values == pytest.approx((scores[1], scores[3], 24))
+    # The last one is compared with the new champion.
+    assert reporter.comparison is not None
+    assert (reporter.comparison.champion, reporter.comparison.champion_value) == (2, pytest.approx(scores[3]))
 
 
-def sending_more(
-    epoch: Callable[[EpochMetrics], None], send_more: Callable[[], None]
-) -> Callable[[EpochMetrics], None]:
-    def first_sends(metrics: EpochMetrics) -> None:
-        if metrics.epoch == 1:
-            send_more()
-        epoch(metrics)
+@pytest.mark.parametrize("framework", list(Framework))
+def test_a_killed_model_process_is_replaced_and_the_weights_are_the_same(run: Run, framework: Framework) -> None:
+    features, labels = blobs(200)
+    stream = send_online(run.broker, run.broker.topic(), features, labels, 1_700_000_000_000, InputFormat.RAW)
+    plan = online_plan(framework, stream, incremental=Incremental(stream_timeout=600, window_records=40))
+    undisturbed = run.learn(plan, RecordingReporter())
+    reporter, killed = RecordingReporter(), dict[int, int]()
+    report = reporter.epoch
 
-    return first_sends
+    def epoch(metrics: EpochMetrics) -> None:
+        report(metrics)
+        # Before the window is kept, so that it is learnt again.
+        if metrics.epoch in (2, 4) and metrics.epoch not in killed:
+            assert run.process is not None
+            killed[metrics.epoch] = run.process.pid
+            os.kill(run.process.pid, signal.SIGKILL)
+
+    reporter.epoch = epoch  # type: ignore[method-assign]
+    outcome = run.learn(plan, reporter)
+    assert len(set(killed.values())) == 2
+    assert outcome.artifacts[WEIGHTS[framework]] == undisturbed.artifacts[WEIGHTS[framework]]
+    assert outcome.samples == undisturbed.samples
 
 
 def test_a_mode_trains_several_models_at_once_to_several_parts(run: Run) -> None:

@@ -171,6 +171,37 @@ def send(
     )
 
 
+def send_online(
+    broker: TestBroker,
+    topic: str,
+    features: Array,
+    labels: Array,
+    since_ms: int,
+    input_format: InputFormat = InputFormat.RAW,
+) -> ControlMessage:
+    """Send samples to a topic without end, a millisecond after the other, and return the announcement."""
+    encoding = raw_encoding(features, labels) if input_format == InputFormat.RAW else ENCODINGS[input_format]
+    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 5})
+    for row, (sample, label) in enumerate(zip(features, labels, strict=True)):
+        producer.produce(topic, encoding.value(sample), encoding.key(label), timestamp=since_ms + row)
+        producer.poll(0)
+    assert producer.flush(150) == 0
+    return ControlMessage(
+        ranges=(StreamRange(topic),),
+        input_format=input_format,
+        input_config=encoding.config,
+        validation_rate=0.2,
+        incremental=True,
+    )
+
+
+def online_plan(framework: Framework, stream: ControlMessage, *, code: str = "", **fields: Any) -> TrainingPlan:
+    """Return the plan of an incremental training of ``blobs``; ``fields`` override."""
+    values: dict[str, Any] = {"mode": TrainingMode.INCREMENTAL, "fit_arguments": epochs(framework, 10)}
+    values["fit_arguments"] = epochs(framework, 1) if code else values["fit_arguments"]
+    return plan_of(framework, stream, code or model_code(framework, shape=(4,), classes=3), **(values | fields))
+
+
 def plan_of(framework: Framework, stream: ControlMessage, code: str, **fields: Any) -> TrainingPlan:
     """Return a plan with the usual values; ``fields`` override."""
     values: dict[str, Any] = {

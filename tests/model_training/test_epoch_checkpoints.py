@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,14 +106,14 @@ def test_a_newer_attempt_ends_the_run_at_a_checkpoint(run: Run, monkeypatch: pyt
 
 def test_a_full_disk_is_a_warning_and_tried_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     errors = [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))]
-    fsync = os.fsync
+    write = zipfile.ZipFile.write
 
-    def full_once(descriptor: int) -> None:
+    def full_once(archive: zipfile.ZipFile, *arguments: Any) -> None:
         if errors:
             raise errors.pop()
-        fsync(descriptor)
+        write(archive, *arguments)
 
-    monkeypatch.setattr(os, "fsync", full_once)
+    monkeypatch.setattr(zipfile.ZipFile, "write", full_once)
     outcome = run.run()
     assert [each.step for each in run.reporter.checkpoints] == [2, 3]
     assert any("is full: No space left on device" in each for each in outcome.warnings)

@@ -67,5 +67,13 @@ def test_a_metric_that_the_model_does_not_have_is_refused_with_those_it_has() ->
     rule = PromotionRule.of(UP, validation_rate=0.2)
     assert rule is not None
     rule.check({"accuracy": 0.5})
+    rule.check_built(["loss", "accuracy"])
+    # What only an evaluation tells is not refused before one.
+    rule.check_built([])
+    with pytest.raises(SettingsError, match="no metric 'accuracy': it has loss, f1"):
+        rule.check_built(["loss", "f1"])
+    several = PromotionRule.of(Incremental(monitoring_metric="f1_2", change=Direction.UP), validation_rate=0.2)
+    assert several is not None
+    several.check_built(["loss", "f1"])
     with pytest.raises(SettingsError, match="no metric 'accuracy': it has loss, auc"):
         rule.check({"loss": 1.0, "auc": 0.5})

@@ -1,0 +1,460 @@
+"""Incremental training: a stream without end is learnt window by window, and what it taught is kept after each.
+
+The order of ``_Learner.learn`` is the whole story of a window: tried before it is learnt, learnt, validated, compared
+with the champion, reported, kept. One window is one step. Whatever ends the attempt, another one goes on behind the
+last window that was kept, and learns the next as this one would have.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kafkaml.checkpoints import Contents
+from kafkaml.errors import DecodeError, ModelProcessDied, StreamUnavailable, UserCodeError
+from kafkaml.failpoints import failpoint
+from kafkaml.frameworks import FRAMEWORKS, Purpose
+from kafkaml.left_out import LeftOut
+from kafkaml.logs import get_logger
+from kafkaml.wire.incremental import Incremental
+from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.progress import EpochMetrics, WindowPlace
+from kafkaml.wire.training import TrainingPlan
+from kafkaml.wire.version import Comparison
+from mlcode_executor.process import LimitReason
+from model_training.context import RunContext
+from model_training.finishing import Findings, Learnt, Trial, finish, outcome_of
+from model_training.fitting import WindowFit, blamed, fit_windows_to_model
+from model_training.held_out import HeldOut, share
+from model_training.interrupts import Interrupted
+from model_training.model_session import Samples
+from model_training.part import Part, TrainedPart, Whence
+from model_training.promotion import PromotionRule
+from model_training.windows import Limits, Reading, Window, Windows
+
+__all__ = ["run"]
+
+logger = get_logger(__name__)
+
+# What a trained model is tried on where nothing was held out: enough for its answers in a batch.
+_SAMPLE_ROWS = 64
+_SAMPLE = "sample"
+# What usually keeps a loss a number.
+_STEADIER = "a smaller learning rate, features scaled to 0..1, or clipped gradients (clipnorm=1.0) usually help"
+# Arguments of fit that say something of windows, by the names that all frameworks know them by.
+_PASSES, _SHUFFLE = "epochs", "shuffle"
+_KNOWN_ARGUMENTS = frozenset({_PASSES, _SHUFFLE, "class_weight", "to_tensor", "verbose"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Terms:
+    """What was asked for: checked, and with the defaults filled in."""
+
+    limits: Limits
+    validation_rate: Fraction
+    rule: PromotionRule | None
+    passes: int
+    shuffle: bool | str
+    batch_size: int
+    seed: int
+    ignored: Sequence[str]
+
+    @classmethod
+    def of(cls, plan: TrainingPlan) -> _Terms:
+        """Read the plan; raises SettingsError for what cannot be done."""
+        settings = plan.incremental or Incremental()
+        rate = plan.stream.validation_rate if settings.validation_rate is None else settings.validation_rate
+        accepted = FRAMEWORKS[plan.framework].arguments[Purpose.FIT].accepted
+        given = {
+            accepted[name].known_as or accepted[name].alias_of or name: value
+            for name, value in plan.fit_arguments.items()
+            if name in accepted
+        }
+        passes = next((given[name] for name in (_PASSES, "max_epochs") if name in given), 1)
+        return cls(
+            limits=Limits(
+                records=settings.window_records,
+                seconds=settings.message_poll_timeout / 1000,
+                idle_seconds=None if settings.indefinite else settings.stream_timeout / 1000,
+            ),
+            # As a fraction, because 0.29 of 100 is 28.999... in floating point.
+            validation_rate=Fraction(rate).limit_denominator(1_000_000_000),
+            rule=PromotionRule.of(settings, validation_rate=rate),
+            passes=passes,
+            shuffle=given.get(_SHUFFLE, True),
+            batch_size=plan.batch_size,
+            seed=plan.seed % 2**64,
+            ignored=sorted(set(given) - _KNOWN_ARGUMENTS - {"max_epochs"}),
+        )
+
+
+@dataclass
+class _State:
+    """Where the learning stands after ``step`` windows; with the model's own state it is all there is to go on from."""
+
+    step: int = 0
+    reading: Reading = field(default_factory=Reading)
+    fit: WindowFit | None = None
+    # Samples whose labels cannot be learnt, beside what the reading left out.
+    unlearnable: LeftOut = field(default_factory=LeftOut)
+    trained: int = 0
+    validated: int = 0
+    champion: int | None = None
+    comparison: Comparison | None = None
+    seconds: float = 0.0
+    held_out: HeldOut | None = None
+    sample: NDArray[Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all but the arrays."""
+        return {
+            "reading": self.reading.to_json(),
+            "fit": None if self.fit is None else self.fit.to_json(),
+            "unlearnable": self.unlearnable.to_json(),
+            "trained": self.trained,
+            "validated": self.validated,
+            "champion": self.champion,
+            "comparison": None if self.comparison is None else self.comparison.to_json(),
+            "seconds": self.seconds,
+        }
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The samples that are kept; both sides of those held out, and a few for trying the model."""
+        held_out = {} if self.held_out is None else self.held_out.arrays()
+        return {**held_out, **({} if self.sample is None else {_SAMPLE: self.sample})}
+
+    @classmethod
+    def restored(cls, contents: Contents) -> _State:
+        """Return the state that ``to_json`` and ``arrays`` described."""
+        document, arrays = contents.document, contents.arrays
+        fit, comparison = document["fit"], document["comparison"]
+        return cls(
+            step=contents.step,
+            reading=Reading.from_json(document["reading"]),
+            fit=None if fit is None else WindowFit.from_json(fit),
+            unlearnable=LeftOut.from_json(document["unlearnable"]),
+            trained=document["trained"],
+            validated=document["validated"],
+            champion=document["champion"],
+            comparison=None if comparison is None else Comparison.model_validate(comparison),
+            seconds=document["seconds"],
+            held_out=HeldOut.from_arrays(arrays) if "features" in arrays else None,
+            sample=arrays.get(_SAMPLE),
+        )
+
+
+def run(context: RunContext) -> Sequence[TrainedPart]:
+    """Learn the plan's stream until it is over or stopped; returns the last version of its one part."""
+    terms = _Terms.of(context.plan)
+    part = context.part()
+    if terms.ignored:
+        part.warnings.add(
+            f"{', '.join(terms.ignored)} of the fit arguments have no effect on windows of a stream: each is learnt "
+            "whole, as often as 'epochs' says"
+        )
+    if context.plan.stream.test_rate:
+        part.warnings.add("the stream's test_rate has no effect: a stream without end is tested on what validates")
+    kept = context.last_checkpoint()
+    while True:
+        learner = _Learner(context, terms, part, kept)
+        try:
+            return [learner.run()]
+        except ModelProcessDied as died:
+            # Killed from outside, which says nothing of the model; after a step in vain the backend decides.
+            if died.reason != LimitReason.KILLED or learner.kept == kept:
+                raise
+            logger.warning("the model process was killed, going on from the last window kept", cause=died.message)
+            kept = learner.kept
+            part.begin_anew()
+
+
+class _Learner:
+    """Learns with one model process, from a checkpoint on if there is one."""
+
+    def __init__(self, context: RunContext, terms: _Terms, part: Part, kept: Path | None) -> None:
+        self._context = context
+        self._plan = context.plan
+        self._terms = terms
+        self._part = part
+        self._state = _State()
+        self._started = self._last_end = time.monotonic()
+        self.kept = kept
+
+    def run(self) -> TrainedPart:
+        """Learn to the end of the stream, or until a person stops it, and finish the part."""
+        with self._context.session() as self._session:
+            self._model = self._session.build()
+            self._part.warnings.add(*self._model.warnings)
+            if self._terms.rule is not None:
+                self._terms.rule.check_built(self._model.metrics)
+            failpoint("training.built")
+            if self.kept is not None:
+                self._restore(self.kept)
+            try:
+                self._learn_all()
+            except Interrupted as stop:
+                if stop.error is not None or not self._state.step or not self._context.stop_asked():
+                    raise
+                logger.info("stopped, the model is kept", windows=self._state.step)
+            found = self._finish()
+        # The model process is gone: nobody writes to the files any more.
+        failpoint("training.saved")
+        outcome = self._outcome(found, self._part.files.upload(self._part.reporter))
+        failpoint("training.uploaded")
+        return self._part.finished(outcome, self._whence())
+
+    def _learn_all(self) -> None:
+        with self._context.windows(self._terms.limits, self._state.reading) as windows:
+            last = self._state.reading
+            for window in windows:
+                last = window.reading
+                failpoint("incremental.window")
+                # A stop waits until the window is learnt and kept: half of it would be lost.
+                with self._context.interrupts.held():
+                    self.learn(window, windows)
+        if not self._state.step:
+            self._nothing_learnt(last)
+
+    def learn(self, window: Window, windows: Windows) -> None:
+        """Make one step; a stop before the model learnt anything of the window leaves it to another attempt."""
+        started, state, terms = time.monotonic(), self._state, self._terms
+        fit = self._fit_to(window)
+        if fit is None:
+            return
+        features, labels = self._learnable(window, fit)
+        if not len(features):
+            return
+        step, validated = state.step + 1, int(terms.validation_rate * len(features))
+        order = _Order(terms, step=step, count=len(features), validated=validated)
+        with share(features, labels, rows=order.rows, targets_are_features=fit.labels is None) as samples:
+            before = self._session.evaluate(samples)
+            if terms.rule is not None and not state.trained:
+                terms.rule.check(before)
+            if self._context.interrupts.stopped:
+                return
+            trained = self._train(samples, order, fit)
+            failpoint("incremental.trained")
+            validation: Mapping[str, float] = {}
+            if validated:
+                with samples.rows(0, validated) as part:
+                    validation = self._session.evaluate(part)
+                    newest = HeldOut(part.features.array, part.labels.array)
+                    state.held_out = newest.newest() if state.held_out is None else state.held_out.with_newer(newest)
+            if state.sample is None:
+                state.sample = samples.features.array[validated:][:_SAMPLE_ROWS].copy()
+        state.step, state.reading = step, window.reading
+        state.trained += len(features) - validated
+        state.validated += validated
+        if validated and terms.rule is not None:
+            self._compare(terms.rule)
+        now = time.monotonic()
+        state.seconds += now - started
+        place = WindowPlace(
+            records=window.records,
+            trained=len(features) - validated,
+            validated=validated,
+            left_out=window.left_out + len(window) - len(features),
+            lag=windows.ends.behind(window.reading),
+            rate=window.records / max(now - self._last_end, 1e-9),
+            ended_ms=int(time.time() * 1000),
+        )
+        self._last_end = now
+        self._part.reporter.epoch(
+            EpochMetrics(
+                epoch=step, seconds=now - started, training=trained, validation=validation, before=before, window=place
+            )
+        )
+        self._keep()
+
+    def _fit_to(self, window: Window) -> WindowFit | None:
+        """Return how windows are handed to the model, which the first one with samples tells."""
+        if self._state.fit is None and len(window):
+            self._state.fit = fit_windows_to_model(
+                window, self._model.signature, targets=self._plan.targets, describe_loss=self._session.describe_loss
+            )
+        return self._state.fit
+
+    def _learnable(self, window: Window, fit: WindowFit) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the features and labels of ``window`` that can be learnt; the others are counted."""
+        features, labels = fit.arrays(window)
+        if fit.labels is None:
+            return features, labels
+        wrong = fit.labels.wrong(labels)
+        for row in np.flatnonzero(wrong).tolist():
+            error = DecodeError(
+                f"the label is {labels[row]!s:.40}: expected {fit.labels.expected}, as the model's loss takes",
+                hint="of a stream without end the classes cannot be numbered anew: send the number of each label's "
+                "class, from 0 on",
+            )
+            self._state.unlearnable.add(window.place(row), error)
+        records = window.reading.records
+        self._state.unlearnable.check(records, records)
+        if wrong.any():
+            features, labels = features[~wrong], labels[~wrong]
+        return features, labels.astype(fit.labels.dtype, copy=False)
+
+    def _train(self, samples: Samples, order: _Order, fit: WindowFit) -> Mapping[str, float]:
+        """Learn the samples behind those that validate; a stop leaves out passes that did not begin."""
+        metrics: Mapping[str, float] = {}
+        with samples.rows(order.validated, len(samples)) as training:
+            for number in range(self._terms.passes):
+                if number and self._context.interrupts.stopped:
+                    break
+                if number and self._terms.shuffle:
+                    order.mix_again(samples, number)
+                try:
+                    done = self._session.partial_fit(training)
+                except UserCodeError as error:
+                    if not fit.doubts:
+                        raise
+                    raise blamed(error, *fit.doubts[0]) from error
+                metrics = done.metrics
+                self._part.warnings.add(*done.warnings)
+        lost = [name for name, value in metrics.items() if not math.isfinite(value)]
+        if lost:
+            self._part.warnings.add(f"the training diverged: {', '.join(lost)} ceased to be a number; {_STEADIER}")
+        return metrics
+
+    def _compare(self, rule: PromotionRule) -> None:
+        """Compare with the champion on the held-out samples, and make a version of what is enough better."""
+        state = self._state
+        assert state.held_out is not None
+        with self._held_out(state.held_out) as samples:
+            challenger = self._session.evaluate(samples)
+            champion = None if state.champion is None else self._session.evaluate(samples, champion=True)
+        state.comparison = rule.compare(challenger, champion, number=state.champion, samples=len(state.held_out))
+        if not state.comparison.promotes:
+            return
+        found = self._finish()
+        outcome = self._outcome(found, self._part.files.upload(self._part.reporter))
+        state.champion = self._part.version_finished(outcome, self._whence()).version
+        logger.info("the model has improved", version=state.champion, window=state.step)
+        failpoint("incremental.version")
+        self._session.keep_champion()
+
+    def _held_out(self, held_out: HeldOut) -> Samples:
+        without_labels = self._state.fit is not None and self._state.fit.labels is None
+        return share(held_out.features, held_out.labels, targets_are_features=without_labels)
+
+    def _keep(self) -> None:
+        """Keep what was learnt, where another attempt finds it; the window counts from here on."""
+        state, state_file = self._state, self._session.save_state(self._part.folder)
+        failpoint("incremental.state_saved")
+        contents = Contents(
+            step=state.step,
+            state=state_file,
+            document={**state.to_json(), "warnings": self._part.warnings.texts},
+            arrays=state.arrays,
+            records=state.reading.records,
+            positions=self._whence().wire_positions,
+        )
+        self.kept = self._context.keep_checkpoint(self._part, contents)
+
+    def _restore(self, path: Path) -> None:
+        contents = self._context.read_checkpoint(path)
+        self._state = _State.restored(contents)
+        self._part.warnings.add(*contents.document["warnings"])
+        if self._state.sample is not None:
+            # As the first window did, before the state that followed it: the session learns the model's shapes.
+            row = self._state.sample[:1]
+            with share(row, row, targets_are_features=False) as sample:
+                self._session.describe_loss(sample.features, self._model.signature)
+        self._session.restore_state(contents.state)
+        logger.info("going on from a checkpoint", step=self._state.step, records=self._state.reading.records)
+
+    def _finish(self) -> Findings:
+        """Have the files of the model written, and try it on what was held out."""
+        state, fit = self._state, self._state.fit
+        assert fit is not None
+        assert state.sample is not None
+        assert state.reading.told is not None
+        held_out = state.held_out or HeldOut(state.sample[:0], state.sample[:0])
+        with self._held_out(held_out) as samples:
+            trial = Trial(
+                sample=state.sample,
+                test=samples if len(held_out) else None,
+                no_test="no sample was held out, because none validates",
+                shown=samples,
+                decoded=held_out.features.reshape(len(held_out), *state.reading.told.features[1]),
+                has_labels=fit.labels is not None,
+                class_names=fit.class_names,
+            )
+            wants_matrix = self._plan.confusion_matrix and len(held_out) > 0
+            return finish(self._session, self._part, trial, with_matrix=wants_matrix)
+
+    def _outcome(self, found: Findings, artifacts: Mapping[str, str]) -> TrainingOutcome:
+        state, fit = self._state, self._state.fit
+        assert fit is not None
+        assert state.reading.told is not None
+        tested = 0 if state.held_out is None else len(state.held_out)
+        learnt = Learnt(
+            seconds=state.seconds,
+            samples={"training": state.trained, "validation": state.validated, "test": tested},
+            slice_sha256=state.reading.sha256,
+            split=f"{float(self._terms.validation_rate):g} of each of {state.step} windows validates, chosen by seed "
+            f"{self._plan.seed}; the newest {tested} of these test",
+            class_names=fit.class_names,
+            settings=state.reading.told.settings,
+            warnings=[*fit.warnings, *state.reading.warnings, *state.unlearnable.warnings(state.reading.records)],
+        )
+        return outcome_of(
+            self._part, self._session, self._model, self._plan, learnt=learnt, found=found, artifacts=artifacts
+        )
+
+    def _whence(self) -> Whence:
+        state = self._state
+        return Whence(step=state.step, positions=state.reading.positions, comparison=state.comparison)
+
+    def _nothing_learnt(self, reading: Reading) -> NoReturn:
+        """Say why a stream that is over gave nothing to learn."""
+        if reading.records:
+            reading.left_out.check(reading.records)
+        topics = ", ".join(dict.fromkeys(each.topic for each in self._plan.stream.ranges))
+        raise StreamUnavailable(
+            f"nothing came: {topics} got {reading.records or 'no'} records since the stream was announced, and "
+            f"{self._terms.limits.idle_seconds:g} s passed without one",
+            hint="start the deployment, then send; a sink that pauses for longer needs a longer stream_timeout, or an "
+            "indefinite deployment",
+        )
+
+
+class _Order:
+    """Which samples of a window validate, and in what order the others are learnt: by the seed and the step alone.
+
+    ``rows`` are those that validate, then those that train.
+    """
+
+    def __init__(self, terms: _Terms, *, step: int, count: int, validated: int) -> None:
+        self._terms = terms
+        self._step = step
+        self.validated = validated
+        permuted = np.random.default_rng([terms.seed, step]).permutation(count)
+        validation, training = np.sort(permuted[:validated]), permuted[validated:]
+        if terms.shuffle is not True:
+            training = np.sort(training)
+        self.rows = np.concatenate([validation, training])
+        if terms.shuffle == "batch":
+            self.rows[validated:] = training[self._mixed(0)]
+
+    def mix_again(self, samples: Samples, number: int) -> None:
+        """Bring the training samples of ``samples`` into the order of pass ``number`` (from 1 on)."""
+        mixed = self._mixed(number)
+        for array in (samples.features.array, samples.labels.array):
+            array[self.validated :] = array[self.validated :][mixed]
+
+    def _mixed(self, number: int) -> NDArray[np.intp]:
+        random = np.random.default_rng([self._terms.seed, self._step, number])
+        count, size = len(self.rows) - self.validated, self._terms.batch_size
+        if self._terms.shuffle != "batch":
+            return random.permutation(count)
+        # Sorting random numbers plus the batch's index permutes inside each batch only.
+        return np.argsort(np.arange(count) // size + random.random(count), kind="stable")
