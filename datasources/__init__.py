@@ -5,7 +5,9 @@ The online ones are for incremental training: they announce a stream without end
 
 from datasources.avro_sink import AvroSink
 from datasources.json_sink import JsonSink
-from datasources.online import OnlineAvroSink, OnlineJsonSink, OnlineRawSink
+from datasources.online_avro_sink import OnlineAvroSink
+from datasources.online_json_sink import OnlineJsonSink
+from datasources.online_raw_sink import OnlineRawSink
 from datasources.raw_sink import RawSink
 from datasources.sink import KafkaMLSink, Sink
 

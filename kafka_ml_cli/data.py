@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from kafka_ml_cli.files import Samples
     from kafkaml.records import Record
+    from kafkaml.sdk.types import Deployment
 
-__all__ = ["register"]
+__all__ = ["is_online", "register"]
 
 _PANEL = "Data"
 # Progress is shown after each part of this many samples.
@@ -50,7 +51,12 @@ def send(
     ] = "",
     no_labels: Annotated[bool, typer.Option("--no-labels", help="The data has no labels.")] = False,
     validation_rate: Annotated[float, typer.Option(min=0, max=1, help="Fraction that validates.")] = 0.1,
-    test_rate: Annotated[float, typer.Option(min=0, max=1, help="Fraction that tests.")] = 0.1,
+    test_rate: Annotated[
+        float, typer.Option(min=0, max=1, help="Fraction that tests; none of an online stream.")
+    ] = 0.1,
+    online: Annotated[
+        bool, typer.Option("--online", help="As a stream without end; always so for incremental deployments.")
+    ] = False,
     dtype: Annotated[str, typer.Option(help="Type of the features instead of the one found, e.g. float64.")] = "",
     drop_missing: Annotated[
         bool, typer.Option("--drop-missing", help="Leave out rows with a missing cell (blank, NA, null, ?, ...).")
@@ -82,6 +88,7 @@ def send(
     _require_a_target(deployment, topic, contradiction=bool(labels) and no_labels)
     # Asked first: a stream for a deployment that does not exist would wait for ever.
     found = client_of(context).deployments.get(deployment) if deployment is not None else None
+    online = is_online(found, asked=online)
     options = FileOptions(
         features=features,
         labels=labels,
@@ -104,11 +111,11 @@ def send(
         "deployment_id": deployment or 0,
         "description": description or file.name,
         "validation_rate": validation_rate if deployment is not None else 0,
-        "test_rate": test_rate if deployment is not None else 0,
+        **({} if online else {"test_rate": test_rate if deployment is not None else 0}),
         "settings": session_of(context).kafka(bootstrap_servers),
         "data_type": dtype or None,
     }
-    sent = _send(samples, sink_arguments, announce=deployment is not None)
+    sent = _send(samples, sink_arguments, announce=deployment is not None, online=online)
     if json:
         return print_json(sent)
     return _say_sent(file, samples, sent)
@@ -121,6 +128,23 @@ def _require_a_target(deployment: int | None, topic: str, *, contradiction: bool
         raise RefusedError("where to? give --deployment N to train, or --topic TOPIC to predict")
     if contradiction:
         raise RefusedError("--labels and --no-labels exclude each other")
+
+
+def is_online(deployment: Deployment | None, *, asked: bool) -> bool:
+    """Whether the stream is announced before its samples; raises RefusedError where nobody would take it."""
+    from kafkaml.errors import RefusedError
+    from kafkaml.wire.choices import TrainingMode
+
+    if deployment is not None and deployment.mode == TrainingMode.INCREMENTAL:
+        return True
+    if asked and deployment is None:
+        raise RefusedError("--online announces a stream: to which deployment?", hint="give --deployment N")
+    if asked and deployment is not None:
+        raise RefusedError(
+            f"deployment {deployment.id} trains on streams with an end: expected an incremental one for --online",
+            hint="leave --online out, or make the deployment with --incremental",
+        )
+    return False
 
 
 def _say_sent(file: Path, samples: Samples, sent: dict[str, Any]) -> None:
@@ -153,17 +177,17 @@ def _topic_name(file: Path) -> str:
     return re.sub(r"[^a-zA-Z0-9._-]+", "-", file.name.split(".")[0]).strip("-.") or "samples"
 
 
-def _send(samples: Samples, sink_arguments: dict[str, Any], *, announce: bool) -> dict[str, Any]:
+def _send(samples: Samples, sink_arguments: dict[str, Any], *, announce: bool, online: bool) -> dict[str, Any]:
     """Send in parts, showing progress; returns what was sent where, and how fast."""
     import time
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from datasources import RawSink
+    from datasources import OnlineRawSink, RawSink
 
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     began = time.monotonic()
-    sink = RawSink(**sink_arguments)
+    sink = OnlineRawSink(**sink_arguments) if online else RawSink(**sink_arguments)
     with Progress(*columns, console=console(error=True), transient=True) as progress:
         task = progress.add_task("sending", total=samples.count)
         complete = False

@@ -176,12 +176,7 @@ def create(
     console().print(
         f"deployment {made.id} waits for a stream; results: {', '.join(str(each.id) for each in made.results)}"
     )
-    following = (
-        f"kafka-ml send FILE --deployment {made.id}"
-        if made.incremental is None
-        else f"send with a datasources.OnlineRawSink, or kafka-ml streams announce TOPIC --deployment {made.id}"
-    )
-    return console().print(f"next: {following}", style="dim")
+    return console().print(f"next: kafka-ml send FILE --deployment {made.id}", style="dim")
 
 
 @app.command()

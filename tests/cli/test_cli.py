@@ -11,8 +11,11 @@ from pathlib import Path
 import orjson
 import pytest
 
+from kafka_ml_cli import data
 from kafka_ml_cli.exits import ExitCode, exit_code_of
 from kafkaml import errors
+from kafkaml.sdk.types import Deployment
+from kafkaml.wire.state import RunState
 
 
 def run_cli(*arguments: str, state_dir: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
@@ -102,6 +105,26 @@ def test_send_says_what_is_missing(tmp_path: Path) -> None:
     done = run_cli("send", str(tmp_path / "missing.csv"), "--topic", "t")
     assert done.returncode == ExitCode.REFUSED
     assert "missing.csv" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("deployment", "asked", "online"),
+    [
+        (None, False, False),
+        (Deployment(id=1, configuration=1, batch_size=32, state=RunState.WAITING), False, False),
+        (Deployment(id=1, configuration=1, batch_size=32, state=RunState.WAITING, mode="incremental"), False, True),
+        (None, True, "to which deployment"),
+        (Deployment(id=1, configuration=1, batch_size=32, state=RunState.WAITING), True, "expected an incremental one"),
+    ],
+)
+def test_a_file_is_sent_as_the_stream_that_its_deployment_takes(
+    deployment: Deployment | None, asked: bool, online: bool | str
+) -> None:
+    if isinstance(online, bool):
+        assert data.is_online(deployment, asked=asked) is online
+        return
+    with pytest.raises(errors.RefusedError, match=online):
+        data.is_online(deployment, asked=asked)
 
 
 def test_doctor_checks_everything_and_gives_fixes(tmp_path: Path) -> None:

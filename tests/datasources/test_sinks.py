@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 from collections.abc import Callable
@@ -197,6 +198,14 @@ class TestRawSink:
         message = announced(broker)[1]
         assert message.unsupervised_ranges == (StreamRange("more", 0, 0, 1),)
         assert message.total_msg == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("raw_sink", "RawSink"), ("avro_sink", "AvroSink"), ("online_raw_sink", "OnlineRawSink"), ("sink", "KafkaMLSink")],
+)
+def test_scripts_of_the_old_library_find_its_modules(module: str, name: str) -> None:
+    assert issubclass(getattr(importlib.import_module(f"datasources.{module}"), name), Sink)
 
 
 class TestOnlineSinks:
