@@ -27,6 +27,8 @@ logger = get_logger(__name__)
 
 _FIRST_PAUSE_SECONDS = 0.5
 _MAX_PAUSE_SECONDS = 30.0
+# A training without end that is stopped finishes its window, and stores its model, before it leaves.
+_LEARNER_GRACE_SECONDS = 120
 # One refusal may pass by itself, such as that of an API server which restarts.
 _SHOWN_FROM = 2
 
@@ -170,6 +172,7 @@ def work_spec(
         gpu=row.gpu,
         autoscale=row.autoscale,
         cluster=row.cluster,
+        grace_seconds=_LEARNER_GRACE_SECONDS if row.endless else 0,
         labels={"kafka-ml/kind": row.subject.kind.short, "kafka-ml/id": str(number)},
     )
 

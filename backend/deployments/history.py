@@ -1,18 +1,19 @@
-"""What lists show of a result's epochs: the best of each metric, and one curve of few points. Pure.
+"""What is shown of many epochs. Pure.
 
-It is kept with the result and grows with each epoch, so that a list need not read the epochs of its rows.
+A history (the best of each metric, and one curve of few points) is kept with the result and grows with each epoch, so
+that a list need not read the epochs of its rows. Where all were asked for, the most telling are picked.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kafkaml.wire.choices import Direction
 from kafkaml.wire.progress import EpochMetrics
 
-__all__ = ["MAX_POINTS", "extended", "known_direction", "of"]
+__all__ = ["MAX_POINTS", "extended", "known_direction", "of", "thinned"]
 
 # The curve is drawn a hundred pixels wide: when it has so many points, every second one goes.
 MAX_POINTS = 48
@@ -49,6 +50,38 @@ def of(documents: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     for each in documents:
         history = extended(history, EpochMetrics.model_validate(each))
     return history
+
+
+def thinned(documents: Sequence[Mapping[str, Any]], points: int) -> list[Mapping[str, Any]]:
+    """Return at most ``points`` (4 or more) of ``documents``, EpochMetrics in JSON, in their order.
+
+    The first and the last are among them, where there is room the least and the greatest of each metric, and of equal
+    stretches of the epochs those with the least and the greatest loss (or first metric).
+    """
+    count = len(documents)
+    if count <= points:
+        return list(documents)
+    curves: dict[tuple[str, str], list[tuple[float, int]]] = {}
+    for place, each in enumerate(documents):
+        for part in ("training", "validation", "before"):
+            for name, value in each.get(part, {}).items():
+                if value is not None:
+                    curves.setdefault((part, name), []).append((value, place))
+    kept = {0, count - 1}
+    for curve in curves.values():
+        extremes = {min(curve)[1], max(curve)[1]}
+        if len(kept | extremes) <= points // 2:
+            kept |= extremes
+    main = next((curve for (_, name), curve in curves.items() if name == "loss"), next(iter(curves.values()), []))
+    stretches = (points - len(kept)) // 2
+    width = count / max(1, stretches)
+    ends: dict[int, tuple[tuple[float, int], tuple[float, int]]] = {}
+    for point in main:
+        stretch = int(point[1] / width)
+        least, greatest = ends.get(stretch, (point, point))
+        ends[stretch] = (min(least, point), max(greatest, point))
+    kept |= {place for pair in ends.values() for _, place in pair}
+    return [documents[place] for place in sorted(kept)]
 
 
 def _best(

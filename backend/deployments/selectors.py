@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from backend.api.uses import use_count
+from backend.deployments import history
 from backend.deployments.models import Artifact, Deployment, EpochRecord, TrainingResult
 from backend.streams.models import Announcement
 from kafkaml.wire.state import RunState
@@ -73,10 +74,10 @@ def with_outcome(rows: QuerySet[TrainingResult]) -> QuerySet[TrainingResult]:
     return rows.select_related("current_version").defer(*(f"current_version__{each}" for each in _LONG_OF_VERSION))
 
 
-def result_epochs(result: TrainingResult) -> list[dict[str, Any]]:
-    """Return the EpochMetrics of all epochs, as JSON objects."""
-    rows = EpochRecord.objects.filter(result=result).order_by("epoch")
-    return list(rows.values_list("document", flat=True))
+def result_epochs(result: TrainingResult, points: int) -> tuple[int, list[Mapping[str, Any]]]:
+    """Return how many epochs a result has, and the EpochMetrics of at most ``points`` of them, as JSON objects."""
+    documents = list(EpochRecord.objects.filter(result=result).order_by("epoch").values_list("document", flat=True))
+    return len(documents), history.thinned(documents, points)
 
 
 def _counted(rows: QuerySet[TrainingResult]) -> QuerySet[TrainingResult]:

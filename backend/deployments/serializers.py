@@ -32,11 +32,13 @@ from kafkaml.wire.progress import EpochMetrics, Progress
 from kafkaml.wire.version import Artifact
 
 __all__ = [
+    "SHOWN_EPOCHS",
     "CellSamplesSerializer",
     "DeploymentCheckSerializer",
     "DeploymentOptionsSerializer",
     "DeploymentSerializer",
     "DeploymentWriteSerializer",
+    "EpochsSerializer",
     "RestartSerializer",
     "ResultRowSerializer",
     "ResultSerializer",
@@ -49,6 +51,8 @@ _SPLIT_HELP = (
     "arguments say shuffle=False"
 )
 _TARGETS_HELP = "what the model learns to answer: each sample's label, or the sample itself (autoencoders)"
+# What curves on a page can show; a result of more epochs, or windows, shows the most telling of them.
+SHOWN_EPOCHS = 500
 _INCREMENTAL_HELP = "how the stream is learnt, where the mode is incremental; null: by the defaults"
 
 
@@ -142,7 +146,7 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
 class ResultSerializer(ResultRowSerializer):
     """A result with its epochs, its source and its confusion matrix (``{matrix, labels}``)."""
 
-    epochs = serializers.SerializerMethodField()
+    epochs = serializers.SerializerMethodField(help_text="the most telling of many; all: epochs/?points=")
     checkpoint = serializers.SerializerMethodField(help_text="where another attempt would go on")
     confusion_matrix = MessageField(ConfusionMatrix)
 
@@ -156,7 +160,14 @@ class ResultSerializer(ResultRowSerializer):
 
     @extend_schema_field(serializers.ListField(child=MessageField(EpochMetrics, allow_null=False)))
     def get_epochs(self, result: TrainingResult) -> Any:
-        return result_epochs(result)
+        return result_epochs(result, SHOWN_EPOCHS)[1]
+
+
+class EpochsSerializer(serializers.Serializer[Any]):
+    """``epochs`` are the most telling of ``total``: the first, the last, extremes, and those that show the curve."""
+
+    total = serializers.IntegerField()
+    epochs = serializers.ListField(child=MessageField(EpochMetrics, allow_null=False))
 
 
 class ArgumentTextsSerializer(serializers.Serializer[Any]):

@@ -27,11 +27,13 @@ from backend.deployments.confusion_image import MAX_CLASSES, draw_confusion_matr
 from backend.deployments.incremental import MODES, checked_incremental, incremental_problems
 from backend.deployments.models import Deployment, TrainingResult
 from backend.deployments.serializers import (
+    SHOWN_EPOCHS,
     CellSamplesSerializer,
     DeploymentCheckSerializer,
     DeploymentOptionsSerializer,
     DeploymentSerializer,
     DeploymentWriteSerializer,
+    EpochsSerializer,
     RestartSerializer,
     ResultRowSerializer,
     ResultSerializer,
@@ -47,6 +49,8 @@ from kafkaml.wire.choices import TrainingMode
 from kafkaml.wire.state import RunState
 
 __all__ = ["DeploymentViewSet", "ResultViewSet"]
+
+_MAX_POINTS = 20_000
 
 
 class DeploymentFilter(filters.FilterSet):  # type: ignore[misc]
@@ -191,6 +195,17 @@ class ResultViewSet(ResourceViewSet[TrainingResult]):
         if artifact is None:
             raise NotFound(f"result {pk} has no artifact {name!r}", hint="its field artifacts lists them")
         return artifact_download(request, artifact)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("points", int, description=f"how many at most, 4 to {_MAX_POINTS}")],
+        responses=EpochsSerializer,
+    )
+    @action(detail=True, methods=["get"])
+    def epochs(self, request: Request, pk: int) -> Response:
+        """Metrics of epochs or windows, of many the most telling; the last one is always among them."""
+        points = integer_parameter(request, "points", default=SHOWN_EPOCHS, minimum=4)
+        total, epochs = selectors.result_epochs(self.find(pk), min(points, _MAX_POINTS))
+        return Response({"total": total, "epochs": epochs})
 
     @extend_schema(
         parameters=[

@@ -61,7 +61,8 @@ class WorkSpec:
     ``module`` is the worker's Python package (``model_training``, ``model_inference``); ``env`` the job's environment
     without secrets; ``token`` the job's credential, which the launcher delivers as a file at ``KML_JOB_TOKEN_FILE``.
     ``autoscale`` lets the runtime choose the replicas between two bounds; a launcher that cannot do so runs
-    ``replicas``. ``cluster`` names another cluster to run in; empty is the platform's own.
+    ``replicas``. ``cluster`` names another cluster to run in; empty is the platform's own. Work that needs longer to
+    end well than the launcher allows says so: ``grace_seconds`` between the request and the kill.
     """
 
     name: str
@@ -75,6 +76,7 @@ class WorkSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
     autoscale: Autoscale | None = None
     cluster: str = ""
+    grace_seconds: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

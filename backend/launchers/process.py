@@ -53,7 +53,7 @@ class ProcessLauncher:
     """Runs work below ``jobs_dir`` on this machine. One thread uses it; it may be thrown away at any moment.
 
     ``base_env`` is every worker's environment beside its job's; ``preload`` are packages that the warm server imports
-    (empty: every worker starts cold). ``grace_seconds`` pass between SIGTERM and SIGKILL.
+    (empty: every worker starts cold). ``grace_seconds`` pass between SIGTERM and SIGKILL, more where a spec says so.
     """
 
     def __init__(
@@ -205,6 +205,7 @@ class ProcessLauncher:
             "gpu": spec.gpu,
             "labels": dict(spec.labels),
             **self._timing,
+            "grace_seconds": max(self._timing["grace_seconds"], spec.grace_seconds),
         }
         failpoint("launcher.before_intent")
         write_atomically(folder.token_file, spec.token.encode())

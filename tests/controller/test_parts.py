@@ -126,6 +126,23 @@ def test_a_spec_is_the_job_without_secrets(kind: RunKind, tmp_path: Path) -> Non
         assert spec.autoscale == row.autoscale
 
 
+def test_a_training_without_end_has_no_time_limit_and_time_to_leave(tmp_path: Path) -> None:
+    row = Row(
+        subject=Subject(RunKind.TRAINING, 7),
+        framework=Framework.TENSORFLOW,
+        wanted=True,
+        state=RunState.WAITING,
+        attempt=1,
+        tries=1,
+        launched=False,
+        endless=True,
+    )
+    limits = {RunKind.TRAINING: ResourceLimits(wall_seconds=60, memory_bytes=1)}
+    spec = work_spec(row, 1, "secret", backend_url="http://x", state_dir=tmp_path, limits=limits)
+    assert spec.limits == ResourceLimits(wall_seconds=0, memory_bytes=1)
+    assert spec.grace_seconds == 120
+
+
 class SlowKafka:
     """Answers when told to. ``topics`` maps names to partitions."""
 

@@ -70,6 +70,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/deployments/<id:pk>/stop/": {"POST": E},
     "api/results/": READ,
     "api/results/<id:pk>/": READ,
+    "api/results/<id:pk>/epochs/": READ,
     "api/results/<id:pk>/stop/": {"POST": E},
     "api/results/<id:pk>/restart/": {"POST": E},
     "api/results/<id:pk>/logs/": READ,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.deployments.history import MAX_POINTS, extended, known_direction
+from backend.deployments.history import MAX_POINTS, extended, known_direction, thinned
 from kafkaml.wire.choices import Direction
 from kafkaml.wire.progress import EpochMetrics
 
@@ -56,3 +57,31 @@ def test_an_accuracy_is_followed_before_a_loss() -> None:
     metrics = EpochMetrics(epoch=1, seconds=1, training={"loss": 1.0, "f1": 0.2, "acc": 0.5})
     assert extended(None, metrics)["curve"]["metric"] == "acc"
     assert extended(None, EpochMetrics(epoch=1, seconds=1, training={}))["curve"]["metric"] == ""
+
+
+def _documents(values: list[float]) -> list[dict[str, Any]]:
+    return [
+        EpochMetrics(epoch=epoch, seconds=1, training={"loss": value, "accuracy": -value}).to_json()
+        for epoch, value in enumerate(values, start=1)
+    ]
+
+
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=200), st.integers(4, 60))
+def test_many_epochs_are_thinned_to_the_first_the_last_and_the_extremes(values: list[float], points: int) -> None:
+    documents = _documents(values)
+    kept = [each["epoch"] for each in thinned(documents, points)]
+    assert kept == sorted(set(kept))
+    assert len(kept) <= points
+    assert not values or {1, len(values)} <= set(kept)
+    losses = [each["training"]["loss"] for each in documents if each["training"]["loss"] is not None]
+    if losses and points >= 12:
+        shown = {documents[epoch - 1]["training"]["loss"] for epoch in kept}
+        assert {min(losses), max(losses)} <= shown
+
+
+def test_a_spike_among_many_windows_is_seen() -> None:
+    kept = thinned(_documents([1.0] * 5000 + [9.0] + [1.0] * 4999), 500)
+    assert any(each["epoch"] == 5001 for each in kept)
+    # And the rest is spread.
+    gaps = [later["epoch"] - earlier["epoch"] for earlier, later in itertools.pairwise(kept)]
+    assert max(gaps) < 60

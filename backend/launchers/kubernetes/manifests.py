@@ -263,7 +263,7 @@ def _pod_template(
         "restartPolicy": "Always" if service else "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "terminationGracePeriodSeconds": max(_GRACE_SECONDS, spec.grace_seconds),
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": _USER,
