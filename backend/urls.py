@@ -27,6 +27,7 @@ from backend.streams.views import StreamViewSet
 from backend.system import views as system
 from backend.topics import views as topics
 from backend.visualisation.views import prediction_stream
+from backend.webhooks.views import WebhookViewSet
 
 register_converter(IdConverter, "id")
 register_converter(ArtifactNameConverter, "artifact_name")
@@ -40,6 +41,7 @@ router.register("results", ResultViewSet, "result")
 router.register("inferences", InferenceViewSet, "inference")
 router.register("clusters", ClusterViewSet, "cluster")
 router.register("streams", StreamViewSet, "stream")
+router.register("webhooks", WebhookViewSet, "webhook")
 router.register("users", accounts.UserViewSet, "user")
 router.register("tokens", accounts.TokenViewSet, "token")
 router.register("audit", accounts.AuditViewSet, "audit")

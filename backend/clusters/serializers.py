@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
+from backend.api.addresses import AddressRefused
 from backend.api.fields import BootstrapServersField
-from backend.clusters.addresses import AddressRefused, check_address
+from backend.clusters.addresses import check_address
 from backend.clusters.models import Cluster
 from backend.clusters.token_files import has_token
 

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from backend.api.secret_files import write_secret
 from backend.config.environment import environment
-from kafkaml.errors import BrokenError
-from kafkaml.system import write_atomically
 
 __all__ = ["ca_path", "has_token", "remove_token", "store_ca", "store_token", "token_path"]
 
@@ -30,7 +29,7 @@ def has_token(cluster_id: int) -> bool:
 
 def store_token(cluster_id: int, token: str) -> None:
     """Keep ``token`` in place of the one before; raises BrokenError and leaves that one when it cannot be written."""
-    _replace(token_path(cluster_id), token)
+    write_secret(token_path(cluster_id), token)
 
 
 def store_ca(cluster_id: int, pem: str) -> Path:
@@ -41,7 +40,7 @@ def store_ca(cluster_id: int, pem: str) -> Path:
             return path
     except FileNotFoundError:
         pass
-    _replace(path, pem)
+    write_secret(path, pem)
     return path
 
 
@@ -53,14 +52,3 @@ def remove_token(cluster_id: int) -> None:
 
 def _folder() -> Path:
     return environment().state_dir / "secrets" / "clusters"
-
-
-def _replace(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_atomically(path, text.encode(), durable=True)
-    except OSError as error:
-        raise BrokenError(
-            f"the credentials of a cluster cannot be kept in {path.parent}: {error.strerror}",
-            hint="look whether the state folder's disk is full",
-        ) from error

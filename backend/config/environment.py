@@ -81,6 +81,11 @@ class BackendSettings(BaseSettings):
         description="comma-separated hosts of other Kubernetes clusters that may be entered although they are inside "
         "(private addresses); * for any",
     )
+    webhook_hosts: str = Field(
+        "",
+        description="comma-separated hosts that webhooks may tell, wherever they are; * for any outside, by https; "
+        "empty: none",
+    )
     isolation: str = Field("auto", pattern="^(auto|namespaces|landlock|off)$")
     log_level: str = "INFO"
     job_token_seconds: int = Field(3600, ge=60, description="life of a job token; workers renew it every minute")

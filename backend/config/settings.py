@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "backend.pipeline",
     "backend.system",
     "backend.topics",
+    "backend.webhooks",
     "backend.controller",
 ]
 MIDDLEWARE = [

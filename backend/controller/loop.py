@@ -1,6 +1,7 @@
 """Controller: the loop that leads, looks, decides, acts and waits. Wired by ``manage.py controller``.
 
-One thread decides and acts; another empties the outbox. The stop condition is an argument, so tests run it too.
+One thread decides and acts; relays, each in another, carry outside what requests left. The stop condition is an
+argument, so tests run it too.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from django.db import DatabaseError, close_old_connections
 from backend.controller.actions import Launch
 from backend.controller.execute import Executor
 from backend.controller.leadership import Leadership
-from backend.controller.outbox import OutboxRelay
 from backend.controller.reconcile import reconcile
+from backend.controller.relay import Relay
 from backend.controller.rows import Row, Subject
 from backend.controller.store import Store
 from backend.controller.wakeup import WakeUp
@@ -51,7 +52,7 @@ class Controller:
         launcher: Launcher,
         executor: Executor,
         leadership: Leadership,
-        outbox: OutboxRelay,
+        relays: Sequence[Relay],
         wakeup: WakeUp,
         housekeeping: Mapping[Callable[[], object], float],
         on_round: Callable[[str], None] = lambda _what: None,
@@ -61,7 +62,7 @@ class Controller:
         self._launcher = launcher
         self._executor = executor
         self._leadership = leadership
-        self._outbox = outbox
+        self._relays = relays
         self._wakeup = wakeup
         self._housekeeping = dict(housekeeping)
         self._on_round = on_round
@@ -74,7 +75,8 @@ class Controller:
 
     def run(self, stop: threading.Event) -> None:
         """Lead or wait to lead, until ``stop``. Faults of the database or the runtime are waited out."""
-        self._outbox.start()
+        for relay in self._relays:
+            relay.start()
         pause = 0.0
         while not stop.is_set():
             try:
@@ -91,7 +93,8 @@ class Controller:
             if stop.is_set():
                 break
             self._wakeup.wait(wait)
-            self._outbox.hint()
+            for relay in self._relays:
+                relay.hint()
         self._end()
 
     def tick(self) -> bool:
@@ -154,7 +157,8 @@ class Controller:
                 job()
 
     def _end(self) -> None:
-        self._outbox.close()
+        for relay in self._relays:
+            relay.close()
         self._launcher.close()
         try:
             if self._leads:

@@ -1,4 +1,4 @@
-"""Telling others which version of a result is current: a record on a compacted topic of Kafka."""
+"""Telling others which version of a result is current: a record on a compacted topic of Kafka, and webhooks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from django.utils import timezone
 from backend.config.environment import environment
 from backend.deployments.models import ResultVersion
 from backend.streams.models import OutboxMessage
+from backend.webhooks.models import PROMOTED
+from backend.webhooks.services import tell
 from kafkaml.wire.outcome import Outcome
 from kafkaml.wire.version import Comparison, Promotion, PromotionReason
 
@@ -38,3 +40,4 @@ def announce(version: ResultVersion, before: ResultVersion | None, *, by: str, w
         key=str(promotion.result).encode(),
         value=orjson.dumps(promotion.to_json()),
     )
+    tell(PROMOTED, promotion.to_json(), message_id=promotion.id, at=promotion.at)

@@ -15,9 +15,10 @@ from rest_framework.test import APIClient
 
 from backend.accounts.models import AuditEntry
 from backend.api.actors import SYSTEM
+from backend.api.addresses import AddressRefused
 from backend.api.tests import builders
 from backend.clusters import services
-from backend.clusters.addresses import AddressRefused, check_address
+from backend.clusters.addresses import check_address
 from backend.clusters.connection import settings_of
 from backend.clusters.launching import connect
 from backend.clusters.models import Cluster

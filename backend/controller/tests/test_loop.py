@@ -31,7 +31,7 @@ def test_a_controller_whose_cluster_is_away_goes_on_telling_that_it_lives(tmp_pa
         launcher=launcher,
         executor=Executor(store=store, launcher=launcher, spec_of=spec_of),
         leadership=leadership,
-        outbox=OutboxRelay(InMemoryBroker().writer, may_act=lambda: False),
+        relays=[OutboxRelay(InMemoryBroker().writer, may_act=lambda: False)],
         wakeup=WakeUp(tmp_path),
         housekeeping={lambda: beats.append("alive"): 0.0},
     )

@@ -21,6 +21,7 @@ from backend.controller.loop import INTERVAL_SECONDS, Controller
 from backend.controller.outbox import OutboxRelay
 from backend.controller.topics import TopicMaker
 from backend.controller.wakeup import WakeUp
+from backend.controller.webhooks import WebhookRelay
 from backend.deployments.plans import model_limits
 from backend.events.services import prune
 from backend.inferences.models import Inference
@@ -97,11 +98,14 @@ def _controller(
             ),
         ),
         leadership=leadership,
-        outbox=OutboxRelay(
-            lambda: KafkaRecordWriter(settings.kafka, timeout_seconds=_KAFKA_SECONDS),
-            may_act=lambda: leadership.is_held,
-            prepare=partial(_prepare, settings, set()),
-        ),
+        relays=[
+            OutboxRelay(
+                lambda: KafkaRecordWriter(settings.kafka, timeout_seconds=_KAFKA_SECONDS),
+                may_act=lambda: leadership.is_held,
+                prepare=partial(_prepare, settings, set()),
+            ),
+            WebhookRelay(may_act=lambda: leadership.is_held),
+        ],
         wakeup=wakeup,
         housekeeping={
             life.beat: _HEARTBEAT_SECONDS,

@@ -1,0 +1,43 @@
+"""Addresses that people enter could point at anything inside: where a host's name leads, and whether that is outside.
+
+Asked when an address is entered, and again whenever it is connected to, because a name may mean another place by then.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+from kafkaml.errors import RefusedError
+
+__all__ = ["AddressRefused", "addresses_of", "is_outside"]
+
+# IPv6 addresses that lead to the IPv4 address in their last four bytes.
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+
+
+class AddressRefused(RefusedError):
+    """The address is not one that may be connected to."""
+
+
+def addresses_of(host: str, port: int) -> list[str]:
+    """Return the addresses that a host's name means now; raises AddressRefused when there is none."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise AddressRefused(
+            f"there is no address for {host[:100]!r}", hint="look for a typing error; the platform must resolve it"
+        ) from None
+    # A link-local address carries its interface behind a percent sign.
+    return sorted({str(each[4][0]).partition("%")[0] for each in found})
+
+
+def is_outside(text: str) -> bool:
+    """Whether an address is on the internet: no private, local or other special one."""
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        elif address in _TRANSLATED:
+            address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.is_global and not address.is_multicast
