@@ -111,6 +111,21 @@ def add_outbox(*, topic: str, count: int) -> None:
         OutboxMessage.objects.create(topic=topic, key=b"\x01", value=str(number).encode())
 
 
+def add_webhook(*, url: str) -> None:
+    """A webhook that something is to be told to."""
+    from backend.api.actors import SYSTEM
+    from backend.webhooks.services import create_webhook, ping_webhook
+    from backend.webhooks.signing import new_secret
+
+    ping_webhook(create_webhook(actor=SYSTEM, secret=new_secret(), url=url), actor=SYSTEM)
+
+
+def pending_webhooks() -> int:
+    from backend.webhooks.models import Delivery
+
+    return Delivery.objects.filter(due_at__isnull=False).count()
+
+
 def pending_outbox() -> int:
     from backend.streams.models import OutboxMessage
 

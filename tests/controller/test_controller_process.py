@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ import pytest
 
 from backend.runs.retries import MAX_LOST_TRIES
 from tests.controller.conftest import Platform
+from tests.local_server import Answer, LocalServer
 from tests.support import eventually, has_ended
 
 pytestmark = pytest.mark.integration
@@ -174,13 +176,27 @@ def test_kafka_away_holds_up_inferences_only(platform: Platform) -> None:
     assert platform.get(kind="inference", pk=waiting)["state"] == "waiting"
 
 
-def test_the_outbox_is_published_in_order(broker_platform: Platform, broker: Any) -> None:
+class _Receiver(LocalServer):
+    """Counts the requests whose signature it was sent."""
+
+    told = 0
+
+    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        self.told += method == "POST" and "webhook-signature" in headers and b"ping" in body
+        return Answer(204, b"")
+
+
+def test_what_requests_left_is_carried_outside_in_order(broker_platform: Platform, broker: Any) -> None:
     from kafkaml.confluent import KafkaAdmin, KafkaRecordReader
     from kafkaml.settings import KafkaSettings
     from kafkaml.stream_range import StreamRange
 
     topic = broker.topic()
-    broker_platform.controller()
+    broker_platform.controller(KML_WEBHOOK_HOSTS="127.0.0.1")
+    with _Receiver() as receiver:
+        broker_platform.add_webhook(url=receiver.url)
+        eventually(lambda: broker_platform.pending_webhooks() == 0, 60)
+    assert receiver.told == 1
     broker_platform.add_outbox(topic=topic, count=5)
     broker_platform.add_outbox(topic="kafka-ml.versions", count=1)
     eventually(lambda: broker_platform.pending_outbox() == 0, 60)
