@@ -24,10 +24,11 @@ export function SinkSnippet({
   controlTopic,
   sampleShape,
   classes,
+  online,
 }: Omit<SinkSettings, 'topic' | 'validationRate' | 'testRate'>) {
   const [format, setFormat] = useState<SinkFormat>('RAW')
   const [topic, setTopic] = useState('my-data')
-  const [validationRate, setValidationRate] = useState(0.1)
+  const [validationRate, setValidationRate] = useState(online ? 0.2 : 0.1)
   const [testRate, setTestRate] = useState(0.1)
   const text = sinkSnippet(format, {
     deploymentId,
@@ -38,6 +39,7 @@ export function SinkSnippet({
     topic: topic || 'my-data',
     validationRate,
     testRate,
+    online,
   })
   return (
     <Stack gap="xs" style={{ minWidth: 0 }}>
@@ -50,8 +52,13 @@ export function SinkSnippet({
           onChange={(event) => setTopic(event.currentTarget.value.replaceAll(/[^\w.-]/g, '-'))}
           autoComplete="off"
         />
-        <RateInput label="Validation share" value={validationRate} onChange={setValidationRate} rest={testRate} />
-        <RateInput label="Test share" value={testRate} onChange={setTestRate} rest={validationRate} />
+        <RateInput
+          label="Validation share"
+          value={validationRate}
+          onChange={setValidationRate}
+          rest={online ? 0 : testRate}
+        />
+        {!online && <RateInput label="Test share" value={testRate} onChange={setTestRate} rest={validationRate} />}
       </Group>
       <Group justify="space-between" gap="xs">
         <SegmentedControl

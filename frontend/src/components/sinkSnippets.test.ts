@@ -10,6 +10,7 @@ const SETTINGS: SinkSettings = {
   testRate: 0.2,
   sampleShape: [8, 8],
   classes: 10,
+  online: false,
 }
 
 describe('sinkSnippet', () => {
@@ -20,6 +21,13 @@ describe('sinkSnippet', () => {
     expect(text).toContain('random.random((count, 8, 8))')
     expect(text).toContain('random.integers(0, 10, count)')
     expect(text).not.toContain('control_topic')
+  })
+
+  it.each(['RAW', 'JSON', 'AVRO', 'CLI'] as const)('sends a stream without end in %s', (format) => {
+    const text = sinkSnippet(format, { ...SETTINGS, online: true })
+    expect(text).toMatch(format === 'CLI' ? '--deployment 7 --topic digits' : /with Online(Raw|Json|Avro)Sink\(/)
+    expect(text).toMatch(format === 'CLI' ? '--online --validation-rate 0.1' : 'sink.send(')
+    expect(text).not.toMatch(/test.rate/)
   })
 
   it('names the control topic where it is another one', () => {

@@ -12,7 +12,10 @@ export interface SinkSettings {
   controlTopic: string
   topic: string
   validationRate: number
+  /** Of a stream without end there are no test samples. */
   testRate: number
+  /** Without end, for incremental training: announced before its first sample, which is learnt at once. */
+  online: boolean
   /** Of one sample, as the model takes it; unknown sizes are 1. */
   sampleShape: readonly number[]
   /** How many classes the made-up labels have; 0: labels are numbers. */
@@ -22,7 +25,8 @@ export interface SinkSettings {
 /** The program, or the command, for ``format``. */
 export function sinkSnippet(format: SinkFormat, settings: SinkSettings): string {
   if (format === 'CLI') return command(settings)
-  const sink = { RAW: 'RawSink', JSON: 'JsonSink', AVRO: 'AvroSink' }[format]
+  const { online } = settings
+  const sink = `${online ? 'Online' : ''}${{ RAW: 'RawSink', JSON: 'JsonSink', AVRO: 'AvroSink' }[format]}`
   return [
     'import numpy as np',
     `from datasources import ${sink}`,
@@ -34,8 +38,10 @@ export function sinkSnippet(format: SinkFormat, settings: SinkSettings): string 
     ...sinkArguments(settings).map(([name, value]) => `    ${name}=${pythonLiteral(value)},`),
     ...(format === 'AVRO' ? avroArguments(settings) : []),
     ') as sink:',
-    ...(format === 'AVRO' ? avroLoop() : ['    sink.send_array(features, labels)']),
-    '# Leaving the block waits for Kafka, then announces the stream: training begins.',
+    ...(format === 'AVRO' ? avroLoop() : online ? onlineLoop() : ['    sink.send_array(features, labels)']),
+    online
+      ? '# The stream is announced with its first sample. More can follow at any time, also from other programs.'
+      : '# Leaving the block waits for Kafka, then announces the stream: training begins.',
   ].join('\n')
 }
 
@@ -56,7 +62,7 @@ function sinkArguments(settings: SinkSettings): [string, unknown][] {
     ['topic', settings.topic],
     ['deployment_id', settings.deploymentId],
     ['validation_rate', settings.validationRate],
-    ['test_rate', settings.testRate],
+    ...(settings.online ? [] : [['test_rate', settings.testRate] satisfies [string, unknown]]),
     ...(settings.controlTopic === DEFAULT_CONTROL_TOPIC
       ? []
       : [['control_topic', settings.controlTopic] satisfies [string, unknown]]),
@@ -83,6 +89,10 @@ function avroArguments({ sampleShape }: SinkSettings): string[] {
   ]
 }
 
+function onlineLoop(): string[] {
+  return ['    for sample, label in zip(features, labels):', '        sink.send(sample, label)']
+}
+
 function avroLoop(): string[] {
   return [
     '    for sample, label in zip(features, labels):',
@@ -90,10 +100,12 @@ function avroLoop(): string[] {
   ]
 }
 
-function command({ deploymentId, topic, validationRate, testRate }: SinkSettings): string {
+function command({ deploymentId, topic, validationRate, testRate, online }: SinkSettings): string {
   return [
     '# samples.npz holds the arrays features and labels; CSV, Parquet and JSON files do as well.',
     `kafka-ml send samples.npz --deployment ${deploymentId} --topic ${shellQuote(topic)} \\`,
-    `  --validation-rate ${validationRate} --test-rate ${testRate}`,
+    online
+      ? `  --online --validation-rate ${validationRate}`
+      : `  --validation-rate ${validationRate} --test-rate ${testRate}`,
   ].join('\n')
 }

@@ -1,6 +1,6 @@
 /** What a box and a line say, in words: the same in the picture, in the list and in the table. */
 import type { PipelineEdge, PipelineNode } from '~/lib/api'
-import { formatCount, formatExact, formatMetric, formatPercent, formatRate, plural } from '~/lib/format'
+import { formatCount, formatMetric, formatPercent, formatRate, plural } from '~/lib/format'
 
 type Score = PipelineNode['score']
 
@@ -48,13 +48,7 @@ export function nodeText(node: PipelineNode): string {
       return `deployment ${node.id}`
     case 'run': {
       const { progress } = node
-      if (progress) {
-        if (progress.epoch === 0) return 'reading the stream'
-        // A stream without end has windows, and no last one.
-        return progress.epochs === 0
-          ? `window ${formatExact(progress.epoch)}`
-          : `epoch ${progress.epoch} of ${progress.epochs}`
-      }
+      if (progress) return progress.epoch === 0 ? 'reading the stream' : `epoch ${progress.epoch} of ${progress.epochs}`
       return scoreText(node.score) || `result ${node.id}`
     }
     case 'inference':

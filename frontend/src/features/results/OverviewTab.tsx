@@ -1,16 +1,26 @@
 /** The answer first: how good the model is, or how far its training has come. */
 import { Alert, Box, Group, Progress, Stack, Text } from '@mantine/core'
 import { IconHourglass } from '@tabler/icons-react'
-import { useNow } from '~/components/Age'
+import { Age, useNow } from '~/components/Age'
 import { DeploymentLink, ResultLink } from '~/components/ButtonLink'
-import { greaterIsBetter, summarise, unitOf } from '~/components/charts/curves'
+import { greaterIsBetter, summarise, type Unit, unitOf } from '~/components/charts/curves'
 import { LearningCurves } from '~/components/charts/LearningCurves'
 import { Dimmed } from '~/components/Dimmed'
 import { isHeldUp } from '~/components/FailureAlert'
 import { Stat } from '~/components/Stat'
 import { Warnings } from '~/components/Warnings'
-import type { EpochMetrics, Result } from '~/lib/api'
-import { formatAge, formatCount, formatExact, formatMeasured, formatPercent, formatSeconds, plural } from '~/lib/format'
+import type { EpochMetrics, LastCheckpoint, Result } from '~/lib/api'
+import {
+  formatAge,
+  formatBytes,
+  formatCount,
+  formatExact,
+  formatMeasured,
+  formatMoment,
+  formatPercent,
+  formatSeconds,
+  plural,
+} from '~/lib/format'
 import { hasEnded, progressOf } from './state'
 import { useCurves, useEpochs } from './useEpochs'
 import { useVersionMarks } from './useVersions'
@@ -38,7 +48,7 @@ export function OverviewTab({ result }: { result: Result }) {
 }
 
 function Running({ result }: { result: Result }) {
-  const progress = progressOf(result.progress, result.metrics?.epoch ?? 0, formatExact)
+  const progress = progressOf(result.progress, result.metrics, formatExact)
   const metrics = Object.entries(result.progress?.metrics ?? {})
   return (
     <Box>
@@ -140,9 +150,28 @@ function Answers({ result, epochs }: { result: Result; epochs: readonly EpochMet
           note={`current of ${plural(result.version_count, 'version')}`}
         />
       )}
+      {result.checkpoint && <CheckpointStat checkpoint={result.checkpoint} unit={unit} />}
       {latest?.window && <WindowStats window={latest.window} />}
       <Stat name="Duration" value={formatSeconds(seconds)} />
     </Group>
+  )
+}
+
+/** Where the training would go on if all of it died now. */
+function CheckpointStat({ checkpoint, unit }: { checkpoint: LastCheckpoint; unit: Unit }) {
+  const records = checkpoint.records > 0 ? `${plural(checkpoint.records, 'record')}, ` : ''
+  return (
+    <Stat
+      name="Checkpoint"
+      value={`${unit} ${formatExact(checkpoint.step)}`}
+      exact={`From here it would go on: ${formatBytes(checkpoint.size)}, saved ${formatMoment(checkpoint.created_at)}`}
+      note={
+        <>
+          {records}
+          <Age at={checkpoint.created_at} span inherit />
+        </>
+      }
+    />
   )
 }
 

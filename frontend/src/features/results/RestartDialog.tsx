@@ -1,5 +1,5 @@
 /** Training again: says what the earlier training gave and that it goes. */
-import { Alert, Button, Group, List, Modal, Select, Stack, Text } from '@mantine/core'
+import { Alert, Button, Group, List, Modal, Radio, Select, Stack, Text } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -14,7 +14,7 @@ import {
   type Stream,
   streamsListOptions,
 } from '~/lib/api'
-import { plural } from '~/lib/format'
+import { formatExact, plural } from '~/lib/format'
 import { notifyDone } from '~/lib/notify'
 import { restartEquivalents } from './equivalents'
 
@@ -29,28 +29,31 @@ export function RestartDialog({
   onClose: () => void
 }) {
   const [stream, setStream] = useState<number | null>(null)
+  // Another stream has other records: the checkpoint stands in this one.
+  const checkpoint = another ? null : result.checkpoint
+  const [resume, setResume] = useState(checkpoint !== null)
   const streams = useQuery({ ...streamsListOptions({ query: { limit: 200 } }), enabled: another })
   const model = useQuery(modelsRetrieveOptions({ path: { id: String(result.model) } }))
   const restart = useMutation({
     ...resultsRestartCreateMutation(),
     onSuccess: () => {
-      notifyDone(`Result ${result.id} trains again`)
+      notifyDone(resume ? `Result ${result.id} goes on` : `Result ${result.id} trains again`)
       onClose()
     },
   })
   const changed = model.data && (model.data.code !== result.code || model.data.imports !== result.imports)
-  const losses = lossesOf(result)
+  const losses = resume ? [] : lossesOf(result)
   return (
     <Modal
       opened
       onClose={onClose}
       centered
-      title={another ? 'Train on another stream?' : `Train ${result.model_name} again on the same slice?`}
+      title={another ? 'Train on another stream?' : `Train ${result.model_name} again?`}
     >
       <form
         onSubmit={(event) => {
           event.preventDefault()
-          restart.mutate({ path: { id: String(result.id) }, body: { stream: another ? stream : null } })
+          restart.mutate({ path: { id: String(result.id) }, body: { stream: another ? stream : null, resume } })
         }}
       >
         <Stack>
@@ -67,13 +70,32 @@ export function RestartDialog({
               data-autofocus
               nothingFoundMessage="No stream fits"
             />
+          ) : checkpoint !== null ? (
+            <Radio.Group
+              label="Where it begins"
+              value={resume ? 'resume' : 'anew'}
+              onChange={(value) => setResume(value === 'resume')}
+            >
+              <Stack gap={6} mt={6}>
+                <Radio
+                  value="resume"
+                  label={`After ${unitOf(result.metrics)} ${formatExact(checkpoint.step)}`}
+                  description="From its last checkpoint, as if nothing had happened: the same code goes on in the same stream."
+                />
+                <Radio
+                  value="anew"
+                  label="Anew"
+                  description={`With nothing learnt, at the beginning of stream ${result.stream}.`}
+                />
+              </Stack>
+            </Radio.Group>
           ) : (
             <Text size="sm">
               It reads stream {result.stream} again, with the same split and seed: with the same code it should give the
               same model.
             </Text>
           )}
-          {changed && (
+          {changed && !resume && (
             <Text size="sm">
               The model's code has changed since: the <ModelLink id={result.model}>present code</ModelLink> is trained.
             </Text>
@@ -98,13 +120,13 @@ export function RestartDialog({
           )}
           <ProblemAlert error={streams.error ?? restart.error} />
           <Group justify="space-between">
-            <CopyAs equivalents={restartEquivalents(result.id, another ? stream : null)} />
+            <CopyAs equivalents={restartEquivalents(result.id, another ? stream : null, resume)} />
             <Group gap="xs">
               <Button variant="default" onClick={onClose}>
                 Keep it
               </Button>
               <Button type="submit" loading={restart.isPending} disabled={another && stream === null}>
-                Train again
+                {resume ? 'Go on' : 'Train again'}
               </Button>
             </Group>
           </Group>

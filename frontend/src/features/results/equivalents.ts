@@ -16,10 +16,12 @@ export function showEquivalents(id: number): Equivalents {
   }
 }
 
-export function restartEquivalents(id: number, stream: number | null): Equivalents {
+export function restartEquivalents(id: number, stream: number | null, resume: boolean): Equivalents {
+  const options = [stream === null ? '' : ` --stream ${stream}`, resume ? ' --resume' : '']
+  const values = [stream === null ? '' : `, stream=${stream}`, resume ? ', resume=True' : '']
   return {
-    cli: `kafka-ml results restart ${id}${stream === null ? '' : ` --stream ${stream}`}`,
-    python: `${CLIENT}client.results.restart(${id}${stream === null ? '' : `, stream=${stream}`})`,
-    curl: curlCall('POST', `/api/results/${id}/restart/`, { stream }),
+    cli: `kafka-ml results restart ${id}${options.join('')}`,
+    python: `${CLIENT}client.results.restart(${id}${values.join('')})`,
+    curl: curlCall('POST', `/api/results/${id}/restart/`, { stream, resume }),
   }
 }

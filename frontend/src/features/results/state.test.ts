@@ -2,31 +2,29 @@ import { expect, test } from 'vitest'
 import { loadSnippet, savedName, usageOf } from './files'
 import { cellOf, progressOf, rangesOf } from './state'
 
+const last = (epoch: number) => ({ epoch, window: null })
 const at = (epoch: number, batch: number) => ({ epoch, epochs: 4, batch, batches: 10, metrics: {} })
 
 test('progress moves on inside an epoch and never goes back', () => {
-  expect(progressOf(null, 0, String)).toMatchObject({ text: 'Starting', share: null })
-  expect(progressOf({ ...at(0, 50), batches: 100 }, 0, String)).toEqual({
+  expect(progressOf(null, null, String)).toMatchObject({ text: 'Starting', share: null })
+  expect(progressOf({ ...at(0, 50), batches: 100 }, null, String)).toEqual({
     text: 'Reading the stream',
     share: 0.5,
     detail: '50 of 100 records',
   })
-  expect(progressOf(at(2, 5), 1, String)).toEqual({ text: 'Epoch 2 of 4', share: 0.375, detail: 'batch 5 of 10' })
+  expect(progressOf(at(2, 5), last(1), String)).toEqual({ text: 'Epoch 2 of 4', share: 0.375, detail: 'batch 5 of 10' })
   // The end of an epoch was told after the last report inside it.
-  expect(progressOf(at(2, 5), 2, String)).toMatchObject({ text: 'Epoch 3 of 4', share: 0.5 })
-  expect(progressOf(at(4, 9), 4, String)).toMatchObject({ text: 'Testing and saving the model', share: 1 })
+  expect(progressOf(at(2, 5), last(2), String)).toMatchObject({ text: 'Epoch 3 of 4', share: 0.5 })
+  expect(progressOf(at(4, 9), last(4), String)).toMatchObject({ text: 'Testing and saving the model', share: 1 })
 })
 
 test('a stream without end has windows, and no share of a whole', () => {
-  const window = (epoch: number, batch: number) => ({ epoch, epochs: 0, batch, batches: batch && 10, metrics: {} })
-  expect(progressOf(window(4, 3), 3, String)).toEqual({
-    text: 'Window 4',
+  const window = { records: 1, trained: 1, validated: 0, left_out: 0, lag: 0, rate: 1, ended_ms: 1 }
+  expect(progressOf(null, { epoch: 4, window }, String)).toEqual({
+    text: 'Window 5',
     share: null,
-    detail: 'learns: batch 3 of 10',
+    detail: 'fills with what comes',
   })
-  const fills = { text: 'Window 5', share: null, detail: 'fills with what comes' }
-  expect(progressOf(window(4, 3), 4, String)).toEqual(fills)
-  expect(progressOf(window(5, 0), 4, String)).toEqual(fills)
 })
 
 test('a cell of the address must be one of the matrix', () => {

@@ -1,6 +1,6 @@
 /** What a result's numbers say: where it is, whether more will come, and its address' cell. */
 import type { Cell } from '~/components/charts/ConfusionMatrix'
-import type { Progress, Result } from '~/lib/api'
+import type { EpochMetrics, Progress, Result } from '~/lib/api'
 
 export function hasEnded(result: Pick<Result, 'state'>): boolean {
   return ['finished', 'failed', 'stopped'].includes(result.state)
@@ -18,18 +18,15 @@ export interface RunProgress {
 /**
  * Where a run is. The last report inside an epoch may be older than the end of that epoch: then the next one has begun.
  */
-export function progressOf(progress: Progress | null, lastEpoch: number, format: (n: number) => string): RunProgress {
+export function progressOf(
+  progress: Progress | null,
+  last: Pick<EpochMetrics, 'epoch' | 'window'> | null,
+  format: (n: number) => string,
+): RunProgress {
+  if (last?.window) return { text: `Window ${format(last.epoch + 1)}`, share: null, detail: 'fills with what comes' }
+  const lastEpoch = last?.epoch ?? 0
   if (progress === null) return { text: 'Starting', share: null, detail: 'the model process is being made' }
   const { epoch, epochs, batch, batches } = progress
-  if (epochs === 0 && (epoch > 0 || lastEpoch > 0)) {
-    const window = Math.max(epoch, lastEpoch + 1)
-    const learning = window === epoch && batches > 0
-    return {
-      text: `Window ${format(window)}`,
-      share: null,
-      detail: learning ? `learns: batch ${format(batch)} of ${format(batches)}` : 'fills with what comes',
-    }
-  }
   if (epoch === 0 && lastEpoch === 0) {
     return {
       text: 'Reading the stream',

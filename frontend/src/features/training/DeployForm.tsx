@@ -39,6 +39,8 @@ import {
   splitSentence,
   TARGETS,
 } from './form'
+import { IncrementalFields } from './IncrementalFields'
+import { sharedMetrics } from './incremental'
 import { ModeChoice } from './ModeChoice'
 
 export function DeployForm({
@@ -82,6 +84,7 @@ export function DeployForm({
     const error = current ? found[field] : undefined
     return error ? `${error.detail}${error.hint ? ` (${error.hint})` : ''}` : undefined
   }
+  const incremental = form.values.mode === 'incremental'
   const usual = firstValues(described)
   const advanced =
     (['seed', 'gpu'] as const).some((field) => errorOf(field) || form.values[field] !== usual[field]) ||
@@ -142,6 +145,15 @@ export function DeployForm({
           </Group>
         )}
         {source !== undefined && <Dimmed>The values are those of deployment {source}.</Dimmed>}
+        <ModeChoice modes={modes} models={configuration.model_details} {...form.getInputProps('mode')} />
+        {incremental && (
+          <IncrementalFields
+            values={form.values.incremental}
+            onChange={(change) => form.setFieldValue('incremental', { ...form.values.incremental, ...change })}
+            metrics={sharedMetrics(configuration.model_details)}
+            errorOf={(field) => errorOf(`incremental.${field}`)}
+          />
+        )}
         {frameworks.map((framework) => input(framework, 'fit', 'Training'))}
         <Group gap="xl" align="flex-start">
           <NumberInput
@@ -156,20 +168,22 @@ export function DeployForm({
           <Checkbox
             mt={28}
             label="Confusion matrix"
-            description="Counted on the test samples; for classifiers"
+            description={`Counted on ${incremental ? 'the samples kept apart' : 'the test samples'}; for classifiers`}
             disabled={form.values.targets === 'features'}
             {...form.getInputProps('confusion_matrix', { type: 'checkbox' })}
           />
         </Group>
         <Group gap="xl" align="flex-start">
-          <Select
-            label="Tested on"
-            description="Which samples of the stream"
-            w={220}
-            allowDeselect={false}
-            data={Object.entries(SPLITS).map(([value, label]) => ({ value, label }))}
-            {...form.getInputProps('split')}
-          />
+          {!incremental && (
+            <Select
+              label="Tested on"
+              description="Which samples of the stream"
+              w={220}
+              allowDeselect={false}
+              data={Object.entries(SPLITS).map(([value, label]) => ({ value, label }))}
+              {...form.getInputProps('split')}
+            />
+          )}
           <Select
             label="Targets"
             description="What the models learn to answer"
@@ -179,8 +193,9 @@ export function DeployForm({
             {...form.getInputProps('targets')}
           />
         </Group>
-        <SmallPrint mt="calc(-1 * var(--mantine-spacing-sm))">{splitSentence(form.values, frameworks)}</SmallPrint>
-        <ModeChoice modes={modes} models={configuration.model_details} {...form.getInputProps('mode')} />
+        {!incremental && (
+          <SmallPrint mt="calc(-1 * var(--mantine-spacing-sm))">{splitSentence(form.values, frameworks)}</SmallPrint>
+        )}
         <Stack gap="xs">
           <UnstyledButton
             aria-expanded={showAdvanced}

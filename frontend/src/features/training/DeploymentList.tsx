@@ -139,7 +139,7 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
       <Stack gap={4}>
         {row.results.map((result) => (
           <Group key={result.id} mih={22}>
-            <RunProgress state={result.state} progress={result.progress} label={result.model_name} />
+            <RunProgress row={{ ...result, metrics: null }} />
           </Group>
         ))}
       </Stack>

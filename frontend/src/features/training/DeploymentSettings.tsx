@@ -1,11 +1,12 @@
 /** How a deployment was asked to train. */
 import { Code, Stack } from '@mantine/core'
 import { CopyAs } from '~/components/CopyAs'
-import { Facts } from '~/components/Facts'
-import type { Deployment } from '~/lib/api'
+import { type Fact, Facts } from '~/components/Facts'
+import type { Deployment, Incremental } from '~/lib/api'
 import { formatMoment, NONE } from '~/lib/format'
 import { titleOf, useFrameworks } from '~/lib/frameworks'
 import { argumentText, deployEquivalents, MODES, requestOf, SPLITS, TARGETS, valuesOf } from './form'
+import { endText, promotionText, shareText, windowText } from './incremental'
 
 export function DeploymentSettings({ deployment }: { deployment: Deployment }) {
   const described = useFrameworks()
@@ -26,7 +27,9 @@ export function DeploymentSettings({ deployment }: { deployment: Deployment }) {
           ]),
           ['Batch size', deployment.batch_size],
           ['Confusion matrix', deployment.confusion_matrix ? 'yes, on the test samples' : 'no'],
-          ['Tested on', SPLITS[deployment.split ?? ''] ?? deployment.split],
+          ...(deployment.incremental
+            ? incrementalFacts(deployment.incremental)
+            : [['Tested on', SPLITS[deployment.split ?? ''] ?? deployment.split] as const]),
           ['Targets', TARGETS[deployment.targets] ?? deployment.targets],
           ['Seed', deployment.seed],
           ['GPUs for each run', deployment.gpu || 'none'],
@@ -37,6 +40,15 @@ export function DeploymentSettings({ deployment }: { deployment: Deployment }) {
       <CopyAs equivalents={deployEquivalents(requestOf(deployment.configuration, valuesOf(deployment), frameworks))} />
     </Stack>
   )
+}
+
+function incrementalFacts(incremental: Incremental): Fact[] {
+  return [
+    ['A window has', `at most ${windowText(incremental)}`],
+    ['It ends', endText(incremental)],
+    ['Validation', shareText(incremental.validation_rate)],
+    ['A version is made', promotionText(incremental)],
+  ]
 }
 
 function written(text: string) {

@@ -24,13 +24,17 @@ export function SendStream({ deployment }: { deployment: Deployment }) {
   const system = useQuery(systemRetrieveOptions())
   const configuration = useQuery(configurationsRetrieveOptions({ path: { id: String(deployment.configuration) } }))
   const streams = useQuery(streamsListOptions({ query: { ordering: '-id', limit: 20 } }))
+  const online = deployment.mode === 'incremental'
   const shape = shapeOf(configuration.data?.model_details ?? [])
   return (
     <Stack gap="xs">
       <Title order={2}>It waits for its stream</Title>
       <Dimmed>
-        Send samples to any topic and announce them to deployment {deployment.id}: the programs do both. Training begins
-        at once.
+        {online
+          ? `Announce a stream without end to deployment ${deployment.id} and send samples to its topic: the programs do both. ` +
+            'Learning begins with the first sample and goes on with whatever follows.'
+          : `Send samples to any topic and announce them to deployment ${deployment.id}: the programs do both. Training ` +
+            'begins at once.'}
       </Dimmed>
       <Tabs defaultValue="send" keepMounted={false}>
         <Tabs.List>
@@ -46,6 +50,7 @@ export function SendStream({ deployment }: { deployment: Deployment }) {
               deploymentId={deployment.id}
               bootstrapServers={system.data.broker.sink_bootstrap_servers}
               controlTopic={system.data.control_topic}
+              online={online}
               {...shape}
             />
           ) : (
@@ -54,16 +59,17 @@ export function SendStream({ deployment }: { deployment: Deployment }) {
         </Tabs.Panel>
         <Tabs.Panel value="use" pt="sm">
           <ProblemAlert error={streams.error} onRetry={() => void streams.refetch()} />
-          {streams.data && <StreamTable rows={streams.data.results} deployment={deployment.id} />}
+          {streams.data && <StreamTable rows={streams.data.results} deployment={deployment} />}
         </Tabs.Panel>
       </Tabs>
     </Stack>
   )
 }
 
-function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment: number }) {
+function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment: Deployment }) {
   const { can } = useSession()
   const send = useMutation(streamsSendCreateMutation())
+  const online = deployment.mode === 'incremental'
   if (rows.length === 0) {
     return <Text size="sm">No stream was announced yet. The first one is made by sending new data.</Text>
   }
@@ -111,13 +117,14 @@ function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment
                 <Button
                   size="compact-xs"
                   variant="default"
-                  disabled={row.incremental}
+                  disabled={row.incremental !== online}
+                  title={row.incremental === online ? undefined : misfitText(online)}
                   loading={send.isPending && send.variables.path.id === String(row.id)}
                   aria-label={`Train on it: stream ${row.id}`}
                   onClick={() =>
                     send.mutate(
-                      { path: { id: String(row.id) }, body: { deployment } },
-                      { onSuccess: () => notifyDone(`Stream ${row.id} is announced to deployment ${deployment}`) },
+                      { path: { id: String(row.id) }, body: { deployment: deployment.id } },
+                      { onSuccess: () => notifyDone(`Stream ${row.id} is announced to deployment ${deployment.id}`) },
                     )
                   }
                 >
@@ -130,6 +137,12 @@ function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment
       />
     </Stack>
   )
+}
+
+function misfitText(online: boolean): string {
+  return online
+    ? 'It has an end: this deployment learns streams without one'
+    : 'It has no end: only an incremental deployment learns it'
 }
 
 /** What samples and labels the first model takes; sizes that it leaves open are 1. */

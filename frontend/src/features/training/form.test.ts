@@ -10,6 +10,7 @@ import {
   requestOf,
   splitSentence,
 } from './form'
+import { FIRST_INCREMENTAL, incrementalValuesOf, sharedMetrics } from './incremental'
 
 const FIRST_VALUES = firstValues([KERAS, TORCH])
 
@@ -101,5 +102,66 @@ describe('deployEquivalents', () => {
     expect(other.cli).toContain('--split time \\\n  --targets features')
     expect(other.cli).not.toContain('--confusion-matrix')
     expect(other.python).toContain('targets="features"')
+  })
+})
+
+describe('incremental training', () => {
+  const both = configuration(model(1, 'tensorflow'), model(2, 'pytorch'))
+  const values = {
+    ...FIRST_VALUES,
+    mode: 'incremental',
+    split: 'time',
+    incremental: { ...FIRST_INCREMENTAL, indefinite: true, monitoring_metric: 'loss', change: 'down' as const },
+  }
+
+  it('is asked for in milliseconds, with what counts only', () => {
+    const request = requestOf(4, values, ['pytorch'])
+    expect(request.incremental).toEqual({
+      indefinite: true,
+      message_poll_timeout: 60_000,
+      window_records: 10_000,
+      validation_rate: 0.2,
+      monitoring_metric: 'loss',
+      change: 'down',
+      improvement: 0.05,
+    })
+    expect(request.split).toBeNull()
+    const limited = { ...values, incremental: { ...FIRST_INCREMENTAL, stream_timeout: 1.5, validation_rate: '' } }
+    expect(requestOf(4, limited, []).incremental).toMatchObject({ stream_timeout: 1_500, validation_rate: null })
+    expect(requestOf(4, FIRST_VALUES, [])).not.toHaveProperty('incremental')
+  })
+
+  it('comes back from a deployment as it was typed', () => {
+    const incremental = {
+      ...FIRST_INCREMENTAL,
+      stream_timeout: 1_500,
+      message_poll_timeout: 60_000,
+      validation_rate: null,
+    }
+    const back = incrementalValuesOf({ ...incremental, window_records: 5, change: null, improvement: 0.1 })
+    expect(back).toMatchObject({ stream_timeout: 1.5, message_poll_timeout: 60, validation_rate: '', change: '' })
+    expect(incrementalValuesOf(null)).toBe(FIRST_INCREMENTAL)
+  })
+
+  it('is said in a sentence, and as a command', () => {
+    const sentence = deploySentence(both, values, frameworksOf(both, [KERAS, TORCH]))
+    expect(sentence).toContain('2 models learn the stream that you announce to this deployment, as it comes')
+    expect(sentence).toContain('in windows of at most 10000 records or 60 s: one run each, 10 epochs with TensorFlow')
+    expect(sentence).toContain(
+      'It ends when somebody stops it. A version is made whenever loss is lower by 0.05 or more',
+    )
+    const { cli, python } = deployEquivalents(requestOf(4, values, ['pytorch']))
+    expect(cli).toContain(
+      '--incremental \\\n  --indefinite \\\n  --validation-rate 0.2 \\\n  --monitoring-metric loss \\\n  --change down',
+    )
+    expect(cli).not.toContain('window')
+    expect(python).toContain('incremental={"indefinite": True, "validation_rate": 0.2, "monitoring_metric": "loss"')
+  })
+
+  it('offers the metrics that every model has, where they are known', () => {
+    const withMetrics = (id: number, ...metrics: string[]) => ({ ...model(id, 'pytorch'), metrics })
+    expect(sharedMetrics([withMetrics(1, 'loss', 'mae'), withMetrics(2, 'mae', 'accuracy')])).toEqual(['mae'])
+    expect(sharedMetrics([withMetrics(1, 'loss', 'mae'), withMetrics(2)])).toEqual(['loss', 'mae'])
+    expect(sharedMetrics([withMetrics(1)])).toEqual(['loss', 'accuracy'])
   })
 })

@@ -13,6 +13,14 @@ import type {
 } from '~/lib/api'
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
 import { plural } from '~/lib/format'
+import {
+  FIRST_INCREMENTAL,
+  type IncrementalValues,
+  incrementalRequest,
+  incrementalValuesOf,
+  promotionText,
+  saidOf,
+} from './incremental'
 
 export type Purpose = keyof ArgumentTexts
 
@@ -30,6 +38,8 @@ export interface DeployValues {
   seed: number | string
   gpu: number | string
   mode: string
+  /** Of the mode of this name. */
+  incremental: IncrementalValues
 }
 
 /** What a form begins with. */
@@ -48,6 +58,7 @@ export function firstValues(frameworks: readonly Framework[]): DeployValues {
     seed: 0,
     gpu: 0,
     mode: 'classic',
+    incremental: FIRST_INCREMENTAL,
   }
 }
 
@@ -62,7 +73,10 @@ export const MODES: Record<string, { title: string; text: string }> = {
     title: 'Classic',
     text: 'every model trains by itself on the whole announced stream, each in a run of its own',
   },
-  incremental: { title: 'Incremental', text: 'training goes on as data come, on a stream without end' },
+  incremental: {
+    title: 'Incremental',
+    text: 'every model learns a stream as it comes, window by window; the epochs are passes over each window',
+  },
   distributed: { title: 'Distributed', text: 'the parts of a model train together and are served on different tiers' },
 }
 
@@ -107,6 +121,7 @@ export function valuesOf(deployment: Deployment): DeployValues {
     seed: deployment.seed,
     gpu: deployment.gpu,
     mode: deployment.mode,
+    incremental: incrementalValuesOf(deployment.incremental),
   }
 }
 
@@ -134,11 +149,13 @@ export function requestOf(
     batch_size: values.batch_size as number,
     arguments: Object.fromEntries(written.filter(([, texts]) => Object.keys(texts).length > 0)),
     confusion_matrix: values.confusion_matrix && values.targets !== 'features',
-    split: values.split ? (values.split as SplitEnum) : null,
+    // Of a window random samples validate, and none test.
+    split: values.split && values.mode !== 'incremental' ? (values.split as SplitEnum) : null,
     targets: values.targets as TargetsEnum,
     seed: values.seed as number,
     gpu: values.gpu as number,
     mode: values.mode as ModeEnum,
+    ...(values.mode === 'incremental' ? { incremental: incrementalRequest(values.incremental) } : {}),
   }
 }
 
@@ -154,9 +171,13 @@ export function deploySentence(
     return `${count} ${count === '1' ? 'epoch' : 'epochs'}${frameworks.length > 1 ? ` with ${framework.title}` : ''}`
   })
   const one = models.length === 1
+  const windows = values.mode === 'incremental' ? windowSentences(values.incremental) : null
   const parts = [
-    `${plural(models.length, 'model')} ${one ? 'trains' : 'train'} on the stream that you announce to this deployment`,
-    `${one ? 'in one run' : 'one run each'}, ${epochs.join(' and ')}, in batches of ${values.batch_size || '?'}`,
+    windows
+      ? `${plural(models.length, 'model')} ${one ? 'learns' : 'learn'} the stream that you announce to this deployment, ` +
+        `as it comes, ${windows.size}`
+      : `${plural(models.length, 'model')} ${one ? 'trains' : 'train'} on the stream that you announce to this deployment`,
+    `${one ? 'in one run' : 'one run each'}, ${epochs.join(' and ')}${windows ? ' over each window' : ''}, in batches of ${values.batch_size || '?'}`,
   ]
   const gpus = Number(values.gpu)
   const extras = [
@@ -164,10 +185,25 @@ export function deploySentence(
     values.targets === 'features'
       ? 'and learns to give back its input'
       : values.confusion_matrix
-        ? 'and the test samples fill a confusion matrix'
+        ? `and ${windows ? 'samples kept apart' : 'the test samples'} fill a confusion matrix`
         : '',
   ].filter(Boolean)
-  return `${[parts.join(': '), ...extras].join(', ')}. Until a stream is announced, nothing runs.`
+  const sentences = [[parts.join(': '), ...extras].join(', '), ...(windows?.more ?? [])]
+  return `${sentences.join('. ')}. Until a stream is announced, nothing runs.`
+}
+
+/** What the sentence says of windows, with what is typed only in part left open. */
+function windowSentences(values: IncrementalValues): { size: string; more: readonly string[] } {
+  const { monitoring_metric, change, improvement } = values
+  return {
+    size: `in windows of at most ${values.window_records || '?'} records or ${values.message_poll_timeout || '?'} s`,
+    more: [
+      values.indefinite
+        ? 'It ends when somebody stops it'
+        : `It ends ${values.stream_timeout || '?'} s after the last record`,
+      `A version is made ${promotionText({ monitoring_metric, change: change || null, improvement: Number(improvement) })}`,
+    ],
+  }
 }
 
 /** The number of epochs as it is written, '1' without any. */
@@ -186,10 +222,11 @@ export function sharedName(name: string, argument: Argument | undefined): string
 
 /** The same deployment as a command, as Python, as curl. */
 export function deployEquivalents(request: DeploymentWriteRequest): Equivalents {
-  const { mode: _mode, arguments: given = {}, ...said } = request
+  const { mode: _mode, arguments: given = {}, incremental, ...said } = request
   const texts = Object.entries(given).flatMap(([framework, purposes]) =>
     Object.entries(purposes).map(([purpose, text]) => [framework, purpose, text] as const),
   )
+  const learning = incremental ? saidOf(incremental) : null
   const options = [
     `--batch-size ${request.batch_size}`,
     ...texts.map(([framework, purpose, text]) => `--${framework}-${purpose} ${shellQuote(text)}`),
@@ -198,15 +235,21 @@ export function deployEquivalents(request: DeploymentWriteRequest): Equivalents 
     ...(request.targets === 'features' ? ['--targets features'] : []),
     ...(request.seed ? [`--seed ${request.seed}`] : []),
     ...(request.gpu ? [`--gpu ${request.gpu}`] : []),
+    ...(learning ? ['--incremental', ...learning.map(optionOf)] : []),
   ]
-  // Neither has an option for the only mode that there is; what is empty or false need not be said.
+  // Classic is what both do without another word; what is empty or false need not be said.
   const values = Object.fromEntries([
     ...Object.entries(said).filter(([, value]) => value !== false && value !== null && value !== 'labels'),
     ...texts.map(([framework, purpose, text]) => [`${framework}_${purpose}_arguments`, text]),
+    ...(learning ? [['incremental', Object.fromEntries(learning)] as const] : []),
   ])
   return {
     cli: [`kafka-ml deployments create ${request.configuration}`, ...options].join(' \\\n  '),
     python: pythonCall('deployment = client.deployments.create', values),
     curl: curlCall('POST', '/api/deployments/', request),
   }
+}
+
+function optionOf([name, value]: readonly [string, unknown]): string {
+  return value === true ? `--${name}` : `--${name.replaceAll('_', '-')} ${shellQuote(String(value))}`
 }

@@ -5,24 +5,27 @@ import { joinIds, parseIds, reselect } from './selection'
 
 describe('progressOf', () => {
   it('counts batches over all epochs', () => {
-    expect(progressOf({ epoch: 3, epochs: 10, batch: 5, batches: 10, metrics: {} })).toEqual({
+    expect(
+      progressOf({ progress: { epoch: 3, epochs: 10, batch: 5, batches: 10, metrics: {} }, metrics: null }),
+    ).toEqual({
       percent: 25,
       text: 'epoch 3 of 10, batch 5 of 10',
     })
   })
 
   it('counts records while the stream is read, also when nobody knows how many', () => {
-    expect(progressOf({ epoch: 0, epochs: 10, batch: 500, batches: 1000, metrics: {} })?.text).toBe(
-      'reading the stream: record 500 of 1,000',
-    )
-    expect(progressOf({ epoch: 0, epochs: 10, batch: 500, batches: 0, metrics: {} })?.percent).toBe(0)
+    expect(
+      progressOf({ progress: { epoch: 0, epochs: 10, batch: 500, batches: 1000, metrics: {} }, metrics: null })?.text,
+    ).toBe('reading the stream: record 500 of 1,000')
+    expect(
+      progressOf({ progress: { epoch: 0, epochs: 10, batch: 500, batches: 0, metrics: {} }, metrics: null })?.percent,
+    ).toBe(0)
   })
 
   it('has no whole where the stream has no end', () => {
-    expect(progressOf({ epoch: 12_345, epochs: 0, batch: 0, batches: 0, metrics: {} })).toEqual({
-      percent: null,
-      text: 'window 12,345',
-    })
+    const window = { records: 1, trained: 1, validated: 0, left_out: 0, lag: 0, rate: 1, ended_ms: 1 }
+    const metrics = { epoch: 12_345, seconds: 1, training: {}, validation: {}, before: {}, window }
+    expect(progressOf({ progress: null, metrics })).toEqual({ percent: null, text: 'window 12,345' })
   })
 })
 

@@ -1,6 +1,6 @@
 /** Numbers of a training run as its rows show them: the main metric with last, best and test; progress; duration. */
 import { type Unit, unitOf } from '~/components/charts/curves'
-import type { Progress, ResultRow } from '~/lib/api'
+import type { ResultRow } from '~/lib/api'
 import { formatCount, formatExact, formatMetric, plural } from '~/lib/format'
 
 export interface MainMetric {
@@ -52,7 +52,8 @@ export interface ProgressView {
  * How far a run is, counted in batches over all epochs; the reading of the stream counts by itself, and a stream without
  * end has windows and no whole.
  */
-export function progressOf(progress: Progress | null): ProgressView | null {
+export function progressOf({ progress, metrics }: Pick<ResultRow, 'progress' | 'metrics'>): ProgressView | null {
+  if (metrics?.window) return { percent: null, text: `window ${formatExact(metrics.epoch)}` }
   if (!progress) return null
   const { epoch, epochs, batch, batches } = progress
   const inside = batches > 0 ? Math.min(1, batch / batches) : 0
@@ -60,8 +61,7 @@ export function progressOf(progress: Progress | null): ProgressView | null {
     const total = batches > 0 ? ` of ${formatCount(batches)}` : ''
     return { percent: inside * 100, text: `reading the stream: record ${formatCount(batch)}${total}` }
   }
-  if (epochs === 0) return { percent: null, text: `window ${formatExact(epoch)}` }
-  const done = (epoch - 1 + inside) / epochs
+  const done = epochs > 0 ? (epoch - 1 + inside) / epochs : 0
   const batchText = batches > 0 ? `, batch ${formatCount(batch)} of ${formatCount(batches)}` : ''
   return { percent: Math.min(100, done * 100), text: `epoch ${epoch} of ${epochs}${batchText}` }
 }

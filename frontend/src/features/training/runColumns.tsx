@@ -54,7 +54,7 @@ export const STATE_AND_PROGRESS: RunColumn = {
   render: (row) => (
     <Stack gap={4} align="flex-start">
       <RunState row={row} />
-      {row.state === 'running' && <RunProgress state={row.state} progress={row.progress} label={row.model_name} />}
+      {row.state === 'running' && <RunProgress row={row} />}
     </Stack>
   ),
 }
@@ -63,7 +63,7 @@ export const PROGRESS: RunColumn = {
   accessor: 'progress',
   title: 'Progress',
   width: 210,
-  render: (row) => <RunProgress state={row.state} progress={row.progress} label={row.model_name} />,
+  render: (row) => <RunProgress row={row} />,
 }
 
 export const DEPLOYMENT: RunColumn = {

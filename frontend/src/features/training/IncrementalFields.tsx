@@ -1,0 +1,126 @@
+/** How a stream without end is learnt: when a window is over, when training is, what makes a new version. */
+import { Autocomplete, Group, NumberInput, Radio, SegmentedControl, Stack, Text } from '@mantine/core'
+import type { ReactNode } from 'react'
+import { greaterIsBetter } from '~/components/charts/curves'
+import { SmallPrint } from '~/components/Dimmed'
+import type { IncrementalValues } from './incremental'
+
+export function IncrementalFields({
+  values,
+  onChange,
+  metrics,
+  errorOf,
+}: {
+  values: IncrementalValues
+  onChange: (change: Partial<IncrementalValues>) => void
+  /** Those that the chosen models have. */
+  metrics: readonly string[]
+  errorOf: (field: keyof IncrementalValues) => string | undefined
+}) {
+  const number = (field: keyof IncrementalValues, label: string, description: ReactNode, more: object = {}) => (
+    <NumberInput
+      label={label}
+      description={description}
+      w={220}
+      value={values[field] as number | string}
+      onChange={(value) => onChange({ [field]: value })}
+      error={errorOf(field)}
+      {...more}
+    />
+  )
+  return (
+    <Stack gap="lg">
+      <Radio.Group
+        label="It ends"
+        value={values.indefinite ? 'stopped' : 'idle'}
+        onChange={(value) => onChange({ indefinite: value === 'stopped' })}
+      >
+        <Stack gap={6} mt={6}>
+          <Radio
+            value="idle"
+            label="By itself, when nothing has come for a while"
+            description="For data that come to an end sometime; the last version is made then."
+          />
+          <Radio
+            value="stopped"
+            label="When somebody stops it"
+            description="For data that never end; stopping keeps all that was learnt and makes the last version."
+          />
+        </Stack>
+      </Radio.Group>
+      <Group gap="xl" align="flex-start">
+        {!values.indefinite &&
+          number('stream_timeout', 'Over after', 'Without a record for so long', { suffix: ' s', min: 0.001 })}
+        {number('window_records', 'Records in a window', 'So many at most are learnt at once', {
+          min: 1,
+          max: 1_000_000,
+          thousandSeparator: ',',
+        })}
+        {number('message_poll_timeout', 'Time for a window', 'Then it is learnt, full or not', {
+          suffix: ' s',
+          min: 0.001,
+        })}
+        {number('validation_rate', 'Validation share', 'Of each window; empty: as the sink says', {
+          min: 0,
+          max: 0.99,
+          step: 0.05,
+          placeholder: 'as announced',
+        })}
+      </Group>
+      <Stack gap="xs">
+        <Group gap="xl" align="flex-start">
+          <Autocomplete
+            label="Metric of a new version"
+            description="Measured on samples kept apart"
+            placeholder="none: only the end makes one"
+            w={260}
+            data={[...metrics]}
+            value={values.monitoring_metric}
+            // A metric tells by its name which way is better; otherwise a person does.
+            onChange={(metric) => onChange({ monitoring_metric: metric, change: directionOf(metric) })}
+            error={errorOf('monitoring_metric')}
+            autoComplete="off"
+          />
+          {values.monitoring_metric !== '' && (
+            <>
+              <div>
+                <Text size="sm" fw={500} id="better-when">
+                  Better when
+                </Text>
+                <SmallPrint mb={5}>
+                  {greaterIsBetter(values.monitoring_metric) === null ? 'Say which' : 'Known by its name'}
+                </SmallPrint>
+                <SegmentedControl
+                  aria-labelledby="better-when"
+                  data={[
+                    { value: 'up', label: 'it rises' },
+                    { value: 'down', label: 'it falls' },
+                  ]}
+                  // Without a choice none is marked.
+                  value={values.change}
+                  onChange={(change) => onChange({ change: change as IncrementalValues['change'] })}
+                />
+                {errorOf('change') && (
+                  <Text size="xs" mt={4} role="alert" style={{ color: 'var(--kml-failed)' }}>
+                    {errorOf('change')}
+                  </Text>
+                )}
+              </div>
+              {number('improvement', 'By at least', 'In the metric itself, 0.05 of 1', { min: 0, step: 0.01, w: 180 })}
+            </>
+          )}
+        </Group>
+        <SmallPrint>
+          A model that has become better by as much is kept as a new version while training goes on. It and the version
+          before answer the same samples, which neither has learnt, so that luck with a window decides nothing.
+        </SmallPrint>
+      </Stack>
+    </Stack>
+  )
+}
+
+/** '' where the name does not tell. */
+function directionOf(metric: string): IncrementalValues['change'] {
+  const greater = greaterIsBetter(metric)
+  return greater === null ? '' : greater ? 'up' : 'down'
+}

@@ -1,0 +1,107 @@
+/** Incremental training in the deploy form: its values, the request they make, and what they mean in words. */
+import type { Incremental, IncrementalRequest, ModelOf } from '~/lib/api'
+import { formatExact, formatPercent, formatSeconds } from '~/lib/format'
+
+/** Numbers, or what is typed on the way to one; times in seconds. */
+export interface IncrementalValues {
+  indefinite: boolean
+  stream_timeout: number | string
+  message_poll_timeout: number | string
+  window_records: number | string
+  /** '' for the share that the stream is announced with. */
+  validation_rate: number | string
+  /** '' for none: only the end makes a version. */
+  monitoring_metric: string
+  /** '' where nobody has said it. */
+  change: 'up' | 'down' | ''
+  improvement: number | string
+}
+
+export const FIRST_INCREMENTAL: IncrementalValues = {
+  indefinite: false,
+  stream_timeout: 60,
+  message_poll_timeout: 60,
+  window_records: 10_000,
+  validation_rate: 0.2,
+  monitoring_metric: '',
+  change: '',
+  improvement: 0.05,
+}
+
+export function incrementalValuesOf(incremental: Incremental | null): IncrementalValues {
+  if (incremental === null) return FIRST_INCREMENTAL
+  return {
+    ...incremental,
+    stream_timeout: incremental.stream_timeout / 1000,
+    message_poll_timeout: incremental.message_poll_timeout / 1000,
+    validation_rate: incremental.validation_rate ?? '',
+    change: incremental.change ?? '',
+  }
+}
+
+/** What is sent; what does not count is left out, an empty field is sent as it is: the API says what it expects. */
+export function incrementalRequest(values: IncrementalValues): IncrementalRequest {
+  return {
+    indefinite: values.indefinite,
+    ...(values.indefinite ? {} : { stream_timeout: milliseconds(values.stream_timeout) }),
+    message_poll_timeout: milliseconds(values.message_poll_timeout),
+    window_records: values.window_records as number,
+    validation_rate: values.validation_rate === '' ? null : (values.validation_rate as number),
+    ...(values.monitoring_metric === ''
+      ? {}
+      : {
+          monitoring_metric: values.monitoring_metric,
+          change: values.change || null,
+          improvement: values.improvement as number,
+        }),
+  }
+}
+
+/** What the API takes where nothing is said. */
+const DEFAULTS: Incremental = {
+  indefinite: false,
+  stream_timeout: 60_000,
+  message_poll_timeout: 60_000,
+  window_records: 10_000,
+  validation_rate: null,
+  monitoring_metric: '',
+  change: null,
+  improvement: 0.05,
+}
+
+/** Settings that differ from what the API takes where nothing is said. */
+export function saidOf(request: IncrementalRequest): [string, unknown][] {
+  return Object.entries(request).filter(([name, value]) => value !== DEFAULTS[name as keyof Incremental])
+}
+
+function milliseconds(seconds: number | string): number {
+  return typeof seconds === 'number' ? Math.round(seconds * 1000) : (seconds as unknown as number)
+}
+
+/** Metrics that every one of the models has; those of models whose metrics nobody knows are not asked. */
+export function sharedMetrics(models: readonly ModelOf[]): string[] {
+  const known = models.map((model) => model.metrics).filter((metrics) => metrics.length > 0)
+  const [first = ['loss', 'accuracy'], ...others] = known
+  return first.filter((metric) => others.every((metrics) => metrics.includes(metric)))
+}
+
+/** When a window, and when the training is over: 'in windows of 10,000 records or 1 min 0 s'. */
+export function windowText(incremental: Pick<Incremental, 'window_records' | 'message_poll_timeout'>): string {
+  return `${formatExact(incremental.window_records)} records or ${formatSeconds(incremental.message_poll_timeout / 1000)}`
+}
+
+export function endText(incremental: Pick<Incremental, 'indefinite' | 'stream_timeout'>): string {
+  return incremental.indefinite
+    ? 'when it is stopped'
+    : `${formatSeconds(incremental.stream_timeout / 1000)} after the last record`
+}
+
+export function shareText(rate: number | null): string {
+  return rate === null ? 'as the stream is announced' : `${formatPercent(rate)} of each window`
+}
+
+export function promotionText(incremental: Pick<Incremental, 'monitoring_metric' | 'change' | 'improvement'>): string {
+  const { monitoring_metric: metric, change, improvement } = incremental
+  if (metric === '') return 'at the end only'
+  return `whenever ${metric} is ${change === 'down' ? 'lower' : 'higher'} by ${improvement} or more, and at the end`
+}
