@@ -13,7 +13,7 @@ const KEYS: readonly (readonly [what: string, keys: readonly string[]])[] = [
 
 export default function ShortcutSheet({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   return (
-    <Modal opened={opened} onClose={onClose} title="Keyboard shortcuts" closeButtonProps={{ 'aria-label': 'Close' }}>
+    <Modal opened={opened} onClose={onClose} title="Keyboard shortcuts">
       <RowTable
         label="Keyboard shortcuts"
         minWidth={0}

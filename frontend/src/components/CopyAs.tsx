@@ -31,7 +31,6 @@ export function CopyAs({ equivalents }: { equivalents: Equivalents }) {
         <Stack gap="xs">
           <Group justify="space-between">
             <SegmentedControl
-              size="xs"
               aria-label="Language"
               data={LANGUAGES}
               value={language}

@@ -40,14 +40,7 @@ export function FormDialog<Values extends object>(props: FormDialogProps<Values>
     }
   }
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      centered
-      size={props.size ?? 'md'}
-      title={props.title}
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
+    <Modal opened onClose={onClose} centered size={props.size ?? 'md'} title={props.title}>
       <form onSubmit={form.onSubmit((values) => void save(values))} noValidate>
         <Stack gap="sm">
           {props.children}

@@ -131,7 +131,20 @@ export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) 
   )
 }
 
-function SearchField({ value, onChange }: { value: string; onChange: (q: string | undefined) => void }) {
+/** Text that a list is narrowed by, a moment after it was typed. */
+export function SearchField({
+  value,
+  onChange,
+  label = 'Search',
+  placeholder = label,
+  w = 240,
+}: {
+  value: string
+  onChange: (text: string | undefined) => void
+  label?: string
+  placeholder?: string
+  w?: number
+}) {
   const [text, setText] = useState(value)
   const send = useDebouncedCallback((next: string) => onChange(next || undefined), 250)
   // The address also changes by links and the browser's own buttons.
@@ -139,10 +152,10 @@ function SearchField({ value, onChange }: { value: string; onChange: (q: string 
   return (
     <TextInput
       size="xs"
-      w={240}
+      w={w}
       type="search"
-      aria-label="Search"
-      placeholder="Search"
+      aria-label={label}
+      placeholder={placeholder}
       leftSection={<IconSearch size={14} aria-hidden />}
       rightSection={
         text ? (

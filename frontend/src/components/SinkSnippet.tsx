@@ -62,7 +62,6 @@ export function SinkSnippet({
       </Group>
       <Group justify="space-between" gap="xs">
         <SegmentedControl
-          size="xs"
           aria-label="Encoding of the stream"
           data={SINK_FORMATS.map((each) => ({ value: each, label: LABELS[each] }))}
           value={format}

@@ -1,5 +1,5 @@
 /** Looks: one accent, neutral greys, four state colours. Series colours are in lib/palette.ts. */
-import { createTheme, type MantineColorsTuple, Modal, Tooltip } from '@mantine/core'
+import { createTheme, type MantineColorsTuple, Modal, SegmentedControl, Tooltip } from '@mantine/core'
 
 // Steps are chosen so that text on them and they as text reach 4.5:1 (filled: step 8 light, 7 dark).
 const indigo: MantineColorsTuple = [
@@ -36,6 +36,7 @@ export const theme = createTheme({
     Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
     // Its element would count as a second banner of the page.
     ModalHeader: { defaultProps: { role: 'presentation' } },
+    SegmentedControl: SegmentedControl.extend({ defaultProps: { size: 'xs' } }),
     Tooltip: Tooltip.extend({ defaultProps: { withArrow: true, openDelay: 300, multiline: true, maw: 360 } }),
   },
 })

@@ -48,7 +48,6 @@ export function ConfusionMatrix({
         </Text>
         {onMode && (
           <SegmentedControl
-            size="xs"
             aria-label="Numbers in the cells"
             data={[
               { value: 'counts', label: 'Counts' },

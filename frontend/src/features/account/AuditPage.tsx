@@ -1,14 +1,12 @@
 /** The audit trail: who changed what, and who was refused. For admins; nobody changes it. */
-import { Text, TextInput, Tooltip } from '@mantine/core'
-import { useDebouncedCallback } from '@mantine/hooks'
+import { Text, Tooltip } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
 import { AdminsOnly } from '~/components/AdminsOnly'
 import { Age } from '~/components/Age'
 import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
-import { ListPage } from '~/components/ListPage'
+import { ListPage, SearchField } from '~/components/ListPage'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type Audit, auditListOptions } from '~/lib/api'
 import { NONE } from '~/lib/format'
@@ -62,7 +60,13 @@ function Trail() {
       storeKey="audit"
       filters={
         <>
-          <ActorFilter value={actor ?? ''} onChange={(next) => change({ actor: next })} />
+          <SearchField
+            label="Who"
+            placeholder="Who, exactly"
+            w={150}
+            value={actor ?? ''}
+            onChange={(next) => change({ actor: next })}
+          />
           <Filter label="Action" data={ACTIONS} value={action} onChange={(next) => change({ action: next })} />
           <Filter
             label="Object"
@@ -141,25 +145,6 @@ function Filter({
       }
       value={value}
       onChange={onChange}
-    />
-  )
-}
-
-function ActorFilter({ value, onChange }: { value: string; onChange: (value: string | undefined) => void }) {
-  const [text, setText] = useState(value)
-  const send = useDebouncedCallback((next: string) => onChange(next || undefined), 250)
-  useEffect(() => setText(value), [value])
-  return (
-    <TextInput
-      size="xs"
-      w={130}
-      aria-label="Who"
-      placeholder="Who, exactly"
-      value={text}
-      onChange={(event) => {
-        setText(event.currentTarget.value)
-        send(event.currentTarget.value)
-      }}
     />
   )
 }

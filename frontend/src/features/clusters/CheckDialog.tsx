@@ -20,14 +20,7 @@ export function CheckDialog({ cluster, onClose }: { cluster: Cluster; onClose: (
     refetchOnWindowFocus: false,
   })
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      centered
-      size="xl"
-      title={`Check of ${cluster.name}`}
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
+    <Modal opened onClose={onClose} centered size="xl" title={`Check of ${cluster.name}`}>
       <Stack gap="sm">
         {check.isFetching ? (
           <Stack aria-busy aria-label="Checking">

@@ -35,7 +35,6 @@ export function PipelinePage() {
         }
         actions={
           <SegmentedControl
-            size="xs"
             aria-label="Shown as"
             data={[
               { value: 'picture', label: 'Picture' },

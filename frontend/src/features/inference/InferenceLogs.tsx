@@ -46,7 +46,6 @@ export function InferenceLogs({
       ) : (
         replicas.length > 1 && (
           <SegmentedControl
-            size="xs"
             style={{ alignSelf: 'flex-start' }}
             aria-label="Replica"
             data={replicas}

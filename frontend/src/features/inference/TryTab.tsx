@@ -1,5 +1,17 @@
 /** Try it: one sample, drawn, picked or pasted, goes through Kafka and back; what the model says and the way it went. */
-import { Alert, Box, Button, Group, NumberInput, SegmentedControl, Skeleton, Stack, Text, Title } from '@mantine/core'
+import {
+  Alert,
+  Box,
+  Button,
+  Group,
+  NumberInput,
+  SegmentedControl,
+  SimpleGrid,
+  Skeleton,
+  Stack,
+  Text,
+  Title,
+} from '@mantine/core'
 import { IconSend } from '@tabler/icons-react'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -15,7 +27,6 @@ import { formatMetric, formatShape } from '~/lib/format'
 import { problemOf } from '~/lib/problem'
 import { useSession } from '~/lib/session'
 import { SamplePicker } from './SamplePicker'
-import classes from './Try.module.css'
 import { TryAnswer } from './TryAnswer'
 import { TryHistory } from './TryHistory'
 import { useTries } from './tries'
@@ -86,12 +97,11 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
           Nobody answers now: the inference is {inference.state}.
         </Alert>
       )}
-      <div className={classes.panes}>
+      <SimpleGrid cols={{ base: 1, md: 2 }} spacing={32}>
         <Stack gap="sm">
           <Group gap="xs">
             {modes.length > 1 && (
               <SegmentedControl
-                size="xs"
                 aria-label="Where the sample comes from"
                 data={modes}
                 value={mode}
@@ -179,7 +189,7 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
             </Text>
           )}
         </Stack>
-      </div>
+      </SimpleGrid>
       {tries.length > 0 && (
         <TryHistory
           tries={tries}

@@ -64,7 +64,6 @@ export function VersionsTab({
         onClose={() => setFiles(null)}
         title={`Files of version ${files?.number}`}
         size="xl"
-        closeButtonProps={{ 'aria-label': 'Close' }}
       >
         {files && <FileTable result={result} version={files.number} files={files.artifacts} />}
       </Modal>

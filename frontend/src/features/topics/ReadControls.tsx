@@ -41,7 +41,6 @@ export function ReadControls({
     <>
       <Group gap="sm" align="flex-end">
         <SegmentedControl
-          size="xs"
           aria-label="Begin at"
           data={STARTS}
           value={from}

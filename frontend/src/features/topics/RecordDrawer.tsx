@@ -141,7 +141,7 @@ function ValueView({ record }: { record: TopicRecord }) {
           Value, {formatBytes(record.value_size)}
         </Title>
         <Group gap="xs">
-          <SegmentedControl size="xs" aria-label="How to show the value" data={VIEWS} value={view} onChange={setView} />
+          <SegmentedControl aria-label="How to show the value" data={VIEWS} value={view} onChange={setView} />
           <CopyButton text={text} what="value" />
         </Group>
       </Group>

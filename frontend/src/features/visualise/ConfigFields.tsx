@@ -40,7 +40,6 @@ export function ConfigFields(props: Props) {
           What the model answers
         </Text>
         <SegmentedControl
-          size="xs"
           aria-label="What the model answers"
           disabled={disabled}
           data={[
@@ -223,7 +222,6 @@ function MapFields({ form, problems, disabled, onChange }: Props) {
               They are in the
             </Text>
             <SegmentedControl
-              size="xs"
               aria-label="Coordinates are in the"
               disabled={disabled}
               data={[

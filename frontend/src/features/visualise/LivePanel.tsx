@@ -83,7 +83,6 @@ export function LivePanel({
         <Numbers watch={watch} />
         <Group gap="xs">
           <SegmentedControl
-            size="xs"
             aria-label="History shown"
             data={SPANS.map((each) => ({ value: String(each), label: durationText(each * 1000) }))}
             value={String(span)}
