@@ -118,20 +118,20 @@ def _ours(context: Context, topic: str, model: bytes, load: list[tuple[int, floa
 
 def _measure(context: Context, topic: str, output: str, load: list[tuple[int, float]]) -> Latencies:
     """Send at each rate for its seconds while a thread reads; leaves the warm-up out."""
-    reader = _Reader(context, output)
+    reader = AnswerReader(context, output)
     sender = Producer({"bootstrap.servers": context.bootstrap_servers, "linger.ms": 0, "socket.nagle.disable": True})
     values = images(100)
-    _send(sender, topic, values, 100, 0.5)
+    send(sender, topic, values, 100, 0.5)
     reader.wait_for(50)
     reader.latencies.clear()
-    sent = sum(_send(sender, topic, values, rate, seconds + _WARM_SECONDS) for rate, seconds in load)
+    sent = sum(send(sender, topic, values, rate, seconds + _WARM_SECONDS) for rate, seconds in load)
     reader.wait_for(sent)
     reader.close()
     warm = int(load[0][0] * _WARM_SECONDS)
     return Latencies([latency for _, latency in sorted(reader.latencies)[warm:]])
 
 
-def _send(producer: Producer, topic: str, values: list[bytes], rate: int, seconds: float) -> int:
+def send(producer: Producer, topic: str, values: list[bytes], rate: int, seconds: float) -> int:
     """Send on schedule; at high rates several at once, every millisecond."""
     count = int(rate * seconds)
     began = time.time()
@@ -152,11 +152,15 @@ def _send(producer: Producer, topic: str, values: list[bytes], rate: int, second
     return count
 
 
-class _Reader:
-    """Reads the output, committed records only, from its present end on. ``latencies`` are (due, milliseconds)."""
+class AnswerReader:
+    """Reads the output, committed records only, from its present end on.
+
+    ``latencies`` are (due, milliseconds) and ``arrivals`` the times, both in the order of their arrival.
+    """
 
     def __init__(self, context: Context, topic: str) -> None:
         self.latencies: list[tuple[float, float]] = []
+        self.arrivals: list[float] = []
         self._stop = threading.Event()
         self._consumer = Consumer(
             {
@@ -192,4 +196,5 @@ class _Reader:
             for name, value in cast("list[tuple[str, bytes]]", message.headers() or []):
                 if name == _DUE_HEADER:
                     due = float(value)
+                    self.arrivals.append(now)
                     self.latencies.append((due, (now - due) * 1000))

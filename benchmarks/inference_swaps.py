@@ -1,0 +1,95 @@
+"""P17: how long nothing is answered while a running inference goes over from one version of its model to another.
+
+Open loop at one rate, as in P5. The longest time without an answer among many swaps is compared with the latency that
+99 of 100 answers keep to without any; half of the swaps load a model, half go back to what is still warm.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import cycle, islice, pairwise
+
+from confluent_kafka import Producer
+
+from benchmarks.context import Context, Row
+from benchmarks.inference_latency import AnswerReader, send
+from benchmarks.inference_loops import PARTITIONS, images, running_replica
+from tests.model_inference.onnx_models import mlp
+from tests.model_inference.replicas import InferenceUnderTest
+from tests.support import eventually
+
+IDS = ("P17",)
+
+_RATE = 5_000
+_SWAPS = 50
+_QUICK_SWAPS = 4
+_CALM_SECONDS = 10.0
+_FACTOR = 3.0
+_VERSIONS = (2, 1, 3, 1)
+
+
+def run(context: Context) -> Iterator[Row]:
+    """Measure without swaps, then with, in the same process."""
+    topic = context.topic(PARTITIONS, name="requests")
+    fields = {"group": f"bench-{uuid.uuid4().hex[:8]}", "output_topic": context.topic(PARTITIONS, name="answers")}
+    swaps = _QUICK_SWAPS if context.quick else _SWAPS
+    with running_replica(context, topic, mlp(), plan_fields=fields) as inference:
+        eventually(lambda: "running" in inference.states, 60)
+        reader = AnswerReader(context, inference.output_topic)
+        stop = threading.Event()
+        sender = threading.Thread(target=_send, args=(context, topic, stop), daemon=True)
+        sender.start()
+        try:
+            eventually(lambda: len(reader.arrivals) > _RATE, 60)
+            calm = _Span(reader, lambda: time.sleep(2.0 if context.quick else _CALM_SECONDS))
+            busy = _Span(reader, lambda: _swap(inference, swaps))
+        finally:
+            stop.set()
+            sender.join(60)
+            reader.close()
+        told = [swap["gap_seconds"] * 1000 for each in inference.backend.stats for swap in each["swaps"]]
+    bar = _FACTOR * calm.p99
+    yield Row(
+        id="P17",
+        what=f"longest time without an answer in {swaps} swaps at {_RATE:,}/s",
+        unit="ms",
+        ours=round(busy.longest_gap, 2),
+        floor=round(calm.longest_gap, 2),
+        bar=f"<= {bar:.1f} ms",
+        met=busy.longest_gap <= bar,
+        higher_is_better=False,
+        note=f"floor: without swaps; the bar is three times the p99 of {calm.p99:.1f} ms without swaps; a replica read "
+        f"nothing for at most {max(told):.1f} ms; p99 with swaps {busy.p99:.1f} ms",
+    )
+
+
+class _Span:
+    """What arrived while ``action`` ran: milliseconds of the 99th percentile, and of the longest gap."""
+
+    def __init__(self, reader: AnswerReader, action: Callable[[], None]) -> None:
+        first = len(reader.arrivals)
+        action()
+        arrivals, latencies = reader.arrivals[first:], sorted(each for _, each in reader.latencies[first:])
+        self.p99 = latencies[len(latencies) * 99 // 100]
+        self.longest_gap = 1000 * max(after - before for before, after in pairwise(arrivals))
+
+
+def _swap(inference: InferenceUnderTest, count: int) -> None:
+    for number in islice(cycle(_VERSIONS), count):
+        revision = inference.swap(inference.version(number, {"model.onnx": mlp(seed=number)}))
+        eventually(partial(_serves, inference, revision), 120)
+
+
+def _serves(inference: InferenceUnderTest, revision: int) -> bool:
+    return (inference.backend.stats[-1]["serving"] or {}).get("revision") == revision
+
+
+def _send(context: Context, topic: str, stop: threading.Event) -> None:
+    producer = Producer({"bootstrap.servers": context.bootstrap_servers, "linger.ms": 0, "socket.nagle.disable": True})
+    values = images(100)
+    while not stop.is_set():
+        send(producer, topic, values, _RATE, 1.0)
