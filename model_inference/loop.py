@@ -18,10 +18,10 @@ from kafkaml.errors import TransactionAborted
 from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
 from kafkaml.records import PartitionKey, TransactionalLoopClient
+from model_inference.answering import Answered, Answers
 from model_inference.batches import Batch, BatchSize, Intake, Refused
 from model_inference.dead_letters import Stage
-from model_inference.models import LoadedModel
-from model_inference.predicting import MAX_IN_FLIGHT, Prediction
+from model_inference.predicting import MAX_IN_FLIGHT
 from model_inference.publishing import Published, Publisher
 from model_inference.stats import LoopStats
 
@@ -41,12 +41,12 @@ class Models(Protocol):
     """What answers, and what is to answer next. ``swapping.Swapper`` is one."""
 
     @property
-    def serving(self) -> LoadedModel:
+    def serving(self) -> Answers:
         """What answers now."""
         ...
 
     @property
-    def due(self) -> LoadedModel | None:
+    def due(self) -> Answers | None:
         """What is to answer from the next transaction on; None while nothing is to change."""
         ...
 
@@ -76,8 +76,7 @@ class InferenceLoop:
     ) -> None:
         self._client = client
         self._models = models
-        self._provenance = models.serving.provenance
-        self._predictor = models.serving.predictor
+        self._answers = models.serving
         self._publisher = publisher
         self._stats = stats
         self._commit_seconds = commit_seconds
@@ -110,8 +109,7 @@ class InferenceLoop:
         self._publish_and_commit()
         failpoint("swap.committed")
         if self._models.switch(self._client.positions(), self._clock() - started):
-            self._provenance = self._models.serving.provenance
-            self._predictor = self._models.serving.predictor
+            self._answers = self._models.serving
             failpoint("swap.switched")
 
     def _turn(self) -> None:
@@ -127,7 +125,7 @@ class InferenceLoop:
 
     def _take(self) -> Batch | None:
         busy = self._in_flight or self._transaction.is_open
-        if (max_batch := self._predictor.max_batch) is not None:
+        if (max_batch := self._answers.max_batch) is not None:
             self._batch_size.fit(max_batch)
         most = self._batch_size.records
         if max_batch is None and self._intake.codec.sample_shape is None:
@@ -145,32 +143,32 @@ class InferenceLoop:
 
     def _submit(self, batch: Batch) -> None:
         if batch.samples is not None:
-            self._predictor.submit(batch.samples)
-            if self._intake.codec.sample_shape is None and self._predictor.spec is not None:
+            self._answers.submit(batch)
+            if self._intake.codec.sample_shape is None and self._answers.spec is not None:
                 # The first samples that the model took told the shape: every other one is a dead letter from now on.
-                self._intake.codec = self._intake.codec.pinned(self._predictor.spec.shape)
+                self._intake.codec = self._intake.codec.pinned(self._answers.spec.shape)
         self._in_flight.append(batch)
 
     def _publish_oldest(self) -> None:
         batch = self._in_flight[0]
-        prediction = self._collect(batch)
+        answered = self._collect(batch)
         self._in_flight.popleft()
         if batch.forgotten:
             return
         failpoint("inference.predicted")
         self._client.begin()
-        published = self._publisher.publish(batch, prediction, self._provenance)
+        published = self._publisher.publish(batch, answered)
         failpoint("inference.produced")
         self._transaction.add(batch, published, now=self._clock())
 
-    def _collect(self, batch: Batch) -> Prediction:
+    def _collect(self, batch: Batch) -> Answered:
         """Wait for the model; commit and serve the group meanwhile."""
         if batch.samples is None:
-            return Prediction([])
+            return self._answers.none()
         started = max(batch.arrived, self._last_collected)
         paused = False
         try:
-            while not self._predictor.wait(self._patience()):
+            while not self._answers.wait(self._patience()):
                 if self._transaction.is_open and self._commit_is_due():
                     self._commit()
                 if self._clock() - started > _KEEP_ALIVE_SECONDS:
@@ -181,10 +179,10 @@ class InferenceLoop:
         finally:
             if paused:
                 self._client.resume()
-        prediction = self._predictor.collect()
+        answered = self._answers.collect()
         self._last_collected = self._clock()
         self._batch_size.took(len(batch.kept), self._last_collected - started)
-        return prediction
+        return answered
 
     def _patience(self) -> float:
         if not self._transaction.is_open:

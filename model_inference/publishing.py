@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from kafkaml.answers import RECORD_OVERHEAD_BYTES, answer_bytes
-from kafkaml.errors import BrokenError, RefusedError
+from kafkaml.errors import BrokenError, KafkaMLError, RefusedError
 from kafkaml.records import SOURCE_HEADER, OutgoingRecord, OutgoingRow, PartitionKey, TransactionalLoopClient
+from model_inference.answering import Answered
 from model_inference.batches import Batch, Refused
 from model_inference.dead_letters import Stage, dead_letter
 from model_inference.output_topics import SOURCE_TIMESTAMP_HEADER, OutputTopics
-from model_inference.predicting import Prediction
 from model_inference.provenance import Provenance
 from model_inference.routing import Router
 
@@ -40,18 +41,25 @@ class Publisher:
         self._topics = topics
         self._targets = _Targets(client)
 
-    def publish(self, batch: Batch, prediction: Prediction, provenance: Provenance) -> Published:
-        """Write one record for each record of ``batch``: an answer or a dead letter, of ``provenance``."""
-        refused = list(batch.refused)
-        refused += [Refused(batch.record(index), error, Stage.PREDICT) for index, error in prediction.failures.items()]
+    def publish(self, batch: Batch, answered: Answered) -> Published:
+        """Write one record for each record of ``batch``: an answer or a dead letter."""
+        prediction = answered.prediction
+        refused = [(each, answered.model) for each in batch.refused]
+
+        def refuse(index: int, error: KafkaMLError, stage: Stage) -> None:
+            refused.append((Refused(batch.record(index), error, stage), answered.provenance_of(index)))
+
+        for index, error in prediction.failures.items():
+            refuse(index, error, Stage.PREDICT)
         restamped = 0
         if prediction.outputs:
-            answers = self._answers(batch, prediction, provenance)
+            answers = self._answers(batch, answered)
             timestamps_ms = batch.columns.timestamps_ms
             too_large = self._too_large(answers, prediction.outputs)
             for index in prediction.failures:
                 too_large.pop(index, None)
-            refused += [Refused(batch.record(index), error, Stage.PUBLISH) for index, error in too_large.items()]
+            for index, error in too_large.items():
+                refuse(index, error, Stage.PUBLISH)
             kept: Sequence[int] = range(len(answers))
             if left_out := prediction.failures.keys() | too_large.keys():
                 kept = [index for index in kept if index not in left_out]
@@ -59,8 +67,8 @@ class Publisher:
                 timestamps_ms = [timestamps_ms[index] for index in kept]
             restamped = self._restamp(answers, timestamps_ms)
             for place, error in self._client.produce_all(answers):
-                refused.append(Refused(batch.record(kept[place]), error, Stage.PUBLISH))
-        for each in refused:
+                refuse(kept[place], error, Stage.PUBLISH)
+        for each, provenance in refused:
             restamped += self._bury(each, provenance)
         return Published(len(refused), restamped if self._topics.counts_restamped else 0)
 
@@ -68,14 +76,17 @@ class Publisher:
         """Note that Kafka refused a record for its timestamp; what is written again carries another."""
         self._topics.refuses_timestamp()
 
-    def _answers(self, batch: Batch, prediction: Prediction, provenance: Provenance) -> list[OutgoingRow]:
+    def _answers(self, batch: Batch, answered: Answered) -> list[OutgoingRow]:
         """Return one answer for each sample."""
-        routed = self._router.route(prediction.outputs)
+        routed = self._router.route(answered.prediction.outputs)
         if len(routed.values) != len(batch.kept):
             raise BrokenError(f"{len(routed.values)} answers to {len(batch.kept)} samples: expected as many")
         source_topic = batch.topic.encode()
         sources = {partition: b"%b/%d/" % (source_topic, partition) for partition in set(batch.columns.partitions)}
-        constant, targets = provenance.constant, self._targets
+        targets = self._targets
+        constants: Iterable[list[tuple[str, bytes | None]]] = repeat(answered.model.constant)
+        if answered.challenged:
+            constants = [answered.provenance_of(index).constant for index in range(len(routed.values))]
         return [
             (
                 topic,
@@ -86,9 +97,9 @@ class Publisher:
                 timestamp_ms if timestamp_ms > 0 else 0,
                 targets[topic, partition],
             )
-            # The topics may be without end: one topic for all.
-            for topic, value, partition, offset, key, headers, timestamp_ms in zip(
-                routed.topics, routed.values, *batch.columns, strict=False
+            # Topics and headers may be without end: one for all.
+            for topic, value, constant, partition, offset, key, headers, timestamp_ms in zip(
+                routed.topics, routed.values, constants, *batch.columns, strict=False
             )
         ]
 

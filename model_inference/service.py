@@ -24,15 +24,16 @@ from kafkaml.answers import DEFAULT_MAX_ANSWER_BYTES, answer_bytes
 from kafkaml.codecs import Codec, codec_for
 from kafkaml.confluent import KafkaAdmin, KafkaLoopClient
 from kafkaml.confluent.config import RecordSizes
-from kafkaml.errors import ApiError, BrokerError
+from kafkaml.errors import ApiError, BrokerError, KafkaMLError
 from kafkaml.failures import failure_of
 from kafkaml.job_client import Heartbeat, JobClient
 from kafkaml.logs import get_logger, log_context
 from kafkaml.retry import retrying
 from kafkaml.settings import KafkaSettings
 from kafkaml.wire.choices import DeliveryGuarantee
-from kafkaml.wire.inference import InferencePlan, ServedModel
+from kafkaml.wire.inference import ChallengeKind, Challenger, InferencePlan, ServedModel
 from kafkaml.wire.job import InferenceJob
+from kafkaml.wire.replica import SwapFailure
 from kafkaml.wire.state import WorkerExit
 from mlcode_executor.warming import BUCKETS
 from model_inference.engine import EngineStarter, choose_engine
@@ -45,7 +46,7 @@ from model_inference.room import check_room, free_bytes
 from model_inference.routing import OutputRouter
 from model_inference.stats import CountsFile, LoopStats, StatsReporter
 from model_inference.swap_news import SwapNews
-from model_inference.swapping import Swapper
+from model_inference.swapping import Swapper, check_outputs
 
 __all__ = ["InferenceSettings", "StopSignal", "Stopped", "serve"]
 
@@ -183,7 +184,8 @@ class _Replica:
     def run(self, stop: StopSignal, stats: LoopStats, reporter: StatsReporter, news: SwapNews) -> None:
         """Get ready, join the group, and answer records until ``stop``."""
         connecting = _in_background(self._connect)
-        codec = codec_for(self._plan.input_format, self._plan.input_config).features
+        codecs = codec_for(self._plan.input_format, self._plan.input_config)
+        codec = codecs.features
         first = self._model(self._plan.model)
         reporter.warnings = self._topics.warnings
         counts = CountsFile(self._counts_path(), reporter.run)
@@ -192,6 +194,10 @@ class _Replica:
             undo.callback(first.close)
             if codec.sample_shape is not None:
                 first.predictor.prepare(SampleSpec(codec.dtype, codec.sample_shape))
+            found = self._challenger(first)
+            challenger = found if isinstance(found, tuple) else None
+            if challenger is not None:
+                undo.callback(challenger[1].close)
             client = connecting.result()
             undo.callback(client.close)
             self._enlarge_output()
@@ -203,7 +209,11 @@ class _Replica:
                 fetch_plan=self._backend.inference_plan,
                 load=self._load_beside,
                 keep_warm_seconds=self._settings.keep_warm_seconds,
+                challenger=challenger,
+                labels=codecs.labels,
             )
+            if isinstance(found, SwapFailure):
+                news.failed(found)
             loop = self._loop(client, codec, swapper, stats, reporter)
             stop.serving()
             logger.info("serving", topic=self._plan.input_topic, output=self._plan.output_topic)
@@ -230,6 +240,24 @@ class _Replica:
             commit_seconds=self._settings.commit_seconds,
             on_ready=reporter.running,
         )
+
+    def _challenger(self, first: LoadedModel) -> tuple[Challenger, LoadedModel] | SwapFailure | None:
+        """Load the challenger before anything is answered, so that its keys are its from the first record on.
+
+        Returns why a canary cannot be loaded: its keys are left to the champion then.
+        """
+        terms = self._plan.challenger
+        if terms is None:
+            return None
+        try:
+            loaded = self._load_beside(terms.model, first)
+            check_outputs(first, loaded)
+        except KafkaMLError as error:
+            if terms.kind is ChallengeKind.SHADOW:
+                raise
+            logger.exception("the challenger cannot be loaded", version=terms.model.version)
+            return SwapFailure(revision=self._plan.revision, version=terms.model.version, failure=failure_of(error))
+        return terms, loaded
 
     def _load_beside(self, model: ServedModel, beside: LoadedModel) -> LoadedModel:
         """Load a model for the samples that ``beside`` gets; raises why it cannot serve them, or not here."""

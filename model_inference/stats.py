@@ -226,6 +226,7 @@ class StatsReporter:
             serving=news.serving,
             swaps=news.swaps,
             swap_failure=news.failure,
+            comparison=news.comparison,
             warnings=list(self.warnings()),
             error=self._failure,
         )

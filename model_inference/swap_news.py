@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-from kafkaml.wire.replica import Serving, Swap, SwapFailure
+from kafkaml.wire.replica import LiveComparison, Serving, Swap, SwapFailure
 
 __all__ = ["SwapNews", "ToTell"]
 
@@ -23,12 +23,17 @@ class ToTell(NamedTuple):
     serving: Serving | None
     swaps: list[Swap]
     failure: SwapFailure | None
+    comparison: LiveComparison | None
 
 
 class SwapNews:
-    """``on_change`` is called when there is something new to tell, from the thread that did it."""
+    """``on_change`` is called when there is something new to tell, from the thread that did it.
+
+    ``comparison`` is asked whenever something is told.
+    """
 
     def __init__(self) -> None:
+        self.comparison: Callable[[], LiveComparison | None] = lambda: None
         self.on_change: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         self._heard = threading.Event()
@@ -74,7 +79,7 @@ class SwapNews:
     def to_tell(self) -> ToTell:
         """Return all that is to be told."""
         with self._lock:
-            return ToTell(self._serving, list(self._swaps), self._failure)
+            return ToTell(self._serving, list(self._swaps), self._failure, self.comparison())
 
     def told(self, swaps: list[Swap]) -> None:
         """Note that these swaps were heard."""

@@ -4,7 +4,7 @@ Works in a thread of its own; the loop goes on answering meanwhile, and changes 
 nothing is in flight. Whatever is wrong with the new version is found before that: the old one then goes on, and the
 reason is told. The old one is kept warm for a while, so that going back takes no longer than one transaction.
 
-A replica has two model processes at most: one that answers, and one that is loaded or kept warm.
+A replica has two model processes at most: one that answers, and one that challenges it, is loaded or is kept warm.
 """
 
 from __future__ import annotations
@@ -12,21 +12,26 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol, Self
 
+from kafkaml.codecs.base import Codec
 from kafkaml.errors import ApiError, KafkaMLError, SettingsError
 from kafkaml.failpoints import failpoint
 from kafkaml.failures import failure_of
 from kafkaml.logs import get_logger
 from kafkaml.records import PartitionKey
-from kafkaml.wire.inference import InferencePlan, ServedModel
-from kafkaml.wire.replica import Serving, Swap, SwapFailure
+from kafkaml.wire.inference import ChallengeKind, Challenger, InferencePlan, ServedModel
+from kafkaml.wire.replica import LiveComparison, Serving, Swap, SwapFailure
+from model_inference.answering import Alone, Answers, Challenge
+from model_inference.comparison import ComparisonCounter
 from model_inference.models import LoadedModel
 from model_inference.predicting import Outputs
 from model_inference.swap_news import SwapNews
 
-__all__ = ["LoadModel", "Swapper"]
+__all__ = ["LoadModel", "Swapper", "check_outputs"]
 
 logger = get_logger(__name__)
 
@@ -46,43 +51,71 @@ class LoadModel(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class _Lineup:
+    """Who answers by which revision of the plan. ``loading_seconds``: how long the last of them took to be ready."""
+
+    revision: int
+    champion: LoadedModel
+    challenger: LoadedModel | None
+    terms: Challenger | None
+    answers: Answers
+    comparison: ComparisonCounter | None
+    loading_seconds: float = 0.0
+
+    @property
+    def models(self) -> list[LoadedModel]:
+        return [self.champion, *([] if self.challenger is None else [self.challenger])]
+
+    @property
+    def serving(self) -> Serving:
+        challenger = None if self.challenger is None else self.challenger.model.version
+        return Serving(revision=self.revision, version=self.champion.model.version, challenger=challenger)
+
+
 class Swapper:
     """``serving`` is what answers now; a context manager, whose end ends all model processes.
 
     The loop asks ``due`` before each turn and calls ``switch`` when nothing is in flight; all else is done in the
-    swapper's own thread.
+    swapper's own thread. What is asked for is reached in steps of one model each: a challenger that is not wanted any
+    more goes, then the served version changes, then another challenger comes.
     """
 
     def __init__(
         self,
-        serving: LoadedModel,
+        first: LoadedModel,
         *,
         revision: int,
         news: SwapNews,
         fetch_plan: Callable[[], InferencePlan],
         load: LoadModel,
         keep_warm_seconds: float,
+        challenger: tuple[Challenger, LoadedModel] | None = None,
+        labels: Codec | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.serving = serving
-        # What the loop is to change to; read without the lock, which is good enough to ask again later.
-        self.due: LoadedModel | None = None
-        self._revision = revision
-        # The newest revision that was done or given up.
-        self._settled = revision
         self._news = news
         self._fetch_plan = fetch_plan
         self._load = load
         self._keep_warm_seconds = keep_warm_seconds
+        # Decodes keys that are labels; None where the format has none.
+        self._labels = labels
         self._clock = clock
-        self._offer: tuple[InferencePlan, float] | None = None
+        self._now = self._lineup(revision, first, challenger)
+        self.serving: Answers = self._now.answers
+        # What the loop is to change to; read without the lock, which is good enough to ask again later.
+        self.due: Answers | None = None
+        self._offer: _Lineup | None = None
+        # The newest revision that was done or given up.
+        self._settled = revision
         self._spare: LoadedModel | None = None
         self._spare_until = 0.0
         self._lock = threading.Lock()
         self._taken = threading.Event()
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="swapper", daemon=True)
-        news.serves(Serving(revision=revision, version=serving.model.version))
+        news.comparison = self._compared
+        news.serves(self._now.serving)
 
     def switch(self, positions: Mapping[PartitionKey, int], gap_seconds: float) -> bool:
         """Let ``due`` answer from ``positions`` on; called by the loop with nothing in flight and nothing to commit.
@@ -90,25 +123,33 @@ class Swapper:
         ``gap_seconds`` is how long the loop has read nothing for this. False where it is not wanted any more.
         """
         with self._lock:
-            fresh, offer = self.due, self._offer
-            if fresh is None or offer is None:
+            fresh = self._offer
+            if fresh is None:
                 return False
-            plan, loading_seconds = offer
-            old, self.serving = self.serving, fresh
+            old, self._now = self._now, fresh
+            self.serving = fresh.answers
             self.due = self._offer = None
-            self._spare, self._spare_until = old, self._clock() + self._keep_warm_seconds
-            self._revision = plan.revision
+            for each in old.models:
+                if each not in fresh.models:
+                    self._spare, self._spare_until = each, self._clock() + self._keep_warm_seconds
         swap = Swap(
-            revision=plan.revision,
-            from_version=old.model.version,
-            version=fresh.model.version,
+            revision=fresh.revision,
+            from_version=old.serving.version,
+            version=fresh.serving.version,
+            challenger=fresh.serving.challenger,
             at=datetime.now(UTC),
             positions=_as_json(positions),
             gap_seconds=gap_seconds,
-            loading_seconds=loading_seconds,
+            loading_seconds=fresh.loading_seconds,
         )
-        logger.info("another version answers", version=swap.version, before=swap.from_version, positions=swap.positions)
-        self._news.serves(Serving(revision=plan.revision, version=fresh.model.version), swap=swap)
+        logger.info(
+            "another version answers",
+            version=swap.version,
+            before=swap.from_version,
+            challenger=swap.challenger,
+            positions=swap.positions,
+        )
+        self._news.serves(fresh.serving, swap=swap)
         self._taken.set()
         return True
 
@@ -122,9 +163,9 @@ class Swapper:
         self._taken.set()
         # A model that is being loaded ends with this process.
         self._thread.join(_CLOSE_SECONDS)
-        for each in (self.serving, self._spare, self.due):
-            if each is not None:
-                each.close()
+        offered = [] if self._offer is None else self._offer.models
+        for each in [*self._now.models, *offered, *([] if self._spare is None else [self._spare])]:
+            each.close()
 
     def _run(self) -> None:
         while not self._ended:
@@ -142,55 +183,126 @@ class Swapper:
             logger.warning("the plan cannot be fetched", reason=error.message)
             self._news.wait(_AGAIN_SECONDS)
             return
-        try:
-            self._go_over(plan)
-        except Exception as error:
-            failure = failure_of(error)
-            logger.exception(
-                "version not changed, the old one goes on", version=plan.model.version, cause=failure.cause
-            )
-            self._news.failed(SwapFailure(revision=plan.revision, version=plan.model.version, failure=failure))
+        logger.info("another revision is wanted", revision=plan.revision, version=plan.model.version)
+        while not self._ended and self._news.wanted <= plan.revision:
+            if (step := self._next_step(plan)) is None:
+                self._serve_already(plan)
+                break
+            try:
+                lineup = step()
+            except Exception as error:
+                version, failure = _missing(plan, self._now).version, failure_of(error)
+                logger.exception("version not changed, the old one goes on", version=version, cause=failure.cause)
+                self._news.failed(SwapFailure(revision=plan.revision, version=version, failure=failure))
+                break
+            self._hand_over(lineup, plan)
         self._settled = max(self._settled, plan.revision)
 
-    def _go_over(self, plan: InferencePlan) -> None:
-        if plan.model.key == self.serving.model.key:
-            self._revision = plan.revision
-            self._news.serves(Serving(revision=plan.revision, version=plan.model.version))
-            return
-        logger.info("another version is wanted", version=plan.model.version, revision=plan.revision)
-        fresh, seconds = self._warm(plan.model)
-        failpoint("swap.loaded")
-        try:
-            _check_outputs(self.serving, fresh)
-        except KafkaMLError:
-            fresh.close()
-            raise
-        with self._lock:
-            self.due, self._offer = fresh, (plan, seconds)
-            self._taken.clear()
-        while not self._ended and not self._taken.wait(0.5):
-            if self._news.wanted > plan.revision and self._withdraw():
-                return
+    def _next_step(self, plan: InferencePlan) -> Callable[[], _Lineup] | None:
+        """Return what makes the next lineup on the way to the plan; None when it is reached."""
+        now, wanted = self._now, plan.challenger
+        goes_on = wanted is not None and now.terms is not None and wanted.model.key == now.terms.model.key
+        if now.challenger is not None and not goes_on and now.challenger.model.key != plan.model.key:
+            return partial(self._without_challenger, plan)
+        if now.champion.model.key != plan.model.key:
+            return partial(self._with_champion, plan)
+        if wanted is not None and now.terms != wanted:
+            return partial(self._with_challenger, plan, wanted)
+        return None
 
-    def _withdraw(self) -> bool:
-        """Take back what the loop has not changed to, because something else is wanted by now."""
-        with self._lock:
-            fresh, self.due, self._offer = self.due, None, None
-            if fresh is None:
-                return False
-            self._spare, self._spare_until = fresh, self._clock() + self._keep_warm_seconds
-        return True
+    def _without_challenger(self, plan: InferencePlan) -> _Lineup:
+        return self._lineup(self._reached(plan, self._now.champion.model, None), self._now.champion, None)
 
-    def _warm(self, model: ServedModel) -> tuple[LoadedModel, float]:
-        """Return ``model``, warm, and how long that took."""
+    def _with_champion(self, plan: InferencePlan) -> _Lineup:
+        loaded, seconds = self._loaded(plan.model)
+        return self._lineup(self._reached(plan, plan.model, None), loaded, None, loading_seconds=seconds)
+
+    def _with_challenger(self, plan: InferencePlan, terms: Challenger) -> _Lineup:
+        loaded, seconds = self._loaded(terms.model)
+        return self._lineup(plan.revision, self._now.champion, (terms, loaded), loading_seconds=seconds)
+
+    def _reached(self, plan: InferencePlan, model: ServedModel, terms: Challenger | None) -> int:
+        """Return the revision that a lineup is of: the plan's where it is all that is wanted."""
+        done = model.key == plan.model.key and terms == plan.challenger
+        return plan.revision if done else self._now.revision
+
+    def _serve_already(self, plan: InferencePlan) -> None:
+        if self._now.revision != plan.revision:
+            with self._lock:
+                self._now = replace(self._now, revision=plan.revision)
+            self._news.serves(self._now.serving)
+
+    def _lineup(
+        self,
+        revision: int,
+        champion: LoadedModel,
+        challenger: tuple[Challenger, LoadedModel] | None,
+        *,
+        loading_seconds: float = 0.0,
+    ) -> _Lineup:
+        if challenger is None:
+            return _Lineup(revision, champion, None, None, Alone(champion), None, loading_seconds)
+        terms, model = challenger
+        labels = self._labels if terms.labelled else None
+        counter = ComparisonCounter(champion.model.version, model.model.version, labels=labels)
+        answers = Challenge(
+            champion,
+            model,
+            share=terms.share,
+            fallback=terms.kind is ChallengeKind.CANARY,
+            comparison=counter,
+            on_lost=partial(self._lost, revision, terms),
+        )
+        return _Lineup(revision, champion, model, terms, answers, counter, loading_seconds)
+
+    def _lost(self, revision: int, terms: Challenger, error: KafkaMLError) -> None:
+        """Tell that the challenger ended and cannot be kept alive; called by the loop."""
+        failure = failure_of(error)
+        self._news.failed(SwapFailure(revision=revision, version=terms.model.version, failure=failure))
+
+    def _loaded(self, model: ServedModel) -> tuple[LoadedModel, float]:
+        """Return ``model``, warm and answering in the shapes of what answers now, and how long that took."""
+        challenger = self._now.challenger
+        if challenger is not None and challenger.model.key == model.key:
+            return challenger, 0.0
         spare, self._spare = self._spare, None
         if spare is not None:
             if spare.model.key == model.key:
                 return spare, 0.0
             spare.close()
         started = self._clock()
-        fresh = self._load(model, self.serving)
+        fresh = self._load(model, self._now.champion)
+        failpoint("swap.loaded")
+        try:
+            check_outputs(self._now.champion, fresh)
+        except KafkaMLError:
+            fresh.close()
+            raise
         return fresh, self._clock() - started
+
+    def _hand_over(self, lineup: _Lineup, plan: InferencePlan) -> None:
+        """Offer a lineup to the loop and wait until it has changed to it, or something else is wanted by now."""
+        with self._lock:
+            self._taken.clear()
+            self.due, self._offer = lineup.answers, lineup
+        while not self._ended and not self._taken.wait(0.5):
+            if self._news.wanted > plan.revision and self._withdraw():
+                return
+
+    def _withdraw(self) -> bool:
+        """Take back what the loop has not changed to."""
+        with self._lock:
+            offered, self.due, self._offer = self._offer, None, None
+            if offered is None:
+                return False
+            for each in offered.models:
+                if each not in self._now.models:
+                    self._spare, self._spare_until = each, self._clock() + self._keep_warm_seconds
+        return True
+
+    def _compared(self) -> LiveComparison | None:
+        counter = self._now.comparison
+        return None if counter is None else counter.report()
 
     def _patience(self) -> float | None:
         return None if self._spare is None else max(0.0, self._spare_until - self._clock())
@@ -203,7 +315,14 @@ class Swapper:
             logger.info("a version is not kept warm any more", version=spare.model.version)
 
 
-def _check_outputs(old: LoadedModel, fresh: LoadedModel) -> None:
+def _missing(plan: InferencePlan, now: _Lineup) -> ServedModel:
+    """Return the model of the plan that does not answer yet."""
+    if plan.challenger is None or now.champion.model.key != plan.model.key:
+        return plan.model
+    return plan.challenger.model
+
+
+def check_outputs(old: LoadedModel, fresh: LoadedModel) -> None:
     """Refuse a model whose answers are of another shape: whoever reads them expects those of the old."""
     before, after = old.predictor.outputs, fresh.predictor.outputs
     if before is not None and after is not None and _shapes(before) != _shapes(after):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
@@ -11,7 +14,7 @@ from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.message import Count, Message
 
-__all__ = ["InferencePlan", "ServedModel", "Wanted"]
+__all__ = ["ChallengeKind", "Challenger", "InferencePlan", "ServedModel", "Wanted"]
 
 
 class ServedModel(Message):
@@ -38,6 +41,30 @@ class ServedModel(Message):
         return self.result_id, self.version
 
 
+class ChallengeKind(StrEnum):
+    """What becomes of a challenger's answers.
+
+    ``canary``: they are the answers to its share of the keys, and the champion's stand in where it has none.
+    ``shadow``: they are the answers of an inference of its own, which nobody downstream reads; the champion only serves
+    to compare.
+    """
+
+    CANARY = "canary"
+    SHADOW = "shadow"
+
+
+class Challenger(Message):
+    """A version that is compared with the one that is served. ``share`` of the keys is its, by their hash.
+
+    ``labelled``: keys of records are the right answers, so that accuracy can be told.
+    """
+
+    model: ServedModel
+    kind: ChallengeKind
+    share: Annotated[float, Field(gt=0, le=1)]
+    labelled: bool = False
+
+
 class InferencePlan(Message):
     """What one inference does; served by ``GET /api/jobs/inference/<inference>/``.
 
@@ -49,6 +76,7 @@ class InferencePlan(Message):
     inference_id: int
     revision: Count = 0
     model: ServedModel
+    challenger: Challenger | None = None
     input_format: str
     input_config: Mapping[str, Any]
     input_topic: str

@@ -10,10 +10,12 @@ from pydantic import Field
 
 from kafkaml.wire.checkpoint import Positions
 from kafkaml.wire.failure import Failure
-from kafkaml.wire.message import Count, Message
+from kafkaml.wire.message import Count, Message, Metric
 
 __all__ = [
+    "Compared",
     "Counts",
+    "LiveComparison",
     "ProcessCounts",
     "ReplicaReport",
     "ReplicaState",
@@ -65,14 +67,55 @@ class Totals(Counts):
 
 
 class Serving(Message):
-    """Which version of the model a replica answers with, and by which revision of its plan."""
+    """Which version of the model a replica answers with, by which revision of its plan, and which one challenges it."""
 
     revision: Count
     version: Count
+    challenger: Count | None = None
+
+
+class Compared(Message):
+    """One of two versions on records that both were given. ``labelled`` had a label as key, ``correct`` hit it.
+
+    ``failed`` are those that it could not answer. ``scores`` counts answers by their highest value, or their only one,
+    in equal steps from 0 to 1; what is outside is in the first or the last. Latencies are of whole batches.
+    """
+
+    version: Count
+    failed: Count = 0
+    labelled: Count = 0
+    correct: Count = 0
+    scores: Annotated[list[Count], Field(max_length=100)] = []
+    p50_ms: Annotated[float, Field(ge=0)] | None = None
+    p99_ms: Annotated[float, Field(ge=0)] | None = None
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of correct answers; None without labels."""
+        return self.correct / self.labelled if self.labelled else None
+
+
+class LiveComparison(Message):
+    """Champion and challenger side by side, on the ``compared`` records that both answered.
+
+    ``agreed``: the highest value at the same place, or the only ones within a hundredth. ``mean_difference`` is that of
+    their values.
+    """
+
+    compared: Count = 0
+    agreed: Count = 0
+    mean_difference: Metric = 0.0
+    champion: Compared
+    challenger: Compared
+
+    @property
+    def agreement(self) -> float | None:
+        """The share of records on which they agree; None while there is none."""
+        return self.agreed / self.compared if self.compared else None
 
 
 class Swap(Message):
-    """A replica went over from one version to another, between two transactions.
+    """A replica went over from one version to another, or to another challenger, between two transactions.
 
     ``positions`` are the first offsets that the new one answers, of the partitions that the replica had; the others
     change with the replicas that have them. ``gap_seconds`` is how long nothing was read for it, ``loading_seconds``
@@ -82,6 +125,7 @@ class Swap(Message):
     revision: Count
     from_version: Count
     version: Count
+    challenger: Count | None = None
     at: datetime
     positions: Positions = {}
     gap_seconds: Annotated[float, Field(ge=0)]
@@ -107,6 +151,7 @@ class ReplicaStats(Totals):
     serving: Serving | None = None
     swaps: Annotated[list[Swap], Field(max_length=100)] = []
     swap_failure: SwapFailure | None = None
+    comparison: LiveComparison | None = None
     warnings: Annotated[list[Annotated[str, Field(max_length=2000)]], Field(max_length=20)] = []
     error: Failure | None = None
 

@@ -13,6 +13,7 @@ from kafkaml.errors import FailedError, ModelProcessDied, UserCodeError
 from kafkaml.records import PartitionKey
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.inference import ServedModel
+from model_inference.answering import Alone, Answers
 from model_inference.models import LoadedModel
 from model_inference.predicting import RecoveringPredictor, SampleSpec
 
@@ -129,8 +130,8 @@ class FakeModels:
     """What answers, for the loop; ``due`` is what a test wants to answer next. ``switches`` are the positions."""
 
     def __init__(self, serving: LoadedModel) -> None:
-        self.serving = serving
-        self.due: LoadedModel | None = None
+        self.serving: Answers = Alone(serving)
+        self.due: Answers | None = None
         self.switches: list[dict[PartitionKey, int]] = []
 
     def switch(self, positions: Mapping[PartitionKey, int], gap_seconds: float) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from kafkaml.codecs.raw import RawCodec
 from kafkaml.errors import TransactionAborted
 from kafkaml.records import OutgoingRecord
+from model_inference.answering import Alone
 from model_inference.loop import InferenceLoop
 from model_inference.output_topics import OutputTopics
 from model_inference.publishing import Publisher
@@ -303,7 +304,7 @@ def test_another_version_answers_from_a_position_on_with_nothing_in_flight(under
 
     def swap_in_the_middle() -> bool:
         if next(seen) == 3:
-            under_test.models.due = doubling.loaded(version=2)
+            under_test.models.due = Alone(doubling.loaded(version=2))
         return under_test.client.answered == 200
 
     under_test.run_until(swap_in_the_middle)
@@ -325,7 +326,7 @@ def test_a_swap_whose_last_commit_is_aborted_is_done_all_the_same(under_test: Lo
 
     def swap_in_the_middle() -> bool:
         if next(seen) == 2:
-            under_test.models.due = doubling.loaded(version=2)
+            under_test.models.due = Alone(doubling.loaded(version=2))
         return under_test.client.answered == 100
 
     under_test.run_until(swap_in_the_middle)

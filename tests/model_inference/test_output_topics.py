@@ -11,6 +11,7 @@ from kafkaml.answers import answer_bytes
 from kafkaml.errors import BrokerError, KafkaMLError
 from kafkaml.records import ListBatch, Record
 from kafkaml.wire.choices import OutputTimestamps
+from model_inference.answering import Answered
 from model_inference.batches import Batch
 from model_inference.encoding import encode_outputs
 from model_inference.output_topics import OutputTopics, TopicLimits, TopicWatch
@@ -140,7 +141,7 @@ def publish(topics: OutputTopics, *stamps: int, values: np.ndarray) -> tuple[Fak
     polled = ListBatch(records)
     batch = Batch(polled, range(len(records)), polled.columns(), values, [], {("in", 0): len(records)}, 0.0, True)
     client.begin()
-    published = publisher.publish(batch, Prediction([values]), Provenance(inference=5, result=12, version=1))
+    published = publisher.publish(batch, Answered(Prediction([values]), Provenance(inference=5, result=12, version=1)))
     client.commit({})
     return client, published
 

@@ -135,8 +135,8 @@ def test_the_answer_says_which_revision_is_wanted_and_that_swaps_were_heard() ->
         eventually(lambda: len(sink.bodies) == 2)
 
     assert [body["serving"] for body in sink.bodies] == [
-        {"revision": 2, "version": 5},
-        {"revision": 3, "version": 6},
+        {"revision": 2, "version": 5, "challenger": None},
+        {"revision": 3, "version": 6, "challenger": None},
     ]
     assert [[each["revision"] for each in body["swaps"]] for body in sink.bodies] == [[2], [3]]
 

@@ -11,7 +11,7 @@ import pytest
 
 from kafkaml.errors import ApiError, FailedError, UserCodeError
 from kafkaml.wire.choices import DeliveryGuarantee
-from kafkaml.wire.inference import InferencePlan, ServedModel
+from kafkaml.wire.inference import ChallengeKind, Challenger, InferencePlan, ServedModel
 from model_inference.models import LoadedModel
 from model_inference.predicting import SampleSpec
 from model_inference.swap_news import SwapNews
@@ -47,11 +47,12 @@ class World:
             clock=lambda: self.now,
         )
 
-    def _plan(self, version: int, revision: int) -> InferencePlan:
+    def _plan(self, version: int, revision: int, challenger: Challenger | None = None) -> InferencePlan:
         return InferencePlan(
             inference_id=5,
             revision=revision,
             model=a_model(version),
+            challenger=challenger,
             input_format="RAW",
             input_config={},
             input_topic="in",
@@ -79,15 +80,23 @@ class World:
             found.predictor.prepare(beside.predictor.spec)
         return found
 
-    def want(self, version: int, revision: int) -> None:
-        self.plan = self._plan(version, revision)
+    def want(self, version: int, revision: int, *, canary: int | None = None, share: float = 0.1) -> None:
+        kind = ChallengeKind.CANARY
+        challenger = None if canary is None else Challenger(model=a_model(canary), kind=kind, share=share)
+        self.plan = self._plan(version, revision, challenger)
         self.news.want(revision)
 
     def turn(self, offset: int = 7) -> int:
         """The loop between two batches, once another model is due; returns the version that answers then."""
         eventually(lambda: self.swapper.due, 60)
         assert self.swapper.switch({("in", 0): offset}, 0.25)
-        return self.swapper.serving.model.version
+        return self.answering()
+
+    def answering(self) -> int:
+        """The version that answers now."""
+        serving = self.news.to_tell().serving
+        assert serving is not None
+        return serving.version
 
 
 @pytest.fixture
@@ -98,7 +107,7 @@ def world() -> Iterator[World]:
 
 
 def told(world: World) -> Any:
-    serving, swaps, failure = world.news.to_tell()
+    serving, swaps, failure, _ = world.news.to_tell()
     assert serving is not None
     return (serving.revision, serving.version), [(each.from_version, each.version) for each in swaps], failure
 
@@ -228,3 +237,73 @@ def test_swaps_are_told_until_they_were_heard() -> None:
         world.turn()
         world.news.told(heard)
     assert told(world)[1] == [(2, 1)]
+
+
+def serving(world: World) -> tuple[int, int, int | None]:
+    found = world.news.to_tell().serving
+    assert found is not None
+    return found.revision, found.version, found.challenger
+
+
+def test_a_canary_comes_and_is_promoted_without_loading(world: World) -> None:
+    world.want(1, 1, canary=2)
+    world.turn()
+    assert serving(world) == (1, 1, 2)
+    comparison = world.news.to_tell().comparison
+    assert comparison is not None
+    assert (comparison.champion.version, comparison.challenger.version) == (1, 2)
+    world.want(2, 2)
+
+    assert world.turn() == 2
+
+    assert serving(world) == (2, 2, None)
+    assert world.loads == [2]
+    assert world.news.to_tell().comparison is None
+    # And back, to what is warm.
+    world.want(1, 3)
+    assert world.turn() == 1
+    assert world.loads == [2]
+
+
+def test_a_canary_is_dropped(world: World) -> None:
+    world.want(1, 1, canary=2)
+    world.turn()
+    world.want(1, 2)
+    world.turn()
+    assert serving(world) == (2, 1, None)
+    assert world.factories[1].starts == 1
+
+
+def test_another_share_loads_nothing(world: World) -> None:
+    world.want(1, 1, canary=2, share=0.1)
+    world.turn()
+    world.want(1, 2, canary=2, share=0.5)
+    world.turn()
+    assert (serving(world), world.loads) == ((2, 1, 2), [2])
+
+
+def test_a_swap_with_a_canary_goes_in_steps_of_one_model(world: World) -> None:
+    world.want(1, 1, canary=2)
+    world.turn()
+    world.want(3, 2, canary=4)
+    seen = []
+    for _ in range(3):
+        world.turn()
+        seen.append(serving(world))
+
+    assert seen == [(1, 1, None), (1, 3, None), (2, 3, 4)]
+    assert world.loads == [2, 3, 4]
+    # Two processes at most: those before were ended.
+    assert (world.factories[2].closed, world.factories[1].closed) == (1, 1)
+
+
+def test_a_canary_that_does_not_load_changes_nothing(world: World) -> None:
+    world.load_error = UserCodeError("no such layer")
+    world.want(1, 1, canary=2)
+    failure = eventually(lambda: world.news.to_tell().failure, 60)
+    assert (failure.revision, failure.version) == (1, 2)
+    assert serving(world) == (0, 1, None)
+    # The backend drops it.
+    world.want(1, 2)
+    eventually(lambda: serving(world) == (2, 1, None), 60)
+    assert world.news.to_tell().failure is None
