@@ -180,6 +180,106 @@ def _gone_over(context: typer.Context, changed: Inference, *, wait: float, json:
     return console().print(f"inference {changed.id} serves version {changed.version}{how}")
 
 
+LabelledOption = Annotated[bool, typer.Option("--labelled", help="Keys are the right answers: tell the accuracy.")]
+RuleOption = Annotated[
+    str | None,
+    typer.Option(help="Decide by itself: agreement:0.95:10000 or accuracy:0.01:10000 (at least so much, of so many)."),
+]
+
+
+@app.command()
+def canary(
+    context: typer.Context,
+    inference: int,
+    version: int,
+    share: Annotated[float, typer.Option(min=0.001, max=1, help="Of the keys, by their hash.")] = 0.1,
+    labelled: LabelledOption = False,
+    keyed: Annotated[bool, typer.Option("--keyed", help="Refuse an input without keys.")] = False,
+    rule: RuleOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Let another version answer a share of the keys, and compare the two."""
+    changed = client_of(context).inferences.canary(
+        inference, version, share=share, labelled=labelled, keyed=keyed, rule=_rule(rule)
+    )
+    if json:
+        return print_json(changed)
+    console().print(f"version {version} answers {share:.1%} of the keys of inference {inference}")
+    return console().print(f"next: kafka-ml inferences compare {inference}, then promote or drop", style="dim")
+
+
+@app.command()
+def shadow(
+    context: typer.Context,
+    inference: int,
+    version: int,
+    output_topic: Annotated[
+        str | None,
+        typer.Option("--output", "-o", help="Topic of its own; the output's with .shadow behind by default."),
+    ] = None,
+    labelled: LabelledOption = False,
+    rule: RuleOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Let another version answer the same input into a topic of its own, and compare the two."""
+    made = client_of(context).inferences.shadow(
+        inference, version, output_topic=output_topic, labelled=labelled, rule=_rule(rule)
+    )
+    if json:
+        return print_json(made)
+    console().print(f"inference {made.id} shadows inference {inference} with version {version}: {made.output_topic}")
+    return console().print(f"next: kafka-ml inferences compare {made.id}, then promote or drop", style="dim")
+
+
+@app.command()
+def compare(context: typer.Context, inference: int, json: JsonOption = False) -> None:
+    """Show champion and challenger side by side."""
+    found = client_of(context).inferences.get(inference)
+    comparison = found.comparison
+    if json:
+        return print_json(comparison)
+    if comparison is None:
+        return console().print(f"inference {inference} has no challenger; start one: kafka-ml inferences canary")
+    same = "" if comparison.agreement is None else f", the same answer to {comparison.agreement:.2%}"
+    console().print(f"{comparison.compared:,} records answered by both{same}")
+    return print_table(
+        [comparison.champion, comparison.challenger],
+        [
+            ("version", lambda row: row.version),
+            ("accuracy", lambda row: "" if row.accuracy is None else f"{row.accuracy:.2%} of {row.labelled:,}"),
+            ("failed", lambda row: row.failed),
+            ("p50", lambda row: "" if row.p50_ms is None else f"{row.p50_ms:.1f} ms"),
+            ("p99", lambda row: "" if row.p99_ms is None else f"{row.p99_ms:.1f} ms"),
+        ],
+        nothing="",
+    )
+
+
+@app.command()
+def promote(context: typer.Context, inference: int, json: JsonOption = False) -> None:
+    """Serve the challenger from now on; of a shadow, the inference that it shadows does."""
+    changed = client_of(context).inferences.promote(inference)
+    return print_json(changed) if json else console().print(f"the challenger of inference {inference} is promoted")
+
+
+@app.command()
+def drop(context: typer.Context, inference: int, json: JsonOption = False) -> None:
+    """Let the challenger answer no more; a shadow ends."""
+    changed = client_of(context).inferences.drop(inference)
+    return print_json(changed) if json else console().print(f"the challenger of inference {inference} is dropped")
+
+
+def _rule(text: str | None) -> dict[str, object] | None:
+    if text is None:
+        return None
+    metric, _, rest = text.partition(":")
+    at_least, _, records = rest.partition(":")
+    try:
+        return {"metric": metric, "at_least": float(at_least), "records": int(records)}
+    except ValueError as error:
+        raise typer.BadParameter(f"--rule {text!r}: expected METRIC:AT_LEAST:RECORDS") from error
+
+
 @app.command()
 def swaps(
     context: typer.Context,

@@ -17,6 +17,7 @@ from backend.deployments.models import ResultVersion, TrainingResult
 from backend.launchers.names import RunKind
 from backend.runs.models import ENDED_STATES, Run
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
+from kafkaml.wire.inference import ChallengeKind
 from kafkaml.wire.replica import ReplicaReport
 
 __all__ = ["Inference", "ProcessCount", "ReplicaStats", "SwapRecord"]
@@ -62,13 +63,28 @@ class Inference(Run):
         choices=[(each.value, each.value) for each in OutputTimestamps],
         default=OutputTimestamps.SOURCE.value,
     )
-    # Null: it follows its result's current version.
+    # Whether it goes over to its result's current version when another one becomes that.
+    follows = models.BooleanField(default=True, editable=False)
+    # What is served; null: the current version.
     pinned = models.ForeignKey(
         ResultVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="inferences", editable=False
     )
     # What answered before the last change, to go back to.
     previous = models.ForeignKey(
-        ResultVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False
+        ResultVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+    # What is compared with it, and how: see kafkaml.wire.inference.Challenger.
+    challenger = models.ForeignKey(
+        ResultVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+    challenger_share = models.FloatField(default=1.0, editable=False)
+    challenger_labelled = models.BooleanField(default=False, editable=False)
+    challenger_rule = models.JSONField(
+        null=True, blank=True, editable=False, help_text="kafkaml.wire.inference.ChallengeRule"
+    )
+    # Set: it is a shadow, whose challenger answers into a topic of its own.
+    shadow_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="shadows", editable=False
     )
     # Rises with each change of what answers; replicas hear of it.
     revision = models.PositiveIntegerField(default=0, editable=False)
@@ -113,6 +129,13 @@ class Inference(Run):
         return version
 
     @property
+    def challenge_kind(self) -> ChallengeKind | None:
+        """What becomes of the challenger's answers; None without one."""
+        if self.challenger_id is None:
+            return None
+        return ChallengeKind.CANARY if self.shadow_of_id is None else ChallengeKind.SHADOW
+
+    @property
     def current_replicas(self) -> int:
         """How many replicas are to run now: as many as the lag asked for, where it chooses."""
         if self.max_replicas is None or self.scaled_to is None:
@@ -136,7 +159,8 @@ class Inference(Run):
 
     def shown(self) -> dict[str, Any]:
         names = ("replicas", "max_replicas", "current_replicas", "ready_replicas")
-        versions = {"version": self.served.number, "revision": self.revision}
+        challenger = None if self.challenger is None else self.challenger.number
+        versions = {"version": self.served.number, "challenger": challenger, "revision": self.revision}
         return {"result": self.result_id, **versions, **{name: getattr(self, name) for name in names}}
 
     def forget_attempt(self) -> None:
@@ -175,6 +199,7 @@ class SwapRecord(models.Model):
     revision = models.PositiveIntegerField()
     from_version = models.PositiveIntegerField(null=True, blank=True)
     version = models.PositiveIntegerField()
+    challenger = models.PositiveIntegerField(null=True, blank=True)
     at = models.DateTimeField()
     positions = models.JSONField(default=dict)
     gap_seconds = models.FloatField(default=0.0)

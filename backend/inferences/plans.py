@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+from backend.deployments.models import ResultVersion, TrainingResult
 from backend.deployments.plans import model_limits
 from backend.deployments.versions import artifacts_of
 from backend.inferences.models import Inference
 from kafkaml.codecs import format_of
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.framework import Framework
-from kafkaml.wire.inference import InferencePlan, ServedModel
+from kafkaml.wire.inference import Challenger, InferencePlan, ServedModel
 
 __all__ = ["inference_plan"]
 
 
 def inference_plan(inference: Inference) -> InferencePlan:
     """Return the plan of an inference."""
-    result, version = inference.result, inference.served
+    kind = inference.challenge_kind
+    challenger = None
+    if inference.challenger is not None and kind is not None:
+        challenger = Challenger(
+            model=_served_model(inference.result, inference.challenger),
+            kind=kind,
+            share=inference.challenger_share,
+            labelled=inference.challenger_labelled,
+        )
     return InferencePlan(
         inference_id=inference.pk,
         revision=inference.revision,
-        model=ServedModel(
-            result_id=result.pk,
-            version=version.number,
-            name=result.model.name,
-            framework=Framework(result.model.framework),
-            code=version.code,
-            imports=version.imports,
-            artifacts=dict(artifacts_of(version).values_list("name", "sha256")),
-            preparation=version.outcome.get("preparation") or {},
-            seed=result.deployment.seed,
-        ),
+        model=_served_model(inference.result, inference.served),
+        challenger=challenger,
         input_format=inference.input_format,
         input_config={**format_of(inference.input_format).untold, **inference.input_config},
         input_topic=inference.input_topic,
@@ -42,4 +42,18 @@ def inference_plan(inference: Inference) -> InferencePlan:
         limit=inference.limit,
         limits=model_limits(),
         gpu=inference.gpu,
+    )
+
+
+def _served_model(result: TrainingResult, version: ResultVersion) -> ServedModel:
+    return ServedModel(
+        result_id=result.pk,
+        version=version.number,
+        name=result.model.name,
+        framework=Framework(result.model.framework),
+        code=version.code,
+        imports=version.imports,
+        artifacts=dict(artifacts_of(version).values_list("name", "sha256")),
+        preparation=version.outcome.get("preparation") or {},
+        seed=result.deployment.seed,
     )

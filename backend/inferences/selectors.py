@@ -9,7 +9,7 @@ from backend.inferences.models import Inference, ReplicaStats
 __all__ = ["inferences"]
 
 
-_VERSIONS = ("result__current_version", "pinned", "previous")
+_VERSIONS = ("result__current_version", "pinned", "previous", "challenger")
 _LARGE_FIELDS = ("code", "imports", "outcome", "confusion_matrix")
 
 
@@ -18,7 +18,7 @@ def inferences() -> QuerySet[Inference]:
     reported = Prefetch("replica_stats", ReplicaStats.objects.order_by("replica"), to_attr="reported_stats")
     return (
         Inference.objects.select_related(  # type: ignore[no-redef]  # declared by the model
-            "result", "result__model", "result__current_version", "pinned", "previous", "cluster"
+            "result", "result__model", "cluster", *_VERSIONS
         )
         .defer(
             *(f"{version}__{field}" for version in _VERSIONS for field in _LARGE_FIELDS),

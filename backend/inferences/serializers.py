@@ -13,17 +13,21 @@ from backend.api.wire import MessageField
 from backend.clusters.models import Cluster
 from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
+from backend.inferences.comparisons import total
 from backend.inferences.models import Inference, SwapRecord
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import OutputTimestamps
 from kafkaml.wire.failure import Failure
-from kafkaml.wire.replica import ReplicaReport, SwapFailure, Totals
+from kafkaml.wire.inference import ChallengeKind, ChallengeRule, RuleMetric
+from kafkaml.wire.replica import LiveComparison, ReplicaReport, SwapFailure, Totals
 
 __all__ = [
+    "CanaryWriteSerializer",
     "InferenceSerializer",
     "InferenceUpdateSerializer",
     "InferenceWriteSerializer",
+    "ShadowWriteSerializer",
     "SwapRecordSerializer",
     "SwapWriteSerializer",
     "VisualizationSerializer",
@@ -91,6 +95,57 @@ class VisualizationSerializer(serializers.Serializer[Any]):
         }
 
 
+class ChallengerSerializer(serializers.Serializer[Any]):
+    """A version beside the one that is served: it answers ``share`` of the keys, or all into a topic of its own."""
+
+    version = serializers.IntegerField()
+    kind = serializers.ChoiceField(choices=[(each.value, each.value) for each in ChallengeKind])
+    share = serializers.FloatField()
+    labelled = serializers.BooleanField()
+    rule = MessageField(ChallengeRule)
+
+
+class RuleWriteSerializer(serializers.Serializer[Any]):
+    """When a challenger is promoted or dropped by itself: see ``kafkaml.wire.inference.ChallengeRule``."""
+
+    metric = serializers.ChoiceField(choices=[(each.value, each.value) for each in RuleMetric])
+    at_least = serializers.FloatField(
+        min_value=-1, max_value=1, help_text="the agreement, or by how much the challenger's accuracy is the higher one"
+    )
+    records = serializers.IntegerField(min_value=1, max_value=10**9, help_text="decide when so many were compared")
+
+    def validate(self, attrs: dict[str, Any]) -> Any:
+        return ChallengeRule.model_validate(attrs)
+
+
+class ShadowWriteSerializer(serializers.Serializer[Any]):
+    """A version to answer the same input into a topic of its own."""
+
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+    output_topic = TopicField(required=False, help_text="the inference's own with .shadow behind when left out")
+    labelled = serializers.BooleanField(default=False, help_text="keys are the right answers: accuracy is told")
+    rule = RuleWriteSerializer(required=False, allow_null=True, default=None)
+
+    def validate_output_topic(self, topic: str) -> str:
+        if topic in environment().control_topics:
+            raise serializers.ValidationError(f"{topic} is a control topic of the platform's own")
+        if len(topic) > 245:
+            raise serializers.ValidationError("at most 245 characters, so that .dlq can follow")
+        return topic
+
+
+class CanaryWriteSerializer(serializers.Serializer[Any]):
+    """A version to answer a share of the keys."""
+
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+    share = serializers.FloatField(min_value=0.001, max_value=1, default=0.1, help_text="of the keys, by their hash")
+    labelled = serializers.BooleanField(default=False, help_text="keys are the right answers: accuracy is told")
+    keyed = serializers.BooleanField(
+        default=False, help_text="each key is to be answered by one version only: refused for an input without keys"
+    )
+    rule = RuleWriteSerializer(required=False, allow_null=True, default=None)
+
+
 class InferenceSerializer(serializers.ModelSerializer[Inference]):
     """An inference; ``stats`` sums its replicas up."""
 
@@ -102,7 +157,9 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     input_format = FormatField()
     upper_topic = serializers.CharField(allow_blank=True)
     version = serializers.IntegerField(source="served.number", read_only=True, help_text="that answers, or is to")
-    follows = serializers.SerializerMethodField(help_text="whether it goes over to the result's current version")
+    follows = serializers.BooleanField(
+        read_only=True, help_text="whether it goes over to the result's current version when another one becomes that"
+    )
     current_version = serializers.IntegerField(
         source="result.current_version.number", read_only=True, help_text="of its result"
     )
@@ -113,6 +170,11 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
         read_only=True, help_text="replicas whose serving has another one are still going over"
     )
     swap_failure = MessageField(SwapFailure)
+    challenger = serializers.SerializerMethodField(help_text="what is compared with the version; null: nothing")
+    comparison = serializers.SerializerMethodField(help_text="of both, since replicas began; null without challenger")
+    shadow_of = serializers.IntegerField(
+        source="shadow_of_id", read_only=True, allow_null=True, help_text="the inference that it shadows; null: none"
+    )
     failure = MessageField(Failure)
     warnings = serializers.ListField(child=serializers.CharField(), source="all_warnings", read_only=True)
     input_config = serializers.DictField(read_only=True)
@@ -138,6 +200,9 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
             "previous_version",
             "revision",
             "swap_failure",
+            "challenger",
+            "comparison",
+            "shadow_of",
             "input_topic",
             "output_topic",
             "input_format",
@@ -171,9 +236,24 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
             "next_retry_at",
         ]
 
-    @extend_schema_field(serializers.BooleanField())
-    def get_follows(self, inference: Inference) -> bool:
-        return inference.pinned_id is None
+    @extend_schema_field(ChallengerSerializer(allow_null=True))
+    def get_challenger(self, inference: Inference) -> Any:
+        if inference.challenger is None:
+            return None
+        return {
+            "version": inference.challenger.number,
+            "kind": inference.challenge_kind,
+            "share": inference.challenger_share,
+            "labelled": inference.challenger_labelled,
+            "rule": inference.challenger_rule,
+        }
+
+    @extend_schema_field(MessageField(LiveComparison))
+    def get_comparison(self, inference: Inference) -> dict[str, Any] | None:
+        if inference.challenger is None:
+            return None
+        numbers = {"champion": inference.served.number, "challenger": inference.challenger.number}
+        return total((each.comparison for each in inference.present_reports), **numbers).to_json()
 
     @extend_schema_field(VisualizationSerializer(allow_null=True))
     def get_visualization(self, inference: Inference) -> Any:
@@ -228,6 +308,7 @@ class SwapRecordSerializer(serializers.ModelSerializer[SwapRecord]):
             "revision",
             "from_version",
             "version",
+            "challenger",
             "at",
             "positions",
             "gap_seconds",

@@ -10,6 +10,7 @@ from django.db import transaction
 from backend.accounts.audit import record, state_hash
 from backend.api.actors import Actor
 from backend.api.errors import InUse, InvalidField
+from backend.api.uses import users
 from backend.clusters.models import Cluster
 from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
@@ -68,7 +69,9 @@ def create_inference(*, actor: Actor, result: TrainingResult, version: int | Non
         values.setdefault("input_config", {})
         values["guarantee"] = guarantee_of(values.get("output_bootstrap_servers", ""))
         _check_scale(Inference(**values), changed="max_replicas")
-        inference = Inference.objects.create(result=result, pinned=pinned, created_by_id=actor.user_id, **values)
+        inference = Inference.objects.create(
+            result=result, pinned=pinned, follows=pinned is None, created_by_id=actor.user_id, **values
+        )
         record(actor, "create", inference, after=state_hash(inference))
         publish_run(inference, change="created")
     return inference
@@ -133,6 +136,8 @@ def delete_inference(inference: Inference, *, actor: Actor) -> None:
                 users=[{"type": "replicas", "id": locked.pk, "name": f"{locked.replicas} replicas"}],
                 hint="stop it first",
             )
+        if shadows := users("inference", locked.shadows.all()):
+            raise InUse(f"inference {locked.pk} has {len(shadows)} shadows", users=shadows, hint="delete them first")
         record(actor, "delete", locked, before=state_hash(locked))
         publish("inferences", {"id": locked.pk, "change": "deleted"})
         locked.delete()

@@ -16,11 +16,23 @@ from backend.api.errors import Conflict, InvalidField
 from backend.deployments.models import ResultVersion
 from backend.inferences.compatibility import difference
 from backend.inferences.models import Inference, SwapRecord
+from backend.runs.services import stop
 from backend.runs.transitions import publish_run
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.replica import ReplicaStats, SwapFailure
 
-__all__ = ["follow", "follow_current", "kept_version", "roll_back", "store_swaps", "swap"]
+__all__ = [
+    "INSTEAD",
+    "change",
+    "follow",
+    "follow_current",
+    "kept_version",
+    "locked_inference",
+    "roll_back",
+    "save",
+    "store_swaps",
+    "swap",
+]
 
 # Of each inference so many swaps of replicas are kept, the newest.
 _KEPT_SWAPS = 1000
@@ -29,52 +41,53 @@ _KEPT_SWAPS = 1000
 def swap(inference: Inference, *, actor: Actor, version: int) -> None:
     """Serve a version from now on, whichever is current; the replicas go over to it without losing a record."""
     with transaction.atomic():
-        locked = _locked(inference)
+        locked = locked_inference(inference)
         target = kept_version(locked, version)
-        _change(locked, actor, "swap", serve=target, pinned=target)
+        change(locked, actor, "swap", serve=target, pinned=target, follows=False)
 
 
 def roll_back(inference: Inference, *, actor: Actor) -> None:
     """Serve what was served before the last change; raises Conflict where there is no such version."""
     with transaction.atomic():
-        locked = _locked(inference)
+        locked = locked_inference(inference)
         if locked.previous is None:
             raise Conflict(
                 f"inference {locked.pk} has served version {locked.served.number} only: nothing to go back to",
                 hint="swap it to the version that you want",
             )
-        _change(locked, actor, "roll back", serve=locked.previous, pinned=locked.previous)
+        change(locked, actor, "roll back", serve=locked.previous, pinned=locked.previous, follows=False)
 
 
 def follow(inference: Inference, *, actor: Actor) -> None:
     """Serve the current version of the result from now on, whenever another one becomes it."""
     with transaction.atomic():
-        locked = _locked(inference)
+        locked = locked_inference(inference)
         current = locked.result.current_version
         assert current is not None, "an inference is made of a result with a version, and one of them is current"
-        _change(locked, actor, "follow", serve=current, pinned=None)
+        change(locked, actor, "follow", serve=current, pinned=None, follows=True)
 
 
 def follow_current(version: ResultVersion, before: ResultVersion | None, **_: Any) -> None:
     """Let the inferences that follow a result go over to its new current version; called in its transaction.
 
-    One that cannot serve it stays with the version before, and says why.
+    One that cannot serve it stays with what it has, says why, and goes on following.
     """
     if before is None or before.pk == version.pk:
         return
-    followers = Inference.objects.select_for_update().filter(result=version.result_id, pinned=None)
-    problem = difference(before.outcome, version.outcome)
-    for each in followers:
+    rows = Inference.objects.select_for_update(of=("self",)).select_related("pinned", "previous", "challenger")
+    for each in rows.filter(result=version.result_id, follows=True):
         each.result = version.result
-        if problem:
-            failure = Failure(category=FailureCategory.DATA, cause=f"{version}: {problem}", hint=_INSTEAD)
-            each.pinned = before
-            each.swap_failure = SwapFailure(revision=each.revision, version=version.number, failure=failure).to_json()
-            _save(each, SYSTEM, "follow", f"stays at version {before.number}: {problem}")
+        served = each.pinned or before
+        if problem := difference(served.outcome, version.outcome):
+            failure = Failure(category=FailureCategory.DATA, cause=f"{version}: {problem}", hint=INSTEAD)
+            refused = SwapFailure(revision=each.revision, version=version.number, failure=failure)
+            each.pinned, each.swap_failure = served, refused.to_json()
+            save(each, SYSTEM, "follow", f"stays at version {served.number}: {problem}")
         else:
-            each.previous, each.swap_failure = before, None
+            each.pinned, each.previous, each.swap_failure = None, served, None
+            _end_challenge(each)
             each.revision += 1
-            _save(each, SYSTEM, "follow", f"version {version.number}")
+            save(each, SYSTEM, "follow", f"version {version.number}")
 
 
 def store_swaps(inference: Inference, said: ReplicaStats) -> None:
@@ -88,7 +101,12 @@ def store_swaps(inference: Inference, said: ReplicaStats) -> None:
             defaults={name: getattr(each, name) for name in _KEPT_FIELDS} | {"positions": dict(each.positions)},
         )
     failure = said.swap_failure
-    if failure is not None and failure.revision == inference.revision:
+    known = inference.swap_failure or {}
+    is_new = failure is not None and (known.get("revision"), known.get("version")) != (
+        failure.revision,
+        failure.version,
+    )
+    if failure is not None and is_new and failure.revision == inference.revision:
         SwapRecord.objects.create(
             inference=inference,
             replica=said.replica,
@@ -114,50 +132,76 @@ def kept_version(inference: Inference, number: int) -> ResultVersion:
     return versions[number]
 
 
-_INSTEAD = "serve it by an inference of its own, with an output topic of its own"
-_KEPT_FIELDS = ("from_version", "version", "gap_seconds", "loading_seconds")
+# What to do with a version that does not fit.
+INSTEAD = "serve it by an inference of its own, with an output topic of its own"
+_KEPT_FIELDS = ("from_version", "version", "challenger", "gap_seconds", "loading_seconds")
 
 
-def _locked(inference: Inference) -> Inference:
-    return (
-        Inference.objects.select_for_update(of=("self",))
-        .select_related("result__current_version", "pinned", "previous")
-        .get(pk=inference.pk)
-    )
+def locked_inference(inference: Inference) -> Inference:
+    """Return the inference, its row locked."""
+    rows = Inference.objects.select_for_update(of=("self",))
+    related = ("result__current_version", "pinned", "previous", "challenger", "shadow_of")
+    return rows.select_related(*related).get(pk=inference.pk)
 
 
-def _change(
-    inference: Inference, actor: Actor, action: str, *, serve: ResultVersion, pinned: ResultVersion | None
+def change(
+    inference: Inference,
+    actor: Actor,
+    action: str,
+    *,
+    serve: ResultVersion,
+    pinned: ResultVersion | None,
+    follows: bool,
+    why: str = "",
 ) -> None:
+    """Serve a version, the row locked; a challenge of what was served before is over. Raises InvalidField, Conflict."""
+    if inference.shadow_of_id is not None:
+        raise Conflict(f"inference {inference.pk} is a shadow, which compares two versions", hint="promote or drop it")
     before = inference.served
     if serve.pk != before.pk:
         if problem := difference(before.outcome, serve.outcome):
             raise InvalidField(
-                "version", f"version {serve.number} cannot take the place of {before.number}: {problem}", hint=_INSTEAD
+                "version", f"version {serve.number} cannot take the place of {before.number}: {problem}", hint=INSTEAD
             )
         inference.previous = before
+    if serve.pk != before.pk or inference.challenger_id is not None:
         inference.revision += 1
-    inference.pinned, inference.swap_failure = pinned, None
-    _save(inference, actor, action, f"version {before.number} -> {serve.number}, revision {inference.revision}")
+    _end_challenge(inference)
+    inference.pinned, inference.follows, inference.swap_failure = pinned, follows, None
+    detail = f"version {before.number} -> {serve.number}, revision {inference.revision}"
+    save(inference, actor, action, f"{detail}: {why}" if why else detail)
+
+
+def save(inference: Inference, actor: Actor, action: str, detail: str) -> None:
+    """Save what is served, and tell of it."""
+    before = state_hash(Inference.objects.get(pk=inference.pk))
+    inference.save()
+    record(actor, action, inference, before=before, after=state_hash(inference), detail=detail)
+    publish_run(inference)
+
+
+def _end_challenge(inference: Inference) -> None:
+    inference.challenger = inference.challenger_rule = None
 
 
 def _give_up(inference: Inference, failure: SwapFailure, replica: int) -> None:
     """Go back to what all replicas can serve, so that they do not differ, nor one that starts anew fails."""
-    failed, previous = inference.served, inference.previous
-    if previous is None:
-        return
-    inference.pinned, inference.previous = previous, None
-    inference.swap_failure = failure.to_json()
-    inference.revision += 1
-    cause = f"replica {replica} cannot serve version {failed.number}: {failure.failure.cause}"
-    _save(inference, SYSTEM, "give up swap", cause)
-
-
-def _save(inference: Inference, actor: Actor, action: str, detail: str) -> None:
-    before = state_hash(Inference.objects.get(pk=inference.pk))
-    inference.save(update_fields=["pinned", "previous", "revision", "swap_failure", "updated_at"])
-    record(actor, action, inference, before=before, after=state_hash(inference), detail=detail)
-    publish_run(inference)
+    failed, previous, challenger = inference.served, inference.previous, inference.challenger
+    cause = f"replica {replica} cannot serve version {failure.version}: {failure.failure.cause}"
+    if challenger is not None and challenger.number == failure.version:
+        inference.swap_failure = failure.to_json()
+        if inference.shadow_of_id is None:
+            _end_challenge(inference)
+            inference.revision += 1
+        save(inference, SYSTEM, "give up challenger", cause)
+        if inference.shadow_of_id is not None:
+            stop(inference, actor=SYSTEM)
+    elif previous is not None and failed.number == failure.version:
+        # It goes on following, if it did: the next version may be a better one.
+        inference.pinned, inference.previous = previous, None
+        inference.swap_failure = failure.to_json()
+        inference.revision += 1
+        save(inference, SYSTEM, "give up swap", cause)
 
 
 def _prune(inference: Inference) -> None:

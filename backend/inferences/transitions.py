@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from backend.api.errors import NotFound
 from backend.events.services import publish
+from backend.inferences.challenges import decide
 from backend.inferences.models import Inference, ProcessCount, ReplicaStats
 from backend.inferences.swaps import store_swaps
 from backend.runs import transitions as runs
@@ -115,6 +116,7 @@ def store_stats(inference_id: int, said: Stats) -> int:
         )
         publish("inferences", {"id": inference_id, "replica": said.replica, "stats": document})
         store_swaps(inference, said)
+        decide(inference)
         if said.state is wire.ReplicaState.RUNNING and inference.state != RunState.RUNNING:
             mark_running(inference_id, said.attempt)
         elif said.error is not None and not said.error.category.retryable:

@@ -10,12 +10,14 @@ from rest_framework.response import Response
 
 from backend.api.pagination import PAGE, LimitOffset
 from backend.api.views import ResourceViewSet, integer_parameter
-from backend.inferences import dead_letters, selectors, services, swaps, trying
+from backend.inferences import challenges, dead_letters, selectors, services, swaps, trying
 from backend.inferences.models import Inference
 from backend.inferences.serializers import (
+    CanaryWriteSerializer,
     InferenceSerializer,
     InferenceUpdateSerializer,
     InferenceWriteSerializer,
+    ShadowWriteSerializer,
     SwapRecordSerializer,
     SwapWriteSerializer,
 )
@@ -96,6 +98,34 @@ class InferenceViewSet(ResourceViewSet[Inference]):
     def follow(self, _request: Request, pk: int) -> Response:
         """Serve the result's current version, whenever another one becomes it."""
         swaps.follow(self.find(pk), actor=self.actor)
+        return self.shown(pk, status=202)
+
+    @extend_schema(request=CanaryWriteSerializer, responses={202: InferenceSerializer})
+    @action(detail=True, methods=["post"])
+    def canary(self, _request: Request, pk: int) -> Response:
+        """Let another version answer a share of the keys, and compare the two; again: change the share."""
+        challenges.start_canary(self.find(pk), actor=self.actor, **self.validated(CanaryWriteSerializer))
+        return self.shown(pk, status=202)
+
+    @extend_schema(request=ShadowWriteSerializer, responses={201: InferenceSerializer})
+    @action(detail=True, methods=["post"])
+    def shadow(self, _request: Request, pk: int) -> Response:
+        """Let another version answer the same input into a topic of its own, by an inference of its own."""
+        made = challenges.start_shadow(self.find(pk), actor=self.actor, **self.validated(ShadowWriteSerializer))
+        return self.shown(made.pk, status=201)
+
+    @extend_schema(request=None, responses={202: InferenceSerializer})
+    @action(detail=True, methods=["post"])
+    def promote(self, _request: Request, pk: int) -> Response:
+        """Serve the challenger from now on; of a shadow, the inference that it shadows does, and the shadow ends."""
+        challenges.promote(self.find(pk), actor=self.actor)
+        return self.shown(pk, status=202)
+
+    @extend_schema(request=None, responses={202: InferenceSerializer})
+    @action(detail=True, methods=["post"])
+    def drop(self, _request: Request, pk: int) -> Response:
+        """Let the challenger answer no more; a shadow ends."""
+        challenges.drop(self.find(pk), actor=self.actor)
         return self.shown(pk, status=202)
 
     @extend_schema(operation_id="inferences_swaps_list", parameters=PAGE, responses=SwapRecordSerializer(many=True))

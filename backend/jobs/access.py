@@ -46,7 +46,9 @@ def current_inference(request: Request, pk: int, attempt: int) -> Inference:
     """Return the inference whose present attempt asks."""
     token_for(request, RunKind.INFERENCE, pk, attempt)
     inference = (
-        Inference.objects.select_related("result__model", "result__current_version", "pinned").filter(pk=pk).first()
+        Inference.objects.select_related("result__model", "result__current_version", "pinned", "challenger")
+        .filter(pk=pk)
+        .first()
     )
     if inference is None:
         raise NotFound(f"there is no inference {pk}")

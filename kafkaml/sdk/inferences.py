@@ -89,6 +89,49 @@ class Inferences(Runs[types.Inference]):
         """Serve the result's current version, whenever another one becomes it."""
         return self._changed(identifier, "follow")
 
+    def canary(
+        self,
+        identifier: int,
+        version: int,
+        *,
+        share: float = 0.1,
+        labelled: bool = False,
+        keyed: bool = False,
+        rule: Mapping[str, object] | None = None,
+    ) -> types.Inference:
+        """Let a version answer a share of the keys, in the same transactions and order; again: change the share.
+
+        ``labelled``: keys are the right answers, so that accuracy is told. ``keyed``: each key is to be answered by one
+        version only, which is refused for an input without keys. ``rule``: ``{"metric": "agreement" or "accuracy",
+        "at_least": ..., "records": ...}`` promotes or drops it by itself.
+        """
+        body = {"version": version, "share": share, "labelled": labelled, "keyed": keyed, "rule": rule}
+        return self._changed(identifier, "canary", body)
+
+    def shadow(
+        self,
+        identifier: int,
+        version: int,
+        *,
+        output_topic: str | None = None,
+        labelled: bool = False,
+        rule: Mapping[str, object] | None = None,
+    ) -> types.Inference:
+        """Let a version answer the same input into a topic of its own; returns the inference that does.
+
+        It has a group of its own. See ``canary`` for ``labelled`` and ``rule``.
+        """
+        named = {} if output_topic is None else {"output_topic": output_topic}
+        return self._changed(identifier, "shadow", {"version": version, "labelled": labelled, "rule": rule, **named})
+
+    def promote(self, identifier: int) -> types.Inference:
+        """Serve the challenger from now on; of a shadow, the inference that it shadows does, and the shadow ends."""
+        return self._changed(identifier, "promote")
+
+    def drop(self, identifier: int) -> types.Inference:
+        """Let the challenger answer no more; a shadow ends."""
+        return self._changed(identifier, "drop")
+
     def wait_swapped(self, identifier: int, *, timeout_seconds: float = 300) -> types.Inference:
         """Wait until all replicas answer with the version that is asked for, and return the inference.
 

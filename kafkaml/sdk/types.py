@@ -17,7 +17,7 @@ from kafkaml.wire.failure import Failure
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
 from kafkaml.wire.progress import EpochMetrics, Progress
-from kafkaml.wire.replica import ReplicaReport, SwapFailure, Totals
+from kafkaml.wire.replica import LiveComparison, ReplicaReport, SwapFailure, Totals
 from kafkaml.wire.state import RunState
 from kafkaml.wire.version import Artifact as StoredFile
 from kafkaml.wire.version import Version
@@ -26,9 +26,11 @@ __all__ = [
     "Artifact",
     "AuditEntry",
     "Card",
+    "ChallengerReport",
     "Cluster",
     "ClusterCheck",
     "ClusterName",
+    "ComparisonReport",
     "Configuration",
     "ConfusionReport",
     "DeadLetters",
@@ -259,6 +261,23 @@ class ReplicaRecord(ReplicaReport, _Answer):
     error: FailureReport | None = None
 
 
+class ChallengerReport(_Answer):
+    """A version beside the one that is served; ``kind``: a ``canary`` answers ``share`` of the keys, a ``shadow`` all.
+
+    A shadow's answers are in a topic of their own. ``rule`` promotes or drops it by itself.
+    """
+
+    version: int
+    kind: str
+    share: float = 1.0
+    labelled: bool = False
+    rule: Mapping[str, Any] | None = None
+
+
+class ComparisonReport(LiveComparison, _Answer):
+    """Champion and challenger side by side, on the records that both answered since the replicas began."""
+
+
 class SwapFailureReport(SwapFailure, _Answer):
     """A version that could not be served, and why; the one before goes on."""
 
@@ -275,6 +294,7 @@ class Inference(_Answer):
 
     ``version`` answers, or is to: ``swapped`` says whether all replicas have gone over. ``follows``: it goes over to
     ``current_version`` when another one becomes that. ``swap_failure`` is why the last version asked for was given up.
+    ``challenger`` is what it is compared with, and ``comparison`` how; a shadow is ``shadow_of`` another inference.
     """
 
     id: int
@@ -285,6 +305,9 @@ class Inference(_Answer):
     previous_version: int | None = None
     revision: int = 0
     swap_failure: SwapFailureReport | None = None
+    challenger: ChallengerReport | None = None
+    comparison: ComparisonReport | None = None
+    shadow_of: int | None = None
     model_name: str = ""
     input_topic: str
     output_topic: str
@@ -322,6 +345,7 @@ class SwapReport(_Answer):
     revision: int
     from_version: int | None = None
     version: int
+    challenger: int | None = None
     at: datetime
     positions: Mapping[str, Mapping[str, int]] = Field(default_factory=dict)
     gap_seconds: float = 0.0

@@ -14,7 +14,7 @@ from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.message import Count, Message
 
-__all__ = ["ChallengeKind", "Challenger", "InferencePlan", "ServedModel", "Wanted"]
+__all__ = ["ChallengeKind", "ChallengeRule", "Challenger", "InferencePlan", "RuleMetric", "ServedModel", "Wanted"]
 
 
 class ServedModel(Message):
@@ -63,6 +63,27 @@ class Challenger(Message):
     kind: ChallengeKind
     share: Annotated[float, Field(gt=0, le=1)]
     labelled: bool = False
+
+
+class RuleMetric(StrEnum):
+    """What a rule looks at: the share of records on which both agree, or how much more often the challenger is right.
+
+    Accuracy needs keys that are labels.
+    """
+
+    AGREEMENT = "agreement"
+    ACCURACY = "accuracy"
+
+
+class ChallengeRule(Message):
+    """Decides once both have answered ``records`` (for accuracy: with labels): promote at ``at_least``, else drop.
+
+    ``at_least`` is a share from 0 to 1 for agreement; for accuracy by how much the challenger's is the higher one.
+    """
+
+    metric: RuleMetric
+    at_least: Annotated[float, Field(ge=-1, le=1)]
+    records: Annotated[int, Field(ge=1, le=10**9)]
 
 
 class InferencePlan(Message):

@@ -26,6 +26,15 @@ SWAP = {
 }
 
 
+SIDE = {"labelled": 100, "correct": 90, "p50_ms": 1.5, "p99_ms": 3.0}
+COMPARISON = {
+    "compared": 1000,
+    "agreed": 990,
+    "champion": {"version": 2, **SIDE},
+    "challenger": {"version": 3, **SIDE, "correct": 95},
+}
+
+
 class Platform(LocalServer):
     """One inference, whose replica goes over after ``looks`` looks, or fails to."""
 
@@ -52,6 +61,7 @@ class Platform(LocalServer):
         said = {"replica": 0, "state": "running", "updated_at": "2026-01-01T00:00:00Z", "serving": serving}
         known = {"id": 7, "result": 1, "input_topic": "in", "output_topic": "out", "state": "running"}
         versions = {"version": 2, "follows": True, "revision": 4, "swap_failure": self.failure}
+        versions["comparison"] = COMPARISON
         return {**known, **versions, "replica_stats": [said]}
 
 
@@ -90,3 +100,29 @@ def test_the_command_line_swaps_and_shows_what_happened(platform: Platform) -> N
     assert "20 ms" in shown
     assert "0@42" in shown
     assert "no such layer" in shown
+
+
+def test_a_challenger_is_started_compared_and_promoted(platform: Platform) -> None:
+    rule = ("--rule", "accuracy:0.01:5000")
+    canary = ("inferences", "canary", "7", "3", "--share", "0.2", "--labelled", *rule)
+    assert "answers 20.0% of the keys" in run_cli(*canary, KML_URL=platform.url, KML_TOKEN="t").stdout
+    shown = run_cli("inferences", "compare", "7", KML_URL=platform.url, KML_TOKEN="t").stdout
+    assert "1,000 records answered by both, the same answer to 99.00%" in shown
+    assert "95.00% of 100" in shown
+    with Client(platform.url, "t") as client:
+        client.inferences.shadow(7, 3)
+        client.inferences.promote(7)
+        client.inferences.drop(7)
+    decided = {"metric": "accuracy", "at_least": 0.01, "records": 5000}
+    assert platform.sent == [
+        (
+            "/api/inferences/7/canary/",
+            {"version": 3, "share": 0.2, "labelled": True, "keyed": False, "rule": decided},
+        ),
+        ("/api/inferences/7/shadow/", {"version": 3, "labelled": False, "rule": None}),
+        ("/api/inferences/7/promote/", None),
+        ("/api/inferences/7/drop/", None),
+    ]
+    refused = run_cli(*canary[:4], "--rule", "better", KML_URL=platform.url, KML_TOKEN="t")
+    assert refused.returncode != 0
+    assert "expected METRIC:AT_LEAST:RECORDS" in refused.stderr

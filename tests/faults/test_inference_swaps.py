@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from kafkaml.wire.inference import ChallengeKind
+from model_inference.answering import is_challenged
 from tests.conftest import TestBroker
 from tests.faults.inference_fleet import Fleet, assert_nothing_lost_and_nothing_twice, feeder, inference
 from tests.model_inference.onnx_models import sum_model
@@ -83,3 +85,43 @@ def test_replicas_killed_while_versions_are_swapped(broker: TestBroker, state_di
         assert sum(fleet.kills.values()) == KILLED_SWAPS
         assert set(fleet.kills) == set(POINTS)
         assert_nothing_lost_and_nothing_twice(under_test, feed.sent)
+
+
+def test_a_canary_has_its_keys_on_all_replicas_and_after_restarts(broker: TestBroker, state_dir: Path) -> None:
+    with inference(state_dir, broker) as under_test:
+        fleet = Fleet(under_test, size=2, fail_points=["inference.produced:kill:60"])
+        with feeder(broker.bootstrap_servers, under_test.input_topic, per_second=1000) as feed:
+            eventually(lambda: fleet.has_gone_over(0) and fleet.answered() > 100, 150, interval_seconds=0.1)
+            challenger = under_test.version(2, {"model.onnx": sum_model(4, 2)})
+            revision = under_test.challenge(challenger, ChallengeKind.CANARY, share=0.1)
+            eventually(lambda: fleet.has_gone_over(revision), 120, interval_seconds=0.05)
+            before = feed.sent
+            eventually(lambda: fleet.answered() > before + 8000 and fleet.armed == 0, 200, interval_seconds=0.1)
+            revision = swap_to(under_test, 2)
+            eventually(lambda: fleet.has_gone_over(revision), 120, interval_seconds=0.05)
+            feed.stop()
+        eventually(lambda: fleet.answered() == feed.sent, 200, interval_seconds=0.2)
+        fleet.stop()
+
+        assert fleet.kills == {"inference.produced": 1}
+        assert_nothing_lost_and_nothing_twice(under_test, feed.sent)
+        for stretch in answers_by_partition(under_test).values():
+            # The version alone, then with its challenger, then the challenger alone.
+            first = next(place for place, (_, version) in enumerate(stretch) if version == 2)
+            last = max(place for place, (_, version) in enumerate(stretch) if version == 1)
+            canary = stretch[first : last + 1]
+            assert [version for _, version in canary] == [
+                2 if is_challenged(b"%d" % key, 0.1, place=("", 0, 0)) else 1 for key, _ in canary
+            ]
+            assert len(canary) > 1000
+        # Promoted without loading: each replica had it.
+        swaps = [swap for each in under_test.backend.stats for swap in each["swaps"]]
+        assert {swap["loading_seconds"] for swap in swaps if swap["version"] == 2} == {0.0}
+
+
+def answers_by_partition(under_test: InferenceUnderTest) -> dict[int, list[tuple[int, int]]]:
+    """Return key and version of each answer, in the order of each partition."""
+    found: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for record in under_test.outputs():
+        found[record.partition].append((int(record.key or b""), int(dict(record.headers)["kml-version"] or b"")))
+    return found

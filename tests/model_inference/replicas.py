@@ -20,7 +20,7 @@ from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange
 from kafkaml.wire.choices import DeliveryGuarantee
 from kafkaml.wire.framework import Framework
-from kafkaml.wire.inference import InferencePlan, ServedModel
+from kafkaml.wire.inference import ChallengeKind, Challenger, InferencePlan, ServedModel
 from tests.fake_backend import FakeBackend
 
 __all__ = ["InferenceUnderTest", "read_topic", "sources", "unordered"]
@@ -80,7 +80,16 @@ class InferenceUnderTest:
 
     def swap(self, model: ServedModel) -> int:
         """Have the replicas serve ``model``; returns the revision that says so."""
-        self.plan = self.plan.model_copy(update={"model": model, "revision": self.plan.revision + 1})
+        self.plan = self.plan.model_copy(
+            update={"model": model, "challenger": None, "revision": self.plan.revision + 1}
+        )
+        self.backend.plan = self.plan.to_json()
+        return self.plan.revision
+
+    def challenge(self, model: ServedModel, kind: ChallengeKind, *, share: float) -> int:
+        """Have the replicas compare ``model`` with what they serve; returns the revision that says so."""
+        challenger = Challenger(model=model, kind=kind, share=share)
+        self.plan = self.plan.model_copy(update={"challenger": challenger, "revision": self.plan.revision + 1})
         self.backend.plan = self.plan.to_json()
         return self.plan.revision
 

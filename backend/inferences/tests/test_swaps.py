@@ -129,7 +129,8 @@ def test_who_follows_stays_where_the_new_version_does_not_fit(
     inference: Inference, result: TrainingResult, viewer: APIClient
 ) -> None:
     train_again(result, input_shape=[32, 32])
-    assert shown(viewer, inference) == (1, False, None, 0)
+    # It goes on following: the next one may fit again.
+    assert shown(viewer, inference) == (1, True, None, 0)
     failure = viewer.get(f"/api/inferences/{inference.pk}/").json()["swap_failure"]
     assert failure["version"] == 2
     assert "takes samples of shape (32, 32), and the input's are (28, 28)" in failure["failure"]["cause"]
@@ -145,8 +146,9 @@ def test_swaps_of_replicas_are_kept_once(inference: Inference, result: TrainingR
         "positions": {"in": {"0": 42}},
         "gap_seconds": 0.02,
         "loading_seconds": 1.5,
+        "challenger": None,
     }
-    serving = {"revision": 1, "version": 2}
+    serving = {"revision": 1, "version": 2, "challenger": None}
     for _ in range(2):
         say(inference, swaps=[swap], serving=serving)
     page = viewer.get(f"/api/inferences/{inference.pk}/swaps/").json()
@@ -174,13 +176,16 @@ def test_a_version_that_a_replica_cannot_serve_is_given_up_by_all(
     heard = [say(inference, replica=1, swap_failure=failure, serving={"revision": 0, "version": 1}) for _ in range(2)]
 
     assert heard == [2, 2]
-    assert shown(viewer, inference) == (1, False, None, 2)
+    assert shown(viewer, inference) == (1, True, None, 2)
     assert inference_plan(Inference.objects.get()).model.version == 1
     answer = viewer.get(f"/api/inferences/{inference.pk}/").json()
     assert answer["swap_failure"]["failure"]["cause"] == "no such layer"
     (row,) = viewer.get(f"/api/inferences/{inference.pk}/swaps/").json()["results"]
     assert (row["replica"], row["from_version"], row["version"]) == (1, 1, 2)
     assert row["failure"]["cause"] == "no such layer"
+    # What follows goes on following: the next version may be a better one.
+    train_again(result)
+    assert shown(viewer, inference) == (3, True, 1, 3)
 
 
 def test_a_result_that_trains_on_can_be_served_once_it_has_a_version(result: TrainingResult, editor: APIClient) -> None:

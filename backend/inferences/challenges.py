@@ -1,0 +1,198 @@
+"""Challengers: canaries and shadows, and what becomes of them: promoted or dropped, by people or by a rule."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from backend.accounts.audit import record, state_hash
+from backend.api.actors import SYSTEM, Actor
+from backend.api.errors import Conflict, InvalidField
+from backend.deployments.models import ResultVersion
+from backend.inferences.comparisons import decision, total
+from backend.inferences.compatibility import difference
+from backend.inferences.models import Inference
+from backend.inferences.swaps import INSTEAD, change, kept_version, locked_inference, save
+from backend.records.browsing import open_browser
+from backend.runs.services import stop
+from backend.runs.transitions import publish_run
+from kafkaml.errors import StreamUnavailable
+from kafkaml.wire.inference import ChallengeRule, RuleMetric
+
+__all__ = ["decide", "drop", "promote", "start_canary", "start_shadow"]
+
+# So many of the newest records tell whether the input has keys.
+_LOOKED_AT = 100
+_KAFKA_SECONDS = 10.0
+_COPIED = (
+    "result_id",
+    "input_topic",
+    "input_format",
+    "input_config",
+    "replicas",
+    "output_bootstrap_servers",
+    "output_timestamps",
+    "guarantee",
+    "gpu",
+    "cluster_id",
+    "visualization",
+)
+
+
+def start_canary(
+    inference: Inference,
+    *,
+    actor: Actor,
+    version: int,
+    share: float,
+    labelled: bool = False,
+    keyed: bool = False,
+    rule: ChallengeRule | None = None,
+) -> None:
+    """Let a version answer a share of the keys, or change the share of the one that does.
+
+    ``keyed``: each key is to be answered by one version only, which an input without keys cannot give: refused.
+    """
+    if keyed:
+        _check_keys(inference.input_topic)
+    with transaction.atomic():
+        locked = locked_inference(inference)
+        if locked.shadow_of_id is not None:
+            raise Conflict(
+                f"inference {locked.pk} is a shadow: a canary needs one that answers", hint="promote or drop"
+            )
+        challenger = _challenger(locked, version)
+        _check_rule(rule, labelled=labelled)
+        locked.challenger, locked.challenger_share = challenger, share
+        locked.challenger_labelled = labelled
+        locked.challenger_rule = None if rule is None else rule.to_json()
+        locked.revision += 1
+        locked.swap_failure = None
+        save(locked, actor, "canary", f"version {version} answers {share:.1%} of the keys")
+
+
+def start_shadow(
+    inference: Inference,
+    *,
+    actor: Actor,
+    version: int,
+    output_topic: str = "",
+    labelled: bool = False,
+    rule: ChallengeRule | None = None,
+) -> Inference:
+    """Let a version answer the same input into a topic of its own, in a group of its own; returns that inference."""
+    with transaction.atomic():
+        locked = locked_inference(inference)
+        if locked.shadow_of_id is not None:
+            raise Conflict(f"inference {locked.pk} is a shadow itself", hint="make one of the inference that answers")
+        challenger = _challenger(locked, version)
+        _check_rule(rule, labelled=labelled)
+        # Of its own in any case: two shadows of the same version must not answer into one.
+        number = Inference.objects.filter(shadow_of=locked).count() + 1
+        topic = output_topic or f"{locked.output_topic[:225]}.shadow-{number}"
+        if Inference.objects.filter(output_topic=topic).exists() or topic == locked.input_topic:
+            raise InvalidField("output_topic", f"{topic} is in use: expected a topic of the shadow's own")
+        shadow = Inference.objects.create(
+            **{name: getattr(locked, name) for name in _COPIED},
+            output_topic=topic,
+            follows=False,
+            pinned=locked.served,
+            challenger=challenger,
+            challenger_labelled=labelled,
+            challenger_rule=None if rule is None else rule.to_json(),
+            shadow_of=locked,
+            created_by_id=actor.user_id,
+        )
+        detail = f"version {version} beside version {locked.served.number} of inference {locked.pk}"
+        record(actor, "shadow", shadow, after=state_hash(shadow), detail=detail)
+        publish_run(shadow, change="created")
+    return shadow
+
+
+def promote(inference: Inference, *, actor: Actor, why: str = "") -> None:
+    """Serve the challenger from now on; of a shadow, the inference that it shadows does, and the shadow ends."""
+    with transaction.atomic():
+        locked = locked_inference(inference)
+        challenger = _of(locked)
+        target = locked if locked.shadow_of is None else locked_inference(locked.shadow_of)
+        change(target, actor, "promote", serve=challenger, pinned=challenger, follows=False, why=why)
+        if target is not locked:
+            stop(locked, actor=actor)
+
+
+def drop(inference: Inference, *, actor: Actor, why: str = "") -> None:
+    """Let the challenger answer no more; a shadow ends, and keeps what it found."""
+    with transaction.atomic():
+        locked = locked_inference(inference)
+        challenger = _of(locked)
+        if locked.shadow_of_id is not None:
+            record(actor, "drop", locked, detail=why or f"version {challenger.number}")
+            stop(locked, actor=actor)
+            return
+        locked.challenger = locked.challenger_rule = None
+        locked.revision += 1
+        save(locked, actor, "drop", f"version {challenger.number}{f': {why}' if why else ''}")
+
+
+def decide(inference: Inference) -> None:
+    """Do what the rule of a challenge says by what the replicas have told so far, the row locked."""
+    if inference.challenger is None or inference.challenger_rule is None or inference.desired != "run":
+        return
+    present = [
+        each.report
+        for each in inference.replica_stats.filter(attempt=inference.attempt)
+        if each.replica < inference.current_replicas
+    ]
+    found = total(
+        (each.comparison for each in present),
+        champion=inference.served.number,
+        challenger=inference.challenger.number,
+    )
+    decided = decision(ChallengeRule.model_validate(inference.challenger_rule), found)
+    if decided is None:
+        return
+    promoted, why = decided
+    (promote if promoted else drop)(inference, actor=SYSTEM, why=why)
+
+
+def _challenger(inference: Inference, number: int) -> ResultVersion:
+    version, served = kept_version(inference, number), inference.served
+    if version.pk == served.pk:
+        raise InvalidField("version", f"version {number} is served already: expected another one")
+    if problem := difference(served.outcome, version.outcome):
+        raise InvalidField(
+            "version", f"version {number} cannot be compared with {served.number}: {problem}", hint=INSTEAD
+        )
+    return version
+
+
+def _of(inference: Inference) -> ResultVersion:
+    if inference.challenger is None:
+        raise Conflict(f"inference {inference.pk} has no challenger", hint="start a canary or a shadow first")
+    return inference.challenger
+
+
+def _check_rule(rule: ChallengeRule | None, *, labelled: bool) -> None:
+    if rule is None:
+        return
+    if rule.metric is RuleMetric.ACCURACY and not labelled:
+        raise InvalidField(
+            "rule", "accuracy needs keys that are labels: set labelled, or choose agreement", hint="see labelled"
+        )
+    if rule.metric is RuleMetric.AGREEMENT and rule.at_least <= 0:
+        raise InvalidField("rule", f"an agreement of {rule.at_least:g} is always reached: expected more than 0")
+
+
+def _check_keys(topic: str) -> None:
+    with open_browser() as browser:
+        try:
+            page = browser.page(topic, before=None, limit=_LOOKED_AT, timeout_seconds=_KAFKA_SECONDS)
+        except StreamUnavailable:
+            return
+    without = sum(each.key is None for each in page.records)
+    if without:
+        raise InvalidField(
+            "keyed",
+            f"{without} of the newest {len(page.records)} records of {topic} have no key: expected keys, by which one "
+            "version answers each",
+            hint="send keys, or leave keyed out: a record without key is chosen by its place",
+        )
