@@ -183,11 +183,10 @@ def _check_rule(rule: ChallengeRule | None, *, labelled: bool) -> None:
 
 
 def _check_keys(topic: str) -> None:
-    with open_browser() as browser:
-        try:
-            page = browser.page(topic, before=None, limit=_LOOKED_AT, timeout_seconds=_KAFKA_SECONDS)
-        except StreamUnavailable:
-            return
+    try:
+        page = open_browser().page(topic, before=None, limit=_LOOKED_AT, timeout_seconds=_KAFKA_SECONDS)
+    except StreamUnavailable:
+        return
     without = sum(each.key is None for each in page.records)
     if without:
         raise InvalidField(

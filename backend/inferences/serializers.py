@@ -95,7 +95,7 @@ class VisualizationSerializer(serializers.Serializer[Any]):
         }
 
 
-class ChallengerSerializer(serializers.Serializer[Any]):
+class InferenceChallengerSerializer(serializers.Serializer[Any]):
     """A version beside the one that is served: it answers ``share`` of the keys, or all into a topic of its own."""
 
     version = serializers.IntegerField()
@@ -236,7 +236,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
             "next_retry_at",
         ]
 
-    @extend_schema_field(ChallengerSerializer(allow_null=True))
+    @extend_schema_field(InferenceChallengerSerializer(allow_null=True))
     def get_challenger(self, inference: Inference) -> Any:
         if inference.challenger is None:
             return None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -131,11 +129,7 @@ def test_order_per_key_needs_keys(pinned: Inference, editor: APIClient, monkeypa
             records = [Record(topic, 0, offset, key, b"v", (), 1) for offset, key in enumerate(keys)]
             return type("Page", (), {"records": records})
 
-    @contextmanager
-    def browser() -> Iterator[Browser]:
-        yield Browser()
-
-    monkeypatch.setattr(challenges, "open_browser", browser)
+    monkeypatch.setattr(challenges, "open_browser", Browser)
     answer = post(editor, pinned, "canary", version=2, keyed=True)
     assert answer.status_code == 400
     assert "1 of the newest 2 records" in str(answer.json())
