@@ -35,6 +35,7 @@ from model_training.part import Part, TrainedPart
 from model_training.training_data import TrainingData
 from tests.conftest import TestBroker
 from tests.integration.training_support import (
+    SINCE_MS,
     blobs,
     digits,
     epochs,
@@ -207,7 +208,7 @@ def test_a_stream_without_end_is_learnt_from_its_announcement_on(
     run: Run, framework: Framework, indefinite: bool, input_format: InputFormat
 ) -> None:
     features, labels = blobs(340)
-    topic, since_ms = run.broker.topic(2), 1_700_000_000_000
+    topic, since_ms = run.broker.topic(2), SINCE_MS
     # Forty records were there before the stream was announced.
     send_online(run.broker, topic, features[:40], labels[:40], since_ms - 100, input_format)
     stream = send_online(run.broker, topic, features[40:], labels[40:], since_ms, input_format)
@@ -238,7 +239,7 @@ def test_images_of_bytes_are_prepared_as_in_classic_training(run: Run, framework
     keras = framework is Framework.TENSORFLOW
     code = model_code(framework, shape=(8, 8), classes=10)
     topic = run.broker.topic()
-    stream = send_online(run.broker, topic, images[:600], labels[:600], 1_700_000_000_000, InputFormat.RAW)
+    stream = send_online(run.broker, topic, images[:600], labels[:600])
     plan = online_plan(framework, stream, code=code, incremental=Incremental(stream_timeout=600, window_records=300))
     learnt = run.learn(plan.model_copy(update={"fit_arguments": epochs(framework, 8)}), RecordingReporter())
     classic_stream = send(run.broker, images[:600], labels[:600])
@@ -259,7 +260,7 @@ def test_a_gain_of_0_049_makes_no_version_and_one_of_0_051_makes_one(
     run: Run, framework: Framework, change: Direction, scores: tuple[float, ...]
 ) -> None:
     features, labels = blobs(160)
-    stream = send_online(run.broker, run.broker.topic(), features, labels, 1_700_000_000_000, InputFormat.RAW)
+    stream = send_online(run.broker, run.broker.topic(), features, labels)
     code = (SCORED_KERAS if framework is Framework.TENSORFLOW else SCORED_TORCH).replace("SCORES", str(list(scores)))
     settings = Incremental(stream_timeout=600, window_records=40, monitoring_metric="score", change=change)
     plan = online_plan(framework, stream, code=code, incremental=settings, confusion_matrix=False, batch_size=32)
@@ -279,7 +280,7 @@ def test_a_gain_of_0_049_makes_no_version_and_one_of_0_051_makes_one(
 @pytest.mark.parametrize("framework", list(Framework))
 def test_a_killed_model_process_is_replaced_and_the_weights_are_the_same(run: Run, framework: Framework) -> None:
     features, labels = blobs(200)
-    stream = send_online(run.broker, run.broker.topic(), features, labels, 1_700_000_000_000, InputFormat.RAW)
+    stream = send_online(run.broker, run.broker.topic(), features, labels)
     plan = online_plan(framework, stream, incremental=Incremental(stream_timeout=600, window_records=40))
     undisturbed = run.learn(plan, RecordingReporter())
     reporter, killed = RecordingReporter(), dict[int, int]()

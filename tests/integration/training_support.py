@@ -8,6 +8,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,12 +172,16 @@ def send(
     )
 
 
+# When streams of tests begin: young enough for the broker to keep them.
+SINCE_MS = int(time.time() * 1000) - 3_600_000
+
+
 def send_online(
     broker: TestBroker,
     topic: str,
     features: Array,
     labels: Array,
-    since_ms: int,
+    since_ms: int = SINCE_MS,
     input_format: InputFormat = InputFormat.RAW,
 ) -> ControlMessage:
     """Send samples to a topic without end, a millisecond after the other, and return the announcement."""
