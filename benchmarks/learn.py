@@ -24,7 +24,7 @@ from model_training.modes import classic, incremental
 IDS = ("P11",)
 
 _RECORDS = 60_000
-_QUICK_RECORDS = 6_000
+_QUICK_RECORDS = 20_000
 _OF_CLASSIC = 0.8
 # How often classic training is kept, and how much of the time that may take.
 _BETWEEN_SECONDS = 10.0

@@ -6,6 +6,7 @@ import hashlib
 import json
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,13 +22,26 @@ from kafkaml.stream_range import StreamRange
 from kafkaml.wire.choices import Split
 from kafkaml.wire.failure import FailureCategory
 from kafkaml.wire.framework import Framework
+from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.limits import ResourceLimits
+from kafkaml.wire.report import Finish
 from kafkaml.wire.state import WorkerExit
+from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.frameworks.onnx import create_handler as create_onnx_handler
 from mlcode_executor.process import Runtime
 from tests.conftest import TestBroker
 from tests.fake_backend import FakeBackend
-from tests.integration.training_support import Worker, blobs, digits, epochs, model_code, plan_of, send
+from tests.integration.training_support import (
+    Worker,
+    blobs,
+    digits,
+    epochs,
+    model_code,
+    online_plan,
+    plan_of,
+    send,
+    send_online,
+)
 from tests.local_server import Answer
 from tests.support import eventually
 
@@ -419,3 +433,34 @@ def test_a_backend_that_is_away_while_results_go_up_loses_nothing(
     outcome = worker.backend.outcomes[0]
     for name, sha256 in outcome["artifacts"].items():
         assert hashlib.sha256(worker.backend.uploads[name].content).hexdigest() == sha256
+
+
+def test_a_stop_by_a_person_keeps_the_model_and_one_by_the_machine_leaves_it_to_the_next_attempt(
+    worker: Worker,
+) -> None:
+    stream = send_online(worker.broker, worker.broker.topic(), *blobs(100))
+    settings = Incremental(indefinite=True, window_records=50)
+    plan = online_plan(Framework.PYTORCH, stream, incremental=settings)
+
+    def stopped(attempt: int, plan: TrainingPlan, windows: int) -> tuple[int, float, str]:
+        """Return how the worker ends once it learnt so many windows, and how long it takes to."""
+        process = worker.start(plan, attempt=attempt)
+        eventually(lambda: len(worker.backend.checkpoints) == windows, 120, what="windows")
+        began = time.monotonic()
+        process.terminate()
+        log, _ = process.communicate(timeout=60)
+        return process.returncode, time.monotonic() - began, log
+
+    code, seconds, log = stopped(1, plan, 2)
+    assert code == WorkerExit.STOPPED, log
+    assert not worker.backend.finishes
+    # Generous, on a machine that others share; without load it is half a second.
+    assert seconds < 20, log
+
+    going_on = plan.model_copy(update={"checkpoint": worker.backend.checkpoints[-1], "stop_asked": True})
+    send_online(worker.broker, stream.ranges[0].topic, *blobs(50))
+    code, seconds, log = stopped(2, going_on, 3)
+    assert code == WorkerExit.FINISHED, log
+    (finish,) = worker.backend.finishes
+    assert Finish.model_validate(finish).positions == {stream.ranges[0].topic: {"0": 150}}
+    assert finish["outcome"]["samples"] == {"training": 120, "validation": 30, "test": 30}
