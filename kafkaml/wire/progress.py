@@ -43,8 +43,8 @@ class WindowPlace(Message):
 class EpochMetrics(Message):
     """Metrics after one epoch, or one window (both 1-based). ``validation`` is empty without validation data.
 
-    ``before`` is the model's score on all samples of the window before it learnt any of them (test, then train:
-    Gama, Sebastiao, Rodrigues, "On evaluating stream learning algorithms", 2013).
+    ``before`` is the model's score on the samples of the window before it learnt any of them, on 2,000 by chance where
+    there are more (test, then train: Gama, Sebastiao, Rodrigues, "On evaluating stream learning algorithms", 2013).
     """
 
     epoch: Annotated[int, Field(ge=0, le=2**31 - 1)]

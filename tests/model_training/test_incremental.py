@@ -210,6 +210,23 @@ def test_exactly_the_share_validates_rounded_down(run: Run, rate: float, count: 
     assert run.run().samples["validation"] == expected
 
 
+def test_of_a_large_window_some_samples_are_tried_before_they_are_learnt(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incremental, "_MAX_TRIED", 5)
+    sizes, evaluate = list[int](), run.model._evaluate
+
+    def counting(params: Any, arrays: Any, *others: Any) -> dict[str, Any]:
+        sizes.append(len(arrays["features"]))
+        return evaluate(params, arrays, *others)
+
+    run.model._evaluate = counting  # type: ignore[method-assign]
+    run.send(14)
+    run.run()
+    # Of each window what is tried before and what validates, and at the end what was held out.
+    assert sizes == [5, 2, 4, 2]
+
+
 def test_without_validation_there_are_no_test_metrics_and_it_is_said(run: Run) -> None:
     run.send(10)
     run.set(validation_rate=0.0)
