@@ -15,6 +15,7 @@ from backend.clusters.models import Cluster
 from backend.deployments.models import TrainingResult
 from backend.inferences.models import Inference, ReplicaStats
 from backend.runs import transitions as runs
+from backend.webhooks.models import Webhook
 
 pytestmark = pytest.mark.django_db
 
@@ -29,6 +30,7 @@ LISTS = (
     "tokens",
     "audit",
     "clusters",
+    "webhooks",
 )
 
 
@@ -46,6 +48,7 @@ def rows() -> TrainingResult:
     """Six of everything, and the last result: ids are never used again, so they depend on the tests before."""
     for number in range(6):
         Cluster.objects.create(name=f"edge-{number}", host="https://edge.example:6443", namespace="kafka-ml-jobs")
+        Webhook.objects.create(url=f"https://edge.example/{number}", events=["version.promoted"])
         result = builders.make_finished(builders.make_model(), confusion_matrix=True)
         inference = builders.make_inference(result)
         runs.register_attempt(Inference, inference.pk)

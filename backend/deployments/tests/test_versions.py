@@ -295,3 +295,16 @@ def test_the_card_tells_who_trained_again_and_who_chose_it(editor: APIClient, vi
     assert [each["asked_by"] for each in cards] == [SYSTEM.name, "somebody"]
     assert [bool(each["promoted_by"]) for each in cards] == [True, True]
     assert cards[0]["promoted_at"] < cards[1]["promoted_at"]
+
+
+def test_a_list_of_versions_takes_four_queries_whatever_there_is(
+    viewer: APIClient, django_assert_max_num_queries: Callable
+) -> None:
+    result = builders.make_launched()
+    for step in range(6):
+        improve(result, step, b"%d" % step)
+    viewer.force_authenticate(builders.make_user())
+    with django_assert_max_num_queries(4):
+        page = viewer.get(f"/api/results/{result.pk}/versions/?limit=4").json()
+    assert (page["count"], [each["number"] for each in page["results"]]) == (6, [6, 5, 4, 3])
+    assert [each["number"] for each in viewer.get(page["next"]).json()["results"]] == [2, 1]
