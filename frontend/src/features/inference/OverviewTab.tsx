@@ -13,6 +13,7 @@ import type { Inference } from '~/lib/api'
 import { formatCount, formatExact, formatMilliseconds, formatRate } from '~/lib/format'
 import { scaleText } from './deploy'
 import { RateChart } from './RateChart'
+import { ServedVersion } from './ServedVersion'
 
 const GUARANTEES: Record<Inference['guarantee'], { name: string; meaning: string }> = {
   exactly_once: {
@@ -78,6 +79,7 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
         )}
       </Group>
       <RateChart inference={inference} points={points} />
+      <ServedVersion inference={inference} />
       <Replicas inference={inference} />
       <Stack gap="xs">
         <Title order={2}>Topics and guarantee</Title>

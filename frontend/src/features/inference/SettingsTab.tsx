@@ -31,7 +31,7 @@ export function SettingsTab({ inference }: { inference: Inference }) {
     <Stack gap="md">
       <Group justify="space-between">
         <Dimmed>
-          Replicas and visualisation can be changed while it runs; for other settings make another inference.
+          Replicas, version and visualisation can be changed while it runs; for other settings make another inference.
         </Dimmed>
         <CopyAs equivalents={equivalents} />
       </Group>

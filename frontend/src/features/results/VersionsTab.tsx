@@ -1,16 +1,20 @@
 /** The versions of a result: what each reached and why there is one; two side by side, files, the one that is current. */
 import { Badge, Box, Button, Checkbox, Group, Modal, Skeleton, Stack, Text, Title, VisuallyHidden } from '@mantine/core'
-import { IconDownload } from '@tabler/icons-react'
+import { IconPin } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Age } from '~/components/Age'
+import { InferenceLink } from '~/components/ButtonLink'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { RowTable } from '~/components/RowTable'
-import type { Result, Version } from '~/lib/api'
+import { type Inference, inferencesListOptions, type Result, type Version } from '~/lib/api'
 import { formatMeasured, NONE } from '~/lib/format'
+import { useSession } from '~/lib/session'
 import { FileTable } from './FileTable'
 import type { ResultSearch } from './routes'
 import { useVersions } from './useVersions'
+import { VersionActions } from './VersionActions'
 import {
   chosenOf,
   comparisonText,
@@ -20,6 +24,8 @@ import {
   versionMetrics,
   withChoice,
 } from './versions'
+
+const NO_INFERENCES: readonly Inference[] = []
 
 export function VersionsTab({
   result,
@@ -31,6 +37,8 @@ export function VersionsTab({
   onSearch: (change: ResultSearch) => void
 }) {
   const query = useVersions(result)
+  const inferences = useQuery(inferencesListOptions({ query: { result: result.id, limit: 100 } }))
+  const serving = inferences.data?.results ?? NO_INFERENCES
   const [files, setFiles] = useState<Version | null>(null)
   const versions = query.data
   if (query.isError) return <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
@@ -53,8 +61,10 @@ export function VersionsTab({
           : 'Training again makes another version, and this one stays.'}
       </Dimmed>
       <VersionTable
+        result={result}
         versions={versions}
         chosen={chosen}
+        serving={serving}
         onChoose={(number) => onSearch({ versions: withChoice(search.versions, number) })}
         onFiles={setFiles}
       />
@@ -72,16 +82,21 @@ export function VersionsTab({
 }
 
 function VersionTable({
+  result,
   versions,
   chosen,
+  serving,
   onChoose,
   onFiles,
 }: {
+  result: Result
   versions: readonly Version[]
   chosen: readonly Version[]
+  serving: readonly Inference[]
   onChoose: (number: number) => void
   onFiles: (version: Version) => void
 }) {
+  const { can } = useSession()
   return (
     <RowTable
       label="Versions"
@@ -108,6 +123,7 @@ function VersionTable({
             <Group gap={6} wrap="nowrap">
               {version.number}
               {version.current && <CurrentBadge />}
+              {version.pinned && <IconPin size={14} aria-label="pinned" />}
             </Group>
           ),
         },
@@ -132,26 +148,38 @@ function VersionTable({
           td: { maw: 200, style: { overflowWrap: 'anywhere' } },
         },
         {
-          title: <VisuallyHidden>Files</VisuallyHidden>,
-          right: true,
+          title: 'Served by',
           cell: (version) => (
-            <Button
-              size="compact-xs"
-              variant="default"
-              leftSection={<IconDownload size={12} aria-hidden />}
-              aria-label={`Files of version ${version.number}`}
-              onClick={() => onFiles(version)}
-            >
-              Files
-            </Button>
+            <Group gap={6}>
+              {serving
+                .filter((each) => each.version === version.number)
+                .map((each) => (
+                  <span key={each.id}>
+                    <InferenceLink id={each.id}>{each.id}</InferenceLink>
+                    {each.follows && <SmallPrint span> follows</SmallPrint>}
+                  </span>
+                ))}
+            </Group>
           ),
+        },
+        {
+          title: <VisuallyHidden>Actions</VisuallyHidden>,
+          right: true,
+          cell: (version) =>
+            can('editor') ? (
+              <VersionActions result={result} version={version} serving={serving} onFiles={() => onFiles(version)} />
+            ) : (
+              <Button size="compact-xs" variant="default" onClick={() => onFiles(version)}>
+                Files
+              </Button>
+            ),
         },
       ]}
     />
   )
 }
 
-export function CurrentBadge() {
+function CurrentBadge() {
   return (
     <Badge variant="outline" size="sm" radius="sm" tt="none" miw="max-content" style={{ color: 'var(--kml-good)' }}>
       current

@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest'
 import type { Comparison, Outcome, Version } from '~/lib/api'
 import { marksOf } from './useVersions'
-import { chosenOf, comparisonText, differencesOf, positionsText, reasonText, withChoice } from './versions'
+import {
+  chosenOf,
+  comparisonText,
+  differencesOf,
+  followersText,
+  positionsText,
+  reasonText,
+  withChoice,
+} from './versions'
 
 const OUTCOME: Outcome = {
   seconds: 1,
@@ -88,6 +96,17 @@ test('what differs between two versions is told from what does not', () => {
   expect(rows['test loss']).toMatchObject({ values: ['0.2', '–'], differs: true })
   expect(rows.numpy).toMatchObject({ values: ['2.1', '–'], differs: true })
   expect(rows.seed?.differs).toBe(false)
+})
+
+test('who goes over to another version is said before', () => {
+  expect(followersText([])).toBe('Nothing follows this result: no inference goes over to it.')
+  const text = followersText([
+    { id: 4, follows: true },
+    { id: 7, follows: true },
+    { id: 9, follows: false },
+  ])
+  expect(text).toContain('Inferences 4, 7 follow the result and go over to it')
+  expect(text).toContain('Inference 9 stays at what is served now.')
 })
 
 test('curves are marked with versions of this training only', () => {

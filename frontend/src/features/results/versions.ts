@@ -1,6 +1,6 @@
 /** Versions of a result in words: why there is one, what decided for it, where its training stood; two side by side. */
 import { greaterIsBetter } from '~/components/charts/curves'
-import type { Comparison, Version } from '~/lib/api'
+import type { Comparison, Inference, Version } from '~/lib/api'
 import { formatCount, formatExact, formatMeasured, formatMetric, NONE, plural } from '~/lib/format'
 
 /** 'improved after window 512', 'trained'. */
@@ -38,6 +38,19 @@ export function positionsText({ positions }: Pick<Version, 'positions'>): string
     return `${topic}: ${places.map(([partition, offset]) => `${partition} at ${formatExact(offset)}`).join(', ')}`
   })
   return topics.join('; ')
+}
+
+/** What happens to those that serve a result when another version becomes current. */
+export function followersText(serving: readonly Pick<Inference, 'id' | 'follows'>[]): string {
+  const named = (inferences: readonly Pick<Inference, 'id'>[]) =>
+    `${inferences.length === 1 ? 'Inference' : 'Inferences'} ${inferences.map((each) => each.id).join(', ')}`
+  const following = serving.filter((each) => each.follows)
+  const staying = serving.filter((each) => !each.follows)
+  const stay =
+    staying.length > 0 ? ` ${named(staying)} ${staying.length === 1 ? 'stays' : 'stay'} at what is served now.` : ''
+  if (following.length === 0) return `Nothing follows this result: no inference goes over to it.${stay}`
+  const go = following.length === 1 ? 'follows the result and goes' : 'follow the result and go'
+  return `${named(following)} ${go} over to it between two transactions, without losing a record.${stay}`
 }
 
 /** Names of the test metrics of versions, those that speak for a model first. */

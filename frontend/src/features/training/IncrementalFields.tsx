@@ -1,5 +1,5 @@
 /** How a stream without end is learnt: when a window is over, when training is, what makes a new version. */
-import { Autocomplete, Group, NumberInput, Radio, SegmentedControl, Stack, Text } from '@mantine/core'
+import { Autocomplete, Group, Input, NumberInput, Radio, SegmentedControl, Stack, Text } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { greaterIsBetter } from '~/components/charts/curves'
 import { SmallPrint } from '~/components/Dimmed'
@@ -60,7 +60,7 @@ export function IncrementalFields({
           suffix: ' s',
           min: 0.001,
         })}
-        {number('validation_rate', 'Validation share', 'Of each window; empty: as the sink says', {
+        {number('validation_rate', 'Validation share', 'Of each window; or as announced', {
           min: 0,
           max: 0.99,
           step: 0.05,
@@ -84,9 +84,9 @@ export function IncrementalFields({
           {values.monitoring_metric !== '' && (
             <>
               <div>
-                <Text size="sm" fw={500} id="better-when">
+                <Input.Label component="div" id="better-when">
                   Better when
-                </Text>
+                </Input.Label>
                 <SmallPrint mb={5}>
                   {greaterIsBetter(values.monitoring_metric) === null ? 'Say which' : 'Known by its name'}
                 </SmallPrint>

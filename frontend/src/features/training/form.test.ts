@@ -146,7 +146,7 @@ describe('incremental training', () => {
   it('is said in a sentence, and as a command', () => {
     const sentence = deploySentence(both, values, frameworksOf(both, [KERAS, TORCH]))
     expect(sentence).toContain('2 models learn the stream that you announce to this deployment, as it comes')
-    expect(sentence).toContain('in windows of at most 10000 records or 60 s: one run each, 10 epochs with TensorFlow')
+    expect(sentence).toContain('in windows of at most 10,000 records or 60 s: one run each, 10 epochs with TensorFlow')
     expect(sentence).toContain(
       'It ends when somebody stops it. A version is made whenever loss is lower by 0.05 or more',
     )

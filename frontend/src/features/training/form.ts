@@ -12,7 +12,7 @@ import type {
   TargetsEnum,
 } from '~/lib/api'
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
-import { plural } from '~/lib/format'
+import { formatExact, plural } from '~/lib/format'
 import {
   FIRST_INCREMENTAL,
   type IncrementalValues,
@@ -196,7 +196,7 @@ export function deploySentence(
 function windowSentences(values: IncrementalValues): { size: string; more: readonly string[] } {
   const { monitoring_metric, change, improvement } = values
   return {
-    size: `in windows of at most ${values.window_records || '?'} records or ${values.message_poll_timeout || '?'} s`,
+    size: `in windows of at most ${formatExact(Number(values.window_records))} records or ${values.message_poll_timeout || '?'} s`,
     more: [
       values.indefinite
         ? 'It ends when somebody stops it'

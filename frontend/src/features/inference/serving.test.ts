@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest'
+import type { ReplicaReport } from '~/lib/api'
+import { goingOver } from './serving'
+
+const replica = (number: number, revision: number | null, state: ReplicaReport['state'] = 'running') =>
+  ({
+    replica: number,
+    state,
+    serving: revision === null ? null : { revision, version: 1 },
+  }) as unknown as ReplicaReport
+
+test('replicas that have another revision are going over; those that say nothing are not counted', () => {
+  const inference = { revision: 2, version: 5, swap_failure: null, replica_stats: [] as ReplicaReport[] }
+  expect(goingOver(inference)).toBe('')
+  inference.replica_stats = [replica(0, 2), replica(1, 1), replica(2, null), replica(3, 1, 'failed')]
+  expect(goingOver(inference)).toBe('Going over to version 5: 1 of 2 replicas did.')
+  inference.replica_stats = [replica(0, 2)]
+  expect(goingOver(inference)).toBe('')
+})

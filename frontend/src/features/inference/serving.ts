@@ -1,0 +1,22 @@
+/** What replicas say of the version that they serve, in words. */
+import type { Inference, Version } from '~/lib/api'
+import { formatMetric, plural } from '~/lib/format'
+
+/** Which replicas still have another version than the one that was asked for; '' when all went over. */
+export function goingOver(
+  inference: Pick<Inference, 'revision' | 'version' | 'replica_stats' | 'swap_failure'>,
+): string {
+  if (inference.swap_failure !== null) return ''
+  const telling = inference.replica_stats.filter((each) => each.state === 'running' && each.serving !== null)
+  const behind = telling.filter((each) => each.serving?.revision !== inference.revision)
+  if (behind.length === 0) return ''
+  const done = telling.length - behind.length
+  return `Going over to version ${inference.version}: ${done} of ${plural(telling.length, 'replica')} did.`
+}
+
+/** 'Version 3, current: accuracy 0.96, loss 0.1'. */
+export function versionLabel(version: Pick<Version, 'number' | 'current' | 'outcome'>): string {
+  const metrics = Object.entries(version.outcome.test_metrics).map(([name, value]) => `${name} ${formatMetric(value)}`)
+  const name = `Version ${version.number}${version.current ? ', current' : ''}`
+  return metrics.length > 0 ? `${name}: ${metrics.slice(0, 3).join(', ')}` : name
+}

@@ -1,0 +1,142 @@
+/** What can be done with a version: make it the current one, newer or older; keep it; delete it. */
+import { Modal, Stack, Text, TextInput } from '@mantine/core'
+import { useForm } from '@mantine/form'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { ConfirmDelete } from '~/components/ConfirmDelete'
+import { FormDialog } from '~/components/FormDialog'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { RowMenu } from '~/components/RowMenu'
+import {
+  type Inference,
+  type Result,
+  resultsVersionsDestroy,
+  resultsVersionsPartialUpdateMutation,
+  resultsVersionsPromoteCreate,
+  type Version,
+} from '~/lib/api'
+import { formatBytes, plural } from '~/lib/format'
+import { notifyDone } from '~/lib/notify'
+import { followersText } from './versions'
+
+export function VersionActions({
+  result,
+  version,
+  serving,
+  onFiles,
+}: {
+  result: Result
+  version: Version
+  /** All that serve the result. */
+  serving: readonly Inference[]
+  onFiles: () => void
+}) {
+  const queryClient = useQueryClient()
+  const [dialog, setDialog] = useState<'promote' | 'delete' | null>(null)
+  const path = { id: String(result.id), number: String(version.number) }
+  const refresh = () => queryClient.invalidateQueries({ queryKey: ['versions', result.id] })
+  const pin = useMutation({ ...resultsVersionsPartialUpdateMutation(), onSuccess: refresh })
+  const back = version.number < (result.current_version ?? 0)
+  const close = () => setDialog(null)
+  return (
+    <>
+      <RowMenu
+        name={`version ${version.number}`}
+        actions={[
+          { label: 'Files…', onClick: onFiles },
+          ...(version.current
+            ? []
+            : [{ label: back ? 'Roll back to it…' : 'Make it current…', onClick: () => setDialog('promote') }]),
+          {
+            label: version.pinned ? 'Unpin' : 'Pin: keep it when the oldest go',
+            onClick: () => pin.mutate({ path, body: { pinned: !version.pinned } }),
+          },
+          ...(version.current || version.pinned
+            ? []
+            : [{ label: 'Delete…', danger: true, onClick: () => setDialog('delete') }]),
+        ]}
+      />
+      {pin.error && (
+        <Modal opened onClose={() => pin.reset()} title={`Version ${version.number}`} centered>
+          <ProblemAlert error={pin.error} />
+        </Modal>
+      )}
+      {dialog === 'promote' && (
+        <PromoteDialog
+          result={result}
+          version={version}
+          back={back}
+          serving={serving}
+          onClose={close}
+          onDone={refresh}
+        />
+      )}
+      <ConfirmDelete
+        opened={dialog === 'delete'}
+        onClose={close}
+        what="version"
+        name={String(version.number)}
+        losses={[
+          `${plural(version.artifacts.length, 'file')}, ${formatBytes(version.artifacts.reduce((sum, each) => sum + each.size, 0))}`,
+          'what it reached and what it was compared with',
+        ]}
+        onDelete={async () => {
+          await resultsVersionsDestroy({ path, throwOnError: true })
+          notifyDone(`Version ${version.number} is deleted`)
+          await refresh()
+        }}
+      />
+    </>
+  )
+}
+
+function PromoteDialog({
+  result,
+  version,
+  back,
+  serving,
+  onClose,
+  onDone,
+}: {
+  result: Result
+  version: Version
+  back: boolean
+  serving: readonly Inference[]
+  onClose: () => void
+  onDone: () => void
+}) {
+  const form = useForm({ initialValues: { why: '' } })
+  const { number } = version
+  return (
+    <FormDialog
+      title={back ? `Roll back to version ${number}?` : `Make version ${number} the current one?`}
+      submit={back ? 'Roll back' : 'Make it current'}
+      form={form}
+      onClose={onClose}
+      onDone={onDone}
+      onSave={async ({ why }) => {
+        await resultsVersionsPromoteCreate({
+          path: { id: String(result.id), number: String(number) },
+          body: { why },
+          throwOnError: true,
+        })
+        return `Version ${number} of result ${result.id} is the current one`
+      }}
+    >
+      <Stack gap="xs">
+        <Text size="sm">
+          It takes the place of version {result.current_version}, which stays and can be made current again.
+        </Text>
+        <Text size="sm">{followersText(serving)}</Text>
+        <TextInput
+          label="Why"
+          description="For the audit trail and for those who are told; may stay empty"
+          maxLength={300}
+          autoComplete="off"
+          data-autofocus
+          {...form.getInputProps('why')}
+        />
+      </Stack>
+    </FormDialog>
+  )
+}
