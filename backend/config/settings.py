@@ -10,6 +10,7 @@ import dj_database_url
 
 from backend.config.environment import environment
 from kafkaml.wire.failure import FailureCategory
+from kafkaml.wire.inference import ChallengeKind
 from kafkaml.wire.replica import ReplicaState
 
 _env = environment()
@@ -172,6 +173,7 @@ SPECTACULAR_SETTINGS = {
         "FrameworkEnum": "backend.ml_models.serializers.FRAMEWORK_CHOICES",
         "FailureCategoryEnum": list(FailureCategory),
         "ReplicaStateEnum": list(ReplicaState),
+        "ChallengeKindEnum": list(ChallengeKind),
     },
 }
 
