@@ -94,10 +94,12 @@ class BackendSettings(BaseSettings):
     session_seconds: int = Field(14 * 24 * 3600, ge=300)
     login_link_seconds: int = Field(15 * 60, ge=30)
     max_artifact_bytes: int = Field(20 << 30, gt=0)
-    max_run_artifact_bytes: int = Field(50 << 30, gt=0, description="all artifacts of one attempt together")
+    max_run_artifact_bytes: int = Field(
+        50 << 30, gt=0, description="all artifacts of one attempt together; its checkpoints apart"
+    )
     model_memory_bytes: int = Field(4 << 30, ge=0, description="memory limit of a model process; 0: none")
     model_file_bytes: int = Field(8 << 30, ge=0)
-    training_wall_seconds: int = Field(0, ge=0, description="time limit of one training; 0: none")
+    training_wall_seconds: int = Field(0, ge=0, description="time limit of one classic training; 0: none")
     inference_max_answer_bytes: int = Field(
         DEFAULT_MAX_ANSWER_BYTES,
         ge=1 << 20,

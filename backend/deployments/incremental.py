@@ -16,10 +16,7 @@ from kafkaml.control import ControlMessage
 from kafkaml.wire.choices import TrainingMode
 from kafkaml.wire.incremental import Incremental
 
-__all__ = ["MODES", "checked_incremental", "incremental_of", "incremental_problems"]
-
-# The modes that this version trains in.
-MODES = (TrainingMode.CLASSIC,)
+__all__ = ["checked_incremental", "incremental_of", "incremental_problems"]
 
 # Where nobody says how much of each window validates and something has to: as in Kafka-ML's first version.
 _DEFAULT_RATE = 0.2

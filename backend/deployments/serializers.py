@@ -13,7 +13,6 @@ from backend.api.fields import TextField
 from backend.api.samples import SampleSerializer
 from backend.api.wire import MessageField
 from backend.configurations.models import Configuration
-from backend.deployments.incremental import MODES
 from backend.deployments.models import Checkpoint, Deployment, TrainingResult
 from backend.deployments.selectors import aggregate_state, result_epochs
 from backend.deployments.version_documents import artifact_documents
@@ -257,17 +256,13 @@ class DeploymentWriteSerializer(serializers.Serializer[Any]):
     seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
     gpu = serializers.IntegerField(min_value=0, max_value=64, default=0)
     mode = serializers.ChoiceField(
-        choices=[(each.value, each.value) for each in TrainingMode], default=TrainingMode.CLASSIC.value
+        choices=[(each.value, each.value) for each in TrainingMode],
+        default=TrainingMode.CLASSIC.value,
+        error_messages={
+            "invalid_choice": f"this version does not train in the mode {{input}}: expected {' or '.join(TrainingMode)}"
+        },
     )
     incremental = MessageField(Incremental, read_only=False, default=None, help_text=_INCREMENTAL_HELP)
-
-    def validate_mode(self, mode: str) -> str:
-        if mode not in MODES:
-            expected = " or ".join(MODES)
-            raise serializers.ValidationError(
-                f"this version does not train in the mode {mode} yet: expected {expected}"
-            )
-        return mode
 
     def validate_configuration(self, configuration: Configuration) -> Configuration:
         parts = list(configuration.models.filter(distributed=True).order_by("id").values_list("name", flat=True)[:4])

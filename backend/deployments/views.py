@@ -24,7 +24,7 @@ from backend.deployments import selectors, services
 from backend.deployments.arguments import argument_problems, checked_arguments, legible_texts
 from backend.deployments.confusion_cells import cell_samples
 from backend.deployments.confusion_image import MAX_CLASSES, draw_confusion_matrix
-from backend.deployments.incremental import MODES, checked_incremental, incremental_problems
+from backend.deployments.incremental import checked_incremental, incremental_problems
 from backend.deployments.models import Deployment, TrainingResult
 from backend.deployments.serializers import (
     SHOWN_EPOCHS,
@@ -135,7 +135,7 @@ class DeploymentViewSet(ResourceViewSet[Deployment]):
     @action(detail=False, methods=["get"], url_path="options")
     def choices(self, _request: Request) -> Response:
         """Tell what can be chosen when making a deployment; arguments are those of the frameworks."""
-        return Response({"modes": [each.value for each in MODES]})
+        return Response({"modes": [each.value for each in TrainingMode]})
 
     @extend_schema(responses={204: None})
     def destroy(self, _request: Request, pk: int) -> Response:

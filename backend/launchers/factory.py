@@ -41,7 +41,9 @@ class LauncherSettings(BaseSettings):
     )
     state_dir: Path = Field(default_factory=default_state_dir)
     warm_workers: bool = Field(True, description="fork workers from a process that has their modules imported")
-    worker_grace_seconds: float = Field(20.0, gt=0, description="between SIGTERM and SIGKILL")
+    worker_grace_seconds: float = Field(
+        20.0, gt=0, description="between SIGTERM and SIGKILL; a training without end has 120 s at least"
+    )
     isolation: str = Field("auto", pattern="^(auto|namespaces|landlock|off)$")
     log_level: str = "INFO"
     checkpoint_seconds: float = Field(10.0, ge=0, description="between two checkpoints of a training, at least")

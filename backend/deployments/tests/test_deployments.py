@@ -62,14 +62,44 @@ def test_what_this_version_does_not_train_is_refused_in_words(editor: APIClient,
         assert error["field"] == "configuration"
         assert error["detail"].startswith("this version does not train distributed models yet: edge of ")
     answer = editor.post(
-        "/api/deployments/", {"configuration": builders.make_configuration().pk, "mode": "incremental"}
+        "/api/deployments/", {"configuration": builders.make_configuration().pk, "mode": "distributed"}
     )
     (error,) = answer.json()["errors"]
     assert (error["field"], error["detail"]) == (
         "mode",
-        "this version does not train in the mode incremental yet: expected classic",
+        "this version does not train in the mode distributed: expected classic or incremental",
     )
     assert not Deployment.objects.exists()
+
+
+def test_an_incremental_deployment_keeps_what_was_asked_for_and_what_follows(editor: APIClient) -> None:
+    body = {
+        "configuration": builders.make_configuration().pk,
+        "mode": "incremental",
+        "incremental": {"indefinite": True, "monitoring_metric": "loss", "numeratorBatch": 1, "denominatorBatch": 4},
+    }
+    assert editor.post("/api/deployments/check/", body).json() == {"valid": True, "errors": []}
+    kept = editor.post("/api/deployments/", body).json()["incremental"]
+    assert (kept["indefinite"], kept["change"], kept["improvement"]) == (True, "down", 0.05)
+    assert kept["validation_rate"] == 0.25
+
+
+def test_settings_that_make_no_sense_are_refused_by_field(editor: APIClient) -> None:
+    body = {
+        "configuration": builders.make_configuration().pk,
+        "mode": "incremental",
+        "split": "time",
+        "incremental": {"improvement": -1, "window_records": 0},
+    }
+    fields = {"split", "incremental.improvement", "incremental.window_records"}
+    checked = editor.post("/api/deployments/check/", body).json()
+    assert {each["field"] for each in checked["errors"]} == fields
+    del body["split"]
+    answer = editor.post("/api/deployments/", body)
+    assert answer.status_code == 400
+    assert {each["field"] for each in answer.json()["errors"]} == fields - {"split"}
+    answer = editor.post("/api/deployments/", {**body, "incremental": [1]})
+    assert [each["field"] for each in answer.json()["errors"]] == ["incremental"]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +192,7 @@ def test_checking_answers_whatever_is_sent(body: object, editor: APIClient) -> N
 
 
 def test_options_tell_the_modes(viewer: APIClient) -> None:
-    assert viewer.get("/api/deployments/options/").json() == {"modes": ["classic"]}
+    assert viewer.get("/api/deployments/options/").json() == {"modes": ["classic", "incremental"]}
 
 
 def test_deployments_are_found_by_the_state_that_sums_them_up(viewer: APIClient) -> None:
