@@ -19,9 +19,10 @@ export function partsOf(path: string): { first: { label: string; to?: string } |
   const parts = path.split('/').filter(Boolean)
   const room = ROOMS.find((each) => each.to === `/${parts[0] ?? ''}`)
   const first = room ? { label: room.label, to: room.to } : WORDS[parts[0] ?? '']
-  const rest = parts.slice(1).map((part) => {
+  const below = parts.slice(1).filter((part) => !(parts[0] === 'results' && part === 'versions'))
+  const rest = below.map((part, place) => {
     const text = decoded(part)
-    if (parts[0] === 'results') return `Result ${text}`
+    if (parts[0] === 'results') return `${place === 0 ? 'Result' : 'Version'} ${text}`
     return WORDS[text]?.label ?? (/^\d+$/.test(text) ? `#${text}` : text)
   })
   return { first, rest }

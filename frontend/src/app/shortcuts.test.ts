@@ -41,6 +41,7 @@ test('tabs are named by what they show', () => {
   expect(titleOf('/models')).toBe('Models · Kafka-ML')
   expect(titleOf('/models/7')).toBe('#7 · Models · Kafka-ML')
   expect(titleOf('/results/7')).toBe('Result 7 · Training · Kafka-ML')
+  expect(titleOf('/results/7/versions/3')).toBe('Version 3 · Result 7 · Training · Kafka-ML')
   expect(titleOf('/topics/%E0')).toBe('%E0 · Topics · Kafka-ML')
 })
 

@@ -57,7 +57,7 @@ export function LineageTab({ result, onRestart }: { result: Result; onRestart?: 
   )
 }
 
-function Part({ title, children }: { title: string; children: ReactNode }) {
+export function Part({ title, children }: { title: string; children: ReactNode }) {
   return (
     <Box component="section" style={{ minWidth: 0 }}>
       <Title order={2} mb="xs">
@@ -272,6 +272,6 @@ function Hash({ text, what }: { text: string; what: string }) {
   )
 }
 
-function Wrapped({ text }: { text: string }) {
+export function Wrapped({ text }: { text: string }) {
   return <span style={{ overflowWrap: 'anywhere' }}>{text}</span>
 }

@@ -2,6 +2,7 @@
 import { Modal, Stack, Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { FormDialog } from '~/components/FormDialog'
@@ -32,6 +33,7 @@ export function VersionActions({
   onFiles: () => void
 }) {
   const queryClient = useQueryClient()
+  const navigate = useNavigate()
   const [dialog, setDialog] = useState<'promote' | 'delete' | null>(null)
   const path = { id: String(result.id), number: String(version.number) }
   const refresh = () => queryClient.invalidateQueries({ queryKey: ['versions', result.id] })
@@ -44,6 +46,10 @@ export function VersionActions({
         name={`version ${version.number}`}
         actions={[
           { label: 'Files…', onClick: onFiles },
+          {
+            label: 'Model card',
+            onClick: () => void navigate({ to: '/results/$id/versions/$number', params: path }),
+          },
           ...(version.current
             ? []
             : [{ label: back ? 'Roll back to it…' : 'Make it current…', onClick: () => setDialog('promote') }]),

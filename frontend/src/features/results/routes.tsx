@@ -32,4 +32,9 @@ export const resultRoutes = [
     }),
     component: lazyRouteComponent(() => import('./ResultPage'), 'ResultPage'),
   }),
+  createRoute({
+    getParentRoute: () => rootRoute,
+    path: '/results/$id/versions/$number',
+    component: lazyRouteComponent(() => import('./ModelCardPage'), 'ModelCardPage'),
+  }),
 ] as const

@@ -1,0 +1,186 @@
+/** The card of a version: what it is, how well it does, and what it was made from; a page to read, print and keep. */
+import { Button, Code, Group, SimpleGrid, Stack, Text } from '@mantine/core'
+import { IconPrinter } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { getRouteApi } from '@tanstack/react-router'
+import { ConfigurationLink, DeploymentLink, ModelLink, ResultLink, StreamLink } from '~/components/ButtonLink'
+import { CopyAs } from '~/components/CopyAs'
+import { Dimmed } from '~/components/Dimmed'
+import { type Fact, Facts } from '~/components/Facts'
+import { ObjectPage } from '~/components/ObjectPage'
+import { RowTable } from '~/components/RowTable'
+import { Stat } from '~/components/Stat'
+import { Warnings } from '~/components/Warnings'
+import { type ModelCard, resultsVersionsCardRetrieveOptions } from '~/lib/api'
+import { curlCall } from '~/lib/equivalents'
+import { formatCount, formatExact, formatMeasured, formatMoment, formatPercent, NONE } from '~/lib/format'
+import { titleOf, useFrameworks } from '~/lib/frameworks'
+import { Part, Wrapped } from './LineageTab'
+import { comparisonText, positionsText, reasonText } from './versions'
+
+const route = getRouteApi('/results/$id/versions/$number')
+
+export function ModelCardPage() {
+  const path = route.useParams()
+  const query = useQuery(resultsVersionsCardRetrieveOptions({ path }))
+  const card = query.data
+  return (
+    <ObjectPage
+      what="Model card"
+      title={card ? `${card.name}, version ${card.version.number}` : 'Model card'}
+      loading={query.isPending}
+      error={query.error}
+      onRetry={() => void query.refetch()}
+      createdAt={card?.version.created_at}
+      subtitle={card && <ResultLink id={card.result}>result {card.result}</ResultLink>}
+      actions={
+        <>
+          <Button
+            size="xs"
+            variant="default"
+            leftSection={<IconPrinter size={14} aria-hidden />}
+            onClick={() => window.print()}
+          >
+            Print
+          </Button>
+          <CopyAs
+            equivalents={{
+              cli: `kafka-ml results card ${path.id} --version ${path.number}`,
+              python: `from kafkaml.sdk import Client\n\nclient = Client()\ncard = client.results.card(${path.id}, ${path.number})`,
+              curl: curlCall('GET', `/api/results/${path.id}/versions/${path.number}/card/`),
+            }}
+          />
+        </>
+      }
+    >
+      {card && <Card card={card} />}
+    </ObjectPage>
+  )
+}
+
+function Card({ card }: { card: ModelCard }) {
+  const { version, data, training, lineage } = card
+  const { outcome } = version
+  const framework = titleOf(useFrameworks(), card.framework)
+  return (
+    <Stack gap="xl">
+      {card.description && <Text style={{ whiteSpace: 'pre-wrap' }}>{card.description}</Text>}
+      <Group gap={32}>
+        {Object.entries(outcome.test_metrics).map(([name, value]) => (
+          <Stat key={name} name={`Test ${name}`} value={formatMeasured(value)} />
+        ))}
+        <Stat name="Samples trained" value={formatCount(outcome.samples.training)} />
+      </Group>
+      {outcome.warnings.length > 0 && <Warnings texts={outcome.warnings} />}
+      <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl" verticalSpacing="xl">
+        <Part title="Version">
+          <Facts
+            facts={[
+              ['Why', reasonText(version)],
+              ['Current', version.current ? 'yes' : 'no'],
+              version.comparison !== null && ['Compared', comparisonText(version.comparison)],
+              positionsText(version) !== '' && ['Position', positionsText(version)],
+              lineage.promoted_by !== '' && [
+                'Made current by',
+                `${lineage.promoted_by}${lineage.promoted_at ? `, ${formatMoment(lineage.promoted_at)}` : ''}`,
+              ],
+            ]}
+          />
+        </Part>
+        <Part title="Data">
+          {data === null ? (
+            <Dimmed>The stream that it was trained on is not known any more.</Dimmed>
+          ) : (
+            <Facts
+              facts={[
+                ['Stream', <StreamLink key="stream" id={data.stream}>{`stream ${data.stream}`}</StreamLink>],
+                data.description !== '' && ['Description', data.description],
+                ['Slice', <Wrapped key="slice" text={data.topic} />],
+                ['Records', data.records === null ? 'without end' : formatExact(data.records)],
+                ['Format', <Wrapped key="format" text={`${data.input_format} ${JSON.stringify(data.input_config)}`} />],
+                [
+                  'Asked for',
+                  `${formatPercent(data.validation_rate)} to validate, ${formatPercent(data.test_rate)} to test`,
+                ],
+                outcome.split !== '' && ['Split made', outcome.split],
+                ['Announced', formatMoment(data.announced_at)],
+              ]}
+            />
+          )}
+        </Part>
+        <Part title="Training">
+          <Facts
+            facts={[
+              ['Framework', framework],
+              ['Mode', training.mode],
+              ['Batch size', formatExact(training.batch_size)],
+              ['Fit', <Wrapped key="fit" text={argumentsText(training.fit)} />],
+              ['Evaluation', <Wrapped key="evaluation" text={argumentsText(training.evaluation)} />],
+              ['Targets', training.targets],
+              ['Seed', String(training.seed)],
+              ...samplesFacts(outcome.samples),
+            ]}
+          />
+        </Part>
+        <Part title="Lineage">
+          <Facts
+            facts={[
+              ['Model', <ModelLink key="model" id={card.model}>{`model ${card.model}`}</ModelLink>],
+              [
+                'Deployment',
+                <DeploymentLink
+                  key="deployment"
+                  id={lineage.deployment}
+                >{`deployment ${lineage.deployment}`}</DeploymentLink>,
+              ],
+              [
+                'Configuration',
+                <ConfigurationLink key="configuration" id={lineage.configuration}>
+                  {lineage.configuration_name}
+                </ConfigurationLink>,
+              ],
+              lineage.asked_by !== '' && [
+                'Asked for by',
+                `${lineage.asked_by}${lineage.asked_at ? `, ${formatMoment(lineage.asked_at)}` : ''}`,
+              ],
+              ['Code', <Wrapped key="code" text={`sha256 ${outcome.code_sha256}`} />],
+              ...Object.entries(outcome.versions).map(([name, text]): Fact => [name, text]),
+            ]}
+          />
+        </Part>
+      </SimpleGrid>
+      {card.classes.length > 0 && (
+        <Part title="Classes">
+          <RowTable
+            label="Classes"
+            minWidth={480}
+            rows={card.classes}
+            rowKey={(row) => row.label}
+            columns={[
+              { title: 'Class', rowHead: true, cell: (row) => row.label },
+              { title: 'Samples', right: true, cell: (row) => formatExact(row.samples) },
+              { title: 'Predicted', right: true, cell: (row) => formatExact(row.predicted) },
+              { title: 'Recall', right: true, cell: (row) => formatPercent(row.recall) },
+              { title: 'Precision', right: true, cell: (row) => formatPercent(row.precision) },
+            ]}
+          />
+        </Part>
+      )}
+      <Part title="Code">
+        <Code block tabIndex={0} role="region" aria-label="Code of the model" style={{ overflowX: 'auto' }}>
+          {[card.imports, card.code].filter((text) => text.trim() !== '').join('\n\n')}
+        </Code>
+      </Part>
+    </Stack>
+  )
+}
+
+function samplesFacts(samples: ModelCard['version']['outcome']['samples']): Fact[] {
+  return Object.entries(samples).map(([part, count]) => [`Samples, ${part}`, formatExact(count)])
+}
+
+/** 'epochs=10, shuffle=true'. */
+function argumentsText(values: Readonly<Record<string, unknown>>): string {
+  const texts = Object.entries(values).map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+  return texts.join(', ') || NONE
+}
