@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import os
 import tempfile
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 
@@ -19,6 +17,7 @@ from mlcode_executor.process import Runtime
 from mlcode_executor.shared_array import SharedArray
 from tests.mlcode_executor import sources
 from tests.mlcode_executor.conftest import Model, StartProcess
+from tests.weights import weights_in
 
 
 @dataclass(frozen=True)
@@ -167,17 +166,6 @@ def test_the_same_seed_gives_the_same_metrics(framework: Framework, start_model:
     assert first != other
 
 
-def weights(model: Model, name: str) -> list[bytes]:
-    """Return the arrays in the file of weights: the file itself may hold times."""
-    content = saved(model)[name]
-    if name.endswith(".safetensors"):
-        return [content]
-    with h5py.File(io.BytesIO(content)) as file:
-        found: list[bytes] = []
-        file.visititems(lambda _, each: found.append(each[()].tobytes()) if isinstance(each, h5py.Dataset) else None)
-    return found
-
-
 def test_passes_go_on_where_the_one_before_stopped(
     framework: Framework, start_model: StartProcess, digits: Any
 ) -> None:
@@ -196,7 +184,7 @@ def test_passes_go_on_where_the_one_before_stopped(
         assert not model.events
     # To the last bit: without the optimiser's state the weights would differ after the first part.
     name = framework.artifact
-    assert weights(whole, name) == weights(parts, name)
+    assert weights_in(saved(whole)[name], name) == weights_in(saved(parts)[name], name)
     metrics = parts.call("evaluate", {"batch_size": 32}, features=digits[0][1280:], labels=digits[1][1280:])["metrics"]
     assert metrics[framework.accuracy] > 0.8
 

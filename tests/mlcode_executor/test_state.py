@@ -173,7 +173,7 @@ class Kind:
             validation_labels=self.labels[330:],
         )
 
-    def learn(self, model: Model, window: int) -> dict[str, float]:
+    def learn(self, model: Model, window: int) -> dict[str, Any]:
         rows = slice(window * 100, window * 100 + 100)
         answer = model.call(
             "partial_fit",
@@ -181,8 +181,7 @@ class Kind:
             train_features=self.features[rows],
             train_labels=self.labels[rows],
         )
-        metrics: dict[str, float] = answer["metrics"]
-        return metrics
+        return answer
 
     def evaluate(self, model: Model, **params: Any) -> dict[str, float]:
         answer = model.call(
@@ -297,3 +296,19 @@ def test_what_no_file_can_hold_is_named(kind_of: Callable[[str], Kind]) -> None:
     kind.learn(model, 0)
     with pytest.raises(UserCodeError, match=r"optimizer.odd is of the type object: a checkpoint cannot hold it"):
         save(model)
+
+
+def test_what_tensorflow_draws_by_itself_is_said_of_a_training_that_went_on(kind_of: Callable[[str], Kind]) -> None:
+    kind = kind_of("keras-layers")
+    code = """class Noise(keras.layers.Layer):
+    def call(self, x, training=False):
+        return x + tf.random.normal(tf.shape(x)) if training else x
+
+model = keras.Sequential([keras.Input((8, 8)), Noise(), keras.layers.Flatten(), keras.layers.Dense(10)])
+model.compile(optimizer="sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+"""
+    kind = replace(kind, code=code)
+    first = kind.build()
+    assert not kind.learn(first, 0)["warnings"]
+    (said,) = kind.learn(kind.build(save(first)), 1)["warnings"]
+    assert "which lacks random numbers that operations of TensorFlow draw (RandomStandardNormal; " in said

@@ -1,0 +1,145 @@
+"""Trainings killed with SIGKILL at the end of an epoch: another attempt ends with the weights of an undisturbed one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kafkaml.wire.failure import FailureCategory
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.state import WorkerExit
+from kafkaml.wire.training import TrainingPlan
+from mlcode_executor.process import Runtime
+from tests.conftest import TestBroker
+from tests.fake_backend import FakeBackend
+from tests.integration.training_support import Worker, blobs, epochs, plan_of, send
+from tests.support import eventually
+from tests.weights import weights_in
+
+pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(900)]
+
+EPOCHS = 30
+# In the order in which an epoch's end passes them, each killed in an attempt of its own. TensorFlow starts slowly.
+POINTS = {
+    Framework.TENSORFLOW: ("training.state_saved", "checkpoint.kept"),
+    Framework.PYTORCH: ("training.epoch", "training.state_saved", "checkpoint.written", "checkpoint.kept"),
+}
+
+KERAS = """
+model = keras.Sequential([
+    keras.Input(shape=(4,)),
+    keras.layers.Dense(16, activation="relu"),
+    keras.layers.BatchNormalization(),
+    keras.layers.Dropout(0.2),
+    keras.layers.Dense(3, activation="softmax"),
+])
+model.compile(optimizer=keras.optimizers.Adam(0.003, use_ema=True), loss="sparse_categorical_crossentropy",
+              metrics=["accuracy"])
+"""
+
+TORCH = """
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.BatchNorm1d(16), nn.Dropout(0.2), nn.Linear(16, 3))
+    def forward(self, x):
+        return self.layers(x)
+    def loss_fn(self):
+        return nn.CrossEntropyLoss()
+    def optimizer(self):
+        return torch.optim.Adam(self.parameters(), lr=0.003)
+    def metrics(self):
+        return {"accuracy": Accuracy(), "loss": Loss(self.loss_fn())}
+model = Network()
+"""
+
+MODELS = {Framework.TENSORFLOW: (KERAS, "model.weights.h5"), Framework.PYTORCH: (TORCH, "model.safetensors")}
+
+
+@pytest.fixture
+def backend() -> Iterator[FakeBackend]:
+    with FakeBackend() as running:
+        yield running
+
+
+@dataclass
+class Attempts:
+    """Attempts at one training, one after the other, each going on where the backend has the last checkpoint."""
+
+    worker: Worker
+    plan: TrainingPlan
+    made: int = 0
+    told: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def backend(self) -> FakeBackend:
+        return self.worker.backend
+
+    def run(self, **env: str) -> tuple[int, str]:
+        return self.worker.run(self._next(), attempt=self.made, KML_CHECKPOINT_SECONDS="0", **env)
+
+    def run_until_the_model_process_is_killed(self) -> int:
+        """Kill it as soon as there is another checkpoint; returns the runner's exit code."""
+        kept = len(self.backend.checkpoints)
+        process = self.worker.start(self._next(), attempt=self.made, KML_CHECKPOINT_SECONDS="0")
+        try:
+            assert process.stdout is not None
+            line = next(each for each in process.stdout if "model process started" in each)
+            eventually(lambda: len(self.backend.checkpoints) > kept, 120, interval_seconds=0.001)
+            os.kill(json.loads(line)["pid"], signal.SIGKILL)
+            process.communicate(timeout=120)
+        finally:
+            process.kill()
+        return process.returncode
+
+    def _next(self) -> TrainingPlan:
+        self.made += 1
+        last = self.backend.checkpoints[-1] if self.backend.checkpoints else None
+        return self.plan.model_copy(update={"checkpoint": last})
+
+
+@pytest.mark.parametrize("framework", list(Framework))
+def test_killed_wherever_it_is_a_training_ends_as_if_undisturbed(
+    framework: Framework,
+    broker: TestBroker,
+    backend: FakeBackend,
+    tmp_path: Path,
+    fork_server_of: Callable[[Runtime], str],
+) -> None:
+    code, name = MODELS[framework]
+    worker = Worker(backend, broker, tmp_path, {framework: fork_server_of(Runtime(framework))})
+    plan = plan_of(framework, send(broker, *blobs()), code, fit_arguments=epochs(framework, EPOCHS))
+    undisturbed = worker.train(plan, KML_CHECKPOINT_SECONDS="3600")
+    expected = {each["epoch"]: (each["training"], each["validation"]) for each in backend.events_of("epoch")}
+    expected_weights = weights_in(backend.uploads[name].content, name)
+    assert sorted(expected) == list(range(1, EPOCHS + 1))
+
+    attempts = Attempts(worker, plan, made=1)
+    log = tmp_path / "failpoints"
+    for point in POINTS[framework]:
+        # The third epoch of each attempt.
+        exit_code, output = attempts.run(KML_FAILPOINT=f"{point}:kill:3", KML_FAILPOINT_LOG=str(log))
+        assert exit_code == -signal.SIGKILL, output
+    assert [each.split()[0] for each in log.read_text().splitlines()] == list(POINTS[framework])
+    # Each kept those of two epochs, the last one of three.
+    assert [each.step for each in backend.checkpoints] == [*range(1, 2 * len(POINTS[framework]) + 2)]
+    assert attempts.run_until_the_model_process_is_killed() == WorkerExit.FAILURE_REPORTED
+    assert backend.failures[-1]["category"] == FailureCategory.LOST
+
+    backend.events.clear()
+    last = backend.checkpoints[-1].step
+    exit_code, output = attempts.run()
+    assert exit_code == 0, output
+    told = {each["epoch"]: (each["training"], each["validation"]) for each in backend.events_of("epoch")}
+    assert sorted(told) == list(range(last + 1, EPOCHS + 1))
+    assert all(expected[number] == metrics for number, metrics in told.items())
+    assert weights_in(backend.uploads[name].content, name) == expected_weights
+    assert backend.outcomes[-1]["test_metrics"] == undisturbed.test_metrics
+    assert backend.outcomes[-1]["warnings"] == list(undisturbed.warnings)
