@@ -175,13 +175,12 @@ class Kind:
 
     def learn(self, model: Model, window: int) -> dict[str, Any]:
         rows = slice(window * 100, window * 100 + 100)
-        answer = model.call(
+        return model.call(
             "partial_fit",
             {"batch_size": 32, "arguments": {}},
             train_features=self.features[rows],
             train_labels=self.labels[rows],
         )
-        return answer
 
     def evaluate(self, model: Model, **params: Any) -> dict[str, float]:
         answer = model.call(
