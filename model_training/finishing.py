@@ -73,8 +73,10 @@ class Learnt:
 def finish(session: ModelSession, part: Part, trial: Trial, *, with_matrix: bool) -> Findings:
     """Save what serves, then evaluate, then the files whose making may end the model process."""
     attempt = part.steps.attempt
-    names = attempt("the trained model could not be saved", session.artifact_names) or ()
-    at_once, later = in_order_of_worth(names)
+    found = attempt("the trained model could not be saved", session.artifact_names)
+    if found is not None:
+        part.warnings.add(*found.warnings)
+    at_once, later = in_order_of_worth(() if found is None else found.names)
     part.files.save(session, at_once)
     _check_answers(session, trial, part)
     metrics: Mapping[str, float] = {}

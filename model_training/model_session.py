@@ -144,6 +144,14 @@ class PassResult:
 
 
 @dataclass(frozen=True)
+class ArtifactNames:
+    """The names of the files that a trained model can be saved in, and what a person should know of them."""
+
+    names: Sequence[str]
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True)
 class ClassPredictions:
     """``classes[i]`` of sample i, (n,) int64, and its ``probability``, (n,) float32, of ``count`` classes."""
 
@@ -307,12 +315,13 @@ class ModelSession:
             raise BrokenError(f"the model predicted classes {predicted.min()} to {predicted.max()} of {classes}")
         return ClassPredictions(predicted, probability, classes)
 
-    def artifact_names(self) -> Sequence[str]:
-        """Return the names of the files that ``save`` can write."""
-        names = self._call("artifact_names").get("names")
+    def artifact_names(self) -> ArtifactNames:
+        """Return the names of the files that ``save`` can write, and what a person should know of them."""
+        answer = self._call("artifact_names")
+        names = answer.get("names")
         if not isinstance(names, list) or not 0 < len(names) <= _MAX_ARTIFACTS:
             raise BrokenError(f"the model process offers the artifacts {str(names)[:200]}: expected 1 to 16 names")
-        return [check_artifact_name(str(name)) for name in names]
+        return ArtifactNames([check_artifact_name(str(name)) for name in names], _warnings(answer))
 
     def save(self, name: str, folder: Path) -> Path:
         """Have the trained model written into the file ``name`` of ``folder``; returns its path."""

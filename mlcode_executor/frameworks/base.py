@@ -280,7 +280,10 @@ class Handler(ABC):
 
     @abstractmethod
     def artifact_names(self, request: Request) -> dict[str, Any]:
-        """-> ``{names}``: the files that ``save`` writes."""
+        """-> ``{names, warnings?}``: the files that ``save`` writes, and what a person must know of them.
+
+        Asked after training: here it is found out which files give the trained model again.
+        """
 
     @abstractmethod
     def save(self, request: Request) -> dict[str, Any]:

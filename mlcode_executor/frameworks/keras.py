@@ -96,7 +96,8 @@ class KerasHandler(Handler):
         self._champion: list[Array] | None = None
         # What is to be said of a training that went on from a state; known once it trains.
         self._lost: list[str] | None = []
-        # None until a training: which files load again is found out once.
+        # The first samples seen. Which files give a model with the same answers to them is found out once, when asked.
+        self._compared: Array | None = None
         self._kept: Kept | None = None
         self._custom: dict[str, Any] = {}
         self._plan = LabelPlan(None, None)
@@ -153,20 +154,13 @@ class KerasHandler(Handler):
         if not done:
             return {"paused": True, "epoch": place.epoch}
         self._place = FitPlace()
-        self._kept = self._try_artifacts(training[0])
-        return {
-            "history": place.history,
-            "warnings": [*divergence_warnings(place.history), *self._warnings(loop), *self._kept.warnings],
-        }
+        return {"history": place.history, "warnings": [*divergence_warnings(place.history), *self._warnings(loop)]}
 
     def partial_fit(self, request: Request) -> dict[str, Any]:
         loop, training, fit_arguments = self._to_train(request)
         with user_code():
             metrics = loop.partial_fit(training, batch_size=int(request.params["batch_size"]), arguments=fit_arguments)
-        if self._kept is None:
-            with self.same_random_numbers():
-                self._kept = self._try_artifacts(training[0])
-        return {"metrics": metrics, "warnings": [*self._warnings(loop), *self._kept.warnings]}
+        return {"metrics": metrics, "warnings": self._warnings(loop)}
 
     def evaluate(self, request: Request) -> dict[str, Any]:
         arguments = dict(request.params.get("arguments") or {})
@@ -227,7 +221,10 @@ class KerasHandler(Handler):
         return {"warnings": independence.findings(predict, features, code=self._code)}
 
     def artifact_names(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
-        return {"names": list((self._kept or Kept()).names)}
+        if self._kept is None and self._compared is not None:
+            self._kept = self._try_artifacts(self._compared)
+        kept = self._kept or Kept()
+        return {"names": list(kept.names), "warnings": list(kept.warnings)}
 
     def save(self, request: Request) -> dict[str, Any]:
         """Write the files that were passed: the weights, the program that loads them, the model as Keras writes it."""
@@ -371,6 +368,7 @@ class KerasHandler(Handler):
                 self._plan = plan_labels(self._model, labels.shape[1:], structure)
             self._loop = KerasLoop(self._model, cast=self._cast, targets=self._plan.targets)
             self._seen = np.array(features[:1]), np.array(labels[:1])
+            self._compared = np.array(features[:_COMPARED_SAMPLES])
         return self._loop
 
     def _try_artifacts(self, features: Array) -> Kept:
@@ -385,7 +383,7 @@ class KerasHandler(Handler):
 
         return try_artifacts(
             self._model,
-            np.array(features[:_COMPARED_SAMPLES]),
+            features,
             code=f"{self._imports}\n{self._code}",
             answer=_cast_and_answer,
             rebuild=rebuild,

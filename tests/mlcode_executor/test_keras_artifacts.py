@@ -64,7 +64,7 @@ def trained(start_model: StartProcess, code: str) -> tuple[Model, list[str]]:
     model.call("build", {"code": code, "imports": "", "seed": 5})
     features, labels = samples()
     result = model.call("fit", {"batch_size": 16}, train_features=features, train_labels=labels)
-    return model, result["warnings"]
+    return model, [*result["warnings"], *model.call("artifact_names")["warnings"]]
 
 
 def classes(model: Model, features: Any) -> Any:
