@@ -105,7 +105,7 @@ export function InferenceNewPage() {
 }
 
 function NewForm({ results }: { results: readonly ResultRow[] }) {
-  const { result: asked } = route.useSearch()
+  const { result: asked, version } = route.useSearch()
   const navigate = useNavigate()
   const { start, restored, keep, forget } = useDraft<DeployForm>(DRAFT, EMPTY_FORM)
   const form = useForm<DeployForm>({
@@ -134,6 +134,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
     const chosen = results.find((each) => String(each.id) === id)
     const before = result ? suggestedTopics(result.model_name) : null
     form.setFieldValue('result', id)
+    form.setFieldValue('version', id === String(asked) ? (version ?? null) : null)
     if (!chosen) return
     const suggested = suggestedTopics(chosen.model_name)
     // What was typed by hand stays; what was suggested follows the model.
@@ -145,8 +146,8 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
   // The address chooses, also when it is opened from a result's page over an older draft.
   // biome-ignore lint/correctness/useExhaustiveDependencies: only another address chooses anew
   useEffect(() => {
-    if (asked !== undefined && values.result !== String(asked)) choose(String(asked))
-  }, [asked])
+    if (asked !== undefined) choose(String(asked))
+  }, [asked, version])
 
   const frameworks = useFrameworks()
   const [topic] = useDebouncedValue(values.input_topic, 400)
@@ -205,6 +206,14 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
           {...form.getInputProps('result')}
           onChange={choose}
         />
+        {values.version !== null && (
+          <Text size="sm">
+            Version {values.version} of it is served and stays, whichever becomes current.{' '}
+            <Button size="compact-xs" variant="default" onClick={() => form.setFieldValue('version', null)}>
+              Follow the current one
+            </Button>
+          </Text>
+        )}
         <Group grow align="flex-start">
           <TextInput
             label="Input topic"

@@ -14,6 +14,7 @@ export function SettingsTab({ inference }: { inference: Inference }) {
   const equivalents = equivalentsOf({
     ...EMPTY_FORM,
     result: String(inference.result),
+    version: inference.follows ? null : inference.version,
     input_topic: inference.input_topic,
     output_topic: inference.output_topic,
     replicas: inference.replicas,

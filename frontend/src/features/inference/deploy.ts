@@ -7,6 +7,8 @@ export type InputFormat = Inference['input_format']
 
 export interface DeployForm {
   result: string | null
+  /** Of the result; null: whichever is current. */
+  version: number | null
   input_topic: string
   output_topic: string
   replicas: number
@@ -29,6 +31,7 @@ export interface DeployForm {
 
 export const EMPTY_FORM: DeployForm = {
   result: null,
+  version: null,
   input_topic: '',
   output_topic: '',
   replicas: 1,
@@ -106,6 +109,7 @@ export function requestOf(form: DeployForm): InferenceWriteRequest {
   const visualization = parseObject(form.visualization)
   return {
     result: Number(form.result ?? 0),
+    ...(form.version === null ? {} : { version: form.version }),
     input_topic: form.input_topic,
     output_topic: form.output_topic,
     replicas: form.replicas,
@@ -127,6 +131,7 @@ export function equivalentsOf(form: DeployForm): Equivalents {
       : [`  --${name} ${shellQuote(typeof value === 'object' ? JSON.stringify(value) : String(value))}`]
   const lines = [
     `kafka-ml inferences create ${request.result || 'RESULT'}`,
+    ...option('version', request.version ?? undefined),
     ...option('input', request.input_topic),
     ...option('output', request.output_topic),
     ...option('replicas', request.replicas),

@@ -33,8 +33,12 @@ export const inferenceRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/inference/new',
-    validateSearch: (search: Record<string, unknown>): { result?: number | undefined } => ({
+    validateSearch: (
+      search: Record<string, unknown>,
+    ): { result?: number | undefined; version?: number | undefined } => ({
       result: idOf(search.result),
+      // Of that result; without it whichever is current.
+      version: idOf(search.version),
     }),
     component: lazyRouteComponent(() => import('./InferenceNewPage'), 'InferenceNewPage'),
   }),

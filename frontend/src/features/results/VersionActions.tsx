@@ -47,6 +47,11 @@ export function VersionActions({
         actions={[
           { label: 'Files…', onClick: onFiles },
           {
+            label: 'Deploy it for inference',
+            onClick: () =>
+              void navigate({ to: '/inference/new', search: { result: result.id, version: version.number } }),
+          },
+          {
             label: 'Model card',
             onClick: () => void navigate({ to: '/results/$id/versions/$number', params: path }),
           },
