@@ -63,7 +63,9 @@ const DRAFT = 'inference'
 
 export function InferenceNewPage() {
   const { can } = useSession()
-  const results = useQuery(resultsListOptions({ query: { state: 'finished', ordering: '-id', limit: 200 } }))
+  const results = useQuery(resultsListOptions({ query: { ordering: '-id', limit: 200 } }))
+  // Also of a training that goes on: it has a version as soon as its model was good enough.
+  const trained = results.data?.results.filter((each) => each.current_version !== null)
   const title = (
     <PageTitle
       title="Serve a model"
@@ -90,15 +92,16 @@ export function InferenceNewPage() {
     <Stack>
       {title}
       <ProblemAlert error={results.error} onRetry={() => void results.refetch()} />
-      {results.data?.results.length === 0 ? (
-        <EmptyState title="Nothing is trained yet" command="kafka-ml results list --state finished">
-          Only a finished training run can be served.{' '}
+      {trained?.length === 0 ? (
+        <EmptyState title="Nothing is trained yet" command="kafka-ml results list">
+          Only a training run that has a version can be served: it is made when training ends, or goes on better than
+          before.{' '}
           <AnchorLink to="/training" inherit underline="always">
             See the training runs
           </AnchorLink>
         </EmptyState>
       ) : (
-        results.data && <NewForm results={results.data.results} />
+        trained && <NewForm results={trained} />
       )}
     </Stack>
   )
@@ -193,13 +196,13 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
         {warnings.length > 0 && <Warnings texts={warnings} of={`result ${result?.id}`} />}
         {stranger && (
           <Alert variant="outline" color="yellow" py={6}>
-            Result {asked} is not among the finished ones: choose another, or wait for its training.
+            Result {asked} is not among those that have a version: choose another, or wait for its training.
           </Alert>
         )}
         <Select
           label="Result"
           description="The trained model to serve"
-          placeholder="Choose a finished training run"
+          placeholder="Choose a training run"
           withAsterisk
           searchable
           data={results.map((each) => ({ value: String(each.id), label: resultLabel(each, frameworks) }))}

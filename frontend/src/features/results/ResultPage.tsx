@@ -108,7 +108,7 @@ function Loaded({
         }
         actions={
           <>
-            {editor && result.state === 'finished' && (
+            {editor && result.current_version !== null && (
               <ButtonLink
                 to="/inference/new"
                 search={{ result: result.id }}
