@@ -107,21 +107,27 @@ def test_data_that_nobody_announced_are_announced_once(platform: Platform, confi
     assert json.loads(again.stdout)["stream"] == stream.id
 
 
-def test_junk_and_online_streams_on_control_are_put_aside_with_the_reason(platform: Platform) -> None:
+def test_an_online_sink_of_2023_trains_unchanged_and_junk_beside_it_is_passed_over(
+    platform: Platform, configuration: int
+) -> None:
+    settings = {"stream_timeout": 3000, "message_poll_timeout": 1000, "window_records": 50}
+    deployment = platform.client.deployments.create(configuration=configuration, incremental=settings)
     topic = f"online-{uuid.uuid4().hex[:8]}"
-    online = {"topic": topic, "input_format": "RAW", "description": "x", "input_config": {}}
+    images, labels = labelled_images(120, size=8)
+    config = {"data_type": "uint8", "label_type": str(labels.dtype), "data_reshape": "8 8", "label_reshape": ""}
+    online = {"topic": topic, "input_format": "RAW", "description": "x", "input_config": config}
     producer = KafkaProducer(bootstrap_servers=platform.bootstrap_servers)
-    producer.send("control", key=b"\x01", value=b"\xff junk of another program")
-    producer.send("control", key=b"\x01", value=json.dumps(online).encode())
+    producer.send(topic, b"what lay there before").get(60)
+    producer.send("control", key=bytes([deployment.id]), value=b"\xff junk of another program")
+    producer.send("control", key=bytes([deployment.id]), value=json.dumps(online).encode()).get(60)
+    for image, label in zip(images, labels, strict=True):
+        producer.send(topic, value=image.tobytes(), key=label.tobytes())
     producer.flush()
     producer.close()
-
-    def refused() -> Any:
-        return next((each for each in platform.client.streams.refused() if topic in each.value), None)
-
-    found = eventually(refused, 60)
-    assert "this version does not train on online streams yet" in found.reason
-    assert all("junk" not in each.value for each in platform.client.streams.refused())
+    result = platform.client.results.wait_for(deployment.results[0].id, RunState.FINISHED, timeout_seconds=300)
+    assert result.outcome is not None
+    assert result.outcome.samples["training"] == 120
+    assert not [each for each in platform.client.streams.refused() if topic in each.value or "junk" in each.value]
 
 
 @pytest.mark.parametrize(
