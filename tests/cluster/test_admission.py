@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from backend.launchers.base import WorkSpec
-from backend.launchers.kubernetes.manifests import WORK_LABEL, ObjectKind, build_work, kinds, with_owner
+from backend.launchers.kubernetes.manifests import WORK_LABEL, ObjectKind, build_work, kinds
 from backend.launchers.kubernetes.settings import KubernetesSettings
+from backend.launchers.kubernetes.writer import with_owner
 from kafkaml.wire.limits import ResourceLimits
 from tests.cluster.access import ApiStatus, Cluster, Manifest
 from tests.cluster.fake_node import FakeNode

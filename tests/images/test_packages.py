@@ -15,7 +15,7 @@ from tests.images.dockerfile import read_stages
 ROOT = Path(__file__).parents[2]
 # What only runs elsewhere: in the image of the other framework.
 ELSEWHERE = {
-    "tensorflow": {"mlcode_executor/frameworks/pytorch"},
+    "tensorflow-cpu": {"mlcode_executor/frameworks/pytorch"},
     "pytorch": {"mlcode_executor/frameworks/keras"},
     "server": {"mlcode_executor/frameworks/"},
     "base": set[str](),
@@ -40,7 +40,7 @@ def _imports(path: Path) -> set[str]:
 
 @pytest.mark.parametrize(
     ("group", "lock"),
-    [("control-logger", "base"), ("backend", "server"), ("worker", "tensorflow"), ("worker", "pytorch")],
+    [("control-logger", "base"), ("backend", "server"), ("worker", "tensorflow-cpu"), ("worker", "pytorch")],
 )
 def test_the_lock_of_an_image_holds_what_its_code_imports(group: str, lock: str) -> None:
     folders = _folders(group)

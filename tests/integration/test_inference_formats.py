@@ -101,11 +101,11 @@ def test_predictions_of_a_trained_model(
         stream.ranges[0].topic,
         artifacts,
         {
-            "framework": trained.framework,
-            "code": trained.code,
             "input_format": input_format,
             "input_config": dict(ENCODINGS[input_format].config),
         },
+        framework=trained.framework,
+        code=trained.code,
     )
     with under_test:
         under_test.start()

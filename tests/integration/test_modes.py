@@ -183,7 +183,7 @@ class TrainsSeveral:
                     predicted = session.predict_classes(data.test).classes
                     right = float((predicted == data.test.labels.array).mean())
                     metrics = {**session.evaluate(data.test), "right": right}
-                    part.files.save(session, session.artifact_names())
+                    part.files.save(session, session.artifact_names().names)
                     found.append(part.finished(outcome_of(part, session, model, len(data.training), metrics)))
         return found
 

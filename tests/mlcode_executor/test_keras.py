@@ -193,7 +193,7 @@ _SAME_AS_KERAS = """
 import inspect, json, sys
 import numpy as np
 import keras
-from mlcode_executor.frameworks.base import ProgressEvents
+from mlcode_executor.frameworks.base import FitPlace, Pause, ProgressEvents
 from mlcode_executor.frameworks.keras_loop import FitArguments, KerasLoop
 
 def model():
@@ -216,15 +216,18 @@ for steps in (None, 3):
     theirs = model().fit(
         x, y, batch_size=16, validation_data=(x[:30], y[:30]), verbose=0, steps_per_epoch=steps, **arguments
     ).history
-    ours = KerasLoop(model(), targets=lambda labels: labels).fit(
+    place = FitPlace()
+    KerasLoop(model(), targets=lambda labels: labels).fit(
         (x, y),
         (x[:30], y[:30]),
         batch_size=16,
         arguments=FitArguments(**arguments, steps_per_epoch=steps),
         seed=0,
         progress=ProgressEvents(lambda name, data: None, epochs=4),
+        place=place,
+        pause=Pause(None),
     )
-    answers.append([theirs, ours])
+    answers.append([theirs, place.history])
 parameters = [[*inspect.signature(method).parameters] for method in (keras.Model.fit, keras.Model.evaluate)]
 json.dump([answers, *parameters], sys.stdout)
 """

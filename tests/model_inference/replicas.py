@@ -41,6 +41,8 @@ class InferenceUnderTest:
     artifacts: Mapping[str, bytes]
     plan_fields: Mapping[str, Any] = field(default_factory=dict)
     output_bootstrap_servers: str = ""
+    framework: Framework = Framework.TENSORFLOW
+    code: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -72,8 +74,8 @@ class InferenceUnderTest:
             result_id=12,
             version=number,
             name="model under test",
-            framework=Framework.TENSORFLOW,
-            code="",
+            framework=self.framework,
+            code=self.code,
             imports="",
             artifacts={name: hashlib.sha256(content).hexdigest() for name, content in artifacts.items()},
         )

@@ -96,7 +96,7 @@ def test_a_download_is_complete_or_not_there(tmp_path: Path) -> None:
         "deployment": 1,
         "model": 1,
         "state": "finished",
-        "artifacts": [{"name": "model.keras", "size": 8, "sha256": "00"}],
+        "artifacts": [{"name": "model.keras", "size": 8, "sha256": "0" * 64, "created_at": "2026-01-01T00:00:00Z"}],
     }
 
     def answer(request: httpx.Request) -> httpx.Response:

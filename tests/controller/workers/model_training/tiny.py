@@ -56,6 +56,7 @@ def report(verdict: str, result_id: int, attempt: int) -> None:
     from backend.deployments import transitions
     from kafkaml.wire.failure import Failure, FailureCategory
     from kafkaml.wire.outcome import TrainingOutcome
+    from kafkaml.wire.report import Finish
 
     if verdict == "finish":
         outcome = TrainingOutcome(
@@ -67,7 +68,7 @@ def report(verdict: str, result_id: int, attempt: int) -> None:
             code_sha256="0" * 64,
             slice_sha256="0" * 64,
         )
-        transitions.mark_finished(result_id, attempt, outcome)
+        transitions.mark_finished(result_id, Finish(attempt=attempt, outcome=outcome))
     else:
         failure = Failure(category=FailureCategory.USER_CODE, cause="their bug")
         transitions.report_failure(result_id, attempt, failure, outcome=None)
