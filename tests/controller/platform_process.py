@@ -38,11 +38,14 @@ def add_training(*, ready: bool = True) -> int:
 
 
 def add_inference(*, replicas: int = 1, input_topic: str = "in", output_topic: str = "out") -> int:
+    from backend.api.tests import builders
+    from backend.deployments.transitions import mark_finished
     from backend.inferences.models import Inference
+    from kafkaml.wire.report import Finish
 
     result = _result(ready=True)
-    result.state = "finished"
-    result.save()
+    # A version of it, which is what an inference serves.
+    assert mark_finished(result.pk, Finish(attempt=result.attempt, outcome=builders.outcome()))
     inference = Inference.objects.create(
         result=result,
         input_topic=input_topic,
