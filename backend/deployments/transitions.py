@@ -15,7 +15,6 @@ from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.report import EpochEvent, Event, Finish, NewVersion, ProgressEvent
 from kafkaml.wire.state import RunState
-from kafkaml.wire.version import VersionReason
 
 __all__ = ["mark_finished", "report_failure", "store_events", "store_version"]
 
@@ -36,13 +35,7 @@ def mark_finished(result_id: int, report: Finish) -> bool:
         )
         if result.ended and not taken_for_lost:
             return False
-        version = versions.add_version(
-            result,
-            report.outcome,
-            reason=VersionReason.TRAINED,
-            positions=report.positions,
-            comparison=report.comparison,
-        )
+        version = versions.add_version(result, report)
         result.state = RunState.FINISHED
         result.failure = result.failed_outcome = result.failed_confusion_matrix = None
         result.next_retry_at = None
@@ -69,14 +62,7 @@ def store_version(result_id: int, report: NewVersion) -> int:
         if known is not None:
             versions.drop_files(result, report.outcome)
             return known.number
-        version = versions.add_version(
-            result,
-            report.outcome,
-            reason=VersionReason.IMPROVED,
-            step=report.step,
-            positions=report.positions,
-            comparison=report.comparison,
-        )
+        version = versions.add_version(result, report)
         begin(result)
         result.save()
         prune_versions(result)

@@ -15,7 +15,7 @@ from backend.config.environment import environment
 from backend.deployments import storage
 from backend.deployments.models import ResultVersion, TrainingResult
 from backend.deployments.versions import make_current, version_of
-from backend.runs.transitions import publish_run
+from backend.runs.transitions import locked, publish_run
 
 __all__ = ["delete_version", "pin_version", "promote_version", "prune_versions"]
 
@@ -79,7 +79,7 @@ def prune_versions(result: TrainingResult) -> None:
     """
     loose = [each for each in result.versions.filter(pinned=False) if each.pk != result.current_version_id]
     for version in loose[environment().kept_versions :]:
-        with suppress(ProtectedError), transaction.atomic():
+        with suppress(ProtectedError):
             _remove(result, version)
 
 
@@ -91,8 +91,7 @@ def _remove(result: TrainingResult, version: ResultVersion) -> None:
 
 @contextmanager
 def _locked(result_id: int) -> Iterator[TrainingResult]:
-    with transaction.atomic():
-        result = TrainingResult.objects.select_for_update().filter(pk=result_id).first()
+    with locked(TrainingResult, result_id) as result:
         if result is None:
             raise NotFound(f"there is no result {result_id}")
         yield result

@@ -16,9 +16,9 @@ from backend.deployments import storage
 from backend.deployments.announcing import announce
 from backend.deployments.models import Artifact, ResultVersion, TrainingResult
 from kafkaml.errors import RefusedError
-from kafkaml.wire.checkpoint import Positions
 from kafkaml.wire.outcome import TrainingOutcome
-from kafkaml.wire.version import Comparison, VersionReason
+from kafkaml.wire.report import Finish, NewVersion
+from kafkaml.wire.version import VersionReason
 
 __all__ = [
     "add_version",
@@ -53,22 +53,18 @@ def artifacts_of(version: ResultVersion) -> QuerySet[Artifact]:
     return version.artifacts.order_by("name")
 
 
-def add_version(
-    result: TrainingResult,
-    outcome: TrainingOutcome,
-    *,
-    reason: VersionReason,
-    step: int | None = None,
-    positions: Positions,
-    comparison: Comparison | None,
-) -> ResultVersion:
+def add_version(result: TrainingResult, report: NewVersion | Finish) -> ResultVersion:
     """Make a version of what the present attempt uploaded, current unless its comparison speaks against it.
 
     Called with the result's row locked; the caller saves it. Raises RefusedError when a file is not stored.
     """
-    files = _files(result, outcome.artifacts)
+    files = _files(result, report.outcome.artifacts)
+    reason, step = VersionReason.TRAINED, None
+    if isinstance(report, NewVersion):
+        reason, step = VersionReason.IMPROVED, report.step
+    comparison = report.comparison
     result.last_version += 1
-    document, matrix = outcome_documents(outcome)
+    document, matrix = outcome_documents(report.outcome)
     version = ResultVersion.objects.create(
         result=result,
         number=result.last_version,
@@ -80,7 +76,7 @@ def add_version(
         stream=result.stream,
         outcome=document,
         confusion_matrix=matrix,
-        positions=positions,
+        positions=report.positions,
         comparison=None if comparison is None else comparison.to_json(),
     )
     for file in files:

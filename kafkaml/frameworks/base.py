@@ -81,6 +81,11 @@ class Arguments:
     example: str
     first: str = ""
 
+    def in_common_names(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return those that are accepted, under the names that all frameworks know them by."""
+        own = {name: self.accepted[name].alias_of or name for name in values if name in self.accepted}
+        return {self.accepted[each].known_as or each: values[name] for name, each in own.items()}
+
 
 @dataclass(frozen=True, kw_only=True)
 class FrameworkDescriptor:

@@ -154,6 +154,9 @@ class Handler(ABC):
     ArgumentsError for arguments, DecodeError for data that no model takes, BrokenError for calls out of order.
     """
 
+    # What ``keep_champion`` kept, as the framework's exchange of weights takes it.
+    _champion: Any = None
+
     def call(
         self, method: str, params: Mapping[str, Any], arrays: Mapping[str, Array], files: Mapping[str, int], emit: Emit
     ) -> dict[str, Any]:
@@ -192,6 +195,11 @@ class Handler(ABC):
             yield
         finally:
             self.set_random_numbers(before)
+
+    def _kept_champion(self) -> Any:
+        if self._champion is None:
+            raise BrokenError("no champion is kept: call keep_champion first")
+        return self._champion
 
     def random_numbers(self) -> dict[str, Any]:
         """Return the states of the process's generators of random numbers, as ``State`` takes them."""

@@ -93,7 +93,6 @@ class KerasHandler(Handler):
         # The features and labels by which the model was made ready: with them another process makes it so again.
         self._seen: tuple[Array, Array] | None = None
         self._place = FitPlace()
-        self._champion: list[Array] | None = None
         # What is to be said of a training that went on from a state; known once it trains.
         self._lost: list[str] | None = []
         # The first samples seen. Which files give a model with the same answers to them is found out once, when asked.
@@ -297,11 +296,6 @@ class KerasHandler(Handler):
             )
             self._lost = [said] if loop.unsaved else []
         return [*self._plan.warnings, *self._lost]
-
-    def _kept_champion(self) -> list[Array]:
-        if self._champion is None:
-            raise BrokenError("no champion is kept: call keep_champion first")
-        return self._champion
 
     def _execute(self, request: Request, *, distributed: bool = False) -> Any:
         """Run the user's code with the training's seed; returns its model."""

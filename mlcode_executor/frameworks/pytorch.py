@@ -85,7 +85,6 @@ class PyTorchHandler(Handler):
         # The samples by which the model was made ready: with them another process makes it so again.
         self._seen: Array | None = None
         self._place = FitPlace()
-        self._champion: dict[str, torch.Tensor] | None = None
         self._warnings: list[str] = []
 
     def warm_up(self, request: Request) -> dict[str, Any]:
@@ -366,11 +365,6 @@ class PyTorchHandler(Handler):
         if self._loop is None:
             raise BrokenError("the model has seen no samples: call fit, partial_fit or evaluate first")
         return self._loop
-
-    def _kept_champion(self) -> dict[str, torch.Tensor]:
-        if self._champion is None:
-            raise BrokenError("no champion is kept: call keep_champion first")
-        return self._champion
 
     def _prepared_forward(self) -> Forward:
         if self._forward is None:

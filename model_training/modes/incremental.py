@@ -75,13 +75,7 @@ class _Terms:
         """Read the plan; raises SettingsError for what cannot be done."""
         settings = plan.incremental or Incremental()
         rate = plan.stream.validation_rate if settings.validation_rate is None else settings.validation_rate
-        accepted = FRAMEWORKS[plan.framework].arguments[Purpose.FIT].accepted
-        given = {
-            accepted[name].known_as or accepted[name].alias_of or name: value
-            for name, value in plan.fit_arguments.items()
-            if name in accepted
-        }
-        passes = next((given[name] for name in (_PASSES, "max_epochs") if name in given), 1)
+        given = FRAMEWORKS[plan.framework].arguments[Purpose.FIT].in_common_names(plan.fit_arguments)
         return cls(
             limits=Limits(
                 records=settings.window_records,
@@ -91,11 +85,11 @@ class _Terms:
             # As a fraction, because 0.29 of 100 is 28.999... in floating point.
             validation_rate=Fraction(rate).limit_denominator(1_000_000_000),
             rule=PromotionRule.of(settings, validation_rate=rate),
-            passes=passes,
+            passes=given.get(_PASSES, 1),
             shuffle=given.get(_SHUFFLE, True),
             batch_size=plan.batch_size,
             seed=plan.seed % 2**64,
-            ignored=sorted(set(given) - _KNOWN_ARGUMENTS - {"max_epochs"}),
+            ignored=sorted(set(given) - _KNOWN_ARGUMENTS),
         )
 
 
