@@ -210,8 +210,8 @@ def test_a_stream_without_end_is_learnt_from_its_announcement_on(
     features, labels = blobs(340)
     topic, since_ms = run.broker.topic(2), SINCE_MS
     # Forty records were there before the stream was announced.
-    send_online(run.broker, topic, features[:40], labels[:40], since_ms - 100, input_format)
-    stream = send_online(run.broker, topic, features[40:], labels[40:], since_ms, input_format)
+    send_online(run.broker, topic, features[:40], labels[:40], since_ms - 100, input_format, partitions=2)
+    stream = send_online(run.broker, topic, features[40:], labels[40:], since_ms, input_format, partitions=2)
     plan = online_plan(
         framework,
         stream,

@@ -183,12 +183,19 @@ def send_online(
     labels: Array,
     since_ms: int = SINCE_MS,
     input_format: InputFormat = InputFormat.RAW,
+    *,
+    partitions: int = 1,
 ) -> ControlMessage:
-    """Send samples to a topic without end, a millisecond after the other, and return the announcement."""
+    """Send samples to a topic without end, a millisecond after the other, and return the announcement.
+
+    Partitions take turns. By its key, the label, a class would be in one partition only: a busy broker that hands that
+    partition out last makes windows of this class alone, and the model forgets the others.
+    """
     encoding = raw_encoding(features, labels) if input_format == InputFormat.RAW else ENCODINGS[input_format]
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 5})
     for row, (sample, label) in enumerate(zip(features, labels, strict=True)):
-        producer.produce(topic, encoding.value(sample), encoding.key(label), timestamp=since_ms + row)
+        place = {"partition": row % partitions, "timestamp": since_ms + row}
+        producer.produce(topic, encoding.value(sample), encoding.key(label), **place)
         producer.poll(0)
     assert producer.flush(150) == 0
     return ControlMessage(
