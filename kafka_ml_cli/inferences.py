@@ -215,7 +215,7 @@ def shadow(
     version: int,
     output_topic: Annotated[
         str | None,
-        typer.Option("--output", "-o", help="Topic of its own; the output's with .shadow behind by default."),
+        typer.Option("--output", "-o", help="Topic of its own; the output's with .shadow-1, -2, ... by default."),
     ] = None,
     labelled: LabelledOption = False,
     rule: RuleOption = None,
@@ -238,10 +238,15 @@ def compare(context: typer.Context, inference: int, json: JsonOption = False) ->
     comparison = found.comparison
     if json:
         return print_json(comparison)
+    last = found.last_challenge
+    if last is not None:
+        what = f"version {last.version}, the {last.kind} beside version {last.champion},"
+        why = f": {last.why}" if last.why else ""
+        console().print(f"{what} was {'promoted' if last.promoted else 'dropped'} by {last.by}{why}")
     if comparison is None:
         return console().print(f"inference {inference} has no challenger; start one: kafka-ml inferences canary")
     same = "" if comparison.agreement is None else f", the same answer to {comparison.agreement:.2%}"
-    console().print(f"{comparison.compared:,} records answered by both{same}")
+    console().print(f"{comparison.compared:,} of {comparison.records:,} records answered by both{same}")
     return print_table(
         [comparison.champion, comparison.challenger],
         [

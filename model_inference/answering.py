@@ -169,6 +169,7 @@ class Challenge:
 
     def collect(self) -> Answered:
         flight = self._flights.popleft()
+        self._comparison.saw(flight.samples)
         champion = self._champion.predictor.collect()
         taken = time.monotonic() - flight.submitted
         if not len(flight.rows) or self.lost is not None:

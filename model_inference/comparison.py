@@ -35,7 +35,7 @@ class ComparisonCounter:
     def __init__(self, champion: int, challenger: int, *, labels: Codec | None) -> None:
         self._labels = labels
         self._lock = threading.Lock()
-        self._compared = self._agreed = 0
+        self._records = self._compared = self._agreed = 0
         self._difference = 0.0
         self._champion, self._challenger = _Side(champion), _Side(challenger)
 
@@ -72,6 +72,11 @@ class ComparisonCounter:
             for side, values in ((self._champion, first), (self._challenger, second)):
                 side.add(values, labels)
 
+    def saw(self, records: int) -> None:
+        """Count records that came, whether the challenger was given them or not."""
+        with self._lock:
+            self._records += records
+
     def failed(self, champion: int, challenger: int) -> None:
         """Count records of a batch of which one of both could answer none."""
         with self._lock:
@@ -82,6 +87,7 @@ class ComparisonCounter:
         """Return the counts as they are now."""
         with self._lock:
             return LiveComparison(
+                records=self._records,
                 compared=self._compared,
                 agreed=self._agreed,
                 mean_difference=self._difference / self._compared if self._compared else 0.0,

@@ -8,10 +8,11 @@ from backend.accounts.audit import record, state_hash
 from backend.api.actors import SYSTEM, Actor
 from backend.api.errors import Conflict, InvalidField
 from backend.deployments.models import ResultVersion
-from backend.inferences.comparisons import decision, total
+from backend.inferences.comparisons import decision
 from backend.inferences.compatibility import difference
 from backend.inferences.models import Inference
-from backend.inferences.swaps import INSTEAD, change, kept_version, locked_inference, save
+from backend.inferences.selectors import live_comparison
+from backend.inferences.swaps import INSTEAD, change, end_challenge, kept_version, locked_inference, save
 from backend.records.browsing import open_browser
 from backend.runs.services import stop
 from backend.runs.transitions import publish_run
@@ -66,7 +67,7 @@ def start_canary(
         locked.challenger_labelled = labelled
         locked.challenger_rule = None if rule is None else rule.to_json()
         locked.revision += 1
-        locked.swap_failure = None
+        locked.swap_failure = locked.last_challenge = None
         save(locked, actor, "canary", f"version {version} answers {share:.1%} of the keys")
 
 
@@ -116,6 +117,8 @@ def promote(inference: Inference, *, actor: Actor, why: str = "") -> None:
         target = locked if locked.shadow_of is None else locked_inference(locked.shadow_of)
         change(target, actor, "promote", serve=challenger, pinned=challenger, follows=False, why=why)
         if target is not locked:
+            end_challenge(locked, actor, promoted=True, why=why)
+            save(locked, actor, "promote", f"version {challenger.number} in inference {target.pk}")
             stop(locked, actor=actor)
 
 
@@ -124,30 +127,19 @@ def drop(inference: Inference, *, actor: Actor, why: str = "") -> None:
     with transaction.atomic():
         locked = locked_inference(inference)
         challenger = _of(locked)
-        if locked.shadow_of_id is not None:
-            record(actor, "drop", locked, detail=why or f"version {challenger.number}")
-            stop(locked, actor=actor)
-            return
-        locked.challenger = locked.challenger_rule = None
-        locked.revision += 1
+        end_challenge(locked, actor, why=why)
+        if locked.shadow_of_id is None:
+            locked.revision += 1
         save(locked, actor, "drop", f"version {challenger.number}{f': {why}' if why else ''}")
+        if locked.shadow_of_id is not None:
+            stop(locked, actor=actor)
 
 
 def decide(inference: Inference) -> None:
     """Do what the rule of a challenge says by what the replicas have told so far, the row locked."""
     if inference.challenger is None or inference.challenger_rule is None or inference.desired != "run":
         return
-    present = [
-        each.report
-        for each in inference.replica_stats.filter(attempt=inference.attempt)
-        if each.replica < inference.current_replicas
-    ]
-    found = total(
-        (each.comparison for each in present),
-        champion=inference.served.number,
-        challenger=inference.challenger.number,
-    )
-    decided = decision(ChallengeRule.model_validate(inference.challenger_rule), found)
+    decided = decision(ChallengeRule.model_validate(inference.challenger_rule), live_comparison(inference))
     if decided is None:
         return
     promoted, why = decided

@@ -23,6 +23,7 @@ def total(parts: Iterable[LiveComparison | None], *, champion: int, challenger: 
     compared = sum(each.compared for each in found)
     difference = sum(each.mean_difference * each.compared for each in found)
     return LiveComparison(
+        records=sum(each.records for each in found),
         compared=compared,
         agreed=sum(each.agreed for each in found),
         mean_difference=difference / compared if compared else 0.0,

@@ -86,6 +86,10 @@ class Inference(Run):
     shadow_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="shadows", editable=False
     )
+    # What became of the challenger before; of a shadow, of the one that it has.
+    last_challenge = models.JSONField(
+        null=True, blank=True, editable=False, help_text="kafkaml.wire.inference.ChallengeEnd"
+    )
     # Rises with each change of what answers; replicas hear of it.
     revision = models.PositiveIntegerField(default=0, editable=False)
     swap_failure = models.JSONField(null=True, blank=True, editable=False, help_text="kafkaml.wire.replica.SwapFailure")
@@ -166,6 +170,8 @@ class Inference(Run):
     def forget_attempt(self) -> None:
         self.halt()
         self.scaled_to = None
+        if self.shadow_of_id is not None:
+            self.last_challenge = None
         self.replica_stats.all().delete()
         self.process_counts.filter(updated_at__lt=timezone.now() - _LATEST_REPORT).delete()
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.db.models import Prefetch, QuerySet
 
+from backend.inferences.comparisons import total
 from backend.inferences.models import Inference, ReplicaStats
+from kafkaml.wire.replica import LiveComparison
 
-__all__ = ["inferences"]
-
+__all__ = ["inferences", "live_comparison"]
 
 _VERSIONS = ("result__current_version", "pinned", "previous", "challenger")
 _LARGE_FIELDS = ("code", "imports", "outcome", "confusion_matrix")
@@ -34,4 +35,19 @@ def inferences() -> QuerySet[Inference]:
             "result__model__report",
         )
         .prefetch_related(reported)
+    )
+
+
+def live_comparison(inference: Inference) -> LiveComparison:
+    """Sum up what the replicas of the present attempt have compared so far; the inference has a challenger."""
+    assert inference.challenger is not None
+    present = [
+        each.report
+        for each in inference.replica_stats.filter(attempt=inference.attempt)
+        if each.replica < inference.current_replicas
+    ]
+    return total(
+        (each.comparison for each in present),
+        champion=inference.served.number,
+        challenger=inference.challenger.number,
     )

@@ -19,7 +19,7 @@ from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import OutputTimestamps
 from kafkaml.wire.failure import Failure
-from kafkaml.wire.inference import ChallengeKind, ChallengeRule, RuleMetric
+from kafkaml.wire.inference import ChallengeEnd, ChallengeKind, ChallengeRule, RuleMetric
 from kafkaml.wire.replica import LiveComparison, ReplicaReport, SwapFailure, Totals
 
 __all__ = [
@@ -122,7 +122,9 @@ class ShadowWriteSerializer(serializers.Serializer[Any]):
     """A version to answer the same input into a topic of its own."""
 
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
-    output_topic = TopicField(required=False, help_text="the inference's own with .shadow behind when left out")
+    output_topic = TopicField(
+        required=False, help_text="the inference's own with .shadow-1, -2, ... behind when left out"
+    )
     labelled = serializers.BooleanField(default=False, help_text="keys are the right answers: accuracy is told")
     rule = RuleWriteSerializer(required=False, allow_null=True, default=None)
 
@@ -172,6 +174,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     swap_failure = MessageField(SwapFailure)
     challenger = serializers.SerializerMethodField(help_text="what is compared with the version; null: nothing")
     comparison = serializers.SerializerMethodField(help_text="of both, since replicas began; null without challenger")
+    last_challenge = MessageField(ChallengeEnd)
     shadow_of = serializers.IntegerField(
         source="shadow_of_id", read_only=True, allow_null=True, help_text="the inference that it shadows; null: none"
     )
@@ -202,6 +205,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
             "swap_failure",
             "challenger",
             "comparison",
+            "last_challenge",
             "shadow_of",
             "input_topic",
             "output_topic",

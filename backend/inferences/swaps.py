@@ -16,14 +16,17 @@ from backend.api.errors import Conflict, InvalidField
 from backend.deployments.models import ResultVersion
 from backend.inferences.compatibility import difference
 from backend.inferences.models import Inference, SwapRecord
+from backend.inferences.selectors import live_comparison
 from backend.runs.services import stop
 from backend.runs.transitions import publish_run
 from kafkaml.wire.failure import Failure, FailureCategory
+from kafkaml.wire.inference import ChallengeEnd
 from kafkaml.wire.replica import ReplicaStats, SwapFailure
 
 __all__ = [
     "INSTEAD",
     "change",
+    "end_challenge",
     "follow",
     "follow_current",
     "kept_version",
@@ -84,8 +87,8 @@ def follow_current(version: ResultVersion, before: ResultVersion | None, **_: An
             each.pinned, each.swap_failure = served, refused.to_json()
             save(each, SYSTEM, "follow", f"stays at version {served.number}: {problem}")
         else:
+            end_challenge(each, SYSTEM, why=f"version {version.number} became the current one")
             each.pinned, each.previous, each.swap_failure = None, served, None
-            _end_challenge(each)
             each.revision += 1
             save(each, SYSTEM, "follow", f"version {version.number}")
 
@@ -166,7 +169,10 @@ def change(
         inference.previous = before
     if serve.pk != before.pk or inference.challenger_id is not None:
         inference.revision += 1
-    _end_challenge(inference)
+    promoted = inference.challenger_id == serve.pk
+    end_challenge(
+        inference, actor, promoted=promoted, why=why or ("" if promoted else f"version {serve.number} was chosen")
+    )
     inference.pinned, inference.follows, inference.swap_failure = pinned, follows, None
     detail = f"version {before.number} -> {serve.number}, revision {inference.revision}"
     save(inference, actor, action, f"{detail}: {why}" if why else detail)
@@ -180,8 +186,23 @@ def save(inference: Inference, actor: Actor, action: str, detail: str) -> None:
     publish_run(inference)
 
 
-def _end_challenge(inference: Inference) -> None:
-    inference.challenger = inference.challenger_rule = None
+def end_challenge(inference: Inference, actor: Actor, *, promoted: bool = False, why: str = "") -> None:
+    """Note what became of the challenger, if there is one, the row locked; the caller saves. A shadow keeps its own."""
+    kind = inference.challenge_kind
+    if inference.challenger is None or kind is None:
+        return
+    inference.last_challenge = ChallengeEnd(
+        version=inference.challenger.number,
+        champion=inference.served.number,
+        kind=kind,
+        promoted=promoted,
+        why=why,
+        by=actor.name,
+        at=timezone.now(),
+        found=live_comparison(inference),
+    ).to_json()
+    if inference.shadow_of_id is None:
+        inference.challenger = inference.challenger_rule = None
 
 
 def _give_up(inference: Inference, failure: SwapFailure, replica: int) -> None:
@@ -190,8 +211,8 @@ def _give_up(inference: Inference, failure: SwapFailure, replica: int) -> None:
     cause = f"replica {replica} cannot serve version {failure.version}: {failure.failure.cause}"
     if challenger is not None and challenger.number == failure.version:
         inference.swap_failure = failure.to_json()
+        end_challenge(inference, SYSTEM, why=cause)
         if inference.shadow_of_id is None:
-            _end_challenge(inference)
             inference.revision += 1
         save(inference, SYSTEM, "give up challenger", cause)
         if inference.shadow_of_id is not None:

@@ -40,7 +40,7 @@ class InferenceViewSet(ResourceViewSet[Inference]):
     """Trained models that answer on topics."""
 
     serializer_class = InferenceSerializer
-    filterset_fields = ["result", "state", "input_topic", "output_topic"]
+    filterset_fields = ["result", "state", "input_topic", "output_topic", "shadow_of"]
     ordering_fields = ("id", "created_at", "updated_at", "state")
     search_fields = ("input_topic", "output_topic", "result__model__name")
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from kafkaml.wire.card import ModelCard
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.incremental import Incremental
+from kafkaml.wire.inference import ChallengeEnd
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
 from kafkaml.wire.progress import EpochMetrics, Progress
 from kafkaml.wire.replica import LiveComparison, ReplicaReport, SwapFailure, Totals
@@ -278,6 +279,13 @@ class ComparisonReport(LiveComparison, _Answer):
     """Champion and challenger side by side, on the records that both answered since the replicas began."""
 
 
+class ChallengeEndReport(ChallengeEnd, _Answer):
+    """What became of the challenger before: ``promoted`` or not, ``by`` whom, and what had been ``found`` by then."""
+
+    kind: str  # type: ignore[assignment]
+    found: ComparisonReport
+
+
 class SwapFailureReport(SwapFailure, _Answer):
     """A version that could not be served, and why; the one before goes on."""
 
@@ -294,7 +302,8 @@ class Inference(_Answer):
 
     ``version`` answers, or is to: ``swapped`` says whether all replicas have gone over. ``follows``: it goes over to
     ``current_version`` when another one becomes that. ``swap_failure`` is why the last version asked for was given up.
-    ``challenger`` is what it is compared with, and ``comparison`` how; a shadow is ``shadow_of`` another inference.
+    ``challenger`` is what it is compared with, and ``comparison`` how; ``last_challenge`` is what became of the one
+    before. A shadow is ``shadow_of`` another inference.
     """
 
     id: int
@@ -307,6 +316,7 @@ class Inference(_Answer):
     swap_failure: SwapFailureReport | None = None
     challenger: ChallengerReport | None = None
     comparison: ComparisonReport | None = None
+    last_challenge: ChallengeEndReport | None = None
     shadow_of: int | None = None
     model_name: str = ""
     input_topic: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -13,8 +14,18 @@ from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.message import Count, Message
+from kafkaml.wire.replica import LiveComparison
 
-__all__ = ["ChallengeKind", "ChallengeRule", "Challenger", "InferencePlan", "RuleMetric", "ServedModel", "Wanted"]
+__all__ = [
+    "ChallengeEnd",
+    "ChallengeKind",
+    "ChallengeRule",
+    "Challenger",
+    "InferencePlan",
+    "RuleMetric",
+    "ServedModel",
+    "Wanted",
+]
 
 
 class ServedModel(Message):
@@ -84,6 +95,22 @@ class ChallengeRule(Message):
     metric: RuleMetric
     at_least: Annotated[float, Field(ge=-1, le=1)]
     records: Annotated[int, Field(ge=1, le=10**9)]
+
+
+class ChallengeEnd(Message):
+    """What became of a challenger: it was promoted, or ``champion`` went on without it, or another version came.
+
+    ``why`` is in words, empty where ``by``, a person, gave no reason. ``found`` is what had been compared by then.
+    """
+
+    version: Count
+    champion: Count
+    kind: ChallengeKind
+    promoted: bool
+    why: str = ""
+    by: str
+    at: datetime
+    found: LiveComparison
 
 
 class InferencePlan(Message):

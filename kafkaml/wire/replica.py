@@ -96,12 +96,13 @@ class Compared(Message):
 
 
 class LiveComparison(Message):
-    """Champion and challenger side by side, on the ``compared`` records that both answered.
+    """Champion and challenger side by side, on the ``compared`` of all ``records`` that both answered.
 
     ``agreed``: the highest value at the same place, or the only ones within a hundredth. ``mean_difference`` is that of
     their values.
     """
 
+    records: Count = 0
     compared: Count = 0
     agreed: Count = 0
     mean_difference: Metric = 0.0

@@ -33,6 +33,7 @@ def compared(*, records: int, agreed: int, labelled: int = 0, right: tuple[int, 
         for version, correct in zip((1, 2), right, strict=True)
     ]
     return {
+        "records": 2 * records,
         "compared": records,
         "agreed": agreed,
         "mean_difference": 0.5,
@@ -59,7 +60,8 @@ def test_what_the_replicas_compared_is_summed_up(pinned: Inference, editor: APIC
     say(pinned, comparison=compared(records=10, agreed=9, labelled=10, right=(8, 9)))
     say(pinned, replica=1, comparison=compared(records=30, agreed=30, labelled=10, right=(10, 9)))
     found = editor.get(f"/api/inferences/{pinned.pk}/").json()["comparison"]
-    assert (found["compared"], found["agreed"], found["mean_difference"]) == (40, 39, 0.5)
+    assert (found["records"], found["compared"], found["agreed"]) == (80, 40, 39)
+    assert found["mean_difference"] == 0.5
     assert (found["champion"]["correct"], found["challenger"]["correct"]) == (18, 18)
     assert (found["challenger"]["scores"], found["challenger"]["p99_ms"]) == ([40, 0], 5.0)
 
@@ -87,6 +89,35 @@ def test_a_swap_ends_the_challenge(pinned: Inference, editor: APIClient) -> None
     post(editor, pinned, "swap", version=1)
     plan = inference_plan(Inference.objects.get())
     assert (plan.challenger, plan.revision) == (None, 4)
+
+
+def test_what_became_of_a_challenger_is_told_until_there_is_another(pinned: Inference, editor: APIClient) -> None:
+    post(editor, pinned, "canary", version=2)
+    say(pinned, comparison=compared(records=10, agreed=9))
+    ended = post(editor, pinned, "drop").json()["last_challenge"]
+    assert (ended["version"], ended["champion"], ended["kind"], ended["promoted"]) == (2, 1, "canary", False)
+    assert (ended["why"], ended["found"]["compared"], ended["by"] != "system") == ("", 10, True)
+    assert post(editor, pinned, "canary", version=2).json()["last_challenge"] is None
+    ended = post(editor, pinned, "swap", version=1).json()["last_challenge"]
+    assert (ended["promoted"], ended["why"]) == (False, "version 1 was chosen")
+
+
+def test_a_rule_says_why_it_promoted(pinned: Inference, editor: APIClient) -> None:
+    post(editor, pinned, "canary", version=2, rule={"metric": "agreement", "at_least": 0.9, "records": 10})
+    say(pinned, comparison=compared(records=10, agreed=9))
+    ended = editor.get(f"/api/inferences/{pinned.pk}/").json()["last_challenge"]
+    assert (ended["promoted"], ended["by"]) == (True, "system")
+    assert ended["why"].startswith("the same answer to 90.00% of 10 records")
+
+
+@pytest.mark.parametrize("action", ["promote", "drop"])
+def test_a_shadow_keeps_what_became_of_it(pinned: Inference, editor: APIClient, action: str) -> None:
+    made = post(editor, pinned, "shadow", version=2).json()
+    post(editor, Inference.objects.get(pk=made["id"]), action)
+    (shadow,) = editor.get(f"/api/inferences/?shadow_of={pinned.pk}").json()["results"]
+    assert (shadow["desired"], shadow["challenger"]["version"]) == ("stopped", 2)
+    assert (shadow["last_challenge"]["kind"], shadow["last_challenge"]["promoted"]) == ("shadow", action == "promote")
+    assert Inference.objects.get(pk=pinned.pk).last_challenge is None
 
 
 @pytest.mark.parametrize(
