@@ -59,12 +59,7 @@ function SignInForm({ onSignedIn, name }: { onSignedIn: (session: Session) => vo
     <form onSubmit={form.onSubmit((body) => login.mutate({ body }))}>
       <Stack>
         {staleLink && (
-          <Alert
-            variant="outline"
-            color="yellow"
-            title="That link was used already or has expired"
-            styles={{ title: { color: 'var(--kml-waiting)' } }}
-          >
+          <Alert color="yellow" title="That link was used already or has expired">
             A sign-in link works once, for 15 minutes.
           </Alert>
         )}

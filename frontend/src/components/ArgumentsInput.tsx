@@ -53,7 +53,6 @@ export function ArgumentsInput({
           placeholder={placeholder}
           error={error}
           value={value}
-          autoComplete="off"
           autoCapitalize="off"
           spellCheck={false}
           styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }}

@@ -54,13 +54,7 @@ export function ConfirmDelete({
       >
         <Stack>
           {losses && losses.length > 0 ? (
-            <Alert
-              variant="outline"
-              color="yellow"
-              icon={<IconAlertTriangle aria-hidden />}
-              title="What is lost"
-              styles={{ title: { color: 'var(--kml-waiting)' } }}
-            >
+            <Alert color="yellow" icon={<IconAlertTriangle aria-hidden />} title="What is lost">
               <List size="sm">
                 {losses.map((loss) => (
                   <List.Item key={loss}>{loss}</List.Item>
@@ -76,7 +70,6 @@ export function ConfirmDelete({
               value={typed}
               onChange={(event) => setTyped(event.currentTarget.value)}
               data-autofocus
-              autoComplete="off"
             />
           )}
           <ProblemAlert error={error} />

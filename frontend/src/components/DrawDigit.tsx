@@ -1,5 +1,5 @@
 /** A board to draw on with mouse, finger, pen or arrow keys; gives what is drawn as a sample of the model's size. */
-import { Box, Button, Group, Stack, Switch } from '@mantine/core'
+import { Box, Button, Group, Stack } from '@mantine/core'
 import { IconEraser } from '@tabler/icons-react'
 import { type KeyboardEvent, type PointerEvent, useCallback, useEffect, useRef, useState } from 'react'
 import { SmallPrint } from './Dimmed'
@@ -15,6 +15,7 @@ import {
   type ValueRange,
 } from './drawing'
 import { imageLayout, type SampleData } from './SampleView'
+import { Toggle } from './Toggle'
 
 const SIZE = 252
 const KEY_STEP = 5
@@ -148,12 +149,7 @@ export function DrawDigit({
         <canvas ref={canvas} width={BOARD} height={BOARD} aria-hidden style={{ width: SIZE, height: SIZE }} />
       </Box>
       <Group justify="space-between">
-        <Switch
-          size="xs"
-          label="Fit and centre"
-          checked={fit}
-          onChange={(event) => setFit(event.currentTarget.checked)}
-        />
+        <Toggle label="Fit and centre" checked={fit} onChange={setFit} />
         <Button size="compact-xs" variant="default" leftSection={<IconEraser size={14} aria-hidden />} onClick={clear}>
           Clear
         </Button>

@@ -45,11 +45,9 @@ export function FailureAlert({
   return (
     <Alert
       role={heldUp ? 'status' : 'alert'}
-      variant="outline"
       color={heldUp ? 'yellow' : 'red'}
       icon={heldUp ? <IconHourglass aria-hidden /> : <IconCircleX aria-hidden />}
       title={`${heldUp ? (serves ? 'Not all replicas can run: ' : 'It cannot run yet: ') : ''}${[failureTitle(failure), place].filter(Boolean).join(', ')}`}
-      styles={{ title: { color: heldUp ? 'var(--kml-waiting)' : 'var(--kml-failed)' } }}
     >
       <Stack gap="xs">
         <Text size="sm" style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>

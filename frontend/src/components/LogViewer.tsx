@@ -2,7 +2,7 @@
  * LogViewer: a log while it grows and after its process is gone. Follows the end until the reader scrolls up, filters
  * errors and text, and never blanks what it showed. Any source of pieces by byte offset fits.
  */
-import { Box, Button, Group, Skeleton, Switch, Text, TextInput } from '@mantine/core'
+import { Box, Button, Group, Skeleton, Text, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { IconDownload, IconSearch } from '@tabler/icons-react'
 import { memo, type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
@@ -13,6 +13,7 @@ import { Dimmed } from './Dimmed'
 import classes from './LogViewer.module.css'
 import { filterLines, type LogLine, MAX_LINES, shownLines } from './logLines'
 import { ProblemAlert } from './ProblemAlert'
+import { Toggle } from './Toggle'
 import { type ReadLog, readWholeLog, useLog } from './useLog'
 
 export type { LogPiece, ReadLog } from './useLog'
@@ -86,23 +87,17 @@ export function LogViewer({
           value={search}
           onChange={(event) => setSearch(event.currentTarget.value)}
         />
-        <Switch
-          size="xs"
+        <Toggle
           label={`Errors only (${formatCount(errors)})`}
           checked={errorsOnly}
-          onChange={(event) => {
-            setErrorsOnly(event.currentTarget.checked)
-            onErrorsOnly?.(event.currentTarget.checked)
+          onChange={(on) => {
+            setErrorsOnly(on)
+            onErrorsOnly?.(on)
           }}
         />
-        <Switch size="xs" label="Wrap" checked={wrap} onChange={(event) => setWrap(event.currentTarget.checked)} />
-        <Switch size="xs" label="Raw" checked={raw} onChange={(event) => setRaw(event.currentTarget.checked)} />
-        <Switch
-          size="xs"
-          label="Follow the end"
-          checked={following}
-          onChange={(event) => setFollowing(event.currentTarget.checked)}
-        />
+        <Toggle label="Wrap" checked={wrap} onChange={setWrap} />
+        <Toggle label="Raw" checked={raw} onChange={setRaw} />
+        <Toggle label="Follow the end" checked={following} onChange={setFollowing} />
         <Download read={read} name={name} />
       </Group>
       <Box mb="xs">

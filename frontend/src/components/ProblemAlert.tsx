@@ -19,14 +19,7 @@ export function ProblemAlert({
   if (error === null || error === undefined) return null
   const problem = problemOf(error)
   return (
-    <Alert
-      role="alert"
-      variant="outline"
-      color="red"
-      icon={<IconAlertTriangle aria-hidden />}
-      title={title ?? problem.document.title}
-      styles={{ title: { color: 'var(--kml-failed)' } }}
-    >
+    <Alert role="alert" color="red" icon={<IconAlertTriangle aria-hidden />} title={title ?? problem.document.title}>
       <Stack gap="xs">
         <Text size="sm">{problem.document.detail}</Text>
         {problem.fields.length > 0 && (

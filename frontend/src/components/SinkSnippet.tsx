@@ -50,7 +50,6 @@ export function SinkSnippet({
           label="Topic to write to"
           value={topic}
           onChange={(event) => setTopic(event.currentTarget.value.replaceAll(/[^\w.-]/g, '-'))}
-          autoComplete="off"
         />
         <RateInput
           label="Validation share"

@@ -6,13 +6,7 @@ import { plural } from '~/lib/format'
 export function Warnings({ texts, of }: { texts: readonly string[]; of?: string }) {
   const count = texts.length === 1 ? 'A warning' : plural(texts.length, 'warning')
   return (
-    <Alert
-      variant="outline"
-      color="yellow"
-      icon={<IconAlertTriangle aria-hidden />}
-      title={of ? `${count} of ${of}` : count}
-      styles={{ title: { color: 'var(--kml-waiting)' } }}
-    >
+    <Alert color="yellow" icon={<IconAlertTriangle aria-hidden />} title={of ? `${count} of ${of}` : count}>
       <List size="sm">
         {texts.map((text) => (
           <List.Item key={text} style={{ overflowWrap: 'anywhere' }}>

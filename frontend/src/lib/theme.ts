@@ -1,5 +1,14 @@
 /** Looks: one accent, neutral greys, four state colours. Series colours are in lib/palette.ts. */
-import { createTheme, type MantineColorsTuple, Modal, SegmentedControl, Tooltip } from '@mantine/core'
+import {
+  Alert,
+  createTheme,
+  type MantineColorsTuple,
+  Modal,
+  SegmentedControl,
+  Select,
+  TextInput,
+  Tooltip,
+} from '@mantine/core'
 
 // Steps are chosen so that text on them and they as text reach 4.5:1 (filled: step 8 light, 7 dark).
 const indigo: MantineColorsTuple = [
@@ -14,6 +23,9 @@ const indigo: MantineColorsTuple = [
   '#3b4fc4',
   '#2c3b98',
 ]
+
+/** What an alert's colour means, and so its title's. */
+const ALERT_TONES: Record<string, string> = { yellow: 'waiting', red: 'failed', teal: 'good' }
 
 export const theme = createTheme({
   primaryColor: 'indigo',
@@ -33,10 +45,21 @@ export const theme = createTheme({
     },
   },
   components: {
+    Alert: Alert.extend({
+      defaultProps: { variant: 'outline' },
+      styles: (_theme, { color }) => {
+        const tone = ALERT_TONES[color ?? '']
+        return tone ? { title: { color: `var(--kml-${tone})` } } : {}
+      },
+    }),
     Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
     // Its element would count as a second banner of the page.
     ModalHeader: { defaultProps: { role: 'presentation' } },
     SegmentedControl: SegmentedControl.extend({ defaultProps: { size: 'xs' } }),
+    // Where nothing may be chosen, there is a button that clears.
+    Select: Select.extend({ defaultProps: { allowDeselect: false } }),
+    // What is typed here is the platform's, not the person's own: the browser has nothing to suggest.
+    TextInput: TextInput.extend({ defaultProps: { autoComplete: 'off' } }),
     Tooltip: Tooltip.extend({ defaultProps: { withArrow: true, openDelay: 300, multiline: true, maw: 360 } }),
   },
 })

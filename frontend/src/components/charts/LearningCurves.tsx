@@ -2,10 +2,11 @@
  * Learning curves: one chart per metric, one colour per model; training solid, validation dashed, what a window scored
  * before it was learnt dotted; zoom, log scale.
  */
-import { Box, Group, SimpleGrid, Switch, Text } from '@mantine/core'
+import { Box, Group, SimpleGrid, Text } from '@mantine/core'
 import type { EChartsCoreOption } from 'echarts/core'
 import { useMemo, useState } from 'react'
 import { Dimmed } from '~/components/Dimmed'
+import { Toggle } from '~/components/Toggle'
 import { DIVERGED, formatMeasured, formatMetric, plural } from '~/lib/format'
 import { useSeriesColor } from '~/lib/palette'
 import { ChartFrame } from './Chart'
@@ -65,12 +66,7 @@ export function LearningCurves({
           {unit === 'window' ? 'training' : 'Training'} solid, validation dashed. Drag the ends of the bar below a chart
           to zoom.
         </Dimmed>
-        <Switch
-          size="xs"
-          label="Logarithmic scale"
-          checked={log}
-          onChange={(event) => setLog(event.currentTarget.checked)}
-        />
+        <Toggle label="Logarithmic scale" checked={log} onChange={setLog} />
       </Group>
       <SimpleGrid cols={{ base: 1, md: shown.length > 1 ? 2 : 1 }} spacing="lg" verticalSpacing="lg">
         {shown.map((metric) => (

@@ -58,17 +58,9 @@ export function Tokens() {
             placeholder="nightly retraining"
             required
             maxLength={100}
-            autoComplete="off"
             {...form.getInputProps('name')}
           />
-          <Select
-            size="xs"
-            w={120}
-            label="Role"
-            data={ROLES.filter(can)}
-            allowDeselect={false}
-            {...form.getInputProps('role')}
-          />
+          <Select size="xs" w={120} label="Role" data={ROLES.filter(can)} {...form.getInputProps('role')} />
           <NumberInput size="xs" w={110} label="Days it works" min={1} max={366} {...form.getInputProps('days')} />
           <Button size="xs" type="submit" mt={22} loading={create.isPending}>
             Make a token
@@ -79,13 +71,11 @@ export function Tokens() {
       {made && (
         <Alert
           role="status"
-          variant="outline"
           color="teal"
           title={`Token ${made.name}: copy it now, it is not shown again`}
           withCloseButton
           closeButtonLabel="Close"
           onClose={() => setMade(null)}
-          styles={{ title: { color: 'var(--kml-good)' } }}
         >
           <Group gap="xs">
             <Code style={{ overflowWrap: 'anywhere' }}>{made.token}</Code>

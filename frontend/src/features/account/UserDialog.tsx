@@ -47,12 +47,11 @@ export function UserDialog({ user, onClose, onDone }: { user: User | null; onClo
           description="Letters, digits and @ . + - _"
           withAsterisk
           maxLength={150}
-          autoComplete="off"
           data-autofocus
           {...form.getInputProps('username')}
         />
       )}
-      <Select label="Role" data={ROLES} allowDeselect={false} {...form.getInputProps('role')} />
+      <Select label="Role" data={ROLES} {...form.getInputProps('role')} />
       {user !== null && (
         <Switch
           label="May sign in"

@@ -51,7 +51,6 @@ export function ClusterDialog({
           description="As inferences choose it"
           withAsterisk
           maxLength={63}
-          autoComplete="off"
           data-autofocus
           {...form.getInputProps('name')}
         />
@@ -60,7 +59,6 @@ export function ClusterDialog({
           description="Where inferences run"
           withAsterisk
           maxLength={63}
-          autoComplete="off"
           {...form.getInputProps('namespace')}
         />
       </Group>
@@ -69,7 +67,6 @@ export function ClusterDialog({
         description="Of the cluster's API server"
         placeholder="https://10.0.0.1:6443"
         withAsterisk
-        autoComplete="off"
         {...form.getInputProps('host')}
       />
       <PasswordInput
@@ -97,14 +94,12 @@ export function ClusterDialog({
       <TextInput
         label="Kafka, as pods there reach it"
         description="host:port, comma-separated; empty: the same address as here"
-        autoComplete="off"
         {...form.getInputProps('kafka_bootstrap_servers')}
       />
       <TextInput
         label="This platform, as pods there reach it"
         description="They fetch the model here and report; empty: the same address as here"
         placeholder={window.location.origin}
-        autoComplete="off"
         {...form.getInputProps('backend_url')}
       />
       <Group grow align="flex-start">
@@ -112,14 +107,12 @@ export function ClusterDialog({
           label="Images"
           description="Empty: as here"
           placeholder="registry:5000/kafka-ml/{component}:0.1.0"
-          autoComplete="off"
           {...form.getInputProps('image')}
         />
         <TextInput
           label="Name of a GPU"
           description="Empty: as here"
           placeholder="nvidia.com/gpu"
-          autoComplete="off"
           {...form.getInputProps('gpu_resource')}
         />
       </Group>

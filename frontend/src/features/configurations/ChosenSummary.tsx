@@ -25,13 +25,7 @@ export function ChosenSummary({ units }: { units: readonly Unit[] }) {
 
 export function InputWarning({ conflict }: { conflict: string }) {
   return (
-    <Alert
-      variant="outline"
-      color="yellow"
-      icon={<IconAlertTriangle aria-hidden />}
-      title="These models take different samples"
-      styles={{ title: { color: 'var(--kml-waiting)' } }}
-    >
+    <Alert color="yellow" icon={<IconAlertTriangle aria-hidden />} title="These models take different samples">
       <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
         {conflict}. Group only models that take the same samples, or change one of them.
       </Text>

@@ -96,14 +96,12 @@ export function ConfigurationForm({
             label="Name"
             required
             maxLength={100}
-            autoComplete="off"
             miw={240}
             placeholder="mnist"
             {...form.getInputProps('name')}
           />
           <TextInput
             label="Description"
-            autoComplete="off"
             miw={240}
             placeholder="Why these models belong together"
             {...form.getInputProps('description')}

@@ -40,7 +40,6 @@ export function InferenceLogs({
           aria-label="Replica"
           data={replicas}
           value={String(replica)}
-          allowDeselect={false}
           onChange={(value) => onReplica(Number(value ?? 0))}
         />
       ) : (

@@ -10,7 +10,6 @@ import {
   Select,
   Skeleton,
   Stack,
-  Switch,
   Text,
   TextInput,
 } from '@mantine/core'
@@ -27,6 +26,7 @@ import { DraftNote } from '~/components/DraftNote'
 import { EmptyState } from '~/components/EmptyState'
 import { PageTitle } from '~/components/ListPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { Toggle } from '~/components/Toggle'
 import { Warnings } from '~/components/Warnings'
 import {
   clustersNamesListOptions,
@@ -195,7 +195,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
         )}
         {warnings.length > 0 && <Warnings texts={warnings} of={`result ${result?.id}`} />}
         {stranger && (
-          <Alert variant="outline" color="yellow" py={6}>
+          <Alert color="yellow" py={6}>
             Result {asked} is not among those that have a version: choose another, or wait for its training.
           </Alert>
         )}
@@ -222,14 +222,12 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
             label="Input topic"
             description="Samples to predict are written here"
             withAsterisk
-            autoComplete="off"
             {...form.getInputProps('input_topic')}
           />
           <TextInput
             label="Output topic"
             description="Answers are written here"
             withAsterisk
-            autoComplete="off"
             {...form.getInputProps('output_topic')}
           />
         </Group>
@@ -267,15 +265,15 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
           />
         )}
         <Stack gap="xs">
-          <Switch
+          <Toggle
+            size="sm"
             label="Read samples as the stream that trained the model"
             description={
               formatFrom ?? (result && !result.stream ? 'the stream is not known any more' : 'format, type and shape')
             }
             disabled={result !== undefined && !result.stream}
             checked={values.as_stream}
-            onChange={(event) => {
-              const on = event.currentTarget.checked
+            onChange={(on) => {
               form.setFieldValue('as_stream', on)
               if (!on && stream.data) {
                 form.setFieldValue('input_format', stream.data.input_format)
@@ -288,7 +286,6 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
               <Select
                 label="Input format"
                 w={200}
-                allowDeselect={false}
                 data={(formats.data ?? []).map((each) => each.name)}
                 {...form.getInputProps('input_format')}
               />
@@ -333,7 +330,6 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
                 <Select
                   label="Time stamps of answers"
                   description="An answer to an old event keeps the event's time as long as the output topic keeps records of that time; else it is stamped when it is written, and a header says the event's time"
-                  allowDeselect={false}
                   w={{ base: '100%', sm: 420 }}
                   data={[
                     { value: 'source', label: 'The time of the record that is answered' },
@@ -381,7 +377,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
         {problem && problem.fields.length === 0 && <ProblemAlert error={problem} title="It was not started" />}
         {problem?.fields.some((each) => !(each.field in values)) && <ProblemAlert error={problem} />}
         {result && (
-          <Alert variant="outline" color="gray" title="What will happen">
+          <Alert color="gray" title="What will happen">
             {sentence(values, result.model_name, stream.data)}
           </Alert>
         )}

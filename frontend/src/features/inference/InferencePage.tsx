@@ -143,7 +143,6 @@ function Alerts({ inference }: { inference: Inference }) {
       {inference.warnings.map((warning) => (
         <Alert
           key={warning}
-          variant="outline"
           color="yellow"
           py={6}
           icon={<IconAlertTriangle size={16} aria-hidden style={{ color: 'var(--kml-waiting)' }} />}

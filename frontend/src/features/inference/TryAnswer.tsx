@@ -36,11 +36,9 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
     const before = answer.waiting_before
     return (
       <Alert
-        variant="outline"
         color="yellow"
         icon={<IconHourglass aria-hidden />}
         title={`No answer within ${formatMilliseconds(answer.seconds * 1000)}`}
-        styles={{ title: { color: 'var(--kml-waiting)' } }}
       >
         {before === null
           ? 'Nothing was read from this partition yet: the replicas may still be starting. '
@@ -54,11 +52,9 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
   if (answer.outcome === 'dead_lettered') {
     return (
       <Alert
-        variant="outline"
         color="red"
         icon={<IconAlertTriangle aria-hidden />}
         title={`It could not be answered: ${answer.reason?.error || 'a dead letter'} while it was to ${answer.reason?.stage || 'answer'}`}
-        styles={{ title: { color: 'var(--kml-failed)' } }}
       >
         <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
           {answer.reason?.message || 'No reason was given.'}

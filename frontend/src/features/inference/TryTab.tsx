@@ -93,7 +93,7 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
   return (
     <Stack gap="lg">
       {!running && (
-        <Alert variant="outline" color="yellow" py={6}>
+        <Alert color="yellow" py={6}>
           Nobody answers now: the inference is {inference.state}.
         </Alert>
       )}

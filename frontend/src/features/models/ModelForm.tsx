@@ -1,18 +1,6 @@
 /** The form of a model: code on the left, the executor's verdict on the right; for new models and for changes. */
 
-import {
-  Alert,
-  Button,
-  Collapse,
-  Grid,
-  Group,
-  Kbd,
-  SegmentedControl,
-  Stack,
-  Switch,
-  Text,
-  TextInput,
-} from '@mantine/core'
+import { Alert, Button, Collapse, Grid, Group, Kbd, SegmentedControl, Stack, Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useDisclosure, useHotkeys, useLocalStorage } from '@mantine/hooks'
 import { modals } from '@mantine/modals'
@@ -23,6 +11,7 @@ import { CopyAs, type Equivalents } from '~/components/CopyAs'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { DraftNote } from '~/components/DraftNote'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { Toggle } from '~/components/Toggle'
 import { UnsavedChanges } from '~/components/UnsavedChanges'
 import type { FrameworkEnum, Model, ModelWriteRequest, Report, VerdictError } from '~/lib/api'
 import { useDraft } from '~/lib/drafts'
@@ -187,12 +176,7 @@ export function ModelForm({
       {header(buttons)}
       {restored && changed && <DraftNote onDiscard={discard} />}
       {elsewhere && (
-        <Alert
-          variant="outline"
-          color="yellow"
-          title="Changed elsewhere"
-          styles={{ title: { color: 'var(--kml-waiting)' } }}
-        >
+        <Alert color="yellow" title="Changed elsewhere">
           <Group justify="space-between" gap="xs">
             <Text size="sm">Somebody saved this model while you were typing. Saving replaces what they saved.</Text>
             <Button size="compact-sm" variant="default" onClick={discard}>
@@ -225,7 +209,6 @@ export function ModelForm({
                 label="Name"
                 required
                 maxLength={100}
-                autoComplete="off"
                 miw={200}
                 placeholder="mnist-dense"
                 {...form.getInputProps('name')}
@@ -233,7 +216,6 @@ export function ModelForm({
               <TextInput
                 label="Description"
                 miw={200}
-                autoComplete="off"
                 placeholder="What it predicts, from what"
                 {...form.getInputProps('description')}
               />
@@ -284,12 +266,7 @@ export function ModelForm({
             />
             <FieldError error={form.errors.code} />
             <Group gap="md" justify="space-between">
-              <Switch
-                size="xs"
-                label="Check as I type"
-                checked={auto}
-                onChange={(event) => setAuto(event.currentTarget.checked)}
-              />
+              <Toggle label="Check as I type" checked={auto} onChange={setAuto} />
               <SmallPrint visibleFrom="sm">
                 <Kbd size="xs">Ctrl</Kbd> <Kbd size="xs">Enter</Kbd> validates, <Kbd size="xs">Ctrl</Kbd>{' '}
                 <Kbd size="xs">S</Kbd> saves
@@ -297,11 +274,12 @@ export function ModelForm({
             </Group>
             <Fold opened={advanced} onToggle={advancedIs.toggle} label="Advanced" note="distributed models">
               <Stack gap="sm">
-                <Switch
+                <Toggle
+                  size="sm"
                   label="A part of a distributed model"
                   description="Parts run in a chain, edge to cloud; each sends what it is not sure of to the part above it. This version checks and keeps parts: it does not train or serve them yet."
                   checked={values.distributed}
-                  onChange={(event) => form.setFieldValue('distributed', event.currentTarget.checked)}
+                  onChange={(on) => form.setFieldValue('distributed', on)}
                   error={form.errors.distributed}
                 />
                 {values.distributed && (

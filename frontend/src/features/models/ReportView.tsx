@@ -27,13 +27,7 @@ export function ReportView({ report }: { report: Report }) {
         {layers && <Stat name="Layers" value={layers.length} />}
       </Group>
       {report.warnings && report.warnings.length > 0 && (
-        <Alert
-          variant="outline"
-          color="yellow"
-          icon={<IconAlertTriangle aria-hidden />}
-          title="Worth a look"
-          styles={{ title: { color: 'var(--kml-waiting)' } }}
-        >
+        <Alert color="yellow" icon={<IconAlertTriangle aria-hidden />} title="Worth a look">
           <List size="sm">
             {report.warnings.map((each) => (
               <List.Item key={each}>{each}</List.Item>

@@ -69,12 +69,11 @@ function VerdictErrorAlert({ error, onLine }: { error: VerdictError; onLine: (er
   return (
     <Alert
       role="alert"
-      variant="outline"
       color="red"
       icon={<IconCircleX aria-hidden />}
       title={WHAT[error.kind] ?? 'The code is not valid'}
       // A long traceback scrolls in its own box.
-      styles={{ title: { color: 'var(--kml-failed)' }, body: { minWidth: 0 }, message: { minWidth: 0 } }}
+      styles={{ body: { minWidth: 0 }, message: { minWidth: 0 } }}
     >
       <Stack gap="xs">
         {error.line !== null && (

@@ -86,7 +86,7 @@ function Waiting({ result }: { result: Result }) {
       ? 'It begins as soon as a stream is announced to its deployment.'
       : 'Its stream is there; training begins in a moment.'
   return (
-    <Alert variant="outline" color="gray" icon={<IconHourglass aria-hidden />}>
+    <Alert color="gray" icon={<IconHourglass aria-hidden />}>
       <Text size="sm">{text}</Text>
       {result.stream === null && (
         <DeploymentLink id={result.deployment}>Deployment {result.deployment} shows how to send it</DeploymentLink>

@@ -101,13 +101,7 @@ export function RestartDialog({
             </Text>
           )}
           {losses.length > 0 && (
-            <Alert
-              variant="outline"
-              color="yellow"
-              icon={<IconAlertTriangle aria-hidden />}
-              title="What is lost"
-              styles={{ title: { color: 'var(--kml-waiting)' } }}
-            >
+            <Alert color="yellow" icon={<IconAlertTriangle aria-hidden />} title="What is lost">
               <List size="sm">
                 {losses.map((loss) => (
                   <List.Item key={loss}>{loss}</List.Item>

@@ -143,7 +143,6 @@ function PromoteDialog({
           label="Why"
           description="For the audit trail and for those who are told; may stay empty"
           maxLength={300}
-          autoComplete="off"
           data-autofocus
           {...form.getInputProps('why')}
         />

@@ -17,12 +17,10 @@ export function RefusedAnnouncements() {
   if (rows.length === 0) return null
   return (
     <Alert
-      variant="outline"
       color="yellow"
       mb="md"
       icon={<IconAlertTriangle aria-hidden />}
       title={`${plural(query.data?.count ?? 0, 'announcement')} could not be taken`}
-      styles={{ title: { color: 'var(--kml-waiting)' } }}
     >
       <Stack gap="xs">
         {rows.map((row) => (

@@ -82,7 +82,7 @@ export function SamplesTab({
         </Group>
       </Group>
       {failed > 0 && (
-        <Alert variant="outline" color="yellow" title={`${plural(failed, 'record')} of this page: no sample`}>
+        <Alert color="yellow" title={`${plural(failed, 'record')} of this page: no sample`}>
           {reasons.map(([reason, count]) => (
             <Text key={reason} size="sm" style={{ overflowWrap: 'anywhere' }}>
               {formatExact(count)}: {reason}
@@ -95,13 +95,7 @@ export function SamplesTab({
         </Alert>
       )}
       {doubts.map((doubt) => (
-        <Alert
-          key={doubt}
-          variant="outline"
-          color="yellow"
-          title="A question before training"
-          styles={{ title: { color: 'var(--kml-waiting)' } }}
-        >
+        <Alert key={doubt} color="yellow" title="A question before training">
           {doubt.charAt(0).toUpperCase() + doubt.slice(1)}.
         </Alert>
       ))}

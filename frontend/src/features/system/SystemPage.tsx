@@ -59,14 +59,7 @@ function Whole({ system }: { system: System }) {
   return (
     <>
       {isolation.off && (
-        <Alert
-          role="alert"
-          variant="outline"
-          color="yellow"
-          icon={<IconShieldOff aria-hidden />}
-          title="User code is not isolated"
-          styles={{ title: { color: 'var(--kml-waiting)' } }}
-        >
+        <Alert role="alert" color="yellow" icon={<IconShieldOff aria-hidden />} title="User code is not isolated">
           Models run with the rights of the platform: they can read its files and reach the network. Set KML_ISOLATION
           to auto and start again; kafka-ml doctor says what the machine lacks.
         </Alert>

@@ -72,7 +72,6 @@ export function ReadControls({
             size="xs"
             w={128}
             label="Partition"
-            allowDeselect={false}
             data={[
               { value: 'all', label: 'All' },
               ...topic.partitions.map(({ partition }) => ({ value: String(partition), label: String(partition) })),
@@ -85,7 +84,6 @@ export function ReadControls({
           size="xs"
           w={140}
           label="Decode as"
-          allowDeselect={false}
           data={[
             ...PLAIN_DECODERS.map((value) => ({ value, label: DECODER_WORDS[value] })),
             ...(formats.data ?? [])

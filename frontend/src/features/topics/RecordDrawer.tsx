@@ -146,13 +146,7 @@ function ValueView({ record }: { record: TopicRecord }) {
         </Group>
       </Group>
       {view === 'decoded' && record.decoded.error && (
-        <Alert
-          variant="outline"
-          color="red"
-          icon={<IconAlertTriangle aria-hidden />}
-          title="The decoder does not fit"
-          styles={{ title: { color: 'var(--kml-failed)' } }}
-        >
+        <Alert color="red" icon={<IconAlertTriangle aria-hidden />} title="The decoder does not fit">
           <Text size="sm">{record.decoded.error.message}</Text>
           {record.decoded.error.hint && <Text size="sm">What to do: {record.decoded.error.hint}</Text>}
         </Alert>

@@ -79,7 +79,7 @@ function Page({ topic, search, onSearch }: Props) {
         </Group>
       </Group>
       {page.timed_out && (
-        <Alert variant="outline" color="yellow" title="Not everything was read in time">
+        <Alert color="yellow" title="Not everything was read in time">
           Kafka was slow, or there is much between the records. What was found is shown; go on with Older or Newer.
         </Alert>
       )}

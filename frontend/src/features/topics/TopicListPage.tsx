@@ -1,5 +1,5 @@
 /** All topics of the cluster, with who uses them. */
-import { Switch, Text } from '@mantine/core'
+import { Text } from '@mantine/core'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
@@ -7,6 +7,7 @@ import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
+import { Toggle } from '~/components/Toggle'
 import { type TopicSummary, topicsListOptions } from '~/lib/api'
 import { curlCall, shellQuote } from '~/lib/equivalents'
 import { formatCount, formatExact } from '~/lib/format'
@@ -85,11 +86,10 @@ export function TopicListPage() {
         />
       }
       filters={
-        <Switch
-          size="xs"
+        <Toggle
           label="Kafka's own topics"
           checked={search.internal ?? false}
-          onChange={(event) => change({ internal: event.currentTarget.checked || undefined })}
+          onChange={(on) => change({ internal: on || undefined })}
         />
       }
       filtered={search.internal ?? false}

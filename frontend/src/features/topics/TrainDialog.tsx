@@ -105,7 +105,6 @@ function Form({ topic, onClose }: { topic: Topic; onClose: () => void }) {
           label="Format"
           data={(formats.data ?? []).map((each) => each.name)}
           value={format}
-          allowDeselect={false}
           onChange={(value) => value !== null && setFormat(value as typeof format)}
         />
         <JsonInput

@@ -1,7 +1,8 @@
 /** The code of two runs side by side; lines that differ are marked by colour and by a sign. */
-import { Group, Select, Stack, Switch, Text } from '@mantine/core'
+import { Group, Select, Stack, Text } from '@mantine/core'
 import { useMemo, useState } from 'react'
 import { Dimmed } from '~/components/Dimmed'
+import { Toggle } from '~/components/Toggle'
 import type { Result } from '~/lib/api'
 import { plural } from '~/lib/format'
 import classes from './CodeDiff.module.css'
@@ -33,7 +34,6 @@ export function CodeDiff({
           label="Left"
           data={data}
           value={String(pair[0])}
-          allowDeselect={false}
           onChange={(value) => value && onPair([Number(value), pair[1]])}
         />
         <Select
@@ -41,16 +41,9 @@ export function CodeDiff({
           label="Right"
           data={data}
           value={String(pair[1])}
-          allowDeselect={false}
           onChange={(value) => value && onPair([pair[0], Number(value)])}
         />
-        <Switch
-          size="xs"
-          label="Whole code"
-          checked={whole}
-          onChange={(event) => setWhole(event.currentTarget.checked)}
-          pb={6}
-        />
+        <Toggle label="Whole code" checked={whole} onChange={setWhole} pb={6} />
       </Group>
       {differing === 0 ? (
         <Text size="sm">The code of the two is the same.</Text>

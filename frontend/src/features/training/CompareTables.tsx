@@ -1,9 +1,10 @@
 /** Metrics and settings of the compared runs, one column each. */
-import { Box, Group, Switch, Text } from '@mantine/core'
+import { Box, Group, Text } from '@mantine/core'
 import { IconTrophy } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import { Dimmed } from '~/components/Dimmed'
 import { type Column, RowTable } from '~/components/RowTable'
+import { Toggle } from '~/components/Toggle'
 import { formatMeasured, NONE } from '~/lib/format'
 import type { DiffRow, MetricRow } from './compare'
 
@@ -66,11 +67,10 @@ export function SettingTable({
   return (
     <Box>
       <Group justify="flex-end" mb="xs">
-        <Switch
-          size="xs"
+        <Toggle
           label={`Show what is equal too (${rows.filter((row) => !row.differs).length})`}
           checked={all}
-          onChange={(event) => onAll(event.currentTarget.checked)}
+          onChange={onAll}
         />
       </Group>
       {shown.length === 0 ? (

@@ -26,7 +26,6 @@ export function ConfigurationChoice({
         placeholder="Choose a configuration"
         searchable
         required
-        allowDeselect={false}
         nothingFoundMessage="No configuration of this name"
         data={known.map((row) => ({ value: String(row.id), label: row.name }))}
         value={value === undefined ? null : String(value)}

@@ -179,7 +179,6 @@ export function DeployForm({
               label="Tested on"
               description="Which samples of the stream"
               w={220}
-              allowDeselect={false}
               data={Object.entries(SPLITS).map(([value, label]) => ({ value, label }))}
               {...form.getInputProps('split')}
             />
@@ -188,7 +187,6 @@ export function DeployForm({
             label="Targets"
             description="What the models learn to answer"
             w={240}
-            allowDeselect={false}
             data={Object.entries(TARGETS).map(([value, label]) => ({ value, label }))}
             {...form.getInputProps('targets')}
           />

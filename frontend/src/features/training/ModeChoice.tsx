@@ -42,11 +42,9 @@ export function ModeChoice({
       )}
       {parts.length > 0 && !modes.includes('distributed') && (
         <Alert
-          variant="outline"
           color="yellow"
           icon={<IconInfoCircle aria-hidden />}
           title="This version does not train distributed models yet"
-          styles={{ title: { color: 'var(--kml-waiting)' } }}
         >
           <Text size="sm">
             {parts.map((model) => model.name).join(', ')} {parts.length > 1 ? 'are parts of one' : 'is a part of one'}:

@@ -8,13 +8,13 @@ import {
   NumberInput,
   SegmentedControl,
   Stack,
-  Switch,
   Table,
   Text,
   TextInput,
 } from '@mantine/core'
 import { IconPlus, IconTrash, IconWand } from '@tabler/icons-react'
 import { SmallPrint } from '~/components/Dimmed'
+import { Toggle } from '~/components/Toggle'
 import { type ConfigForm, type ConfigProblem, DEFAULT_WINDOW, type LabelRow } from './config'
 import { labelColor } from './labels'
 
@@ -65,7 +65,7 @@ export function ConfigFields(props: Props) {
             error={errorOf('average_window')}
             onChange={(value) => change({ average_window: numberOf(value) ?? DEFAULT_WINDOW })}
           />
-          <Switch
+          <Toggle
             mt={4}
             size="sm"
             label="Current class by average"
@@ -73,7 +73,7 @@ export function ConfigFields(props: Props) {
             disabled={disabled}
             checked={form.average_updated}
             error={errorOf('average_updated')}
-            onChange={(event) => change({ average_updated: event.currentTarget.checked })}
+            onChange={(on) => change({ average_updated: on })}
           />
         </Group>
       )}
@@ -206,14 +206,14 @@ function MapFields({ form, problems, disabled, onChange }: Props) {
     onChange({ ...form, map: { source: 'output', latitude: 0, longitude: 1, ...map, ...part } })
   return (
     <Stack gap={6}>
-      <Switch
+      <Toggle
         size="sm"
         label="Show on a map"
         description="Where outputs or inputs hold a latitude and a longitude, in degrees"
         disabled={disabled}
         checked={map !== null}
         error={errorOf('map')}
-        onChange={(event) => (event.currentTarget.checked ? change({}) : onChange({ ...form, map: null }))}
+        onChange={(on) => (on ? change({}) : onChange({ ...form, map: null }))}
       />
       {map && (
         <Group align="flex-start" gap="sm">

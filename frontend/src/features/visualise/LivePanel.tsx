@@ -45,7 +45,6 @@ export function LivePanel({
       <Stack gap="md">
         {broken}
         <Alert
-          variant="outline"
           color="gray"
           icon={<IconHourglass aria-hidden />}
           title="It waits for the first record"

@@ -48,7 +48,7 @@ export function SetupPanel({
       <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="xl">
         <Stack gap="sm">
           {problems.map((each) => (
-            <Alert key={each.path + each.message} variant="outline" color="yellow" role="alert">
+            <Alert key={each.path + each.message} color="yellow" role="alert">
               Line {each.line}: {each.message}. {read.form === null && 'Mend the text to use the form again.'}
             </Alert>
           ))}
