@@ -6,17 +6,30 @@ Each service has one settings class that inherits what it needs from here; nobod
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["KafkaSettings", "default_state_dir"]
+__all__ = ["Isolation", "KafkaSettings", "default_state_dir", "given_variables"]
+
+# What keeps user code from the rest of the machine; see mlcode_executor.sandbox.
+Isolation = Annotated[str, Field(pattern="^(auto|namespaces|landlock|off)$")]
 
 
 def default_state_dir() -> Path:
     """Return the platform's data folder when none is given: ``~/.local/share/kafka-ml``."""
     return Path.home() / ".local" / "share" / "kafka-ml"
+
+
+def given_variables(settings: BaseSettings) -> dict[str, str]:
+    """Return the environment that gives another process the same settings; what nobody set is left out."""
+    prefix = settings.model_config.get("env_prefix", "")
+    return {
+        str(field.validation_alias or f"{prefix}{name}".upper()): str(getattr(settings, name))
+        for name, field in type(settings).model_fields.items()
+        if name in settings.model_fields_set
+    }
 
 
 class KafkaSettings(BaseSettings):

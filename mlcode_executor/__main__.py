@@ -23,6 +23,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from kafkaml.errors import KafkaMLError, SettingsError
 from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.logs import configure_logs, get_logger, register_secret
+from kafkaml.settings import Isolation
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.checks import Checker
@@ -53,7 +54,7 @@ class PlatformSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="KML_", extra="ignore", frozen=True)
 
     service_token_file: str = ""
-    isolation: str = Field("auto", pattern="^(auto|namespaces|landlock|off)$")
+    isolation: Isolation = "auto"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,7 +12,8 @@ from kafkaml.logs import configure_logs
 from kafkaml.settings import KafkaSettings
 from kafkaml.wire.job import InferenceJob
 from kafkaml.wire.state import WorkerExit
-from model_inference.service import InferenceSettings, Stopped, StopSignal, serve
+from kafkaml.worker_settings import InferenceSettings
+from model_inference.service import Stopped, StopSignal, serve
 
 
 def main() -> WorkerExit:

@@ -35,8 +35,6 @@ Array = npt.NDArray[Any]
 
 ONNX_ARTIFACT = "model.onnx"
 _LOAD_TIMEOUT_SECONDS = 120.0
-# Starting cold imports a framework, which takes long on a machine that starts ten of them.
-_START_TIMEOUT_SECONDS = 180.0
 # A warm server forks in milliseconds; one that is being replaced is back within seconds.
 _WARM_START_TIMEOUT_SECONDS = 15.0
 
@@ -78,6 +76,7 @@ class EngineStarter:
         gpu: int,
         fork_server: Path,
         isolation: str,
+        start_timeout_seconds: float,
         max_batch: int,
         batch_timeout_seconds: float,
     ) -> None:
@@ -88,6 +87,7 @@ class EngineStarter:
         self._gpu = gpu
         self._fork_server = fork_server
         self._isolation = isolation
+        self._start_timeout_seconds = start_timeout_seconds
         self._max_batch = max_batch
         self._batch_timeout_seconds = batch_timeout_seconds
 
@@ -162,7 +162,7 @@ class EngineStarter:
                 return start(str(self._fork_server), _WARM_START_TIMEOUT_SECONDS)
             except (BrokenError, DeadlineExceeded) as error:
                 logger.warning("the warm fork server does not serve, starting one of our own", reason=error.message)
-        return start("", _START_TIMEOUT_SECONDS)
+        return start("", self._start_timeout_seconds)
 
 
 def _is_too_much(error: FailedError) -> bool:

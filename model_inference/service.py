@@ -17,10 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
-from kafkaml.answers import DEFAULT_MAX_ANSWER_BYTES, answer_bytes
+from kafkaml.answers import answer_bytes
 from kafkaml.codecs import Codec, codec_for
 from kafkaml.confluent import KafkaAdmin, KafkaLoopClient
 from kafkaml.confluent.config import RecordSizes
@@ -35,6 +32,7 @@ from kafkaml.wire.inference import ChallengeKind, Challenger, InferencePlan, Ser
 from kafkaml.wire.job import InferenceJob
 from kafkaml.wire.replica import SwapFailure
 from kafkaml.wire.state import WorkerExit
+from kafkaml.worker_settings import InferenceSettings
 from mlcode_executor.warming import BUCKETS
 from model_inference.engine import EngineStarter, choose_engine
 from model_inference.loop import InferenceLoop, Models
@@ -48,7 +46,7 @@ from model_inference.stats import CountsFile, LoopStats, StatsReporter
 from model_inference.swap_news import SwapNews
 from model_inference.swapping import Swapper, check_outputs
 
-__all__ = ["InferenceSettings", "StopSignal", "Stopped", "serve"]
+__all__ = ["StopSignal", "Stopped", "serve"]
 
 logger = get_logger(__name__)
 
@@ -60,31 +58,6 @@ _SUPERSEDED_STATUS = frozenset({403, 404, 409, 410})
 # The full collection of a garbage collector that looks after many thousand records now and then would cost 3 %.
 _GC_THRESHOLDS = (50_000, 50, 100)
 _FAILURE_REPORT_SECONDS = 30.0
-
-
-class InferenceSettings(BaseSettings):
-    """What may be tuned on a machine, ``KML_INFERENCE_*``; the defaults suit all of them."""
-
-    model_config = SettingsConfigDict(env_prefix="KML_INFERENCE_", extra="ignore", frozen=True)
-
-    isolation: str = Field("auto", pattern="^(auto|namespaces|landlock|off)$", validation_alias="KML_ISOLATION")
-    max_batch: int = Field(
-        1024, ge=1, le=65536, description="most records that the model gets at once; memory and time may allow fewer"
-    )
-    max_answer_bytes: int = Field(
-        DEFAULT_MAX_ANSWER_BYTES,
-        ge=1 << 20,
-        le=1_000_000_000,
-        description="the largest answer; output topics that are made here take as much where the model needs it",
-    )
-    commit_seconds: float = Field(0.1, gt=0, le=10, description="the longest time between two commits under load")
-    batch_timeout_seconds: float = Field(60.0, gt=0, description="after this a model that does not answer is restarted")
-    keep_warm_seconds: float = Field(
-        600.0, ge=0, description="how long the version before is kept ready after a swap, so that going back is quick"
-    )
-    session_timeout_seconds: float = Field(10.0, ge=1, description="after this Kafka takes a silent replica for dead")
-    # Shorter than a broker's transaction.max.timeout.ms, longer than the longest stall that is worth surviving.
-    transaction_timeout_seconds: float = Field(15.0, ge=1)
 
 
 class Stopped(BaseException):
@@ -285,6 +258,7 @@ class _Replica:
             gpu=self._plan.gpu,
             fork_server=Path(self._job.state_dir) / "run" / f"fork-{choice.runtime.value}.sock",
             isolation=settings.isolation,
+            start_timeout_seconds=settings.model_start_timeout_seconds,
             max_batch=settings.max_batch,
             batch_timeout_seconds=settings.batch_timeout_seconds,
         )

@@ -14,9 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
 from kafkaml.confluent import KafkaRecordReader
 from kafkaml.errors import ApiError
 from kafkaml.failures import failure_of
@@ -28,6 +25,7 @@ from kafkaml.settings import KafkaSettings
 from kafkaml.wire.job import TrainingJob
 from kafkaml.wire.state import WorkerExit
 from kafkaml.wire.training import TrainingPlan
+from kafkaml.worker_settings import TrainingSettings
 from mlcode_executor.process import ModelProcess, Runtime
 from model_training.context import RunContext
 from model_training.interrupts import Interrupted, Interrupts
@@ -46,17 +44,6 @@ _UNTELLABLE_STATUS = _SUPERSEDED_STATUS | {0, 401, 403, 500, 502, 503, 504}
 
 # How long the backend is asked who sent a SIGTERM, which is followed by a SIGKILL.
 _ASKING_SECONDS = 5.0
-
-
-class TrainingSettings(BaseSettings):
-    """How model processes are isolated on this machine, and how often what they learn is saved."""
-
-    model_config = SettingsConfigDict(env_prefix="KML_", extra="ignore", frozen=True)
-
-    isolation: str = Field("auto", pattern="^(auto|namespaces|landlock|off)$")
-    # Starting cold imports a framework, which takes long on a machine that starts ten of them.
-    model_start_timeout_seconds: float = 180.0
-    checkpoint_seconds: float = Field(10.0, ge=0, description="between two ends of epochs that are kept; 0 keeps each")
 
 
 def main() -> WorkerExit:

@@ -8,8 +8,9 @@ from backend.clusters.connection import settings_of
 from backend.clusters.models import Cluster
 from backend.config.environment import environment
 from backend.launchers.base import Launcher
-from backend.launchers.factory import LauncherSettings, kubernetes_launcher, worker_environment
+from backend.launchers.factory import LauncherSettings, kubernetes_launcher
 from kafkaml.errors import SettingsError
+from kafkaml.worker_settings import worker_environment
 
 __all__ = ["connect"]
 
@@ -28,7 +29,6 @@ def connect(name: str) -> Launcher:
     kafka = environment().kafka
     if cluster.kafka_bootstrap_servers:
         kafka = kafka.model_copy(update={"bootstrap_servers": cluster.kafka_bootstrap_servers})
-    settings = LauncherSettings()
     # Not by its name, which may change.
-    logs_dir = settings.other_logs_dir / str(cluster.pk)
-    return kubernetes_launcher(settings_of(cluster), worker_environment(settings, kafka), logs_dir)
+    logs_dir = LauncherSettings().other_logs_dir / str(cluster.pk)
+    return kubernetes_launcher(settings_of(cluster), worker_environment(kafka), logs_dir)

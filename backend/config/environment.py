@@ -15,12 +15,12 @@ from pathlib import Path
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from kafkaml.answers import DEFAULT_MAX_ANSWER_BYTES
 from kafkaml.control import DEFAULT_CONTROL_TOPICS, control_topics
 from kafkaml.errors import SettingsError
 from kafkaml.frameworks import FRAMEWORKS
-from kafkaml.settings import KafkaSettings, default_state_dir
+from kafkaml.settings import Isolation, KafkaSettings, default_state_dir
 from kafkaml.wire.framework import Framework
+from kafkaml.worker_settings import InferenceSettings
 
 __all__ = ["BackendSettings", "environment"]
 
@@ -86,8 +86,7 @@ class BackendSettings(BaseSettings):
         description="comma-separated hosts that webhooks may tell, wherever they are; * for any outside, by https; "
         "empty: none",
     )
-    isolation: str = Field("auto", pattern="^(auto|namespaces|landlock|off)$")
-    log_level: str = "INFO"
+    isolation: Isolation = "auto"
     job_token_seconds: int = Field(3600, ge=60, description="life of a job token; workers renew it every minute")
     # A worker that could not reach the backend for this long may still renew, so that a long training is not lost.
     job_token_renewal_seconds: int = Field(24 * 3600, ge=0)
@@ -100,12 +99,6 @@ class BackendSettings(BaseSettings):
     model_memory_bytes: int = Field(4 << 30, ge=0, description="memory limit of a model process; 0: none")
     model_file_bytes: int = Field(8 << 30, ge=0)
     training_wall_seconds: int = Field(0, ge=0, description="time limit of one classic training; 0: none")
-    inference_max_answer_bytes: int = Field(
-        DEFAULT_MAX_ANSWER_BYTES,
-        ge=1 << 20,
-        le=1_000_000_000,
-        description="the largest answer of an inference: output topics that are made take as much where need be",
-    )
     kept_versions: int = Field(
         20, ge=1, description="of each result, beside the current, the pinned and the served ones; older ones go"
     )
@@ -137,6 +130,11 @@ class BackendSettings(BaseSettings):
     def kafka(self) -> KafkaSettings:
         """How the platform's own cluster is reached."""
         return KafkaSettings()
+
+    @property
+    def max_answer_bytes(self) -> int:
+        """The largest answer that a replica may give, for which topics are made."""
+        return InferenceSettings().max_answer_bytes
 
     def executor_url(self, framework: Framework) -> str:
         """Return the executor's address for a framework; empty when there is none."""

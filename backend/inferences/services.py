@@ -182,4 +182,4 @@ def _large_answer_bytes(inference: Inference) -> int:
         return 0
     if size <= KAFKA_DEFAULT_RECORD_BYTES:
         return 0
-    return min(size, environment().inference_max_answer_bytes)
+    return min(size, environment().max_answer_bytes)

@@ -13,6 +13,7 @@ from backend.launchers.base import Launcher
 from backend.launchers.log_folders import LogFolders, LogReader
 from backend.launchers.process import ProcessLauncher
 from kafkaml.settings import KafkaSettings, default_state_dir
+from kafkaml.worker_settings import worker_environment
 
 if TYPE_CHECKING:
     from backend.launchers.kubernetes.settings import KubernetesSettings
@@ -23,7 +24,6 @@ __all__ = [
     "kubernetes_launcher",
     "launcher_from_settings",
     "logs_from_settings",
-    "worker_environment",
     "workers_namespace",
 ]
 
@@ -44,9 +44,6 @@ class LauncherSettings(BaseSettings):
     worker_grace_seconds: float = Field(
         20.0, gt=0, description="between SIGTERM and SIGKILL; a training without end has 120 s at least"
     )
-    isolation: str = Field("auto", pattern="^(auto|namespaces|landlock|off)$")
-    log_level: str = "INFO"
-    checkpoint_seconds: float = Field(10.0, ge=0, description="between two checkpoints of a training, at least")
 
     @property
     def jobs_dir(self) -> Path:
@@ -67,8 +64,7 @@ class LauncherSettings(BaseSettings):
 def launcher_from_settings(settings: LauncherSettings | None = None, kafka: KafkaSettings | None = None) -> Launcher:
     """Return the launcher that the settings name, for the controller: nobody else may start, stop or observe work."""
     settings = settings or LauncherSettings()
-    kafka = kafka or KafkaSettings()
-    base_env = worker_environment(settings, kafka)
+    base_env = worker_environment(kafka or KafkaSettings())
     if settings.launcher == "kubernetes":
         from backend.launchers.kubernetes.settings import KubernetesSettings
 
@@ -79,16 +75,6 @@ def launcher_from_settings(settings: LauncherSettings | None = None, kafka: Kafk
         preload=_PRELOADED if settings.warm_workers else (),
         grace_seconds=settings.worker_grace_seconds,
     )
-
-
-def worker_environment(settings: LauncherSettings, kafka: KafkaSettings) -> dict[str, str]:
-    """Return the environment of every worker beside its job's."""
-    return {
-        **kafka.to_env(),
-        "KML_ISOLATION": settings.isolation,
-        "KML_LOG_LEVEL": settings.log_level,
-        "KML_CHECKPOINT_SECONDS": str(settings.checkpoint_seconds),
-    }
 
 
 def kubernetes_launcher(settings: KubernetesSettings, base_env: Mapping[str, str], logs_dir: Path) -> Launcher:

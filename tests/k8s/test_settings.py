@@ -14,14 +14,17 @@ from backend.config.environment import BackendSettings
 from backend.launchers.factory import LauncherSettings
 from backend.launchers.kubernetes.settings import KubernetesSettings
 from kafka_control_logger.__main__ import ControlLoggerSettings
+from kafkaml.codecs.schema_registry import SchemaRegistrySettings
 from kafkaml.logs import LogSettings
 from kafkaml.settings import KafkaSettings
 from kafkaml.wire.framework import Framework
+from kafkaml.worker_settings import InferenceSettings, TrainingSettings
 from mlcode_executor.__main__ import CheckSettings, PlatformSettings
 from tests.k8s.render import COMPONENTS, K8S, OVERLAYS, Manifest, find, platform_settings, render, render_with
 from tests.restricted import containers, pod_template
 
-BACKEND = (BackendSettings, LauncherSettings, KubernetesSettings, KafkaSettings, LogSettings)
+WORKERS = (TrainingSettings, InferenceSettings, SchemaRegistrySettings)
+BACKEND = (BackendSettings, LauncherSettings, KubernetesSettings, KafkaSettings, LogSettings, *WORKERS)
 EXECUTOR = (CheckSettings, PlatformSettings, LogSettings)
 # Of each container beside the ConfigMap, which all share.
 READ_BY: Mapping[str, tuple[type[BaseSettings], ...]] = {

@@ -78,11 +78,13 @@ _DEADLINE_SLACK_SECONDS = 3600
 # What logs may take beside the volumes before the node evicts a pod for its disk space.
 _LOG_BYTES = 256 << 20
 # Files of the controller that workers get from the Secret: variable -> its key.
-_KAFKA_FILES = {
+_SECRET_FILES = {
     "KML_KAFKA_SASL_PASSWORD_FILE": "password",
     "KML_KAFKA_SSL_CA_LOCATION": "ca.crt",
     "KML_KAFKA_SSL_CERTIFICATE_LOCATION": "tls.crt",
     "KML_KAFKA_SSL_KEY_LOCATION": "tls.key",
+    "KML_SCHEMA_REGISTRY_PASSWORD_FILE": "registry-password",
+    "KML_SCHEMA_REGISTRY_CA_FILE": "registry-ca.crt",
 }
 # What KEDA calls the mechanisms of KafkaSettings.
 _SCALER_MECHANISMS = {"PLAIN": "plaintext", "SCRAM-SHA-256": "scram_sha256", "SCRAM-SHA-512": "scram_sha512"}
@@ -331,7 +333,7 @@ def _environment(spec: WorkSpec, settings: KubernetesSettings, base_env: Mapping
     values = {name: value for name, value in {**base_env, **spec.env}.items() if name.startswith("KML_")}
     values = {name: value for name, value in values.items() if not _CREDENTIAL.fullmatch(name)}
     values |= {
-        **_kafka_files(settings, values),
+        **_secret_files(settings, values),
         "KML_JOB_NAME": spec.name,
         "KML_JOB_TOKEN_FILE": f"{_TOKEN_FOLDER}/token",
         "KML_JOB_STATE_DIR": _STATE_FOLDER,
@@ -352,16 +354,16 @@ def _environment(spec: WorkSpec, settings: KubernetesSettings, base_env: Mapping
     return sorted(env, key=lambda each: str(each["name"]))
 
 
-def _kafka_files(settings: KubernetesSettings, values: Mapping[str, str]) -> dict[str, str]:
+def _secret_files(settings: KubernetesSettings, values: Mapping[str, str]) -> dict[str, str]:
     """Return where a worker finds the files that the controller names in ``values``."""
-    named = {name: key for name, key in _KAFKA_FILES.items() if values.get(name)}
+    named = {name: key for name, key in _SECRET_FILES.items() if values.get(name)}
     if values.get("KML_KAFKA_SASL_MECHANISM"):
         named["KML_KAFKA_SASL_PASSWORD_FILE"] = "password"  # noqa: S105 - a key of the Secret
     if named and not settings.kafka_secret:
         raise SettingsError(
-            f"workers in the cluster would not have Kafka's credentials ({', '.join(sorted(named))}):"
+            f"workers in the cluster would not have the platform's credentials ({', '.join(sorted(named))}):"
             " KML_KUBERNETES_KAFKA_SECRET names no Secret",
-            hint=f"make a Secret with the keys {', '.join(_KAFKA_FILES.values())} (those that you need) in the"
+            hint=f"make a Secret with the keys {', '.join(_SECRET_FILES.values())} (those that you need) in the"
             f" namespace {settings.namespace} and name it in KML_KUBERNETES_KAFKA_SECRET",
         )
     return {name: f"{_KAFKA_FOLDER}/{key}" for name, key in named.items()}

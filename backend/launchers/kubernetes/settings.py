@@ -113,7 +113,9 @@ class KubernetesSettings(BaseSettings):
     )
     scratch_bytes: int = Field(10 << 30, ge=1 << 20, description="disk space of a worker: data, models, /tmp")
     kafka_secret: str = Field(
-        "", description="Secret in the workers' namespace with Kafka's `password`, `ca.crt`, `tls.crt`, `tls.key`"
+        "",
+        description="Secret in the workers' namespace with Kafka's `password`, `ca.crt`, `tls.crt`, `tls.key`, and a "
+        "Schema Registry's `registry-password`, `registry-ca.crt`",
     )
     keda: bool = Field(False, description="KEDA is installed: inferences may be scaled on their consumer lag")
     keda_authentication: str = Field(

@@ -231,6 +231,16 @@ def test_files_of_the_controller_are_refused_where_workers_would_not_have_them()
     assert "ca.crt" in refused.value.hint
 
 
+def test_files_of_a_schema_registry_come_from_the_same_secret() -> None:
+    files = {"PASSWORD_FILE": "registry-password", "CA_FILE": "registry-ca.crt"}
+    env = BASE_ENV | {f"KML_SCHEMA_REGISTRY_{name}": "/on/the/controller" for name in files}
+    work = build_work(training(), KubernetesSettings(kafka_secret="kafka-credentials"), env)
+    got = {each["name"]: each.get("value") for each in pod_of(work)["spec"]["containers"][0]["env"]}
+    assert {name: got[f"KML_SCHEMA_REGISTRY_{name}"] for name in files} == {
+        name: f"/run/secrets/kafka/{key}" for name, key in files.items()
+    }
+
+
 @pytest.mark.parametrize("name", ["", "Kml-train-7-a1", "kml_train_7_a1", "kml-train-7", "k" * 53])
 def test_what_is_no_name_of_work_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is not a name of work"):
