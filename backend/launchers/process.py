@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ import orjson
 from backend.launchers.base import Observed, Phase, RestartPolicy, WorkSpec
 from backend.launchers.diagnosis import Ending, diagnose
 from backend.launchers.job_folder import JobFolder, ProcessId, ReplicaState, read_json
+from backend.launchers.names import check_work_name, parse_work_name
 from backend.launchers.replica_log import (
     log_tail,
     names_with_log,
@@ -42,7 +42,6 @@ __all__ = ["ProcessLauncher", "suspend_all"]
 
 logger = get_logger(__name__)
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # A keeper that dies at once is not started again in a tight loop.
 _RESPAWN_SECONDS = 1.0
 # What a keeper may take beyond the worker's grace before it is killed itself.
@@ -135,7 +134,7 @@ class ProcessLauncher:
             self._server.is_ready()
         found: dict[str, Observed] = {}
         try:
-            names = [each.name for each in os.scandir(self._jobs_dir) if _NAME.fullmatch(each.name)]
+            names = [each.name for each in os.scandir(self._jobs_dir) if parse_work_name(each.name)]
         except OSError as error:
             raise BrokenError(f"cannot read the folder of jobs {self._jobs_dir}: {error}") from error
         for name in names:
@@ -185,8 +184,7 @@ class ProcessLauncher:
     # --- intent ----------------------------------------------------------------------------------------------------
 
     def _folder(self, name: str) -> JobFolder:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is not a name of work: expected a DNS label such as kml-train-7-a1")
+        check_work_name(name)
         return JobFolder(self._jobs_dir / name)
 
     def _write_intent(self, folder: JobFolder, spec: WorkSpec) -> dict[str, Any]:
