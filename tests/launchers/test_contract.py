@@ -10,9 +10,9 @@ import pytest
 from backend.launchers.base import Launcher, Observed, Phase
 from backend.launchers.kubernetes.launcher import KubernetesLauncher
 from backend.launchers.kubernetes.settings import KubernetesSettings
-from backend.launchers.kubernetes.testing import FaultyCluster
 from backend.launchers.testing import FakeLauncher
 from tests.launchers.conftest import World
+from tests.launchers.kubernetes.faulty_cluster import FaultyCluster
 from tests.support import eventually
 
 NAME = "kml-train-1-a1"

@@ -25,11 +25,11 @@ from backend.launchers.kubernetes.launcher import KubernetesLauncher
 from backend.launchers.kubernetes.manifests import DISRUPTION_BUDGET, JOB, POD, SECRET, STATEFUL_SET, WORK_LABEL
 from backend.launchers.kubernetes.objects import work_of
 from backend.launchers.kubernetes.settings import KubernetesSettings
-from backend.launchers.kubernetes.testing import Fault, FaultyCluster
 from backend.launchers.names import RunKind, parse_work_name
 from kafkaml.errors import BrokenError, KafkaMLError
 from kafkaml.wire.failure import FailureCategory
 from tests.controller.memory_store import MemoryStore
+from tests.launchers.kubernetes.faulty_cluster import Fault, FaultyCluster
 
 HISTORIES = 1000
 GROUPS = 20

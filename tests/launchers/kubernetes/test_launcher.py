@@ -24,9 +24,9 @@ from backend.launchers.kubernetes.manifests import (
     ObjectKind,
 )
 from backend.launchers.kubernetes.settings import KubernetesSettings
-from backend.launchers.kubernetes.testing import Fault, FaultyCluster
 from kafkaml.errors import BrokenError
 from kafkaml.wire.failure import FailureCategory
+from tests.launchers.kubernetes.faulty_cluster import Fault, FaultyCluster
 from tests.support import eventually
 
 TRAINING = "kml-train-7-a1"

@@ -9,7 +9,7 @@ import pytest
 from backend.launchers.kubernetes.api import ApiRefused, Unreachable
 from backend.launchers.kubernetes.make_secrets import make_secrets
 from backend.launchers.kubernetes.manifests import SECRET
-from backend.launchers.kubernetes.testing import Fault, FaultyCluster
+from tests.launchers.kubernetes.faulty_cluster import Fault, FaultyCluster
 
 
 class Clock:

@@ -12,8 +12,8 @@ from backend.launchers.base import Observed, Phase, RestartPolicy, WorkSpec
 from backend.launchers.kubernetes.launcher import KubernetesLauncher
 from backend.launchers.kubernetes.manifests import SECRET, STATEFUL_SET
 from backend.launchers.kubernetes.settings import KubernetesSettings
-from backend.launchers.kubernetes.testing import FaultyCluster
 from backend.launchers.routing import Placements, RoutingLauncher
+from tests.launchers.kubernetes.faulty_cluster import FaultyCluster
 from tests.support import eventually
 
 NAME = "kml-infer-3-a1"

@@ -1,4 +1,4 @@
-"""FaultyCluster: a cluster in memory that behaves, and misbehaves when told to; it ships with the seam ``ClusterApi``.
+"""FaultyCluster: a cluster in memory that behaves, and misbehaves when told to.
 
 It keeps objects with versions and uids, answers watches from a history, and has what makes a cluster live: a controller
 of Jobs, one of StatefulSets, a scheduler, kubelets, a garbage collector, and nodes that get lost. Nothing moves by
@@ -98,7 +98,7 @@ class FaultyCluster:
         self.fault = Fault()
         self.lost_nodes: dict[str, float] = {}
         self.is_full = False
-        self._random = random or Random(0)  # noqa: S311 - no secret
+        self._random = random or Random(0)
         self._nodes = [f"node-{number}" for number in range(1, nodes + 1)]
         self._grace_seconds = grace_seconds
         self._eviction_seconds = eviction_seconds
@@ -123,7 +123,7 @@ class FaultyCluster:
         self._fail_after("list", kind)
         return items, str(self._version)
 
-    def watch(self, kind: ObjectKind, resource_version: str, timeout_seconds: float) -> Iterator[tuple[str, Manifest]]:  # noqa: ARG002 (it never waits)
+    def watch(self, kind: ObjectKind, resource_version: str, timeout_seconds: float) -> Iterator[tuple[str, Manifest]]:
         """See ClusterApi. Ends as soon as there is nothing more to tell."""
         self._fail_before("watch", kind)
         since = int(resource_version)
@@ -193,11 +193,11 @@ class FaultyCluster:
         self,
         name: str,
         *,
-        container: str,  # noqa: ARG002 (there is one)
+        container: str,
         since: str | None = None,
         previous: bool = False,
-        follow: bool = False,  # noqa: ARG002 (it never waits)
-        quiet_seconds: float = 10.0,  # noqa: ARG002
+        follow: bool = False,
+        quiet_seconds: float = 10.0,
     ) -> Iterator[bytes]:
         """See ClusterApi. Ends as soon as there is nothing more to read."""
         self._fail_before("log", POD)
