@@ -51,7 +51,7 @@ def main() -> None:
                 began = time.monotonic()
                 try:
                     with console.status(f"measuring {name}: {(module.__doc__ or '').splitlines()[0]}"):
-                        found = [Row.of(each) for each in module.run(context)]
+                        found = list(module.run(context))
                 except Exception:  # noqa: BLE001  one subject's failure must not hide the others' figures
                     failed.append(name)
                     console.print(f"[red]{name} could not be measured[/]\n{traceback.format_exc()}")

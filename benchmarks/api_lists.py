@@ -165,9 +165,7 @@ def _child(size: int, *, reference: bool) -> dict[str, Any]:
     for prefix, viewset, _ in router.registry:
         request = RequestFactory().get(f"/api/{prefix}/", headers={"host": "localhost"})
         force_authenticate(request, admin)
-        with CaptureQueriesContext(
-            connection,
-        ) as captured:
+        with CaptureQueriesContext(connection) as captured:
             viewset.as_view({"get": "list"})(request).render()
         queries[prefix] = len(captured)
     facts: dict[str, Any] = {"token": token, "queries": queries}

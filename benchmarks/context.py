@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from platform_local.broker import EmbeddedBroker
 
@@ -29,30 +28,18 @@ class Row:
     unit: str = ""
     reference: float | None = None
     floor: float | None = None
-    ratio_to_reference: float | None = None
-    fraction_of_floor: float | None = None
+    ratio_to_reference: float | None = field(default=None, init=False)
+    fraction_of_floor: float | None = field(default=None, init=False)
     spread: float | None = None
     bar: str = ""
     met: bool | None = None
     higher_is_better: bool = True
     note: str = ""
 
-    @classmethod
-    def of(cls, document: Row | Mapping[str, Any]) -> Row:
-        """Return ``document`` as a row, with the two ratios filled in where they can be."""
-        values = asdict(document) if isinstance(document, Row) else dict(document)
-        known = {each.name for each in fields(cls)}
-        rest = {name: value for name, value in values.items() if name not in known}
-        values = {name: value for name, value in values.items() if name in known}
-        if rest:
-            values["note"] = " ".join(
-                [values.get("note", ""), *(f"{name}={value}" for name, value in rest.items())]
-            ).strip()
-        ours, better = values["ours"], values.get("higher_is_better", True)
-        for ratio, base in (("ratio_to_reference", "reference"), ("fraction_of_floor", "floor")):
-            if values.get(ratio) is None and values.get(base) and ours:
-                values[ratio] = ours / values[base] if better else values[base] / ours
-        return cls(**values)
+    def __post_init__(self) -> None:
+        for ratio, base in (("ratio_to_reference", self.reference), ("fraction_of_floor", self.floor)):
+            if base and self.ours:
+                object.__setattr__(self, ratio, self.ours / base if self.higher_is_better else base / self.ours)
 
 
 class Context:

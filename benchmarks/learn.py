@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.context import Context, Row, median_and_spread
-from benchmarks.fork_server import warm_fork_server
 from benchmarks.train import Clock, fill, plan_for, run_once
 from benchmarks.train_loops import EPOCHS
 from kafkaml.stream_range import StreamRange
@@ -20,6 +19,7 @@ from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
 from mlcode_executor.process import Runtime
 from model_training.modes import classic, incremental
+from tests.fork_servers import running_fork_server
 
 IDS = ("P11",)
 
@@ -36,9 +36,9 @@ def run(context: Context) -> Iterator[Row]:
     count = _QUICK_RECORDS if context.quick else _RECORDS
     topic = fill(context, count)
     for framework in Framework:
-        with warm_fork_server(Runtime(framework)) as fork_server:
+        with running_fork_server(Runtime(framework), "auto") as server:
             for passes in (1, EPOCHS):
-                yield from _rows(context, framework, topic, count, passes, fork_server)
+                yield from _rows(context, framework, topic, count, passes, server.socket)
 
 
 def _rows(
@@ -88,5 +88,5 @@ def _rows(
             higher_is_better=False,
             bar=f"<= {_MOST_OF_TIME:.0%} of the time at one in {_BETWEEN_SECONDS:g} s",
             met=cost <= _MOST_OF_TIME * _BETWEEN_SECONDS,
-            note=f"{clocks[-1].checkpoint_bytes >> 10} KiB, the backend aside",
+            note=f"{clocks[-1].checkpoints[-1].size >> 10} KiB, the backend aside",
         )

@@ -16,27 +16,24 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.context import Context, Row, median_and_spread
-from benchmarks.fork_server import warm_fork_server
 from benchmarks.train_loops import BATCH_SIZE, EPOCHS, KERAS_MODEL, TORCH_MODEL, samples
-from kafkaml.artifacts import sha256_of_file
 from kafkaml.confluent import KafkaRecordReader, KafkaRecordWriter
 from kafkaml.control import ControlMessage
 from kafkaml.input_format import InputFormat
 from kafkaml.records import OutgoingRecord
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange
-from kafkaml.wire.checkpoint import Checkpoint, Positions
+from kafkaml.testing import RecordingReporter
+from kafkaml.wire.checkpoint import Checkpoint
 from kafkaml.wire.choices import TrainingMode
-from kafkaml.wire.failure import Failure
 from kafkaml.wire.framework import Framework
-from kafkaml.wire.outcome import TrainingOutcome
-from kafkaml.wire.progress import EpochMetrics, Progress
+from kafkaml.wire.progress import EpochMetrics
 from kafkaml.wire.training import TrainingPlan
-from kafkaml.wire.version import Comparison
 from mlcode_executor.process import ModelProcess, Runtime
 from model_training.context import RunContext
 from model_training.modes import Mode, classic
 from model_training.training_data import TrainingData
+from tests.fork_servers import running_fork_server
 
 IDS = ("P3",)
 
@@ -47,44 +44,28 @@ _BARS = {Framework.TENSORFLOW: 5.0, Framework.PYTORCH: 3.0}
 _OF_FLOOR = 0.7
 
 
-class Clock:
-    """A ResultReporter that remembers when the last epoch or window ended, and what keeping it cost."""
+class Clock(RecordingReporter):
+    """Also remembers when the last epoch or window ended, and what keeping it cost."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.last_epoch = 0.0
-        self.accuracy = 0.0
         self.checkpoint_seconds: list[float] = []
-        self.checkpoint_bytes = 0
 
-    def running(self) -> None: ...
-
-    def progress(self, progress: Progress) -> None: ...
+    @property
+    def accuracy(self) -> float:
+        """That of the last validation."""
+        return next(value for name, value in self.epochs[-1].validation.items() if "accuracy" in name)
 
     def epoch(self, metrics: EpochMetrics) -> None:
         self.last_epoch = time.perf_counter()
-        self.accuracy = next(value for name, value in metrics.validation.items() if "accuracy" in name)
+        super().epoch(metrics)
 
-    def upload(self, name: str, path: Path) -> str:  # noqa: ARG002
-        return sha256_of_file(path)
-
-    def checkpoint(self, path: Path, *, step: int, **place: object) -> Checkpoint:
-        del place
-        self.checkpoint_bytes = path.stat().st_size
-        saved = Checkpoint(
-            attempt=1, name=path.name, sha256=self.upload(path.name, path), size=self.checkpoint_bytes, step=step
-        )
+    def checkpoint(self, path: Path, **place: Any) -> Checkpoint:
+        saved = super().checkpoint(path, **place)
         # A window is told before it is kept.
         self.checkpoint_seconds.append(time.perf_counter() - self.last_epoch)
         return saved
-
-    def version(self, outcome: TrainingOutcome, **whence: object) -> int:
-        raise AssertionError(f"no version was asked for, and there is {outcome} {whence}")
-
-    def finished(
-        self, outcome: TrainingOutcome, *, positions: Positions | None = None, comparison: Comparison | None = None
-    ) -> None: ...
-
-    def failed(self, failure: Failure, outcome: TrainingOutcome | None = None) -> None: ...
 
 
 def run(context: Context) -> Iterator[Row]:
@@ -92,8 +73,8 @@ def run(context: Context) -> Iterator[Row]:
     count = _QUICK_RECORDS if context.quick else _RECORDS
     topic = fill(context, count)
     for framework in Framework:
-        with warm_fork_server(Runtime(framework)) as fork_server:
-            runs = [_ours(context, framework, topic, count, fork_server) for _ in range(context.repeats)]
+        with running_fork_server(Runtime(framework), "auto") as server:
+            runs = [_ours(context, framework, topic, count, server.socket) for _ in range(context.repeats)]
         ours, spread = median_and_spread([seconds for seconds, _, _ in runs])
         reference, reference_accuracy = _loop(context, "reference", framework, topic, count)
         floor, _ = _loop(context, "floor", framework, topic, count)

@@ -12,7 +12,7 @@ from typing import Any
 
 from kafkaml.errors import ArgumentsError
 
-__all__ = ["MAX_TEXT_LENGTH", "format_arguments", "parse_arguments"]
+__all__ = ["MAX_TEXT_LENGTH", "parse_arguments"]
 
 # Protects the parser, which recurses, from a text made to exhaust it.
 MAX_TEXT_LENGTH = 4096
@@ -60,11 +60,6 @@ def parse_arguments(text: str) -> dict[str, Any]:
             )
         arguments[keyword.arg] = _literal(keyword.arg, keyword.value, line, prefix)
     return arguments
-
-
-def format_arguments(arguments: dict[str, Any]) -> str:
-    """Write arguments as ``parse_arguments`` reads them."""
-    return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
 
 
 def _literal(name: str, node: ast.expr, line: str, prefix: str) -> Any:

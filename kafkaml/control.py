@@ -7,7 +7,7 @@ spellings; never raises anything but ControlMessageError on bytes from the wire.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -197,10 +197,6 @@ class ControlMessage:
                 f"range {online[0]} has no end: expected topic:partition:start:end, or incremental for an online stream"
             )
         return message
-
-    def with_description(self, description: str) -> ControlMessage:
-        """Return the same announcement under another description, for sending it again."""
-        return replace(self, description=description)
 
 
 def _shorten(value: object, limit: int = 80) -> str:

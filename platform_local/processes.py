@@ -20,7 +20,7 @@ import psutil
 
 from kafkaml.system import die_with_parent, write_atomically
 
-__all__ = ["end_processes", "end_recorded", "forget_pid", "read_pid", "record_pid", "spawn"]
+__all__ = ["end_processes", "forget_pid", "read_pid", "record_pid", "spawn"]
 
 # Two clocks are compared (the kernel's boot time is rounded): the same process never differs by more than this.
 _START_TIME_TOLERANCE_SECONDS = 1.0
@@ -76,15 +76,6 @@ def read_pid(path: Path) -> psutil.Process | None:
 def forget_pid(path: Path) -> None:
     """Remove a pid file."""
     path.unlink(missing_ok=True)
-
-
-def end_recorded(path: Path, *, grace_seconds: float) -> bool:
-    """End the process that a pid file names, with all it started; tell whether there was one."""
-    process = read_pid(path)
-    if process is not None:
-        end_processes([process], grace_seconds=grace_seconds)
-    forget_pid(path)
-    return process is not None
 
 
 def end_processes(roots: Iterable[psutil.Process], *, grace_seconds: float) -> None:

@@ -123,24 +123,6 @@ class KafkaAdmin:
             for future in futures.values():
                 future.result(self._timeout_seconds + 5)
 
-    def delete_topic(self, name: str) -> bool:
-        """Delete a topic and all its records; returns False when there is none."""
-        future = self._client.delete_topics([name], request_timeout=self._timeout_seconds)[name]
-        try:
-            future.result(self._timeout_seconds + 5)
-        except KafkaException as exception:
-            error = error_of(exception)
-            if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                return False
-            raise to_error(error, f"deleting topic {name}", reason=self._log.last) from exception
-        return True
-
-    def topic_names(self, *, internal: bool = False) -> list[str]:
-        """Return the names of all topics, sorted; Kafka's own only when ``internal``."""
-        with kafka_errors("listing topics", self._log):
-            topics = self._client.list_topics(timeout=self._timeout_seconds).topics
-        return sorted(name for name in topics if internal or not name.startswith("__"))
-
     def partition_count(self, name: str) -> int:
         """Return how many partitions a topic has; 0 when it does not exist. Never creates it."""
         return self.partition_counts().get(name, 0)
@@ -197,18 +179,6 @@ class KafkaAdmin:
         with kafka_errors("deleting records", self._log):
             for future in futures.values():
                 future.result(self._timeout_seconds + 5)
-
-    def delete_group(self, group: str) -> bool:
-        """Forget a consumer group and its positions; returns False when there is none. It must have no members."""
-        future = self._client.delete_consumer_groups([group], request_timeout=self._timeout_seconds)[group]
-        try:
-            future.result(self._timeout_seconds + 5)
-        except KafkaException as exception:
-            error = error_of(exception)
-            if error.code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return False
-            raise to_error(error, f"deleting group {group}", reason=self._log.last) from exception
-        return True
 
     def _offsets(self, places: Sequence[PartitionKey], spec: OffsetSpec) -> dict[PartitionKey, int]:
         request = {TopicPartition(topic, partition): spec for topic, partition in places}
