@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from kafka_ml_cli.output import JsonOption, console, human_age, print_json, print_object, print_table
+from kafka_ml_cli.nouns import add_delete, add_show
+from kafka_ml_cli.output import JsonOption, console, human_age, print_done, print_json, print_table
 from kafka_ml_cli.session import client_of
 
 users = typer.Typer(name="users", help="People and their roles (for admins).", no_args_is_help=True)
@@ -32,13 +33,6 @@ def list_users(context: typer.Context, json: JsonOption = False) -> None:
     )
 
 
-@users.command("show")
-def show_user(context: typer.Context, user: int, json: JsonOption = False) -> None:
-    """Show one person."""
-    found = client_of(context).users.get(user)
-    return print_json(found) if json else print_object(found)
-
-
 @users.command("create")
 def create_user(
     context: typer.Context,
@@ -49,7 +43,7 @@ def create_user(
 ) -> None:
     """Add a person; the password is asked for, or taken from KML_NEW_PASSWORD."""
     made = client_of(context).users.create(username=username, password=password, role=role)
-    return print_json(made) if json else console().print(f"user {made.id} ({made.username}, {made.role}) created")
+    print_done(made, f"user {made.id} ({made.username}, {made.role}) created", json=json)
 
 
 @users.command("update")
@@ -61,16 +55,12 @@ def update_user(
     json: JsonOption = False,
 ) -> None:
     """Change someone's role, or whether they may log in."""
-    changes = {key: each for key, each in {"role": role, "is_active": active}.items() if each is not None}
-    changed = client_of(context).users.update(user, **changes)
-    return print_json(changed) if json else console().print(f"user {changed.id} changed")
+    changed = client_of(context).users.update(user, role=role, is_active=active)
+    print_done(changed, f"user {changed.id} changed", json=json)
 
 
-@users.command("delete")
-def delete_user(context: typer.Context, user: int) -> None:
-    """Delete a person."""
-    client_of(context).users.delete(user)
-    console().print(f"user {user} deleted")
+add_show(users, "Show one person.")
+add_delete(users, "Delete a person.")
 
 
 @tokens.command("list")
@@ -103,8 +93,4 @@ def create_token(
     return print_json(made) if json else console().out(made.token)
 
 
-@tokens.command("delete")
-def delete_token(context: typer.Context, token: str) -> None:
-    """Revoke a token."""
-    client_of(context).tokens.delete(token)
-    console().print(f"token {token} revoked")
+add_delete(tokens, "Revoke a token.", "revoked")

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kafka_ml_cli.output import JsonOption, console, print_json, print_object, print_table, styled_state
-from kafka_ml_cli.session import client_of
+from kafka_ml_cli.output import (
+    JsonOption,
+    console,
+    print_done,
+    print_json,
+    print_object,
+    print_table,
+    styled_state,
+)
+from kafka_ml_cli.session import asked, client_of
 
 if TYPE_CHECKING:
     from kafkaml.sdk import Client
@@ -29,6 +37,8 @@ _Kafka = Annotated[str | None, typer.Option("--kafka", help="Our Kafka, as pods 
 _BackendUrl = Annotated[str | None, typer.Option(help="This platform's API, as pods there reach it.")]
 _Image = Annotated[str | None, typer.Option(help="Images there, e.g. registry:5000/kafka-ml/{component}:0.1.0.")]
 _GpuResource = Annotated[str | None, typer.Option(help="What a GPU is called there, e.g. nvidia.com/gpu.")]
+# Parameters that are not the platform's fields, but where those are.
+_READ = ("token_file", "ca_file", "kafka")
 _Keda = Annotated[bool | None, typer.Option("--keda/--no-keda", help="KEDA is installed there.")]
 
 
@@ -86,22 +96,11 @@ def create(
     json: JsonOption = False,
 ) -> None:
     """Enter a cluster; its token is read from a file, KML_CLUSTER_TOKEN or the keyboard."""
-    made = client_of(context).clusters.create(
-        name=name,
-        host=host,
-        token=_token(token_file) or typer.prompt("Token", hide_input=True),
-        namespace=namespace,
-        ca=_text(ca_file) or "",
-        kafka_bootstrap_servers=kafka or "",
-        backend_url=backend_url or "",
-        image=image or "",
-        gpu_resource=gpu_resource or "",
-        keda=bool(keda),
-    )
-    if json:
-        return print_json(made)
-    console().print(f"cluster {made.id} ({made.name}) entered")
-    return console().print(f"next: kafka-ml clusters check {made.name}", style="dim")
+    token = _token(token_file) or typer.prompt("Token", hide_input=True)
+    fields = asked(locals(), *_READ, ca=_text(ca_file), kafka_bootstrap_servers=kafka)
+    made = client_of(context).clusters.create(**{name: value for name, value in fields.items() if value is not None})
+    done = f"cluster {made.id} ({made.name}) entered"
+    print_done(made, done, json=json, then=f"kafka-ml clusters check {made.name}")
 
 
 @app.command()
@@ -122,20 +121,17 @@ def update(
 ) -> None:
     """Change a cluster; what is not given stays."""
     client = client_of(context)
-    changed = client.clusters.update(
-        cluster_named(client, cluster).id,
-        name=name,
-        host=host,
-        namespace=namespace,
+    fields = asked(
+        locals(),
+        *_READ,
+        "client",
+        "cluster",
         token=_token(token_file) or None,
         ca=_text(ca_file),
         kafka_bootstrap_servers=kafka,
-        backend_url=backend_url,
-        image=image,
-        gpu_resource=gpu_resource,
-        keda=keda,
     )
-    return print_json(changed) if json else console().print(f"cluster {changed.id} ({changed.name}) changed")
+    changed = client.clusters.update(cluster_named(client, cluster).id, **fields)
+    print_done(changed, f"cluster {changed.id} ({changed.name}) changed", json=json)
 
 
 @app.command()

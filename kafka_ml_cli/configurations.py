@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from kafka_ml_cli.output import JsonOption, console, human_age, print_json, print_object, print_table
+from kafka_ml_cli.nouns import add_delete, add_show
+from kafka_ml_cli.output import JsonOption, human_age, print_done, print_table
 from kafka_ml_cli.session import client_of
 
 app = typer.Typer(name="configurations", help="Models that train together on one stream.", no_args_is_help=True)
@@ -33,11 +34,7 @@ def list_(
     )
 
 
-@app.command()
-def show(context: typer.Context, configuration: int, json: JsonOption = False) -> None:
-    """Show one configuration."""
-    found = client_of(context).configurations.get(configuration)
-    return print_json(found) if json else print_object(found)
+add_show(app, "Show one configuration.")
 
 
 @app.command()
@@ -50,7 +47,7 @@ def create(
 ) -> None:
     """Group models."""
     made = client_of(context).configurations.create(name=name, models=model, description=description)
-    return print_json(made) if json else console().print(f"configuration {made.id} ({made.name}) created")
+    print_done(made, f"configuration {made.id} ({made.name}) created", json=json)
 
 
 @app.command()
@@ -63,14 +60,9 @@ def update(
     json: JsonOption = False,
 ) -> None:
     """Change a configuration."""
-    given = {"name": name, "description": description, "models": model or None}
-    changes = {key: each for key, each in given.items() if each is not None}
+    changes = {"name": name, "description": description, "models": model or None}
     changed = client_of(context).configurations.update(configuration, **changes)
-    return print_json(changed) if json else console().print(f"configuration {changed.id} changed")
+    print_done(changed, f"configuration {changed.id} changed", json=json)
 
 
-@app.command()
-def delete(context: typer.Context, configuration: int) -> None:
-    """Delete a configuration that has no deployments."""
-    client_of(context).configurations.delete(configuration)
-    console().print(f"configuration {configuration} deleted")
+add_delete(app, "Delete a configuration that has no deployments.")

@@ -9,8 +9,18 @@ from typing import Annotated, Any
 
 import typer
 
-from kafka_ml_cli.output import JsonOption, console, human_age, print_json, print_object, print_table, styled_state
-from kafka_ml_cli.session import client_of
+from kafka_ml_cli.nouns import add_delete
+from kafka_ml_cli.output import (
+    JsonOption,
+    human_age,
+    print_done,
+    print_json,
+    print_object,
+    print_table,
+    styled_state,
+)
+from kafka_ml_cli.runs import stop
+from kafka_ml_cli.session import asked, client_of
 from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.wire.choices import Direction, Split, Targets
 
@@ -149,45 +159,23 @@ def create(
     **framework_arguments: str,
 ) -> None:
     """Deploy a configuration for training. Send a stream to the id that is printed."""
-    learning = {
-        "indefinite": indefinite or None,
-        "stream_timeout": stream_timeout,
-        "message_poll_timeout": message_poll_timeout,
-        "window_records": window_records,
-        "validation_rate": validation_rate,
-        "monitoring_metric": monitoring_metric,
-        "change": change,
-        "improvement": improvement,
-    }
-    asked = {name: value for name, value in learning.items() if value is not None}
-    made = client_of(context).deployments.create(
-        configuration=configuration,
-        batch_size=batch_size,
+    parameters = locals()
+    from kafkaml.wire.incremental import Incremental
+
+    learning = {name: parameters[name] for name in Incremental.model_fields}
+    learning = {name: value for name, value in learning.items() if value is not None and value is not False}
+    fields = asked(
+        parameters,
+        *Incremental.model_fields,
+        "framework_arguments",
         arguments=_by_framework(framework_arguments),
-        confusion_matrix=confusion_matrix,
-        split=split,
-        targets=targets,
-        seed=seed,
-        gpu=gpu,
-        incremental=asked if incremental or asked else None,
+        incremental=learning if incremental or learning else None,
     )
-    if json:
-        return print_json(made)
-    console().print(
-        f"deployment {made.id} waits for a stream; results: {', '.join(str(each.id) for each in made.results)}"
-    )
-    return console().print(f"next: kafka-ml send FILE --deployment {made.id}", style="dim")
+    made = client_of(context).deployments.create(**fields)
+    results = ", ".join(str(each.id) for each in made.results)
+    done = f"deployment {made.id} waits for a stream; results: {results}"
+    print_done(made, done, json=json, then=f"kafka-ml send FILE --deployment {made.id}")
 
 
-@app.command()
-def stop(context: typer.Context, deployment: int) -> None:
-    """Stop all trainings of a deployment."""
-    client_of(context).deployments.stop(deployment)
-    console().print(f"deployment {deployment} stops")
-
-
-@app.command()
-def delete(context: typer.Context, deployment: int) -> None:
-    """Delete a deployment and its results."""
-    client_of(context).deployments.delete(deployment)
-    console().print(f"deployment {deployment} deleted")
+app.command(help="Stop all trainings of a deployment.")(stop)
+add_delete(app, "Delete a deployment and its results.")

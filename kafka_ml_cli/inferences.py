@@ -9,9 +9,10 @@ import typer
 
 from kafka_ml_cli.clusters import cluster_named
 from kafka_ml_cli.exits import ExitCode
-from kafka_ml_cli.output import JsonOption, console, print_json, print_object, print_table, styled_state
+from kafka_ml_cli.nouns import add_delete, add_show
+from kafka_ml_cli.output import JsonOption, console, print_done, print_json, print_table, styled_state
 from kafka_ml_cli.runs import add_run_commands
-from kafka_ml_cli.session import client_of
+from kafka_ml_cli.session import asked, client_of
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 # A picture as an answer has hundreds of thousands.
 _MAX_SHOWN_VALUES = 1000
 _MAX_CELL_VALUES = 10
+_COMPARE = "kafka-ml inferences compare {}, then promote or drop"
 
 app = typer.Typer(name="inferences", help="Trained models that answer on topics.", no_args_is_help=True)
 
@@ -53,11 +55,7 @@ def list_(
     )
 
 
-@app.command()
-def show(context: typer.Context, inference: int, json: JsonOption = False) -> None:
-    """Show one inference with the figures of its replicas."""
-    found = client_of(context).inferences.get(inference)
-    return print_json(found) if json else print_object(found)
+add_show(app, "Show one inference with the figures of its replicas.")
 
 
 @app.command()
@@ -87,34 +85,19 @@ def create(
 ) -> None:
     """Serve a finished result."""
     client = client_of(context)
-    made = client.inferences.create(
-        result=result,
-        version=version,
-        input_topic=input_topic,
-        output_topic=output_topic,
-        replicas=replicas,
-        max_replicas=max_replicas,
-        input_format=input_format,
+    fields = asked(
+        locals(),
+        "client",
         input_config=_object(input_config, "--input-config"),
-        output_bootstrap_servers=output_bootstrap_servers,
-        output_timestamps=output_timestamps,
-        limit=limit,
-        upper_topic=upper_topic,
-        gpu=gpu,
         cluster=None if cluster is None else cluster_named(client, cluster).id,
         visualization=_object(visualization, "--visualization"),
     )
-    if json:
-        return print_json(made)
-    console().print(f"inference {made.id} starts: {made.input_topic} -> {made.output_topic}")
-    return console().print(f"next: kafka-ml tail {made.id}", style="dim")
+    made = client.inferences.create(**fields)
+    done = f"inference {made.id} starts: {made.input_topic} -> {made.output_topic}"
+    print_done(made, done, json=json, then=f"kafka-ml tail {made.id}")
 
 
-@app.command()
-def delete(context: typer.Context, inference: int) -> None:
-    """Delete an inference that is stopped."""
-    client_of(context).inferences.delete(inference)
-    console().print(f"inference {inference} deleted")
+add_delete(app, "Delete an inference that is stopped.")
 
 
 @app.command()
@@ -136,11 +119,9 @@ def scale(
 ) -> None:
     """Change the number of replicas."""
     changed = client_of(context).inferences.scale(inference, replicas, max_replicas=most)
-    if json:
-        return print_json(changed)
-    if changed.max_replicas is None:
-        return console().print(f"inference {inference} goes to {replicas} replicas")
-    return console().print(f"inference {inference} has {replicas} to {changed.max_replicas} replicas, as records wait")
+    most = changed.max_replicas
+    how = f"goes to {replicas} replicas" if most is None else f"has {replicas} to {most} replicas, as records wait"
+    print_done(changed, f"inference {inference} {how}", json=json)
 
 
 WaitOption = Annotated[
@@ -174,10 +155,8 @@ def follow(context: typer.Context, inference: int, wait: WaitOption = 300.0, jso
 def _gone_over(context: typer.Context, changed: Inference, *, wait: float, json: bool) -> None:
     if wait and not changed.state.ended:
         changed = client_of(context).inferences.wait_swapped(changed.id, timeout_seconds=wait)
-    if json:
-        return print_json(changed)
     how = ", and follows the current one" if changed.follows else ""
-    return console().print(f"inference {changed.id} serves version {changed.version}{how}")
+    print_done(changed, f"inference {changed.id} serves version {changed.version}{how}", json=json)
 
 
 LabelledOption = Annotated[bool, typer.Option("--labelled", help="Keys are the right answers: tell the accuracy.")]
@@ -202,10 +181,8 @@ def canary(
     changed = client_of(context).inferences.canary(
         inference, version, share=share, labelled=labelled, keyed=keyed, rule=_rule(rule)
     )
-    if json:
-        return print_json(changed)
-    console().print(f"version {version} answers {share:.1%} of the keys of inference {inference}")
-    return console().print(f"next: kafka-ml inferences compare {inference}, then promote or drop", style="dim")
+    done = f"version {version} answers {share:.1%} of the keys of inference {inference}"
+    print_done(changed, done, json=json, then=_COMPARE.format(inference))
 
 
 @app.command()
@@ -225,10 +202,8 @@ def shadow(
     made = client_of(context).inferences.shadow(
         inference, version, output_topic=output_topic, labelled=labelled, rule=_rule(rule)
     )
-    if json:
-        return print_json(made)
-    console().print(f"inference {made.id} shadows inference {inference} with version {version}: {made.output_topic}")
-    return console().print(f"next: kafka-ml inferences compare {made.id}, then promote or drop", style="dim")
+    done = f"inference {made.id} shadows inference {inference} with version {version}: {made.output_topic}"
+    print_done(made, done, json=json, then=_COMPARE.format(made.id))
 
 
 @app.command()
@@ -264,14 +239,14 @@ def compare(context: typer.Context, inference: int, json: JsonOption = False) ->
 def promote(context: typer.Context, inference: int, json: JsonOption = False) -> None:
     """Serve the challenger from now on; of a shadow, the inference that it shadows does."""
     changed = client_of(context).inferences.promote(inference)
-    return print_json(changed) if json else console().print(f"the challenger of inference {inference} is promoted")
+    print_done(changed, f"the challenger of inference {inference} is promoted", json=json)
 
 
 @app.command()
 def drop(context: typer.Context, inference: int, json: JsonOption = False) -> None:
     """Let the challenger answer no more; a shadow ends."""
     changed = client_of(context).inferences.drop(inference)
-    return print_json(changed) if json else console().print(f"the challenger of inference {inference} is dropped")
+    print_done(changed, f"the challenger of inference {inference} is dropped", json=json)
 
 
 def _rule(text: str | None) -> dict[str, object] | None:
@@ -332,7 +307,7 @@ def view(
         raise typer.BadParameter("the view is not a JSON object")
     changed = client_of(context).inferences.set_view(inference, config)
     done = "has no view of its own now" if config is None else "is shown like this now"
-    return print_json(changed) if json else console().print(f"inference {inference} {done}")
+    print_done(changed, f"inference {inference} {done}", json=json)
 
 
 @app.command("try")

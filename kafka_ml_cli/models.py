@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from kafka_ml_cli.exits import ExitCode
-from kafka_ml_cli.output import JsonOption, console, human_age, print_json, print_object, print_table
-from kafka_ml_cli.session import client_of
+from kafka_ml_cli.nouns import add_delete
+from kafka_ml_cli.output import JsonOption, console, human_age, print_done, print_json, print_object, print_table
+from kafka_ml_cli.session import asked, client_of
 from kafkaml.wire.framework import Framework
 
 app = typer.Typer(name="models", help="Sources of models.", no_args_is_help=True)
@@ -74,18 +75,9 @@ def create(
     json: JsonOption = False,
 ) -> None:
     """Check a model's code and keep it."""
-    model = client_of(context).models.create(
-        name=name,
-        framework=framework,
-        code=_read(code),
-        imports=_read(imports),
-        description=description,
-        distributed=distributed,
-        upper_model=upper_model,
-    )
-    if json:
-        return print_json(model)
-    return console().print(f"model {model.id} ({model.name}) created")
+    fields = asked(locals(), code=_read(code), imports=_read(imports))
+    model = client_of(context).models.create(**fields)
+    print_done(model, f"model {model.id} ({model.name}) created", json=json)
 
 
 @app.command()
@@ -103,20 +95,9 @@ def update(
     json: JsonOption = False,
 ) -> None:
     """Change a model; new code is checked."""
-    changes = {
-        "name": name,
-        "description": description,
-        "code": _read(code) if code else None,
-        "imports": _read(imports) if imports else None,
-        "distributed": distributed,
-        "upper_model": upper_model,
-    }
-    changed = client_of(context).models.update(
-        model, **{key: each for key, each in changes.items() if each is not None}
-    )
-    if json:
-        return print_json(changed)
-    return console().print(f"model {changed.id} ({changed.name}) changed")
+    source = {"code": _read(code) if code else None, "imports": _read(imports) if imports else None}
+    changed = client_of(context).models.update(model, **asked(locals(), "model", "source", **source))
+    print_done(changed, f"model {changed.id} ({changed.name}) changed", json=json)
 
 
 @app.command()
@@ -147,11 +128,7 @@ def validate(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-@app.command()
-def delete(context: typer.Context, model: int) -> None:
-    """Delete a model that no configuration uses."""
-    client_of(context).models.delete(model)
-    console().print(f"model {model} deleted")
+add_delete(app, "Delete a model that no configuration uses.")
 
 
 def _print_report(report: Any) -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "console",
     "human_age",
     "human_size",
+    "print_done",
     "print_json",
     "print_object",
     "print_table",
@@ -68,6 +69,14 @@ def print_json(value: object) -> None:
     import orjson
 
     sys.stdout.write(orjson.dumps(_plain(value), option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+
+
+def print_done(value: object, done: str, *, json: bool, then: str = "") -> None:
+    """Print ``value`` as JSON, or for people what was ``done``, and ``then`` what comes next."""
+    if json:
+        return print_json(value)
+    console().print(done)
+    return console().print(f"next: {then}", style="dim") if then else None
 
 
 def _plain(value: object) -> object:

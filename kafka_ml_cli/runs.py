@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kafka_ml_cli.nouns import Identifier, collection, noun_of, say
 from kafka_ml_cli.output import JsonOption, console, print_json
-from kafka_ml_cli.session import client_of
 
 if TYPE_CHECKING:
     from kafkaml.sdk.inferences import Inferences
@@ -21,32 +21,16 @@ __all__ = ["add_run_commands", "follow_log"]
 _FOLLOW_SECONDS = 0.4
 
 
-Identifier = Annotated[int, typer.Argument(metavar="ID")]
-
-
 def add_run_commands(app: typer.Typer) -> None:
     """Add the commands to ``app``, whose name is that of the collection in the client."""
     for command in (stop, wait, logs):
         app.command()(command)
 
 
-def _topic(context: typer.Context) -> str:
-    assert context.parent is not None
-    return str(context.parent.info_name)
-
-
-def _collection(context: typer.Context) -> Any:
-    return getattr(client_of(context), _topic(context))
-
-
-def _say(context: typer.Context, identifier: int, what: str) -> None:
-    console().print(f"{_topic(context).removesuffix('s')} {identifier} {what}")
-
-
 def stop(context: typer.Context, identifier: Identifier) -> None:
     """Ask it to stop."""
-    _collection(context).stop(identifier)
-    _say(context, identifier, "stops")
+    collection(context).stop(identifier)
+    say(context, identifier, "stops")
 
 
 def wait(
@@ -59,7 +43,7 @@ def wait(
     """Wait for a state. Exit code 1 when it fails instead, 6 when it takes too long."""
     from kafkaml.sdk.types import RunState, TrainingResult
 
-    wanted = RunState(state or ("finished" if _topic(context) == "results" else "running"))
+    wanted = RunState(state or ("finished" if noun_of(context) == "results" else "running"))
     with console(error=True).status(f"waiting for {wanted}") as spinner:
 
         def show_progress(run: TrainingResult | Inference) -> None:
@@ -67,10 +51,10 @@ def wait(
             epoch = f", epoch {progress.epoch} of {progress.epochs}" if progress and progress.epochs else ""
             spinner.update(f"{run.state}{epoch}")
 
-        found = _collection(context).wait_for(identifier, wanted, timeout_seconds=timeout, on_change=show_progress)
+        found = collection(context).wait_for(identifier, wanted, timeout_seconds=timeout, on_change=show_progress)
     if json:
         return print_json(found)
-    _say(context, identifier, f"is {found.state}")
+    say(context, identifier, f"is {found.state}")
     if warnings := getattr(found, "warnings", ()):
         remarks = console(error=True)
         remarks.print(f"with {len(warnings)} warning{'s' * (len(warnings) > 1)}, the first is:", style="dim")
@@ -88,7 +72,7 @@ def logs(
     """Print the log, also of what has ended."""
     from kafkaml.terminal import visible
 
-    for text in follow_log(_collection(context), identifier, replica=replica, offset=-tail, follow=follow):
+    for text in follow_log(collection(context), identifier, replica=replica, offset=-tail, follow=follow):
         console().out(visible(text.replace("\r\n", "\n")), end="", highlight=False)
 
 

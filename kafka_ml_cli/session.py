@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from kafkaml.sdk.client import Client
     from kafkaml.settings import KafkaSettings
 
-__all__ = ["Session", "client_of", "session_of"]
+__all__ = ["Session", "asked", "client_of", "session_of"]
 
 
 @dataclass
@@ -64,3 +65,11 @@ def client_of(context: typer.Context) -> Client:
     client = session_of(context).client()
     context.call_on_close(client.close)
     return client
+
+
+def asked(parameters: Mapping[str, Any], *others: str, **read: object) -> dict[str, Any]:
+    """Return the ``locals()`` of a command whose parameters are those of the SDK, without ``others`` that are not.
+
+    ``read`` is what was made of some of them.
+    """
+    return {name: value for name, value in parameters.items() if name not in ("context", "json", *others)} | read

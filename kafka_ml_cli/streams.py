@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from kafka_ml_cli.output import JsonOption, console, human_age, print_json, print_object, print_table
-from kafka_ml_cli.session import client_of
+from kafka_ml_cli.nouns import add_show
+from kafka_ml_cli.output import JsonOption, console, human_age, print_done, print_table
+from kafka_ml_cli.session import asked, client_of
 
 app = typer.Typer(name="streams", help="Data streams that were announced.", no_args_is_help=True)
 
@@ -38,11 +39,7 @@ def list_(
     )
 
 
-@app.command()
-def show(context: typer.Context, stream: int, json: JsonOption = False) -> None:
-    """Show one stream."""
-    found = client_of(context).streams.get(stream)
-    return print_json(found) if json else print_object(found)
+add_show(app, "Show one stream.")
 
 
 @app.command()
@@ -87,26 +84,19 @@ def announce(
 
     Announcing the same again does nothing.
     """
-    done = client_of(context).streams.announce(
-        topic,
-        deployment=deployment,
+    fields = asked(
+        locals(),
+        "config",
+        "since",
         input_format=input_format.upper(),
         input_config=_config(config),
-        partition=partition,
-        start=start,
-        end=end,
-        description=description,
-        validation_rate=validation_rate,
-        test_rate=test_rate,
         since_ms=None if since is None else int(since.timestamp() * 1000),
     )
-    if json:
-        return print_json(done)
+    done = client_of(context).streams.announce(**fields)
+    said = f"{done['ranges']} is announced to deployment {deployment}"
     if done["stream"] is not None:
-        return console().print(
-            f"{done['ranges']} was announced to deployment {deployment} before: stream {done['stream']}"
-        )
-    return console().print(f"{done['ranges']} is announced to deployment {deployment}")
+        said = f"{done['ranges']} was announced to deployment {deployment} before: stream {done['stream']}"
+    print_done(done, said, json=json)
 
 
 @app.command()

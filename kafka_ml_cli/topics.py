@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from kafka_ml_cli.output import JsonOption, console, print_json, print_table
-from kafka_ml_cli.session import client_of
+from kafka_ml_cli.session import asked, client_of
 
 app = typer.Typer(name="topics", help="Topics of the cluster, and their records.", no_args_is_help=True)
 
@@ -92,23 +92,7 @@ def records(
     json: JsonOption = False,
 ) -> None:
     """Show a page of committed records, decoded."""
-    page = client_of(context).topics.records(
-        name,
-        start=start,
-        timestamp=timestamp,
-        before=before,
-        after=after,
-        partition=partition,
-        contains=contains,
-        limit=limit,
-        decoder=decoder,
-        data_type=data_type,
-        data_reshape=data_reshape,
-        label_type=label_type,
-        label_reshape=label_reshape,
-        data_scheme=data_scheme,
-        label_scheme=label_scheme,
-    )
+    page = client_of(context).topics.records(**asked(locals()))
     if json:
         return print_json(page)
     print_table(

@@ -220,7 +220,7 @@ def test_waiting_for_a_training_shows_its_epochs(monkeypatch: pytest.MonkeyPatch
                 on_change(each)
             return states[-1]
 
-    monkeypatch.setattr(runs, "_collection", lambda _context: Results())
+    monkeypatch.setattr(runs, "collection", lambda _context: Results())
     monkeypatch.setattr("rich.status.Status.update", lambda _self, text: shown.append(text))
     done = CliRunner().invoke(app, ["results", "wait", "7"])
     assert done.exit_code == 0, done.output

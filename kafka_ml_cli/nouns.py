@@ -1,0 +1,50 @@
+"""Commands that nouns have in common, added to a noun's app, whose name is that of its collection in the client."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from kafka_ml_cli.output import JsonOption, console, print_json, print_object
+from kafka_ml_cli.session import client_of
+
+__all__ = ["Identifier", "add_delete", "add_show", "collection", "noun_of", "say"]
+
+Identifier = Annotated[int, typer.Argument(metavar="ID")]
+
+
+def collection(context: typer.Context) -> Any:
+    """Return the collection that the running command is about."""
+    return getattr(client_of(context), noun_of(context))
+
+
+def say(context: typer.Context, identifier: int, what: str) -> None:
+    """Print ``what`` happened to one of them."""
+    console().print(f"{noun_of(context).removesuffix('s')} {identifier} {what}")
+
+
+def noun_of(context: typer.Context) -> str:
+    """Return the name of the running command's noun, e.g. ``results``."""
+    assert context.parent is not None
+    return str(context.parent.info_name)
+
+
+def add_show(app: typer.Typer, about: str) -> None:
+    """Add ``show``, which prints all fields."""
+
+    def show(context: typer.Context, identifier: Identifier, json: JsonOption = False) -> None:
+        found = collection(context).get(identifier)
+        return print_json(found) if json else print_object(found)
+
+    app.command(help=about)(show)
+
+
+def add_delete(app: typer.Typer, about: str, done: str = "deleted") -> None:
+    """Add ``delete``; ``done`` says what was done."""
+
+    def delete(context: typer.Context, identifier: Identifier) -> None:
+        collection(context).delete(identifier)
+        say(context, identifier, done)
+
+    app.command(help=about)(delete)
