@@ -106,6 +106,9 @@ class BackendSettings(BaseSettings):
         "kafka-ml.versions", description="compacted topic that tells which version of each result is current"
     )
     event_retention_seconds: int = Field(3600, ge=60, description="how far back a browser can catch up")
+    outbox_retention_seconds: int = Field(
+        7 * 24 * 3600, ge=60, description="how long records that the platform wrote to Kafka stay in its database"
+    )
 
     def __hash__(self) -> int:
         # Stores are kept by their settings; a map among them has no hash of its own.

@@ -12,7 +12,7 @@ from django.utils import timezone
 from backend.config.environment import environment
 from backend.events.models import Event
 
-__all__ = ["TOPICS", "prune", "publish"]
+__all__ = ["TOPICS", "prune_events", "publish"]
 
 TOPICS = ("models", "configurations", "deployments", "results", "inferences", "streams", "clusters", "system")
 
@@ -34,7 +34,7 @@ def publish(topic: str, payload: Mapping[str, Any]) -> None:
         Event.objects.create(topic=topic, payload=dict(payload))
 
 
-def prune() -> int:
+def prune_events() -> int:
     """Delete events older than the setting, at most a batch at a time; returns how many. Called by the controller."""
     oldest = timezone.now() - timedelta(seconds=environment().event_retention_seconds)
     ids = list(Event.objects.filter(created_at__lt=oldest).order_by("id").values_list("id", flat=True)[:_PRUNE_BATCH])

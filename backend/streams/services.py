@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -22,12 +22,21 @@ from kafkaml.control import ControlMessage, deployment_id_from_key, deployment_i
 from kafkaml.errors import ControlMessageError
 from kafkaml.text import storable
 
-__all__ = ["mark_outbox_failed", "mark_outbox_published", "pending_outbox", "register", "send_again", "since_ms"]
+__all__ = [
+    "mark_outbox_failed",
+    "mark_outbox_published",
+    "pending_outbox",
+    "prune_outbox",
+    "register",
+    "send_again",
+    "since_ms",
+]
 
 # The largest number that the database holds; a sink that wrote random bytes as its key addresses no deployment.
 _MAX_NUMBER = 2**63 - 1
 _MAX_REFUSED = 200
 _MAX_REFUSED_BYTES = 4000
+_PRUNE_BATCH = 5_000
 
 
 def register(
@@ -140,6 +149,16 @@ def mark_outbox_published(message_id: int) -> None:
 def mark_outbox_failed(message_id: int, error: str) -> None:
     """Note why a record could not be written; it stays pending."""
     OutboxMessage.objects.filter(pk=message_id).update(tries=F("tries") + 1, error=error[:1000])
+
+
+def prune_outbox() -> int:
+    """Delete records that were written longer ago than the setting, at most a batch at a time; returns how many.
+
+    Called by the controller. What waits to be written stays, however old it is.
+    """
+    oldest = timezone.now() - timedelta(seconds=environment().outbox_retention_seconds)
+    written = OutboxMessage.objects.filter(published_at__lt=oldest).order_by("published_at")
+    return OutboxMessage.objects.filter(pk__in=list(written.values_list("pk", flat=True)[:_PRUNE_BATCH])).delete()[0]
 
 
 def _time(timestamp_ms: int | None) -> datetime | None:

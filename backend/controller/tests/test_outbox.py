@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.utils import timezone
+
+from backend.config.environment import environment
 from backend.controller.outbox import OutboxRelay
 from backend.streams.models import OutboxMessage
+from backend.streams.services import prune_outbox
 from kafkaml.errors import BrokerError
 from kafkaml.testing import InMemoryBroker
 
@@ -30,3 +35,14 @@ def test_a_topic_that_is_refused_holds_up_no_other() -> None:
         (b"1", 1, "not allowed"),
         (b"3", 0, ""),
     ]
+
+
+def test_what_was_written_long_ago_goes_and_what_waits_stays() -> None:
+    now, kept = timezone.now(), timedelta(seconds=environment().outbox_retention_seconds)
+    long_ago, lately = now - kept - timedelta(minutes=1), now - kept + timedelta(minutes=1)
+    for value, published_at in ((b"old", long_ago), (b"young", lately), (b"waits", None)):
+        OutboxMessage.objects.create(topic="t", key=b"k", value=value, published_at=published_at)
+    OutboxMessage.objects.update(created_at=now - 2 * kept)
+    assert prune_outbox() == 1
+    assert [bytes(each.value) for each in OutboxMessage.objects.all()] == [b"young", b"waits"]
+    assert prune_outbox() == 0

@@ -18,7 +18,7 @@ from backend.api import sse
 from backend.api.actors import SYSTEM
 from backend.events import broadcast, views
 from backend.events.models import Event
-from backend.events.services import prune, publish
+from backend.events.services import prune_events, publish
 
 # The reader has a connection of its own, so what it reads must be committed.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -158,5 +158,5 @@ def test_old_events_are_forgotten() -> None:
     publish("results", {"id": 1})
     Event.objects.update(created_at=timezone.now() - timedelta(days=1))
     publish("results", {"id": 2})
-    assert prune() == 1
+    assert prune_events() == 1
     assert [event.payload for event in Event.objects.all()] == [{"id": 2}]

@@ -23,13 +23,14 @@ from backend.controller.topics import TopicMaker
 from backend.controller.wakeup import WakeUp
 from backend.controller.webhooks import WebhookRelay
 from backend.deployments.plans import model_limits
-from backend.events.services import prune
+from backend.events.services import prune_events
 from backend.inferences.models import Inference
 from backend.inferences.placements import placements
 from backend.inferences.services import ensure_topics
 from backend.launchers.factory import launcher_from_settings
 from backend.launchers.names import RunKind
 from backend.launchers.routing import RoutingLauncher
+from backend.streams.services import prune_outbox
 from backend.system.services import heartbeat
 from kafkaml.confluent import KafkaAdmin, KafkaRecordWriter
 from kafkaml.logs import configure_logs
@@ -109,7 +110,8 @@ def _controller(
         wakeup=wakeup,
         housekeeping={
             life.beat: _HEARTBEAT_SECONDS,
-            prune: _PRUNE_SECONDS,
+            prune_events: _PRUNE_SECONDS,
+            prune_outbox: _PRUNE_SECONDS,
             partial(launcher.prune, older_than_seconds=_LOG_RETENTION_SECONDS): _PRUNE_LOGS_SECONDS,
         },
         on_round=life,
