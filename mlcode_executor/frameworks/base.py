@@ -15,7 +15,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -56,6 +56,8 @@ _MOST_VALUES = 144
 _ASIDE = frozenset(
     {"evaluate", "predict_classes", "artifact_names", "save", "export_onnx", "check_answers", "save_state"}
 )
+# What is asked of the model as it would serve.
+_AS_SERVED = _ASIDE - {"save_state"} | {"keep_champion"}
 
 
 @dataclass(frozen=True)
@@ -182,9 +184,10 @@ class Handler(ABC):
         if method not in methods:
             raise BrokenError(f"the model process has no method {method!r}: expected one of {', '.join(methods)}")
         request = Request(params, arrays, files, emit)
-        if method not in _ASIDE:
-            return methods[method](request)
-        with self.same_random_numbers():
+        with (
+            self.same_random_numbers() if method in _ASIDE else nullcontext(),
+            self.served_weights() if method in _AS_SERVED else nullcontext(),
+        ):
             return methods[method](request)
 
     @contextmanager
@@ -195,6 +198,10 @@ class Handler(ABC):
             yield
         finally:
             self.set_random_numbers(before)
+
+    def served_weights(self) -> AbstractContextManager[None]:
+        """Let the model have the weights that it would serve with until the block ends, if it trains with others."""
+        return nullcontext()
 
     def _kept_champion(self) -> Any:
         if self._champion is None:

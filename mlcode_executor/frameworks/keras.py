@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ from mlcode_executor.frameworks.keras_compat import accept_old_code
 from mlcode_executor.frameworks.keras_loop import FitArguments, KerasLoop
 from mlcode_executor.frameworks.keras_outputs import LabelPlan, check_by_name, flat, plan_labels
 from mlcode_executor.frameworks.keras_state import (
+    averaged,
     copies,
     exchanged,
     new_state,
@@ -273,6 +274,9 @@ class KerasHandler(Handler):
             raise BrokenError("predict was called before load")
         with user_code():
             return self._predict(features)
+
+    def served_weights(self) -> AbstractContextManager[None]:
+        return averaged(self._model)
 
     def random_numbers(self) -> dict[str, Any]:
         return {**super().random_numbers(), "layers": [] if self._model is None else seeds(self._model)}

@@ -18,7 +18,7 @@ from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_g
 from mlcode_executor.frameworks.base import Array
 from mlcode_executor.frameworks.state import State, generator_state, refuse_other_model, set_generator_state
 
-__all__ = ["copies", "exchanged", "new_state", "own_generator_kept", "put_model", "seeds", "set_seeds", "take_model"]
+__all__ = ["averaged", "copies", "exchanged", "new_state", "own_generator_kept", "put_model", "seeds", "set_seeds", "take_model"]
 
 
 def new_state() -> State:
@@ -29,12 +29,24 @@ def new_state() -> State:
 @contextmanager
 def exchanged(model: Any, others: list[Array]) -> Iterator[None]:
     """Let the model have the variables ``others`` until the block ends; they stay as they are."""
-    before = copies(model)
-    _set(model.variables, others)
-    try:
+    with _same_after(model.variables):
+        _set(model.variables, others)
         yield
-    finally:
-        _set(model.variables, before)
+
+
+@contextmanager
+def averaged(model: Any) -> Iterator[None]:
+    """Let the model have the averages of its weights until the block ends, where its optimiser keeps any (use_ema)."""
+    optimizer = getattr(model, "optimizer", None)
+    # One that scales the loss has the optimiser that averages inside.
+    averaging = getattr(optimizer, "inner_optimizer", optimizer)
+    # Before the first step the averages are zeros.
+    if averaging is None or not averaging.use_ema or not averaging.built or not int(averaging.iterations):
+        yield
+        return
+    with _same_after(model.trainable_weights):
+        averaging.finalize_variable_values(model.trainable_weights)
+        yield
 
 
 def copies(model: Any) -> list[Array]:
@@ -97,6 +109,15 @@ def take_model(state: State, model: Any) -> None:
         global_seed_generator().state.assign(shared)
     for generator, value in zip(_generators(model), state["generators"], strict=True):
         set_generator_state(generator, value)
+
+
+@contextmanager
+def _same_after(variables: list[Any]) -> Iterator[None]:
+    before = [np.array(each) for each in variables]
+    try:
+        yield
+    finally:
+        _set(variables, before)
 
 
 def _set(variables: list[Any], values: list[Array]) -> None:

@@ -7,6 +7,7 @@ import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from kafkaml.errors import BrokenError, RefusedError, UserCodeError
 from mlcode_executor.process import Runtime
 from tests.mlcode_executor import sources
 from tests.mlcode_executor.conftest import Model, StartProcess
+from tests.weights import weights_in
 
 # Its layers draw from generators of their own, some of them in evaluation too, and from the one that Keras shares.
 KERAS_LAYERS = """class Noise(keras.layers.Layer):
@@ -154,6 +156,7 @@ class Kind:
     features: Any
     labels: Any
     start_model: StartProcess
+    batch_size: int = 32
 
     def build(self, state: bytes | None = None) -> Model:
         model = self.start_model(self.runtime)
@@ -177,7 +180,7 @@ class Kind:
         rows = slice(window * 100, window * 100 + 100)
         return model.call(
             "partial_fit",
-            {"batch_size": 32, "arguments": {}},
+            {"batch_size": self.batch_size, "arguments": {}},
             train_features=self.features[rows],
             train_labels=self.labels[rows],
         )
@@ -202,6 +205,13 @@ def restore(model: Model, state: bytes) -> dict[str, Any]:
         file.write(state)
         file.flush()
         return model.process.call("restore_state", files={"state": file.fileno()}, timeout_seconds=60)
+
+
+def weights_of(model: Model) -> list[bytes]:
+    """Return the weights in the file that serves."""
+    with tempfile.NamedTemporaryFile(suffix=".weights.h5") as file:
+        model.process.call("save", files={"model.weights.h5": file.fileno()}, timeout_seconds=60)
+        return weights_in(Path(file.name).read_bytes(), "model.weights.h5")
 
 
 def content(state: bytes) -> dict[str, Any]:
@@ -295,6 +305,30 @@ def test_what_no_file_can_hold_is_named(kind_of: Callable[[str], Kind]) -> None:
     kind.learn(model, 0)
     with pytest.raises(UserCodeError, match=r"optimizer.odd is of the type object: a checkpoint cannot hold it"):
         save(model)
+
+
+def test_averages_of_weights_serve_while_the_training_goes_on_from_the_weights(
+    kind_of: Callable[[str], Kind],
+) -> None:
+    code = """model = keras.Sequential([keras.Input((8, 8)), keras.layers.Flatten(), keras.layers.Dense(10)])
+optimizer = keras.optimizers.SGD(0.01, use_ema=True, ema_momentum=0.5)
+model.compile(optimizer=optimizer, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+"""
+    kind = replace(kind_of("keras-layers"), code=code, batch_size=50)
+    classic, model = kind.build(), kind.build()
+    rows = {"train_features": kind.features[:300], "train_labels": kind.labels[:300]}
+    classic.call("fit", {"batch_size": 50, "arguments": {"epochs": 1, "shuffle": False}}, **rows)
+    kind.learn(model, 0)
+    served = kind.evaluate(model)
+    model.call("keep_champion")
+    for window in (1, 2):
+        kind.learn(model, window)
+    # What was asked in between changed nothing, and what is saved is what classic training ends with: the averages.
+    assert weights_of(model) == weights_of(classic)
+    assert kind.evaluate(model) == kind.evaluate(classic)
+    assert kind.evaluate(model, champion=True) == served
+    kind.learn(model, 3)
+    assert weights_of(model) != weights_of(classic)
 
 
 def test_what_tensorflow_draws_by_itself_is_said_of_a_training_that_went_on(kind_of: Callable[[str], Kind]) -> None:
