@@ -50,11 +50,12 @@ class Trial:
 
 @dataclass(frozen=True)
 class Findings:
-    """What the steps after training found; each may be missing."""
+    """What the steps after training found; each may be missing. ``converts``: no conversion ended the model process."""
 
     metrics: Mapping[str, float]
     matrix: ConfusionMatrix | None
     onnx_difference: float | None
+    converts: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,7 @@ class Learnt:
     warnings: Sequence[str] = ()
 
 
-def finish(session: ModelSession, part: Part, trial: Trial, *, with_matrix: bool) -> Findings:
+def finish(session: ModelSession, part: Part, trial: Trial, *, with_matrix: bool, with_onnx: bool = True) -> Findings:
     """Save what serves, then evaluate, then the files whose making may end the model process."""
     attempt = part.steps.attempt
     found = attempt("the trained model could not be saved", session.artifact_names)
@@ -87,8 +88,10 @@ def finish(session: ModelSession, part: Part, trial: Trial, *, with_matrix: bool
         part.warnings.add(f"no test metrics: {trial.no_test}")
     matrix = attempt("no confusion matrix", lambda: _confusion_matrix(session, trial, part)) if with_matrix else None
     part.files.save(session, later)
+    if not with_onnx or part.steps.ended_by is not None:
+        return Findings(metrics, matrix, None, converts=with_onnx)
     difference = attempt("not converted to ONNX, inference will be slower", lambda: _export_onnx(session, trial, part))
-    return Findings(metrics, matrix, difference)
+    return Findings(metrics, matrix, difference, converts=part.steps.ended_by is None)
 
 
 def outcome_of(

@@ -61,6 +61,11 @@ class Interrupts:
         if self.stopped:
             self._raise()
 
+    def check(self) -> None:
+        """Raise Interrupted when a stop came that was held back, and what held it back did not end well."""
+        with self.held():
+            pass
+
     def __enter__(self) -> Self:
         self._previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
         return self

@@ -48,7 +48,7 @@ class Steps:
 
     def __init__(self, warnings: Warnings) -> None:
         self._warnings = warnings
-        self._ended = False
+        self._ended_by: KafkaMLError | None = None
         self._first_error: KafkaMLError | None = None
 
     @property
@@ -56,18 +56,24 @@ class Steps:
         """Why the first step that failed did; None while none has."""
         return self._first_error
 
+    @property
+    def ended_by(self) -> KafkaMLError | None:
+        """What ended the model process, so that no step is tried any more; None while it is there."""
+        return self._ended_by
+
     def attempt(self, failing: str, step: Callable[[], T], *, warn: Callable[[str], None] | None = None) -> T | None:
         """Return what ``step`` returns, or None after it failed.
 
         ``failing`` begins the warning, which goes to ``warn`` where it does not belong behind all others.
         """
-        if self._ended:
+        if self._ended_by is not None:
             return None
         try:
             return step()
         except KafkaMLError as error:
-            self._ended = isinstance(error, (ModelProcessDied, DeadlineExceeded))
-            more = "; what comes after it was left out" if self._ended else ""
+            more = ""
+            if isinstance(error, (ModelProcessDied, DeadlineExceeded)):
+                self._ended_by, more = error, "; what comes after it was left out"
             self.failed(error, f"{failing}: {first_paragraph(error.message)}{more}", warn=warn)
             return None
 

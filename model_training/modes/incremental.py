@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kafkaml.checkpoints import Contents
-from kafkaml.errors import DecodeError, ModelProcessDied, StreamUnavailable, UserCodeError
+from kafkaml.errors import DecodeError, KafkaMLError, ModelProcessDied, StreamUnavailable, UserCodeError
 from kafkaml.failpoints import failpoint
 from kafkaml.frameworks import FRAMEWORKS, Purpose
 from kafkaml.left_out import LeftOut
@@ -107,6 +107,8 @@ class _State:
     champion: int | None = None
     comparison: Comparison | None = None
     seconds: float = 0.0
+    # Whether the model may be converted to ONNX: once that ended the model process it is not tried again.
+    converts: bool = True
     held_out: HeldOut | None = None
     sample: NDArray[Any] | None = None
 
@@ -121,6 +123,7 @@ class _State:
             "champion": self.champion,
             "comparison": None if self.comparison is None else self.comparison.to_json(),
             "seconds": self.seconds,
+            "converts": self.converts,
         }
 
     @property
@@ -144,6 +147,7 @@ class _State:
             champion=document["champion"],
             comparison=None if comparison is None else Comparison.model_validate(comparison),
             seconds=document["seconds"],
+            converts=document["converts"],
             held_out=HeldOut.from_arrays(arrays) if "features" in arrays else None,
             sample=arrays.get(_SAMPLE),
         )
@@ -170,8 +174,14 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
             if died.reason != LimitReason.KILLED or learner.kept == kept:
                 raise
             logger.warning("the model process was killed, going on from the last window kept", cause=died.message)
-            kept = learner.kept
-            part.begin_anew()
+        except _NewProcessNeeded as needed:
+            logger.warning("making a version ended the model process, going on in another one", cause=str(needed))
+        kept = learner.kept
+        part.begin_anew()
+
+
+class _NewProcessNeeded(Exception):
+    """The model process ended after all that it learnt was kept."""
 
 
 class _Learner:
@@ -184,6 +194,8 @@ class _Learner:
         self._part = part
         self._state = _State()
         self._started = self._last_end = time.monotonic()
+        # The model's state behind the present window, where it was saved before the window's end.
+        self._saved: Path | None = None
         self.kept = kept
 
     def run(self) -> TrainedPart:
@@ -210,6 +222,7 @@ class _Learner:
         return self._part.finished(outcome, self._whence())
 
     def _learn_all(self) -> None:
+        self._context.interrupts.check()
         with self._context.windows(self._terms.limits, self._state.reading) as windows:
             last = self._state.reading
             for window in windows:
@@ -251,8 +264,7 @@ class _Learner:
         state.step, state.reading = step, window.reading
         state.trained += len(features) - validated
         state.validated += validated
-        if validated and terms.rule is not None:
-            self._compare(terms.rule)
+        ended_by = self._compare(terms.rule) if validated and terms.rule is not None else None
         now = time.monotonic()
         state.seconds += now - started
         place = WindowPlace(
@@ -271,6 +283,8 @@ class _Learner:
             )
         )
         self._keep()
+        if ended_by is not None:
+            raise _NewProcessNeeded(ended_by.message) from ended_by
 
     def _before(
         self, samples: Samples, order: _Order, features: NDArray[Any], labels: NDArray[Any]
@@ -331,8 +345,11 @@ class _Learner:
             self._part.warnings.add(f"the training diverged: {', '.join(lost)} ceased to be a number; {_STEADIER}")
         return metrics
 
-    def _compare(self, rule: PromotionRule) -> None:
-        """Compare with the champion on the held-out samples, and make a version of what is enough better."""
+    def _compare(self, rule: PromotionRule) -> KafkaMLError | None:
+        """Compare with the champion on the held-out samples, and make a version of what is enough better.
+
+        Returns what ended the model process while it made the version's files: the version has those before it.
+        """
         state = self._state
         assert state.held_out is not None
         with self._held_out(state.held_out) as samples:
@@ -340,13 +357,19 @@ class _Learner:
             champion = None if state.champion is None else self._session.evaluate(samples, champion=True)
         state.comparison = rule.compare(challenger, champion, number=state.champion, samples=len(state.held_out))
         if not state.comparison.promotes:
-            return
+            return None
+        self._session.keep_champion()
+        self._saved = self._session.save_state(self._part.folder)
         found = self._finish()
+        ended_by = self._part.steps.ended_by
+        if isinstance(ended_by, ModelProcessDied) and ended_by.reason == LimitReason.KILLED:
+            # Learnt again, the window gives the whole version.
+            raise ended_by
         outcome = self._outcome(found, self._part.files.upload(self._part.reporter))
         state.champion = self._part.version_finished(outcome, self._whence()).version
         logger.info("the model has improved", version=state.champion, window=state.step)
         failpoint("incremental.version")
-        self._session.keep_champion()
+        return ended_by
 
     def _held_out(self, held_out: HeldOut) -> Samples:
         without_labels = self._state.fit is not None and self._state.fit.labels is None
@@ -354,7 +377,8 @@ class _Learner:
 
     def _keep(self) -> None:
         """Keep what was learnt, where another attempt finds it; the window counts from here on."""
-        state, state_file = self._state, self._session.save_state(self._part.folder)
+        state, state_file = self._state, self._saved or self._session.save_state(self._part.folder)
+        self._saved = None
         failpoint("incremental.state_saved")
         contents = Contents(
             step=state.step,
@@ -396,7 +420,9 @@ class _Learner:
                 class_names=fit.class_names,
             )
             wants_matrix = self._plan.confusion_matrix and len(held_out) > 0
-            return finish(self._session, self._part, trial, with_matrix=wants_matrix)
+            found = finish(self._session, self._part, trial, with_matrix=wants_matrix, with_onnx=state.converts)
+        state.converts = found.converts
+        return found
 
     def _outcome(self, found: Findings, artifacts: Mapping[str, str]) -> TrainingOutcome:
         state, fit = self._state, self._state.fit

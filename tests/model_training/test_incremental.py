@@ -354,6 +354,46 @@ class TestVersions:
         with pytest.raises(SettingsError, match="validation rate is 0"):
             run.run()
 
+    @pytest.mark.parametrize("method", ["export_onnx", "check_answers"])
+    def test_a_step_that_ends_the_model_process_costs_what_it_gives_and_no_window(
+        self, run: Run, tmp_path: Path, method: str
+    ) -> None:
+        run.send(40)
+        run.set(monitoring_metric="accuracy", change=Direction.UP, improvement=0.01, confusion_matrix=False)
+        undisturbed = Run(tmp_path, broker=run.broker, plan=run.plan)
+        undisturbed.run()
+        run.model.raises[method] = ModelProcessDied("segmentation fault", reason="crashed")
+        outcome = run.run()
+        # In the first window; the other process learns the rest.
+        assert [len(each.seen) for each in run.models] == [1, 3]
+        assert run.models[-1].weights == undisturbed.model.weights
+        assert [each.epoch for each in run.reporter.epochs] == [1, 2, 3, 4]
+        assert list(run.reporter.versions) == list(undisturbed.reporter.versions)
+        version, _ = run.reporter.versions[1]
+        assert list(version.artifacts) == ["model.mean"]
+        assert any("segmentation fault" in each for each in version.warnings)
+        # The conversion is not tried again, not by an attempt that goes on either; the other step is.
+        assert ("model.onnx" in outcome.artifacts) == (method != "export_onnx")
+        assert ("model.onnx" in run.going_on(2).run().artifacts) == (method != "export_onnx")
+
+    def test_a_version_whose_process_is_killed_from_outside_is_made_again_whole(self, run: Run) -> None:
+        run.send(20)
+        run.set(monitoring_metric="score", change=Direction.UP, confusion_matrix=False)
+        calls = []
+
+        def kill_in_second_window(called: str) -> None:
+            calls.append(called)
+            if called == "save_state" and calls.count(called) == 2:
+                run.models[0].raises["save"] = ModelProcessDied("killed", reason="killed")
+
+        run.model.on_call = kill_in_second_window
+        run.model.scores = lambda passes: passes / 10
+        run.run()
+        assert len(run.models) == 2
+        assert [sorted(outcome.artifacts) for outcome, _ in run.reporter.versions.values()] == [
+            ["model.mean", "model.onnx"]
+        ] * 2
+
 
 class TestStopping:
     def stop_at(self, run: Run, method: str, count: int) -> None:
@@ -416,6 +456,21 @@ class TestStopping:
             run.run()
         assert [each.step for each in run.reporter.checkpoints] == [1, 2, 3]
         assert "finished" not in run.reporter.order
+
+    def test_a_stop_that_came_when_the_model_process_died_is_not_forgotten(self, run: Run) -> None:
+        run.send(20)
+        run.set(indefinite=True)
+        calls: list[str] = []
+
+        def stopped_and_killed(called: str) -> None:
+            calls.append(called)
+            if called == "partial_fit" and calls.count(called) == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+                raise ModelProcessDied("killed", reason="killed")
+
+        run.model.on_call = stopped_and_killed
+        assert run.run().samples["training"] == 8
+        assert len(run.models) == 2
 
     def test_before_the_first_window_there_is_nothing_to_keep(self, run: Run) -> None:
         run.send(10)
