@@ -143,8 +143,8 @@ class KerasLoop:
     ) -> dict[str, float]:
         """Train for one more pass, in the order given, and return its metrics.
 
-        Averages of weights (use_ema) stay in the optimiser: put into the model they would disturb the next pass. Who asks
-        for the model as it would serve gets them (``keras_state.averaged``).
+        Averages of weights (use_ema) stay in the optimiser: put into the model they would disturb the next pass. The
+        model as it would serve has them (``keras_state.averaged``).
         """
         features, labels = training
         once = FitArguments(class_weight=arguments.class_weight)

@@ -18,7 +18,17 @@ from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_g
 from mlcode_executor.frameworks.base import Array
 from mlcode_executor.frameworks.state import State, generator_state, refuse_other_model, set_generator_state
 
-__all__ = ["averaged", "copies", "exchanged", "new_state", "own_generator_kept", "put_model", "seeds", "set_seeds", "take_model"]
+__all__ = [
+    "averaged",
+    "copies",
+    "exchanged",
+    "new_state",
+    "own_generator_kept",
+    "put_model",
+    "seeds",
+    "set_seeds",
+    "take_model",
+]
 
 
 def new_state() -> State:
