@@ -15,9 +15,13 @@ export const AnchorLink = createLink(
   ),
 )
 
-export interface ObjectLinkProps extends Omit<AnchorProps, 'component'> {
-  id: number | string
+interface LinkProps extends Omit<AnchorProps, 'component'> {
   search?: Record<string, unknown>
+  'aria-label'?: string
+}
+
+interface ObjectLinkProps extends LinkProps {
+  id: number | string
   children: ReactNode
 }
 
@@ -38,3 +42,11 @@ export const ResultLink = objectLink('/results/$id')
 export const InferenceLink = objectLink('/inference/$id')
 export const StreamLink = objectLink('/streams/$id')
 export const VisualiseLink = objectLink('/visualise/$id')
+
+/** A link to the page of a topic, which shows its name unless something else is to be shown. */
+export function TopicLink({ name, children = name, ...props }: LinkProps & { name: string; children?: ReactNode }) {
+  const link = { size: 'sm', to: '/topics/$name', params: { name }, children, ...props } as unknown as ComponentProps<
+    typeof AnchorLink
+  >
+  return <AnchorLink {...link} />
+}

@@ -1,7 +1,7 @@
 /** Deleting asks once, names what is lost, and for what is hard to make again wants its name typed. */
-import { Alert, Button, Group, List, Modal, Stack, Text, TextInput } from '@mantine/core'
-import { IconAlertTriangle } from '@tabler/icons-react'
+import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core'
 import { useState } from 'react'
+import { Caution } from './Caution'
 import { ProblemAlert } from './ProblemAlert'
 
 export function ConfirmDelete({
@@ -54,13 +54,7 @@ export function ConfirmDelete({
       >
         <Stack>
           {losses && losses.length > 0 ? (
-            <Alert color="yellow" icon={<IconAlertTriangle aria-hidden />} title="What is lost">
-              <List size="sm">
-                {losses.map((loss) => (
-                  <List.Item key={loss}>{loss}</List.Item>
-                ))}
-              </List>
-            </Alert>
+            <Caution title="What is lost" texts={losses} />
           ) : (
             <Text size="sm">Nothing else is lost with it.</Text>
           )}

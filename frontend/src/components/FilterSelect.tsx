@@ -3,14 +3,23 @@ import { Select, type SelectProps } from '@mantine/core'
 
 export interface FilterSelectProps<T extends string> extends Pick<SelectProps, 'w' | 'searchable'> {
   label: string
-  /** What it says while nothing is chosen. */
-  any: string
+  /** What it says while nothing is chosen; 'Any state' by default. */
+  any?: string
   data: readonly (T | { value: T; label: string })[]
   value: T | undefined
   onChange: (value: T | undefined) => void
 }
 
-export function FilterSelect<T extends string>({ label, any, data, value, onChange, ...props }: FilterSelectProps<T>) {
+export function FilterSelect<T extends string>({
+  label,
+  any = `Any ${label.toLowerCase()}`,
+  data,
+  value,
+  onChange,
+  ...props
+}: FilterSelectProps<T>) {
+  // An address may name what is not in the list.
+  const listed = data.some((each) => (typeof each === 'string' ? each : each.value) === value)
   return (
     <Select
       size="xs"
@@ -19,7 +28,8 @@ export function FilterSelect<T extends string>({ label, any, data, value, onChan
       placeholder={any}
       clearable
       clearButtonProps={{ 'aria-label': any }}
-      data={[...data]}
+      data={value === undefined || listed ? [...data] : [...data, value]}
+      allowDeselect
       value={value ?? null}
       onChange={(next) => onChange((next ?? undefined) as T | undefined)}
       {...props}

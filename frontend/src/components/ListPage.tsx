@@ -1,17 +1,16 @@
 /** The frame of every list: title, filter line, table with state in the address, batch actions, an empty state. */
 import 'mantine-datatable/styles.css'
-import { Box, Button, Group, Pagination, Stack, Text, TextInput } from '@mantine/core'
-import { useDebouncedCallback } from '@mantine/hooks'
-import { IconSearch, IconX } from '@tabler/icons-react'
+import { Box, Button, Group, Pagination, Stack, Text } from '@mantine/core'
 import type { UseQueryResult } from '@tanstack/react-query'
 import { DataTable, type DataTableColumn } from 'mantine-datatable'
-import { type ReactNode, useEffect, useState } from 'react'
+import type { ReactNode } from 'react'
 import { plural } from '~/lib/format'
 import { type ListSearch, PAGE_SIZE } from '~/lib/listSearch'
 import { ColumnMenu, useColumnChoice } from './ColumnMenu'
 import { Dimmed } from './Dimmed'
 import { PageTitle } from './PageTitle'
 import { ProblemAlert } from './ProblemAlert'
+import { SearchField } from './SearchField'
 
 export { PageTitle }
 
@@ -128,57 +127,5 @@ export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) 
         </>
       )}
     </Stack>
-  )
-}
-
-/** Text that a list is narrowed by, a moment after it was typed. */
-export function SearchField({
-  value,
-  onChange,
-  label = 'Search',
-  placeholder = label,
-  w = 240,
-}: {
-  value: string
-  onChange: (text: string | undefined) => void
-  label?: string
-  placeholder?: string
-  w?: number
-}) {
-  const [text, setText] = useState(value)
-  const send = useDebouncedCallback((next: string) => onChange(next || undefined), 250)
-  // The address also changes by links and the browser's own buttons.
-  useEffect(() => setText(value), [value])
-  return (
-    <TextInput
-      size="xs"
-      w={w}
-      type="search"
-      aria-label={label}
-      placeholder={placeholder}
-      leftSection={<IconSearch size={14} aria-hidden />}
-      rightSection={
-        text ? (
-          <Button
-            aria-label="Clear the search"
-            variant="transparent"
-            size="compact-xs"
-            px={2}
-            onClick={() => {
-              setText('')
-              send.cancel()
-              onChange(undefined)
-            }}
-          >
-            <IconX size={14} aria-hidden />
-          </Button>
-        ) : null
-      }
-      value={text}
-      onChange={(event) => {
-        setText(event.currentTarget.value)
-        send(event.currentTarget.value)
-      }}
-    />
   )
 }

@@ -2,9 +2,8 @@
  * LogViewer: a log while it grows and after its process is gone. Follows the end until the reader scrolls up, filters
  * errors and text, and never blanks what it showed. Any source of pieces by byte offset fits.
  */
-import { Box, Button, Group, Skeleton, Text, TextInput } from '@mantine/core'
-import { useDebouncedValue } from '@mantine/hooks'
-import { IconDownload, IconSearch } from '@tabler/icons-react'
+import { Box, Button, Group, Skeleton, Text } from '@mantine/core'
+import { IconDownload } from '@tabler/icons-react'
 import { memo, type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
 import { formatBytes, formatCount, plural } from '~/lib/format'
 import { useLive } from '~/lib/live'
@@ -13,6 +12,7 @@ import { Dimmed } from './Dimmed'
 import classes from './LogViewer.module.css'
 import { filterLines, type LogLine, MAX_LINES, shownLines } from './logLines'
 import { ProblemAlert } from './ProblemAlert'
+import { SearchField } from './SearchField'
 import { Toggle } from './Toggle'
 import { type ReadLog, readWholeLog, useLog } from './useLog'
 
@@ -26,7 +26,6 @@ export function LogViewer({
   source,
   live,
   name,
-  height = 'max(320px, calc(100dvh - 330px))',
   empty = 'Nothing was written yet.',
   errorsOnly: errorsAtFirst = false,
   onErrorsOnly,
@@ -38,7 +37,6 @@ export function LogViewer({
   live: boolean
   /** Of the downloaded file, without ending. */
   name: string
-  height?: string
   /** What is said while there is no line. */
   empty?: ReactNode
   errorsOnly?: boolean
@@ -48,8 +46,7 @@ export function LogViewer({
   const { paused } = useLive()
   const log = useLog(read, source, live && !paused)
   const [errorsOnly, setErrorsOnly] = useState(errorsAtFirst)
-  const [search, setSearch] = useState('')
-  const [query] = useDebouncedValue(search, 200)
+  const [query, setQuery] = useState('')
   const [wrap, setWrap] = useState(true)
   const [raw, setRaw] = useState(false)
   const [following, setFollowing] = useState(true)
@@ -77,16 +74,7 @@ export function LogViewer({
   return (
     <Box>
       <Group gap="sm" mb="xs">
-        <TextInput
-          size="xs"
-          w={220}
-          type="search"
-          aria-label="Search the log"
-          placeholder="Search the log"
-          leftSection={<IconSearch size={14} aria-hidden />}
-          value={search}
-          onChange={(event) => setSearch(event.currentTarget.value)}
-        />
+        <SearchField label="Search the log" w={220} value={query} onChange={(text) => setQuery(text ?? '')} />
         <Toggle
           label={`Errors only (${formatCount(errors)})`}
           checked={errorsOnly}
@@ -113,7 +101,6 @@ export function LogViewer({
         aria-label="Log"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
-        style={{ height }}
         data-wrap={wrap}
         onScroll={onScroll}
       >

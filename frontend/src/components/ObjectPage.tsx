@@ -1,6 +1,7 @@
 /** The frame of every object: name, state, age, the actions that make sense now, the rest in a menu; then tabs. */
 import { ActionIcon, Box, Group, Menu, Skeleton, Stack, Tabs, Text, Title } from '@mantine/core'
 import { IconDots } from '@tabler/icons-react'
+import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { usePageTitle } from '~/lib/pageTitle'
 import { Age } from './Age'
@@ -38,9 +39,7 @@ export function ObjectPage({
   tab,
   onTab,
   children,
-  loading,
-  error,
-  onRetry,
+  query,
 }: {
   /** 'Model', 'Deployment', ... */
   what: string
@@ -57,13 +56,17 @@ export function ObjectPage({
   tab?: string | undefined
   onTab?: (tab: string) => void
   children?: ReactNode
-  loading?: boolean
-  error?: unknown
-  onRetry?: () => void
+  /** What reads the object. What is known of it stays while it is read again, also where that fails. */
+  query?: Pick<UseQueryResult<unknown, unknown>, 'data' | 'isPlaceholderData' | 'error' | 'refetch'>
 }) {
-  usePageTitle(!loading && !error && typeof title === 'string' ? `${title} · ${what} ${id ?? ''}`.trim() : undefined)
-  if (error) return <ProblemAlert error={error} title={`${what} ${id ?? ''} cannot be shown`} onRetry={onRetry} />
-  if (loading) return <ObjectSkeleton />
+  // What another address showed before is not this object.
+  const known = query === undefined || (query.data !== undefined && !query.isPlaceholderData)
+  usePageTitle(known && typeof title === 'string' ? `${title} · ${what} ${id ?? ''}`.trim() : undefined)
+  if (!known) {
+    if (!query.error) return <ObjectSkeleton />
+    const retry = () => void query.refetch()
+    return <ProblemAlert error={query.error} title={`${what} ${id ?? ''} cannot be shown`} onRetry={retry} />
+  }
   const shown = tabs?.find((each) => each.value === tab) ?? tabs?.[0]
   return (
     <Stack gap="md">
@@ -73,7 +76,7 @@ export function ObjectPage({
             <Title order={1} style={{ overflowWrap: 'anywhere' }}>
               {title}
             </Title>
-            {state && <StatusBadge state={state} {...(stateTooltip ? { tooltip: stateTooltip } : {})} />}
+            {state && <StatusBadge state={state} tooltip={stateTooltip} />}
           </Group>
           <Group gap={6} c="dimmed" fz="sm">
             {id !== undefined && (

@@ -1,10 +1,11 @@
 /** Records of a topic, one line each: place, time, key, what the value says. The whole of a record is a click away. */
-import { Box, Group, Table, Text, Tooltip, UnstyledButton } from '@mantine/core'
+import { Box, Group, Text, Tooltip, UnstyledButton } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import type { TopicRecord } from '~/lib/api'
 import { formatBytes, formatValue, NONE } from '~/lib/format'
 import { formatMillisecond, hexOfBase64 } from '~/lib/records'
+import { RowTable } from './RowTable'
 import { imageLayout, SampleView } from './SampleView'
 
 export interface RecordTableProps {
@@ -15,9 +16,6 @@ export interface RecordTableProps {
   onSelect: (record: TopicRecord) => void
   /** Where the topic has one partition only its number says nothing. */
   withPartition?: boolean
-  /** One more column on the right. */
-  extra?: { title: string; render: (record: TopicRecord) => ReactNode }
-  maxHeight?: number | string
 }
 
 /** How a record is named in addresses: ``partition:offset``. */
@@ -26,73 +24,54 @@ export function recordId(record: Pick<TopicRecord, 'partition' | 'offset'>): str
 }
 
 export function RecordTable(props: RecordTableProps) {
-  const { records, selected, onSelect, withPartition = true, extra } = props
+  const { records, selected, onSelect, withPartition = true } = props
   return (
-    <Box
-      tabIndex={0}
-      role="region"
-      aria-label={props.label}
-      style={{ overflow: 'auto', ...(props.maxHeight ? { maxHeight: props.maxHeight } : {}) }}
+    <RowTable
+      label={props.label}
+      minWidth={560}
+      highlightOnHover
+      stickyHeader
+      verticalSpacing={5}
+      rows={records}
+      rowKey={recordId}
+      rowProps={(record) => ({
+        onClick: () => onSelect(record),
+        style: { cursor: 'pointer' },
+        ...(recordId(record) === selected ? { bg: 'var(--mantine-color-default-hover)' } : {}),
+      })}
+      columns={[
+        withPartition && { title: 'Partition', right: true, w: 72, cell: (record) => record.partition },
+        { title: 'Offset', right: true, w: 92, cell: (record) => <OffsetCell record={record} /> },
+        {
+          title: 'Time',
+          w: 184,
+          cell: (record) => (record.timestamp ? formatMillisecond(record.timestamp) : NONE),
+          td: { style: { whiteSpace: 'nowrap', fontVariantNumeric: 'tabular-nums' } },
+        },
+        { title: 'Key', cell: (record) => <KeyCell record={record} />, td: { maw: 160 } },
+        { title: 'Value', cell: (record) => <ValueCell record={record} />, td: { maw: 440 } },
+        {
+          title: 'Size',
+          right: true,
+          w: 84,
+          cell: (record) => formatBytes(record.size),
+          td: { style: { whiteSpace: 'nowrap' } },
+        },
+      ]}
+    />
+  )
+}
+
+/** A button for the keyboard: a click anywhere in the row does the same. */
+function OffsetCell({ record }: { record: TopicRecord }) {
+  return (
+    <UnstyledButton
+      fz="sm"
+      aria-label={`Show the record at offset ${record.offset} of partition ${record.partition}`}
+      style={{ color: 'var(--mantine-color-anchor)', fontVariantNumeric: 'tabular-nums' }}
     >
-      <Table withTableBorder highlightOnHover stickyHeader verticalSpacing={5} fz="sm" miw={560}>
-        <Table.Thead>
-          <Table.Tr>
-            {withPartition && (
-              <Table.Th ta="right" w={72}>
-                Partition
-              </Table.Th>
-            )}
-            <Table.Th ta="right" w={92}>
-              Offset
-            </Table.Th>
-            <Table.Th w={184}>Time</Table.Th>
-            <Table.Th>Key</Table.Th>
-            <Table.Th>Value</Table.Th>
-            {extra && <Table.Th>{extra.title}</Table.Th>}
-            <Table.Th ta="right" w={84}>
-              Size
-            </Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {records.map((record) => {
-            const id = recordId(record)
-            return (
-              <Table.Tr
-                key={id}
-                onClick={() => onSelect(record)}
-                style={{ cursor: 'pointer' }}
-                {...(id === selected ? { bg: 'var(--mantine-color-default-hover)' } : {})}
-              >
-                {withPartition && <Table.Td ta="right">{record.partition}</Table.Td>}
-                <Table.Td ta="right">
-                  <UnstyledButton
-                    fz="sm"
-                    aria-label={`Show the record at offset ${record.offset} of partition ${record.partition}`}
-                    style={{ color: 'var(--mantine-color-anchor)', fontVariantNumeric: 'tabular-nums' }}
-                  >
-                    {record.offset}
-                  </UnstyledButton>
-                </Table.Td>
-                <Table.Td style={{ whiteSpace: 'nowrap', fontVariantNumeric: 'tabular-nums' }}>
-                  {record.timestamp ? formatMillisecond(record.timestamp) : NONE}
-                </Table.Td>
-                <Table.Td maw={160}>
-                  <KeyCell record={record} />
-                </Table.Td>
-                <Table.Td maw={440}>
-                  <ValueCell record={record} />
-                </Table.Td>
-                {extra && <Table.Td>{extra.render(record)}</Table.Td>}
-                <Table.Td ta="right" style={{ whiteSpace: 'nowrap' }}>
-                  {formatBytes(record.size)}
-                </Table.Td>
-              </Table.Tr>
-            )
-          })}
-        </Table.Tbody>
-      </Table>
-    </Box>
+      {record.offset}
+    </UnstyledButton>
   )
 }
 

@@ -45,7 +45,7 @@ export function RowTable<Row>({ caption, rows, rowKey, rowProps, columns, ...tab
           <Table.Tr key={rowKey(row, index)} {...rowProps?.(row)}>
             {cells(({ cell, right, rowHead, td }) =>
               rowHead ? (
-                <Table.Th scope="row" fw={500}>
+                <Table.Th scope="row" fw={500} {...td}>
                   {cell(row)}
                 </Table.Th>
               ) : (

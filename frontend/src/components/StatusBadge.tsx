@@ -43,7 +43,15 @@ export function StateIcon({ state, size = 14 }: { state: string; size?: number }
   return <Icon size={size} aria-hidden />
 }
 
-export function StatusBadge({ state, label, tooltip }: { state: string; label?: string; tooltip?: string }) {
+export function StatusBadge({
+  state,
+  label,
+  tooltip,
+}: {
+  state: string
+  label?: string
+  tooltip?: string | undefined
+}) {
   const look = LOOKS[state] ?? UNKNOWN
   const explanation = tooltip ?? look.explanation
   const badge = (

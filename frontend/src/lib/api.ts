@@ -13,11 +13,6 @@ export function setCsrfToken(token: string): void {
   csrfToken = token
 }
 
-/** Headers of a write that does not go through the generated client (uploads, streams). */
-export function writeHeaders(): Record<string, string> {
-  return { 'X-CSRFToken': csrfToken }
-}
-
 client.setConfig({ baseUrl: '', credentials: 'same-origin' })
 client.interceptors.request.use((request) => {
   if (!['GET', 'HEAD'].includes(request.method)) request.headers.set('X-CSRFToken', csrfToken)

@@ -65,13 +65,3 @@ export function prettyJson(text: string): string {
   }
   return shown
 }
-
-/** Let the browser save ``text`` as a file. */
-export function saveText(name: string, text: string, type = 'application/json'): void {
-  const address = URL.createObjectURL(new Blob([text], { type }))
-  const link = document.createElement('a')
-  link.href = address
-  link.download = name
-  link.click()
-  URL.revokeObjectURL(address)
-}

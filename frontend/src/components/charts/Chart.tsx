@@ -2,11 +2,13 @@
  * Chart: a picture made by the chart library, which is loaded when the first one is drawn; importing this is cheap.
  * ChartFrame puts a title, "view as table", PNG and JSON around it. Animation is off unless the option turns it on.
  */
-import { ActionIcon, Box, Group, Skeleton, Table, Title, Tooltip } from '@mantine/core'
+
+import { ActionIcon, Box, Group, Skeleton, Title, Tooltip } from '@mantine/core'
 import { IconBraces, IconChartLine, IconPhotoDown, IconTable } from '@tabler/icons-react'
 import type { ECharts, EChartsCoreOption } from 'echarts/core'
 import { lazy, type ReactNode, type Ref, Suspense, useRef, useState } from 'react'
 import { SmallPrint } from '~/components/Dimmed'
+import { RowTable } from '~/components/RowTable'
 import { fileName, saveFile, saveUrl } from '~/lib/saveFile'
 
 export interface ChartHandle {
@@ -49,7 +51,6 @@ export function ChartFrame({
   name,
   table,
   data,
-  controls,
   ...chart
 }: {
   title?: string
@@ -59,8 +60,6 @@ export function ChartFrame({
   table: () => ChartTable
   /** What "save as JSON" writes. */
   data: () => unknown
-  /** Switches of the chart, before the shared ones. */
-  controls?: ReactNode
 } & Omit<ChartProps, 'handle'>) {
   const handle = useRef<ChartHandle>(null)
   const [asTable, setAsTable] = useState(false)
@@ -79,7 +78,6 @@ export function ChartFrame({
           <span />
         )}
         <Group gap={4}>
-          {controls}
           <ToolButton
             label={asTable ? 'View as chart' : 'View as table'}
             onClick={() => setAsTable(!asTable)}
@@ -135,30 +133,17 @@ function TableView({ table, label }: { table: ChartTable; label: string }) {
           The last {MAX_ROWS} of {table.rows.length} rows; "Save as JSON" has them all.
         </SmallPrint>
       )}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-      <section aria-label={label} tabIndex={0} style={{ maxHeight: 360, overflow: 'auto' }}>
-        <Table stickyHeader fz="xs" verticalSpacing={4} withTableBorder>
-          <Table.Thead>
-            <Table.Tr>
-              {table.columns.map((column) => (
-                <Table.Th key={column}>{column}</Table.Th>
-              ))}
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {rows.map(([head, ...cells]) => (
-              <Table.Tr key={head}>
-                <Table.Th scope="row" fw={500}>
-                  {head}
-                </Table.Th>
-                {cells.map((cell, index) => (
-                  <Table.Td key={table.columns[index + 1]}>{cell}</Table.Td>
-                ))}
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </section>
+      <RowTable<readonly string[]>
+        label={label}
+        minWidth={0}
+        maxHeight={360}
+        stickyHeader
+        fz="xs"
+        verticalSpacing={4}
+        rows={rows}
+        rowKey={([head = '']) => head}
+        columns={table.columns.map((title, place) => ({ title, rowHead: place === 0, cell: (row) => row[place] }))}
+      />
     </Box>
   )
 }

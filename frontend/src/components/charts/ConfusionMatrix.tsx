@@ -1,7 +1,9 @@
 /** A confusion matrix from its numbers: counts or shares of a row, per-class measures; a cell can be opened. */
-import { Box, Group, SegmentedControl, Stack, Table, Text } from '@mantine/core'
+
+import { Box, Group, SegmentedControl, Stack, Text } from '@mantine/core'
 import type { EChartsCoreOption } from 'echarts/core'
 import { useMemo } from 'react'
+import { RowTable } from '~/components/RowTable'
 import { formatCount, formatPercent, plural } from '~/lib/format'
 import { ChartFrame } from './Chart'
 import { type Matrix, normalised, statsOf, worstConfusions } from './confusion'
@@ -81,34 +83,31 @@ export function ConfusionMatrix({
 
 function Measures({ stats }: { stats: ReturnType<typeof statsOf> }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section tabIndex={0} aria-label="Measures per class" style={{ maxHeight: 420, overflow: 'auto' }}>
-      <Table fz="xs" verticalSpacing={4} stickyHeader w="auto">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Class</Table.Th>
-            <Table.Th ta="right">Precision</Table.Th>
-            <Table.Th ta="right">Recall</Table.Th>
-            <Table.Th ta="right">F1</Table.Th>
-            <Table.Th ta="right">Samples</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {stats.classes.map((each, index) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: classes have a fixed order, and labels may repeat
-            <Table.Tr key={index}>
-              <Table.Th scope="row" fw={500} maw={140} style={{ overflowWrap: 'anywhere' }}>
-                {each.label}
-              </Table.Th>
-              <Table.Td ta="right">{formatPercent(each.precision)}</Table.Td>
-              <Table.Td ta="right">{formatPercent(each.recall)}</Table.Td>
-              <Table.Td ta="right">{formatPercent(each.f1)}</Table.Td>
-              <Table.Td ta="right">{formatCount(each.support)}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </section>
+    <RowTable
+      label="Measures per class"
+      minWidth={0}
+      maxHeight={420}
+      fz="xs"
+      verticalSpacing={4}
+      withTableBorder={false}
+      stickyHeader
+      w="auto"
+      rows={stats.classes}
+      // Classes have a fixed order, and labels may repeat.
+      rowKey={(_, index) => index}
+      columns={[
+        {
+          title: 'Class',
+          rowHead: true,
+          cell: (each) => each.label,
+          td: { maw: 140, style: { overflowWrap: 'anywhere' } },
+        },
+        { title: 'Precision', right: true, cell: (each) => formatPercent(each.precision) },
+        { title: 'Recall', right: true, cell: (each) => formatPercent(each.recall) },
+        { title: 'F1', right: true, cell: (each) => formatPercent(each.f1) },
+        { title: 'Samples', right: true, cell: (each) => formatCount(each.support) },
+      ]}
+    />
   )
 }
 

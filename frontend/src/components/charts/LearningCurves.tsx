@@ -39,7 +39,6 @@ const LINES: Record<Part, { type: 'solid' | 'dashed' | 'dotted'; symbol: string 
 
 export function LearningCurves({
   series,
-  metrics,
   unit = 'epoch',
   marks = NO_MARKS,
   height = 260,
@@ -48,15 +47,13 @@ export function LearningCurves({
   series: readonly CurveSeries[]
   unit?: Unit
   marks?: readonly CurveMark[]
-  /** Only these metrics; all by default. */
-  metrics?: readonly string[]
   /** Of each chart, in pixels. */
   height?: number
   /** Beginning of the names of exported files. */
   name?: string
 }) {
   const [log, setLog] = useState(false)
-  const shown = useMemo(() => metrics ?? metricNames(series), [metrics, series])
+  const shown = useMemo(() => metricNames(series), [series])
   if (shown.length === 0) return <Text c="dimmed">No {unit} has ended yet; the curve grows with each one.</Text>
   return (
     <>

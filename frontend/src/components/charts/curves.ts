@@ -101,7 +101,7 @@ export function curveTable(curves: readonly Curve[], unit: Unit = 'epoch'): { co
 /** Whether a greater value of a metric is better; null when its name does not tell. */
 export function greaterIsBetter(metric: string): boolean | null {
   const name = metric.toLowerCase()
-  if (/loss|error|mae|mse|rmse|divergence|entropy|perplexity/.test(name)) return false
+  if (/loss|error|mae|mse|mape|msle|hinge|divergence|entropy|perplexity/.test(name)) return false
   if (/acc|auc|precision|recall|f1|score|r2|iou|similarity/.test(name)) return true
   return null
 }

@@ -1,20 +1,21 @@
 /** The audit trail: who changed what, and who was refused. For admins; nobody changes it. */
+
 import { Text, Tooltip } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { getRouteApi } from '@tanstack/react-router'
 import { AdminsOnly } from '~/components/AdminsOnly'
 import { Age } from '~/components/Age'
 import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
-import { ListPage, SearchField } from '~/components/ListPage'
+import { ListPage } from '~/components/ListPage'
+import { SearchField } from '~/components/SearchField'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type Audit, auditListOptions } from '~/lib/api'
 import { NONE } from '~/lib/format'
 import { listQuery } from '~/lib/listSearch'
 import { useSession } from '~/lib/session'
+import { useListSearch } from '~/lib/useListSearch'
 import type { AuditSearch } from './routes'
 
-const route = getRouteApi('/audit')
 const ACTIONS = ['create', 'change', 'delete', 'login', 'stop', 'restart', 'send', 'login link']
 /** Kinds of objects as the trail keeps them, and as people name them. */
 const TYPES: Record<string, string> = {
@@ -38,21 +39,11 @@ export function AuditPage() {
 }
 
 function Trail() {
-  const search = route.useSearch()
-  const navigate = route.useNavigate()
+  const [search, change] = useListSearch<AuditSearch>('/audit')
   const { actor, action, type, result } = search
   const audit = useQuery(
-    auditListOptions({
-      query: {
-        ...listQuery(search),
-        ...(actor ? { actor } : {}),
-        ...(action ? { action } : {}),
-        ...(type ? { object_type: type } : {}),
-        ...(result ? { result } : {}),
-      },
-    }),
+    auditListOptions({ query: { ...listQuery(search), actor, action, object_type: type, result } }),
   )
-  const change = (next: AuditSearch) => void navigate({ search: (old) => ({ ...old, page: undefined, ...next }) })
   return (
     <ListPage<Audit>
       title="Audit trail"
@@ -67,14 +58,14 @@ function Trail() {
             value={actor ?? ''}
             onChange={(next) => change({ actor: next })}
           />
-          <Filter label="Action" data={ACTIONS} value={action} onChange={(next) => change({ action: next })} />
-          <Filter
+          <FilterSelect label="Action" data={ACTIONS} value={action} onChange={(next) => change({ action: next })} />
+          <FilterSelect
             label="Object"
             data={Object.entries(TYPES).map(([value, label]) => ({ value, label }))}
             value={type}
             onChange={(next) => change({ type: next })}
           />
-          <Filter label="Result" data={RESULTS} value={result} onChange={(next) => change({ result: next })} />
+          <FilterSelect label="Result" data={RESULTS} value={result} onChange={(next) => change({ result: next })} />
         </>
       }
       filtered={Boolean(actor || action || type || result)}
@@ -120,31 +111,4 @@ function Trail() {
 function hashes(entry: Audit): string {
   const part = (hash: string) => (hash ? hash.slice(0, 12) : 'nothing')
   return `state ${part(entry.before)} before, ${part(entry.after)} after (sha256)`
-}
-
-function Filter({
-  label,
-  data,
-  value,
-  onChange,
-}: {
-  label: string
-  data: (string | { value: string; label: string })[]
-  value: string | undefined
-  onChange: (value: string | undefined) => void
-}) {
-  return (
-    <FilterSelect
-      label={label}
-      any={`Any ${label.toLowerCase()}`}
-      // An address may name what is not in the list.
-      data={
-        value && !data.some((each) => each === value || (typeof each !== 'string' && each.value === value))
-          ? [...data, value]
-          : data
-      }
-      value={value}
-      onChange={onChange}
-    />
-  )
 }

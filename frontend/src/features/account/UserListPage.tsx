@@ -1,7 +1,7 @@
 /** Users and their roles, for admins. */
+
 import { Button, Text, VisuallyHidden } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
 import { AdminsOnly } from '~/components/AdminsOnly'
 import { Age } from '~/components/Age'
@@ -16,9 +16,10 @@ import { type User, usersDestroy, usersListOptions } from '~/lib/api'
 import { listQuery } from '~/lib/listSearch'
 import { notifyDone } from '~/lib/notify'
 import { useSession } from '~/lib/session'
+import { useListSearch } from '~/lib/useListSearch'
+import type { UserSearch } from './routes'
 import { UserDialog } from './UserDialog'
 
-const route = getRouteApi('/users')
 const ROLES = ['viewer', 'editor', 'admin'] as const
 
 export function UserListPage() {
@@ -28,12 +29,9 @@ export function UserListPage() {
 
 function Users() {
   const { user: me } = useSession()
-  const search = route.useSearch()
-  const navigate = route.useNavigate()
+  const [search, change] = useListSearch<UserSearch>('/users')
   const queryClient = useQueryClient()
-  const users = useQuery(
-    usersListOptions({ query: { ...listQuery(search), ...(search.role ? { role: search.role } : {}) } }),
-  )
+  const users = useQuery(usersListOptions({ query: { ...listQuery(search), role: search.role } }))
   const [dialog, setDialog] = useState<User | 'new' | null>(null)
   const [removing, setRemoving] = useState<User | null>(null)
   const read = () => queryClient.invalidateQueries({ queryKey: [{ tags: ['users'] }] })
@@ -53,21 +51,11 @@ function Users() {
             </Button>
           </>
         }
-        filters={
-          <FilterSelect
-            label="Role"
-            any="Any role"
-            data={ROLES}
-            value={search.role}
-            onChange={(role) => void navigate({ search: (old) => ({ ...old, role, page: undefined }) })}
-          />
-        }
+        filters={<FilterSelect label="Role" data={ROLES} value={search.role} onChange={(role) => change({ role })} />}
         filtered={search.role !== undefined}
         list={users}
         search={search}
-        onSearch={(change) =>
-          void navigate({ search: (old) => ({ ...old, page: undefined, ...change }), replace: 'q' in change })
-        }
+        onSearch={change}
         columns={[
           { accessor: 'id', title: 'Id', sortable: true, width: 70 },
           {

@@ -1,7 +1,7 @@
 /** Other Kubernetes clusters that inferences may run in, for admins: enter, check, change, delete. */
+
 import { Button, VisuallyHidden } from '@mantine/core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
 import { AdminsOnly } from '~/components/AdminsOnly'
 import { Age } from '~/components/Age'
@@ -11,13 +11,12 @@ import { ListPage } from '~/components/ListPage'
 import { RowMenu } from '~/components/RowMenu'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type Cluster, clustersDestroy, clustersListOptions } from '~/lib/api'
-import { listQuery } from '~/lib/listSearch'
+import { type ListSearch, listQuery } from '~/lib/listSearch'
 import { notifyDone } from '~/lib/notify'
 import { useSession } from '~/lib/session'
+import { useListSearch } from '~/lib/useListSearch'
 import { CheckDialog } from './CheckDialog'
 import { ClusterDialog } from './ClusterDialog'
-
-const route = getRouteApi('/clusters')
 
 export function ClusterListPage() {
   const { can } = useSession()
@@ -25,8 +24,7 @@ export function ClusterListPage() {
 }
 
 function Clusters() {
-  const search = route.useSearch()
-  const navigate = route.useNavigate()
+  const [search, change] = useListSearch<ListSearch>('/clusters')
   const queryClient = useQueryClient()
   const clusters = useQuery(clustersListOptions({ query: listQuery(search) }))
   const [dialog, setDialog] = useState<Cluster | 'new' | null>(null)
@@ -46,9 +44,7 @@ function Clusters() {
         }
         list={clusters}
         search={search}
-        onSearch={(change) =>
-          void navigate({ search: (old) => ({ ...old, page: undefined, ...change }), replace: 'q' in change })
-        }
+        onSearch={change}
         columns={[
           { accessor: 'id', title: 'Id', sortable: true, width: 70 },
           { accessor: 'name', title: 'Name', sortable: true },
@@ -61,7 +57,7 @@ function Clusters() {
               <StatusBadge
                 state={cluster.has_token ? 'ready' : 'failed'}
                 label={cluster.has_token ? 'kept' : 'missing'}
-                {...(cluster.has_token ? {} : { tooltip: 'Give its token again' })}
+                tooltip={cluster.has_token ? undefined : 'Give its token again'}
               />
             ),
           },

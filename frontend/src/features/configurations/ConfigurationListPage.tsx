@@ -1,7 +1,8 @@
 /** All configurations. */
+
 import { Group, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
 import { ButtonLink, ConfigurationLink } from '~/components/ButtonLink'
@@ -12,6 +13,7 @@ import { type Configuration, configurationsListOptions } from '~/lib/api'
 import { formatCount } from '~/lib/format'
 import { type ListSearch, listQuery } from '~/lib/listSearch'
 import { useSession } from '~/lib/session'
+import { useListSearch } from '~/lib/useListSearch'
 import { UnitLabel } from './UnitLabel'
 import { unitsOf } from './units'
 
@@ -86,15 +88,10 @@ const DEPLOY: DataTableColumn<Configuration> = {
 }
 
 export function ConfigurationListPage() {
-  const search = useSearch({ from: '/configurations' })
-  const navigate = useNavigate({ from: '/configurations' })
+  const [search, change] = useListSearch<ListSearch>('/configurations')
+  const navigate = useNavigate()
   const { can } = useSession()
   const query = useQuery(configurationsListOptions({ query: listQuery(search) }))
-  const change = (next: ListSearch) =>
-    void navigate({
-      search: (before) => ({ ...before, page: undefined, ...next }),
-      replace: true,
-    })
   return (
     <ListPage<Configuration>
       title="Configurations"

@@ -42,9 +42,7 @@ export function ConfigurationPage() {
       id={Number(id)}
       title={configuration?.name}
       createdAt={configuration?.created_at}
-      loading={!configuration}
-      error={configuration ? null : query.error}
-      onRetry={() => void query.refetch()}
+      query={query}
       actions={
         configuration && (
           <>

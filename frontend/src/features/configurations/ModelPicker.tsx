@@ -1,13 +1,13 @@
 /** Choose models: whole ones and chains, found by name and framework; what is chosen stays in sight. */
-import { Button, Checkbox, Group, Input, Skeleton, Stack, TextInput } from '@mantine/core'
-import { useDebouncedValue } from '@mantine/hooks'
-import { IconSearch } from '@tabler/icons-react'
+
+import { Button, Checkbox, Group, Input, Skeleton, Stack } from '@mantine/core'
 import { useQueries, useQuery } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { SearchField } from '~/components/SearchField'
 import { modelsListOptions, modelsRetrieveOptions } from '~/lib/api'
 import { plural } from '~/lib/format'
 import { UnitTable } from './UnitTable'
@@ -36,11 +36,10 @@ export function ModelPicker({
   /** Drawn beside what is chosen. */
   summary: (chosen: readonly Unit[]) => ReactNode
 }) {
-  const [text, setText] = useState('')
-  const [search] = useDebouncedValue(text.trim(), 250)
+  const [search, setSearch] = useState('')
   const whole = useQuery(
     modelsListOptions({
-      query: { distributed: false, limit: MOST_WHOLE, ordering: '-id', ...(search ? { search } : {}) },
+      query: { distributed: false, limit: MOST_WHOLE, ordering: '-id', search: search || undefined },
     }),
   )
   const parts = useQuery(modelsListOptions({ query: { distributed: true, limit: MOST_PARTS, ordering: '-id' } }))
@@ -73,16 +72,7 @@ export function ModelPicker({
         <Input.Label component="div" required>
           Models
         </Input.Label>
-        <TextInput
-          size="xs"
-          w={240}
-          type="search"
-          aria-label="Find models"
-          placeholder="Find models"
-          leftSection={<IconSearch size={14} aria-hidden />}
-          value={text}
-          onChange={(event) => setText(event.currentTarget.value)}
-        />
+        <SearchField label="Find models" value={search} onChange={(text) => setSearch(text?.trim() ?? '')} />
       </Group>
       <ProblemAlert error={whole.error ?? parts.error} onRetry={() => void whole.refetch()} />
       {whole.isLoading ? (

@@ -16,10 +16,6 @@ const HEADS: Record<
   predictions: { title: 'Predictions', to: '/visualise', kind: 'output' },
 }
 
-export function columnTitle(column: Column): string {
-  return HEADS[column].title
-}
-
 export function ColumnTitle({ column, pipeline }: { column: Column; pipeline: Pipeline }) {
   const head = HEADS[column]
   const shown = pipeline.nodes.filter((node) => node.kind === head.kind).length

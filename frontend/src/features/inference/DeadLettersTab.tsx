@@ -1,9 +1,9 @@
 /** Records that could not be answered: why, where they were, what is in them; and sending them back. */
 import { Button, Checkbox, Code, Group, Modal, Skeleton, Stack, Table, Text } from '@mantine/core'
 import { IconArrowBackUp } from '@tabler/icons-react'
-import { keepPreviousData, useMutation, useQuery } from '@tanstack/react-query'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { AnchorLink } from '~/components/ButtonLink'
+import { TopicLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
@@ -35,18 +35,10 @@ export function DeadLettersTab({
   const editor = can('editor')
   const path = { id: String(inference.id) }
   const query = useQuery({
-    // Read again when the replicas say that there are more, not with each of their reports.
     queryKey: ['dead-letters', inference.id, before ?? '', inference.stats.dead_lettered],
-    queryFn: async ({ signal }) => {
-      const { data } = await inferencesDeadLettersRetrieve({
-        path,
-        query: before ? { before } : {},
-        signal,
-        throwOnError: true,
-      })
-      return data
-    },
-    placeholderData: keepPreviousData,
+    // Read again when the replicas say that there are more, not with each of their reports.
+    queryFn: async ({ signal }) =>
+      (await inferencesDeadLettersRetrieve({ path, query: { before }, signal, throwOnError: true })).data,
     retry: 1,
   })
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
@@ -83,9 +75,7 @@ export function DeadLettersTab({
         {inference.output_bootstrap_servers ? (
           query.data.topic
         ) : (
-          <AnchorLink to="/topics/$name" params={{ name: query.data.topic }} inherit underline="always">
-            {query.data.topic}
-          </AnchorLink>
+          <TopicLink name={query.data.topic} inherit underline="always" />
         )}{' '}
         with the reason, and the stream goes on. There are none.
       </EmptyState>

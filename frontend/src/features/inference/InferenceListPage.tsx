@@ -1,10 +1,11 @@
 /** All inferences: what reads which topic, answers where, and how well it keeps up. */
+
 import { Group, Text } from '@mantine/core'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { getRouteApi, useNavigate } from '@tanstack/react-router'
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
-import { AnchorLink, ButtonLink, InferenceLink } from '~/components/ButtonLink'
+import { ButtonLink, InferenceLink, TopicLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
@@ -15,26 +16,15 @@ import { type Inference, inferencesListOptions } from '~/lib/api'
 import { formatCount, formatExact, formatMilliseconds, formatRate } from '~/lib/format'
 import { listQuery } from '~/lib/listSearch'
 import { useSession } from '~/lib/session'
+import { useListSearch } from '~/lib/useListSearch'
 import { type InferenceListSearch, STATES } from './routes'
 
-const route = getRouteApi('/inference')
-
 export function InferenceListPage() {
-  const search = route.useSearch()
+  const [search, change] = useListSearch<InferenceListSearch>('/inference')
+  const { state, result } = search
   const navigate = useNavigate()
   const { can } = useSession()
-  const query = useQuery({
-    ...inferencesListOptions({
-      query: {
-        ...listQuery(search),
-        ...(search.state ? { state: search.state } : {}),
-        ...(search.result ? { result: search.result } : {}),
-      },
-    }),
-    placeholderData: keepPreviousData,
-  })
-  const change = (next: InferenceListSearch) =>
-    void navigate({ to: '/inference', search: { ...search, page: undefined, ...next }, replace: true })
+  const query = useQuery(inferencesListOptions({ query: { ...listQuery(search), state, result } }))
   const create = can('editor') && <ButtonLink to="/inference/new">Serve a model</ButtonLink>
   return (
     <ListPage<Inference>
@@ -46,19 +36,13 @@ export function InferenceListPage() {
       columns={COLUMNS}
       search={search}
       onSearch={change}
-      filtered={search.state !== undefined || search.result !== undefined}
+      filtered={state !== undefined || result !== undefined}
       filters={
         <>
-          <FilterSelect
-            label="State"
-            any="Any state"
-            data={STATES}
-            value={search.state}
-            onChange={(state) => change({ state })}
-          />
-          {search.result !== undefined && (
+          <FilterSelect label="State" data={STATES} value={state} onChange={(next) => change({ state: next })} />
+          {result !== undefined && (
             <ButtonLink variant="default" to="/inference" search={{ ...search, result: undefined }}>
-              of result {search.result} ✕
+              of result {result} ✕
             </ButtonLink>
           )}
         </>
@@ -145,14 +129,6 @@ const COLUMNS: DataTableColumn<Inference>[] = [
   },
   { accessor: 'created_at', title: 'Made', sortable: true, render: (row) => <Age at={row.created_at} size="sm" /> },
 ]
-
-function TopicLink({ name }: { name: string }) {
-  return (
-    <AnchorLink to="/topics/$name" params={{ name }} fz="sm">
-      {name}
-    </AnchorLink>
-  )
-}
 
 /** What the state means for this inference. */
 export function stateTooltip(inference: Inference): string {

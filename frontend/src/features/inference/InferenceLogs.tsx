@@ -1,8 +1,9 @@
 /** The log of one replica, live and after its process is gone. */
+
 import { SegmentedControl, Select, Stack } from '@mantine/core'
-import { useCallback } from 'react'
-import { LogViewer } from '~/components/LogViewer'
+import { LogViewer, type ReadLog } from '~/components/LogViewer'
 import { type Inference, inferencesLogsRetrieve } from '~/lib/api'
+import { hasEnded } from '~/lib/runs'
 
 export function InferenceLogs({
   inference,
@@ -14,23 +15,14 @@ export function InferenceLogs({
   onReplica: (replica: number) => void
 }) {
   const { id, attempt } = inference
-  const read = useCallback(
-    async (offset: number, signal: AbortSignal) => {
-      const { data } = await inferencesLogsRetrieve({
-        path: { id: String(id) },
-        query: { replica, offset },
-        signal,
-        throwOnError: true,
-      })
-      return data
-    },
-    [id, replica],
-  )
+  const read: ReadLog = async (offset, signal) => {
+    const path = { id: String(id) }
+    return (await inferencesLogsRetrieve({ path, query: { replica, offset }, signal, throwOnError: true })).data
+  }
   const replicas = Array.from({ length: Math.max(inference.current_replicas, replica + 1) }, (_, index) => ({
     value: String(index),
     label: `Replica ${index}`,
   }))
-  const ended = inference.state === 'stopped' || inference.state === 'failed'
   return (
     <Stack gap="xs">
       {replicas.length > 6 ? (
@@ -57,7 +49,7 @@ export function InferenceLogs({
         read={read}
         source={`inference-${id}-attempt-${attempt}-replica-${replica}`}
         name={`inference-${id}-replica-${replica}`}
-        live={!ended}
+        live={!hasEnded(inference)}
         empty="The replica has written nothing yet."
       />
     </Stack>

@@ -24,6 +24,7 @@ import { CopyAs } from '~/components/CopyAs'
 import { SmallPrint } from '~/components/Dimmed'
 import { DraftNote } from '~/components/DraftNote'
 import { EmptyState } from '~/components/EmptyState'
+import { FieldError } from '~/components/FieldError'
 import { PageTitle } from '~/components/ListPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { Toggle } from '~/components/Toggle'
@@ -298,7 +299,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
                   value={values.input_config}
                   onChange={(text) => form.setFieldValue('input_config', text)}
                 />
-                <FieldError message={form.errors.input_config} />
+                <FieldError error={form.errors.input_config} />
               </div>
             </Group>
           )}
@@ -368,7 +369,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
                       )
                     }
                   />
-                  <FieldError message={form.errors.visualization} />
+                  <FieldError error={form.errors.visualization} />
                 </div>
               </Stack>
             </Accordion.Panel>
@@ -393,14 +394,6 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
       </Stack>
     </form>
   )
-}
-
-function FieldError({ message }: { message: unknown }) {
-  return message ? (
-    <Text size="xs" mt={4} role="alert" style={{ color: 'var(--kml-failed)' }}>
-      {String(message)}
-    </Text>
-  ) : null
 }
 
 function resultLabel(row: ResultRow, frameworks: readonly Framework[]): string {

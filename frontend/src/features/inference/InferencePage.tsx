@@ -1,4 +1,5 @@
 /** One inference: is it answering, how fast, what went wrong; try it, its dead letters, logs and settings. */
+
 import { Alert, Button, Text } from '@mantine/core'
 import { IconAlertTriangle, IconChartBar, IconPlayerPlay, IconPlayerStop, IconTrash } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
@@ -21,6 +22,7 @@ import {
 import { formatCount } from '~/lib/format'
 import { useLiveEvents } from '~/lib/live'
 import { notifyDone } from '~/lib/notify'
+import { hasEnded } from '~/lib/runs'
 import { useSession } from '~/lib/session'
 import { DeadLettersTab } from './DeadLettersTab'
 import { stateTooltip } from './InferenceListPage'
@@ -46,15 +48,7 @@ export function InferencePage() {
   const change = (next: InferenceSearch) =>
     void navigate({ to: '/inference/$id', params: { id }, search: { ...search, ...next }, replace: true })
   if (!inference) {
-    return (
-      <ObjectPage
-        what="Inference"
-        title=""
-        loading={query.isPending}
-        error={query.error}
-        onRetry={() => void query.refetch()}
-      />
-    )
+    return <ObjectPage what="Inference" title="" query={query} />
   }
   const letters = inference.stats.dead_lettered
   const tabs: Tab[] = [
@@ -162,7 +156,7 @@ function Actions({ inference, editor }: { inference: Inference; editor: boolean 
   const refresh = () => queryClient.invalidateQueries(inferencesRetrieveOptions({ path }))
   const stop = useMutation({ ...inferencesStopCreateMutation(), onSuccess: refresh })
   const restart = useMutation({ ...inferencesRestartCreateMutation(), onSuccess: refresh })
-  const ended = inference.state === 'stopped' || inference.state === 'failed' || inference.state === 'finished'
+  const ended = hasEnded(inference)
   const stopping = !ended && inference.desired === 'stopped'
   return (
     <>

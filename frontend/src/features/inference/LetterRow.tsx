@@ -2,14 +2,14 @@
 import { Button, Checkbox, Code, Group, Stack, Table, Text, Tooltip } from '@mantine/core'
 import { useState } from 'react'
 import { Age } from '~/components/Age'
-import { AnchorLink } from '~/components/ButtonLink'
+import { TopicLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import { SmallPrint } from '~/components/Dimmed'
 import { Facts } from '~/components/Facts'
 import { SampleView } from '~/components/SampleView'
 import type { DeadLetter, Inference } from '~/lib/api'
 import { formatBytes, formatExact } from '~/lib/format'
-import { bytesOf, hexDump } from './bytes'
+import { hexDump } from '~/lib/records'
 
 const STAGES: Record<string, string> = {
   decode: 'could not be read',
@@ -67,10 +67,7 @@ export function LetterRow({
         <Table.Td style={{ whiteSpace: 'nowrap' }}>
           {source ? (
             <>
-              <AnchorLink to="/topics/$name" params={{ name: source.topic }} fz="sm">
-                {source.topic}
-              </AnchorLink>{' '}
-              {source.partition}@{formatExact(source.offset)}
+              <TopicLink name={source.topic} /> {source.partition}@{formatExact(source.offset)}
             </>
           ) : (
             '–'
@@ -113,8 +110,6 @@ export function LetterRow({
 function RawRecord({ letter, inference }: { letter: DeadLetter; inference: Inference }) {
   const { record } = letter
   const { decoded } = record
-  const bytes = record.value === null ? null : bytesOf(record.value)
-  const dump = bytes ? hexDump(bytes) : ''
   return (
     <Stack gap="sm" py={6}>
       {decoded.sample && (
@@ -126,19 +121,19 @@ function RawRecord({ letter, inference }: { letter: DeadLetter; inference: Infer
       {decoded.text !== null && decoded.kind !== 'hex' && (
         <Block label={`Value as ${decoded.kind === 'json' ? 'JSON' : 'text'}`} text={decoded.text} />
       )}
-      {bytes === null ? (
+      {record.value === null ? (
         <Text size="sm">The record has no value.</Text>
-      ) : bytes.length === 0 ? (
+      ) : record.value === '' ? (
         <Text size="sm">The value is empty.</Text>
       ) : (
         <Block
           label={`Bytes${record.value_size > 512 ? `, the first 512 of ${formatExact(record.value_size)}` : ''}`}
-          text={dump}
+          text={hexDump(record.value, 512)}
         />
       )}
       <Facts
         facts={[
-          ['Key', record.key.text ?? (record.key.base64 ? hexDump(bytesOf(record.key.base64), 64) : 'none')],
+          ['Key', record.key.text ?? (record.key.base64 ? hexDump(record.key.base64, 64) : 'none')],
           ...record.headers.map(
             (header, index) =>
               [

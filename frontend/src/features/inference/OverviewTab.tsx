@@ -1,7 +1,7 @@
 /** The numbers of an inference at a glance, its replicas one by one, and where it reads and writes. */
 import { Code, Group, Stack, Text, Title } from '@mantine/core'
 import { Age } from '~/components/Age'
-import { AnchorLink, InferenceLink } from '~/components/ButtonLink'
+import { InferenceLink, TopicLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import type { RatePoint } from '~/components/charts/RateLagChart'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
@@ -126,9 +126,7 @@ function TopicName({ name, servers = '' }: { name: string; servers?: string }) {
           {name} at {servers}
         </Text>
       ) : (
-        <AnchorLink to="/topics/$name" params={{ name }} fz="sm">
-          {name}
-        </AnchorLink>
+        <TopicLink name={name} />
       )}
       <CopyButton text={name} what="name of the topic" />
     </Group>

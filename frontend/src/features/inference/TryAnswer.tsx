@@ -1,7 +1,7 @@
 /** One try: what the model said as bars or numbers, how long it took, and the way of the record. */
 import { Alert, Code, Group, Stack, Text, Title } from '@mantine/core'
 import { IconAlertTriangle, IconHourglass } from '@tabler/icons-react'
-import { AnchorLink, InferenceLink, ResultLink } from '~/components/ButtonLink'
+import { InferenceLink, ResultLink, TopicLink } from '~/components/ButtonLink'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import type { Inference, Try } from '~/lib/api'
@@ -179,14 +179,8 @@ function Way({ answer, inference }: { answer: Try; inference: Inference }) {
 function Place({ place, linked }: { place: Try['input']; linked: boolean }) {
   return (
     <>
-      {linked ? (
-        <AnchorLink to="/topics/$name" params={{ name: place.topic }} fz="sm" underline="always">
-          {place.topic}
-        </AnchorLink>
-      ) : (
-        <b>{place.topic}</b>
-      )}
-      , partition {place.partition}, offset {formatExact(place.offset)}
+      {linked ? <TopicLink name={place.topic} underline="always" /> : <b>{place.topic}</b>}, partition {place.partition}
+      , offset {formatExact(place.offset)}
     </>
   )
 }

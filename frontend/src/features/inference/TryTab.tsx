@@ -1,4 +1,5 @@
 /** Try it: one sample, drawn, picked or pasted, goes through Kafka and back; what the model says and the way it went. */
+
 import {
   Alert,
   Box,
@@ -19,6 +20,7 @@ import { CodeEditor } from '~/components/CodeEditor'
 import { CopyAs } from '~/components/CopyAs'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { DrawDigit } from '~/components/DrawDigit'
+import { FieldError } from '~/components/FieldError'
 import type { SampleData } from '~/components/SampleView'
 import { SampleView } from '~/components/SampleView'
 import { type Inference, inferencesTryMutation } from '~/lib/api'
@@ -148,11 +150,9 @@ function TryPanel({ inference, source }: { inference: Inference; source: SampleS
               onSubmit={() => chosen && void send(chosen)}
             />
           )}
-          {mode === 'json' && text.trim() !== '' && pasted === undefined && (
-            <Text size="xs" style={{ color: 'var(--kml-failed)' }}>
-              This is not JSON yet.
-            </Text>
-          )}
+          <FieldError
+            error={mode === 'json' && text.trim() !== '' && pasted === undefined && 'This is not JSON yet.'}
+          />
           <Group gap="xs" align="flex-end">
             <Button
               leftSection={<IconSend size={16} aria-hidden />}

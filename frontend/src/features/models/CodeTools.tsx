@@ -1,8 +1,10 @@
 /** Above the editor: begin from a template, take a file, save as a file. */
-import { Button, FileButton, Group, Menu, Text } from '@mantine/core'
+
+import { Button, FileButton, Group, Menu } from '@mantine/core'
 import { IconDownload, IconFileImport, IconTemplate } from '@tabler/icons-react'
 import { useState } from 'react'
 import { SmallPrint } from '~/components/Dimmed'
+import { FieldError } from '~/components/FieldError'
 import { FrameworkTitle } from '~/components/FrameworkMark'
 import { formatBytes } from '~/lib/format'
 import { saveFile } from '~/lib/saveFile'
@@ -45,11 +47,7 @@ export function CodeTools({
   }
   return (
     <Group gap={4} justify="flex-end">
-      {refused && (
-        <Text size="xs" c="var(--kml-failed)" role="alert">
-          {refused}
-        </Text>
-      )}
+      <FieldError error={refused} />
       <Menu position="bottom-end" withinPortal>
         <Menu.Target>
           <Button size="compact-xs" variant="subtle" leftSection={<IconTemplate size={14} aria-hidden />}>

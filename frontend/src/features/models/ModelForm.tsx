@@ -10,6 +10,7 @@ import { CodeEditor } from '~/components/CodeEditor'
 import { CopyAs, type Equivalents } from '~/components/CopyAs'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { DraftNote } from '~/components/DraftNote'
+import { FieldError } from '~/components/FieldError'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { Toggle } from '~/components/Toggle'
 import { UnsavedChanges } from '~/components/UnsavedChanges'
@@ -199,11 +200,7 @@ export function ModelForm({
                 style={{ alignSelf: 'flex-start' }}
               />
             )}
-            {form.errors.framework && (
-              <Text size="xs" c="var(--kml-failed)">
-                {form.errors.framework}
-              </Text>
-            )}
+            <FieldError error={form.errors.framework} />
             <Group gap="sm" grow align="flex-start" preventGrowOverflow={false} wrap="wrap">
               <TextInput
                 label="Name"
@@ -321,14 +318,6 @@ function isTemplateCode(code: string): boolean {
 
 function isTemplateName(name: string): boolean {
   return TEMPLATES.some((each) => each.name === name)
-}
-
-function FieldError({ error }: { error: ReactNode }) {
-  return error ? (
-    <Text size="xs" c="var(--kml-failed)" role="alert">
-      {error}
-    </Text>
-  ) : null
 }
 
 function Fold({

@@ -2,7 +2,7 @@
 
 import { Group, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
 import { ButtonLink, ConfigurationLink, ModelLink } from '~/components/ButtonLink'
@@ -17,6 +17,7 @@ import { formatCount } from '~/lib/format'
 import { useFrameworks } from '~/lib/frameworks'
 import { listQuery } from '~/lib/listSearch'
 import { useSession } from '~/lib/session'
+import { useListSearch } from '~/lib/useListSearch'
 import type { ModelListSearch } from './routes'
 
 // A block of its own: a name is no link inside a text.
@@ -75,24 +76,12 @@ const COLUMNS: DataTableColumn<ModelRow>[] = [
 ]
 
 export function ModelListPage() {
-  const search = useSearch({ from: '/models' })
-  const navigate = useNavigate({ from: '/models' })
+  const [search, change] = useListSearch<ModelListSearch>('/models')
+  const navigate = useNavigate()
   const { can } = useSession()
   const { framework, kind } = search
-  const query = useQuery(
-    modelsListOptions({
-      query: {
-        ...listQuery(search),
-        ...(framework ? { framework } : {}),
-        ...(kind ? { distributed: kind === 'distributed' } : {}),
-      },
-    }),
-  )
-  const change = (next: ModelListSearch) =>
-    void navigate({
-      search: (before) => ({ ...before, page: undefined, ...next }),
-      replace: true,
-    })
+  const distributed = kind && kind === 'distributed'
+  const query = useQuery(modelsListOptions({ query: { ...listQuery(search), framework, distributed } }))
   const chosen = search.sel ?? []
   const newModel = can('editor') && <ButtonLink to="/models/new">New model</ButtonLink>
   return (
@@ -110,7 +99,6 @@ export function ModelListPage() {
         <>
           <FilterSelect
             label="Framework"
-            any="Any framework"
             data={useFrameworks().map(({ name, title }) => ({ value: name, label: title }))}
             value={framework}
             onChange={(next) => change({ framework: next })}

@@ -48,9 +48,7 @@ export function ModelPage() {
       id={Number(id)}
       title={model?.name}
       createdAt={model?.created_at}
-      loading={!model}
-      error={model ? null : query.error}
-      onRetry={() => void query.refetch()}
+      query={query}
       subtitle={
         model && (
           <Group gap="xs">

@@ -102,7 +102,7 @@ function ResultTable({ rows }: { rows: readonly ResultRow[] }) {
         },
         {
           title: 'State',
-          cell: (row) => <StatusBadge state={row.state} {...(row.failure ? { tooltip: row.failure.cause } : {})} />,
+          cell: (row) => <StatusBadge state={row.state} tooltip={row.failure?.cause} />,
         },
         {
           title: 'Deployment',

@@ -1,7 +1,8 @@
 /** What the executor said of a model: shapes, parameters, layers, warnings. */
-import { Alert, Button, Code, Group, List, Progress, Stack } from '@mantine/core'
-import { IconAlertTriangle } from '@tabler/icons-react'
+
+import { Button, Code, Group, List, Progress, Stack } from '@mantine/core'
 import { useState } from 'react'
+import { Caution } from '~/components/Caution'
 import { SmallPrint } from '~/components/Dimmed'
 import { RowTable } from '~/components/RowTable'
 import { Stat } from '~/components/Stat'
@@ -26,15 +27,7 @@ export function ReportView({ report }: { report: Report }) {
         />
         {layers && <Stat name="Layers" value={layers.length} />}
       </Group>
-      {report.warnings && report.warnings.length > 0 && (
-        <Alert color="yellow" icon={<IconAlertTriangle aria-hidden />} title="Worth a look">
-          <List size="sm">
-            {report.warnings.map((each) => (
-              <List.Item key={each}>{each}</List.Item>
-            ))}
-          </List>
-        </Alert>
-      )}
+      {report.warnings && report.warnings.length > 0 && <Caution title="Worth a look" texts={report.warnings} />}
       {report.notes && report.notes.length > 0 && (
         <List size="sm" c="dimmed">
           {report.notes.map((each) => (

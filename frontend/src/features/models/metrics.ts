@@ -1,4 +1,5 @@
 /** Which of a model's results is the best, by the metrics of their tests. */
+import { greaterIsBetter } from '~/components/charts/curves'
 import type { ResultRow } from '~/lib/api'
 
 type Tested = Pick<ResultRow, 'id' | 'outcome'>
@@ -17,11 +18,6 @@ export function metricNamesOf(rows: readonly Tested[]): string[] {
     .slice(0, MOST_SHOWN)
 }
 
-/** Whether less is better: losses and errors. */
-export function isBetterLow(name: string): boolean {
-  return /loss|error|mae|mse|mape|msle|divergence|perplexity|crossentropy/i.test(name)
-}
-
 /** The id of the best result; undefined when there are not two to compare. */
 export function bestOf(rows: readonly Tested[], name: string): number | undefined {
   const known = rows.flatMap((row) => {
@@ -29,6 +25,6 @@ export function bestOf(rows: readonly Tested[], name: string): number | undefine
     return value === null || value === undefined ? [] : [{ id: row.id, value }]
   })
   if (known.length < 2) return undefined
-  const sign = isBetterLow(name) ? -1 : 1
+  const sign = greaterIsBetter(name) === false ? -1 : 1
   return known.reduce((best, each) => (sign * each.value > sign * best.value ? each : best)).id
 }

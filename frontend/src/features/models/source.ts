@@ -54,10 +54,6 @@ export function sourceOf({ framework, imports, code, distributed }: ModelValues)
   return { framework, imports, code, distributed }
 }
 
-export function sameSource(one: Source | null, other: Source | null): boolean {
-  return one !== null && other !== null && keyOf(one) === keyOf(other)
-}
-
 /** A text that is the same for the same source. */
 export function keyOf({ framework, imports, code, distributed }: Source): string {
   return JSON.stringify([framework, distributed, imports, code])

@@ -12,9 +12,10 @@ import { ProblemAlert } from '~/components/ProblemAlert'
 import { SampleView } from '~/components/SampleView'
 import { type Result, resultsConfusionSamplesRetrieveOptions } from '~/lib/api'
 import { formatPercent, plural } from '~/lib/format'
+import { hasEnded } from '~/lib/runs'
 import { saveUrl } from '~/lib/saveFile'
 import type { ResultSearch } from './routes'
-import { cellOf, hasEnded } from './state'
+import { cellOf } from './state'
 
 const SAMPLES_FILE = 'confusion_samples.npz'
 

@@ -1,6 +1,6 @@
 /** What training left, to take away or to put to work here. */
 
-import { Box, Code, Group, Stack, Text, Title } from '@mantine/core'
+import { Box, Code, Group, Stack, Text } from '@mantine/core'
 import { IconBroadcast } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Fragment } from 'react'
@@ -8,14 +8,15 @@ import { ButtonLink, InferenceLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import { EmptyState } from '~/components/EmptyState'
 import { Facts } from '~/components/Facts'
+import { Section } from '~/components/Section'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type Artifact, inferencesListOptions, type Result, streamsRetrieveOptions } from '~/lib/api'
 import { titleOf, useFrameworks } from '~/lib/frameworks'
+import { hasEnded } from '~/lib/runs'
 import { useSession } from '~/lib/session'
 import { FileTable, inOrder } from './FileTable'
 import { loadSnippet, savedName } from './files'
 import { FormatText } from './LineageTab'
-import { hasEnded } from './state'
 
 export function FilesTab({ result }: { result: Result }) {
   const { artifacts, current_version: version } = result
@@ -31,26 +32,20 @@ export function FilesTab({ result }: { result: Result }) {
   return (
     <Stack gap="xl">
       {result.state === 'finished' && <Serve result={result} />}
-      <Box component="section">
-        <Title order={2} mb="xs">
-          Files{result.version_count > 1 && ` of version ${version}`}
-        </Title>
+      <Section title={result.version_count > 1 ? `Files of version ${version}` : 'Files'}>
         <FileTable result={result} version={version} files={artifacts} />
         <Group gap={4} mt="xs" wrap="nowrap">
           <Code style={{ overflowX: 'auto' }}>{`kafka-ml results download ${result.id} --to result-${result.id}`}</Code>
           <CopyButton text={`kafka-ml results download ${result.id} --to result-${result.id}`} what="command" />
         </Group>
-      </Box>
-      <Box component="section">
-        <Title order={2} mb="xs">
-          Loading them in Python
-        </Title>
+      </Section>
+      <Section title="Loading them in Python">
         <Stack>
           {inOrder(artifacts).map((file) => (
             <Snippet key={file.name} result={result} version={version} file={file} />
           ))}
         </Stack>
-      </Box>
+      </Section>
     </Stack>
   )
 }
@@ -85,10 +80,7 @@ function Serve({ result }: { result: Result }) {
   const inferences = useQuery(inferencesListOptions({ query: { result: result.id, limit: 20 } }))
   const running = inferences.data?.results ?? []
   return (
-    <Box component="section">
-      <Title order={2} mb="xs">
-        Serve it on a topic
-      </Title>
+    <Section title="Serve it on a topic">
       <Facts
         facts={[
           stream.data
@@ -126,6 +118,6 @@ function Serve({ result }: { result: Result }) {
           Deploy for inference
         </ButtonLink>
       )}
-    </Box>
+    </Section>
   )
 }

@@ -1,24 +1,26 @@
 /** Where a model comes from: code, data, split, seed, versions; enough to make it again. */
-import { Box, Button, Code, Group, SimpleGrid, Skeleton, Stack, Text, Title } from '@mantine/core'
+
+import { Button, Code, Group, SimpleGrid, Skeleton, Stack, Text } from '@mantine/core'
 import { IconRefresh } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
-import { type ReactNode, useMemo } from 'react'
+import { useMemo } from 'react'
 import { Age } from '~/components/Age'
-import { AnchorLink, ConfigurationLink, DeploymentLink, ModelLink, StreamLink } from '~/components/ButtonLink'
+import { ConfigurationLink, DeploymentLink, ModelLink, StreamLink, TopicLink } from '~/components/ButtonLink'
 import { CodeEditor } from '~/components/CodeEditor'
 import { CopyButton } from '~/components/CopyButton'
 import { Dimmed } from '~/components/Dimmed'
 import { Facts } from '~/components/Facts'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { Section } from '~/components/Section'
 import { deploymentsRetrieveOptions, modelsRetrieveOptions, type Result, streamsRetrieveOptions } from '~/lib/api'
 import { formatCount, formatExact, formatMetric, formatPercent, NONE, plural } from '~/lib/format'
-import { rangesOf } from './state'
+import { parseRanges, type StreamRange } from '~/lib/ranges'
 
 export function LineageTab({ result, onRestart }: { result: Result; onRestart?: () => void }) {
   return (
     <Stack gap="xl">
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl" verticalSpacing="xl">
-        <Part title="Data">
+        <Section title="Data">
           <DataFacts result={result} />
           {onRestart && result.stream !== null && (
             <Group mt="sm">
@@ -32,14 +34,14 @@ export function LineageTab({ result, onRestart }: { result: Result; onRestart?: 
               </Button>
             </Group>
           )}
-        </Part>
-        <Part title="Run">
+        </Section>
+        <Section title="Run">
           <RunFacts result={result} />
-        </Part>
-        <Part title="Arguments">
+        </Section>
+        <Section title="Arguments">
           <ArgumentFacts result={result} />
-        </Part>
-        <Part title="Versions">
+        </Section>
+        <Section title="Versions">
           {result.outcome ? (
             <Facts
               facts={Object.entries(result.outcome.versions).map(([name, version]) => [
@@ -50,21 +52,10 @@ export function LineageTab({ result, onRestart }: { result: Result; onRestart?: 
           ) : (
             <Dimmed>Known once training has finished.</Dimmed>
           )}
-        </Part>
+        </Section>
       </SimpleGrid>
       <CodePart result={result} />
     </Stack>
-  )
-}
-
-export function Part({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <Box component="section" style={{ minWidth: 0 }}>
-      <Title order={2} mb="xs">
-        {title}
-      </Title>
-      {children}
-    </Box>
   )
 }
 
@@ -79,7 +70,7 @@ function DataFacts({ result }: { result: Result }) {
   if (stream.isError) return <ProblemAlert error={stream.error} onRetry={() => void stream.refetch()} />
   if (!stream.data) return <Skeleton height={120} role="status" aria-label="Loading" />
   const data = stream.data
-  const ranges = rangesOf(data.topic)
+  const ranges = parseRanges(data.topic)
   return (
     <Facts
       facts={[
@@ -95,11 +86,7 @@ function DataFacts({ result }: { result: Result }) {
           <Stack key="slice" gap={2} mah={160} style={{ overflow: 'auto' }}>
             {ranges.map((range) => (
               <span key={`${range.topic}:${range.partition}:${range.start}`}>
-                <AnchorLink to="/topics/$name" params={{ name: range.topic }} size="sm" underline="always">
-                  {range.topic}
-                </AnchorLink>{' '}
-                partition {range.partition}, offsets {formatExact(range.start)} to {formatExact(range.end)} (
-                {plural(range.end - range.start, 'offset')})
+                <TopicLink name={range.topic} underline="always" /> partition {range.partition}, {offsetsText(range)}
               </span>
             ))}
           </Stack>,
@@ -120,6 +107,11 @@ function DataFacts({ result }: { result: Result }) {
       ]}
     />
   )
+}
+
+function offsetsText({ start, end }: StreamRange): string {
+  if (end === null) return `from offset ${formatExact(start)} on`
+  return `offsets ${formatExact(start)} to ${formatExact(end)} (${plural(end - start, 'offset')})`
 }
 
 export function FormatText({ format, config }: { format: string; config: Record<string, unknown> }) {
@@ -231,7 +223,7 @@ function CodePart({ result }: { result: Result }) {
     return line ? { source: failure.source, marks: [{ line, message: failure.cause }], reveal: { line } } : null
   }, [failure])
   return (
-    <Part title="Code that was trained">
+    <Section title="Code that was trained">
       {changed && (
         <Text size="sm" mb="xs">
           The model has other code now: <ModelLink id={result.model}>see model {result.model}</ModelLink>. Training
@@ -259,7 +251,7 @@ function CodePart({ result }: { result: Result }) {
           actions={<CopyButton text={result.code} what="the code" />}
         />
       </Stack>
-    </Part>
+    </Section>
   )
 }
 

@@ -1,8 +1,7 @@
 /** The log of the present attempt, while it runs and after. */
-import { useCallback } from 'react'
 import { LogViewer, type ReadLog } from '~/components/LogViewer'
 import { type Result, resultsLogsRetrieve } from '~/lib/api'
-import { hasEnded } from './state'
+import { hasEnded } from '~/lib/runs'
 
 export function LogsTab({
   result,
@@ -14,18 +13,8 @@ export function LogsTab({
   onErrorsOnly: (on: boolean) => void
 }) {
   const { id } = result
-  const read = useCallback<ReadLog>(
-    async (offset, signal) => {
-      const { data } = await resultsLogsRetrieve({
-        path: { id: String(id) },
-        query: { offset },
-        signal,
-        throwOnError: true,
-      })
-      return data
-    },
-    [id],
-  )
+  const read: ReadLog = async (offset, signal) =>
+    (await resultsLogsRetrieve({ path: { id: String(id) }, query: { offset }, signal, throwOnError: true })).data
   return (
     <LogViewer
       read={read}

@@ -1,4 +1,5 @@
 /** The card of a version: what it is, how well it does, and what it was made from; a page to read, print and keep. */
+
 import { Button, Code, Group, SimpleGrid, Stack, Text } from '@mantine/core'
 import { IconPrinter } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
@@ -9,13 +10,14 @@ import { Dimmed } from '~/components/Dimmed'
 import { type Fact, Facts } from '~/components/Facts'
 import { ObjectPage } from '~/components/ObjectPage'
 import { RowTable } from '~/components/RowTable'
+import { Section } from '~/components/Section'
 import { Stat } from '~/components/Stat'
 import { Warnings } from '~/components/Warnings'
 import { type ModelCard, resultsVersionsCardRetrieveOptions } from '~/lib/api'
 import { curlCall } from '~/lib/equivalents'
 import { formatCount, formatExact, formatMeasured, formatMoment, formatPercent, NONE } from '~/lib/format'
 import { titleOf, useFrameworks } from '~/lib/frameworks'
-import { Part, Wrapped } from './LineageTab'
+import { Wrapped } from './LineageTab'
 import { comparisonText, positionsText, reasonText } from './versions'
 
 const route = getRouteApi('/results/$id/versions/$number')
@@ -28,9 +30,7 @@ export function ModelCardPage() {
     <ObjectPage
       what="Model card"
       title={card ? `${card.name}, version ${card.version.number}` : 'Model card'}
-      loading={query.isPending}
-      error={query.error}
-      onRetry={() => void query.refetch()}
+      query={query}
       createdAt={card?.version.created_at}
       subtitle={card && <ResultLink id={card.result}>result {card.result}</ResultLink>}
       actions={
@@ -73,7 +73,7 @@ function Card({ card }: { card: ModelCard }) {
       </Group>
       {outcome.warnings.length > 0 && <Warnings texts={outcome.warnings} />}
       <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl" verticalSpacing="xl">
-        <Part title="Version">
+        <Section title="Version">
           <Facts
             facts={[
               ['Why', reasonText(version)],
@@ -86,8 +86,8 @@ function Card({ card }: { card: ModelCard }) {
               ],
             ]}
           />
-        </Part>
-        <Part title="Data">
+        </Section>
+        <Section title="Data">
           {data === null ? (
             <Dimmed>The stream that it was trained on is not known any more.</Dimmed>
           ) : (
@@ -107,8 +107,8 @@ function Card({ card }: { card: ModelCard }) {
               ]}
             />
           )}
-        </Part>
-        <Part title="Training">
+        </Section>
+        <Section title="Training">
           <Facts
             facts={[
               ['Framework', framework],
@@ -121,8 +121,8 @@ function Card({ card }: { card: ModelCard }) {
               ...samplesFacts(outcome.samples),
             ]}
           />
-        </Part>
-        <Part title="Lineage">
+        </Section>
+        <Section title="Lineage">
           <Facts
             facts={[
               ['Model', <ModelLink key="model" id={card.model}>{`model ${card.model}`}</ModelLink>],
@@ -147,10 +147,10 @@ function Card({ card }: { card: ModelCard }) {
               ...Object.entries(outcome.versions).map(([name, text]): Fact => [name, text]),
             ]}
           />
-        </Part>
+        </Section>
       </SimpleGrid>
       {card.classes.length > 0 && (
-        <Part title="Classes">
+        <Section title="Classes">
           <RowTable
             label="Classes"
             minWidth={480}
@@ -164,13 +164,13 @@ function Card({ card }: { card: ModelCard }) {
               { title: 'Precision', right: true, cell: (row) => formatPercent(row.precision) },
             ]}
           />
-        </Part>
+        </Section>
       )}
-      <Part title="Code">
+      <Section title="Code">
         <Code block tabIndex={0} role="region" aria-label="Code of the model" style={{ overflowX: 'auto' }}>
           {[card.imports, card.code].filter((text) => text.trim() !== '').join('\n\n')}
         </Code>
-      </Part>
+      </Section>
     </Stack>
   )
 }

@@ -1,4 +1,5 @@
 /** The answer first: how good the model is, or how far its training has come. */
+
 import { Alert, Box, Group, Progress, Stack, Text } from '@mantine/core'
 import { IconHourglass } from '@tabler/icons-react'
 import { Age, useNow } from '~/components/Age'
@@ -21,7 +22,8 @@ import {
   formatSeconds,
   plural,
 } from '~/lib/format'
-import { hasEnded, progressOf } from './state'
+import { durationSeconds, hasEnded } from '~/lib/runs'
+import { progressOf } from './state'
 import { useCurves, useEpochs } from './useEpochs'
 import { useVersionMarks } from './useVersions'
 import { WindowStats, WindowsChart } from './Windows'
@@ -104,7 +106,7 @@ function Answers({ result, epochs }: { result: Result; epochs: readonly EpochMet
   const tests = Object.entries(outcome?.test_metrics ?? {}).sort(
     ([a], [b]) => Number(greaterIsBetter(b) === true) - Number(greaterIsBetter(a) === true),
   )
-  const seconds = outcome?.seconds ?? secondsSoFar(result, now)
+  const seconds = outcome?.seconds ?? durationSeconds(result, now)
   const last = summarise(epochs).filter((each) => each.part === 'validation')
   return (
     <Group gap={32} align="flex-start">
@@ -173,14 +175,6 @@ function CheckpointStat({ checkpoint, unit }: { checkpoint: LastCheckpoint; unit
       }
     />
   )
-}
-
-/** From the start to the end, or to now while it runs. */
-function secondsSoFar(result: Result, now: number): number | null {
-  if (!result.started_at) return null
-  const started = Date.parse(result.started_at)
-  const until = result.ended_at ? Date.parse(result.ended_at) : result.state === 'running' ? now : started
-  return until > started ? (until - started) / 1000 : null
 }
 
 /** Shares read better as percent; what may exceed one stays a number. */

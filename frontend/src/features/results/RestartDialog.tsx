@@ -1,9 +1,10 @@
 /** Training again: says what the earlier training gave and that it goes. */
-import { Alert, Button, Group, List, Modal, Radio, Select, Stack, Text } from '@mantine/core'
-import { IconAlertTriangle } from '@tabler/icons-react'
+
+import { Button, Group, Modal, Radio, Select, Stack, Text } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ModelLink } from '~/components/ButtonLink'
+import { Caution } from '~/components/Caution'
 import { CopyAs } from '~/components/CopyAs'
 import { unitOf } from '~/components/charts/curves'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -101,16 +102,11 @@ export function RestartDialog({
             </Text>
           )}
           {losses.length > 0 && (
-            <Alert color="yellow" icon={<IconAlertTriangle aria-hidden />} title="What is lost">
-              <List size="sm">
-                {losses.map((loss) => (
-                  <List.Item key={loss}>{loss}</List.Item>
-                ))}
-              </List>
+            <Caution title="What is lost" texts={losses}>
               <Text size="sm" mt="xs">
                 To keep it, make a new deployment instead.
               </Text>
-            </Alert>
+            </Caution>
           )}
           <ProblemAlert error={streams.error ?? restart.error} />
           <Group justify="space-between">

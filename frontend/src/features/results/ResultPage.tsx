@@ -19,6 +19,7 @@ import { ProblemAlert } from '~/components/ProblemAlert'
 import { type Result, resultsRetrieveOptions, resultsStopCreateMutation } from '~/lib/api'
 import { idOf } from '~/lib/listSearch'
 import { notifyDone } from '~/lib/notify'
+import { hasEnded } from '~/lib/runs'
 import { useSession } from '~/lib/session'
 import { ConfusionTab } from './ConfusionTab'
 import { showEquivalents } from './equivalents'
@@ -29,7 +30,6 @@ import { MetricsTab } from './MetricsTab'
 import { OverviewTab } from './OverviewTab'
 import { RestartDialog } from './RestartDialog'
 import type { ResultSearch } from './routes'
-import { hasEnded } from './state'
 import { VersionsTab } from './VersionsTab'
 
 const route = getRouteApi('/results/$id')
@@ -44,16 +44,7 @@ export function ResultPage() {
   const change = (next: ResultSearch) =>
     void navigate({ search: (before) => ({ ...before, ...next }), replace: !next.tab, resetScroll: false })
   if (!result) {
-    return (
-      <ObjectPage
-        what="Result"
-        id={number}
-        title=""
-        loading={query.isPending}
-        error={query.error}
-        onRetry={() => void query.refetch()}
-      />
-    )
+    return <ObjectPage what="Result" id={number} title="" query={query} />
   }
   return (
     <Loaded

@@ -1,5 +1,6 @@
 /** The versions of a result: what each reached and why there is one; two side by side, files, the one that is current. */
-import { Badge, Box, Button, Checkbox, Group, Modal, Skeleton, Stack, Text, Title, VisuallyHidden } from '@mantine/core'
+
+import { Badge, Button, Checkbox, Group, Modal, Skeleton, Stack, Text, VisuallyHidden } from '@mantine/core'
 import { IconPin } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -8,6 +9,7 @@ import { InferenceLink } from '~/components/ButtonLink'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { RowTable } from '~/components/RowTable'
+import { Section } from '~/components/Section'
 import { type Inference, inferencesListOptions, type Result, type Version } from '~/lib/api'
 import { formatMeasured, NONE } from '~/lib/format'
 import { useSession } from '~/lib/session'
@@ -190,10 +192,7 @@ function CurrentBadge() {
 function SideBySide({ older, newer }: { older: Version; newer: Version }) {
   const rows = differencesOf(older, newer)
   return (
-    <Box component="section">
-      <Title order={2} mb="xs">
-        Version {older.number} and version {newer.number}
-      </Title>
+    <Section title={`Version ${older.number} and version ${newer.number}`}>
       <RowTable
         label={`Version ${older.number} and version ${newer.number}`}
         minWidth={520}
@@ -212,6 +211,6 @@ function SideBySide({ older, newer }: { older: Version; newer: Version }) {
         ]}
       />
       <SmallPrint mt={4}>What differs is bold.</SmallPrint>
-    </Box>
+    </Section>
   )
 }

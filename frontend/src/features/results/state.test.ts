@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { loadSnippet, savedName, usageOf } from './files'
-import { cellOf, progressOf, rangesOf } from './state'
+import { cellOf, progressOf } from './state'
 
 const last = (epoch: number) => ({ epoch, window: null })
 const at = (epoch: number, batch: number) => ({ epoch, epochs: 4, batch, batches: 10, metrics: {} })
@@ -30,15 +30,6 @@ test('a stream without end has windows, and no share of a whole', () => {
 test('a cell of the address must be one of the matrix', () => {
   expect(cellOf('3-0', 4)).toEqual({ actual: 3, predicted: 0 })
   for (const text of ['4-0', '3', '3-', 'a-b', '-1-2', '1-2-3', undefined]) expect(cellOf(text, 4)).toBeUndefined()
-})
-
-test('a slice is its ranges', () => {
-  expect(rangesOf('digits:0:0:1437,digits:1:5:20')).toEqual([
-    { topic: 'digits', partition: 0, start: 0, end: 1437 },
-    { topic: 'digits', partition: 1, start: 5, end: 20 },
-  ])
-  expect(rangesOf('digits')).toEqual([])
-  expect(rangesOf('')).toEqual([])
 })
 
 test('files are loaded under the name they are saved as', () => {

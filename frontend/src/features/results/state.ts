@@ -1,10 +1,6 @@
 /** What a result's numbers say: where it is, whether more will come, and its address' cell. */
 import type { Cell } from '~/components/charts/ConfusionMatrix'
-import type { EpochMetrics, Progress, Result } from '~/lib/api'
-
-export function hasEnded(result: Pick<Result, 'state'>): boolean {
-  return ['finished', 'failed', 'stopped'].includes(result.state)
-}
+import type { EpochMetrics, Progress } from '~/lib/api'
 
 export interface RunProgress {
   /** 'Reading the stream', 'Epoch 3 of 20', 'Window 812'. */
@@ -56,24 +52,4 @@ export function cellOf(text: string | undefined, classes: number): Cell | undefi
   if (!match) return undefined
   const [actual, predicted] = [Number(match[1]), Number(match[2])]
   return actual < classes && predicted < classes ? { actual, predicted } : undefined
-}
-
-export interface SliceRange {
-  topic: string
-  partition: number
-  start: number
-  /** Exclusive. */
-  end: number
-}
-
-/** 'digits:0:0:1437,digits:1:0:20' -> its ranges; what is not understood is left out. */
-export function rangesOf(text: string): SliceRange[] {
-  return text.split(',').flatMap((part) => {
-    // A topic's name has no colon.
-    const [topic, partition, start, end] = part.split(':')
-    const numbers = [partition, start, end].map(Number)
-    if (!topic || numbers.some((each) => !Number.isInteger(each))) return []
-    const [p = 0, s = 0, e = 0] = numbers
-    return [{ topic, partition: p, start: s, end: e }]
-  })
 }

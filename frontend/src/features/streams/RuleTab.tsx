@@ -1,11 +1,11 @@
 /** How a stream is decoded and divided, and where its records are. */
 import { Code, Stack, Title } from '@mantine/core'
-import { AnchorLink } from '~/components/ButtonLink'
+import { TopicLink } from '~/components/ButtonLink'
 import { Facts } from '~/components/Facts'
 import { RowTable } from '~/components/RowTable'
 import type { Stream } from '~/lib/api'
 import { formatExact, formatMoment, NONE } from '~/lib/format'
-import { mostRecords, parseRanges, type StreamRange, sharesOf } from './ranges'
+import { mostRecords, parseRanges, type StreamRange, sharesOf } from '~/lib/ranges'
 
 const WORDS: Record<string, string> = {
   data_type: 'Type of features',
@@ -36,15 +36,13 @@ export function RuleTab({ stream }: { stream: Stream }) {
           ['Sent', stream.sent_at ? formatMoment(stream.sent_at) : NONE],
           [
             'Announced in',
-            <AnchorLink
+            <TopicLink
               key="place"
-              size="sm"
-              to="/topics/$name"
-              params={{ name: stream.control_topic }}
+              name={stream.control_topic}
               search={{ from: 'offset', offset: stream.offset, partition: stream.partition }}
             >
               {stream.control_topic}[{stream.partition}]@{stream.offset}
-            </AnchorLink>,
+            </TopicLink>,
           ],
         ]}
       />
@@ -80,14 +78,7 @@ function Ranges({ title, ranges }: { title: string; ranges: readonly StreamRange
           {
             title: 'Topic',
             cell: (each) => (
-              <AnchorLink
-                size="sm"
-                to="/topics/$name"
-                params={{ name: each.topic }}
-                search={{ from: 'offset', offset: each.start, partition: each.partition }}
-              >
-                {each.topic}
-              </AnchorLink>
+              <TopicLink name={each.topic} search={{ from: 'offset', offset: each.start, partition: each.partition }} />
             ),
           },
           { title: 'Partition', right: true, cell: (each) => each.partition },

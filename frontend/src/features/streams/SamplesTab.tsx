@@ -1,8 +1,8 @@
 /** Decoded samples of a stream, as training will see them; images drawn as images, each with its label. */
 import { Alert, Box, Button, Group, Skeleton, Stack, Text, Tooltip } from '@mantine/core'
 import { IconAlertTriangle, IconArrowRight } from '@tabler/icons-react'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { AnchorLink, StreamLink } from '~/components/ButtonLink'
+import { useQuery } from '@tanstack/react-query'
+import { StreamLink, TopicLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -26,7 +26,6 @@ export function SamplesTab({
   const offset = search.at ?? 0
   const query = useQuery({
     ...streamsPreviewRetrieveOptions({ path: { id: String(stream.id) }, query: { limit: PAGE_SAMPLES, offset } }),
-    placeholderData: keepPreviousData,
     // The records do not change; events of other streams need not read them again.
     staleTime: Number.POSITIVE_INFINITY,
     refetchOnMount: 'always',
@@ -132,10 +131,9 @@ function SampleCard({ sample }: { sample: StreamSample }) {
           {label}
         </Text>
       )}
-      <AnchorLink
+      <TopicLink
         size="xs"
-        to="/topics/$name"
-        params={{ name: sample.topic }}
+        name={sample.topic}
         search={{
           from: 'offset',
           offset: sample.offset,
@@ -145,7 +143,7 @@ function SampleCard({ sample }: { sample: StreamSample }) {
         aria-label={`The record ${place}`}
       >
         {sample.partition}:{sample.offset}
-      </AnchorLink>
+      </TopicLink>
     </Stack>
   )
 }

@@ -1,15 +1,17 @@
 /** Announces a stream to another deployment: which one, and what will happen. */
-import { Button, Group, Modal, Select, Stack, Text } from '@mantine/core'
+
+import { Button, Group, Modal, Stack, Text } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
+import { DeploymentSelect } from '~/components/DeploymentSelect'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { type Deployment, deploymentsListOptions, type Stream, streamsSendCreateMutation } from '~/lib/api'
 import { curlCall, pythonCall } from '~/lib/equivalents'
 import { formatCount, plural } from '~/lib/format'
 import { notifyDone } from '~/lib/notify'
-import { sharesOf } from './ranges'
+import { sharesOf } from '~/lib/ranges'
 
 const MOST = 200
 
@@ -48,18 +50,7 @@ function Form({ stream, onClose }: { stream: Stream; onClose: () => void }) {
       }}
     >
       <Stack gap="md">
-        <Select
-          label="Deployment"
-          placeholder="Choose one"
-          searchable
-          nothingFoundMessage="No such deployment"
-          data={rows.map((each) => ({
-            value: String(each.id),
-            label: `${each.id}: ${each.configuration_name} (${each.state})`,
-          }))}
-          value={chosen}
-          onChange={setChosen}
-        />
+        <DeploymentSelect rows={rows} value={chosen} onChange={setChosen} />
         <Text size="sm">{sentence(stream, deployment)}</Text>
         <ProblemAlert error={deployments.error ?? send.error} title="The stream was not sent" />
         <Group justify="space-between">

@@ -1,11 +1,12 @@
 /** All announced streams: what was sent, to which deployment, how it is encoded. */
+
 import { Button, Group, Text } from '@mantine/core'
 import { IconX } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
-import { AnchorLink, ButtonLink, StreamLink } from '~/components/ButtonLink'
+import { ButtonLink, StreamLink, TopicLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
@@ -13,9 +14,10 @@ import { type Stream, streamsListOptions } from '~/lib/api'
 import { curlCall } from '~/lib/equivalents'
 import { formatCount, formatExact } from '~/lib/format'
 import { listQuery } from '~/lib/listSearch'
+import { parseRanges, sharesOf, topicsOf } from '~/lib/ranges'
+import { useListSearch } from '~/lib/useListSearch'
 import { DeploymentName } from './DeploymentName'
 import { RefusedAnnouncements } from './RefusedAnnouncements'
-import { parseRanges, sharesOf, topicsOf } from './ranges'
 import type { StreamListSearch } from './routes'
 
 const COLUMNS: DataTableColumn<Stream>[] = [
@@ -65,9 +67,7 @@ const COLUMNS: DataTableColumn<Stream>[] = [
       return (
         <Group gap={6}>
           {topics.slice(0, 2).map((name) => (
-            <AnchorLink key={name} size="sm" to="/topics/$name" params={{ name }} maw={240} truncate>
-              {name}
-            </AnchorLink>
+            <TopicLink key={name} name={name} maw={240} truncate />
           ))}
           {topics.length > 2 && <Text size="sm">and {topics.length - 2} more</Text>}
         </Group>
@@ -83,15 +83,10 @@ const COLUMNS: DataTableColumn<Stream>[] = [
 ]
 
 export function StreamListPage() {
-  const search = useSearch({ from: '/streams' })
-  const navigate = useNavigate({ from: '/streams' })
+  const [search, change] = useListSearch<StreamListSearch>('/streams')
+  const navigate = useNavigate()
   const { deployment } = search
-  const query = useQuery(streamsListOptions({ query: { ...listQuery(search), ...(deployment ? { deployment } : {}) } }))
-  const change = (next: StreamListSearch) =>
-    void navigate({
-      search: (before) => ({ ...before, page: undefined, ...next }),
-      replace: true,
-    })
+  const query = useQuery(streamsListOptions({ query: { ...listQuery(search), deployment } }))
   return (
     <>
       <RefusedAnnouncements />

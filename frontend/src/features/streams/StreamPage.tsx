@@ -31,9 +31,7 @@ export function StreamPage() {
         what="Stream"
         id={number}
         title={stream?.description || `Stream ${id}`}
-        loading={query.isPending}
-        error={stream ? undefined : query.error}
-        onRetry={() => void query.refetch()}
+        query={query}
         subtitle={
           stream && (
             <Text size="sm" component="div">

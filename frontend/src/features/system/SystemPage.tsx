@@ -1,14 +1,15 @@
 /** System: whether every part of the platform lives, on what it runs, and how user code is kept apart. */
-import { Alert, Group, Skeleton, Stack, Title } from '@mantine/core'
+
+import { Alert, Group, Skeleton, Stack } from '@mantine/core'
 import { IconShieldOff } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
-import type { ReactNode } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import { Dimmed } from '~/components/Dimmed'
 import { Facts } from '~/components/Facts'
 import { PageTitle } from '~/components/PageTitle'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { Section } from '~/components/Section'
 import { StatusBadge } from '~/components/StatusBadge'
 import { type System, systemRetrieveOptions } from '~/lib/api'
 import { plural } from '~/lib/format'
@@ -116,17 +117,6 @@ function Whole({ system }: { system: System }) {
         />
       </Section>
     </>
-  )
-}
-
-function Section({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <section>
-      <Title order={2} mb="xs">
-        {title}
-      </Title>
-      {children}
-    </section>
   )
 }
 

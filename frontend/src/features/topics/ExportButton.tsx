@@ -2,7 +2,7 @@
 import { Button } from '@mantine/core'
 import { IconDownload } from '@tabler/icons-react'
 import type { TopicRecord } from '~/lib/api'
-import { saveText } from '~/lib/records'
+import { saveFile } from '~/lib/saveFile'
 
 export function ExportButton({ topic, records }: { topic: string; records: readonly TopicRecord[] }) {
   return (
@@ -11,7 +11,7 @@ export function ExportButton({ topic, records }: { topic: string; records: reado
       variant="default"
       leftSection={<IconDownload size={14} aria-hidden />}
       disabled={records.length === 0}
-      onClick={() => saveText(`${topic}.json`, JSON.stringify(records, null, 2))}
+      onClick={() => saveFile(`${topic}.json`, JSON.stringify(records, null, 2), 'application/json')}
     >
       JSON
     </Button>

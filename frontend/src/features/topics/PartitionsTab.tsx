@@ -1,5 +1,5 @@
 /** Partitions of a topic: where they begin and end, who leads them. */
-import { AnchorLink } from '~/components/ButtonLink'
+import { TopicLink } from '~/components/ButtonLink'
 import { RowTable } from '~/components/RowTable'
 import type { Topic } from '~/lib/api'
 import { formatExact, NONE } from '~/lib/format'
@@ -19,15 +19,13 @@ export function PartitionsTab({ topic }: { topic: Topic }) {
           title: 'Partition',
           right: true,
           cell: (each) => (
-            <AnchorLink
-              size="sm"
-              to="/topics/$name"
-              params={{ name: topic.name }}
+            <TopicLink
+              name={topic.name}
               search={{ partition: each.partition }}
               aria-label={`Records of partition ${each.partition}`}
             >
               {each.partition}
-            </AnchorLink>
+            </TopicLink>
           ),
         },
         { title: 'First offset', right: true, cell: (each) => formatExact(each.low) },

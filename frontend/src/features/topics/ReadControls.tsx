@@ -1,9 +1,8 @@
 /** Where reading begins, which partition, what is looked for, how values are decoded. All of it is in the address. */
+
 import { Group, NumberInput, SegmentedControl, Select, TextInput } from '@mantine/core'
-import { useDebouncedCallback } from '@mantine/hooks'
-import { IconFilter } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
-import { useEffect, useState } from 'react'
+import { SearchField } from '~/components/SearchField'
 import { streamsFormatsListOptions, type Topic } from '~/lib/api'
 import { DecoderSettings, defaultSettings } from './DecoderSettings'
 import { PLAIN_DECODERS, type Start, type TopicSearch } from './search'
@@ -98,33 +97,20 @@ export function ReadControls({
             })
           }
         />
-        <ContainsField value={search.q ?? ''} onChange={(q) => begin({ q })} />
+        <SearchField
+          label="Contains"
+          labelled
+          placeholder="in key, value or headers"
+          w={220}
+          maxLength={200}
+          wait={400}
+          value={search.q ?? ''}
+          onChange={(q) => begin({ q })}
+        />
       </Group>
       {settingsOf(decoder).length > 0 && (
         <DecoderSettings key={decoder} settings={settingsOf(decoder)} search={search} onSearch={onSearch} />
       )}
     </>
-  )
-}
-
-function ContainsField({ value, onChange }: { value: string; onChange: (q: string | undefined) => void }) {
-  const [text, setText] = useState(value)
-  const send = useDebouncedCallback((next: string) => onChange(next || undefined), 400)
-  useEffect(() => setText(value), [value])
-  return (
-    <TextInput
-      size="xs"
-      w={220}
-      type="search"
-      label="Contains"
-      placeholder="in key, value or headers"
-      leftSection={<IconFilter size={14} aria-hidden />}
-      maxLength={200}
-      value={text}
-      onChange={(event) => {
-        setText(event.currentTarget.value)
-        send(event.currentTarget.value)
-      }}
-    />
   )
 }

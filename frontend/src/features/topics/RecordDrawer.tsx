@@ -1,14 +1,17 @@
 /** All of one record: where it is, key, headers, value as decoded, as text, as bytes. */
-import { Alert, Button, Code, Drawer, Group, SegmentedControl, Stack, Table, Text, Title } from '@mantine/core'
+
+import { Alert, Button, Code, Drawer, Group, SegmentedControl, Stack, Text, Title } from '@mantine/core'
 import { IconAlertTriangle, IconDownload } from '@tabler/icons-react'
 import { useState } from 'react'
 import { CopyButton } from '~/components/CopyButton'
 import { SmallPrint } from '~/components/Dimmed'
 import { Facts } from '~/components/Facts'
+import { RowTable } from '~/components/RowTable'
 import { imageLayout, SampleView } from '~/components/SampleView'
 import type { TopicRecord } from '~/lib/api'
 import { formatBytes, formatExact, formatShape, formatValue, NONE } from '~/lib/format'
-import { bytesOfBase64, formatMillisecond, hexDump, hexOfBase64, prettyJson, saveText } from '~/lib/records'
+import { bytesOfBase64, formatMillisecond, hexDump, hexOfBase64, prettyJson } from '~/lib/records'
+import { saveFile } from '~/lib/saveFile'
 
 export function RecordDrawer({
   topic,
@@ -34,6 +37,7 @@ export function RecordDrawer({
 
 function Details({ topic, record }: { topic: string; record: TopicRecord }) {
   const place = `${topic}[${record.partition}]@${record.offset}`
+  const text = JSON.stringify(record, null, 2)
   return (
     <Stack gap="md">
       <Group justify="space-between" wrap="nowrap">
@@ -61,14 +65,12 @@ function Details({ topic, record }: { topic: string; record: TopicRecord }) {
       <HeaderTable record={record} />
       <ValueView record={record} />
       <Group gap="xs">
-        <CopyButton text={JSON.stringify(record, null, 2)} label="Copy record as JSON" />
+        <CopyButton text={text} label="Copy record as JSON" />
         <Button
           size="compact-sm"
           variant="default"
           leftSection={<IconDownload size={14} aria-hidden />}
-          onClick={() =>
-            saveText(`${topic}-${record.partition}-${record.offset}.json`, JSON.stringify(record, null, 2))
-          }
+          onClick={() => saveFile(`${topic}-${record.partition}-${record.offset}.json`, text, 'application/json')}
         >
           Save
         </Button>
@@ -93,6 +95,8 @@ function KeyView({ record }: { record: TopicRecord }) {
   )
 }
 
+const ANYWHERE = { overflowWrap: 'anywhere' } as const
+
 function HeaderTable({ record }: { record: TopicRecord }) {
   if (record.headers.length === 0) return null
   return (
@@ -100,25 +104,24 @@ function HeaderTable({ record }: { record: TopicRecord }) {
       <Title order={3} fz="sm">
         Headers
       </Title>
-      <Table fz="xs" verticalSpacing={3} withTableBorder layout="fixed">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th w="38%">Name</Table.Th>
-            <Table.Th>Value</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {record.headers.map((each, place) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: headers may repeat, and never change
-            <Table.Tr key={place}>
-              <Table.Td style={{ overflowWrap: 'anywhere' }}>{each.name}</Table.Td>
-              <Table.Td style={{ overflowWrap: 'anywhere' }} ff="monospace">
-                {each.text ?? (each.base64 === null ? NONE : hexOfBase64(each.base64, 64))}
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
+      <RowTable
+        label="Headers"
+        minWidth={0}
+        fz="xs"
+        verticalSpacing={3}
+        layout="fixed"
+        rows={record.headers}
+        // Headers may repeat, and never change.
+        rowKey={(_, place) => place}
+        columns={[
+          { title: 'Name', w: '38%', cell: (each) => each.name, td: { style: ANYWHERE } },
+          {
+            title: 'Value',
+            cell: (each) => each.text ?? (each.base64 === null ? NONE : hexOfBase64(each.base64, 64)),
+            td: { style: { ...ANYWHERE, fontFamily: 'var(--mantine-font-family-monospace)' } },
+          },
+        ]}
+      />
     </Stack>
   )
 }

@@ -1,7 +1,7 @@
 /** Records of a topic: where reading begins, how they are decoded, a page of them or what arrives now. */
 import { Alert, Button, Group, Skeleton, Stack } from '@mantine/core'
 import { IconArrowLeft, IconArrowRight } from '@tabler/icons-react'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -33,7 +33,6 @@ export function RecordsTab(props: Props) {
 function Page({ topic, search, onSearch }: Props) {
   const query = useQuery({
     ...topicsRecordsListOptions({ path: { name: topic.name }, query: recordsQuery(search) }),
-    placeholderData: keepPreviousData,
     staleTime: 2_000,
   })
   const page = query.data

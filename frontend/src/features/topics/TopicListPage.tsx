@@ -1,9 +1,10 @@
 /** All topics of the cluster, with who uses them. */
+
 import { Text } from '@mantine/core'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
-import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { ButtonLink, TopicLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
@@ -13,6 +14,7 @@ import { curlCall, shellQuote } from '~/lib/equivalents'
 import { formatCount, formatExact } from '~/lib/format'
 import { listQuery } from '~/lib/listSearch'
 import { useLive, useLiveEvents } from '~/lib/live'
+import { useListSearch } from '~/lib/useListSearch'
 import type { TopicListSearch } from './routes'
 import { UseLinks } from './UseLinks'
 
@@ -25,11 +27,7 @@ const COLUMNS: DataTableColumn<Row>[] = [
   {
     accessor: 'name',
     sortable: true,
-    render: (row) => (
-      <AnchorLink size="sm" to="/topics/$name" params={{ name: row.name }} style={{ overflowWrap: 'anywhere' }}>
-        {row.name}
-      </AnchorLink>
-    ),
+    render: (row) => <TopicLink name={row.name} style={{ overflowWrap: 'anywhere' }} />,
   },
   { accessor: 'partitions', sortable: true, textAlign: 'right', render: (row) => formatCount(row.partitions) },
   {
@@ -46,25 +44,17 @@ const COLUMNS: DataTableColumn<Row>[] = [
 ]
 
 export function TopicListPage() {
-  const search = useSearch({ from: '/topics' })
-  const navigate = useNavigate({ from: '/topics' })
+  const [search, change] = useListSearch<TopicListSearch>('/topics')
+  const navigate = useNavigate()
   const { paused } = useLive()
   const query = useQuery({
-    ...topicsListOptions({
-      query: { ...(listQuery(search) as object), ...(search.internal ? { internal: true } : {}) },
-    }),
+    ...topicsListOptions({ query: { ...(listQuery(search) as object), internal: search.internal } }),
     // Topics have no number of their own.
     select: (page) => ({ ...page, results: page.results.map((row, id) => ({ ...row, id })) }),
-    placeholderData: keepPreviousData,
     refetchInterval: paused ? false : REFRESH_MS,
   })
   useLiveEvents('streams', () => void query.refetch())
   useLiveEvents('inferences', () => void query.refetch())
-  const change = (next: TopicListSearch) =>
-    void navigate({
-      search: (before) => ({ ...before, page: undefined, ...next }),
-      replace: true,
-    })
   const shellOptions = [search.q && `--search ${shellQuote(search.q)}`, search.internal && '--internal']
   return (
     <ListPage<Row>

@@ -45,9 +45,7 @@ export function TopicPage() {
             <CopyButton text={name} what="name" />
           </>
         }
-        loading={query.isPending}
-        error={topic ? undefined : query.error}
-        onRetry={() => void query.refetch()}
+        query={query}
         subtitle={
           topic && (
             <Text size="sm" component="span" title={`${formatExact(topic.records)} records at most`}>

@@ -1,8 +1,10 @@
 /** Announces records that are in a topic already to a deployment: which of them, how they are read, who trains. */
+
 import { Button, Group, JsonInput, Modal, NumberInput, Select, Stack, Text } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { CopyAs } from '~/components/CopyAs'
+import { DeploymentSelect } from '~/components/DeploymentSelect'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import {
   deploymentsListOptions,
@@ -77,18 +79,7 @@ function Form({ topic, onClose }: { topic: Topic; onClose: () => void }) {
           Data that was sent without an announcement, or with one that nobody heard: no record is copied, the deployment
           reads these offsets.
         </Text>
-        <Select
-          label="Deployment"
-          placeholder="Choose one"
-          searchable
-          nothingFoundMessage="No such deployment"
-          data={(deployments.data?.results ?? []).map((each) => ({
-            value: String(each.id),
-            label: `${each.id}: ${each.configuration_name} (${each.state})`,
-          }))}
-          value={deployment}
-          onChange={setDeployment}
-        />
+        <DeploymentSelect rows={deployments.data?.results ?? []} value={deployment} onChange={setDeployment} />
         <Group grow align="flex-start">
           <Select
             label="Partition"

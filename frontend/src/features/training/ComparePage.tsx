@@ -15,6 +15,7 @@ import { thinned } from '~/components/charts/points'
 import { EmptyState } from '~/components/EmptyState'
 import { PageTitle } from '~/components/ListPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { Section } from '~/components/Section'
 import { StatusBadge } from '~/components/StatusBadge'
 import { deploymentsRetrieveOptions, type Result, resultsRetrieveOptions } from '~/lib/api'
 import { useFrameworks } from '~/lib/frameworks'
@@ -120,17 +121,6 @@ export function ComparePage() {
         </>
       )}
     </Stack>
-  )
-}
-
-function Section({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <Box component="section" aria-label={title} style={{ minWidth: 0 }}>
-      <Title order={2} mb="xs">
-        {title}
-      </Title>
-      {children}
-    </Box>
   )
 }
 

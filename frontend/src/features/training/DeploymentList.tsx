@@ -9,18 +9,24 @@ import type { ReactNode } from 'react'
 import { Age } from '~/components/Age'
 import { ButtonLink, ConfigurationLink, DeploymentLink, ResultLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
+import { FilterSelect } from '~/components/FilterSelect'
 import { FrameworkTitle } from '~/components/FrameworkMark'
 import { ListPage } from '~/components/ListPage'
 import { StatusBadge } from '~/components/StatusBadge'
-import { type Deployment, deploymentsListOptions, deploymentsOptionsRetrieveOptions, type ModeEnum } from '~/lib/api'
+import {
+  configurationsListOptions,
+  type Deployment,
+  deploymentsListOptions,
+  deploymentsOptionsRetrieveOptions,
+  type ModeEnum,
+} from '~/lib/api'
 import { useFrameworks } from '~/lib/frameworks'
 import { listQuery } from '~/lib/listSearch'
 import { useSession } from '~/lib/session'
-import { ConfigurationFilter, ModeFilter, StateFilter } from './filters'
 import { argumentText, epochsOf } from './form'
 import { stateNote } from './metrics'
 import { RunProgress } from './RunProgress'
-import type { TrainingSearch } from './routes'
+import { STATES, type TrainingSearch } from './routes'
 import { useDeploymentsFollowResults } from './useDeploymentsFollowResults'
 
 export function DeploymentList({
@@ -35,18 +41,11 @@ export function DeploymentList({
   const { can } = useSession()
   const navigate = useNavigate()
   const { state, configuration, mode } = search
-  const list = useQuery(
-    deploymentsListOptions({
-      query: {
-        ...listQuery(search),
-        ...(state ? { state } : {}),
-        ...(configuration ? { configuration } : {}),
-        ...(mode ? { mode: mode as ModeEnum } : {}),
-      },
-    }),
-  )
+  const query = { ...listQuery(search), state, configuration, mode: mode as ModeEnum | undefined }
+  const list = useQuery(deploymentsListOptions({ query }))
+  const configurations = useQuery(configurationsListOptions({ query: { limit: 200, ordering: 'name' } }))
   useDeploymentsFollowResults()
-  const options = useQuery(deploymentsOptionsRetrieveOptions())
+  const modes = useQuery(deploymentsOptionsRetrieveOptions()).data?.modes ?? []
   const deploy = can('editor') && (
     <ButtonLink to="/training/new" leftSection={<IconPlus size={14} aria-hidden />}>
       Deploy for training
@@ -61,9 +60,18 @@ export function DeploymentList({
       views={views}
       filters={
         <>
-          <StateFilter search={search} onSearch={onSearch} />
-          <ConfigurationFilter search={search} onSearch={onSearch} />
-          <ModeFilter search={search} onSearch={onSearch} modes={options.data?.modes ?? []} />
+          <FilterSelect label="State" data={STATES} value={state} onChange={(next) => onSearch({ state: next })} />
+          <FilterSelect
+            w={200}
+            label="Configuration"
+            searchable
+            data={(configurations.data?.results ?? []).map((each) => ({ value: String(each.id), label: each.name }))}
+            value={configuration?.toString()}
+            onChange={(next) => onSearch({ configuration: next ? Number(next) : undefined })}
+          />
+          {modes.length > 1 && (
+            <FilterSelect label="Mode" data={modes} value={mode} onChange={(next) => onSearch({ mode: next })} />
+          )}
         </>
       }
       filtered={Boolean(state || configuration || mode)}
@@ -104,7 +112,7 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
     accessor: 'state',
     title: 'State',
     width: 120,
-    render: (row) => <StatusBadge state={row.state} {...noteOf(row)} />,
+    render: (row) => <StatusBadge state={row.state} tooltip={row.results.map(stateNote).find(Boolean)} />,
   },
   {
     accessor: 'configuration_name',
@@ -119,7 +127,7 @@ const COLUMNS: DataTableColumn<Deployment>[] = [
       <Stack gap={4}>
         {row.results.map((result) => (
           <Group key={result.id} gap={8} wrap="nowrap">
-            <StatusBadge state={result.state} {...withNote(stateNote(result))} />
+            <StatusBadge state={result.state} tooltip={stateNote(result)} />
             <ResultLink id={result.id} style={{ overflowWrap: 'anywhere' }}>
               {result.model_name}
             </ResultLink>
@@ -165,12 +173,4 @@ function Epochs({ row }: { row: Deployment }) {
   const trained = useFrameworks().filter(({ name }) => row.results.some((result) => result.framework === name))
   const epochs = new Set(trained.map((framework) => epochsOf(framework, argumentText(row, framework.name, 'fit'))))
   return <Text size="sm">{`${[...epochs].join(' / ')}, ${row.batch_size}`}</Text>
-}
-
-function noteOf(row: Deployment): { tooltip?: string } {
-  return withNote(row.results.map(stateNote).find(Boolean))
-}
-
-function withNote(note: string | undefined): { tooltip?: string } {
-  return note ? { tooltip: note } : {}
 }

@@ -1,4 +1,5 @@
 /** One deployment: what it waits for, how its runs go, its settings; stop, delete, deploy again. */
+
 import { Button, Stack, Text } from '@mantine/core'
 import { IconArrowsDiff, IconPlayerStop, IconRefresh, IconTrash } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
@@ -20,6 +21,7 @@ import {
 import { curlCall } from '~/lib/equivalents'
 import { plural } from '~/lib/format'
 import { notifyDone } from '~/lib/notify'
+import { hasEnded } from '~/lib/runs'
 import { useSession } from '~/lib/session'
 import { DeploymentRuns } from './DeploymentRuns'
 import { DeploymentSettings } from './DeploymentSettings'
@@ -45,7 +47,7 @@ export function DeploymentPage() {
   const shown = deployment.data
   // While another address's rows are still there from before, none is better than the wrong ones.
   const rows = results.data?.results.every((row) => row.deployment === Number(id)) ? results.data.results : NO_ROWS
-  const going = shown?.results.some((row) => !['finished', 'failed', 'stopped'].includes(row.state)) ?? false
+  const going = shown?.results.some((row) => !hasEnded(row)) ?? false
   const waiting = shown?.results.filter((row) => row.state === 'waiting' && row.stream === null) ?? []
   const awaited = waiting.length > 0 && waiting.some((row) => row.desired === 'run')
   const failed = shown?.results.filter((row) => row.failure !== null && row.state === 'failed') ?? []
@@ -65,9 +67,7 @@ export function DeploymentPage() {
           </Text>
         )
       }
-      loading={deployment.isPending}
-      error={deployment.error}
-      onRetry={() => void deployment.refetch()}
+      query={deployment}
       actions={
         shown && (
           <>

@@ -1,8 +1,10 @@
 /** How a stream without end is learnt: when a window is over, when training is, what makes a new version. */
-import { Autocomplete, Group, Input, NumberInput, Radio, SegmentedControl, Stack, Text } from '@mantine/core'
+
+import { Autocomplete, Group, Input, NumberInput, Radio, SegmentedControl, Stack } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { greaterIsBetter } from '~/components/charts/curves'
 import { SmallPrint } from '~/components/Dimmed'
+import { FieldError } from '~/components/FieldError'
 import type { IncrementalValues } from './incremental'
 
 export function IncrementalFields({
@@ -100,11 +102,7 @@ export function IncrementalFields({
                   value={values.change}
                   onChange={(change) => onChange({ change: change as IncrementalValues['change'] })}
                 />
-                {errorOf('change') && (
-                  <Text size="xs" mt={4} role="alert" style={{ color: 'var(--kml-failed)' }}>
-                    {errorOf('change')}
-                  </Text>
-                )}
+                <FieldError error={errorOf('change')} />
               </div>
               {number('improvement', 'By at least', 'In the metric itself, 0.05 of 1', { min: 0, step: 0.01, w: 180 })}
             </>

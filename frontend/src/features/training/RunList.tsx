@@ -5,11 +5,12 @@ import { useNavigate } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
 import { EmptyState } from '~/components/EmptyState'
+import { FilterSelect } from '~/components/FilterSelect'
 import { ListPage } from '~/components/ListPage'
 import { type ResultRow, resultsListOptions } from '~/lib/api'
+import { useFrameworks } from '~/lib/frameworks'
 import { listQuery } from '~/lib/listSearch'
-import { FrameworkFilter, StateFilter } from './filters'
-import type { TrainingSearch } from './routes'
+import { STATES, type TrainingSearch } from './routes'
 import * as columns from './runColumns'
 import { joinIds, parseIds, reselect } from './selection'
 
@@ -37,11 +38,7 @@ export function RunList({
 }) {
   const navigate = useNavigate()
   const { state, framework } = search
-  const list = useQuery(
-    resultsListOptions({
-      query: { ...listQuery(search), ...(state ? { state } : {}), ...(framework ? { framework } : {}) },
-    }),
-  )
+  const list = useQuery(resultsListOptions({ query: { ...listQuery(search), state, framework } }))
   const rows = list.data?.results
   const ids = parseIds(search.sel)
   return (
@@ -52,8 +49,13 @@ export function RunList({
       views={views}
       filters={
         <>
-          <StateFilter search={search} onSearch={onSearch} />
-          <FrameworkFilter search={search} onSearch={onSearch} />
+          <FilterSelect label="State" data={STATES} value={state} onChange={(next) => onSearch({ state: next })} />
+          <FilterSelect
+            label="Framework"
+            data={useFrameworks().map(({ name, title }) => ({ value: name, label: title }))}
+            value={framework}
+            onChange={(next) => onSearch({ framework: next })}
+          />
         </>
       }
       filtered={Boolean(state || framework)}

@@ -1,6 +1,8 @@
 /** What differs between training runs: settings row by row, metrics, and the lines of their code. */
+
 import { diffArrays } from 'diff'
 import { writtenArguments } from '~/components/argumentCompletion'
+import { greaterIsBetter } from '~/components/charts/curves'
 import type { Deployment, Framework, Result } from '~/lib/api'
 import { formatCount, formatMeasured, formatSeconds, NONE } from '~/lib/format'
 import { titleOf } from '~/lib/frameworks'
@@ -90,8 +92,6 @@ export interface MetricRow {
   lowerIsBetter: boolean
 }
 
-const LOWER = /loss|error|mae|mse|mape|msle|divergence|crossentropy|hinge|perplexity/i
-
 /** Numbers that look the same in the table are the same. */
 const SAME = 5e-5
 
@@ -100,7 +100,7 @@ export function metricRows(results: readonly Result[]): MetricRow[] {
   const rows: MetricRow[] = []
   const add = (title: string, metric: string, of: (result: Result) => number | null | undefined) => {
     const values = results.map(of)
-    const lowerIsBetter = LOWER.test(metric)
+    const lowerIsBetter = greaterIsBetter(metric) === false
     const known = values.filter((value) => typeof value === 'number')
     const lost = values.includes(null)
     if (known.length === 0 && !lost) return

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ResultRow } from '~/lib/api'
-import { durationSeconds, mainMetric, progressOf, stateNote } from './metrics'
+import { mainMetric, progressOf, stateNote } from './metrics'
 import { joinIds, parseIds, reselect } from './selection'
 
 describe('progressOf', () => {
@@ -41,16 +41,6 @@ describe('mainMetric', () => {
     } satisfies Pick<ResultRow, 'history' | 'metrics'>
     expect(mainMetric(row)).toMatchObject({ name: 'accuracy', last: 0.8, best: 0.9, bestEpoch: 2 })
     expect(mainMetric({ history: null, metrics: null })).toBeNull()
-  })
-})
-
-describe('durationSeconds', () => {
-  it('goes on while a run runs and stands still after it', () => {
-    const started_at = '2026-01-01T00:00:00Z'
-    const now = Date.parse('2026-01-01T00:01:00Z')
-    expect(durationSeconds({ started_at, ended_at: null, state: 'running' }, now)).toBe(60)
-    expect(durationSeconds({ started_at, ended_at: '2026-01-01T00:00:10Z', state: 'finished' }, now)).toBe(10)
-    expect(durationSeconds({ started_at, ended_at: null, state: 'waiting' }, now)).toBeNull()
   })
 })
 

@@ -1,7 +1,7 @@
 /** Numbers of a training run as its rows show them: the main metric with last, best and test; progress; duration. */
 import { type Unit, unitOf } from '~/components/charts/curves'
 import type { ResultRow } from '~/lib/api'
-import { formatCount, formatExact, formatMetric, plural } from '~/lib/format'
+import { formatCount, formatExact, plural } from '~/lib/format'
 
 export interface MainMetric {
   /** 'accuracy', 'loss', ... */
@@ -66,13 +66,6 @@ export function progressOf({ progress, metrics }: Pick<ResultRow, 'progress' | '
   return { percent: Math.min(100, done * 100), text: `epoch ${epoch} of ${epochs}${batchText}` }
 }
 
-/** Seconds that training took, or takes already. */
-export function durationSeconds(row: Pick<ResultRow, 'started_at' | 'ended_at' | 'state'>, now: number): number | null {
-  if (!row.started_at) return null
-  const end = row.ended_at ? new Date(row.ended_at).getTime() : row.state === 'running' ? now : null
-  return end === null ? null : Math.max(0, (end - new Date(row.started_at).getTime()) / 1000)
-}
-
 /** Why a run is where it is, where its state alone does not say. */
 export function stateNote(
   row: Pick<ResultRow, 'state' | 'stream' | 'desired' | 'attempt'> & { next_retry_at?: string | null },
@@ -81,9 +74,4 @@ export function stateNote(
   if (row.state !== 'waiting') return undefined
   if (row.stream === null) return 'it waits for its stream to be announced'
   return row.next_retry_at ? `it failed and will be tried again; ${plural(row.attempt, 'attempt')} so far` : 'it starts'
-}
-
-/** '0.9812 (epoch 7)'. */
-export function bestText(metric: MainMetric): string {
-  return metric.best === null ? formatMetric(null) : `${formatMetric(metric.best)} (${metric.unit} ${metric.bestEpoch})`
 }

@@ -12,7 +12,8 @@ import { StatusBadge } from '~/components/StatusBadge'
 import type { ResultRow } from '~/lib/api'
 import { formatMeasured, formatMetric, formatSeconds, NONE } from '~/lib/format'
 import { useSeriesColor } from '~/lib/palette'
-import { durationSeconds, mainMetric, metricTitle, stateNote, testMetric } from './metrics'
+import { durationSeconds } from '~/lib/runs'
+import { mainMetric, metricTitle, stateNote, testMetric } from './metrics'
 import { RunProgress } from './RunProgress'
 
 export type RunColumn = DataTableColumn<ResultRow>
@@ -132,7 +133,7 @@ function RunState({ row }: { row: ResultRow }) {
   const note = stateNote(row)
   return (
     <Stack gap={2} align="flex-start">
-      <StatusBadge state={row.state} {...(note ? { tooltip: note } : {})} />
+      <StatusBadge state={row.state} tooltip={note} />
       {row.failure && (
         <Tooltip label={row.failure.cause} maw={480}>
           <Text

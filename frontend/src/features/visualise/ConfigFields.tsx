@@ -1,4 +1,5 @@
 /** The configuration as a form. It holds nothing itself: what it shows is read from the text beside it. */
+
 import {
   ActionIcon,
   Box,
@@ -14,6 +15,7 @@ import {
 } from '@mantine/core'
 import { IconPlus, IconTrash, IconWand } from '@tabler/icons-react'
 import { SmallPrint } from '~/components/Dimmed'
+import { FieldError } from '~/components/FieldError'
 import { Toggle } from '~/components/Toggle'
 import { type ConfigForm, type ConfigProblem, DEFAULT_WINDOW, type LabelRow } from './config'
 import { labelColor } from './labels'
@@ -96,11 +98,7 @@ export function ConfigFields(props: Props) {
         <Text size="xs" c="dimmed" mb={4}>
           Id is the position of the class or value among the model's outputs, from 0.
         </Text>
-        {errorOf('labels') && (
-          <Text size="xs" c="var(--kml-failed)" role="alert">
-            {errorOf('labels')}
-          </Text>
-        )}
+        <FieldError error={errorOf('labels')} />
         <LabelRows {...props} />
       </Box>
     </Stack>

@@ -1,6 +1,6 @@
 /** The last predictions, as they were written: time, answer, the input that they answer. */
 import { Group, Text, Title } from '@mantine/core'
-import { AnchorLink } from '~/components/ButtonLink'
+import { TopicLink } from '~/components/ButtonLink'
 import { SmallPrint } from '~/components/Dimmed'
 import { RowTable } from '~/components/RowTable'
 import { formatMetric, formatPercent } from '~/lib/format'
@@ -53,13 +53,7 @@ function Place({ place }: { place: string | null }) {
       {place}
     </Text>
   )
-  return topic ? (
-    <AnchorLink to="/topics/$name" params={{ name: topic }}>
-      {text}
-    </AnchorLink>
-  ) : (
-    text
-  )
+  return topic ? <TopicLink name={topic}>{text}</TopicLink> : text
 }
 
 /** ``topic/partition/offset`` as ``topic[partition]@offset``; null for anything else. */

@@ -1,7 +1,8 @@
 /** Inferences whose answers can be watched. */
+
 import { Text } from '@mantine/core'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { ButtonLink, VisualiseLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'
@@ -12,6 +13,7 @@ import { StatusBadge } from '~/components/StatusBadge'
 import { type Inference, inferencesListOptions } from '~/lib/api'
 import { formatExact, formatRate, plural } from '~/lib/format'
 import { listQuery } from '~/lib/listSearch'
+import { useListSearch } from '~/lib/useListSearch'
 import type { VisualiseListSearch } from './routes'
 
 const columns: DataTableColumn<Inference>[] = [
@@ -68,12 +70,9 @@ const columns: DataTableColumn<Inference>[] = [
 ]
 
 export function VisualiseListPage() {
-  const search: VisualiseListSearch = useSearch({ from: '/visualise' })
-  const navigate = useNavigate({ from: '/visualise' })
-  const query = { ...listQuery(search), ...(search.state ? { state: search.state } : {}) }
-  const list = useQuery({ ...inferencesListOptions({ query }), placeholderData: keepPreviousData })
-  const onSearch = (change: VisualiseListSearch) =>
-    void navigate({ search: (before) => ({ ...before, page: undefined, ...change }), replace: true })
+  const [search, onSearch] = useListSearch<VisualiseListSearch>('/visualise')
+  const navigate = useNavigate()
+  const list = useQuery(inferencesListOptions({ query: { ...listQuery(search), state: search.state } }))
   return (
     <ListPage<Inference>
       title="Visualise"
@@ -87,7 +86,6 @@ export function VisualiseListPage() {
       filters={
         <FilterSelect
           label="State"
-          any="Any state"
           data={['running', 'waiting', 'stopped', 'failed'] as const}
           value={search.state}
           onChange={(state) => onSearch({ state })}

@@ -5,7 +5,7 @@ import { useFullscreenElement } from '@mantine/hooks'
 import { IconMaximize, IconMinimize } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { AnchorLink, ButtonLink } from '~/components/ButtonLink'
+import { ButtonLink, TopicLink } from '~/components/ButtonLink'
 import { ObjectPage } from '~/components/ObjectPage'
 import { type Inference, inferencesRetrieveOptions, resultsRetrieveOptions } from '~/lib/api'
 import { formOfConfig, streamQuery, writeConfig } from './config'
@@ -21,15 +21,7 @@ export function VisualisePage() {
   const { id } = useParams({ from: '/visualise/$id' })
   const inference = useQuery(inferencesRetrieveOptions({ path: { id } }))
   if (!inference.data) {
-    return (
-      <ObjectPage
-        what="Inference"
-        title=""
-        loading={inference.isPending}
-        error={inference.error}
-        onRetry={() => void inference.refetch()}
-      />
-    )
+    return <ObjectPage what="Inference" title="" query={inference} />
   }
   return <WatchPage key={id} inference={inference.data} />
 }
@@ -104,10 +96,7 @@ function WatchPage({ inference }: { inference: Inference }) {
       state={inference.state}
       subtitle={
         <Text size="sm" component="div">
-          answers on{' '}
-          <AnchorLink to="/topics/$name" params={{ name: inference.output_topic }} size="sm">
-            {inference.output_topic}
-          </AnchorLink>
+          answers on <TopicLink name={inference.output_topic} />
           {inference.output_bootstrap_servers && ` of ${inference.output_bootstrap_servers}`}
         </Text>
       }

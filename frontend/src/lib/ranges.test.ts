@@ -9,6 +9,7 @@ test('ranges are read as sinks write them', () => {
   expect(parseRanges('online')).toEqual([{ topic: 'online', partition: 0, start: 0, end: null }])
   expect(parseRanges('empty:2:7')).toEqual([{ topic: 'empty', partition: 2, start: 7, end: 7 }])
   expect(parseRanges(null)).toEqual([])
+  expect(parseRanges('')).toEqual([])
   expect(parseRanges('a:x:y:z')).toEqual([])
 })
 
