@@ -49,6 +49,15 @@ class TestBroker(EmbeddedBroker):
         futures[topic].result(timeout=90)
         return topic
 
+    def delete_records(self, topic: str, *, before: int) -> None:
+        """Delete the records of the first partition before an offset, as retention does."""
+        from confluent_kafka import TopicPartition
+        from confluent_kafka.admin import AdminClient
+
+        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
+        for future in admin.delete_records([TopicPartition(topic, 0, before)]).values():
+            future.result(90)
+
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestBroker]:

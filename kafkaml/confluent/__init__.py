@@ -2,7 +2,7 @@
 ``kafkaml.records`` and receives one of these where the program is wired together.
 """
 
-from kafkaml.confluent.admin import KafkaAdmin, TopicDescription
+from kafkaml.confluent.admin import KafkaAdmin
 from kafkaml.confluent.browse import PageStart, PartitionState, RecordPage, TopicBrowser
 from kafkaml.confluent.group import KafkaGroupReader
 from kafkaml.confluent.loop import KafkaLoopClient
@@ -19,5 +19,4 @@ __all__ = [
     "PartitionState",
     "RecordPage",
     "TopicBrowser",
-    "TopicDescription",
 ]

@@ -1,10 +1,8 @@
-"""KafkaAdmin: topics, offsets and consumer lag. Used by the backend, the platform's start and the command line."""
+"""KafkaAdmin: topics and what groups have committed. Used by the backend, the platform's start and the command line."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
@@ -13,36 +11,17 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ConfigEntry,
     ConfigResource,
     NewTopic,
-    OffsetSpec,
     ResourceType,
 )
 
 from kafkaml.confluent.config import client_config
 from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, to_error
 from kafkaml.confluent.positions import committed_positions
-from kafkaml.errors import StreamUnavailable
 from kafkaml.records import PartitionKey
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import check_topic_name
 
-__all__ = ["KafkaAdmin", "TopicDescription"]
-
-_NO_LEADER = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
-_NO_LEADER_PAUSE_SECONDS = 0.05
-
-
-@dataclass(frozen=True)
-class TopicDescription:
-    """A topic and its partitions, each with its first and its next offset; ``internal`` topics are Kafka's own."""
-
-    name: str
-    partitions: Mapping[int, tuple[int, int]]
-    internal: bool = False
-
-    @property
-    def max_records(self) -> int:
-        """The most records that the topic can hold now; markers and compaction make it fewer."""
-        return sum(high - low for low, high in self.partitions.values())
+__all__ = ["KafkaAdmin"]
 
 
 class KafkaAdmin:
@@ -134,16 +113,6 @@ class KafkaAdmin:
             topics = self._client.list_topics(timeout=self._timeout_seconds).topics
         return {name: len(topic.partitions) for name, topic in topics.items()}
 
-    def describe(self, name: str) -> TopicDescription:
-        """Return a topic with its offsets; StreamUnavailable when it does not exist."""
-        count = self.partition_count(name)
-        if not count:
-            raise StreamUnavailable(f"topic {name} does not exist", hint="check the name, or create it first")
-        places = [(name, partition) for partition in range(count)]
-        low = self._offsets(places, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-        high = self._offsets(places, OffsetSpec.latest())  # type: ignore[no-untyped-call]
-        return TopicDescription(name, {key[1]: (low[key], high[key]) for key in places}, name.startswith("__"))
-
     def committed(self, group: str, topic: str) -> dict[PartitionKey, int]:
         """Return the positions that a consumer group committed for ``topic``; empty for an unknown group."""
         # A consumer that never joins, not list_consumer_group_offsets: librdkafka 2.16 follows a null pointer there
@@ -162,37 +131,3 @@ class KafkaAdmin:
         finally:
             consumer.close()
         return {(each.topic, each.partition): each.offset for each in answers if each.offset >= 0}
-
-    def lag(self, group: str, topic: str) -> dict[int, int]:
-        """Return for each partition of ``topic`` how many records ``group`` has still to commit."""
-        description = self.describe(topic)
-        committed = self.committed(group, topic)
-        return {
-            partition: max(0, high - committed.get((topic, partition), low))
-            for partition, (low, high) in description.partitions.items()
-        }
-
-    def delete_records(self, ends: Mapping[PartitionKey, int]) -> None:
-        """Delete the records before the given offset of each partition."""
-        places = [TopicPartition(topic, partition, offset) for (topic, partition), offset in ends.items()]
-        futures = self._client.delete_records(places, request_timeout=self._timeout_seconds)
-        with kafka_errors("deleting records", self._log):
-            for future in futures.values():
-                future.result(self._timeout_seconds + 5)
-
-    def _offsets(self, places: Sequence[PartitionKey], spec: OffsetSpec) -> dict[PartitionKey, int]:
-        request = {TopicPartition(topic, partition): spec for topic, partition in places}
-        deadline = time.monotonic() + self._timeout_seconds
-        while True:
-            futures = self._client.list_offsets(request, request_timeout=self._timeout_seconds)
-            try:
-                return {
-                    (place.topic, place.partition): future.result(self._timeout_seconds + 5).offset
-                    for place, future in futures.items()
-                }
-            except KafkaException as exception:
-                error = error_of(exception)
-                # The client does not ask again when a topic was made just now, or its leader has moved.
-                if error.code() not in _NO_LEADER or time.monotonic() > deadline:
-                    raise to_error(error, "asking for offsets", reason=self._log.last) from exception
-            time.sleep(_NO_LEADER_PAUSE_SECONDS)

@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 from kafka import KafkaConsumer, TopicPartition
 
 from datasources import AvroSink, JsonSink, OnlineRawSink, RawSink
-from kafkaml.confluent import KafkaAdmin, KafkaGroupReader, KafkaRecordReader, KafkaRecordWriter
+from kafkaml.confluent import KafkaGroupReader, KafkaRecordReader, KafkaRecordWriter
 from kafkaml.control import ControlMessage, deployment_id_from_key
 from kafkaml.errors import BrokerTimeout, RefusedError, StreamUnavailable
 from kafkaml.records import OutgoingRecord, Record
@@ -183,7 +183,7 @@ def test_markers_and_aborted_records_leave_gaps(
             producer.commit_transaction(60)
     # Six records and six markers, the last of which is the range's end.
     # Kafka confirms a transaction before it has written the markers.
-    eventually(lambda: KafkaAdmin(settings).describe(topic).partitions == {0: (0, 12)})
+    eventually(lambda: reader.watermarks(topic) == {0: (0, 12)})
     message = raw_announcement([StreamRange(topic, 0, 0, 12)], images[:4], labels[:4])
     with StreamDataset.open(message, reader=reader, cache_dir=tmp_path) as dataset:
         assert dataset.labels is not None
@@ -198,7 +198,7 @@ def test_what_retention_deleted_is_unavailable_and_says_so(
     images, labels = labelled_images(10)
     topic = broker.topic()
     ranges = send_raw(KafkaRecordWriter(settings), topic, images, labels)
-    KafkaAdmin(settings).delete_records({(topic, 0): 4})
+    broker.delete_records(topic, before=4)
     with pytest.raises(StreamUnavailable, match="offsets 4 to 10") as caught:
         StreamDataset.open(raw_announcement(ranges, images, labels), reader=reader, cache_dir=tmp_path)
     assert "retention" in caught.value.hint

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from kafkaml.confusion_samples import CONFUSION_SAMPLES, MAX_PER_CELL, ConfusionSamples
 from kafkaml.input_format import InputFormat
@@ -223,9 +221,7 @@ def test_arguments_that_the_framework_does_not_take(worker: Worker) -> None:
 def test_a_slice_that_retention_deleted(worker: Worker) -> None:
     stream = send(worker.broker, *blobs(100), partitions=1)
     topic = stream.ranges[0].topic
-    admin = AdminClient({"bootstrap.servers": worker.broker.bootstrap_servers})
-    for future in admin.delete_records([TopicPartition(topic, 0, 60)]).values():
-        future.result(30)
+    worker.broker.delete_records(topic, before=60)
     failure = worker.fail(plan_of(Framework.PYTORCH, stream, model_code(Framework.PYTORCH, shape=(4,), classes=3)))
     assert failure.category is FailureCategory.DATA
     assert topic in failure.cause

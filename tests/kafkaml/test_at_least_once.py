@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kafkaml.confluent import KafkaAdmin, KafkaLoopClient, KafkaRecordReader, KafkaRecordWriter
+from kafkaml.confluent import KafkaLoopClient, KafkaRecordReader, KafkaRecordWriter
 from kafkaml.records import SOURCE_HEADER, OutgoingRecord, Record, format_source
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange
@@ -85,8 +85,8 @@ def answer(client: KafkaLoopClient, target: str, records: list[Record]) -> None:
 
 
 def answers(settings: KafkaSettings, target: str) -> list[int]:
-    ends = KafkaAdmin(settings).describe(target).partitions
     reader = KafkaRecordReader(settings)
+    ends = reader.watermarks(target)
     ranges = [StreamRange(target, partition, low, high) for partition, (low, high) in ends.items()]
     found = [int(value or b"-1") for batch in reader.read(ranges, idle_timeout_seconds=60) for value in batch.values()]
     reader.close()

@@ -164,16 +164,12 @@ class InferenceUnderTest:
 def read_topic(bootstrap_servers: str, topic: str) -> list[Record]:
     """Return all committed records of a topic, none where it does not exist."""
     settings = KafkaSettings(bootstrap_servers=bootstrap_servers)
-    admin = KafkaAdmin(settings)
-    if not admin.partition_count(topic):
+    if not KafkaAdmin(settings).partition_count(topic):
         return []
-    ranges = [
-        StreamRange(topic, partition, low, high)
-        for partition, (low, high) in admin.describe(topic).partitions.items()
-        if high > low
-    ]
     reader = KafkaRecordReader(settings)
     try:
+        marks = reader.watermarks(topic)
+        ranges = [StreamRange(topic, partition, low, high) for partition, (low, high) in marks.items() if high > low]
         batches = reader.read(ranges, batch_records=10_000, idle_timeout_seconds=90)
         return [record for batch in batches for record in batch]
     finally:

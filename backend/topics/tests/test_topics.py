@@ -171,11 +171,9 @@ def test_labels_that_look_like_ids_are_asked_about(viewer: APIClient, broker: Te
 
 
 def test_samples_that_retention_deleted_are_a_clear_error(viewer: APIClient, broker: TestBroker) -> None:
-    from kafkaml.confluent import KafkaAdmin
-
     topic = broker.topic()
     write(broker, topic, [b"\x01"] * 10)
-    KafkaAdmin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers)).delete_records({(topic, 0): 6})
+    broker.delete_records(topic, before=6)
     message = ControlMessage(
         ranges=(StreamRange(topic, 0, 0, 10),), input_format=InputFormat.RAW, input_config={"data_type": "uint8"}
     )
