@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 import orjson
@@ -20,7 +20,7 @@ from kafkaml.artifacts import ArtifactCache, check_artifact_name, sha256_of_file
 from kafkaml.closing import Closing
 from kafkaml.errors import ApiError
 from kafkaml.logs import get_logger, register_secret
-from kafkaml.retry import retrying
+from kafkaml.retry import retried
 from kafkaml.system import write_atomically
 from kafkaml.text import storable
 from kafkaml.wire.checkpoint import Checkpoint
@@ -33,6 +33,8 @@ __all__ = ["Heartbeat", "JobClient"]
 
 logger = get_logger(__name__)
 
+T = TypeVar("T")
+
 # Answers that end an attempt: superseded by a newer one, not ours, token expired beyond renewal, run deleted.
 _FINAL_STATUS = frozenset({401, 403, 404, 409, 410})
 _TOKEN_URL = "/api/jobs/token/"  # noqa: S105 - an address
@@ -43,16 +45,16 @@ _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 class JobClient(Closing):
     """One job's connection to the backend.
 
-    Every call retries transient errors (backend away, restarting, disk full) with jitter for ``deadline_seconds``,
-    then raises the last ApiError. Status 409: a newer attempt exists and this one must end; 403: not this job's; 401:
-    the token expired.
+    Every call retries transient errors (backend away, restarting, disk full) with jitter for ``deadline_seconds``, by
+    default the client's own (0: never, ``inf``: for ever), then raises the last ApiError. Status 409: a newer attempt
+    exists and this one must end; 403: not this job's; 401: the token expired.
     """
 
     def __init__(
         self,
         job: TrainingJob | InferenceJob,
         *,
-        deadline_seconds: float | None = 3600.0,
+        deadline_seconds: float = 3600.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._job = job
@@ -81,27 +83,25 @@ class JobClient(Closing):
 
     # --- plans -----------------------------------------------------------------------------------------------------
 
-    def training_plan(self, *, deadline_seconds: float | None = -1.0) -> TrainingPlan:
-        """Return what this training run does; ``deadline_seconds`` as of ``request``."""
+    def training_plan(self, *, deadline_seconds: float | None = None) -> TrainingPlan:
+        """Return what this training run does."""
         return TrainingPlan.model_validate(self._get_plan(deadline_seconds))
 
     def inference_plan(self) -> InferencePlan:
         """Return what this inference does."""
         return InferencePlan.model_validate(self._get_plan())
 
-    def _get_plan(self, deadline_seconds: float | None = -1.0) -> dict[str, Any]:
-        params = {"attempt": self._job.attempt}
-        answer = self.request("GET", f"{self._base}/", params=params, deadline_seconds=deadline_seconds)
-        plan: dict[str, Any] = answer.json()
+    def _get_plan(self, deadline_seconds: float | None = None) -> dict[str, Any]:
+        url, params = f"{self._base}/", {"attempt": self._job.attempt}
+        plan: dict[str, Any] = self.request("GET", url, params=params, deadline_seconds=deadline_seconds).json()
         return plan
 
     # --- reports ---------------------------------------------------------------------------------------------------
 
-    def post(self, action: str, body: Mapping[str, Any], *, deadline_seconds: float | None = -1.0) -> dict[str, Any]:
+    def post(self, action: str, body: Mapping[str, Any], *, deadline_seconds: float | None = None) -> dict[str, Any]:
         """Post ``body`` plus the attempt to this job's ``action`` (``events``, ``finish``, ``fail``, ``stats``).
 
-        ``deadline_seconds`` 0 makes one try only (statistics that will be sent again anyway); negative means the
-        client's own.
+        ``deadline_seconds`` 0 makes one try only (statistics that will be sent again anyway).
         """
         # What user code raised may hold characters that neither JSON nor a database takes; the report must arrive.
         content = orjson.dumps({"attempt": self._job.attempt, **storable(body)}, option=orjson.OPT_SERIALIZE_NUMPY)
@@ -122,7 +122,7 @@ class JobClient(Closing):
 
         The backend renews a token for a while after it expired, so that a job outlives the backend's absence.
         """
-        response = self._send("POST", _TOKEN_URL, params=None, content=None, headers={})
+        response = self._send("POST", _TOKEN_URL)
         if not response.is_success:
             raise _api_error("POST", _TOKEN_URL, response)
         fresh_token = FreshToken.model_validate_json(response.content)
@@ -159,11 +159,7 @@ class JobClient(Closing):
 
     def _download(self, cache: ArtifactCache, name: str, sha256: str, version: int | None) -> Path:
         url = f"{self._base}/artifacts/{check_artifact_name(name)}/"
-
-        for attempt in retrying(deadline_seconds=self._deadline_seconds):
-            with attempt:
-                return cache.fetch(sha256, lambda offset: self._stream(url, offset, version))
-        raise AssertionError("unreachable: retrying ends with a success or an error")
+        return self._retried(lambda: cache.fetch(sha256, lambda offset: self._stream(url, offset, version)))
 
     def _stream(self, url: str, offset: int, version: int | None) -> tuple[int, Iterator[bytes]]:
         """Ask for the bytes of ``url`` from ``offset``; the first element is where the answer starts."""
@@ -185,44 +181,34 @@ class JobClient(Closing):
         start = offset if response.status_code == httpx.codes.PARTIAL_CONTENT else 0
         return start, _chunks(response, url)
 
-    def upload_artifact(self, name: str, path: Path, *, deadline_seconds: float | None = -1.0) -> str:
+    def upload_artifact(self, name: str, path: Path, *, deadline_seconds: float | None = None) -> str:
         """Store ``path`` with the backend as ``name``, going on where an interrupted upload stopped.
 
-        Returns the sha256 that the backend confirmed. Sending the same bytes again is no error. ``deadline_seconds`` as
-        of ``request``.
+        Returns the sha256 that the backend confirmed. Sending the same bytes again is no error.
         """
-        if deadline_seconds is not None and deadline_seconds < 0:
-            deadline_seconds = self._deadline_seconds
         sha256, total = sha256_of_file(path), path.stat().st_size
         url = f"{self._base}/artifacts/{check_artifact_name(name)}/"
         headers = {"x-content-sha256": sha256, "content-type": "application/octet-stream"}
-        with path.open("rb") as file:
-            for attempt in retrying(deadline_seconds=deadline_seconds):
-                with attempt:
-                    offset = self._bytes_received(url, headers, total)
-                    while True:
-                        file.seek(offset)
-                        chunk = file.read(_UPLOAD_CHUNK_BYTES)
-                        end = offset + len(chunk)
-                        place = f"bytes {offset}-{end - 1}/{total}" if chunk else f"bytes */{total}"
-                        self.request(
-                            "PUT",
-                            url,
-                            params={"attempt": self._job.attempt},
-                            content=chunk,
-                            headers={**headers, "content-range": place},
-                            deadline_seconds=0,
-                        )
-                        offset = end
-                        if offset >= total:
-                            return sha256
-        raise AssertionError("unreachable: retrying ends with a success or an error")
+
+        def upload() -> None:
+            offset = self._bytes_received(url, headers, total)
+            with path.open("rb") as file:
+                while True:
+                    file.seek(offset)
+                    chunk = file.read(_UPLOAD_CHUNK_BYTES)
+                    end = offset + len(chunk)
+                    place = f"bytes {offset}-{end - 1}/{total}" if chunk else f"bytes */{total}"
+                    self._artifact("PUT", url, {**headers, "content-range": place}, chunk)
+                    offset = end
+                    if offset >= total:
+                        return
+
+        self._retried(upload, deadline_seconds)
+        return sha256
 
     def _bytes_received(self, url: str, headers: Mapping[str, str], total: int) -> int:
         try:
-            response = self.request(
-                "HEAD", url, params={"attempt": self._job.attempt}, headers=headers, deadline_seconds=0
-            )
+            response = self._artifact("HEAD", url, headers)
         except ApiError as error:
             if error.status == httpx.codes.NOT_FOUND:
                 return 0
@@ -231,61 +217,41 @@ class JobClient(Closing):
         # All there but not confirmed: send the last chunk again, which makes the backend check and confirm.
         return received if received < total else max(0, total - _UPLOAD_CHUNK_BYTES)
 
+    def _artifact(
+        self, method: str, url: str, headers: Mapping[str, str], chunk: bytes | None = None
+    ) -> httpx.Response:
+        return self._once(method, url, params={"attempt": self._job.attempt}, content=chunk, headers=headers)
+
     # --- plumbing --------------------------------------------------------------------------------------------------
 
     def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        deadline_seconds: float | None = -1.0,
-        params: Mapping[str, str | int] | None = None,
-        content: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
+        self, method: str, url: str, *, deadline_seconds: float | None = None, **content: Any
     ) -> httpx.Response:
         """Make one request with the job's token and return a successful response; raises ApiError otherwise.
 
-        ``deadline_seconds``: how long transient errors are retried; 0 never, None for ever, negative the client's own.
+        ``content`` is what httpx takes: ``params``, ``headers``, ``content`` (bytes).
         """
-        if deadline_seconds is not None and deadline_seconds < 0:
-            deadline_seconds = self._deadline_seconds
-        if deadline_seconds == 0:
-            return self._once(method, url, params=params, content=content, headers=headers)
-        for attempt in retrying(deadline_seconds=deadline_seconds):
-            with attempt:
-                return self._once(method, url, params=params, content=content, headers=headers)
-        raise AssertionError("unreachable: retrying ends with a success or an error")
+        return self._retried(lambda: self._once(method, url, **content), deadline_seconds)
 
-    def _once(
-        self,
-        method: str,
-        url: str,
-        *,
-        params: Mapping[str, str | int] | None,
-        content: bytes | None,
-        headers: Mapping[str, str] | None,
-    ) -> httpx.Response:
-        response = self._send(method, url, params=params, content=content, headers=headers or {})
+    def _retried(self, call: Callable[[], T], deadline_seconds: float | None = None) -> T:
+        return retried(call, deadline_seconds=self._deadline_seconds if deadline_seconds is None else deadline_seconds)
+
+    def _once(self, method: str, url: str, **content: Any) -> httpx.Response:
+        response = self._send(method, url, **content)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             # The token expired while the backend, or this machine, was away.
             if not self._reread_token():
                 self.renew_token()
-            response = self._send(method, url, params=params, content=content, headers=headers or {})
+            response = self._send(method, url, **content)
         if response.is_success:
             return response
         raise _api_error(method, url, response)
 
     def _send(
-        self,
-        method: str,
-        url: str,
-        *,
-        params: Mapping[str, str | int] | None,
-        content: bytes | None,
-        headers: Mapping[str, str],
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, **content: Any
     ) -> httpx.Response:
         try:
-            return self._http.request(method, url, params=params, content=content, headers=self._headers(headers))
+            return self._http.request(method, url, headers=self._headers(headers or {}), **content)
         except httpx.HTTPError as error:
             raise _unreachable(method, url, error) from error
 

@@ -6,14 +6,17 @@ Waits grow from 0.1 s to 5 s with jitter, so that a hundred workers do not retur
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+import math
+from collections.abc import Callable
+from typing import TypeVar
 
 import stamina
 
 from kafkaml.errors import ApiError, BrokerError, ProducerFenced, TransactionAborted
 
-__all__ = ["is_transient", "retrying"]
+__all__ = ["is_transient", "retried"]
+
+T = TypeVar("T")
 
 # 408 and 425: the server gave up waiting; 416: an upload must ask again where to go on; 429: come back later; the rest:
 # the server is restarting, overloaded or short of disk.
@@ -27,19 +30,19 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, BrokerError) and not isinstance(error, (ProducerFenced, TransactionAborted))
 
 
-def retrying(
-    *, deadline_seconds: float | None, max_wait_seconds: float = 5.0
-) -> Iterator[AbstractContextManager[object]]:
-    """Iterate over attempts: ``for attempt in retrying(deadline_seconds=60): with attempt: call()``.
+def retried(call: Callable[[], T], *, deadline_seconds: float) -> T:
+    """Return what ``call`` returns, calling again after transient errors for ``deadline_seconds``: 0 never, ``inf`` for
+    ever.
 
-    Ends with the first success. An error that is not transient, or any error after ``deadline_seconds`` (None:
-    never), is raised as it is.
+    An error that is not transient, or any error after that time, is raised as it is.
     """
-    yield from stamina.retry_context(
-        on=is_transient,
+    if deadline_seconds == 0:
+        return call()
+    caller = stamina.RetryingCaller(
         attempts=None,
-        timeout=deadline_seconds,
+        timeout=None if math.isinf(deadline_seconds) else deadline_seconds,
         wait_initial=0.1,
-        wait_max=max_wait_seconds,
+        wait_max=5.0,
         wait_jitter=0.5,
     )
+    return caller(is_transient, call)

@@ -7,6 +7,7 @@ time, and the group is joined when every batch size of the model has been run on
 from __future__ import annotations
 
 import gc
+import math
 import signal
 import socket
 import threading
@@ -25,7 +26,7 @@ from kafkaml.errors import ApiError, BrokerError, KafkaMLError
 from kafkaml.failures import failure_of
 from kafkaml.job_client import Heartbeat, JobClient
 from kafkaml.logs import get_logger, log_context
-from kafkaml.retry import retrying
+from kafkaml.retry import retried
 from kafkaml.settings import KafkaSettings
 from kafkaml.wire.choices import DeliveryGuarantee
 from kafkaml.wire.inference import ChallengeKind, Challenger, InferencePlan, ServedModel
@@ -104,7 +105,7 @@ def serve(job: InferenceJob, stop: StopSignal, *, settings: InferenceSettings, k
     """Answer records until told to stop; returns how the process should end. Never raises but Stopped."""
     stats, news = LoopStats(), SwapNews()
     with (
-        JobClient(job, deadline_seconds=None) as backend,
+        JobClient(job, deadline_seconds=math.inf) as backend,
         Heartbeat(backend, on_final=stop.on_final),
         StatsReporter(backend, stats, replica=job.replica, news=news, on_final=stop.on_final) as reporter,
     ):
@@ -272,12 +273,13 @@ class _Replica:
 
         The group is joined later, by the first poll.
         """
-        for attempt in retrying(deadline_seconds=None):
-            with attempt:
-                self._create_topics()
-                self._watch.look()
-                return self._client()
-        raise AssertionError("unreachable: retrying ends with a success or an error")
+
+        def connect() -> KafkaLoopClient:
+            self._create_topics()
+            self._watch.look()
+            return self._client()
+
+        return retried(connect, deadline_seconds=math.inf)
 
     def _create_topics(self) -> None:
         plan = self._plan

@@ -148,7 +148,7 @@ class LoopStats:
 class StatsSink(Protocol):
     """What the reporter needs of ``kafkaml.job_client.JobClient``."""
 
-    def post(self, action: str, body: dict[str, Any], *, deadline_seconds: float | None = -1.0) -> dict[str, Any]: ...
+    def post(self, action: str, body: dict[str, Any], *, deadline_seconds: float | None = None) -> dict[str, Any]: ...
 
 
 class StatsReporter:

@@ -7,7 +7,6 @@ from django.apps import AppConfig
 
 class DeploymentsConfig(AppConfig):
     name = "backend.deployments"
-    label = "deployments"
 
     def ready(self) -> None:
         from backend.deployments.models import Deployment

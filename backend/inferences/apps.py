@@ -7,7 +7,6 @@ from django.apps import AppConfig
 
 class InferencesConfig(AppConfig):
     name = "backend.inferences"
-    label = "inferences"
 
     def ready(self) -> None:
         from backend.deployments.versions import current_changed

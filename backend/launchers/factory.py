@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -36,9 +36,7 @@ class LauncherSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="KML_", extra="ignore", frozen=True)
 
-    launcher: str = Field(
-        "process", pattern="^(process|kubernetes)$", description="process (on this machine) or kubernetes"
-    )
+    launcher: Literal["process", "kubernetes"] = Field("process", description="process (on this machine) or kubernetes")
     state_dir: Path = Field(default_factory=default_state_dir)
     warm_workers: bool = Field(True, description="fork workers from a process that has their modules imported")
     worker_grace_seconds: float = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from backend.configurations.models import Configuration
 from backend.deployments.models import Deployment, TrainingResult
 from backend.deployments.selectors import aggregate_state
 from backend.inferences.models import Inference
+from backend.pipeline.documents import PipelineEdge, PipelineNode, Score
 from backend.streams.models import Announcement
 from kafkaml.wire.state import RunState
 
@@ -38,15 +40,15 @@ def picture_of(
         *_inferences(serving, now),
         *_outputs(serving, now),
     ]
-    present = {node["key"] for node in nodes}
+    present = {node.key for node in nodes}
     edges = [*_training_edges(runs, streams), *_serving_edges(serving, runs, now)]
     return {
         "nodes": nodes,
-        "edges": [edge for edge in edges if edge["source"] in present and edge["target"] in present],
+        "edges": [edge for edge in edges if edge.source in present and edge.target in present],
     }
 
 
-def score_of(result: TrainingResult) -> dict[str, Any] | None:
+def score_of(result: TrainingResult) -> Score | None:
     """Return the one number that says how good a run is: its accuracy, else its loss, of the best part there is."""
     outcome: Mapping[str, Any] = result.outcome or {}
     metrics: Mapping[str, Any] = result.metrics or {}
@@ -59,7 +61,7 @@ def score_of(result: TrainingResult) -> dict[str, Any] | None:
         for part, values in parts:
             for name, value in (values or {}).items():
                 if wanted in name.lower() and isinstance(value, int | float):
-                    return {"name": name, "value": value, "part": part}
+                    return Score(name=name, value=value, part=part)
     return None
 
 
@@ -73,40 +75,15 @@ def tiers(uppers: Mapping[int, int | None]) -> dict[int, str]:
     }
 
 
-def _node(kind: str, number: int | None, name: str, **values: Any) -> dict[str, Any]:
-    return {
-        "key": f"{kind}:{name if number is None else number}",
-        "kind": kind,
-        "id": number,
-        "name": name,
-        "state": "",
-        "detail": "",
-        "at": None,
-        "tier": "",
-        "progress": None,
-        "score": None,
-        "rate": None,
-        "lag": None,
-        "records": None,
-        **values,
-    }
+def _node(kind: Any, number: int | None, name: str, **values: Any) -> PipelineNode:
+    return PipelineNode(key=f"{kind}:{name if number is None else number}", kind=kind, id=number, name=name, **values)
 
 
-def _edge(source: str, target: str, kind: str, **values: Any) -> dict[str, Any]:
-    return {
-        "source": source,
-        "target": target,
-        "kind": kind,
-        "state": "",
-        "rate": None,
-        "lag": None,
-        "records": None,
-        "score": None,
-        **values,
-    }
+def _edge(source: str, target: str, kind: Any, **values: Any) -> PipelineEdge:
+    return PipelineEdge(source=source, target=target, kind=kind, **values)
 
 
-def _stream(stream: Announcement) -> dict[str, Any]:
+def _stream(stream: Announcement) -> PipelineNode:
     message = stream.control_message()
     ranges = [*message.ranges, *message.unsupervised_ranges]
     topics = list(dict.fromkeys(each.topic for each in ranges))
@@ -122,11 +99,11 @@ def _stream(stream: Announcement) -> dict[str, Any]:
     )
 
 
-def _topic(name: str) -> dict[str, Any]:
+def _topic(name: str) -> PipelineNode:
     return _node("topic", None, name)
 
 
-def _deployment(deployment: Deployment, runs: Iterable[TrainingResult]) -> dict[str, Any]:
+def _deployment(deployment: Deployment, runs: Iterable[TrainingResult]) -> PipelineNode:
     states = [run.state for run in runs if run.deployment_id == deployment.pk]
     return _node(
         "deployment",
@@ -137,7 +114,7 @@ def _deployment(deployment: Deployment, runs: Iterable[TrainingResult]) -> dict[
     )
 
 
-def _runs(runs: Sequence[TrainingResult]) -> list[dict[str, Any]]:
+def _runs(runs: Sequence[TrainingResult]) -> list[PipelineNode]:
     upper = _upper_runs(runs)
     tier = tiers({run.pk: upper.get(run.pk) for run in runs})
     return [
@@ -169,7 +146,7 @@ def _upper_inferences(serving: Sequence[Inference]) -> dict[int, int]:
     return {each.pk: readers[each.upper_topic] for each in serving if each.upper_topic and each.upper_topic in readers}
 
 
-def _inferences(serving: Sequence[Inference], now: datetime) -> list[dict[str, Any]]:
+def _inferences(serving: Sequence[Inference], now: datetime) -> list[PipelineNode]:
     upper = _upper_inferences(serving)
     tier = tiers({each.pk: upper.get(each.pk) for each in serving})
     return [
@@ -187,14 +164,20 @@ def _inferences(serving: Sequence[Inference], now: datetime) -> list[dict[str, A
     ]
 
 
-def _outputs(serving: Sequence[Inference], now: datetime) -> list[dict[str, Any]]:
-    rows: dict[str, dict[str, Any]] = {}
+def _outputs(serving: Sequence[Inference], now: datetime) -> list[PipelineNode]:
+    flows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for each in serving:
-        flow = _flow(each, now)
-        row = rows.setdefault(each.output_topic, _node("output", None, each.output_topic, rate=0.0, records=0))
-        row["rate"] += flow["rate"] or 0.0
-        row["records"] += flow["records"]
-    return list(rows.values())
+        flows[each.output_topic].append(_flow(each, now))
+    return [
+        _node(
+            "output",
+            None,
+            topic,
+            rate=sum(each["rate"] or 0.0 for each in found),
+            records=sum(each["records"] for each in found),
+        )
+        for topic, found in flows.items()
+    ]
 
 
 def _flow(inference: Inference, now: datetime) -> dict[str, Any]:
@@ -209,8 +192,8 @@ def _flow(inference: Inference, now: datetime) -> dict[str, Any]:
     }
 
 
-def _training_edges(runs: Sequence[TrainingResult], streams: Sequence[Announcement]) -> list[dict[str, Any]]:
-    edges: dict[tuple[str, str], dict[str, Any]] = {}
+def _training_edges(runs: Sequence[TrainingResult], streams: Sequence[Announcement]) -> list[PipelineEdge]:
+    edges: dict[tuple[str, str], PipelineEdge] = {}
     records = {each.pk: each.message.get("total_msg") for each in streams}
     upper = _upper_runs(runs)
     for run in runs:
@@ -218,7 +201,7 @@ def _training_edges(runs: Sequence[TrainingResult], streams: Sequence[Announceme
         if run.stream_id is not None:
             ends = (f"stream:{run.stream_id}", deployment)
             known = edges.get(ends)
-            states = [run.state, *([known["state"]] if known else [])]
+            states = [run.state, *([known.state] if known else [])]
             edges[ends] = _edge(*ends, "trains", state=str(aggregate_state(states)), records=records.get(run.stream_id))
         edges[deployment, f"run:{run.pk}"] = _edge(deployment, f"run:{run.pk}", "holds", state=run.state)
         if run.pk in upper:
@@ -227,11 +210,11 @@ def _training_edges(runs: Sequence[TrainingResult], streams: Sequence[Announceme
     return list(edges.values())
 
 
-def _serving_edges(serving: Sequence[Inference], runs: Sequence[TrainingResult], now: datetime) -> list[dict[str, Any]]:
+def _serving_edges(serving: Sequence[Inference], runs: Sequence[TrainingResult], now: datetime) -> list[PipelineEdge]:
     scores = {run.pk: score_of(run) for run in runs}
     upper = _upper_inferences(serving)
     flows = {each.pk: _flow(each, now) for each in serving}
-    edges: list[dict[str, Any]] = []
+    edges: list[PipelineEdge] = []
     for each in serving:
         key, flow = f"inference:{each.pk}", flows[each.pk]
         moving = {"rate": flow["rate"], "state": each.state}

@@ -6,7 +6,7 @@ What is active comes first, then what belongs to it, then the newest; the rest i
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db.models import Case, Count, IntegerField, Max, Min, Model, Q, QuerySet, Sum, Value, When
 
@@ -16,6 +16,7 @@ from backend.deployments.selectors import with_outcome
 from backend.inferences.models import Inference
 from backend.inferences.selectors import inferences
 from backend.ml_models.models import MLModel
+from backend.pipeline.documents import Pipeline, PipelineFacts, PipelineTotals
 from backend.pipeline.picture import picture_of
 from backend.runs.models import ENDED_STATES
 from backend.streams.models import Announcement
@@ -29,9 +30,9 @@ PER_COLUMN = 12
 _LONG = ("code", "imports", "log_tail", "failed_confusion_matrix", "model__code", "model__imports", "model__report")
 
 
-def pipeline() -> dict[str, Any]:
-    """Return facts, totals and the picture as the API shows them: 10 queries whatever there is."""
-    totals = _totals()
+def pipeline() -> Pipeline:
+    """Return facts, totals and the picture: 10 queries whatever there is."""
+    facts, totals = _totals()
     serving = _first(inferences(), active=True)
     runs = _runs(serving)
     deployments = {run.deployment_id: run.deployment for run in runs}
@@ -40,10 +41,8 @@ def pipeline() -> dict[str, Any]:
     idle = list(
         Configuration.objects.filter(deployments__isnull=True).order_by("-id")[: max(PER_COLUMN - len(deployments), 0)]
     )
-    return {
-        **totals,
-        **picture_of(streams=streams, idle=idle, deployments=list(deployments.values()), runs=runs, serving=serving),
-    }
+    picture = picture_of(streams=streams, idle=idle, deployments=list(deployments.values()), runs=runs, serving=serving)
+    return Pipeline(facts=facts, totals=totals, **picture)
 
 
 def _runs(serving: Iterable[Inference]) -> list[TrainingResult]:
@@ -60,7 +59,7 @@ def _first(rows: QuerySet[M], *, active: bool = False, wanted: Collection[int] =
     return list(rows.annotate(picture_order=order).order_by("picture_order", "-pk")[:PER_COLUMN])
 
 
-def _totals() -> dict[str, Any]:
+def _totals() -> tuple[PipelineFacts, PipelineTotals]:
     newest = {"count": Count("pk"), "newest": Max("pk")}
     models = MLModel.objects.aggregate(**newest)
     configurations = Configuration.objects.aggregate(**newest)
@@ -78,24 +77,23 @@ def _totals() -> dict[str, Any]:
         started=Min("pk", filter=Q(started_at__isnull=False)),
         predicted=Sum("predicted"),
     )
-    return {
-        "facts": {
-            "model": models["newest"],
-            "configuration": configurations["newest"],
-            "deployment": deployments["newest"],
-            "stream": streams["newest"],
-            "result": runs["newest"],
-            "inference": served["newest"] if served["started"] is not None else None,
-            "predicted": served["predicted"] or 0,
-        },
-        "totals": {
-            "models": models["count"],
-            "configurations": configurations["count"],
-            "deployments": deployments["count"],
-            "streams": streams["count"],
-            "runs": runs["count"],
-            "active_runs": runs["active"],
-            "inferences": served["count"],
-            "active_inferences": served["active"],
-        },
-    }
+    facts = PipelineFacts(
+        model=models["newest"],
+        configuration=configurations["newest"],
+        deployment=deployments["newest"],
+        stream=streams["newest"],
+        result=runs["newest"],
+        inference=served["newest"] if served["started"] is not None else None,
+        predicted=served["predicted"] or 0,
+    )
+    totals = PipelineTotals(
+        models=models["count"],
+        configurations=configurations["count"],
+        deployments=deployments["count"],
+        streams=streams["count"],
+        runs=runs["count"],
+        active_runs=runs["active"],
+        inferences=served["count"],
+        active_inferences=served["active"],
+    )
+    return facts, totals

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from backend.system.documents import Gpu
 from kafkaml.logs import get_logger
 
-__all__ = ["Gpu", "gpus"]
+__all__ = ["gpus"]
 
 logger = get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """One GPU; memory in bytes, ``use`` in percent of the last second, None where the device does not tell."""
-
-    index: int
-    name: str
-    memory_total: int
-    memory_used: int
-    use: int | None
-    temperature: int | None
 
 
 def gpus() -> tuple[list[Gpu], str]:

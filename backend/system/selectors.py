@@ -6,9 +6,7 @@ import importlib.metadata
 import platform
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
 import django
 
@@ -17,7 +15,8 @@ from backend.deployments.object_store import object_store
 from backend.launchers.factory import LauncherSettings, autoscaling_obstacle, workers_namespace
 from backend.ml_models import executor
 from backend.records.browsing import broker_answers
-from backend.system.gpus import Gpu, gpus
+from backend.system.documents import Broker, Component, Executor, Gpu, Isolation, Launcher, System
+from backend.system.gpus import gpus
 from backend.system.models import ComponentHeartbeat
 from kafkaml.errors import BrokenError
 from kafkaml.local.state import ComponentState, StateDir
@@ -36,11 +35,11 @@ _STORE_POOL = ThreadPoolExecutor(1, thread_name_prefix="object-store")
 _PACKAGES = ("django", "djangorestframework", "confluent-kafka", "gunicorn", "numpy")
 
 
-def system_state() -> dict[str, Any]:
+def system_state() -> System:
     """Return versions, isolation level, broker and components as the system page shows them."""
     settings = environment()
     launcher = _launcher()
-    graphics = _GPU_POOL.submit(gpus) if launcher["kind"] == "process" else None
+    graphics = _GPU_POOL.submit(gpus) if launcher.kind == "process" else None
     store = object_store(settings)
     checked = _STORE_POOL.submit(store.check) if store is not None else None
     with ThreadPoolExecutor(len(Framework) + 1) as pool:
@@ -49,27 +48,27 @@ def system_state() -> dict[str, Any]:
         answers = {str(framework): each.result() for framework, each in executors.items()}
         reachable = broker.result()
     found, note = _found(graphics)
-    levels = sorted({str(each["isolation"]) for each in answers.values() if each["isolation"]})
-    return {
-        "version": importlib.metadata.version("kafka-ml"),
-        "versions": _versions(),
-        "isolation": {"setting": settings.isolation, "levels": levels, "off": "off" in levels},
-        "broker": {
-            "bootstrap_servers": settings.kafka.bootstrap_servers,
-            "sink_bootstrap_servers": settings.sink_bootstrap_servers or settings.kafka.bootstrap_servers,
-            "reachable": reachable,
-        },
-        "control_topic": settings.control_topics[0],
-        "control_topics": list(settings.control_topics),
-        "launcher": launcher,
-        "executors": answers,
-        "gpus": [asdict(each) for each in found],
-        "gpu_note": note,
-        "components": [*_components(), *([] if checked is None else [_object_store(checked)])],
-    }
+    levels = sorted({each.isolation for each in answers.values() if each.isolation})
+    return System(
+        version=importlib.metadata.version("kafka-ml"),
+        versions=_versions(),
+        isolation=Isolation(setting=settings.isolation, levels=levels, off="off" in levels),
+        broker=Broker(
+            bootstrap_servers=settings.kafka.bootstrap_servers,
+            sink_bootstrap_servers=settings.sink_bootstrap_servers or settings.kafka.bootstrap_servers,
+            reachable=reachable,
+        ),
+        control_topic=settings.control_topics[0],
+        control_topics=settings.control_topics,
+        launcher=launcher,
+        executors=answers,
+        gpus=found,
+        gpu_note=note,
+        components=[*_components(), *([] if checked is None else [_object_store(checked)])],
+    )
 
 
-def _object_store(checked: Future[None]) -> dict[str, Any]:
+def _object_store(checked: Future[None]) -> Component:
     settings = environment()
     state, detail = "ready", f"bucket {settings.s3_bucket}"
     try:
@@ -78,19 +77,19 @@ def _object_store(checked: Future[None]) -> dict[str, Any]:
         state, detail = "silent", f"no answer in {_STORE_SECONDS:g} s"
     except BrokenError as error:
         state, detail = "failed", error.message
-    return _component("object-store", state, detail=detail, address=settings.s3_endpoint_url)
+    return Component(name="object-store", state=state, detail=detail, address=settings.s3_endpoint_url)
 
 
-def _launcher() -> dict[str, Any]:
+def _launcher() -> Launcher:
     settings = LauncherSettings()
     obstacle = autoscaling_obstacle(settings)
-    return {
-        "kind": settings.launcher,
-        "warm_workers": settings.launcher == "process" and settings.warm_workers,
-        "namespace": workers_namespace(settings),
-        "autoscaling": not obstacle,
-        "autoscaling_obstacle": obstacle,
-    }
+    return Launcher(
+        kind=settings.launcher,
+        warm_workers=settings.launcher == "process" and settings.warm_workers,
+        namespace=workers_namespace(settings),
+        autoscaling=not obstacle,
+        autoscaling_obstacle=obstacle,
+    )
 
 
 def _found(graphics: Future[tuple[list[Gpu], str]] | None) -> tuple[list[Gpu], str]:
@@ -113,24 +112,23 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _executor(framework: Framework) -> dict[str, Any]:
-    silent: dict[str, Any] = {"reachable": False, "detail": "", "isolation": "", "versions": {}}
+def _executor(framework: Framework) -> Executor:
     try:
         answer = executor.health(framework)
     except BrokenError as error:
-        return {**silent, "detail": error.message}
-    isolation = answer.get("isolation_level") or answer.get("isolation") or ""
-    return {**silent, "reachable": True, "isolation": isolation, "versions": answer.get("versions") or {}}
+        return Executor(detail=error.message)
+    isolation = str(answer.get("isolation_level") or answer.get("isolation") or "")
+    return Executor(reachable=True, isolation=isolation, versions=answer.get("versions") or {})
 
 
-def _components() -> list[dict[str, Any]]:
+def _components() -> list[Component]:
     now = datetime.now(tz=UTC)
     state_dir = StateDir(environment().state_dir)
     signs = {each.name: (_doing(each), each.at) for each in ComponentHeartbeat.objects.all()}
     components = {
-        name: _component(
-            name,
-            "ready" if (now - at).total_seconds() < _SILENT_SECONDS else "silent",
+        name: Component(
+            name=name,
+            state="ready" if (now - at).total_seconds() < _SILENT_SECONDS else "silent",
             detail=detail,
             at=at,
         )
@@ -141,20 +139,16 @@ def _components() -> list[dict[str, Any]]:
     for each in status.components if status is not None else ():
         known = components.get(each.name)
         # A process that is there but gives no sign of life any more is not ready.
-        silent = known is not None and known["state"] == "silent" and each.state == ComponentState.READY
-        components[each.name] = _component(
-            each.name,
-            "silent" if silent else str(each.state),
-            detail=each.detail or (known["detail"] if known else ""),
-            at=known["at"] if known else None,
+        silent = known is not None and known.state == "silent" and each.state == ComponentState.READY
+        components[each.name] = Component(
+            name=each.name,
+            state="silent" if silent else str(each.state),
+            detail=each.detail or (known.detail if known else ""),
+            at=known.at if known else None,
             address=each.address,
             restarts=each.restarts,
         )
-    return sorted(components.values(), key=lambda each: str(each["name"]))
-
-
-def _component(name: str, state: str, **values: Any) -> dict[str, Any]:
-    return {"name": name, "state": state, "detail": "", "at": None, "address": "", "restarts": None, **values}
+    return sorted(components.values(), key=lambda each: each.name)
 
 
 def _doing(sign: ComponentHeartbeat) -> str:

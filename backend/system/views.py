@@ -16,9 +16,10 @@ from rest_framework.views import APIView
 from backend.accounts.authentication import ServiceTokenAuthentication
 from backend.accounts.permissions import ServicePermission
 from backend.api.errors import Problem, problem_response
+from backend.system.documents import System
 from backend.system.old_addresses import is_for_a_page, present_address
 from backend.system.selectors import system_state
-from backend.system.serializers import HealthSerializer, HeartbeatSerializer, SystemSerializer
+from backend.system.serializers import HealthSerializer, HeartbeatSerializer
 from backend.system.services import heartbeat
 
 __all__ = ["HeartbeatView", "LiveView", "ReadyView", "SystemView", "index"]
@@ -76,9 +77,9 @@ class HeartbeatView(APIView):
 class SystemView(APIView):
     """Versions, isolation level, broker, components."""
 
-    @extend_schema(responses=SystemSerializer)
+    @extend_schema(responses=System)
     def get(self, _request: Request) -> Response:
-        return Response(system_state())
+        return Response(system_state().to_json())
 
 
 @csrf_exempt

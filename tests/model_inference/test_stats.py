@@ -51,7 +51,7 @@ class RecordingSink:
         self.error: ApiError | None = None
         self.revision = 0
 
-    def post(self, action: str, body: dict[str, Any], *, deadline_seconds: float | None = -1.0) -> dict[str, Any]:
+    def post(self, action: str, body: dict[str, Any], *, deadline_seconds: float | None = None) -> dict[str, Any]:
         assert action == "stats"
         if self.error is not None:
             raise self.error

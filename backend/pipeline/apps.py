@@ -1,6 +1,0 @@
-from django.apps import AppConfig
-
-
-class PipelineConfig(AppConfig):
-    name = "backend.pipeline"
-    label = "pipeline"

@@ -1,6 +1,0 @@
-from django.apps import AppConfig
-
-
-class SystemConfig(AppConfig):
-    name = "backend.system"
-    label = "system"

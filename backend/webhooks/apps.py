@@ -1,6 +1,0 @@
-from django.apps import AppConfig
-
-
-class WebhooksConfig(AppConfig):
-    name = "backend.webhooks"
-    label = "webhooks"
