@@ -6,6 +6,7 @@ Serves only when the fork server is ready, and ends with a status other than zer
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import socket
 import sys
@@ -179,8 +180,20 @@ def _read_token(path: str) -> str:
     return token
 
 
+def distributions(package: str) -> Sequence[str]:
+    """Return the names that a package may be installed by: TensorFlow for CPUs alone has another."""
+    return package, f"{package}-cpu"
+
+
 def _versions(framework: Framework) -> Mapping[str, Any]:
-    return {package: metadata.version(package) for package in FRAMEWORKS[framework].packages}
+    return {package: _version(package) for package in FRAMEWORKS[framework].packages}
+
+
+def _version(package: str) -> str:
+    for name in distributions(package):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return metadata.version(name)
+    raise SettingsError(f"{package} is not installed", hint="install it where this executor runs: make install")
 
 
 if __name__ == "__main__":

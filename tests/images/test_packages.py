@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from kafkaml.frameworks import FRAMEWORKS
+from kafkaml.wire.framework import Framework
+from mlcode_executor.__main__ import distributions
 from tests.images.dockerfile import read_stages
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +39,24 @@ def _imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.partition(".")[0])
     return names - set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize(
+    ("framework", "lock"),
+    [
+        (Framework.TENSORFLOW, "tensorflow-cpu"),
+        (Framework.TENSORFLOW, "tensorflow-gpu"),
+        (Framework.PYTORCH, "pytorch"),
+    ],
+)
+def test_executors_find_the_packages_whose_versions_they_tell(framework: Framework, lock: str) -> None:
+    on_this_machine = [
+        line.partition("==")[0]
+        for line in (ROOT / f"requirements/{lock}.txt").read_text().splitlines()
+        if "==" in line and "platform_machine != 'x86_64'" not in line
+    ]
+    for package in FRAMEWORKS[framework].packages:
+        assert set(distributions(package)) & set(on_this_machine), package
 
 
 @pytest.mark.parametrize(
