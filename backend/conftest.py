@@ -37,6 +37,8 @@ def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings) 
     """Each test has its own state folder, and nobody was throttled before."""
     # Every client makes the middleware anew, which otherwise looks through all files of the web UI: 40 ms a request.
     settings.WHITENOISE_AUTOREFRESH = True
+    # A hash that costs as much as it should takes a third of a second.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     monkeypatch.setitem(environment().__dict__, "state_dir", tmp_path / "state")
     (tmp_path / "state").mkdir()
     cache.clear()
