@@ -17,7 +17,7 @@ from kafkaml.closing import Closing
 from kafkaml.errors import ApiError
 from kafkaml.job_client import JobClient
 from kafkaml.logs import get_logger
-from kafkaml.wire.checkpoint import Checkpoint, Positions
+from kafkaml.wire.checkpoint import Checkpoint, Positions, WindowEnd
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
@@ -37,10 +37,10 @@ _MAX_EVENTS_PER_REQUEST = 500
 class HttpReporter(Closing):
     """Reports one attempt through ``client``; a context manager, which ends the sender thread.
 
-    ``running``, ``progress`` and ``epoch`` return at once; ``upload``, ``version``, ``finished`` and ``failed`` return
-    when the backend confirmed, after everything queued before them. An answer that ends the attempt (409: superseded,
-    403, 404) is raised as ApiError by the next call of any method, and handed to ``on_final`` from the sender thread at
-    once.
+    ``running``, ``progress``, ``window`` and ``epoch`` return at once; ``upload``, ``version``, ``finished`` and
+    ``failed`` return when the backend confirmed, after everything queued before them. An answer that ends the attempt
+    (409: superseded, 403, 404) is raised as ApiError by the next call of any method, and handed to ``on_final`` from
+    the sender thread at once.
     """
 
     def __init__(
@@ -80,6 +80,9 @@ class HttpReporter(Closing):
 
     def epoch(self, metrics: EpochMetrics) -> None:
         self._put("epoch", metrics.to_json())
+
+    def window(self, end: WindowEnd) -> None:
+        self._put("window", end.to_json())
 
     def upload(self, name: str, path: Path) -> str:
         self._raise_error()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from kafkaml.wire.checkpoint import Checkpoint, Positions
+from kafkaml.wire.checkpoint import Checkpoint, Positions, WindowEnd
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
@@ -34,6 +34,10 @@ class ResultReporter(Protocol):
 
     def epoch(self, metrics: EpochMetrics) -> None:
         """Called once after each epoch; never dropped."""
+        ...
+
+    def window(self, end: WindowEnd) -> None:
+        """Called when a window begins to be learnt; never dropped, and confirmed before all else that is told of it."""
         ...
 
     def upload(self, name: str, path: Path) -> str:

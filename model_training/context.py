@@ -18,7 +18,7 @@ from kafkaml.checkpoints import Contents, read_checkpoint, write_checkpoint
 from kafkaml.errors import BrokenError
 from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
-from kafkaml.records import RecordReader
+from kafkaml.records import PartitionKey, RecordReader
 from kafkaml.reporter import ResultReporter
 from kafkaml.wire.checkpoint import Checkpoint
 from kafkaml.wire.choices import Targets
@@ -131,11 +131,14 @@ class RunContext:
             yield reading
 
     @contextmanager
-    def windows(self, limits: Limits, past: Reading | None = None) -> Iterator[Windows]:
+    def windows(
+        self, limits: Limits, past: Reading | None = None, *, first_end: Mapping[PartitionKey, int] | None = None
+    ) -> Iterator[Windows]:
         """Read the topics of the announced stream on and on, in windows; the reading ends with the block.
 
         It begins in each partition with the first record that is not older than the plan's ``since_ms``, in partitions
-        that come later too, or goes on behind ``past``, which an earlier window had.
+        that come later too, or goes on behind ``past``, which an earlier window had. The first window ends with
+        ``first_end`` where that is given, whatever the limits say.
         """
         with closing(self._open_reader()) as reader:
             ends = Ends(reader)
@@ -147,6 +150,7 @@ class RunContext:
                     limits,
                     since_ms=self.plan.since_ms,
                     past=past,
+                    first_end=first_end,
                     with_labels=self.plan.targets is Targets.LABELS,
                     is_left=is_left,
                     look=ends.look,

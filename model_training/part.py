@@ -13,7 +13,7 @@ from pathlib import Path
 from kafkaml.errors import FailedError, KafkaMLError
 from kafkaml.records import PartitionKey
 from kafkaml.reporter import ResultReporter
-from kafkaml.wire.checkpoint import Positions
+from kafkaml.wire.checkpoint import Positions, by_topic
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.version import Comparison
 from model_training.artifacts import SavedFiles
@@ -42,10 +42,7 @@ class Whence:
     @property
     def wire_positions(self) -> Positions:
         """The next offsets as they are told."""
-        told: dict[str, dict[str, int]] = {}
-        for (topic, partition), offset in self.positions.items():
-            told.setdefault(topic, {})[str(partition)] = offset
-        return told
+        return by_topic(self.positions)
 
 
 @dataclass(frozen=True, kw_only=True)

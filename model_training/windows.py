@@ -23,6 +23,7 @@ from kafkaml.left_out import LeftOut
 from kafkaml.logs import get_logger
 from kafkaml.records import PartitionKey, Record, RecordBatch, RecordReader
 from kafkaml.slice_builder import not_finite, not_finite_error, sample_origins
+from kafkaml.stream_range import StreamRange
 from model_training.read_ahead import ReadAhead
 from model_training.shapes import DataMismatch
 
@@ -185,6 +186,7 @@ def read_windows(
     *,
     since_ms: int = 0,
     past: Reading | None = None,
+    first_end: Mapping[PartitionKey, int] | None = None,
     with_labels: bool = True,
     is_left: Callable[[], bool] = lambda: False,
     look: Callable[[], None] = lambda: None,
@@ -199,6 +201,8 @@ def read_windows(
     decoder = _Decoder(stream, past, with_labels=with_labels)
     waiting = _Waiting(limits)
     stream_reader = _Following(stream, reader, since_ms, past.positions, batch_records=limits.records)
+    if first_end:
+        yield decoder.window(_in_time(stream_reader.up_to(first_end)), stream_reader.positions)
     last = time.monotonic()
     with closing(stream_reader.batches()) as batches:
         for batch in batches:
@@ -247,7 +251,7 @@ class _Waiting:
     def take(self) -> list[Record]:
         """Return the records in the order of their times; the next window begins."""
         taken, self.records, self._bytes = self.records, [], 0
-        return sorted(taken, key=lambda each: (each.timestamp_ms, each.topic, each.partition, each.offset))
+        return _in_time(taken)
 
 
 class _Following:
@@ -268,6 +272,18 @@ class _Following:
         self._batch_records = batch_records
         self._looked = self._answered = time.monotonic()
         self.positions = self._starts() | dict(positions)
+
+    def up_to(self, ends: Mapping[PartitionKey, int]) -> list[Record]:
+        """Read what lies between the positions and ``ends``, and stand there."""
+        ranges = [
+            StreamRange(*key, self.positions[key], end)
+            for key, end in ends.items()
+            if self.positions.get(key, end) < end
+        ]
+        batches = self._reader.read(ranges, batch_records=self._batch_records, idle_timeout_seconds=_AWAY_SECONDS)
+        records = [record for batch in batches for record in batch]
+        self.positions |= {(each.topic, each.partition): each.end or 0 for each in ranges}
+        return records
 
     def batches(self) -> Generator[RecordBatch]:
         """Yield what comes, without end; empty batches while nothing does."""
@@ -449,7 +465,14 @@ class _Decoder:
         )
 
 
+def _in_time(records: list[Record]) -> list[Record]:
+    return sorted(records, key=lambda each: (each.timestamp_ms, each.topic, each.partition, each.offset))
+
+
 def _chained(before: str, rows: _Rows) -> str:
+    if not len(rows.features):
+        # Learnt again, such a window is part of the next one.
+        return before
     digest = hashlib.sha256(bytes.fromhex(before))
     for _, array in rows.sides:
         digest.update(np.ascontiguousarray(array).data)

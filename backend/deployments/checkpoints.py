@@ -15,8 +15,9 @@ from backend.runs.transitions import locked_for_report, publish_run
 from kafkaml.artifacts import is_checkpoint
 from kafkaml.errors import RefusedError
 from kafkaml.wire.checkpoint import Checkpoint as SavedCheckpoint
+from kafkaml.wire.checkpoint import WindowEnd
 
-__all__ = ["MAX_KEPT", "artifact_to_go_on_with", "forget", "go_back", "latest", "save"]
+__all__ = ["MAX_KEPT", "artifact_to_go_on_with", "begun_window", "forget", "go_back", "latest", "save"]
 
 logger = structlog.get_logger(__name__)
 
@@ -52,6 +53,14 @@ def latest(result: TrainingResult) -> Checkpoint | None:
     return next((each for each in rows if storage.is_kept(each.artifact)), None)
 
 
+def begun_window(result: TrainingResult, checkpoint: Checkpoint | None) -> WindowEnd | None:
+    """Return the window behind ``checkpoint``, or the first one, where an attempt began it."""
+    if result.window_end is None:
+        return None
+    begun = WindowEnd.model_validate(result.window_end)
+    return begun if begun.step == (checkpoint.step if checkpoint else 0) + 1 else None
+
+
 def go_back(result: TrainingResult) -> None:
     """Let a locked row stand where its last checkpoint is, or at the beginning; the caller saves.
 
@@ -77,7 +86,8 @@ def artifact_to_go_on_with(result: TrainingResult, name: str) -> Artifact:
 
 
 def forget(result: TrainingResult) -> None:
-    """Let go of all checkpoints of a training: nothing goes on there any more."""
+    """Let go of all checkpoints of a training: nothing goes on there any more; the caller saves."""
+    result.window_end = None
     storage.remove(result, pk__in=[each.pk for each in result.artifacts.all() if is_checkpoint(each.name)])
 
 

@@ -96,6 +96,9 @@ class TrainingResult(Run):
     # What a training that failed found all the same: no version.
     failed_outcome = models.JSONField(null=True, blank=True, help_text="kafkaml.wire.outcome.Outcome")
     failed_confusion_matrix = models.JSONField(null=True, blank=True)
+    window_end = models.JSONField(
+        null=True, blank=True, help_text="kafkaml.wire.checkpoint.WindowEnd of the window that was begun last"
+    )
     # Number of the last event taken from the attempt; events of this number and below were seen.
     last_event_seq = models.BigIntegerField(default=-1)
 

@@ -65,6 +65,7 @@ def training_plan(result: TrainingResult) -> TrainingPlan:
         incremental=incremental,
         since_ms=since_ms(result.stream),
         checkpoint=checkpoint.message() if checkpoint else None,
+        begun=checkpoints.begun_window(result, checkpoint),
         limits=training_limits(TrainingMode(deployment.mode)),
         stop_asked=result.desired == DesiredState.STOPPED,
         gpu=deployment.gpu,

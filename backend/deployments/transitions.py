@@ -13,7 +13,7 @@ from backend.runs.transitions import begin, locked, locked_for_report, mark_fail
 from kafkaml.wire.choices import TrainingMode
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.outcome import TrainingOutcome
-from kafkaml.wire.report import EpochEvent, Event, Finish, NewVersion, ProgressEvent
+from kafkaml.wire.report import EpochEvent, Event, Finish, NewVersion, ProgressEvent, WindowEvent
 from kafkaml.wire.state import RunState
 
 __all__ = ["mark_finished", "report_failure", "store_events", "store_version"]
@@ -109,9 +109,12 @@ def store_events(result_id: int, attempt: int, events: Sequence[Event]) -> None:
         for each in fresh:
             if isinstance(each, ProgressEvent):
                 result.progress = each.data.to_json()
+            if isinstance(each, WindowEvent):
+                result.window_end = each.data.to_json()
         begin(result)
         result.save()
-        publish_run(result, epochs=documents)
+        if not all(isinstance(each, WindowEvent) for each in fresh):
+            publish_run(result, epochs=documents)
 
 
 def _keep_outcome(result: TrainingResult, outcome: TrainingOutcome) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kafkaml.artifacts import sha256_of_file
-from kafkaml.wire.checkpoint import Checkpoint, Positions
+from kafkaml.wire.checkpoint import Checkpoint, Positions, WindowEnd
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
@@ -21,6 +21,7 @@ class RecordingReporter:
         self.order: list[str] = []
         self.progresses: list[Progress] = []
         self.epochs: list[EpochMetrics] = []
+        self.windows: list[WindowEnd] = []
         self.artifacts: dict[str, bytes] = {}
         # By the window that they follow: the outcome, and what decided for it.
         self.versions: dict[int, tuple[TrainingOutcome, Comparison | None]] = {}
@@ -39,6 +40,10 @@ class RecordingReporter:
     def epoch(self, metrics: EpochMetrics) -> None:
         self.order.append("epoch")
         self.epochs.append(metrics)
+
+    def window(self, end: WindowEnd) -> None:
+        self.order.append("window")
+        self.windows.append(end)
 
     def upload(self, name: str, path: Path) -> str:
         self.order.append("upload")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from kafkaml.wire.checkpoint import Checkpoint, Positions
+from kafkaml.wire.checkpoint import Checkpoint, Positions, WindowEnd
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.message import Count, Message
 from kafkaml.wire.outcome import TrainingOutcome
@@ -26,6 +26,7 @@ __all__ = [
     "RunningEvent",
     "Saved",
     "Stats",
+    "WindowEvent",
 ]
 
 
@@ -58,7 +59,14 @@ class EpochEvent(_Event):
     data: EpochMetrics
 
 
-Event = RunningEvent | ProgressEvent | EpochEvent
+class WindowEvent(_Event):
+    """A window begins to be learnt. Comes before all else that is told of the window."""
+
+    type: Literal["window"]
+    data: WindowEnd
+
+
+Event = RunningEvent | ProgressEvent | EpochEvent | WindowEvent
 
 
 class Events(_Report):

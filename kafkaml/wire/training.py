@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from kafkaml.control import ControlMessage
-from kafkaml.wire.checkpoint import Checkpoint
+from kafkaml.wire.checkpoint import Checkpoint, WindowEnd
 from kafkaml.wire.choices import Split, Targets, TrainingMode
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
@@ -37,8 +37,9 @@ class TrainingPlan(Message):
     ``fit_arguments`` and ``evaluation_arguments`` are already parsed literals. ``seed`` drives the split and the
     framework alike. ``split`` is the rule as it was decided, the fit arguments' ``shuffle`` looked at. A stream without
     end begins with the records that are not older than ``since_ms`` (Kafka's, since 1970). ``checkpoint`` is where an
-    earlier attempt stopped: the attempt goes on there. ``stop_asked``: a person wants the training to end by now, with
-    what it learnt.
+    earlier attempt stopped: the attempt goes on there. ``begun`` is the window behind it that an earlier attempt began:
+    this one cuts the stream at the same place. ``stop_asked``: a person wants the training to end by now, with what it
+    learnt.
     """
 
     result_id: int
@@ -59,6 +60,7 @@ class TrainingPlan(Message):
     incremental: Incremental | None = None
     since_ms: int = 0
     checkpoint: Checkpoint | None = None
+    begun: WindowEnd | None = None
     stop_asked: bool = False
     limits: ResourceLimits = ResourceLimits()
     gpu: int = 0

@@ -24,6 +24,7 @@ from kafkaml.failpoints import failpoint
 from kafkaml.frameworks import FRAMEWORKS, Purpose
 from kafkaml.left_out import LeftOut
 from kafkaml.logs import get_logger
+from kafkaml.wire.checkpoint import WindowEnd, by_partition, by_topic
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, WindowPlace
@@ -164,9 +165,9 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
         )
     if context.plan.stream.test_rate:
         part.warnings.add("the stream's test_rate has no effect: a stream without end is tested on what validates")
-    kept = context.last_checkpoint()
+    kept, begun = context.last_checkpoint(), context.plan.begun
     while True:
-        learner = _Learner(context, terms, part, kept)
+        learner = _Learner(context, terms, part, kept, begun)
         try:
             return [learner.run()]
         except ModelProcessDied as died:
@@ -176,7 +177,7 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
             logger.warning("the model process was killed, going on from the last window kept", cause=died.message)
         except _NewProcessNeeded as needed:
             logger.warning("making a version ended the model process, going on in another one", cause=str(needed))
-        kept = learner.kept
+        kept, begun = learner.kept, learner.begun
         part.begin_anew()
 
 
@@ -187,7 +188,9 @@ class _NewProcessNeeded(Exception):
 class _Learner:
     """Learns with one model process, from a checkpoint on if there is one."""
 
-    def __init__(self, context: RunContext, terms: _Terms, part: Part, kept: Path | None) -> None:
+    def __init__(
+        self, context: RunContext, terms: _Terms, part: Part, kept: Path | None, begun: WindowEnd | None
+    ) -> None:
         self._context = context
         self._plan = context.plan
         self._terms = terms
@@ -196,7 +199,7 @@ class _Learner:
         self._started = self._last_end = time.monotonic()
         # The model's state behind the present window, where it was saved before the window's end.
         self._saved: Path | None = None
-        self.kept = kept
+        self.kept, self.begun = kept, begun
 
     def run(self) -> TrainedPart:
         """Learn to the end of the stream, or until a person stops it, and finish the part."""
@@ -223,7 +226,10 @@ class _Learner:
 
     def _learn_all(self) -> None:
         self._context.interrupts.check()
-        with self._context.windows(self._terms.limits, self._state.reading) as windows:
+        first_end = None
+        if self.begun is not None and self.begun.step == self._state.step + 1:
+            first_end = by_partition(self.begun.positions)
+        with self._context.windows(self._terms.limits, self._state.reading, first_end=first_end) as windows:
             last = self._state.reading
             for window in windows:
                 last = window.reading
@@ -244,6 +250,8 @@ class _Learner:
         if not len(features):
             return
         step, validated = state.step + 1, int(terms.validation_rate * len(features))
+        self.begun = WindowEnd(step=step, positions=by_topic(window.reading.positions))
+        self._part.reporter.window(self.begun)
         order = _Order(terms, step=step, count=len(features), validated=validated)
         with share(features, labels, rows=order.rows, targets_are_features=fit.labels is None) as samples:
             before = self._before(samples, order, features, labels)

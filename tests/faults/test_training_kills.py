@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kafkaml.control import ControlMessage
+from kafkaml.wire.checkpoint import WindowEnd
 from kafkaml.wire.choices import Direction
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
@@ -22,6 +25,7 @@ from tests.conftest import TestBroker
 from tests.fake_backend import FakeBackend
 from tests.integration.training_support import Worker, blobs, online_plan, send_online
 from tests.support import soaking
+from tests.weights import weights_in
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(3600)]
 
@@ -37,19 +41,13 @@ POINTS = (
     "checkpoint.kept",
 )
 ENDS = ("training.saved", "training.uploaded")
+# More than one: what arrives first, and so ends up in a window, is another thing in each attempt.
+PARTITIONS = 3
 WEIGHTS = {Framework.TENSORFLOW: "model.weights.h5", Framework.PYTORCH: "model.safetensors"}
 
 
-@pytest.fixture
-def backend() -> Iterator[FakeBackend]:
-    with FakeBackend() as running:
-        yield running
-
-
-def plan_for(broker: TestBroker, framework: Framework, windows: int) -> TrainingPlan:
-    """Return the plan of a stream of ``windows`` whose order of records is one, with a version in almost each."""
-    features, labels = blobs(20 * windows)
-    stream = send_online(broker, broker.topic(), features, labels)
+def plan_for(framework: Framework, stream: ControlMessage) -> TrainingPlan:
+    """Return the plan of a training that makes a version of almost each window."""
     settings = Incremental(
         stream_timeout=500,
         window_records=20,
@@ -68,15 +66,10 @@ def test_workers_killed_in_every_phase_learn_what_an_undisturbed_one_does(
     kills = KILLS // 2
     points = [f"{point}:kill:1" for point in islice(cycle(POINTS), kills - len(ENDS))]
     points += [f"{point}:kill" for point in ENDS]
-    plan = plan_for(broker, framework, windows=kills)
+    features, labels = blobs(20 * kills)
+    stream = send_online(broker, broker.topic(PARTITIONS), features, labels, partitions=PARTITIONS)
+    plan = plan_for(framework, stream)
     servers = {framework: fork_server_of(Runtime(framework))}
-
-    with FakeBackend() as backend:
-        whole = Worker(backend, broker, tmp_path, servers).train(plan)
-        epochs = backend.events_of("epoch")
-        weights = bytes(backend.uploads[WEIGHTS[framework]].content)
-        versions = [each["step"] for each in backend.versions.values()]
-    assert len(epochs) == kills
 
     with FakeBackend() as backend:
         worker = Worker(backend, broker, tmp_path, servers)
@@ -84,17 +77,51 @@ def test_workers_killed_in_every_phase_learn_what_an_undisturbed_one_does(
             code, log = worker.run(_going_on(plan, backend), attempt=attempt, KML_FAILPOINT=point)
             assert code == -signal.SIGKILL, (point, log)
         outcome = worker.train(_going_on(plan, backend), attempt=len(points) + 1)
-        assert bytes(backend.uploads[WEIGHTS[framework]].content) == weights
+        weights = weights_in(backend.uploads[WEIGHTS[framework]].content, WEIGHTS[framework])
+        versions = [each["step"] for each in backend.versions.values()]
+        told, ends = backend.events_of("epoch"), backend.events_of("window")
+        assert len(told) <= kills + len(points)
+    # What was told twice, where a worker died between telling and keeping, was the same.
+    assert all(end == _by_step(ends)[end["step"]] for end in ends)
+    epochs = {each["epoch"]: _learnt(each) for each in told}
+    assert all(_learnt(each) == epochs[each["epoch"]] for each in told)
+
+    # The same windows, in a topic whose records can come in one order only.
+    order = _order(_by_step(ends), stream.ranges[0].topic)
+    assert sorted(order) == list(range(len(features)))
+    stream = send_online(broker, broker.topic(), features[order], labels[order])
+    with FakeBackend() as backend:
+        whole = Worker(backend, broker, tmp_path, servers).train(plan_for(framework, stream))
+        assert weights_in(backend.uploads[WEIGHTS[framework]].content, WEIGHTS[framework]) == weights
         assert [each["step"] for each in backend.versions.values()] == versions
-        # Told twice where a worker died between telling and keeping: the same each time.
-        told = {each["epoch"]: _learnt(each) for each in backend.events_of("epoch")}
-        assert told == {each["epoch"]: _learnt(each) for each in epochs}
-        assert len(backend.events_of("epoch")) <= kills + len(points)
+        assert {each["epoch"]: _learnt(each) for each in backend.events_of("epoch")} == epochs
     assert _without_time(outcome) == _without_time(whole)
 
 
 def _going_on(plan: TrainingPlan, backend: FakeBackend) -> TrainingPlan:
-    return plan.model_copy(update={"checkpoint": backend.checkpoints[-1] if backend.checkpoints else None})
+    """Return the plan as the backend would give it to the next attempt."""
+    checkpoint = backend.checkpoints[-1] if backend.checkpoints else None
+    begun = [WindowEnd.model_validate(each) for each in backend.events_of("window")][-1:]
+    behind = [each for each in begun if each.step == (checkpoint.step if checkpoint else 0) + 1]
+    return plan.model_copy(update={"checkpoint": checkpoint, "begun": behind[0] if behind else None})
+
+
+def _by_step(ends: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    return {each["step"]: each for each in ends}
+
+
+def _order(ends: dict[int, dict[str, Any]], topic: str) -> list[int]:
+    """Return which samples were learnt, window by window."""
+    order, starts = list[int](), dict.fromkeys(range(PARTITIONS), 0)
+    for _, end in sorted(ends.items()):
+        stops = {int(partition): offset for partition, offset in end["positions"][topic].items()}
+        order += sorted(
+            PARTITIONS * offset + partition
+            for partition, start in starts.items()
+            for offset in range(start, stops[partition])
+        )
+        starts = stops
+    return order
 
 
 def _learnt(epoch: dict[str, object]) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from kafkaml.input_format import InputFormat
 from kafkaml.records import ListBatch, OutgoingRecord, PartitionKey, Record, RecordBatch
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker, InMemoryReader, RecordingReporter
-from kafkaml.wire.checkpoint import Checkpoint
+from kafkaml.wire.checkpoint import Checkpoint, WindowEnd
 from kafkaml.wire.choices import Direction, Targets, TrainingMode
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
@@ -146,7 +147,7 @@ def test_every_window_is_tried_learnt_validated_and_kept(run: Run) -> None:
     assert set(first.before) == set(first.validation) == {"accuracy"}
     assert last.training["loss"] == pytest.approx(1 / 3)
     # Each window is kept before the next is learnt.
-    assert run.reporter.order[:7] == ["running", "epoch", "checkpoint", "epoch", "checkpoint", "epoch", "checkpoint"]
+    assert run.reporter.order[:10] == ["running", *["window", "epoch", "checkpoint"] * 3]
     assert [(each.step, each.records) for each in run.reporter.checkpoints] == [(1, 10), (2, 20), (3, 25)]
     assert run.reporter.checkpoints[-1].positions == {"live": {"0": 25}}
     assert outcome.samples == {"training": 20, "validation": 5, "test": 5}
@@ -236,6 +237,30 @@ def test_without_validation_there_are_no_test_metrics_and_it_is_said(run: Run) -
     assert any("no sample was held out" in each for each in outcome.warnings)
 
 
+class _KilledError(BaseException):
+    """What a SIGKILL of the runner looks like from inside."""
+
+
+class _AtRandom(InMemoryReader):
+    """Partitions' records come one by one, from any partition."""
+
+    def __init__(self, broker: InMemoryBroker, seed: int) -> None:
+        super().__init__(broker)
+        self._random = np.random.default_rng(seed)
+
+    def follow(
+        self, starts: Mapping[PartitionKey, int], *, batch_records: int = 1, wait_seconds: float = 1.0
+    ) -> Iterator[RecordBatch]:
+        positions = self._positions = dict(starts)
+        while True:
+            left = [key for key, at in positions.items() if at < self._broker.partition(*key).end]
+            key = left[self._random.integers(len(left))] if left else None
+            batch: list[Record] = []
+            if key is not None:
+                batch, positions[key] = self._broker.fetch(key, positions[key], 1)
+            yield ListBatch(batch)
+
+
 class TestGoingOn:
     @pytest.mark.parametrize("step", [1, 2, 3, 4, 5])
     def test_from_any_window_the_end_is_the_same(self, run: Run, step: int) -> None:
@@ -278,6 +303,57 @@ class TestGoingOn:
         undisturbed.run()
         assert run.models[-1].weights == undisturbed.model.weights
         assert [each.epoch for each in run.reporter.epochs] == [1, 2, 3, 4, 5]
+
+    @pytest.mark.parametrize("method", ["partial_fit", "save_state", "export_onnx"])
+    def test_windows_of_many_partitions_are_cut_alike_whatever_arrives_first(self, run: Run, method: str) -> None:
+        run.broker.create_topic("live", partitions=3)
+        random = np.random.default_rng(4)
+        for number in range(60):
+            sample = np.array([number, 100 * (number % 2)], np.float32).tobytes()
+            record = OutgoingRecord("live", sample, bytes([number % 2]), timestamp_ms=1_000_000 + number)
+            run.broker.append(record._replace(partition=int(random.integers(3))))
+        run.set(monitoring_metric="accuracy", change=Direction.UP, improvement=0.0, window_records=10)
+        ends: list[WindowEnd] = []
+        for attempt in range(7):
+            if attempt:
+                kept = run.reporter.checkpoints[-1] if run.reporter.checkpoints else None
+                begun = run.reporter.windows[-1]
+                run.plan = run.plan.model_copy(update={"checkpoint": kept, "begun": begun})
+                run.earlier, run.models, run.model = run.reporter, [], LearningModel()
+            run.broker.reader = lambda seed=attempt: _AtRandom(run.broker, seed)  # type: ignore[misc, method-assign]
+            calls: list[str] = []
+
+            def killed(called: str, calls: list[str] = calls, attempt: int = attempt) -> None:
+                calls.append(called)
+                if attempt < 6 and called == method and calls.count(called) == (2 if attempt else 1):
+                    raise _KilledError
+
+            run.model.on_call = killed
+            with suppress(_KilledError):
+                run.run()
+            ends += run.reporter.windows[len(ends) :]
+        assert run.reporter.outcome is not None
+        told = {each.step: each.positions for each in ends}
+        assert list(told) == list(range(1, 7))
+        assert all(told[each.step] == each.positions for each in ends)
+        assert len(ends) > 6
+        # One that read the same windows undisturbed.
+        undisturbed = Run(run.folder, plan=run.plan.model_copy(update={"checkpoint": None, "begun": None}))
+        undisturbed.broker.create_topic("live")
+        starts = dict.fromkeys(range(3), 0)
+        for positions in told.values():
+            records = []
+            for partition, start in starts.items():
+                starts[partition] = positions["live"][str(partition)]
+                records += run.broker.partition("live", partition).committed(start, starts[partition])
+            for record in sorted(records, key=lambda each: each.timestamp_ms):
+                undisturbed.broker.append(
+                    OutgoingRecord("live", record.value, record.key, timestamp_ms=record.timestamp_ms, partition=0)
+                )
+        whole = undisturbed.run()
+        assert run.model.weights == undisturbed.model.weights
+        assert run.reporter.outcome.slice_sha256 == whole.slice_sha256
+        assert run.reporter.outcome.test_metrics == whole.test_metrics
 
     def test_one_that_is_killed_again_without_a_step_ends_the_attempt(self, run: Run) -> None:
         run.send(50)
@@ -324,7 +400,7 @@ class TestVersions:
         assert outcome.samples == {"training": 8, "validation": 2, "test": 2}
         assert {"model.mean", "model.onnx"} <= set(outcome.artifacts)
         order = run.reporter.order
-        assert order.index("version") < order.index("epoch") < order.index("checkpoint")
+        assert order.index("window") < order.index("version") < order.index("epoch") < order.index("checkpoint")
 
     def test_both_are_measured_on_the_same_held_out_samples(self, run: Run) -> None:
         run.send(30)
@@ -556,7 +632,7 @@ class _NoReporter(RecordingReporter):
 
     def checkpoint(self, path: Path, **about: Any) -> Checkpoint:
         saved = super().checkpoint(path, **about)
-        self.order, self.artifacts, self.checkpoints = [], {}, []
+        self.order, self.artifacts, self.checkpoints, self.windows = [], {}, [], []
         return saved
 
 

@@ -67,6 +67,32 @@ def test_a_reading_goes_on_behind_a_window(broker: InMemoryBroker) -> None:
     assert [each.reading for each in again] == [each.reading for each in others]
 
 
+def test_a_window_that_was_begun_before_ends_where_it_did(broker: InMemoryBroker) -> None:
+    send(broker, *range(6))
+    send(broker, *range(10, 14), partition=1)
+    begun = {("live", 0): 1, ("live", 1): 2}
+    found = windows(broker, first_end=begun)
+    assert [each.features[:, 0].tolist() for each in found] == [[0, 10, 11], [1, 2, 3, 4], [5, 12, 13]]
+    assert found[0].reading.positions == begun
+    # Behind another window, and in a topic that has got another partition since.
+    broker.add_partition("live")
+    send(broker, 20, partition=2)
+    found = windows(broker, past=found[0].reading, first_end={("live", 0): 2, ("live", 1): 2})
+    assert found[0].features[:, 0].tolist() == [1]
+    assert found[-1].reading.positions == {("live", 0): 6, ("live", 1): 4, ("live", 2): 1}
+
+
+def test_windows_without_a_sample_do_not_change_the_name_of_those_with_some(broker: InMemoryBroker) -> None:
+    for _ in range(4):
+        broker.append(OutgoingRecord("live", b"odd", b"\0", partition=0))
+    send(broker, 1, 2)
+    empty, found = windows(broker)
+    assert not len(empty)
+    (again,) = windows(broker, first_end=found.reading.positions)
+    assert again.reading == found.reading
+    assert again.features.tolist() == found.features.tolist()
+
+
 def test_a_window_is_in_the_order_of_its_times(broker: InMemoryBroker) -> None:
     for value, timestamp, partition in ((1, 3000, 0), (2, 1000, 1), (3, 2000, 0), (4, 2000, 1)):
         record = OutgoingRecord("live", np.full(2, value, np.float32).tobytes(), b"\0", timestamp_ms=timestamp)

@@ -11,15 +11,19 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient
 
 from backend.accounts.models import AuditEntry
+from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 from backend.deployments import storage, transitions
 from backend.deployments.models import Artifact, Checkpoint, EpochRecord, TrainingResult
 from backend.deployments.plans import training_plan
+from backend.deployments.services import restart_result
+from backend.events.models import Event
 from backend.runs import transitions as runs
 from kafkaml.artifacts import checkpoint_name
+from kafkaml.wire.checkpoint import WindowEnd
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.progress import EpochMetrics
-from kafkaml.wire.report import EpochEvent, Finish
+from kafkaml.wire.report import EpochEvent, Finish, WindowEvent
 from kafkaml.wire.training import TrainingPlan
 
 pytestmark = pytest.mark.django_db
@@ -82,6 +86,11 @@ def learn(result: TrainingResult, attempt: int, *epochs: int) -> None:
     transitions.store_events(result.pk, attempt, events)
 
 
+def begin(result: TrainingResult, attempt: int, step: int) -> None:
+    end = WindowEnd(step=step, positions={"digits": {"0": 100 * step, "1": 7}})
+    transitions.store_events(result.pk, attempt, [WindowEvent(type="window", seq=step, data=end)])
+
+
 def lose(result: TrainingResult, attempt: int) -> None:
     """Let an attempt die, and the next one begin."""
     with TestCase.captureOnCommitCallbacks(execute=True):
@@ -110,6 +119,28 @@ def test_the_next_attempt_goes_on_where_the_last_checkpoint_is() -> None:
     answer = Worker(result, 2).fetch(plan.checkpoint.name)
     assert b"".join(answer.streaming_content) == content
     assert worker.fetch(plan.checkpoint.name).status_code == 409
+
+
+def test_a_window_that_was_begun_ends_there_for_the_next_attempt_too() -> None:
+    result = builders.make_launched()
+    begin(result, 1, 1)
+    first = Worker(result)
+    assert first.plan().begun == WindowEnd(step=1, positions={"digits": {"0": 100, "1": 7}})
+    first.save(1)
+    # It was kept, so that it is not learnt again.
+    assert first.plan().begun is None
+    begin(result, 1, 2)
+    lose(result, 1)
+    plan = Worker(result, 2).plan()
+    assert plan.checkpoint is not None
+    assert plan.begun is not None
+    assert (plan.checkpoint.step, plan.begun.step) == (1, 2)
+    # Nobody is told of it: it is no news yet.
+    assert not Event.objects.filter(payload__epochs=[]).exists()
+    transitions.mark_finished(result.pk, Finish(attempt=2, outcome=builders.outcome()))
+    result.refresh_from_db()
+    restart_result(result, actor=SYSTEM)
+    assert Worker(result, 3).plan().begun is None
 
 
 def test_what_was_reported_after_the_checkpoint_is_told_once_in_all() -> None:
