@@ -19,6 +19,7 @@ from benchmarks.context import Context, Row, median_and_spread
 from benchmarks.train_loops import BATCH_SIZE, EPOCHS, KERAS_MODEL, TORCH_MODEL, samples
 from kafkaml.confluent import KafkaRecordReader, KafkaRecordWriter
 from kafkaml.control import ControlMessage
+from kafkaml.garbage import collect_garbage_seldom
 from kafkaml.input_format import InputFormat
 from kafkaml.records import OutgoingRecord
 from kafkaml.settings import KafkaSettings
@@ -145,6 +146,7 @@ def plan_for(framework: Framework, stream: StreamRange, **fields: Any) -> Traini
 
 def run_once(context: Context, plan: TrainingPlan, mode: Mode, fork_server: str) -> Clock:
     """Train as a worker would, from a fresh slice cache on, but for the backend."""
+    collect_garbage_seldom()
     clock, kafka = Clock(), KafkaSettings(bootstrap_servers=context.bootstrap_servers)
     with tempfile.TemporaryDirectory(dir=context.folder) as state_dir:
         scratch = Path(state_dir) / "scratch"

@@ -21,6 +21,7 @@ __all__ = [
     "OutgoingRecord",
     "OutgoingRow",
     "PartitionKey",
+    "Place",
     "Position",
     "Record",
     "RecordBatch",
@@ -30,12 +31,15 @@ __all__ = [
     "TransactionalLoopClient",
     "format_source",
     "parse_source",
+    "place_text",
 ]
 
 Headers = Sequence[tuple[str, bytes | None]]
 
 # Topic and partition.
 PartitionKey = tuple[str, int]
+# Topic, partition and offset.
+Place = tuple[str, int, int]
 
 # Header of every output and dead letter: which input record it answers. At-least-once restarts find by it what is
 # answered already.
@@ -57,6 +61,12 @@ def parse_source(value: bytes | None) -> tuple[str, int, int] | None:
         return None
 
 
+def place_text(place: Place) -> str:
+    """Return ``topic[partition]@offset``, as every log line and error names a record."""
+    topic, partition, offset = place
+    return f"{topic}[{partition}]@{offset}"
+
+
 # Named tuples, not dataclasses: one of each is built for every record of a stream, and they cost a third.
 class Record(NamedTuple):
     """A record as read. ``timestamp_ms`` is Kafka's, in milliseconds since 1970; -1 where there is none."""
@@ -71,8 +81,8 @@ class Record(NamedTuple):
 
     @property
     def place(self) -> str:
-        """``topic[partition]@offset``, as every log line and error names a record."""
-        return f"{self.topic}[{self.partition}]@{self.offset}"
+        """See ``place_text``."""
+        return place_text((self.topic, self.partition, self.offset))
 
 
 class OutgoingRecord(NamedTuple):
@@ -126,6 +136,18 @@ class RecordBatch(Sequence[Record]):
         """Everything but topics and values."""
         _, partitions, offsets, keys, _, headers, timestamps_ms = zip(*self, strict=True) if self else ((),) * 7
         return RecordColumns(partitions, offsets, keys, headers, timestamps_ms)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> RecordBatch: ...
+    @abstractmethod
+    def __getitem__(self, index: int | slice) -> Record | RecordBatch:
+        """Return a record, or a batch of some."""
+
+    def topics(self) -> list[str]:
+        """Topics of all records, in order."""
+        return [record.topic for record in self]
 
     @abstractmethod
     def values(self) -> list[bytes | None]:

@@ -6,7 +6,6 @@ time, and the group is joined when every batch size of the model has been run on
 
 from __future__ import annotations
 
-import gc
 import math
 import signal
 import socket
@@ -24,6 +23,7 @@ from kafkaml.confluent import KafkaAdmin, KafkaLoopClient
 from kafkaml.confluent.config import RecordSizes
 from kafkaml.errors import ApiError, BrokerError, KafkaMLError
 from kafkaml.failures import failure_of
+from kafkaml.garbage import collect_garbage_seldom
 from kafkaml.job_client import Heartbeat, JobClient
 from kafkaml.logs import get_logger, log_context
 from kafkaml.retry import retried
@@ -56,8 +56,6 @@ T = TypeVar("T")
 # Answers of the backend that mean: this attempt is of no more interest to anybody. A token that expired while the
 # backend was away (401) is none of them: the replica goes on predicting.
 _SUPERSEDED_STATUS = frozenset({403, 404, 409, 410})
-# The full collection of a garbage collector that looks after many thousand records now and then would cost 3 %.
-_GC_THRESHOLDS = (50_000, 50, 100)
 _FAILURE_REPORT_SECONDS = 30.0
 
 
@@ -175,7 +173,7 @@ class _Replica:
             client = connecting.result()
             undo.callback(client.close)
             self._enlarge_output()
-            self._collect_garbage_seldom()
+            collect_garbage_seldom()
             swapper = Swapper(
                 first,
                 revision=self._plan.revision,
@@ -348,12 +346,6 @@ class _Replica:
             session_timeout_seconds=settings.session_timeout_seconds,
             sizes=sizes,
         )
-
-    @staticmethod
-    def _collect_garbage_seldom() -> None:
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*_GC_THRESHOLDS)
 
 
 def _in_background(function: Callable[[], T]) -> Future[T]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from kafkaml.confluent import KafkaRecordReader
 from kafkaml.errors import ApiError
 from kafkaml.failures import failure_of
+from kafkaml.garbage import collect_garbage_seldom
 from kafkaml.http_reporter import HttpReporter
 from kafkaml.job_client import Heartbeat, JobClient
 from kafkaml.logs import configure_logs, get_logger, log_context
@@ -49,6 +50,7 @@ _ASKING_SECONDS = 5.0
 def main() -> WorkerExit:
     """Run the job that the environment describes; returns how the process should end."""
     configure_logs("training")
+    collect_garbage_seldom()
     job = TrainingJob.from_env(os.environ)
     interrupts = Interrupts()
     with (

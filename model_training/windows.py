@@ -21,7 +21,7 @@ from kafkaml.control import ControlMessage
 from kafkaml.errors import BrokerError, DecodeError
 from kafkaml.left_out import LeftOut
 from kafkaml.logs import get_logger
-from kafkaml.records import PartitionKey, Record, RecordBatch, RecordReader
+from kafkaml.records import PartitionKey, Place, RecordBatch, RecordReader, place_text
 from kafkaml.slice_builder import not_finite, not_finite_error, sample_origins
 from kafkaml.stream_range import StreamRange
 from model_training.read_ahead import ReadAhead
@@ -39,8 +39,6 @@ _MAX_WINDOW_BYTES = 256 << 20
 _PARTITIONS_SECONDS = 30.0
 # A broker that is away for longer when the stream seems to be over ends the attempt; another one goes on.
 _AWAY_SECONDS = 600.0
-
-Place = tuple[str, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,8 +141,7 @@ class Window:
 
     def place(self, row: int) -> str:
         """Return where sample ``row`` comes from, as every message names a record."""
-        topic, partition, offset = self.places[int(self.origins[row])]
-        return f"{topic}[{partition}]@{offset}"
+        return place_text(self.places[int(self.origins[row])])
 
 
 class Ends:
@@ -209,48 +206,78 @@ def read_windows(
             if is_left():
                 return
             look()
-            if batch:
+            left = batch
+            if left:
                 last = time.monotonic()
-            for record in batch:
-                stream_reader.positions[record.topic, record.partition] = record.offset + 1
-                if waiting.add(record):
+            while left:
+                left = waiting.add(left, stream_reader.positions)
+                if waiting.is_full:
                     yield decoder.window(waiting.take(), stream_reader.positions)
                     # Waiting for whoever learns from our windows is not waiting for Kafka.
                     last = time.monotonic()
             idle = limits.idle_seconds is not None and time.monotonic() - last >= limits.idle_seconds
             over = not batch and idle and stream_reader.is_over()
-            if waiting.records and (over or waiting.too_long):
+            if waiting and (over or waiting.too_long):
                 yield decoder.window(waiting.take(), stream_reader.positions)
                 last = time.monotonic()
             if over:
                 return
 
 
+# A record, as it is sorted: time in milliseconds, topic, partition, offset, key, value.
+_Row = tuple[int, str, int, int, bytes | None, bytes | None]
+
+
+class _Taken(NamedTuple):
+    """The records of a window, column by column, in the order of their times."""
+
+    places: list[Place]
+    values: list[bytes | None]
+    keys: list[bytes | None]
+
+
 class _Waiting:
-    """The records of the window to come."""
+    """The records of the window to come, taken batch by batch: a call for each would cost as much as decoding it."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._bytes = 0
         self._first = 0.0
-        self.records: list[Record] = []
+        self._rows: list[_Row] = []
 
-    def add(self, record: Record) -> bool:
-        """Take a record; returns whether the window is full."""
-        if not self.records:
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, batch: RecordBatch, positions: dict[PartitionKey, int]) -> RecordBatch:
+        """Take records until the window is full, and move ``positions`` behind them; returns those that are left."""
+        if not self._rows:
             self._first = time.monotonic()
-        self.records.append(record)
-        self._bytes += len(record.value or b"")
-        return len(self.records) >= self._limits.records or self._bytes >= _MAX_WINDOW_BYTES
+        count = 0
+        for value in batch[: self._limits.records - len(self._rows)].values():
+            count += 1
+            self._bytes += len(value or b"")
+            if self._bytes >= _MAX_WINDOW_BYTES:
+                break
+        rows = _rows(batch[:count])
+        self._rows += rows
+        # In each partition the last one counts: offsets ascend.
+        behind = {(topic, partition): offset for _, topic, partition, offset, *_ in rows}
+        positions |= {key: offset + 1 for key, offset in behind.items()}
+        return batch[count:]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the window has as many records, or as much in them, as one may."""
+        return len(self._rows) >= self._limits.records or self._bytes >= _MAX_WINDOW_BYTES
 
     @property
     def too_long(self) -> bool:
         """Whether the first one has waited for as long as a window may last."""
         return time.monotonic() - self._first >= self._limits.seconds
 
-    def take(self) -> list[Record]:
+    def take(self) -> _Taken:
         """Return the records in the order of their times; the next window begins."""
-        taken, self.records, self._bytes = self.records, [], 0
+        taken, self._rows, self._bytes = self._rows, [], 0
         return _in_time(taken)
 
 
@@ -273,7 +300,7 @@ class _Following:
         self._looked = self._answered = time.monotonic()
         self.positions = self._starts() | dict(positions)
 
-    def up_to(self, ends: Mapping[PartitionKey, int]) -> list[Record]:
+    def up_to(self, ends: Mapping[PartitionKey, int]) -> list[_Row]:
         """Read what lies between the positions and ``ends``, and stand there."""
         ranges = [
             StreamRange(*key, self.positions[key], end)
@@ -281,9 +308,9 @@ class _Following:
             if self.positions.get(key, end) < end
         ]
         batches = self._reader.read(ranges, batch_records=self._batch_records, idle_timeout_seconds=_AWAY_SECONDS)
-        records = [record for batch in batches for record in batch]
+        rows = [row for batch in batches for row in _rows(batch)]
         self.positions |= {(each.topic, each.partition): each.end or 0 for each in ranges}
-        return records
+        return rows
 
     def batches(self) -> Generator[RecordBatch]:
         """Yield what comes, without end; empty batches while nothing does."""
@@ -357,20 +384,20 @@ class _Decoder:
         self._left_out = past.left_out.copy()
         self._sha256 = past.sha256
 
-    def window(self, records: list[Record], positions: Mapping[PartitionKey, int]) -> Window:
-        values, keys = [record.value for record in records], [record.key for record in records]
+    def window(self, taken: _Taken, positions: Mapping[PartitionKey, int]) -> Window:
+        places, values, keys = taken
         before = self._left_out.total
         if self._told is None:
             self._codec = self._settled(values, keys)
         features, labels, failures = self._codec.decode_each(values, keys)
         for failure in failures:
-            self._left_out.add(records[failure.index].place, failure.error)
+            self._left_out.add(place_text(places[failure.index]), failure.error)
         rows = _Rows(features, labels, sample_origins(self._codec, values, failures, len(features)))
         if len(features):
-            rows = self._finite(records, rows)
+            rows = self._finite(places, rows)
         if len(rows.features):
-            rows = self._as_told(records, rows)
-        self._records += len(records)
+            rows = self._as_told(places, rows)
+        self._records += len(places)
         # As many as are there: of a stream without end a few odd ones at its beginning say nothing.
         self._left_out.check(self._records, self._records)
         self._sha256 = _chained(self._sha256, rows)
@@ -378,10 +405,10 @@ class _Decoder:
             features=rows.features,
             labels=rows.labels,
             whole_labels=self._codec.whole_labels,
-            records=len(records),
+            records=len(places),
             left_out=self._left_out.total - before,
             origins=rows.origins,
-            places=[(record.topic, record.partition, record.offset) for record in records],
+            places=places,
             reading=Reading(
                 positions=dict(positions),
                 records=self._records,
@@ -410,17 +437,17 @@ class _Decoder:
             labels = labels.pinned(told.labels[1])
         return replace(codec, features=codec.features.pinned(told.features[1]), labels=labels)
 
-    def _finite(self, records: list[Record], rows: _Rows) -> _Rows:
+    def _finite(self, places: Sequence[Place], rows: _Rows) -> _Rows:
         bad = not_finite(rows.features, rows.labels)
         if bad is None:
             return rows
         for row in np.flatnonzero(bad).tolist():
             label = None if rows.labels is None else rows.labels[row]
             error = not_finite_error(self._codec, rows.features[row], label)
-            self._left_out.add(records[int(rows.origins[row])].place, error)
+            self._left_out.add(place_text(places[int(rows.origins[row])]), error)
         return rows.where(~bad)
 
-    def _as_told(self, records: list[Record], rows: _Rows) -> _Rows:
+    def _as_told(self, places: Sequence[Place], rows: _Rows) -> _Rows:
         """Return the samples in the types of the first ones; none of them where they are shaped otherwise."""
         for what, array in rows.sides:
             if array.dtype.kind not in "biuf":
@@ -441,7 +468,7 @@ class _Decoder:
                     f"got {what} of the shape {array.shape[1:]}: expected {wanted[1]}, as in the first records"
                 )
                 for record in rows.origins.tolist():
-                    self._left_out.add(records[record].place, error)
+                    self._left_out.add(place_text(places[record]), error)
                 return rows.where(np.zeros(len(array), np.bool_))
         features = rows.features.astype(told.features[0], copy=False)
         if rows.labels is None or told.labels is None:
@@ -465,8 +492,16 @@ class _Decoder:
         )
 
 
-def _in_time(records: list[Record]) -> list[Record]:
-    return sorted(records, key=lambda each: (each.timestamp_ms, each.topic, each.partition, each.offset))
+def _rows(batch: RecordBatch) -> list[_Row]:
+    columns = batch.columns()
+    places = batch.topics(), columns.partitions, columns.offsets
+    return list(zip(columns.timestamps_ms, *places, columns.keys, batch.values(), strict=True))
+
+
+def _in_time(rows: list[_Row]) -> _Taken:
+    # No two are of one place, so keys and values are never compared.
+    _, topics, partitions, offsets, keys, values = zip(*sorted(rows), strict=True) if rows else ((),) * 6
+    return _Taken(list(zip(topics, partitions, offsets, strict=True)), list(values), list(keys))
 
 
 def _chained(before: str, rows: _Rows) -> str:

@@ -49,6 +49,9 @@ class MessageBatch(RecordBatch):
     def __iter__(self) -> Iterator[Record]:
         return map(to_record, self._messages)
 
+    def topics(self) -> list[str]:
+        return list(map(Message.topic, self._messages))  # type: ignore[arg-type]
+
     def values(self) -> list[bytes | None]:
         return list(map(Message.value, self._messages))
 
