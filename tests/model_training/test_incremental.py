@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
 import sys
 import tempfile
+import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -18,7 +20,7 @@ import numpy as np
 import pytest
 
 from kafkaml.control import ControlMessage
-from kafkaml.errors import DecodeError, ModelProcessDied, SettingsError, StreamUnavailable
+from kafkaml.errors import DecodeError, DiskFull, ModelProcessDied, SettingsError, StreamUnavailable
 from kafkaml.input_format import InputFormat
 from kafkaml.records import ListBatch, OutgoingRecord, PartitionKey, Record, RecordBatch
 from kafkaml.stream_range import StreamRange
@@ -354,6 +356,29 @@ class TestGoingOn:
         assert run.model.weights == undisturbed.model.weights
         assert run.reporter.outcome.slice_sha256 == whole.slice_sha256
         assert run.reporter.outcome.test_metrics == whole.test_metrics
+
+    def test_a_full_disk_ends_the_attempt_with_a_hint_and_another_goes_on_with_the_last_whole_file(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run.send(30)
+        undisturbed = Run(run.folder, broker=run.broker)
+        undisturbed.run()
+        write = zipfile.ZipFile.writestr
+
+        def full_at_second(archive: zipfile.ZipFile, *arguments: Any) -> None:
+            if len(run.reporter.checkpoints) == 1:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            write(archive, *arguments)
+
+        with monkeypatch.context() as full:
+            full.setattr(zipfile.ZipFile, "writestr", full_at_second)
+            with pytest.raises(DiskFull, match="is full: No space left on device") as caught:
+                run.run()
+        assert "free some disk" in caught.value.hint
+        assert [path.name for path in run.folder.rglob("*checkpoint*") if path.suffix != ".zip"] == []
+        resumed = run.going_on(1)
+        resumed.run()
+        assert resumed.model.weights == undisturbed.model.weights
 
     def test_one_that_is_killed_again_without_a_step_ends_the_attempt(self, run: Run) -> None:
         run.send(50)

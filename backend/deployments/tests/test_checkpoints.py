@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from typing import Any
 
 import pytest
@@ -177,6 +179,29 @@ def test_the_newest_two_are_kept_of_whichever_attempt() -> None:
     assert [each.step for each in Checkpoint.objects.all()] == [2, 3]
     assert files(result) == {second, third}
     assert Artifact.objects.count() == 2
+
+
+def test_a_full_disk_here_is_said_and_leaves_the_checkpoint_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = builders.make_launched()
+    worker = Worker(result)
+    first = worker.save(1)
+
+    def no_room(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", no_room)
+        answer = worker.upload(checkpoint_name(2), b"state 2 of attempt 1")
+    assert (answer.status_code, answer.json()["hint"]) == (
+        503,
+        "free disk space; the upload goes on where it stopped",
+    )
+    assert "No space left on device" in answer.json()["detail"]
+    assert worker.told(2, b"state 2 of attempt 1").status_code == 422
+    assert worker.plan().checkpoint.step == 1  # type: ignore[union-attr]
+    assert first in files(result)
+    second = worker.save(2)
+    assert files(result) == {first, second}
 
 
 def test_a_checkpoint_told_again_is_the_same_one() -> None:
