@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from kafkaml.input_format import InputFormat
 from kafkaml.wire.failure import FailureCategory
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.state import WorkerExit
@@ -20,7 +22,7 @@ from mlcode_executor.process import Runtime
 from tests.conftest import TestBroker
 from tests.fake_backend import FakeBackend
 from tests.integration.training_support import Worker, blobs, epochs, plan_of, send
-from tests.support import eventually
+from tests.support import eventually, soaking
 from tests.weights import weights_in
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(900)]
@@ -61,6 +63,10 @@ model = Network()
 """
 
 MODELS = {Framework.TENSORFLOW: (KERAS, "model.weights.h5"), Framework.PYTORCH: (TORCH, "model.safetensors")}
+# What an attempt reads anew, with what it learns of it, is another matter in each format; ``make soak`` has all pairs.
+QUICK = [(Framework.TENSORFLOW, InputFormat.AVRO), (Framework.PYTORCH, InputFormat.JSON)]
+FORMATS = [InputFormat.RAW, InputFormat.AVRO, InputFormat.JSON]
+PAIRS = [(framework, each) for framework in Framework for each in FORMATS] if soaking() else QUICK
 
 
 @pytest.fixture
@@ -101,13 +107,16 @@ class Attempts:
 
     def _next(self) -> TrainingPlan:
         self.made += 1
+        # On another machine there is no slice yet.
+        shutil.rmtree(self.worker.folder / "slices")
         last = self.backend.checkpoints[-1] if self.backend.checkpoints else None
         return self.plan.model_copy(update={"checkpoint": last})
 
 
-@pytest.mark.parametrize("framework", list(Framework))
+@pytest.mark.parametrize(("framework", "input_format"), PAIRS)
 def test_killed_wherever_it_is_a_training_ends_as_if_undisturbed(
     framework: Framework,
+    input_format: InputFormat,
     broker: TestBroker,
     backend: FakeBackend,
     tmp_path: Path,
@@ -115,7 +124,8 @@ def test_killed_wherever_it_is_a_training_ends_as_if_undisturbed(
 ) -> None:
     code, name = MODELS[framework]
     worker = Worker(backend, broker, tmp_path, {framework: fork_server_of(Runtime(framework))})
-    plan = plan_of(framework, send(broker, *blobs()), code, fit_arguments=epochs(framework, EPOCHS))
+    stream = send(broker, *blobs(), input_format=input_format)
+    plan = plan_of(framework, stream, code, fit_arguments=epochs(framework, EPOCHS))
     undisturbed = worker.train(plan, KML_CHECKPOINT_SECONDS="3600")
     expected = {each["epoch"]: (each["training"], each["validation"]) for each in backend.events_of("epoch")}
     expected_weights = weights_in(backend.uploads[name].content, name)
