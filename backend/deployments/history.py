@@ -74,10 +74,12 @@ def thinned(documents: Sequence[Mapping[str, Any]], points: int) -> list[Mapping
             kept |= extremes
     main = next((curve for (_, name), curve in curves.items() if name == "loss"), next(iter(curves.values()), []))
     stretches = (points - len(kept)) // 2
-    width = count / max(1, stretches)
+    # By epochs, not by documents: of the early ones there may be fewer, because they were thinned before.
+    first = documents[0]["epoch"]
+    width = (documents[-1]["epoch"] - first + 1) / max(1, stretches)
     ends: dict[int, tuple[tuple[float, int], tuple[float, int]]] = {}
     for point in main:
-        stretch = int(point[1] / width)
+        stretch = int((documents[point[1]]["epoch"] - first) / width)
         least, greatest = ends.get(stretch, (point, point))
         ends[stretch] = (min(least, point), max(greatest, point))
     kept |= {place for pair in ends.values() for _, place in pair}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -24,6 +25,10 @@ _PRECEDENCE = (
     RunState.STOPPED,
     RunState.FINISHED,
 )
+# Of so many results, those that were read last, twice as many epochs at most: some 10 MB each.
+_KEPT_RESULTS, _KEPT_EPOCHS = 4, 1000
+_read_before: dict[int, list[Mapping[str, Any]]] = {}
+_keeping = threading.Lock()
 _LONG = ("code", "imports", "log_tail", "failed_confusion_matrix", "model__code", "model__imports", "model__report")
 _LONG_OF_VERSION = ("code", "imports", "confusion_matrix")
 
@@ -75,9 +80,31 @@ def with_outcome(rows: QuerySet[TrainingResult]) -> QuerySet[TrainingResult]:
 
 
 def result_epochs(result: TrainingResult, points: int) -> tuple[int, list[Mapping[str, Any]]]:
-    """Return how many epochs a result has, and the EpochMetrics of at most ``points`` of them, as JSON objects."""
-    documents = list(EpochRecord.objects.filter(result=result).order_by("epoch").values_list("document", flat=True))
-    return len(documents), history.thinned(documents, points)
+    """Return how many epochs a result has, and the EpochMetrics of at most ``points`` of them, as JSON objects.
+
+    A page reads them again with each that comes: of many, those that this process read before are not read again.
+    """
+    rows = EpochRecord.objects.filter(result=result).order_by("epoch")
+    read = _read_before.get(result.pk, []) if points <= _KEPT_EPOCHS // 2 else []
+    fresh = list(rows.filter(epoch__gte=read[-1]["epoch"]).values_list("document", flat=True)) if read else []
+    if read and fresh[:1] == read[-1:]:
+        documents, total = [*read, *fresh[1:]], rows.count()
+    else:
+        # The first time, or the training has gone back to a checkpoint or begun anew since.
+        documents = list(rows.values_list("document", flat=True))
+        total = len(documents)
+    if points <= _KEPT_EPOCHS // 2 < total // 2:
+        _keep_read(result.pk, documents)
+    return total, history.thinned(documents, points)
+
+
+def _keep_read(pk: int, documents: list[Mapping[str, Any]]) -> None:
+    kept = documents if len(documents) <= 2 * _KEPT_EPOCHS else history.thinned(documents, _KEPT_EPOCHS)
+    with _keeping:
+        _read_before.pop(pk, None)
+        _read_before[pk] = kept
+        while len(_read_before) > _KEPT_RESULTS:
+            del _read_before[next(iter(_read_before))]
 
 
 def _counted(rows: QuerySet[TrainingResult]) -> QuerySet[TrainingResult]:

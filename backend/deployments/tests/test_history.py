@@ -5,10 +5,16 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.api.tests import builders
 from backend.deployments.history import MAX_POINTS, extended, known_direction, thinned
+from backend.deployments.models import EpochRecord
+from backend.deployments.selectors import result_epochs
 from kafkaml.wire.choices import Direction
 from kafkaml.wire.progress import EpochMetrics
 
@@ -85,3 +91,32 @@ def test_a_spike_among_many_windows_is_seen() -> None:
     # And the rest is spread.
     gaps = [later["epoch"] - earlier["epoch"] for earlier, later in itertools.pairwise(kept)]
     assert max(gaps) < 60
+
+
+@pytest.mark.django_db
+def test_of_many_windows_only_those_that_came_since_are_read_again() -> None:
+    result = builders.make_launched()
+    documents = _documents([1.0] * 1500 + [9.0] + [1.0] * 4500)
+
+    def come(first: int, last: int) -> None:
+        some = documents[first - 1 : last]
+        EpochRecord.objects.bulk_create(EpochRecord(result=result, epoch=each["epoch"], document=each) for each in some)
+
+    come(1, 3000)
+    assert result_epochs(result, 500)[0] == 3000
+    for last in range(3250, 6001, 250):
+        come(last - 249, last)
+        with CaptureQueriesContext(connection) as queries:
+            total, shown = result_epochs(result, 500)
+        assert [f'"epoch" >= {last - 250}' in each["sql"] for each in queries] == [True, False]
+        assert "COUNT" in queries[1]["sql"]
+        assert total == last
+        found = [each["epoch"] for each in shown]
+        assert len(found) <= 500
+        assert {1, 1501, last} <= set(found)
+        assert max(later - earlier for earlier, later in itertools.pairwise(found)) < 80
+    # Gone back to a checkpoint, it learns the same again.
+    EpochRecord.objects.filter(epoch__gt=2000).delete()
+    assert result_epochs(result, 500)[0] == 2000
+    EpochRecord.objects.all().delete()
+    assert result_epochs(result, 500) == (0, [])
