@@ -198,8 +198,9 @@ def read_windows(
     decoder = _Decoder(stream, past, with_labels=with_labels)
     waiting = _Waiting(limits)
     stream_reader = _Following(stream, reader, since_ms, past.positions, batch_records=limits.records)
-    if first_end:
-        yield decoder.window(_in_time(stream_reader.up_to(first_end)), stream_reader.positions)
+    # None of them may be there any more, which says nothing of the records to come.
+    if first_end and (records := stream_reader.up_to(first_end)):
+        yield decoder.window(_in_time(records), stream_reader.positions)
     last = time.monotonic()
     with closing(stream_reader.batches()) as batches:
         for batch in batches:

@@ -82,6 +82,14 @@ def test_a_window_that_was_begun_before_ends_where_it_did(broker: InMemoryBroker
     assert found[-1].reading.positions == {("live", 0): 6, ("live", 1): 4, ("live", 2): 1}
 
 
+def test_a_window_whose_records_are_gone_is_passed_over(broker: InMemoryBroker) -> None:
+    send(broker, *range(6))
+    broker.delete_records("live", 0, 3)
+    found = windows(broker, first_end={("live", 0): 2, ("live", 1): 0})
+    assert [each.features[:, 0].tolist() for each in found] == [[3, 4, 5]]
+    assert found[0].labels is not None
+
+
 def test_windows_without_a_sample_do_not_change_the_name_of_those_with_some(broker: InMemoryBroker) -> None:
     for _ in range(4):
         broker.append(OutgoingRecord("live", b"odd", b"\0", partition=0))
