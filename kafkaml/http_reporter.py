@@ -49,13 +49,11 @@ class HttpReporter(Closing):
         *,
         on_final: Callable[[ApiError], None] = lambda _error: None,
         deadline_seconds: float = 24 * 3600.0,
-        max_queued_events: int = _MAX_QUEUED_EVENTS,
     ) -> None:
         self._client = client
         self._on_final = on_final
         # A finished training is worth more than a day of waiting for the backend; a token does not live longer.
         self._deadline_seconds = deadline_seconds
-        self._max_queued_events = max_queued_events
         self._changed = threading.Condition()
         self._queue: deque[tuple[str, Mapping[str, Any]]] = deque()
         self._sending = 0
@@ -137,7 +135,7 @@ class HttpReporter(Closing):
         with self._changed:
             if kind == _PROGRESS and self._queue and self._queue[-1][0] == _PROGRESS:
                 self._queue.pop()
-            self._wait(lambda: len(self._queue) < self._max_queued_events)
+            self._wait(lambda: len(self._queue) < _MAX_QUEUED_EVENTS)
             self._queue.append((kind, data))
             self._changed.notify_all()
 

@@ -24,19 +24,13 @@ _PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> None:
-    """Replace ``path`` by a file (0600) that holds all of ``content``, or leave it as it is and raise OSError.
-
-    ``durable``: it also outlives a power cut.
-    """
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace ``path`` by a file (0600) that holds all of ``content``, or leave it as it is and raise OSError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with open(descriptor, "wb") as file:
             file.write(content)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)

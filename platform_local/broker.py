@@ -16,7 +16,7 @@ import struct
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -204,11 +204,11 @@ class EmbeddedBroker:
         """Whether the process is alive, ready or not."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self, *, timeout_seconds: float = 60, on_wait: Callable[[], None] | None = None) -> None:
+    def start(self, *, timeout_seconds: float = 60) -> None:
         """Start the broker and return when it answers; does nothing when it runs.
 
-        ``on_wait`` is called about 20 times a second meanwhile. Raises RefusedError when the port or the data folder
-        is in use, BrokenError with the end of its log when it ends, BrokerTimeout when it does not answer in time.
+        Raises RefusedError when the port or the data folder is in use, BrokenError with the end of its log when it
+        ends, BrokerTimeout when it does not answer in time.
         """
         if self.is_running:
             return
@@ -222,7 +222,7 @@ class EmbeddedBroker:
                 end_with_parent=signal.SIGTERM if self._end_with_parent else None,
             )
         record_pid(self._pid_path, self._process.pid)
-        self._await_answer(timeout_seconds, on_wait)
+        self._await_answer(timeout_seconds)
 
     def prepare(self) -> list[str]:
         """Format the data folder on first use, choose ports, write the settings; return the command that starts it."""
@@ -268,18 +268,8 @@ class EmbeddedBroker:
             self._process.kill()
         self._reap()
 
-    def restart(self, *, timeout_seconds: float = 60) -> None:
-        """Stop in order and start on the same port."""
-        self.stop()
-        self.start(timeout_seconds=timeout_seconds)
-
-    def pause(self) -> None:
-        """Freeze the broker (SIGSTOP): it holds its connections and answers nothing."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGSTOP)
-
     def resume(self) -> None:
-        """Let a frozen broker go on."""
+        """Let a frozen broker (SIGSTOP) go on."""
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
 
@@ -315,7 +305,7 @@ class EmbeddedBroker:
                 hint="check that the folder is writable and the disk has room",
             )
 
-    def _await_answer(self, timeout_seconds: float, on_wait: Callable[[], None] | None) -> None:
+    def _await_answer(self, timeout_seconds: float) -> None:
         deadline = time.monotonic() + timeout_seconds
         while not broker_answers(self.bootstrap_servers):
             if not self.is_running:
@@ -331,8 +321,6 @@ class EmbeddedBroker:
                     f"the broker did not answer at {self.bootstrap_servers} within {timeout_seconds:g} s",
                     hint=f"its log is {self.log_path}",
                 )
-            if on_wait is not None:
-                on_wait()
             time.sleep(0.05)
 
     def _log_tail(self) -> str:

@@ -76,7 +76,6 @@ class Supervisor:
         components: Sequence[Component],
         stop_order: Sequence[Sequence[str]],
         status: PlatformStatus,
-        api_component: str = "web",
         before_workers: Sequence[str] = (),
         on_change: Callable[[PlatformStatus], None] | None = None,
         end_workers: Callable[[], None] | None = None,
@@ -85,7 +84,6 @@ class Supervisor:
         self._state = state
         self._components = {each.name: each for each in components}
         self._stop_order = stop_order
-        self._api_component = api_component
         self._before_workers = set(before_workers)
         self._on_change = on_change
         self._end_workers_in_order = end_workers or (lambda: None)
@@ -215,7 +213,7 @@ class Supervisor:
         self._status = replace(
             self._status,
             components=tuple(self._statuses.values()),
-            api_ready=states.get(self._api_component) == ComponentState.READY,
+            api_ready=states.get("web") == ComponentState.READY,
             ready=all(state == ComponentState.READY for state in states.values()),
             stopping=stopping or self._stop.is_set(),
             problem=self._problem,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -34,9 +36,14 @@ class TestBroker(EmbeddedBroker):
         # Compiled for a start in half the processor time, not for a long life.
         super().__init__(data_dir, java_options=["-XX:TieredStopAtLevel=1"])
 
-    def start(self, *, timeout_seconds: float = 180, on_wait: Callable[[], None] | None = None) -> None:
+    def start(self, *, timeout_seconds: float = 180) -> None:
         """As ever, but with time enough for a busy machine."""
-        super().start(timeout_seconds=timeout_seconds, on_wait=on_wait)
+        super().start(timeout_seconds=timeout_seconds)
+
+    def pause(self) -> None:
+        """Freeze the broker: it holds its connections and answers nothing."""
+        assert self.pid is not None
+        os.kill(self.pid, signal.SIGSTOP)
 
     def topic(self, partitions: int = 1, *, name: str = "test", **config: object) -> str:
         """Create a topic and return its name, unique within this broker; ``config`` keys use ``_`` for ``.``."""

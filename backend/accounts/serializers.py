@@ -42,7 +42,7 @@ class UserWriteSerializer(serializers.Serializer[Any]):
     )
     role = serializers.ChoiceField(choices=Role.choices, default=Role.VIEWER)
     password = serializers.CharField(
-        write_only=True, required=False, default="", allow_blank=True, max_length=200, trim_whitespace=False
+        write_only=True, default="", allow_blank=True, max_length=200, trim_whitespace=False
     )
 
 

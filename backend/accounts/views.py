@@ -197,7 +197,6 @@ class UserViewSet(ResourceViewSet[User]):
         services.update_user(user, actor=self.actor, **self.validated(UserUpdateSerializer))
         return self.shown(pk)
 
-    @extend_schema(responses={204: None})
     def destroy(self, _request: Request, pk: int) -> Response:
         services.delete_user(self.find(pk), actor=self.actor)
         return Response(status=204)
@@ -233,7 +232,6 @@ class TokenViewSet(ResourceViewSet[AccessToken]):
         data: dict[str, Any] = dict(TokenSerializer(token).data)
         return Response({**data, "token": text}, status=201)
 
-    @extend_schema(responses={204: None})
     def destroy(self, _request: Request, pk: int) -> Response:
         services.delete_token(self.find(pk), actor=self.actor)
         return Response(status=204)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.urls.converters import IntConverter, StringConverter
 from rest_framework import serializers
 
 from kafkaml.codecs import formats
@@ -26,16 +27,10 @@ __all__ = [
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-class IdConverter:
+class IdConverter(IntConverter):
     """Ids in addresses: what fits the database's integers, without leading zeros."""
 
     regex = "[1-9][0-9]{0,17}"
-
-    def to_python(self, value: str) -> int:
-        return int(value)
-
-    def to_url(self, value: int | str) -> str:
-        return str(value)
 
 
 class FormatField(serializers.ChoiceField):
@@ -99,19 +94,13 @@ class BootstrapServersField(serializers.CharField):
         return servers
 
 
-class ArtifactNameConverter:
+class ArtifactNameConverter(StringConverter):
     """Names of artifacts in addresses."""
 
     regex = "[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
 
-    def to_python(self, value: str) -> str:
-        return value
 
-    def to_url(self, value: str) -> str:
-        return value
-
-
-class TopicNameConverter:
+class TopicNameConverter(StringConverter):
     """Names of Kafka topics in addresses."""
 
     regex = r"[a-zA-Z0-9._-]{1,249}"
@@ -119,7 +108,4 @@ class TopicNameConverter:
     def to_python(self, value: str) -> str:
         if value in (".", ".."):
             raise ValueError(value)
-        return value
-
-    def to_url(self, value: str) -> str:
         return value

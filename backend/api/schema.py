@@ -38,29 +38,29 @@ _PROBLEM = {
         },
     },
 }
-_EVENTS = {
-    "operationId": "events_stream",
-    "description": "Live changes as server-sent events named by topic. ``reset``: read everything anew.",
+_STREAM = {
     "tags": ["events"],
     "security": [{"accessToken": []}, {"session": []}],
-    "parameters": [
-        {"name": "topics", "in": "query", "schema": {"type": "string"}, "description": "comma-separated; all without"},
-        {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}, "description": "where to go on"},
-    ],
     "responses": {
         "200": {"description": "never ends", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
         "default": {"description": "problem", "content": {"application/problem+json": {"schema": _PROBLEM_REF}}},
     },
 }
-_PREDICTIONS = {
+_EVENTS = _STREAM | {
+    "operationId": "events_stream",
+    "description": "Live changes as server-sent events named by topic. ``reset``: read everything anew.",
+    "parameters": [
+        {"name": "topics", "in": "query", "schema": {"type": "string"}, "description": "comma-separated; all without"},
+        {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}, "description": "where to go on"},
+    ],
+}
+_PREDICTIONS = _STREAM | {
     "operationId": "inferences_predictions",
     "description": (
         "What an inference answers, live, as server-sent events: ``snapshot``, then ``frame`` at most 20 times a "
         "second, each summing up all that came in between; ``waiting`` while the topic does not exist. The query "
         "overrides the saved configuration."
     ),
-    "tags": ["events"],
-    "security": [{"accessToken": []}, {"session": []}],
     "parameters": [
         {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}},
         {"name": "type", "in": "query", "schema": {"enum": ["auto", "classification", "regression"]}},
@@ -69,10 +69,6 @@ _PREDICTIONS = {
         {"name": "outputs", "in": "query", "schema": {"type": "string"}, "description": "comma-separated positions"},
         {"name": "map", "in": "query", "schema": {"type": "string"}, "description": "off, output:0:1 or input:0:1"},
     ],
-    "responses": {
-        "200": {"description": "never ends", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
-        "default": {"description": "problem", "content": {"application/problem+json": {"schema": _PROBLEM_REF}}},
-    },
 }
 
 

@@ -12,19 +12,11 @@ from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import Direction
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 from rest_framework import serializers
 
-from kafkaml.wire.message import Message
-
-__all__ = ["Answer", "MessageField"]
-
-
-class Answer(Message):
-    """Base of what the API makes to be shown: whoever gets it finds every field."""
-
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+__all__ = ["MessageField"]
 
 
 class MessageField(serializers.JSONField):

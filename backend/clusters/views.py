@@ -49,7 +49,6 @@ class ClusterViewSet(ResourceViewSet[Cluster]):
         services.update_cluster(cluster, actor=self.actor, **values)
         return self.shown(pk)
 
-    @extend_schema(responses={204: None})
     def destroy(self, _request: Request, pk: int) -> Response:
         """Delete a cluster and its token; 409 lists its inferences."""
         services.delete_cluster(self.find(pk), actor=self.actor)

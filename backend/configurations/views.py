@@ -74,7 +74,6 @@ class ConfigurationViewSet(ResourceViewSet[Configuration]):
         """Change some fields of a configuration."""
         return self._change(pk, partial=True)
 
-    @extend_schema(responses={204: None})
     def destroy(self, _request: Request, pk: int) -> Response:
         """Delete a configuration; 409 lists its deployments."""
         services.delete_configuration(self.find(pk), actor=self.actor)

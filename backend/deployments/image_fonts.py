@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 from PIL import ImageFont
 
@@ -16,14 +15,11 @@ __all__ = ["Font", "default_font", "font_for"]
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-_FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path("/Library/Fonts"),
-            Path("/System/Library/Fonts"), Path("C:/Windows/Fonts"))  # fmt: skip
-# What font files of many scripts are called, in the order in which they are tried.
-_WANTED = ("dejavusans.", "notosans-regular", "notosanscjk-regular", "notosanscjk", "sourcehansans", "wqy",
-           "droidsansfallback", "ipagothic", "ipaexg", "nanumgothic", "arial unicode", "hiragino", "pingfang", "msyh",
-           "malgun", "notosans", "freesans", "unifont", "arial", "segoeui")  # fmt: skip
-_SUFFIXES = (".ttf", ".ttc", ".otf")
-_MAX_FONTS = 60
+# Files with fonts of many scripts, in the order in which they are tried. Pillow knows where each system keeps them.
+_NAMES = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "NotoSansCJK-Regular.ttc", "SourceHanSans-Regular.ttc",
+          "wqy-microhei.ttc", "wqy-zenhei.ttc", "DroidSansFallbackFull.ttf", "DroidSansFallback.ttf", "ipagp.ttf",
+          "ipaexg.ttf", "NanumGothic.ttf", "Arial Unicode.ttf", "PingFang.ttc", "msyh.ttc", "malgun.ttf",
+          "FreeSans.ttf", "unifont.ttf", "unifont.otf", "arial.ttf", "segoeui.ttf")  # fmt: skip
 _NO_LETTER = "\U0010fffe"
 
 
@@ -52,31 +48,15 @@ def _number(letter: str) -> str:
 
 def _fonts(size: int) -> Iterator[Font]:
     yield default_font(size)
-    for path in _files():
-        font = _loaded(path, size)
-        if font is not None:
-            yield font
+    yield from filter(None, (_loaded(name, size) for name in _NAMES))
 
 
 @cache
-def _loaded(path: Path, size: int) -> Font | None:
+def _loaded(name: str, size: int) -> Font | None:
     try:
-        return ImageFont.truetype(str(path), size)
+        return ImageFont.truetype(name, size)
     except OSError:
         return None
-
-
-@cache
-def _files() -> tuple[Path, ...]:
-    """Return font files, those of many letters first."""
-    found: list[tuple[int, str, Path]] = []
-    for folder in _FOLDERS:
-        for path in folder.rglob("*") if folder.is_dir() else ():
-            name = path.name.lower()
-            rank = next((place for place, part in enumerate(_WANTED) if part in name), None)
-            if rank is not None and path.suffix.lower() in _SUFFIXES:
-                found.append((rank, name, path))
-    return tuple(path for _, _, path in sorted(found)[:_MAX_FONTS])
 
 
 @cache

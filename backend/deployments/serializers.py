@@ -307,7 +307,7 @@ class DeploymentOptionsSerializer(serializers.Serializer[Any]):
 class RestartSerializer(serializers.Serializer[Any]):
     """How to train again: anew, on the same stream or on another one; or, to ``resume``, from the last checkpoint."""
 
-    resume = serializers.BooleanField(required=False, default=False)
+    resume = serializers.BooleanField(default=False)
 
     stream = serializers.PrimaryKeyRelatedField(
         queryset=Announcement.objects.all(), required=False, allow_null=True, default=None

@@ -137,7 +137,6 @@ class DeploymentViewSet(ResourceViewSet[Deployment]):
         """Tell what can be chosen when making a deployment; arguments are those of the frameworks."""
         return Response({"modes": [each.value for each in TrainingMode]})
 
-    @extend_schema(responses={204: None})
     def destroy(self, _request: Request, pk: int) -> Response:
         """Delete a deployment, its results and their files; 409 while it trains or inferences serve its results."""
         services.delete_deployment(self.find(pk), actor=self.actor)

@@ -17,6 +17,7 @@ from backend.config.environment import environment
 from backend.inferences.models import Inference
 from backend.records.browsing import open_browser
 from backend.records.decoding import Decoder, DecoderKind, record_document
+from backend.records.serializers import cursor_of
 from kafkaml.codecs import StreamCodec
 from kafkaml.confluent import KafkaRecordReader, KafkaRecordWriter
 from kafkaml.confluent.browse import record_bytes
@@ -64,13 +65,12 @@ def letters(inference: Inference, *, before: Mapping[int, int] | None, limit: in
         codec = decoder.stream_codec()
     except DecodeError:
         codec = None
-    rest = ",".join(f"{partition}:{offset}" for partition, offset in sorted(page.starts.items()))
     return {
         "topic": topic,
         # The most that there can be: markers of transactions count too.
         "count": sum(high - low for low, high in page.watermarks.values()),
         "letters": [_document(inference, letter, decoder, codec) for letter in page.records],
-        "before": None if page.at_oldest else rest,
+        "before": None if page.at_oldest else cursor_of(page.starts),
         "timed_out": page.timed_out,
     }
 

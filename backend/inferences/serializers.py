@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from backend.api.fields import FormatField, NameField, TopicField
+from backend.api.fields import BootstrapServersField, FormatField, NameField, TopicField
 from backend.api.wire import MessageField
 from backend.clusters.models import Cluster
 from backend.config.environment import environment
@@ -36,7 +35,6 @@ __all__ = [
 _MAX_CONFIG_TEXT = 200_000
 _MAX_LABELS = 1000
 _NO_TIERS = "this version does not serve distributed models in tiers yet: leave limit and upper_topic empty"
-_SERVERS = re.compile(r"[A-Za-z0-9.\-\[\]:]{3,260}(,[A-Za-z0-9.\-\[\]:]{3,260}){0,19}")
 
 
 class VisualizationLabelSerializer(serializers.Serializer[Any]):
@@ -126,7 +124,7 @@ class ShadowWriteSerializer(serializers.Serializer[Any]):
         required=False, help_text="the inference's own with .shadow-1, -2, ... behind when left out"
     )
     labelled = serializers.BooleanField(default=False, help_text="keys are the right answers: accuracy is told")
-    rule = RuleWriteSerializer(required=False, allow_null=True, default=None)
+    rule = RuleWriteSerializer(allow_null=True, default=None)
 
     def validate_output_topic(self, topic: str) -> str:
         if topic in environment().control_topics:
@@ -145,7 +143,7 @@ class CanaryWriteSerializer(serializers.Serializer[Any]):
     keyed = serializers.BooleanField(
         default=False, help_text="each key is to be answered by one version only: refused for an input without keys"
     )
-    rule = RuleWriteSerializer(required=False, allow_null=True, default=None)
+    rule = RuleWriteSerializer(allow_null=True, default=None)
 
 
 class InferenceSerializer(serializers.ModelSerializer[Inference]):
@@ -347,8 +345,8 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
     output_topic = TopicField()
     input_format = FormatField(required=False)
     input_config = serializers.DictField(required=False)
-    output_bootstrap_servers = serializers.CharField(
-        required=False, allow_blank=True, default="", max_length=1000, help_text="empty: the platform's own cluster"
+    output_bootstrap_servers = BootstrapServersField(
+        allow_blank=True, default="", help_text="empty: the platform's own cluster"
     )
     output_timestamps = serializers.ChoiceField(
         choices=[(each.value, each.value) for each in OutputTimestamps],
@@ -356,8 +354,8 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
         help_text="source: answers carry their record's time, where the output topic keeps and takes it; written: that "
         "of their writing",
     )
-    upper_topic = serializers.CharField(required=False, allow_blank=True, default="", help_text="must be empty")
-    limit = serializers.FloatField(required=False, allow_null=True, default=None, help_text="must be null")
+    upper_topic = serializers.CharField(allow_blank=True, default="", help_text="must be empty")
+    limit = serializers.FloatField(allow_null=True, default=None, help_text="must be null")
     gpu = serializers.IntegerField(min_value=0, max_value=64, default=0)
     cluster = serializers.PrimaryKeyRelatedField(
         queryset=Cluster.objects.all(), required=False, allow_null=True, default=None, help_text="null: our own"
@@ -369,9 +367,6 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
         return config
 
     def validate_output_bootstrap_servers(self, servers: str) -> str:
-        servers = servers.replace(" ", "")
-        if servers and not _SERVERS.fullmatch(servers):
-            raise serializers.ValidationError("expected comma-separated host:port")
         settings = environment()
         # An address that users choose could point at anything the platform can reach.
         allowed = {*settings.allowed_output_brokers.split(","), *settings.kafka.bootstrap_servers.split(",")}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from rest_framework import serializers
 
 from backend.api.samples import SampleSerializer
 from backend.inferences.trying import OUTCOMES
-from backend.records.serializers import TopicRecordSerializer
+from backend.records.serializers import CursorField, TopicRecordSerializer
 
 __all__ = [
     "DeadLetterPageSerializer",
@@ -20,7 +19,6 @@ __all__ = [
     "TryWriteSerializer",
 ]
 
-_CURSOR = re.compile(r"[0-9]{1,9}:[0-9]{1,18}(,[0-9]{1,9}:[0-9]{1,18}){0,999}")
 _MAX_OFFSET = 2**62
 _MAX_POSITIONS = 500
 
@@ -31,7 +29,6 @@ class TryWriteSerializer(serializers.Serializer[Any]):
     sample = serializers.JSONField(help_text="a number, (nested) lists of numbers, or an object")
     shape = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=1_000_000),
-        required=False,
         allow_null=True,
         default=None,
         max_length=16,
@@ -39,7 +36,6 @@ class TryWriteSerializer(serializers.Serializer[Any]):
     )
     timeout_seconds = serializers.FloatField(default=10.0, min_value=0.1, max_value=30.0)
     max_values = serializers.IntegerField(
-        required=False,
         allow_null=True,
         default=None,
         min_value=1,
@@ -92,16 +88,8 @@ class TrySerializer(serializers.Serializer[Any]):
 class DeadLetterQuerySerializer(serializers.Serializer[Any]):
     """Which dead letters to show."""
 
-    limit = serializers.IntegerField(required=False, default=50, min_value=1, max_value=100)
-    before = serializers.RegexField(
-        _CURSOR, required=False, max_length=20_000, help_text="the cursor of the page before this one"
-    )
-
-    def validate_before(self, cursor: str) -> dict[int, int]:
-        if not _CURSOR.fullmatch(cursor):
-            raise serializers.ValidationError("expected partition:offset, comma-separated")
-        pairs = (part.split(":") for part in cursor.split(","))
-        return {int(partition): int(offset) for partition, offset in pairs}
+    limit = serializers.IntegerField(default=50, min_value=1, max_value=100)
+    before = CursorField(help_text="the cursor of the page before this one")
 
 
 class DeadLetterSerializer(serializers.Serializer[Any]):
@@ -141,7 +129,7 @@ class ReplayWriteSerializer(serializers.Serializer[Any]):
     """Which dead letters to send back: those at ``positions``, or ``all`` of the inference."""
 
     positions = LetterPositionSerializer(many=True, required=False)
-    all = serializers.BooleanField(required=False, default=False)
+    all = serializers.BooleanField(default=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         positions = attrs.get("positions") or []

@@ -59,7 +59,6 @@ class InferenceViewSet(ResourceViewSet[Inference]):
         services.scale_inference(self.find(pk), actor=self.actor, **self.validated(InferenceUpdateSerializer))
         return self.shown(pk)
 
-    @extend_schema(responses={204: None})
     def destroy(self, _request: Request, pk: int) -> Response:
         """Delete an inference; 409 while it runs."""
         services.delete_inference(self.find(pk), actor=self.actor)

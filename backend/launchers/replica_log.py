@@ -18,7 +18,6 @@ from pathlib import Path
 
 __all__ = [
     "LogWriter",
-    "log_size",
     "log_tail",
     "names_with_log",
     "prune_logs",
@@ -58,12 +57,6 @@ def replicas_with_log(folder: Path) -> list[int]:
                 if number.isdigit():
                     numbers.add(int(number))
     return sorted(numbers)
-
-
-def log_size(folder: Path, replica: int) -> int:
-    """Return the offset after the last byte written."""
-    segments = _segments(folder, replica)
-    return segments[-1][0] + segments[-1][1].stat().st_size if segments else 0
 
 
 def read_log(folder: Path, replica: int, offset: int, max_bytes: int) -> tuple[bytes, int]:

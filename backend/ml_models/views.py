@@ -63,7 +63,6 @@ class MLModelViewSet(ResourceViewSet[MLModel]):
         """Change some fields of a model."""
         return self._change(pk, partial=True)
 
-    @extend_schema(responses={204: None})
     def destroy(self, _request: Request, pk: int) -> Response:
         """Delete a model; 409 lists who uses it."""
         services.delete_model(self.find(pk), actor=self.actor)

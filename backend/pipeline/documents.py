@@ -7,13 +7,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from backend.api.wire import Answer
+from kafkaml.wire.message import Message
 from kafkaml.wire.progress import Progress
 
 __all__ = ["Pipeline", "PipelineEdge", "PipelineFacts", "PipelineNode", "PipelineTotals", "Score"]
 
 
-class PipelineFacts(Answer):
+class PipelineFacts(Message):
     """What has happened at least once: the newest of each, null for none yet. ``result`` is a finished one."""
 
     model: int | None
@@ -25,7 +25,7 @@ class PipelineFacts(Answer):
     predicted: int = Field(description="predictions of all inferences, of all their lives")
 
 
-class PipelineTotals(Answer):
+class PipelineTotals(Message):
     """How many there are, shown or not."""
 
     models: int
@@ -38,7 +38,7 @@ class PipelineTotals(Answer):
     active_inferences: int
 
 
-class Score(Answer):
+class Score(Message):
     """How good a run is; ``part`` of the stream: test, validation or training."""
 
     name: str
@@ -46,7 +46,7 @@ class Score(Answer):
     part: str
 
 
-class PipelineNode(Answer):
+class PipelineNode(Message):
     """A box. ``id`` is null for topics, which go by ``name``; ``rate`` in messages a second."""
 
     key: str
@@ -64,7 +64,7 @@ class PipelineNode(Answer):
     records: int | None = None
 
 
-class PipelineEdge(Answer):
+class PipelineEdge(Message):
     """A line from one box's ``key`` to another's, with the numbers of the hand-over."""
 
     source: str
@@ -77,7 +77,7 @@ class PipelineEdge(Answer):
     score: Score | None = None
 
 
-class Pipeline(Answer):
+class Pipeline(Message):
     """Everything that the home page shows."""
 
     facts: PipelineFacts

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
 
 from backend.api.samples import SampleSerializer
 
-__all__ = ["DecodeProblemSerializer", "TopicRecordSerializer"]
+__all__ = ["CursorField", "DecodeProblemSerializer", "TopicRecordSerializer", "cursor_of"]
+
+_CURSOR = re.compile(r"[0-9]{1,9}:[0-9]{1,18}(,[0-9]{1,9}:[0-9]{1,18}){0,999}")
 
 
 class RecordBytesSerializer(serializers.Serializer[Any]):
@@ -61,3 +65,22 @@ class TopicRecordSerializer(serializers.Serializer[Any]):
     value_size = serializers.IntegerField()
     value_truncated = serializers.BooleanField()
     decoded = DecodedRecordSerializer()
+
+
+class CursorField(serializers.CharField):
+    """``partition:offset`` pairs, comma-separated, as an answer gave them."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, max_length=20_000, **kwargs)
+
+    def run_validation(self, data: Any = serializers.empty) -> dict[int, int]:
+        # Not in to_internal_value: validators of the text, as of its length, come after that.
+        text = super().run_validation(data)
+        if not _CURSOR.fullmatch(text):
+            raise serializers.ValidationError("expected partition:offset pairs, comma-separated, for example 0:120,1:7")
+        return {int(partition): int(offset) for partition, offset in (each.split(":") for each in text.split(","))}
+
+
+def cursor_of(offsets: Mapping[int, int]) -> str:
+    """Return offsets by partition as ``CursorField`` reads them."""
+    return ",".join(f"{partition}:{offset}" for partition, offset in sorted(offsets.items()))

@@ -171,19 +171,19 @@ class OfferSerializer(serializers.Serializer[Any]):
 
     deployment = AddresseeField()
     topic = TopicField()
-    partition = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0, max_value=2**31)
+    partition = serializers.IntegerField(allow_null=True, default=None, min_value=0, max_value=2**31)
     start = serializers.IntegerField(
-        required=False, allow_null=True, default=None, min_value=0, max_value=2**62, help_text="first offset"
+        allow_null=True, default=None, min_value=0, max_value=2**62, help_text="first offset"
     )
     end = serializers.IntegerField(
-        required=False, allow_null=True, default=None, min_value=0, max_value=2**62, help_text="offset after the last"
+        allow_null=True, default=None, min_value=0, max_value=2**62, help_text="offset after the last"
     )
     input_format = FormatField()
-    input_config = serializers.DictField(required=False, default=dict)
-    description = TextField(required=False, default="", max_length=1000)
-    validation_rate = serializers.FloatField(required=False, default=0.1, min_value=0, max_value=1)
+    input_config = serializers.DictField(default=dict)
+    description = TextField(default="", max_length=1000)
+    validation_rate = serializers.FloatField(default=0.1, min_value=0, max_value=1)
     test_rate = serializers.FloatField(
-        required=False, allow_null=True, default=None, min_value=0, max_value=1, help_text="null: 0.1, online none"
+        allow_null=True, default=None, min_value=0, max_value=1, help_text="null: 0.1, online none"
     )
     since_ms = serializers.IntegerField(
         required=False,
@@ -238,8 +238,8 @@ class SentSerializer(serializers.Serializer[Any]):
 class PreviewQuerySerializer(serializers.Serializer[Any]):
     """Which samples of a stream are asked for; ``offset`` counts the offsets of its ranges from the first on."""
 
-    limit = serializers.IntegerField(required=False, default=24, min_value=1, max_value=200)
-    offset = serializers.IntegerField(required=False, default=0, min_value=0, max_value=2**62)
+    limit = serializers.IntegerField(default=24, min_value=1, max_value=200)
+    offset = serializers.IntegerField(default=0, min_value=0, max_value=2**62)
 
 
 class StreamSampleSerializer(serializers.Serializer[Any]):
@@ -280,8 +280,6 @@ class AnnouncementWriteSerializer(serializers.Serializer[Any]):
     topic = serializers.CharField(max_length=249)
     partition = serializers.IntegerField(min_value=0, max_value=2**31 - 1)
     offset = serializers.IntegerField(min_value=0, max_value=2**63 - 1)
-    timestamp_ms = serializers.IntegerField(
-        allow_null=True, required=False, default=None, min_value=-1, max_value=2**53
-    )
+    timestamp_ms = serializers.IntegerField(allow_null=True, default=None, min_value=-1, max_value=2**53)
     key = Base64Field()
     value = Base64Field()

@@ -7,12 +7,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from backend.api.wire import Answer
+from kafkaml.wire.message import Message
 
 __all__ = ["Broker", "Component", "Executor", "Gpu", "Isolation", "Launcher", "System"]
 
 
-class Component(Answer):
+class Component(Message):
     """One component. ``at`` is its last sign of life; ``restarts`` is null where nobody counts them."""
 
     name: str
@@ -23,7 +23,7 @@ class Component(Answer):
     restarts: int | None = None
 
 
-class Executor(Answer):
+class Executor(Message):
     """One framework's executor; ``detail`` says why it does not answer."""
 
     reachable: bool = False
@@ -32,7 +32,7 @@ class Executor(Answer):
     versions: dict[str, str] = {}
 
 
-class Launcher(Answer):
+class Launcher(Message):
     """What starts the workers. ``namespace`` is empty where they are processes of this machine."""
 
     kind: Literal["process", "kubernetes"]
@@ -42,7 +42,7 @@ class Launcher(Answer):
     autoscaling_obstacle: str = Field(description="why not")
 
 
-class Gpu(Answer):
+class Gpu(Message):
     """One GPU; memory in bytes, ``use`` in percent of the last second, null where the device does not tell."""
 
     index: int
@@ -53,7 +53,7 @@ class Gpu(Answer):
     temperature: int | None
 
 
-class Isolation(Answer):
+class Isolation(Message):
     """How user code is isolated; ``off`` deserves a warning."""
 
     setting: str
@@ -61,7 +61,7 @@ class Isolation(Answer):
     off: bool
 
 
-class Broker(Answer):
+class Broker(Message):
     """The platform's own cluster. ``sink_bootstrap_servers``: its address for programs elsewhere, such as sinks."""
 
     bootstrap_servers: str
@@ -69,7 +69,7 @@ class Broker(Answer):
     reachable: bool
 
 
-class System(Answer):
+class System(Message):
     """The state of the whole."""
 
     version: str

@@ -13,6 +13,7 @@ from backend.config.environment import environment
 from backend.inferences.models import Inference
 from backend.records.browsing import REQUEST_SECONDS, open_browser
 from backend.records.decoding import Decoder, holds, record_document
+from backend.records.serializers import cursor_of
 from backend.topics.uses import topic_uses
 from kafkaml.confluent import KafkaAdmin, PageStart, RecordPage, TopicBrowser
 from kafkaml.errors import BrokerError, DecodeError, StreamUnavailable
@@ -151,8 +152,8 @@ def records(name: str, query: PageQuery, decoder: Decoder) -> dict[str, Any]:
     return {
         "records": [record_document(each, decoder, codec, problem) for each in found.records],
         "newest_first": query.newest_first,
-        "before": None if found.page.at_oldest else _cursor(found.page.starts),
-        "after": _cursor(found.page.ends),
+        "before": None if found.page.at_oldest else cursor_of(found.page.starts),
+        "after": cursor_of(found.page.ends),
         "at_newest": found.page.at_newest,
         "scanned": found.scanned,
         "timed_out": found.page.timed_out,
@@ -222,7 +223,3 @@ def _cut(page: RecordPage, taken: int, *, newest_first: bool) -> RecordPage:
         edge[record.partition] = record.offset if newest_first else record.offset + 1
     starts, ends = (edge, page.ends) if newest_first else (page.starts, edge)
     return RecordPage(page.records[:taken], starts, ends, page.watermarks, timed_out=page.timed_out)
-
-
-def _cursor(offsets: Mapping[int, int]) -> str:
-    return ",".join(f"{partition}:{offset}" for partition, offset in sorted(offsets.items()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from rest_framework import serializers
 
 from backend.api.fields import FormatField
 from backend.records.decoding import Decoder, DecoderKind, decoder_names
-from backend.records.serializers import TopicRecordSerializer
+from backend.records.serializers import CursorField, TopicRecordSerializer
 from backend.topics.selectors import PageQuery
 from backend.topics.uses import USE_ROLES, decoder_for
 from kafkaml.codecs import formats
@@ -27,7 +26,6 @@ __all__ = [
 ]
 
 _MAX_NUMBER = 2**63 - 1
-_CURSOR = re.compile(r"[0-9]{1,9}:[0-9]{1,18}(,[0-9]{1,9}:[0-9]{1,18}){0,999}")
 _ORDERINGS = ("name", "-name", "partitions", "-partitions", "records", "-records")
 
 
@@ -135,11 +133,11 @@ class RecordPageSerializer(serializers.Serializer[Any]):
 class TopicListQuerySerializer(serializers.Serializer[Any]):
     """The query of the list of topics."""
 
-    search = serializers.CharField(required=False, default="", allow_blank=True, max_length=249)
-    internal = serializers.BooleanField(required=False, default=False, help_text="also Kafka's own topics")
+    search = serializers.CharField(default="", allow_blank=True, max_length=249)
+    internal = serializers.BooleanField(default=False, help_text="also Kafka's own topics")
     ordering = serializers.ChoiceField(required=False, default="name", choices=[(each, each) for each in _ORDERINGS])
-    limit = serializers.IntegerField(required=False, default=50, min_value=1, max_value=500)
-    offset = serializers.IntegerField(required=False, default=0, min_value=0, max_value=1_000_000)
+    limit = serializers.IntegerField(default=50, min_value=1, max_value=500)
+    offset = serializers.IntegerField(default=0, min_value=0, max_value=1_000_000)
 
 
 # What protects the query, by what a setting is.
@@ -150,7 +148,6 @@ class DecoderQuerySerializer(serializers.Serializer[Any]):
     """How records are to be read: by which decoder, and with which settings of its format."""
 
     decoder = DecoderField(
-        required=False,
         default=DecoderKind.AUTO.value,
         help_text="auto: as the stream or the inference that uses the topic says",
     )
@@ -182,20 +179,6 @@ class DecoderQuerySerializer(serializers.Serializer[Any]):
         return Decoder(kind, wanted.name, config, labelled=any(setting.labels for setting in settings))
 
 
-class CursorField(serializers.CharField):
-    """``partition:offset`` pairs, comma-separated, as an answer gave them."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(required=False, max_length=20_000, **kwargs)
-
-    def run_validation(self, data: Any = serializers.empty) -> dict[int, int]:
-        # Not in to_internal_value: validators of the text, as of its length, come after that.
-        text = super().run_validation(data)
-        if not _CURSOR.fullmatch(text):
-            raise serializers.ValidationError("expected partition:offset pairs, comma-separated, for example 0:120,1:7")
-        return {int(partition): int(offset) for partition, offset in (each.split(":") for each in text.split(","))}
-
-
 class StartField(serializers.CharField):
     """``newest``, ``oldest`` or an offset."""
 
@@ -212,15 +195,14 @@ class RecordQuerySerializer(DecoderQuerySerializer):
     """Which records are asked for. ``before`` and ``after`` go on from a page, and come before the others."""
 
     partition = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
-    start = StartField(required=False, default="newest", max_length=20)
+    start = StartField(default="newest", max_length=20)
     timestamp = serializers.IntegerField(
         required=False, min_value=0, max_value=_MAX_NUMBER, help_text="from this time on, in milliseconds since 1970"
     )
     before = CursorField()
     after = CursorField()
-    limit = serializers.IntegerField(required=False, default=50, min_value=1, max_value=500)
+    limit = serializers.IntegerField(default=50, min_value=1, max_value=500)
     contains = serializers.CharField(
-        required=False,
         default="",
         allow_blank=True,
         max_length=200,
@@ -247,6 +229,4 @@ class TailQuerySerializer(DecoderQuerySerializer):
     """What of a topic is followed."""
 
     partition = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
-    contains = serializers.CharField(
-        required=False, default="", allow_blank=True, max_length=200, trim_whitespace=False
-    )
+    contains = serializers.CharField(default="", allow_blank=True, max_length=200, trim_whitespace=False)

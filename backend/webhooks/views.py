@@ -46,7 +46,6 @@ class WebhookViewSet(ResourceViewSet[Webhook]):
         )
         return self.shown(pk)
 
-    @extend_schema(responses={204: None})
     def destroy(self, _request: Request, pk: int) -> Response:
         """Delete a webhook and its secret."""
         services.delete_webhook(self.find(pk), actor=self.actor)

@@ -17,12 +17,12 @@ from backend.controller.reconcile import LINGER_SECONDS, reconcile
 from backend.controller.rows import Row, Subject
 from backend.launchers.base import Autoscale, Phase, RestartPolicy, WorkSpec
 from backend.launchers.names import RunKind, parse_work_name
-from backend.launchers.testing import FakeLauncher
 from backend.runs.retries import should_retry
 from kafkaml.errors import BrokenError
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.state import RunState
 from tests.controller.memory_store import MemoryStore
+from tests.launchers.fake_launcher import FakeLauncher
 
 categories = st.sampled_from([FailureCategory.LOST, FailureCategory.USER_CODE, FailureCategory.INTERNAL])
 

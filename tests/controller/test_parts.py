@@ -15,7 +15,6 @@ from backend.controller.topics import TopicMaker
 from backend.controller.wakeup import WakeUp, _address
 from backend.launchers.base import Autoscale, RestartPolicy
 from backend.launchers.names import RunKind
-from backend.launchers.testing import FakeLauncher
 from kafkaml.errors import BrokerTimeout
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.job import InferenceJob, TrainingJob, job_from_env
@@ -23,6 +22,7 @@ from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.state import RunState
 from tests.controller.memory_store import MemoryStore
 from tests.controller.test_convergence import spec_of
+from tests.launchers.fake_launcher import FakeLauncher
 
 
 def an_executor(store: MemoryStore, launcher: FakeLauncher) -> Executor:

@@ -10,8 +10,8 @@ import pytest
 from backend.launchers.base import Launcher, Observed, Phase
 from backend.launchers.kubernetes.launcher import KubernetesLauncher
 from backend.launchers.kubernetes.settings import KubernetesSettings
-from backend.launchers.testing import FakeLauncher
 from tests.launchers.conftest import World
+from tests.launchers.fake_launcher import FakeLauncher
 from tests.launchers.kubernetes.faulty_cluster import FaultyCluster
 from tests.support import eventually
 

@@ -9,12 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.launchers import replica_log
-from backend.launchers.replica_log import LogWriter, log_size, read_log, remove_log, replicas_with_log
+from backend.launchers.replica_log import LogWriter, read_log, remove_log, replicas_with_log
 
 
 @pytest.fixture(autouse=True)
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replica_log, "SEGMENT_BYTES", 100)
+
+
+def log_size(folder: Path, replica: int) -> int:
+    return read_log(folder, replica, 0, 1 << 30)[1]
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from backend.launchers import routing
 from backend.launchers.base import Launcher, Observed, Phase, RestartPolicy, WorkSpec
 from backend.launchers.names import RunKind
 from backend.launchers.routing import Placements, RoutingLauncher
-from backend.launchers.testing import FakeLauncher
 from kafkaml.errors import BrokenError
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.state import RunState
+from tests.launchers.fake_launcher import FakeLauncher
 from tests.support import eventually
 
 HERE, THERE = "kml-infer-1-a1", "kml-infer-2-a1"

@@ -12,11 +12,11 @@ from backend.controller.loop import Controller
 from backend.controller.outbox import OutboxRelay
 from backend.controller.wakeup import WakeUp
 from backend.launchers.names import RunKind
-from backend.launchers.testing import FakeLauncher
 from kafkaml.errors import BrokenError
 from kafkaml.testing import InMemoryBroker
 from tests.controller.memory_store import MemoryStore
 from tests.controller.test_convergence import spec_of
+from tests.launchers.fake_launcher import FakeLauncher
 
 pytestmark = pytest.mark.django_db
 
