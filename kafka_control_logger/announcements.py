@@ -14,7 +14,7 @@ from kafkaml.errors import ApiError, ControlMessageError
 from kafkaml.logs import get_logger
 from kafkaml.records import Record
 
-__all__ = ["Announcements", "HttpAnnouncements", "NotAnAnnouncement"]
+__all__ = ["Announcements", "HttpAnnouncements", "NotAnAnnouncement", "service_client"]
 
 logger = get_logger(__name__)
 
@@ -38,8 +38,23 @@ class Announcements(Protocol):
         ...
 
 
+def service_client(
+    backend_url: str, *, token: Callable[[], str], timeout: httpx.Timeout, transport: httpx.BaseTransport | None = None
+) -> httpx.Client:
+    """Return a client of the backend. ``token`` is asked for the service token at each request, as it may change."""
+
+    def authorized(request: httpx.Request) -> httpx.Request:
+        request.headers["Authorization"] = f"Bearer {token()}"
+        return request
+
+    # The backend is ours and near: a proxy meant for the internet must not see the token.
+    return httpx.Client(
+        base_url=backend_url.rstrip("/"), timeout=timeout, trust_env=False, transport=transport, auth=authorized
+    )
+
+
 class HttpAnnouncements(Closing):
-    """The backend over HTTP. ``token`` is asked for the service token at each request, so that it may change."""
+    """The backend over HTTP; see ``service_client``."""
 
     def __init__(
         self,
@@ -50,11 +65,7 @@ class HttpAnnouncements(Closing):
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._cluster = cluster
-        self._token = token
-        # The backend is ours and near: a proxy meant for the internet must not see the token.
-        self._http = httpx.Client(
-            base_url=backend_url.rstrip("/"), timeout=_TIMEOUT, trust_env=False, transport=transport
-        )
+        self._http = service_client(backend_url, token=token, timeout=_TIMEOUT, transport=transport)
 
     def close(self) -> None:
         self._http.close()
@@ -71,11 +82,7 @@ class HttpAnnouncements(Closing):
             "value": _base64(record.value),
         }
         try:
-            response = self._http.post(
-                "/api/announcements/",
-                content=orjson.dumps(body),
-                headers={"content-type": "application/json", "authorization": f"Bearer {self._token()}"},
-            )
+            response = self._http.post("/api/announcements/", json=body)
         except httpx.HTTPError as error:
             raise ApiError(
                 f"the backend cannot be reached at {self._http.base_url} ({type(error).__name__}: {error})",
@@ -99,19 +106,20 @@ def _base64(value: bytes | None) -> str | None:
 
 
 def _note(response: httpx.Response) -> str:
-    try:
-        body = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
-        return ""
+    body = _document(response)
     return str(body.get("note") or "") if isinstance(body, dict) else ""
 
 
 def _detail(response: httpx.Response) -> str:
     """Return what a problem document says, or the beginning of whatever came instead."""
-    try:
-        problem = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
-        return response.text[:300]
+    problem = _document(response)
     if isinstance(problem, dict):
-        return str(problem.get("detail") or problem.get("errors") or problem.get("title") or problem)[:300]
+        problem = problem.get("detail") or problem.get("errors") or problem.get("title") or problem
     return str(problem)[:300]
+
+
+def _document(response: httpx.Response) -> object:
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return response.text

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 
 import httpx
-import orjson
 
 import kafkaml
+from kafka_control_logger.announcements import service_client
 from kafkaml.logs import get_logger
 
 __all__ = ["HttpHeartbeats"]
@@ -30,12 +30,8 @@ class HttpHeartbeats:
     def __init__(
         self, backend_url: str, *, token: Callable[[], str], transport: httpx.BaseTransport | None = None
     ) -> None:
-        self._token = token
         self._said = float("-inf")
-        # The backend is ours and near: a proxy meant for the internet must not see the token.
-        self._http = httpx.Client(
-            base_url=backend_url.rstrip("/"), timeout=_TIMEOUT, trust_env=False, transport=transport
-        )
+        self._http = service_client(backend_url, token=token, timeout=_TIMEOUT, transport=transport)
 
     def __call__(self, what: str) -> None:
         if time.monotonic() - self._said < _PERIOD_SECONDS:
@@ -44,12 +40,7 @@ class HttpHeartbeats:
         self._said = time.monotonic()
         body = {"component": "control-logger", "version": kafkaml.__version__, "doing": what[:_MAX_DOING_CHARS]}
         try:
-            answer = self._http.post(
-                "/api/heartbeats/",
-                content=orjson.dumps(body),
-                headers={"content-type": "application/json", "authorization": f"Bearer {self._token()}"},
-            )
-            answer.raise_for_status()
+            self._http.post("/api/heartbeats/", json=body).raise_for_status()
         except (httpx.HTTPError, OSError) as error:
             logger.debug("the backend was not told that the control logger lives", error=str(error))
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from kafka_control_logger.announcements import Announcements, NotAnAnnouncement
+from kafkaml.dead_letters import reason_headers
 from kafkaml.errors import BrokerError, KafkaMLError
 from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
@@ -26,7 +27,6 @@ _POLL_SECONDS = 0.5
 _FIRST_PAUSE_SECONDS = 0.1
 _MAX_PAUSE_SECONDS = 5.0
 _FLUSH_SECONDS = 30.0
-_MAX_REASON_BYTES = 1024
 # "control" is a common name, so another program's records may come by the thousand: they are put aside one by one, and
 # spoken of once in this time.
 _COMPLAINT_SECONDS = 60.0
@@ -95,9 +95,7 @@ class ControlRelay:
         headers = [
             *record.headers,
             (SOURCE_HEADER, format_source(record.topic, record.partition, record.offset)),
-            ("kml-error-stage", b"register"),
-            ("kml-error-class", type(error).__name__.encode()),
-            ("kml-error-message", _cut(error.message)),
+            *reason_headers("register", error),
         ]
         self._dead_letters.write(
             OutgoingRecord(self._dead_letter_topic, record.value, record.key, headers, max(0, record.timestamp_ms))
@@ -121,7 +119,3 @@ class ControlRelay:
         except BrokerError as error:
             # It will be read again, by us or by another member, and then is registered already.
             logger.warning("not committed", record=record.place, error=error.message)
-
-
-def _cut(text: str) -> bytes:
-    return text.encode()[:_MAX_REASON_BYTES].decode(errors="ignore").encode()

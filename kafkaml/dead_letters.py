@@ -1,30 +1,31 @@
 """What a dead letter says of itself: its topic, and the headers with the reason.
 
-Written by ``model_inference.dead_letters``, read by the backend and by the SDK.
+Written by ``model_inference.dead_letters`` and the control logger, read by the backend and by the SDK.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from kafkaml.errors import KafkaMLError
 from kafkaml.records import Record
 
 __all__ = [
-    "ERROR_HEADER",
-    "MESSAGE_HEADER",
-    "STAGE_HEADER",
+    "MAX_MESSAGE_BYTES",
     "VALUE_BYTES_HEADER",
     "Reason",
     "answered_topic",
     "dead_letter_topic",
+    "reason_headers",
     "reason_of",
 ]
 
-STAGE_HEADER = "kml-error-stage"
-ERROR_HEADER = "kml-error-class"
-MESSAGE_HEADER = "kml-error-message"
+_STAGE_HEADER = "kml-error-stage"
+_ERROR_HEADER = "kml-error-class"
+_MESSAGE_HEADER = "kml-error-message"
 VALUE_BYTES_HEADER = "kml-error-value-bytes"
 _SUFFIX = ".dlq"
+MAX_MESSAGE_BYTES = 1024
 
 
 class Reason(NamedTuple):
@@ -45,7 +46,15 @@ def answered_topic(dead_letters: str) -> str | None:
     return dead_letters.removesuffix(_SUFFIX) if dead_letters.endswith(_SUFFIX) else None
 
 
+def reason_headers(stage: str, error: KafkaMLError) -> list[tuple[str, bytes | None]]:
+    """Return the headers of a dead letter that say why it became one."""
+    # Cut between characters, not inside one.
+    message = error.message.encode("utf-8", errors="replace")[:MAX_MESSAGE_BYTES].decode("utf-8", errors="ignore")
+    name = type(error).__name__
+    return [(_STAGE_HEADER, stage.encode()), (_ERROR_HEADER, name.encode()), (_MESSAGE_HEADER, message.encode())]
+
+
 def reason_of(letter: Record) -> Reason:
     """Return why ``letter`` became one; empty where it does not say."""
     headers = {name: (value or b"").decode("utf-8", "replace") for name, value in letter.headers}
-    return Reason(*(headers.get(name, "") for name in (STAGE_HEADER, ERROR_HEADER, MESSAGE_HEADER)))
+    return Reason(*(headers.get(name, "") for name in (_STAGE_HEADER, _ERROR_HEADER, _MESSAGE_HEADER)))

@@ -15,15 +15,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from kafkaml.dead_letters import ERROR_HEADER, MESSAGE_HEADER, STAGE_HEADER, VALUE_BYTES_HEADER
+from kafkaml.dead_letters import VALUE_BYTES_HEADER, reason_headers
 from kafkaml.errors import KafkaMLError
 from kafkaml.records import OutgoingRecord, Record
 from model_inference.output_topics import SOURCE_TIMESTAMP_HEADER
 from model_inference.provenance import Provenance
 
-__all__ = ["MAX_CUT_BYTES", "MAX_MESSAGE_BYTES", "Stage", "dead_letter"]
+__all__ = ["MAX_CUT_BYTES", "Stage", "dead_letter"]
 
-MAX_MESSAGE_BYTES = 1024
 # Fits every broker: Kafka's default takes 1 MiB for a whole record.
 MAX_CUT_BYTES = 256 << 10
 
@@ -53,11 +52,7 @@ def dead_letter(
     time of writing, and without the record's own key and headers if those are large too. ``restamp``: stamped with the
     time of writing.
     """
-    reason: list[tuple[str, bytes | None]] = [
-        (STAGE_HEADER, stage.value.encode()),
-        (ERROR_HEADER, type(error).__name__.encode()),
-        (MESSAGE_HEADER, _cut_text(error.message)),
-    ]
+    reason = reason_headers(stage, error)
     timestamp_ms = max(0, record.timestamp_ms)
     if (cut or restamp) and timestamp_ms:
         reason.append((SOURCE_TIMESTAMP_HEADER, b"%d" % timestamp_ms))
@@ -72,8 +67,3 @@ def dead_letter(
         )
     headers = [*provenance.headers(record), *reason]
     return OutgoingRecord(topic, record.value, record.key, headers, timestamp_ms, partition)
-
-
-def _cut_text(text: str) -> bytes:
-    """Cut between characters, not inside one."""
-    return text.encode("utf-8", errors="replace")[:MAX_MESSAGE_BYTES].decode("utf-8", errors="ignore").encode()

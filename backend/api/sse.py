@@ -38,6 +38,7 @@ __all__ = [
     "event_stream_response",
     "refusal",
     "source_response",
+    "source_stream",
 ]
 
 logger = get_logger(__name__)
@@ -118,6 +119,24 @@ class ListenerCheck:
             return True
         self._checked = time.monotonic()
         return await sync_to_async(_identity_problem)(self._request) is None
+
+
+async def source_stream(
+    request: HttpRequest, prepare: Callable[[], Callable[[], Source]], *, frames_per_second: float
+) -> HttpResponseBase:
+    """Return the stream of a source, or the problem of a request that may not or cannot have it.
+
+    ``prepare`` looks at the request in a thread and may use the database; it returns what opens the source.
+    """
+    if (denied := await refusal(request)) is not None:
+        return denied
+    try:
+        open_source = await sync_to_async(prepare)()
+    except (KafkaMLError, APIException) as error:
+        problem = problem_of(error)
+        assert problem is not None
+        return problem_response(request, problem)
+    return source_response(request, open_source, frames_per_second=frames_per_second)
 
 
 def source_response(

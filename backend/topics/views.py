@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api.errors import problem_of, problem_response
-from backend.api.sse import refusal, source_response
-from backend.records.decoding import Decoder
+from backend.api.sse import source_stream
 from backend.topics import selectors
 from backend.topics.serializers import (
     RecordPageSerializer,
@@ -26,7 +24,6 @@ from backend.topics.serializers import (
     TopicSerializer,
 )
 from backend.topics.tail import TopicSource
-from kafkaml.errors import KafkaMLError
 
 __all__ = ["RecordsView", "TopicListView", "TopicView", "tail"]
 
@@ -63,32 +60,20 @@ class RecordsView(APIView):
     )
     def get(self, request: Request, name: str) -> Response:
         """Show a page of committed records: the newest, the oldest, from an offset or a time on."""
-        query = RecordQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
+        query = _valid(RecordQuerySerializer(data=request.query_params))
         return Response(selectors.records(name, query.page_query(), query.decoder_of(name)))
 
 
 async def tail(request: HttpRequest, name: str) -> HttpResponseBase:
     """Stream what arrives in a topic from now on: events ``records``, sampled, at most 20 a second."""
-    if denied := await refusal(request):
-        return denied
-    try:
-        decoder, asked = await sync_to_async(_tail_query)(request.GET, name)
-    except (KafkaMLError, APIException) as error:
-        problem = problem_of(error)
-        assert problem is not None
-        return problem_response(request, problem)
-    return source_response(
-        request,
-        lambda: TopicSource(name, decoder, partition=asked.get("partition"), contains=asked["contains"]),
-        frames_per_second=10,
-    )
+    return await source_stream(request, lambda: _tail_of(request.GET, name), frames_per_second=10)
 
 
-def _tail_query(parameters: QueryDict, name: str) -> tuple[Decoder, dict[str, Any]]:
-    query = TailQuerySerializer(data=parameters)
-    query.is_valid(raise_exception=True)
-    return query.decoder_of(name), query.validated_data
+def _tail_of(parameters: QueryDict, name: str) -> Callable[[], TopicSource]:
+    query = _valid(TailQuerySerializer(data=parameters))
+    asked = query.validated_data
+    partition, contains = asked.get("partition"), asked["contains"]
+    return partial(TopicSource, name, query.decoder_of(name), partition=partition, contains=contains)
 
 
 def _valid(serializer: Any) -> Any:

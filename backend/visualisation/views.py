@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
-from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from rest_framework.exceptions import ValidationError
 
 from backend.api import sse
-from backend.api.errors import NotFound, problem_of, problem_response
+from backend.api.errors import NotFound
 from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
 from backend.inferences.models import Inference
 from backend.visualisation.options import WatchOptions, watch_options
 from backend.visualisation.source import PredictionSource, WatchedInference
-from kafkaml.errors import KafkaMLError
 
 __all__ = ["prediction_stream"]
 
@@ -25,16 +23,8 @@ _FRAMES_PER_SECOND = 20.0
 
 async def prediction_stream(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Stream predictions as the inference's saved configuration says; the query can say otherwise."""
-    if (refused := await sse.refusal(request)) is not None:
-        return refused
-    try:
-        inference, options = await sync_to_async(_watched)(request, pk)
-    except (KafkaMLError, ValidationError) as error:
-        problem = problem_of(error)
-        assert problem is not None
-        return problem_response(request, problem)
-    return sse.source_response(
-        request, lambda: PredictionSource(inference, options), frames_per_second=_FRAMES_PER_SECOND
+    return await sse.source_stream(
+        request, lambda: partial(PredictionSource, *_watched(request, pk)), frames_per_second=_FRAMES_PER_SECOND
     )
 
 
