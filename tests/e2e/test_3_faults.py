@@ -6,16 +6,21 @@ import json
 
 import pytest
 
+from datasources import OnlineRawSink
+from examples.digits.data import load_digits
 from examples.digits.model import KERAS, PYTORCH
 from kafkaml.sdk.types import RunState, TrainingResult
 from tests.e2e.cluster import JOBS, ClusterPlatform, Kubectl
-from tests.e2e.work import train, under_load
+from tests.e2e.work import deploy, train, under_load
+from tests.model_inference.replicas import read_topic
 from tests.support import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 # Long enough that the fault falls into it.
 _LONG_EPOCHS = 400
+# Of the digits learnt online: records of a window, and how many windows.
+_WINDOW, _WINDOWS = 150, 8
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -81,6 +86,62 @@ def test_an_evicted_training_is_resumed(platform: ClusterPlatform, kubectl: Kube
     done = platform.client.results.wait_for(result.id, RunState.FINISHED, timeout_seconds=600)
     assert done.attempt == 2
     assert len(platform.client.results.get(result.id).epochs) == _LONG_EPOCHS
+
+
+def test_a_killed_online_training_goes_on_and_teaches_what_serves(platform: ClusterPlatform, kubectl: Kubectl) -> None:
+    results, inferences = platform.client.results, platform.client.inferences
+    images, labels = load_digits()[0]
+    deployment = deploy(
+        platform,
+        PYTORCH,
+        "pytorch",
+        incremental={"indefinite": True, "window_records": _WINDOW, "monitoring_metric": "accuracy"},
+    )
+    number, topic, middle = deployment.results[0].id, f"online-{deployment.id}", _WINDOW + _WINDOW // 2
+    with OnlineRawSink(
+        bootstrap_servers=platform.bootstrap_servers, topic=topic, deployment_id=deployment.id, validation_rate=0.2
+    ) as sink:
+        sink.send_array(images[:middle], labels[:middle])
+        sink.flush()
+        first = eventually(lambda: (found := results.get(number)).checkpoint and found, 180, interval_seconds=0.5)
+        assert (first.attempt, first.checkpoint.step, first.current_version) == (1, 1, 1)
+        with under_load(platform, first, replicas=2) as (inference, _):
+            serving = _containers(platform, inference.id)
+            # In the middle of a window.
+            pod = platform.wait_for_pod("train", number)
+            kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period", "0", "--force", namespace=JOBS)
+            sink.send_array(images[middle : _WINDOWS * _WINDOW], labels[middle : _WINDOWS * _WINDOW])
+            sink.flush()
+            learnt = eventually(
+                lambda: len((found := results.get(number)).epochs) == _WINDOWS and found, 300, interval_seconds=0.5
+            )
+            # It went on where it was: the first window was not learnt again, no record of the second was lost.
+            assert learnt.attempt == 2
+            assert learnt.epochs[0] == first.epochs[0]
+            assert [each.window.records for each in learnt.epochs if each.window] == [_WINDOW] * _WINDOWS
+            assert learnt.current_version is not None
+            assert learnt.current_version > 1
+            assert inferences.wait_swapped(inference.id).version == learnt.current_version
+            results.stop(number)
+            done = results.wait_for(number, RunState.FINISHED, timeout_seconds=180)
+            assert [each.number for each in results.versions(number)] == [*range(done.version_count, 0, -1)]
+            eventually(
+                lambda: (now := inferences.get(inference.id)).swapped and now.version == done.current_version,
+                120,
+                interval_seconds=0.5,
+            )
+            assert _containers(platform, inference.id) == serving
+    answered = read_topic(platform.bootstrap_servers, inference.output_topic)
+    assert {1, learnt.current_version} <= {int(dict(each.headers)["kml-version"] or b"") for each in answered}
+
+
+def _containers(platform: ClusterPlatform, inference: int) -> set[tuple[str, str, int]]:
+    """The replicas' pods and containers; other ones are other members."""
+    return {
+        (pod["metadata"]["uid"], status["containerID"], status["restartCount"])
+        for pod in platform.worker_pods("infer", inference)
+        for status in pod["status"]["containerStatuses"]
+    }
 
 
 def test_a_training_that_runs_out_of_memory_says_so(platform: ClusterPlatform) -> None:

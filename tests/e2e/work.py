@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from examples.digits.data import load_digits
 from examples.digits.send_training_data import send_training_data
 from kafkaml.confluent import KafkaAdmin
-from kafkaml.sdk.types import Inference, RunState, TrainingResult
+from kafkaml.sdk.types import Deployment, Inference, RunState, TrainingResult
 from kafkaml.settings import KafkaSettings
 from tests.e2e.cluster import ClusterPlatform
 from tests.feeder import Feeder, assert_answered_once
 from tests.model_inference.replicas import read_topic
 from tests.support import eventually
 
-__all__ = ["train", "under_load"]
+__all__ = ["deploy", "train", "under_load"]
 
 
-def train(platform: ClusterPlatform, code: str, framework: str, fit: str) -> TrainingResult:
-    """Start a training of the digits, and return its result, which is under way."""
+def deploy(
+    platform: ClusterPlatform,
+    code: str,
+    framework: str,
+    *,
+    fit: str = "",
+    incremental: Mapping[str, object] | None = None,
+) -> Deployment:
+    """Deploy a model of its own; it waits for its stream."""
     name = f"work-{uuid.uuid4().hex[:8]}"
     client = platform.client
     model = client.models.create(name=name, framework=framework, code=code)
     configuration = client.configurations.create(name=name, models=[model.id])
-    deployment = client.deployments.create(
-        configuration=configuration.id, batch_size=32, **{f"{framework}_fit_arguments": fit}
+    return client.deployments.create(
+        configuration=configuration.id, arguments={framework: {"fit": fit}}, incremental=incremental
     )
+
+
+def train(platform: ClusterPlatform, code: str, framework: str, fit: str) -> TrainingResult:
+    """Start a training of the digits, and return its result, which is under way."""
+    deployment = deploy(platform, code, framework, fit=fit)
     send_training_data(load_digits()[0], deployment.id, platform.bootstrap_servers)
     return deployment.results[0]
 
