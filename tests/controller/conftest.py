@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,36 @@ from tests.support import eventually
 
 ROOT = Path(__file__).parents[2]
 WORKERS = Path(__file__).parent / "workers"
+
+
+class Controller:
+    """A controller's process, as ``subprocess.Popen`` has one; its parent is the database process."""
+
+    def __init__(self, platform: Platform, pid: int) -> None:
+        self._platform = platform
+        self.pid = pid
+        self._status: int | None = None
+
+    def send_signal(self, number: signal.Signals) -> None:
+        if self._status is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def wait(self, timeout_seconds: float = 60) -> int:
+        """Wait until it has ended; returns the exit status, or less than 0: minus the signal."""
+        eventually(self._has_ended, timeout_seconds, what=f"controller {self.pid} to end")
+        assert self._status is not None
+        return self._status
+
+    def _has_ended(self) -> bool:
+        if self._status is None:
+            self._status = self._platform.status_of(pid=self.pid)
+        return self._status is not None
 
 
 class Platform:
@@ -38,7 +69,7 @@ class Platform:
             "KML_WARM_WORKERS": "false",
             "KML_FAILPOINT_LOG": str(self.fired),
         }
-        self._controllers: list[subprocess.Popen[bytes]] = []
+        self._controllers: list[Controller] = []
         self._database = subprocess.Popen(
             [sys.executable, "-m", "tests.controller.platform_process"],
             env=self.env,
@@ -47,40 +78,34 @@ class Platform:
         )
 
     def __getattr__(self, name: str) -> Any:
-        def call(**arguments: Any) -> Any:
-            assert self._database.stdin
-            assert self._database.stdout
-            self._database.stdin.write(orjson.dumps({"do": name, **arguments}) + b"\n")
-            self._database.stdin.flush()
-            answer = self._database.stdout.readline()
-            assert answer, "the database process died"
-            return orjson.loads(answer)
-
         if name.startswith("_"):
             raise AttributeError(name)
-        return call
+        return partial(self._ask, name)
 
-    def controller(self, *options: str, fail: str = "", **env: str) -> subprocess.Popen[bytes]:
-        with (self.state / "controller.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "backend.manage", "controller", *options],
-                env={**self.env, "KML_FAILPOINT": fail, **env},
-                stdout=log,
-                stderr=log,
-            )
+    def _ask(self, name: str, **arguments: Any) -> Any:
+        assert self._database.stdin
+        assert self._database.stdout
+        self._database.stdin.write(orjson.dumps({"do": name, **arguments}) + b"\n")
+        self._database.stdin.flush()
+        answer = self._database.stdout.readline()
+        assert answer, "the database process died"
+        return orjson.loads(answer)
+
+    def controller(self, *options: str, fail: str = "", **env: str) -> Controller:
+        """Start a controller: a process that the database process forks, which saves it the import of Django."""
+        log = str(self.state / "controller.log")
+        env = {**self.env, "KML_FAILPOINT": fail, **env}
+        process = Controller(self, self._ask("fork_controller", options=options, env=env, log=log))
         self._controllers.append(process)
         return process
 
-    def leads(self, process: subprocess.Popen[bytes]) -> None:
+    def leads(self, process: Controller) -> None:
         """Wait until a controller leads."""
         eventually(lambda: f'"pid":{process.pid},' in self.lease(), 60)
 
     def gate(self, pk: int, verdict: str) -> None:
-        folder = self.state / "gates"
-        folder.mkdir(exist_ok=True)
-        temporary = folder / f".{pk}"
-        temporary.write_text(verdict)
-        temporary.replace(folder / str(pk))
+        """Say what the attempts at a training are to do, which wait for it."""
+        self._ask("decide", pk=pk, verdict=verdict)
 
     def starts(self) -> list[list[str]]:
         """Return (time, process id, name, replica, single or twin) of every worker's start."""
@@ -96,7 +121,7 @@ class Platform:
 
     def close(self) -> None:
         for process in self._controllers:
-            process.send_signal(signal.SIGKILL)
+            process.kill()
             process.wait()
         self._database.terminate()
         self._database.communicate()

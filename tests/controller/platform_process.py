@@ -1,18 +1,31 @@
 """The database side of a platform under test, in a process of its own: ``python -m tests.controller.platform_process``.
 
-Reads JSON lines ``{"do": name, ...}`` from standard input, calls the function of that name, prints its answer.
+Reads JSON lines ``{"do": name, ...}`` from standard input, calls the function of that name, prints its answer. It also
+forks controllers, and tells the trainings that ask (``workers/model_training/tiny.py``) what a test wants of them:
+neither has to import Django, which takes longer than all that they do.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
+import selectors
+import socket
 import sys
+import threading
+import traceback
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
 _numbers = itertools.count(1)
+# What trainings are to do, and the connections of those that do not know it yet, by result.
+_verdicts: dict[int, str] = {}
+_asking: dict[int, list[socket.socket]] = defaultdict(list)
+_selector = selectors.DefaultSelector()
 
 
 def _result(*, ready: bool) -> Any:
@@ -145,6 +158,89 @@ def announcements() -> int:
     return Announcement.objects.count()
 
 
+def fork_controller(*, options: Sequence[str], env: Mapping[str, str], log: str) -> int:
+    """Fork a process that is ``manage.py controller`` from here on; returns its id."""
+    # Imported once, for all that are forked.
+    from django.db import connections
+
+    import backend.controller.management.commands.controller  # noqa: F401
+
+    assert threading.active_count() == 1
+    connections.close_all()
+    pid = os.fork()
+    if not pid:
+        os._exit(_controller(options, env, log))
+    return pid
+
+
+def _controller(options: Sequence[str], env: Mapping[str, str], log: str) -> int:
+    status = 1
+    try:
+        from django.core.management import call_command
+
+        from backend.config.environment import environment
+
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for number in (1, 2):
+            os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT), number)
+        # The connections of trainings are not the controller's.
+        os.closerange(3, 256)
+        os.environ.clear()
+        os.environ.update(env)
+        environment.cache_clear()
+        call_command("controller", *options)
+        status = 0
+    except BaseException:  # noqa: BLE001  a forked process must not return into the loop of the other
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return status
+
+
+def status_of(*, pid: int) -> int | None:
+    """Return the exit status of a controller that was forked, as ``subprocess`` has it; None while it runs."""
+    found, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if found else None
+
+
+def decide(*, pk: int, verdict: str) -> None:
+    """Say what the attempts at a training are to do, also those that ask later."""
+    _verdicts[pk] = verdict
+    for connection in _asking.pop(pk, []):
+        connection.send(verdict.encode())
+
+
+def _answer(connection: socket.socket) -> None:
+    """Take a message of a training: which one it is, or what it reports."""
+    received = connection.recv(1000)
+    if not received:
+        _selector.unregister(connection)
+        connection.close()
+        return
+    said = orjson.loads(received)
+    if "report" in said:
+        _report(said["report"], said["result"], said["attempt"])
+        connection.send(b"reported")
+    elif said["result"] in _verdicts:
+        connection.send(_verdicts[said["result"]].encode())
+    else:
+        _asking[said["result"]].append(connection)
+
+
+def _report(verdict: str, result_id: int, attempt: int) -> None:
+    """Report through the same services as the job API."""
+    from backend.api.tests import builders
+    from backend.deployments import transitions
+    from kafkaml.wire.failure import Failure, FailureCategory
+    from kafkaml.wire.report import Finish
+
+    if verdict == "finish":
+        transitions.mark_finished(result_id, Finish(attempt=attempt, outcome=builders.outcome()))
+    else:
+        failure = Failure(category=FailureCategory.USER_CODE, cause="their bug")
+        transitions.report_failure(result_id, attempt, failure, outcome=None)
+
+
 def lease() -> str:
     from backend.controller.models import Lease
 
@@ -158,16 +254,36 @@ def heartbeats() -> list[str]:
     return list(ComponentHeartbeat.objects.values_list("name", flat=True))
 
 
+def verdicts_address(state: str) -> str:
+    """Where trainings ask: an abstract address, because folders of tests have long names."""
+    return f"\0kml-verdicts-{hashlib.sha256(state.encode()).hexdigest()}"
+
+
 def _main() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "backend.config.settings"
     import django
 
     django.setup()
-    for line in sys.stdin:
-        command = orjson.loads(line)
-        answer = globals()[command.pop("do")](**command)
-        sys.stdout.write(orjson.dumps(answer).decode() + "\n")
-        sys.stdout.flush()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(verdicts_address(os.environ["KML_STATE_DIR"]))
+        listener.listen(64)
+        _selector.register(listener, selectors.EVENT_READ)
+        _selector.register(sys.stdin.buffer, selectors.EVENT_READ)
+        while True:
+            for key, _ in _selector.select():
+                if key.fileobj is listener:
+                    connection, _ = listener.accept()
+                    _selector.register(connection, selectors.EVENT_READ)
+                elif isinstance(key.fileobj, socket.socket):
+                    _answer(key.fileobj)
+                # One at a time: whoever asks waits for the answer.
+                elif line := sys.stdin.buffer.readline():
+                    command = orjson.loads(line)
+                    answer = globals()[command.pop("do")](**command)
+                    sys.stdout.write(orjson.dumps(answer).decode() + "\n")
+                    sys.stdout.flush()
+                else:
+                    return
 
 
 if __name__ == "__main__":
