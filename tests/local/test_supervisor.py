@@ -18,7 +18,7 @@ from kafkaml.local.state import ComponentState, PlatformStatus, StateDir
 from platform_local.supervisor import Component, Supervisor, log_tail
 from tests.support import eventually, has_ended
 
-FOREVER = "import signal, time\nprint('running', flush=True)\ntime.sleep(600)"
+FOREVER = "import signal\nprint('running', flush=True)\nsignal.pause()"
 
 
 class RunningPlatform:
@@ -130,9 +130,9 @@ def test_processes_that_were_there_before_it_are_left_alone(platform: RunningPla
 
 def test_a_component_that_ignores_the_polite_signal_is_killed_with_its_children(platform: RunningPlatform) -> None:
     program = (
-        "import os, signal, subprocess, sys, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import signal,time; signal.signal(15, 1); time.sleep(600)'],"
-        " start_new_session=True)\nprint(child.pid, flush=True)\ntime.sleep(600)\n"
+        "import signal, subprocess, sys\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import signal; signal.signal(15, 1); signal.pause()'],"
+        " start_new_session=True)\nprint(child.pid, flush=True)\nsignal.pause()\n"
     )
     stubborn = platform.component(
         "stubborn", program, probe=lambda: _text(platform, "stubborn") != "", grace_seconds=0.3
@@ -143,7 +143,7 @@ def test_a_component_that_ignores_the_polite_signal_is_killed_with_its_children(
 
 def test_orphans_end_with_the_platform(platform: RunningPlatform) -> None:
     program = (
-        "import subprocess, sys, time\nchild = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'],"
+        "import subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'],"
         " start_new_session=True)\nprint(child.pid, flush=True)\n"
     )
     spawner = platform.component("spawner", program, once=True)
@@ -159,7 +159,7 @@ def test_a_killed_supervisor_takes_its_components_along(tmp_path: Path) -> None:
         "from platform_local.supervisor import Component, Supervisor\n"
         f"state = StateDir(pathlib.Path({str(tmp_path)!r})); state.prepare()\n"
         "sleeper = Component(name='sleeper', env=dict(os.environ),\n"
-        "    prepare=lambda: [sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "    prepare=lambda: [sys.executable, '-c', 'import signal; signal.pause()'])\n"
         "asyncio.run(Supervisor(state=state, components=[sleeper], stop_order=[['sleeper']],\n"
         "    status=PlatformStatus(os.getpid(), '', ''),\n"
         "    on_change=lambda status: print(status.components[0].pid, flush=True)).run())\n"

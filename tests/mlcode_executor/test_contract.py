@@ -143,8 +143,8 @@ def test_training_learns_and_reports_every_epoch(framework: Framework, start_mod
 
 
 def test_progress_says_where_training_is(framework: Framework, start_model: StartProcess, digits: Any) -> None:
-    images = np.repeat(digits[0], 40, axis=0)
-    labels = np.repeat(digits[1], 40, axis=0)
+    images = np.repeat(digits[0], 10, axis=0)
+    labels = np.repeat(digits[1], 10, axis=0)
     model = start_model(framework.runtime)
     model.call("build", {"code": framework.digits, "imports": "", "seed": 1})
     model.call("fit", {"batch_size": 8, "arguments": {}, "seed": 1}, train_features=images, train_labels=labels)
