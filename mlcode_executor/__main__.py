@@ -127,7 +127,8 @@ def _run(service: ExecutorService, options: argparse.Namespace, fork_server: For
             access_log=False,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=5,
-            lifespan="on",
+            lifespan="off",
+            ws="none",
         )
     )
 

@@ -76,11 +76,8 @@ class ExecutorService:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; the only entry that the server calls."""
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-        elif scope["type"] == "http":
-            status, body, headers = await self._answer(scope, receive)
-            await _respond(send, status, body, headers)
+        status, body, headers = await self._answer(scope, receive)
+        await _respond(send, status, body, headers)
 
     def close(self) -> None:
         """Take no more work; checks that run are waited for."""
@@ -169,11 +166,3 @@ async def _respond(send: Send, status: HTTPStatus, body: Any, headers: Mapping[s
     fields = [(b"content-type", kind), *((name.encode(), value.encode()) for name, value in headers.items())]
     await send({"type": "http.response.start", "status": int(status), "headers": fields})
     await send({"type": "http.response.body", "body": orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)})
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

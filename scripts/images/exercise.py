@@ -29,7 +29,7 @@ MODULES = {
 # What the services around them import.
 SERVICES = [
     *("confluent_kafka", "confluent_kafka.admin", "fastavro", "httpx", "orjson", "psutil", "pydantic_settings"),
-    *("rich.console", "stamina", "structlog", "uvicorn", "uvicorn.lifespan.on", "uvicorn.protocols.http.h11_impl"),
+    *("rich.console", "stamina", "structlog", "uvicorn", "uvicorn.lifespan.off", "uvicorn.protocols.http.h11_impl"),
     *("sklearn.metrics", "PIL.Image"),
 ]
 
