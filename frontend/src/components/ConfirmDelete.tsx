@@ -1,5 +1,6 @@
 /** Deleting asks once, names what is lost, and for what is hard to make again wants its name typed. */
 import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core'
+import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Caution } from './Caution'
 import { ProblemAlert } from './ProblemAlert'
@@ -25,31 +26,18 @@ export function ConfirmDelete({
   onDelete: () => Promise<void>
 }) {
   const [typed, setTyped] = useState('')
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<unknown>(null)
+  const remove = useMutation({ mutationFn: onDelete, onSuccess: () => close() })
   const close = () => {
     setTyped('')
-    setError(null)
+    remove.reset()
     onClose()
-  }
-  const confirm = async () => {
-    setBusy(true)
-    setError(null)
-    try {
-      await onDelete()
-      close()
-    } catch (caught) {
-      setError(caught)
-    } finally {
-      setBusy(false)
-    }
   }
   return (
     <Modal opened={opened} onClose={close} title={`Delete ${what} ${name}?`} centered>
       <form
         onSubmit={(event) => {
           event.preventDefault()
-          void confirm()
+          remove.mutate()
         }}
       >
         <Stack>
@@ -66,12 +54,12 @@ export function ConfirmDelete({
               data-autofocus
             />
           )}
-          <ProblemAlert error={error} />
+          <ProblemAlert error={remove.error} />
           <Group justify="flex-end">
             <Button variant="default" onClick={close}>
               Keep
             </Button>
-            <Button type="submit" color="red.9" loading={busy} disabled={typeName && typed !== name}>
+            <Button type="submit" color="red.9" loading={remove.isPending} disabled={typeName && typed !== name}>
               Delete
             </Button>
           </Group>

@@ -1,7 +1,8 @@
 /** A form in a dialog: it closes when what it sends was taken; a refusal is shown at the fields, and whole below them. */
 import { Button, Group, Modal, type ModalProps, Stack } from '@mantine/core'
 import type { UseFormReturnType } from '@mantine/form'
-import { type ReactNode, useState } from 'react'
+import { useMutation } from '@tanstack/react-query'
+import type { FormEvent, ReactNode } from 'react'
 import { notifyDone } from '~/lib/notify'
 import { problemOf } from '~/lib/problem'
 import { ProblemAlert } from './ProblemAlert'
@@ -10,49 +11,56 @@ export interface FormDialogProps<Values extends object> {
   title: string
   /** What the button that sends says. */
   submit: string
-  form: UseFormReturnType<Values>
-  /** Sends the values and says what was done; throws what the API answers otherwise. */
+  /** What the button that does not says. */
+  cancel?: string
+  /** Without one, what is sent is known to whoever shows the dialog. */
+  form?: UseFormReturnType<Values>
+  /** Sends the form's values and says what was done; throws what the API answers otherwise. */
   onSave: (values: Values) => Promise<string>
   onClose: () => void
-  onDone: () => void
+  onDone?: () => void
   size?: ModalProps['size']
+  /** Something is missing still. */
+  disabled?: boolean
   /** Said above the buttons. */
   note?: ReactNode
+  /** Left of the buttons. */
+  aside?: ReactNode
   children: ReactNode
 }
 
 export function FormDialog<Values extends object>(props: FormDialogProps<Values>) {
   const { form, onClose } = props
-  const [error, setError] = useState<unknown>(null)
-  const [busy, setBusy] = useState(false)
-  const save = async (values: Values) => {
-    setBusy(true)
-    setError(null)
-    try {
-      notifyDone(await props.onSave(values))
-      props.onDone()
+  const save = useMutation({
+    mutationFn: props.onSave,
+    onSuccess: (done) => {
+      notifyDone(done)
+      props.onDone?.()
       onClose()
-    } catch (caught) {
-      form.setErrors(problemOf(caught).byField())
-      setError(caught)
-    } finally {
-      setBusy(false)
-    }
+    },
+    onError: (error) => form?.setErrors(problemOf(error).byField()),
+  })
+  const sendAlone = (event: FormEvent) => {
+    event.preventDefault()
+    save.mutate({} as Values)
   }
   return (
     <Modal opened onClose={onClose} centered size={props.size ?? 'md'} title={props.title}>
-      <form onSubmit={form.onSubmit((values) => void save(values))} noValidate>
+      <form onSubmit={form ? form.onSubmit((values) => save.mutate(values)) : sendAlone} noValidate>
         <Stack gap="sm">
           {props.children}
-          <ProblemAlert error={error} />
+          <ProblemAlert error={save.error} />
           {props.note}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={busy}>
-              {props.submit}
-            </Button>
+          <Group justify="space-between">
+            <div>{props.aside}</div>
+            <Group gap="xs">
+              <Button variant="default" onClick={onClose}>
+                {props.cancel ?? 'Cancel'}
+              </Button>
+              <Button type="submit" loading={save.isPending} disabled={props.disabled}>
+                {props.submit}
+              </Button>
+            </Group>
           </Group>
         </Stack>
       </form>

@@ -1,13 +1,13 @@
 /** The frame of every list: title, filter line, table with state in the address, batch actions, an empty state. */
-import 'mantine-datatable/styles.css'
 import { Box, Button, Group, Pagination, Stack, Text } from '@mantine/core'
 import type { UseQueryResult } from '@tanstack/react-query'
-import { DataTable, type DataTableColumn } from 'mantine-datatable'
+import type { DataTableColumn } from 'mantine-datatable'
 import type { ReactNode } from 'react'
 import { plural } from '~/lib/format'
 import { type ListSearch, PAGE_SIZE } from '~/lib/listSearch'
 import { ColumnMenu, useColumnChoice } from './ColumnMenu'
 import { Dimmed } from './Dimmed'
+import { ObjectTable } from './ObjectTable'
 import { PageTitle } from './PageTitle'
 import { ProblemAlert } from './ProblemAlert'
 import { SearchField } from './SearchField'
@@ -75,28 +75,12 @@ export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) 
             {count !== undefined && <Dimmed>{plural(count, 'row')}</Dimmed>}
             <ColumnMenu choice={chosen} />
           </Group>
-          <DataTable<Row>
-            withTableBorder
-            borderRadius="sm"
-            highlightOnHover
-            verticalSpacing={6}
-            fz="sm"
-            minHeight={rows === undefined || rows.length === 0 ? 180 : 0}
+          <ObjectTable<Row>
             records={rows ?? []}
             fetching={list.isPending}
-            loaderBackgroundBlur={0}
             columns={chosen.shown}
             noRecordsText="Nothing fits the filter"
-            idAccessor="id"
-            {...(props.onRowClick
-              ? {
-                  onRowClick: ({ record, event }) => {
-                    // Links and buttons in a row do what they say.
-                    if ((event.target as HTMLElement).closest('a, button, input, label')) return
-                    props.onRowClick?.(record)
-                  },
-                }
-              : {})}
+            onRowClick={props.onRowClick}
             {...(selected && onSelect
               ? {
                   selectedRecords: selected,

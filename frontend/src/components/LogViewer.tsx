@@ -4,6 +4,7 @@
  */
 import { Box, Button, Group, Skeleton, Text } from '@mantine/core'
 import { IconDownload } from '@tabler/icons-react'
+import { useMutation } from '@tanstack/react-query'
 import { memo, type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
 import { formatBytes, formatCount, plural } from '~/lib/format'
 import { useLive } from '~/lib/live'
@@ -16,7 +17,7 @@ import { SearchField } from './SearchField'
 import { Toggle } from './Toggle'
 import { type ReadLog, readWholeLog, useLog } from './useLog'
 
-export type { LogPiece, ReadLog } from './useLog'
+export type { ReadLog } from './useLog'
 
 /** Lines drawn together; groups out of sight cost nothing (content-visibility). */
 const GROUP = 200
@@ -157,32 +158,24 @@ function Notes({
 }
 
 function Download({ read, name }: { read: ReadLog; name: string }) {
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<unknown>(null)
-  const download = async () => {
-    setBusy(true)
-    setError(null)
-    try {
+  const download = useMutation({
+    mutationFn: async () => {
       const text = await readWholeLog(read, new AbortController().signal)
       saveFile(`${fileName(name)}.log`, text, 'text/plain')
-    } catch (caught) {
-      setError(caught)
-    } finally {
-      setBusy(false)
-    }
-  }
+    },
+  })
   return (
     <>
       <Button
         size="xs"
         variant="default"
-        loading={busy}
+        loading={download.isPending}
         leftSection={<IconDownload size={14} aria-hidden />}
-        onClick={() => void download()}
+        onClick={() => download.mutate()}
       >
         Download
       </Button>
-      <ProblemAlert error={error} />
+      <ProblemAlert error={download.error} />
     </>
   )
 }

@@ -1,12 +1,12 @@
 /** The frame of every object: name, state, age, the actions that make sense now, the rest in a menu; then tabs. */
-import { ActionIcon, Box, Group, Menu, Skeleton, Stack, Tabs, Text, Title } from '@mantine/core'
-import { IconDots } from '@tabler/icons-react'
+import { Box, Group, Skeleton, Stack, Tabs, Text, Title } from '@mantine/core'
 import type { UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { usePageTitle } from '~/lib/pageTitle'
 import { Age } from './Age'
 import { CopyButton } from './CopyButton'
 import { ProblemAlert } from './ProblemAlert'
+import { ActionMenu, type MenuAction } from './RowMenu'
 import { StatusBadge } from './StatusBadge'
 
 export interface Tab {
@@ -14,14 +14,6 @@ export interface Tab {
   label: ReactNode
   /** Built only while the tab is shown. */
   content: () => ReactNode
-}
-
-export interface MenuAction {
-  label: string
-  onClick: () => void
-  danger?: boolean
-  icon?: ReactNode
-  disabled?: boolean
 }
 
 export function ObjectPage({
@@ -97,28 +89,7 @@ export function ObjectPage({
         </Box>
         <Group gap="xs">
           {actions}
-          {menu && menu.length > 0 && (
-            <Menu position="bottom-end" withinPortal>
-              <Menu.Target>
-                <ActionIcon variant="default" size="md" aria-label="More actions">
-                  <IconDots size={16} aria-hidden />
-                </ActionIcon>
-              </Menu.Target>
-              <Menu.Dropdown>
-                {menu.map((each) => (
-                  <Menu.Item
-                    key={each.label}
-                    leftSection={each.icon}
-                    onClick={each.onClick}
-                    disabled={each.disabled}
-                    style={each.danger ? { color: 'var(--kml-failed)' } : {}}
-                  >
-                    {each.label}
-                  </Menu.Item>
-                ))}
-              </Menu.Dropdown>
-            </Menu>
-          )}
+          {menu && menu.length > 0 && <ActionMenu label="More actions" actions={menu} variant="default" />}
         </Group>
       </Group>
       {alerts}

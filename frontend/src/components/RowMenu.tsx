@@ -1,29 +1,48 @@
-/** What can be done with one row of a list, behind three dots. */
-import { ActionIcon, Menu } from '@mantine/core'
+/** What can be done with a thing, behind three dots. */
+import { ActionIcon, type ActionIconProps, Menu } from '@mantine/core'
 import { IconDots } from '@tabler/icons-react'
+import type { ReactNode } from 'react'
 
-export interface RowAction {
+export interface MenuAction {
   label: string
   onClick: () => void
   /** It destroys something. */
   danger?: boolean
+  icon?: ReactNode
+  disabled?: boolean
 }
 
-export function RowMenu({ name, actions }: { name: string; actions: readonly RowAction[] }) {
+interface ActionMenuProps extends Pick<ActionIconProps, 'variant' | 'color'> {
+  label: string
+  actions: readonly MenuAction[]
+}
+
+export function ActionMenu({ label, actions, ...button }: ActionMenuProps) {
   return (
-    <Menu position="bottom-end">
+    <Menu position="bottom-end" withinPortal>
       <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" aria-label={`Actions for ${name}`}>
+        <ActionIcon aria-label={label} {...button}>
           <IconDots size={16} aria-hidden />
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
-        {actions.map(({ label, onClick, danger }) => (
-          <Menu.Item key={label} onClick={onClick} {...(danger ? { style: { color: 'var(--kml-failed)' } } : {})}>
-            {label}
+        {actions.map((each) => (
+          <Menu.Item
+            key={each.label}
+            leftSection={each.icon}
+            onClick={each.onClick}
+            disabled={each.disabled}
+            style={each.danger ? { color: 'var(--kml-failed)' } : {}}
+          >
+            {each.label}
           </Menu.Item>
         ))}
       </Menu.Dropdown>
     </Menu>
   )
+}
+
+/** What can be done with one row of a list. */
+export function RowMenu({ name, actions }: { name: string; actions: readonly MenuAction[] }) {
+  return <ActionMenu label={`Actions for ${name}`} actions={actions} variant="subtle" color="gray" />
 }

@@ -1,6 +1,7 @@
 import { act, renderHook, waitFor } from '@testing-library/react'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { type LogPiece, type ReadLog, readWholeLog, useLog } from './useLog'
+import type { Log } from '~/lib/api'
+import { type ReadLog, readWholeLog, useLog } from './useLog'
 
 beforeEach(() => {
   vi.useFakeTimers({ shouldAdvanceTime: true })
@@ -20,7 +21,7 @@ function source(size = 8) {
     }
     const start = offset < 0 ? Math.max(0, log.text.length + offset) : offset
     const text = log.text.slice(start, start + size)
-    return { text, offset: start, next_offset: start + text.length, stored: false } satisfies LogPiece
+    return { text, offset: start, next_offset: start + text.length, stored: false } satisfies Log
   }
   return { log, read }
 }

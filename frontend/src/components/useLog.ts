@@ -1,18 +1,10 @@
 /** Reads a log by byte offsets while it grows; what was read stays whatever happens to its source. */
 import { useEffect, useReducer, useRef, useState } from 'react'
+import type { Log } from '~/lib/api'
 import { appendLog, EMPTY_LOG, type LogBuffer } from './logLines'
 
-/** A piece of a log, as the API gives it. */
-export interface LogPiece {
-  text: string
-  offset: number
-  next_offset: number
-  /** Only the kept end of the log is left: the process and its file are gone. */
-  stored: boolean
-}
-
 /** Reads from byte ``offset``; negative: from the end. Throws a Problem. */
-export type ReadLog = (offset: number, signal: AbortSignal) => Promise<LogPiece>
+export type ReadLog = (offset: number, signal: AbortSignal) => Promise<Log>
 
 /** Where reading begins: earlier parts are asked for by the reader. */
 export const TAIL_BYTES = 512 * 1024
@@ -30,7 +22,7 @@ export interface LogState {
 
 type Action =
   | { type: 'reset' }
-  | { type: 'piece'; piece: LogPiece; begins: boolean }
+  | { type: 'piece'; piece: Log; begins: boolean }
   | { type: 'caught up' }
   | { type: 'failed'; error: unknown }
 

@@ -1,8 +1,10 @@
 /** One's own account: who one is, access tokens for scripts, the password. */
-import { Stack, Title } from '@mantine/core'
+
+import { Stack } from '@mantine/core'
 import { Age } from '~/components/Age'
 import { Facts } from '~/components/Facts'
 import { PageTitle } from '~/components/PageTitle'
+import { Section } from '~/components/Section'
 import { useSession } from '~/lib/session'
 import { PasswordForm } from './PasswordForm'
 import { Tokens } from './Tokens'
@@ -25,18 +27,12 @@ export function AccountPage() {
           ['Signed in', user.last_login ? <Age key="age" at={user.last_login} size="sm" /> : 'not yet'],
         ]}
       />
-      <section aria-labelledby="tokens">
-        <Title order={2} id="tokens" mb="xs">
-          Access tokens
-        </Title>
+      <Section title="Access tokens">
         <Tokens />
-      </section>
-      <section aria-labelledby="password">
-        <Title order={2} id="password" mb="xs">
-          Password
-        </Title>
+      </Section>
+      <Section title="Password">
         <PasswordForm />
-      </section>
+      </Section>
     </Stack>
   )
 }

@@ -123,27 +123,17 @@ export function requestOf(form: DeployForm): InferenceWriteRequest {
   }
 }
 
+/** What the command calls otherwise. */
+const OPTIONS: Record<string, string> = { input_topic: 'input', output_topic: 'output' }
+
 export function equivalentsOf(form: DeployForm): Equivalents {
   const request = requestOf(form)
-  const option = (name: string, value: unknown) =>
-    value === undefined
-      ? []
-      : [`  --${name} ${shellQuote(typeof value === 'object' ? JSON.stringify(value) : String(value))}`]
-  const lines = [
-    `kafka-ml inferences create ${request.result || 'RESULT'}`,
-    ...option('version', request.version ?? undefined),
-    ...option('input', request.input_topic),
-    ...option('output', request.output_topic),
-    ...option('replicas', request.replicas),
-    ...option('max-replicas', request.max_replicas ?? undefined),
-    ...option('input-format', request.input_format),
-    ...option('input-config', request.input_config),
-    ...option('output-bootstrap-servers', request.output_bootstrap_servers),
-    ...option('output-timestamps', request.output_timestamps),
-    ...option('gpu', request.gpu),
-    ...option('cluster', request.cluster ?? undefined),
-    ...option('visualization', request.visualization ?? undefined),
-  ]
+  const options = Object.entries(request).flatMap(([name, value]) => {
+    if (name === 'result' || value === null || value === undefined) return []
+    const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
+    return [`  --${OPTIONS[name] ?? name.replaceAll('_', '-')} ${shellQuote(text)}`]
+  })
+  const lines = [`kafka-ml inferences create ${request.result || 'RESULT'}`, ...options]
   return {
     cli: lines.join(' \\\n'),
     python: pythonCall('client.inferences.create', { ...request }),

@@ -19,15 +19,13 @@ export function createEquivalents(values: ModelValues): Equivalents {
       ...(request.imports ? [`cat > imports.py ${hereDocument(request.imports)}`] : []),
       `kafka-ml models create - ${options.join(' ')} ${hereDocument(request.code)}`,
     ].join('\n'),
-    python: pythonCall('client.models.create', {
-      name: request.name,
-      framework: request.framework,
-      code: request.code,
-      imports: request.imports || undefined,
-      description: request.description || undefined,
-      distributed: request.distributed || undefined,
-      upper_model: request.upper_model ?? undefined,
-    }),
+    // Of what need not be said, nothing is.
+    python: pythonCall(
+      'client.models.create',
+      Object.fromEntries(
+        Object.entries(request).filter(([name, value]) => value || name === 'name' || name === 'code'),
+      ),
+    ),
     curl: curlCall('POST', '/api/models/', request),
   }
 }

@@ -15,12 +15,7 @@ export interface ModelValues {
 }
 
 /** What decides whether a model is valid. */
-export interface Source {
-  framework: FrameworkEnum
-  imports: string
-  code: string
-  distributed: boolean
-}
+export type Source = Pick<ModelValues, 'framework' | 'imports' | 'code' | 'distributed'>
 
 export const EMPTY: ModelValues = {
   framework: 'tensorflow',

@@ -1,22 +1,16 @@
 /** Training again: says what the earlier training gave and that it goes. */
 
-import { Button, Group, Modal, Radio, Select, Stack, Text } from '@mantine/core'
-import { useMutation, useQuery } from '@tanstack/react-query'
+import { Radio, Select, Stack, Text } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ModelLink } from '~/components/ButtonLink'
 import { Caution } from '~/components/Caution'
 import { CopyAs } from '~/components/CopyAs'
 import { unitOf } from '~/components/charts/curves'
+import { FormDialog } from '~/components/FormDialog'
 import { ProblemAlert } from '~/components/ProblemAlert'
-import {
-  modelsRetrieveOptions,
-  type Result,
-  resultsRestartCreateMutation,
-  type Stream,
-  streamsListOptions,
-} from '~/lib/api'
+import { modelsRetrieveOptions, type Result, resultsRestartCreate, type Stream, streamsListOptions } from '~/lib/api'
 import { formatExact, plural } from '~/lib/format'
-import { notifyDone } from '~/lib/notify'
 import { restartEquivalents } from './equivalents'
 
 export function RestartDialog({
@@ -35,94 +29,74 @@ export function RestartDialog({
   const [resume, setResume] = useState(checkpoint !== null)
   const streams = useQuery({ ...streamsListOptions({ query: { limit: 200 } }), enabled: another })
   const model = useQuery(modelsRetrieveOptions({ path: { id: String(result.model) } }))
-  const restart = useMutation({
-    ...resultsRestartCreateMutation(),
-    onSuccess: () => {
-      notifyDone(resume ? `Result ${result.id} goes on` : `Result ${result.id} trains again`)
-      onClose()
-    },
-  })
   const changed = model.data && (model.data.code !== result.code || model.data.imports !== result.imports)
   const losses = resume ? [] : lossesOf(result)
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      centered
+    <FormDialog
       title={another ? 'Train on another stream?' : `Train ${result.model_name} again?`}
+      submit={resume ? 'Go on' : 'Train again'}
+      cancel="Keep it"
+      disabled={another && stream === null}
+      onClose={onClose}
+      onSave={async () => {
+        const body = { stream: another ? stream : null, resume }
+        await resultsRestartCreate({ path: { id: String(result.id) }, body, throwOnError: true })
+        return resume ? `Result ${result.id} goes on` : `Result ${result.id} trains again`
+      }}
+      aside={<CopyAs equivalents={restartEquivalents(result.id, another ? stream : null, resume)} />}
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault()
-          restart.mutate({ path: { id: String(result.id) }, body: { stream: another ? stream : null, resume } })
-        }}
-      >
-        <Stack>
-          {another ? (
-            <Select
-              label="Stream"
-              description="Its records are read as it was announced; nothing is sent again."
-              placeholder={streams.isPending ? 'Loading…' : 'Choose a stream'}
-              data={(streams.data?.results ?? []).map((each) => ({ value: String(each.id), label: streamText(each) }))}
-              value={stream === null ? null : String(stream)}
-              onChange={(value) => setStream(value === null ? null : Number(value))}
-              searchable
-              required
-              data-autofocus
-              nothingFoundMessage="No stream fits"
+      {another ? (
+        <Select
+          label="Stream"
+          description="Its records are read as it was announced; nothing is sent again."
+          placeholder={streams.isPending ? 'Loading…' : 'Choose a stream'}
+          data={(streams.data?.results ?? []).map((each) => ({ value: String(each.id), label: streamText(each) }))}
+          value={stream === null ? null : String(stream)}
+          onChange={(value) => setStream(value === null ? null : Number(value))}
+          searchable
+          required
+          data-autofocus
+          nothingFoundMessage="No stream fits"
+        />
+      ) : checkpoint !== null ? (
+        <Radio.Group
+          label="Where it begins"
+          value={resume ? 'resume' : 'anew'}
+          onChange={(value) => setResume(value === 'resume')}
+        >
+          <Stack gap={6} mt={6}>
+            <Radio
+              value="resume"
+              label={`After ${unitOf(result.metrics)} ${formatExact(checkpoint.step)}`}
+              description="From its last checkpoint, as if nothing had happened: the same code goes on in the same stream."
             />
-          ) : checkpoint !== null ? (
-            <Radio.Group
-              label="Where it begins"
-              value={resume ? 'resume' : 'anew'}
-              onChange={(value) => setResume(value === 'resume')}
-            >
-              <Stack gap={6} mt={6}>
-                <Radio
-                  value="resume"
-                  label={`After ${unitOf(result.metrics)} ${formatExact(checkpoint.step)}`}
-                  description="From its last checkpoint, as if nothing had happened: the same code goes on in the same stream."
-                />
-                <Radio
-                  value="anew"
-                  label="Anew"
-                  description={`With nothing learnt, at the beginning of stream ${result.stream}.`}
-                />
-              </Stack>
-            </Radio.Group>
-          ) : (
-            <Text size="sm">
-              It reads stream {result.stream} again, with the same split and seed: with the same code it should give the
-              same model.
-            </Text>
-          )}
-          {changed && !resume && (
-            <Text size="sm">
-              The model's code has changed since: the <ModelLink id={result.model}>present code</ModelLink> is trained.
-            </Text>
-          )}
-          {losses.length > 0 && (
-            <Caution title="What is lost" texts={losses}>
-              <Text size="sm" mt="xs">
-                To keep it, make a new deployment instead.
-              </Text>
-            </Caution>
-          )}
-          <ProblemAlert error={streams.error ?? restart.error} />
-          <Group justify="space-between">
-            <CopyAs equivalents={restartEquivalents(result.id, another ? stream : null, resume)} />
-            <Group gap="xs">
-              <Button variant="default" onClick={onClose}>
-                Keep it
-              </Button>
-              <Button type="submit" loading={restart.isPending} disabled={another && stream === null}>
-                {resume ? 'Go on' : 'Train again'}
-              </Button>
-            </Group>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+            <Radio
+              value="anew"
+              label="Anew"
+              description={`With nothing learnt, at the beginning of stream ${result.stream}.`}
+            />
+          </Stack>
+        </Radio.Group>
+      ) : (
+        <Text size="sm">
+          It reads stream {result.stream} again, with the same split and seed: with the same code it should give the
+          same model.
+        </Text>
+      )}
+      {changed && !resume && (
+        <Text size="sm">
+          The model's code has changed since: the <ModelLink id={result.model}>present code</ModelLink> is trained.
+        </Text>
+      )}
+      {losses.length > 0 && (
+        <Caution title="What is lost" texts={losses}>
+          <Text size="sm" mt="xs">
+            To keep it, make a new deployment instead.
+          </Text>
+        </Caution>
+      )}
+      <ProblemAlert error={streams.error} />
+    </FormDialog>
   )
 }
 

@@ -1,77 +1,59 @@
 /** Announces a stream to another deployment: which one, and what will happen. */
 
-import { Button, Group, Modal, Stack, Text } from '@mantine/core'
-import { useMutation, useQuery } from '@tanstack/react-query'
+import { Stack, Text } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { DeploymentSelect } from '~/components/DeploymentSelect'
+import { FormDialog } from '~/components/FormDialog'
 import { ProblemAlert } from '~/components/ProblemAlert'
-import { type Deployment, deploymentsListOptions, type Stream, streamsSendCreateMutation } from '~/lib/api'
+import { type Deployment, deploymentsListOptions, type Stream, streamsSendCreate } from '~/lib/api'
 import { curlCall, pythonCall } from '~/lib/equivalents'
 import { formatCount, plural } from '~/lib/format'
-import { notifyDone } from '~/lib/notify'
 import { sharesOf } from '~/lib/ranges'
 
 const MOST = 200
 
-export function SendForm({ stream, opened, onClose }: { stream: Stream; opened: boolean; onClose: () => void }) {
-  return (
-    <Modal opened={opened} onClose={onClose} size="lg" title="Send the stream to another deployment">
-      <Form stream={stream} onClose={onClose} />
-    </Modal>
-  )
-}
-
-function Form({ stream, onClose }: { stream: Stream; onClose: () => void }) {
+export function SendForm({ stream, onClose }: { stream: Stream; onClose: () => void }) {
   const [chosen, setChosen] = useState<string | null>(null)
   const deployments = useQuery(deploymentsListOptions({ query: { limit: MOST } }))
-  const send = useMutation({
-    ...streamsSendCreateMutation(),
-    onSuccess: () => {
-      notifyDone(`Stream ${stream.id} is announced to deployment ${chosen}`)
-      onClose()
-    },
-  })
   const rows = deployments.data?.results ?? []
   const deployment = rows.find((each) => String(each.id) === chosen)
-  if (deployments.data && rows.length === 0)
-    return (
-      <Stack gap="sm" align="flex-start">
-        <Text size="sm">There is no deployment yet that could train on it.</Text>
-        <ButtonLink to="/training/new">Deploy for training</ButtonLink>
-      </Stack>
-    )
+  const path = { id: String(stream.id) }
+  const body = { deployment: Number(chosen ?? 0) }
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault()
-        if (deployment) send.mutate({ path: { id: String(stream.id) }, body: { deployment: deployment.id } })
+    <FormDialog
+      title="Send the stream to another deployment"
+      submit="Send"
+      size="lg"
+      disabled={!deployment}
+      onClose={onClose}
+      onSave={async () => {
+        await streamsSendCreate({ path, body, throwOnError: true })
+        return `Stream ${stream.id} is announced to deployment ${chosen}`
       }}
+      aside={
+        <CopyAs
+          equivalents={{
+            cli: `kafka-ml streams send ${stream.id} --deployment ${chosen ?? 'N'}`,
+            python: pythonCall(`client.streams.send`, { identifier: stream.id, ...body }),
+            curl: curlCall('POST', `/api/streams/${stream.id}/send/`, body),
+          }}
+        />
+      }
     >
-      <Stack gap="md">
+      <ProblemAlert error={deployments.error} />
+      {deployments.data && rows.length === 0 ? (
+        <Stack gap="sm" align="flex-start">
+          <Text size="sm">There is no deployment yet that could train on it.</Text>
+          <ButtonLink to="/training/new">Deploy for training</ButtonLink>
+        </Stack>
+      ) : (
         <DeploymentSelect rows={rows} value={chosen} onChange={setChosen} />
-        <Text size="sm">{sentence(stream, deployment)}</Text>
-        <ProblemAlert error={deployments.error ?? send.error} title="The stream was not sent" />
-        <Group justify="space-between">
-          <CopyAs
-            equivalents={{
-              cli: `kafka-ml streams send ${stream.id} --deployment ${chosen ?? 'N'}`,
-              python: pythonCall(`client.streams.send`, { identifier: stream.id, deployment: Number(chosen ?? 0) }),
-              curl: curlCall('POST', `/api/streams/${stream.id}/send/`, { deployment: Number(chosen ?? 0) }),
-            }}
-          />
-          <Group gap="xs">
-            <Button variant="default" size="xs" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" size="xs" disabled={!deployment} loading={send.isPending}>
-              Send
-            </Button>
-          </Group>
-        </Group>
-      </Stack>
-    </form>
+      )}
+      <Text size="sm">{sentence(stream, deployment)}</Text>
+    </FormDialog>
   )
 }
 

@@ -73,8 +73,8 @@ export function StreamPage() {
           { value: 'trainings', label: 'Trained from it', content: () => <TrainingsTab stream={number} /> },
         ]}
       />
-      {stream && can('editor') && (
-        <SendForm stream={stream} opened={search.send ?? false} onClose={() => change({ send: undefined })} />
+      {stream && can('editor') && search.send && (
+        <SendForm stream={stream} onClose={() => change({ send: undefined })} />
       )}
     </>
   )

@@ -79,8 +79,8 @@ export function TopicPage() {
           { value: 'users', label: 'Used by', content: () => topic && <UsersTab topic={topic} /> },
         ]}
       />
-      {topic && can('editor') && (
-        <TrainDialog topic={topic} opened={search.train ?? false} onClose={() => change({ train: undefined })} />
+      {topic && can('editor') && search.train && (
+        <TrainDialog topic={topic} onClose={() => change({ train: undefined })} />
       )}
     </>
   )

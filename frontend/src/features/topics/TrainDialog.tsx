@@ -1,21 +1,21 @@
 /** Announces records that are in a topic already to a deployment: which of them, how they are read, who trains. */
 
-import { Button, Group, JsonInput, Modal, NumberInput, Select, Stack, Text } from '@mantine/core'
-import { useMutation, useQuery } from '@tanstack/react-query'
+import { Group, JsonInput, NumberInput, Select, Text } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { CopyAs } from '~/components/CopyAs'
 import { DeploymentSelect } from '~/components/DeploymentSelect'
+import { FormDialog } from '~/components/FormDialog'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import {
   deploymentsListOptions,
   type Format,
   type OfferRequest,
-  streamsCreateMutation,
+  streamsCreate,
   streamsFormatsListOptions,
   type Topic,
 } from '~/lib/api'
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
-import { notifyDone } from '~/lib/notify'
 
 const MOST = 200
 
@@ -24,15 +24,7 @@ function exampleOf(format: Format | undefined): string {
   return JSON.stringify(Object.fromEntries((format?.settings ?? []).map((each) => [each.name, each.example || '...'])))
 }
 
-export function TrainDialog({ topic, opened, onClose }: { topic: Topic; opened: boolean; onClose: () => void }) {
-  return (
-    <Modal opened={opened} onClose={onClose} size="lg" title="Use for training">
-      <Form topic={topic} onClose={onClose} />
-    </Modal>
-  )
-}
-
-function Form({ topic, onClose }: { topic: Topic; onClose: () => void }) {
+export function TrainDialog({ topic, onClose }: { topic: Topic; onClose: () => void }) {
   const [deployment, setDeployment] = useState<string | null>(null)
   const [partition, setPartition] = useState<string | null>(null)
   const [start, setStart] = useState<number | string>('')
@@ -44,17 +36,6 @@ function Form({ topic, onClose }: { topic: Topic; onClose: () => void }) {
   const [validation, setValidation] = useState<number | string>(0.1)
   const [test, setTest] = useState<number | string>(0.1)
   const deployments = useQuery(deploymentsListOptions({ query: { limit: MOST } }))
-  const announce = useMutation({
-    ...streamsCreateMutation(),
-    onSuccess: (offer) => {
-      notifyDone(
-        offer.stream === null
-          ? `${topic.name} is announced to deployment ${offer.deployment}`
-          : `The same was announced before: stream ${offer.stream}`,
-      )
-      onClose()
-    },
-  })
   const rule = parsedRule(config)
   const request: OfferRequest = {
     deployment: Number(deployment ?? 0),
@@ -68,67 +49,57 @@ function Form({ topic, onClose }: { topic: Topic; onClose: () => void }) {
     test_rate: Number(test),
   }
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault()
-        if (deployment !== null && rule !== null) announce.mutate({ body: request })
+    <FormDialog
+      title="Use for training"
+      submit="Announce"
+      size="lg"
+      disabled={deployment === null || rule === null}
+      onClose={onClose}
+      onSave={async () => {
+        const { data: offer } = await streamsCreate({ body: request, throwOnError: true })
+        return offer.stream === null
+          ? `${topic.name} is announced to deployment ${offer.deployment}`
+          : `The same was announced before: stream ${offer.stream}`
       }}
+      aside={<CopyAs equivalents={offerEquivalents(request)} />}
     >
-      <Stack gap="md">
-        <Text size="sm">
-          Data that was sent without an announcement, or with one that nobody heard: no record is copied, the deployment
-          reads these offsets.
-        </Text>
-        <DeploymentSelect rows={deployments.data?.results ?? []} value={deployment} onChange={setDeployment} />
-        <Group grow align="flex-start">
-          <Select
-            label="Partition"
-            placeholder="All"
-            clearable
-            data={topic.partitions.map((each) => String(each.partition))}
-            value={partition}
-            onChange={setPartition}
-          />
-          <NumberInput label="From offset" placeholder="The first" min={0} value={start} onChange={setStart} />
-          <NumberInput label="To offset (exclusive)" placeholder="The last" min={0} value={end} onChange={setEnd} />
-        </Group>
+      <Text size="sm">
+        Data that was sent without an announcement, or with one that nobody heard: no record is copied, the deployment
+        reads these offsets.
+      </Text>
+      <DeploymentSelect rows={deployments.data?.results ?? []} value={deployment} onChange={setDeployment} />
+      <Group grow align="flex-start">
         <Select
-          label="Format"
-          data={(formats.data ?? []).map((each) => each.name)}
-          value={format}
-          onChange={(value) => value !== null && setFormat(value as typeof format)}
+          label="Partition"
+          placeholder="All"
+          clearable
+          data={topic.partitions.map((each) => String(each.partition))}
+          value={partition}
+          onChange={setPartition}
         />
-        <JsonInput
-          label="How records are read"
-          autosize
-          minRows={2}
-          value={config}
-          onChange={setEdited}
-          error={rule === null ? 'expected a JSON object' : undefined}
-        />
-        <Group grow>
-          <NumberInput label="Validation" min={0} max={1} step={0.05} value={validation} onChange={setValidation} />
-          <NumberInput label="Test" min={0} max={1} step={0.05} value={test} onChange={setTest} />
-        </Group>
-        <ProblemAlert error={deployments.error ?? formats.error ?? announce.error} title="Nothing was announced" />
-        <Group justify="space-between">
-          <CopyAs equivalents={offerEquivalents(request)} />
-          <Group gap="xs">
-            <Button variant="default" size="xs" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button
-              type="submit"
-              size="xs"
-              disabled={deployment === null || rule === null}
-              loading={announce.isPending}
-            >
-              Announce
-            </Button>
-          </Group>
-        </Group>
-      </Stack>
-    </form>
+        <NumberInput label="From offset" placeholder="The first" min={0} value={start} onChange={setStart} />
+        <NumberInput label="To offset (exclusive)" placeholder="The last" min={0} value={end} onChange={setEnd} />
+      </Group>
+      <Select
+        label="Format"
+        data={(formats.data ?? []).map((each) => each.name)}
+        value={format}
+        onChange={(value) => value !== null && setFormat(value as typeof format)}
+      />
+      <JsonInput
+        label="How records are read"
+        autosize
+        minRows={2}
+        value={config}
+        onChange={setEdited}
+        error={rule === null ? 'expected a JSON object' : undefined}
+      />
+      <Group grow>
+        <NumberInput label="Validation" min={0} max={1} step={0.05} value={validation} onChange={setValidation} />
+        <NumberInput label="Test" min={0} max={1} step={0.05} value={test} onChange={setTest} />
+      </Group>
+      <ProblemAlert error={deployments.error ?? formats.error} title="Nothing can be announced" />
+    </FormDialog>
   )
 }
 

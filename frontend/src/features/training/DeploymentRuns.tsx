@@ -1,8 +1,7 @@
 /** The runs of one deployment, as they go. */
-import 'mantine-datatable/styles.css'
-import { Box } from '@mantine/core'
+
 import { useNavigate } from '@tanstack/react-router'
-import { DataTable } from 'mantine-datatable'
+import { ObjectTable } from '~/components/ObjectTable'
 import type { ResultRow } from '~/lib/api'
 import * as columns from './runColumns'
 
@@ -21,25 +20,12 @@ const COLUMNS = [
 export function DeploymentRuns({ rows, loading }: { rows: ResultRow[]; loading: boolean }) {
   const navigate = useNavigate()
   return (
-    <Box style={{ minWidth: 0 }}>
-      <DataTable<ResultRow>
-        withTableBorder
-        borderRadius="sm"
-        highlightOnHover
-        verticalSpacing={6}
-        fz="sm"
-        minHeight={rows.length === 0 ? 120 : 0}
-        records={rows}
-        fetching={loading}
-        loaderBackgroundBlur={0}
-        columns={COLUMNS}
-        idAccessor="id"
-        noRecordsText="No training runs"
-        onRowClick={({ record, event }) => {
-          if ((event.target as HTMLElement).closest('a, button')) return
-          void navigate({ to: '/results/$id', params: { id: String(record.id) } })
-        }}
-      />
-    </Box>
+    <ObjectTable<ResultRow>
+      records={rows}
+      fetching={loading}
+      columns={COLUMNS}
+      noRecordsText="No training runs"
+      onRowClick={({ id }) => void navigate({ to: '/results/$id', params: { id: String(id) } })}
+    />
   )
 }

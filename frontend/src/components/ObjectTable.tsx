@@ -1,0 +1,29 @@
+/** A table of objects, whose rows lead to their pages. */
+import 'mantine-datatable/styles.css'
+import { DataTable, type DataTableProps } from 'mantine-datatable'
+
+type ObjectTableProps<Row> = Omit<DataTableProps<Row>, 'onRowClick'> & {
+  records: Row[]
+  onRowClick?: ((row: Row) => void) | undefined
+}
+
+export function ObjectTable<Row extends { id: number }>({ onRowClick, ...props }: ObjectTableProps<Row>) {
+  const table = {
+    withTableBorder: true,
+    borderRadius: 'sm',
+    highlightOnHover: true,
+    verticalSpacing: 6,
+    fz: 'sm',
+    minHeight: props.records.length === 0 ? 180 : 0,
+    loaderBackgroundBlur: 0,
+    idAccessor: 'id',
+    ...(onRowClick && {
+      onRowClick: ({ record, event }: { record: Row; event: React.MouseEvent }) => {
+        // Links and buttons in a row do what they say.
+        if (!(event.target as HTMLElement).closest('a, button, input, label')) onRowClick(record)
+      },
+    }),
+    ...props,
+  } as unknown as DataTableProps<Row>
+  return <DataTable<Row> {...table} />
+}
