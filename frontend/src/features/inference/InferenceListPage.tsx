@@ -6,7 +6,7 @@ import { useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
 import { ButtonLink, InferenceLink, TopicLink } from '~/components/ButtonLink'
-import { Dimmed } from '~/components/Dimmed'
+import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
 import { FrameworkTitle } from '~/components/FrameworkMark'
@@ -17,6 +17,7 @@ import { formatCount, formatExact, formatMilliseconds, formatRate } from '~/lib/
 import { listQuery } from '~/lib/listSearch'
 import { useSession } from '~/lib/session'
 import { useListSearch } from '~/lib/useListSearch'
+import { challengeLabel } from './challenge'
 import { type InferenceListSearch, STATES } from './routes'
 
 export function InferenceListPage() {
@@ -76,15 +77,18 @@ const COLUMNS: DataTableColumn<Inference>[] = [
     title: 'Input → output',
     width: 300,
     render: (row) => (
-      <Group gap={4} wrap="nowrap">
-        <TopicLink name={row.input_topic} />
-        <Dimmed>→</Dimmed>
-        {row.output_bootstrap_servers ? (
-          <Text size="sm">{row.output_topic}</Text>
-        ) : (
-          <TopicLink name={row.output_topic} />
-        )}
-      </Group>
+      <>
+        <Group gap={4} wrap="nowrap">
+          <TopicLink name={row.input_topic} />
+          <Dimmed>→</Dimmed>
+          {row.output_bootstrap_servers ? (
+            <Text size="sm">{row.output_topic}</Text>
+          ) : (
+            <TopicLink name={row.output_topic} />
+          )}
+        </Group>
+        <SmallPrint>{challengeLabel(row)}</SmallPrint>
+      </>
     ),
   },
   {
@@ -92,6 +96,11 @@ const COLUMNS: DataTableColumn<Inference>[] = [
     title: 'State',
     sortable: true,
     render: (row) => <StatusBadge state={row.state} tooltip={stateTooltip(row)} />,
+  },
+  {
+    accessor: 'version',
+    title: 'Version',
+    textAlign: 'right',
   },
   {
     accessor: 'replicas',

@@ -5,7 +5,7 @@ import { IconAlertTriangle, IconChartBar, IconPlayerPlay, IconPlayerStop, IconTr
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
-import { ButtonLink, ResultLink } from '~/components/ButtonLink'
+import { ButtonLink, InferenceLink, ResultLink } from '~/components/ButtonLink'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import type { RatePoint } from '~/components/charts/RateLagChart'
 import { FailureAlert, isHeldUp } from '~/components/FailureAlert'
@@ -24,6 +24,7 @@ import { useLiveEvents } from '~/lib/live'
 import { notifyDone } from '~/lib/notify'
 import { hasEnded } from '~/lib/runs'
 import { useSession } from '~/lib/session'
+import { CompareTab } from './CompareTab'
 import { DeadLettersTab } from './DeadLettersTab'
 import { stateTooltip } from './InferenceListPage'
 import { InferenceLogs } from './InferenceLogs'
@@ -54,6 +55,7 @@ export function InferencePage() {
   const tabs: Tab[] = [
     { value: 'overview', label: 'Overview', content: () => <OverviewTab inference={inference} points={points} /> },
     { value: 'try', label: 'Try it', content: () => <TryTab inference={inference} /> },
+    { value: 'compare', label: 'Compare versions', content: () => <CompareTab inference={inference} /> },
     {
       value: 'letters',
       label: letters > 0 ? `Dead letters (${formatCount(letters)})` : 'Dead letters',
@@ -89,6 +91,11 @@ export function InferencePage() {
           <ResultLink id={inference.result} underline="always">
             result {inference.result}
           </ResultLink>
+          {inference.shadow_of !== null && (
+            <>
+              , shadow of <InferenceLink id={inference.shadow_of}>inference {inference.shadow_of}</InferenceLink>
+            </>
+          )}
         </Text>
       }
       actions={<Actions inference={inference} editor={can('editor')} />}

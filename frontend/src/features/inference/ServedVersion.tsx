@@ -4,7 +4,7 @@ import { useForm } from '@mantine/form'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Age } from '~/components/Age'
-import { ResultLink } from '~/components/ButtonLink'
+import { ButtonLink, ResultLink } from '~/components/ButtonLink'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { FailureAlert } from '~/components/FailureAlert'
 import { FormDialog } from '~/components/FormDialog'
@@ -17,11 +17,12 @@ import {
   inferencesRollbackCreateMutation,
   inferencesSwapCreate,
   inferencesSwapsListOptions,
-  resultsVersionsList,
+  type SwapRecord,
 } from '~/lib/api'
-import { formatMilliseconds, formatSeconds } from '~/lib/format'
+import { formatMilliseconds, formatPercent, formatSeconds } from '~/lib/format'
 import { useSession } from '~/lib/session'
-import { goingOver, versionLabel } from './serving'
+import { goingOver } from './serving'
+import { useOtherVersions } from './useOtherVersions'
 
 export function ServedVersion({ inference }: { inference: Inference }) {
   const { can } = useSession()
@@ -32,26 +33,46 @@ export function ServedVersion({ inference }: { inference: Inference }) {
   const rollback = useMutation({ ...inferencesRollbackCreateMutation(), onSuccess: refresh })
   const follow = useMutation({ ...inferencesFollowCreateMutation(), onSuccess: refresh })
   const waiting = goingOver(inference)
-  const { version, current_version: current, previous_version: previous } = inference
+  const { version, current_version: current, previous_version: previous, shadow_of: shadowed } = inference
   return (
     <Stack gap="xs" component="section">
       <Title order={2}>Version</Title>
       <Text size="sm">
         <b>Version {version}</b> of <ResultLink id={inference.result}>result {inference.result}</ResultLink>.{' '}
-        {inference.follows
-          ? 'It follows the result: whichever version becomes current is served.'
-          : `It stays at this one${version === current ? '' : `; version ${current} is current`}.`}
+        {shadowed !== null
+          ? 'A shadow only compares: what is served stays as it is.'
+          : inference.follows
+            ? 'It follows the result: whichever version becomes current is served.'
+            : `It stays at this one${version === current ? '' : `; version ${current} is current`}.`}
       </Text>
+      {inference.challenger !== null && (
+        <Group gap="xs">
+          <Text size="sm">
+            <b>Version {inference.challenger.version}</b>{' '}
+            {shadowed === null
+              ? `answers ${formatPercent(inference.challenger.share)} of the keys beside it.`
+              : 'answers every record beside it.'}
+          </Text>
+          <ButtonLink size="compact-sm" variant="default" to="/inference/$id" params={path} search={{ tab: 'compare' }}>
+            See how they compare
+          </ButtonLink>
+        </Group>
+      )}
       {waiting !== '' && (
         <Text size="sm" role="status" style={{ color: 'var(--kml-running)' }}>
           {waiting}
         </Text>
       )}
       {inference.swap_failure && (
+        <Text size="sm">
+          Version {inference.swap_failure.version} was asked for and cannot be served: version {version} goes on.
+        </Text>
+      )}
+      {inference.swap_failure && (
         <FailureAlert failure={inference.swap_failure.failure} serves={inference.state === 'running'} />
       )}
       <ProblemAlert error={rollback.error ?? follow.error} />
-      {can('editor') && (
+      {can('editor') && shadowed === null && (
         <Group gap="xs">
           <Button size="xs" variant="default" onClick={() => setSwapping(true)}>
             Serve another version…
@@ -81,20 +102,8 @@ export function ServedVersion({ inference }: { inference: Inference }) {
 }
 
 function SwapDialog({ inference, onClose, onDone }: { inference: Inference; onClose: () => void; onDone: () => void }) {
-  const versions = useQuery({
-    queryKey: ['versions of', inference.result, inference.current_version],
-    queryFn: async ({ signal }) =>
-      (
-        await resultsVersionsList({
-          path: { id: String(inference.result) },
-          query: { limit: 200 },
-          signal,
-          throwOnError: true,
-        })
-      ).data.results,
-  })
+  const { choices, placeholder, query } = useOtherVersions(inference)
   const form = useForm<{ version: string | null }>({ initialValues: { version: null } })
-  const choices = (versions.data ?? []).filter((each) => each.number !== inference.version)
   return (
     <FormDialog
       title="Serve another version"
@@ -111,14 +120,12 @@ function SwapDialog({ inference, onClose, onDone }: { inference: Inference; onCl
         return `Inference ${inference.id} goes over to version ${version}`
       }}
     >
-      <ProblemAlert error={versions.error} onRetry={() => void versions.refetch()} />
+      <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
       <Select
         label="Version"
         description={`Instead of version ${inference.version}`}
-        placeholder={
-          versions.isPending ? 'Loading…' : choices.length === 0 ? 'There is no other one' : 'Choose a version'
-        }
-        data={choices.map((each) => ({ value: String(each.number), label: versionLabel(each) }))}
+        placeholder={placeholder}
+        data={choices}
         data-autofocus
         required
         {...form.getInputProps('version')}
@@ -126,9 +133,16 @@ function SwapDialog({ inference, onClose, onDone }: { inference: Inference; onCl
       <Dimmed>
         Each replica loads it beside the one that answers and goes over between two transactions: no record is lost,
         answered twice or out of order. The inference then stays at it, whichever becomes current.
+        {inference.challenger !== null && ` The canary of version ${inference.challenger.version} ends.`}
       </Dimmed>
     </FormDialog>
   )
+}
+
+/** '1 → 2', '2, 3 beside it'. */
+function changeText({ from_version: from, version, challenger }: SwapRecord): string {
+  const beside = challenger === null ? '' : `, ${challenger} beside it`
+  return from === version ? `${version}${beside || ' alone'}` : `${from ?? '?'} → ${version}${beside}`
 }
 
 function Swaps({ inference }: { inference: Inference }) {
@@ -146,7 +160,7 @@ function Swaps({ inference }: { inference: Inference }) {
         columns={[
           { title: 'When', cell: (row) => <Age at={row.at} size="sm" /> },
           { title: 'Replica', right: true, cell: (row) => row.replica },
-          { title: 'Version', cell: (row) => `${row.from_version ?? '?'} → ${row.version}` },
+          { title: 'Version', cell: changeText },
           { title: 'Gap', right: true, cell: (row) => (row.failure ? '' : formatMilliseconds(row.gap_seconds * 1000)) },
           {
             title: 'Loading',

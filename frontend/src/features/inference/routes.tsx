@@ -9,7 +9,7 @@ export interface InferenceListSearch extends ListSearch {
   result?: number | undefined
 }
 
-export const TABS = ['overview', 'try', 'letters', 'logs', 'settings'] as const
+export const TABS = ['overview', 'try', 'compare', 'letters', 'logs', 'settings'] as const
 
 export interface InferenceSearch {
   tab?: (typeof TABS)[number] | undefined

@@ -8,7 +8,7 @@ import { RowTable } from '~/components/RowTable'
 import type { EpochMetrics, Result } from '~/lib/api'
 import { formatMeasured, formatMetric, NONE } from '~/lib/format'
 import { useCurves, useEpochs } from './useEpochs'
-import { useVersionMarks } from './useVersions'
+import { useVersionMarks } from './useVersionMarks'
 
 export function MetricsTab({
   result,

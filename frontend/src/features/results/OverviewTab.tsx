@@ -25,7 +25,7 @@ import {
 import { durationSeconds, hasEnded } from '~/lib/runs'
 import { progressOf } from './state'
 import { useCurves, useEpochs } from './useEpochs'
-import { useVersionMarks } from './useVersions'
+import { useVersionMarks } from './useVersionMarks'
 import { WindowStats, WindowsChart } from './Windows'
 
 export function OverviewTab({ result }: { result: Result }) {

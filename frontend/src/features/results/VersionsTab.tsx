@@ -13,9 +13,9 @@ import { Section } from '~/components/Section'
 import { type Inference, inferencesListOptions, type Result, type Version } from '~/lib/api'
 import { formatMeasured, NONE } from '~/lib/format'
 import { useSession } from '~/lib/session'
+import { useVersions } from '~/lib/useVersions'
 import { FileTable } from './FileTable'
 import type { ResultSearch } from './routes'
-import { useVersions } from './useVersions'
 import { VersionActions } from './VersionActions'
 import {
   chosenOf,
@@ -38,7 +38,7 @@ export function VersionsTab({
   search: ResultSearch
   onSearch: (change: ResultSearch) => void
 }) {
-  const query = useVersions(result)
+  const query = useVersions(result.id, [result.version_count, result.current_version])
   const inferences = useQuery(inferencesListOptions({ query: { result: result.id, limit: 100 } }))
   const serving = inferences.data?.results ?? NO_INFERENCES
   const [files, setFiles] = useState<Version | null>(null)

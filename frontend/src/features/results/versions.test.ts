@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Comparison, Outcome, Version } from '~/lib/api'
-import { marksOf } from './useVersions'
+import { marksOf } from './useVersionMarks'
 import {
   chosenOf,
   comparisonText,

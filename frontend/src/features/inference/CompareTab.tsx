@@ -1,0 +1,261 @@
+/** Another version beside the one that answers: started, watched, promoted or dropped. */
+import { Alert, Button, Group, SimpleGrid, Stack, Text, Title } from '@mantine/core'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { useNow } from '~/components/Age'
+import { InferenceLink, ResultLink } from '~/components/ButtonLink'
+import { Dimmed, SmallPrint } from '~/components/Dimmed'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { RowTable } from '~/components/RowTable'
+import { StatusBadge } from '~/components/StatusBadge'
+import {
+  type ChallengeEnd,
+  type Inference,
+  type InferenceChallenger,
+  inferencesDropCreateMutation,
+  inferencesListOptions,
+  inferencesPromoteCreateMutation,
+} from '~/lib/api'
+import { formatCount, formatPercent, NONE } from '~/lib/format'
+import { notifyDone } from '~/lib/notify'
+import { useSession } from '~/lib/session'
+import { ChallengeDialog } from './ChallengeDialog'
+import { agreementOf, endText, foundText, type Kind } from './challenge'
+import { LiveComparison } from './LiveComparison'
+import { useOtherVersions } from './useOtherVersions'
+
+export function CompareTab({ inference }: { inference: Inference }) {
+  const queryClient = useQueryClient()
+  const [dialog, setDialog] = useState<Kind | null>(null)
+  const refresh = () => queryClient.invalidateQueries({ queryKey: [{ tags: ['inferences'] }] })
+  const { challenger, comparison, last_challenge: last, shadow_of: shadowed } = inference
+  return (
+    <Stack gap="xl">
+      {challenger !== null && comparison !== null ? (
+        <>
+          <Challenge
+            inference={inference}
+            challenger={challenger}
+            onChange={() => setDialog('canary')}
+            onDone={refresh}
+          />
+          <LiveComparison inference={inference} challenger={challenger} found={comparison} />
+        </>
+      ) : (
+        <>
+          {last !== null && <Ended last={last} />}
+          <Choice inference={inference} onStart={setDialog} />
+        </>
+      )}
+      {shadowed === null && <Shadows inference={inference} />}
+      {dialog !== null && (
+        <ChallengeDialog inference={inference} kind={dialog} onClose={() => setDialog(null)} onDone={refresh} />
+      )}
+    </Stack>
+  )
+}
+
+/** What can be started, where nothing is compared. */
+function Choice({ inference, onStart }: { inference: Inference; onStart: (kind: Kind) => void }) {
+  const { can } = useSession()
+  const { query, choices } = useOtherVersions(inference)
+  const none = query.data !== undefined && choices.length === 0
+  const running = inference.desired === 'run'
+  const start = (kind: Kind) =>
+    can('editor') && (
+      <Button size="xs" variant="default" disabled={none || !running} onClick={() => onStart(kind)}>
+        Start a {kind}…
+      </Button>
+    )
+  return (
+    <Stack gap="md" component="section">
+      <Stack gap={4}>
+        <Title order={2}>Compare with another version</Title>
+        <Text size="sm" maw={720}>
+          A version can look better in training and still answer worse on what really comes in. Here it gets the same
+          records as version {inference.version}, and both are counted side by side before it answers everything.
+        </Text>
+      </Stack>
+      <SimpleGrid cols={{ base: 1, sm: 2 }} spacing={32} maw={860}>
+        <Stack gap={6} align="flex-start">
+          <Title order={3}>Canary: it answers a few</Title>
+          <Text size="sm">
+            It answers the records of some keys, 10% say, and those who read {inference.output_topic} get its answers
+            for them. What it cannot answer, version {inference.version} does.
+          </Text>
+          {start('canary')}
+        </Stack>
+        <Stack gap={6} align="flex-start">
+          <Title order={3}>Shadow: nobody notices</Title>
+          <Text size="sm">
+            An inference of its own lets it answer every record into another topic. All answers in{' '}
+            {inference.output_topic} stay those of version {inference.version}; the machine works for both.
+          </Text>
+          {start('shadow')}
+        </Stack>
+      </SimpleGrid>
+      {none && (
+        <Dimmed>
+          There is no other version to compare with:{' '}
+          <ResultLink id={inference.result}>result {inference.result}</ResultLink> has this one only. Training it again
+          makes another.
+        </Dimmed>
+      )}
+      {!running && <Dimmed>It is stopped, and nothing comes in: start it again first.</Dimmed>}
+    </Stack>
+  )
+}
+
+/** Who answers what now, and the two ways out. */
+function Challenge({
+  inference,
+  challenger,
+  onChange,
+  onDone,
+}: {
+  inference: Inference
+  challenger: InferenceChallenger
+  onChange: () => void
+  onDone: () => Promise<void>
+}) {
+  const { can } = useSession()
+  const path = { id: String(inference.id) }
+  const { version: tried, kind } = challenger
+  const shadow = inference.shadow_of
+  const promote = useMutation({
+    ...inferencesPromoteCreateMutation(),
+    onSuccess: async () => {
+      notifyDone(`Inference ${shadow ?? inference.id} goes over to version ${tried}`)
+      await onDone()
+    },
+  })
+  const drop = useMutation({
+    ...inferencesDropCreateMutation(),
+    onSuccess: async () => {
+      notifyDone(shadow === null ? `Version ${tried} answers no more` : `Shadow ${inference.id} ends`)
+      await onDone()
+    },
+  })
+  const busy = promote.isPending || drop.isPending
+  return (
+    <Stack gap="xs" component="section">
+      <Title order={2}>
+        Version {tried} beside version {inference.version}
+      </Title>
+      <Text size="sm" maw={720}>
+        {shadow === null ? (
+          <>
+            A canary:{' '}
+            <b>
+              version {tried} answers {formatPercent(challenger.share)} of the keys
+            </b>
+            , version {inference.version} all others.
+          </>
+        ) : (
+          <>
+            A shadow of <InferenceLink id={shadow}>inference {shadow}</InferenceLink>:{' '}
+            <b>
+              version {tried} answers every record into {inference.output_topic}
+            </b>
+            , which nobody needs to read; version {inference.version} works here only to compare.
+          </>
+        )}
+      </Text>
+      {inference.last_challenge !== null && <Ended last={inference.last_challenge} />}
+      <ProblemAlert error={promote.error} title="It was not promoted" />
+      <ProblemAlert error={drop.error} title="It was not dropped" />
+      {can('editor') && inference.last_challenge === null && (
+        <>
+          <Group gap="xs">
+            <Button size="xs" loading={promote.isPending} disabled={busy} onClick={() => promote.mutate({ path })}>
+              Promote version {tried}
+            </Button>
+            <Button
+              size="xs"
+              variant="default"
+              loading={drop.isPending}
+              disabled={busy}
+              onClick={() => drop.mutate({ path })}
+            >
+              Drop version {tried}
+            </Button>
+            {kind === 'canary' && (
+              <Button size="xs" variant="default" disabled={busy} onClick={onChange}>
+                Change share or rule…
+              </Button>
+            )}
+          </Group>
+          <SmallPrint maw={720}>
+            {shadow === null
+              ? `Promoted, it answers everything and version ${inference.version} can be rolled back to; `
+              : `Promoted, inference ${shadow} answers with it and can be rolled back; this shadow ends. `}
+            {shadow === null
+              ? `dropped, version ${inference.version} does. Either way no record is lost or answered twice.`
+              : 'Dropped, the shadow ends and nothing else changes.'}
+            {shadow === null &&
+              inference.follows &&
+              ' The inference then stays at the promoted version; now it follows its result.'}
+          </SmallPrint>
+        </>
+      )}
+    </Stack>
+  )
+}
+
+/** What became of the last one. */
+function Ended({ last }: { last: ChallengeEnd }) {
+  const now = useNow()
+  const found = foundText(last.found)
+  return (
+    <Alert variant="outline" color={last.promoted ? 'teal' : 'gray'} py={8} role="status">
+      <Text size="sm">{endText(last, Math.max(now, Date.now()))}</Text>
+      {found !== '' && <SmallPrint>Found by then: {found}.</SmallPrint>}
+    </Alert>
+  )
+}
+
+/** The shadows of an inference, those that ended too. */
+function Shadows({ inference }: { inference: Inference }) {
+  const shadows = useQuery(inferencesListOptions({ query: { shadow_of: inference.id, ordering: '-id', limit: 20 } }))
+  const now = useNow()
+  const rows = shadows.data?.results ?? []
+  if (shadows.isError) return <ProblemAlert error={shadows.error} onRetry={() => void shadows.refetch()} />
+  if (rows.length === 0) return null
+  return (
+    <Stack gap="xs" component="section">
+      <Title order={2}>Shadows</Title>
+      <RowTable
+        label="Shadows"
+        minWidth={640}
+        rows={rows}
+        rowKey={(row) => row.id}
+        columns={[
+          {
+            title: 'Inference',
+            cell: (row) => (
+              <InferenceLink id={row.id} search={{ tab: 'compare' }}>
+                {row.id}
+              </InferenceLink>
+            ),
+          },
+          { title: 'Version', right: true, cell: (row) => row.challenger?.version ?? NONE },
+          { title: 'State', cell: (row) => <StatusBadge state={row.state} /> },
+          { title: 'Compared', right: true, cell: (row) => formatCount(row.comparison?.compared) },
+          {
+            title: 'Same answer',
+            right: true,
+            cell: (row) => formatPercent(row.comparison && agreementOf(row.comparison)),
+          },
+          {
+            title: 'What became of it',
+            cell: (row) =>
+              row.last_challenge === null
+                ? 'goes on'
+                : endText(row.last_challenge, Math.max(now, Date.now())).replace(/^.* was /, ''),
+            td: { maw: 320, style: { overflowWrap: 'anywhere' } },
+          },
+        ]}
+      />
+    </Stack>
+  )
+}

@@ -1,0 +1,18 @@
+/** The versions that could answer in place of the one that does, to choose from. */
+
+import type { Inference } from '~/lib/api'
+import { useVersions } from '~/lib/useVersions'
+import { versionLabel } from './serving'
+
+export function useOtherVersions({
+  result,
+  version,
+  current_version,
+}: Pick<Inference, 'result' | 'version' | 'current_version'>) {
+  const query = useVersions(result, [current_version])
+  const choices = (query.data ?? [])
+    .filter((each) => each.number !== version)
+    .map((each) => ({ value: String(each.number), label: versionLabel(each) }))
+  const placeholder = query.isPending ? 'Loading…' : choices.length === 0 ? 'There is no other one' : 'Choose a version'
+  return { query, choices, placeholder }
+}
