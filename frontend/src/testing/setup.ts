@@ -14,6 +14,8 @@ class NoResizeObserver implements ResizeObserver {
 }
 
 window.ResizeObserver = NoResizeObserver
+window.scrollTo = () => {}
+Element.prototype.scrollIntoView = () => {}
 // One document serves many files, and this runs before each.
 Object.defineProperty(document, 'fonts', { value: new EventTarget(), configurable: true })
 window.matchMedia = (query) =>

@@ -207,7 +207,7 @@ function Ended({ last }: { last: ChallengeEnd }) {
   const now = useNow()
   const found = foundText(last.found)
   return (
-    <Alert variant="outline" color={last.promoted ? 'teal' : 'gray'} py={8} role="status">
+    <Alert color={last.promoted ? 'teal' : 'gray'} py={8} role="status">
       <Text size="sm">{endText(last, Math.max(now, Date.now()))}</Text>
       {found !== '' && <SmallPrint>Found by then: {found}.</SmallPrint>}
     </Alert>
