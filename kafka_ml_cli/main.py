@@ -20,6 +20,7 @@ from kafka_ml_cli import (
     results,
     streams,
     topics,
+    webhooks,
 )
 from kafka_ml_cli.exits import ExitCode, exit_code_of
 from kafka_ml_cli.session import Session
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 for register in (platform.register, data.register):
     register(app)
-for noun in (models, configurations, deployments, results, inferences, streams, topics, clusters):
+for noun in (models, configurations, deployments, results, inferences, streams, topics, clusters, webhooks):
     app.add_typer(noun.app, rich_help_panel="Things on the platform")
 app.add_typer(accounts.users, rich_help_panel="Things on the platform")
 app.add_typer(accounts.tokens, rich_help_panel="Things on the platform")

@@ -46,6 +46,14 @@ class WebhookViewSet(ResourceViewSet[Webhook]):
         )
         return self.shown(pk)
 
+    @extend_schema(request=None, responses=NewWebhookSerializer)
+    @action(detail=True, methods=["post"])
+    def new_secret(self, _request: Request, pk: int) -> Response:
+        """Make another secret in place of the one that signs. The answer shows it, and it cannot be read again."""
+        secret = new_secret()
+        services.update_webhook(self.find(pk), actor=self.actor, secret=secret)
+        return Response({**WebhookSerializer(self.find(pk)).data, "secret": secret})
+
     def destroy(self, _request: Request, pk: int) -> Response:
         """Delete a webhook and its secret."""
         services.delete_webhook(self.find(pk), actor=self.actor)

@@ -26,6 +26,7 @@ from kafkaml.sdk.models import Models
 from kafkaml.sdk.results import Results
 from kafkaml.sdk.streams import Streams
 from kafkaml.sdk.topics import Topics
+from kafkaml.sdk.webhooks import Webhooks
 from kafkaml.settings import KafkaSettings
 
 __all__ = ["Client"]
@@ -50,6 +51,7 @@ class Client(Closing):
         self.streams = Streams(self._connection)
         self.topics = Topics(self._connection)
         self.clusters = Clusters(self._connection)
+        self.webhooks = Webhooks(self._connection)
         self.users = Users(self._connection)
         self.tokens = Tokens(self._connection)
 

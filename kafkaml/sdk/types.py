@@ -61,6 +61,7 @@ __all__ = [
     "User",
     "Validation",
     "VersionRecord",
+    "Webhook",
 ]
 
 
@@ -413,6 +414,24 @@ class ClusterCheck(_Answer):
     version: str = ""
     seconds: float = 0.0
     steps: Sequence[Mapping[str, Any]] = ()
+
+
+class Webhook(_Answer):
+    """An address that is told of ``events``, as administrators see it. ``waiting`` are to be sent, or sent again.
+
+    ``error`` is why the last try failed, empty once one went well. ``secret`` is there only where it was made just now.
+    """
+
+    id: int
+    url: str
+    events: Sequence[str]
+    enabled: bool = True
+    waiting: int = 0
+    delivered_at: datetime | None = None
+    error: str = ""
+    error_at: datetime | None = None
+    created_at: datetime | None = None
+    secret: str = ""
 
 
 class Trial(_Answer):

@@ -37,6 +37,7 @@ def test_help_lists_every_noun_and_the_exit_codes() -> None:
         "inferences",
         "streams",
         "clusters",
+        "webhooks",
         "users",
         "tokens",
     )

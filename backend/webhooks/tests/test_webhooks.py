@@ -99,6 +99,21 @@ def test_a_promotion_is_told_and_signed(told: dict[str, object], receiver: Recei
     assert send_due() == 0
 
 
+def test_another_secret_signs_from_then_on_and_is_shown_once(
+    told: dict[str, object], receiver: Receiver, admin: APIClient
+) -> None:
+    answer = admin.post(f"{URL}{told['id']}/new_secret/").json()
+    assert is_secret(answer["secret"])
+    assert answer["secret"] != told["secret"]
+    assert "secret" not in shown(admin, told)
+    admin.post(f"{URL}{told['id']}/ping/")
+    send_due()
+    ((headers, body),) = receiver.told
+    seconds = int(headers["webhook-timestamp"])
+    expected = signature_headers(answer["secret"], headers["webhook-id"], seconds, body)
+    assert headers["webhook-signature"] == expected["webhook-signature"]
+
+
 def test_the_signature_is_that_of_the_specification() -> None:
     # The example of https://github.com/standard-webhooks/standard-webhooks, also of its libraries' tests.
     headers = signature_headers(

@@ -11,6 +11,7 @@ const WORDS: Record<string, { label: string; to?: string }> = {
   users: { label: 'Users' },
   audit: { label: 'Audit trail' },
   clusters: { label: 'Clusters' },
+  webhooks: { label: 'Webhooks' },
   results: { label: 'Training', to: '/training' },
 }
 

@@ -122,7 +122,12 @@ function useCommands(onSheet: () => void): Command[] {
     { label: 'Theme: as the system', run: () => setColorScheme('auto') },
     go('Account and access tokens', '/account'),
     ...(can('admin')
-      ? [go('Users and roles', '/users'), go('Audit trail', '/audit'), go('Other clusters', '/clusters')]
+      ? [
+          go('Users and roles', '/users'),
+          go('Audit trail', '/audit'),
+          go('Other clusters', '/clusters'),
+          go('Webhooks', '/webhooks'),
+        ]
       : []),
     { label: 'Keyboard shortcuts', run: onSheet },
     { label: 'Sign out', run: () => void signOut() },

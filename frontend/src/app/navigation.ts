@@ -29,7 +29,7 @@ export const BAR_ROOMS: readonly string[] = ['/', '/models', '/training', '/infe
 /** Whether the page at ``path`` belongs to a room. */
 export function isIn(room: string, path: string): boolean {
   if (room === '/') return path === '/'
-  // A result is what a training run left; other clusters are reached from the page of the system.
-  const owner = path.startsWith('/results') ? '/training' : path === '/clusters' ? '/system' : path
+  // A result is what a training run left; other clusters and webhooks are reached from the page of the system.
+  const owner = path.startsWith('/results') ? '/training' : ['/clusters', '/webhooks'].includes(path) ? '/system' : path
   return owner === room || owner.startsWith(`${room}/`)
 }

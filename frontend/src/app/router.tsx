@@ -13,6 +13,7 @@ import { systemRoutes } from '~/features/system/routes'
 import { topicRoutes } from '~/features/topics/routes'
 import { trainingRoutes } from '~/features/training/routes'
 import { visualiseRoutes } from '~/features/visualise/routes'
+import { webhookRoutes } from '~/features/webhooks/routes'
 import { rootRoute } from '~/lib/rootRoute'
 import { NotFoundPage } from './NotFoundPage'
 
@@ -28,6 +29,7 @@ const routeTree = rootRoute.addChildren([
   ...visualiseRoutes,
   ...systemRoutes,
   ...clusterRoutes,
+  ...webhookRoutes,
   ...accountRoutes,
 ])
 

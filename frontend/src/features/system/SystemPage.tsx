@@ -41,9 +41,14 @@ export function SystemPage() {
         actions={
           <>
             {can('admin') && (
-              <ButtonLink to="/clusters" variant="default">
-                Other clusters
-              </ButtonLink>
+              <>
+                <ButtonLink to="/clusters" variant="default">
+                  Other clusters
+                </ButtonLink>
+                <ButtonLink to="/webhooks" variant="default">
+                  Webhooks
+                </ButtonLink>
+              </>
             )}
             {data && <CopyButton text={supportSummary(data)} label="Copy a summary for support" />}
           </>
