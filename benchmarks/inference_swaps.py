@@ -1,7 +1,8 @@
 """P17: how long nothing is answered while a running inference goes over from one version of its model to another.
 
-Open loop at one rate, as in P5. The longest time without an answer among many swaps is compared with the latency that
-99 of 100 answers keep to without any; half of the swaps load a model, half go back to what is still warm.
+Open loop at one rate, as in P5, the highest of some that the machine carries with head room. The longest time without
+an answer among many swaps is compared with the latency that 99 of 100 answers keep to without any; half of the swaps
+load a model, half go back to what is still warm.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import cycle, islice, pairwise
 
@@ -24,7 +26,9 @@ from tests.support import eventually
 
 IDS = ("P17",)
 
-_RATE = 5_000
+_RATES = (5_000, 2_000, 800, 300)
+# A machine that answers later than so without any swap does not carry the rate: waiting records would hide the gaps.
+_CARRIED_MS = 250.0
 _SWAPS = 50
 _QUICK_SWAPS = 4
 _CALM_SECONDS = 10.0
@@ -40,27 +44,27 @@ def run(context: Context) -> Iterator[Row]:
     with running_replica(context, topic, mlp(), plan_fields=fields) as inference:
         eventually(lambda: "running" in inference.states, 60)
         reader = AnswerReader(context, inference.output_topic)
-        stop = threading.Event()
-        sender = threading.Thread(target=_send, args=(context, topic, stop), daemon=True)
-        sender.start()
         try:
-            eventually(lambda: len(reader.arrivals) > _RATE, 60)
-            calm = _Span(reader, lambda: time.sleep(2.0 if context.quick else _CALM_SECONDS))
-            busy = _Span(reader, lambda: _swap(inference, swaps))
+            for rate in _RATES:
+                with _sending(context, topic, rate):
+                    # One second of it is answered, and so is what waited of the rate before.
+                    eventually(partial(_has_answered, reader, time.time() + 1.0), 180)
+                    calm = _Span(reader, lambda: time.sleep(2.0 if context.quick else _CALM_SECONDS))
+                    if calm.p99 <= _CARRIED_MS or rate == _RATES[-1]:
+                        busy = _Span(reader, lambda: _swap(inference, swaps))
+                        break
         finally:
-            stop.set()
-            sender.join(60)
             reader.close()
         told = [swap["gap_seconds"] * 1000 for each in inference.backend.stats for swap in each["swaps"]]
     bar = _FACTOR * calm.p99
     yield Row(
         id="P17",
-        what=f"longest time without an answer in {swaps} swaps at {_RATE:,}/s",
+        what=f"longest time without an answer in {swaps} swaps at {rate:,}/s",
         unit="ms",
         ours=round(busy.longest_gap, 2),
         floor=round(calm.longest_gap, 2),
         bar=f"<= {bar:.1f} ms",
-        met=busy.longest_gap <= bar,
+        met=busy.longest_gap <= bar and calm.p99 <= _CARRIED_MS,
         higher_is_better=False,
         note=f"floor: without swaps; the bar is three times the p99 of {calm.p99:.1f} ms without swaps; a replica read "
         f"nothing for at most {max(told):.1f} ms; p99 with swaps {busy.p99:.1f} ms",
@@ -84,12 +88,31 @@ def _swap(inference: InferenceUnderTest, count: int) -> None:
         eventually(partial(_serves, inference, revision), 120)
 
 
+def _has_answered(reader: AnswerReader, due: float) -> bool:
+    return bool(reader.latencies) and reader.latencies[-1][0] >= due
+
+
 def _serves(inference: InferenceUnderTest, revision: int) -> bool:
     return (inference.backend.stats[-1]["serving"] or {}).get("revision") == revision
 
 
-def _send(context: Context, topic: str, stop: threading.Event) -> None:
-    producer = Producer({"bootstrap.servers": context.bootstrap_servers, "linger.ms": 0, "socket.nagle.disable": True})
-    values = images(100)
-    while not stop.is_set():
-        send(producer, topic, values, _RATE, 1.0)
+@contextmanager
+def _sending(context: Context, topic: str, rate: int) -> Iterator[None]:
+    """Send at ``rate`` records a second until the block ends."""
+    stop = threading.Event()
+
+    def send_on() -> None:
+        producer = Producer(
+            {"bootstrap.servers": context.bootstrap_servers, "linger.ms": 0, "socket.nagle.disable": True}
+        )
+        values = images(100)
+        while not stop.is_set():
+            send(producer, topic, values, rate, 1.0)
+
+    sender = threading.Thread(target=send_on, daemon=True)
+    sender.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        sender.join(60)

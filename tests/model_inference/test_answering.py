@@ -15,7 +15,7 @@ from model_inference.comparison import ComparisonCounter
 from tests.model_inference.fake_engine import KILLER, REFUSED, EngineFactory
 from tests.model_inference.test_loop import LoopUnderTest, value
 
-KEYS = [b"key %d" % number for number in range(2000)]
+KEYS = [b"key %d" % number for number in range(10_000)]
 
 
 class Duel(LoopUnderTest):
