@@ -116,6 +116,8 @@ _PLATFORM_TESTS = (
     "tests/integration/test_platform_kills.py",
     "tests/integration/test_platform_tutorial.py",
 )
+# Unmarked, but each test starts a framework.
+_MODEL_PROCESS_TESTS = "tests/mlcode_executor/"
 
 
 class _FileByFile(LoadScopeScheduling):
@@ -138,12 +140,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the files that take longest first, so that no worker is left alone with one at the end."""
+    """Start the files that take longest first, so that no worker is left alone with one at the end.
+
+    These are files of the marked kinds, then those that start model processes, then the rest, of seconds each.
+    """
     ranks: dict[Path, int] = {}
     for item in items:
         names = {marker.name for marker in item.iter_markers()}
         kinds = ("faults", "hostile", "integration")
-        rank = next((rank for rank, kind in enumerate(kinds, 1) if kind in names), len(kinds) + 1)
+        others = len(kinds) + (1 if item.nodeid.startswith(_MODEL_PROCESS_TESTS) else 2)
+        rank = next((rank for rank, kind in enumerate(kinds, 1) if kind in names), others)
         rank = 0 if item.nodeid.startswith(_PLATFORM_TESTS) else rank
         ranks[item.path] = min(rank, ranks.get(item.path, rank))
     items.sort(key=lambda item: (ranks[item.path], item.path))

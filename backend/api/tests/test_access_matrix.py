@@ -161,6 +161,8 @@ ACTORS = (
     "service",
 )
 PERSONS = {"viewer": V, "editor": E, "admin": A, "viewer's token of an admin": V}
+# The strongest of each kind: a method that a route does not have is refused to all others if it is to them.
+STRONGEST = {"anonymous", "admin", "training job", "inference job", "service"}
 JOBS = {
     "training job": Needs.TRAINING_JOB,
     "inference job": Needs.INFERENCE_JOB,
@@ -278,7 +280,7 @@ def test_everyone_gets_in_where_the_matrix_says_and_nowhere_else(actor: str, wor
     for route, row in MATRIX.items():
         if route == "api/events/":
             continue  # An asynchronous view: backend/events/tests/test_event_stream.py has its row.
-        for method in METHODS:
+        for method in METHODS if actor in STRONGEST else row:
             status = _status(actor, method, address(route, world), world)
             needs = row.get(method)
             refusals = expected(needs, actor)
