@@ -33,8 +33,7 @@ class Platform:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if "client" in self.__dict__:
-            self.client.close()
+        self._forget_client()
         self.cli("down", "--state-dir", str(self.state.root))
 
     @property
@@ -68,6 +67,12 @@ class Platform:
         allowed = {"KML_ALLOWED_CLUSTERS": ENTERABLE_CLUSTER}
         done = self.cli("up", "--detach", *where, *ports, *frameworks, *arguments, env=allowed)
         assert done.returncode == 0, done.stdout + done.stderr
+        # The one of an earlier start may know another port.
+        self._forget_client()
+
+    def _forget_client(self) -> None:
+        if client := self.__dict__.pop("client", None):
+            client.close()
 
     def cli(
         self, *arguments: str, env: Mapping[str, str] | None = None, timeout_seconds: float = 300

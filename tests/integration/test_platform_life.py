@@ -1,4 +1,7 @@
-"""The life of a platform: started, started twice, stopped, killed, started again. Each test has one of its own."""
+"""The life of a platform: started, started twice, stopped, killed, started again.
+
+A start and an end take half a minute of a busy machine, so tests take over what the one before left where they can.
+"""
 
 from __future__ import annotations
 
@@ -26,19 +29,20 @@ from tests.support import eventually, is_over
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(900)]
 
 
-@pytest.fixture
-def own_platform(tmp_path: Path) -> Iterator[Platform]:
-    """A platform of this test alone, not started yet; without executors, which these tests do not need."""
-    platform = Platform(tmp_path, frameworks=())
+@pytest.fixture(scope="module")
+def own_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The platform of these tests, which may run or not. It has no executors, which they do not need."""
+    platform = Platform(tmp_path_factory.mktemp("own"), frameworks=())
     yield platform
     platform.__exit__()
 
 
-@pytest.fixture(scope="module")
-def shared_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A platform that runs, for tests that only look at it: a start and an end take half a minute of a busy machine."""
-    with Platform(tmp_path_factory.mktemp("shared"), frameworks=()) as platform:
-        yield platform
+@pytest.fixture
+def running_platform(own_platform: Platform) -> Platform:
+    """The same, started unless the test before left it running."""
+    if not own_platform.state.is_running():
+        own_platform.up()
+    return own_platform
 
 
 def _is_gone(pid: int) -> bool:
@@ -48,92 +52,89 @@ def _is_gone(pid: int) -> bool:
         return True
 
 
-def test_secrets_belong_to_the_owner_alone(shared_platform: Platform) -> None:
-    assert shared_platform.state.root.stat().st_mode & 0o077 == 0
-    for path in shared_platform.state.secrets.iterdir():
+def test_secrets_belong_to_the_owner_alone(running_platform: Platform) -> None:
+    assert running_platform.state.root.stat().st_mode & 0o077 == 0
+    for path in running_platform.state.secrets.iterdir():
         assert path.stat().st_mode & 0o777 == 0o600, path.name
-    token = shared_platform.state.cli_token.read_text().strip()
-    for log in shared_platform.state.logs.iterdir():
+    token = running_platform.state.cli_token.read_text().strip()
+    for log in running_platform.state.logs.iterdir():
         assert token not in log.read_text(errors="replace"), log.name
 
 
-def test_the_login_link_works_once(shared_platform: Platform) -> None:
-    link = shared_platform.cli("login").stdout.strip()
-    assert link.startswith(shared_platform.status.url)
+def test_the_login_link_works_once(running_platform: Platform) -> None:
+    link = running_platform.cli("login").stdout.strip()
+    assert link.startswith(running_platform.status.url)
     with httpx.Client(trust_env=False) as browser:
         browser.get(link)
-        who = browser.get(f"{shared_platform.status.url}/api/session/").json()
+        who = browser.get(f"{running_platform.status.url}/api/session/").json()
         assert who["user"]["role"] == "admin"
     with httpx.Client(trust_env=False) as second:
         second.get(link)
-        assert second.get(f"{shared_platform.status.url}/api/session/").json()["user"] is None
+        assert second.get(f"{running_platform.status.url}/api/session/").json()["user"] is None
 
 
-def test_a_second_up_says_that_it_runs_already(shared_platform: Platform) -> None:
+def test_a_second_up_says_that_it_runs_already(running_platform: Platform) -> None:
     for arguments in (["up"], ["up", "--detach"]):
-        done = shared_platform.cli(*arguments)
+        done = running_platform.cli(*arguments)
         assert done.returncode == 0
-        assert f"runs already at {shared_platform.status.url}" in done.stdout
+        assert f"runs already at {running_platform.status.url}" in done.stdout
 
 
-def test_up_serves_down_leaves_nothing_and_a_later_start_keeps_everything(own_platform: Platform) -> None:
-    own_platform.up()
-    before = own_platform.status
+def test_a_killed_component_comes_back(running_platform: Platform) -> None:
+    for name in ("web", "controller", "broker"):
+        killed = running_platform.pid_of(name)
+        os.kill(killed, signal.SIGKILL)
+
+        def is_back(name: str = name, killed: int = killed) -> bool:
+            each = next(each for each in running_platform.status.components if each.name == name)
+            return each.state == ComponentState.READY and each.pid != killed and each.restarts >= 1
+
+        eventually(is_back, 180, what=f"{name} to be ready again")
+    assert running_platform.client.models.list() == []
+    assert broker_answers(running_platform.bootstrap_servers)
+
+
+def test_up_serves_down_leaves_nothing_and_a_later_start_keeps_everything(running_platform: Platform) -> None:
+    before = running_platform.status
     assert all(each.state == ComponentState.READY for each in before.components)
     assert broker_answers(before.bootstrap_servers)
-    made = own_platform.client.users.create(username="ada", role="viewer", password="")
+    made = running_platform.client.users.create(username="ada", role="viewer", password="")
     pids = [each.pid for each in before.components if each.pid is not None] + [before.supervisor_pid]
-    done = own_platform.cli("down")
+    done = running_platform.cli("down")
     assert done.returncode == 0, done.stderr
     assert [pid for pid in pids if not _is_gone(pid)] == []
-    assert platform_processes(own_platform.state.root) == []
-    assert own_platform.cli("status").returncode == ExitCode.UNREACHABLE
+    assert platform_processes(running_platform.state.root) == []
+    assert running_platform.cli("status").returncode == ExitCode.UNREACHABLE
     began = time.monotonic()
-    own_platform.up("--wait", "api", "--port", before.url.rpartition(":")[2])
+    running_platform.up("--wait", "api", "--port", before.url.rpartition(":")[2])
     seconds = time.monotonic() - began
-    after = own_platform.status
+    after = running_platform.status
     assert (after.url, after.bootstrap_servers) == (before.url, before.bootstrap_servers)
-    assert own_platform.client.users.get(made.id).username == "ada"
+    assert running_platform.client.users.get(made.id).username == "ada"
     # The figure held to is 6 s and is measured by the benchmark START; tests share the machine with others, so this
     # only tells a start from one that waits for a time limit of something.
     assert seconds < 120
     # Asked for again, it waits for the rest of the start that is under way.
-    own_platform.up()
-    assert own_platform.status.ready
-    assert own_platform.status.supervisor_pid == after.supervisor_pid
+    running_platform.up()
+    assert running_platform.status.ready
+    assert running_platform.status.supervisor_pid == after.supervisor_pid
 
 
-def test_up_works_and_down_cleans_up_after_a_killed_supervisor(own_platform: Platform) -> None:
-    own_platform.up()
-    _kill_supervisor(own_platform)
-    own_platform.up()
-    assert own_platform.client.models.list() == []
-    pids = [each.pid for each in own_platform.status.components if each.pid is not None]
-    _kill_supervisor(own_platform)
-    done = own_platform.cli("down")
+def test_up_works_and_down_cleans_up_after_a_killed_supervisor(running_platform: Platform) -> None:
+    _kill_supervisor(running_platform)
+    running_platform.up()
+    assert running_platform.client.models.list() == []
+    pids = [each.pid for each in running_platform.status.components if each.pid is not None]
+    _kill_supervisor(running_platform)
+    done = running_platform.cli("down")
     assert done.returncode == 0, done.stderr
     assert [pid for pid in pids if not _is_gone(pid)] == []
-    assert platform_processes(own_platform.state.root) == []
+    assert platform_processes(running_platform.state.root) == []
 
 
 def _kill_supervisor(platform: Platform) -> None:
     os.kill(platform.status.supervisor_pid, signal.SIGKILL)
     eventually(lambda: not platform.state.is_running(), 60)
-
-
-def test_a_killed_component_comes_back(own_platform: Platform) -> None:
-    own_platform.up()
-    for name in ("web", "controller", "broker"):
-        killed = own_platform.pid_of(name)
-        os.kill(killed, signal.SIGKILL)
-
-        def is_back(name: str = name, killed: int = killed) -> bool:
-            each = next(each for each in own_platform.status.components if each.name == name)
-            return each.state == ComponentState.READY and each.pid != killed and each.restarts >= 1
-
-        eventually(is_back, 180, what=f"{name} to be ready again")
-    assert own_platform.client.models.list() == []
-    assert broker_answers(own_platform.bootstrap_servers)
 
 
 def test_a_busy_port_that_was_insisted_on_is_refused_with_its_holder(own_platform: Platform) -> None:
