@@ -40,6 +40,7 @@ _DECIDING = (
     "seed",
     "split",
     "targets",
+    "semi_supervised",
 )
 _HINT = "start the training anew, without its checkpoint"
 

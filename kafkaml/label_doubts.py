@@ -1,4 +1,4 @@
-"""Do labels look like the names of devices, customers or orders? Pure; asked by trainings and by a stream's page.
+"""Do labels look like the names of devices, customers or orders? Are they classes at all? Pure; asked by many.
 
 A sample's label is its record's key. Elsewhere a key says whose record it is, so a topic that was made for others
 trains on ids without a complaint. This only ever asks: ids cannot be told from labels for certain.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["KEY_IS_LABEL", "number_doubt", "text_doubt"]
+__all__ = ["KEY_IS_LABEL", "no_classes_reason", "number_doubt", "text_doubt"]
 
 KEY_IS_LABEL = (
     "the label of a sample is its record's key: where the key says whose record it is (a device, a customer), send the "
@@ -27,6 +27,18 @@ _ID = re.compile(
     r"|[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}",
     re.IGNORECASE,
 )
+
+
+def no_classes_reason(kind: str) -> str:
+    """Return why a model whose loss takes labels of ``kind`` predicts no classes with a probability; or nothing.
+
+    ``kind`` is what the executor says of a loss: see ``mlcode_executor/frameworks/losses.py``.
+    """
+    if kind == "numbers":
+        return "the model's loss takes quantities: a regression has no classes, and does not say how sure it is"
+    if kind == "signs":
+        return "the model's loss takes -1 and 1: it gives a margin and no probability"
+    return ""
 
 
 def number_doubt(values: Sequence[int], count: int, *, repeats: int = 20) -> str:

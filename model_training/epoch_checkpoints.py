@@ -6,6 +6,11 @@ What it costs is bounded, and a checkpoint that cannot be kept ends no training.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
 
 from kafkaml.checkpoints import Contents
 from kafkaml.errors import ApiError, DiskFull, RefusedError, UserCodeError
@@ -16,7 +21,7 @@ from model_training.context import RunContext
 from model_training.model_session import ModelSession
 from model_training.part import Part
 
-__all__ = ["EpochCheckpoints"]
+__all__ = ["Around", "EpochCheckpoints"]
 
 logger = get_logger(__name__)
 
@@ -26,6 +31,15 @@ _TRAINING_FOR_EACH_SECOND = 19.0
 _PATIENCE_SECONDS = 30.0
 # Answers that are about the one file, as all later ones would be: its size, its name.
 _REFUSED_FILE_STATUS = frozenset({400, 413, 422})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Around:
+    """What surrounds a fit that is one of several: ``epochs`` are done before it, the others a checkpoint holds too."""
+
+    epochs: int = 0
+    document: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 class EpochCheckpoints:
@@ -41,13 +55,18 @@ class EpochCheckpoints:
         self._slice = slice_sha256
         self._before_seconds = 0.0
         self._told = False
+        self._kept_at = time.monotonic()
+        self.around = Around()
         self.seconds: float | None = context.checkpoint_seconds
 
-    def resume(self) -> None:
-        """Let the session go on where the run's checkpoint is, if it has one; RefusedError where it does not fit."""
+    def resume(self) -> Contents | None:
+        """Let the session go on where the run's checkpoint is, if it has one, and return that.
+
+        RefusedError where it does not fit.
+        """
         path = self._context.last_checkpoint()
         if path is None:
-            return
+            return None
         contents = self._context.read_checkpoint(path)
         if contents.document.get("slice_sha256") != self._slice:
             raise RefusedError(
@@ -55,22 +74,32 @@ class EpochCheckpoints:
                 hint="start the training anew, without its checkpoint",
             )
         self._before_seconds = float(contents.document["seconds"])
+        self.around = Around(epochs=int(contents.document["epochs_before"]))
         self._session.restore_state(contents.state)
         logger.info("going on from a checkpoint", epoch=contents.step)
+        return contents
 
     @property
     def run_seconds(self) -> float:
         """How long the run has taken so far, with the attempts before on whose work it rests."""
         return self._before_seconds + time.monotonic() - self._context.started
 
+    def between_fits(self) -> None:
+        """Keep the state before the next fit, unless it was kept a short time ago."""
+        if self.seconds is not None and time.monotonic() - self._kept_at >= self.seconds:
+            self.paused(0)
+
     def paused(self, epoch: int) -> None:
-        """Keep the state after ``epoch`` epochs; one that cannot be kept is a warning."""
+        """Keep the state after ``epoch`` epochs of the present fit; one that cannot be kept is a warning."""
         started = time.monotonic()
         try:
             state = self._session.save_state(self._part.folder)
             failpoint("training.state_saved")
-            document = {"slice_sha256": self._slice, "seconds": self.run_seconds}
-            contents = Contents(step=epoch, state=state, document=document)
+            around = self.around
+            own = {"slice_sha256": self._slice, "seconds": self.run_seconds, "epochs_before": around.epochs}
+            contents = Contents(
+                step=around.epochs + epoch, state=state, document={**around.document, **own}, arrays=around.arrays
+            )
             self._context.keep_checkpoint(self._part, contents, patience_seconds=_PATIENCE_SECONDS)
         except (UserCodeError, DiskFull, ApiError) as error:
             refused = isinstance(error, ApiError) and error.status in _REFUSED_FILE_STATUS
@@ -81,7 +110,8 @@ class EpochCheckpoints:
             if refused or isinstance(error, UserCodeError):
                 self.seconds = None
                 return
-        cost = time.monotonic() - started
+        self._kept_at = time.monotonic()
+        cost = self._kept_at - started
         if self.seconds:
             self.seconds = max(self._context.checkpoint_seconds, cost * _TRAINING_FOR_EACH_SECOND)
         logger.info("checkpoint", epoch=epoch, seconds=round(cost, 3), next_after_seconds=self.seconds)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from kafkaml.confusion_samples import CONFUSION_SAMPLES, choose_samples
 from kafkaml.logs import get_logger
 from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.semi_supervised import PseudoLabels
 from kafkaml.wire.training import TrainingPlan
 from model_training.artifacts import in_order_of_worth
 from model_training.confusion import ConfusionMatrix, NoConfusionMatrix, confusion_matrix
@@ -69,6 +70,7 @@ class Learnt:
     class_names: Sequence[str]
     settings: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    pseudo_labels: Sequence[PseudoLabels] = ()
 
 
 def finish(session: ModelSession, part: Part, trial: Trial, *, with_matrix: bool, with_onnx: bool = True) -> Findings:
@@ -123,6 +125,7 @@ def outcome_of(
         preparation=session.preparation,
         input_shape=list(session.input_shape),
         output_shapes=[list(shape) for shape in session.output_shapes],
+        pseudo_labels=list(learnt.pseudo_labels),
         learnt=dict(learnt.settings),
     )
 
@@ -143,7 +146,7 @@ def _confusion_matrix(session: ModelSession, trial: Trial, part: Part) -> Confus
     try:
         if not trial.has_labels:
             raise NoConfusionMatrix("the features are the targets, so there are no classes")
-        predictions = session.predict_classes(samples)
+        predictions = session.predict_classes(samples.features)
         matrix = confusion_matrix(
             samples.labels.array, predictions.classes, classes=predictions.count, names=trial.class_names
         )

@@ -187,8 +187,9 @@ def _with_labels(
         name: Samples(reshaped(part.features, shape), _labels(part.labels, plan, folder / f"labels-{name}"))
         for name, part in data.parts.items()
     }
+    unlabelled = None if data.unlabelled is None else reshaped(data.unlabelled, shape)
     return replace(
-        data.with_parts(parts),
+        data.with_parts(parts, unlabelled),
         class_names=plan.names,
         warnings=[*data.warnings, *plan.warnings],
         doubts=[*doubts, *plan.doubts],

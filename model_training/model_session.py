@@ -182,6 +182,7 @@ class ModelSession:
         self._preparation: Mapping[str, Any] = {}
         self._input_shape: Shape = ()
         self._output_shapes: Sequence[Shape] = ()
+        self._loss = LossLabels()
 
     @property
     def isolation(self) -> str:
@@ -203,6 +204,11 @@ class ModelSession:
         """The shapes of the model's outputs for one sample, None for any size; known after ``describe_loss``."""
         return self._output_shapes
 
+    @property
+    def loss(self) -> LossLabels:
+        """What the model's loss takes as labels; known after ``describe_loss``."""
+        return self._loss
+
     def build(self) -> BuiltModel:
         """Run the user's code; raises UserCodeError when it does not give a model."""
         params = {"code": self._plan.code, "imports": self._plan.imports, "seed": self._plan.seed}
@@ -220,7 +226,8 @@ class ModelSession:
         report = self._call("describe_loss", arrays={"features": sample}, seconds=_BUILD_SECONDS)
         signature = signature.with_outputs(report.get("outputs"))
         self._input_shape, self._output_shapes = sample.shape[1:], list(signature.outputs.values())
-        return LossLabels.from_report(report), signature
+        self._loss = LossLabels.from_report(report)
+        return self._loss, signature
 
     def fit(
         self,
@@ -299,14 +306,15 @@ class ModelSession:
             answer = self._call("restore_state", files={"state": file.fileno()}, seconds=_BUILD_SECONDS)
         self._preparation = _preparation(answer)
 
-    def predict_classes(self, samples: Samples) -> ClassPredictions:
-        """Return each sample's predicted class and how sure the model was of it."""
+    def predict_classes(self, features: SharedArray) -> ClassPredictions:
+        """Return the predicted class of each sample of ``features`` (n, ...), and how sure the model was of it."""
+        count = features.shape[0]
         with (
-            SharedArray.allocate((len(samples),), np.int64, writable=True) as out,
-            SharedArray.allocate((len(samples),), np.float32, writable=True) as confidence,
+            SharedArray.allocate((count,), np.int64, writable=True) as out,
+            SharedArray.allocate((count,), np.float32, writable=True) as confidence,
         ):
             confidence.array[:] = np.nan
-            arrays = {"features": samples.features, "out": out, "confidence": confidence}
+            arrays = {"features": features, "out": out, "confidence": confidence}
             answer = self._call("predict_classes", {"batch_size": self._plan.batch_size}, arrays=arrays)
             # Copies: the process can still write to what it was given.
             predicted, probability = out.array.copy(), confidence.array.copy()

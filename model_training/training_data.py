@@ -6,22 +6,28 @@ memory stay on disk all the way. Closing gives the descriptors back; the slice s
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kafkaml.array_file import ArrayFile
 from kafkaml.closing import Closing
+from kafkaml.codecs import with_learnt
+from kafkaml.control import ControlMessage
+from kafkaml.errors import StreamUnavailable
 from kafkaml.records import RecordReader
 from kafkaml.splits import SplitPlan
 from kafkaml.stream_dataset import StreamDataset
+from kafkaml.stream_range import StreamRange
 from kafkaml.wire.choices import Split, Targets
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.shared_array import SharedArray
 from model_training.model_session import Samples
-from model_training.shapes import DataMismatch
+from model_training.shapes import DataMismatch, shape_text
 
 __all__ = ["TrainingData", "reshaped"]
 
@@ -32,7 +38,8 @@ class TrainingData(Closing):
 
     ``slice_sha256`` names the decoded content, ``split`` says how it was divided; ``class_names[i]`` is the text that
     label i stands for; ``learnt`` is what serving needs to know of the stream's records beyond their announcement.
-    Without ``has_labels`` the features stand in their place. A context manager.
+    Without ``has_labels`` the features stand in their place. ``unlabelled`` are features (n, *sample_shape) of none of
+    the parts, where the training learns such. A context manager.
     """
 
     training: Samples
@@ -45,6 +52,7 @@ class TrainingData(Closing):
     learnt: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     doubts: Sequence[DataMismatch] = ()
+    unlabelled: SharedArray | None = None
 
     @classmethod
     def read(
@@ -57,22 +65,27 @@ class TrainingData(Closing):
     ) -> TrainingData:
         """Take the plan's slice from ``cache_dir``, or read it from Kafka into there, and split it.
 
-        The reader is made and closed in this thread. Raises what ``StreamDataset.open`` raises.
+        The reader is made and closed in this thread. Raises what ``StreamDataset.open`` raises, and DataMismatch for
+        unlabelled samples that are not like the labelled ones.
         """
-        reader = open_reader()
-        try:
-            dataset = StreamDataset.open(
-                plan.stream,
-                reader=reader,
-                cache_dir=cache_dir,
-                seed=plan.seed,
-                by_time=plan.split is Split.TIME,
-                without_labels=plan.targets is Targets.FEATURES,
-                on_progress=on_progress,
+        options: dict[str, Any] = {"cache_dir": cache_dir, "seed": plan.seed, "on_progress": on_progress}
+        with closing(open_reader()) as reader, ExitStack() as stack:
+            dataset = stack.enter_context(
+                StreamDataset.open(
+                    plan.stream,
+                    reader=reader,
+                    by_time=plan.split is Split.TIME,
+                    without_labels=plan.targets is Targets.FEATURES,
+                    **options,
+                )
             )
-        finally:
-            reader.close()
-        with dataset:
+            unlabelled: StreamDataset | None = None
+            if plan.semi_supervised is not None:
+                stream = _unlabelled_stream(plan, reader, dataset.learnt)
+                unlabelled = stack.enter_context(
+                    StreamDataset.open(stream, reader=reader, unsupervised=True, **options)
+                )
+                _check_alike(unlabelled.features, dataset.features)
             rates = {"validation_rate": plan.stream.validation_rate, "test_rate": plan.stream.test_rate}
             split = dataset.split(**rates)
             # The same file twice where there are no labels: what is not needed is never read.
@@ -85,13 +98,14 @@ class TrainingData(Closing):
                 training=training,
                 validation=validation,
                 test=test,
-                slice_sha256=dataset.sha256,
+                slice_sha256=dataset.sha256 if unlabelled is None else _name_of_both(dataset, unlabelled),
                 split=_split_text(plan, split),
                 has_labels=dataset.labels is not None,
                 class_names=dataset.class_names,
                 learnt=dataset.learnt,
-                warnings=dataset.warnings,
+                warnings=[*dataset.warnings, *_warnings_of_unlabelled(plan, unlabelled)],
                 doubts=[DataMismatch(message, hint=hint) for message, hint in dataset.doubts],
+                unlabelled=None if unlabelled is None else _shared(unlabelled.features),
             )
 
     @property
@@ -102,14 +116,22 @@ class TrainingData(Closing):
     def counts(self) -> Mapping[str, int]:
         return {name: len(part) for name, part in self.parts.items()}
 
-    def with_parts(self, parts: Mapping[str, Samples]) -> TrainingData:
+    def with_parts(self, parts: Mapping[str, Samples], unlabelled: SharedArray | None = None) -> TrainingData:
         """Return the same with other samples, to be closed apart from this."""
-        return replace(self, training=parts["training"], validation=parts["validation"], test=parts["test"])
+        return replace(
+            self,
+            training=parts["training"],
+            validation=parts["validation"],
+            test=parts["test"],
+            unlabelled=unlabelled,
+        )
 
     def close(self) -> None:
-        """Close the descriptors of all parts."""
+        """Close the descriptors of all samples."""
         for part in self.parts.values():
             part.close()
+        if self.unlabelled is not None:
+            self.unlabelled.close()
 
 
 def _split_text(plan: TrainingPlan, split: SplitPlan) -> str:
@@ -117,6 +139,54 @@ def _split_text(plan: TrainingPlan, split: SplitPlan) -> str:
     if plan.split is Split.TIME:
         return f"by time, the newest test and those before them validate; {split}"
     return f"order by content and seed {plan.seed}; {split}"
+
+
+def _unlabelled_stream(plan: TrainingPlan, reader: RecordReader, learnt: Mapping[str, Any]) -> ControlMessage:
+    """Return the plan's stream with an end to its unlabelled data, read as the labelled data was.
+
+    A topic without offsets is taken up to the announcement, so that every attempt reads the same.
+    """
+    ranges = []
+    for each in plan.stream.unsupervised_ranges:
+        if each.end is not None:
+            ranges.append(each)
+            continue
+        ends = reader.starts(each.topic, since_ms=plan.since_ms + 1)
+        starts = reader.starts(each.topic)
+        ranges += [StreamRange(topic, place, start, ends[topic, place]) for (topic, place), start in starts.items()]
+    if not any(each.max_records for each in ranges):
+        raise StreamUnavailable(
+            "the stream was announced without unlabelled data, and the deployment is semi-supervised",
+            hint="send samples without labels by unsupervised_send of a sink with unsupervised_topic, or kafka-ml send "
+            "--unlabelled FILE",
+        )
+    return replace(
+        plan.stream,
+        unsupervised_ranges=tuple(ranges),
+        input_config=with_learnt(plan.stream.input_config, learnt),
+    )
+
+
+def _check_alike(unlabelled: ArrayFile, labelled: ArrayFile) -> None:
+    if (unlabelled.shape[1:], unlabelled.dtype) != (labelled.shape[1:], labelled.dtype):
+        raise DataMismatch(
+            f"the stream's unlabelled samples are {unlabelled.dtype} of the shape {shape_text(unlabelled.shape[1:])}: "
+            f"expected {labelled.dtype} of the shape {shape_text(labelled.shape[1:])}, as the labelled ones",
+            hint="send both by one sink, send and unsupervised_send",
+        )
+
+
+def _name_of_both(labelled: StreamDataset, unlabelled: StreamDataset) -> str:
+    return hashlib.sha256(f"{labelled.sha256} {unlabelled.sha256}".encode()).hexdigest()
+
+
+def _warnings_of_unlabelled(plan: TrainingPlan, unlabelled: StreamDataset | None) -> list[str]:
+    if unlabelled is not None:
+        return [f"of the unlabelled data: {each}" for each in unlabelled.warnings]
+    if not plan.stream.unsupervised_ranges:
+        return []
+    topics = ", ".join(dict.fromkeys(each.topic for each in plan.stream.unsupervised_ranges))
+    return [f"the unlabelled data in {topics} was not used: the deployment is not semi-supervised"]
 
 
 def _shared(rows: ArrayFile) -> SharedArray:

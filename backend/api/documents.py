@@ -32,6 +32,10 @@ class ReportSerializer(serializers.Serializer[Any]):
     metrics = serializers.ListField(
         child=serializers.CharField(), required=False, help_text="empty: known once the model is evaluated"
     )
+    labels = serializers.CharField(
+        required=False,
+        help_text="what the loss takes: classes, binary, one_hot, signs or numbers; empty: a loss of the model's own",
+    )
     warnings = serializers.ListField(child=serializers.CharField(), required=False)
     notes = serializers.ListField(child=serializers.CharField(), required=False)
     versions = serializers.DictField(child=serializers.CharField(), required=False)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from kafkaml.wire.message import Count, Message, Metrics, Name, Sha256, Text
+from kafkaml.wire.semi_supervised import PseudoLabels
 
 __all__ = ["ConfusionMatrix", "Outcome", "TrainingOutcome"]
 
@@ -20,7 +21,9 @@ Matrix = Annotated[list[list[Count]], Field(max_length=10_000)]
 class Outcome(Message):
     """The end of a successful run. What is needed to repeat it is here: slice, split, seed, versions, code hash.
 
-    ``samples`` counts those trained on, validated and tested: keys ``training``, ``validation``, ``test``.
+    ``samples`` counts those trained on, validated and tested: keys ``training``, ``validation``, ``test``; those that
+    were learnt without a label, none of the others, are ``pseudo_labelled``. ``pseudo_labels`` are the rounds that
+    chose them; of incremental training those of the newest window that had unlabelled samples.
     ``labels`` names the classes of every classification. ``artifacts`` maps the names uploaded to their sha256.
     ``split`` says the rule and the rates, ``isolation`` the level at which the user's code ran. ``preparation`` is what
     the model process did to the features before the model saw them, its ``summary`` for people; serving gives it back.
@@ -45,6 +48,7 @@ class Outcome(Message):
     preparation: Annotated[Mapping[Name, Any], Field(max_length=100)] = {}
     input_shape: Shape = []
     output_shapes: Annotated[list[Shape], Field(max_length=1000)] = []
+    pseudo_labels: Annotated[list[PseudoLabels], Field(max_length=100)] = []
     # Names of fields are as long as people write them; the request's size is bounded.
     learnt: Mapping[Literal["data_type", "data_reshape", "fields"], str | list[str | list[str]]] = {}
 

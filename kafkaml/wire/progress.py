@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from kafkaml.wire.message import Count, Message, Metrics
+from kafkaml.wire.semi_supervised import PseudoLabels
 
 __all__ = ["EpochMetrics", "Progress", "WindowPlace"]
 
@@ -45,6 +46,7 @@ class EpochMetrics(Message):
 
     ``before`` is the model's score on the samples of the window before it learnt any of them, on 2,000 by chance where
     there are more (test, then train: Gama, Sebastiao, Rodrigues, "On evaluating stream learning algorithms", 2013).
+    ``pseudo_labels`` are of the round that began with this epoch, or of the last one in this window.
     """
 
     epoch: Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -53,3 +55,4 @@ class EpochMetrics(Message):
     validation: Metrics = {}
     before: Metrics = {}
     window: WindowPlace | None = None
+    pseudo_labels: PseudoLabels | None = None

@@ -14,6 +14,7 @@ from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.message import Message
+from kafkaml.wire.semi_supervised import SemiSupervised
 
 __all__ = ["TrainingPlan"]
 
@@ -36,10 +37,11 @@ class TrainingPlan(Message):
 
     ``fit_arguments`` and ``evaluation_arguments`` are already parsed literals. ``seed`` drives the split and the
     framework alike. ``split`` is the rule as it was decided, the fit arguments' ``shuffle`` looked at. A stream without
-    end begins with the records that are not older than ``since_ms`` (Kafka's, since 1970). ``checkpoint`` is where an
-    earlier attempt stopped: the attempt goes on there. ``begun`` is the window behind it that an earlier attempt began:
-    this one cuts the stream at the same place. ``stop_asked``: a person wants the training to end by now, with what it
-    learnt.
+    end begins with the records that are not older than ``since_ms`` (Kafka's, since 1970), which is when it was
+    announced, unless that said otherwise. ``semi_supervised`` is how unlabelled data is learnt; None: not at all.
+    ``checkpoint`` is where an earlier attempt stopped: the attempt goes on there. ``begun`` is the window behind it that
+    an earlier attempt began: this one cuts the stream at the same place. ``stop_asked``: a person wants the training to
+    end by now, with what it learnt.
     """
 
     result_id: int
@@ -58,6 +60,7 @@ class TrainingPlan(Message):
     split: Split = Split.CONTENT
     targets: Targets = Targets.LABELS
     incremental: Incremental | None = None
+    semi_supervised: SemiSupervised | None = None
     since_ms: int = 0
     checkpoint: Checkpoint | None = None
     begun: WindowEnd | None = None

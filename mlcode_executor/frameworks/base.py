@@ -73,7 +73,8 @@ class TensorSpec:
 class ModelReport:
     """What is known of a model once its code ran. ``warnings`` need a look, ``notes`` only say what is known.
 
-    ``metrics`` names what an evaluation will give; empty where only an evaluation can tell.
+    ``metrics`` names what an evaluation will give; empty where only an evaluation can tell. ``labels`` is what the loss
+    takes as labels, as ``losses.describe_loss`` calls it; empty where nobody knows.
     """
 
     summary: str
@@ -82,6 +83,7 @@ class ModelReport:
     parameters: int
     trainable_parameters: int
     metrics: Sequence[str]
+    labels: str
     warnings: Sequence[str]
     notes: Sequence[str]
     versions: Mapping[str, str]

@@ -14,6 +14,7 @@ from kafkaml.errors import UserCodeError
 from mlcode_executor.frameworks.base import ModelReport, TensorSpec, common_versions
 from mlcode_executor.frameworks.keras_check import saving_notes
 from mlcode_executor.frameworks.keras_outputs import column_note, declared_outputs, flat
+from mlcode_executor.frameworks.losses import describe_loss
 
 __all__ = ["check_compiled", "describe", "outputs_for", "versions"]
 
@@ -44,6 +45,7 @@ def describe(model: Any, *, distributed: bool, code: str) -> ModelReport:
         parameters=_count(model.weights),
         trainable_parameters=_count(model.trainable_weights),
         metrics=_metrics(model),
+        labels=describe_loss(getattr(model, "loss", None))["kind"],
         warnings=_warnings(model),
         notes=notes,
         versions=versions(),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["describe_loss"]
+__all__ = ["describe_loss", "takes_logits"]
 
 _CLASSES = "classes"
 _BINARY = "binary"
@@ -43,6 +43,15 @@ _PYTORCH = {
     "multilabelmarginloss": "",
     "ctcloss": "",
 }
+_PYTORCH_LOGITS = frozenset(
+    {
+        "crossentropyloss",
+        "crossentropy",
+        "bcewithlogitsloss",
+        "binarycrossentropywithlogits",
+        "multilabelsoftmarginloss",
+    }
+)
 # What torch's functions leave out of the loss unless told otherwise; its classes say it in an attribute.
 _PYTORCH_IGNORED = -100
 
@@ -68,6 +77,12 @@ def describe_loss(loss: Any) -> dict[str, Any]:
         ignored = getattr(loss, "ignore_index", _PYTORCH_IGNORED) if kind == _CLASSES else None
         return {"kind": kind, "ignored": ignored if isinstance(ignored, int) else None}
     return {"kind": "", "ignored": None}
+
+
+def takes_logits(loss: Any) -> bool:
+    """Whether ``loss`` is one of PyTorch's, class or function, that takes scores before a softmax or sigmoid."""
+    name = getattr(loss, "__name__", None) or type(loss).__name__
+    return str(getattr(loss, "__module__", "")).startswith("torch.") and _plain(name) in _PYTORCH_LOGITS
 
 
 def _plain(name: str) -> str:

@@ -34,7 +34,7 @@ from mlcode_executor.frameworks.base import (
     write_to,
 )
 from mlcode_executor.frameworks.class_scores import write_classes
-from mlcode_executor.frameworks.losses import describe_loss
+from mlcode_executor.frameworks.losses import describe_loss, takes_logits
 from mlcode_executor.frameworks.pytorch_definitions import Definitions, check_inputs
 from mlcode_executor.frameworks.pytorch_forward import Forward, Served
 from mlcode_executor.frameworks.pytorch_input import Preparation, choose, device, fitting_shape
@@ -200,7 +200,7 @@ class PyTorchHandler(Handler):
 
     def predict_classes(self, request: Request) -> dict[str, Any]:
         self._prepared(request.array("features"))
-        logits = isinstance(Definitions(self._model).loss_fn(), nn.BCEWithLogitsLoss | nn.CrossEntropyLoss)
+        logits = takes_logits(Definitions(self._model).loss_fn())
         return write_classes(request, lambda part: self.predict(part)[0], logits=logits)
 
     def artifact_names(self, request: Request) -> dict[str, Any]:  # noqa: ARG002

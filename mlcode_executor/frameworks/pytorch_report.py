@@ -14,6 +14,7 @@ from torch import nn
 
 from mlcode_executor.frameworks import independence
 from mlcode_executor.frameworks.base import Array, ModelReport, TensorSpec, common_versions
+from mlcode_executor.frameworks.losses import describe_loss
 from mlcode_executor.frameworks.pytorch_definitions import Definitions
 from mlcode_executor.frameworks.pytorch_forward import Forward, named_outputs
 from mlcode_executor.frameworks.pytorch_input import (
@@ -65,6 +66,7 @@ def describe(model: Any, code: str, *, trial: bool) -> ModelReport:
             each.numel() for each in model.parameters() if each.requires_grad and not _is_lazy(each)
         ),
         metrics=list(dict.fromkeys([*Definitions(model).metrics(), "loss"])),
+        labels=describe_loss(Definitions(model).loss_fn())["kind"],
         warnings=[*(_trial(model, shape, code) if trial else []), *_warnings(model)],
         notes=notes,
         versions=versions(),

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from kafkaml.errors import UserCodeError
 from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
-from kafkaml.wire.progress import EpochMetrics
+from kafkaml.wire.progress import EpochMetrics, Progress
 from model_training.context import RunContext
 from model_training.epoch_checkpoints import EpochCheckpoints
 from model_training.finishing import Learnt, Trial, finish, outcome_of
 from model_training.fitting import blamed, fit_to_model
-from model_training.model_session import ModelSession
+from model_training.model_session import ModelSession, Samples
 from model_training.part import Part, TrainedPart
+from model_training.self_training import SelfTraining
 from model_training.training_data import TrainingData
 
 __all__ = ["run"]
@@ -48,8 +51,14 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
             logger.info("data are ready", samples=data.counts, seconds=seconds)
             part.warnings.add(*data.warnings)
             checkpoints = EpochCheckpoints(context, session, part, slice_sha256=data.slice_sha256)
-            checkpoints.resume()
-            _train(session, data, part, checkpoints)
+            resumed = checkpoints.resume()
+            fitting = _Fitting(session, data, part, checkpoints)
+            rounds: SelfTraining | None = None
+            if plan.semi_supervised is None:
+                fitting.fit(data.training)
+            else:
+                rounds = SelfTraining(plan.semi_supervised, session, data, part, checkpoints)
+                rounds.run(fitting.fit, resumed)
             failpoint("training.fitted")
             found = finish(session, part, _trial(read, data), with_matrix=plan.confusion_matrix)
     # The model process is gone: nobody writes to the files any more.
@@ -58,37 +67,60 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
     failpoint("training.uploaded")
     learnt = Learnt(
         seconds=checkpoints.run_seconds,
-        samples=data.counts,
+        samples=data.counts if rounds is None else {**data.counts, "pseudo_labelled": rounds.chosen},
         slice_sha256=data.slice_sha256,
         split=data.split,
         class_names=data.class_names,
         settings=data.learnt,
+        pseudo_labels=() if rounds is None else rounds.told,
     )
     outcome = outcome_of(part, session, model, plan, learnt=learnt, found=found, artifacts=hashes)
     return [part.finished(outcome)]
 
 
-def _train(session: ModelSession, data: TrainingData, part: Part, checkpoints: EpochCheckpoints) -> None:
-    """Fit once on the training samples, validating after each epoch when there are samples for it."""
+@dataclass(frozen=True)
+class _Fitting:
+    """Fits the model once, or in several rounds whose epochs are counted on, validating after each epoch."""
 
-    def on_epoch(metrics: EpochMetrics) -> None:
-        part.reporter.epoch(metrics)
-        failpoint("training.epoch")
+    session: ModelSession
+    data: TrainingData
+    part: Part
+    checkpoints: EpochCheckpoints
 
-    try:
-        warnings = session.fit(
-            data.training,
-            data.validation if len(data.validation) else None,
-            on_progress=part.reporter.progress,
-            on_epoch=on_epoch,
-            pauses=checkpoints,
-        )
-    except UserCodeError as error:
-        if not data.doubts:
-            raise
-        doubt = data.doubts[0]
-        raise blamed(error, doubt.message, doubt.hint) from error
-    part.warnings.add(*warnings, *(f"{doubt.message}; it was trained all the same" for doubt in data.doubts))
+    def fit(self, samples: Samples, rounds: SelfTraining | None = None) -> int:
+        """Fit ``samples``; returns how many epochs are done then, with those of the rounds before."""
+        before = done = self.checkpoints.around.epochs
+        data, part = self.data, self.part
+
+        def on_progress(progress: Progress) -> None:
+            left = 0 if rounds is None else rounds.rounds_left * progress.epochs
+            counted = {"epoch": before + progress.epoch, "epochs": before + progress.epochs + left}
+            part.reporter.progress(progress.model_copy(update=counted))
+
+        def on_epoch(metrics: EpochMetrics) -> None:
+            nonlocal done
+            done = before + metrics.epoch
+            more: dict[str, Any] = {"epoch": done}
+            if rounds is not None:
+                more["pseudo_labels"], rounds.untold = rounds.untold, None
+            part.reporter.epoch(metrics.model_copy(update=more))
+            failpoint("training.epoch")
+
+        try:
+            warnings = self.session.fit(
+                samples,
+                data.validation if len(data.validation) else None,
+                on_progress=on_progress,
+                on_epoch=on_epoch,
+                pauses=self.checkpoints,
+            )
+        except UserCodeError as error:
+            if not data.doubts:
+                raise
+            doubt = data.doubts[0]
+            raise blamed(error, doubt.message, doubt.hint) from error
+        part.warnings.add(*warnings, *(f"{doubt.message}; it was trained all the same" for doubt in data.doubts))
+        return done
 
 
 def _trial(read: TrainingData, data: TrainingData) -> Trial:

@@ -180,7 +180,7 @@ class TrainsSeveral:
                             data.training, None, on_progress=part.reporter.progress, on_epoch=part.reporter.epoch
                         )
                     )
-                    predicted = session.predict_classes(data.test).classes
+                    predicted = session.predict_classes(data.test.features).classes
                     right = float((predicted == data.test.labels.array).mean())
                     metrics = {**session.evaluate(data.test), "right": right}
                     part.files.save(session, session.artifact_names().names)

@@ -1,0 +1,161 @@
+"""Pseudo-labels: unlabelled samples of which the model is sure, as labelled with the class that it predicts.
+
+Called by the modes in training that is semi-supervised (Lee, "Pseudo-Label", 2013). Validation and tests never see one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kafkaml.label_doubts import no_classes_reason
+from kafkaml.logs import get_logger
+from kafkaml.wire.semi_supervised import PseudoLabels, SemiSupervised
+from mlcode_executor.shared_array import SharedArray
+from model_training.labels import LabelFacts, LabelKind
+from model_training.model_session import ModelSession
+from model_training.shapes import DataMismatch, shape_text
+from model_training.steps import Warnings
+
+__all__ = ["Chosen", "PseudoLabeller", "labels_of"]
+
+logger = get_logger(__name__)
+
+# One class with more than this share of all is rarely what the data are like, and the next round learns it.
+_MOST_OF_ONE_CLASS = 0.9
+# Fewer say nothing of a share.
+_ENOUGH = 20
+# The counts of more classes are read by nobody.
+_MAX_COUNTED = 256
+_ROWS, _CLASSES = "pseudo_rows", "pseudo_classes"
+_HINT = "deploy the model without semi-supervised, or give it a loss over classes, for example a crossentropy"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Unlabelled samples that count as labelled: ``rows`` (n,), ascending, and their ``classes`` (n,)."""
+
+    rows: NDArray[np.int64]
+    classes: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    def none(cls) -> Self:
+        return cls(np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What ``from_arrays`` takes."""
+        return {_ROWS: self.rows, _CLASSES: self.classes}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        return cls(arrays[_ROWS], arrays[_CLASSES])
+
+
+class PseudoLabeller:
+    """Chooses with the model of ``session``, round by round, and says what a person should know of it."""
+
+    def __init__(self, terms: SemiSupervised, session: ModelSession, warnings: Warnings) -> None:
+        self._terms = terms
+        self._session = session
+        self._warnings = warnings
+
+    def check(self, labels: NDArray[Any]) -> None:
+        """Refuse a model that predicts no single class, and ``labels`` (n, ...) that are no classes; DataMismatch."""
+        if reason := self._why_not(labels):
+            raise DataMismatch(f"unlabelled samples cannot be learnt: {reason}", hint=_HINT)
+
+    def _why_not(self, labels: NDArray[Any]) -> str:
+        loss, outputs, shape = self._session.loss, self._session.output_shapes, labels.shape[1:]
+        if reason := no_classes_reason(loss.kind):
+            return reason
+        if len(outputs) > 1:
+            return f"the model has {len(outputs)} outputs, and no single class"
+        if outputs and len(outputs[0]) > 1:
+            return f"the model answers with {shape_text(outputs[0])}, not with one probability for each class"
+        if shape not in ((), (1,)):
+            if len(shape) > 1 or loss.kind is LabelKind.BINARY:
+                return f"a label has the shape {shape_text(shape)}, for several classes at once"
+            return ""
+        facts = LabelFacts.of([labels], loss.ignored)
+        if facts.known and not facts.whole and loss.kind is not LabelKind.BINARY:
+            return "the labels are not whole numbers, so this is a regression and has no classes"
+        if facts.known and facts.smallest < 0:
+            return f"the labels go down to {facts.smallest:g}: classes are numbered from 0"
+        return ""
+
+    def choose(self, features: SharedArray, before: Chosen, *, number: int) -> tuple[Chosen, int, PseudoLabels]:
+        """Return what the model is sure of among ``features``, of how many classes, and what is told of the round.
+
+        ``before`` is what the round before chose.
+        """
+        predicted = self._session.predict_classes(features)
+        classes, probability = predicted.classes, predicted.probability
+        # In the probabilities' own precision: 0.9 as float32 is below 0.9. What is no number is never chosen.
+        sure = probability >= probability.dtype.type(self._terms.confidence)
+        rows = np.flatnonzero(sure)
+        chosen = Chosen(rows, classes[rows])
+        known = np.full(len(classes), -1)
+        known[before.rows] = before.classes
+        told = PseudoLabels(
+            round=number,
+            unlabelled=len(classes),
+            chosen=len(chosen),
+            added=int(np.count_nonzero(known[rows] != chosen.classes)),
+            agreement=float((classes[before.rows] == before.classes).mean()) if len(before) else None,
+            classes=_counts(chosen.classes, predicted.count) if predicted.count <= _MAX_COUNTED else [],
+        )
+        logger.info("unlabelled samples are chosen", **told.to_json())
+        self._warn(told, chosen, probability)
+        return chosen, predicted.count, told
+
+    def _warn(self, told: PseudoLabels, chosen: Chosen, probability: NDArray[np.float32]) -> None:
+        confidence = self._terms.confidence
+        if not len(chosen) and told.round == 1:
+            surest = float(np.nanmax(probability, initial=0)) if len(probability) else 0.0
+            self._warnings.add(
+                f"none of {told.unlabelled} unlabelled samples was predicted with the confidence {confidence:g}, the "
+                f"surest with {_rounded_down(surest)}: they taught nothing; a lower confidence, or more labels, would "
+                "let some be learnt"
+            )
+        if len(chosen) < _ENOUGH:
+            return
+        largest = int(np.bincount(chosen.classes).argmax())
+        share = float((chosen.classes == largest).mean())
+        if share > _MOST_OF_ONE_CLASS:
+            self._warnings.add(
+                f"in round {told.round} {share:.0%} of {len(chosen)} unlabelled samples were taken for class "
+                f"{largest}: where the data are not like that, the model confirms a mistake of its own; raise the "
+                "confidence, or send more labels of the other classes"
+            )
+
+
+def labels_of(classes: NDArray[np.int64], *, like: NDArray[Any], count: int) -> NDArray[Any]:
+    """Return ``classes`` (n,) of ``count`` as labels in the form of ``like`` (any, *label_shape): numbers or rows.
+
+    The type is that of ``like``, or a wider one that holds all classes.
+    """
+    dtype = like.dtype if like.dtype.kind == "b" else np.result_type(like.dtype, np.min_scalar_type(count - 1))
+    if like.ndim == 1 or like.shape[1:] == (1,):
+        return classes.astype(dtype).reshape(len(classes), *like.shape[1:])
+    rows = np.zeros((len(classes), *like.shape[1:]), dtype)
+    rows[np.arange(len(classes)), classes] = 1
+    return rows
+
+
+def _counts(classes: NDArray[np.int64], count: int) -> list[int]:
+    counts: list[int] = np.bincount(classes, minlength=count).tolist()
+    return counts
+
+
+def _rounded_down(probability: float) -> str:
+    """As people read it, never up to a confidence that it did not reach."""
+    return f"{math.floor(probability * 1000) / 1000:g}"

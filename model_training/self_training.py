@@ -1,0 +1,147 @@
+"""SelfTraining: classic training again and again, each time with the unlabelled samples that the model is sure of.
+
+Used by ``modes/classic.py``. A round is a fit as the deployment asks for it, on the training samples and those chosen;
+weights go on. Its place is in every checkpoint: another attempt goes on in the same round with the same samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kafkaml.checkpoints import Contents
+from kafkaml.disk import disk_errors
+from kafkaml.failpoints import failpoint
+from kafkaml.wire.semi_supervised import PseudoLabels, SemiSupervised
+from mlcode_executor.shared_array import SharedArray
+from model_training.epoch_checkpoints import Around, EpochCheckpoints
+from model_training.model_session import ModelSession, Samples
+from model_training.part import Part
+from model_training.pseudo_labels import Chosen, PseudoLabeller, labels_of
+from model_training.training_data import TrainingData
+
+__all__ = ["SelfTraining"]
+
+# Rows are copied in pieces of about this size.
+_CHUNK_BYTES = 4 << 20
+
+# Fits the samples once, as the deployment asks for it; returns how many epochs are done then, of all rounds.
+Fit = Callable[[Samples, "SelfTraining"], int]
+
+
+class SelfTraining:
+    """The rounds of one training; round 0 has the labelled samples alone.
+
+    ``told`` are those that chose something; ``untold`` the one that begins with the next epoch.
+    """
+
+    def __init__(
+        self,
+        terms: SemiSupervised,
+        session: ModelSession,
+        data: TrainingData,
+        part: Part,
+        checkpoints: EpochCheckpoints,
+    ) -> None:
+        assert data.unlabelled is not None
+        self._terms = terms
+        self._labeller = PseudoLabeller(terms, session, part.warnings)
+        self._labelled, self._unlabelled = data.training, data.unlabelled
+        self._folder = part.folder
+        self._checkpoints = checkpoints
+        self._round = 0
+        # Whether the samples of the round are yet to be chosen.
+        self._choosing = False
+        self._chosen = Chosen.none()
+        self._classes = 0
+        self.told: list[PseudoLabels] = []
+        self.untold: PseudoLabels | None = None
+
+    @property
+    def chosen(self) -> int:
+        """How many unlabelled samples the last round learnt."""
+        return len(self._chosen)
+
+    @property
+    def rounds_left(self) -> int:
+        """How many may come after this one."""
+        return self._terms.rounds - self._round
+
+    def run(self, fit: Fit, resumed: Contents | None) -> None:
+        """Train to the last round, from the beginning or from where ``resumed`` stands."""
+        self._labeller.check(self._labelled.labels.array)
+        if resumed is not None:
+            self._restore(resumed)
+        while True:
+            if self._choosing and not self._choose():
+                return
+            self._checkpoints.around = self._around()
+            with self._samples() as samples:
+                epochs = fit(samples, self)
+            if self._round == self._terms.rounds:
+                return
+            self._round, self._choosing = self._round + 1, True
+            self._checkpoints.around = self._around(epochs)
+            self._checkpoints.between_fits()
+            failpoint("training.round")
+
+    def _choose(self) -> bool:
+        """Choose the samples of the round; returns whether any is new."""
+        chosen, classes, told = self._labeller.choose(self._unlabelled, self._chosen, number=self._round)
+        self.told.append(told)
+        if not told.added:
+            return False
+        self._chosen, self._classes, self._choosing, self.untold = chosen, classes, False, told
+        return True
+
+    @contextmanager
+    def _samples(self) -> Iterator[Samples]:
+        """The samples of the round; files, because they may be more than memory holds."""
+        if not len(self._chosen):
+            yield self._labelled
+            return
+        features, labels = self._labelled.features.array, self._labelled.labels.array
+        pseudo = labels_of(self._chosen.classes, like=labels[:0], count=self._classes)
+        with Samples(
+            self._joined("round-features", features, self._unlabelled.array, self._chosen.rows, features.dtype),
+            self._joined("round-labels", labels, pseudo, np.arange(len(pseudo)), pseudo.dtype),
+        ) as samples:
+            yield samples
+
+    def _joined(
+        self, name: str, first: NDArray[Any], others: NDArray[Any], rows: NDArray[np.int64], dtype: np.dtype[Any]
+    ) -> SharedArray:
+        """Return ``first`` and behind it ``rows`` of ``others``, in a file that goes when it is closed."""
+        path = self._folder / name
+        size = max(1, _CHUNK_BYTES // max(1, first[:1].nbytes))
+        try:
+            with disk_errors(self._folder), path.open("wb") as file:
+                for start in range(0, len(first), size):
+                    file.write(np.ascontiguousarray(first[start : start + size], dtype).data)
+                for start in range(0, len(rows), size):
+                    file.write(np.ascontiguousarray(others[rows[start : start + size]], dtype).data)
+            return SharedArray.from_file(path, dtype, (len(first) + len(rows), *first.shape[1:]))
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _around(self, epochs: int | None = None) -> Around:
+        """Return what checkpoints hold of the round; ``epochs`` are done of all before it, where that has changed."""
+        document: dict[str, Any] = {
+            "round": self._round,
+            "choosing": self._choosing,
+            "classes": self._classes,
+            "told": [each.to_json() for each in self.told],
+        }
+        before = self._checkpoints.around.epochs if epochs is None else epochs
+        return Around(epochs=before, document=document, arrays=self._chosen.arrays)
+
+    def _restore(self, contents: Contents) -> None:
+        document: Mapping[str, Any] = contents.document
+        self._round, self._choosing = int(document["round"]), bool(document["choosing"])
+        self._classes = int(document["classes"])
+        self.told = [PseudoLabels.model_validate(each) for each in document["told"]]
+        self._chosen = Chosen.from_arrays(contents.arrays)
