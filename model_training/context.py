@@ -152,6 +152,7 @@ class RunContext:
                     past=past,
                     first_end=first_end,
                     with_labels=self.plan.targets is Targets.LABELS,
+                    with_unlabelled=self.plan.semi_supervised is not None,
                     is_left=is_left,
                     look=ends.look,
                 )

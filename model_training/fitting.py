@@ -70,6 +70,10 @@ class WindowFit:
         assert window.labels is not None
         return features, window.labels
 
+    def unlabelled(self, window: Window) -> NDArray[Any]:
+        """Return the features (m, *shape) that came without a label."""
+        return window.unlabelled.reshape(len(window.unlabelled), *self.shape)
+
     def to_json(self) -> dict[str, Any]:
         """Return what ``from_json`` reads."""
         return asdict(self)

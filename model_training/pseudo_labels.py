@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from kafkaml.label_doubts import no_classes_reason
 from kafkaml.logs import get_logger
 from kafkaml.wire.semi_supervised import PseudoLabels, SemiSupervised
+from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.shared_array import SharedArray
 from model_training.labels import LabelFacts, LabelKind
 from model_training.model_session import ModelSession
 from model_training.shapes import DataMismatch, shape_text
 from model_training.steps import Warnings
 
-__all__ = ["Chosen", "PseudoLabeller", "labels_of"]
+__all__ = ["Chosen", "PseudoLabeller", "labels_of", "none_chosen", "unused_unlabelled"]
 
 logger = get_logger(__name__)
 
@@ -61,12 +62,17 @@ class Chosen:
 
 
 class PseudoLabeller:
-    """Chooses with the model of ``session``, round by round, and says what a person should know of it."""
+    """Chooses with the model of ``session``, round by round; ``surest`` is the highest probability that it saw.
+
+    One class for nearly all of them is a warning, once.
+    """
 
     def __init__(self, terms: SemiSupervised, session: ModelSession, warnings: Warnings) -> None:
         self._terms = terms
         self._session = session
         self._warnings = warnings
+        self._warned = False
+        self.surest = 0.0
 
     def check(self, labels: NDArray[Any]) -> None:
         """Refuse a model that predicts no single class, and ``labels`` (n, ...) that are no classes; DataMismatch."""
@@ -114,28 +120,39 @@ class PseudoLabeller:
             classes=_counts(chosen.classes, predicted.count) if predicted.count <= _MAX_COUNTED else [],
         )
         logger.info("unlabelled samples are chosen", **told.to_json())
-        self._warn(told, chosen, probability)
+        self.surest = max(self.surest, float(np.nanmax(probability, initial=0)))
+        self._warn(told, chosen)
         return chosen, predicted.count, told
 
-    def _warn(self, told: PseudoLabels, chosen: Chosen, probability: NDArray[np.float32]) -> None:
-        confidence = self._terms.confidence
-        if not len(chosen) and told.round == 1:
-            surest = float(np.nanmax(probability, initial=0)) if len(probability) else 0.0
-            self._warnings.add(
-                f"none of {told.unlabelled} unlabelled samples was predicted with the confidence {confidence:g}, the "
-                f"surest with {_rounded_down(surest)}: they taught nothing; a lower confidence, or more labels, would "
-                "let some be learnt"
-            )
-        if len(chosen) < _ENOUGH:
+    def _warn(self, told: PseudoLabels, chosen: Chosen) -> None:
+        if self._warned or len(chosen) < _ENOUGH:
             return
         largest = int(np.bincount(chosen.classes).argmax())
         share = float((chosen.classes == largest).mean())
         if share > _MOST_OF_ONE_CLASS:
+            self._warned = True
             self._warnings.add(
                 f"in round {told.round} {share:.0%} of {len(chosen)} unlabelled samples were taken for class "
                 f"{largest}: where the data are not like that, the model confirms a mistake of its own; raise the "
                 "confidence, or send more labels of the other classes"
             )
+
+
+def none_chosen(unlabelled: int, terms: SemiSupervised, surest: float) -> str:
+    """Return what to say where none of so many samples was ever learnt; ``surest`` is the highest probability seen."""
+    return (
+        f"none of {unlabelled} unlabelled samples was predicted with the confidence {terms.confidence:g}, the surest "
+        f"with {_rounded_down(surest)}: they taught nothing; a lower confidence, or more labels, would let some be "
+        "learnt"
+    )
+
+
+def unused_unlabelled(plan: TrainingPlan) -> list[str]:
+    """Return what to say of a stream's unlabelled data where the training does not learn it."""
+    topics = ", ".join(dict.fromkeys(each.topic for each in plan.stream.unsupervised_ranges))
+    if not topics or plan.semi_supervised is not None:
+        return []
+    return [f"the unlabelled data in {topics} was not used: the deployment is not semi-supervised"]
 
 
 def labels_of(classes: NDArray[np.int64], *, like: NDArray[Any], count: int) -> NDArray[Any]:

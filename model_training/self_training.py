@@ -21,7 +21,7 @@ from mlcode_executor.shared_array import SharedArray
 from model_training.epoch_checkpoints import Around, EpochCheckpoints
 from model_training.model_session import ModelSession, Samples
 from model_training.part import Part
-from model_training.pseudo_labels import Chosen, PseudoLabeller, labels_of
+from model_training.pseudo_labels import Chosen, PseudoLabeller, labels_of, none_chosen
 from model_training.training_data import TrainingData
 
 __all__ = ["SelfTraining"]
@@ -50,6 +50,7 @@ class SelfTraining:
         assert data.unlabelled is not None
         self._terms = terms
         self._labeller = PseudoLabeller(terms, session, part.warnings)
+        self._warnings = part.warnings
         self._labelled, self._unlabelled = data.training, data.unlabelled
         self._folder = part.folder
         self._checkpoints = checkpoints
@@ -94,6 +95,8 @@ class SelfTraining:
         chosen, classes, told = self._labeller.choose(self._unlabelled, self._chosen, number=self._round)
         self.told.append(told)
         if not told.added:
+            if not len(self._chosen):
+                self._warnings.add(none_chosen(told.unlabelled, self._terms, self._labeller.surest))
             return False
         self._chosen, self._classes, self._choosing, self.untold = chosen, classes, False, told
         return True

@@ -27,6 +27,7 @@ from kafkaml.wire.choices import Split, Targets
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.shared_array import SharedArray
 from model_training.model_session import Samples
+from model_training.pseudo_labels import unused_unlabelled
 from model_training.shapes import DataMismatch, shape_text
 
 __all__ = ["TrainingData", "reshaped"]
@@ -181,12 +182,9 @@ def _name_of_both(labelled: StreamDataset, unlabelled: StreamDataset) -> str:
 
 
 def _warnings_of_unlabelled(plan: TrainingPlan, unlabelled: StreamDataset | None) -> list[str]:
-    if unlabelled is not None:
-        return [f"of the unlabelled data: {each}" for each in unlabelled.warnings]
-    if not plan.stream.unsupervised_ranges:
-        return []
-    topics = ", ".join(dict.fromkeys(each.topic for each in plan.stream.unsupervised_ranges))
-    return [f"the unlabelled data in {topics} was not used: the deployment is not semi-supervised"]
+    if unlabelled is None:
+        return unused_unlabelled(plan)
+    return [f"of the unlabelled data: {each}" for each in unlabelled.warnings]
 
 
 def _shared(rows: ArrayFile) -> SharedArray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple, Self
@@ -84,6 +84,7 @@ class Reading:
     """How far a stream was read, and what its records told: with it another reading goes on as if it were this one.
 
     ``positions`` are the next offsets of all partitions. ``sha256`` names the samples so far, window by window.
+    ``early`` unlabelled samples came before the first labelled one, more of them than memory holds.
     """
 
     positions: Mapping[PartitionKey, int] = field(default_factory=dict)
@@ -91,11 +92,14 @@ class Reading:
     left_out: LeftOut = field(default_factory=LeftOut)
     sha256: str = "0" * 64
     told: Told | None = None
+    early: int = 0
 
     @property
     def warnings(self) -> list[str]:
         """What to tell of how records were taken, and of those that were no samples."""
-        return [*(self.told.notes if self.told else ()), *self.left_out.warnings(self.records)]
+        early = f"{self.early} unlabelled samples came before the first labelled one and were not used"
+        notes = self.told.notes if self.told else ()
+        return [*notes, *([early] if self.early else []), *self.left_out.warnings(self.records)]
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``from_json`` reads."""
@@ -105,6 +109,7 @@ class Reading:
             "left_out": self.left_out.to_json(),
             "sha256": self.sha256,
             "told": None if self.told is None else self.told.to_json(),
+            "early": self.early,
         }
 
     @classmethod
@@ -115,6 +120,7 @@ class Reading:
             left_out=LeftOut.from_json(document["left_out"]),
             sha256=str(document["sha256"]),
             told=None if document["told"] is None else Told.from_json(document["told"]),
+            early=int(document["early"]),
         )
 
 
@@ -124,7 +130,8 @@ class Window:
 
     ``labels`` is None where the records have no keys; ``whole_labels``: those that are all whole stand for whole
     numbers. Of ``records`` those that are no samples were left out; a window may be empty. ``origins`` says of each
-    sample which record of ``places`` it comes from; ``reading`` is the state behind the window.
+    sample which record of ``places`` it comes from; ``reading`` is the state behind the window. ``unlabelled``
+    (m, *sample_shape) came beside them.
     """
 
     features: NDArray[Any]
@@ -135,6 +142,7 @@ class Window:
     origins: NDArray[np.intp]
     places: Sequence[Place]
     reading: Reading
+    unlabelled: NDArray[Any]
 
     def __len__(self) -> int:
         return len(self.features)
@@ -185,19 +193,28 @@ def read_windows(
     past: Reading | None = None,
     first_end: Mapping[PartitionKey, int] | None = None,
     with_labels: bool = True,
+    with_unlabelled: bool = False,
     is_left: Callable[[], bool] = lambda: False,
     look: Callable[[], None] = lambda: None,
 ) -> Generator[Window]:
     """Yield the windows of ``stream``; see ``RunContext.windows``. Ends soon after ``is_left()`` is true.
 
-    ``look`` is called with each batch of records.
+    ``look`` is called with each batch of records. ``with_unlabelled`` takes the stream's data without labels too.
 
     Raises DataMismatch for features or labels that are text, DecodeError when too many records are no samples.
     """
     past = past or Reading()
-    decoder = _Decoder(stream, past, with_labels=with_labels)
-    waiting = _Waiting(limits)
-    stream_reader = _Following(stream, reader, since_ms, past.positions, batch_records=limits.records)
+    unlabelled = stream.unsupervised_ranges if with_unlabelled else ()
+    if both := set(_topics(stream.ranges)).intersection(_topics(unlabelled)):
+        raise DataMismatch(
+            f"the stream's labelled and unlabelled data are both in {', '.join(sorted(both))}: which is which could "
+            "not be told",
+            hint="set unsupervised_topic in the sink to a topic of its own",
+        )
+    decoder = _Decoder(stream, past, with_labels=with_labels, unlabelled=_topics(unlabelled))
+    ranges = [*stream.ranges, *unlabelled]
+    stream_reader = _Following(ranges, reader, since_ms, past.positions, batch_records=limits.records)
+    waiting = _Waiting(limits, wanted=stream_reader.announced, counted=decoder.usable)
     # None of them may be there any more, which says nothing of the records to come.
     if first_end and (records := stream_reader.up_to(first_end)):
         yield decoder.window(_in_time(records), stream_reader.positions)
@@ -238,11 +255,19 @@ class _Taken(NamedTuple):
 
 
 class _Waiting:
-    """The records of the window to come, taken batch by batch: a call for each would cost as much as decoding it."""
+    """The records of the window to come, taken batch by batch: a call for each would cost as much as decoding it.
 
-    def __init__(self, limits: Limits) -> None:
+    Of those that it takes the ``wanted`` ones are kept. Those that are not ``counted`` fill no window, as long as
+    memory allows: they wait for others.
+    """
+
+    def __init__(
+        self, limits: Limits, *, wanted: Callable[[list[_Row]], list[_Row]], counted: Callable[[list[_Row]], int]
+    ) -> None:
         self._limits = limits
-        self._bytes = 0
+        self._wanted = wanted
+        self._to_count = counted
+        self._bytes = self._counted = 0
         self._first = 0.0
         self._rows: list[_Row] = []
 
@@ -251,16 +276,18 @@ class _Waiting:
 
     def add(self, batch: RecordBatch, positions: dict[PartitionKey, int]) -> RecordBatch:
         """Take records until the window is full, and move ``positions`` behind them; returns those that are left."""
-        if not self._rows:
+        if not self._counted:
             self._first = time.monotonic()
         count = 0
-        for value in batch[: self._limits.records - len(self._rows)].values():
+        for value in batch[: self._limits.records - self._counted].values():
             count += 1
             self._bytes += len(value or b"")
             if self._bytes >= _MAX_WINDOW_BYTES:
                 break
         rows = _rows(batch[:count])
-        self._rows += rows
+        kept = self._wanted(rows)
+        self._rows += kept
+        self._counted += self._to_count(kept)
         # In each partition the last one counts: offsets ascend.
         behind = {(topic, partition): offset for _, topic, partition, offset, *_ in rows}
         positions |= {key: offset + 1 for key, offset in behind.items()}
@@ -269,25 +296,29 @@ class _Waiting:
     @property
     def is_full(self) -> bool:
         """Whether the window has as many records, or as much in them, as one may."""
-        return len(self._rows) >= self._limits.records or self._bytes >= _MAX_WINDOW_BYTES
+        return self._counted >= self._limits.records or self._bytes >= _MAX_WINDOW_BYTES
 
     @property
     def too_long(self) -> bool:
         """Whether the first one has waited for as long as a window may last."""
-        return time.monotonic() - self._first >= self._limits.seconds
+        return self._counted > 0 and time.monotonic() - self._first >= self._limits.seconds
 
     def take(self) -> _Taken:
         """Return the records in the order of their times; the next window begins."""
-        taken, self._rows, self._bytes = self._rows, [], 0
+        taken, self._rows = self._rows, []
+        self._bytes = self._counted = 0
         return _in_time(taken)
 
 
 class _Following:
-    """Reads all partitions of a stream's topics, those that they get later too."""
+    """Reads all partitions of the topics of ``ranges``, those that they get later too; of a range with an end no more.
+
+    Old online sinks announce what they sent with labels as ranges, before they go on sending without.
+    """
 
     def __init__(
         self,
-        stream: ControlMessage,
+        ranges: Sequence[StreamRange],
         reader: RecordReader,
         since_ms: int,
         positions: Mapping[PartitionKey, int],
@@ -295,7 +326,8 @@ class _Following:
         batch_records: int,
     ) -> None:
         self._reader = reader
-        self._topics = list(dict.fromkeys(each.topic for each in stream.ranges))
+        self._topics = _topics([each for each in ranges if each.end is None])
+        self._bounded = [each for each in ranges if each.max_records]
         self._since_ms = since_ms
         self._batch_records = batch_records
         self._looked = self._answered = time.monotonic()
@@ -309,9 +341,22 @@ class _Following:
             if self.positions.get(key, end) < end
         ]
         batches = self._reader.read(ranges, batch_records=self._batch_records, idle_timeout_seconds=_AWAY_SECONDS)
-        rows = [row for batch in batches for row in _rows(batch)]
+        rows = self.announced([row for batch in batches for row in _rows(batch)])
         self.positions |= {(each.topic, each.partition): each.end or 0 for each in ranges}
         return rows
+
+    def announced(self, rows: list[_Row]) -> list[_Row]:
+        """Return those that are of the stream: in a topic that goes on, or within a range."""
+        if not self._bounded:
+            return rows
+        return [row for row in rows if row[1] in self._topics or self._is_within(row)]
+
+    def _is_within(self, row: _Row) -> bool:
+        _, topic, partition, offset, *_ = row
+        return any(
+            (each.topic, each.partition) == (topic, partition) and each.start <= offset < (each.end or 0)
+            for each in self._bounded
+        )
 
     def batches(self) -> Generator[RecordBatch]:
         """Yield what comes, without end; empty batches while nothing does."""
@@ -337,6 +382,8 @@ class _Following:
 
     def _starts(self) -> dict[PartitionKey, int]:
         starts: dict[PartitionKey, int] = {}
+        for each in sorted(self._bounded, reverse=True):
+            starts[each.topic, each.partition] = each.start
         for topic in self._topics:
             starts |= self._reader.starts(topic, since_ms=self._since_ms)
         return starts
@@ -374,10 +421,17 @@ class _Rows(NamedTuple):
 
 
 class _Decoder:
-    """Decodes window by window; what only data can tell is settled by the first samples."""
+    """Decodes window by window; what only data can tell is settled by the first samples.
 
-    def __init__(self, stream: ControlMessage, past: Reading, *, with_labels: bool) -> None:
+    Records of the topics ``unlabelled`` are samples without a label, whatever their keys are.
+    """
+
+    def __init__(
+        self, stream: ControlMessage, past: Reading, *, with_labels: bool, unlabelled: Collection[str]
+    ) -> None:
         self._stream = stream
+        self._unlabelled_topics = unlabelled
+        self._early = past.early
         self._with_labels = with_labels
         self._told = past.told
         self._codec = self._codec_for(past.told)
@@ -385,39 +439,82 @@ class _Decoder:
         self._left_out = past.left_out.copy()
         self._sha256 = past.sha256
 
+    def usable(self, rows: list[_Row]) -> int:
+        """Count those that may be learnt now: unlabelled ones not before a labelled one told how both are shaped."""
+        if self._told is not None or not self._unlabelled_topics:
+            return len(rows)
+        return sum(row[1] not in self._unlabelled_topics for row in rows)
+
     def window(self, taken: _Taken, positions: Mapping[PartitionKey, int]) -> Window:
-        places, values, keys = taken
+        labelled, others = self._parted(taken)
         before = self._left_out.total
-        if self._told is None:
-            self._codec = self._settled(values, keys)
-        features, labels, failures = self._codec.decode_each(values, keys)
-        for failure in failures:
-            self._left_out.add(place_text(places[failure.index]), failure.error)
-        rows = _Rows(features, labels, sample_origins(self._codec, values, failures, len(features)))
-        if len(features):
-            rows = self._finite(places, rows)
-        if len(rows.features):
-            rows = self._as_told(places, rows)
-        self._records += len(places)
+        if self._told is None and labelled.places:
+            self._codec = self._settled(labelled.values, labelled.keys)
+        rows = self._samples(labelled, self._codec)
+        # Behind the labelled ones, the first of which tell how all are shaped.
+        unlabelled = self._unlabelled(others)
+        self._records += len(taken.places)
         # As many as are there: of a stream without end a few odd ones at its beginning say nothing.
         self._left_out.check(self._records, self._records)
-        self._sha256 = _chained(self._sha256, rows)
+        self._sha256 = _chained(self._sha256, [*(each for _, each in rows.sides), unlabelled])
         return Window(
             features=rows.features,
             labels=rows.labels,
             whole_labels=self._codec.whole_labels,
-            records=len(places),
+            records=len(taken.places),
             left_out=self._left_out.total - before,
             origins=rows.origins,
-            places=places,
+            places=labelled.places,
             reading=Reading(
                 positions=dict(positions),
                 records=self._records,
                 left_out=self._left_out.copy(),
                 sha256=self._sha256,
                 told=self._told,
+                early=self._early,
             ),
+            unlabelled=unlabelled,
         )
+
+    def _parted(self, taken: _Taken) -> tuple[_Taken, _Taken]:
+        """Return the labelled records, and the others."""
+        if not self._unlabelled_topics:
+            return taken, _Taken([], [], [])
+        parts = _Taken([], [], []), _Taken([], [], [])
+        for place, value, key in zip(*taken, strict=True):
+            part = parts[place[0] in self._unlabelled_topics]
+            part.places.append(place)
+            part.values.append(value)
+            part.keys.append(key)
+        return parts
+
+    def _samples(self, taken: _Taken, codec: StreamCodec) -> _Rows:
+        """Return the samples of records; what is none is left out."""
+        places, values, keys = taken
+        if not places:
+            return self._no_samples(codec)
+        features, labels, failures = codec.decode_each(values, keys)
+        for failure in failures:
+            self._left_out.add(place_text(places[failure.index]), failure.error)
+        rows = _Rows(features, labels, sample_origins(codec, values, failures, len(features)))
+        if len(features):
+            rows = self._finite(places, rows)
+        return self._as_told(places, rows) if len(rows.features) else rows
+
+    def _no_samples(self, codec: StreamCodec) -> _Rows:
+        """Return none, shaped as all are where that is known."""
+        told, origins = self._told, np.zeros(0, np.intp)
+        if told is None:
+            return _Rows(np.zeros(0), None, origins)
+        labels = None if told.labels is None or codec.labels is None else np.zeros((0, *told.labels[1]), told.labels[0])
+        return _Rows(np.zeros((0, *told.features[1]), told.features[0]), labels, origins)
+
+    def _unlabelled(self, taken: _Taken) -> NDArray[Any]:
+        if self._told is None:
+            # Nothing has told how they are shaped, and no model learnt what could label them.
+            self._early += len(taken.places)
+            return np.zeros(0)
+        return self._samples(taken, replace(self._codec, labels=None)).features
 
     def _settled(self, values: list[bytes | None], keys: list[bytes | None]) -> StreamCodec:
         codec = self._codec_for(None)
@@ -505,11 +602,15 @@ def _in_time(rows: list[_Row]) -> _Taken:
     return _Taken(list(zip(topics, partitions, offsets, strict=True)), list(values), list(keys))
 
 
-def _chained(before: str, rows: _Rows) -> str:
-    if not len(rows.features):
+def _topics(ranges: Sequence[StreamRange]) -> list[str]:
+    return list(dict.fromkeys(each.topic for each in ranges))
+
+
+def _chained(before: str, arrays: Sequence[NDArray[Any]]) -> str:
+    if not any(map(len, arrays)):
         # Learnt again, such a window is part of the next one.
         return before
     digest = hashlib.sha256(bytes.fromhex(before))
-    for _, array in rows.sides:
+    for array in arrays:
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

@@ -1,8 +1,9 @@
 """Incremental training: a stream without end is learnt window by window, and what it taught is kept after each.
 
-The order of ``_Learner.learn`` is the whole story of a window: tried before it is learnt, learnt, validated, compared
-with the champion, reported, kept. One window is one step. Whatever ends the attempt, another one goes on behind the
-last window that was kept, and learns the next as this one would have.
+The order of ``_Learner.learn`` is the whole story of a window: tried before it is learnt, learnt (where that is asked
+for with the unlabelled samples that the model is sure of), validated, compared with the champion, reported, kept. One
+window is one step. Whatever ends the attempt, another one goes on behind the last window that was kept, and learns the
+next as this one would have.
 """
 
 from __future__ import annotations
@@ -28,17 +29,19 @@ from kafkaml.wire.checkpoint import WindowEnd, by_partition, by_topic
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, WindowPlace
+from kafkaml.wire.semi_supervised import PseudoLabels, SemiSupervised
 from kafkaml.wire.training import TrainingPlan
 from kafkaml.wire.version import Comparison
 from mlcode_executor.process import LimitReason
 from model_training.context import RunContext
 from model_training.finishing import Findings, Learnt, Trial, finish, outcome_of
 from model_training.fitting import WindowFit, blamed, fit_windows_to_model
-from model_training.held_out import HeldOut, share
 from model_training.interrupts import Interrupted
 from model_training.model_session import Samples
+from model_training.newest import Newest, share, shared
 from model_training.part import Part, TrainedPart, Whence
 from model_training.promotion import PromotionRule
+from model_training.pseudo_labels import Chosen, PseudoLabeller, labels_of, none_chosen, unused_unlabelled
 from model_training.windows import Limits, Reading, Window, Windows
 
 __all__ = ["run"]
@@ -50,7 +53,9 @@ logger = get_logger(__name__)
 _MAX_TRIED = 2000
 # What a trained model is tried on where nothing was held out: enough for its answers in a batch.
 _SAMPLE_ROWS = 64
-_SAMPLE = "sample"
+_SAMPLE, _HELD_OUT, _LABELLED = "sample", "held_out", "labelled"
+# Apart from the numbers of passes, which seed the orders too.
+_ROUNDS = 1 << 32
 # What usually keeps a loss a number.
 _STEADIER = "a smaller learning rate, features scaled to 0..1, or clipped gradients (clipnorm=1.0) usually help"
 # Arguments of fit that say something of windows, by the names that all frameworks know them by.
@@ -65,6 +70,7 @@ class _Terms:
     limits: Limits
     validation_rate: Fraction
     rule: PromotionRule | None
+    semi_supervised: SemiSupervised | None
     passes: int
     shuffle: bool | str
     batch_size: int
@@ -86,6 +92,7 @@ class _Terms:
             # As a fraction, because 0.29 of 100 is 28.999... in floating point.
             validation_rate=Fraction(rate).limit_denominator(1_000_000_000),
             rule=PromotionRule.of(settings, validation_rate=rate),
+            semi_supervised=plan.semi_supervised,
             passes=given.get(_PASSES, 1),
             shuffle=given.get(_SHUFFLE, True),
             batch_size=plan.batch_size,
@@ -110,7 +117,12 @@ class _State:
     seconds: float = 0.0
     # Whether the model may be converted to ONNX: once that ended the model process it is not tried again.
     converts: bool = True
-    held_out: HeldOut | None = None
+    held_out: Newest | None = None
+    # Those that windows without any are learnt with, and what came of the unlabelled ones; where these are learnt.
+    labelled: Newest | None = None
+    unlabelled: int = 0
+    pseudo_labelled: int = 0
+    pseudo_labels: list[PseudoLabels] = field(default_factory=list)
     sample: NDArray[Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -125,13 +137,17 @@ class _State:
             "comparison": None if self.comparison is None else self.comparison.to_json(),
             "seconds": self.seconds,
             "converts": self.converts,
+            "unlabelled": self.unlabelled,
+            "pseudo_labelled": self.pseudo_labelled,
+            "pseudo_labels": [each.to_json() for each in self.pseudo_labels],
         }
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The samples that are kept; both sides of those held out, and a few for trying the model."""
-        held_out = {} if self.held_out is None else self.held_out.arrays()
-        return {**held_out, **({} if self.sample is None else {_SAMPLE: self.sample})}
+        """The samples that are kept: those held out, the newest labelled ones, and a few for trying the model."""
+        held_out = {} if self.held_out is None else self.held_out.arrays(_HELD_OUT)
+        labelled = {} if self.labelled is None else self.labelled.arrays(_LABELLED)
+        return {**held_out, **labelled, **({} if self.sample is None else {_SAMPLE: self.sample})}
 
     @classmethod
     def restored(cls, contents: Contents) -> _State:
@@ -149,8 +165,12 @@ class _State:
             comparison=None if comparison is None else Comparison.model_validate(comparison),
             seconds=document["seconds"],
             converts=document["converts"],
-            held_out=HeldOut.from_arrays(arrays) if "features" in arrays else None,
+            held_out=Newest.from_arrays(arrays, _HELD_OUT),
             sample=arrays.get(_SAMPLE),
+            labelled=Newest.from_arrays(arrays, _LABELLED),
+            unlabelled=document["unlabelled"],
+            pseudo_labelled=document["pseudo_labelled"],
+            pseudo_labels=[PseudoLabels.model_validate(each) for each in document["pseudo_labels"]],
         )
 
 
@@ -165,6 +185,7 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
         )
     if context.plan.stream.test_rate:
         part.warnings.add("the stream's test_rate has no effect: a stream without end is tested on what validates")
+    part.warnings.add(*unused_unlabelled(context.plan))
     kept, begun = context.last_checkpoint(), context.plan.begun
     while True:
         learner = _Learner(context, terms, part, kept, begun)
@@ -205,6 +226,8 @@ class _Learner:
         """Learn to the end of the stream, or until a person stops it, and finish the part."""
         with self._context.session() as self._session:
             self._model = self._session.build()
+            if self._terms.semi_supervised is not None:
+                self._labeller = PseudoLabeller(self._terms.semi_supervised, self._session, self._part.warnings)
             self._part.warnings.add(*self._model.warnings)
             if self._terms.rule is not None:
                 self._terms.rule.check_built(self._model.metrics)
@@ -247,7 +270,9 @@ class _Learner:
         if fit is None:
             return
         features, labels = self._learnable(window, fit)
-        if not len(features):
+        unlabelled = fit.unlabelled(window)
+        # Without a label, samples teach a model only what it has learnt before.
+        if not len(features) and not (len(unlabelled) and state.trained):
             return
         step, validated = state.step + 1, int(terms.validation_rate * len(features))
         self.begun = WindowEnd(step=step, positions=by_topic(window.reading.positions))
@@ -259,20 +284,27 @@ class _Learner:
                 terms.rule.check(before)
             if self._context.interrupts.stopped:
                 return
-            trained = self._train(samples, order, fit)
+            rounds: list[PseudoLabels] = []
+            if terms.semi_supervised is None:
+                trained = self._train(samples, order, fit)
+            else:
+                trained = self._train_in_rounds(samples, order, fit, unlabelled, rounds)
             failpoint("incremental.trained")
             validation: Mapping[str, float] = {}
             if validated:
                 with samples.rows(0, validated) as part:
                     validation = self._session.evaluate(part)
-                    newest = HeldOut(part.features.array, part.labels.array)
-                    state.held_out = newest.newest() if state.held_out is None else state.held_out.with_newer(newest)
+                    newest = Newest(part.features.array, part.labels.array)
+                    state.held_out = Newest.joined(state.held_out, newest)
             if state.sample is None:
                 state.sample = samples.features.array[validated:][:_SAMPLE_ROWS].copy()
         state.step, state.reading = step, window.reading
         state.trained += len(features) - validated
         state.validated += validated
-        ended_by = self._compare(terms.rule) if validated and terms.rule is not None else None
+        has_changed = bool(validated) or any(each.added for each in rounds)
+        ended_by: KafkaMLError | None = None
+        if has_changed and state.held_out is not None and terms.rule is not None:
+            ended_by = self._compare(terms.rule)
         now = time.monotonic()
         state.seconds += now - started
         place = WindowPlace(
@@ -287,7 +319,13 @@ class _Learner:
         self._last_end = now
         self._part.reporter.epoch(
             EpochMetrics(
-                epoch=step, seconds=now - started, training=trained, validation=validation, before=before, window=place
+                epoch=step,
+                seconds=now - started,
+                training=trained,
+                validation=validation,
+                before=before,
+                window=place,
+                pseudo_labels=rounds[-1] if rounds else None,
             )
         )
         self._keep()
@@ -298,6 +336,8 @@ class _Learner:
         self, samples: Samples, order: _Order, features: NDArray[Any], labels: NDArray[Any]
     ) -> Mapping[str, float]:
         """Return the metrics of the model on a window that it has not learnt yet, or on some of it."""
+        if not len(features):
+            return {}
         if order.tried is None:
             return self._session.evaluate(samples)
         some = share(features, labels, rows=order.tried, targets_are_features=samples.targets_are_features)
@@ -310,6 +350,8 @@ class _Learner:
             self._state.fit = fit_windows_to_model(
                 window, self._model.signature, targets=self._plan.targets, describe_loss=self._session.describe_loss
             )
+            if self._terms.semi_supervised is not None:
+                self._labeller.check(self._state.fit.arrays(window)[1])
         return self._state.fit
 
     def _learnable(self, window: Window, fit: WindowFit) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -353,6 +395,54 @@ class _Learner:
             self._part.warnings.add(f"the training diverged: {', '.join(lost)} ceased to be a number; {_STEADIER}")
         return metrics
 
+    def _train_in_rounds(
+        self,
+        samples: Samples,
+        order: _Order,
+        fit: WindowFit,
+        unlabelled: NDArray[Any],
+        rounds: list[PseudoLabels],
+    ) -> Mapping[str, float]:
+        """As ``_train``, in rounds with the ``unlabelled`` samples of which the model is sure; ``rounds`` gets them."""
+        terms, state = self._terms, self._state
+        assert terms.semi_supervised is not None
+        own = Newest(samples.features.array[order.validated :], samples.labels.array[order.validated :])
+        metrics: Mapping[str, float] = {}
+        # A model that has learnt nothing is sure of anything.
+        labelled_alone = not state.trained or not len(unlabelled)
+        if len(own):
+            state.labelled = Newest.joined(state.labelled, own)
+            metrics = self._train(samples, order, fit) if labelled_alone else {}
+        labelled = own if len(own) else state.labelled
+        chosen = Chosen.none()
+        if len(unlabelled) and labelled is not None:
+            with shared(unlabelled) as features:
+                for number in range(1, terms.semi_supervised.rounds + 1):
+                    if rounds and self._context.interrupts.stopped:
+                        break
+                    found, classes, told = self._labeller.choose(features, chosen, number=number)
+                    rounds.append(told)
+                    if not told.added:
+                        break
+                    chosen = found
+                    pseudo = labels_of(chosen.classes, like=labelled.labels[:0], count=classes)
+                    union = Newest(
+                        np.concatenate([labelled.features, unlabelled[chosen.rows]]),
+                        np.concatenate([labelled.labels, pseudo]),
+                    )
+                    metrics = self._train_union(union, fit, number)
+            state.unlabelled += len(unlabelled)
+            state.pseudo_labelled += len(chosen)
+            state.pseudo_labels = rounds
+        if len(own) and not labelled_alone and not len(chosen):
+            metrics = self._train(samples, order, fit)
+        return metrics
+
+    def _train_union(self, union: Newest, fit: WindowFit, number: int) -> Mapping[str, float]:
+        order = _Order(self._terms, step=self._state.step + 1, count=len(union), validated=0, round_=number)
+        with share(union.features, union.labels, rows=order.rows, targets_are_features=False) as samples:
+            return self._train(samples, order, fit)
+
     def _compare(self, rule: PromotionRule) -> KafkaMLError | None:
         """Compare with the champion on the held-out samples, and make a version of what is enough better.
 
@@ -379,7 +469,7 @@ class _Learner:
         failpoint("incremental.version")
         return ended_by
 
-    def _held_out(self, held_out: HeldOut) -> Samples:
+    def _held_out(self, held_out: Newest) -> Samples:
         without_labels = self._state.fit is not None and self._state.fit.labels is None
         return share(held_out.features, held_out.labels, targets_are_features=without_labels)
 
@@ -416,7 +506,7 @@ class _Learner:
         assert fit is not None
         assert state.sample is not None
         assert state.reading.told is not None
-        held_out = state.held_out or HeldOut(state.sample[:0], state.sample[:0])
+        held_out = state.held_out or Newest(state.sample[:0], state.sample[:0])
         with self._held_out(held_out) as samples:
             trial = Trial(
                 sample=state.sample,
@@ -437,15 +527,23 @@ class _Learner:
         assert fit is not None
         assert state.reading.told is not None
         tested = 0 if state.held_out is None else len(state.held_out)
+        samples = {"training": state.trained, "validation": state.validated, "test": tested}
+        warnings = [*fit.warnings, *state.reading.warnings, *state.unlearnable.warnings(state.reading.records)]
+        terms = self._terms.semi_supervised
+        if terms is not None:
+            samples["pseudo_labelled"] = state.pseudo_labelled
+            if not state.pseudo_labelled:
+                warnings.append(none_chosen(state.unlabelled, terms, self._labeller.surest))
         learnt = Learnt(
             seconds=state.seconds,
-            samples={"training": state.trained, "validation": state.validated, "test": tested},
+            samples=samples,
             slice_sha256=state.reading.sha256,
             split=f"{float(self._terms.validation_rate):g} of each of {state.step} windows validates, chosen by seed "
             f"{self._plan.seed}; the newest {tested} of these test",
             class_names=fit.class_names,
             settings=state.reading.told.settings,
-            warnings=[*fit.warnings, *state.reading.warnings, *state.unlearnable.warnings(state.reading.records)],
+            warnings=warnings,
+            pseudo_labels=state.pseudo_labels,
         )
         return outcome_of(
             self._part, self._session, self._model, self._plan, learnt=learnt, found=found, artifacts=artifacts
@@ -472,14 +570,14 @@ class _Order:
     """Which samples of a window validate, and in what order the others are learnt: by the seed and the step alone.
 
     ``rows`` are those that validate, then those that train; ``tried`` those on which the model is tried before it
-    learns any, None where that are all.
+    learns any, None where that are all. ``round_`` (from 1 on) orders the samples of a round of their own.
     """
 
-    def __init__(self, terms: _Terms, *, step: int, count: int, validated: int) -> None:
+    def __init__(self, terms: _Terms, *, step: int, count: int, validated: int, round_: int = 0) -> None:
         self._terms = terms
-        self._step = step
+        self._seed = [terms.seed, step, *([_ROUNDS + round_] if round_ else [])]
         self.validated = validated
-        permuted = np.random.default_rng([terms.seed, step]).permutation(count)
+        permuted = np.random.default_rng(self._seed).permutation(count)
         validation, training = np.sort(permuted[:validated]), permuted[validated:]
         if terms.shuffle is not True:
             training = np.sort(training)
@@ -495,7 +593,7 @@ class _Order:
             array[self.validated :] = array[self.validated :][mixed]
 
     def _mixed(self, number: int) -> NDArray[np.intp]:
-        random = np.random.default_rng([self._terms.seed, self._step, number])
+        random = np.random.default_rng([*self._seed, number])
         count, size = len(self.rows) - self.validated, self._terms.batch_size
         if self._terms.shuffle != "batch":
             return random.permutation(count)

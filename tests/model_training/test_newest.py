@@ -3,27 +3,27 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_training.held_out import HeldOut, share
+from model_training.newest import Newest, share
 
 
-def held_out(start: int, stop: int) -> HeldOut:
-    return HeldOut(np.arange(start, stop, dtype=np.float32)[:, None], np.arange(start, stop))
+def samples_of(start: int, stop: int) -> Newest:
+    return Newest(np.arange(start, stop, dtype=np.float32)[:, None], np.arange(start, stop))
 
 
 def test_the_newest_are_kept() -> None:
-    kept = held_out(0, 1500).newest().with_newer(held_out(1500, 2100))
+    kept = Newest.joined(samples_of(0, 1500), samples_of(1500, 2100))
     assert len(kept) == 2000
     assert kept.labels[[0, -1]].tolist() == [100, 2099]
     assert kept.features[:, 0].tolist() == kept.labels.tolist()
-    assert held_out(0, 5000).newest().labels[[0, -1]].tolist() == [3000, 4999]
+    assert samples_of(0, 5000).newest().labels[[0, -1]].tolist() == [3000, 4999]
 
 
 def test_large_samples_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model_training.held_out._MAX_BYTES", 100)
+    monkeypatch.setattr("model_training.newest._MAX_BYTES", 100)
     # 12 bytes each.
-    assert len(held_out(0, 20).newest()) == 8
-    monkeypatch.setattr("model_training.held_out._MAX_BYTES", 1)
-    assert len(held_out(0, 20).newest()) == 1
+    assert len(samples_of(0, 20).newest()) == 8
+    monkeypatch.setattr("model_training.newest._MAX_BYTES", 1)
+    assert len(samples_of(0, 20).newest()) == 1
 
 
 def test_what_is_shared_is_a_copy_of_the_rows_wanted() -> None:
