@@ -92,13 +92,13 @@ def _avro_record(name: str, fields: Sequence[tuple[str, str]]) -> dict[str, Any]
     return {"type": "record", "name": name, "fields": [{"name": field, "type": kind} for field, kind in fields]}
 
 
-_DATA_SCHEME = _avro_record("sample", [(name, "float") for name in "abcd"])
+_NAMES = "abcdefghijklmnop"
 _LABEL_SCHEME = _avro_record("label", [("kind", "int")])
 
 
 def _avro(schema: dict[str, Any], values: Sequence[Any]) -> bytes:
     buffer = io.BytesIO()
-    fastavro.schemaless_writer(buffer, fastavro.parse_schema(schema), dict(zip("abcd", values, strict=False)))
+    fastavro.schemaless_writer(buffer, fastavro.parse_schema(schema), dict(zip(_NAMES, values, strict=False)))
     return buffer.getvalue()
 
 
@@ -123,21 +123,27 @@ def raw_encoding(features: Array, labels: Array) -> Encoding:
     return Encoding(lambda x: x.tobytes(), lambda y: y.tobytes(), config)
 
 
+def encodings(numbers: int) -> Mapping[InputFormat, Encoding]:
+    """Return how samples of so many numbers are written in each format."""
+    scheme = _avro_record("sample", [(name, "float") for name in _NAMES[:numbers]])
+    return {
+        InputFormat.RAW: raw_encoding(np.zeros((1, numbers), np.float32), np.zeros(1, np.uint8)),
+        InputFormat.AVRO: Encoding(
+            lambda x: _avro(scheme, x.tolist()),
+            lambda y: _avro_label(int(y)),
+            {"data_scheme": json.dumps(scheme), "label_scheme": json.dumps(_LABEL_SCHEME)},
+        ),
+        InputFormat.JSON: Encoding(lambda x: json.dumps(x.tolist()).encode(), lambda y: str(int(y)).encode(), {}),
+        InputFormat.TELEGRAF_STR_JSON: Encoding(
+            lambda x: json.dumps({"fields": {"value": json.dumps(x.tolist())}}).encode(),
+            lambda y: str(int(y)).encode(),
+            {},
+        ),
+    }
+
+
 # For samples of four numbers.
-ENCODINGS: Mapping[InputFormat, Encoding] = {
-    InputFormat.RAW: raw_encoding(*blobs(1)),
-    InputFormat.AVRO: Encoding(
-        lambda x: _avro(_DATA_SCHEME, x.tolist()),
-        lambda y: _avro_label(int(y)),
-        {"data_scheme": json.dumps(_DATA_SCHEME), "label_scheme": json.dumps(_LABEL_SCHEME)},
-    ),
-    InputFormat.JSON: Encoding(lambda x: json.dumps(x.tolist()).encode(), lambda y: str(int(y)).encode(), {}),
-    InputFormat.TELEGRAF_STR_JSON: Encoding(
-        lambda x: json.dumps({"fields": {"value": json.dumps(x.tolist())}}).encode(),
-        lambda y: str(int(y)).encode(),
-        {},
-    ),
-}
+ENCODINGS = encodings(4)
 
 
 def send(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kafkaml.records import OutgoingRecord
+from kafkaml.records import OutgoingRecord, PartitionKey, RecordBatch
 from kafkaml.stream_range import StreamRange
-from kafkaml.testing import InMemoryBroker
+from kafkaml.testing import InMemoryBroker, InMemoryReader
 from kafkaml.wire.semi_supervised import PseudoLabels, SemiSupervised
 from model_training.shapes import DataMismatch
 from model_training.windows import Limits, read_windows
@@ -115,6 +116,13 @@ def test_a_deployment_that_is_not_semi_supervised_says_what_it_left(run: Run) ->
     assert "the unlabelled data in more was not used: the deployment is not semi-supervised" in run.run().warnings
 
 
+class UnlabelledFirst(InMemoryReader):
+    """Reads the topics the other way round, as Kafka's brokers may answer."""
+
+    def follow(self, starts: Mapping[PartitionKey, int], **options: Any) -> Iterator[RecordBatch]:
+        return super().follow(dict(reversed(starts.items())), **options)
+
+
 class TestReading:
     """What is read of a stream that has both."""
 
@@ -140,14 +148,22 @@ class TestReading:
         self.send(broker, "more", 9, at=500)
         self.send(broker, "more", 10, 11, at=2000)
         found = self.windows(broker, StreamRange("live", 0, 1, 4), since_ms=1000)
-        assert [each.features[:, 0].tolist() for each in found] == [[1, 2, 3], []]
-        assert [each.unlabelled[:, 0].tolist() for each in found] == [[10], [11]]
+        assert [each.features[:, 0].tolist() for each in found] == [[1, 2, 3]]
+        assert [each.unlabelled[:, 0].tolist() for each in found] == [[10, 11]]
 
-    def test_unlabelled_samples_before_the_first_labelled_one_are_counted(self, broker: InMemoryBroker) -> None:
+    def test_unlabelled_samples_wait_for_the_first_labelled_one(self, broker: InMemoryBroker) -> None:
         self.send(broker, "more", 1, 2, 3, 4, 5, at=100)
-        first, second = self.windows(broker)
-        again = first.reading.from_json(second.reading.to_json())
-        assert (len(first), len(first.unlabelled), first.records) == (0, 0, 4)
+        self.send(broker, "live", 6, 7, at=200)
+        limits = Limits(records=2, seconds=60.0, idle_seconds=0.0)
+        (window,) = read_windows(WITH_MORE, UnlabelledFirst(broker), limits, with_unlabelled=True)
+        assert window.features[:, 0].tolist() == [6, 7]
+        assert window.unlabelled[:, 0].tolist() == [1, 2, 3, 4, 5]
+
+    def test_without_a_labelled_one_they_are_counted(self, broker: InMemoryBroker) -> None:
+        self.send(broker, "more", 1, 2, 3, 4, 5, at=100)
+        (window,) = self.windows(broker)
+        again = window.reading.from_json(window.reading.to_json())
+        assert (len(window), len(window.unlabelled), window.records) == (0, 0, 5)
         assert again.warnings == ["5 unlabelled samples came before the first labelled one and were not used"]
 
     def test_one_topic_for_both_is_refused(self, broker: InMemoryBroker) -> None:
