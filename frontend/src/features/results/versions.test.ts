@@ -29,6 +29,7 @@ const OUTCOME: Outcome = {
   learnt: {},
   input_shape: [],
   output_shapes: [],
+  pseudo_labels: [],
 }
 const COMPARISON: Comparison = {
   metric: 'loss',

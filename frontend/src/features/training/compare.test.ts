@@ -55,7 +55,15 @@ describe('settingRows', () => {
 describe('metricRows', () => {
   const row = (loss: number, accuracy: number) =>
     result({
-      metrics: { epoch: 1, seconds: 2, training: { loss, accuracy }, validation: {}, before: {}, window: null },
+      metrics: {
+        epoch: 1,
+        seconds: 2,
+        training: { loss, accuracy },
+        validation: {},
+        before: {},
+        window: null,
+        pseudo_labels: null,
+      },
     })
 
   it('marks the least loss and the greatest accuracy', () => {
@@ -76,7 +84,15 @@ describe('metricRows', () => {
 
   it('shows what is not a number as such, never as the best', () => {
     const diverged = result({
-      metrics: { epoch: 1, seconds: 2, training: { loss: null }, validation: {}, before: {}, window: null },
+      metrics: {
+        epoch: 1,
+        seconds: 2,
+        training: { loss: null },
+        validation: {},
+        before: {},
+        window: null,
+        pseudo_labels: null,
+      },
     })
     expect(metricRows([diverged, diverged])[0]).toMatchObject({ values: [null, null], best: [] })
     expect(metricRows([diverged, row(0.5, 0.9)])[0]).toMatchObject({ values: [null, 0.5], best: [1] })

@@ -24,7 +24,7 @@ describe('progressOf', () => {
 
   it('has no whole where the stream has no end', () => {
     const window = { records: 1, trained: 1, validated: 0, left_out: 0, lag: 0, rate: 1, ended_ms: 1 }
-    const metrics = { epoch: 12_345, seconds: 1, training: {}, validation: {}, before: {}, window }
+    const metrics = { epoch: 12_345, seconds: 1, training: {}, validation: {}, before: {}, window, pseudo_labels: null }
     expect(progressOf({ progress: null, metrics })).toEqual({ percent: null, text: 'window 12,345' })
   })
 })
@@ -37,7 +37,15 @@ describe('mainMetric', () => {
         best_validation: { accuracy: { value: 0.9, epoch: 2 } },
         curve: { metric: 'accuracy', part: 'validation', stride: 1, epochs: [1, 2, 3], values: [0.5, 0.9, 0.8] },
       },
-      metrics: { epoch: 3, seconds: 2, training: {}, validation: { accuracy: 0.8 }, before: {}, window: null },
+      metrics: {
+        epoch: 3,
+        seconds: 2,
+        training: {},
+        validation: { accuracy: 0.8 },
+        before: {},
+        window: null,
+        pseudo_labels: null,
+      },
     } satisfies Pick<ResultRow, 'history' | 'metrics'>
     expect(mainMetric(row)).toMatchObject({ name: 'accuracy', last: 0.8, best: 0.9, bestEpoch: 2 })
     expect(mainMetric({ history: null, metrics: null })).toBeNull()
