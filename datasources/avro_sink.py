@@ -86,6 +86,11 @@ class AvroSink(Sink):
             key = self._label.encode_record(label)
         self._send_encoded(value, key)
 
+    def unsupervised_send(self, data: Any) -> None:
+        """Send one record without label to ``unsupervised_topic``: a dict as ``send`` takes it, or bytes."""
+        value = data if isinstance(data, bytes) else self._data.encode_record(data)
+        self._send_encoded(value, None, unsupervised=True)
+
     def send_avro(self, data: Any, label: Any = None) -> None:
         """The old library's name of ``send``."""
         self.send(data, label)

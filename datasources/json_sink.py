@@ -63,8 +63,13 @@ class JsonSink(Sink):
 
         Raises RefusedError when the shape or the keys differ from the samples before, or only some have labels.
         """
-        self._check(data, label)
+        self._check(data, has_label=label is not None)
         self._send_encoded(_dumps("data", data), None if label is None else _dumps("label", label))
+
+    def unsupervised_send(self, data: Any) -> None:
+        """Send one sample without label to ``unsupervised_topic``; of the same shape and keys as the labelled ones."""
+        self._check(data, has_label=None)
+        self._send_encoded(_dumps("data", data), None, unsupervised=True)
 
     def send_array(self, data: Any, labels: Any = None) -> None:
         """Send many samples in one call: ``data`` (samples, *shape), ``labels`` (samples, *shape) or None."""
@@ -74,7 +79,8 @@ class JsonSink(Sink):
         for index, sample in enumerate(samples):
             self.send(sample, None if keys is None else keys[index])
 
-    def _check(self, data: Any, label: Any) -> None:
+    def _check(self, data: Any, *, has_label: bool | None) -> None:
+        """Refuse what differs from the samples before; None where a label is not to be expected."""
         self._check_keys(sorted(map(str, data)) if isinstance(data, dict) else None)
         numbers = to_array(list(data.values()) if isinstance(data, dict) else data)
         # JSON knows neither NaN nor infinity.
@@ -85,11 +91,13 @@ class JsonSink(Sink):
             )
         shape = numbers.shape
         if self._shape is None:
-            self._shape, self._has_labels = shape, label is not None
+            self._shape = shape
             self.input_config["data_reshape"] = shape_to_wire(shape) or "1"
-        if shape != self._shape or self._has_labels != (label is not None):
+        if self._has_labels is None:
+            self._has_labels = has_label
+        if shape != self._shape or has_label not in (None, self._has_labels):
             raise RefusedError(
-                f"got data of the shape {shape} {'without' if label is None else 'with'} a label: expected "
+                f"got data of the shape {shape} {'with' if has_label else 'without'} a label: expected "
                 f"{self._shape} {'with' if self._has_labels else 'without'} one, as the samples before"
             )
 

@@ -130,9 +130,18 @@ class RawSink(Sink):
 
     def unsupervised_send(self, data: Any) -> None:
         """Send one sample without label to ``unsupervised_topic``; of the same type and shape as the labelled ones."""
-        batch = self._data.batch(to_array(data)[None], first=self._samples)
+        self.unsupervised_send_array(to_array(data)[None])
+
+    def unsupervised_send_array(self, data: Any) -> None:
+        """Send many samples without labels in one call: ``data`` (samples, *shape)."""
+        samples = to_array(data)
+        batch = self._data.batch(samples, first=self._samples)
         self._update_config()
-        self._send_encoded(_encoded(batch, self._data)[0], None, unsupervised=True)
+        values = _encoded(batch, self._data)
+        if len(values) == 1:
+            self._send_encoded(values[0], None, unsupervised=True)
+        else:
+            self._send_many(values, [None] * len(values), unsupervised=True)
 
     def flush(self) -> None:
         """Wait until the broker acknowledged all that was sent; raises BrokerError otherwise."""

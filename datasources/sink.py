@@ -87,6 +87,11 @@ class Sink:
         self.deployment_id: int | bytes = _deployment_id(deployment_id)
         self.topic = check_topic_name(topic)
         self.unsupervised_topic = check_topic_name(unsupervised_topic) if unsupervised_topic else None
+        if self.unsupervised_topic == self.topic:
+            raise RefusedError(
+                f"topic and unsupervised_topic are both {self.topic}: which samples have a label could not be told",
+                hint="set unsupervised_topic to a topic of its own",
+            )
         self.control_topic = check_topic_name(control_topic)
         self.input_format = format_name(input_format)
         self.input_config: dict[str, Any] = {}
@@ -112,6 +117,11 @@ class Sink:
     def total_messages(self) -> int:
         """How many records of ``topic`` the broker acknowledged so far."""
         return self._streams[self.topic].acknowledged.count
+
+    @property
+    def total_unsupervised(self) -> int:
+        """How many records of ``unsupervised_topic`` the broker acknowledged so far."""
+        return self._streams[self.unsupervised_topic].acknowledged.count if self.unsupervised_topic else 0
 
     def send(self, data: Any, label: Any = None) -> None:
         """Send one record as it is: ``data`` becomes its value and ``label`` its key (None: no label).

@@ -74,6 +74,11 @@ def send(
     skip: Annotated[int, typer.Option(min=0, help="Leave out the first samples.")] = 0,
     limit: Annotated[int | None, typer.Option(min=1, help="Send at most so many samples.")] = None,
     description: Annotated[str, typer.Option(help="Shown in the list of streams.")] = "",
+    unlabelled: Annotated[
+        Path | None,
+        typer.Option(help="For a semi-supervised deployment: another file, of samples without labels."),
+    ] = None,
+    unlabelled_topic: Annotated[str, typer.Option(help="Topic for these; made from the other topic's name.")] = "",
     bootstrap_servers: BootstrapServers = "",
     json: JsonOption = False,
 ) -> None:
@@ -83,12 +88,15 @@ def send(
     be sent as it is (a blank cell, a text, a time) is refused with its row, its column and what to do, before anything
     is sent. Whole numbers that float32 cannot hold are sent as int64 or float64.
     """
+    from dataclasses import replace
+
     from kafka_ml_cli.files import FileOptions, open_samples
 
     _require_a_target(deployment, topic, contradiction=bool(labels) and no_labels)
     # Asked first: a stream for a deployment that does not exist would wait for ever.
     found = client_of(context).deployments.get(deployment) if deployment is not None else None
     online = is_online(found, asked=online)
+    _check_unlabelled(found, unlabelled)
     options = FileOptions(
         features=features,
         labels=labels,
@@ -106,16 +114,24 @@ def send(
         dtype=dtype,
     )
     samples = open_samples(file, options)
+    more: Samples | None = None
+    if unlabelled is not None:
+        # Of a table the same columns, whether the other one has labels or not.
+        names = features if unlabelled.suffix in (".npy", ".npz") else features or ",".join(samples.features)
+        as_unlabelled = replace(options, features=names, labels="", with_labels=False, label_required=False)
+        more = open_samples(unlabelled, as_unlabelled)
+    topic = topic or _topic_name(file)
     sink_arguments = {
-        "topic": topic or _topic_name(file),
+        "topic": topic,
         "deployment_id": deployment or 0,
         "description": description or file.name,
         "validation_rate": validation_rate if deployment is not None else 0,
         **({} if online else {"test_rate": test_rate if deployment is not None else 0}),
         "settings": session_of(context).kafka(bootstrap_servers),
         "data_type": dtype or None,
+        "unsupervised_topic": None if more is None else unlabelled_topic or f"{topic}-unlabelled",
     }
-    sent = _send(samples, sink_arguments, announce=deployment is not None, online=online)
+    sent = _send(samples, more, sink_arguments, announce=deployment is not None, online=online)
     if json:
         return print_json(sent)
     return _say_sent(file, samples, sent)
@@ -147,6 +163,23 @@ def is_online(deployment: Deployment | None, *, asked: bool) -> bool:
     return False
 
 
+def _check_unlabelled(deployment: Deployment | None, unlabelled: Path | None) -> None:
+    from kafkaml.errors import RefusedError
+
+    semi_supervised = deployment is not None and deployment.semi_supervised is not None
+    if unlabelled is not None and not semi_supervised:
+        raise RefusedError(
+            "--unlabelled sends samples for a semi-supervised deployment: "
+            + ("to which?" if deployment is None else f"deployment {deployment.id} would leave them aside"),
+            hint="make one: kafka-ml deployments create N --semi-supervised",
+        )
+    if semi_supervised and unlabelled is None and deployment is not None:
+        raise RefusedError(
+            f"deployment {deployment.id} is semi-supervised: expected samples without labels too",
+            hint="give --unlabelled FILE",
+        )
+
+
 def _say_sent(file: Path, samples: Samples, sent: dict[str, Any]) -> None:
     from kafkaml.terminal import styled
 
@@ -166,6 +199,8 @@ def _say_sent(file: Path, samples: Samples, sent: dict[str, Any]) -> None:
     for note in samples.notes:
         console().print(f"  {note}", style="yellow")
     console().print(f"{sent['samples']:,} samples sent to {sent['topic']}: {sent['samples_per_second']:,} a second")
+    if sent["unlabelled_topic"] is not None:
+        console().print(f"{sent['unlabelled']:,} samples without labels sent to {sent['unlabelled_topic']}")
     if sent["announced_to"] is not None:
         told = "announced to deployment {id}; [dim]next: kafka-ml deployments show {id}[/]"
         console().print(styled(told, id=sent["announced_to"]))
@@ -177,7 +212,9 @@ def _topic_name(file: Path) -> str:
     return re.sub(r"[^a-zA-Z0-9._-]+", "-", file.name.split(".")[0]).strip("-.") or "samples"
 
 
-def _send(samples: Samples, sink_arguments: dict[str, Any], *, announce: bool, online: bool) -> dict[str, Any]:
+def _send(
+    samples: Samples, unlabelled: Samples | None, sink_arguments: dict[str, Any], *, announce: bool, online: bool
+) -> dict[str, Any]:
     """Send in parts, showing progress; returns what was sent where, and how fast."""
     import time
 
@@ -189,7 +226,8 @@ def _send(samples: Samples, sink_arguments: dict[str, Any], *, announce: bool, o
     began = time.monotonic()
     sink = OnlineRawSink(**sink_arguments) if online else RawSink(**sink_arguments)
     with Progress(*columns, console=console(error=True), transient=True) as progress:
-        task = progress.add_task("sending", total=samples.count)
+        total = samples.count + (0 if unlabelled is None else unlabelled.count)
+        task = progress.add_task("sending", total=total)
         complete = False
         try:
             for features, labels in samples.parts():
@@ -197,6 +235,9 @@ def _send(samples: Samples, sink_arguments: dict[str, Any], *, announce: bool, o
                     part = slice(start, start + _CHUNK_SAMPLES)
                     sink.send_array(features[part], None if labels is None else labels[part])
                     progress.update(task, advance=len(features[part]))
+            for features, _ in () if unlabelled is None else unlabelled.parts():
+                sink.unsupervised_send_array(features)
+                progress.update(task, advance=len(features))
             sink.flush()
             complete = True
         finally:
@@ -209,6 +250,8 @@ def _send(samples: Samples, sink_arguments: dict[str, Any], *, announce: bool, o
     return {
         "topic": sink.topic,
         "samples": sink.total_messages,
+        "unlabelled_topic": sink.unsupervised_topic,
+        "unlabelled": sink.total_unsupervised,
         "input_config": sink.input_config,
         "features": samples.features,
         "label": samples.label,

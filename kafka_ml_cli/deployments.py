@@ -25,6 +25,7 @@ from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.wire.choices import Direction, Split, Targets
 
 _ONLINE = "Incremental"
+_SEMI = "Semi-supervised"
 
 app = typer.Typer(name="deployments", help="Configurations put to work: they wait for a stream.", no_args_is_help=True)
 
@@ -155,26 +156,45 @@ def create(
     improvement: Annotated[
         float | None, typer.Option(rich_help_panel=_ONLINE, help="By how much, at least: 0.05.")
     ] = None,
+    semi_supervised: Annotated[
+        bool,
+        typer.Option(
+            "--semi-supervised",
+            rich_help_panel=_SEMI,
+            help="Learn samples without labels too, as pseudo-labels; so do those below.",
+        ),
+    ] = False,
+    rounds: Annotated[
+        int | None, typer.Option(rich_help_panel=_SEMI, help="So often at most they are labelled and learnt: 5.")
+    ] = None,
+    confidence: Annotated[
+        float | None, typer.Option(rich_help_panel=_SEMI, help="Only where the model is as sure of a class: 0.9.")
+    ] = None,
     json: JsonOption = False,
     **framework_arguments: str,
 ) -> None:
     """Deploy a configuration for training. Send a stream to the id that is printed."""
     parameters = locals()
     from kafkaml.wire.incremental import Incremental
+    from kafkaml.wire.semi_supervised import SemiSupervised
 
-    learning = {name: parameters[name] for name in Incremental.model_fields}
-    learning = {name: value for name, value in learning.items() if value is not None and value is not False}
+    settings = (*Incremental.model_fields, *SemiSupervised.model_fields)
+    given = {name: parameters[name] for name in settings if parameters[name] not in (None, False)}
+    learning = {name: value for name, value in given.items() if name in Incremental.model_fields}
+    semi = {name: value for name, value in given.items() if name in SemiSupervised.model_fields}
     fields = asked(
         parameters,
-        *Incremental.model_fields,
+        *settings,
         "framework_arguments",
         arguments=_by_framework(framework_arguments),
         incremental=learning if incremental or learning else None,
+        semi_supervised=semi if semi_supervised or semi else None,
     )
     made = client_of(context).deployments.create(**fields)
     results = ", ".join(str(each.id) for each in made.results)
     done = f"deployment {made.id} waits for a stream; results: {results}"
-    print_done(made, done, json=json, then=f"kafka-ml send FILE --deployment {made.id}")
+    more = " --unlabelled FILE" if fields["semi_supervised"] is not None else ""
+    print_done(made, done, json=json, then=f"kafka-ml send FILE --deployment {made.id}{more}")
 
 
 app.command(help="Stop all trainings of a deployment.")(stop)

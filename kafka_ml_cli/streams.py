@@ -78,6 +78,9 @@ def announce(
         datetime | None,
         typer.Option(help="For a deployment that learns online: from this time on; from now on by default."),
     ] = None,
+    unlabelled_topic: Annotated[
+        str, typer.Option(help="For a semi-supervised deployment: topic of more samples, without labels.")
+    ] = "",
     json: JsonOption = False,
 ) -> None:
     """Announce records that are in a topic already, and to a deployment that learns online those that will come.

@@ -6,9 +6,8 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from backend.api.errors import FieldProblem, InvalidFields
+from backend.deployments.asked import problem_with, read_settings
 from backend.deployments.history import known_direction
 from backend.deployments.models import Deployment
 from backend.ml_models.models import MLModel
@@ -65,18 +64,9 @@ def _judged(
 def _read(document: Mapping[str, Any]) -> tuple[Incremental, list[FieldProblem]]:
     """Return the settings, the default ones where they cannot be read, and what is wrong with them."""
     given, problems = _with_share(dict(document))
-    for name in given:
-        if name not in Incremental.model_fields:
-            close = difflib.get_close_matches(name, Incremental.model_fields, n=1)
-            detail = f"there is no such setting: expected one of {', '.join(Incremental.model_fields)}"
-            problems.append(_problem(name, detail, hint=f"did you mean {close[0]}?" if close else ""))
-    try:
-        asked = Incremental.model_validate(given)
-    except ValidationError as error:
-        known = {each.field for each in problems}
-        for each in error.errors(include_url=False, include_input=False):
-            problem = _problem(".".join(map(str, each["loc"])), each["msg"])
-            problems += [problem] if problem.field not in known else []
+    asked, found = read_settings(Incremental, given, field="incremental")
+    problems += found
+    if asked is None:
         return Incremental(), problems
     return _with_direction(asked, given), [*problems, *_combination_problems(asked, given)]
 
@@ -135,7 +125,7 @@ def _combination_problems(asked: Incremental, given: Mapping[str, Any]) -> list[
 
 
 def _problem(name: str, detail: str, *, hint: str = "") -> FieldProblem:
-    return FieldProblem(field=f"incremental.{name}", code="incremental", detail=detail, hint=hint)
+    return problem_with(f"incremental.{name}", detail, hint=hint)
 
 
 def _either(names: Iterable[str]) -> str:

@@ -28,6 +28,7 @@ class Deployment(models.Model):
     result_rows: list[TrainingResult]
     last_stream: int | None
     last_stream_online: bool | None
+    last_stream_unlabelled: str | None
 
     configuration = models.ForeignKey(Configuration, on_delete=models.PROTECT, related_name="deployments")
     batch_size = models.PositiveIntegerField(default=32, validators=[MinValueValidator(1), MaxValueValidator(1 << 20)])
@@ -51,6 +52,9 @@ class Deployment(models.Model):
     )
     incremental = models.JSONField(
         null=True, blank=True, help_text="kafkaml.wire.incremental.Incremental; null where the mode is another"
+    )
+    semi_supervised = models.JSONField(
+        null=True, blank=True, help_text="kafkaml.wire.semi_supervised.SemiSupervised; null: labelled data alone"
     )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

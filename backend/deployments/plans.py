@@ -9,13 +9,14 @@ from backend.api.errors import Conflict
 from backend.config.environment import environment
 from backend.deployments import checkpoints
 from backend.deployments.incremental import incremental_of
-from backend.deployments.models import TrainingResult
+from backend.deployments.models import Deployment, TrainingResult
 from backend.runs.models import DesiredState
 from backend.streams.services import since_ms
 from kafkaml.frameworks import Purpose
 from kafkaml.wire.choices import Split, Targets, TrainingMode
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
+from kafkaml.wire.semi_supervised import SemiSupervised
 from kafkaml.wire.training import TrainingPlan
 
 __all__ = ["model_limits", "training_limits", "training_plan"]
@@ -63,6 +64,7 @@ def training_plan(result: TrainingResult) -> TrainingPlan:
         split=_split(deployment.split, fit),
         targets=Targets(deployment.targets),
         incremental=incremental,
+        semi_supervised=_semi_supervised(deployment),
         since_ms=since_ms(result.stream),
         checkpoint=checkpoint.message() if checkpoint else None,
         begun=checkpoints.begun_window(result, checkpoint),
@@ -70,6 +72,11 @@ def training_plan(result: TrainingResult) -> TrainingPlan:
         stop_asked=result.desired == DesiredState.STOPPED,
         gpu=deployment.gpu,
     )
+
+
+def _semi_supervised(deployment: Deployment) -> SemiSupervised | None:
+    asked = deployment.semi_supervised
+    return None if asked is None else SemiSupervised.model_validate(asked)
 
 
 def _split(chosen: str | None, fit_arguments: Mapping[str, Any]) -> Split:

@@ -46,6 +46,7 @@ def deployments() -> QuerySet[Deployment]:
         .annotate(
             last_stream=Subquery(announced.values("pk")[:1]),
             last_stream_online=Subquery(announced.values("message__incremental")[:1]),
+            last_stream_unlabelled=Subquery(announced.values("message__unsupervised_topic")[:1]),
         )
         .prefetch_related(Prefetch("results", queryset=rows, to_attr="result_rows"))
         .order_by("-id")

@@ -28,6 +28,7 @@ from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
 from kafkaml.wire.progress import EpochMetrics, Progress
+from kafkaml.wire.semi_supervised import SemiSupervised
 from kafkaml.wire.version import Artifact
 
 __all__ = [
@@ -53,6 +54,8 @@ _TARGETS_HELP = "what the model learns to answer: each sample's label, or the sa
 # What curves on a page can show; a result of more epochs, or windows, shows the most telling of them.
 SHOWN_EPOCHS = 500
 _INCREMENTAL_HELP = "how the stream is learnt, where the mode is incremental; null: by the defaults"
+
+_SEMI_SUPERVISED_HELP = "how the stream's unlabelled data is learnt; null: labelled data alone"
 
 
 class LastCheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
@@ -209,6 +212,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
     split = serializers.ChoiceField(choices=_SPLITS, allow_null=True, help_text=_SPLIT_HELP)
     targets = serializers.ChoiceField(choices=_TARGETS, help_text=_TARGETS_HELP)
     incremental = MessageField(Incremental)
+    semi_supervised = MessageField(SemiSupervised)
     note = serializers.SerializerMethodField(help_text="why it waits although a stream came; empty: nothing to say")
 
     class Meta:
@@ -226,6 +230,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
             "gpu",
             "mode",
             "incremental",
+            "semi_supervised",
             "state",
             "note",
             "results",
@@ -236,7 +241,13 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
         waits = any(each.stream_id is None and not each.ended for each in deployment.result_rows)
         if not waits or deployment.last_stream is None:
             return ""
-        reason = unfit_reason(deployment.pk, deployment.mode, online=bool(deployment.last_stream_online))
+        reason = unfit_reason(
+            deployment.pk,
+            deployment.mode,
+            semi_supervised=deployment.semi_supervised is not None,
+            online=bool(deployment.last_stream_online),
+            unlabelled=bool(deployment.last_stream_unlabelled),
+        )
         return reason and f"stream {deployment.last_stream} was announced to it: {reason}"
 
     @extend_schema_field(serializers.ChoiceField(choices=STATE_CHOICES))
@@ -263,6 +274,7 @@ class DeploymentWriteSerializer(serializers.Serializer[Any]):
         },
     )
     incremental = MessageField(Incremental, read_only=False, default=None, help_text=_INCREMENTAL_HELP)
+    semi_supervised = MessageField(SemiSupervised, read_only=False, default=None, help_text=_SEMI_SUPERVISED_HELP)
 
     def validate_configuration(self, configuration: Configuration) -> Configuration:
         parts = list(configuration.models.filter(distributed=True).order_by("id").values_list("name", flat=True)[:4])

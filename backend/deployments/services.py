@@ -117,8 +117,19 @@ def restart_result(
 
 
 def _check_fits(deployment: Deployment, stream: Announcement) -> None:
-    if reason := unfit_reason(deployment.pk, deployment.mode, online=stream.control_message().incremental):
+    if reason := _unfit_reason(deployment, stream):
         raise InvalidField("stream", reason, hint="choose another stream, or make another deployment")
+
+
+def _unfit_reason(deployment: Deployment, stream: Announcement) -> str:
+    message = stream.control_message()
+    return unfit_reason(
+        deployment.pk,
+        deployment.mode,
+        semi_supervised=deployment.semi_supervised is not None,
+        online=message.incremental,
+        unlabelled=bool(message.unsupervised_ranges),
+    )
 
 
 def _check_goes_on(result: TrainingResult, stream: Announcement | None) -> None:
@@ -145,7 +156,7 @@ def assign_stream(announcement: Announcement, **_signal: Any) -> int:
     deployment = Deployment.objects.filter(pk=announcement.deployment_number).first()
     if deployment is None:
         return 0
-    if unfit_reason(deployment.pk, deployment.mode, online=announcement.control_message().incremental):
+    if _unfit_reason(deployment, announcement):
         publish("deployments", {"id": deployment.pk, "change": "unfit stream"})
         return 0
     with transaction.atomic():

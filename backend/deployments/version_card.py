@@ -16,6 +16,7 @@ from kafkaml.wire.choices import Split, Targets, TrainingMode
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.outcome import ConfusionMatrix
+from kafkaml.wire.semi_supervised import SemiSupervised
 
 __all__ = ["model_card"]
 
@@ -72,6 +73,9 @@ def _training(deployment: Deployment, framework: str) -> CardTraining:
         split=None if deployment.split is None else Split(deployment.split),
         targets=Targets(deployment.targets),
         incremental=None if deployment.incremental is None else Incremental.model_validate(deployment.incremental),
+        semi_supervised=None
+        if deployment.semi_supervised is None
+        else SemiSupervised.model_validate(deployment.semi_supervised),
     )
 
 

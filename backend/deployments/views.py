@@ -26,6 +26,7 @@ from backend.deployments.confusion_cells import cell_samples
 from backend.deployments.confusion_image import MAX_CLASSES, draw_confusion_matrix
 from backend.deployments.incremental import checked_incremental, incremental_problems
 from backend.deployments.models import Deployment, TrainingResult
+from backend.deployments.semi_supervised import checked_semi_supervised, semi_supervised_problems
 from backend.deployments.serializers import (
     SHOWN_EPOCHS,
     CellSamplesSerializer,
@@ -45,7 +46,7 @@ from backend.runs.logs import read_log
 from backend.runs.models import STATE_CHOICES
 from backend.runs.serializers import LogSerializer
 from backend.runs.services import stop
-from kafkaml.wire.choices import TrainingMode
+from kafkaml.wire.choices import Targets, TrainingMode
 from kafkaml.wire.state import RunState
 
 __all__ = ["DeploymentViewSet", "ResultViewSet"]
@@ -79,11 +80,13 @@ class ResultFilter(filters.FilterSet):  # type: ignore[misc]
 def _legible(body: object) -> dict[str, Any]:
     """Return what can be judged of a deployment that is refused for something else."""
     given = body if isinstance(body, Mapping) else {}
-    incremental = given.get("incremental")
+    incremental, semi_supervised = given.get("incremental"), given.get("semi_supervised")
     return {
         "arguments": legible_texts(given.get("arguments")),
         "mode": next((each for each in TrainingMode if each == given.get("mode")), TrainingMode.CLASSIC),
         "incremental": incremental if isinstance(incremental, Mapping) else None,
+        "semi_supervised": semi_supervised if isinstance(semi_supervised, Mapping) else None,
+        "targets": next((each for each in Targets if each == given.get("targets")), Targets.LABELS),
     }
 
 
@@ -104,7 +107,9 @@ class DeploymentViewSet(ResourceViewSet[Deployment]):
         values = self.validated(DeploymentWriteSerializer)
         configuration, mode = values["configuration"], TrainingMode(values["mode"])
         values["arguments"] = checked_arguments(configuration, values["arguments"])
-        values["incremental"] = checked_incremental(mode, values["incremental"], configuration.models.all())
+        models, targets = configuration.models.all(), Targets(values["targets"])
+        values["incremental"] = checked_incremental(mode, values["incremental"], models)
+        values["semi_supervised"] = checked_semi_supervised(values["semi_supervised"], models, targets)
         deployment = services.create_deployment(actor=self.actor, **values)
         return self.shown(deployment.pk, status=201)
 
@@ -127,6 +132,7 @@ class DeploymentViewSet(ResourceViewSet[Deployment]):
         for each in [
             *argument_problems(known, values["arguments"]),
             *incremental_problems(TrainingMode(values["mode"]), values["incremental"], models),
+            *semi_supervised_problems(values["semi_supervised"], models, Targets(values["targets"])),
         ]:
             problems += [each] if each.field not in refused_fields else []
         return Response({"valid": not problems, "errors": [asdict(each) for each in problems]})

@@ -257,7 +257,11 @@ class AnnouncementView(APIView):
         announcement, new = streams.register(**values, key=key, value=value)
         number = announcement.deployment_number
         addressed = None if number is None else Deployment.objects.filter(pk=number).first()
-        note = stream_note(announcement, addressed.mode if addressed else None)
+        note = stream_note(
+            announcement,
+            addressed.mode if addressed else None,
+            semi_supervised=addressed is not None and addressed.semi_supervised is not None,
+        )
         answer = Announced(id=announcement.pk, deployment=number, note=note)
         return Response(answer.to_json(), status=201 if new else 200)
 

@@ -1,6 +1,7 @@
 """Whom streams are announced to: deployments, which live on a floor above. They say so when the platform starts.
 
-Each has a ``mode`` (``TrainingMode``), which decides between streams with an end and online ones. ``announced`` is sent
+Each has a ``mode`` (``TrainingMode``), which decides between streams with an end and online ones, and
+``semi_supervised`` settings, null where it learns labelled data alone. ``announced`` is sent
 with each new ``announcement`` in the transaction that registers it; a receiver returns how many runs took the stream.
 """
 
@@ -30,9 +31,17 @@ def addressees() -> QuerySet[Any]:
     return _find[0]()
 
 
-def unfit_reason(number: int, mode: str, *, online: bool) -> str:
-    """Return why a deployment of ``mode`` cannot train on a stream with or without an end; empty where it can."""
+def unfit_reason(number: int, mode: str, *, semi_supervised: bool, online: bool, unlabelled: bool) -> str:
+    """Return why a deployment of ``mode`` cannot train on a stream with or without an end; empty where it can.
+
+    ``unlabelled``: the stream has data without labels. One that is not semi-supervised leaves them aside.
+    """
     if online is (mode == TrainingMode.INCREMENTAL):
+        if semi_supervised and not unlabelled:
+            return (
+                f"deployment {number} is semi-supervised and learns unlabelled data too, and this stream was announced "
+                "without an unlabelled topic"
+            )
         return ""
     if online:
         return (

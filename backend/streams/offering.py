@@ -48,6 +48,7 @@ def announce_topic(
     actor: Actor,
     deployment: int,
     topic: str,
+    unlabelled_topic: str,
     partition: int | None,
     start: int | None,
     end: int | None,
@@ -59,8 +60,9 @@ def announce_topic(
     since_ms: int | None,
 ) -> Offer:
     """Announce records of ``topic`` to a deployment: of one ``partition`` from ``start`` up to ``end``, by default all
-    there are; to one that learns online what came since ``since_ms`` (by default now) and will come. Asked again for
-    the same, it announces nothing more.
+    there are; to one that learns online what came since ``since_ms`` (by default now) and will come. Beside them all
+    records of ``unlabelled_topic``, where one is named, are announced as samples without labels. Asked again for the
+    same, it announces nothing more.
 
     Raises InvalidField when the range holds no record or its records do not fit the format, StreamUnavailable when
     there is no such topic.
@@ -69,8 +71,13 @@ def announce_topic(
     browser = open_browser()
     partitions = browser.partitions(topic)
     ranges = [StreamRange(topic)] if online else _ranges(partitions, topic, partition, start, end)
+    unlabelled: list[StreamRange] = []
+    if unlabelled_topic:
+        found = browser.partitions(unlabelled_topic)
+        unlabelled = [StreamRange(unlabelled_topic)] if online else _ranges(found, unlabelled_topic, None, None, None)
     message = ControlMessage(
         ranges=tuple(ranges),
+        unsupervised_ranges=tuple(unlabelled),
         input_format=input_format,
         input_config=input_config,
         description=description or topic,

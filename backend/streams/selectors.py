@@ -12,5 +12,8 @@ __all__ = ["streams"]
 
 def streams() -> QuerySet[Announcement]:
     """Return announced streams, newest first; two queries with the count."""
-    mode = addressees().filter(pk=OuterRef("deployment_number")).order_by().values("mode")
-    return Announcement.objects.annotate(deployment_mode=Subquery(mode)).order_by("-id")
+    addressee = addressees().filter(pk=OuterRef("deployment_number")).order_by()
+    return Announcement.objects.annotate(
+        deployment_mode=Subquery(addressee.values("mode")),
+        deployment_semi_supervised=Subquery(addressee.values("semi_supervised")),
+    ).order_by("-id")

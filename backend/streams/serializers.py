@@ -83,7 +83,9 @@ class StreamSerializer(serializers.ModelSerializer[Announcement]):
         return self._mode(announcement) is not None
 
     def get_note(self, announcement: Announcement) -> str:
-        return stream_note(announcement, self._mode(announcement))
+        # Annotated by the selector.
+        semi_supervised = announcement.deployment_semi_supervised  # type: ignore[attr-defined]
+        return stream_note(announcement, self._mode(announcement), semi_supervised=bool(semi_supervised))
 
     def _mode(self, announcement: Announcement) -> str | None:
         # Annotated by the selector.
@@ -91,12 +93,19 @@ class StreamSerializer(serializers.ModelSerializer[Announcement]):
         return mode
 
 
-def stream_note(announcement: Announcement, mode: str | None) -> str:
+def stream_note(announcement: Announcement, mode: str | None, *, semi_supervised: bool) -> str:
     """Return what may be wrong with a stream whose deployment trains in ``mode``, None where there is none."""
     stream, number = announcement.pk, announcement.deployment_number
     if number is None or mode is None:
         return _unknown_deployment_note(stream, number)
-    reason = unfit_reason(number, mode, online=announcement.control_message().incremental)
+    message = announcement.control_message()
+    reason = unfit_reason(
+        number,
+        mode,
+        semi_supervised=semi_supervised,
+        online=message.incremental,
+        unlabelled=bool(message.unsupervised_ranges),
+    )
     return reason and f"{reason}; to use it elsewhere: kafka-ml streams send {stream} --deployment N"
 
 
@@ -171,6 +180,11 @@ class OfferSerializer(serializers.Serializer[Any]):
 
     deployment = AddresseeField()
     topic = TopicField()
+    unlabelled_topic = TopicField(
+        allow_blank=True,
+        default="",
+        help_text="more samples, without labels, for deployments that are semi-supervised: all that it holds, or gets",
+    )
     partition = serializers.IntegerField(allow_null=True, default=None, min_value=0, max_value=2**31)
     start = serializers.IntegerField(
         allow_null=True, default=None, min_value=0, max_value=2**62, help_text="first offset"
@@ -196,6 +210,17 @@ class OfferSerializer(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         online = attrs["deployment"].mode == TrainingMode.INCREMENTAL
+        unlabelled = attrs["unlabelled_topic"]
+        if bool(attrs["deployment"].semi_supervised) is not bool(unlabelled):
+            raise serializers.ValidationError(
+                {
+                    "unlabelled_topic": "the deployment is not semi-supervised: it would leave these samples aside"
+                    if unlabelled
+                    else "the deployment is semi-supervised: expected the topic of the samples without labels"
+                }
+            )
+        if unlabelled == attrs["topic"]:
+            raise serializers.ValidationError({"unlabelled_topic": "expected another one than that of the labelled"})
         if online:
             for name in ("partition", "start", "end"):
                 if attrs[name] is not None:

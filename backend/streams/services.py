@@ -118,8 +118,15 @@ def send_again(announcement: Announcement, deployment: int, *, actor: Actor) -> 
     stream = announcement.control_message()
     if stream.incremental:
         stream = replace(stream, since_ms=since_ms(announcement))
-    mode = addressees().values_list("mode", flat=True).get(pk=deployment)
-    if reason := unfit_reason(deployment, mode, online=stream.incremental):
+    mode, semi_supervised = addressees().values_list("mode", "semi_supervised").get(pk=deployment)
+    reason = unfit_reason(
+        deployment,
+        mode,
+        semi_supervised=bool(semi_supervised),
+        online=stream.incremental,
+        unlabelled=bool(stream.unsupervised_ranges),
+    )
+    if reason:
         raise InvalidField("deployment", reason, hint="choose another deployment, or make one")
     with transaction.atomic():
         message = OutboxMessage.objects.create(

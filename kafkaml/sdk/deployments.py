@@ -10,6 +10,7 @@ from kafkaml.sdk import types
 from kafkaml.sdk.collection import Collection
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
+from kafkaml.wire.semi_supervised import SemiSupervised
 
 __all__ = ["Deployments"]
 
@@ -38,6 +39,7 @@ class Deployments(Collection[types.Deployment]):
         gpu: int = 0,
         mode: str = "classic",
         incremental: Mapping[str, object] | Incremental | None = None,
+        semi_supervised: Mapping[str, object] | SemiSupervised | None = None,
         **framework_arguments: str,
     ) -> types.Deployment:
         """Deploy; arguments are written as in a call, for example ``epochs=5, shuffle=True``.
@@ -51,8 +53,12 @@ class Deployments(Collection[types.Deployment]):
         ``mode`` ``"incremental"`` learns an online stream, window by window. ``incremental`` says how, and means that
         mode: ``{"indefinite": True, "monitoring_metric": "accuracy", "improvement": 0.05}``; the names are those of
         ``kafkaml.wire.incremental.Incremental``.
+
+        ``semi_supervised`` ``{"rounds": 5, "confidence": 0.9}`` (or ``{}``, which is the same) learns the stream's
+        unlabelled samples too, those of which the model is as sure.
         """
         settings = incremental.model_dump(exclude_unset=True) if isinstance(incremental, Incremental) else incremental
+        semi = semi_supervised.to_json() if isinstance(semi_supervised, SemiSupervised) else semi_supervised
         return self._create(
             {
                 "configuration": configuration,
@@ -65,6 +71,7 @@ class Deployments(Collection[types.Deployment]):
                 "gpu": gpu,
                 "mode": mode if settings is None else "incremental",
                 "incremental": settings,
+                "semi_supervised": semi,
             }
         )
 

@@ -36,11 +36,13 @@ class Streams(Collection[types.Stream]):
         validation_rate: float = 0.1,
         test_rate: float | None = None,
         since_ms: int | None = None,
+        unlabelled_topic: str = "",
     ) -> dict[str, Any]:
         """Announce records that are in ``topic`` already: of one partition from ``start`` up to ``end``, else all; to a
         deployment that learns online those not older than ``since_ms`` (since 1970; None: from now on) and all that
         will come.
 
+        For a semi-supervised deployment all of ``unlabelled_topic`` is announced beside it, as samples without labels.
         Asked again for the same, it announces nothing more. ApiError says what does not fit.
         """
         body = {
@@ -55,6 +57,7 @@ class Streams(Collection[types.Stream]):
             "validation_rate": validation_rate,
             "test_rate": test_rate,
             "since_ms": since_ms,
+            "unlabelled_topic": unlabelled_topic,
         }
         answer: dict[str, Any] = self._connection.request("POST", self.path, body=given(body))
         return answer

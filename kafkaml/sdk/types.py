@@ -19,6 +19,7 @@ from kafkaml.wire.inference import ChallengeEnd
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
 from kafkaml.wire.progress import EpochMetrics, Progress
 from kafkaml.wire.replica import LiveComparison, ReplicaReport, SwapFailure, Totals
+from kafkaml.wire.semi_supervised import SemiSupervised
 from kafkaml.wire.state import RunState
 from kafkaml.wire.version import Artifact as StoredFile
 from kafkaml.wire.version import Version
@@ -50,6 +51,7 @@ __all__ = [
     "RecordPage",
     "ReplicaRecord",
     "RunState",
+    "SemiSupervisedSettings",
     "Stream",
     "SwapFailureReport",
     "SwapReport",
@@ -120,6 +122,10 @@ class EpochRecord(EpochMetrics, _Answer):
 
 class IncrementalSettings(Incremental, _Answer):
     """How an online stream is learnt, in the mode ``incremental``."""
+
+
+class SemiSupervisedSettings(SemiSupervised, _Answer):
+    """How a stream's unlabelled data is learnt."""
 
 
 class LastCheckpoint(_Answer):
@@ -214,6 +220,7 @@ class Deployment(_Answer):
     gpu: int = 0
     mode: str = "classic"
     incremental: IncrementalSettings | None = None
+    semi_supervised: SemiSupervisedSettings | None = None
     # Why it waits although a stream came.
     note: str = ""
     state: RunState

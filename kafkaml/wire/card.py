@@ -15,6 +15,7 @@ from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.message import Count, Message, Name, Text
 from kafkaml.wire.outcome import ConfusionMatrix
+from kafkaml.wire.semi_supervised import SemiSupervised
 from kafkaml.wire.version import Version
 
 __all__ = ["CardClass", "CardData", "CardLineage", "CardTraining", "ModelCard"]
@@ -49,6 +50,7 @@ class CardTraining(Message):
     split: Split | None
     targets: Targets
     incremental: Incremental | None
+    semi_supervised: SemiSupervised | None = None
 
 
 class CardClass(Message):

@@ -1,0 +1,43 @@
+"""Settings of a deployment that arrive as one document: read, with a problem for each field that is not accepted."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from backend.api.errors import FieldProblem
+from kafkaml.wire.message import Message
+
+__all__ = ["problem_with", "read_settings"]
+
+T = TypeVar("T", bound=Message)
+
+
+def read_settings(kind: type[T], given: Mapping[str, Any], *, field: str) -> tuple[T | None, list[FieldProblem]]:
+    """Return what ``given`` asks for, None where it cannot be read, and what is wrong with it.
+
+    Problems name ``field`` and, behind a dot, the setting.
+    """
+    problems = []
+    for name in given:
+        if name not in kind.model_fields:
+            close = difflib.get_close_matches(name, kind.model_fields, n=1)
+            detail = f"there is no such setting: expected one of {', '.join(kind.model_fields)}"
+            hint = f"did you mean {close[0]}?" if close else ""
+            problems.append(problem_with(f"{field}.{name}", detail, hint=hint))
+    try:
+        return kind.model_validate(given), problems
+    except ValidationError as error:
+        known = {each.field for each in problems}
+        for each in error.errors(include_url=False, include_input=False):
+            problem = problem_with(".".join([field, *map(str, each["loc"])]), each["msg"])
+            problems += [problem] if problem.field not in known else []
+        return None, problems
+
+
+def problem_with(path: str, detail: str, *, hint: str = "") -> FieldProblem:
+    """Return what is wrong with the setting at ``path``, whose first part is the field that it is of."""
+    return FieldProblem(field=path, code=path.partition(".")[0], detail=detail, hint=hint)
