@@ -13,11 +13,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, expect
 
+from datasources import OnlineRawSink
+from examples.digits.data import load_digits
+from examples.digits.model import PYTORCH as DIGITS
+from kafkaml.sdk import Prediction
+from kafkaml.wire.state import RunState
 from tests.browser.chromium import Session, draw, signed_in
 from tests.platform import Platform
+from tests.support import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -199,3 +206,50 @@ def test_8_the_program_to_copy_trains_the_models(session: Session, made: Made, t
     program.write_text(snippet.inner_text())
     _run([str(program)])
     expect(page.get_by_text("finished", exact=True)).to_have_count(3, timeout=_LONG_MS)
+
+
+def test_9_a_promoted_version_takes_over_from_the_one_that_answers(session: Session, platform: Platform) -> None:
+    client = platform.client
+    training, unseen = load_digits()
+    model = client.models.create(name="ui-digits", framework="pytorch", code=DIGITS)
+    configuration = client.configurations.create(name="ui-digits", models=[model.id])
+    deployment = client.deployments.create(
+        configuration=configuration.id,
+        pytorch_fit_arguments="max_epochs=10, shuffle=True",
+        seed=1,
+        incremental={
+            "indefinite": True,
+            "window_records": 300,
+            "validation_rate": 0.5,
+            "monitoring_metric": "accuracy",
+            "improvement": 0.05,
+        },
+    )
+    (result,) = deployment.results
+    with OnlineRawSink(platform.bootstrap_servers, "ui-digits-online", deployment.id) as sink:
+        # Guessed: there is something to learn only from the second window on.
+        sink.send_array(training.images[:300], np.random.default_rng(1).integers(0, 10, 300))
+        sink.flush()
+        eventually(lambda: client.results.versions(result.id), _LONG_MS / 1000, what="the first window to be learnt")
+        inference = client.inferences.create(result=result.id, input_topic="ui-digits-in", output_topic="ui-digits-out")
+        client.inferences.wait_for(inference.id, RunState.RUNNING, timeout_seconds=_LONG_MS / 1000)
+        page = session.open(f"/inference/{inference.id}")
+        expect(page.get_by_text("Version 1", exact=True)).to_be_visible()
+        answers = client.inferences.predict_batch(inference.id, unseen.images[:100])
+        sink.send_array(training.images[300:600], training.labels[300:600])
+        sink.flush()
+
+        def is_taken_over() -> bool:
+            answers.extend(client.inferences.predict_batch(inference.id, unseen.images[:20]))
+            return isinstance(answers[-1], Prediction) and answers[-1].version == "2"
+
+        # Records go on coming in while replicas go over.
+        eventually(is_taken_over, _LONG_MS / 1000, what="version 2 to answer")
+    expect(page.get_by_text("Version 2", exact=True)).to_be_visible()
+    expect(page.get_by_role("table", name="Last changes of version")).to_contain_text("1 → 2")
+    # Each record was answered once, in its order by one version and then by the other.
+    versions = [answer.version for answer in answers if isinstance(answer, Prediction)]
+    assert (len(versions), versions) == (len(answers), sorted(versions))
+    expect(page.get_by_text("Predicted", exact=True).first.locator("..")).to_contain_text(f"{len(answers):,}since")
+    client.results.stop(result.id)
+    client.inferences.stop(inference.id)

@@ -2,5 +2,6 @@
 import { notifications } from '@mantine/notifications'
 
 export function notifyDone(message: string): void {
-  notifications.show({ message, color: 'teal', autoClose: 4000, withBorder: true })
+  const closeButtonProps = { 'aria-label': 'Close' }
+  notifications.show({ message, color: 'teal', autoClose: 4000, withBorder: true, closeButtonProps })
 }
