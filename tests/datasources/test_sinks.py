@@ -199,6 +199,36 @@ class TestRawSink:
         assert message.unsupervised_ranges == (StreamRange("more", 0, 0, 1),)
         assert message.total_msg == 1
 
+    def test_many_unlabelled_samples_in_one_call(self, broker: InMemoryBroker, writer: InMemoryWriter) -> None:
+        with RawSink(topic="t", deployment_id=1, unsupervised_topic="more", writer=writer) as sink:
+            sink.send(np.uint8([1, 2]), 1)
+            sink.unsupervised_send_array(np.uint8([[3, 4], [5, 6]]))
+            sink.flush()
+            assert (sink.total_messages, sink.total_unsupervised) == (1, 2)
+        assert [record.value for record in broker.records("more")] == [b"\x03\x04", b"\x05\x06"]
+
+    def test_one_topic_for_both_is_refused(self, writer: InMemoryWriter) -> None:
+        with pytest.raises(RefusedError, match="topic and unsupervised_topic are both t"):
+            RawSink(topic="t", deployment_id=1, unsupervised_topic="t", writer=writer)
+
+
+def test_json_and_avro_records_without_labels_are_encoded_as_the_others(
+    broker: InMemoryBroker, writer: InMemoryWriter
+) -> None:
+    with JsonSink(topic="j", deployment_id=1, unsupervised_topic="more-j", writer=writer) as sink:
+        # Whichever comes first tells the shape, and a label may come with the others still.
+        sink.unsupervised_send([3, 4])
+        sink.send([1, 2], 1)
+        with pytest.raises(RefusedError, match="shape"):
+            sink.unsupervised_send([1, 2, 3])
+    assert [(record.key, record.value) for record in broker.records("more-j")] == [(None, b"[3,4]")]
+    schemas = {"data_scheme": SCHEMA, "label_scheme": LABEL_SCHEMA}
+    with AvroSink(topic="a", deployment_id=1, unsupervised_topic="more-a", writer=writer, **schemas) as avro:
+        avro.send({"a": 1.0, "b": -1}, {"diagnosis": True})
+        avro.unsupervised_send({"a": 1.0, "b": -1})
+    (labelled,), (other,) = broker.records("a"), broker.records("more-a")
+    assert (other.key, other.value) == (None, labelled.value)
+
 
 @pytest.mark.parametrize(
     ("module", "name"),

@@ -23,6 +23,7 @@ import {
   plural,
 } from '~/lib/format'
 import { durationSeconds, hasEnded } from '~/lib/runs'
+import { PseudoLabelRounds } from './PseudoLabelRounds'
 import { progressOf } from './state'
 import { useCurves, useEpochs } from './useEpochs'
 import { useVersionMarks } from './useVersionMarks'
@@ -44,6 +45,7 @@ export function OverviewTab({ result }: { result: Result }) {
           <LearningCurves series={series} unit={unit} marks={marks} name={`result-${result.id}`} />
         </Box>
       )}
+      <PseudoLabelRounds outcome={hasEnded(result) ? result.outcome : null} epochs={epochs} />
       {unit === 'window' && <WindowsChart result={result} epochs={epochs} />}
     </Stack>
   )
@@ -133,7 +135,7 @@ function Answers({ result, epochs }: { result: Result; epochs: readonly EpochMet
         <Stat
           name="Samples"
           value={formatCount(Object.values(outcome.samples).reduce((sum, each) => sum + each, 0))}
-          note={`${formatCount(outcome.samples.training)} trained, ${formatCount(outcome.samples.validation)} validated, ${formatCount(outcome.samples.test)} tested`}
+          note={`${formatCount(outcome.samples.training)} trained, ${formatCount(outcome.samples.validation)} validated, ${formatCount(outcome.samples.test)} tested${outcome.samples.pseudo_labelled === undefined ? '' : `, ${formatCount(outcome.samples.pseudo_labelled)} without a label`}`}
         />
       )}
       <Stat

@@ -42,6 +42,8 @@ import {
 import { IncrementalFields } from './IncrementalFields'
 import { sharedMetrics } from './incremental'
 import { ModeChoice } from './ModeChoice'
+import { SemiSupervisedFields } from './SemiSupervisedFields'
+import { FIRST_SEMI_SUPERVISED } from './semiSupervised'
 
 export function DeployForm({
   configuration,
@@ -154,6 +156,16 @@ export function DeployForm({
             errorOf={(field) => errorOf(`incremental.${field}`)}
           />
         )}
+        <SemiSupervisedFields
+          values={form.values.semi_supervised ?? FIRST_SEMI_SUPERVISED}
+          onChange={(change) =>
+            form.setFieldValue('semi_supervised', {
+              ...(form.values.semi_supervised ?? FIRST_SEMI_SUPERVISED),
+              ...change,
+            })
+          }
+          errorOf={(field) => errorOf(field ? `semi_supervised.${field}` : 'semi_supervised')}
+        />
         {frameworks.map((framework) => input(framework, 'fit', 'Training'))}
         <Group gap="xl" align="flex-start">
           <NumberInput

@@ -7,6 +7,7 @@ import { formatMoment, NONE } from '~/lib/format'
 import { titleOf, useFrameworks } from '~/lib/frameworks'
 import { argumentText, deployEquivalents, MODES, requestOf, SPLITS, TARGETS, valuesOf } from './form'
 import { endText, promotionText, shareText, windowText } from './incremental'
+import { semiSupervisedText } from './semiSupervised'
 
 export function DeploymentSettings({ deployment }: { deployment: Deployment }) {
   const described = useFrameworks()
@@ -31,6 +32,7 @@ export function DeploymentSettings({ deployment }: { deployment: Deployment }) {
             ? incrementalFacts(deployment.incremental)
             : [['Tested on', SPLITS[deployment.split ?? ''] ?? deployment.split] as const]),
           ['Targets', TARGETS[deployment.targets] ?? deployment.targets],
+          ['Samples without labels', semiSupervisedText(deployment.semi_supervised)],
           ['Seed', deployment.seed],
           ['GPUs for each run', deployment.gpu || 'none'],
           ['Mode', MODES[deployment.mode]?.title ?? deployment.mode],

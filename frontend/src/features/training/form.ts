@@ -21,6 +21,12 @@ import {
   promotionText,
   saidOf,
 } from './incremental'
+import {
+  FIRST_SEMI_SUPERVISED,
+  type SemiSupervisedValues,
+  semiSupervisedRequest,
+  semiSupervisedValuesOf,
+} from './semiSupervised'
 
 export type Purpose = keyof ArgumentTexts
 
@@ -40,6 +46,7 @@ export interface DeployValues {
   mode: string
   /** Of the mode of this name. */
   incremental: IncrementalValues
+  semi_supervised: SemiSupervisedValues
 }
 
 /** What a form begins with. */
@@ -59,6 +66,7 @@ export function firstValues(frameworks: readonly Framework[]): DeployValues {
     gpu: 0,
     mode: 'classic',
     incremental: FIRST_INCREMENTAL,
+    semi_supervised: FIRST_SEMI_SUPERVISED,
   }
 }
 
@@ -122,6 +130,7 @@ export function valuesOf(deployment: Deployment): DeployValues {
     gpu: deployment.gpu,
     mode: deployment.mode,
     incremental: incrementalValuesOf(deployment.incremental),
+    semi_supervised: semiSupervisedValuesOf(deployment.semi_supervised),
   }
 }
 
@@ -156,6 +165,8 @@ export function requestOf(
     gpu: values.gpu as number,
     mode: values.mode as ModeEnum,
     ...(values.mode === 'incremental' ? { incremental: incrementalRequest(values.incremental) } : {}),
+    // A draft of before has none.
+    ...(values.semi_supervised?.on ? { semi_supervised: semiSupervisedRequest(values.semi_supervised) } : {}),
   }
 }
 
@@ -222,7 +233,7 @@ export function sharedName(name: string, argument: Argument | undefined): string
 
 /** The same deployment as a command, as Python, as curl. */
 export function deployEquivalents(request: DeploymentWriteRequest): Equivalents {
-  const { mode: _mode, arguments: given = {}, incremental, ...said } = request
+  const { mode: _mode, arguments: given = {}, incremental, semi_supervised: semi, ...said } = request
   const texts = Object.entries(given).flatMap(([framework, purposes]) =>
     Object.entries(purposes).map(([purpose, text]) => [framework, purpose, text] as const),
   )
@@ -236,12 +247,14 @@ export function deployEquivalents(request: DeploymentWriteRequest): Equivalents 
     ...(request.seed ? [`--seed ${request.seed}`] : []),
     ...(request.gpu ? [`--gpu ${request.gpu}`] : []),
     ...(learning ? ['--incremental', ...learning.map(optionOf)] : []),
+    ...(semi ? ['--semi-supervised', ...Object.entries(semi).map(optionOf)] : []),
   ]
   // Classic is what both do without another word; what is empty or false need not be said.
   const values = Object.fromEntries([
     ...Object.entries(said).filter(([, value]) => value !== false && value !== null && value !== 'labels'),
     ...texts.map(([framework, purpose, text]) => [`${framework}_${purpose}_arguments`, text]),
     ...(learning ? [['incremental', Object.fromEntries(learning)] as const] : []),
+    ...(semi ? [['semi_supervised', semi] as const] : []),
   ])
   return {
     cli: [`kafka-ml deployments create ${request.configuration}`, ...options].join(' \\\n  '),

@@ -1,0 +1,46 @@
+/** What came of samples without labels, round by round: how many the model was sure of, and of which classes. */
+import { Box, Text } from '@mantine/core'
+import { SmallPrint } from '~/components/Dimmed'
+import { RowTable } from '~/components/RowTable'
+import type { EpochMetrics, Outcome, PseudoLabels } from '~/lib/api'
+import { formatExact, formatPercent, NONE } from '~/lib/format'
+
+/** Of the outcome, or of the epochs while training goes on. */
+export function PseudoLabelRounds({ outcome, epochs }: { outcome: Outcome | null; epochs: readonly EpochMetrics[] }) {
+  const running = epochs.flatMap((epoch) => (epoch.pseudo_labels ? [epoch.pseudo_labels] : [])).slice(-10)
+  const ended = outcome?.pseudo_labels ?? []
+  const rounds = ended.length > 0 ? ended : running
+  if (rounds.length === 0) return null
+  const names = outcome?.labels ?? []
+  return (
+    <Box>
+      <Text fw={600} size="sm">
+        Samples without labels
+      </Text>
+      <SmallPrint mb="xs">
+        Those of which the model is sure are learnt as of the class that it predicts, in each round anew.
+      </SmallPrint>
+      <RowTable<PseudoLabels>
+        label="Rounds of pseudo-labels"
+        rows={[...rounds]}
+        rowKey={(row) => rounds.indexOf(row)}
+        columns={[
+          { title: 'Round', cell: (row) => row.round },
+          { title: 'Unlabelled', right: true, cell: (row) => formatExact(row.unlabelled) },
+          { title: 'Learnt', right: true, cell: (row) => formatExact(row.chosen) },
+          { title: 'New in this round', right: true, cell: (row) => formatExact(row.added) },
+          {
+            title: 'Same class again',
+            right: true,
+            cell: (row) => (row.agreement === null ? NONE : formatPercent(row.agreement)),
+          },
+          {
+            title: 'Of each class',
+            cell: (row) =>
+              row.classes.map((count, place) => `${names[place] ?? place}: ${formatExact(count)}`).join(', ') || NONE,
+          },
+        ]}
+      />
+    </Box>
+  )
+}

@@ -1,0 +1,52 @@
+/** Whether samples without labels are learnt too: how often they are chosen, and how sure the model must be. */
+import { Checkbox, Group, NumberInput, Stack } from '@mantine/core'
+import { FieldError } from '~/components/FieldError'
+import type { SemiSupervisedValues } from './semiSupervised'
+
+export function SemiSupervisedFields({
+  values,
+  onChange,
+  errorOf,
+}: {
+  values: SemiSupervisedValues
+  onChange: (change: Partial<SemiSupervisedValues>) => void
+  /** Of a setting, or of all of it. */
+  errorOf: (field?: 'rounds' | 'confidence') => string | undefined
+}) {
+  return (
+    <Stack gap="xs">
+      <Checkbox
+        label="Learn samples without labels too (semi-supervised)"
+        description="The stream's unlabelled samples are learnt as of the class that the model predicts, where it is sure; validation and test have labelled ones only"
+        checked={values.on}
+        onChange={(event) => onChange({ on: event.currentTarget.checked })}
+      />
+      <FieldError error={errorOf()} />
+      {values.on && (
+        <Group gap="xl" align="flex-start">
+          <NumberInput
+            label="Rounds"
+            description="So often they are chosen anew and learnt"
+            w={260}
+            min={1}
+            max={100}
+            value={values.rounds}
+            onChange={(rounds) => onChange({ rounds })}
+            error={errorOf('rounds')}
+          />
+          <NumberInput
+            label="Confidence"
+            description="The least probability of the predicted class"
+            w={280}
+            min={0.01}
+            max={1}
+            step={0.05}
+            value={values.confidence}
+            onChange={(confidence) => onChange({ confidence })}
+            error={errorOf('confidence')}
+          />
+        </Group>
+      )}
+    </Stack>
+  )
+}

@@ -1,0 +1,26 @@
+/** Semi-supervised training in the deploy form: its values and the request they make. */
+import type { SemiSupervised, SemiSupervisedRequest } from '~/lib/api'
+
+/** Numbers, or what is typed on the way to one. */
+export interface SemiSupervisedValues {
+  on: boolean
+  rounds: number | string
+  confidence: number | string
+}
+
+export const FIRST_SEMI_SUPERVISED: SemiSupervisedValues = { on: false, rounds: 5, confidence: 0.9 }
+
+export function semiSupervisedValuesOf(asked: SemiSupervised | null): SemiSupervisedValues {
+  return asked === null ? FIRST_SEMI_SUPERVISED : { on: true, rounds: asked.rounds, confidence: asked.confidence }
+}
+
+/** What is sent: an empty field as it is, because the API says what it expects. */
+export function semiSupervisedRequest(values: SemiSupervisedValues): SemiSupervisedRequest | null {
+  return values.on ? { rounds: values.rounds as number, confidence: values.confidence as number } : null
+}
+
+export function semiSupervisedText(asked: SemiSupervised | null): string {
+  return asked === null
+    ? 'not learnt'
+    : `learnt in at most ${asked.rounds} rounds, where the model is sure to ${asked.confidence}`
+}
