@@ -22,6 +22,7 @@ export function PseudoLabelRounds({ outcome, epochs }: { outcome: Outcome | null
       </SmallPrint>
       <RowTable<PseudoLabels>
         label="Rounds of pseudo-labels"
+        minWidth={560}
         rows={[...rounds]}
         rowKey={(row) => rounds.indexOf(row)}
         columns={[
