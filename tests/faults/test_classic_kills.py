@@ -16,6 +16,7 @@ import pytest
 from kafkaml.input_format import InputFormat
 from kafkaml.wire.failure import FailureCategory
 from kafkaml.wire.framework import Framework
+from kafkaml.wire.semi_supervised import SemiSupervised
 from kafkaml.wire.state import WorkerExit
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.process import Runtime
@@ -153,3 +154,31 @@ def test_killed_wherever_it_is_a_training_ends_as_if_undisturbed(
     assert weights_in(backend.uploads[name].content, name) == expected_weights
     assert backend.outcomes[-1]["test_metrics"] == undisturbed.test_metrics
     assert backend.outcomes[-1]["warnings"] == list(undisturbed.warnings)
+
+
+def test_killed_in_a_round_and_between_two_a_training_learns_the_same_unlabelled_samples(
+    broker: TestBroker,
+    backend: FakeBackend,
+    tmp_path: Path,
+    fork_server_of: Callable[[Runtime], str],
+) -> None:
+    # One framework: the rounds are the runner's, and both keep their state as the test above has it.
+    framework = Framework.PYTORCH
+    code, name = MODELS[framework]
+    worker = Worker(backend, broker, tmp_path, {framework: fork_server_of(Runtime(framework))})
+    stream = send(broker, *blobs(), unsupervised_ranges=send(broker, *blobs(200, seed=1)).ranges)
+    semi_supervised = SemiSupervised(rounds=2, confidence=0.5)
+    plan = plan_of(framework, stream, code, fit_arguments=epochs(framework, 4), semi_supervised=semi_supervised)
+    undisturbed = worker.train(plan, KML_CHECKPOINT_SECONDS="3600")
+    assert undisturbed.pseudo_labels[0].chosen > 50
+    expected_weights = weights_in(backend.uploads[name].content, name)
+
+    attempts = Attempts(worker, plan, made=1)
+    # In the second epoch of the first round, and before the second one is chosen.
+    for point in ("training.state_saved:kill:6", "training.round:kill:1"):
+        exit_code, output = attempts.run(KML_FAILPOINT=point)
+        assert exit_code == -signal.SIGKILL, output
+    exit_code, output = attempts.run()
+    assert exit_code == 0, output
+    assert backend.outcomes[-1]["pseudo_labels"] == undisturbed.to_json()["pseudo_labels"]
+    assert weights_in(backend.uploads[name].content, name) == expected_weights

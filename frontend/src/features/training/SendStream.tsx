@@ -35,6 +35,9 @@ export function SendStream({ deployment }: { deployment: Deployment }) {
             'Learning begins with the first sample and goes on with whatever follows.'
           : `Send samples to any topic and announce them to deployment ${deployment.id}: the programs do both. Training ` +
             'begins at once.'}
+        {deployment.semi_supervised &&
+          ' It learns samples without labels too: give the sink unsupervised_topic and send them by unsupervised_send, or ' +
+            `kafka-ml send FILE --unlabelled FILE --deployment ${deployment.id}.`}
       </Dimmed>
       <Tabs defaultValue="send" keepMounted={false}>
         <Tabs.List>
