@@ -7,8 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from kafka_ml_cli.main import app
 from kafkaml.errors import FailedError
