@@ -149,12 +149,14 @@ class InMemoryBroker:
     def fetch(self, key: PartitionKey, offset: int, most: int) -> tuple[list[Record], int]:
         """Return at most ``most`` committed records from ``offset`` on, and the next offset to read."""
         partition = self._topics[key[0]][key[1]]
+        # Once: another thread may append meanwhile, and what it appended would be passed over.
+        end = partition.stable_end
         found: list[Record] = []
-        for record in partition.committed(max(offset, partition.start), partition.end):
+        for record in partition.committed(max(offset, partition.start), end):
             found.append(record)
             if len(found) == most:
                 return found, record.offset + 1
-        return found, max(offset, partition.stable_end)
+        return found, max(offset, end)
 
     def partition(self, topic: str, number: int) -> _Partition:
         """Return one partition; StreamUnavailable when there is none."""
