@@ -10,8 +10,7 @@ import math
 import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -21,6 +20,7 @@ from kafkaml.answers import answer_bytes
 from kafkaml.codecs import Codec, codec_for
 from kafkaml.confluent import KafkaAdmin, KafkaLoopClient
 from kafkaml.confluent.config import RecordSizes
+from kafkaml.daemon_thread import in_daemon_thread
 from kafkaml.errors import ApiError, BrokerError, KafkaMLError
 from kafkaml.failures import failure_of
 from kafkaml.garbage import collect_garbage_seldom
@@ -155,7 +155,7 @@ class _Replica:
 
     def run(self, stop: StopSignal, stats: LoopStats, reporter: StatsReporter, news: SwapNews) -> None:
         """Get ready, join the group, and answer records until ``stop``."""
-        connecting = _in_background(self._connect)
+        connecting = in_daemon_thread(self._connect, name="preparation")
         codecs = codec_for(self._plan.input_format, self._plan.input_config)
         codec = codecs.features
         first = self._model(self._plan.model)
@@ -346,17 +346,3 @@ class _Replica:
             session_timeout_seconds=settings.session_timeout_seconds,
             sizes=sizes,
         )
-
-
-def _in_background(function: Callable[[], T]) -> Future[T]:
-    """Run ``function`` in a thread that does not keep the process alive."""
-    future: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(function())
-        except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="preparation", daemon=True).start()
-    return future

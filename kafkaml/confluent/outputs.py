@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from kafkaml.confluent.config import RecordSizes, producer_config
 from kafkaml.confluent.errors import ClientLog, aborted, error_of, kafka_errors, to_error
+from kafkaml.daemon_thread import in_daemon_thread
 from kafkaml.errors import (
     BrokerTimeout,
     KafkaMLError,
@@ -30,6 +32,8 @@ __all__ = ["AcknowledgedOutput", "Output", "TransactionalOutput"]
 
 # At the client's default of 100 ms every transaction that follows another at once waits so long for the coordinator.
 _RETRY_BACKOFF_MS = 2
+# What a call may take beyond the time limit that it was given, before it is left alone.
+_GRACE_SECONDS = 2.0
 # How long an abort waits for what is on its way to the output cluster.
 _IN_FLIGHT_SECONDS = 5.0
 # How long a new topic may take to be known to all of the cluster.
@@ -191,9 +195,7 @@ class TransactionalOutput(_ProducerOwner):
         failpoint("transaction.before_offsets")
         try:
             if offsets:
-                self._producer.send_offsets_to_transaction(
-                    list(offsets), consumer.consumer_group_metadata(), timeout_seconds
-                )
+                self._send_offsets(list(offsets), consumer)
             failpoint("transaction.before_commit")
             self._producer.commit_transaction(timeout_seconds)
             failpoint("transaction.committed")
@@ -209,6 +211,22 @@ class TransactionalOutput(_ProducerOwner):
                 self._replace_producer()
             raise aborted(error, problem.message) from exception
         self._open = False
+
+    def _send_offsets(self, offsets: list[TopicPartition], consumer: Consumer) -> None:
+        """As the client does, which may wait forever for a group's coordinator that was away (librdkafka 5456, 5511).
+
+        Its producer is then left to the thread that waits: to destroy it would wait too. The next one fences it.
+        """
+        send, limit = self._producer.send_offsets_to_transaction, self._request_timeout_seconds
+        metadata = consumer.consumer_group_metadata()
+        sending = in_daemon_thread(lambda: send(offsets, metadata, limit), name="send-offsets")
+        try:
+            sending.result(limit + _GRACE_SECONDS)
+        except FutureTimeout:
+            self._new_producer()
+            raise TransactionAborted(
+                f"committing a transaction: the client waited for more than {limit:g} s for the group's coordinator"
+            ) from None
 
     def abort(self) -> None:
         if not self._open:
@@ -235,6 +253,9 @@ class TransactionalOutput(_ProducerOwner):
 
     def _replace_producer(self) -> None:
         self._discard_producer()
+        self._new_producer()
+
+    def _new_producer(self) -> None:
         self._open = False
         self._producer = Producer(self._config)
         self._init_transactions()

@@ -28,6 +28,7 @@ SWAP = {
 
 SIDE = {"labelled": 100, "correct": 90, "p50_ms": 1.5, "p99_ms": 3.0}
 COMPARISON = {
+    "records": 5000,
     "compared": 1000,
     "agreed": 990,
     "champion": {"version": 2, **SIDE},
@@ -107,7 +108,7 @@ def test_a_challenger_is_started_compared_and_promoted(platform: Platform) -> No
     canary = ("inferences", "canary", "7", "3", "--share", "0.2", "--labelled", *rule)
     assert "answers 20.0% of the keys" in run_cli(*canary, KML_URL=platform.url, KML_TOKEN="t").stdout
     shown = run_cli("inferences", "compare", "7", KML_URL=platform.url, KML_TOKEN="t").stdout
-    assert "1,000 records answered by both, the same answer to 99.00%" in shown
+    assert "1,000 of 5,000 records answered by both, the same answer to 99.00%" in shown
     assert "95.00% of 100" in shown
     with Client(platform.url, "t") as client:
         client.inferences.shadow(7, 3)

@@ -17,10 +17,11 @@ from tests.model_inference.onnx_models import sum_model
 from tests.model_inference.replicas import InferenceUnderTest, read_topic, sources
 from tests.support import eventually
 
-__all__ = ["POISON_EVERY", "Fleet", "assert_nothing_lost_and_nothing_twice", "feeder", "inference"]
+__all__ = ["PARTITIONS", "POISON_EVERY", "Fleet", "assert_nothing_lost_and_nothing_twice", "feeder", "inference"]
 
 # One record in so many does not decode, so that dead letters are part of every transaction too.
 POISON_EVERY = 50
+PARTITIONS = 6
 
 
 def feeder(bootstrap_servers: str, topic: str, *, per_second: int) -> Feeder:
@@ -33,8 +34,8 @@ def feeder(bootstrap_servers: str, topic: str, *, per_second: int) -> Feeder:
 
 
 def inference(folder: Path, broker: TestBroker, **others: Any) -> InferenceUnderTest:
-    """An inference of six partitions whose version 1 sums up."""
-    topic = broker.topic(partitions=6)
+    """An inference of ``PARTITIONS`` partitions whose version 1 sums up."""
+    topic = broker.topic(partitions=PARTITIONS)
     # What a killed replica left open holds the others up for so long at most. One that is fenced for being slow is
     # started again, as any other.
     env = {"KML_INFERENCE_TRANSACTION_TIMEOUT_SECONDS": "5"}

@@ -11,7 +11,7 @@ import pytest
 from kafkaml.wire.inference import ChallengeKind
 from model_inference.answering import is_challenged
 from tests.conftest import TestBroker
-from tests.faults.inference_fleet import Fleet, assert_nothing_lost_and_nothing_twice, feeder, inference
+from tests.faults.inference_fleet import PARTITIONS, Fleet, assert_nothing_lost_and_nothing_twice, feeder, inference
 from tests.model_inference.onnx_models import sum_model
 from tests.model_inference.replicas import InferenceUnderTest
 from tests.support import eventually, soaking
@@ -40,11 +40,16 @@ def versions_by_partition(under_test: InferenceUnderTest) -> dict[int, list[int]
     return found
 
 
+def all_answer(fleet: Fleet, under_test: InferenceUnderTest) -> bool:
+    """Whether each partition has an answer: a replica that joined just now has not yet looked at its own."""
+    return fleet.has_gone_over(0) and fleet.answered() > 100 and len(versions_by_partition(under_test)) == PARTITIONS
+
+
 def test_swaps_under_load(broker: TestBroker, state_dir: Path) -> None:
     with inference(state_dir, broker) as under_test:
         fleet = Fleet(under_test, size=2)
         with feeder(broker.bootstrap_servers, under_test.input_topic, per_second=1000) as feed:
-            eventually(lambda: fleet.has_gone_over(0) and fleet.answered() > 100, 150, interval_seconds=0.1)
+            eventually(lambda: all_answer(fleet, under_test), 150, interval_seconds=0.1)
             for number in islice(cycle(VERSIONS), SWAPS):
                 revision, before = swap_to(under_test, number), fleet.answered()
                 eventually(lambda revision=revision: fleet.has_gone_over(revision), 120, interval_seconds=0.05)
@@ -56,7 +61,7 @@ def test_swaps_under_load(broker: TestBroker, state_dir: Path) -> None:
         assert fleet.exits == {}
         assert_nothing_lost_and_nothing_twice(under_test, feed.sent)
         expected = [1, *islice(cycle(VERSIONS), SWAPS)]
-        assert list(versions_by_partition(under_test).values()) == [expected] * 6
+        assert list(versions_by_partition(under_test).values()) == [expected] * PARTITIONS
         swaps = [swap for each in under_test.backend.stats for swap in each["swaps"]]
         assert len(swaps) == 2 * SWAPS
         assert {swap["loading_seconds"] > 0 for swap in swaps if swap["version"] != 1} == {True}
@@ -91,7 +96,7 @@ def test_a_canary_has_its_keys_on_all_replicas_and_after_restarts(broker: TestBr
     with inference(state_dir, broker) as under_test:
         fleet = Fleet(under_test, size=2, fail_points=["inference.produced:kill:60"])
         with feeder(broker.bootstrap_servers, under_test.input_topic, per_second=1000) as feed:
-            eventually(lambda: fleet.has_gone_over(0) and fleet.answered() > 100, 150, interval_seconds=0.1)
+            eventually(lambda: all_answer(fleet, under_test), 150, interval_seconds=0.1)
             challenger = under_test.version(2, {"model.onnx": sum_model(4, 2)})
             revision = under_test.challenge(challenger, ChallengeKind.CANARY, share=0.1)
             eventually(lambda: fleet.has_gone_over(revision), 120, interval_seconds=0.05)

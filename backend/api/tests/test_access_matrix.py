@@ -105,6 +105,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/clusters/<id:pk>/check/": {"POST": A},
     "api/webhooks/": READ_ADMIN | {"POST": A},
     "api/webhooks/<id:pk>/": READ_ADMIN | {"PATCH": A, "DELETE": A},
+    "api/webhooks/<id:pk>/new_secret/": {"POST": A},
     "api/webhooks/<id:pk>/ping/": {"POST": A},
     "api/streams/": READ | {"POST": E},
     "api/streams/formats/": READ,
