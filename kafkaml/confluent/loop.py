@@ -27,6 +27,7 @@ from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, passes_b
 from kafkaml.confluent.output_tail import OutputTail
 from kafkaml.confluent.outputs import AcknowledgedOutput, Output, TransactionalOutput
 from kafkaml.confluent.positions import committed_positions
+from kafkaml.confluent.stalled import StalledPartitions
 from kafkaml.errors import BrokerError, KafkaMLError, ProducerFenced, RefusedError, TransactionAborted
 from kafkaml.records import OutgoingRecord, OutgoingRow, PartitionKey, RecordBatch
 from kafkaml.settings import KafkaSettings
@@ -40,6 +41,10 @@ _logger = logging.getLogger(__name__)
 _PLACE_ALL_SECONDS = 1.0
 _PLACE_ONE_SECONDS = 0.1
 _PLACE_EACH_SECONDS = 0.5
+
+
+def _named(places: Iterable[TopicPartition]) -> list[str]:
+    return [f"{each.topic}[{each.partition}] from {each.offset}" for each in places]
 
 
 class KafkaLoopClient:
@@ -72,6 +77,7 @@ class KafkaLoopClient:
         # was asked for; and since when there are such.
         self._unplaced: dict[PartitionKey, int] = {}
         self._unplaced_since = 0.0
+        self._stalled = StalledPartitions()
         self._start = OFFSET_END if start == "latest" else OFFSET_BEGINNING
         self._unknown_tail: set[PartitionKey] = set()
         # Counts the changes of the assignment.
@@ -190,12 +196,14 @@ class KafkaLoopClient:
             self._place()
         first = self._consumer.poll(timeout_seconds)
         messages: list[Message] = []
+        drained = first is None
         if first is not None:
             # Noted before the next call, whose rebalance callback may take just this partition away.
             messages = self._accepted([first])
             if max_records > 1 and self._interruption is None:
                 generation = self._generation
                 more = self._consumer.consume(max_records - 1, 0)
+                drained = len(more) < max_records - 1
                 if generation != self._generation:
                     # What was taken from the queue just before the callback may belong to others now.
                     assigned = self._assigned or set()
@@ -205,6 +213,9 @@ class KafkaLoopClient:
             interruption, self._interruption = self._interruption, None
             self._rewind(dict(self._uncommitted))
             raise interruption
+        if drained and not self._paused and (stalled := self._stalled.find(self._consumer)):
+            _logger.warning("nothing comes of %s though records wait there: read anew", _named(stalled))
+            self._give_out_again(stalled)
         if self._tail is not None and messages:
             messages = self._unanswered(messages)
         return MessageBatch(messages)
@@ -325,6 +336,7 @@ class KafkaLoopClient:
         # Offsets rise within a partition, so the last pair of a partition wins: its highest, or read backwards lowest.
         for partition, offset in dict(zip(partitions, offsets, strict=True)).items():
             self._polled[topic, partition] = offset + 1
+            self._stalled.reading((topic, partition), offset + 1)
         for partition, offset in dict(zip(reversed(partitions), reversed(offsets), strict=True)).items():
             self._uncommitted.setdefault((topic, partition), offset)
 
@@ -347,13 +359,17 @@ class KafkaLoopClient:
                 if error_of(exception).code() != KafkaError._STATE:
                     raise to_error(error_of(exception), f"rewinding {topic}[{partition}]") from exception
                 # Not being fetched yet: give it out again with the place to start from.
-                with kafka_errors(f"rewinding {topic}[{partition}]", self._log):
-                    self._consumer.incremental_unassign([place])
-                    self._consumer.incremental_assign([place])
-                    if self._paused:
-                        self._consumer.pause([place])
+                self._give_out_again([place])
+            self._stalled.reading((topic, partition), offset)
             if self._tail is not None:
                 self._unknown_tail.add((topic, partition))
+
+    def _give_out_again(self, places: list[TopicPartition]) -> None:
+        with kafka_errors(f"reading {_named(places)} anew", self._log):
+            self._consumer.incremental_unassign(places)
+            self._consumer.incremental_assign(places)
+            # The client keeps for each partition whether it is paused, also while it is not assigned.
+            (self._consumer.pause if self._paused else self._consumer.resume)(places)
 
     def _place(self) -> None:
         """Begin to read partitions that the group gave us, each from where the group has committed last.
@@ -394,11 +410,12 @@ class KafkaLoopClient:
             else:
                 self._committed_here[place.topic, place.partition] = place.offset
             del self._unplaced[place.topic, place.partition]
+            self._stalled.reading((place.topic, place.partition), place.offset)
         with kafka_errors("beginning to read", self._log):
             self._consumer.incremental_assign(places)
             if self._paused:
                 self._consumer.pause(places)
-        _logger.info("reading %s", [f"{each.topic}[{each.partition}] from {each.offset}" for each in places])
+        _logger.info("reading %s", _named(places))
         return True
 
     def _committed(self, uncommitted: Mapping[PartitionKey, int]) -> dict[PartitionKey, int]:
@@ -449,6 +466,7 @@ class KafkaLoopClient:
         if self._assigned is not None:
             self._assigned -= keys
         self._unknown_tail -= keys
+        self._stalled.forget(keys)
         for key in keys:
             self._unplaced.pop(key, None)
             self._committed_here.pop(key, None)
