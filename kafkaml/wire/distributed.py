@@ -6,7 +6,7 @@ together as in BranchyNet (Teerapittayanon et al., 2016): every exit gets the la
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
@@ -29,7 +29,7 @@ class ChainTraining(Message):
     optimizer: str = "adam"
     learning_rate: Annotated[float, Field(gt=0, le=1000)] = 0.001
     loss: str = "sparse_categorical_crossentropy"
-    metrics: Sequence[str] = ("sparse_categorical_accuracy",)
+    metrics: tuple[str, ...] = ("sparse_categorical_accuracy",)
     loss_weights: Mapping[str, Weight] = {}
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from kafkaml.wire.distributed import Exit
 from kafkaml.wire.message import Count, Message, Metrics, Name, Sha256, Text
 from kafkaml.wire.semi_supervised import PseudoLabels
 
@@ -29,7 +30,8 @@ class Outcome(Message):
     the model process did to the features before the model saw them, its ``summary`` for people; serving gives it back.
     Empty: nothing but a cast. ``learnt`` are entries of an ``input_config`` that the stream's records told (the keys of
     objects, shape, type): with them serving reads records as training did. ``input_shape`` and ``output_shapes`` are
-    what the model took and answers for one sample (null: any size), empty where that is not known.
+    what the model took and answers for one sample (null: any size), empty where that is not known. ``exit`` is of a
+    sub-model of a distributed model, None for ordinary ones.
     """
 
     seconds: Annotated[float, Field(ge=0)]
@@ -48,6 +50,7 @@ class Outcome(Message):
     preparation: Annotated[Mapping[Name, Any], Field(max_length=100)] = {}
     input_shape: Shape = []
     output_shapes: Annotated[list[Shape], Field(max_length=1000)] = []
+    exit: Exit | None = None
     pseudo_labels: Annotated[list[PseudoLabels], Field(max_length=100)] = []
     # Names of fields are as long as people write them; the request's size is bounded.
     learnt: Mapping[Literal["data_type", "data_reshape", "fields"], str | list[str | list[str]]] = {}

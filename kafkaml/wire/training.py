@@ -10,6 +10,7 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from kafkaml.control import ControlMessage
 from kafkaml.wire.checkpoint import Checkpoint, WindowEnd
 from kafkaml.wire.choices import Split, Targets, TrainingMode
+from kafkaml.wire.distributed import ChainTraining, SubModel
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.limits import ResourceLimits
@@ -41,7 +42,9 @@ class TrainingPlan(Message):
     announced, unless that said otherwise. ``semi_supervised`` is how unlabelled data is learnt; None: not at all.
     ``checkpoint`` is where an earlier attempt stopped: the attempt goes on there. ``begun`` is the window behind it
     that an earlier attempt began: this one cuts the stream at the same place. ``stop_asked``: a person wants the
-    training to end by now, with what it learnt.
+    training to end by now, with what it learnt. ``chain`` are the sub-models of a distributed model, from below, the
+    top last, trained together as ``chain_training`` says; the plan's own result, name and code are then the top's.
+    Empty (None): an ordinary model.
     """
 
     result_id: int
@@ -61,6 +64,8 @@ class TrainingPlan(Message):
     targets: Targets = Targets.LABELS
     incremental: Incremental | None = None
     semi_supervised: SemiSupervised | None = None
+    chain: tuple[SubModel, ...] = ()
+    chain_training: ChainTraining | None = None
     since_ms: int = 0
     checkpoint: Checkpoint | None = None
     begun: WindowEnd | None = None
