@@ -1,0 +1,136 @@
+"""Chains of sub-models: which names their exits are compiled with, and why two of them do not fit.
+
+Called by the API when models and deployments are saved, and by training when it builds a chain. Shapes are those of one
+sample, without the batch axis; None is a size that is not fixed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from kafkaml.wire.framework import Framework
+
+__all__ = ["NAMES", "ExitNames", "exits_gap", "known_name", "outputs_gap", "shape_gap"]
+
+Shape = Sequence[int | None]
+
+
+@dataclass(frozen=True)
+class ExitNames:
+    """What a framework compiles the exits of a chain with, by Keras' names; the usual ones first."""
+
+    optimizers: tuple[str, ...]
+    losses: tuple[str, ...]
+    metrics: tuple[str, ...]
+
+
+_LOSSES = (
+    "sparse_categorical_crossentropy",
+    "categorical_crossentropy",
+    "binary_crossentropy",
+    "mean_squared_error",
+    "mse",
+    "mean_absolute_error",
+    "mae",
+    "huber",
+)
+_METRICS = (
+    "sparse_categorical_accuracy",
+    "accuracy",
+    "categorical_accuracy",
+    "binary_accuracy",
+    "mean_squared_error",
+    "mse",
+    "mean_absolute_error",
+    "mae",
+)
+_OPTIMIZERS = ("adam", "sgd", "rmsprop", "adamw", "adamax", "nadam", "adagrad", "adadelta")
+
+NAMES: Mapping[Framework, ExitNames] = {
+    Framework.TENSORFLOW: ExitNames(
+        optimizers=(*_OPTIMIZERS, "adafactor", "ftrl", "lion"),
+        losses=(
+            *_LOSSES,
+            "mean_absolute_percentage_error",
+            "mape",
+            "mean_squared_logarithmic_error",
+            "msle",
+            "log_cosh",
+            "kl_divergence",
+            "poisson",
+            "hinge",
+            "squared_hinge",
+            "categorical_hinge",
+            "categorical_focal_crossentropy",
+            "binary_focal_crossentropy",
+            "cosine_similarity",
+        ),
+        metrics=(
+            *_METRICS,
+            "sparse_top_k_categorical_accuracy",
+            "top_k_categorical_accuracy",
+            "root_mean_squared_error",
+            "mean_absolute_percentage_error",
+            "mape",
+            "mean_squared_logarithmic_error",
+            "msle",
+            "sparse_categorical_crossentropy",
+            "categorical_crossentropy",
+            "binary_crossentropy",
+            "cosine_similarity",
+        ),
+    ),
+    Framework.PYTORCH: ExitNames(optimizers=_OPTIMIZERS, losses=_LOSSES, metrics=_METRICS),
+}
+
+
+def known_name(text: str, names: Sequence[str]) -> str | None:
+    """Return the one of ``names`` that ``text`` means, None where there is none. ``Adam`` is adam, as in Keras."""
+    as_words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text.strip()).lower()
+    return next((each for each in (text.strip().lower(), as_words) if each in names), None)
+
+
+def close_name(text: str, names: Sequence[str]) -> str:
+    """Return the one of ``names`` that is most like ``text``; empty where none is."""
+    return next(iter(difflib.get_close_matches(text.lower(), names, n=1)), "")
+
+
+def outputs_gap(model: str, count: int, *, top: bool) -> str:
+    """Return why a sub-model with so many outputs has the wrong number of them; empty where it has the right one."""
+    if count == (1 if top else 2):
+        return ""
+    outputs = f"{count} output{'' if count == 1 else 's'}"
+    if top:
+        return f"{model} has {outputs} and no upper model: expected one output, the prediction"
+    return f"{model} has {outputs} and an upper model: expected two, what goes up and the prediction, in this order"
+
+
+def shape_gap(lower: str, sends: Shape, upper: str, takes: Shape, framework: Framework) -> str:
+    """Return why ``upper`` cannot take what ``lower`` sends up; empty where it can, as far as is known."""
+    if _fits(sends, takes, flexible=framework is Framework.PYTORCH):
+        return ""
+    return f"{lower} sends {_text(sends)} up and {upper} takes {_text(takes)}: expected the same shape"
+
+
+def exits_gap(lower: str, one: Shape, upper: str, other: Shape) -> str:
+    """Return why the predictions of two exits are not of the same classes; empty where they are, as far as is known."""
+    if _fits(one, other, flexible=False):
+        return ""
+    return f"{lower} predicts {_text(one)} and {upper} predicts {_text(other)}: every exit gets the same label"
+
+
+def _fits(one: Shape, other: Shape, *, flexible: bool) -> bool:
+    same = len(one) == len(other) and all(None in pair or pair[0] == pair[1] for pair in zip(one, other, strict=True))
+    if same or not flexible or len(other) != 1:
+        return same
+    # What a first linear layer of PyTorch takes is all numbers of a flattened sample, or those along its last axis.
+    sizes = [each for each in one if each is not None]
+    return other[0] is None or len(sizes) < len(one) or other[0] in (prod(sizes), sizes[-1] if sizes else None)
+
+
+def _text(shape: Shape) -> str:
+    return "(" + ", ".join("any" if each is None else str(each) for each in shape) + ")"
