@@ -42,20 +42,16 @@ from model_training.newest import Newest, share, shared
 from model_training.part import Part, TrainedPart, Whence
 from model_training.promotion import PromotionRule
 from model_training.pseudo_labels import Chosen, PseudoLabeller, labels_of, none_chosen, unused_unlabelled
+from model_training.window_samples import Ahead, Order, Ordering, WindowSamples
 from model_training.windows import Limits, Reading, Window, Windows
 
 __all__ = ["run"]
 
 logger = get_logger(__name__)
 
-# On so many samples of a window the model is tried before it learns them. All of a larger one would take a quarter of
-# the time that learning them takes, for a digit of the score that is chance.
-_MAX_TRIED = 2000
 # What a trained model is tried on where nothing was held out: enough for its answers in a batch.
 _SAMPLE_ROWS = 64
 _SAMPLE, _HELD_OUT, _LABELLED = "sample", "held_out", "labelled"
-# Apart from the numbers of passes, which seed the orders too.
-_ROUNDS = 1 << 32
 # What usually keeps a loss a number.
 _STEADIER = "a smaller learning rate, features scaled to 0..1, or clipped gradients (clipnorm=1.0) usually help"
 # Arguments of fit that say something of windows, by the names that all frameworks know them by.
@@ -72,9 +68,7 @@ class _Terms:
     rule: PromotionRule | None
     semi_supervised: SemiSupervised | None
     passes: int
-    shuffle: bool | str
-    batch_size: int
-    seed: int
+    ordering: Ordering
     ignored: Sequence[str]
 
     @classmethod
@@ -94,9 +88,7 @@ class _Terms:
             rule=PromotionRule.of(settings, validation_rate=rate),
             semi_supervised=plan.semi_supervised,
             passes=given.get(_PASSES, 1),
-            shuffle=given.get(_SHUFFLE, True),
-            batch_size=plan.batch_size,
-            seed=plan.seed % 2**64,
+            ordering=Ordering(seed=plan.seed % 2**64, shuffle=given.get(_SHUFFLE, True), batch_size=plan.batch_size),
             ignored=sorted(set(given) - _KNOWN_ARGUMENTS),
         )
 
@@ -221,6 +213,7 @@ class _Learner:
         # The model's state behind the present window, where it was saved before the window's end.
         self._saved: Path | None = None
         self.kept, self.begun = kept, begun
+        self._ahead = Ahead()
 
     def run(self) -> TrainedPart:
         """Learn to the end of the stream, or until a person stops it, and finish the part."""
@@ -252,54 +245,65 @@ class _Learner:
         first_end = None
         if self.begun is not None and self.begun.step == self._state.step + 1:
             first_end = by_partition(self.begun.positions)
-        with self._context.windows(self._terms.limits, self._state.reading, first_end=first_end) as windows:
-            last = self._state.reading
-            for window in windows:
+        limits, last = self._terms.limits, self._state.reading
+        with self._ahead, self._context.windows(limits, last, first_end=first_end) as windows:
+            while True:
+                window, samples = self._ahead.take(iter(windows))
+                if window is None:
+                    break
                 last = window.reading
                 failpoint("incremental.window")
                 # A stop waits until the window is learnt and kept: half of it would be lost.
                 with self._context.interrupts.held():
-                    self.learn(window, windows)
+                    self._learn(window, samples, windows)
         if not self._state.step:
             self._nothing_learnt(last)
 
-    def learn(self, window: Window, windows: Windows) -> None:
+    def _learn(self, window: Window, copied: WindowSamples | None, windows: Windows) -> None:
+        fit = self._fit_to(window)
+        if fit is not None:
+            with copied or self._copied(window, fit, self._state.step + 1) as samples:
+                self.learn(window, samples, fit, windows)
+
+    def _copied(self, window: Window, fit: WindowFit, step: int) -> WindowSamples:
+        rate = self._terms.validation_rate
+        return WindowSamples.of(window, fit, self._terms.ordering, step=step, validated=lambda count: int(rate * count))
+
+    def learn(self, window: Window, copied: WindowSamples, fit: WindowFit, windows: Windows) -> None:
         """Make one step; a stop before the model learnt anything of the window leaves it to another attempt."""
         started, state, terms = time.monotonic(), self._state, self._terms
-        fit = self._fit_to(window)
-        if fit is None:
-            return
-        features, labels = self._learnable(window, fit)
-        unlabelled = fit.unlabelled(window)
+        self._count_wrong(window, fit, copied)
+        count, unlabelled = len(copied), fit.unlabelled(window)
         # Without a label, samples teach a model only what it has learnt before.
-        if not len(features) and not (len(unlabelled) and state.trained):
+        if not count and not (len(unlabelled) and state.trained):
             return
-        step, validated = state.step + 1, int(terms.validation_rate * len(features))
+        step, order, samples = copied.step, copied.order, copied.samples
+        validated = order.validated
         self.begun = WindowEnd(step=step, positions=by_topic(window.reading.positions))
         self._part.reporter.window(self.begun)
-        order = _Order(terms, step=step, count=len(features), validated=validated)
-        with share(features, labels, rows=order.rows, targets_are_features=fit.labels is None) as samples:
-            before = self._before(samples, order, features, labels)
-            if terms.rule is not None and not state.trained:
-                terms.rule.check(before)
-            if self._context.interrupts.stopped:
-                return
-            rounds: list[PseudoLabels] = []
-            if terms.semi_supervised is None:
-                trained = self._train(samples, order, fit)
-            else:
-                trained = self._train_in_rounds(samples, order, fit, unlabelled, rounds)
-            failpoint("incremental.trained")
-            validation: Mapping[str, float] = {}
-            if validated:
-                with samples.rows(0, validated) as part:
-                    validation = self._session.evaluate(part)
-                    newest = Newest(part.features.array, part.labels.array)
-                    state.held_out = Newest.joined(state.held_out, newest)
-            if state.sample is None:
-                state.sample = samples.features.array[validated:][:_SAMPLE_ROWS].copy()
+        # Small windows are tried whole, large ones on some of their samples.
+        before = self._session.evaluate(copied.tried or samples) if count else {}
+        if terms.rule is not None and not state.trained:
+            terms.rule.check(before)
+        if self._context.interrupts.stopped:
+            return
+        self._ahead.begin(iter(windows), lambda following: self._copied(following, fit, step + 1))
+        rounds: list[PseudoLabels] = []
+        if terms.semi_supervised is None:
+            trained = self._train(samples, order, fit)
+        else:
+            trained = self._train_in_rounds(samples, order, fit, unlabelled, rounds)
+        failpoint("incremental.trained")
+        validation: Mapping[str, float] = {}
+        if validated:
+            with samples.rows(0, validated) as part:
+                validation = self._session.evaluate(part)
+                newest = Newest(part.features.array, part.labels.array)
+                state.held_out = Newest.joined(state.held_out, newest)
+        if state.sample is None:
+            state.sample = samples.features.array[validated:][:_SAMPLE_ROWS].copy()
         state.step, state.reading = step, window.reading
-        state.trained += len(features) - validated
+        state.trained += count - validated
         state.validated += validated
         has_changed = bool(validated) or any(each.added for each in rounds)
         ended_by: KafkaMLError | None = None
@@ -309,9 +313,9 @@ class _Learner:
         state.seconds += now - started
         place = WindowPlace(
             records=window.records,
-            trained=len(features) - validated,
+            trained=count - validated,
             validated=validated,
-            left_out=window.left_out + len(window) - len(features),
+            left_out=window.left_out + len(window) - count,
             lag=windows.ends.behind(window.reading),
             rate=window.records / max(now - self._last_end, 1e-9),
             ended_ms=int(time.time() * 1000),
@@ -332,18 +336,6 @@ class _Learner:
         if ended_by is not None:
             raise _NewProcessNeeded(ended_by.message) from ended_by
 
-    def _before(
-        self, samples: Samples, order: _Order, features: NDArray[Any], labels: NDArray[Any]
-    ) -> Mapping[str, float]:
-        """Return the metrics of the model on a window that it has not learnt yet, or on some of it."""
-        if not len(features):
-            return {}
-        if order.tried is None:
-            return self._session.evaluate(samples)
-        some = share(features, labels, rows=order.tried, targets_are_features=samples.targets_are_features)
-        with some as tried:
-            return self._session.evaluate(tried)
-
     def _fit_to(self, window: Window) -> WindowFit | None:
         """Return how windows are handed to the model, which the first one with samples tells."""
         if self._state.fit is None and len(window):
@@ -354,33 +346,29 @@ class _Learner:
                 self._labeller.check(self._state.fit.arrays(window)[1])
         return self._state.fit
 
-    def _learnable(self, window: Window, fit: WindowFit) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return the features and labels of ``window`` that can be learnt; the others are counted."""
-        features, labels = fit.arrays(window)
+    def _count_wrong(self, window: Window, fit: WindowFit, samples: WindowSamples) -> None:
+        """Count the samples whose labels cannot be learnt; DecodeError when these are too many."""
         if fit.labels is None:
-            return features, labels
-        wrong = fit.labels.wrong(labels)
-        for row in np.flatnonzero(wrong).tolist():
+            return
+        rows, labels = samples.wrong
+        for row, label in zip(rows.tolist(), labels, strict=True):
             error = DecodeError(
-                f"the label is {labels[row]!s:.40}: expected {fit.labels.expected}, as the model's loss takes",
+                f"the label is {label!s:.40}: expected {fit.labels.expected}, as the model's loss takes",
                 hint="of a stream without end the classes cannot be numbered anew: send the number of each label's "
                 "class, from 0 on",
             )
             self._state.unlearnable.add(window.place(row), error)
         records = window.reading.records
         self._state.unlearnable.check(records, records)
-        if wrong.any():
-            features, labels = features[~wrong], labels[~wrong]
-        return features, labels.astype(fit.labels.dtype, copy=False)
 
-    def _train(self, samples: Samples, order: _Order, fit: WindowFit) -> Mapping[str, float]:
+    def _train(self, samples: Samples, order: Order, fit: WindowFit) -> Mapping[str, float]:
         """Learn the samples behind those that validate; a stop leaves out passes that did not begin."""
         metrics: Mapping[str, float] = {}
         with samples.rows(order.validated, len(samples)) as training:
             for number in range(self._terms.passes):
                 if number and self._context.interrupts.stopped:
                     break
-                if number and self._terms.shuffle:
+                if number and self._terms.ordering.shuffle:
                     order.mix_again(samples, number)
                 try:
                     done = self._session.partial_fit(training)
@@ -398,7 +386,7 @@ class _Learner:
     def _train_in_rounds(
         self,
         samples: Samples,
-        order: _Order,
+        order: Order,
         fit: WindowFit,
         unlabelled: NDArray[Any],
         rounds: list[PseudoLabels],
@@ -439,7 +427,7 @@ class _Learner:
         return metrics
 
     def _train_union(self, union: Newest, fit: WindowFit, number: int) -> Mapping[str, float]:
-        order = _Order(self._terms, step=self._state.step + 1, count=len(union), validated=0, round_=number)
+        order = Order(self._terms.ordering, step=self._state.step + 1, count=len(union), validated=0, round_=number)
         with share(union.features, union.labels, rows=order.rows, targets_are_features=False) as samples:
             return self._train(samples, order, fit)
 
@@ -564,38 +552,3 @@ class _Learner:
             hint="start the deployment, then send; a sink that pauses for longer needs a longer stream_timeout, or an "
             "indefinite deployment",
         )
-
-
-class _Order:
-    """Which samples of a window validate, and in what order the others are learnt: by the seed and the step alone.
-
-    ``rows`` are those that validate, then those that train; ``tried`` those on which the model is tried before it
-    learns any, None where that are all. ``round_`` (from 1 on) orders the samples of a round of their own.
-    """
-
-    def __init__(self, terms: _Terms, *, step: int, count: int, validated: int, round_: int = 0) -> None:
-        self._terms = terms
-        self._seed = [terms.seed, step, *([_ROUNDS + round_] if round_ else [])]
-        self.validated = validated
-        permuted = np.random.default_rng(self._seed).permutation(count)
-        validation, training = np.sort(permuted[:validated]), permuted[validated:]
-        if terms.shuffle is not True:
-            training = np.sort(training)
-        self.rows = np.concatenate([validation, training])
-        self.tried = np.sort(permuted[:_MAX_TRIED]) if count > _MAX_TRIED else None
-        if terms.shuffle == "batch":
-            self.rows[validated:] = training[self._mixed(0)]
-
-    def mix_again(self, samples: Samples, number: int) -> None:
-        """Bring the training samples of ``samples`` into the order of pass ``number`` (from 1 on)."""
-        mixed = self._mixed(number)
-        for array in (samples.features.array, samples.labels.array):
-            array[self.validated :] = array[self.validated :][mixed]
-
-    def _mixed(self, number: int) -> NDArray[np.intp]:
-        random = np.random.default_rng([*self._seed, number])
-        count, size = len(self.rows) - self.validated, self._terms.batch_size
-        if self._terms.shuffle != "batch":
-            return random.permutation(count)
-        # Sorting random numbers plus the batch's index permutes inside each batch only.
-        return np.argsort(np.arange(count) // size + random.random(count), kind="stable")

@@ -32,6 +32,7 @@ from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics
 from kafkaml.wire.training import TrainingPlan
+from model_training import window_samples
 from model_training.context import RunContext
 from model_training.interrupts import Interrupted, Interrupts
 from model_training.modes import incremental
@@ -216,7 +217,7 @@ def test_exactly_the_share_validates_rounded_down(run: Run, rate: float, count: 
 def test_of_a_large_window_some_samples_are_tried_before_they_are_learnt(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(incremental, "_MAX_TRIED", 5)
+    monkeypatch.setattr(window_samples, "_MAX_TRIED", 5)
     sizes, evaluate = list[int](), run.model._evaluate
 
     def counting(params: Any, arrays: Any, *others: Any) -> dict[str, Any]:
