@@ -31,6 +31,7 @@ __all__ = [
     "VERBOSE",
     "Argument",
     "Arguments",
+    "ChainNames",
     "FrameworkDescriptor",
     "Kind",
     "Purpose",
@@ -88,13 +89,22 @@ class Arguments:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChainNames:
+    """What a chain of sub-models can be compiled with, by the names that Keras knows them by."""
+
+    optimizers: Sequence[str]
+    losses: Sequence[str]
+    metrics: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class FrameworkDescriptor:
     """One framework.
 
     ``library`` is what its training is called by (the Keras of TensorFlow). ``artifacts`` are names of files that it
     serves from, the best first; ``packages`` the Python packages that user code finds, by the names that pip knows.
     ``exact_inputs``: the report of a model names its inputs just as the model takes them. ``elsewhere`` are arguments
-    that the library knows, and why they cannot be given.
+    that the library knows, and why they cannot be given. ``chain`` is what its distributed models can be compiled with.
     """
 
     name: Framework
@@ -103,6 +113,7 @@ class FrameworkDescriptor:
     arguments: Mapping[Purpose, Arguments]
     artifacts: Sequence[str]
     packages: Sequence[str]
+    chain: ChainNames
     exact_inputs: bool = False
     elsewhere: Mapping[str, str] = field(default_factory=dict)
 

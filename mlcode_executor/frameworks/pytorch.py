@@ -107,9 +107,11 @@ class PyTorchHandler(Handler):
         self._seed = int(request.params.get("seed") or 0)
         self._model, self._loop, self._forward = self._execute(), None, None
         check_inputs(self._model)
-        Definitions(self._model).check()
+        distributed = bool(request.params.get("distributed"))
+        if not distributed:
+            Definitions(self._model).check()
         with user_code():
-            return pytorch_report.describe(self._model, self._code, trial=trial).to_json()
+            return pytorch_report.describe(self._model, self._code, trial=trial, distributed=distributed).to_json()
 
     def describe_loss(self, request: Request) -> dict[str, Any]:
         model = self._built()

@@ -42,8 +42,8 @@ def versions() -> dict[str, str]:
     return {**common_versions(), "torch": str(torch.__version__), "ignite": ignite.__version__}
 
 
-def describe(model: Any, code: str, *, trial: bool) -> ModelReport:
-    """Return the report of a model whose definitions are complete, made by ``code``.
+def describe(model: Any, code: str, *, trial: bool, distributed: bool = False) -> ModelReport:
+    """Return the report of a model made by ``code``, whose definitions are complete unless it is ``distributed``.
 
     With ``trial`` random samples tell whether its answers depend on the batch; trained, they tell that better.
     UserCodeError for weights that no file can hold, and for what is wrong in forward whatever the data are.
@@ -57,6 +57,9 @@ def describe(model: Any, code: str, *, trial: bool) -> ModelReport:
     shape, outputs = _probe(model, probes)
     if not outputs:
         notes.append("the output's shape is known when the first data arrive")
+    if distributed:
+        notes.append("loss_fn, optimizer and metrics are not asked for: they come from the deployment")
+    definitions = None if distributed else Definitions(model)
     return ModelReport(
         summary=_summary(model, parameters),
         inputs=inputs,
@@ -65,9 +68,13 @@ def describe(model: Any, code: str, *, trial: bool) -> ModelReport:
         trainable_parameters=sum(
             each.numel() for each in model.parameters() if each.requires_grad and not _is_lazy(each)
         ),
-        metrics=list(dict.fromkeys([*Definitions(model).metrics(), "loss"])),
-        labels=describe_loss(Definitions(model).loss_fn())["kind"],
-        warnings=[*(_trial(model, shape, code) if trial else []), *_warnings(model)],
+        metrics=[] if definitions is None else list(dict.fromkeys([*definitions.metrics(), "loss"])),
+        labels="" if definitions is None else describe_loss(definitions.loss_fn())["kind"],
+        warnings=[
+            *(_trial(model, shape, code) if trial else []),
+            *_warnings(model),
+            *([] if definitions is None else _loss_warnings(model, definitions.loss_fn())),
+        ],
         notes=notes,
         versions=versions(),
     )
@@ -232,7 +239,12 @@ def _warnings(model: Any) -> list[str]:
                 f"nn.{type(module).__name__}(dim=1)"
             )
             break
-    loss_fn = Definitions(model).loss_fn()
+    return warnings
+
+
+def _loss_warnings(model: Any, loss_fn: Any) -> list[str]:
+    warnings: list[str] = []
+    leaves = list(_leaves(model))
     last = leaves[-1] if leaves else None
     if isinstance(loss_fn, nn.CrossEntropyLoss) and isinstance(last, nn.Softmax):
         warnings.append(
