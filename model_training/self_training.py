@@ -6,7 +6,7 @@ weights go on. Its place is in every checkpoint: another attempt goes on in the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,8 @@ from mlcode_executor.shared_array import SharedArray
 from model_training.epoch_checkpoints import Around, EpochCheckpoints
 from model_training.model_session import ModelSession, Samples
 from model_training.part import Part
-from model_training.pseudo_labels import Chosen, PseudoLabeller, labels_of, none_chosen
+from model_training.pseudo_labels import PseudoLabeller, labels_of, none_chosen
+from model_training.rounds import Rounds
 from model_training.training_data import TrainingData
 
 __all__ = ["SelfTraining"]
@@ -34,7 +35,7 @@ Fit = Callable[[Samples, "SelfTraining"], int]
 
 
 class SelfTraining:
-    """The rounds of one training; round 0 has the labelled samples alone.
+    """The rounds of one training, on the labelled samples and those chosen.
 
     ``told`` are those that chose something; ``untold`` the one that begins with the next epoch.
     """
@@ -54,63 +55,58 @@ class SelfTraining:
         self._labelled, self._unlabelled = data.training, data.unlabelled
         self._folder = part.folder
         self._checkpoints = checkpoints
-        self._round = 0
-        # Whether the samples of the round are yet to be chosen.
-        self._choosing = False
-        self._chosen = Chosen.none()
-        self._classes = 0
-        self.told: list[PseudoLabels] = []
+        self._rounds = Rounds(self._labeller, self._unlabelled, most=terms.rounds, first=0)
         self.untold: PseudoLabels | None = None
+
+    @property
+    def told(self) -> Sequence[PseudoLabels]:
+        return self._rounds.told
 
     @property
     def chosen(self) -> int:
         """How many unlabelled samples the last round learnt."""
-        return len(self._chosen)
+        return len(self._rounds.chosen)
 
     @property
     def rounds_left(self) -> int:
         """How many may come after this one."""
-        return self._terms.rounds - self._round
+        return self._rounds.left
 
     def run(self, fit: Fit, resumed: Contents | None) -> None:
         """Train to the last round, from the beginning or from where ``resumed`` stands."""
         self._labeller.check(self._labelled.labels.array)
         if resumed is not None:
-            self._restore(resumed)
-        while True:
-            if self._choosing and not self._choose():
-                return
+            self._rounds.restore(resumed)
+        while self._begin():
             self._checkpoints.around = self._around()
             with self._samples() as samples:
                 epochs = fit(samples, self)
-            if self._round == self._terms.rounds:
+            if not self._rounds.end():
                 return
-            self._round, self._choosing = self._round + 1, True
             self._checkpoints.around = self._around(epochs)
             self._checkpoints.between_fits()
             failpoint("training.round")
+        if not self.chosen:
+            self._warnings.add(none_chosen(self.told[-1].unlabelled, self._terms, self._labeller.surest))
 
-    def _choose(self) -> bool:
-        """Choose the samples of the round; returns whether any is new."""
-        chosen, classes, told = self._labeller.choose(self._unlabelled, self._chosen, number=self._round)
-        self.told.append(told)
-        if not told.added:
-            if not len(self._chosen):
-                self._warnings.add(none_chosen(told.unlabelled, self._terms, self._labeller.surest))
-            return False
-        self._chosen, self._classes, self._choosing, self.untold = chosen, classes, False, told
-        return True
+    def _begin(self) -> bool:
+        before = len(self.told)
+        begins = self._rounds.begin()
+        if begins and len(self.told) > before:
+            self.untold = self.told[-1]
+        return begins
 
     @contextmanager
     def _samples(self) -> Iterator[Samples]:
         """The samples of the round; files, because they may be more than memory holds."""
-        if not len(self._chosen):
+        chosen = self._rounds.chosen
+        if not len(chosen):
             yield self._labelled
             return
         features, labels = self._labelled.features.array, self._labelled.labels.array
-        pseudo = labels_of(self._chosen.classes, like=labels[:0], count=self._classes)
+        pseudo = labels_of(chosen.classes, like=labels[:0], count=self._rounds.classes)
         with Samples(
-            self._joined("round-features", features, self._unlabelled.array, self._chosen.rows, features.dtype),
+            self._joined("round-features", features, self._unlabelled.array, chosen.rows, features.dtype),
             self._joined("round-labels", labels, pseudo, np.arange(len(pseudo)), pseudo.dtype),
         ) as samples:
             yield samples
@@ -133,18 +129,5 @@ class SelfTraining:
 
     def _around(self, epochs: int | None = None) -> Around:
         """Return what checkpoints hold of the round; ``epochs`` are done of all before it, where that has changed."""
-        document: dict[str, Any] = {
-            "round": self._round,
-            "choosing": self._choosing,
-            "classes": self._classes,
-            "told": [each.to_json() for each in self.told],
-        }
         before = self._checkpoints.around.epochs if epochs is None else epochs
-        return Around(epochs=before, document=document, arrays=self._chosen.arrays)
-
-    def _restore(self, contents: Contents) -> None:
-        document: Mapping[str, Any] = contents.document
-        self._round, self._choosing = int(document["round"]), bool(document["choosing"])
-        self._classes = int(document["classes"])
-        self.told = [PseudoLabels.model_validate(each) for each in document["told"]]
-        self._chosen = Chosen.from_arrays(contents.arrays)
+        return Around(epochs=before, document=self._rounds.to_json(), arrays=self._rounds.arrays)

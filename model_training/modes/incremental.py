@@ -41,7 +41,8 @@ from model_training.model_session import Samples
 from model_training.newest import Newest, share, shared
 from model_training.part import Part, TrainedPart, Whence
 from model_training.promotion import PromotionRule
-from model_training.pseudo_labels import Chosen, PseudoLabeller, labels_of, none_chosen, unused_unlabelled
+from model_training.pseudo_labels import PseudoLabeller, labels_of, none_chosen, unused_unlabelled
+from model_training.rounds import Rounds
 from model_training.window_samples import Ahead, Order, Ordering, WindowSamples
 from model_training.windows import Limits, Reading, Window, Windows
 
@@ -402,27 +403,26 @@ class _Learner:
             state.labelled = Newest.joined(state.labelled, own)
             metrics = self._train(samples, order, fit) if labelled_alone else {}
         labelled = own if len(own) else state.labelled
-        chosen = Chosen.none()
+        chosen = 0
         if len(unlabelled) and labelled is not None:
             with shared(unlabelled) as features:
-                for number in range(1, terms.semi_supervised.rounds + 1):
-                    if rounds and self._context.interrupts.stopped:
-                        break
-                    found, classes, told = self._labeller.choose(features, chosen, number=number)
-                    rounds.append(told)
-                    if not told.added:
-                        break
-                    chosen = found
-                    pseudo = labels_of(chosen.classes, like=labelled.labels[:0], count=classes)
+                driver = Rounds(self._labeller, features, most=terms.semi_supervised.rounds, first=1)
+                while not (driver.told and self._context.interrupts.stopped) and driver.begin():
+                    rows = driver.chosen.rows
+                    pseudo = labels_of(driver.chosen.classes, like=labelled.labels[:0], count=driver.classes)
                     union = Newest(
-                        np.concatenate([labelled.features, unlabelled[chosen.rows]]),
+                        np.concatenate([labelled.features, unlabelled[rows]]),
                         np.concatenate([labelled.labels, pseudo]),
                     )
-                    metrics = self._train_union(union, fit, number)
+                    metrics = self._train_union(union, fit, driver.told[-1].round)
+                    if not driver.end():
+                        break
+            rounds += driver.told
+            chosen = len(driver.chosen)
             state.unlabelled += len(unlabelled)
-            state.pseudo_labelled += len(chosen)
+            state.pseudo_labelled += chosen
             state.pseudo_labels = rounds
-        if len(own) and not labelled_alone and not len(chosen):
+        if len(own) and not labelled_alone and not chosen:
             metrics = self._train(samples, order, fit)
         return metrics
 

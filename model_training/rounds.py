@@ -1,0 +1,86 @@
+"""Rounds: in each the model learns with the unlabelled samples of which it is sure, and then chooses anew (Lee, 2013).
+
+Driven by ``self_training.py``, on all samples of a slice, and by ``modes/incremental.py``, on those of a window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from kafkaml.checkpoints import Contents
+from kafkaml.wire.semi_supervised import PseudoLabels
+from mlcode_executor.shared_array import SharedArray
+from model_training.pseudo_labels import Chosen, PseudoLabeller
+
+__all__ = ["Rounds"]
+
+
+class Rounds:
+    """The ``most`` rounds on ``unlabelled`` (n, *sample_shape), to be learnt while ``begin`` and ``end`` say so.
+
+    Round 0 has the labelled samples alone; ``first`` is the round to begin with. ``chosen`` are the unlabelled samples
+    of the present round, of ``classes`` classes; ``told`` the rounds that chose, the last of which may have found no
+    new sample.
+    """
+
+    def __init__(self, labeller: PseudoLabeller, unlabelled: SharedArray, *, most: int, first: int) -> None:
+        self._labeller = labeller
+        self._unlabelled = unlabelled
+        self._most = most
+        self._number = first
+        # Whether the samples of the round are yet to be chosen.
+        self._choosing = first > 0
+        self._told: list[PseudoLabels] = []
+        self.chosen = Chosen.none()
+        self.classes = 0
+
+    @property
+    def told(self) -> Sequence[PseudoLabels]:
+        return self._told
+
+    @property
+    def left(self) -> int:
+        """How many may come after this one."""
+        return self._most - self._number
+
+    def begin(self) -> bool:
+        """Choose the samples of the round, unless they are; returns whether there is a new one to be learnt."""
+        if not self._choosing:
+            return True
+        chosen, classes, told = self._labeller.choose(self._unlabelled, self.chosen, number=self._number)
+        self._told.append(told)
+        if not told.added:
+            return False
+        self.chosen, self.classes, self._choosing = chosen, classes, False
+        return True
+
+    def end(self) -> bool:
+        """Go to the next round; returns whether there is one."""
+        if not self.left:
+            return False
+        self._number, self._choosing = self._number + 1, True
+        return True
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``restore`` takes, with ``arrays``."""
+        return {
+            "round": self._number,
+            "choosing": self._choosing,
+            "classes": self.classes,
+            "told": [each.to_json() for each in self._told],
+        }
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return self.chosen.arrays
+
+    def restore(self, contents: Contents) -> None:
+        """Go on where ``to_json`` and ``arrays`` were asked for."""
+        document: Mapping[str, Any] = contents.document
+        self._number, self._choosing = int(document["round"]), bool(document["choosing"])
+        self.classes = int(document["classes"])
+        self._told = [PseudoLabels.model_validate(each) for each in document["told"]]
+        self.chosen = Chosen.from_arrays(contents.arrays)
