@@ -1,7 +1,8 @@
 """StalledPartitions: which partitions are not read though records wait in them. Used by KafkaLoopClient.
 
 Seen with librdkafka 2.16: a partition that is sought in while the assignment changes is at times not fetched any more.
-The client tells nothing of it, and only the next rebalance ends it.
+The client tells nothing of it, and only the next rebalance ends it. Its issue 5591 has the like: what is to pause or
+resume a partition around a rebalance is dropped where it is overtaken.
 """
 
 from __future__ import annotations
