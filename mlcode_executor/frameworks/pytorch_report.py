@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import ignite
@@ -54,7 +54,7 @@ def describe(model: Any, code: str, *, trial: bool, distributed: bool = False) -
         # Better refused now than when all epochs are done.
         weights_of(model)
     inputs, probes = _input(model, notes)
-    shape, outputs = _probe(model, probes)
+    shape, outputs = _probe(model, probes, every=distributed)
     if not outputs:
         notes.append("the output's shape is known when the first data arrive")
     if distributed:
@@ -155,20 +155,36 @@ def _input(model: Any, notes: list[str]) -> tuple[list[TensorSpec], list[tuple[i
     return [], []
 
 
-def _probe(model: Any, shapes: list[tuple[int, ...]]) -> tuple[tuple[int, ...] | None, list[TensorSpec]]:
-    """Return the first of ``shapes`` that the model takes, and its outputs for that, without changing the model."""
+def _probe(
+    model: Any, shapes: list[tuple[int, ...]], *, every: bool
+) -> tuple[tuple[int, ...] | None, list[TensorSpec]]:
+    """Return the first of ``shapes`` that the model takes, and its outputs for that, without changing the model.
+
+    With ``every`` one that it takes, sizes of outputs in which these differ are not fixed.
+    """
+    taken: list[tuple[tuple[int, ...], list[TensorSpec]]] = []
     with undisturbed(model):
         for shape in shapes:
             # On the meta device shapes are computed and numbers are not: the first real operation takes longer than
             # all the rest of a check.
             try:
-                return shape, _output_specs(output_of(model, shape))
+                taken.append((shape, _output_specs(output_of(model, shape))))
             except (AttributeError, NameError):
                 # Wrong for every input, so better told now than when training starts.
                 raise
             except Exception:  # noqa: BLE001, S112  the shape is a guess: only real data can tell whether this is one
                 continue
+            if not every:
+                break
+    if not taken:
         return None, []
+    return taken[0][0], [_common(each) for each in zip(*(specs for _, specs in taken), strict=False)]
+
+
+def _common(specs: tuple[TensorSpec, ...]) -> TensorSpec:
+    """Return what is the same in descriptions of one output for samples of several sizes."""
+    sizes = zip(*(each.shape for each in specs), strict=False)
+    return replace(specs[0], shape=tuple(one[0] if len(set(one)) == 1 else None for one in sizes))
 
 
 def output_of(model: Any, shape: tuple[int, ...]) -> Any:

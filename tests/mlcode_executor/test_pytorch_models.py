@@ -574,3 +574,40 @@ def test_a_metric_on_raw_scores_gets_the_transform(start_model: StartProcess, tm
     with pytest.raises(UserCodeError, match="0's and 1's") as caught:
         train(start_model, code, NUMBERS, CLASSES, tmp_path)
     assert "output_transform" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("init", "forward", "inputs", "outputs"),
+    [
+        (
+            "self.up = nn.Linear(784, 64)\nself.exit = nn.Linear(64, 10)",
+            "up = torch.relu(self.up(x.flatten(1)))\nreturn up, self.exit(up)",
+            [None, 784],
+            [[None, 64], [None, 10]],
+        ),
+        # The exit takes 13 x 13 only, which says how large what goes up is.
+        (
+            "self.up = nn.Conv2d(1, 4, 3)\nself.exit = nn.Linear(4 * 13 * 13, 10)",
+            "up = nn.functional.max_pool2d(self.up(x), 2)\nreturn up, self.exit(up.flatten(1))",
+            [None, 1, None, None],
+            [[None, 4, 13, 13], [None, 10]],
+        ),
+        # Nothing says how large images are.
+        (
+            "self.up = nn.Conv2d(1, 4, 3)\nself.exit = nn.Linear(4, 10)",
+            "up = self.up(x)\nreturn up, self.exit(up.mean((2, 3)))",
+            [None, 1, None, None],
+            [[None, 4, None, None], [None, 10]],
+        ),
+    ],
+    ids=["linear", "of one size", "of any size"],
+)
+def test_a_sub_model_needs_neither_loss_nor_optimizer_and_tells_what_goes_up(
+    init: str, forward: str, inputs: list[int], outputs: list[list[int]], start_model: StartProcess
+) -> None:
+    code = network(init, forward, methods="")
+    report = start_model(Runtime.PYTORCH).call("check", {"code": code, "imports": "", "distributed": True})
+    assert report["inputs"][0]["shape"] == inputs
+    assert [each["shape"] for each in report["outputs"]] == outputs
+    assert (report["metrics"], report["labels"]) == ([], "")
+    assert "loss_fn, optimizer and metrics are not asked for: they come from the deployment" in report["notes"]
