@@ -41,13 +41,17 @@ add_show(app, "Show one configuration.")
 def create(
     context: typer.Context,
     name: str,
-    model: Annotated[list[int], typer.Option("--model", "-m", help="Id of a model; may be given more than once.")],
+    model: Annotated[
+        list[int],
+        typer.Option("--model", "-m", help="Id of a model; may be given more than once. A sub-model brings its chain."),
+    ],
     description: Annotated[str, typer.Option(help="A sentence about it.")] = "",
     json: JsonOption = False,
 ) -> None:
     """Group models."""
     made = client_of(context).configurations.create(name=name, models=model, description=description)
-    print_done(made, f"configuration {made.id} ({made.name}) created", json=json)
+    note = f"; {made.note}" if made.note else ""
+    print_done(made, f"configuration {made.id} ({made.name}) created{note}", json=json)
 
 
 @app.command()
@@ -62,7 +66,8 @@ def update(
     """Change a configuration."""
     changes = {"name": name, "description": description, "models": model or None}
     changed = client_of(context).configurations.update(configuration, **changes)
-    print_done(changed, f"configuration {changed.id} changed", json=json)
+    note = f"; {changed.note}" if changed.note else ""
+    print_done(changed, f"configuration {changed.id} changed{note}", json=json)
 
 
 add_delete(app, "Delete a configuration that has no deployments.")

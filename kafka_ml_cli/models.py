@@ -43,6 +43,7 @@ def list_(
             ("name", lambda row: row.name),
             ("framework", lambda row: row.framework),
             ("parameters", lambda row: (row.report or {}).get("parameters", "")),
+            ("sends up to", lambda row: row.upper_model or ""),
             ("created", lambda row: human_age(row.created_at)),
         ],
         nothing="no models yet; make one: kafka-ml models create FILE --name NAME --framework tensorflow",
@@ -106,10 +107,12 @@ def validate(
     code: CodeFile,
     framework: FrameworkOption,
     imports: ImportsFile = None,
+    distributed: Annotated[bool, typer.Option(help="A sub-model of a distributed model.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Check a model's code without keeping it."""
-    verdict = client_of(context).models.validate(framework=framework, code=_read(code), imports=_read(imports))
+    source = {"framework": framework, "code": _read(code), "imports": _read(imports)}
+    verdict = client_of(context).models.validate(**source, distributed=distributed)
     if json:
         print_json(verdict)
     elif verdict.valid and verdict.report:

@@ -48,10 +48,28 @@ class ConfigurationSerializer(serializers.ModelSerializer[Configuration]):
     models = serializers.SerializerMethodField(help_text="ids")
     model_details = ModelOfSerializer(source="model_rows", many=True, read_only=True)
     deployments = serializers.IntegerField(source="deployment_count", read_only=True, help_text="how many there are")
+    note = serializers.SerializerMethodField(help_text="sub-models that were added just now, as their chains are whole")
 
     class Meta:
         model = Configuration
-        fields = ["id", "name", "description", "models", "model_details", "deployments", "created_at", "updated_at"]
+        fields = [
+            "id",
+            "name",
+            "description",
+            "models",
+            "model_details",
+            "deployments",
+            "note",
+            "created_at",
+            "updated_at",
+        ]
+
+    def get_note(self, configuration: Configuration) -> str:
+        asked = self.context.get("asked")
+        added = [each.name for each in configuration.model_rows if asked is not None and each.pk not in asked]
+        if not added:
+            return ""
+        return f"{' and '.join(added)} added: a chain of sub-models is trained as a whole"
 
     def get_models(self, configuration: Configuration) -> list[int]:
         return [model.pk for model in configuration.model_rows]
@@ -71,7 +89,7 @@ class ConfigurationWriteSerializer(serializers.Serializer[Any]):
     def validate_models(self, ids: list[int]) -> list[MLModel]:
         unique = list(dict.fromkeys(ids))
         # One query for all, unlike a list of related fields.
-        found = MLModel.objects.only("id", "name").in_bulk(unique)
+        found = MLModel.objects.only("id", "name", "distributed", "upper_model").in_bulk(unique)
         if missing := [pk for pk in unique if pk not in found]:
             raise serializers.ValidationError(f"there is no model {', '.join(map(str, missing))}")
         return [found[pk] for pk in unique]

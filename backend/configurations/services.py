@@ -13,14 +13,25 @@ from backend.api.errors import InUse
 from backend.api.uses import users
 from backend.configurations.models import Configuration
 from backend.events.services import publish
+from backend.ml_models.chains import chain_of
 from backend.ml_models.models import MLModel
 
-__all__ = ["create_configuration", "delete_configuration", "update_configuration"]
+__all__ = ["complete_chains", "create_configuration", "delete_configuration", "update_configuration", "with_chains"]
+
+
+def with_chains(models: Sequence[MLModel]) -> list[MLModel]:
+    """Return the models with all sub-models of the chains that any of them is part of: a chain trains as a whole."""
+    whole = {each.pk: each for each in models}
+    for model in models:
+        if model.distributed:
+            whole |= {each.pk: each for each in chain_of(model)}
+    return list(whole.values())
 
 
 def create_configuration(*, actor: Actor, models: Sequence[MLModel], **values: Any) -> Configuration:
-    """Save a set of models."""
+    """Save a set of models, chains of sub-models whole."""
     with transaction.atomic():
+        models = with_chains(models)
         configuration = Configuration.objects.create(created_by_id=actor.user_id, **values)
         configuration.models.set(models)
         record(actor, "create", configuration, after=state_hash(configuration), detail=_names(models))
@@ -38,12 +49,22 @@ def update_configuration(
             setattr(configuration, name, value)
         configuration.save()
         if models is not None:
+            models = with_chains(models)
             configuration.models.set(models)
         record(
             actor, "change", configuration, before=before, after=state_hash(configuration), detail=_names(models or ())
         )
         publish("configurations", {"id": configuration.pk, "change": "changed"})
     return configuration
+
+
+def complete_chains(model: MLModel, *, actor: Actor, **_signal: Any) -> None:
+    """Add a sub-model that was put below, or above, others to the configurations that have those."""
+    for configuration in Configuration.objects.filter(models__in=chain_of(model)).distinct():
+        before = list(configuration.models.all())
+        whole = with_chains(before)
+        if len(whole) > len(before):
+            update_configuration(configuration, actor=actor, models=whole)
 
 
 def delete_configuration(configuration: Configuration, *, actor: Actor) -> None:

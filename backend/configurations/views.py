@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -54,15 +55,18 @@ class ConfigurationViewSet(ResourceViewSet[Configuration]):
     filterset_class = ConfigurationFilter
     ordering_fields = ("id", "name", "created_at", "updated_at")
     search_fields = ("name", "description")
+    # Models that the body of a request names.
+    _asked: Set[int] | None = None
 
     def get_queryset(self) -> QuerySet[Configuration]:
         return selectors.configurations()
 
     @extend_schema(request=ConfigurationWriteSerializer, responses={201: ConfigurationSerializer})
     def create(self, _request: Request) -> Response:
-        """Save a set of models."""
-        configuration = services.create_configuration(actor=self.actor, **self.validated(ConfigurationWriteSerializer))
-        return self.shown(configuration.pk, status=201)
+        """Save a set of models; of a distributed model any sub-model stands for all."""
+        values = self.validated(ConfigurationWriteSerializer)
+        configuration = services.create_configuration(actor=self.actor, **values)
+        return self._shown_for(values, configuration.pk, status=201)
 
     @extend_schema(request=ConfigurationWriteSerializer, responses=ConfigurationSerializer)
     def update(self, _request: Request, pk: int) -> Response:
@@ -83,4 +87,13 @@ class ConfigurationViewSet(ResourceViewSet[Configuration]):
         configuration = self.find(pk)
         values = self.validated(ConfigurationWriteSerializer, instance=configuration, partial=partial)
         services.update_configuration(configuration, actor=self.actor, **values)
-        return self.shown(pk)
+        return self._shown_for(values, pk)
+
+    def _shown_for(self, values: Mapping[str, Any], pk: int, *, status: int = 200) -> Response:
+        """Answer with the configuration, and say which models it has that were not asked for."""
+        models: Sequence[MLModel] | None = values.get("models")
+        self._asked = None if models is None else {each.pk for each in models}
+        return self.shown(pk, status=status)
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "asked": self._asked}

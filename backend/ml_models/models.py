@@ -18,7 +18,7 @@ def framework_choices() -> list[tuple[str, str]]:
 class MLModel(models.Model):
     """A model's source. ``report`` is what the executor said of it: summary, inputs, outputs, parameter counts.
 
-    ``upper_model`` is where a distributed model sends what it is not sure of.
+    ``upper_model`` is where a sub-model of a distributed model sends what it is not sure of; a chain of them is a line.
     """
 
     name = models.CharField(max_length=100, unique=True)

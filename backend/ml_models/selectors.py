@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 
 from backend.api.uses import users
 from backend.ml_models.models import MLModel
@@ -13,8 +13,10 @@ __all__ = ["listed_models", "models", "users_of"]
 
 
 def models() -> QuerySet[MLModel]:
-    """Return models with who uses them."""
-    return MLModel.objects.prefetch_related(Prefetch("configurations", to_attr="used_in")).order_by("-id")
+    """Return models with who uses them, and which one is below them in their chain."""
+    below = MLModel.objects.filter(upper_model=OuterRef("pk")).order_by("pk").values("pk")[:1]
+    rows = MLModel.objects.annotate(lower_model=Subquery(below))
+    return rows.prefetch_related(Prefetch("configurations", to_attr="used_in")).order_by("-id")
 
 
 def listed_models() -> QuerySet[MLModel]:

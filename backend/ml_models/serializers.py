@@ -73,6 +73,9 @@ class UserOfSerializer(serializers.Serializer[Any]):
 class ModelRowSerializer(serializers.ModelSerializer[MLModel]):
     """A model in a list: without source and without the long parts of the report."""
 
+    lower_model = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="the sub-model that sends to this one"
+    )
     used_by = UserOfSerializer(source="used_in", many=True, read_only=True, help_text="configurations")
     report = serializers.SerializerMethodField()
 
@@ -85,6 +88,7 @@ class ModelRowSerializer(serializers.ModelSerializer[MLModel]):
             "framework",
             "distributed",
             "upper_model",
+            "lower_model",
             "report",
             "used_by",
             "created_at",

@@ -10,24 +10,28 @@ from backend.accounts.audit import record, state_hash
 from backend.api.actors import Actor
 from backend.api.errors import InUse, InvalidField
 from backend.events.services import publish
-from backend.ml_models import executor, selectors
+from backend.ml_models import chains, executor, selectors
 from backend.ml_models.models import MLModel
-from backend.ml_models.signals import source_changed
+from backend.ml_models.signals import linked, source_changed
 from kafkaml.wire.framework import Framework
 
 __all__ = ["create_model", "delete_model", "update_model"]
 
+_ANOTHER = "save it as another model"
 _SOURCE_FIELDS = ("framework", "imports", "code", "distributed")
 
 
 def create_model(*, actor: Actor, **values: Any) -> MLModel:
     """Check and save a model; raises InvalidModel, or BrokenError when the executor is away."""
     model = MLModel(created_by_id=actor.user_id, **values)
-    _check_upper(model)
+    chains.check_links(model)
     # Outside the transaction: a check takes seconds, and SQLite has one writer.
     model.report = _report(model)
     with transaction.atomic():
+        _check_chain(model)
         model.save()
+        if model.upper_model is not None:
+            linked.send(MLModel, model=model, actor=actor)
         record(actor, "create", model, after=state_hash(model))
         publish("models", {"id": model.pk, "change": "created"})
     return model
@@ -37,20 +41,23 @@ def update_model(model: MLModel, *, actor: Actor, **values: Any) -> MLModel:
     """Change a model; its source is checked again when it differs. Results that train or have trained keep theirs."""
     before = state_hash(model)
     source = {name: getattr(model, name) for name in _SOURCE_FIELDS}
+    upper = model.upper_model
     for name, value in values.items():
         setattr(model, name, value)
-    _check_upper(model)
+    chains.check_links(model)
     changed = any(getattr(model, name) != source[name] for name in _SOURCE_FIELDS)
     if model.framework != source["framework"] and selectors.users_of(model):
-        raise InvalidField(
-            "framework", "the framework of a model in use cannot be changed", hint="save it as another model"
-        )
+        raise InvalidField("framework", "the framework of a model in use cannot be changed", hint=_ANOTHER)
+    _check_place(model, upper, was_distributed=source["distributed"])
     if changed:
         model.report = _report(model)
     with transaction.atomic():
+        _check_chain(model)
         model.save()
         if changed:
             source_changed.send(MLModel, model=model)
+        if model.upper_model is not None and model.upper_model != upper:
+            linked.send(MLModel, model=model, actor=actor)
         record(actor, "change", model, before=before, after=state_hash(model), detail=", ".join(sorted(values)))
         publish("models", {"id": model.pk, "change": "changed"})
     return model
@@ -76,13 +83,25 @@ def _report(model: MLModel) -> dict[str, Any]:
     )
 
 
-def _check_upper(model: MLModel) -> None:
-    """A chain of distributed models ends: no model is above itself."""
-    above, seen = model.upper_model, {model.pk} if model.pk else set()
-    if above is not None and not model.distributed:
-        raise InvalidField("upper_model", "only a distributed model has an upper model", hint="set distributed")
-    while above is not None:
-        if above.pk in seen:
-            raise InvalidField("upper_model", f"model {above.name!r} would be above itself")
-        seen.add(above.pk)
-        above = above.upper_model
+def _check_chain(model: MLModel) -> None:
+    """Hold a model against its neighbours as they are in this transaction."""
+    if model.distributed or model.pk:
+        chains.lock_chains()
+        if model.upper_model_id is not None:
+            model.upper_model = MLModel.objects.filter(pk=model.upper_model_id).first()
+            if model.upper_model is None:
+                raise InvalidField("upper_model", "the upper model was deleted just now")
+        chains.check_links(model)
+        chains.check_shapes(model)
+
+
+def _check_place(model: MLModel, upper: MLModel | None, *, was_distributed: bool) -> None:
+    """Sets of models, and results, were made with the chain as it is."""
+    if (model.upper_model, model.distributed) == (upper, was_distributed):
+        return
+    if users := [each for each in selectors.users_of(model) if each["type"] != "model"]:
+        raise InvalidField(
+            "upper_model" if model.distributed == was_distributed else "distributed",
+            f"a model's place in its chain cannot be changed while {users[0]['type']} {users[0]['name']!r} uses it",
+            hint=_ANOTHER,
+        )

@@ -25,7 +25,11 @@ class Models(Collection[types.Model]):
         distributed: bool = False,
         upper_model: int | None = None,
     ) -> types.Model:
-        """Check a model and keep it; ApiError names the line when its code does not run."""
+        """Check a model and keep it; ApiError names the line when its code does not run.
+
+        Sub-models of a distributed model (``distributed=True``) are made from the top: the cloud, which answers with
+        its prediction, then those below it with ``upper_model``, which answer ``(to_upper, prediction)``.
+        """
         return self._create(locals())
 
     def update(self, identifier: int, **changes: object) -> types.Model:

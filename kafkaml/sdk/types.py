@@ -72,7 +72,11 @@ class _Answer(BaseModel):
 
 
 class Model(_Answer):
-    """The source of a model; ``report`` holds its summary, inputs, outputs and parameter count."""
+    """The source of a model; ``report`` holds its summary, inputs, outputs and parameter count.
+
+    A sub-model of a distributed model (``distributed``) sends what it is not sure of to ``upper_model``, None at the
+    top, and gets what ``lower_model`` sends.
+    """
 
     id: int
     name: str
@@ -82,6 +86,7 @@ class Model(_Answer):
     code: str = ""
     distributed: bool = False
     upper_model: int | None = None
+    lower_model: int | None = None
     report: Mapping[str, Any] = Field(default_factory=dict)
     created_at: datetime | None = None
 
@@ -103,6 +108,8 @@ class Configuration(_Answer):
     description: str = ""
     models: Sequence[int] = ()
     deployments: int = 0
+    # Sub-models that were added by the call, as their chains are whole.
+    note: str = ""
     created_at: datetime | None = None
 
 

@@ -19,13 +19,14 @@ REPORT = {
 
 
 class FakeExecutor:
-    """Says that everything is valid, unless ``error`` says otherwise.
+    """Says that everything is valid, unless ``error`` says otherwise, and reports ``report``.
 
     ``status`` other than 200 is answered to everything. ``requests`` holds what was asked: (path, headers, body).
     """
 
     def __init__(self) -> None:
         self.error: dict[str, Any] | None = None
+        self.report = REPORT
         self.status = 200
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         fake = self
@@ -59,7 +60,7 @@ class FakeExecutor:
     def _verdict(self) -> dict[str, Any]:
         if self.error is not None:
             return {"valid": False, "error": self.error, "output": "printed"}
-        return {"valid": True, "report": REPORT, "output": ""}
+        return {"valid": True, "report": self.report, "output": ""}
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()

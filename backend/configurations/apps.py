@@ -1,0 +1,15 @@
+"""The configurations' app: what they do when a model on the floor below changes."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ConfigurationsConfig(AppConfig):
+    name = "backend.configurations"
+
+    def ready(self) -> None:
+        from backend.configurations.services import complete_chains
+        from backend.ml_models.signals import linked
+
+        linked.connect(complete_chains)
