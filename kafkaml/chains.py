@@ -1,4 +1,4 @@
-"""Chains of sub-models: which names their exits are compiled with, and why two of them do not fit.
+"""Chains of sub-models: names that their exits are compiled with, as people write them, and why two do not fit.
 
 Called by the API when models and deployments are saved, and by training when it builds a chain. Shapes are those of one
 sample, without the batch axis; None is a size that is not fixed.
@@ -8,84 +8,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import prod
 
 from kafkaml.wire.framework import Framework
 
-__all__ = ["NAMES", "ExitNames", "exits_gap", "known_name", "outputs_gap", "shape_gap"]
+__all__ = ["close_name", "exits_gap", "known_name", "outputs_gap", "shape_gap"]
 
 Shape = Sequence[int | None]
-
-
-@dataclass(frozen=True)
-class ExitNames:
-    """What a framework compiles the exits of a chain with, by Keras' names; the usual ones first."""
-
-    optimizers: tuple[str, ...]
-    losses: tuple[str, ...]
-    metrics: tuple[str, ...]
-
-
-_LOSSES = (
-    "sparse_categorical_crossentropy",
-    "categorical_crossentropy",
-    "binary_crossentropy",
-    "mean_squared_error",
-    "mse",
-    "mean_absolute_error",
-    "mae",
-    "huber",
-)
-_METRICS = (
-    "sparse_categorical_accuracy",
-    "accuracy",
-    "categorical_accuracy",
-    "binary_accuracy",
-    "mean_squared_error",
-    "mse",
-    "mean_absolute_error",
-    "mae",
-)
-_OPTIMIZERS = ("adam", "sgd", "rmsprop", "adamw", "adamax", "nadam", "adagrad", "adadelta")
-
-NAMES: Mapping[Framework, ExitNames] = {
-    Framework.TENSORFLOW: ExitNames(
-        optimizers=(*_OPTIMIZERS, "adafactor", "ftrl", "lion"),
-        losses=(
-            *_LOSSES,
-            "mean_absolute_percentage_error",
-            "mape",
-            "mean_squared_logarithmic_error",
-            "msle",
-            "log_cosh",
-            "kl_divergence",
-            "poisson",
-            "hinge",
-            "squared_hinge",
-            "categorical_hinge",
-            "categorical_focal_crossentropy",
-            "binary_focal_crossentropy",
-            "cosine_similarity",
-        ),
-        metrics=(
-            *_METRICS,
-            "sparse_top_k_categorical_accuracy",
-            "top_k_categorical_accuracy",
-            "root_mean_squared_error",
-            "mean_absolute_percentage_error",
-            "mape",
-            "mean_squared_logarithmic_error",
-            "msle",
-            "sparse_categorical_crossentropy",
-            "categorical_crossentropy",
-            "binary_crossentropy",
-            "cosine_similarity",
-        ),
-    ),
-    Framework.PYTORCH: ExitNames(optimizers=_OPTIMIZERS, losses=_LOSSES, metrics=_METRICS),
-}
 
 
 def known_name(text: str, names: Sequence[str]) -> str | None:

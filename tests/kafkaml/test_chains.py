@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from kafkaml.chains import NAMES, close_name, exits_gap, known_name, outputs_gap, shape_gap
+from kafkaml.chains import close_name, exits_gap, known_name, outputs_gap, shape_gap
+from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.wire.distributed import ChainTraining
 from kafkaml.wire.framework import Framework
 
-LOSSES = NAMES[Framework.PYTORCH].losses
+LOSSES = FRAMEWORKS[Framework.PYTORCH].chain.losses
 
 
 def test_the_usual_names_are_those_of_the_defaults() -> None:
     defaults = ChainTraining()
-    for names in NAMES.values():
+    for names in (each.chain for each in FRAMEWORKS.values()):
         firsts = (names.optimizers[0], names.losses[0], names.metrics[0])
         assert firsts == (defaults.optimizer, defaults.loss, defaults.metrics[0])
 
