@@ -16,7 +16,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -54,7 +54,17 @@ _PROGRESS_INTERVAL_SECONDS = 0.2
 _MOST_VALUES = 144
 # What is done beside the training: whether and when it is done changes no weight.
 _ASIDE = frozenset(
-    {"evaluate", "predict_classes", "artifact_names", "save", "export_onnx", "check_answers", "save_state"}
+    {
+        "evaluate",
+        "predict_classes",
+        "artifact_names",
+        "save",
+        "export_onnx",
+        "check_answers",
+        "save_state",
+        "describe_part",
+        "predict_scores",
+    }
 )
 # What is asked of the model as it would serve.
 _AS_SERVED = _ASIDE - {"save_state"} | {"keep_champion"}
@@ -160,12 +170,34 @@ class Handler(ABC):
 
     # What ``keep_champion`` kept, as the framework's exchange of weights takes it.
     _champion: Any = None
+    # The handlers of the sub-models, from below, where the model is a chain of them.
+    _parts: Sequence[Handler] = ()
 
     def call(
         self, method: str, params: Mapping[str, Any], arrays: Mapping[str, Array], files: Mapping[str, int], emit: Emit
     ) -> dict[str, Any]:
-        """Run one method by name."""
-        methods: Mapping[str, Callable[[Request], dict[str, Any]]] = {
+        """Run one method by name; with the parameter ``part``, that of the sub-model so numbered from below.
+
+        Its ``features`` are then what the sub-models below make of those given.
+        """
+        if method not in self._methods:
+            raise BrokenError(f"the model process has no method {method!r}: expected one of {', '.join(self._methods)}")
+        request = Request(params, arrays, files, emit)
+        with (
+            self.same_random_numbers() if method in _ASIDE else nullcontext(),
+            self.served_weights() if method in _AS_SERVED else nullcontext(),
+        ):
+            number = params.get("part")
+            if number is None or method == "predict_scores":
+                return self._methods[method](request)
+            if "features" in arrays:
+                request = replace(request, arrays={**arrays, "features": self._below(number, arrays["features"])})
+            part: Handler = self._parts[number]
+            return part._methods[method](request)
+
+    @property
+    def _methods(self) -> Mapping[str, Callable[[Request], dict[str, Any]]]:
+        return {
             "warm_up": self.warm_up,
             "check": self.check,
             "build": self.build,
@@ -182,15 +214,15 @@ class Handler(ABC):
             "save_state": self.save_state,
             "restore_state": self.restore_state,
             "keep_champion": self.keep_champion,
+            "describe_part": self.describe_part,
+            "predict_scores": self.predict_scores,
         }
-        if method not in methods:
-            raise BrokenError(f"the model process has no method {method!r}: expected one of {', '.join(methods)}")
-        request = Request(params, arrays, files, emit)
-        with (
-            self.same_random_numbers() if method in _ASIDE else nullcontext(),
-            self.served_weights() if method in _AS_SERVED else nullcontext(),
-        ):
-            return methods[method](request)
+
+    def _below(self, number: int, features: Array) -> Array:
+        """Return what the sub-models below ``number`` make of ``features`` (n, ...)."""
+        for each in self._parts[:number]:
+            features = np.asarray(each.predict(features)[0], np.float32)
+        return features
 
     @contextmanager
     def same_random_numbers(self) -> Iterator[None]:
@@ -229,7 +261,12 @@ class Handler(ABC):
 
     @abstractmethod
     def build(self, request: Request) -> dict[str, Any]:
-        """``{code, imports, seed?, distributed?}`` -> the model's report as JSON; keeps the model."""
+        """``{code, imports, seed?, distributed?}`` -> the model's report as JSON; keeps the model.
+
+        A chain of sub-models instead: ``{chain: [{name, code, imports, loss_weight}], chain_training, seed?}``, from
+        below. All methods then act on the whole, whose metrics are ``loss``, the weighted sum, and
+        ``{name}_{metric}`` of each exit where there are several; with ``part`` they act on one sub-model.
+        """
 
     def describe_loss(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
         """The array ``features`` (1, ...) -> ``{kind, ignored, outputs}``: see ``losses.describe_loss``.
@@ -328,6 +365,25 @@ class Handler(ABC):
         Asked after training and before the model is kept: whether an answer depends on the records beside it.
         """
         return {"warnings": []}
+
+    def describe_part(self, request: Request) -> dict[str, Any]:  # noqa: ARG002
+        """The array ``features``, a few samples -> ``{input, outputs, preparation, seconds_per_sample}``.
+
+        Of a sub-model, from below one after the other, before anything else is asked of it: makes it ready. ``input``
+        is the shape of one sample, ``outputs`` are ``[{name, shape, dtype}]``.
+        """
+        raise BrokenError("the model is no chain of sub-models")
+
+    def predict_scores(self, request: Request) -> dict[str, Any]:
+        """``{part, batch_size}``, arrays ``features`` (n, ...), ``out`` (n, scores) float32 -> ``{}``; fills ``out``.
+
+        With the prediction of that sub-model, flattened, as it answers it.
+        """
+        features, out, number = request.array("features"), request.array("out"), int(request.params["part"])
+        for rows in batches_of(len(features), int(request.params["batch_size"])):
+            answers = self._parts[number].predict(self._below(number, features[rows]))
+            out[rows] = answers[-1].reshape(len(answers[-1]), -1)
+        return {}
 
     @abstractmethod
     def predict(self, features: Array, /) -> list[Array]:

@@ -22,6 +22,7 @@ from mlcode_executor.frameworks.base import (
     Array,
     FitPlace,
     Handler,
+    ModelReport,
     Pause,
     ProgressEvents,
     Request,
@@ -30,6 +31,7 @@ from mlcode_executor.frameworks.base import (
     scratch_folder,
     write_to,
 )
+from mlcode_executor.frameworks.chain import ChainTerms, chain_report, of_sub_model, seconds_per_sample
 from mlcode_executor.frameworks.class_scores import write_classes
 from mlcode_executor.frameworks.keras_artifacts import (
     WEIGHTS,
@@ -40,6 +42,7 @@ from mlcode_executor.frameworks.keras_artifacts import (
     save_weights,
     try_artifacts,
 )
+from mlcode_executor.frameworks.keras_chain import join
 from mlcode_executor.frameworks.keras_check import check_servable
 from mlcode_executor.frameworks.keras_compat import accept_old_code
 from mlcode_executor.frameworks.keras_loop import FitArguments, KerasLoop
@@ -86,9 +89,14 @@ class KerasHandler(Handler):
 
     def __init__(self) -> None:
         self._model: Any = None
+        self._parts: list[KerasHandler] = []
+        self._terms: ChainTerms | None = None
         self._code = ""
         self._imports = ""
         self._seed = 0
+        self._distributed = False
+        # The global variable that the code leaves the model in.
+        self._variable = "model"
         self._declares_input = False
         self._sample: Array | None = None
         # The features and labels by which the model was made ready: with them another process makes it so again.
@@ -115,23 +123,56 @@ class KerasHandler(Handler):
         return super().warm_up(request)
 
     def build(self, request: Request) -> dict[str, Any]:
-        distributed = bool(request.params.get("distributed"))
         _make_repeatable()
-        self._model = self._execute(request, distributed=distributed)
+        if "chain" in request.params:
+            return self._build_chain(request)
+        return self._build_one(request).to_json()
+
+    def _build_one(self, request: Request) -> ModelReport:
+        self._model = self._execute(request)
         self._declares_input = bool(self._model.built)
         with user_code():
             check_servable(self._model, self._code)
-        if not distributed:
+        if not self._distributed:
             keras_report.check_compiled(self._model, self._code)
         with user_code():
-            return keras_report.describe(self._model, distributed=distributed, code=self._code).to_json()
+            return keras_report.describe(self._model, distributed=self._distributed, code=self._code)
+
+    def _build_chain(self, request: Request) -> dict[str, Any]:
+        chain, seed = request.params["chain"], request.params.get("seed")
+        terms = self._terms = ChainTerms.of(chain, request.params["chain_training"])
+        self._seed, reports = int(seed or 0), []
+        for each in chain:
+            part = KerasHandler()
+            # Layers without a name are numbered as they will be where the sub-model serves.
+            keras.backend.clear_session(free_memory=False)
+            with of_sub_model(each["name"]):
+                params = {"code": each["code"], "imports": each["imports"], "seed": seed, "distributed": True}
+                reports.append(part._build_one(Request(params)))
+            self._parts.append(part)
+        with user_code():
+            joint = join([each._model for each in self._parts], terms)
+        self._model, self._declares_input = joint.model, True
+        return chain_report(terms, reports, notes=joint.notes, labels=describe_loss(terms.loss)["kind"]).to_json()
 
     def describe_loss(self, request: Request) -> dict[str, Any]:
         features = request.array("features")
         self._create_weights(features)
+        # Of a chain, all exits have the loss, and the outputs, of the top.
+        loss, top = (self._model.loss, self) if self._terms is None else (self._terms.loss, self._parts[-1])
+        return {**describe_loss(loss), "outputs": keras_report.outputs_for(top._model, self._cast, features)}
+
+    def describe_part(self, request: Request) -> dict[str, Any]:
+        features = request.array("features")
+        self._create_weights(features)
+        self._compared = np.array(features[:_COMPARED_SAMPLES])
+        if self._predict is None:
+            self._predict = self._compile_predict(features.dtype, features.shape[1:])
         return {
-            **describe_loss(self._model.loss),
+            "input": list(features.shape[1:]),
             "outputs": keras_report.outputs_for(self._model, self._cast, features),
+            "preparation": {},
+            "seconds_per_sample": seconds_per_sample(self.predict, features),
         }
 
     def fit(self, request: Request) -> dict[str, Any]:
@@ -258,7 +299,8 @@ class KerasHandler(Handler):
         shape = tuple(request.params["input"]["shape"])
         dtype = np.dtype(request.params["input"]["dtype"])
         features = np.zeros((1, *shape), dtype)
-        self._model = self._execute(request)
+        # A sub-model is found whatever its name; which model was trained was clear then.
+        self._model = self._execute(request, distributed=True)
         name = WEIGHTS if WEIGHTS in request.files else WHOLE
         with scratch_folder() as folder, open_to_read(request.files[name]) as artifact, user_code():
             path = folder / name
@@ -301,19 +343,21 @@ class KerasHandler(Handler):
             self._lost = [said] if loop.unsaved else []
         return [*self._plan.warnings, *self._lost]
 
-    def _execute(self, request: Request, *, distributed: bool = False) -> Any:
+    def _execute(self, request: Request, *, distributed: bool | None = None) -> Any:
         """Run the user's code with the training's seed; returns its model."""
+        self._distributed = bool(request.params.get("distributed")) if distributed is None else distributed
         self._code = str(request.params["code"])
         self._imports = str(request.params.get("imports") or "")
         self._seed = int(request.params.get("seed") or 0)
         accept_old_code()
-        return self._rebuild(distributed=distributed)
+        return self._rebuild()
 
-    def _rebuild(self, *, distributed: bool = False) -> Any:
+    def _rebuild(self) -> Any:
         keras.utils.set_random_seed(self._seed % 2**32)
         namespace = execute(self._code, self._imports, {"tf": tf, "keras": keras, "np": np})
         self._custom = {name: each for name, each in namespace.items() if _is_serialisable(each)}
-        return _find_model(namespace, distributed=distributed)
+        self._variable, model = _find_model(namespace, distributed=self._distributed)
+        return model
 
     def _with_weights(self, path: Path, features: Array) -> Any:
         """Return the trained model: the one of the code with the weights at ``path``, or the whole one there."""
@@ -363,7 +407,11 @@ class KerasHandler(Handler):
                 if not self._declares_input and getattr(self._model, "_outputs_struct", None) is None:
                     structure = self._model(sample, training=False)
                     check_by_name(self._model, structure)
-                self._plan = plan_labels(self._model, labels.shape[1:], structure)
+                if self._parts:
+                    # All exits learn from the same labels.
+                    self._plan = LabelPlan(self._model._outputs_struct, None)
+                else:
+                    self._plan = plan_labels(self._model, labels.shape[1:], structure)
             self._loop = KerasLoop(self._model, cast=self._cast, targets=self._plan.targets)
             self._seen = np.array(features[:1]), np.array(labels[:1])
             self._compared = np.array(features[:_COMPARED_SAMPLES])
@@ -390,7 +438,7 @@ class KerasHandler(Handler):
 
     def _program(self) -> str:
         return keras_program.write_program(
-            self._code,
+            self._code if self._variable == "model" else f"{self._code.rstrip()}\nmodel = {self._variable}\n",
             self._imports,
             seed=self._seed,
             sample=None if self._sample is None else self._sample[0],
@@ -421,11 +469,11 @@ class KerasHandler(Handler):
         return bool(getattr(loss, "from_logits", getattr(loss, "_fn_kwargs", {}).get("from_logits", False)))
 
 
-def _find_model(namespace: Mapping[str, Any], *, distributed: bool) -> Any:
-    """Return the global ``model``; of a distributed sub-model, the one keras.Model left whatever its name."""
+def _find_model(namespace: Mapping[str, Any], *, distributed: bool) -> tuple[str, Any]:
+    """Return the name and value of the global ``model``; of a sub-model, of the one keras.Model left."""
     model = namespace.get("model")
     if isinstance(model, keras.Model):
-        return model
+        return "model", model
     if model is not None:
         raise UserCodeError(
             f"the global 'model' is of type {type(model).__name__}: expected a keras.Model",
@@ -434,7 +482,8 @@ def _find_model(namespace: Mapping[str, Any], *, distributed: bool) -> Any:
         )
     others = {id(each): name for name, each in namespace.items() if isinstance(each, keras.Model)}
     if distributed and len(others) == 1:
-        return namespace[next(iter(others.values()))]
+        name = next(iter(others.values()))
+        return name, namespace[name]
     found = ", ".join(sorted(others.values()))
     if distributed and others:
         raise UserCodeError(

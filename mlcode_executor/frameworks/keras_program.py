@@ -43,7 +43,7 @@ keras.utils.set_random_seed({seed})
 def load(weights=Path(__file__).with_name("model.weights.h5")):
     """Return the trained model, ready to predict."""
 {first_call}    # The state of the optimiser is not kept.
-    keras.saving.load_weights(model, weights, objects_to_skip=[model.optimizer])
+    keras.saving.load_weights(model, weights, objects_to_skip=[model.optimizer] if model.compiled else [])
     return model
 
 

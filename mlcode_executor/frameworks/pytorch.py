@@ -25,6 +25,7 @@ from mlcode_executor.frameworks.base import (
     Array,
     FitPlace,
     Handler,
+    ModelReport,
     Pause,
     ProgressEvents,
     Request,
@@ -33,8 +34,10 @@ from mlcode_executor.frameworks.base import (
     scratch_folder,
     write_to,
 )
+from mlcode_executor.frameworks.chain import ChainTerms, chain_report, of_sub_model, seconds_per_sample
 from mlcode_executor.frameworks.class_scores import write_classes
 from mlcode_executor.frameworks.losses import describe_loss, takes_logits
+from mlcode_executor.frameworks.pytorch_chain import Chain
 from mlcode_executor.frameworks.pytorch_definitions import Definitions, check_inputs
 from mlcode_executor.frameworks.pytorch_forward import Forward, Served
 from mlcode_executor.frameworks.pytorch_input import Preparation, choose, device, fitting_shape
@@ -75,6 +78,8 @@ class PyTorchHandler(Handler):
 
     def __init__(self) -> None:
         self._model: Any = None
+        self._parts: list[PyTorchHandler] = []
+        self._terms: ChainTerms | None = None
         self._code = ""
         self._imports = ""
         self._seed = 0
@@ -96,12 +101,14 @@ class PyTorchHandler(Handler):
         return super().warm_up(request)
 
     def check(self, request: Request) -> dict[str, Any]:
-        return self._build(request, trial=True)
+        return self._build(request, trial=True).to_json()
 
     def build(self, request: Request) -> dict[str, Any]:
-        return self._build(request, trial=False)
+        if "chain" in request.params:
+            return self._build_chain(request)
+        return self._build(request, trial=False).to_json()
 
-    def _build(self, request: Request, *, trial: bool) -> dict[str, Any]:
+    def _build(self, request: Request, *, trial: bool) -> ModelReport:
         self._code = str(request.params["code"])
         self._imports = str(request.params.get("imports") or "")
         self._seed = int(request.params.get("seed") or 0)
@@ -111,13 +118,38 @@ class PyTorchHandler(Handler):
         if not distributed:
             Definitions(self._model).check()
         with user_code():
-            return pytorch_report.describe(self._model, self._code, trial=trial, distributed=distributed).to_json()
+            return pytorch_report.describe(self._model, self._code, trial=trial, distributed=distributed)
+
+    def _build_chain(self, request: Request) -> dict[str, Any]:
+        chain, seed = request.params["chain"], request.params.get("seed")
+        terms = self._terms = ChainTerms.of(chain, request.params["chain_training"])
+        self._seed, reports = int(seed or 0), []
+        for each in chain:
+            part = PyTorchHandler()
+            with of_sub_model(each["name"]):
+                params = {"code": each["code"], "imports": each["imports"], "seed": seed, "distributed": True}
+                reports.append(part._build(Request(params), trial=False))
+            self._parts.append(part)
+        # How samples are given to the whole is decided by the code that takes them.
+        self._code = self._parts[0]._code
+        self._model = Chain([each._model for each in self._parts], terms)
+        return chain_report(terms, reports, notes=(), labels=describe_loss(terms.loss)["kind"]).to_json()
 
     def describe_loss(self, request: Request) -> dict[str, Any]:
-        model = self._built()
+        model, features = self._built(), np.array(request.array("features"))
+        loss = Definitions(model).loss_fn() if self._terms is None else self._terms.loss
+        outputs = pytorch_report.outputs_for(model, features, self._code)
+        # Of a chain, all exits have the loss, and the outputs, of the top.
+        return {**describe_loss(loss), "outputs": outputs if self._terms is None else outputs[-1:]}
+
+    def describe_part(self, request: Request) -> dict[str, Any]:
+        features = np.array(request.array("features"))
+        forward = self._seen_by(features)
         return {
-            **describe_loss(Definitions(model).loss_fn()),
-            "outputs": pytorch_report.outputs_for(model, np.array(request.array("features")), self._code),
+            "input": list(features.shape[1:]),
+            "outputs": pytorch_report.outputs_of(forward, features),
+            "preparation": forward.preparation.to_json(),
+            "seconds_per_sample": seconds_per_sample(self.predict, features),
         }
 
     def fit(self, request: Request) -> dict[str, Any]:
@@ -187,8 +219,9 @@ class PyTorchHandler(Handler):
         self._to_tensor, self._targets_are_features, self._warnings = state["loop"]
         preparation, self._seen = Preparation.from_json(state["preparation"]), state["seen"]
         with user_code():
-            self._forward = Forward(model.to(device()), preparation, state["seen"])
-            self._loop = TorchLoop(self._forward, targets_are_features=self._targets_are_features)
+            self._give(model.to(device()), preparation, state["seen"])
+            self._look_at_exits()
+            self._loop = TorchLoop(self._prepared_forward(), targets_are_features=self._targets_are_features)
             take_model(state, model, self._loop.new_optimizer)
         self._champion = take_weights(state, "champion", model) if "champion" in state else None
         self._place = FitPlace(**state["place"])
@@ -232,7 +265,7 @@ class PyTorchHandler(Handler):
 
     def export_onnx(self, request: Request) -> dict[str, Any]:
         features = np.array(request.array("features"))
-        self._prepared(features)
+        self._seen_by(features)
         # Conversion is for serving on a CPU, and the last thing that is done with the model.
         model = self._model.cpu().eval()
         served = Served(self._prepared_forward()).eval()
@@ -266,7 +299,7 @@ class PyTorchHandler(Handler):
 
     def check_answers(self, request: Request) -> dict[str, Any]:
         features = np.array(request.array("features"))
-        self._prepared(features)
+        self._seen_by(features)
         on_gpu = device().type == "cuda"
         findings = independence.findings(self.predict, features, code=self._code, exact=not on_gpu)
         return {"warnings": [*findings, *self._rebuild_findings(features)]}
@@ -353,15 +386,36 @@ class PyTorchHandler(Handler):
         self._targets_are_features = bool(request.params.get("targets_are_features"))
 
     def _prepared(self, features: Array) -> TorchLoop:
-        """Find out how the model takes ``features`` (n, ...) and put it on its device; returns the loop for it."""
+        """Return the loop for the model, which is made ready for ``features`` (n, ...)."""
         if self._loop is None:
+            forward = self._seen_by(features)
+            with user_code():
+                self._look_at_exits()
+                self._loop = TorchLoop(forward, targets_are_features=self._targets_are_features)
+        return self._loop
+
+    def _seen_by(self, features: Array) -> Forward:
+        """Find out how the model takes ``features`` (n, ...) and put it on its device."""
+        if self._forward is None:
             with user_code():
                 model = self._built().to(device())
                 preparation, self._warnings = choose(model, features, to_tensor=self._to_tensor, code=self._code)
                 self._seen = np.array(features[[0, -1]])
-                self._forward = Forward(model, preparation, self._seen)
-                self._loop = TorchLoop(self._forward, targets_are_features=self._targets_are_features)
-        return self._loop
+                self._give(model, preparation, self._seen)
+        return self._prepared_forward()
+
+    def _give(self, model: Any, preparation: Preparation, seen: Array) -> None:
+        """Give samples to ``model``, which is on its device, as ``preparation`` says from now on."""
+        self._forward = Forward(model, preparation, seen)
+        if self._parts:
+            # The lowest sub-model gets just what the whole gets; the others what is made of it.
+            self._parts[0]._give(self._parts[0]._model, preparation, seen)
+
+    def _look_at_exits(self) -> None:
+        """Let a chain see what its exits answer, before it has learnt anything."""
+        if self._parts and self._seen is not None:
+            preparation = self._prepared_forward().preparation
+            self._model.look(preparation.tensor(np.ascontiguousarray(self._seen), device()))
 
     def _the_loop(self) -> TorchLoop:
         if self._loop is None:

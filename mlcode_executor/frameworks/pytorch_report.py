@@ -27,7 +27,7 @@ from mlcode_executor.frameworks.pytorch_input import (
 )
 from mlcode_executor.frameworks.pytorch_weights import unsaved_modules, weights_of
 
-__all__ = ["describe", "output_of", "outputs_for", "rebuild_warning", "versions"]
+__all__ = ["describe", "output_of", "outputs_for", "outputs_of", "rebuild_warning", "versions"]
 
 # Sizes of images to try a convolutional network with: its code does not say which it takes.
 _IMAGE_SIZES = (28, 32, 64, 96, 128, 224)
@@ -99,12 +99,16 @@ def outputs_for(model: Any, features: Array, code: str) -> list[dict[str, Any]]:
     """Return the outputs for samples such as ``features`` (n, ...), as JSON; [] where the model refuses them here."""
     try:
         preparation, _ = choose(model, features, to_tensor=True, code=code)
-        forward = Forward(model, preparation, features)
-        with torch.no_grad(), undisturbed(model):
-            answer = forward(preparation.tensor(features[[0, -1]], device_of(model)))
-        return [asdict(each) for each in _output_specs(answer)]
+        return outputs_of(Forward(model, preparation, features), features)
     except Exception:  # noqa: BLE001  whatever it is, training will say it, with its line
         return []
+
+
+def outputs_of(forward: Forward, features: Array) -> list[dict[str, Any]]:
+    """Return the outputs for samples such as ``features`` (n, ...), as JSON."""
+    with torch.no_grad(), undisturbed(forward.model):
+        answer = forward(forward.preparation.tensor(features[[0, -1]], device_of(forward.model)))
+    return [asdict(each) for each in _output_specs(answer)]
 
 
 def _is_lazy(parameter: Any) -> bool:

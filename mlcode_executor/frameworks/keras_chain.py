@@ -1,0 +1,132 @@
+"""A chain of Keras sub-models as one model with several exits, compiled with what the deployment says.
+
+Sub-models stay whole and are called as layers, so training the joint model trains them; each is then saved and served
+by itself. Called by the handler, inside the model process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from kafkaml.errors import UserCodeError
+from mlcode_executor.frameworks.base import Array
+from mlcode_executor.frameworks.chain import ChainTerms, are_probabilities, check_links, exit_outputs
+from mlcode_executor.frameworks.keras_outputs import flat
+
+__all__ = ["Chain", "join"]
+
+# Losses that take scores before a softmax or sigmoid too, when told so.
+_WITH_LOGITS = {
+    "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
+    "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
+    "binary_crossentropy": keras.losses.BinaryCrossentropy,
+    "categorical_focal_crossentropy": keras.losses.CategoricalFocalCrossentropy,
+    "binary_focal_crossentropy": keras.losses.BinaryFocalCrossentropy,
+}
+# Activations whose values are certain; of all others the values themselves tell.
+_PROBABILITIES = ("softmax", "softmax_v2", "sigmoid")
+# Far out of the ordinary and ordinary: a sigmoid stays within 0 and 1 for all of them.
+_SCALES = (1.0, 100.0, 10_000.0)
+_TRIED_SAMPLES = 16
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The joint ``model``, compiled, and what a person should know of it."""
+
+    model: Any
+    notes: Sequence[str]
+
+
+def join(models: Sequence[Any], terms: ChainTerms) -> Chain:
+    """Return the joint model of ``models``, from below; its outputs are a dictionary by the exits' names.
+
+    UserCodeError where sub-models do not belong together.
+    """
+    for name, model in zip(terms.names, models, strict=True):
+        # Two sub-models may bear the same name, which one graph does not allow.
+        model.name = name
+    lowest, last = models[0], len(models) - 1
+    if not getattr(lowest, "inputs", None):
+        raise UserCodeError(
+            f"the sub-model {terms.names[0]!r} declares no input: the lowest of a chain begins with keras.Input",
+            kind="missing",
+            hint="write inputs = keras.Input(shape=(...)) and keras.Model(inputs=inputs, outputs=[to_upper, output])",
+        )
+    _check_links(models, terms)
+    inputs = keras.Input(lowest.inputs[0].shape[1:], dtype=lowest.inputs[0].dtype)
+    features, exits = inputs, {}
+    for index, (name, model) in enumerate(zip(terms.names, models, strict=True)):
+        answers = list(flat(model(features)))
+        features, exits[name] = exit_outputs(name, answers, is_top=index == last)
+    joint = keras.Model(inputs, exits, name="chain")
+    logits = _logits(joint, exits, terms)
+    joint.compile(
+        optimizer=keras.optimizers.get(
+            {"class_name": terms.optimizer, "config": {"learning_rate": terms.learning_rate}}
+        ),
+        loss={name: _loss(terms.loss, logits=name in logits) for name in terms.names},
+        # Objects of its own for each exit: one that two exits share would mix them.
+        metrics={name: [_metric(each, logits=name in logits) for each in terms.metrics] for name in terms.names},
+        loss_weights=dict(zip(terms.names, terms.weights, strict=True)),
+    )
+    notes = [f"{name!r} answers scores before a softmax or sigmoid: its loss takes them as such" for name in logits]
+    return Chain(joint, notes)
+
+
+def _check_links(models: Sequence[Any], terms: ChainTerms) -> None:
+    declared = [getattr(each, "inputs", None) and each.outputs for each in models]
+    for index, (name, outputs) in enumerate(zip(terms.names, declared, strict=True)):
+        if outputs:
+            exit_outputs(name, list(flat(models[index]._outputs_struct)), is_top=index == len(models) - 1)
+    known = len([each for each in declared if each])
+    if known == len(models):
+        given = [tuple(next(flat(each._outputs_struct)).shape[1:]) for each in models[:-1]]
+        check_links(terms.names, given, [tuple(each.inputs[0].shape[1:]) for each in models])
+
+
+def _loss(name: str, *, logits: bool) -> Any:
+    return _WITH_LOGITS[name](from_logits=True) if logits else name
+
+
+def _metric(name: str, *, logits: bool) -> Any:
+    if name in ("accuracy", "acc"):
+        # Which one, Keras tells by the shapes.
+        return name
+    if name == "binary_accuracy" and logits:
+        return keras.metrics.BinaryAccuracy(name=name, threshold=0.0)
+    return type(keras.metrics.get(name))(name=name)
+
+
+def _logits(joint: Any, exits: dict[str, Any], terms: ChainTerms) -> list[str]:
+    """Return the exits that answer scores before a softmax or sigmoid, where the loss asks for probabilities."""
+    if terms.loss not in _WITH_LOGITS:
+        return []
+    return [name for name in terms.names if not _answers_probabilities(joint, name, exits[name])]
+
+
+def _answers_probabilities(joint: Any, name: str, exit_: Any) -> bool:
+    operation = exit_._keras_history.operation
+    inner = operation
+    while getattr(inner, "_outputs_struct", None) is not None:
+        inner = list(flat(inner._outputs_struct))[-1]._keras_history.operation
+    activation = getattr(getattr(inner, "activation", None), "__name__", "")
+    if type(inner).__name__ == "Softmax" or activation in _PROBABILITIES:
+        return True
+    answers = _trial(joint, name)
+    return answers is None or are_probabilities(answers)
+
+
+def _trial(joint: Any, name: str) -> list[Array] | None:
+    """Return the exit's answers to random samples, None where the model takes no such."""
+    shape = tuple(size or _TRIED_SAMPLES for size in joint.inputs[0].shape[1:])
+    noise = np.random.default_rng(0).normal(size=(_TRIED_SAMPLES, *shape)).astype(np.float32)
+    try:
+        return [np.asarray(joint(noise * scale, training=False)[name]) for scale in _SCALES]
+    except Exception:  # noqa: BLE001  invented numbers may mean nothing to it: Keras' own default holds then
+        return None
