@@ -6,6 +6,7 @@ losses being summed with a weight for each (BranchyNet: Teerapittayanon et al., 
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,14 +15,16 @@ from typing import Any, Self
 
 import numpy as np
 
+from kafkaml.chains import exits_gap, outputs_gap, shape_gap
 from kafkaml.errors import UserCodeError
+from kafkaml.wire.framework import Framework
 from mlcode_executor.frameworks.base import Array, ModelReport
 
 __all__ = [
     "ChainTerms",
     "are_probabilities",
     "chain_report",
-    "check_links",
+    "check_reports",
     "exit_outputs",
     "of_sub_model",
     "seconds_per_sample",
@@ -30,8 +33,6 @@ __all__ = [
 # Probabilities in half precision add up to one only about.
 _TOLERANCE = 0.01
 _TIMED_ANSWERS = 30
-
-Shape = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,33 +103,24 @@ def of_sub_model(name: str, about: str = "") -> Iterator[None]:
 
 def exit_outputs(name: str, outputs: Sequence[Any], *, is_top: bool) -> tuple[Any, Any]:
     """Return what goes up (None of the top) and the prediction; UserCodeError for another number of outputs."""
-    expected = 1 if is_top else 2
-    if len(outputs) != expected:
-        raise UserCodeError(
-            f"the sub-model {name!r} answers {len(outputs)} arrays: expected "
-            + ("its prediction alone, it is the top of its chain" if is_top else "(to_upper, prediction)"),
-            kind="invalid",
-            hint="a sub-model with an upper model gives two outputs in this order: what goes up, and its prediction",
-        )
+    if gap := outputs_gap(name, len(outputs), top=is_top):
+        raise UserCodeError(gap, kind="invalid")
     return (None if is_top else outputs[0]), outputs[-1]
 
 
-def check_links(names: Sequence[str], given: Sequence[Shape], taken: Sequence[Shape]) -> None:
-    """Raise UserCodeError where what a sub-model gives up is not what the one above takes.
-
-    ``given[i]`` is what sub-model i gives up, ``taken[i]`` what sub-model i takes, both of one sample; None: any size.
-    """
-    for index, (gives, takes) in enumerate(zip(given, taken[1:], strict=True)):
-        fits = len(gives) == len(takes) and all(
-            None in (one, other) or one == other for one, other in zip(gives, takes, strict=True)
-        )
-        if not fits:
-            lower, upper = names[index], names[index + 1]
-            raise UserCodeError(
-                f"{upper!r} takes samples of shape {_text(takes)}: {lower!r} below it gives up {_text(gives)}",
-                kind="invalid",
-                hint=f"give {upper!r} an input of shape {_text(gives)}, or {lower!r} a first output of {_text(takes)}",
-            )
+def check_reports(names: Sequence[str], reports: Sequence[ModelReport], framework: Framework) -> None:
+    """Raise UserCodeError where, as far as reports from below tell, sub-models do not belong together."""
+    for index, (name, report) in enumerate(zip(names, reports, strict=True)):
+        if report.outputs:
+            exit_outputs(name, report.outputs, is_top=index == len(names) - 1)
+    for (lower, below), (upper, above) in itertools.pairwise(zip(names, reports, strict=True)):
+        gap = ""
+        if below.outputs and above.inputs:
+            gap = shape_gap(lower, below.outputs[0].shape[1:], upper, above.inputs[0].shape[1:], framework)
+        if not gap and below.outputs and above.outputs:
+            gap = exits_gap(lower, below.outputs[-1].shape[1:], upper, above.outputs[-1].shape[1:])
+        if gap:
+            raise UserCodeError(gap, kind="invalid")
 
 
 def are_probabilities(answers: Sequence[Array]) -> bool:
@@ -153,7 +145,3 @@ def seconds_per_sample(predict: Callable[[Array], Any], features: Array) -> floa
         predict(sample)
         times.append(time.perf_counter() - started)
     return float(np.median(times))
-
-
-def _text(shape: Shape) -> str:
-    return f"({', '.join('any' if size is None else str(size) for size in shape)}{',' if len(shape) == 1 else ''})"

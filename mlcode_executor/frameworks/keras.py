@@ -17,6 +17,7 @@ import tensorflow as tf
 from kafkaml.errors import ArgumentsError, BrokenError, UserCodeError
 from kafkaml.frameworks import Purpose
 from kafkaml.frameworks.tensorflow import TENSORFLOW
+from kafkaml.wire.framework import Framework
 from mlcode_executor.frameworks import independence, keras_export, keras_program, keras_report
 from mlcode_executor.frameworks.base import (
     Array,
@@ -31,7 +32,7 @@ from mlcode_executor.frameworks.base import (
     scratch_folder,
     write_to,
 )
-from mlcode_executor.frameworks.chain import ChainTerms, chain_report, of_sub_model, seconds_per_sample
+from mlcode_executor.frameworks.chain import ChainTerms, chain_report, check_reports, of_sub_model, seconds_per_sample
 from mlcode_executor.frameworks.class_scores import write_classes
 from mlcode_executor.frameworks.keras_artifacts import (
     WEIGHTS,
@@ -150,6 +151,7 @@ class KerasHandler(Handler):
                 params = {"code": each["code"], "imports": each["imports"], "seed": seed, "distributed": True}
                 reports.append(part._build_one(Request(params)))
             self._parts.append(part)
+        check_reports(terms.names, reports, Framework.TENSORFLOW)
         with user_code():
             joint = join([each._model for each in self._parts], terms)
         self._model, self._declares_input = joint.model, True

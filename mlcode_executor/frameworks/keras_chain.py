@@ -15,7 +15,7 @@ import numpy as np
 
 from kafkaml.errors import UserCodeError
 from mlcode_executor.frameworks.base import Array
-from mlcode_executor.frameworks.chain import ChainTerms, are_probabilities, check_links, exit_outputs
+from mlcode_executor.frameworks.chain import ChainTerms, are_probabilities, exit_outputs
 from mlcode_executor.frameworks.keras_outputs import flat
 
 __all__ = ["Chain", "join"]
@@ -58,7 +58,6 @@ def join(models: Sequence[Any], terms: ChainTerms) -> Chain:
             kind="missing",
             hint="write inputs = keras.Input(shape=(...)) and keras.Model(inputs=inputs, outputs=[to_upper, output])",
         )
-    _check_links(models, terms)
     inputs = keras.Input(lowest.inputs[0].shape[1:], dtype=lowest.inputs[0].dtype)
     features, exits = inputs, {}
     for index, (name, model) in enumerate(zip(terms.names, models, strict=True)):
@@ -77,17 +76,6 @@ def join(models: Sequence[Any], terms: ChainTerms) -> Chain:
     )
     notes = [f"{name!r} answers scores before a softmax or sigmoid: its loss takes them as such" for name in logits]
     return Chain(joint, notes)
-
-
-def _check_links(models: Sequence[Any], terms: ChainTerms) -> None:
-    declared = [getattr(each, "inputs", None) and each.outputs for each in models]
-    for index, (name, outputs) in enumerate(zip(terms.names, declared, strict=True)):
-        if outputs:
-            exit_outputs(name, list(flat(models[index]._outputs_struct)), is_top=index == len(models) - 1)
-    known = len([each for each in declared if each])
-    if known == len(models):
-        given = [tuple(next(flat(each._outputs_struct)).shape[1:]) for each in models[:-1]]
-        check_links(terms.names, given, [tuple(each.inputs[0].shape[1:]) for each in models])
 
 
 def _loss(name: str, *, logits: bool) -> Any:

@@ -20,6 +20,7 @@ from torch.utils import data as torch_data
 from kafkaml.errors import BrokenError, UserCodeError
 from kafkaml.frameworks import Purpose
 from kafkaml.frameworks.pytorch import PYTORCH
+from kafkaml.wire.framework import Framework
 from mlcode_executor.frameworks import independence, pytorch_export, pytorch_machine, pytorch_report
 from mlcode_executor.frameworks.base import (
     Array,
@@ -34,7 +35,7 @@ from mlcode_executor.frameworks.base import (
     scratch_folder,
     write_to,
 )
-from mlcode_executor.frameworks.chain import ChainTerms, chain_report, of_sub_model, seconds_per_sample
+from mlcode_executor.frameworks.chain import ChainTerms, chain_report, check_reports, of_sub_model, seconds_per_sample
 from mlcode_executor.frameworks.class_scores import write_classes
 from mlcode_executor.frameworks.losses import describe_loss, takes_logits
 from mlcode_executor.frameworks.pytorch_chain import Chain
@@ -130,6 +131,7 @@ class PyTorchHandler(Handler):
                 params = {"code": each["code"], "imports": each["imports"], "seed": seed, "distributed": True}
                 reports.append(part._build(Request(params), trial=False))
             self._parts.append(part)
+        check_reports(terms.names, reports, Framework.PYTORCH)
         # How samples are given to the whole is decided by the code that takes them.
         self._code = self._parts[0]._code
         self._model = Chain([each._model for each in self._parts], terms)
