@@ -1,7 +1,8 @@
-/** What one chooses: a model, or a whole chain of parts of a distributed one; and whether choices fit one stream. */
+/** What one chooses: a model, or the whole chain of sub-models of a distributed one; and whether choices fit one stream. */
 import type { ModelOf, ModelRow, TensorSpec } from '~/lib/api'
 import { chainsOf } from '~/lib/chains'
 import { formatShape } from '~/lib/format'
+import { mayBeSame } from '~/lib/shapes'
 
 /** A model as lists and configurations tell of it. */
 export interface Choice {
@@ -15,7 +16,7 @@ export interface Choice {
   parameters: number | null
 }
 
-/** Parts from the edge to the cloud; one for a model that is not distributed. */
+/** Sub-models from the edge to the cloud; one for a model that is not distributed. */
 export type Unit = readonly [Choice, ...Choice[]]
 
 export function choiceOf(model: ModelRow): Choice {
@@ -32,7 +33,7 @@ export function choiceOf(model: ModelRow): Choice {
   }
 }
 
-/** Models in the order given, chains where their first part is. */
+/** Models in the order given, chains where their lowest sub-model is. */
 export function unitsOf(models: readonly Choice[]): Unit[] {
   const chains = chainsOf(models.filter((each) => each.distributed))
   const units: Unit[] = []
@@ -59,16 +60,4 @@ export function inputConflict(units: readonly Unit[]): string {
     }
   }
   return ''
-}
-
-/** Whether samples of one shape could also be of the other: many models flatten, and free sizes fit anything. */
-function mayBeSame(one: TensorSpec['shape'], other: TensorSpec['shape']): boolean {
-  const [a, b] = [one.slice(1), other.slice(1)]
-  if ([...a, ...b].every((size) => size !== null)) return product(a) === product(b)
-  if (a.length !== b.length) return true
-  return a.every((size, axis) => size === null || b[axis] === null || size === b[axis])
-}
-
-function product(sizes: readonly (number | null)[]): number {
-  return sizes.reduce<number>((total, size) => total * (size ?? 1), 1)
 }

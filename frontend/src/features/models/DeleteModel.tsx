@@ -22,7 +22,7 @@ export function DeleteModel({
   model: Model
   results: readonly ResultRow[]
   resultCount: number
-  /** Parts of distributed models that send to this one. */
+  /** Sub-models that send to this one. */
   lower: readonly ModelRow[]
   opened: boolean
   onClose: () => void

@@ -1,6 +1,18 @@
 /** The form of a model: code on the left, the executor's verdict on the right; for new models and for changes. */
 
-import { Alert, Button, Collapse, Grid, Group, Kbd, SegmentedControl, Stack, Text, TextInput } from '@mantine/core'
+import {
+  Alert,
+  Button,
+  Checkbox,
+  Collapse,
+  Grid,
+  Group,
+  Kbd,
+  SegmentedControl,
+  Stack,
+  Text,
+  TextInput,
+} from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useDisclosure, useHotkeys, useLocalStorage } from '@mantine/hooks'
 import { modals } from '@mantine/modals'
@@ -20,6 +32,7 @@ import { useFrameworks } from '~/lib/frameworks'
 import { problemOf } from '~/lib/problem'
 import { CodeTools } from './CodeTools'
 import { HowToWrite } from './HowToWrite'
+import { ModelChain } from './ModelChain'
 import { type ModelValues, requestOf, sourceOf, valuesOfTemplate, verdictErrorOf } from './source'
 import { TemplatePicker } from './TemplatePicker'
 import { TEMPLATES, type Template } from './templates'
@@ -60,7 +73,6 @@ export function ModelForm({
   const [saving, setSaving] = useState(false)
   const [refused, setRefused] = useState<unknown>(null)
   const [restored, setRestored] = useState(draft.restored)
-  const [advanced, advancedIs] = useDisclosure(values.distributed)
   const [withImports, importsAre] = useDisclosure(values.imports !== '')
 
   const error = checked?.verdict.error ?? null
@@ -91,7 +103,6 @@ export function ModelForm({
       else {
         const refusal = problemOf(caught)
         form.setErrors(refusal.byField())
-        if (refusal.isOnlyAbout(['distributed', 'upper_model'])) advancedIs.open()
         if (refusal.isOnlyAbout(['imports'])) importsAre.open()
         if (!refusal.isOnlyAbout(Object.keys(values))) setRefused(caught)
       }
@@ -110,7 +121,6 @@ export function ModelForm({
 
   const begin = (next: ModelValues) => {
     form.setValues({ ...next, name: values.name && !isTemplateName(values.name) ? values.name : next.name })
-    if (next.distributed) advancedIs.open()
   }
   const replace = (next: ModelValues) => {
     if (values.code.trim() === '' || isTemplateCode(values.code)) begin(next)
@@ -217,6 +227,22 @@ export function ModelForm({
                 {...form.getInputProps('description')}
               />
             </Group>
+            <Checkbox
+              label="Distributed: a sub-model of a chain, from the edge to the cloud"
+              description="It answers what it is sure of, and sends the rest up to the sub-model above it"
+              checked={values.distributed}
+              onChange={(event) => form.setFieldValue('distributed', event.currentTarget.checked)}
+              error={form.errors.distributed}
+            />
+            {values.distributed && (
+              <UpperModelSelect
+                own={saved?.id}
+                framework={values.framework}
+                value={values.upper_model}
+                onChange={(next) => form.setFieldValue('upper_model', next)}
+                error={form.errors.upper_model}
+              />
+            )}
             {values.code.trim() === '' && (
               <TemplatePicker
                 framework={values.framework}
@@ -269,42 +295,32 @@ export function ModelForm({
                 <Kbd size="xs">S</Kbd> saves
               </SmallPrint>
             </Group>
-            <Fold opened={advanced} onToggle={advancedIs.toggle} label="Advanced" note="distributed models">
-              <Stack gap="sm">
-                <Toggle
-                  size="sm"
-                  label="A part of a distributed model"
-                  description="Parts run in a chain, edge to cloud; each sends what it is not sure of to the part above it. This version checks and keeps parts: it does not train or serve them yet."
-                  checked={values.distributed}
-                  onChange={(on) => form.setFieldValue('distributed', on)}
-                  error={form.errors.distributed}
-                />
-                {values.distributed && (
-                  <UpperModelSelect
-                    own={saved?.id}
-                    value={values.upper_model}
-                    onChange={(next) => form.setFieldValue('upper_model', next)}
-                    error={form.errors.upper_model}
-                  />
-                )}
-              </Stack>
-            </Fold>
           </Stack>
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 5 }}>
-          {checked === null && !checking && problem === null ? (
-            <Stack gap={4}>
-              <Text size="sm" fw={500}>
-                The model will be drawn here
-              </Text>
-              <Dimmed>
-                As soon as there is code, it is run in isolation: layers, shapes and parameters appear, or the line that
-                fails is marked with the reason.
-              </Dimmed>
-            </Stack>
-          ) : (
-            <VerdictPanel {...{ checked, current, checking, problem }} onCheck={() => void check()} onLine={goTo} />
-          )}
+          <Stack gap="lg">
+            {values.distributed && (
+              <ModelChain
+                own={saved?.id}
+                name={values.name}
+                upper={values.upper_model}
+                report={current ? (checked?.verdict.report ?? null) : null}
+              />
+            )}
+            {checked === null && !checking && problem === null ? (
+              <Stack gap={4}>
+                <Text size="sm" fw={500}>
+                  The model will be drawn here
+                </Text>
+                <Dimmed>
+                  As soon as there is code, it is run in isolation: layers, shapes and parameters appear, or the line
+                  that fails is marked with the reason.
+                </Dimmed>
+              </Stack>
+            ) : (
+              <VerdictPanel {...{ checked, current, checking, problem }} onCheck={() => void check()} onLine={goTo} />
+            )}
+          </Stack>
         </Grid.Col>
       </Grid>
       <UnsavedChanges changed={changed && !saving} onDiscard={draft.forget} />

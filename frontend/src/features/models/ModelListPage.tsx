@@ -109,7 +109,7 @@ export function ModelListPage() {
             any="Whole or distributed"
             data={[
               { value: 'whole', label: 'Whole models' },
-              { value: 'distributed', label: 'Distributed parts' },
+              { value: 'distributed', label: 'Sub-models of distributed ones' },
             ]}
             value={kind}
             onChange={(next) => change({ kind: next })}

@@ -10,13 +10,7 @@ import { CopyAs } from '~/components/CopyAs'
 import { Dimmed } from '~/components/Dimmed'
 import { FrameworkMark } from '~/components/FrameworkMark'
 import { ObjectPage } from '~/components/ObjectPage'
-import {
-  type Model,
-  modelsListOptions,
-  modelsRetrieveOptions,
-  modelsUpdateMutation,
-  resultsListOptions,
-} from '~/lib/api'
+import { type Model, modelsRetrieveOptions, modelsUpdateMutation, resultsListOptions } from '~/lib/api'
 import { formatCount } from '~/lib/format'
 import { notifyDone } from '~/lib/notify'
 import { useSession } from '~/lib/session'
@@ -26,6 +20,7 @@ import { ModelForm } from './ModelForm'
 import { ModelOverview } from './ModelOverview'
 import { ModelUsers } from './ModelUsers'
 import { valuesOf } from './source'
+import { useSubModels } from './useSubModels'
 
 export function ModelPage() {
   const { id } = useParams({ from: '/models/$id' })
@@ -36,11 +31,7 @@ export function ModelPage() {
   const query = useQuery(modelsRetrieveOptions({ path: { id } }))
   const model = query.isPlaceholderData ? undefined : query.data
   const results = useQuery(resultsListOptions({ query: { model: Number(id), limit: 100 } }))
-  const family = useQuery({
-    ...modelsListOptions({ query: { distributed: true, limit: 500 } }),
-    enabled: model?.distributed === true,
-  })
-  const parts = family.data?.results ?? []
+  const subModels = useSubModels({ enabled: model?.distributed === true })
   const users = (model?.used_by.length ?? 0) + (results.data?.count ?? 0)
   return (
     <ObjectPage
@@ -53,7 +44,7 @@ export function ModelPage() {
         model && (
           <Group gap="xs">
             <FrameworkMark framework={model.framework} />
-            {model.distributed && <Text size="sm">part of a distributed model</Text>}
+            {model.distributed && <Text size="sm">sub-model of a distributed model</Text>}
           </Group>
         )
       }
@@ -94,7 +85,11 @@ export function ModelPage() {
       onTab={(next) => void navigate({ search: { tab: next === 'overview' ? undefined : next } })}
       tabs={
         model && [
-          { value: 'overview', label: 'Overview', content: () => <ModelOverview model={model} parts={parts} /> },
+          {
+            value: 'overview',
+            label: 'Overview',
+            content: () => <ModelOverview model={model} subModels={subModels} />,
+          },
           {
             value: 'code',
             label: 'Code',
@@ -103,7 +98,7 @@ export function ModelPage() {
           {
             value: 'users',
             label: users > 0 ? `Used by (${formatCount(users)})` : 'Used by',
-            content: () => <ModelUsers model={model} parts={parts} results={results} />,
+            content: () => <ModelUsers model={model} subModels={subModels} results={results} />,
           },
         ]
       }
@@ -113,7 +108,7 @@ export function ModelPage() {
           model={model}
           results={results.data?.results ?? []}
           resultCount={results.data?.count ?? 0}
-          lower={parts.filter((each) => each.upper_model === model.id)}
+          lower={subModels.filter((each) => each.upper_model === model.id)}
           opened={deleting}
           onClose={() => setDeleting(false)}
           onDeleted={() => void navigate({ to: '/models', search: {}, ignoreBlocker: true })}

@@ -1,4 +1,4 @@
-/** Who uses a model: configurations, lower parts of a chain, and what its training gave. */
+/** Who uses a model: configurations, the sub-model below it, and what its training gave. */
 import { Group, Stack, Title } from '@mantine/core'
 import type { UseQueryResult } from '@tanstack/react-query'
 import { Age } from '~/components/Age'
@@ -15,15 +15,15 @@ import { bestOf, metricNamesOf } from './metrics'
 
 export function ModelUsers({
   model,
-  parts,
+  subModels,
   results,
 }: {
   model: Model
-  parts: readonly ModelRow[]
+  subModels: readonly ModelRow[]
   results: UseQueryResult<PaginatedResultRowList, unknown>
 }) {
   const { can } = useSession()
-  const lower = parts.filter((each) => each.upper_model === model.id)
+  const lower = subModels.filter((each) => each.upper_model === model.id)
   const rows = results.data?.results ?? []
   if (model.used_by.length === 0 && lower.length === 0 && results.data?.count === 0) {
     return (
@@ -60,7 +60,7 @@ export function ModelUsers({
       </Stack>
       {lower.length > 0 && (
         <Stack gap={4}>
-          <Title order={2}>Parts that send to it</Title>
+          <Title order={2}>Sub-model that sends to it</Title>
           <Group gap="md">
             {lower.map((each) => (
               <ModelLink id={each.id} key={each.id}>

@@ -1,39 +1,59 @@
-/** Which part of a distributed model is above this one. */
+/** Which sub-model is above this one. Those that cannot be are shown with the reason. */
 import { Select } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import { modelsListOptions } from '~/lib/api'
+import type { ModelRow } from '~/lib/api'
+import { chainsOf } from '~/lib/chains'
+import { useSubModels } from './useSubModels'
 
 export function UpperModelSelect({
   own,
+  framework,
   value,
   onChange,
   error,
 }: {
-  /** The model itself, which is not above itself. */
+  /** The model itself, where it is saved. */
   own: number | undefined
+  framework: string
   value: string | null
   onChange: (value: string | null) => void
   error: ReactNode
 }) {
-  const models = useQuery(modelsListOptions({ query: { distributed: true, limit: 500, ordering: 'name' } }))
-  const data = (models.data?.results ?? [])
-    .filter((each) => each.id !== own)
-    .map((each) => ({ value: String(each.id), label: `${each.name} (model ${each.id})` }))
+  const subModels = useSubModels()
+  const data = subModels
+    // What is chosen is shown in any case: the API says why it cannot be.
+    .filter((each) => each.id !== own && (each.framework === framework || String(each.id) === value))
+    .map((each) => {
+      const reason = reasonAgainst(each, own, subModels)
+      return {
+        value: String(each.id),
+        label: `${each.name} (model ${each.id}${reason && `, ${reason}`})`,
+        disabled: reason !== '',
+      }
+    })
   return (
     <Select
       label="Upper model"
-      description="The next part towards the cloud; none for the topmost one."
-      placeholder="None: this is the topmost part"
+      description="The next sub-model towards the cloud, which takes what this one sends up"
+      placeholder="None: this is the top"
       data={data}
       value={value}
       onChange={onChange}
       searchable
       clearable
       clearButtonProps={{ 'aria-label': 'Clear the upper model' }}
-      nothingFoundMessage="No other distributed model: make the topmost part first"
+      nothingFoundMessage="No other sub-model: save the top first, then those below it"
       maw={420}
       error={error}
     />
   )
+}
+
+/** Why a sub-model cannot be above this one; empty where it can. */
+function reasonAgainst(upper: ModelRow, own: number | undefined, subModels: readonly ModelRow[]): string {
+  const chain = chainsOf(subModels).find((each) => each.includes(upper)) ?? []
+  const place = chain.findIndex(({ id }) => id === own)
+  if (place > chain.indexOf(upper)) return 'below this one'
+  const lower = subModels.find((each) => each.upper_model === upper.id && each.id !== own)
+  return lower ? `above ${lower.name} already` : ''
 }

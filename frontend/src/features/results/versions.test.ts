@@ -30,6 +30,7 @@ const OUTCOME: Outcome = {
   input_shape: [],
   output_shapes: [],
   pseudo_labels: [],
+  exit: null,
 }
 const COMPARISON: Comparison = {
   metric: 'loss',

@@ -30,6 +30,10 @@ export const writing: Writing = {
       <Code>metrics(self)</Code> returns Ignite metrics by name:{' '}
       <Code>{'{"accuracy": Accuracy(), "loss": Loss(self.loss_fn())}'}</Code>.
     </>,
+    <>
+      A sub-model of a distributed model needs none of the three methods: the deployment says how the chain trains. Its{' '}
+      <Code>forward</Code> returns <Code>(to_upper, prediction)</Code>, and at the top the prediction alone.
+    </>,
   ],
   begins: 'class MyModel(nn.Module): ...',
   marks: /\b(torch|nn\.Module|loss_fn)\b/,

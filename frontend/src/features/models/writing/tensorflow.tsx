@@ -30,8 +30,8 @@ export const writing: Writing = {
       end; numbers to predict with <Code>mse</Code>.
     </>,
     <>
-      A part of a distributed model (under Advanced) is one <Code>keras.Model</Code> of any name and need not be
-      compiled. This version checks parts, and does not train or serve them yet.
+      A sub-model of a distributed model is one <Code>keras.Model</Code> of any name, not compiled: the deployment says
+      how the chain trains. It has two outputs, what goes up and the prediction, and at the top the prediction alone.
     </>,
   ],
   begins: 'model = keras.Sequential([...',

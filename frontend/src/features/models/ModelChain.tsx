@@ -1,0 +1,43 @@
+/** Where a sub-model stands: the chain as it is when this form is saved. */
+import { Stack, Text } from '@mantine/core'
+import { ChainPicture } from '~/components/ChainPicture'
+import { Dimmed } from '~/components/Dimmed'
+import type { Report } from '~/lib/api'
+import { chainWith, NEW, partOf, type SubModel } from './chain'
+import { useSubModels } from './useSubModels'
+
+export function ModelChain({
+  own,
+  name,
+  upper,
+  report,
+}: {
+  own: number | undefined
+  name: string
+  upper: string | null
+  /** Of the code as it is in the form; null where that is not valid. */
+  report: Report | null
+}) {
+  const here = {
+    id: own ?? NEW,
+    name: name || 'this sub-model',
+    upper_model: upper === null ? null : Number(upper),
+    report: report ?? {},
+  }
+  const chain = chainWith<SubModel>(here, useSubModels())
+  return (
+    <Stack gap="xs">
+      <div>
+        <Text size="sm" fw={500}>
+          The chain
+        </Text>
+        <Dimmed>
+          {chain.length === 1
+            ? 'This is the top. Save it, then write the sub-models below it, each with the one above it as its upper model.'
+            : 'What a tier is not sure of goes up to the next one; every exit answers in the same classes.'}
+        </Dimmed>
+      </div>
+      <ChainPicture parts={chain.map(partOf)} current={chain.indexOf(here)} />
+    </Stack>
+  )
+}

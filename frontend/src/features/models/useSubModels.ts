@@ -1,0 +1,13 @@
+/** The sub-models of all distributed models, which are few. */
+import { useQuery } from '@tanstack/react-query'
+import { type ModelRow, modelsListOptions } from '~/lib/api'
+
+const NONE: readonly ModelRow[] = []
+
+export function useSubModels({ enabled = true } = {}): readonly ModelRow[] {
+  const query = useQuery({
+    ...modelsListOptions({ query: { distributed: true, limit: 500, ordering: 'name' } }),
+    enabled,
+  })
+  return query.data?.results ?? NONE
+}

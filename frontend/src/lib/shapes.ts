@@ -1,0 +1,22 @@
+/** Shapes of tensors as models report them, and what fits what. */
+import type { TensorSpec } from '~/lib/api'
+
+type Sizes = readonly (number | null)[]
+
+/** Whether samples of one shape could also be of the other: many models flatten, and free sizes fit anything. */
+export function mayBeSame(one: TensorSpec['shape'], other: TensorSpec['shape']): boolean {
+  const [a, b] = [one.slice(1), other.slice(1)]
+  if ([...a, ...b].every((size) => size !== null)) return product(a) === product(b)
+  if (a.length !== b.length) return true
+  return a.every((size, axis) => size === null || b[axis] === null || size === b[axis])
+}
+
+/** How many numbers one sample has; null where a size is free. The first axis is the batch's. */
+export function numbersOf(shape: TensorSpec['shape']): number | null {
+  const sizes = shape.slice(1)
+  return sizes.includes(null) ? null : product(sizes)
+}
+
+function product(sizes: Sizes): number {
+  return sizes.reduce<number>((total, size) => total * (size ?? 1), 1)
+}
