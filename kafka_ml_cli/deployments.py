@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -26,6 +26,7 @@ from kafkaml.wire.choices import Direction, Split, Targets
 
 _ONLINE = "Incremental"
 _SEMI = "Semi-supervised"
+_CHAIN = "Distributed"
 
 app = typer.Typer(name="deployments", help="Configurations put to work: they wait for a stream.", no_args_is_help=True)
 
@@ -64,6 +65,7 @@ def show(context: typer.Context, deployment: int, json: JsonOption = False) -> N
         [
             ("id", lambda row: row.id),
             ("model", lambda row: row.model_name or row.model),
+            ("trained with", lambda row: row.leader or ""),
             ("state", lambda row: styled_state(row.state)),
         ],
         nothing="no results",
@@ -101,6 +103,20 @@ def _by_framework(options: Mapping[str, str]) -> dict[str, dict[str, str]]:
         if text:
             arguments.setdefault(framework, {})[purpose] = text
     return arguments
+
+
+def _weights(texts: Iterable[str]) -> dict[str, float]:
+    """Return ``edge=0.5`` of each text as a weight by name."""
+    weights: dict[str, float] = {}
+    for text in texts:
+        name, separator, number = text.rpartition("=")
+        try:
+            weights[name] = float(number)
+        except ValueError:
+            separator = ""
+        if not separator:
+            raise typer.BadParameter(f"{text!r}: expected SUB-MODEL=NUMBER, for example edge=0.5")
+    return weights
 
 
 @app.command()
@@ -170,25 +186,51 @@ def create(
     confidence: Annotated[
         float | None, typer.Option(rich_help_panel=_SEMI, help="Only where the model is as sure of a class: 0.9.")
     ] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(rich_help_panel=_CHAIN, help="What sub-models are trained with: adam.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(rich_help_panel=_CHAIN, help="Of the optimizer: 0.001.")
+    ] = None,
+    loss: Annotated[
+        str | None, typer.Option(rich_help_panel=_CHAIN, help="Of each exit: sparse_categorical_crossentropy.")
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=_CHAIN, help="Of each exit, by commas: sparse_categorical_accuracy."),
+    ] = None,
+    loss_weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            rich_help_panel=_CHAIN, help='How much an exit counts, by its sub-model: "edge=0.5". May be given again.'
+        ),
+    ] = None,
     json: JsonOption = False,
     **framework_arguments: str,
 ) -> None:
     """Deploy a configuration for training. Send a stream to the id that is printed."""
     parameters = locals()
+    from kafkaml.wire.distributed import ChainTraining
     from kafkaml.wire.incremental import Incremental
     from kafkaml.wire.semi_supervised import SemiSupervised
 
     settings = (*Incremental.model_fields, *SemiSupervised.model_fields)
+    chain = {name: parameters[name] for name in ChainTraining.model_fields if parameters.get(name) is not None}
+    if loss_weight:
+        chain["loss_weights"] = _weights(loss_weight)
     given = {name: parameters[name] for name in settings if parameters[name] not in (None, False)}
     learning = {name: value for name, value in given.items() if name in Incremental.model_fields}
     semi = {name: value for name, value in given.items() if name in SemiSupervised.model_fields}
     fields = asked(
         parameters,
         *settings,
+        *ChainTraining.model_fields,
+        "loss_weight",
         "framework_arguments",
         arguments=_by_framework(framework_arguments),
         incremental=learning if incremental or learning else None,
         semi_supervised=semi if semi_supervised or semi else None,
+        chain=chain or None,
     )
     made = client_of(context).deployments.create(**fields)
     results = ", ".join(str(each.id) for each in made.results)

@@ -44,6 +44,7 @@ def list_(
             ("id", lambda row: row.id),
             ("deployment", lambda row: row.deployment),
             ("model", lambda row: row.model_name or row.model),
+            ("trained with", lambda row: row.leader or ""),
             ("state", lambda row: styled_state(row.state)),
             ("version", lambda row: row.current_version or ""),
             (

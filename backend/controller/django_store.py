@@ -90,7 +90,8 @@ class DjangoStore:
         # Results that merely wait for their stream are not looked at, however many there are.
         idle = Q(stream=None, desired=DesiredState.RUN, attempt=0)
         active = ~Q(state__in=ENDED_STATES) & ~idle
-        found = TrainingResult.objects.filter(active | Q(pk__in=numbers)).select_related("model", "deployment")
+        rows = TrainingResult.objects.filter(leader=None)
+        found = rows.filter(active | Q(pk__in=numbers)).select_related("model", "deployment")
         columns = found.only(*_COMMON, "stream_id", "model__framework", "deployment__gpu", "deployment__mode")
         for result in columns.order_by("pk"):
             endless = result.deployment.mode == TrainingMode.INCREMENTAL

@@ -11,7 +11,7 @@ import structlog
 from backend.api.errors import NotFound
 from backend.deployments import history, storage
 from backend.deployments.models import Artifact, Checkpoint, TrainingResult
-from backend.runs.transitions import locked_for_report, publish_run
+from backend.runs.transitions import locked_for_report, publish_row
 from kafkaml.artifacts import is_checkpoint
 from kafkaml.errors import RefusedError
 from kafkaml.wire.checkpoint import Checkpoint as SavedCheckpoint
@@ -44,12 +44,12 @@ def save(result_id: int, attempt: int, saved: SavedCheckpoint) -> None:
         # It came further than the attempts before: their failures count no more.
         result.tries = 1
         result.save(update_fields=["tries", "updated_at"])
-        publish_run(result, checkpoint={"step": saved.step, "records": saved.records, "size": saved.size})
+        publish_row(result, checkpoint={"step": saved.step, "records": saved.records, "size": saved.size})
 
 
 def latest(result: TrainingResult) -> Checkpoint | None:
-    """Return where the next attempt goes on: the newest checkpoint whose file is there."""
-    rows = result.checkpoints.select_related("artifact").order_by("-id")
+    """Return where the next attempt goes on: the newest checkpoint of its run whose file is there."""
+    rows = Checkpoint.objects.filter(result=result.head).select_related("artifact").order_by("-id")
     return next((each for each in rows if storage.is_kept(each.artifact)), None)
 
 
@@ -67,7 +67,7 @@ def go_back(result: TrainingResult) -> None:
     What was reported after it will be computed, and reported, again.
     """
     checkpoint = latest(result)
-    if checkpoint is None and result.checkpoints.exists():
+    if checkpoint is None and result.leader_id is None and result.checkpoints.exists():
         logger.warning("the files of all checkpoints are gone: the training begins anew", result=result.pk)
     result.epochs.filter(epoch__gt=checkpoint.step if checkpoint else -1).delete()
     documents = list(result.epochs.values_list("document", flat=True))

@@ -56,6 +56,9 @@ class Deployment(models.Model):
     semi_supervised = models.JSONField(
         null=True, blank=True, help_text="kafkaml.wire.semi_supervised.SemiSupervised; null: labelled data alone"
     )
+    chain = models.JSONField(
+        null=True, blank=True, help_text="kafkaml.wire.distributed.ChainTraining; null: no distributed models"
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -72,16 +75,37 @@ class TrainingResult(Run):
     """One model of a deployment in training. ``code`` and ``imports`` are the source as it was when its stream came.
 
     What training gave is in its versions; the current one is what the result shows and what inferences serve.
+
+    The sub-models of a chain are trained in one run, that of the top's result, which leads those of the others.
+    ``tier`` counts from below (0); null: an ordinary model.
     """
 
     kind = RunKind.TRAINING
     noun = "result"
     events_topic = "results"
 
+    # What is the same in all results of a run; it is changed in the leader's.
+    _SHARED = (
+        "stream_id",
+        "first_attempt",
+        "desired",
+        "state",
+        "attempt",
+        "tries",
+        "failure",
+        "updated_at",
+        "launched_at",
+        "started_at",
+        "ended_at",
+        "next_retry_at",
+    )
+
     # Filled by selectors: files of the current version, and those of no version yet.
     stored_artifacts: list[Artifact]
 
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="results")
+    leader = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="followers")
+    tier = models.PositiveSmallIntegerField(null=True, blank=True)
     model = models.ForeignKey(MLModel, on_delete=models.PROTECT, related_name="results")
     code = models.TextField()
     imports = models.TextField(blank=True)
@@ -103,6 +127,8 @@ class TrainingResult(Run):
     window_end = models.JSONField(
         null=True, blank=True, help_text="kafkaml.wire.checkpoint.WindowEnd of the window that was begun last"
     )
+    # What the present attempt said of a follower's version: it becomes one together with the leader's.
+    pending = models.JSONField(null=True, blank=True, help_text="kafkaml.wire.report.NewVersion or Finish")
     # Number of the last event taken from the attempt; events of this number and below were seen.
     last_event_seq = models.BigIntegerField(default=-1)
 
@@ -139,6 +165,29 @@ class TrainingResult(Run):
         named = (self.failed_outcome or {}).get("artifacts", {})
         return [each for each in self.stored_artifacts if each.attempt == self.attempt and each.name in named]
 
+    @property
+    def run(self) -> TrainingResult:
+        """The result whose run this one is part of: the leader's, or its own."""
+        return self.leader or self
+
+    @property
+    def head(self) -> int:
+        return self.leader_id or self.pk
+
+    def parts(self) -> list[TrainingResult]:
+        """Return the results of a leader's run, from below, itself the last."""
+        return [*self.companions(), self]
+
+    def companions(self) -> list[TrainingResult]:
+        if self.tier is None or self.leader_id is not None:
+            return []
+        return list(self.followers.select_related("model").order_by("tier"))
+
+    def save(self, *args: Any, **options: Any) -> None:
+        super().save(*args, **options)
+        if self.tier is not None and self.leader_id is None:
+            self.followers.update(**{name: getattr(self, name) for name in self._SHARED})
+
     def shown(self) -> dict[str, Any]:
         return {"deployment": self.deployment_id, "progress": self.progress, "metrics": self.metrics}
 
@@ -146,14 +195,18 @@ class TrainingResult(Run):
         # It knows the store of files, which knows these rows.
         from backend.deployments.checkpoints import go_back
 
-        go_back(self)
-        self.progress = None
-        self.last_event_seq = -1
+        for part in self.parts():
+            go_back(part)
+            part.progress = part.pending = None
+            part.last_event_seq = -1
+            if part is not self:
+                part.save()
 
     def halt(self) -> None:
         # How far it came is told of a training that has ended, and not of one that waits to begin anew.
         if not self.ended:
             self.progress = None
+            self.followers.update(progress=None)
 
 
 class EpochRecord(models.Model):

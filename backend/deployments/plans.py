@@ -14,6 +14,7 @@ from backend.runs.models import DesiredState
 from backend.streams.services import since_ms
 from kafkaml.frameworks import Purpose
 from kafkaml.wire.choices import Split, Targets, TrainingMode
+from kafkaml.wire.distributed import ChainTraining, SubModel
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.semi_supervised import SemiSupervised
@@ -37,7 +38,7 @@ def training_limits(mode: TrainingMode) -> ResourceLimits:
 
 
 def training_plan(result: TrainingResult) -> TrainingPlan:
-    """Return the plan of a result whose stream is there; raises Conflict when it is not."""
+    """Return the plan of the run that a result leads, whose stream is there; raises Conflict when it is not."""
     if result.stream is None:
         raise Conflict(f"result {result.pk} has no stream yet: expected an announcement for its deployment")
     deployment = result.deployment
@@ -65,6 +66,7 @@ def training_plan(result: TrainingResult) -> TrainingPlan:
         targets=Targets(deployment.targets),
         incremental=incremental,
         semi_supervised=_semi_supervised(deployment),
+        **_chain(result),
         since_ms=since_ms(result.stream),
         checkpoint=checkpoint.message() if checkpoint else None,
         begun=checkpoints.begun_window(result, checkpoint),
@@ -77,6 +79,24 @@ def training_plan(result: TrainingResult) -> TrainingPlan:
 def _semi_supervised(deployment: Deployment) -> SemiSupervised | None:
     asked = deployment.semi_supervised
     return None if asked is None else SemiSupervised.model_validate(asked)
+
+
+def _chain(result: TrainingResult) -> dict[str, Any]:
+    """Return what a plan says of the sub-models that are trained in one run; nothing of an ordinary model."""
+    if result.tier is None:
+        return {}
+    asked = ChainTraining.model_validate(result.deployment.chain or {})
+    parts = [
+        SubModel(
+            result_id=each.pk,
+            model_name=each.model.name,
+            code=each.code,
+            imports=each.imports,
+            loss_weight=asked.loss_weights.get(each.model.name, 1.0),
+        )
+        for each in result.parts()
+    ]
+    return {"chain": tuple(parts), "chain_training": asked}
 
 
 def _split(chosen: str | None, fit_arguments: Mapping[str, Any]) -> Split:

@@ -23,6 +23,7 @@ from backend.streams.models import Announcement
 from kafkaml.arguments import MAX_TEXT_LENGTH
 from kafkaml.frameworks import Purpose
 from kafkaml.wire.choices import Split, Targets, TrainingMode
+from kafkaml.wire.distributed import ChainTraining
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
@@ -55,6 +56,8 @@ _TARGETS_HELP = "what the model learns to answer: each sample's label, or the sa
 SHOWN_EPOCHS = 500
 _INCREMENTAL_HELP = "how the stream is learnt, where the mode is incremental; null: by the defaults"
 
+_CHAIN_HELP = "what sub-models of distributed models are trained with, each exit; null: the defaults"
+_OLD_CHAIN_HELP = "the same as in chain"
 _SEMI_SUPERVISED_HELP = "how the stream's unlabelled data is learnt; null: labelled data alone"
 
 
@@ -74,7 +77,7 @@ class LastCheckpointSerializer(serializers.ModelSerializer[Checkpoint]):
 
 
 class ResultOfDeploymentSerializer(serializers.ModelSerializer[TrainingResult]):
-    """A result as its deployment shows it."""
+    """A result as its deployment shows it; ``leader`` and ``tier`` as in ResultRow."""
 
     model_name = serializers.CharField(source="model.name", read_only=True)
     framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORK_CHOICES, read_only=True)
@@ -88,6 +91,8 @@ class ResultOfDeploymentSerializer(serializers.ModelSerializer[TrainingResult]):
             "model",
             "model_name",
             "framework",
+            "leader",
+            "tier",
             "desired",
             "state",
             "attempt",
@@ -99,7 +104,11 @@ class ResultOfDeploymentSerializer(serializers.ModelSerializer[TrainingResult]):
 
 
 class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
-    """A result in a list; ``metrics`` are of the last epoch, ``outcome`` and ``artifacts`` of the current version."""
+    """A result in a list; ``metrics`` are of the last epoch, ``outcome`` and ``artifacts`` of the current version.
+
+    Sub-models of a chain are trained in one run: ``leader`` is the result of the top, null in that and in ordinary
+    ones; ``tier`` counts from below, 0, and is null in ordinary ones.
+    """
 
     model_name = serializers.CharField(source="model.name", read_only=True)
     framework = serializers.ChoiceField(source="model.framework", choices=FRAMEWORK_CHOICES, read_only=True)
@@ -120,6 +129,8 @@ class ResultRowSerializer(serializers.ModelSerializer[TrainingResult]):
             "model",
             "model_name",
             "framework",
+            "leader",
+            "tier",
             "desired",
             "state",
             "attempt",
@@ -213,6 +224,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
     targets = serializers.ChoiceField(choices=_TARGETS, help_text=_TARGETS_HELP)
     incremental = MessageField(Incremental)
     semi_supervised = MessageField(SemiSupervised)
+    chain = MessageField(ChainTraining)
     note = serializers.SerializerMethodField(help_text="why it waits although a stream came; empty: nothing to say")
 
     class Meta:
@@ -231,6 +243,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
             "mode",
             "incremental",
             "semi_supervised",
+            "chain",
             "state",
             "note",
             "results",
@@ -275,16 +288,11 @@ class DeploymentWriteSerializer(serializers.Serializer[Any]):
     )
     incremental = MessageField(Incremental, read_only=False, default=None, help_text=_INCREMENTAL_HELP)
     semi_supervised = MessageField(SemiSupervised, read_only=False, default=None, help_text=_SEMI_SUPERVISED_HELP)
-
-    def validate_configuration(self, configuration: Configuration) -> Configuration:
-        parts = list(configuration.models.filter(distributed=True).order_by("id").values_list("name", flat=True)[:4])
-        if parts:
-            raise serializers.ValidationError(
-                f"this version does not train distributed models yet: {', '.join(parts[:3])}"
-                f"{' and others' if len(parts) > 3 else ''} of {configuration.name} "
-                f"{'are parts of one' if len(parts) > 1 else 'is a part of one'}"
-            )
-        return configuration
+    chain = MessageField(ChainTraining, read_only=False, default=None, help_text=_CHAIN_HELP)
+    optimizer = TextField(max_length=100, required=False, help_text=_OLD_CHAIN_HELP)
+    learning_rate = serializers.FloatField(required=False, help_text=_OLD_CHAIN_HELP)
+    loss = TextField(max_length=100, required=False, help_text=_OLD_CHAIN_HELP)
+    metrics = TextField(max_length=1000, required=False, help_text=f"{_OLD_CHAIN_HELP}; separated by commas")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["mode"] == TrainingMode.INCREMENTAL and attrs["split"] is not None:

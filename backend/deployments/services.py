@@ -11,9 +11,11 @@ from backend.api.actors import Actor
 from backend.api.errors import Conflict, InUse, InvalidField, NotFound
 from backend.api.uses import users
 from backend.configurations.models import Configuration
+from backend.configurations.services import with_chains
 from backend.deployments import checkpoints, storage
 from backend.deployments.models import Deployment, TrainingResult
 from backend.events.services import publish
+from backend.ml_models.chains import chains_among
 from backend.ml_models.models import MLModel
 from backend.runs.models import ENDED_STATES, DesiredState
 from backend.runs.services import restart, stop
@@ -34,29 +36,44 @@ __all__ = [
 
 
 def create_deployment(*, actor: Actor, configuration: Configuration, **values: Any) -> Deployment:
-    """Create a deployment with one waiting result per model of its configuration.
+    """Create a deployment with one waiting result per model of its configuration, those of a chain led by its top's.
 
     An announcement that arrived before under the same number belongs to no deployment (numbers are never reused), so
     it is not taken; it can be sent to this one.
     """
     with transaction.atomic():
-        models = list(configuration.models.order_by("id"))
+        models = with_chains(list(configuration.models.order_by("id")))
         if not models:
             raise Conflict(
                 f"configuration {configuration.name!r} has no models: expected at least one", hint="add a model to it"
             )
         deployment = Deployment.objects.create(configuration=configuration, created_by_id=actor.user_id, **values)
+        chains = chains_among(models)
+        parts = {each.pk for chain in chains for each in chain[:-1]}
+        tiers = {each.pk: tier for chain in chains for tier, each in enumerate(chain)}
+        leading = [_waiting(deployment, each, tier=tiers.get(each.pk)) for each in models if each.pk not in parts]
+        leaders = {each.model_id: each for each in TrainingResult.objects.bulk_create(leading)}
         TrainingResult.objects.bulk_create(
             [
-                TrainingResult(
-                    deployment=deployment, model=model, code=model.code, imports=model.imports, state=RunState.WAITING
-                )
-                for model in models
+                _waiting(deployment, each, tier=tiers[each.pk], leader=leaders[chain[-1].pk])
+                for chain in chains
+                for each in chain[:-1]
             ]
         )
         record(actor, "create", deployment, after=state_hash(deployment))
         publish("deployments", {"id": deployment.pk, "change": "created"})
     return deployment
+
+
+def _waiting(deployment: Deployment, model: MLModel, **place: Any) -> TrainingResult:
+    return TrainingResult(
+        deployment=deployment,
+        model=model,
+        code=model.code,
+        imports=model.imports,
+        state=RunState.WAITING,
+        **place,
+    )
 
 
 def delete_deployment(deployment: Deployment, *, actor: Actor) -> None:
@@ -70,7 +87,7 @@ def delete_deployment(deployment: Deployment, *, actor: Actor) -> None:
                 users=served,
                 hint="delete them first",
             )
-        if busy := [result for result in results if result.may_have_work]:
+        if busy := [result for result in results if result.leader_id is None and result.may_have_work]:
             raise InUse(
                 f"deployment {deployment.pk} is training",
                 users=[{"type": "result", "id": result.pk, "name": result.state} for result in busy],
@@ -86,14 +103,14 @@ def delete_deployment(deployment: Deployment, *, actor: Actor) -> None:
 def stop_deployment(deployment: Deployment, *, actor: Actor) -> None:
     """Ask for the end of everything of a deployment that has not ended."""
     with transaction.atomic():
-        for result in deployment.results.exclude(state__in=ENDED_STATES):
+        for result in deployment.results.filter(leader=None).exclude(state__in=ENDED_STATES):
             stop(result, actor=actor)
 
 
 def restart_result(
     result: TrainingResult, *, actor: Actor, stream: Announcement | None = None, resume: bool = False
 ) -> TrainingResult:
-    """Train an ended result anew, on ``stream`` or the one it had, with the model's present code.
+    """Train an ended result anew, on ``stream`` or the one it had, with the model's present code; a chain as a whole.
 
     With ``resume`` it goes on from its last checkpoint instead, with the same code on the same stream; raises
     InvalidField where it cannot. Versions of earlier trainings stay; inferences go on serving them, and those that
@@ -101,17 +118,24 @@ def restart_result(
     """
 
     def train_anew(locked: TrainingResult) -> None:
-        locked.failed_outcome = locked.failed_confusion_matrix = None
+        parts = locked.parts()
+        for part in parts:
+            part.failed_outcome = part.failed_confusion_matrix = None
         if resume:
             _check_goes_on(locked, stream)
         else:
             if stream is not None:
                 _check_fits(locked.deployment, stream)
-            locked.code, locked.imports = locked.model.code, locked.model.imports
+            for part in parts:
+                part.code, part.imports = part.model.code, part.model.imports
             locked.stream = stream or locked.stream
             locked.first_attempt = locked.attempt
             checkpoints.forget(locked)
-        storage.remove_attempts_before(locked)
+        for part in parts:
+            if part is not locked:
+                part.attempt = locked.attempt
+                part.save()
+            storage.remove_attempts_before(part)
 
     return restart(result, actor=actor, change=train_anew)
 
@@ -165,17 +189,19 @@ def assign_stream(announcement: Announcement, **_signal: Any) -> int:
             .select_related("model")
             .filter(
                 deployment=deployment,
+                leader=None,
                 stream=None,
                 desired=DesiredState.RUN,
                 state__in=(RunState.CREATED, RunState.WAITING),
             )
         )
         for result in waiting:
-            result.stream = announcement
-            # A model that was mended while its result waited trains as it is now.
-            result.code, result.imports = result.model.code, result.model.imports
-            result.state = RunState.WAITING
-            result.save(update_fields=["stream", "code", "imports", "state", "updated_at"])
+            for part in result.parts():
+                part.stream = announcement
+                # A model that was mended while its result waited trains as it is now.
+                part.code, part.imports = part.model.code, part.model.imports
+                part.state = RunState.WAITING
+                part.save(update_fields=["stream", "code", "imports", "state", "updated_at"])
             publish_run(result, stream=announcement.pk)
     return len(waiting)
 

@@ -14,8 +14,9 @@ from backend.api.errors import Conflict, InUse, NotFound
 from backend.config.environment import environment
 from backend.deployments import storage
 from backend.deployments.models import ResultVersion, TrainingResult
+from backend.deployments.parts import locked_part
 from backend.deployments.versions import make_current, version_of
-from backend.runs.transitions import locked, publish_run
+from backend.runs.transitions import publish_row
 
 __all__ = ["delete_version", "pin_version", "promote_version", "prune_versions"]
 
@@ -23,36 +24,38 @@ __all__ = ["delete_version", "pin_version", "promote_version", "prune_versions"]
 def promote_version(result_id: int, number: int, *, actor: Actor, why: str) -> ResultVersion:
     """Make a version the current one, newer or older than the present one; inferences that follow go over to it.
 
-    Asked again, nothing changes. Raises NotFound.
+    All sub-models of a chain go over: they were trained together. Asked again, nothing changes. Raises NotFound, and
+    Conflict where another sub-model's version of that number is not kept.
     """
-    with _locked(result_id) as result:
-        version = version_of(result, number)
-        before = result.current_version
-        if version == before:
+    with _locked(result_id) as (run, asked):
+        version = version_of(asked, number)
+        if version == asked.current_version:
             return version
-        make_current(result, version, by=actor.name, why=why)
-        result.save(update_fields=["current_version", "updated_at"])
-        said = f"version {number} in place of {before.number if before else 'none'}"
-        record(actor, "promote", result, detail=f"{said}: {why}" if why else said)
-        publish_run(result, version=number)
+        for part, chosen in [(each, _version_beside(each, asked, number)) for each in run.parts()]:
+            before = part.current_version
+            make_current(part, chosen, by=actor.name, why=why)
+            part.save(update_fields=["current_version", "updated_at"])
+            said = f"version {number} in place of {before.number if before else 'none'}"
+            record(actor, "promote", part, detail=f"{said}: {why}" if why else said)
+            publish_row(part, version=number)
     return version
 
 
 def pin_version(result_id: int, number: int, *, actor: Actor, pinned: bool) -> ResultVersion:
     """Keep a version when the oldest go, or no longer. Raises NotFound."""
-    with _locked(result_id) as result:
+    with _locked(result_id) as (_, result):
         version = version_of(result, number)
         if version.pinned != pinned:
             version.pinned = pinned
             version.save(update_fields=["pinned"])
             record(actor, "pin" if pinned else "unpin", result, detail=f"version {number}")
-            publish_run(result, version=number)
+            publish_row(result, version=number)
     return version
 
 
 def delete_version(result_id: int, number: int, *, actor: Actor) -> None:
     """Delete a version and its files. Raises NotFound, Conflict for a current or pinned one, InUse for a served one."""
-    with _locked(result_id) as result:
+    with _locked(result_id) as (_, result):
         version = version_of(result, number)
         if version == result.current_version:
             raise Conflict(f"{version} is the current one", hint="promote another one first")
@@ -69,7 +72,7 @@ def delete_version(result_id: int, number: int, *, actor: Actor) -> None:
                 f"{version} is in use by {len(users)} others", users=users, hint="let them serve another one first"
             ) from error
         record(actor, "delete", result, detail=f"version {number}")
-        publish_run(result, version=number)
+        publish_row(result, version=number)
 
 
 def prune_versions(result: TrainingResult) -> None:
@@ -90,8 +93,20 @@ def _remove(result: TrainingResult, version: ResultVersion) -> None:
 
 
 @contextmanager
-def _locked(result_id: int) -> Iterator[TrainingResult]:
-    with locked(TrainingResult, result_id) as result:
-        if result is None:
+def _locked(result_id: int) -> Iterator[tuple[TrainingResult, TrainingResult]]:
+    with locked_part(result_id) as found:
+        if found is None:
             raise NotFound(f"there is no result {result_id}")
-        yield result
+        yield found
+
+
+def _version_beside(part: TrainingResult, asked: TrainingResult, number: int) -> ResultVersion:
+    """Return the version of a sub-model that was trained with the one that is asked for."""
+    version = part.versions.filter(number=number).first()
+    if version is None:
+        raise Conflict(
+            f"version {number} of result {part.pk} ({part.model.name}) is not kept: expected it beside that of result "
+            f"{asked.pk}, with which it was trained",
+            hint="promote a version that all sub-models of the chain have",
+        )
+    return version

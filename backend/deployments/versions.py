@@ -23,6 +23,7 @@ from kafkaml.wire.version import VersionReason
 __all__ = [
     "add_version",
     "artifacts_of",
+    "check_stored",
     "current_changed",
     "drop_files",
     "make_current",
@@ -53,8 +54,8 @@ def artifacts_of(version: ResultVersion) -> QuerySet[Artifact]:
     return version.artifacts.order_by("name")
 
 
-def add_version(result: TrainingResult, report: NewVersion | Finish) -> ResultVersion:
-    """Make a version of what the present attempt uploaded, current unless its comparison speaks against it.
+def add_version(result: TrainingResult, report: NewVersion | Finish, *, promotes: bool) -> ResultVersion:
+    """Make a version of what the present attempt uploaded, current where it ``promotes``.
 
     Called with the result's row locked; the caller saves it. Raises RefusedError when a file is not stored.
     """
@@ -85,7 +86,7 @@ def add_version(result: TrainingResult, report: NewVersion | Finish) -> ResultVe
             file.pk = None
         file.version = version
         file.save()
-    if comparison is None or comparison.promotes:
+    if promotes:
         make_current(result, version)
     return version
 
@@ -115,6 +116,11 @@ def outcome_documents(outcome: TrainingOutcome) -> tuple[dict[str, Any], dict[st
 def drop_files(result: TrainingResult, outcome: TrainingOutcome) -> None:
     """Let go of files that the present attempt uploaded for a version that an earlier attempt had made."""
     storage.remove(result, version=None, attempt=result.attempt, name__in=list(outcome.artifacts))
+
+
+def check_stored(result: TrainingResult, outcome: TrainingOutcome) -> None:
+    """Raise RefusedError unless the present attempt uploaded the files that an outcome names."""
+    _files(result, outcome.artifacts)
 
 
 def _files(result: TrainingResult, expected: Mapping[str, str]) -> list[Artifact]:

@@ -22,6 +22,7 @@ from backend.api.views import ResourceViewSet, integer_parameter
 from backend.configurations.models import Configuration
 from backend.deployments import selectors, services
 from backend.deployments.arguments import argument_problems, checked_arguments, legible_texts
+from backend.deployments.chains import OLD_FIELDS, chain_problems, checked_chain
 from backend.deployments.confusion_cells import cell_samples
 from backend.deployments.confusion_image import MAX_CLASSES, draw_confusion_matrix
 from backend.deployments.incremental import checked_incremental, incremental_problems
@@ -80,12 +81,13 @@ class ResultFilter(filters.FilterSet):  # type: ignore[misc]
 def _legible(body: object) -> dict[str, Any]:
     """Return what can be judged of a deployment that is refused for something else."""
     given = body if isinstance(body, Mapping) else {}
-    incremental, semi_supervised = given.get("incremental"), given.get("semi_supervised")
+    incremental, semi_supervised, chain = (given.get(name) for name in ("incremental", "semi_supervised", "chain"))
     return {
         "arguments": legible_texts(given.get("arguments")),
         "mode": next((each for each in TrainingMode if each == given.get("mode")), TrainingMode.CLASSIC),
         "incremental": incremental if isinstance(incremental, Mapping) else None,
         "semi_supervised": semi_supervised if isinstance(semi_supervised, Mapping) else None,
+        "chain": chain if isinstance(chain, Mapping) else None,
         "targets": next((each for each in Targets if each == given.get("targets")), Targets.LABELS),
     }
 
@@ -110,6 +112,8 @@ class DeploymentViewSet(ResourceViewSet[Deployment]):
         models, targets = configuration.models.all(), Targets(values["targets"])
         values["incremental"] = checked_incremental(mode, values["incremental"], models)
         values["semi_supervised"] = checked_semi_supervised(values["semi_supervised"], models, targets)
+        values["chain"] = checked_chain(values, models)
+        values = {name: value for name, value in values.items() if name not in OLD_FIELDS}
         deployment = services.create_deployment(actor=self.actor, **values)
         return self.shown(deployment.pk, status=201)
 
@@ -133,6 +137,7 @@ class DeploymentViewSet(ResourceViewSet[Deployment]):
             *argument_problems(known, values["arguments"]),
             *incremental_problems(TrainingMode(values["mode"]), values["incremental"], models),
             *semi_supervised_problems(values["semi_supervised"], models, Targets(values["targets"])),
+            *(chain_problems(values, models) if known else ()),
         ]:
             problems += [each] if each.field not in refused_fields else []
         return Response({"valid": not problems, "errors": [asdict(each) for each in problems]})
@@ -171,7 +176,7 @@ class ResultViewSet(ResourceViewSet[TrainingResult]):
     @extend_schema(request=None, responses={202: ResultSerializer})
     @action(detail=True, methods=["post"])
     def stop(self, _request: Request, pk: int) -> Response:
-        """Ask for the end of this training."""
+        """Ask for the end of this training, which is that of all sub-models of its chain."""
         stop(self.find(pk), actor=self.actor)
         return self.shown(pk, status=202)
 
@@ -188,8 +193,8 @@ class ResultViewSet(ResourceViewSet[TrainingResult]):
     )
     @action(detail=True, methods=["get"])
     def logs(self, request: Request, pk: int) -> Response:
-        """Read the log of the present attempt, while it runs and after."""
-        return Response(read_log(self.find(pk), offset=integer_parameter(request, "offset", default=0)))
+        """Read the log of the present attempt, while it runs and after; the sub-models of a chain have one."""
+        return Response(read_log(self.find(pk).run, offset=integer_parameter(request, "offset", default=0)))
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get"], url_path="artifacts/<artifact_name:name>")

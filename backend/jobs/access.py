@@ -17,7 +17,7 @@ from backend.launchers.names import RunKind
 from backend.runs.models import model_of
 from backend.runs.transitions import check_attempt
 
-__all__ = ["current_inference", "current_result", "current_run", "query_attempt", "token_for"]
+__all__ = ["current_inference", "current_part", "current_result", "current_run", "query_attempt", "token_for"]
 
 
 def token_for(request: Request, kind: RunKind, number: int, attempt: int) -> JobToken:
@@ -37,6 +37,19 @@ def query_attempt(request: Request) -> int:
 def current_result(request: Request, pk: int, attempt: int, *, ended: bool = False) -> TrainingResult:
     """Return the result whose present attempt asks; with ``ended`` also after its end."""
     token_for(request, RunKind.TRAINING, pk, attempt)
+    return _current(pk, attempt, ended=ended)
+
+
+def current_part(request: Request, pk: int, attempt: int, *, ended: bool = False) -> TrainingResult:
+    """Return the result that is asked about, or reported of, by the present attempt of the run that it is part of."""
+    token = request.auth
+    leader = token.id if isinstance(token, JobToken) else 0
+    is_led = leader != pk and TrainingResult.objects.filter(pk=pk, leader=leader).exists()
+    token_for(request, RunKind.TRAINING, leader if is_led else pk, attempt)
+    return _current(pk, attempt, ended=ended)
+
+
+def _current(pk: int, attempt: int, *, ended: bool) -> TrainingResult:
     result = require_result(pk)
     check_attempt(result, attempt, ended=ended)
     return result

@@ -83,7 +83,7 @@ class TrainingEventsView(JobView):
     @extend_schema(request=Events, responses={200: None})
     def post(self, request: Request, pk: int) -> Response:
         message = parse(Events, request.data)
-        access.current_result(request, pk, message.attempt)
+        access.current_part(request, pk, message.attempt)
         training.store_events(pk, message.attempt, message.events)
         return Response({})
 
@@ -100,12 +100,12 @@ class TrainingCheckpointView(JobView):
 
 
 class TrainingFinishView(JobView):
-    """The good end."""
+    """The good end; that of a chain's top is the end of all its sub-models, which are told before."""
 
     @extend_schema(request=Finish, responses={200: None})
     def post(self, request: Request, pk: int) -> Response:
         message = parse(Finish, request.data)
-        access.current_result(request, pk, message.attempt, ended=True)
+        access.current_part(request, pk, message.attempt, ended=True)
         if not training.mark_finished(pk, message):
             raise StaleAttempt(f"attempt {message.attempt} of result {pk} has ended otherwise")
         record(actor_of(request), "finish", object_type="trainingresult", object_id=pk)
@@ -134,7 +134,7 @@ class TrainingVersionView(JobView):
     def post(self, request: Request, pk: int) -> Response:
         """Number a version whose files are uploaded; told again for the same step, it is the same one."""
         message = parse(NewVersion, request.data)
-        access.current_result(request, pk, message.attempt)
+        access.current_part(request, pk, message.attempt)
         number = training.store_version(pk, message)
         record(actor_of(request), "new version", object_type="trainingresult", object_id=pk, detail=str(number))
         return Response(Numbered(number=number).to_json())
@@ -161,7 +161,7 @@ class TrainingArtifactView(JobView):
     @extend_schema(parameters=[_ATTEMPT], request=None, responses={200: None})
     def head(self, request: Request, pk: int, name: str) -> HttpResponse:
         """Tell in ``X-Bytes-Received`` how much is here; 404 when nothing is."""
-        result = access.current_result(request, pk, access.query_attempt(request))
+        result = access.current_part(request, pk, access.query_attempt(request))
         received = storage.bytes_received(result, name, request.headers.get("X-Content-SHA256", ""))
         if received is None:
             raise NotFound(f"nothing of {name} has arrived")
@@ -178,7 +178,7 @@ class TrainingArtifactView(JobView):
     )
     def put(self, request: Request, pk: int, name: str) -> Response:
         """Store one piece: 202 until the last one, 201 when the file is complete, 200 when it was before."""
-        result = access.current_result(request, pk, access.query_attempt(request))
+        result = access.current_part(request, pk, access.query_attempt(request))
         sha256 = request.headers.get("X-Content-SHA256", "")
         place = storage.ContentRange.parse(request.headers.get("Content-Range", ""))
         content = cast(BinaryIO, request._request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.db import models
@@ -67,6 +68,15 @@ class Run(models.Model):
     def ready(self) -> bool:
         """Whether everything is there that an attempt needs."""
         return True
+
+    @property
+    def head(self) -> int:
+        """The id of the row that people's wishes are about: its own, unless it is part of another one's run."""
+        return int(self.pk)
+
+    def companions(self) -> Sequence[Run]:
+        """Return the rows whose state is that of this one, and changes with it."""
+        return ()
 
     def shown(self) -> dict[str, Any]:
         """Return what pages are told of every change, beside id, state, attempt and failure."""

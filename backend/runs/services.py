@@ -66,4 +66,4 @@ def restart(run: R, *, actor: Actor, change: Callable[[R], None] | None = None) 
 
 
 def _lock(run: R) -> R:
-    return type(run)._default_manager.select_for_update().get(pk=run.pk)
+    return type(run)._default_manager.select_for_update().get(pk=run.head)

@@ -37,6 +37,7 @@ __all__ = [
     "mark_running",
     "mark_stopped",
     "next_retry",
+    "publish_row",
     "publish_run",
     "register_attempt",
     "store_log_tail",
@@ -207,7 +208,13 @@ def next_retry(failure: Failure, tries: int) -> datetime | None:
 
 
 def publish_run(run: Run, **more: Any) -> None:
-    """Tell pages where a run is."""
+    """Tell pages where a run is, and all rows that it is of."""
+    for row in (run, *run.companions()):
+        publish_row(row, **more)
+
+
+def publish_row(run: Run, **more: Any) -> None:
+    """Tell pages what one row shows."""
     told = {"id": run.pk, "state": run.state, "attempt": run.attempt, "failure": run.failure}
     publish(run.events_topic, {**told, **run.shown(), **more})
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from kafkaml.frameworks import Purpose
 from kafkaml.sdk import types
 from kafkaml.sdk.collection import Collection
+from kafkaml.wire.distributed import ChainTraining
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.semi_supervised import SemiSupervised
@@ -40,6 +41,7 @@ class Deployments(Collection[types.Deployment]):
         mode: str = "classic",
         incremental: Mapping[str, object] | Incremental | None = None,
         semi_supervised: Mapping[str, object] | SemiSupervised | None = None,
+        chain: Mapping[str, object] | ChainTraining | None = None,
         **framework_arguments: str,
     ) -> types.Deployment:
         """Deploy; arguments are written as in a call, for example ``epochs=5, shuffle=True``.
@@ -56,9 +58,14 @@ class Deployments(Collection[types.Deployment]):
 
         ``semi_supervised`` ``{"rounds": 5, "confidence": 0.9}`` (or ``{}``, which is the same) learns the stream's
         unlabelled samples too, those of which the model is as sure.
+
+        ``chain`` is what sub-models of distributed models are trained with, since their code does not say it:
+        ``{"optimizer": "sgd", "learning_rate": 0.01, "loss_weights": {"edge": 0.5}}``; the names are those of
+        ``kafkaml.wire.distributed.ChainTraining``, None means the defaults.
         """
         settings = incremental.model_dump(exclude_unset=True) if isinstance(incremental, Incremental) else incremental
         semi = semi_supervised.to_json() if isinstance(semi_supervised, SemiSupervised) else semi_supervised
+        trained_with = chain.to_json() if isinstance(chain, ChainTraining) else chain
         return self._create(
             {
                 "configuration": configuration,
@@ -72,6 +79,7 @@ class Deployments(Collection[types.Deployment]):
                 "mode": mode if settings is None else "incremental",
                 "incremental": settings,
                 "semi_supervised": semi,
+                "chain": trained_with,
             }
         )
 

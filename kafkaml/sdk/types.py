@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from kafkaml.wire.card import ModelCard
+from kafkaml.wire.distributed import ChainTraining
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.inference import ChallengeEnd
@@ -28,6 +29,7 @@ __all__ = [
     "Artifact",
     "AuditEntry",
     "Card",
+    "ChainSettings",
     "ChallengerReport",
     "Cluster",
     "ClusterCheck",
@@ -135,6 +137,10 @@ class SemiSupervisedSettings(SemiSupervised, _Answer):
     """How a stream's unlabelled data is learnt."""
 
 
+class ChainSettings(ChainTraining, _Answer):
+    """What the sub-models of distributed models are trained with."""
+
+
 class LastCheckpoint(_Answer):
     """Where another attempt would go on: after ``step`` epochs or windows, ``records`` of the stream."""
 
@@ -174,6 +180,9 @@ class TrainingResult(_Answer):
 
     ``metrics`` are those of the last epoch; lists of results leave ``epochs`` and ``confusion_matrix`` out.
     ``outcome`` and ``artifacts`` are of the current version, which is there once it has finished.
+
+    Sub-models of a distributed model are trained in one run, that of the result of the top: the others name it as their
+    ``leader``, and ``tier`` counts from below (0). Both are None in ordinary results.
     """
 
     id: int
@@ -182,6 +191,8 @@ class TrainingResult(_Answer):
     model: int
     model_name: str = ""
     framework: str = ""
+    leader: int | None = None
+    tier: int | None = None
     state: RunState
     attempt: int = 0
     failure: FailureReport | None = None
@@ -228,6 +239,7 @@ class Deployment(_Answer):
     mode: str = "classic"
     incremental: IncrementalSettings | None = None
     semi_supervised: SemiSupervisedSettings | None = None
+    chain: ChainSettings | None = None
     # Why it waits although a stream came.
     note: str = ""
     state: RunState

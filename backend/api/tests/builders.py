@@ -42,6 +42,21 @@ def make_model(**values: Any) -> MLModel:
     return MLModel.objects.create(**{**defaults, **values})
 
 
+def make_chain(**values: Any) -> list[MLModel]:
+    """The sub-models edge, fog and cloud, in this order."""
+    chain: list[MLModel] = []
+    for name, takes, gives in (("cloud", [64], [[10]]), ("fog", [64], [[64], [10]]), ("edge", [8, 8], [[64], [10]])):
+        report = {
+            "inputs": [{"name": "x", "shape": [None, *takes], "dtype": "float32"}],
+            "outputs": [{"name": "y", "shape": [None, *each], "dtype": "float32"} for each in gives],
+            "parameters": 1,
+        }
+        upper = chain[0] if chain else None
+        defaults = {"name": f"{name} {next(_counter)}", "distributed": True, "upper_model": upper, "report": report}
+        chain.insert(0, make_model(**{**defaults, **values}))
+    return chain
+
+
 def make_configuration(*models: MLModel) -> Configuration:
     configuration = Configuration.objects.create(name=f"configuration {next(_counter)}")
     configuration.models.set(models or [make_model()])
@@ -77,10 +92,10 @@ def make_stream(deployment_id: int | None = None, **values: Any) -> Announcement
 
 
 def make_launched(*models: MLModel, **values: Any) -> TrainingResult:
-    """A result whose first attempt was launched."""
+    """A result whose first attempt was launched; of a chain that of the top."""
     deployment = make_deployment(*models, **values)
     make_stream(deployment.pk)
-    result = deployment.results.get()
+    result = deployment.results.get(leader=None)
     runs.register_attempt(TrainingResult, result.pk)
     runs.mark_launched(TrainingResult, result.pk, 1)
     result.refresh_from_db()

@@ -55,12 +55,6 @@ def test_a_deployment_makes_one_waiting_result_per_model(editor: APIClient, exec
 
 
 def test_what_this_version_does_not_train_is_refused_in_words(editor: APIClient, executor: FakeExecutor) -> None:
-    part = builders.make_model(name="edge", distributed=True)
-    body = {"configuration": builders.make_configuration(part, builders.make_model()).pk}
-    for answer in (editor.post("/api/deployments/", body), editor.post("/api/deployments/check/", body)):
-        (error,) = answer.json()["errors"]
-        assert error["field"] == "configuration"
-        assert error["detail"].startswith("this version does not train distributed models yet: edge of ")
     answer = editor.post(
         "/api/deployments/", {"configuration": builders.make_configuration().pk, "mode": "distributed"}
     )

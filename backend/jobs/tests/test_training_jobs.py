@@ -346,3 +346,42 @@ def test_a_full_disk_is_our_fault_and_the_part_stays(monkeypatch: pytest.MonkeyP
     assert "No space left" in answer.json()["detail"]
     assert received(result, b"0123456789").headers["X-Bytes-Received"] == "5"
     assert upload(result, b"0123456789", 5, 10).status_code == 201
+
+
+def test_the_token_of_a_run_opens_the_results_of_its_sub_models() -> None:
+    leader = builders.make_launched(*builders.make_chain())
+    other = builders.make_launched(*builders.make_chain())
+    client = worker(leader)
+    plan = TrainingPlan.model_validate(client.get(url(leader)).json())
+    parts = [TrainingResult.objects.get(pk=each.result_id) for each in plan.chain]
+    for part in parts:
+        assert client.post(url(part, "events"), {"attempt": 1, "events": [epoch_event(0, 1)]}).status_code == 200
+        builders.make_artifact(part)
+        files = dict(part.artifacts.values_list("name", "sha256"))
+        body = {"attempt": 1, "outcome": builders.outcome(artifacts=files).to_json()}
+        assert client.post(url(part, "finish"), body).status_code == 200
+        # Once more, as after an answer that was lost.
+        assert client.post(url(part, "finish"), body).status_code == 200
+    assert {each.state for each in TrainingResult.objects.filter(deployment=leader.deployment)} == {"finished"}
+    # What is of the run as a whole is told by its leader alone, and other runs stay closed.
+    fail = {"attempt": 1, "failure": {"category": "lost", "cause": "x"}}
+    assert client.post(url(parts[0], "fail"), fail).status_code == 403
+    assert client.get(url(parts[0])).status_code == 403
+    assert client.post(url(other, "events"), {"attempt": 1, "events": [epoch_event(0, 1)]}).status_code == 403
+    follower = other.followers.first()
+    assert follower is not None
+    assert client.post(url(follower, "events"), {"attempt": 1, "events": [epoch_event(0, 1)]}).status_code == 403
+    assert worker(follower).post(url(leader, "finish"), {"attempt": 1, "outcome": {}}).status_code in (400, 403)
+
+
+def test_files_of_sub_models_are_uploaded_with_the_token_of_their_run() -> None:
+    leader = builders.make_launched(*builders.make_chain())
+    edge = leader.followers.get(tier=0)
+    content = b"trained"
+    headers = {"X-Content-SHA256": hashlib.sha256(content).hexdigest(), "Content-Range": "bytes 0-6/7"}
+    path = url(edge, "artifacts/model.keras") + "?attempt=1"
+    sent = worker(leader).generic("PUT", path, content, content_type="application/octet-stream", headers=headers)
+    assert sent.status_code == 201
+    assert worker(leader).head(path, headers=headers).headers["X-Bytes-Received"] == "7"
+    assert worker(leader, attempt=2).head(path, headers=headers).status_code == 403
+    assert Artifact.objects.get().result_id == edge.pk

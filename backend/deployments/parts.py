@@ -1,0 +1,92 @@
+"""Results that are trained in one run: locked together, and given their versions together.
+
+The run is that of the top of a chain; an ordinary result is the only part of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from backend.api.errors import NotFound
+from backend.deployments import versions
+from backend.deployments.models import ResultVersion, TrainingResult
+from backend.runs.transitions import check_attempt, locked, publish_row
+from kafkaml.errors import RefusedError
+from kafkaml.wire.report import Finish, NewVersion
+
+__all__ = ["add_versions", "keep_pending", "locked_part", "locked_part_for_report", "publish_versions"]
+
+
+@contextmanager
+def locked_part(result_id: int) -> Iterator[tuple[TrainingResult, TrainingResult] | None]:
+    """Lock a result's run until the block ends and yield it with the result, which may be the same row.
+
+    Yields None when there is no such result. The run is to be saved last: what it shares goes over to its parts then.
+    """
+    head = TrainingResult.objects.filter(pk=result_id).values_list("leader", flat=True).first() or result_id
+    with locked(TrainingResult, head) as run:
+        if run is not None:
+            list(run.followers.select_for_update().order_by("pk").values_list("pk", flat=True))
+        part = None if run is None else next((each for each in run.parts() if each.pk == result_id), None)
+        yield None if run is None or part is None else (run, part)
+
+
+@contextmanager
+def locked_part_for_report(result_id: int, attempt: int) -> Iterator[tuple[TrainingResult, TrainingResult]]:
+    """Lock what ``attempt`` reports of; raises NotFound or StaleAttempt."""
+    with locked_part(result_id) as found:
+        if found is None:
+            raise NotFound(f"there is no result {result_id}")
+        check_attempt(found[0], attempt)
+        yield found
+
+
+def keep_pending(part: TrainingResult, report: NewVersion | Finish) -> int:
+    """Keep what is told of a follower until its run's leader has the same told; return the number of its next version.
+
+    Told again it is told once. Raises RefusedError when a file is not stored.
+    """
+    versions.check_stored(part, report.outcome)
+    part.pending = report.to_json()
+    part.save(update_fields=["pending", "updated_at"])
+    return part.last_version + 1
+
+
+def add_versions(run: TrainingResult, report: NewVersion | Finish) -> ResultVersion:
+    """Make a version of each part of a run, all of them current or none; return the leader's. The caller saves ``run``.
+
+    Raises RefusedError when a file is not stored, or the same was not told of each follower before.
+    """
+    reports = [(part, _pending(part, report)) for part in run.companions()]
+    if missing := [part for part, told in reports if told is None]:
+        names = ", ".join(f"{part.pk} ({part.model.name})" for part in missing)
+        raise RefusedError(
+            f"the same is not told of results {names} yet: expected it before that of result {run.pk}, which leads them"
+        )
+    promotes = report.comparison is None or report.comparison.promotes
+    for part, told in reports:
+        assert told is not None
+        versions.add_version(part, told, promotes=promotes)
+        part.pending = part.failed_outcome = part.failed_confusion_matrix = None
+        part.save()
+    return versions.add_version(run, report, promotes=promotes)
+
+
+def publish_versions(run: TrainingResult) -> None:
+    """Tell pages of the last version of each part of a run that was saved."""
+    for part in run.parts():
+        publish_row(part, version=part.last_version)
+
+
+def _pending(part: TrainingResult, report: NewVersion | Finish) -> NewVersion | Finish | None:
+    """Return what was told of a follower, where it is of the same window, or end, of the same attempt."""
+    if part.pending is None:
+        return None
+    told = type(report).model_validate(part.pending) if ("step" in part.pending) == hasattr(report, "step") else None
+    same = (
+        told is not None
+        and told.attempt == report.attempt
+        and getattr(told, "step", None) == getattr(report, "step", None)
+    )
+    return told if same else None
