@@ -42,6 +42,7 @@ _DECIDING = (
     "targets",
     "semi_supervised",
 )
+_DECIDING_CHAINS = ("chain", "chain_training")
 _HINT = "start the training anew, without its checkpoint"
 
 
@@ -113,7 +114,8 @@ def read_checkpoint(path: Path, folder: Path, plan: TrainingPlan) -> Contents:
 def _identity(plan: TrainingPlan) -> dict[str, str]:
     """Return a hash of each thing that decides how the training goes."""
     document = plan.to_json()
-    return {name: hashlib.sha256(json.dumps(document[name], sort_keys=True).encode()).hexdigest() for name in _DECIDING}
+    names = (*_DECIDING, *(_DECIDING_CHAINS if plan.chain else ()))
+    return {name: hashlib.sha256(json.dumps(document[name], sort_keys=True).encode()).hexdigest() for name in names}
 
 
 def _refuse_other_training(name: str, saved: Mapping[str, str], own: Mapping[str, str]) -> None:

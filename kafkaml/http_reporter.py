@@ -86,6 +86,9 @@ class HttpReporter(Closing):
         self._raise_error()
         return self._client.upload_artifact(name, path)
 
+    def flush(self, *, patience_seconds: float | None = None) -> None:
+        self._flush(patience_seconds)
+
     def checkpoint(
         self,
         path: Path,

@@ -7,6 +7,7 @@ calls are made with the job's own token, which is good for this job and attempt 
 from __future__ import annotations
 
 import contextlib
+import copy
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -42,6 +43,21 @@ _UPLOAD_CHUNK_BYTES = 8 << 20
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
 
+class _Token:
+    """A job's token, for all that speak in its name."""
+
+    def __init__(self, value: str) -> None:
+        self.lock = threading.Lock()
+        self.take(value)
+        # What the file held last: where it cannot be written it stays behind the token in use.
+        self.in_file = value
+
+    def take(self, value: str) -> None:
+        """Use ``value`` from now on."""
+        self.value = value
+        register_secret(value)
+
+
 class JobClient(Closing):
     """One job's connection to the backend.
 
@@ -60,11 +76,7 @@ class JobClient(Closing):
         self._job = job
         self.attempt = job.attempt
         self._token_file = Path(job.token_file)
-        self._token = self._token_file.read_text(encoding="utf-8").strip()
-        # What the file held last: where it cannot be written it stays behind the token in use.
-        self._token_in_file = self._token
-        register_secret(self._token)
-        self._token_lock = threading.Lock()
+        self._token = _Token(self._token_file.read_text(encoding="utf-8").strip())
         self._deadline_seconds = deadline_seconds
         # The backend is ours and near: a proxy meant for the internet must not see the token.
         # Without TLS there is nothing to verify, and loading the certificate authorities takes longer than a request.
@@ -77,6 +89,15 @@ class JobClient(Closing):
         )
         kind, number = ("training", job.result_id) if isinstance(job, TrainingJob) else ("inference", job.inference_id)
         self._base = f"/api/jobs/{kind}/{number}"
+
+    def of_result(self, result_id: int) -> JobClient:
+        """Return the connection of another result that the same training makes: a sub-model's. This one is closed last.
+
+        It speaks with the same token and for the same attempt.
+        """
+        other = copy.copy(self)
+        other._base = f"/api/jobs/training/{result_id}"
+        return other
 
     def close(self) -> None:
         self._http.close()
@@ -126,22 +147,21 @@ class JobClient(Closing):
         if not response.is_success:
             raise _api_error("POST", _TOKEN_URL, response)
         fresh_token = FreshToken.model_validate_json(response.content)
-        with self._token_lock:
-            self._token = fresh_token.token
-            register_secret(self._token)
+        with self._token.lock:
+            self._token.take(fresh_token.token)
             # In a pod the file is a read-only mount; there the control plane replaces it.
             with contextlib.suppress(OSError):
-                write_atomically(self._token_file, self._token.encode())
-                self._token_in_file = self._token
+                write_atomically(self._token_file, self._token.value.encode())
+                self._token.in_file = self._token.value
 
     def _reread_token(self) -> bool:
         """Take a token that someone else (launcher, sibling replica) left in the file; whether there is a new one."""
-        with self._token_lock:
+        with self._token.lock:
             token = self._token_file.read_text(encoding="utf-8").strip()
-            if not token or token == self._token_in_file:
+            if not token or token == self._token.in_file:
                 return False
-            self._token = self._token_in_file = token
-            register_secret(token)
+            self._token.take(token)
+            self._token.in_file = token
         return True
 
     # --- artifacts -------------------------------------------------------------------------------------------------
@@ -256,8 +276,8 @@ class JobClient(Closing):
             raise _unreachable(method, url, error) from error
 
     def _headers(self, more: Mapping[str, str]) -> dict[str, str]:
-        with self._token_lock:
-            return {"authorization": f"Bearer {self._token}", "accept": "application/json", **more}
+        with self._token.lock:
+            return {"authorization": f"Bearer {self._token.value}", "accept": "application/json", **more}
 
 
 class Heartbeat:

@@ -44,6 +44,10 @@ class ResultReporter(Protocol):
         """Store a file under ``name`` (resumable, atomic); returns its sha256."""
         ...
 
+    def flush(self, *, patience_seconds: float | None = None) -> None:
+        """Return once all that was told is confirmed; ApiError after ``patience_seconds`` (None: as for the rest)."""
+        ...
+
     def checkpoint(
         self,
         path: Path,

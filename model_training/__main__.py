@@ -11,7 +11,7 @@ import shutil
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from kafkaml.confluent import KafkaRecordReader
@@ -85,14 +85,19 @@ def _train(
 ) -> None:
     logger.info("training starts", framework=str(plan.framework), stream=str(plan.stream.to_json()["topic"]))
     state_dir, kafka = Path(job.state_dir), KafkaSettings()
-    with _scratch_folder(state_dir, job) as scratch:
+    with _scratch_folder(state_dir, job) as scratch, ExitStack() as stack:
+        reporters = {plan.model_name: reporter}
+        for each in plan.chain:
+            if each.result_id != plan.result_id:
+                other = HttpReporter(client.of_result(each.result_id), on_final=interrupts.end)
+                reporters[each.model_name] = stack.enter_context(other)
 
         def open_reader() -> KafkaRecordReader:
             return KafkaRecordReader(kafka)
 
         context = RunContext(
             plan=plan,
-            reporters={plan.model_name: reporter},
+            reporters=reporters,
             read_slice=lambda on_progress: TrainingData.read(
                 plan,
                 open_reader=open_reader,
@@ -109,7 +114,8 @@ def _train(
         )
         for part in MODES[plan.mode].run(context):
             outcome = part.outcome
-            logger.info("training finished", seconds=round(outcome.seconds, 3), **dict(outcome.test_metrics))
+            with log_context(model=part.model):
+                logger.info("training finished", seconds=round(outcome.seconds, 3), **dict(outcome.test_metrics))
 
 
 def _stop_asked(client: JobClient) -> bool:

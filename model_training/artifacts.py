@@ -13,8 +13,8 @@ from pathlib import Path
 from kafkaml.artifacts import is_program
 from kafkaml.errors import ApiError
 from kafkaml.reporter import ResultReporter
-from model_training.model_session import ModelSession
 from model_training.steps import Steps
+from model_training.trained_model import TrainedModel
 
 __all__ = ["SavedFiles", "in_order_of_worth"]
 
@@ -44,10 +44,10 @@ class SavedFiles:
         self._paths: dict[str, Path] = {}
         self._of_model: set[str] = set()
 
-    def save(self, session: ModelSession, names: Sequence[str]) -> None:
+    def save(self, model: TrainedModel, names: Sequence[str]) -> None:
         """Have the model process write files of the trained model, one after the other."""
         for name in names:
-            path = self._steps.attempt(f"{name} could not be saved", partial(session.save, name, self._folder))
+            path = self._steps.attempt(f"{name} could not be saved", partial(model.save, name, self._folder))
             if path is not None:
                 self.add(path, serves=not is_program(name))
 

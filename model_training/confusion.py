@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAX_CLASSES", "ConfusionMatrix", "NoConfusionMatrix", "confusion_matrix"]
+__all__ = ["MAX_CLASSES", "ConfusionMatrix", "NoConfusionMatrix", "classes_of", "confusion_matrix"]
 
 # Beyond this nobody reads the matrix, and the JSON of the result grows with its square.
 MAX_CLASSES = 256
@@ -46,7 +46,7 @@ def confusion_matrix(
     """
     if len(labels) != len(predicted):
         raise NoConfusionMatrix(f"{len(labels)} labels and {len(predicted)} predictions cannot be compared")
-    actual, signs = _classes_of(labels, classes)
+    actual, signs = classes_of(labels, classes)
     size = max(classes, len(names), len(signs), int(actual.max(initial=-1)) + 1, int(predicted.max(initial=-1)) + 1)
     if size > MAX_CLASSES:
         raise NoConfusionMatrix(f"there are {size} classes and a confusion matrix is made for at most {MAX_CLASSES}")
@@ -55,8 +55,11 @@ def confusion_matrix(
     return ConfusionMatrix(signs or (*names, *numbers[len(names) :]), counts.astype(np.int64), actual)
 
 
-def _classes_of(labels: NDArray[Any], classes: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return each sample's class (n,) and names where they differ from the numbers."""
+def classes_of(labels: NDArray[Any], classes: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Return each sample's class (n,), and names where they differ from the numbers.
+
+    NoConfusionMatrix where ``labels`` are no classes of a model with ``classes`` of them.
+    """
     if labels.ndim > 1 and labels.shape[1:] != (1,):
         return _one_hot_classes(labels), ()
     flat = labels.reshape(len(labels))

@@ -26,9 +26,10 @@ from kafkaml.wire.progress import Progress
 from kafkaml.wire.training import TrainingPlan
 from model_training.background import in_background
 from model_training.interrupts import Interrupts
-from model_training.model_session import ModelCalls, ModelSession
+from model_training.model_session import ModelSession
 from model_training.part import Part
 from model_training.read_ahead import ReadAhead
+from model_training.trained_model import ModelCalls
 from model_training.training_data import TrainingData
 from model_training.windows import Ends, Limits, Reading, Window, Windows, read_windows
 
@@ -108,6 +109,10 @@ class RunContext:
         contents.state.unlink()
         failpoint("checkpoint.written")
         try:
+            # Whoever goes on there tells nothing of what came before, of any part.
+            for reporter in self._reporters.values():
+                if reporter is not part.reporter:
+                    reporter.flush(patience_seconds=patience_seconds)
             part.reporter.checkpoint(
                 path,
                 step=contents.step,

@@ -1,12 +1,13 @@
 """From a trained model to a result: its files, its metrics, what a person should know of it. Used by the modes.
 
-A step that fails costs what it would have given and no more. What may end the model process comes last.
+A step that fails costs what it would have given and no more. What may end the model process comes last, of all models
+of a run.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,15 +15,17 @@ from numpy.typing import NDArray
 
 from kafkaml.confusion_samples import CONFUSION_SAMPLES, choose_samples
 from kafkaml.logs import get_logger
+from kafkaml.wire.distributed import Exit
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.semi_supervised import PseudoLabels
 from kafkaml.wire.training import TrainingPlan
 from model_training.artifacts import in_order_of_worth
 from model_training.confusion import ConfusionMatrix, NoConfusionMatrix, confusion_matrix
-from model_training.model_session import BuiltModel, ModelSession, Samples
+from model_training.model_session import BuiltModel, Samples
 from model_training.part import Part
+from model_training.trained_model import TrainedModel
 
-__all__ = ["Findings", "Learnt", "Trial", "finish", "outcome_of"]
+__all__ = ["Findings", "Finisher", "Learnt", "Trial", "outcome_of"]
 
 logger = get_logger(__name__)
 
@@ -38,6 +41,7 @@ class Trial:
 
     ``sample`` are features (n, *sample_shape) of its training. ``test`` gives the metrics; where it is None ``no_test``
     says why. ``shown`` are the samples of the confusion matrix, ``decoded`` their features as they were decoded.
+    ``validation`` are samples that were not trained on; ``test`` may be these, by the name ``tested``.
     """
 
     sample: NDArray[Any]
@@ -47,6 +51,8 @@ class Trial:
     decoded: NDArray[Any]
     has_labels: bool
     class_names: Sequence[str]
+    validation: Samples | None = None
+    tested: str = "test"
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Findings:
     matrix: ConfusionMatrix | None
     onnx_difference: float | None
     converts: bool = True
+    exit: Exit | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,33 +80,64 @@ class Learnt:
     pseudo_labels: Sequence[PseudoLabels] = ()
 
 
-def finish(session: ModelSession, part: Part, trial: Trial, *, with_matrix: bool, with_onnx: bool = True) -> Findings:
-    """Save what serves, then evaluate, then the files whose making may end the model process."""
-    attempt = part.steps.attempt
-    found = attempt("the trained model could not be saved", session.artifact_names)
-    if found is not None:
-        part.warnings.add(*found.warnings)
-    at_once, later = in_order_of_worth(() if found is None else found.names)
-    part.files.save(session, at_once)
-    _check_answers(session, trial, part)
-    metrics: Mapping[str, float] = {}
-    test = trial.test
-    if test is not None:
-        metrics = attempt("no test metrics", lambda: session.evaluate(test)) or {}
-    else:
-        part.warnings.add(f"no test metrics: {trial.no_test}")
-    matrix = attempt("no confusion matrix", lambda: _confusion_matrix(session, trial, part)) if with_matrix else None
-    part.files.save(session, later)
-    if not with_onnx or part.steps.ended_by is not None:
-        return Findings(metrics, matrix, None, converts=with_onnx)
-    difference = attempt("not converted to ONNX, inference will be slower", lambda: _export_onnx(session, trial, part))
-    return Findings(metrics, matrix, difference, converts=part.steps.ended_by is None)
+class Finisher:
+    """Brings one trained model to its result: ``keep``, ``examine`` and ``convert``, in this order.
+
+    ``evaluate`` gives the model's own metrics on samples.
+    """
+
+    def __init__(
+        self,
+        model: TrainedModel,
+        part: Part,
+        trial: Trial,
+        *,
+        evaluate: Callable[[Samples], Mapping[str, float]],
+    ) -> None:
+        self.model = model
+        self.part = part
+        self._trial = trial
+        self._evaluate = evaluate
+        self._later: Sequence[str] = ()
+        self._metrics: Mapping[str, float] = {}
+        self._matrix: ConfusionMatrix | None = None
+
+    def keep(self) -> None:
+        """Save what serves."""
+        found = self.part.steps.attempt("the trained model could not be saved", self.model.artifact_names)
+        if found is not None:
+            self.part.warnings.add(*found.warnings)
+        at_once, self._later = in_order_of_worth(() if found is None else found.names)
+        self.part.files.save(self.model, at_once)
+
+    def examine(self, *, with_matrix: bool) -> None:
+        """Evaluate the model, and have it answer samples as it will serve."""
+        attempt, test = self.part.steps.attempt, self._trial.test
+        _check_answers(self.model, self._trial, self.part)
+        if test is not None:
+            self._metrics = attempt("no test metrics", lambda: self._evaluate(test)) or {}
+        else:
+            self.part.warnings.add(f"no test metrics: {self._trial.no_test}")
+        if with_matrix:
+            self._matrix = attempt("no confusion matrix", lambda: _confusion_matrix(self.model, self._trial, self.part))
+
+    def convert(self, *, with_onnx: bool) -> Findings:
+        """Make the files whose making may end the model process; returns all that was found."""
+        self.part.files.save(self.model, self._later)
+        difference: float | None = None
+        if with_onnx and self.part.steps.ended_by is None:
+            difference = self.part.steps.attempt(
+                "not converted to ONNX, inference will be slower",
+                lambda: _export_onnx(self.model, self._trial, self.part),
+            )
+            with_onnx = self.part.steps.ended_by is None
+        return Findings(self._metrics, self._matrix, difference, converts=with_onnx)
 
 
 def outcome_of(
     part: Part,
-    session: ModelSession,
-    model: BuiltModel,
+    trained: TrainedModel,
+    built: BuiltModel,
     plan: TrainingPlan,
     *,
     learnt: Learnt,
@@ -112,7 +150,7 @@ def outcome_of(
         samples=learnt.samples,
         test_metrics=found.metrics,
         artifacts=artifacts,
-        versions=model.versions,
+        versions=built.versions,
         code_sha256=hashlib.sha256(f"{plan.imports}\0{plan.code}".encode()).hexdigest(),
         slice_sha256=learnt.slice_sha256,
         confusion_matrix=found.matrix.counts.tolist() if found.matrix else None,
@@ -121,32 +159,33 @@ def outcome_of(
         onnx_max_difference=found.onnx_difference,
         seed=plan.seed,
         split=learnt.split,
-        isolation=session.isolation,
-        preparation=session.preparation,
-        input_shape=list(session.input_shape),
-        output_shapes=[list(shape) for shape in session.output_shapes],
+        isolation=trained.isolation,
+        preparation=trained.preparation,
+        input_shape=list(trained.input_shape),
+        output_shapes=[list(shape) for shape in trained.output_shapes],
+        exit=found.exit,
         pseudo_labels=list(learnt.pseudo_labels),
         learnt=dict(learnt.settings),
     )
 
 
-def _check_answers(session: ModelSession, trial: Trial, part: Part) -> None:
+def _check_answers(model: TrainedModel, trial: Trial, part: Part) -> None:
     """Put what would surprise in serving before all other warnings."""
     found = part.steps.attempt(
         "the trained model does not answer its own samples in batches",
-        lambda: session.check_answers(trial.sample[:_CHECKED_SAMPLES]),
+        lambda: model.check_answers(trial.sample[:_CHECKED_SAMPLES]),
         warn=part.warnings.put_first,
     )
     part.warnings.put_first(*(found or ()))
 
 
-def _confusion_matrix(session: ModelSession, trial: Trial, part: Part) -> ConfusionMatrix | None:
+def _confusion_matrix(model: TrainedModel, trial: Trial, part: Part) -> ConfusionMatrix | None:
     """Return the matrix; samples of its cells, as they were decoded, are added to the part's files."""
     samples = trial.shown
     try:
         if not trial.has_labels:
             raise NoConfusionMatrix("the features are the targets, so there are no classes")
-        predictions = session.predict_classes(samples.features)
+        predictions = model.predict_classes(samples.features)
         matrix = confusion_matrix(
             samples.labels.array, predictions.classes, classes=predictions.count, names=trial.class_names
         )
@@ -166,9 +205,9 @@ def _confusion_matrix(session: ModelSession, trial: Trial, part: Part) -> Confus
     return matrix
 
 
-def _export_onnx(session: ModelSession, trial: Trial, part: Part) -> float | None:
+def _export_onnx(model: TrainedModel, trial: Trial, part: Part) -> float | None:
     """Add the converted model to the part's files; serving falls back to the framework where there is none."""
-    export = session.export_onnx(part.folder, trial.sample[:_ONNX_SAMPLES])
+    export = model.export_onnx(part.folder, trial.sample[:_ONNX_SAMPLES])
     if export.path is None:
         part.warnings.add(f"not converted to ONNX, inference will be slower: {export.reason}")
         return None

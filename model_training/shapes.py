@@ -25,6 +25,7 @@ __all__ = [
     "label_range_doubt",
     "label_shape_doubt",
     "shape_text",
+    "shapes_of",
 ]
 
 # Of one sample, without the batch axis; None: any size.
@@ -50,14 +51,15 @@ class ModelSignature:
     @classmethod
     def from_report(cls, report: Mapping[str, Any], *, exact: bool) -> ModelSignature:
         """Read the ``inputs`` and ``outputs`` of the model process's answer to ``build``."""
-        return cls(inputs=_shapes(report.get("inputs")), outputs=_shapes(report.get("outputs")), exact=exact)
+        return cls(inputs=shapes_of(report.get("inputs")), outputs=shapes_of(report.get("outputs")), exact=exact)
 
     def with_outputs(self, described: Sequence[Mapping[str, Any]] | None) -> ModelSignature:
         """Return the same with the outputs ``described``, unless it has some."""
-        return self if self.outputs else replace(self, outputs=_shapes(described))
+        return self if self.outputs else replace(self, outputs=shapes_of(described))
 
 
-def _shapes(described: Sequence[Mapping[str, Any]] | None) -> dict[str, Shape]:
+def shapes_of(described: Sequence[Mapping[str, Any]] | None) -> dict[str, Shape]:
+    """Return the shapes of one sample, by name, of inputs or outputs as the model process describes them."""
     # An unknown rank is written as null instead of a list; then there is nothing to compare with.
     known = [each for each in described or () if each.get("shape")]
     return {str(each.get("name") or index): tuple(each["shape"][1:]) for index, each in enumerate(known)}

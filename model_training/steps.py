@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from kafkaml.errors import DeadlineExceeded, KafkaMLError, ModelProcessDied
-from model_training.model_session import first_paragraph
+from model_training.answers import first_paragraph
 
 __all__ = ["Steps", "Warnings"]
 

@@ -50,6 +50,9 @@ class RecordingReporter:
         self.artifacts[name] = path.read_bytes()
         return sha256_of_file(path)
 
+    def flush(self, *, patience_seconds: float | None = None) -> None:
+        del patience_seconds
+
     def checkpoint(
         self,
         path: Path,

@@ -394,7 +394,7 @@ class KerasHandler(Handler):
         fit_arguments = FitArguments.from_literals(arguments)
         training = request.samples("train_features", "train_labels")
         loop = self._prepare(*training)
-        if self._plan.columns is not None and fit_arguments.class_weight:
+        if fit_arguments.class_weight and (self._parts or self._plan.columns is not None):
             raise ArgumentsError(
                 "class_weight is for models of one output: this one has several", argument="class_weight"
             )

@@ -33,6 +33,19 @@ _PROBABILITIES = ("softmax", "softmax_v2", "sigmoid")
 # Far out of the ordinary and ordinary: a sigmoid stays within 0 and 1 for all of them.
 _SCALES = (1.0, 100.0, 10_000.0)
 _TRIED_SAMPLES = 16
+# No metric that can be chosen has this name.
+_OWN_LOSS = "own loss"
+
+
+class _Joint(keras.Model):  # type: ignore[misc]
+    """The joint model. Keras takes the mean of an exit's loss over batches, however small; here it is over samples."""
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return the metrics by name, the loss of each exit among them."""
+        found = dict(super().get_metrics_result())
+        for name in [each for each in found if each.endswith(_OWN_LOSS)]:
+            found[f"{name.removesuffix(_OWN_LOSS)}loss"] = found.pop(name)
+        return found
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,7 @@ def join(models: Sequence[Any], terms: ChainTerms) -> Chain:
     for index, (name, model) in enumerate(zip(terms.names, models, strict=True)):
         answers = list(flat(model(features)))
         features, exits[name] = exit_outputs(name, answers, is_top=index == last)
-    joint = keras.Model(inputs, exits, name="chain")
+    joint = _Joint(inputs, exits, name="chain")
     logits = _logits(joint, exits, terms)
     joint.compile(
         optimizer=keras.optimizers.get(
@@ -71,7 +84,7 @@ def join(models: Sequence[Any], terms: ChainTerms) -> Chain:
         ),
         loss={name: _loss(terms.loss, logits=name in logits) for name in terms.names},
         # Objects of its own for each exit: one that two exits share would mix them.
-        metrics={name: [_metric(each, logits=name in logits) for each in terms.metrics] for name in terms.names},
+        metrics={name: _metrics(terms, logits=name in logits) for name in terms.names},
         loss_weights=dict(zip(terms.names, terms.weights, strict=True)),
     )
     notes = [f"{name!r} answers scores before a softmax or sigmoid: its loss takes them as such" for name in logits]
@@ -80,6 +93,14 @@ def join(models: Sequence[Any], terms: ChainTerms) -> Chain:
 
 def _loss(name: str, *, logits: bool) -> Any:
     return _WITH_LOGITS[name](from_logits=True) if logits else name
+
+
+def _metrics(terms: ChainTerms, *, logits: bool) -> list[Any]:
+    found = [_metric(each, logits=logits) for each in terms.metrics]
+    if len(terms.names) > 1:
+        options = {"from_logits": True} if logits else {}
+        found.append(keras.metrics.MeanMetricWrapper(keras.losses.get(terms.loss), name=_OWN_LOSS, **options))
+    return found
 
 
 def _metric(name: str, *, logits: bool) -> Any:

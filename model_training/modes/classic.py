@@ -17,10 +17,11 @@ from kafkaml.logs import get_logger
 from kafkaml.wire.progress import EpochMetrics, Progress
 from model_training.context import RunContext
 from model_training.epoch_checkpoints import EpochCheckpoints
-from model_training.finishing import Learnt, Trial, finish, outcome_of
+from model_training.finishing import Learnt, Trial
 from model_training.fitting import blamed, fit_to_model
 from model_training.model_session import ModelSession, Samples
-from model_training.part import Part, TrainedPart
+from model_training.part import TrainedPart
+from model_training.parts import Parts
 from model_training.self_training import SelfTraining
 from model_training.training_data import TrainingData
 
@@ -30,8 +31,9 @@ logger = get_logger(__name__)
 
 
 def run(context: RunContext) -> Sequence[TrainedPart]:
-    """Train the plan's model on the whole slice; returns its one part."""
-    plan, part = context.plan, context.part()
+    """Train the plan's model, or its chain, on the whole slice; returns its one part, or one for each sub-model."""
+    plan, parts = context.plan, Parts(context)
+    part = parts.leader
     # The stream is read while the model process starts: whichever fails first ends the run.
     with context.slice() as reading, context.session() as session:
         model = session.build()
@@ -52,7 +54,7 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
             part.warnings.add(*data.warnings)
             checkpoints = EpochCheckpoints(context, session, part, slice_sha256=data.slice_sha256)
             resumed = checkpoints.resume()
-            fitting = _Fitting(session, data, part, checkpoints)
+            fitting = _Fitting(session, data, parts, checkpoints)
             rounds: SelfTraining | None = None
             if plan.semi_supervised is None:
                 fitting.fit(data.training)
@@ -60,10 +62,10 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
                 rounds = SelfTraining(plan.semi_supervised, session, data, part, checkpoints)
                 rounds.run(fitting.fit, resumed)
             failpoint("training.fitted")
-            found = finish(session, part, _trial(read, data), with_matrix=plan.confusion_matrix)
+            ended = parts.finish(session, _trial(read, data), with_matrix=plan.confusion_matrix)
     # The model process is gone: nobody writes to the files any more.
     failpoint("training.saved")
-    hashes = part.files.upload(part.reporter)
+    hashes = parts.upload()
     failpoint("training.uploaded")
     learnt = Learnt(
         seconds=checkpoints.run_seconds,
@@ -74,8 +76,7 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
         settings=data.learnt,
         pseudo_labels=() if rounds is None else rounds.told,
     )
-    outcome = outcome_of(part, session, model, plan, learnt=learnt, found=found, artifacts=hashes)
-    return [part.finished(outcome)]
+    return parts.finished(ended, hashes, model, learnt)
 
 
 @dataclass(frozen=True)
@@ -84,18 +85,18 @@ class _Fitting:
 
     session: ModelSession
     data: TrainingData
-    part: Part
+    parts: Parts
     checkpoints: EpochCheckpoints
 
     def fit(self, samples: Samples, rounds: SelfTraining | None = None) -> int:
         """Fit ``samples``; returns how many epochs are done then, with those of the rounds before."""
         before = done = self.checkpoints.around.epochs
-        data, part = self.data, self.part
+        data, parts = self.data, self.parts
 
         def on_progress(progress: Progress) -> None:
             left = 0 if rounds is None else rounds.rounds_left * progress.epochs
             counted = {"epoch": before + progress.epoch, "epochs": before + progress.epochs + left}
-            part.reporter.progress(progress.model_copy(update=counted))
+            parts.progress(progress.model_copy(update=counted))
 
         def on_epoch(metrics: EpochMetrics) -> None:
             nonlocal done
@@ -103,7 +104,7 @@ class _Fitting:
             more: dict[str, Any] = {"epoch": done}
             if rounds is not None:
                 more["pseudo_labels"], rounds.untold = rounds.untold, None
-            part.reporter.epoch(metrics.model_copy(update=more))
+            parts.epoch(metrics.model_copy(update=more))
             failpoint("training.epoch")
 
         try:
@@ -119,7 +120,9 @@ class _Fitting:
                 raise
             doubt = data.doubts[0]
             raise blamed(error, doubt.message, doubt.hint) from error
-        part.warnings.add(*warnings, *(f"{doubt.message}; it was trained all the same" for doubt in data.doubts))
+        parts.leader.warnings.add(
+            *warnings, *(f"{doubt.message}; it was trained all the same" for doubt in data.doubts)
+        )
         return done
 
 
@@ -134,4 +137,5 @@ def _trial(read: TrainingData, data: TrainingData) -> Trial:
         decoded=read.parts[shown].features.array,
         has_labels=data.has_labels,
         class_names=data.class_names,
+        validation=data.validation if len(data.validation) else None,
     )

@@ -27,19 +27,19 @@ from kafkaml.left_out import LeftOut
 from kafkaml.logs import get_logger
 from kafkaml.wire.checkpoint import WindowEnd, by_partition, by_topic
 from kafkaml.wire.incremental import Incremental
-from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, WindowPlace
 from kafkaml.wire.semi_supervised import PseudoLabels, SemiSupervised
 from kafkaml.wire.training import TrainingPlan
 from kafkaml.wire.version import Comparison
 from mlcode_executor.process import LimitReason
 from model_training.context import RunContext
-from model_training.finishing import Findings, Learnt, Trial, finish, outcome_of
+from model_training.finishing import Learnt, Trial
 from model_training.fitting import WindowFit, blamed, fit_windows_to_model
 from model_training.interrupts import Interrupted
 from model_training.model_session import Samples
 from model_training.newest import Newest, share, shared
-from model_training.part import Part, TrainedPart, Whence
+from model_training.part import TrainedPart, Whence
+from model_training.parts import Ended, Parts
 from model_training.promotion import PromotionRule
 from model_training.pseudo_labels import PseudoLabeller, labels_of, none_chosen, unused_unlabelled
 from model_training.rounds import Rounds
@@ -168,9 +168,10 @@ class _State:
 
 
 def run(context: RunContext) -> Sequence[TrainedPart]:
-    """Learn the plan's stream until it is over or stopped; returns the last version of its one part."""
+    """Learn the plan's stream until it is over or stopped; returns the last version of each of its parts."""
     terms = _Terms.of(context.plan)
-    part = context.part()
+    parts = Parts(context)
+    part = parts.leader
     if terms.ignored:
         part.warnings.add(
             f"{', '.join(terms.ignored)} of the fit arguments have no effect on windows of a stream: each is learnt "
@@ -181,9 +182,9 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
     part.warnings.add(*unused_unlabelled(context.plan))
     kept, begun = context.last_checkpoint(), context.plan.begun
     while True:
-        learner = _Learner(context, terms, part, kept, begun)
+        learner = _Learner(context, terms, parts, kept, begun)
         try:
-            return [learner.run()]
+            return learner.run()
         except ModelProcessDied as died:
             # Killed from outside, which says nothing of the model; after a step in vain the backend decides.
             if died.reason != LimitReason.KILLED or learner.kept == kept:
@@ -192,7 +193,7 @@ def run(context: RunContext) -> Sequence[TrainedPart]:
         except _NewProcessNeeded as needed:
             logger.warning("making a version ended the model process, going on in another one", cause=str(needed))
         kept, begun = learner.kept, learner.begun
-        part.begin_anew()
+        parts.begin_anew()
 
 
 class _NewProcessNeeded(Exception):
@@ -203,12 +204,13 @@ class _Learner:
     """Learns with one model process, from a checkpoint on if there is one."""
 
     def __init__(
-        self, context: RunContext, terms: _Terms, part: Part, kept: Path | None, begun: WindowEnd | None
+        self, context: RunContext, terms: _Terms, parts: Parts, kept: Path | None, begun: WindowEnd | None
     ) -> None:
         self._context = context
         self._plan = context.plan
         self._terms = terms
-        self._part = part
+        self._parts = parts
+        self._part = parts.leader
         self._state = _State()
         self._started = self._last_end = time.monotonic()
         # The model's state behind the present window, where it was saved before the window's end.
@@ -216,15 +218,15 @@ class _Learner:
         self.kept, self.begun = kept, begun
         self._ahead = Ahead()
 
-    def run(self) -> TrainedPart:
-        """Learn to the end of the stream, or until a person stops it, and finish the part."""
+    def run(self) -> Sequence[TrainedPart]:
+        """Learn to the end of the stream, or until a person stops it, and finish all parts."""
         with self._context.session() as self._session:
             self._model = self._session.build()
             if self._terms.semi_supervised is not None:
                 self._labeller = PseudoLabeller(self._terms.semi_supervised, self._session, self._part.warnings)
             self._part.warnings.add(*self._model.warnings)
             if self._terms.rule is not None:
-                self._terms.rule.check_built(self._model.metrics)
+                self._terms.rule.check_built(self._parts.monitorable(self._model.metrics))
             failpoint("training.built")
             if self.kept is not None:
                 self._restore(self.kept)
@@ -234,12 +236,12 @@ class _Learner:
                 if stop.error is not None or not self._state.step or not self._context.stop_asked():
                     raise
                 logger.info("stopped, the model is kept", windows=self._state.step)
-            found = self._finish()
+            ended = self._finish()
         # The model process is gone: nobody writes to the files any more.
         failpoint("training.saved")
-        outcome = self._outcome(found, self._part.files.upload(self._part.reporter))
+        artifacts = self._parts.upload()
         failpoint("training.uploaded")
-        return self._part.finished(outcome, self._whence())
+        return self._parts.finished(ended, artifacts, self._model, self._learnt(), self._whence())
 
     def _learn_all(self) -> None:
         self._context.interrupts.check()
@@ -285,7 +287,7 @@ class _Learner:
         # Small windows are tried whole, large ones on some of their samples.
         before = self._session.evaluate(copied.tried or samples) if count else {}
         if terms.rule is not None and not state.trained:
-            terms.rule.check(before)
+            terms.rule.check(self._parts.monitored(before))
         if self._context.interrupts.stopped:
             return
         self._ahead.begin(iter(windows), lambda following: self._copied(following, fit, step + 1))
@@ -322,7 +324,7 @@ class _Learner:
             ended_ms=int(time.time() * 1000),
         )
         self._last_end = now
-        self._part.reporter.epoch(
+        self._parts.epoch(
             EpochMetrics(
                 epoch=step,
                 seconds=now - started,
@@ -441,18 +443,23 @@ class _Learner:
         with self._held_out(state.held_out) as samples:
             challenger = self._session.evaluate(samples)
             champion = None if state.champion is None else self._session.evaluate(samples, champion=True)
-        state.comparison = rule.compare(challenger, champion, number=state.champion, samples=len(state.held_out))
+        state.comparison = rule.compare(
+            self._parts.monitored(challenger),
+            None if champion is None else self._parts.monitored(champion),
+            number=state.champion,
+            samples=len(state.held_out),
+        )
         if not state.comparison.promotes:
             return None
         self._session.keep_champion()
         self._saved = self._session.save_state(self._part.folder)
-        found = self._finish()
-        ended_by = self._part.steps.ended_by
+        ended = self._finish()
+        ended_by = self._parts.ended_by
         if isinstance(ended_by, ModelProcessDied) and ended_by.reason == LimitReason.KILLED:
             # Learnt again, the window gives the whole version.
             raise ended_by
-        outcome = self._outcome(found, self._part.files.upload(self._part.reporter))
-        state.champion = self._part.version_finished(outcome, self._whence()).version
+        artifacts, learnt = self._parts.upload(), self._learnt()
+        state.champion = self._parts.version_finished(ended, artifacts, self._model, learnt, self._whence()).version
         logger.info("the model has improved", version=state.champion, window=state.step)
         failpoint("incremental.version")
         return ended_by
@@ -488,8 +495,8 @@ class _Learner:
         self._session.restore_state(contents.state)
         logger.info("going on from a checkpoint", step=self._state.step, records=self._state.reading.records)
 
-    def _finish(self) -> Findings:
-        """Have the files of the model written, and try it on what was held out."""
+    def _finish(self) -> Sequence[Ended]:
+        """Have the files of all models written, and try them on what was held out."""
         state, fit = self._state, self._state.fit
         assert fit is not None
         assert state.sample is not None
@@ -504,13 +511,15 @@ class _Learner:
                 decoded=held_out.features.reshape(len(held_out), *state.reading.told.features[1]),
                 has_labels=fit.labels is not None,
                 class_names=fit.class_names,
+                validation=samples if len(held_out) else None,
+                tested="validation",
             )
             wants_matrix = self._plan.confusion_matrix and len(held_out) > 0
-            found = finish(self._session, self._part, trial, with_matrix=wants_matrix, with_onnx=state.converts)
-        state.converts = found.converts
-        return found
+            ended = self._parts.finish(self._session, trial, with_matrix=wants_matrix, with_onnx=state.converts)
+        state.converts = all(each.found.converts for each in ended)
+        return ended
 
-    def _outcome(self, found: Findings, artifacts: Mapping[str, str]) -> TrainingOutcome:
+    def _learnt(self) -> Learnt:
         state, fit = self._state, self._state.fit
         assert fit is not None
         assert state.reading.told is not None
@@ -522,7 +531,7 @@ class _Learner:
             samples["pseudo_labelled"] = state.pseudo_labelled
             if not state.pseudo_labelled:
                 warnings.append(none_chosen(state.unlabelled, terms, self._labeller.surest))
-        learnt = Learnt(
+        return Learnt(
             seconds=state.seconds,
             samples=samples,
             slice_sha256=state.reading.sha256,
@@ -532,9 +541,6 @@ class _Learner:
             settings=state.reading.told.settings,
             warnings=warnings,
             pseudo_labels=state.pseudo_labels,
-        )
-        return outcome_of(
-            self._part, self._session, self._model, self._plan, learnt=learnt, found=found, artifacts=artifacts
         )
 
     def _whence(self) -> Whence:

@@ -108,3 +108,38 @@ KERAS_BROKEN_LOSS = """def my_loss(y_true, y_pred):
 model = keras.Sequential([keras.Input(shape=(8, 8)), keras.layers.Flatten(), keras.layers.Dense(10)])
 model.compile(optimizer="adam", loss=my_loss)
 """
+
+# The chain in PyTorch, each sub-model ending in another kind of scores: raw ones, a softmax, its logarithm.
+PYTORCH_EDGE = """class Edge(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 28, 3), nn.MaxPool2d(2), nn.Flatten(), nn.LazyLinear(64), nn.ReLU()
+        )
+        self.classify = nn.Linear(64, 10)
+
+    def forward(self, x):
+        to_fog = self.features(x)
+        return to_fog, self.classify(to_fog)
+
+model = Edge()
+"""
+
+PYTORCH_FOG = """class Fog(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(nn.Linear(64, 64), nn.ReLU())
+        self.classify = nn.Linear(64, 10)
+
+    def forward(self, x):
+        to_cloud = self.features(x)
+        return to_cloud, F.softmax(self.classify(to_cloud), dim=1)
+
+model = Fog()
+"""
+
+PYTORCH_CLOUD = """model = nn.Sequential(
+    nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, 10),
+    nn.LogSoftmax(dim=1),
+)
+"""

@@ -282,7 +282,7 @@ def test_the_preparation_of_features_is_kept(run: Run, monkeypatch: pytest.Monke
 def test_the_wall_limit_bounds_all_steps_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(tmp_path, plan=PLAN.model_copy(update={"limits": ResourceLimits(wall_seconds=60)}))
     now = [1000.0]
-    monkeypatch.setattr("model_training.model_session.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("model_training.trained_model.time.monotonic", lambda: now[0])
     run.model.on_epoch = lambda _epoch: now.__setitem__(0, now[0] + 40)
     with pytest.raises(NothingServable, match="limit of 60 s") as caught:
         run.run()

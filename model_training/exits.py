@@ -1,0 +1,129 @@
+"""What is found of an exit after training: what it answers, its temperature, and how sure and right it was.
+
+Pure. From these numbers a limit is chosen: the confidence from which on an exit's answer is taken.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kafkaml.confidence import confidences
+from kafkaml.wire.distributed import Scores
+from model_training.labels import LabelKind
+
+__all__ = [
+    "EXITS_FILE",
+    "MAX_SAMPLES",
+    "Answered",
+    "answered",
+    "exits_document",
+    "predicted_classes",
+    "scores_kind",
+    "temperature",
+]
+
+EXITS_FILE = "exits.json"
+# So many tell a share to a percent.
+MAX_SAMPLES = 5000
+
+# Probabilities in half precision exceed one a little.
+_TOLERANCE = 0.01
+# Keras' own: what a probability of zero counts as.
+_EPSILON = 1e-7
+_COLDEST, _HOTTEST = 0.1, 10.0
+_STEPS = 60
+_WITH_CLASSES = (LabelKind.CLASSES, LabelKind.BINARY, LabelKind.ONE_HOT, LabelKind.SIGNS)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What the exit of ``model`` answered to some samples: ``confidence`` (n,) and whether it was ``right`` (n,)."""
+
+    model: str
+    confidence: NDArray[np.float64]
+    right: NDArray[np.bool_]
+
+
+def scores_kind(scores: NDArray[Any], loss: LabelKind) -> Scores:
+    """Return what ``scores`` (n, width) are, told by their values; ``loss`` says whether there are classes at all."""
+    if loss not in _WITH_CLASSES:
+        return Scores.VALUES
+    inside = np.isfinite(scores).all() and (scores >= 0).all() and (scores <= 1 + _TOLERANCE).all()
+    return Scores.PROBABILITIES if inside else Scores.LOGITS
+
+
+def predicted_classes(scores: NDArray[Any], kind: Scores) -> NDArray[np.int64]:
+    """Return the class of each of ``scores`` (n, width); of one unit 1 where it is the likelier side."""
+    if scores.shape[1] == 1:
+        return (scores[:, 0] > (0.0 if kind is Scores.LOGITS else 0.5)).astype(np.int64)
+    classes: NDArray[np.int64] = scores.argmax(axis=1).astype(np.int64)
+    return classes
+
+
+def temperature(scores: NDArray[Any], classes: NDArray[np.int64], kind: Scores) -> float:
+    """Return the temperature (Guo et al., 2017) that makes ``classes`` (n,) likeliest under ``scores`` (n, width).
+
+    From 0.1 to 10; 1 where there is nothing to tell it by.
+    """
+    if kind is Scores.VALUES or not len(scores):
+        return 1.0
+    logits = _logits(scores.astype(np.float64), kind)
+    known = np.isfinite(logits).all(axis=1) & (classes >= 0) & (classes < logits.shape[1])
+    logits, classes = logits[known], classes[known]
+    if not len(logits):
+        return 1.0
+
+    def unlikelihood(coldness: float) -> float:
+        scaled = logits * coldness
+        scaled -= scaled.max(axis=1, keepdims=True)
+        chosen = np.take_along_axis(scaled, classes[:, None], axis=1)[:, 0]
+        return float(np.mean(np.log(np.exp(scaled).sum(axis=1)) - chosen))
+
+    # Convex in the inverse of the temperature: the golden section finds the least.
+    ratio = (5**0.5 - 1) / 2
+    low, high = 1 / _HOTTEST, 1 / _COLDEST
+    for _ in range(_STEPS):
+        left, right = high - ratio * (high - low), low + ratio * (high - low)
+        if unlikelihood(left) <= unlikelihood(right):
+            high = right
+        else:
+            low = left
+    return round(2 / (low + high), 6)
+
+
+def exits_document(exits: Sequence[Answered], *, of: str) -> bytes:
+    """Return the file ``exits.json`` of a chain whose ``exits``, from below, answered the same samples of ``of``."""
+    tiers = [
+        {
+            "model": each.model,
+            "confidence": np.nan_to_num(each.confidence, nan=0.0).round(4).tolist(),
+            "right": each.right.astype(int).tolist(),
+        }
+        for each in exits
+    ]
+    return json.dumps({"of": of, "samples": len(exits[0].right), "tiers": tiers}).encode()
+
+
+def answered(
+    model: str, scores: NDArray[Any], classes: NDArray[np.int64], kind: Scores, *, temperature: float
+) -> Answered:
+    """Return how sure the exit of ``model`` was of ``scores`` (n, width), and whether these are ``classes`` (n,)."""
+    sure = confidences(scores, scores=kind, temperature=temperature)
+    return Answered(model, sure, predicted_classes(scores, kind) == classes)
+
+
+def _logits(scores: NDArray[np.float64], kind: Scores) -> NDArray[np.float64]:
+    """Return (n, classes) numbers whose softmax are the probabilities; of one unit (n, 2)."""
+    if scores.shape[1] == 1:
+        unit = scores
+        if kind is Scores.PROBABILITIES:
+            bounded = scores.clip(_EPSILON, 1 - _EPSILON)
+            unit = np.log(bounded) - np.log1p(-bounded)
+        return np.concatenate([np.zeros_like(unit), unit], axis=1)
+    return np.log(np.maximum(scores, _EPSILON)) if kind is Scores.PROBABILITIES else scores

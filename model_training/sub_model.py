@@ -1,0 +1,80 @@
+"""SubModel: one sub-model of a trained chain, as it will serve: its files, and what it makes of samples of the stream.
+
+The process gives it what the sub-models below make of the samples; here they are always those of the stream.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kafkaml.confidence import confidences
+from kafkaml.errors import BrokenError
+from kafkaml.wire.distributed import Scores
+from kafkaml.wire.training import TrainingPlan
+from mlcode_executor.shared_array import SharedArray
+from model_training.answers import preparation_of, seconds_of
+from model_training.exits import predicted_classes, scores_kind
+from model_training.labels import LabelKind
+from model_training.shapes import shapes_of
+from model_training.trained_model import ClassPredictions, ModelCalls, TrainedModel
+
+__all__ = ["SubModel"]
+
+# Nobody tells more classes apart, and the scores of samples have to fit into memory.
+_MAX_SCORES = 1_000_000
+_FLOAT32_BYTES = 4
+
+
+class SubModel(TrainedModel):
+    """Sub-model ``part`` of a chain, whose exits learnt with a loss of the kind ``loss``. ``describe`` comes first."""
+
+    def __init__(self, process: ModelCalls, plan: TrainingPlan, *, deadline: float, part: int, loss: LabelKind) -> None:
+        super().__init__(process, plan, deadline=deadline, part=part)
+        self._loss = loss
+        self.seconds_per_sample = 0.0
+
+    def describe(self, sample: NDArray[np.generic]) -> None:
+        """Make the sub-model ready, by a few samples (n, ...) of the stream; those below it were described before."""
+        with SharedArray.allocate(sample.shape, sample.dtype) as features:
+            features.array[...] = sample
+            answer = self._call("describe_part", arrays={"features": features})
+        self._input_shape = shapes_of([{"shape": [None, *answer.get("input", ())]}])["0"]
+        self._output_shapes = list(shapes_of(answer.get("outputs")).values())
+        self._preparation = preparation_of(answer)
+        self.seconds_per_sample = seconds_of(answer.get("seconds_per_sample"))
+        if not self._output_shapes:
+            raise BrokenError("the model process tells no outputs of a sub-model: expected one or two")
+
+    @property
+    def upper_bytes(self) -> int:
+        """How many bytes go up for one sample, as float32; 0 of the top."""
+        if len(self._output_shapes) < 2:
+            return 0
+        return _FLOAT32_BYTES * math.prod(size or 1 for size in self._output_shapes[0])
+
+    def scores(self, features: SharedArray) -> NDArray[np.float32]:
+        """Return the prediction for each sample of ``features`` (n, ...), flattened: (n, width)."""
+        if not self._output_shapes:
+            raise BrokenError("the sub-model was not described: call describe first")
+        width = math.prod(size or 1 for size in self._output_shapes[-1])
+        if not 0 < width <= _MAX_SCORES:
+            raise BrokenError(f"a sub-model predicts {width} numbers: expected 1 to {_MAX_SCORES}")
+        with SharedArray.allocate((features.shape[0], width), np.float32, writable=True) as out:
+            arrays = {"features": features, "out": out}
+            self._call("predict_scores", {"batch_size": self._plan.batch_size}, arrays=arrays)
+            # A copy: the process can still write to what it was given.
+            return out.array.copy()
+
+    def predict_classes(self, features: SharedArray) -> ClassPredictions:
+        scores = self.scores(features)
+        kind = self.kind(scores)
+        shown = Scores.LOGITS if kind is Scores.VALUES else kind
+        probability = confidences(scores, scores=shown).astype(np.float32)
+        return ClassPredictions(predicted_classes(scores, kind), probability, max(2, scores.shape[1]))
+
+    def kind(self, scores: NDArray[np.float32]) -> Scores:
+        """Return what ``scores`` are."""
+        return scores_kind(scores, self._loss)

@@ -1,0 +1,256 @@
+"""Chains of sub-models are trained as one network, and each sub-model comes out as a model of its own.
+
+With real model processes, on scikit-learn's digits; the stream is in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kafkaml.confidence import confidences
+from kafkaml.control import ControlMessage
+from kafkaml.input_format import InputFormat
+from kafkaml.stream_range import StreamRange
+from kafkaml.testing import InMemoryBroker, RecordingReporter
+from kafkaml.wire.choices import TrainingMode
+from kafkaml.wire.distributed import ChainTraining, Scores, SubModel
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.limits import ResourceLimits
+from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.training import TrainingPlan
+from mlcode_executor.predictor import Predictor
+from mlcode_executor.process import ModelProcess, Runtime
+from mlcode_executor.shared_array import SharedArray
+from model_training.context import RunContext
+from model_training.model_session import Samples
+from model_training.modes import classic
+from model_training.training_data import TrainingData
+from tests.mlcode_executor import sources
+
+Array = NDArray[Any]
+
+NAMES = ("edge", "my fog", "cloud")
+CODES = {
+    Framework.TENSORFLOW: (sources.EDGE.replace("28,28,1", "8,8,1"), sources.FOG, sources.CLOUD),
+    Framework.PYTORCH: (sources.PYTORCH_EDGE, sources.PYTORCH_FOG, sources.PYTORCH_CLOUD),
+}
+WEIGHTS = {Framework.TENSORFLOW: "model.weights.h5", Framework.PYTORCH: "model.safetensors"}
+METRICS = ("sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy")
+
+
+def plan_of(framework: Framework, **more: Any) -> TrainingPlan:
+    chain = tuple(
+        SubModel(result_id=5 + number, model_name=name, code=code, imports="")
+        for number, (name, code) in enumerate(zip(NAMES, CODES[framework], strict=True))
+    )
+    fields: dict[str, Any] = {
+        "result_id": 7,
+        "deployment_id": 3,
+        "model_name": NAMES[-1],
+        "framework": framework,
+        "mode": TrainingMode.CLASSIC,
+        "code": chain[-1].code,
+        "imports": "",
+        "batch_size": 32,
+        "fit_arguments": {"epochs": 3},
+        "evaluation_arguments": {},
+        "stream": ControlMessage(ranges=(StreamRange("digits", 0, 0, 1797),), input_format=InputFormat.RAW),
+        "seed": 11,
+        "confusion_matrix": True,
+        "chain": chain,
+        "chain_training": ChainTraining(metrics=METRICS),
+    }
+    return TrainingPlan(**{**fields, **more})
+
+
+def digits() -> tuple[Array, Array]:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    order = np.random.default_rng(0).permutation(len(bunch.target))
+    return (bunch.images * (255 / 16)).astype(np.uint8)[order], bunch.target[order].astype(np.uint8)
+
+
+IMAGES, LABELS = digits()
+TEST = slice(1400, 1797)
+
+
+def samples(rows: slice) -> Samples:
+    def shared(array: Array) -> SharedArray:
+        memory = SharedArray.allocate(array.shape, array.dtype, writable=False)
+        memory.array[...] = array
+        return memory
+
+    return Samples(shared(IMAGES[rows]), shared(LABELS[rows]))
+
+
+def data(*, test: slice = TEST) -> TrainingData:
+    return TrainingData(
+        training=samples(slice(1200)),
+        validation=samples(slice(1200, 1400)),
+        test=samples(test),
+        slice_sha256="5" * 64,
+        split="seeded",
+    )
+
+
+@dataclass
+class Runs:
+    """Runs chains with real model processes."""
+
+    fork_server_of: Callable[[Runtime], str]
+    folder: Path
+
+    def start(self, plan: TrainingPlan) -> ModelProcess:
+        runtime = Runtime(plan.framework)
+        return ModelProcess.start(runtime, ResourceLimits(), fork_server=self.fork_server_of(runtime))
+
+    def classic(self, plan: TrainingPlan, **more: Any) -> Mapping[str, RecordingReporter]:
+        reporters = {name: RecordingReporter() for name in NAMES}
+        context = RunContext(
+            plan=plan,
+            reporters=reporters,
+            read_slice=lambda _on_progress: data(),
+            open_reader=InMemoryBroker().reader,
+            start_process=self.start,
+            scratch=Path(tempfile.mkdtemp(dir=self.folder)),
+            **more,
+        )
+        assert [part.model for part in classic.run(context)] == list(NAMES)
+        return reporters
+
+    def serve(self, plan: TrainingPlan, number: int, reporter: RecordingReporter, features: Array) -> list[Array]:
+        """Load a sub-model from its artifacts as serving does, and return its answers."""
+        outcome = reporter.outcome
+        assert outcome is not None
+        with ExitStack() as stack:
+            process = stack.enter_context(self.start(plan))
+            file = stack.enter_context(tempfile.TemporaryFile())
+            name = WEIGHTS[plan.framework]
+            file.write(reporter.artifacts[name])
+            file.flush()
+            about = {
+                "input": {"dtype": str(features.dtype), "shape": list(features.shape[1:])},
+                "max_batch": 512,
+                "code": plan.chain[number].code,
+                "imports": "",
+                "seed": outcome.seed,
+                "preparation": outcome.preparation,
+            }
+            process.call("load", about, files={name: file.fileno()}, timeout_seconds=100)
+            predictor = stack.enter_context(Predictor(process, features.dtype, features.shape[1:], 512))
+            predictor.input_array[: len(features)] = features
+            predictor.submit(len(features))
+            return [each.copy() for each in predictor.collect()]
+
+
+@dataclass
+class Trained:
+    plan: TrainingPlan
+    reporters: Mapping[str, RecordingReporter]
+    # Of each sub-model, served from its own files, on the test samples that came through those below.
+    answers: list[list[Array]]
+
+    def outcome(self, name: str) -> TrainingOutcome:
+        outcome = self.reporters[name].outcome
+        assert outcome is not None
+        return outcome
+
+
+@pytest.fixture(scope="module")
+def runs(fork_server_of: Callable[[Runtime], str], tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    return Runs(fork_server_of, tmp_path_factory.mktemp("chains"))
+
+
+@pytest.fixture(scope="module", params=list(Framework))
+def trained(request: pytest.FixtureRequest, runs: Runs) -> Trained:
+    plan = plan_of(request.param)
+    reporters = runs.classic(plan)
+    features: Array = IMAGES[TEST]
+    if request.param is Framework.TENSORFLOW:
+        features = features[..., None]
+    answers = []
+    for number, name in enumerate(NAMES):
+        answers.append(runs.serve(plan, number, reporters[name], features))
+        features = answers[-1][0]
+    return Trained(plan, reporters, answers)
+
+
+def probabilities(scores: Array) -> Array:
+    if (scores >= 0).all():
+        return scores.astype(np.float64)
+    powers = np.exp(scores.astype(np.float64) - scores.max(axis=1, keepdims=True))
+    found: Array = powers / powers.sum(axis=1, keepdims=True)
+    return found
+
+
+def test_metrics_of_each_exit_are_those_of_the_sub_model_served_alone(trained: Trained) -> None:
+    labels = LABELS[TEST].astype(int)
+    for name, answers in zip(NAMES, trained.answers, strict=True):
+        found = probabilities(answers[-1])
+        told = trained.outcome(name).test_metrics
+        assert told["sparse_categorical_accuracy"] == pytest.approx((found.argmax(1) == labels).mean(), abs=1e-6)
+        best = np.argsort(found, axis=1)[:, -5:]
+        assert told["sparse_top_k_categorical_accuracy"] == pytest.approx(
+            (best == labels[:, None]).any(axis=1).mean(), abs=1e-6
+        )
+        assert told["loss"] == pytest.approx(-np.log(found[np.arange(len(labels)), labels]).mean(), abs=1e-4)
+        assert told["sparse_categorical_accuracy"] > 0.8
+        matrix = np.array(trained.outcome(name).confusion_matrix)
+        assert matrix.trace() / matrix.sum() == pytest.approx(told["sparse_categorical_accuracy"], abs=1e-6)
+        assert matrix.sum() == len(labels)
+
+
+def test_several_metrics_do_not_mix_and_the_top_tells_the_whole_loss(trained: Trained) -> None:
+    own = {"loss", *METRICS}
+    outcomes = [trained.outcome(name).test_metrics for name in NAMES]
+    assert [set(each) for each in outcomes] == [own, own, own | {"total_loss"}]
+    assert outcomes[-1]["total_loss"] == pytest.approx(sum(each["loss"] for each in outcomes), abs=1e-5)
+    for name in NAMES:
+        epochs = trained.reporters[name].epochs
+        assert [each.epoch for each in epochs] == [1, 2, 3]
+        assert set(epochs[0].training) == set(epochs[0].validation) == set(trained.outcome(name).test_metrics)
+        assert epochs[-1].training["loss"] < epochs[0].training["loss"]
+    assert len({each["loss"] for each in outcomes}) == 3
+
+
+def test_what_goes_up_and_who_is_last_is_told(trained: Trained) -> None:
+    outcomes = [trained.outcome(name) for name in NAMES]
+    assert [each.exit.upper_bytes for each in outcomes if each.exit] == [256, 256, 0]
+    assert [each.exit.classes for each in outcomes if each.exit] == [10, 10, 10]
+    assert all(each.exit and 0 < each.exit.seconds_per_sample < 1 for each in outcomes)
+    assert [each.output_shapes for each in outcomes] == [[[64], [10]], [[64], [10]], [[10]]]
+    assert [each.input_shape for each in outcomes[1:]] == [[64], [64]]
+    assert len({each.code_sha256 for each in outcomes}) == 3
+    for outcome in outcomes:
+        assert {WEIGHTS[trained.plan.framework], "model.py", "model.onnx"} <= set(outcome.artifacts)
+        assert outcome.onnx_max_difference is not None
+        assert outcome.onnx_max_difference < 1e-4
+        assert not outcome.warnings
+
+
+def test_the_curve_of_a_limit_is_told_by_what_is_served(trained: Trained) -> None:
+    document = json.loads(trained.reporters["cloud"].artifacts["exits.json"])
+    assert "exits.json" not in trained.reporters["edge"].artifacts
+    assert (document["of"], document["samples"]) == ("test", 397)
+    kinds = [Scores.PROBABILITIES] * 3
+    if trained.plan.framework is Framework.PYTORCH:
+        kinds = [Scores.LOGITS, Scores.PROBABILITIES, Scores.LOGITS]
+    for name, answers, kind, tier in zip(NAMES, trained.answers, kinds, document["tiers"], strict=True):
+        exit_ = trained.outcome(name).exit
+        assert exit_ is not None
+        assert exit_.scores is kind
+        sure = confidences(answers[-1], scores=kind, temperature=exit_.temperature)
+        assert tier["model"] == name
+        assert tier["confidence"] == pytest.approx(sure, abs=1e-4)
+        assert tier["right"] == (answers[-1].argmax(axis=1) == LABELS[TEST]).astype(int).tolist()
