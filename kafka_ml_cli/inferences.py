@@ -75,9 +75,11 @@ def create(
     output_timestamps: Annotated[
         str | None, typer.Option(help="source: answers carry their record's time (the default); written: their own.")
     ] = None,
-    # Refused by the platform, in words; scripts that give them hear those.
-    limit: Annotated[float | None, typer.Option(hidden=True)] = None,
-    upper_topic: Annotated[str | None, typer.Option(hidden=True)] = None,
+    limit: Annotated[
+        float | None, typer.Option(help="Of a tier: hand up what is less sure than this (needs --upper-topic).")
+    ] = None,
+    upper_topic: Annotated[str | None, typer.Option(help="Input of the next tier of a distributed model.")] = None,
+    upper_bootstrap_servers: Annotated[str | None, typer.Option(help="Another cluster for the upper topic.")] = None,
     gpu: Annotated[int | None, typer.Option(help="GPUs of each replica.")] = None,
     cluster: Annotated[str | None, typer.Option(help="Name of another cluster; the platform's own by default.")] = None,
     visualization: Annotated[str | None, typer.Option(help="JSON; how predictions are shown live.")] = None,
@@ -127,6 +129,23 @@ def scale(
 WaitOption = Annotated[
     float, typer.Option("--wait", min=0, help="Wait so many seconds for the replicas to go over; 0: do not.")
 ]
+
+
+@app.command()
+def limit(
+    context: typer.Context,
+    inference: int,
+    limit: Annotated[float, typer.Argument(help="Above 1/classes, at most 1; a confidence that is equal stays.")],
+    wait: WaitOption = 60.0,
+    json: JsonOption = False,
+) -> None:
+    """Let a tier decide by another limit what it hands up, without a restart."""
+    client = client_of(context)
+    changed = client.inferences.set_limit(inference, limit)
+    if wait and not changed.state.ended:
+        changed = client.inferences.wait_swapped(inference, timeout_seconds=wait)
+    done = f"inference {inference} hands up what is less sure than {limit:g}, to {changed.upper_topic}"
+    return print_done(changed, done, json=json)
 
 
 @app.command()
@@ -276,7 +295,12 @@ def swaps(
         [
             ("at", lambda row: row.at),
             ("replica", lambda row: row.replica),
-            ("version", lambda row: f"{row.from_version} -> {row.version}"),
+            (
+                "version",
+                lambda row: (
+                    f"{row.from_version} -> {row.version}" + ("" if row.limit is None else f", limit {row.limit:g}")
+                ),
+            ),
             ("nothing read for", lambda row: "" if row.failure else f"{row.gap_seconds * 1000:.0f} ms"),
             ("loaded in", lambda row: f"{row.loading_seconds:.1f} s" if row.loading_seconds else "was warm"),
             (

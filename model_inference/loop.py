@@ -248,6 +248,7 @@ class _Transaction:
         self.opened = 0.0
         self._dead_lettered = 0
         self._restamped = 0
+        self._sent_up = 0
 
     @property
     def is_open(self) -> bool:
@@ -267,6 +268,7 @@ class _Transaction:
         self.batches.append(batch)
         self._dead_lettered += published.dead_lettered
         self._restamped += published.restamped
+        self._sent_up += published.sent_up
 
     def count(self, stats: LoopStats, *, now: float, lag: int) -> None:
         answered = sum(len(batch.polled) for batch in self.batches)
@@ -274,6 +276,7 @@ class _Transaction:
             predicted=answered - self._dead_lettered,
             dead_lettered=self._dead_lettered,
             restamped=self._restamped,
+            sent_up=self._sent_up,
             timestamps_ms=[stamp for batch in self.batches for stamp in batch.columns.timestamps_ms],
             arrived_seconds=now - self.batches[0].arrived,
             lag=lag,

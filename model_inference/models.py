@@ -20,9 +20,11 @@ class LoadedModel:
     provenance: Provenance
 
     @classmethod
-    def of(cls, inference_id: int, model: ServedModel, predictor: RecoveringPredictor) -> LoadedModel:
+    def of(
+        cls, inference_id: int, model: ServedModel, predictor: RecoveringPredictor, *, tier: str = ""
+    ) -> LoadedModel:
         """Return the model with the headers that its answers get."""
-        return cls(model, predictor, Provenance.of(inference_id, model))
+        return cls(model, predictor, Provenance.of(inference_id, model, tier=tier))
 
     def close(self) -> None:
         """End its process."""

@@ -1,4 +1,4 @@
-"""OutputTopics: what the topics of answers and dead letters do with records, and how answers are written by that.
+"""OutputTopics: what the topics that are written to do with records, and how answers are written by that.
 
 Kafka counts the retention of a record from its timestamp, and refuses timestamps too far from its own time. An answer
 carries its record's time by default; where the topic would delete or refuse it for that, it is stamped with the time of
@@ -70,7 +70,7 @@ class TopicLimits:
 
 
 class OutputTopics:
-    """The limits of an inference's output topic and dead-letter topic. Thread-safe.
+    """The limits of an inference's output topic and dead-letter topic, and a tier's upper topic. Thread-safe.
 
     Until something is known of a topic nothing is changed for it.
     """
@@ -80,18 +80,21 @@ class OutputTopics:
         output: str,
         dead_letters: str,
         *,
+        upper: str = "",
         timestamps: OutputTimestamps = OutputTimestamps.SOURCE,
         max_answer_bytes: int = DEFAULT_MAX_ANSWER_BYTES,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.output = output
         self.dead_letters = dead_letters
+        # Those of answers and intermediates.
+        self.answers = (output, upper) if upper else (output,)
         self._written = timestamps is OutputTimestamps.WRITTEN
         self._max_answer_bytes = max_answer_bytes
         self._wall_clock = wall_clock
         self._limits: Mapping[str, TopicLimits] = {}
-        # The most that the record of an answer can take; 0 while that is not known.
-        self.answer_bytes = 0
+        # The most that a record can take, by topic; empty while that is not known.
+        self.expected: Mapping[str, int] = {}
         self._unknown = ""
         # Timestamps that Kafka refused, though nothing was known to be wrong with them.
         self._distrusted = False
@@ -99,27 +102,31 @@ class OutputTopics:
         self._met: set[tuple[str, str]] = set()
 
     @property
-    def max_bytes(self) -> int | None:
-        """The largest record that the output topic takes; None where that is not known."""
-        return self._limits.get(self.output, TopicLimits()).max_bytes
+    def names(self) -> list[str]:
+        """All topics that are written to."""
+        return [*self.answers, self.dead_letters]
+
+    def max_bytes(self, topic: str) -> int | None:
+        """Return the largest record that a topic takes; None where that is not known."""
+        return self._limits.get(topic, TopicLimits()).max_bytes
 
     @property
     def smallest_max_bytes(self) -> int | None:
-        """The largest record that both topics take."""
+        """The largest record that all topics take."""
         sizes = [each.max_bytes for each in self._limits.values() if each.max_bytes is not None]
         return min(sizes, default=None)
 
-    def takes(self, answer_bytes: int) -> bool:
-        """Whether nothing is known that keeps an answer of so many bytes from being written."""
-        return answer_bytes <= min(self._max_answer_bytes, self.max_bytes or _NEVER)
+    def takes(self, topic: str, answer_bytes: int) -> bool:
+        """Whether nothing is known that keeps an answer of so many bytes from being written there."""
+        return answer_bytes <= min(self._max_answer_bytes, self.max_bytes(topic) or _NEVER)
 
-    def obstacle(self, answer_bytes: int) -> str:
+    def obstacle(self, topic: str, answer_bytes: int) -> str:
         """Return what an answer of so many bytes is too large for, and what to set."""
         found, remedies = [], []
-        limit = self.max_bytes or _NEVER
+        limit = self.max_bytes(topic) or _NEVER
         if answer_bytes > limit:
-            found.append(f"topic {self.output} takes at most {limit:,} (max.message.bytes)")
-            remedies.append(f"max.message.bytes of {self.output} to {answer_bytes}")
+            found.append(f"topic {topic} takes at most {limit:,} (max.message.bytes)")
+            remedies.append(f"max.message.bytes of {topic} to {answer_bytes}")
         if answer_bytes > self._max_answer_bytes:
             found.append(f"replicas write at most {self._max_answer_bytes:,}")
             remedies.append(f"KML_INFERENCE_MAX_ANSWER_BYTES of the platform to {answer_bytes}")
@@ -136,16 +143,20 @@ class OutputTopics:
             logger.warning("the settings of the output topics cannot be read", reason=error.message)
             self._unknown = error.message
 
-    def expect(self, answer_bytes: int) -> None:
-        """Note how large the record of an answer can be."""
-        self.answer_bytes = answer_bytes
+    def expect(self, record_bytes: Mapping[str, int]) -> None:
+        """Note how large records can be, by topic."""
+        self.expected = dict(record_bytes)
 
     def refuses_timestamp(self) -> None:
         """Note that Kafka refused a record for its timestamp: all are stamped with the time of writing from now on."""
         self._distrusted = True
 
-    def window(self, topic: str) -> tuple[int, int]:
-        """Return the earliest and the latest timestamp that may be kept; the first above the second for none."""
+    def window(self, *topics: str) -> tuple[int, int]:
+        """Return the earliest and the latest timestamp that all topics keep; the first above the second for none."""
+        bounds = [self._window(topic) for topic in topics]
+        return max(earliest for earliest, _ in bounds), min(latest for _, latest in bounds)
+
+    def _window(self, topic: str) -> tuple[int, int]:
         if self._written or self._distrusted:
             return _NEVER, 0
         limits = self._limits.get(topic)
@@ -194,10 +205,12 @@ class OutputTopics:
         return found
 
     def _size_warnings(self) -> list[str]:
-        size = self.answer_bytes
-        if self.takes(size):
-            return []
-        return [f"an answer can take {size:,} bytes, and {self.obstacle(size)}, or the largest become dead letters"]
+        return [
+            f"{'an answer' if topic == self.output else 'an intermediate'} can take {size:,} bytes, and "
+            f"{self.obstacle(topic, size)}, or the largest become dead letters"
+            for topic, size in self.expected.items()
+            if not self.takes(topic, size)
+        ]
 
     def _unknown_warnings(self) -> list[str]:
         if not self._unknown:
@@ -228,7 +241,7 @@ class TopicWatch:
     def look(self) -> None:
         """Read the settings once; a Kafka that does not tell is no error."""
         try:
-            self._topics.update(self._read([self._topics.output, self._topics.dead_letters]))
+            self._topics.update(self._read(self._topics.names))
         except KafkaMLError as error:
             self._topics.unknown(error)
 

@@ -4,6 +4,7 @@
 - ``kml-inference``: number of the inference
 - ``kml-result``: number of the training result whose model answered
 - ``kml-version``: version of that model
+- ``kml-tier``: name of the sub-model, where it is one of a distributed model
 
 They follow the record's own headers, which are kept. In a chain of inferences the last ``kml-source`` is the newest.
 """
@@ -19,17 +20,19 @@ __all__ = ["Provenance"]
 class Provenance:
     """The headers of one model in one inference."""
 
-    def __init__(self, *, inference: int, result: int, version: int) -> None:
+    def __init__(self, *, inference: int, result: int, version: int, tier: str = "") -> None:
         self._constant: list[tuple[str, bytes | None]] = [
             ("kml-inference", b"%d" % inference),
             ("kml-result", b"%d" % result),
             ("kml-version", b"%d" % version),
         ]
+        if tier:
+            self._constant.append(("kml-tier", tier.encode()))
 
     @classmethod
-    def of(cls, inference: int, model: ServedModel) -> Provenance:
+    def of(cls, inference: int, model: ServedModel, *, tier: str = "") -> Provenance:
         """Return the headers of the model's answers."""
-        return cls(inference=inference, result=model.result_id, version=model.version)
+        return cls(inference=inference, result=model.result_id, version=model.version, tier=tier)
 
     @property
     def constant(self) -> list[tuple[str, bytes | None]]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kafkaml.answers import RECORD_OVERHEAD_BYTES, answer_bytes
+from kafkaml.answers import RECORD_OVERHEAD_BYTES
 from kafkaml.errors import BrokenError, KafkaMLError, RefusedError
 from kafkaml.records import SOURCE_HEADER, OutgoingRecord, OutgoingRow, PartitionKey, TransactionalLoopClient
 from model_inference.answering import Answered
@@ -17,16 +17,17 @@ from model_inference.batches import Batch, Refused
 from model_inference.dead_letters import Stage, dead_letter
 from model_inference.output_topics import SOURCE_TIMESTAMP_HEADER, OutputTopics
 from model_inference.provenance import Provenance
-from model_inference.routing import Router
+from model_inference.routing import Routed, Router
 
 __all__ = ["Published", "Publisher"]
 
 
 class Published(NamedTuple):
-    """Of the records written for a batch: how many are dead letters, and how many do not carry their record's time."""
+    """Of the records written for a batch: how many are dead letters, do not carry their record's time, went up."""
 
     dead_lettered: int
     restamped: int
+    sent_up: int = 0
 
 
 class Publisher:
@@ -49,36 +50,45 @@ class Publisher:
         def refuse(index: int, error: KafkaMLError, stage: Stage) -> None:
             refused.append((Refused(batch.record(index), error, stage), answered.provenance_of(index)))
 
-        for index, error in prediction.failures.items():
-            refuse(index, error, Stage.PREDICT)
-        restamped = 0
+        failures = dict(prediction.failures)
+        restamped = sent_up = 0
         if prediction.outputs:
-            answers = self._answers(batch, answered)
+            routed = self._router.route(prediction.outputs)
+            # The rows of those that failed before mean nothing, whatever the router thinks of them.
+            failures = {**routed.failures, **failures}
+            answers = self._answers(batch, answered, routed)
             timestamps_ms = batch.columns.timestamps_ms
             too_large = self._too_large(answers, prediction.outputs)
-            for index in prediction.failures:
+            for index in failures:
                 too_large.pop(index, None)
-            for index, error in too_large.items():
-                refuse(index, error, Stage.PUBLISH)
+            for index, obstacle in too_large.items():
+                refuse(index, obstacle, Stage.PUBLISH)
             kept: Sequence[int] = range(len(answers))
-            if left_out := prediction.failures.keys() | too_large.keys():
+            if left_out := failures.keys() | too_large.keys():
                 kept = [index for index in kept if index not in left_out]
                 answers = [answers[index] for index in kept]
                 timestamps_ms = [timestamps_ms[index] for index in kept]
             restamped = self._restamp(answers, timestamps_ms)
-            for place, error in self._client.produce_all(answers):
-                refuse(kept[place], error, Stage.PUBLISH)
+            sent_up = self._count_up(answers)
+            for place, obstacle in self._client.produce_all(answers):
+                sent_up -= answers[place][0] == self._router.upper_topic
+                refuse(kept[place], obstacle, Stage.PUBLISH)
+        for index, error in failures.items():
+            refuse(index, error, Stage.PREDICT)
         for each, provenance in refused:
             restamped += self._bury(each, provenance)
-        return Published(len(refused), restamped if self._topics.counts_restamped else 0)
+        return Published(len(refused), restamped if self._topics.counts_restamped else 0, sent_up)
 
     def timestamp_refused(self) -> None:
         """Note that Kafka refused a record for its timestamp; what is written again carries another."""
         self._topics.refuses_timestamp()
 
-    def _answers(self, batch: Batch, answered: Answered) -> list[OutgoingRow]:
-        """Return one answer for each sample."""
-        routed = self._router.route(answered.prediction.outputs)
+    def _count_up(self, answers: Sequence[OutgoingRow]) -> int:
+        upper = self._router.upper_topic
+        return sum(topic == upper for topic, *_ in answers) if upper else 0
+
+    def _answers(self, batch: Batch, answered: Answered, routed: Routed) -> list[OutgoingRow]:
+        """Return one answer, or intermediate, for each sample."""
         if len(routed.values) != len(batch.kept):
             raise BrokenError(f"{len(routed.values)} answers to {len(batch.kept)} samples: expected as many")
         source_topic = batch.topic.encode()
@@ -105,7 +115,7 @@ class Publisher:
 
     def _restamp(self, answers: list[OutgoingRow], timestamps_ms: Sequence[int]) -> int:
         """Give answers whose record's time the topic does not bear the time of writing; returns how many."""
-        earliest, latest = self._topics.window(self._topics.output)
+        earliest, latest = self._topics.window(*self._topics.answers)
         if not answers or (earliest <= min(timestamps_ms) and max(timestamps_ms) <= latest):
             return 0
         restamped = 0
@@ -120,15 +130,16 @@ class Publisher:
     def _too_large(
         self, answers: Sequence[OutgoingRow], outputs: Sequence[npt.NDArray[np.generic]]
     ) -> dict[int, RefusedError]:
-        """Return the answers, by index, that are known to be too large for the output topic or for what we write."""
+        """Return the answers, by index, that are known to be too large for their topic or for what we write."""
         # Seldom so large: then the answers need not be looked at one by one.
-        if self._topics.takes(answer_bytes([(each.dtype, each.shape[1:]) for each in outputs])):
+        sizes = self._router.record_bytes([(each.dtype, each.shape[1:]) for each in outputs])
+        if all(self._topics.takes(topic, size) for topic, size in sizes.items()):
             return {}
         found: dict[int, RefusedError] = {}
-        for index, (_, value, key, headers, _, _) in enumerate(answers):
+        for index, (topic, value, key, headers, _, _) in enumerate(answers):
             size = len(value or b"") + len(key or b"") + sum(len(name) + len(each or b"") for name, each in headers)
-            if not self._topics.takes(size + RECORD_OVERHEAD_BYTES):
-                obstacle = self._topics.obstacle(size + RECORD_OVERHEAD_BYTES)
+            if not self._topics.takes(topic, size + RECORD_OVERHEAD_BYTES):
+                obstacle = self._topics.obstacle(topic, size + RECORD_OVERHEAD_BYTES)
                 found[index] = RefusedError(f"the answer is {size:,} bytes, and {obstacle}")
         return found
 

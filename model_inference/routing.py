@@ -1,43 +1,145 @@
-"""Where the answer to a record goes. Pure; called by the loop once for each batch.
+"""Where the answer to a record goes. Pure; called by the loop's publisher once for each batch.
 
-``OutputRouter`` is the plain case. A cascade (a distributed model, ``plan.limit`` and ``plan.upper_topic``) is another
-Router: below the limit it hands the intermediate tensor to the upper topic instead.
+``OutputRouter`` is the plain case. ``CascadeRouter`` serves a tier of a distributed model: what the model is not sure
+of leaves for the next tier, as its intermediate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
+from kafkaml.answers import RECORD_OVERHEAD_BYTES, answer_bytes
+from kafkaml.confidence import confidences
+from kafkaml.errors import KafkaMLError, RefusedError, SettingsError
+from kafkaml.wire.distributed import Cascade, Scores
 from model_inference.encoding import encode_outputs
+from model_inference.predicting import Outputs
 
-__all__ = ["OutputRouter", "Routed", "Router"]
+__all__ = ["CascadeRouter", "OutputRouter", "Routed", "Router"]
+
+Array = npt.NDArray[Any]
+
+_INTERMEDIATE = np.dtype("<f4")
 
 
 class Routed(NamedTuple):
-    """For each sample of a batch, in order: the topic that its answer goes to, and the value."""
+    """For each sample of a batch, in order: the topic that its answer goes to, and the value.
+
+    Those in ``failures``, by index, have no answer; their topic and value mean nothing.
+    """
 
     topics: Iterable[str]
     values: Sequence[bytes]
+    failures: Mapping[int, KafkaMLError] = {}
 
 
 class Router(Protocol):
     """Decides for each sample of a batch."""
 
-    def route(self, outputs: Sequence[npt.NDArray[Any]]) -> Routed:
+    @property
+    def upper_topic(self) -> str:
+        """The topic of what goes to the next tier; empty where nothing does."""
+        ...
+
+    def record_bytes(self, outputs: Outputs) -> Mapping[str, int]:
+        """Return the most bytes that a record can take, by topic; raises SettingsError for outputs that do not fit."""
+        ...
+
+    def route(self, outputs: Sequence[Array]) -> Routed:
         """Return where each answer goes; ``outputs`` are the model's, arrays (batch, ...)."""
         ...
 
 
 class OutputRouter:
-    """Every prediction goes to one topic."""
+    """Every prediction goes to one topic. Of a tier without limit only the prediction does: it hands nothing up."""
 
-    def __init__(self, topic: str) -> None:
+    upper_topic = ""
+
+    def __init__(self, topic: str, *, tier: bool = False) -> None:
         self._topic = topic
+        self._written = slice(-1, None) if tier else slice(None)
 
-    def route(self, outputs: Sequence[npt.NDArray[Any]]) -> Routed:
+    def record_bytes(self, outputs: Outputs) -> Mapping[str, int]:
+        """Return the most bytes of an answer."""
+        return {self._topic: answer_bytes(outputs[self._written])}
+
+    def route(self, outputs: Sequence[Array]) -> Routed:
         """Return where each answer goes."""
-        return Routed(repeat(self._topic), encode_outputs(outputs))
+        return Routed(repeat(self._topic), encode_outputs(outputs[self._written]))
+
+
+class CascadeRouter:
+    """A prediction with a confidence of at least the limit is the answer; below it the intermediate goes up.
+
+    Exactly one of the two (Teerapittayanon et al., "Distributed Deep Neural Networks over the Cloud, the Edge and End
+    Devices", 2017, with the confidence in the place of their entropy). The intermediate is float32, little-endian, in C
+    order and without any frame: what a RAW reader takes. A score that is not finite has no answer.
+    """
+
+    def __init__(self, topic: str, cascade: Cascade) -> None:
+        self._topic = topic
+        self.upper_topic = cascade.upper_topic
+        self._cascade = cascade
+        self.follow(cascade)
+
+    def follow(self, cascade: Cascade) -> None:
+        """Decide by another limit or temperature from the next batch on."""
+        if cascade.scores is Scores.VALUES:
+            raise SettingsError(
+                "the model predicts values, which have no confidence: expected probabilities or logits of classes",
+                hint="serve the tier without limit and upper topic: it answers with its prediction",
+            )
+        self._cascade = cascade
+
+    def record_bytes(self, outputs: Outputs) -> Mapping[str, int]:
+        """Return the most bytes of an answer and of an intermediate, both with what Kafka and our headers add."""
+        if len(outputs) != 2:
+            raise SettingsError(
+                f"the model has {len(outputs)} outputs: expected two, (to_upper, prediction), of a tier with a limit",
+                hint="a model that hands nothing up is served without limit and upper topic",
+            )
+        (_, upper_shape), prediction = outputs
+        intermediate = math.prod(upper_shape) * _INTERMEDIATE.itemsize + RECORD_OVERHEAD_BYTES
+        return {self._topic: answer_bytes([prediction]), self.upper_topic: intermediate}
+
+    def route(self, outputs: Sequence[Array]) -> Routed:
+        """Return where each answer or intermediate goes."""
+        intermediate, prediction = outputs
+        cascade = self._cascade
+        confidence = confidences(prediction, scores=cascade.scores, temperature=cascade.temperature)
+        # In double precision, and no number is below a limit that it equals.
+        below = confidence < cascade.limit
+        failures = {index: _no_confidence(prediction[index]) for index in np.flatnonzero(np.isnan(confidence)).tolist()}
+        if not below.any():
+            return Routed(repeat(self._topic), encode_outputs([prediction]), failures)
+        up = np.flatnonzero(below)
+        topics, values = [self._topic] * len(below), [b""] * len(below)
+        for index, value in zip(up.tolist(), _raw(intermediate[up]), strict=True):
+            topics[index], values[index] = self.upper_topic, value
+        stay = np.flatnonzero(~below)
+        if len(stay):
+            for index, value in zip(stay.tolist(), encode_outputs([prediction[stay]]), strict=True):
+                values[index] = value
+        return Routed(topics, values, failures)
+
+
+def _raw(rows: Array) -> list[bytes]:
+    """Return the bytes of each row; one copy for all."""
+    content = np.ascontiguousarray(rows, _INTERMEDIATE).tobytes()
+    size = len(content) // len(rows)
+    return [content[start : start + size] for start in range(0, len(content), size)]
+
+
+def _no_confidence(scores: Array) -> RefusedError:
+    shown = ", ".join(f"{score:g}" for score in scores.reshape(-1)[:5].tolist())
+    return RefusedError(
+        f"the model predicts [{shown}{', ...' if scores.size > 5 else ''}], which says nothing of its confidence: "
+        "expected finite scores",
+        hint="look at the record: numbers that are not finite, or far from those of the training, make such scores",
+    )

@@ -12,11 +12,11 @@ import socket
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
-from kafkaml.answers import answer_bytes
 from kafkaml.codecs import Codec, codec_for
 from kafkaml.confluent import KafkaAdmin, KafkaLoopClient
 from kafkaml.confluent.config import RecordSizes
@@ -29,6 +29,7 @@ from kafkaml.logs import get_logger, log_context
 from kafkaml.retry import retried
 from kafkaml.settings import KafkaSettings
 from kafkaml.wire.choices import DeliveryGuarantee
+from kafkaml.wire.distributed import Cascade
 from kafkaml.wire.inference import ChallengeKind, Challenger, InferencePlan, ServedModel
 from kafkaml.wire.job import InferenceJob
 from kafkaml.wire.replica import SwapFailure
@@ -42,7 +43,7 @@ from model_inference.output_topics import OutputTopics, TopicWatch
 from model_inference.predicting import Outputs, RecoveringPredictor, SampleSpec
 from model_inference.publishing import Publisher
 from model_inference.room import check_room, free_bytes
-from model_inference.routing import OutputRouter
+from model_inference.routing import CascadeRouter, OutputRouter
 from model_inference.stats import CountsFile, LoopStats, StatsReporter
 from model_inference.swap_news import SwapNews
 from model_inference.swapping import Swapper, check_outputs
@@ -138,20 +139,25 @@ class _Replica:
         self._backend = backend
         self._settings = settings
         self._kafka = kafka
-        self._output_kafka = (
-            kafka.model_copy(update={"bootstrap_servers": plan.output_bootstrap_servers})
-            if plan.output_bootstrap_servers
-            else kafka
-        )
+        self._router = _router(plan)
+        # Where each topic that is written to lies.
+        self._clusters: dict[str, list[str]] = {}
+        for topic, servers in (
+            (plan.output_topic, plan.output_bootstrap_servers),
+            (plan.dead_letter_topic, plan.output_bootstrap_servers),
+            *([] if plan.cascade is None else [(plan.cascade.upper_topic, plan.cascade.upper_bootstrap_servers)]),
+        ):
+            self._clusters.setdefault(servers or kafka.bootstrap_servers, []).append(topic)
         self._topics = OutputTopics(
             plan.output_topic,
             plan.dead_letter_topic,
+            upper=self._router.upper_topic,
             timestamps=plan.output_timestamps,
             max_answer_bytes=settings.max_answer_bytes,
         )
         self._watch = TopicWatch(self._topics, self._read_configs)
-        # Whether the output topic was made by this process: then its settings are ours to choose.
-        self._made_output = False
+        # The topics that were made by this process: their settings are ours to choose.
+        self._made: set[str] = set()
 
     def run(self, stop: StopSignal, stats: LoopStats, reporter: StatsReporter, news: SwapNews) -> None:
         """Get ready, join the group, and answer records until ``stop``."""
@@ -172,7 +178,7 @@ class _Replica:
                 undo.callback(challenger[1].close)
             client = connecting.result()
             undo.callback(client.close)
-            self._enlarge_output()
+            self._enlarge_outputs()
             collect_garbage_seldom()
             swapper = Swapper(
                 first,
@@ -183,9 +189,13 @@ class _Replica:
                 keep_warm_seconds=self._settings.keep_warm_seconds,
                 challenger=challenger,
                 labels=codecs.labels,
+                cascade=self._plan.cascade,
+                on_cascade=partial(self._decide_by, stats),
             )
             if isinstance(found, SwapFailure):
                 news.failed(found)
+            if self._plan.cascade is not None:
+                stats.decides_by(self._plan.cascade.limit)
             loop = self._loop(client, codec, swapper, stats, reporter)
             stop.serving()
             logger.info("serving", topic=self._plan.input_topic, output=self._plan.output_topic)
@@ -201,7 +211,7 @@ class _Replica:
         reporter: StatsReporter,
     ) -> InferenceLoop:
         most = self._settings.max_batch
-        publisher = Publisher(client, router=OutputRouter(self._plan.output_topic), topics=self._topics)
+        publisher = Publisher(client, router=self._router, topics=self._topics)
         return InferenceLoop(
             client=client,
             codec=codec,
@@ -212,6 +222,12 @@ class _Replica:
             commit_seconds=self._settings.commit_seconds,
             on_ready=reporter.running,
         )
+
+    def _decide_by(self, stats: LoopStats, cascade: Cascade) -> None:
+        """Let another limit decide, with nothing in flight; called by the loop."""
+        assert isinstance(self._router, CascadeRouter), "a tier has a limit for all of an attempt, or never"
+        self._router.follow(cascade)
+        stats.decides_by(cascade.limit)
 
     def _challenger(self, first: LoadedModel) -> tuple[Challenger, LoadedModel] | SwapFailure | None:
         """Load the challenger before anything is answered, so that its keys are its from the first record on.
@@ -241,9 +257,8 @@ class _Replica:
 
     def _model(self, model: ServedModel) -> LoadedModel:
         """Fetch a model; its process is started by the first who knows what a sample is."""
-        return LoadedModel.of(
-            self._plan.inference_id, model, RecoveringPredictor(self._engine_starter(model), on_outputs=self._expect)
-        )
+        predictor = RecoveringPredictor(self._engine_starter(model), on_outputs=self._expect)
+        return LoadedModel.of(self._plan.inference_id, model, predictor, tier=self._plan.tier)
 
     def _engine_starter(self, model: ServedModel) -> EngineStarter:
         settings = self._settings
@@ -287,34 +302,50 @@ class _Replica:
             admin.create_topic(plan.input_topic)
         # As many partitions as the input: an answer goes to the partition of the same number.
         partitions = there.get(plan.input_topic, 1)
-        if self._output_kafka is not self._kafka:
-            admin = KafkaAdmin(self._output_kafka)
-            there = admin.partition_counts()
-        outputs = (plan.output_topic, plan.dead_letter_topic)
-        made = admin.create_topics({topic: partitions for topic in outputs if topic not in there})
-        self._made_output = self._made_output or plan.output_topic in made
+        for servers, topics in self._clusters.items():
+            if servers != self._kafka.bootstrap_servers:
+                admin = self._admin(servers)
+                there = admin.partition_counts()
+            self._made |= set(admin.create_topics({topic: partitions for topic in topics if topic not in there}))
 
     def _read_configs(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
-        return KafkaAdmin(self._output_kafka).topic_configs(names)
+        return {
+            topic: config
+            for servers, topics in self._clusters.items()
+            for topic, config in self._admin(servers).topic_configs([each for each in topics if each in names]).items()
+        }
+
+    def _settings_of(self, servers: str) -> KafkaSettings:
+        return self._kafka.model_copy(update={"bootstrap_servers": servers})
+
+    def _admin(self, servers: str) -> KafkaAdmin:
+        return KafkaAdmin(self._settings_of(servers))
 
     def _expect(self, outputs: Outputs) -> None:
         """Note what the model answers, as soon as it is known."""
-        self._topics.expect(answer_bytes(outputs))
-        self._enlarge_output()
+        self._topics.expect(self._router.record_bytes(outputs))
+        self._enlarge_outputs()
         for warning in self._topics.warnings():
             logger.warning(warning)
 
-    def _enlarge_output(self) -> None:
-        """Let an output topic that was made here take the answers of the model."""
-        wanted, takes = min(self._topics.answer_bytes, self._settings.max_answer_bytes), self._topics.max_bytes
-        if not self._made_output or takes is None or wanted <= takes:
-            return
+    def _enlarge_outputs(self) -> None:
+        """Let topics that were made here take what the model answers."""
+        changed = False
+        for servers, topics in self._clusters.items():
+            for topic in self._made.intersection(topics):
+                wanted = min(self._topics.expected.get(topic, 0), self._settings.max_answer_bytes)
+                takes = self._topics.max_bytes(topic)
+                if takes is not None and wanted > takes:
+                    changed = True
+                    self._enlarge(self._admin(servers), topic, wanted)
+        if changed:
+            self._watch.look()
+
+    def _enlarge(self, admin: KafkaAdmin, topic: str, record_bytes: int) -> None:
         try:
-            admin = KafkaAdmin(self._output_kafka)
-            admin.set_topic_config(self._plan.output_topic, {"max.message.bytes": str(wanted)})
+            admin.set_topic_config(topic, {"max.message.bytes": str(record_bytes)})
         except BrokerError as error:
-            logger.warning("the output topic cannot be made to take larger answers", reason=error.message)
-        self._watch.look()
+            logger.warning("the topic cannot be made to take larger answers", topic=topic, reason=error.message)
 
     def _transactional_id(self) -> str:
         """The same for the next process of this replica on this machine (or in this pod), so that it fences this one.
@@ -331,8 +362,7 @@ class _Replica:
                 self._kafka,
                 topics=[plan.input_topic],
                 group=plan.group,
-                output_settings=self._output_kafka,
-                output_topics=[plan.output_topic, plan.dead_letter_topic],
+                outputs=[(self._settings_of(servers), topics) for servers, topics in self._clusters.items()],
                 session_timeout_seconds=settings.session_timeout_seconds,
                 sizes=sizes,
             )
@@ -346,3 +376,9 @@ class _Replica:
             session_timeout_seconds=settings.session_timeout_seconds,
             sizes=sizes,
         )
+
+
+def _router(plan: InferencePlan) -> OutputRouter | CascadeRouter:
+    if plan.cascade is not None:
+        return CascadeRouter(plan.output_topic, plan.cascade)
+    return OutputRouter(plan.output_topic, tier=bool(plan.tier))

@@ -21,7 +21,7 @@ from kafkaml.logs import get_logger
 from kafkaml.retry import is_transient
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.inference import Wanted
-from kafkaml.wire.replica import ProcessCounts, ReplicaState, ReplicaStats, Totals
+from kafkaml.wire.replica import Exits, ProcessCounts, ReplicaState, ReplicaStats, Totals
 from model_inference.swap_news import SwapNews
 
 __all__ = ["CountsFile", "LoopStats", "StatsReporter", "StatsSink"]
@@ -31,8 +31,8 @@ logger = get_logger(__name__)
 _REPORT_SECONDS = 2.0
 # Latencies kept for the percentiles, newest last: enough for a p99, little to sort.
 _MAX_LATENCIES = 4096
-# The name of a process, and what it predicted, gave up, and stamped with another time.
-_COUNTS = struct.Struct("<64sQQQ")
+# The name of a process, and what it predicted, gave up, stamped with another time, and sent up.
+_COUNTS = struct.Struct("<64sQQQQ")
 # Of one transaction at most so many count, evenly chosen: else sorting them would cost as much as the work itself.
 _SAMPLES_PER_COMMIT = 32
 
@@ -56,7 +56,7 @@ class CountsFile:
             fresh.write_bytes(bytes(_COUNTS.size))
             with fresh.open("r+b") as file:
                 self._memory = mmap.mmap(file.fileno(), _COUNTS.size)
-            self.write(0, 0, 0)
+            self.write()
             fresh.replace(path)
         except OSError as error:
             logger.info("counts are not kept across a kill", reason=str(error))
@@ -65,28 +65,30 @@ class CountsFile:
         """Forget the counts, which were told to the last."""
         self._path.unlink(missing_ok=True)
 
-    def write(self, predicted: int, dead_lettered: int, restamped: int) -> None:
+    def write(self, predicted: int = 0, dead_lettered: int = 0, restamped: int = 0, sent_up: int = 0) -> None:
         """Note the counts: memory of the kernel's, which outlives this process."""
         if self._memory is not None:
-            _COUNTS.pack_into(self._memory, 0, self._run, predicted, dead_lettered, restamped)
+            _COUNTS.pack_into(self._memory, 0, self._run, predicted, dead_lettered, restamped, sent_up)
 
 
 def _read_counts(path: Path) -> ProcessCounts | None:
     try:
-        run, predicted, dead_lettered, restamped = _COUNTS.unpack(path.read_bytes())
+        run, predicted, dead_lettered, restamped, sent_up = _COUNTS.unpack(path.read_bytes())
         name = run.rstrip(b"\0").decode("ascii")
     except (OSError, struct.error, UnicodeDecodeError):
         return None
     if not name or not (predicted or dead_lettered or restamped):
         return None
-    return ProcessCounts(run=name, predicted=predicted, dead_lettered=dead_lettered, restamped=restamped)
+    return ProcessCounts(
+        run=name, predicted=predicted, dead_lettered=dead_lettered, restamped=restamped, sent_up=sent_up
+    )
 
 
 class LoopStats:
     """Written by the loop, summed up by the reporter. Thread-safe. ``keep`` gets each change of the counts."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic, wall_clock: Callable[[], float] = time.time):
-        self.keep: Callable[[int, int, int], None] = lambda _predicted, _dead_lettered, _restamped: None
+        self.keep: Callable[[int, int, int, int], None] = lambda *_counts: None
         self._clock = clock
         self._wall_clock = wall_clock
         self._lock = threading.Lock()
@@ -94,6 +96,10 @@ class LoopStats:
         self._predicted = 0
         self._dead_lettered = 0
         self._restamped = 0
+        self._sent_up = 0
+        # The limit of a tier, and what had been predicted and sent up before it was that.
+        self._limit: float | None = None
+        self._before_limit = (0, 0)
         self._lag = 0
         self._latencies: deque[float] = deque(maxlen=_MAX_LATENCIES)
         self._percentiles = (0.0, 0.0)
@@ -108,6 +114,7 @@ class LoopStats:
         arrived_seconds: float,
         lag: int,
         restamped: int = 0,
+        sent_up: int = 0,
     ) -> None:
         """Count answers that are committed now. ``arrived_seconds``: how long ago the oldest of them was polled."""
         now_ms = self._wall_clock() * 1000
@@ -120,9 +127,23 @@ class LoopStats:
             self._predicted += predicted
             self._dead_lettered += dead_lettered
             self._restamped += restamped
-            self.keep(self._predicted, self._dead_lettered, self._restamped)
+            self._sent_up += sent_up
+            self.keep(self._predicted, self._dead_lettered, self._restamped, self._sent_up)
             self._lag = lag
             self._latencies.extend(latencies)
+
+    def decides_by(self, limit: float) -> None:
+        """Count exits anew: from now on a tier decides by this limit."""
+        with self._lock:
+            self._limit, self._before_limit = limit, (self._predicted, self._sent_up)
+
+    def exits(self) -> Exits | None:
+        """Return what left and what went up by the present limit; None where there is none."""
+        with self._lock:
+            if self._limit is None:
+                return None
+            predicted, sent_up = self._before_limit
+            return Exits(limit=self._limit, predicted=self._predicted - predicted, sent_up=self._sent_up - sent_up)
 
     def summary(self) -> Totals:
         """Return the numbers; rate and latencies cover the time since the last call."""
@@ -138,6 +159,7 @@ class LoopStats:
                 predicted=self._predicted,
                 dead_lettered=self._dead_lettered,
                 restamped=self._restamped,
+                sent_up=self._sent_up,
                 rate=round((total - before) / (now - since), 2) if now > since else 0.0,
                 lag=self._lag,
                 p50_ms=round(self._percentiles[0], 3),
@@ -227,6 +249,7 @@ class StatsReporter:
             swaps=news.swaps,
             swap_failure=news.failure,
             comparison=news.comparison,
+            exits=self._stats.exits(),
             warnings=list(self.warnings()),
             error=self._failure,
         )

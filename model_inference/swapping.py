@@ -1,5 +1,7 @@
 """Swapper: loads and warms another version beside the one that answers, and hands it to the loop. Made by ``service``.
 
+A tier's new limit takes the same way, with nothing to load.
+
 Works in a thread of its own; the loop goes on answering meanwhile, and changes over between two transactions, when
 nothing is in flight. Whatever is wrong with the new version is found before that: the old one then goes on, and the
 reason is told. The old one is kept warm for a while, so that going back takes no longer than one transaction.
@@ -23,6 +25,7 @@ from kafkaml.failpoints import failpoint
 from kafkaml.failures import failure_of
 from kafkaml.logs import get_logger
 from kafkaml.records import PartitionKey
+from kafkaml.wire.distributed import Cascade
 from kafkaml.wire.inference import ChallengeKind, Challenger, InferencePlan, ServedModel
 from kafkaml.wire.replica import LiveComparison, Serving, Swap, SwapFailure
 from model_inference.answering import Alone, Answers, Challenge
@@ -53,7 +56,9 @@ class LoadModel(Protocol):
 
 @dataclass(frozen=True)
 class _Lineup:
-    """Who answers by which revision of the plan. ``loading_seconds``: how long the last of them took to be ready."""
+    """Who answers by which revision of the plan, and what hands up by what. ``loading_seconds``: how long the last of
+    them took to be ready.
+    """
 
     revision: int
     champion: LoadedModel
@@ -61,6 +66,7 @@ class _Lineup:
     terms: Challenger | None
     answers: Answers
     comparison: ComparisonCounter | None
+    cascade: Cascade | None
     loading_seconds: float = 0.0
 
     @property
@@ -70,7 +76,8 @@ class _Lineup:
     @property
     def serving(self) -> Serving:
         challenger = None if self.challenger is None else self.challenger.model.version
-        return Serving(revision=self.revision, version=self.champion.model.version, challenger=challenger)
+        limit = None if self.cascade is None else self.cascade.limit
+        return Serving(revision=self.revision, version=self.champion.model.version, challenger=challenger, limit=limit)
 
 
 class Swapper:
@@ -91,6 +98,8 @@ class Swapper:
         load: LoadModel,
         keep_warm_seconds: float,
         challenger: tuple[Challenger, LoadedModel] | None = None,
+        cascade: Cascade | None = None,
+        on_cascade: Callable[[Cascade], None] = lambda _cascade: None,
         labels: Codec | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -98,10 +107,12 @@ class Swapper:
         self._fetch_plan = fetch_plan
         self._load = load
         self._keep_warm_seconds = keep_warm_seconds
+        # Called by the loop when a tier hands up by something else than before.
+        self._on_cascade = on_cascade
         # Decodes keys that are labels; None where the format has none.
         self._labels = labels
         self._clock = clock
-        self._now = self._lineup(revision, first, challenger)
+        self._now = self._lineup(revision, first, challenger, cascade)
         self.serving: Answers = self._now.answers
         # What the loop is to change to; read without the lock, which is good enough to ask again later.
         self.due: Answers | None = None
@@ -132,21 +143,25 @@ class Swapper:
             for each in old.models:
                 if each not in fresh.models:
                     self._spare, self._spare_until = each, self._clock() + self._keep_warm_seconds
+        if fresh.cascade is not None and fresh.cascade != old.cascade:
+            self._on_cascade(fresh.cascade)
         swap = Swap(
             revision=fresh.revision,
             from_version=old.serving.version,
             version=fresh.serving.version,
             challenger=fresh.serving.challenger,
+            limit=fresh.serving.limit,
             at=datetime.now(UTC),
             positions=_as_json(positions),
             gap_seconds=gap_seconds,
             loading_seconds=fresh.loading_seconds,
         )
         logger.info(
-            "another version answers",
+            "the plan has changed",
             version=swap.version,
             before=swap.from_version,
             challenger=swap.challenger,
+            limit=swap.limit,
             positions=swap.positions,
         )
         self._news.serves(fresh.serving, swap=swap)
@@ -206,20 +221,28 @@ class Swapper:
             return partial(self._without_challenger, plan)
         if now.champion.model.key != plan.model.key:
             return partial(self._with_champion, plan)
+        if now.cascade != plan.cascade:
+            return partial(self._with_cascade, plan)
         if wanted is not None and now.terms != wanted:
             return partial(self._with_challenger, plan, wanted)
         return None
 
     def _without_challenger(self, plan: InferencePlan) -> _Lineup:
-        return self._lineup(self._reached(plan, self._now.champion.model, None), self._now.champion, None)
+        now = self._now
+        return self._lineup(self._reached(plan, now.champion.model, None), now.champion, None, now.cascade)
 
     def _with_champion(self, plan: InferencePlan) -> _Lineup:
         loaded, seconds = self._loaded(plan.model)
-        return self._lineup(self._reached(plan, plan.model, None), loaded, None, loading_seconds=seconds)
+        return self._lineup(self._reached(plan, plan.model, None), loaded, None, plan.cascade, loading_seconds=seconds)
+
+    def _with_cascade(self, plan: InferencePlan) -> _Lineup:
+        now = self._now
+        return replace(now, revision=self._reached(plan, now.champion.model, now.terms), cascade=plan.cascade)
 
     def _with_challenger(self, plan: InferencePlan, terms: Challenger) -> _Lineup:
         loaded, seconds = self._loaded(terms.model)
-        return self._lineup(plan.revision, self._now.champion, (terms, loaded), loading_seconds=seconds)
+        now = self._now
+        return self._lineup(plan.revision, now.champion, (terms, loaded), now.cascade, loading_seconds=seconds)
 
     def _reached(self, plan: InferencePlan, model: ServedModel, terms: Challenger | None) -> int:
         """Return the revision that a lineup is of: the plan's where it is all that is wanted."""
@@ -237,11 +260,12 @@ class Swapper:
         revision: int,
         champion: LoadedModel,
         challenger: tuple[Challenger, LoadedModel] | None,
+        cascade: Cascade | None,
         *,
         loading_seconds: float = 0.0,
     ) -> _Lineup:
         if challenger is None:
-            return _Lineup(revision, champion, None, None, Alone(champion), None, loading_seconds)
+            return _Lineup(revision, champion, None, None, Alone(champion), None, cascade, loading_seconds)
         terms, model = challenger
         labels = self._labels if terms.labelled else None
         counter = ComparisonCounter(champion.model.version, model.model.version, labels=labels)
@@ -253,7 +277,7 @@ class Swapper:
             comparison=counter,
             on_lost=partial(self._lost, revision, terms),
         )
-        return _Lineup(revision, champion, model, terms, answers, counter, loading_seconds)
+        return _Lineup(revision, champion, model, terms, answers, counter, cascade, loading_seconds)
 
     def _lost(self, revision: int, terms: Challenger, error: KafkaMLError) -> None:
         """Tell that the challenger ended and cannot be kept alive; called by the loop."""

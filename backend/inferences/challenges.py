@@ -61,6 +61,12 @@ def start_canary(
             raise Conflict(
                 f"inference {locked.pk} is a shadow: a canary needs one that answers", hint="promote or drop"
             )
+        if locked.limit is not None:
+            raise Conflict(
+                f"inference {locked.pk} hands up what it is not sure of, to a tier that was trained with version "
+                f"{locked.served.number}: a canary would send it what version {version} makes",
+                hint="start a shadow, which answers everything itself; or swap the tiers of a chain together",
+            )
         challenger = _challenger(locked, version)
         _check_rule(rule, labelled=labelled)
         locked.challenger, locked.challenger_share = challenger, share

@@ -18,7 +18,7 @@ from backend.launchers.names import RunKind
 from backend.runs.models import ENDED_STATES, Run
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.inference import ChallengeKind
-from kafkaml.wire.replica import ReplicaReport
+from kafkaml.wire.replica import Exits, ReplicaReport
 
 __all__ = ["Inference", "ProcessCount", "ReplicaStats", "SwapRecord"]
 
@@ -38,7 +38,7 @@ class Inference(Run):
     ``replicas`` is how many run; with ``max_replicas`` it is the least number, and the lag of the group chooses between
     the two. ``scaled_to`` is what was chosen last, ``launched_max_replicas`` what the launcher was last told.
 
-    ``predicted``, ``dead_lettered`` and ``restamped`` are of all its life, whatever processes served it.
+    ``predicted``, ``dead_lettered``, ``restamped`` and ``sent_up`` are of all its life, whatever processes served it.
     """
 
     kind = RunKind.INFERENCE
@@ -94,7 +94,9 @@ class Inference(Run):
     revision = models.PositiveIntegerField(default=0, editable=False)
     swap_failure = models.JSONField(null=True, blank=True, editable=False, help_text="kafkaml.wire.replica.SwapFailure")
     guarantee = models.CharField(max_length=20, choices=[(each.value, each.value) for each in DeliveryGuarantee])
+    # Of a tier of a distributed model: what is below the limit leaves for the upper topic.
     upper_topic = models.CharField(max_length=249, blank=True)
+    upper_bootstrap_servers = models.CharField(max_length=1000, blank=True)
     limit = models.FloatField(null=True, blank=True)
     gpu = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(64)])
     # Never changed: work that runs is looked for where it was started. Null: the platform's own.
@@ -107,6 +109,7 @@ class Inference(Run):
     predicted = models.BigIntegerField(default=0, editable=False)
     dead_lettered = models.BigIntegerField(default=0, editable=False)
     restamped = models.BigIntegerField(default=0, editable=False)
+    sent_up = models.BigIntegerField(default=0, editable=False)
     ready_replicas = models.PositiveSmallIntegerField(default=0)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -152,6 +155,19 @@ class Inference(Run):
         return [each for each in self.reported_stats if each.replica < self.current_replicas]
 
     @property
+    def exits(self) -> Exits | None:
+        """What left and what went up since the replicas decide by the present limit; None without one."""
+        if self.limit is None:
+            return None
+        said = [each.exits for each in self.present_reports if each.exits is not None]
+        present = [each for each in said if each.limit == self.limit]
+        return Exits(
+            limit=self.limit,
+            predicted=sum(each.predicted for each in present),
+            sent_up=sum(each.sent_up for each in present),
+        )
+
+    @property
     def present_reports(self) -> list[ReplicaReport]:
         """What the replicas of the present attempt said last, those that are to run now."""
         return [each.report for each in self.present_stats if each.attempt == self.attempt]
@@ -165,7 +181,12 @@ class Inference(Run):
         names = ("replicas", "max_replicas", "current_replicas", "ready_replicas")
         challenger = None if self.challenger is None else self.challenger.number
         versions = {"version": self.served.number, "challenger": challenger, "revision": self.revision}
-        return {"result": self.result_id, **versions, **{name: getattr(self, name) for name in names}}
+        return {
+            "result": self.result_id,
+            **versions,
+            "limit": self.limit,
+            **{name: getattr(self, name) for name in names},
+        }
 
     def forget_attempt(self) -> None:
         self.halt()
@@ -198,7 +219,10 @@ class ReplicaStats(models.Model):
 
 
 class SwapRecord(models.Model):
-    """A replica went over to another version, or could not: see ``kafkaml.wire.replica.Swap`` and ``SwapFailure``."""
+    """A replica went over to another version or limit, or could not.
+
+    See ``kafkaml.wire.replica.Swap`` and ``SwapFailure``.
+    """
 
     inference = models.ForeignKey(Inference, on_delete=models.CASCADE, related_name="swaps")
     replica = models.PositiveSmallIntegerField()
@@ -206,6 +230,7 @@ class SwapRecord(models.Model):
     from_version = models.PositiveIntegerField(null=True, blank=True)
     version = models.PositiveIntegerField()
     challenger = models.PositiveIntegerField(null=True, blank=True)
+    limit = models.FloatField(null=True, blank=True)
     at = models.DateTimeField()
     positions = models.JSONField(default=dict)
     gap_seconds = models.FloatField(default=0.0)
@@ -229,6 +254,7 @@ class ProcessCount(models.Model):
     predicted = models.BigIntegerField(default=0)
     dead_lettered = models.BigIntegerField(default=0)
     restamped = models.BigIntegerField(default=0)
+    sent_up = models.BigIntegerField(default=0)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

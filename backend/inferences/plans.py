@@ -6,6 +6,7 @@ from backend.deployments.models import ResultVersion, TrainingResult
 from backend.deployments.plans import model_limits
 from backend.deployments.versions import artifacts_of
 from backend.inferences.models import Inference
+from backend.inferences.tiers import cascade_of, tier_of
 from kafkaml.codecs import format_of
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.framework import Framework
@@ -38,8 +39,8 @@ def inference_plan(inference: Inference) -> InferencePlan:
         guarantee=DeliveryGuarantee(inference.guarantee),
         output_timestamps=OutputTimestamps(inference.output_timestamps),
         output_bootstrap_servers=inference.output_bootstrap_servers,
-        upper_topic=inference.upper_topic or None,
-        limit=inference.limit,
+        tier=tier_of(inference.result),
+        cascade=cascade_of(inference),
         limits=model_limits(),
         gpu=inference.gpu,
     )

@@ -14,12 +14,13 @@ from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
 from backend.inferences.comparisons import total
 from backend.inferences.models import Inference, SwapRecord
+from backend.inferences.tiers import tier_of
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import OutputTimestamps
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.inference import ChallengeEnd, ChallengeKind, ChallengeRule, RuleMetric
-from kafkaml.wire.replica import LiveComparison, ReplicaReport, SwapFailure, Totals
+from kafkaml.wire.replica import Exits, LiveComparison, ReplicaReport, SwapFailure, Totals
 
 __all__ = [
     "CanaryWriteSerializer",
@@ -34,7 +35,6 @@ __all__ = [
 
 _MAX_CONFIG_TEXT = 200_000
 _MAX_LABELS = 1000
-_NO_TIERS = "this version does not serve distributed models in tiers yet: leave limit and upper_topic empty"
 
 
 class VisualizationLabelSerializer(serializers.Serializer[Any]):
@@ -155,7 +155,10 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     cluster = serializers.IntegerField(source="cluster_id", read_only=True, allow_null=True, help_text="null: our own")
     cluster_name = serializers.CharField(source="cluster.name", read_only=True, default="", help_text="empty: our own")
     input_format = FormatField()
-    upper_topic = serializers.CharField(allow_blank=True)
+    tier = serializers.SerializerMethodField(help_text="name of the sub-model of a distributed model; else empty")
+    upper_topic = serializers.CharField(read_only=True, help_text="what is below the limit goes there; empty: nothing")
+    limit = serializers.FloatField(read_only=True, allow_null=True, help_text="null: it answers everything itself")
+    exits = serializers.SerializerMethodField(help_text="since replicas decide by the limit; null without one")
     version = serializers.IntegerField(source="served.number", read_only=True, help_text="that answers, or is to")
     follows = serializers.BooleanField(
         read_only=True, help_text="whether it goes over to the result's current version when another one becomes that"
@@ -216,8 +219,11 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
             "guarantee",
             "output_timestamps",
             "output_bootstrap_servers",
+            "tier",
             "upper_topic",
+            "upper_bootstrap_servers",
             "limit",
+            "exits",
             "gpu",
             "cluster",
             "cluster_name",
@@ -237,6 +243,13 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
             "ended_at",
             "next_retry_at",
         ]
+
+    def get_tier(self, inference: Inference) -> str:
+        return tier_of(inference.result)
+
+    @extend_schema_field(MessageField(Exits))
+    def get_exits(self, inference: Inference) -> dict[str, Any] | None:
+        return None if inference.exits is None else inference.exits.to_json()
 
     @extend_schema_field(InferenceChallengerSerializer(allow_null=True))
     def get_challenger(self, inference: Inference) -> Any:
@@ -282,6 +295,7 @@ def totals(inference: Inference) -> Totals:
         predicted=inference.predicted,
         dead_lettered=inference.dead_lettered,
         restamped=inference.restamped,
+        sent_up=inference.sent_up,
     )
 
 
@@ -292,7 +306,7 @@ class SwapWriteSerializer(serializers.Serializer[Any]):
 
 
 class SwapRecordSerializer(serializers.ModelSerializer[SwapRecord]):
-    """A replica went over to another version, between two transactions; with ``failure`` it could not.
+    """A replica went over to another version or limit, between two transactions; with ``failure`` it could not.
 
     ``positions`` are the first offsets that the new version answered, by topic and partition, of the partitions that
     the replica had. ``gap_seconds`` is how long it read nothing, ``loading_seconds`` how long the new version took to
@@ -311,6 +325,7 @@ class SwapRecordSerializer(serializers.ModelSerializer[SwapRecord]):
             "from_version",
             "version",
             "challenger",
+            "limit",
             "at",
             "positions",
             "gap_seconds",
@@ -332,6 +347,10 @@ class InferenceUpdateSerializer(serializers.Serializer[Any]):
         help_text="scale between replicas and this on the consumer group's lag; null: do not",
     )
     visualization = VisualizationSerializer(required=False, allow_null=True)
+    limit = serializers.FloatField(
+        required=False,
+        help_text="of a tier that hands up: what has less confidence leaves for the upper topic; taken while it runs",
+    )
 
 
 class InferenceWriteSerializer(InferenceUpdateSerializer):
@@ -354,8 +373,17 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
         help_text="source: answers carry their record's time, where the output topic keeps and takes it; written: that "
         "of their writing",
     )
-    upper_topic = serializers.CharField(allow_blank=True, default="", help_text="must be empty")
-    limit = serializers.FloatField(allow_null=True, default=None, help_text="must be null")
+    upper_topic = TopicField(
+        allow_blank=True,
+        default="",
+        help_text="of a tier: the input of the next one, for what is below the limit; empty: it answers everything",
+    )
+    upper_bootstrap_servers = BootstrapServersField(
+        allow_blank=True, default="", help_text="of the upper topic; empty: the platform's own cluster"
+    )
+    limit = serializers.FloatField(
+        allow_null=True, default=None, help_text="above 1/classes, at most 1: a confidence that is equal stays"
+    )
     gpu = serializers.IntegerField(min_value=0, max_value=64, default=0)
     cluster = serializers.PrimaryKeyRelatedField(
         queryset=Cluster.objects.all(), required=False, allow_null=True, default=None, help_text="null: our own"
@@ -367,6 +395,13 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
         return config
 
     def validate_output_bootstrap_servers(self, servers: str) -> str:
+        return self._allowed(servers)
+
+    def validate_upper_bootstrap_servers(self, servers: str) -> str:
+        return self._allowed(servers)
+
+    @staticmethod
+    def _allowed(servers: str) -> str:
         settings = environment()
         # An address that users choose could point at anything the platform can reach.
         allowed = {*settings.allowed_output_brokers.split(","), *settings.kafka.bootstrap_servers.split(",")}
@@ -377,22 +412,20 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
             )
         return servers
 
-    def validate_upper_topic(self, topic: str) -> str:
-        if topic:
-            raise serializers.ValidationError(_NO_TIERS)
-        return topic
-
-    def validate_limit(self, limit: float | None) -> None:
-        if limit is not None:
-            raise serializers.ValidationError(_NO_TIERS)
-
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         topics = [attrs["input_topic"], attrs["output_topic"], dead_letter_topic(attrs["output_topic"])]
         same_cluster = not attrs["output_bootstrap_servers"]
         if same_cluster and len(set(topics)) < len(topics):
             raise serializers.ValidationError({"output_topic": "input, output and dead letters must differ"})
+        # By its name alone, wherever it is: a replica writes to each topic of a name at one place.
+        if attrs["upper_topic"] in topics[1:]:
+            raise serializers.ValidationError({"upper_topic": "output, dead letters and upper topic must differ"})
+        if attrs["upper_topic"] == attrs["input_topic"] and not attrs["upper_bootstrap_servers"]:
+            raise serializers.ValidationError(
+                {"upper_topic": "is the input: what goes up would come back for ever; expected the next tier's input"}
+            )
         control = environment().control_topics
-        for name in ("input_topic", "output_topic"):
+        for name in ("input_topic", "output_topic", "upper_topic"):
             if attrs[name] in control:
                 raise serializers.ValidationError({name: f"{attrs[name]} is a control topic of the platform's own"})
         if len(attrs["output_topic"]) > 245:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,11 +17,12 @@ from backend.config.environment import environment
 from backend.deployments.models import TrainingResult
 from backend.events.services import publish
 from backend.inferences.models import Inference
-from backend.inferences.swaps import kept_version
+from backend.inferences.swaps import kept_version, locked_inference
+from backend.inferences.tiers import check_limit, check_tier, exit_of, input_of
 from backend.inferences.transitions import store_warnings
 from backend.launchers.factory import autoscaling_obstacle
 from backend.runs.transitions import publish_run
-from kafkaml.answers import KAFKA_DEFAULT_RECORD_BYTES, answer_bytes
+from kafkaml.answers import KAFKA_DEFAULT_RECORD_BYTES, RECORD_OVERHEAD_BYTES, answer_bytes
 from kafkaml.codecs import with_learnt
 from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import DeliveryGuarantee
@@ -43,7 +45,7 @@ def create_inference(*, actor: Actor, result: TrainingResult, version: int | Non
     """Create an inference of a result that has a version; the controller starts it.
 
     It serves ``version``; None: whichever is current. Format and its settings default to those of the stream that
-    trained the version.
+    trained the version; of a tier that another one hands up to, to what that sends.
     """
     with transaction.atomic():
         # Locked, or the result could be trained anew or deleted between the check and the commit.
@@ -57,7 +59,12 @@ def create_inference(*, actor: Actor, result: TrainingResult, version: int | Non
             )
         pinned = None if version is None else kept_version(Inference(result=result), version)
         served = pinned or result.current_version
-        if served.stream is not None:
+        handed_up = input_of(result, served)
+        if handed_up is not None:
+            values.setdefault("input_format", handed_up[0])
+            if values["input_format"] == handed_up[0]:
+                values["input_config"] = {**handed_up[1], **(values.get("input_config") or {})}
+        elif served.stream is not None:
             message = served.stream.control_message()
             values.setdefault("input_format", str(message.input_format))
             if values["input_format"] == str(message.input_format):
@@ -67,7 +74,10 @@ def create_inference(*, actor: Actor, result: TrainingResult, version: int | Non
         if not values.get("input_format"):
             raise InvalidField("input_format", "input_format is missing, and the result has no stream to take it from")
         values.setdefault("input_config", {})
-        values["guarantee"] = guarantee_of(values.get("output_bootstrap_servers", ""))
+        values["guarantee"] = guarantee_of(
+            values.get("output_bootstrap_servers", ""), values.get("upper_bootstrap_servers", "")
+        )
+        check_tier(Inference(result=result, **values), served)
         _check_scale(Inference(**values), changed="max_replicas")
         inference = Inference.objects.create(
             result=result, pinned=pinned, follows=pinned is None, created_by_id=actor.user_id, **values
@@ -77,28 +87,44 @@ def create_inference(*, actor: Actor, result: TrainingResult, version: int | Non
     return inference
 
 
-def guarantee_of(output_bootstrap_servers: str) -> str:
-    """Transactions span one cluster: exactly once there, at least once to another."""
-    same = output_bootstrap_servers in ("", environment().kafka.bootstrap_servers)
+def guarantee_of(*bootstrap_servers: str) -> str:
+    """Transactions span one cluster: exactly once there, at least once where something goes to another."""
+    same = {"", environment().kafka.bootstrap_servers}.issuperset(bootstrap_servers)
     return str(DeliveryGuarantee.EXACTLY_ONCE if same else DeliveryGuarantee.AT_LEAST_ONCE)
 
 
 def scale_inference(inference: Inference, *, actor: Actor, **changes: Any) -> Inference:
-    """Change ``replicas``, ``max_replicas`` or ``visualization``; the controller starts or ends replicas without
-    touching the others.
+    """Change ``replicas``, ``max_replicas``, ``visualization`` or ``limit``; the controller starts or ends replicas
+    without touching the others, and replicas take another limit between two transactions.
     """
     with transaction.atomic():
-        locked = Inference.objects.select_for_update().get(pk=inference.pk)
+        locked = locked_inference(inference)
         before = state_hash(locked)
+        if "limit" in changes:
+            _check_change_of_limit(locked, changes["limit"])
         for name, value in changes.items():
             setattr(locked, name, value)
         if "replicas" in changes or "max_replicas" in changes:
             changed = "max_replicas" if "max_replicas" in changes else "replicas"
             _check_scale(locked, changed=changed)
         locked.save()
-        record(actor, "change", locked, before=before, after=state_hash(locked), detail=", ".join(sorted(changes)))
+        detail = ", ".join(f"limit {value:g}" if name == "limit" else name for name, value in sorted(changes.items()))
+        record(actor, "change", locked, before=before, after=state_hash(locked), detail=detail)
         publish_run(locked)
     return locked
+
+
+def _check_change_of_limit(inference: Inference, limit: float) -> None:
+    """Count the revision up for another limit, the row locked; raises InvalidField for one that cannot be."""
+    if inference.limit is None:
+        raise InvalidField(
+            "limit",
+            f"inference {inference.pk} answers everything itself: expected one that was made with an upper topic",
+            hint="make one with limit and upper_topic",
+        )
+    check_limit(limit, inference.served)
+    if limit != inference.limit:
+        inference.revision += 1
 
 
 def _check_scale(inference: Inference, *, changed: str) -> None:
@@ -143,11 +169,12 @@ def delete_inference(inference: Inference, *, actor: Actor) -> None:
         locked.delete()
 
 
-def ensure_topics(inference: Inference, admin: TopicAdmin, output_admin: TopicAdmin) -> None:
+def ensure_topics(inference: Inference, admin_of: Callable[[str], TopicAdmin]) -> None:
     """Create the topics of an inference that do not exist, and note a warning when replicas will have nothing to do.
 
-    Called by the controller before it launches. ``output_admin`` is for the cluster that the output goes to.
+    Called by the controller before it launches. ``admin_of`` returns the one of a cluster, "" is our own.
     """
+    admin, output_admin = admin_of(""), admin_of(inference.output_bootstrap_servers)
     most = max(inference.replicas, inference.max_replicas or 0)
     partitions = admin.ensure_topic(inference.input_topic, partitions=most)
     # As many as the input, so that the order per partition can be kept.
@@ -155,6 +182,14 @@ def ensure_topics(inference: Inference, admin: TopicAdmin, output_admin: TopicAd
         inference.output_topic, partitions=partitions, max_record_bytes=_large_answer_bytes(inference)
     )
     output_admin.ensure_topic(dead_letter_topic(inference.output_topic), partitions=1)
+    if inference.upper_topic:
+        found = exit_of(inference.served)
+        upper_bytes = 0 if found is None else found.upper_bytes + RECORD_OVERHEAD_BYTES
+        admin_of(inference.upper_bootstrap_servers).ensure_topic(
+            inference.upper_topic,
+            partitions=partitions,
+            max_record_bytes=_above_default(upper_bytes),
+        )
     warnings = []
     if inference.replicas > partitions:
         warnings.append(
@@ -180,6 +215,8 @@ def _large_answer_bytes(inference: Inference) -> int:
         size = answer_bytes(outputs)
     except (KeyError, IndexError, TypeError, ValueError):
         return 0
-    if size <= KAFKA_DEFAULT_RECORD_BYTES:
-        return 0
-    return min(size, environment().max_answer_bytes)
+    return _above_default(size)
+
+
+def _above_default(size: int) -> int:
+    return 0 if size <= KAFKA_DEFAULT_RECORD_BYTES else min(size, environment().max_answer_bytes)

@@ -137,7 +137,7 @@ def kept_version(inference: Inference, number: int) -> ResultVersion:
 
 # What to do with a version that does not fit.
 INSTEAD = "serve it by an inference of its own, with an output topic of its own"
-_KEPT_FIELDS = ("from_version", "version", "challenger", "gap_seconds", "loading_seconds")
+_KEPT_FIELDS = ("from_version", "version", "challenger", "limit", "gap_seconds", "loading_seconds")
 
 
 def locked_inference(inference: Inference) -> Inference:

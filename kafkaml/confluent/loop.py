@@ -25,8 +25,9 @@ from kafkaml.confluent.batch import MessageBatch
 from kafkaml.confluent.config import RecordSizes, consumer_config
 from kafkaml.confluent.errors import ClientLog, error_of, kafka_errors, passes_by_itself, to_error
 from kafkaml.confluent.output_tail import OutputTail
-from kafkaml.confluent.outputs import AcknowledgedOutput, Output, TransactionalOutput
+from kafkaml.confluent.outputs import ClusterTopics, Output, TransactionalOutput
 from kafkaml.confluent.positions import committed_positions
+from kafkaml.confluent.spread_output import SpreadOutput
 from kafkaml.confluent.stalled import StalledPartitions
 from kafkaml.errors import BrokerError, KafkaMLError, ProducerFenced, RefusedError, TransactionAborted
 from kafkaml.records import OutgoingRecord, OutgoingRow, PartitionKey, RecordBatch
@@ -149,20 +150,19 @@ class KafkaLoopClient:
         *,
         topics: Sequence[str],
         group: str,
-        output_settings: KafkaSettings,
-        output_topics: Sequence[str],
+        outputs: Sequence[ClusterTopics],
         request_timeout_seconds: float = 30.0,
         start: str = "earliest",
         session_timeout_seconds: float = 10.0,
         max_poll_interval_seconds: float = 300.0,
         sizes: RecordSizes | None = None,
     ) -> KafkaLoopClient:
-        """Return a client that writes to another cluster and commits positions after acknowledgements.
+        """Return a client that writes to other clusters and commits positions after acknowledgements.
 
-        When it takes a partition over, it reads what was written to ``output_topics`` after the last commit and skips
-        the records that are answered there (found by ``SOURCE_HEADER``).
+        When it takes a partition over, it reads what was written to the topics of ``outputs`` after the last commit and
+        skips the records that are answered in any of them (found by ``SOURCE_HEADER``).
         """
-        output = AcknowledgedOutput(output_settings, request_timeout_seconds=request_timeout_seconds, sizes=sizes)
+        output = SpreadOutput(outputs, request_timeout_seconds=request_timeout_seconds, sizes=sizes)
         client = cls(
             settings,
             topics=topics,
@@ -173,7 +173,7 @@ class KafkaLoopClient:
             max_poll_interval_seconds=max_poll_interval_seconds,
             request_timeout_seconds=request_timeout_seconds,
         )
-        client._tail = OutputTail(output_settings, output_topics, output.marks, timeout_seconds=request_timeout_seconds)
+        client._tail = OutputTail(outputs, output.marks, timeout_seconds=request_timeout_seconds)
         return client
 
     @property

@@ -1,6 +1,6 @@
 """OutputTail: which input records are answered already, found in the outputs behind the last commit.
 
-Used by ``loop.KafkaLoopClient`` where input and output are on two clusters, which no transaction can span. A worker
+Used by ``loop.KafkaLoopClient`` where input and outputs are on several clusters, which no transaction spans. A worker
 that died between its outputs and its commit left answers that the commit does not cover; they carry their source in
 ``SOURCE_HEADER``, and every commit notes how far the outputs were known then, so only what is behind is searched.
 """
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 from confluent_kafka import Message, TopicPartition
 
+from kafkaml.confluent.outputs import ClusterTopics
 from kafkaml.confluent.reader import KafkaRecordReader
 from kafkaml.records import SOURCE_HEADER, PartitionKey, parse_source
 from kafkaml.settings import KafkaSettings
@@ -32,14 +33,12 @@ class OutputTail:
 
     def __init__(
         self,
-        settings: KafkaSettings,
-        topics: Sequence[str],
+        clusters: Sequence[ClusterTopics],
         marks: dict[PartitionKey, int],
         *,
         timeout_seconds: float,
     ) -> None:
-        self._settings = settings
-        self._topics = tuple(topics)
+        self._clusters = tuple(clusters)
         self._marks = marks
         self._timeout_seconds = timeout_seconds
         self._answered: dict[PartitionKey, set[int]] = {}
@@ -56,10 +55,16 @@ class OutputTail:
         """Search the outputs for answers to the given input partitions behind their committed positions."""
         for key in committed:
             self._answered.pop(key, None)
-        reader = KafkaRecordReader(self._settings, request_timeout_seconds=self._timeout_seconds)
+        for settings, topics in self._clusters:
+            self._look(settings, topics, committed)
+
+    def _look(
+        self, settings: KafkaSettings, topics: Sequence[str], committed: Mapping[PartitionKey, TopicPartition]
+    ) -> None:
+        reader = KafkaRecordReader(settings, request_timeout_seconds=self._timeout_seconds)
         try:
             ranges = []
-            for topic in self._topics:
+            for topic in topics:
                 for partition, (low, high) in reader.watermarks(topic).items():
                     start = min((_mark(place.metadata, topic, partition) for place in committed.values()), default=high)
                     if max(start, low) < high:

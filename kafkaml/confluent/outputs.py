@@ -28,7 +28,7 @@ from kafkaml.failpoints import failpoint
 from kafkaml.records import OutgoingRecord, OutgoingRow, PartitionKey
 from kafkaml.settings import KafkaSettings
 
-__all__ = ["AcknowledgedOutput", "Output", "TransactionalOutput"]
+__all__ = ["AcknowledgedOutput", "ClusterTopics", "Output", "TransactionalOutput"]
 
 # At the client's default of 100 ms every transaction that follows another at once waits so long for the coordinator.
 _RETRY_BACKOFF_MS = 2
@@ -40,6 +40,10 @@ _IN_FLIGHT_SECONDS = 5.0
 _NEW_TOPIC_SECONDS = 5.0
 # Long enough to fill batches under load; a commit flushes without waiting for it.
 _LINGER_MS = 1
+
+
+# A cluster, and the topics that are there.
+ClusterTopics = tuple[KafkaSettings, Sequence[str]]
 
 
 class Output(Protocol):
@@ -282,11 +286,16 @@ class AcknowledgedOutput(_ProducerOwner):
     """
 
     def __init__(
-        self, settings: KafkaSettings, *, request_timeout_seconds: float, sizes: RecordSizes | None = None
+        self,
+        settings: KafkaSettings,
+        *,
+        request_timeout_seconds: float,
+        sizes: RecordSizes | None = None,
+        marks: dict[PartitionKey, int] | None = None,
     ) -> None:
         log = ClientLog()
         config = producer_config(settings, log, sizes) | {"linger.ms": _LINGER_MS, "on_delivery": self._delivered}
-        self.marks: dict[PartitionKey, int] = {}
+        self.marks = {} if marks is None else marks
         self._failure: KafkaError | None = None
         super().__init__(config, log, request_timeout_seconds=request_timeout_seconds)
 

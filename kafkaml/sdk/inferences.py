@@ -53,6 +53,7 @@ class Inferences(Runs[types.Inference]):
         output_timestamps: str | None = None,
         limit: float | None = None,
         upper_topic: str | None = None,
+        upper_bootstrap_servers: str | None = None,
         gpu: int | None = None,
         cluster: int | None = None,
         visualization: Mapping[str, object] | None = None,
@@ -62,8 +63,10 @@ class Inferences(Runs[types.Inference]):
         It serves ``version``, or by default the current one, going over to another that becomes it.
         With ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` is the id of another
         cluster (``client.clusters.names()``); None is the platform's own. Answers carry their record's time where the
-        output topic keeps and takes it; with ``output_timestamps="written"`` that of their writing. ``limit`` and
-        ``upper_topic`` are refused by this version.
+        output topic keeps and takes it; with ``output_timestamps="written"`` that of their writing.
+
+        A tier of a distributed model hands what is less sure than ``limit`` (above 1/classes, at most 1) to
+        ``upper_topic``, the input of the next tier, and answers the rest; without both it answers everything.
         """
         return self._create(locals())
 
@@ -71,6 +74,14 @@ class Inferences(Runs[types.Inference]):
         """Change the number of replicas. ``max_replicas``: the lag chooses up to so many; 0: it chooses no more."""
         most = {} if max_replicas is None else {"max_replicas": max_replicas or None}
         return self._replace(identifier, {"replicas": replicas, **most})
+
+    def set_limit(self, identifier: int, limit: float) -> types.Inference:
+        """Let a tier that hands up decide by another limit.
+
+        The replicas take it between two transactions, without a restart; ``wait_swapped`` waits for that. Raises
+        RefusedError for one by which nothing would go up, and for inferences that answer everything themselves.
+        """
+        return self._replace(identifier, {"limit": limit})
 
     def swap(self, identifier: int, version: int) -> types.Inference:
         """Serve another version of the result, whichever is current.

@@ -19,7 +19,7 @@ from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.inference import ChallengeEnd
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
 from kafkaml.wire.progress import EpochMetrics, Progress
-from kafkaml.wire.replica import LiveComparison, ReplicaReport, SwapFailure, Totals
+from kafkaml.wire.replica import Exits, LiveComparison, ReplicaReport, SwapFailure, Totals
 from kafkaml.wire.semi_supervised import SemiSupervised
 from kafkaml.wire.state import RunState
 from kafkaml.wire.version import Artifact as StoredFile
@@ -40,6 +40,7 @@ __all__ = [
     "DeadLetters",
     "Deployment",
     "EpochRecord",
+    "ExitsReport",
     "FailureReport",
     "Framework",
     "FrameworkArguments",
@@ -319,6 +320,10 @@ class SwapFailureReport(SwapFailure, _Answer):
     failure: FailureReport
 
 
+class ExitsReport(Exits, _Answer):
+    """What a tier predicted since its replicas decide by ``limit``, and what of it was ``sent_up``; ``share`` left."""
+
+
 class Inference(_Answer):
     """A trained model that answers on a topic.
 
@@ -331,6 +336,9 @@ class Inference(_Answer):
     ``current_version`` when another one becomes that. ``swap_failure`` is why the last version asked for was given up.
     ``challenger`` is what it is compared with, and ``comparison`` how; ``last_challenge`` is what became of the one
     before. A shadow is ``shadow_of`` another inference.
+
+    ``tier`` is the name of the sub-model of a distributed model. With ``limit`` it hands what it is less sure of to
+    ``upper_topic``, at ``upper_bootstrap_servers`` ("": the platform's own); ``exits`` counts since it has that limit.
     """
 
     id: int
@@ -362,8 +370,11 @@ class Inference(_Answer):
     ready_replicas: int = 0
     stats: TotalsReport = TotalsReport()
     replica_stats: Sequence[ReplicaRecord] = ()
+    tier: str = ""
     limit: float | None = None
     upper_topic: str = ""
+    upper_bootstrap_servers: str = ""
+    exits: ExitsReport | None = None
     output_bootstrap_servers: str = ""
     visualization: Mapping[str, Any] | None = None
     created_at: datetime | None = None
@@ -383,6 +394,7 @@ class SwapReport(_Answer):
     from_version: int | None = None
     version: int
     challenger: int | None = None
+    limit: float | None = None
     at: datetime
     positions: Mapping[str, Mapping[str, int]] = Field(default_factory=dict)
     gap_seconds: float = 0.0

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
+from kafkaml.wire.distributed import Cascade
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.message import Count, Message
@@ -116,9 +117,10 @@ class ChallengeEnd(Message):
 class InferencePlan(Message):
     """What one inference does; served by ``GET /api/jobs/inference/<inference>/``.
 
-    ``revision`` rises with each change of what answers; everything else stays for the life of an attempt. ``limit`` and
-    ``upper_topic`` belong to distributed models and are None otherwise. ``group`` is the consumer group and the prefix
-    of the transactional ids: one per inference, never shared.
+    ``revision`` rises with each change of what answers, by which limit; everything else stays for the life of an
+    attempt. ``tier`` is the name of the sub-model of a distributed model, empty for others; with ``cascade`` it hands
+    up what it is not sure of. ``group`` is the consumer group and the prefix of the transactional ids: one per
+    inference, never shared.
     """
 
     inference_id: int
@@ -133,8 +135,8 @@ class InferencePlan(Message):
     guarantee: DeliveryGuarantee
     output_timestamps: OutputTimestamps = OutputTimestamps.SOURCE
     output_bootstrap_servers: str = ""
-    upper_topic: str | None = None
-    limit: float | None = None
+    tier: str = ""
+    cascade: Cascade | None = None
     limits: ResourceLimits = ResourceLimits()
     gpu: int = 0
 

@@ -15,6 +15,7 @@ from kafkaml.wire.message import Count, Message, Metric
 __all__ = [
     "Compared",
     "Counts",
+    "Exits",
     "LiveComparison",
     "ProcessCounts",
     "ReplicaReport",
@@ -38,12 +39,14 @@ class ReplicaState(StrEnum):
 class Counts(Message):
     """Records that were answered, and that became dead letters.
 
+    ``sent_up`` of the predicted went on to the next tier, as intermediates; the others left here.
     ``restamped`` of both carry the time of writing: their topic would not keep or take the time of their record.
     """
 
     predicted: Count = 0
     dead_lettered: Count = 0
     restamped: Count = 0
+    sent_up: Count = 0
 
 
 class ProcessCounts(Counts):
@@ -67,11 +70,28 @@ class Totals(Counts):
 
 
 class Serving(Message):
-    """Which version of the model a replica answers with, by which revision of its plan, and which one challenges it."""
+    """Which version of the model a replica answers with, by which revision of its plan, and which one challenges it.
+
+    ``limit`` is that of a tier that hands up.
+    """
 
     revision: Count
     version: Count
     challenger: Count | None = None
+    limit: float | None = None
+
+
+class Exits(Message):
+    """What a tier with a limit predicted since a replica decides by that limit, and what of it was ``sent_up``."""
+
+    limit: float
+    predicted: Count = 0
+    sent_up: Count = 0
+
+    @property
+    def share(self) -> float | None:
+        """The share that left here; None while there is nothing."""
+        return 1 - self.sent_up / self.predicted if self.predicted else None
 
 
 class Compared(Message):
@@ -116,7 +136,7 @@ class LiveComparison(Message):
 
 
 class Swap(Message):
-    """A replica went over from one version to another, or to another challenger, between two transactions.
+    """A replica went over to another version, challenger or limit, between two transactions.
 
     ``positions`` are the first offsets that the new one answers, of the partitions that the replica had; the others
     change with the replicas that have them. ``gap_seconds`` is how long nothing was read for it, ``loading_seconds``
@@ -127,6 +147,7 @@ class Swap(Message):
     from_version: Count
     version: Count
     challenger: Count | None = None
+    limit: float | None = None
     at: datetime
     positions: Positions = {}
     gap_seconds: Annotated[float, Field(ge=0)]
@@ -153,6 +174,7 @@ class ReplicaStats(Totals):
     swaps: Annotated[list[Swap], Field(max_length=100)] = []
     swap_failure: SwapFailure | None = None
     comparison: LiveComparison | None = None
+    exits: Exits | None = None
     warnings: Annotated[list[Annotated[str, Field(max_length=2000)]], Field(max_length=20)] = []
     error: Failure | None = None
 

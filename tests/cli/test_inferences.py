@@ -51,7 +51,7 @@ class Platform(LocalServer):
             return json_answer(200, {"count": 2, "results": [SWAP, {**SWAP, "failure": FAILURE}]})
         if not path.startswith("/api/inferences/7/"):
             return json_answer(404, {})
-        if method == "POST":
+        if method in ("POST", "PATCH"):
             self.sent.append((path, orjson.loads(body or b"null")))
         else:
             self.looks -= 1
@@ -63,7 +63,9 @@ class Platform(LocalServer):
         known = {"id": 7, "result": 1, "input_topic": "in", "output_topic": "out", "state": "running"}
         versions = {"version": 2, "follows": True, "revision": 4, "swap_failure": self.failure}
         versions["comparison"] = COMPARISON
-        return {**known, **versions, "replica_stats": [said]}
+        tier: dict[str, Any] = {"tier": "edge", "limit": 0.8, "upper_topic": "upper"}
+        tier["exits"] = {"limit": 0.8, "predicted": 100, "sent_up": 25}
+        return {**known, **versions, **tier, "replica_stats": [said]}
 
 
 @pytest.fixture
@@ -101,6 +103,17 @@ def test_the_command_line_swaps_and_shows_what_happened(platform: Platform) -> N
     assert "20 ms" in shown
     assert "0@42" in shown
     assert "no such layer" in shown
+
+
+def test_the_limit_of_a_tier_is_changed(platform: Platform) -> None:
+    platform.looks = 0
+    done = run_cli("inferences", "limit", "7", "0.8", KML_URL=platform.url, KML_TOKEN="t")
+    assert (done.returncode, done.stdout) == (0, "inference 7 hands up what is less sure than 0.8, to upper\n")
+    assert platform.sent == [("/api/inferences/7/", {"limit": 0.8})]
+    with Client(platform.url, "t") as client:
+        inference = client.inferences.get(7)
+    assert inference.exits is not None
+    assert (inference.tier, inference.limit, inference.exits.share) == ("edge", 0.8, 0.75)
 
 
 def test_a_challenger_is_started_compared_and_promoted(platform: Platform) -> None:

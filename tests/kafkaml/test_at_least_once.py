@@ -45,8 +45,7 @@ def make_client(settings: KafkaSettings, source: str, target: str) -> Iterator[M
             settings,
             topics=[source],
             group=group,
-            output_settings=settings,
-            output_topics=[target],
+            outputs=[(settings, [target])],
             # Nobody dies here without leaving the group, and nobody is to be taken for dead who is only held up.
             session_timeout_seconds=20,
         )

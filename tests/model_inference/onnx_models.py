@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-__all__ = ["mlp", "slow_convolution", "sum_model", "two_outputs"]
+__all__ = ["mlp", "slow_convolution", "sub_model", "sum_model", "two_outputs"]
 
 _OPSET = [helper.make_opsetid("", 17)]
 
@@ -47,6 +47,29 @@ def two_outputs(size: int) -> bytes:
             helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["batch", 1]),
         ],
         [numpy_helper.from_array(np.array([1], np.int64), "axes")],
+    )
+
+
+def sub_model(inputs: int, hidden: int = 64, classes: int = 10, *, seed: int = 0) -> bytes:
+    """A sub-model of a chain: dense + ReLU, which goes up, and a dense + softmax of it, the prediction."""
+    random = np.random.default_rng(seed)
+
+    def tensor(name: str, *shape: int) -> onnx.TensorProto:
+        return numpy_helper.from_array(random.standard_normal(shape).astype(np.float32), name)
+
+    return _model(
+        [
+            helper.make_node("Gemm", ["x", "w1", "b1"], ["h"]),
+            helper.make_node("Relu", ["h"], ["intermediate"]),
+            helper.make_node("Gemm", ["intermediate", "w2", "b2"], ["logits"]),
+            helper.make_node("Softmax", ["logits"], ["prediction"], axis=-1),
+        ],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", inputs])],
+        [
+            helper.make_tensor_value_info("intermediate", TensorProto.FLOAT, ["batch", hidden]),
+            helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["batch", classes]),
+        ],
+        [tensor("w1", inputs, hidden), tensor("b1", hidden), tensor("w2", hidden, classes), tensor("b2", classes)],
     )
 
 

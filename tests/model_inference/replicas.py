@@ -88,6 +88,14 @@ class InferenceUnderTest:
         self.backend.plan = self.plan.to_json()
         return self.plan.revision
 
+    def decide_by(self, limit: float) -> int:
+        """Have the replicas of a tier decide by another limit; returns the revision that says so."""
+        assert self.plan.cascade is not None
+        cascade = self.plan.cascade.model_copy(update={"limit": limit})
+        self.plan = self.plan.model_copy(update={"cascade": cascade, "revision": self.plan.revision + 1})
+        self.backend.plan = self.plan.to_json()
+        return self.plan.revision
+
     def challenge(self, model: ServedModel, kind: ChallengeKind, *, share: float) -> int:
         """Have the replicas compare ``model`` with what they serve; returns the revision that says so."""
         challenger = Challenger(model=model, kind=kind, share=share)
@@ -141,6 +149,11 @@ class InferenceUnderTest:
     def dead_letters(self) -> list[Record]:
         """All committed dead letters."""
         return read_topic(self.output_bootstrap_servers or self.bootstrap_servers, self.plan.dead_letter_topic)
+
+    def passed_on(self) -> list[Record]:
+        """All committed intermediates of a tier."""
+        assert self.plan.cascade is not None
+        return read_topic(self.bootstrap_servers, self.plan.cascade.upper_topic)
 
     def answered(self) -> int:
         """Count committed answers by the offsets of the group, cheaply: no record is read. Inputs start at offset 0."""

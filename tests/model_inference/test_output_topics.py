@@ -101,20 +101,20 @@ def test_settings_that_cannot_be_read_are_said_once_and_asked_for_again() -> Non
     (warning,) = topics.warnings()
     assert "the settings of out cannot be read (not permitted)" in warning
     watch.look()
-    assert (topics.warnings(), topics.max_bytes) == ([], 100)
+    assert (topics.warnings(), topics.max_bytes("out")) == ([], 100)
     # What is known stays known.
     watch.look()
-    assert (topics.warnings(), topics.max_bytes) == ([], 100)
+    assert (topics.warnings(), topics.max_bytes("out")) == ([], 100)
 
 
 def test_a_topic_without_room_for_the_answers_is_told_before_the_first_one() -> None:
     topics = output_topics({"max.message.bytes": "1048588"})
-    topics.expect(answer_bytes([(np.dtype(np.float32), (10,))]))
+    topics.expect({"out": answer_bytes([(np.dtype(np.float32), (10,))])})
     assert topics.warnings() == []
-    topics.expect(20_000_000)
+    topics.expect({"out": 20_000_000})
     (warning,) = topics.warnings()
     assert "replicas write at most 16,777,216: set max.message.bytes of out to 20000000 and KML_INF" in warning
-    topics.expect(2_000_000)
+    topics.expect({"out": 2_000_000})
     (warning,) = topics.warnings()
     assert "an answer can take 2,000,000 bytes, and topic out takes at most 1,048,588 (max.message.bytes)" in warning
 

@@ -7,19 +7,22 @@ from typing import Any
 
 from kafkaml.errors import ApiError
 from kafkaml.wire.failure import Failure, FailureCategory
-from kafkaml.wire.replica import ProcessCounts, Serving, Swap
+from kafkaml.wire.replica import Exits, ProcessCounts, Serving, Swap
 from model_inference.stats import CountsFile, LoopStats, StatsReporter
 from model_inference.swap_news import SwapNews
 from tests.support import eventually
 
 
-def committed(stats: LoopStats, *timestamps_ms: int, dead: int = 0, arrived: float = 0.0, lag: int = 0) -> None:
+def committed(
+    stats: LoopStats, *timestamps_ms: int, dead: int = 0, arrived: float = 0.0, lag: int = 0, sent_up: int = 0
+) -> None:
     stats.committed(
         predicted=len(timestamps_ms) - dead,
         dead_lettered=dead,
         timestamps_ms=timestamps_ms,
         arrived_seconds=arrived,
         lag=lag,
+        sent_up=sent_up,
     )
 
 
@@ -108,7 +111,7 @@ def test_counts_of_a_killed_process_are_told_by_the_next_one(tmp_path: Path) -> 
     assert not path.exists()
     second = CountsFile(path, "b" * 32)
     assert any(
-        each.get("previous") == {"run": "a" * 32, "predicted": 2, "dead_lettered": 1, "restamped": 0}
+        each.get("previous") == {"run": "a" * 32, "predicted": 2, "dead_lettered": 1, "restamped": 0, "sent_up": 0}
         for each in sink.bodies
     )
     assert "previous" not in sink.bodies[-1]
@@ -135,8 +138,8 @@ def test_the_answer_says_which_revision_is_wanted_and_that_swaps_were_heard() ->
         eventually(lambda: len(sink.bodies) == 2)
 
     assert [body["serving"] for body in sink.bodies] == [
-        {"revision": 2, "version": 5, "challenger": None},
-        {"revision": 3, "version": 6, "challenger": None},
+        {"revision": 2, "version": 5, "challenger": None, "limit": None},
+        {"revision": 3, "version": 6, "challenger": None, "limit": None},
     ]
     assert [[each["revision"] for each in body["swaps"]] for body in sink.bodies] == [[2], [3]]
 
@@ -144,3 +147,18 @@ def test_the_answer_says_which_revision_is_wanted_and_that_swaps_were_heard() ->
 def a_swap(revision: int) -> Swap:
     at = datetime(2026, 1, 1, tzinfo=UTC)
     return Swap(revision=revision, from_version=1, version=2, at=at, gap_seconds=0.1)
+
+
+def test_exits_are_counted_from_when_a_limit_decides() -> None:
+    stats = LoopStats()
+    committed(stats, 1)
+    assert stats.exits() is None
+    stats.decides_by(0.5)
+    assert (stats.exits(), Exits(limit=0.5).share) == (Exits(limit=0.5), None)
+    committed(stats, 1, 2, 3, 4, sent_up=1)
+    assert stats.exits() == Exits(limit=0.5, predicted=4, sent_up=1)
+    stats.decides_by(0.9)
+    committed(stats, 1, 2, sent_up=2)
+    found, counts = stats.exits(), stats.summary()
+    assert found is not None
+    assert (found.limit, found.share, counts.predicted, counts.sent_up) == (0.9, 0.0, 7, 3)

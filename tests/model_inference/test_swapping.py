@@ -11,7 +11,9 @@ import pytest
 
 from kafkaml.errors import ApiError, FailedError, UserCodeError
 from kafkaml.wire.choices import DeliveryGuarantee
+from kafkaml.wire.distributed import Cascade
 from kafkaml.wire.inference import ChallengeKind, Challenger, InferencePlan, ServedModel
+from kafkaml.wire.replica import Serving
 from model_inference.models import LoadedModel
 from model_inference.predicting import SampleSpec
 from model_inference.swap_news import SwapNews
@@ -33,6 +35,7 @@ class World:
         self.may_load = threading.Event()
         self.may_load.set()
         self.now = 0.0
+        self.decided: list[Cascade] = []
         self.news = SwapNews()
         self.plan = self._plan(1, 0)
         first = self.loaded(a_model(1))
@@ -44,6 +47,7 @@ class World:
             fetch_plan=self.fetch,
             load=self.load,
             keep_warm_seconds=keep_warm_seconds,
+            on_cascade=self.decided.append,
             clock=lambda: self.now,
         )
 
@@ -84,6 +88,11 @@ class World:
         kind = ChallengeKind.CANARY
         challenger = None if canary is None else Challenger(model=a_model(canary), kind=kind, share=share)
         self.plan = self._plan(version, revision, challenger)
+        self.news.want(revision)
+
+    def want_cascade(self, cascade: Cascade) -> None:
+        revision = self.plan.revision + 1
+        self.plan = self.plan.model_copy(update={"cascade": cascade, "revision": revision})
         self.news.want(revision)
 
     def turn(self, offset: int = 7) -> int:
@@ -307,3 +316,18 @@ def test_a_canary_that_does_not_load_changes_nothing(world: World) -> None:
     world.want(1, 2)
     eventually(lambda: serving(world) == (2, 1, None), 60)
     assert world.news.to_tell().failure is None
+
+
+def test_another_limit_is_taken_between_two_transactions_with_nothing_to_load(world: World) -> None:
+    first, second = (Cascade(upper_topic="up", limit=limit) for limit in (0.5, 0.75))
+    answered = world.swapper.serving
+    world.want_cascade(first)
+    world.turn()
+    world.want_cascade(second)
+    assert world.decided == [first]
+    world.turn()
+    assert (world.decided, world.loads) == ([first, second], [])
+    assert world.swapper.serving is answered
+    told = world.news.to_tell()
+    assert told.serving == Serving(revision=2, version=1, limit=0.75)
+    assert [(each.from_version, each.version, each.limit) for each in told.swaps] == [(1, 1, 0.5), (1, 1, 0.75)]

@@ -47,8 +47,8 @@ def test_another_format_does_not_inherit_the_settings(editor: APIClient) -> None
         ("output_topic", {"output_topic": "x" * 248}),
         ("input_topic", {"input_topic": "KAFKA_ML_CONTROL_TOPIC"}),
         ("replicas", {"replicas": 0}),
-        ("limit", {"limit": 0.8}),
-        ("upper_topic", {"upper_topic": "upper"}),
+        ("upper_topic", {"limit": 0.8}),
+        ("limit", {"upper_topic": "upper"}),
         ("output_timestamps", {"output_timestamps": "now"}),
         ("output_bootstrap_servers", {"output_bootstrap_servers": "169.254.169.254:80"}),
         ("output_bootstrap_servers", {"output_bootstrap_servers": "a:1/etc/passwd"}),
@@ -66,15 +66,6 @@ def test_wrong_fields_are_named(field: str, values: dict[str, Any], editor: APIC
     assert answer.status_code == 400
     assert field in [error["field"] for error in answer.json()["errors"]]
     assert not Inference.objects.exists()
-
-
-def test_tiers_are_refused_in_words(editor: APIClient) -> None:
-    errors = editor.post("/api/inferences/", body(limit=0.5, upper_topic="upper")).json()["errors"]
-    assert [each["field"] for each in errors] == ["upper_topic", "limit"]
-    assert {each["detail"] for each in errors} == {
-        "this version does not serve distributed models in tiers yet: leave limit and upper_topic empty"
-    }
-    assert editor.post("/api/inferences/", body(limit=None, upper_topic="")).status_code == 201
 
 
 def test_which_time_answers_carry_reaches_the_replicas(editor: APIClient) -> None:
@@ -186,9 +177,9 @@ def test_visualization_is_kept_and_cleared(editor: APIClient) -> None:
 def test_a_topic_is_made_for_the_most_replicas_and_its_partitions_bound_them() -> None:
     inference = builders.make_inference(replicas=1, max_replicas=4, input_topic="in", output_topic="out")
     made, there = Topics({}), Topics({"in": 3})
-    services.ensure_topics(inference, made, made)
+    services.ensure_topics(inference, lambda _servers: made)
     assert made.existing == {"in": 4, "out": 4, "out.dlq": 1}
-    services.ensure_topics(inference, there, there)
+    services.ensure_topics(inference, lambda _servers: there)
     inference.refresh_from_db()
     assert inference.warnings == ["topic in has 3 partitions: no more than 3 of at most 4 replicas will be started"]
 
@@ -211,14 +202,14 @@ def test_an_output_topic_is_made_for_the_size_of_its_answers(shape: list[int | N
     model = builders.make_model(report={"outputs": [{"name": "y", "dtype": "float32", "shape": shape}]})
     inference = builders.make_inference(builders.make_finished(model), input_topic="in", output_topic="out")
     topics = Topics({})
-    services.ensure_topics(inference, topics, topics)
+    services.ensure_topics(inference, lambda _servers: topics)
     assert topics.max_record_bytes == {"in": 0, "out": expected, "out.dlq": 0}
 
 
 def test_missing_topics_are_made_and_idle_replicas_are_told() -> None:
     inference = builders.make_inference(replicas=5, input_topic="in", output_topic="out")
     topics = Topics({"in": 3})
-    services.ensure_topics(inference, topics, topics)
+    services.ensure_topics(inference, lambda _servers: topics)
     assert topics.existing == {"in": 3, "out": 3, "out.dlq": 1}
     inference.refresh_from_db()
     assert inference.warnings == [

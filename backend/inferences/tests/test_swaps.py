@@ -147,8 +147,9 @@ def test_swaps_of_replicas_are_kept_once(inference: Inference, result: TrainingR
         "gap_seconds": 0.02,
         "loading_seconds": 1.5,
         "challenger": None,
+        "limit": None,
     }
-    serving = {"revision": 1, "version": 2, "challenger": None}
+    serving = {"revision": 1, "version": 2, "challenger": None, "limit": None}
     for _ in range(2):
         say(inference, swaps=[swap], serving=serving)
     page = viewer.get(f"/api/inferences/{inference.pk}/swaps/").json()

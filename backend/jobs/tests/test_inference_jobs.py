@@ -96,6 +96,7 @@ def test_stats_make_it_run_and_are_summed_up(inference: Inference, replica: APIC
         "predicted": 14,
         "dead_lettered": 2,
         "restamped": 0,
+        "sent_up": 0,
     }
     assert [each["replica"] for each in shown["replica_stats"]] == [0, 1]
 

@@ -129,14 +129,14 @@ def _prepare(settings: BackendSettings, made: set[str], topic: str) -> None:
 
 
 class _Topics:
-    """Makes the topics of inferences, on our own cluster or on the one that the output goes to."""
+    """Makes the topics of inferences, on our own cluster or on those that their answers go to."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
         self._makers: dict[str, TopicMaker] = {}
 
     def of(self, inference: Inference) -> None:
-        ensure_topics(inference, self._maker(""), self._maker(inference.output_bootstrap_servers))
+        ensure_topics(inference, self._maker)
 
     def _maker(self, bootstrap_servers: str) -> TopicMaker:
         if bootstrap_servers not in self._makers:

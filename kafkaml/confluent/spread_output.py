@@ -1,0 +1,78 @@
+"""SpreadOutput: outputs in topics of several clusters, which no transaction can span. Used by ``loop.KafkaLoopClient``.
+
+Of a tier of a distributed model, whose answers and intermediates go to different places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from confluent_kafka import Consumer, TopicPartition
+
+from kafkaml.confluent.config import RecordSizes
+from kafkaml.confluent.outputs import AcknowledgedOutput, ClusterTopics
+from kafkaml.errors import RefusedError, TransactionAborted
+from kafkaml.records import OutgoingRecord, OutgoingRow, PartitionKey
+
+__all__ = ["SpreadOutput"]
+
+
+class SpreadOutput:
+    """See ``outputs.Output``. At least once: all clusters have acknowledged before input positions are committed.
+
+    No two clusters have a topic of the same name here. ``marks`` are of all of them.
+    """
+
+    def __init__(
+        self,
+        clusters: Sequence[ClusterTopics],
+        *,
+        request_timeout_seconds: float,
+        sizes: RecordSizes | None = None,
+    ) -> None:
+        self.marks: dict[PartitionKey, int] = {}
+        self._outputs: list[AcknowledgedOutput] = []
+        self._of: dict[str, AcknowledgedOutput] = {}
+        for settings, topics in clusters:
+            output = AcknowledgedOutput(
+                settings, request_timeout_seconds=request_timeout_seconds, sizes=sizes, marks=self.marks
+            )
+            self._outputs.append(output)
+            self._of |= dict.fromkeys(topics, output)
+
+    def begin(self) -> None:
+        for each in self._outputs:
+            each.begin()
+
+    def produce(self, record: OutgoingRecord) -> None:
+        self._of[record.topic].produce(record)
+
+    def produce_all(self, records: Sequence[OutgoingRow]) -> list[tuple[int, RefusedError]]:
+        refused: list[tuple[int, RefusedError]] = []
+        for output in self._outputs:
+            places = [index for index, (topic, *_) in enumerate(records) if self._of[topic] is output]
+            found = output.produce_all([records[index] for index in places])
+            refused += [(places[place], error) for place, error in found]
+        return refused
+
+    def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
+        first, *others = self._outputs
+        try:
+            for each in others:
+                each.flush()
+            first.commit(offsets, consumer)
+        except TransactionAborted:
+            # What is on its way to the others arrives before anyone looks for what is answered already.
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        for each in self._outputs:
+            each.abort()
+
+    def partition_count(self, topic: str) -> int:
+        return self._of[topic].partition_count(topic)
+
+    def close(self) -> None:
+        for each in self._outputs:
+            each.close()
