@@ -52,6 +52,14 @@ class PurposesSerializer(serializers.Serializer[Any]):
     evaluation = ArgumentsSerializer()
 
 
+class ChainNamesSerializer(serializers.Serializer[Any]):
+    """What distributed models can be trained with, by the names that Keras knows."""
+
+    optimizers = serializers.ListField(child=serializers.CharField())
+    losses = serializers.ListField(child=serializers.CharField())
+    metrics = serializers.ListField(child=serializers.CharField())
+
+
 class FrameworkSerializer(serializers.Serializer[Any]):
     """A framework: how people call it, what its training is called by, its arguments, what its models are kept as."""
 
@@ -61,6 +69,7 @@ class FrameworkSerializer(serializers.Serializer[Any]):
     arguments = PurposesSerializer()
     artifacts = serializers.ListField(child=serializers.CharField(), help_text="what it serves from, the best first")
     packages = serializers.ListField(child=serializers.CharField(), help_text="which user code finds")
+    chain = ChainNamesSerializer()
 
 
 class UserOfSerializer(serializers.Serializer[Any]):

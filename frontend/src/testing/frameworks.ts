@@ -21,6 +21,7 @@ function framework(
     },
     artifacts: [],
     packages: [],
+    chain: { optimizers: ['adam', 'sgd'], losses: ['mse'], metrics: ['accuracy'] },
   }
 }
 

@@ -4,7 +4,7 @@ import { IconAlertTriangle } from '@tabler/icons-react'
 import { Dimmed } from '~/components/Dimmed'
 import { shapesText } from '~/components/TensorShapes'
 import { plural } from '~/lib/format'
-import { inputConflict, type Unit } from './units'
+import { inputConflict, type Unit } from '~/lib/units'
 
 export function ChosenSummary({ units }: { units: readonly Unit[] }) {
   if (units.length === 0) {
@@ -17,6 +17,7 @@ export function ChosenSummary({ units }: { units: readonly Unit[] }) {
       <Text size="sm">
         {plural(units.length, 'model')} will train on the same stream
         {inputs.length === 1 ? ` of samples of ${inputs[0]}` : ''}.
+        {units.some((unit) => unit.length > 1) && ' The sub-models of a distributed model train together, as a whole.'}
       </Text>
       {conflict && <InputWarning conflict={conflict} />}
     </>

@@ -9,13 +9,13 @@ import { ButtonLink, ConfigurationLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { ListPage } from '~/components/ListPage'
+import { UnitLabel } from '~/components/UnitLabel'
 import { type Configuration, configurationsListOptions } from '~/lib/api'
 import { formatCount } from '~/lib/format'
 import { type ListSearch, listQuery } from '~/lib/listSearch'
 import { useSession } from '~/lib/session'
+import { unitsOf } from '~/lib/units'
 import { useListSearch } from '~/lib/useListSearch'
-import { UnitLabel } from './UnitLabel'
-import { unitsOf } from './units'
 
 const MOST_MODELS = 4
 

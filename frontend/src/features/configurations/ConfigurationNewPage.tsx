@@ -7,6 +7,7 @@ import { notifyDone } from '~/lib/notify'
 import { useSession } from '~/lib/session'
 import { ConfigurationForm } from './ConfigurationForm'
 import { createEquivalents } from './equivalents'
+import { savedText } from './words'
 
 export function ConfigurationNewPage() {
   const { models = [] } = useSearch({ from: '/configurations/new' })
@@ -31,7 +32,7 @@ export function ConfigurationNewPage() {
       onSave={async (body) => {
         const made = await create.mutateAsync({ body })
         return () => {
-          notifyDone(`Configuration ${made.name} is saved: deploy it for training next`)
+          notifyDone(savedText(made, 'deploy it for training next'))
           void navigate({ to: '/configurations/$id', params: { id: String(made.id) }, search: {}, ignoreBlocker: true })
         }
       }}

@@ -5,9 +5,11 @@ import { useMutation, useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { ButtonLink } from '~/components/ButtonLink'
+import { ChainPicture } from '~/components/ChainPicture'
 import { CopyAs } from '~/components/CopyAs'
 import { Dimmed } from '~/components/Dimmed'
 import { ObjectPage } from '~/components/ObjectPage'
+import { Section } from '~/components/Section'
 import {
   type Configuration,
   configurationsRetrieveOptions,
@@ -17,13 +19,14 @@ import {
 import { formatCount } from '~/lib/format'
 import { notifyDone } from '~/lib/notify'
 import { useSession } from '~/lib/session'
+import { inputConflict, unitsOf } from '~/lib/units'
 import { InputWarning } from './ChosenSummary'
 import { ConfigurationDeployments } from './ConfigurationDeployments'
 import { ConfigurationForm } from './ConfigurationForm'
 import { DeleteConfiguration } from './DeleteConfiguration'
 import { objectEquivalents, updateEquivalents } from './equivalents'
 import { UnitTable } from './UnitTable'
-import { inputConflict, unitsOf } from './units'
+import { savedText } from './words'
 
 export function ConfigurationPage() {
   const { id } = useParams({ from: '/configurations/$id' })
@@ -115,6 +118,13 @@ function Models({ configuration }: { configuration: Configuration }) {
       )}
       {conflict && <InputWarning conflict={conflict} />}
       <UnitTable label="Models of this configuration" units={units} />
+      {units
+        .filter((unit) => unit.length > 1)
+        .map((unit) => (
+          <Section key={unit[0].id} title={`The chain below ${unit.at(-1)?.name}`}>
+            <ChainPicture parts={unit} />
+          </Section>
+        ))}
     </Stack>
   )
 }
@@ -136,7 +146,7 @@ function Edit({ configuration }: { configuration: Configuration }) {
       )}
       onSave={async (body) => {
         const saved = await update.mutateAsync({ path: { id: String(id) }, body })
-        return () => notifyDone(`Configuration ${saved.name} is saved`)
+        return () => notifyDone(savedText(saved))
       }}
     />
   )

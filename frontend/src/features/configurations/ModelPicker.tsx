@@ -10,8 +10,8 @@ import { ProblemAlert } from '~/components/ProblemAlert'
 import { SearchField } from '~/components/SearchField'
 import { modelsListOptions, modelsRetrieveOptions } from '~/lib/api'
 import { plural } from '~/lib/format'
+import { type Choice, choiceOf, type Unit, unitsOf } from '~/lib/units'
 import { UnitTable } from './UnitTable'
-import { type Choice, choiceOf, type Unit, unitsOf } from './units'
 
 const MOST_WHOLE = 100
 const MOST_PARTS = 500
@@ -47,9 +47,14 @@ export function ModelPicker({
   const partModels = (parts.data?.results ?? []).map(choiceOf)
   const chosen = useChosen(value, [...wholeModels, ...partModels])
   const looked = search.toLowerCase()
+  const chains = unitsOf(partModels)
+  // Any sub-model stands for its chain, which trains as a whole.
+  const chosenUnits = [
+    ...new Set(chosen.map((model) => chains.find((chain) => chain.some(({ id }) => id === model.id)) ?? alone(model))),
+  ]
   const units = [
     ...unitsOf(wholeModels),
-    ...unitsOf(partModels).filter((unit) => unit.some(({ name }) => name.toLowerCase().includes(looked))),
+    ...chains.filter((unit) => unit.some(({ name }) => name.toLowerCase().includes(looked))),
   ]
   const toggle = (unit: Unit, on: boolean) => {
     const ids = unit.map(({ id }) => id)
@@ -84,18 +89,14 @@ export function ModelPicker({
           label="Models to choose from"
           units={units}
           maxHeight={420}
-          lead={(unit) => {
-            const count = unit.filter(({ id }) => value.includes(id)).length
-            return (
-              <Checkbox
-                size="xs"
-                aria-label={`Use ${unit.map(({ name }) => name).join(' and ')}`}
-                checked={count === unit.length}
-                indeterminate={count > 0 && count < unit.length}
-                onChange={(event) => toggle(unit, event.currentTarget.checked)}
-              />
-            )
-          }}
+          lead={(unit) => (
+            <Checkbox
+              size="xs"
+              aria-label={`Use ${unit.map(({ name }) => name).join(' and ')}`}
+              checked={unit.some(({ id }) => value.includes(id))}
+              onChange={(event) => toggle(unit, event.currentTarget.checked)}
+            />
+          )}
         />
       )}
       {(whole.data?.count ?? 0) > MOST_WHOLE && (
@@ -105,20 +106,24 @@ export function ModelPicker({
       )}
       <Input.Error>{error}</Input.Error>
       <Group gap="xs" role="group" aria-label="Chosen models">
-        {chosen.map((each) => (
+        {chosenUnits.map((unit) => (
           <Button
-            key={each.id}
+            key={unit[0].id}
             size="compact-xs"
             variant="default"
-            aria-label={`Take ${each.name} out`}
-            onClick={() => onChange(value.filter((id) => id !== each.id))}
+            aria-label={`Take ${unit.map(({ name }) => name).join(' and ')} out`}
+            onClick={() => toggle(unit, false)}
             rightSection={<span aria-hidden>×</span>}
           >
-            {each.name}
+            {unit.map(({ name }) => name).join(' → ')}
           </Button>
         ))}
       </Group>
-      {summary(unitsOf(chosen))}
+      {summary(chosenUnits)}
     </Stack>
   )
+}
+
+function alone(model: Choice): Unit {
+  return [model]
 }

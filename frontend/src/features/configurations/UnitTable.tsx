@@ -5,9 +5,9 @@ import { SmallPrint } from '~/components/Dimmed'
 import { FrameworkMark } from '~/components/FrameworkMark'
 import { RowTable } from '~/components/RowTable'
 import { TensorShapes } from '~/components/TensorShapes'
+import { UnitLabel } from '~/components/UnitLabel'
 import { formatCount } from '~/lib/format'
-import { UnitLabel } from './UnitLabel'
-import type { Unit } from './units'
+import type { Unit } from '~/lib/units'
 
 export function UnitTable({
   units,
@@ -37,7 +37,7 @@ export function UnitTable({
           cell: (unit) => (
             <>
               <UnitLabel unit={unit} />
-              {unit.length > 1 && <SmallPrint>{unit.length} parts of a distributed model</SmallPrint>}
+              {unit.length > 1 && <SmallPrint>a distributed model of {unit.length} sub-models</SmallPrint>}
             </>
           ),
         },

@@ -1,10 +1,11 @@
 /** Which configuration is deployed, and the models that are in it. */
 
 import { Group, Select, Stack } from '@mantine/core'
-import { ModelLink } from '~/components/ButtonLink'
 import { SmallPrint } from '~/components/Dimmed'
 import { FrameworkTitle } from '~/components/FrameworkMark'
+import { UnitLabel } from '~/components/UnitLabel'
 import type { Configuration } from '~/lib/api'
+import { unitsOf } from '~/lib/units'
 
 export function ConfigurationChoice({
   rows,
@@ -33,12 +34,12 @@ export function ConfigurationChoice({
       />
       {chosen && (
         <Group gap="md">
-          {chosen.model_details.map((model) => (
-            <Group key={model.id} gap={6}>
-              <ModelLink id={model.id}>{model.name}</ModelLink>
+          {unitsOf(chosen.model_details).map((unit) => (
+            <Group key={unit[0].id} gap={6}>
+              <UnitLabel unit={unit} />
               <SmallPrint>
-                <FrameworkTitle framework={model.framework} />
-                {model.distributed ? ', distributed' : ''}
+                <FrameworkTitle framework={unit[0].framework} />
+                {unit.length > 1 ? ', distributed' : ''}
               </SmallPrint>
             </Group>
           ))}

@@ -1,8 +1,8 @@
 /** A model's name, or a chain's: edge → cloud. */
 import { Group } from '@mantine/core'
-import { ModelLink } from '~/components/ButtonLink'
-import { Dimmed } from '~/components/Dimmed'
-import type { Unit } from './units'
+import type { Unit } from '~/lib/units'
+import { ModelLink } from './ButtonLink'
+import { Dimmed } from './Dimmed'
 
 export function UnitLabel({ unit }: { unit: Unit }) {
   return (
