@@ -119,6 +119,63 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
 
 
 @app.command()
+def exits(
+    context: typer.Context,
+    result: int,
+    limits: Annotated[
+        str, typer.Option(help="Of the tiers, from the lowest on: 0.8,0.9. The proposed ones by default.")
+    ] = "",
+    curve: Annotated[
+        int | None, typer.Option(help="Show what other limits of this tier (0: the lowest) would do.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Show where samples would leave a chain of sub-models: what limits cost and bring."""
+    found = client_of(context).results.exits(result, _limits(limits))
+    if json:
+        return print_json(found)
+    if curve is not None:
+        if not 0 <= curve < len(found.tiers):
+            raise typer.BadParameter(f"tier {curve}: expected one from 0 to {len(found.tiers) - 1}")
+        return print_table(
+            found.tiers[curve].points,
+            [
+                ("limit", lambda row: f"{row.limit:.4f}"),
+                ("sent up", lambda row: f"{row.sent_up:.1%}"),
+                ("accuracy", lambda row: f"{row.accuracy:.4f}"),
+                ("bytes", lambda row: f"{row.bytes_per_sample:.0f}"),
+                ("milliseconds", lambda row: f"{row.seconds_per_sample * 1000:.2f}"),
+            ],
+            nothing="no limit to choose: nothing comes to this tier, or it is the top",
+        )
+    print_table(
+        found.tiers,
+        [
+            ("result", lambda row: row.result),
+            ("model", lambda row: row.model),
+            ("limit", lambda row: "" if row.limit is None else row.limit),
+            ("proposed", lambda row: "" if row.proposed is None else row.proposed),
+            ("records that come", lambda row: f"{row.arriving:.1%}"),
+            ("of them go up", lambda row: f"{row.sent_up:.1%}"),
+            ("accuracy alone", lambda row: f"{row.alone:.4f}"),
+        ],
+        nothing="no tiers",
+    )
+    said = (
+        f"accuracy {found.accuracy:.4f}, {found.bytes_per_sample:.0f} bytes and "
+        f"{found.seconds_per_sample * 1000:.2f} ms a record, told by {found.samples:,} samples of {found.of}"
+    )
+    return console().print(said, markup=False, soft_wrap=True)
+
+
+def _limits(text: str) -> list[float | None]:
+    try:
+        return [float(each) if each.strip() else None for each in text.split(",")] if text else []
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: expected numbers by commas, for example 0.8,0.9") from None
+
+
+@app.command()
 def download(
     context: typer.Context,
     result: int,

@@ -25,6 +25,7 @@ from backend.deployments.arguments import argument_problems, checked_arguments, 
 from backend.deployments.chains import OLD_FIELDS, chain_problems, checked_chain
 from backend.deployments.confusion_cells import cell_samples
 from backend.deployments.confusion_image import MAX_CLASSES, draw_confusion_matrix
+from backend.deployments.exits import exit_curves, read_limits
 from backend.deployments.incremental import checked_incremental, incremental_problems
 from backend.deployments.models import Deployment, TrainingResult
 from backend.deployments.semi_supervised import checked_semi_supervised, semi_supervised_problems
@@ -48,6 +49,7 @@ from backend.runs.models import STATE_CHOICES
 from backend.runs.serializers import LogSerializer
 from backend.runs.services import stop
 from kafkaml.wire.choices import Targets, TrainingMode
+from kafkaml.wire.distributed import ExitCurves
 from kafkaml.wire.state import RunState
 
 __all__ = ["DeploymentViewSet", "ResultViewSet"]
@@ -216,6 +218,20 @@ class ResultViewSet(ResourceViewSet[TrainingResult]):
         points = integer_parameter(request, "points", default=SHOWN_EPOCHS, minimum=4)
         total, epochs = selectors.result_epochs(self.find(pk), min(points, _MAX_POINTS))
         return Response({"total": total, "epochs": epochs})
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "limits", str, description="from the lowest tier on, by commas; an empty one: the proposed"
+            )
+        ],
+        responses=ExitCurves,
+    )
+    @action(detail=True, methods=["get"])
+    def exits(self, request: Request, pk: int) -> Response:
+        """What limits would do in a chain: where samples leave it, how right the answers are, what goes up."""
+        limits = read_limits(request.query_params.get("limits", ""))
+        return Response(exit_curves(self.find(pk), limits).to_json())
 
     @extend_schema(
         parameters=[

@@ -63,6 +63,17 @@ class Results(Runs[types.TrainingResult]):
         """Write the confusion matrix as a PNG image."""
         self._connection.download(f"{self.path}{identifier}/confusion_matrix.png", path)
 
+    def exits(self, identifier: int, limits: Sequence[float | None] = ()) -> types.ExitCurvesReport:
+        """Return what ``limits`` would do in the chain of a result: from below, None for one that is proposed.
+
+        ApiError with status 404 for an ordinary model, or one that is not trained.
+        """
+        texts = ["" if each is None else str(each) for each in limits]
+        answer = self._connection.request(
+            "GET", f"{self.path}{identifier}/exits/", params={"limits": ",".join(texts)} if texts else None
+        )
+        return types.ExitCurvesReport.model_validate(answer)
+
     def versions(self, identifier: int) -> list[types.VersionRecord]:
         """Return the versions that are kept, the newest first."""
         pages = self._connection.pages(f"{self.path}{identifier}/versions/")

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from kafkaml.wire.card import ModelCard
-from kafkaml.wire.distributed import ChainTraining
+from kafkaml.wire.distributed import ChainTraining, ExitCurves
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.inference import ChallengeEnd
@@ -40,6 +40,7 @@ __all__ = [
     "DeadLetters",
     "Deployment",
     "EpochRecord",
+    "ExitCurvesReport",
     "ExitsReport",
     "FailureReport",
     "Framework",
@@ -140,6 +141,10 @@ class SemiSupervisedSettings(SemiSupervised, _Answer):
 
 class ChainSettings(ChainTraining, _Answer):
     """What the sub-models of distributed models are trained with."""
+
+
+class ExitCurvesReport(ExitCurves, _Answer):
+    """Where samples would leave a chain under its limits, and what other limits would do."""
 
 
 class LastCheckpoint(_Answer):

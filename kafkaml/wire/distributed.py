@@ -14,9 +14,10 @@ from pydantic import Field
 
 from kafkaml.wire.message import Message
 
-__all__ = ["Cascade", "ChainTraining", "Exit", "Scores", "SubModel"]
+__all__ = ["Cascade", "ChainTraining", "Exit", "ExitCurves", "LimitPoint", "Scores", "SubModel", "TierCurve"]
 
 Weight = Annotated[float, Field(ge=0, le=1e6)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ChainTraining(Message):
@@ -77,3 +78,51 @@ class Cascade(Message):
     upper_bootstrap_servers: str = ""
     scores: Scores = Scores.PROBABILITIES
     temperature: Annotated[float, Field(gt=0)] = 1.0
+
+
+class LimitPoint(Message):
+    """What a limit of one tier would do: the share of what arrives there that it sends up, and the chain as a whole.
+
+    ``accuracy`` is that of the answers, wherever they are given; bytes that tiers send up and seconds that they need
+    are of one record that comes to the lowest of them.
+    """
+
+    limit: Share
+    sent_up: Share
+    accuracy: Share
+    bytes_per_sample: float
+    seconds_per_sample: float
+
+
+class TierCurve(Message):
+    """What limits of one tier would do, those of the others being as they are; ``result`` is that of its sub-model.
+
+    ``limit`` is the one asked about, ``proposed`` the one that sends up least at nearly the best accuracy (half a point
+    less); both are None at the top, which answers what comes to it. ``alone`` is the accuracy of this exit on all
+    samples. ``arriving`` is the share of samples that come to the tier, ``sent_up`` of those the share that goes on.
+    """
+
+    result: int
+    model: str
+    limit: Share | None
+    proposed: Share | None
+    alone: Share
+    arriving: Share
+    sent_up: Share
+    points: tuple[LimitPoint, ...] = ()
+
+
+class ExitCurves(Message):
+    """Where samples would leave a chain, told by those that its training held out: ``of`` test, or of validation.
+
+    ``tiers`` from below. Accuracy, bytes and seconds are of the chain with the limits of ``tiers``.
+    """
+
+    result: int
+    version: int
+    of: str
+    samples: int
+    accuracy: Share
+    bytes_per_sample: float
+    seconds_per_sample: float
+    tiers: tuple[TierCurve, ...]

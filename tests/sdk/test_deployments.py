@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from kafkaml.sdk import Client
+from kafkaml.wire.distributed import ChainTraining
 from kafkaml.wire.incremental import Incremental
 
 
@@ -53,3 +54,12 @@ def test_settings_of_incremental_training_mean_its_mode(client: tuple[Client, li
         ("incremental", {"window_records": 5}),
         ("classic", None),
     ]
+
+
+def test_chains_are_trained_with_what_is_asked_for(client: tuple[Client, list[dict[str, Any]]]) -> None:
+    client[0].deployments.create(configuration=1, chain={"optimizer": "sgd"})
+    client[0].deployments.create(configuration=1, chain=ChainTraining(loss_weights={"edge": 0.5}))
+    client[0].deployments.create(configuration=1)
+    assert client[1][0]["chain"] == {"optimizer": "sgd"}
+    assert client[1][1]["chain"]["loss_weights"] == {"edge": 0.5}
+    assert client[1][2].get("chain") is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from rest_framework.test import APIClient
 
@@ -20,7 +21,9 @@ from backend.launchers.names import RunKind
 from backend.ml_models.models import MLModel
 from backend.runs import transitions as runs
 from kafkaml.errors import RefusedError
+from kafkaml.exit_samples import ExitSamples, TierSamples
 from kafkaml.wire.checkpoint import Checkpoint
+from kafkaml.wire.distributed import Exit, Scores
 from kafkaml.wire.failure import Failure, FailureCategory
 from kafkaml.wire.progress import EpochMetrics
 from kafkaml.wire.report import EpochEvent, Finish, NewVersion
@@ -322,3 +325,58 @@ class TestItsVersions:
             promote_version(fog.pk, 2, actor=SYSTEM, why="")
         assert {each.current_version and each.current_version.number for each in parts(leader)} == {1}
         assert RunState(leader.state) is RunState.WAITING
+
+
+class TestItsExits:
+    def train(self, leader: TrainingResult, **exit_values: Any) -> None:
+        """The edge is right of the samples that it is surer of, the cloud of all."""
+        right = np.array([True, True, False, False])
+        tiers = [TierSamples(name, np.array([0.9, 0.8, 0.6, 0.5]), right) for name in ("edge", "fog")]
+        samples = ExitSamples("test", (*tiers, TierSamples("cloud", np.full(4, 0.9), np.full(4, True))))
+        builders.make_artifact(leader, name="exits.json", content=samples.to_bytes())
+        for part in parts(leader):
+            found = Exit(**{"scores": "probabilities", "classes": 10, "upper_bytes": 256, **exit_values})
+            files = dict(part.artifacts.filter(version=None).values_list("name", "sha256"))
+            outcome = builders.outcome(artifacts=files, exit=found)
+            assert transitions.mark_finished(part.pk, Finish(attempt=1, outcome=outcome))
+
+    def test_what_limits_would_do_is_told(self, leader: TrainingResult, viewer: APIClient) -> None:
+        self.train(leader)
+        edge, fog, cloud = parts(leader)
+        shown = viewer.get(f"/api/results/{leader.pk}/exits/").json()
+        assert [each["result"] for each in shown["tiers"]] == [edge.pk, fog.pk, cloud.pk]
+        assert [each["limit"] for each in shown["tiers"]] == [0.8, 0.8, None]
+        assert [each["alone"] for each in shown["tiers"]] == [0.5, 0.5, 1.0]
+        assert [each["arriving"] for each in shown["tiers"]] == [1.0, 0.5, 0.5]
+        assert (shown["of"], shown["samples"], shown["accuracy"], shown["bytes_per_sample"]) == ("test", 4, 1.0, 256)
+        assert shown["tiers"][0]["points"][0] == {
+            "limit": 0.5,
+            "sent_up": 0.0,
+            "accuracy": 0.5,
+            "bytes_per_sample": 0.0,
+            "seconds_per_sample": 0.0,
+        }
+        given = viewer.get(f"/api/results/{edge.pk}/exits/", {"limits": ",0"}).json()
+        # A fog that keeps all is as wrong as the edge: nothing need go up.
+        assert [each["limit"] for each in given["tiers"]] == [0.5, 0.0, None]
+        assert (given["accuracy"], given["version"]) == (0.5, 1)
+
+    @pytest.mark.parametrize("limits", ["2", "x", "0.5,0.5,0.5", "nan"])
+    def test_limits_are_numbers_from_0_to_1(self, limits: str, leader: TrainingResult, viewer: APIClient) -> None:
+        self.train(leader)
+        answer = viewer.get(f"/api/results/{leader.pk}/exits/", {"limits": limits})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "limits")
+
+    def test_where_there_are_none_the_reason_is_told(self, leader: TrainingResult, viewer: APIClient) -> None:
+        ordinary = builders.make_finished()
+        assert "ordinary model" in viewer.get(f"/api/results/{ordinary.pk}/exits/").json()["detail"]
+        assert "no version yet" in viewer.get(f"/api/results/{leader.pk}/exits/").json()["detail"]
+        self.train(leader, scores="values")
+        answer = viewer.get(f"/api/results/{leader.pk}/exits/")
+        assert (answer.status_code, "predicts values" in answer.json()["detail"]) == (404, True)
+
+    def test_without_samples_of_them_too(self, leader: TrainingResult, viewer: APIClient) -> None:
+        for part in parts(leader):
+            outcome = builders.outcome(exit=Exit(scores=Scores.LOGITS, classes=10))
+            assert transitions.mark_finished(part.pk, Finish(attempt=1, outcome=outcome))
+        assert "has no samples of its exits" in viewer.get(f"/api/results/{leader.pk}/exits/").json()["detail"]

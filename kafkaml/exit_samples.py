@@ -1,0 +1,184 @@
+"""How sure and how right the exits of a chain were of the same samples, and what that says of limits. Pure.
+
+A training leaves the file; the backend draws from it what a limit costs and brings. Whoever reads it trusts nothing in
+it. Limits are compared as a tier compares them: a confidence below its limit goes up, an equal one stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from kafkaml.errors import RefusedError
+from kafkaml.wire.distributed import LimitPoint
+
+__all__ = ["EXITS_FILE", "MAX_SAMPLES", "Cost", "ExitSamples", "Leaving", "TierSamples", "curve", "leaving", "proposed"]
+
+# Name of the artifact.
+EXITS_FILE = "exits.json"
+# So many tell a share to a percent.
+MAX_SAMPLES = 5000
+
+_MAX_BYTES = 4 << 20
+_MAX_TIERS = 100
+# Of a curve; between two of them lies a hundredth of the samples.
+_POINTS = 100
+# How much of the best accuracy is given for less traffic.
+_TOLERANCE = 0.005
+
+
+@dataclass(frozen=True)
+class TierSamples:
+    """``confidence`` (n,) of the exit of ``model`` in each sample, not more than it was, and whether it was right."""
+
+    model: str
+    confidence: NDArray[np.float64]
+    right: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one record costs at a tier: bytes where it goes up, seconds there. A limit counts above ``1 / classes``."""
+
+    upper_bytes: int = 0
+    seconds: float = 0.0
+    classes: int = 2
+
+
+@dataclass(frozen=True)
+class ExitSamples:
+    """``tiers`` from below, of the same samples, which are those of the ``test`` part or of ``validation``."""
+
+    of: str
+    tiers: tuple[TierSamples, ...]
+
+    def to_bytes(self) -> bytes:
+        """Return the file. Confidences are cut to four digits: a limit of four digits divides them as it did before."""
+        tiers = [
+            {
+                "model": each.model,
+                "confidence": (np.floor(np.nan_to_num(each.confidence, nan=0.0) * 1e4) / 1e4).tolist(),
+                "right": each.right.astype(int).tolist(),
+            }
+            for each in self.tiers
+        ]
+        return orjson.dumps({"of": self.of, "samples": len(self.tiers[0].right), "tiers": tiers})
+
+    @classmethod
+    def read(cls, path: Path) -> ExitSamples:
+        """Read the file; raises RefusedError when it is none."""
+        try:
+            if path.stat().st_size > _MAX_BYTES * _MAX_TIERS:
+                raise ValueError("it is too large")
+            document = orjson.loads(path.read_bytes())
+            count = int(document["samples"])
+            tiers = tuple(_tier(each, count) for each in document["tiers"])
+            if not 0 < len(tiers) <= _MAX_TIERS:
+                raise ValueError(f"it has {len(tiers)} tiers")
+            return cls(str(document["of"])[:20], tiers)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RefusedError(f"{EXITS_FILE} is damaged: {error}") from error
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """Where samples leave a chain under some limits: shares of all samples by tier, from below.
+
+    ``arriving`` are those that a tier gets, ``sent_up`` of these those that it sends on. Accuracy, bytes and seconds
+    are of the chain as a whole.
+    """
+
+    arriving: tuple[float, ...]
+    sent_up: tuple[float, ...]
+    accuracy: float
+    bytes_per_sample: float
+    seconds_per_sample: float
+
+
+def leaving(tiers: Sequence[TierSamples], limits: Sequence[float], costs: Sequence[Cost]) -> Leaving:
+    """Return what happens to the samples under ``limits`` of all ``tiers`` but the last, from below."""
+    count = len(tiers[0].right)
+    here = np.ones(count, dtype=bool)
+    right, transferred, seconds = 0, 0, 0.0
+    arriving, sent_up = [], []
+    for index, (tier, cost) in enumerate(zip(tiers, costs, strict=True)):
+        present = int(here.sum())
+        up = here & (tier.confidence < limits[index]) if index < len(limits) else np.zeros(count, dtype=bool)
+        sent = int(up.sum())
+        right += int((tier.right & here & ~up).sum())
+        transferred += sent * cost.upper_bytes
+        seconds += present * cost.seconds
+        arriving.append(present / count if count else 0.0)
+        sent_up.append(sent / present if present else 0.0)
+        here = up
+    whole = max(count, 1)
+    return Leaving(tuple(arriving), tuple(sent_up), right / whole, transferred / whole, seconds / whole)
+
+
+def curve(
+    tiers: Sequence[TierSamples], limits: Sequence[float], costs: Sequence[Cost], index: int
+) -> tuple[LimitPoint, ...]:
+    """Return what each limit of tier ``index`` would do, the ``limits`` of the others being as they are.
+
+    The share sent up is of the samples that arrive there. Empty where none does.
+    """
+    here = np.ones(len(tiers[0].right), dtype=bool)
+    for tier, limit in zip(tiers[:index], limits, strict=False):
+        here &= tier.confidence < limit
+    points = []
+    for candidate in _candidates(tiers[index].confidence[here], costs[index]):
+        found = leaving(tiers, [*limits[:index], candidate, *limits[index + 1 :]], costs)
+        points.append(
+            LimitPoint(
+                limit=candidate,
+                sent_up=found.sent_up[index],
+                accuracy=found.accuracy,
+                bytes_per_sample=found.bytes_per_sample,
+                seconds_per_sample=found.seconds_per_sample,
+            )
+        )
+    return tuple(points)
+
+
+def proposed(
+    tiers: Sequence[TierSamples], costs: Sequence[Cost], given: Sequence[float | None] = ()
+) -> tuple[float, ...]:
+    """Return a limit for each tier but the last: what sends up least, at nearly the best accuracy (half a point less).
+
+    From above: each as if all samples came to its tier, those above it being chosen, or ``given``, before.
+    """
+    limits: list[float] = []
+    for index in reversed(range(len(tiers) - 1)):
+        above = [
+            each if chosen is None else chosen
+            for each, chosen in zip(limits, [*given, *[None] * len(tiers)][index + 1 :], strict=False)
+        ]
+        points = curve(tiers[index:], [0.0, *above], costs[index:], 0)
+        best = max((each.accuracy for each in points), default=0.0)
+        good = [each for each in points if each.accuracy >= best - _TOLERANCE]
+        limits.insert(0, min(good, key=lambda each: (each.sent_up, each.limit)).limit if good else 1.0)
+    return tuple(limits)
+
+
+def _candidates(confidence: NDArray[np.float64], cost: Cost) -> list[float]:
+    """Return limits of four digits between which lie equal shares of ``confidence``, all of them above chance."""
+    if not len(confidence):
+        return []
+    quantiles = np.quantile(confidence, np.linspace(0, 1, _POINTS + 1), method="higher")
+    limits = np.unique(np.ceil(np.append(quantiles, 1.0) * 1e4 - 1e-6) / 1e4)
+    return [float(each) for each in limits if 1 / max(cost.classes, 2) < each <= 1]
+
+
+def _tier(document: dict[str, object], count: int) -> TierSamples:
+    confidence = np.asarray(document["confidence"], dtype=np.float64)
+    right = np.asarray(document["right"], dtype=np.float64)
+    if not confidence.shape == right.shape == (count,) or not count or count > MAX_SAMPLES:
+        raise ValueError(f"it has {confidence.shape} and {right.shape} numbers of {count} samples")
+    if not (np.isfinite(confidence).all() and np.isin(right, (0, 1)).all()):
+        raise ValueError("its numbers are out of range")
+    return TierSamples(str(document["model"])[:100], confidence, right.astype(bool))
