@@ -417,6 +417,7 @@ class _Learner:
                         np.concatenate([labelled.labels, pseudo]),
                     )
                     metrics = self._train_union(union, fit, driver.told[-1].round)
+                    failpoint("incremental.round")
                     if not driver.end():
                         break
             rounds += driver.told

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,19 @@ from typing import Any
 import pytest
 
 from kafkaml.control import ControlMessage
+from kafkaml.stream_range import StreamRange
 from kafkaml.wire.checkpoint import WindowEnd
 from kafkaml.wire.choices import Direction
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.outcome import TrainingOutcome
+from kafkaml.wire.semi_supervised import SemiSupervised
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.process import Runtime
 from tests.conftest import TestBroker
 from tests.fake_backend import FakeBackend
 from tests.integration.training_support import Worker, blobs, online_plan, send_online
-from tests.support import soaking
+from tests.support import eventually, soaking
 from tests.weights import weights_in
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(3600)]
@@ -84,7 +87,7 @@ def test_workers_killed_in_every_phase_learn_what_an_undisturbed_one_does(
             code, log = worker.run(_going_on(plan, backend), attempt=attempt, KML_FAILPOINT=point)
             assert code == -signal.SIGKILL, (point, log)
         outcome = worker.train(_going_on(plan, backend), attempt=len(points) + 1)
-        weights = weights_in(backend.uploads[WEIGHTS[framework]].content, WEIGHTS[framework])
+        weights = weights_in(bytes(backend.uploads[WEIGHTS[framework]].content), WEIGHTS[framework])
         versions = [each["step"] for each in backend.versions.values()]
         told, ends = backend.events_of("epoch"), backend.events_of("window")
         assert len(told) <= kills + len(points)
@@ -99,10 +102,63 @@ def test_workers_killed_in_every_phase_learn_what_an_undisturbed_one_does(
     stream = send_online(broker, broker.topic(), features[order], labels[order])
     with FakeBackend() as backend:
         whole = Worker(backend, broker, tmp_path, servers).train(plan_for(framework, stream))
-        assert weights_in(backend.uploads[WEIGHTS[framework]].content, WEIGHTS[framework]) == weights
+        assert weights_in(bytes(backend.uploads[WEIGHTS[framework]].content), WEIGHTS[framework]) == weights
         assert [each["step"] for each in backend.versions.values()] == versions
         assert {each["epoch"]: _learnt(each) for each in backend.events_of("epoch")} == epochs
     assert _without_time(outcome) == _without_time(whole)
+
+
+def test_workers_killed_in_rounds_and_between_windows_learn_the_same_unlabelled_samples(
+    broker: TestBroker, tmp_path: Path, fork_server_of: Callable[[Runtime], str]
+) -> None:
+    # One framework: the rounds are the runner's, and both keep their state as the test above has it.
+    framework = Framework.PYTORCH
+    servers = {framework: fork_server_of(Runtime(framework))}
+    labelled, unlabelled = broker.topic(), broker.topic()
+    # One window of labelled samples, one of both kinds, one without a label.
+    stream = send_online(broker, labelled, *blobs(50))
+    plan = online_plan(
+        framework,
+        replace(stream, unsupervised_ranges=(StreamRange(unlabelled),)),
+        incremental=Incremental(stream_timeout=3000, window_records=40, validation_rate=0.2),
+        semi_supervised=SemiSupervised(rounds=2, confidence=0.5),
+        confusion_matrix=False,
+    )
+    with FakeBackend() as backend:
+        process = Worker(backend, broker, tmp_path, servers).start(plan)
+        try:
+            # Sent before, they could be read first and be in the first window.
+            eventually(lambda: backend.events_of("window"), 120)
+            send_online(broker, unlabelled, *blobs(70, seed=1))
+            log, _ = process.communicate(timeout=120)
+        finally:
+            process.kill()
+        assert process.returncode == 0, log
+        whole = TrainingOutcome.model_validate(backend.outcomes[-1])
+        weights = weights_in(bytes(backend.uploads[WEIGHTS[framework]].content), WEIGHTS[framework])
+        epochs = {each["epoch"]: (*_learnt(each), each["pseudo_labels"]) for each in backend.events_of("epoch")}
+        ends = {end["step"]: WindowEnd.model_validate(end) for end in backend.events_of("window")}
+    assert [epochs[step][-1] is not None for step in (1, 2, 3)] == [False, True, True]
+    assert whole.samples["pseudo_labelled"] > 50
+
+    # Each attempt is told the end of its window, as of one that was begun: all is there now, in whatever order.
+    points = ("checkpoint.kept:kill", "incremental.round:kill", "checkpoint.kept:kill", "incremental.state_saved:kill")
+    with FakeBackend() as backend:
+        worker = Worker(backend, broker, tmp_path, servers)
+        for attempt, point in enumerate(points, 1):
+            code, log = worker.run(_from(plan, backend, ends), attempt=attempt, KML_FAILPOINT=point)
+            assert code == -signal.SIGKILL, (point, log)
+        outcome = worker.train(_from(plan, backend, ends), attempt=len(points) + 1)
+        told = {each["epoch"]: (*_learnt(each), each["pseudo_labels"]) for each in backend.events_of("epoch")}
+        assert weights_in(bytes(backend.uploads[WEIGHTS[framework]].content), WEIGHTS[framework]) == weights
+    assert told == epochs
+    assert _without_time(outcome) == _without_time(whole)
+
+
+def _from(plan: TrainingPlan, backend: FakeBackend, ends: Mapping[int, WindowEnd]) -> TrainingPlan:
+    """Return the plan of the next attempt, where the window behind the last checkpoint was begun."""
+    checkpoint = backend.checkpoints[-1] if backend.checkpoints else None
+    return plan.model_copy(update={"checkpoint": checkpoint, "begun": ends[(checkpoint.step if checkpoint else 0) + 1]})
 
 
 def _going_on(plan: TrainingPlan, backend: FakeBackend) -> TrainingPlan:
