@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from kafkaml.errors import DeadLettered
     from kafkaml.sdk import Prediction
-    from kafkaml.sdk.types import Inference
+    from kafkaml.sdk.types import Inference, SwapReport
 
 # A picture as an answer has hundreds of thousands.
 _MAX_SHOWN_VALUES = 1000
@@ -295,12 +295,7 @@ def swaps(
         [
             ("at", lambda row: row.at),
             ("replica", lambda row: row.replica),
-            (
-                "version",
-                lambda row: (
-                    f"{row.from_version} -> {row.version}" + ("" if row.limit is None else f", limit {row.limit:g}")
-                ),
-            ),
+            ("version", _change),
             ("nothing read for", lambda row: "" if row.failure else f"{row.gap_seconds * 1000:.0f} ms"),
             ("loaded in", lambda row: f"{row.loading_seconds:.1f} s" if row.loading_seconds else "was warm"),
             (
@@ -316,6 +311,17 @@ def swaps(
         ],
         nothing="no replica has gone over to another version yet",
     )
+
+
+def _change(swap: SwapReport) -> str:
+    """Say '1 -> 2', '1, 2 beside it' where the canary 2 begins, '1 alone' where it ends; of a tier its limit too."""
+    is_same = swap.from_version == swap.version
+    said = [str(swap.version) if is_same else f"{swap.from_version or '?'} -> {swap.version}"]
+    if swap.challenger is not None:
+        said.append(f"{swap.challenger} beside it")
+    if swap.limit is not None:
+        said.append(f"limit {swap.limit:g}")
+    return ", ".join(said) if len(said) > 1 or not is_same else f"{swap.version} alone"
 
 
 @app.command()

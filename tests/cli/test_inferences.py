@@ -27,6 +27,12 @@ SWAP = {
 
 
 SIDE = {"labelled": 100, "correct": 90, "p50_ms": 1.5, "p99_ms": 3.0}
+SWAPS = [
+    SWAP,
+    {**SWAP, "failure": FAILURE},
+    {**SWAP, "version": 1, "challenger": 2},
+    {**SWAP, "version": 1},
+]
 COMPARISON = {
     "records": 5000,
     "compared": 1000,
@@ -48,7 +54,7 @@ class Platform(LocalServer):
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         path = path.partition("?")[0]
         if path == "/api/inferences/7/swaps/":
-            return json_answer(200, {"count": 2, "results": [SWAP, {**SWAP, "failure": FAILURE}]})
+            return json_answer(200, {"count": len(SWAPS), "results": SWAPS})
         if not path.startswith("/api/inferences/7/"):
             return json_answer(404, {})
         if method in ("POST", "PATCH"):
@@ -81,7 +87,7 @@ def test_a_swap_waits_until_the_replicas_have_gone_over(platform: Platform) -> N
         assert client.inferences.wait_swapped(7, timeout_seconds=60).swapped
         client.inferences.rollback(7)
         client.inferences.follow(7)
-        assert [each.failure is None for each in client.inferences.swaps(7)] == [True, False]
+        assert [each.failure is None for each in client.inferences.swaps(7)] == [True, False, True, True]
     assert platform.sent == [
         ("/api/inferences/7/swap/", {"version": 2}),
         ("/api/inferences/7/rollback/", None),
@@ -100,6 +106,10 @@ def test_the_command_line_swaps_and_shows_what_happened(platform: Platform) -> N
     assert (done.returncode, done.stdout) == (0, "inference 7 serves version 2, and follows the current one\n")
     shown = run_cli("inferences", "swaps", "7", KML_URL=platform.url, KML_TOKEN="t").stdout
     assert "1 -> 2" in shown
+    # A canary begins and ends: the version that answers is the same.
+    assert "1, 2 beside it" in shown
+    assert "1 alone" in shown
+    assert "1 -> 1" not in shown
     assert "20 ms" in shown
     assert "0@42" in shown
     assert "no such layer" in shown
