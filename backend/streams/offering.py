@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
@@ -16,7 +16,7 @@ from backend.records.browsing import open_browser
 from backend.records.decoding import decoded_samples
 from backend.streams.addressees import addressees
 from backend.streams.models import Announcement, OutboxMessage
-from kafkaml.codecs import codec_for
+from kafkaml.codecs import StreamCodec, codec_for
 from kafkaml.confluent import PageStart, PartitionState, TopicBrowser
 from kafkaml.control import ControlMessage, deployment_id_to_key
 from kafkaml.errors import DecodeError
@@ -28,6 +28,7 @@ __all__ = ["Offer", "announce_topic"]
 _LOOKED_AT_RECORDS = 20
 _LOOK_BYTES = 4 << 20
 _LOOK_SECONDS = 8.0
+_LOOK_HINT = "look at them: kafka-ml topics records"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,11 @@ def announce_topic(
     unlabelled: list[StreamRange] = []
     if unlabelled_topic:
         found = browser.partitions(unlabelled_topic)
-        unlabelled = [StreamRange(unlabelled_topic)] if online else _ranges(found, unlabelled_topic, None, None, None)
+        unlabelled = (
+            [StreamRange(unlabelled_topic)]
+            if online
+            else _ranges(found, unlabelled_topic, None, None, None, field="unlabelled_topic")
+        )
     message = ControlMessage(
         ranges=tuple(ranges),
         unsupervised_ranges=tuple(unlabelled),
@@ -108,7 +113,13 @@ def announce_topic(
 
 
 def _ranges(
-    partitions: Sequence[PartitionState], topic: str, partition: int | None, start: int | None, end: int | None
+    partitions: Sequence[PartitionState],
+    topic: str,
+    partition: int | None,
+    start: int | None,
+    end: int | None,
+    *,
+    field: str = "topic",
 ) -> list[StreamRange]:
     if partition is None and (start is not None or end is not None):
         if len(partitions) > 1:
@@ -131,7 +142,7 @@ def _ranges(
         if first < last:
             ranges.append(StreamRange(topic, each.partition, first, last))
     if not ranges:
-        raise InvalidField("topic", f"{topic} holds no records there", hint="send the data first")
+        raise InvalidField(field, f"{topic} holds no records there", hint="send the data first")
     return ranges
 
 
@@ -141,8 +152,26 @@ def _check_decodes(browser: TopicBrowser, message: ControlMessage) -> None:
         codec = codec_for(message.input_format, message.input_config)
     except DecodeError as error:
         raise InvalidField("input_config", error.message, hint=error.hint) from error
+    if problem := _misfit(browser, message, message.ranges, codec):
+        raise InvalidField(
+            "input_config",
+            f"the records do not fit {message.input_format}: {problem.message}",
+            hint=problem.hint or _LOOK_HINT,
+        )
+    if problem := _misfit(browser, message, message.unsupervised_ranges, replace(codec, labels=None)):
+        raise InvalidField(
+            "unlabelled_topic",
+            f"the records without labels do not fit {message.input_format} as the labelled ones do: {problem.message}",
+            hint=problem.hint or _LOOK_HINT,
+        )
+
+
+def _misfit(
+    browser: TopicBrowser, message: ControlMessage, ranges: Sequence[StreamRange], codec: StreamCodec
+) -> DecodeError | None:
+    """Return why the first record does not fit ``codec``, None where one of those looked at does or there is none."""
     problem: DecodeError | None = None
-    for part in message.ranges:
+    for part in ranges:
         online = part.end is None
         page = browser.page(
             part.topic,
@@ -159,10 +188,5 @@ def _check_decodes(browser: TopicBrowser, message: ControlMessage) -> None:
             except DecodeError as error:
                 problem = problem or error
             else:
-                return
-    if problem is not None:
-        raise InvalidField(
-            "input_config",
-            f"the records do not fit {message.input_format}: {problem.message}",
-            hint=problem.hint or "look at them: kafka-ml topics records",
-        )
+                return None
+    return problem

@@ -254,11 +254,14 @@ class Deployment(_Answer):
 
 
 class Stream(_Answer):
-    """A data stream that was announced; ``topic`` holds its ranges in the wire form."""
+    """A data stream that was announced; ``topic`` holds its ranges in the wire form, ``unsupervised_topic`` those of
+    its samples without labels.
+    """
 
     id: int
     deployment: int | None = None
     topic: str = ""
+    unsupervised_topic: str | None = None
     input_format: str = ""
     input_config: Mapping[str, Any] = Field(default_factory=dict)
     validation_rate: float = 0.0

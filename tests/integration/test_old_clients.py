@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
+from kafkaml.errors import ApiError
 from kafkaml.sdk.types import RunState, Stream
 from kafkaml.testing import labelled_images
 from tests.old_sinks import OldSink
@@ -105,6 +106,41 @@ def test_data_that_nobody_announced_are_announced_once(platform: Platform, confi
     stream = _stream_of(platform, topic)
     again = platform.cli("--state-dir", str(platform.state.root), *arguments)
     assert json.loads(again.stdout)["stream"] == stream.id
+
+
+def test_samples_without_labels_that_nobody_announced_are_learnt_too(platform: Platform, configuration: int) -> None:
+    deployment = platform.client.deployments.create(
+        configuration=configuration,
+        tensorflow_fit_arguments="epochs=1",
+        semi_supervised={"rounds": 1, "confidence": 0.01},
+    )
+    labelled, unlabelled, others = (f"silent-{kind}-{uuid.uuid4().hex[:8]}" for kind in ("a", "b", "c"))
+    images, labels = labelled_images(100, size=8)
+    producer = KafkaProducer(bootstrap_servers=platform.bootstrap_servers)
+    for image, label in zip(images, labels, strict=True):
+        producer.send(labelled, value=image.tobytes(), key=label.tobytes())
+        producer.send(unlabelled, value=image.tobytes())
+    producer.send(others, value=images[0].tobytes()[:-1])
+    producer.flush()
+    producer.close()
+    config = {"data_type": "uint8", "data_reshape": "8 8", "label_type": str(labels.dtype)}
+
+    def announce(unlabelled_topic: str) -> None:
+        platform.client.streams.announce(
+            labelled,
+            deployment=deployment.id,
+            input_format="RAW",
+            input_config=config,
+            unlabelled_topic=unlabelled_topic,
+        )
+
+    with pytest.raises(ApiError, match=r"unlabelled_topic.*the records without labels do not fit RAW"):
+        announce(others)
+    announce(unlabelled)
+    result = platform.client.results.wait_for(deployment.results[0].id, RunState.FINISHED, timeout_seconds=300)
+    assert result.outcome is not None
+    assert result.outcome.samples["pseudo_labelled"] == 100
+    assert _stream_of(platform, labelled).unsupervised_topic == f"{unlabelled}:0:0:100"
 
 
 def test_an_online_sink_of_2023_trains_unchanged_and_junk_beside_it_is_passed_over(
