@@ -2,7 +2,7 @@
 import { MantineProvider } from '@mantine/core'
 import { Notifications } from '@mantine/notifications'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { createMemoryHistory, createRootRoute, createRouter, RouterProvider } from '@tanstack/react-router'
+import { createMemoryHistory, createRootRoute, createRoute, createRouter, RouterProvider } from '@tanstack/react-router'
 import { render, screen } from '@testing-library/react'
 import type { ReactNode } from 'react'
 import { onTestFinished } from 'vitest'
@@ -72,8 +72,11 @@ class NoEvents extends EventTarget {
   close(): void {}
 }
 
-/** Show ``children`` to somebody of a role, once they are signed in; ``platform`` was called before. */
-export async function show(children: ReactNode, { role = 'editor' as RoleEnum } = {}) {
+/**
+ * Show ``children`` to somebody of a role, once they are signed in, at the address ``at``, whose search they may read;
+ * ``platform`` was called before.
+ */
+export async function show(children: ReactNode, { role = 'editor' as RoleEnum, at = '/' } = {}) {
   Object.defineProperty(window, 'EventSource', { value: NoEvents, configurable: true, writable: true })
   const user = { id: 1, username: 'ada', role, is_active: true }
   const queryClient = new QueryClient({ defaultOptions: { queries: { retry: false } } })
@@ -84,7 +87,8 @@ export async function show(children: ReactNode, { role = 'editor' as RoleEnum } 
     </SessionProvider>
   )
   const rootRoute = createRootRoute({ component: content, notFoundComponent: content })
-  const router = createRouter({ routeTree: rootRoute, history: createMemoryHistory() })
+  const routeTree = rootRoute.addChildren([createRoute({ getParentRoute: () => rootRoute, path: at })])
+  const router = createRouter({ routeTree, history: createMemoryHistory({ initialEntries: [at] }) })
   const shown = render(
     <MantineProvider env="test">
       <Notifications />

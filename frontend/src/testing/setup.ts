@@ -20,7 +20,8 @@ Element.prototype.scrollIntoView = () => {}
 Object.defineProperty(document, 'fonts', { value: new EventTarget(), configurable: true })
 window.matchMedia = (query) =>
   ({
-    matches: false,
+    // As browsers have it: no condition is met.
+    matches: query === '',
     media: query,
     onchange: null,
     addEventListener: () => {},
