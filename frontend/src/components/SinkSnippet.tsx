@@ -25,6 +25,7 @@ export function SinkSnippet({
   sampleShape,
   classes,
   online,
+  semiSupervised,
 }: Omit<SinkSettings, 'topic' | 'validationRate' | 'testRate'>) {
   const [format, setFormat] = useState<SinkFormat>('RAW')
   const [topic, setTopic] = useState('my-data')
@@ -40,6 +41,7 @@ export function SinkSnippet({
     validationRate,
     testRate,
     online,
+    semiSupervised,
   })
   return (
     <Stack gap="xs" style={{ minWidth: 0 }}>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { DEFAULT_CONTROL_TOPIC, type SinkSettings, sinkSnippet } from './sinkSnippets'
+import { DEFAULT_CONTROL_TOPIC, SINK_FORMATS, type SinkSettings, sinkSnippet } from './sinkSnippets'
 
 const SETTINGS: SinkSettings = {
   deploymentId: 7,
@@ -11,6 +11,7 @@ const SETTINGS: SinkSettings = {
   sampleShape: [8, 8],
   classes: 10,
   online: false,
+  semiSupervised: false,
 }
 
 describe('sinkSnippet', () => {
@@ -28,6 +29,22 @@ describe('sinkSnippet', () => {
     expect(text).toMatch(format === 'CLI' ? '--deployment 7 --topic digits' : /with Online(Raw|Json|Avro)Sink\(/)
     expect(text).toMatch(format === 'CLI' ? '--online --validation-rate 0.1' : 'sink.send(')
     expect(text).not.toMatch(/test.rate/)
+  })
+
+  it.each([false, true])('sends samples without labels to a topic of their own, online %s', (online) => {
+    const texts = SINK_FORMATS.map((each) => sinkSnippet(each, { ...SETTINGS, online, semiSupervised: true }))
+    for (const text of texts.slice(0, 3)) {
+      expect(text).toContain('unsupervised_topic="digits-unlabelled"')
+      expect(text).toContain('unlabelled = random.random((count, 8, 8))')
+    }
+    expect(texts[0]).toContain('    sink.unsupervised_send_array(unlabelled)')
+    expect(texts[1]).toContain('        sink.unsupervised_send(sample)')
+    expect(texts[2]).toContain('        sink.unsupervised_send({"values": sample.ravel().tolist()})')
+    expect(texts[3]).toContain('--unlabelled unlabelled.npz --unlabelled-topic digits-unlabelled')
+  })
+
+  it('knows nothing of them otherwise', () => {
+    for (const each of SINK_FORMATS) expect(sinkSnippet(each, SETTINGS)).not.toMatch(/unlabelled|unsupervised/)
   })
 
   it('names the control topic where it is another one', () => {

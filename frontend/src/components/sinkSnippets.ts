@@ -16,6 +16,8 @@ export interface SinkSettings {
   testRate: number
   /** Without end, for incremental training: announced before its first sample, which is learnt at once. */
   online: boolean
+  /** Samples without labels are sent too, to a topic of their own. */
+  semiSupervised: boolean
   /** Of one sample, as the model takes it; unknown sizes are 1. */
   sampleShape: readonly number[]
   /** How many classes the made-up labels have; 0: labels are numbers. */
@@ -39,20 +41,28 @@ export function sinkSnippet(format: SinkFormat, settings: SinkSettings): string 
     ...(format === 'AVRO' ? avroArguments(settings) : []),
     ') as sink:',
     ...(format === 'AVRO' ? avroLoop() : online ? onlineLoop() : ['    sink.send_array(features, labels)']),
+    ...(settings.semiSupervised ? unlabelledLines(format) : []),
     online
       ? '# The stream is announced with its first sample. More can follow at any time, also from other programs.'
       : '# Leaving the block waits for Kafka, then announces the stream: training begins.',
   ].join('\n')
 }
 
-function samples({ sampleShape, classes }: SinkSettings): string[] {
+function samples({ sampleShape, classes, semiSupervised }: SinkSettings): string[] {
   const shape = ['count', ...sampleShape].join(', ')
+  const comma = sampleShape.length === 0 ? ',' : ''
   return [
     '# Put your own samples here: one along the first axis for each label.',
     'count = 1000',
     'random = np.random.default_rng(0)',
-    `features = random.random((${shape}${sampleShape.length === 0 ? ',' : ''})).astype("float32")`,
+    `features = random.random((${shape}${comma})).astype("float32")`,
     classes > 0 ? `labels = random.integers(0, ${classes}, count)` : 'labels = random.random(count).astype("float32")',
+    ...(semiSupervised
+      ? [
+          '# Those that nobody labelled: the model learns them where it is sure of their class.',
+          `unlabelled = random.random((${shape}${comma})).astype("float32")`,
+        ]
+      : []),
   ]
 }
 
@@ -60,6 +70,7 @@ function sinkArguments(settings: SinkSettings): [string, unknown][] {
   return [
     ['bootstrap_servers', settings.bootstrapServers],
     ['topic', settings.topic],
+    ...(settings.semiSupervised ? [['unsupervised_topic', unlabelledTopic(settings)] satisfies [string, unknown]] : []),
     ['deployment_id', settings.deploymentId],
     ['validation_rate', settings.validationRate],
     ...(settings.online ? [] : [['test_rate', settings.testRate] satisfies [string, unknown]]),
@@ -100,10 +111,27 @@ function avroLoop(): string[] {
   ]
 }
 
-function command({ deploymentId, topic, validationRate, testRate, online }: SinkSettings): string {
+/** The lines that send the samples without labels. */
+function unlabelledLines(format: SinkFormat): string[] {
+  if (format === 'RAW') return ['    sink.unsupervised_send_array(unlabelled)']
+  const sample = format === 'AVRO' ? '{"values": sample.ravel().tolist()}' : 'sample'
+  return ['    for sample in unlabelled:', `        sink.unsupervised_send(${sample})`]
+}
+
+/** As ``kafka-ml send`` names it. */
+function unlabelledTopic({ topic }: SinkSettings): string {
+  return `${topic}-unlabelled`
+}
+
+function command(settings: SinkSettings): string {
+  const { deploymentId, topic, validationRate, testRate, online, semiSupervised } = settings
   return [
     '# samples.npz holds the arrays features and labels; CSV, Parquet and JSON files do as well.',
+    ...(semiSupervised ? ['# unlabelled.npz holds the array features: more samples, which nobody labelled.'] : []),
     `kafka-ml send samples.npz --deployment ${deploymentId} --topic ${shellQuote(topic)} \\`,
+    ...(semiSupervised
+      ? [`  --unlabelled unlabelled.npz --unlabelled-topic ${shellQuote(unlabelledTopic(settings))} \\`]
+      : []),
     online
       ? `  --online --validation-rate ${validationRate}`
       : `  --validation-rate ${validationRate} --test-rate ${testRate}`,

@@ -1,6 +1,7 @@
 /** Announces records that are in a topic already to a deployment: which of them, how they are read, who trains. */
 
-import { Group, JsonInput, NumberInput, Select, Text } from '@mantine/core'
+import { Autocomplete, Checkbox, Group, JsonInput, NumberInput, Select, Text } from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { CopyAs } from '~/components/CopyAs'
@@ -10,14 +11,15 @@ import { ProblemAlert } from '~/components/ProblemAlert'
 import {
   deploymentsListOptions,
   type Format,
-  type OfferRequest,
   streamsCreate,
   streamsFormatsListOptions,
   type Topic,
+  topicsListOptions,
 } from '~/lib/api'
-import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
+import { type AnnounceValues, FIRST_VALUES, offerEquivalents, offerRequest } from './announcing'
 
 const MOST = 200
+const MOST_PROPOSED = 20
 
 /** What a rule of a format holds, to be completed. */
 function exampleOf(format: Format | undefined): string {
@@ -25,35 +27,25 @@ function exampleOf(format: Format | undefined): string {
 }
 
 export function TrainDialog({ topic, onClose }: { topic: Topic; onClose: () => void }) {
-  const [deployment, setDeployment] = useState<string | null>(null)
-  const [partition, setPartition] = useState<string | null>(null)
-  const [start, setStart] = useState<number | string>('')
-  const [end, setEnd] = useState<number | string>('')
+  const [chosen, setChosen] = useState<string | null>(null)
+  const [values, setValues] = useState(FIRST_VALUES)
+  const change = (changes: Partial<AnnounceValues>) => setValues((before) => ({ ...before, ...changes }))
   const formats = useQuery(streamsFormatsListOptions())
-  const [format, setFormat] = useState<OfferRequest['input_format']>('RAW')
   const [edited, setEdited] = useState<string | null>(null)
-  const config = edited ?? exampleOf(formats.data?.find((each) => each.name === format))
-  const [validation, setValidation] = useState<number | string>(0.1)
-  const [test, setTest] = useState<number | string>(0.1)
+  const config = edited ?? exampleOf(formats.data?.find((each) => each.name === values.format))
   const deployments = useQuery(deploymentsListOptions({ query: { limit: MOST } }))
+  const rows = deployments.data?.results ?? []
+  const deployment = rows.find((each) => String(each.id) === chosen)
+  const online = deployment?.mode === 'incremental'
+  const semiSupervised = Boolean(deployment?.semi_supervised)
   const rule = parsedRule(config)
-  const request: OfferRequest = {
-    deployment: Number(deployment ?? 0),
-    topic: topic.name,
-    ...(partition === null ? {} : { partition: Number(partition) }),
-    ...(start === '' ? {} : { start: Number(start) }),
-    ...(end === '' ? {} : { end: Number(end) }),
-    input_format: format,
-    input_config: rule ?? {},
-    validation_rate: Number(validation),
-    test_rate: Number(test),
-  }
+  const request = offerRequest(topic.name, deployment, values, rule ?? {})
   return (
     <FormDialog
       title="Use for training"
       submit="Announce"
       size="lg"
-      disabled={deployment === null || rule === null}
+      disabled={deployment === undefined || rule === null || (semiSupervised && values.unlabelledTopic === '')}
       onClose={onClose}
       onSave={async () => {
         const { data: offer } = await streamsCreate({ body: request, throwOnError: true })
@@ -64,27 +56,58 @@ export function TrainDialog({ topic, onClose }: { topic: Topic; onClose: () => v
       aside={<CopyAs equivalents={offerEquivalents(request)} />}
     >
       <Text size="sm">
-        Data that was sent without an announcement, or with one that nobody heard: no record is copied, the deployment
-        reads these offsets.
+        {online
+          ? 'The deployment learns a stream without end: no record is copied, it reads the topic from now on.'
+          : 'Data that was sent without an announcement, or with one that nobody heard: no record is copied, the ' +
+            'deployment reads these offsets.'}
       </Text>
-      <DeploymentSelect rows={deployments.data?.results ?? []} value={deployment} onChange={setDeployment} />
-      <Group grow align="flex-start">
-        <Select
-          label="Partition"
-          placeholder="All"
-          clearable
-          data={topic.partitions.map((each) => String(each.partition))}
-          value={partition}
-          onChange={setPartition}
+      <DeploymentSelect rows={rows} value={chosen} onChange={setChosen} />
+      {online ? (
+        <Checkbox
+          label="Begin with the first record that the topic holds"
+          description="Otherwise it learns only what comes after the announcement"
+          checked={values.fromFirst}
+          onChange={(event) => change({ fromFirst: event.currentTarget.checked })}
         />
-        <NumberInput label="From offset" placeholder="The first" min={0} value={start} onChange={setStart} />
-        <NumberInput label="To offset (exclusive)" placeholder="The last" min={0} value={end} onChange={setEnd} />
-      </Group>
+      ) : (
+        <Group grow align="flex-start">
+          <Select
+            label="Partition"
+            placeholder="All"
+            clearable
+            data={topic.partitions.map((each) => String(each.partition))}
+            value={values.partition}
+            onChange={(partition) => change({ partition })}
+          />
+          <NumberInput
+            label="From offset"
+            placeholder="The first"
+            min={0}
+            value={values.start}
+            onChange={(start) => change({ start })}
+          />
+          <NumberInput
+            label="To offset (exclusive)"
+            placeholder="The last"
+            min={0}
+            value={values.end}
+            onChange={(end) => change({ end })}
+          />
+        </Group>
+      )}
+      {semiSupervised && (
+        <UnlabelledTopic
+          labelled={topic.name}
+          online={online}
+          value={values.unlabelledTopic}
+          onChange={(unlabelledTopic) => change({ unlabelledTopic })}
+        />
+      )}
       <Select
         label="Format"
         data={(formats.data ?? []).map((each) => each.name)}
-        value={format}
-        onChange={(value) => value !== null && setFormat(value as typeof format)}
+        value={values.format}
+        onChange={(format) => format !== null && change({ format: format as AnnounceValues['format'] })}
       />
       <JsonInput
         label="How records are read"
@@ -95,12 +118,46 @@ export function TrainDialog({ topic, onClose }: { topic: Topic; onClose: () => v
         error={rule === null ? 'expected a JSON object' : undefined}
       />
       <Group grow>
-        <NumberInput label="Validation" min={0} max={1} step={0.05} value={validation} onChange={setValidation} />
-        <NumberInput label="Test" min={0} max={1} step={0.05} value={test} onChange={setTest} />
+        <Share label="Validation" value={values.validation} onChange={(validation) => change({ validation })} />
+        {!online && <Share label="Test" value={values.test} onChange={(test) => change({ test })} />}
       </Group>
       <ProblemAlert error={deployments.error ?? formats.error} title="Nothing can be announced" />
     </FormDialog>
   )
+}
+
+/** Where the samples without labels are; the deployment reads all of that topic. */
+function UnlabelledTopic({
+  labelled,
+  online,
+  value,
+  onChange,
+}: {
+  labelled: string
+  online: boolean
+  value: string
+  onChange: (topic: string) => void
+}) {
+  const [search] = useDebouncedValue(value, 300)
+  const topics = useQuery(topicsListOptions({ query: { search, limit: MOST_PROPOSED } }))
+  const names = (topics.data?.results ?? []).map((each) => each.name)
+  return (
+    <Autocomplete
+      label="Topic without labels"
+      description={`The deployment is semi-supervised: it learns samples without labels too, ${
+        online ? 'those that this topic gets' : 'all that this topic holds'
+      }, of the same format`}
+      required
+      data={names.filter((name) => name !== labelled)}
+      value={value}
+      onChange={onChange}
+      error={value === labelled ? 'Expected another topic than that of the labelled samples' : undefined}
+    />
+  )
+}
+
+function Share(props: { label: string; value: number | string; onChange: (share: number | string) => void }) {
+  return <NumberInput min={0} max={1} step={0.05} {...props} />
 }
 
 /** The rule as an object; null while the text is none. */
@@ -112,25 +169,5 @@ function parsedRule(text: string): Record<string, unknown> | null {
       : null
   } catch {
     return null
-  }
-}
-
-/** The same announcement without the page. */
-export function offerEquivalents(request: OfferRequest): Equivalents {
-  const { topic, input_config: config, ...rest } = request
-  const options = [
-    `--deployment ${request.deployment || 'N'}`,
-    `--format ${request.input_format}`,
-    ...(config && Object.keys(config).length > 0 ? [`--config ${shellQuote(JSON.stringify(config))}`] : []),
-    ...(request.partition == null ? [] : [`--partition ${request.partition}`]),
-    ...(request.start == null ? [] : [`--from ${request.start}`]),
-    ...(request.end == null ? [] : [`--to ${request.end}`]),
-    `--validation-rate ${request.validation_rate}`,
-    `--test-rate ${request.test_rate}`,
-  ]
-  return {
-    cli: ['kafka-ml streams announce', shellQuote(topic), ...options].join(' '),
-    python: pythonCall('client.streams.announce', { topic, ...rest, input_config: config }),
-    curl: curlCall('POST', '/api/streams/', request),
   }
 }

@@ -36,8 +36,8 @@ export function SendStream({ deployment }: { deployment: Deployment }) {
           : `Send samples to any topic and announce them to deployment ${deployment.id}: the programs do both. Training ` +
             'begins at once.'}
         {deployment.semi_supervised &&
-          ' It learns samples without labels too: give the sink unsupervised_topic and send them by unsupervised_send, or ' +
-            `kafka-ml send FILE --unlabelled FILE --deployment ${deployment.id}.`}
+          ' It learns samples without labels too: those of another topic, which is announced with the stream as its ' +
+            'unsupervised_topic. The programs send to both.'}
       </Dimmed>
       <Tabs defaultValue="send" keepMounted={false}>
         <Tabs.List>
@@ -54,6 +54,7 @@ export function SendStream({ deployment }: { deployment: Deployment }) {
               bootstrapServers={system.data.broker.sink_bootstrap_servers}
               controlTopic={system.data.control_topic}
               online={online}
+              semiSupervised={deployment.semi_supervised !== null}
               {...shape}
             />
           ) : (
@@ -72,7 +73,7 @@ export function SendStream({ deployment }: { deployment: Deployment }) {
 function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment: Deployment }) {
   const { can } = useSession()
   const send = useMutation(streamsSendCreateMutation())
-  const online = deployment.mode === 'incremental'
+  const misfit = (row: Stream) => misfitText(row, deployment)
   if (rows.length === 0) {
     return <Text size="sm">No stream was announced yet. The first one is made by sending new data.</Text>
   }
@@ -120,8 +121,8 @@ function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment
                 <Button
                   size="compact-xs"
                   variant="default"
-                  disabled={row.incremental !== online}
-                  title={row.incremental === online ? undefined : misfitText(online)}
+                  disabled={misfit(row) !== undefined}
+                  title={misfit(row)}
                   loading={send.isPending && send.variables.path.id === String(row.id)}
                   aria-label={`Train on it: stream ${row.id}`}
                   onClick={() =>
@@ -142,10 +143,20 @@ function StreamTable({ rows, deployment }: { rows: readonly Stream[]; deployment
   )
 }
 
-function misfitText(online: boolean): string {
-  return online
-    ? 'It has an end: this deployment learns streams without one'
-    : 'It has no end: only an incremental deployment learns it'
+/** Why the deployment does not learn the stream; undefined where it does. */
+export function misfitText(
+  stream: Pick<Stream, 'incremental' | 'unsupervised_topic'>,
+  deployment: Pick<Deployment, 'mode' | 'semi_supervised'>,
+): string | undefined {
+  const online = deployment.mode === 'incremental'
+  if (stream.incremental !== online) {
+    return online
+      ? 'It has an end: this deployment learns streams without one'
+      : 'It has no end: only an incremental deployment learns it'
+  }
+  return deployment.semi_supervised && !stream.unsupervised_topic
+    ? 'It has no topic without labels: this deployment is semi-supervised'
+    : undefined
 }
 
 /** What samples and labels the first model takes; sizes that it leaves open are 1. */
