@@ -142,6 +142,7 @@ class KerasHandler(Handler):
     def _build_chain(self, request: Request) -> dict[str, Any]:
         chain, seed = request.params["chain"], request.params.get("seed")
         terms = self._terms = ChainTerms.of(chain, request.params["chain_training"])
+        self._parts, self._loop, self._sample = [], None, None
         self._seed, reports = int(seed or 0), []
         for each in chain:
             part = KerasHandler()

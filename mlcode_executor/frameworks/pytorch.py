@@ -124,6 +124,7 @@ class PyTorchHandler(Handler):
     def _build_chain(self, request: Request) -> dict[str, Any]:
         chain, seed = request.params["chain"], request.params.get("seed")
         terms = self._terms = ChainTerms.of(chain, request.params["chain_training"])
+        self._parts, self._loop, self._forward = [], None, None
         self._seed, reports = int(seed or 0), []
         for each in chain:
             part = PyTorchHandler()
