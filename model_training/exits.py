@@ -5,32 +5,22 @@ Pure. From these numbers a limit is chosen: the confidence from which on an exit
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kafkaml.confidence import confidences
+from kafkaml.exit_samples import TierSamples
 from kafkaml.wire.distributed import Scores
 from model_training.labels import LabelKind
 
 __all__ = [
-    "EXITS_FILE",
-    "MAX_SAMPLES",
-    "Answered",
     "answered",
-    "exits_document",
     "predicted_classes",
     "scores_kind",
     "temperature",
 ]
-
-EXITS_FILE = "exits.json"
-# So many tell a share to a percent.
-MAX_SAMPLES = 5000
 
 # Probabilities in half precision exceed one a little.
 _TOLERANCE = 0.01
@@ -39,15 +29,6 @@ _EPSILON = 1e-7
 _COLDEST, _HOTTEST = 0.1, 10.0
 _STEPS = 60
 _WITH_CLASSES = (LabelKind.CLASSES, LabelKind.BINARY, LabelKind.ONE_HOT, LabelKind.SIGNS)
-
-
-@dataclass(frozen=True)
-class Answered:
-    """What the exit of ``model`` answered to some samples: ``confidence`` (n,) and whether it was ``right`` (n,)."""
-
-    model: str
-    confidence: NDArray[np.float64]
-    right: NDArray[np.bool_]
 
 
 def scores_kind(scores: NDArray[Any], loss: LabelKind) -> Scores:
@@ -97,25 +78,12 @@ def temperature(scores: NDArray[Any], classes: NDArray[np.int64], kind: Scores) 
     return round(2 / (low + high), 6)
 
 
-def exits_document(exits: Sequence[Answered], *, of: str) -> bytes:
-    """Return the file ``exits.json`` of a chain whose ``exits``, from below, answered the same samples of ``of``."""
-    tiers = [
-        {
-            "model": each.model,
-            "confidence": np.nan_to_num(each.confidence, nan=0.0).round(4).tolist(),
-            "right": each.right.astype(int).tolist(),
-        }
-        for each in exits
-    ]
-    return json.dumps({"of": of, "samples": len(exits[0].right), "tiers": tiers}).encode()
-
-
 def answered(
     model: str, scores: NDArray[Any], classes: NDArray[np.int64], kind: Scores, *, temperature: float
-) -> Answered:
+) -> TierSamples:
     """Return how sure the exit of ``model`` was of ``scores`` (n, width), and whether these are ``classes`` (n,)."""
     sure = confidences(scores, scores=kind, temperature=temperature)
-    return Answered(model, sure, predicted_classes(scores, kind) == classes)
+    return TierSamples(model, sure, predicted_classes(scores, kind) == classes)
 
 
 def _logits(scores: NDArray[np.float64], kind: Scores) -> NDArray[np.float64]:

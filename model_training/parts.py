@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kafkaml.errors import KafkaMLError
+from kafkaml.exit_samples import EXITS_FILE, MAX_SAMPLES, ExitSamples, TierSamples
 from kafkaml.wire.distributed import Exit, Scores
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
@@ -22,7 +23,7 @@ from mlcode_executor.shared_array import SharedArray
 from model_training.chain import ChainMetrics
 from model_training.confusion import NoConfusionMatrix, classes_of
 from model_training.context import RunContext
-from model_training.exits import EXITS_FILE, MAX_SAMPLES, Answered, answered, exits_document, temperature
+from model_training.exits import answered, temperature
 from model_training.finishing import Findings, Finisher, Learnt, Trial, outcome_of
 from model_training.model_session import BuiltModel, ModelSession, Samples
 from model_training.part import Part, TrainedPart, Whence
@@ -186,7 +187,7 @@ class Parts:
     def _exits(self, models: Sequence[TrainedModel], trial: Trial) -> Sequence[Exit | None]:
         """Return what is known of each exit; what they answered to samples held out is added to the leader's files."""
         known: list[Exit | None] = []
-        answers: list[Answered] = []
+        answers: list[TierSamples] = []
         shown, of = (trial.test, trial.tested) if trial.test is not None else (trial.validation, "validation")
         for part, model in zip(self._parts, models, strict=True):
             exit_: Exit | None = None
@@ -205,7 +206,7 @@ class Parts:
                 f"how sure the exits are, and how right, is told by samples of {of}: there are none that test"
             )
         path = self.leader.folder / EXITS_FILE
-        path.write_bytes(exits_document(answers, of=of))
+        path.write_bytes(ExitSamples(of, tuple(answers)).to_bytes())
         self.leader.files.add(path)
         return known
 
@@ -235,7 +236,7 @@ def _described(model: SubModel, trial: Trial, part: Part) -> Exit:
     )
 
 
-def _answered(model: SubModel, name: str, exit_: Exit, held_out: Samples) -> Answered | None:
+def _answered(model: SubModel, name: str, exit_: Exit, held_out: Samples) -> TierSamples | None:
     with held_out.rows(0, min(len(held_out), MAX_SAMPLES)) as samples:
         scores = model.scores(samples.features)
         try:
