@@ -26,6 +26,8 @@ import { type Configuration, deploymentsCheckCreate, deploymentsCreateMutation, 
 import { useDraft } from '~/lib/drafts'
 import { notifyDone } from '~/lib/notify'
 import { problemOf } from '~/lib/problem'
+import { ChainFields } from './ChainFields'
+import { chainsIn, FIRST_CHAIN } from './chain'
 import {
   argumentText,
   type DeployValues,
@@ -66,10 +68,12 @@ export function DeployForm({
   const form = useForm<DeployValues>({ initialValues: draft.start, onValuesChange: draft.keep })
   const create = useMutation(deploymentsCreateMutation())
   const frameworks = useMemo(() => frameworksOf(configuration, described), [configuration, described])
+  const chains = useMemo(() => chainsIn(configuration), [configuration])
   const request = requestOf(
     configuration.id,
     form.values,
     frameworks.map(({ name }) => name),
+    chains.flat().map(({ name }) => name),
   )
   const [checked] = useDebouncedValue(request, 350)
   const check = useQuery({
@@ -147,12 +151,24 @@ export function DeployForm({
           </Group>
         )}
         {source !== undefined && <Dimmed>The values are those of deployment {source}.</Dimmed>}
-        <ModeChoice modes={modes} models={configuration.model_details} {...form.getInputProps('mode')} />
+        <ModeChoice modes={modes} {...form.getInputProps('mode')} />
+        {chains.length > 0 && (
+          <ChainFields
+            chains={chains}
+            frameworks={frameworks}
+            values={form.values.chain ?? FIRST_CHAIN}
+            onChange={(change) => form.setFieldValue('chain', { ...(form.values.chain ?? FIRST_CHAIN), ...change })}
+            errorOf={(field) => errorOf(field ? `chain.${field}` : 'chain')}
+          />
+        )}
         {incremental && (
           <IncrementalFields
             values={form.values.incremental}
             onChange={(change) => form.setFieldValue('incremental', { ...form.values.incremental, ...change })}
-            metrics={sharedMetrics(configuration.model_details)}
+            metrics={sharedMetrics(
+              configuration.model_details,
+              chains.length > 0 ? form.values.chain?.metrics : undefined,
+            )}
             errorOf={(field) => errorOf(`incremental.${field}`)}
           />
         )}

@@ -2,9 +2,10 @@
 import { Code, Stack } from '@mantine/core'
 import { CopyAs } from '~/components/CopyAs'
 import { type Fact, Facts } from '~/components/Facts'
-import type { Deployment, Incremental } from '~/lib/api'
+import type { ChainTraining, Deployment, Incremental } from '~/lib/api'
 import { formatMoment, NONE } from '~/lib/format'
 import { titleOf, useFrameworks } from '~/lib/frameworks'
+import { weightsText } from './chain'
 import { argumentText, deployEquivalents, MODES, requestOf, SPLITS, TARGETS, valuesOf } from './form'
 import { endText, promotionText, shareText, windowText } from './incremental'
 import { semiSupervisedText } from './semiSupervised'
@@ -12,6 +13,8 @@ import { semiSupervisedText } from './semiSupervised'
 export function DeploymentSettings({ deployment }: { deployment: Deployment }) {
   const described = useFrameworks()
   const frameworks = [...new Set(deployment.results.map((result) => result.framework))]
+  const subModels = deployment.results.filter(({ tier }) => tier !== null).map(({ model_name }) => model_name)
+  const request = requestOf(deployment.configuration, valuesOf(deployment), frameworks, subModels)
   return (
     <Stack align="flex-start">
       <Facts
@@ -32,6 +35,7 @@ export function DeploymentSettings({ deployment }: { deployment: Deployment }) {
             ? incrementalFacts(deployment.incremental)
             : [['Tested on', SPLITS[deployment.split ?? ''] ?? deployment.split] as const]),
           ['Targets', TARGETS[deployment.targets] ?? deployment.targets],
+          ...(deployment.chain ? chainFacts(deployment.chain) : []),
           ['Samples without labels', semiSupervisedText(deployment.semi_supervised)],
           ['Seed', deployment.seed],
           ['GPUs for each run', deployment.gpu || 'none'],
@@ -39,7 +43,7 @@ export function DeploymentSettings({ deployment }: { deployment: Deployment }) {
           ['Deployed', formatMoment(deployment.created_at)],
         ]}
       />
-      <CopyAs equivalents={deployEquivalents(requestOf(deployment.configuration, valuesOf(deployment), frameworks))} />
+      <CopyAs equivalents={deployEquivalents(request)} />
     </Stack>
   )
 }
@@ -50,6 +54,15 @@ function incrementalFacts(incremental: Incremental): Fact[] {
     ['It ends', endText(incremental)],
     ['Validation', shareText(incremental.validation_rate)],
     ['A version is made', promotionText(incremental)],
+  ]
+}
+
+function chainFacts({ optimizer, learning_rate, loss, metrics, loss_weights }: ChainTraining): Fact[] {
+  return [
+    ['Optimizer of the chain', `${optimizer}, learning rate ${learning_rate}`],
+    ['Loss of each exit', loss],
+    ['Metrics of each exit', metrics.join(', ') || 'none'],
+    ['Loss weights', weightsText(loss_weights)],
   ]
 }
 

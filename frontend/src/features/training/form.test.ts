@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Configuration, ModelOf } from '~/lib/api'
 import { KERAS, TORCH } from '~/testing/frameworks'
+import { FIRST_CHAIN } from './chain'
 import {
   deployEquivalents,
   deploySentence,
@@ -163,5 +164,34 @@ describe('incremental training', () => {
     expect(sharedMetrics([withMetrics(1, 'loss', 'mae'), withMetrics(2, 'mae', 'accuracy')])).toEqual(['mae'])
     expect(sharedMetrics([withMetrics(1, 'loss', 'mae'), withMetrics(2)])).toEqual(['loss', 'mae'])
     expect(sharedMetrics([withMetrics(1)])).toEqual(['loss', 'accuracy'])
+  })
+})
+
+describe('distributed models', () => {
+  const chain = configuration(
+    { ...model(1, 'tensorflow'), name: 'cloud', distributed: true },
+    { ...model(2, 'tensorflow'), name: 'edge', distributed: true, upper_model: 1 },
+  )
+  const names = ['edge', 'cloud']
+
+  it('sends what they are trained with, and weights of sub-models that are there', () => {
+    const request = requestOf(4, { ...FIRST_VALUES, chain: { ...FIRST_CHAIN, loss_weights: weights } }, [], names)
+    expect(request.chain).toEqual({ ...FIRST_CHAIN, loss_weights: { edge: 0.5 } })
+    const { cli, python } = deployEquivalents(request)
+    expect(cli).toContain('--loss-weight edge=0.5')
+    expect(cli).not.toContain('--optimizer')
+    expect(python).toContain('chain={"loss_weights": {"edge": 0.5}}')
+    expect(requestOf(4, FIRST_VALUES, [])).not.toHaveProperty('chain')
+  })
+  const weights = { edge: 0.5, cloud: 1, gone: 2 }
+
+  it('is one run, and a result for each', () => {
+    const sentence = deploySentence(chain, FIRST_VALUES, [KERAS])
+    expect(sentence).toContain('1 model trains')
+    expect(sentence).toContain('edge → cloud train together, with a result for each. Until')
+  })
+
+  it('watches what exits measure', () => {
+    expect(sharedMetrics(chain.model_details, ['mse'])).toEqual(['loss', 'mse'])
   })
 })

@@ -13,6 +13,16 @@ import type {
 } from '~/lib/api'
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
 import { formatExact, plural } from '~/lib/format'
+import { unitsOf } from '~/lib/units'
+import {
+  type ChainValues,
+  chainOptions,
+  chainRequest,
+  chainsIn,
+  chainValuesOf,
+  FIRST_CHAIN,
+  saidOfChain,
+} from './chain'
 import {
   FIRST_INCREMENTAL,
   type IncrementalValues,
@@ -47,6 +57,8 @@ export interface DeployValues {
   /** Of the mode of this name. */
   incremental: IncrementalValues
   semi_supervised: SemiSupervisedValues
+  /** Of distributed models, where there are some. */
+  chain: ChainValues
 }
 
 /** What a form begins with. */
@@ -67,6 +79,7 @@ export function firstValues(frameworks: readonly Framework[]): DeployValues {
     mode: 'classic',
     incremental: FIRST_INCREMENTAL,
     semi_supervised: FIRST_SEMI_SUPERVISED,
+    chain: FIRST_CHAIN,
   }
 }
 
@@ -85,7 +98,6 @@ export const MODES: Record<string, { title: string; text: string }> = {
     title: 'Incremental',
     text: 'every model learns a stream as it comes, window by window; the epochs are passes over each window',
   },
-  distributed: { title: 'Distributed', text: 'the parts of a model train together and are served on different tiers' },
 }
 
 export const SPLITS: Record<string, string> = {
@@ -131,6 +143,7 @@ export function valuesOf(deployment: Deployment): DeployValues {
     mode: deployment.mode,
     incremental: incrementalValuesOf(deployment.incremental),
     semi_supervised: semiSupervisedValuesOf(deployment.semi_supervised),
+    chain: chainValuesOf(deployment.chain),
   }
 }
 
@@ -142,11 +155,12 @@ export function frameworksOf(
   return frameworks.filter(({ name }) => configuration.model_details.some((model) => model.framework === name))
 }
 
-/** What is sent: arguments of frameworks that are not there, and empty ones, are left out. */
+/** What is sent: arguments of frameworks that are not there, and empty ones, are left out. ``subModels`` are names. */
 export function requestOf(
   configuration: number,
   values: DeployValues,
   frameworks: readonly string[],
+  subModels: readonly string[] = [],
 ): DeploymentWriteRequest {
   const written = frameworks.map((framework) => {
     const texts = PURPOSES.map((purpose) => [purpose, argumentText(values, framework, purpose).trim()] as const)
@@ -167,6 +181,7 @@ export function requestOf(
     ...(values.mode === 'incremental' ? { incremental: incrementalRequest(values.incremental) } : {}),
     // A draft of before has none.
     ...(values.semi_supervised?.on ? { semi_supervised: semiSupervisedRequest(values.semi_supervised) } : {}),
+    ...(subModels.length > 0 ? { chain: chainRequest(values.chain ?? FIRST_CHAIN, subModels) } : {}),
   }
 }
 
@@ -176,7 +191,7 @@ export function deploySentence(
   values: DeployValues,
   frameworks: readonly Framework[],
 ): string {
-  const models = configuration.model_details
+  const models = unitsOf(configuration.model_details)
   const epochs = frameworks.map((framework) => {
     const count = epochsOf(framework, argumentText(values, framework.name, 'fit'))
     return `${count} ${count === '1' ? 'epoch' : 'epochs'}${frameworks.length > 1 ? ` with ${framework.title}` : ''}`
@@ -199,7 +214,10 @@ export function deploySentence(
         ? `and ${windows ? 'samples kept apart' : 'the test samples'} fill a confusion matrix`
         : '',
   ].filter(Boolean)
-  const sentences = [[parts.join(': '), ...extras].join(', '), ...(windows?.more ?? [])]
+  const together = chainsIn(configuration).map(
+    (chain) => `${chain.map(({ name }) => name).join(' → ')} train together, with a result for each`,
+  )
+  const sentences = [[parts.join(': '), ...extras].join(', '), ...together, ...(windows?.more ?? [])]
   return `${sentences.join('. ')}. Until a stream is announced, nothing runs.`
 }
 
@@ -233,11 +251,12 @@ export function sharedName(name: string, argument: Argument | undefined): string
 
 /** The same deployment as a command, as Python, as curl. */
 export function deployEquivalents(request: DeploymentWriteRequest): Equivalents {
-  const { mode: _mode, arguments: given = {}, incremental, semi_supervised: semi, ...said } = request
+  const { mode: _mode, arguments: given = {}, incremental, semi_supervised: semi, chain, ...said } = request
   const texts = Object.entries(given).flatMap(([framework, purposes]) =>
     Object.entries(purposes).map(([purpose, text]) => [framework, purpose, text] as const),
   )
   const learning = incremental ? saidOf(incremental) : null
+  const exits = chain ? saidOfChain(chain) : []
   const options = [
     `--batch-size ${request.batch_size}`,
     ...texts.map(([framework, purpose, text]) => `--${framework}-${purpose} ${shellQuote(text)}`),
@@ -248,6 +267,7 @@ export function deployEquivalents(request: DeploymentWriteRequest): Equivalents 
     ...(request.gpu ? [`--gpu ${request.gpu}`] : []),
     ...(learning ? ['--incremental', ...learning.map(optionOf)] : []),
     ...(semi ? ['--semi-supervised', ...Object.entries(semi).map(optionOf)] : []),
+    ...chainOptions(exits).map(optionOf),
   ]
   // Classic is what both do without another word; what is empty or false need not be said.
   const values = Object.fromEntries([
@@ -255,6 +275,7 @@ export function deployEquivalents(request: DeploymentWriteRequest): Equivalents 
     ...texts.map(([framework, purpose, text]) => [`${framework}_${purpose}_arguments`, text]),
     ...(learning ? [['incremental', Object.fromEntries(learning)] as const] : []),
     ...(semi ? [['semi_supervised', semi] as const] : []),
+    ...(exits.length > 0 ? [['chain', Object.fromEntries(exits)] as const] : []),
   ])
   return {
     cli: [`kafka-ml deployments create ${request.configuration}`, ...options].join(' \\\n  '),

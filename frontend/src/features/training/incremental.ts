@@ -78,9 +78,14 @@ function milliseconds(seconds: number | string): number {
   return typeof seconds === 'number' ? Math.round(seconds * 1000) : (seconds as unknown as number)
 }
 
-/** Metrics that every one of the models has; those of models whose metrics nobody knows are not asked. */
-export function sharedMetrics(models: readonly ModelOf[]): string[] {
-  const known = models.map((model) => model.metrics).filter((metrics) => metrics.length > 0)
+/**
+ * Metrics that every one of the models has; those of models whose metrics nobody knows are not asked. Exits of chains
+ * have the loss and ``exits``.
+ */
+export function sharedMetrics(models: readonly ModelOf[], exits?: readonly string[]): string[] {
+  const known = [...models.map((model) => model.metrics), exits ? ['loss', ...exits] : []].filter(
+    (metrics) => metrics.length > 0,
+  )
   const [first = ['loss', 'accuracy'], ...others] = known
   return first.filter((metric) => others.every((metrics) => metrics.includes(metric)))
 }

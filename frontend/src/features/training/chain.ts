@@ -1,0 +1,78 @@
+/** What the sub-models of distributed models are trained with, in the deploy form: values, request, words. */
+import type { ChainTraining, ChainTrainingRequest, Configuration, Framework } from '~/lib/api'
+import { type Unit, unitsOf } from '~/lib/units'
+
+/** Numbers, or what is typed on the way to one. */
+export interface ChainValues {
+  optimizer: string
+  learning_rate: number | string
+  loss: string
+  metrics: string[]
+  /** By name of sub-model; 1 where there is none. */
+  loss_weights: Record<string, number | string>
+}
+
+export const FIRST_CHAIN: ChainValues = {
+  optimizer: 'adam',
+  learning_rate: 0.001,
+  loss: 'sparse_categorical_crossentropy',
+  metrics: ['sparse_categorical_accuracy'],
+  loss_weights: {},
+}
+
+export function chainValuesOf(chain: ChainTraining | null): ChainValues {
+  return chain === null
+    ? FIRST_CHAIN
+    : { ...chain, metrics: [...chain.metrics], loss_weights: { ...chain.loss_weights } }
+}
+
+/** The distributed models of a configuration, each from below. */
+export function chainsIn(configuration: Pick<Configuration, 'model_details'>): Unit[] {
+  return unitsOf(configuration.model_details).filter(([{ distributed }]) => distributed)
+}
+
+/** What is sent: weights of sub-models that are there and not 1; an empty field as it is, the API says what it expects. */
+export function chainRequest(values: ChainValues, subModels: readonly string[]): ChainTrainingRequest {
+  const weights = Object.entries(values.loss_weights).filter(
+    ([name, weight]) => subModels.includes(name) && weight !== 1,
+  )
+  return {
+    ...values,
+    learning_rate: values.learning_rate as number,
+    loss_weights: Object.fromEntries(weights) as Record<string, number>,
+  }
+}
+
+/** The settings that differ from what the API takes where nothing is said. */
+export function saidOfChain(request: ChainTrainingRequest): [string, unknown][] {
+  return Object.entries(request).filter(
+    ([name, value]) => JSON.stringify(value) !== JSON.stringify(FIRST_CHAIN[name as keyof ChainValues]),
+  )
+}
+
+/** Options of a command that say the same. */
+export function chainOptions(said: readonly (readonly [string, unknown])[]): (readonly [string, unknown])[] {
+  return said.flatMap(([name, value]) =>
+    name === 'loss_weights'
+      ? Object.entries(value as Record<string, number>).map(
+          ([model, weight]) => ['loss_weight', `${model}=${weight}`] as const,
+        )
+      : [[name, Array.isArray(value) ? value.join(', ') : value] as const],
+  )
+}
+
+/** Names that all of the chains' frameworks have. */
+export function namesFor(chains: readonly Unit[], frameworks: readonly Framework[]): Framework['chain'] {
+  const used = frameworks.filter(({ name }) => chains.some(([first]) => first.framework === name))
+  const shared = (of: keyof Framework['chain']) => {
+    const [first = [], ...others] = used.map(({ chain }) => chain[of])
+    return first.filter((name) => others.every((names) => names.includes(name)))
+  }
+  return { optimizers: shared('optimizers'), losses: shared('losses'), metrics: shared('metrics') }
+}
+
+/** 'edge 0.5, fog 1', from below; 'each exit counts the same' where all are 1. */
+export function weightsText(weights: Readonly<Record<string, number>>): string {
+  const said = Object.entries(weights)
+  return said.length === 0 ? '1 each' : `${said.map(([name, weight]) => `${name} ${weight}`).join(', ')}; others 1`
+}
