@@ -34,6 +34,7 @@ import {
   type Framework,
   inferencesCreateMutation,
   inferencesListOptions,
+  modelsRetrieveOptions,
   type ResultRow,
   resultsListOptions,
   streamsFormatsListOptions,
@@ -58,6 +59,8 @@ import {
   sentence,
   suggestedTopics,
 } from './deploy'
+import { TierFields } from './TierFields'
+import { handsUp, isUpper, upperFormat } from './tiers'
 
 const route = getRouteApi('/inference/new')
 const DRAFT = 'inference'
@@ -134,6 +137,14 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
     retry: false,
   })
 
+  const upper = isUpper(result)
+  const model = useQuery({
+    ...modelsRetrieveOptions({ path: { id: String(result?.model ?? 0) } }),
+    enabled: upper,
+    retry: false,
+  })
+  const found = upper ? model.data && upperFormat(model.data.report) : stream.data
+
   const choose = (id: string | null) => {
     const chosen = results.find((each) => String(each.id) === id)
     const before = result ? suggestedTopics(result.model_name) : null
@@ -145,7 +156,9 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
     for (const name of ['input_topic', 'output_topic'] as const) {
       if (values[name] === '' || values[name] === before?.[name]) form.setFieldValue(name, suggested[name])
     }
-    if (!chosen.stream) form.setFieldValue('as_stream', false)
+    if (!handsUp(chosen))
+      for (const name of ['upper_topic', 'limit', 'upper_bootstrap_servers'] as const) form.setFieldValue(name, '')
+    if (!chosen.stream && !isUpper(chosen)) form.setFieldValue('as_stream', false)
   }
   // The address chooses, also when it is opened from a result's page over an older draft.
   // biome-ignore lint/correctness/useExhaustiveDependencies: only another address chooses anew
@@ -166,11 +179,14 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
     ...inferencesListOptions({ query: { output_topic: output, limit: 5 } }),
     enabled: output !== '',
   })
+  // Tiers of one chain usually answer on one topic.
+  const strangers = (others.data?.results ?? []).filter((each) => each.tier === '' || result?.tier == null)
   const stranger = asked !== undefined && !results.some((each) => each.id === asked)
   const labels = result?.outcome?.labels ?? []
   const warnings = result?.outcome?.warnings ?? []
   const formatFrom =
-    stream.data && `${formatText(stream.data.input_format, stream.data.input_config)}, from stream ${stream.data.id}`
+    found &&
+    `${formatText(found.input_format, found.input_config)}, ${upper ? "the model's own input" : `from stream ${stream.data?.id}`}`
 
   const submit = form.onSubmit(async (sent) => {
     try {
@@ -232,10 +248,11 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
             {...form.getInputProps('output_topic')}
           />
         </Group>
-        {others.data && others.data.count > 0 && (
+        {handsUp(result) && <TierFields form={form} upper={aboveOf(results, result)} />}
+        {strangers.length > 0 && (
           <Text size="sm" style={{ color: 'var(--kml-waiting)' }}>
-            {others.data.results.map((each) => `Inference ${each.id} (${each.model_name})`).join(', ')} also answers on{' '}
-            {output}: readers tell them apart by the header kml-inference only.
+            {strangers.map((each) => `Inference ${each.id} (${each.model_name})`).join(', ')} also answers on {output}:
+            readers tell them apart by the header kml-inference only.
           </Text>
         )}
         <NumberInput
@@ -268,17 +285,22 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
         <Stack gap="xs">
           <Toggle
             size="sm"
-            label="Read samples as the stream that trained the model"
-            description={
-              formatFrom ?? (result && !result.stream ? 'the stream is not known any more' : 'format, type and shape')
+            label={
+              upper
+                ? 'Read samples as the tier below hands them up'
+                : 'Read samples as the stream that trained the model'
             }
-            disabled={result !== undefined && !result.stream}
+            description={
+              formatFrom ??
+              (result && !result.stream && !upper ? 'the stream is not known any more' : 'format, type and shape')
+            }
+            disabled={result !== undefined && !result.stream && !upper}
             checked={values.as_stream}
             onChange={(on) => {
               form.setFieldValue('as_stream', on)
-              if (!on && stream.data) {
-                form.setFieldValue('input_format', stream.data.input_format)
-                form.setFieldValue('input_config', JSON.stringify(stream.data.input_config, null, 2))
+              if (!on && found) {
+                form.setFieldValue('input_format', found.input_format)
+                form.setFieldValue('input_config', JSON.stringify(found.input_config, null, 2))
               }
             }}
           />
@@ -379,7 +401,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
         {problem?.fields.some((each) => !(each.field in values)) && <ProblemAlert error={problem} />}
         {result && (
           <Alert color="gray" title="What will happen">
-            {sentence(values, result.model_name, stream.data)}
+            {sentence(values, result.model_name, found)}
           </Alert>
         )}
         <Group>
@@ -394,6 +416,14 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
       </Stack>
     </form>
   )
+}
+
+/** The name of the sub-model above that of a result of the same run. */
+function aboveOf(results: readonly ResultRow[], result: ResultRow | undefined): string {
+  const above = results.find(
+    (each) => (each.leader ?? each.id) === result?.leader && each.tier === (result?.tier ?? 0) + 1,
+  )
+  return above?.model_name ?? 'the tier above'
 }
 
 function resultLabel(row: ResultRow, frameworks: readonly Framework[]): string {

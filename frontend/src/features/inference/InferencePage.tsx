@@ -28,6 +28,7 @@ import { CompareTab } from './CompareTab'
 import { DeadLettersTab } from './DeadLettersTab'
 import { stateTooltip } from './InferenceListPage'
 import { InferenceLogs } from './InferenceLogs'
+import { LimitButton } from './LimitButton'
 import { OverviewTab } from './OverviewTab'
 import { historyOf, reportOf } from './rates'
 import { type InferenceSearch, TABS } from './routes'
@@ -86,6 +87,7 @@ export function InferencePage() {
       createdAt={inference.created_at}
       subtitle={
         <Text size="sm" component="div">
+          {inference.tier && 'tier '}
           {inference.model_name} (<FrameworkTitle framework={inference.framework} />
           ),{' '}
           <ResultLink id={inference.result} underline="always">
@@ -177,6 +179,7 @@ function Actions({ inference, editor }: { inference: Inference; editor: boolean 
       </ButtonLink>
       {editor && (
         <>
+          {inference.limit !== null && <LimitButton inference={inference} limit={inference.limit} />}
           <ScaleButton inference={inference} />
           {ended ? (
             <Button

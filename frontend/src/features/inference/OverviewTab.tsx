@@ -10,10 +10,11 @@ import { RowTable } from '~/components/RowTable'
 import { Stat } from '~/components/Stat'
 import { StatusBadge } from '~/components/StatusBadge'
 import type { Inference } from '~/lib/api'
-import { formatCount, formatExact, formatMilliseconds, formatRate } from '~/lib/format'
+import { formatCount, formatExact, formatMilliseconds, formatPercent, formatRate } from '~/lib/format'
 import { scaleText } from './deploy'
 import { RateChart } from './RateChart'
 import { ServedVersion } from './ServedVersion'
+import { exitsText, leftHere } from './tiers'
 
 const GUARANTEES: Record<Inference['guarantee'], { name: string; meaning: string }> = {
   exactly_once: {
@@ -25,7 +26,7 @@ const GUARANTEES: Record<Inference['guarantee'], { name: string; meaning: string
   at_least_once: {
     name: 'At least once',
     meaning:
-      'The output is on another cluster, which no transaction can span: every record is answered; after a crash an ' +
+      'An output is on another cluster, which no transaction can span: every record is answered; after a crash an ' +
       'answer may be there twice. Its header kml-source tells which record it answers.',
   },
 }
@@ -51,6 +52,17 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
           exact={formatExact(stats.predicted)}
           note="since it was made"
         />
+        {inference.exits && (
+          <Stat name="Leave here" value={formatPercent(leftHere(inference))} note={exitsText(inference)} />
+        )}
+        {stats.sent_up > 0 && (
+          <Stat
+            name="Sent up"
+            value={formatCount(stats.sent_up)}
+            exact={formatExact(stats.sent_up)}
+            note={`of those predicted, to ${inference.upper_topic}`}
+          />
+        )}
         <Stat
           name="Dead letters"
           value={
@@ -89,6 +101,10 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
             [
               'Answers on',
               <TopicName key="out" name={inference.output_topic} servers={inference.output_bootstrap_servers} />,
+            ],
+            inference.upper_topic !== '' && [
+              `Hands up below ${inference.limit}`,
+              <TopicName key="upper" name={inference.upper_topic} servers={inference.upper_bootstrap_servers} />,
             ],
             [
               'Dead letters',

@@ -23,6 +23,9 @@ export function SettingsTab({ inference }: { inference: Inference }) {
     input_format: inference.input_format,
     input_config: config,
     output_bootstrap_servers: inference.output_bootstrap_servers,
+    upper_topic: inference.upper_topic,
+    limit: inference.limit ?? '',
+    upper_bootstrap_servers: inference.upper_bootstrap_servers,
     output_timestamps: inference.output_timestamps,
     gpu: inference.gpu,
     cluster: inference.cluster === null ? null : String(inference.cluster),
@@ -32,7 +35,8 @@ export function SettingsTab({ inference }: { inference: Inference }) {
     <Stack gap="md">
       <Group justify="space-between">
         <Dimmed>
-          Replicas, version and visualisation can be changed while it runs; for other settings make another inference.
+          Replicas, version, visualisation{inference.limit !== null && ', limit'} can be changed while it runs; for
+          other settings make another inference.
         </Dimmed>
         <CopyAs equivalents={equivalents} />
       </Group>
@@ -44,6 +48,12 @@ export function SettingsTab({ inference }: { inference: Inference }) {
           ['Cluster', inference.cluster_name || "the platform's own"],
           ['GPUs a replica', inference.gpu === 0 ? 'none' : String(inference.gpu)],
           ['Output brokers', inference.output_bootstrap_servers || "the platform's own"],
+          inference.tier !== '' && ['Tier', inference.tier],
+          inference.limit !== null && [
+            'Goes up',
+            `what is less sure than ${inference.limit}, to ${inference.upper_topic}`,
+          ],
+          inference.limit !== null && ['Upper brokers', inference.upper_bootstrap_servers || "the platform's own"],
           [
             'Time stamps of answers',
             inference.output_timestamps === 'written' ? 'the time of writing' : 'the time of the record',

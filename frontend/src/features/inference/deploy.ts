@@ -1,9 +1,12 @@
 /** What the form of a new inference means: suggestions, checks before sending, the request, one sentence. */
-import type { Inference, InferenceWriteRequest, Stream, Visualization } from '~/lib/api'
+import type { Inference, InferenceWriteRequest, Visualization } from '~/lib/api'
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
 import { plural } from '~/lib/format'
 
 export type InputFormat = Inference['input_format']
+
+/** How samples are written, where the platform knows it. */
+export type FoundFormat = Pick<Inference, 'input_format' | 'input_config'>
 
 export interface DeployForm {
   result: string | null
@@ -20,6 +23,10 @@ export interface DeployForm {
   /** JSON. */
   input_config: string
   output_bootstrap_servers: string
+  /** Of a tier: what is less sure than the limit goes there; both or none. */
+  upper_topic: string
+  limit: number | ''
+  upper_bootstrap_servers: string
   /** The time that answers carry: of their record, or of their writing. */
   output_timestamps: Inference['output_timestamps']
   gpu: number
@@ -40,6 +47,9 @@ export const EMPTY_FORM: DeployForm = {
   input_format: 'RAW',
   input_config: '{}',
   output_bootstrap_servers: '',
+  upper_topic: '',
+  limit: '',
+  upper_bootstrap_servers: '',
   output_timestamps: 'source',
   gpu: 0,
   cluster: null,
@@ -84,6 +94,12 @@ export function checkForm(form: DeployForm): Partial<Record<keyof DeployForm, st
     if (form.output_topic === form.input_topic) note('output_topic', 'Must differ from the input topic')
     if (`${form.output_topic}.dlq` === form.input_topic) note('input_topic', 'This is the topic of the dead letters')
   }
+  if (form.upper_topic) note('upper_topic', topicProblem(form.upper_topic))
+  if (form.upper_topic && form.limit === '')
+    note('limit', 'An upper topic needs the limit below which records go there')
+  if (!form.upper_topic && form.limit !== '')
+    note('upper_topic', 'A limit needs the topic that what is below it goes to')
+  if (form.limit !== '' && (form.limit < 0 || form.limit > 1)) note('limit', 'Between 0 and 1')
   if (form.max_replicas !== '' && form.max_replicas < form.replicas) note('max_replicas', 'Not below the replicas')
   if (!form.as_stream && parseObject(form.input_config) === null) note('input_config', 'Expected a JSON object')
   if (form.visualization.trim() && parseObject(form.visualization) === null) {
@@ -116,6 +132,10 @@ export function requestOf(form: DeployForm): InferenceWriteRequest {
     ...(form.max_replicas === '' ? {} : { max_replicas: form.max_replicas }),
     ...(form.as_stream ? {} : { input_format: form.input_format, input_config: parseObject(form.input_config) ?? {} }),
     ...(form.output_bootstrap_servers ? { output_bootstrap_servers: form.output_bootstrap_servers } : {}),
+    ...(form.upper_topic || form.limit !== ''
+      ? { upper_topic: form.upper_topic, limit: form.limit === '' ? null : form.limit }
+      : {}),
+    ...(form.upper_bootstrap_servers ? { upper_bootstrap_servers: form.upper_bootstrap_servers } : {}),
     ...(form.output_timestamps === 'written' ? { output_timestamps: form.output_timestamps } : {}),
     ...(form.gpu > 0 ? { gpu: form.gpu } : {}),
     ...(form.cluster === null ? {} : { cluster: Number(form.cluster) }),
@@ -148,18 +168,22 @@ export function formatText(format: string, config: Record<string, unknown>): str
 }
 
 /** What pressing the button does. */
-export function sentence(form: DeployForm, modelName: string, stream: Stream | undefined): string {
-  const config = form.as_stream ? (stream?.input_config ?? {}) : (parseObject(form.input_config) ?? {})
-  const format = formatText(form.as_stream ? (stream?.input_format ?? 'the same format') : form.input_format, config)
+export function sentence(form: DeployForm, modelName: string, found: FoundFormat | undefined): string {
+  const config = form.as_stream ? (found?.input_config ?? {}) : (parseObject(form.input_config) ?? {})
+  const format = formatText(form.as_stream ? (found?.input_format ?? 'the same format') : form.input_format, config)
   const scales = form.max_replicas !== '' && form.max_replicas > form.replicas
   const count = scales
     ? `${form.replicas} to ${plural(Number(form.max_replicas), 'replica')}`
     : plural(form.replicas, 'replica')
   const verb = form.replicas === 1 && !scales ? 'reads' : 'read'
-  const once = form.output_bootstrap_servers ? 'at least once' : 'exactly once'
+  const once = form.output_bootstrap_servers || form.upper_bootstrap_servers ? 'at least once' : 'exactly once'
+  const answered =
+    form.limit === ''
+      ? `each record is answered ${once}`
+      : `each record goes on ${once}: to ${form.upper_topic || 'the upper topic'} where it is less sure than ${form.limit}, else as an answer`
   return (
     `${count} of ${modelName} ${verb} ${form.input_topic || 'the input topic'} as ${format}, ` +
-    `and each record is answered ${once} on ${form.output_topic || 'the output topic'}. ` +
+    `and ${answered} on ${form.output_topic || 'the output topic'}. ` +
     `Records that cannot be answered are kept in ${form.output_topic || 'the output topic'}.dlq with the reason. ` +
     'Topics that do not exist are made.'
   )

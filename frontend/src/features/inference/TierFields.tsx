@@ -1,0 +1,38 @@
+/** What a tier hands up, and where to: for inferences of sub-models that have one above them. */
+import { Group, NumberInput, Stack, TextInput } from '@mantine/core'
+import type { UseFormReturnType } from '@mantine/form'
+import { SmallPrint } from '~/components/Dimmed'
+import type { DeployForm } from './deploy'
+
+export function TierFields({ form, upper }: { form: UseFormReturnType<DeployForm>; upper: string }) {
+  return (
+    <Stack gap="xs" component="section" aria-label="What goes up">
+      <Group grow align="flex-start">
+        <TextInput
+          label="Upper topic"
+          description={`What this tier is not sure of is written here, for ${upper}`}
+          {...form.getInputProps('upper_topic')}
+        />
+        <NumberInput
+          label="Limit"
+          description="Between 0 and 1: what is less sure goes up"
+          min={0}
+          max={1}
+          step={0.05}
+          decimalScale={6}
+          {...form.getInputProps('limit')}
+          onChange={(value) => form.setFieldValue('limit', typeof value === 'number' ? value : '')}
+        />
+      </Group>
+      <TextInput
+        label="Upper brokers"
+        description="Another cluster for the upper topic, as host:port, comma-separated; answers are then at least once. Empty: the platform's own"
+        {...form.getInputProps('upper_bootstrap_servers')}
+      />
+      <SmallPrint>
+        With both empty it answers every record itself. Each record is on exactly one of the two topics, with its key,
+        headers and time.
+      </SmallPrint>
+    </Stack>
+  )
+}

@@ -1,0 +1,42 @@
+/** Tiers of distributed models as inferences: what they read, what leaves there, what goes up. */
+import type { Inference, Report, ResultRow } from '~/lib/api'
+import { curlCall, type Equivalents } from '~/lib/equivalents'
+import { plural } from '~/lib/format'
+import type { FoundFormat } from './deploy'
+
+/** Whether an inference of the result may hand up what it is not sure of. */
+export function handsUp(result: Pick<ResultRow, 'tier' | 'leader'> | undefined): boolean {
+  return result?.tier != null && result.leader !== null
+}
+
+/** Whether an inference of the result reads what the tier below hands up. */
+export function isUpper(result: Pick<ResultRow, 'tier'> | undefined): boolean {
+  return (result?.tier ?? 0) > 0
+}
+
+/** How an upper tier's samples are written: what the one below hands up is float32, in the shape of this one's input. */
+export function upperFormat({ inputs }: Partial<Pick<Report, 'inputs'>>): FoundFormat {
+  const sizes = inputs?.[0]?.shape.slice(1) ?? []
+  const shape = sizes.length > 0 && !sizes.includes(null) ? { data_reshape: sizes.join(' ') } : {}
+  return { input_format: 'RAW', input_config: { data_type: 'float32', ...shape } }
+}
+
+/** The share of what came that left at a tier, since it decides by its limit; null where nothing came or none is set. */
+export function leftHere({ exits }: Pick<Inference, 'exits'>): number | null {
+  return exits && exits.predicted > 0 ? 1 - exits.sent_up / exits.predicted : null
+}
+
+/** 'limit 0.8, of 1,200 records'. */
+export function exitsText({ exits }: Pick<Inference, 'exits'>): string {
+  if (!exits) return ''
+  if (exits.predicted === 0) return `limit ${exits.limit}, nothing came since it was set`
+  return `limit ${exits.limit}, of ${plural(exits.predicted, 'record')} since it was set`
+}
+
+export function limitEquivalents(id: number, limit: number): Equivalents {
+  return {
+    cli: `kafka-ml inferences limit ${id} ${limit}`,
+    python: `from kafkaml.sdk import Client\n\nclient = Client()\nclient.inferences.set_limit(${id}, ${limit})`,
+    curl: curlCall('PATCH', `/api/inferences/${id}/`, { limit }),
+  }
+}
