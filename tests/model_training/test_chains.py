@@ -20,11 +20,14 @@ from numpy.typing import NDArray
 from kafkaml.confidence import confidences
 from kafkaml.control import ControlMessage
 from kafkaml.input_format import InputFormat
+from kafkaml.records import OutgoingRecord
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker, RecordingReporter
-from kafkaml.wire.choices import TrainingMode
+from kafkaml.wire.checkpoint import Checkpoint
+from kafkaml.wire.choices import Direction, TrainingMode
 from kafkaml.wire.distributed import ChainTraining, Scores, SubModel
 from kafkaml.wire.framework import Framework
+from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.training import TrainingPlan
@@ -33,9 +36,10 @@ from mlcode_executor.process import ModelProcess, Runtime
 from mlcode_executor.shared_array import SharedArray
 from model_training.context import RunContext
 from model_training.model_session import Samples
-from model_training.modes import classic
+from model_training.modes import classic, incremental
 from model_training.training_data import TrainingData
 from tests.mlcode_executor import sources
+from tests.weights import weights_in
 
 Array = NDArray[Any]
 
@@ -254,3 +258,86 @@ def test_the_curve_of_a_limit_is_told_by_what_is_served(trained: Trained) -> Non
         assert tier["model"] == name
         assert tier["confidence"] == pytest.approx(sure, abs=1e-4)
         assert tier["right"] == (answers[-1].argmax(axis=1) == LABELS[TEST]).astype(int).tolist()
+
+
+@dataclass
+class Live:
+    """A stream of digits without end, in memory, and what a run over it reported."""
+
+    runs: Runs
+    framework: Framework
+    broker: InMemoryBroker
+
+    @classmethod
+    def of(cls, runs: Runs, framework: Framework, count: int) -> Live:
+        broker = InMemoryBroker()
+        broker.create_topic("live")
+        for number in range(count):
+            value, key = IMAGES[number].tobytes(), bytes([LABELS[number]])
+            broker.append(OutgoingRecord("live", value, key, timestamp_ms=1_000_000 + number, partition=0))
+        return cls(runs, framework, broker)
+
+    def run(self, checkpoint: Checkpoint | None = None, content: bytes = b"") -> Mapping[str, RecordingReporter]:
+        plan = plan_of(
+            self.framework,
+            mode=TrainingMode.INCREMENTAL,
+            chain_training=ChainTraining(metrics=METRICS, learning_rate=0.005),
+            fit_arguments={"epochs": 4},
+            stream=ControlMessage(
+                ranges=(StreamRange("live"),),
+                input_format=InputFormat.RAW,
+                input_config={"data_type": "uint8", "data_reshape": "8 8", "label_type": "uint8"},
+                validation_rate=0.2,
+                incremental=True,
+            ),
+            incremental=Incremental(
+                window_records=300, stream_timeout=1, monitoring_metric="loss", change=Direction.DOWN, improvement=0.01
+            ),
+            checkpoint=checkpoint,
+        )
+        reporters = {name: RecordingReporter() for name in NAMES}
+        file = self.runs.folder / "fetched"
+        file.write_bytes(content)
+        context = RunContext(
+            plan=plan,
+            reporters=reporters,
+            read_slice=lambda _on_progress: pytest.fail("nobody asked for the slice"),
+            open_reader=self.broker.reader,
+            start_process=self.runs.start,
+            scratch=Path(tempfile.mkdtemp(dir=self.runs.folder)),
+            fetch_checkpoint=lambda _checkpoint: file,
+        )
+        assert [part.model for part in incremental.run(context)] == list(NAMES)
+        return reporters
+
+
+@pytest.mark.parametrize("framework", list(Framework))
+def test_a_chain_learns_a_stream_without_end_and_goes_on_from_a_window(runs: Runs, framework: Framework) -> None:
+    live = Live.of(runs, framework, 900)
+    whole = live.run()
+    for name, reporter in whole.items():
+        own = {"loss", *METRICS, *(["total_loss"] if name == "cloud" else [])}
+        assert [each.epoch for each in reporter.epochs] == [1, 2, 3]
+        for epoch in reporter.epochs:
+            assert set(epoch.training) == set(epoch.validation) == set(epoch.before) == own
+        assert list(reporter.versions) == list(whole["cloud"].versions) == [1, 2, 3]
+        assert reporter.outcome is not None
+        assert reporter.outcome.test_metrics["sparse_categorical_accuracy"] > 0.5
+        assert reporter.outcome.exit is not None
+        assert reporter.outcome.samples == {"training": 720, "validation": 180, "test": 180}
+    top = whole["cloud"]
+    assert top.outcome is not None
+    assert top.comparison is not None
+    # What decides is the loss of the whole, not that of the top's own exit.
+    assert top.comparison.challenger_value == pytest.approx(top.outcome.test_metrics["total_loss"], abs=1e-6)
+    document = json.loads(top.artifacts["exits.json"])
+    assert (document["of"], document["samples"]) == ("validation", 180)
+    assert [len(reporter.checkpoints) for reporter in whole.values()] == [0, 0, 3]
+    second = top.checkpoints[1]
+    again = live.run(second, top.artifacts[second.name])
+    assert [each.epoch for each in again["edge"].epochs] == [3]
+    for name in NAMES:
+        weights = WEIGHTS[framework]
+        assert weights_in(again[name].artifacts[weights], weights) == weights_in(
+            whole[name].artifacts[weights], weights
+        )
