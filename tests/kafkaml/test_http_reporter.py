@@ -92,6 +92,16 @@ def test_a_checkpoint_is_told_after_its_file_and_after_all_epochs_before(
     assert backend.checkpoints == [told]
 
 
+def test_flushed_is_what_the_backend_confirmed(backend: FakeBackend, reporter: HttpReporter) -> None:
+    reporter.epoch(epoch(1))
+    reporter.flush(patience_seconds=30)
+    assert len(backend.events_of("epoch")) == 1
+    backend.fail_next(1000, 503)
+    reporter.epoch(epoch(2))
+    with pytest.raises(ApiError, match="did not take"):
+        reporter.flush(patience_seconds=0.2)
+
+
 def test_an_epoch_is_with_the_backend_within_a_quarter_of_a_second(
     backend: FakeBackend, reporter: HttpReporter
 ) -> None:

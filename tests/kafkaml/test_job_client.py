@@ -67,6 +67,19 @@ def test_renewal_changes_the_token_in_use_and_in_the_file(
     assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_sub_model_of_the_same_training_is_told_of_with_the_same_token(
+    backend: FakeBackend, client: JobClient, tmp_path: Path
+) -> None:
+    other = client.of_result(6)
+    # As in a pod, where the file is a mount that cannot be written.
+    (tmp_path / f".token.{os.getpid()}").mkdir()
+    client.renew_token()
+    backend.tokens = {"renewed-token-number-1"}
+    other.post("stats", {})
+    assert backend.requests[-1] == ("POST", "/api/jobs/training/6/stats/")
+    assert backend.renewals == 1
+
+
 def test_a_stale_file_does_not_replace_a_renewed_token(backend: FakeBackend, client: JobClient, tmp_path: Path) -> None:
     # As in a pod, where the file is a mount that cannot be written.
     (tmp_path / f".token.{os.getpid()}").mkdir()

