@@ -16,6 +16,7 @@ from backend.runs.models import ENDED_STATES, Run
 from backend.streams.models import Announcement
 from kafkaml.wire.checkpoint import Checkpoint as SavedCheckpoint
 from kafkaml.wire.choices import Split, Targets, TrainingMode
+from kafkaml.wire.distributed import ChainTraining
 from kafkaml.wire.version import VersionReason
 
 __all__ = ["Artifact", "Checkpoint", "Deployment", "EpochRecord", "ResultVersion", "TrainingResult"]
@@ -69,6 +70,11 @@ class Deployment(models.Model):
 
     def __str__(self) -> str:
         return f"deployment {self.pk}"
+
+    @property
+    def chain_training(self) -> ChainTraining:
+        """What its chains are trained with, if it has any."""
+        return ChainTraining.model_validate(self.chain or {})
 
 
 class TrainingResult(Run):

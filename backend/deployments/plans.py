@@ -14,7 +14,7 @@ from backend.runs.models import DesiredState
 from backend.streams.services import since_ms
 from kafkaml.frameworks import Purpose
 from kafkaml.wire.choices import Split, Targets, TrainingMode
-from kafkaml.wire.distributed import ChainTraining, SubModel
+from kafkaml.wire.distributed import SubModel
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
 from kafkaml.wire.semi_supervised import SemiSupervised
@@ -85,7 +85,7 @@ def _chain(result: TrainingResult) -> dict[str, Any]:
     """Return what a plan says of the sub-models that are trained in one run; nothing of an ordinary model."""
     if result.tier is None:
         return {}
-    asked = ChainTraining.model_validate(result.deployment.chain or {})
+    asked = result.deployment.chain_training
     parts = [
         SubModel(
             result_id=each.pk,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from backend.accounts.models import AuditEntry
-from backend.deployments.models import Deployment, ResultVersion
+from backend.deployments.models import ResultVersion, TrainingResult
 from backend.deployments.version_documents import version_message
 from backend.streams.models import Announcement
 from kafkaml.frameworks import Purpose
@@ -36,7 +36,7 @@ def model_card(version: ResultVersion) -> ModelCard:
         imports=version.imports,
         version=version_message(version, current=result.current_version_id),
         data=None if version.stream is None else _data(version.stream),
-        training=_training(result.deployment, model.framework),
+        training=_training(result),
         lineage=_lineage(version),
         confusion_matrix=matrix,
         classes=[] if matrix is None else _classes(matrix),
@@ -61,7 +61,8 @@ def _data(stream: Announcement) -> CardData:
     )
 
 
-def _training(deployment: Deployment, framework: str) -> CardTraining:
+def _training(result: TrainingResult) -> CardTraining:
+    deployment, framework = result.deployment, result.model.framework
     given: Mapping[str, Any] = deployment.arguments.get(framework, {})
     fit, evaluation = (given.get(purpose, {}).get("values", {}) for purpose in (Purpose.FIT, Purpose.EVALUATION))
     return CardTraining(
@@ -76,6 +77,7 @@ def _training(deployment: Deployment, framework: str) -> CardTraining:
         semi_supervised=None
         if deployment.semi_supervised is None
         else SemiSupervised.model_validate(deployment.semi_supervised),
+        chain=None if result.tier is None else deployment.chain_training,
     )
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from kafkaml.wire.choices import Split, Targets, TrainingMode
+from kafkaml.wire.distributed import ChainTraining
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.message import Count, Message, Name, Text
@@ -40,7 +41,10 @@ class CardData(Message):
 
 
 class CardTraining(Message):
-    """How it was trained. ``fit`` and ``evaluation`` are the arguments; null ``split``: by content, or as they say."""
+    """How it was trained. ``fit`` and ``evaluation`` are the arguments; null ``split``: by content, or as they say.
+
+    ``chain`` is what the sub-models of a distributed model were trained with, together; null: an ordinary model.
+    """
 
     mode: TrainingMode
     batch_size: int
@@ -51,6 +55,7 @@ class CardTraining(Message):
     targets: Targets
     incremental: Incremental | None
     semi_supervised: SemiSupervised | None = None
+    chain: ChainTraining | None = None
 
 
 class CardClass(Message):

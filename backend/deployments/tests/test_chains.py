@@ -380,3 +380,10 @@ class TestItsExits:
             outcome = builders.outcome(exit=Exit(scores=Scores.LOGITS, classes=10))
             assert transitions.mark_finished(part.pk, Finish(attempt=1, outcome=outcome))
         assert "has no samples of its exits" in viewer.get(f"/api/results/{leader.pk}/exits/").json()["detail"]
+
+    def test_its_cards_say_what_all_were_trained_with(self, leader: TrainingResult, viewer: APIClient) -> None:
+        self.train(leader)
+        for each in parts(leader):
+            card = viewer.get(f"/api/results/{each.pk}/versions/1/card/").json()
+            assert card["training"]["chain"]["optimizer"] == "adam"
+            assert card["version"]["outcome"]["exit"]["classes"] == 10

@@ -1,0 +1,202 @@
+"""The tutorial's distributed model on a platform of its own: entered from the top, trained as one, chosen limits."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backend.launchers.job_folder import JobFolder
+from datasources import OnlineRawSink
+from kafkaml.sdk.types import RunState, TrainingResult
+from tests.integration.test_platform_tutorial import run_example
+from tests.integration.training_support import blobs
+from tests.mlcode_executor import sources
+from tests.platform import Platform
+from tests.support import eventually
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+
+NAMES = ("edge", "fog", "cloud")
+CODES = {
+    "tensorflow": (sources.EDGE, sources.FOG, sources.CLOUD),
+    "pytorch": (sources.PYTORCH_EDGE, sources.PYTORCH_FOG, sources.PYTORCH_CLOUD),
+}
+FRAMEWORKS = tuple(CODES)
+
+
+@dataclass
+class Chains:
+    """What was made: the deployment, and results by framework, from below."""
+
+    deployment: int
+    results: dict[str, list[int]]
+
+
+def enter(platform: Platform, folder: Path, framework: str) -> list[int]:
+    """Enter the sub-models from the top; returns their ids from below."""
+    models: list[int] = []
+    for name, code in zip(reversed(NAMES), reversed(CODES[framework]), strict=True):
+        path = folder / f"{framework}-{name}.py"
+        path.write_text(code)
+        upper = ("--upper-model", str(models[0])) if models else ()
+        made: Any = platform.json(
+            *("models", "create", str(path), "-n", f"{name} {framework}", "-f", framework, "--distributed"), *upper
+        )
+        models.insert(0, made["id"])
+    return models
+
+
+@pytest.fixture(scope="module")
+def chains(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Chains:
+    """The tutorial's three sub-models, unchanged, and the same in PyTorch, trained on one stream."""
+    folder = tmp_path_factory.mktemp("models")
+    models = {framework: enter(platform, folder, framework) for framework in FRAMEWORKS}
+    # One sub-model stands for its chain.
+    tops = [word for each in models.values() for word in ("--model", str(each[-1]))]
+    configuration: Any = platform.json("configurations", "create", "chains", *tops)
+    assert configuration["models"] == sorted(pk for each in models.values() for pk in each)
+    assert "added" in configuration["note"]
+    deployment: Any = platform.json(
+        *("deployments", "create", str(configuration["id"]), "--confusion-matrix", "--learning-rate", "0.002"),
+        *("--metrics", "sparse_categorical_accuracy, sparse_top_k_categorical_accuracy"),
+        *("--loss-weight", "edge tensorflow=0.7", "--tensorflow-fit", "epochs=3", "--pytorch-fit", "max_epochs=3"),
+    )
+    run_example(
+        platform,
+        "mnist_dataset_training_example.py",
+        *("--deployment", str(deployment["id"]), "--bootstrap-servers", platform.bootstrap_servers),
+    )
+    of_model = {each["model"]: each["id"] for each in deployment["results"]}
+    results = {framework: [of_model[pk] for pk in each] for framework, each in models.items()}
+    for each in results.values():
+        # Those below wait for the same as the top.
+        done = platform.cli("results", "wait", str(each[0]), "--timeout", "240")
+        assert done.returncode == 0, done.stderr + platform.cli("results", "logs", str(each[0])).stdout
+    return Chains(deployment["id"], results)
+
+
+def shown(platform: Platform, chains: Chains, framework: str) -> list[TrainingResult]:
+    return [platform.client.results.get(each) for each in chains.results[framework]]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_each_sub_model_has_a_result_of_its_own(platform: Platform, chains: Chains, framework: str) -> None:
+    results = shown(platform, chains, framework)
+    assert [each.state for each in results] == [RunState.FINISHED] * 3
+    assert [(each.tier, each.leader) for each in results] == [(0, results[2].id), (1, results[2].id), (2, None)]
+    metrics = {"loss", "sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy"}
+    for number, each in enumerate(results):
+        outcome = each.outcome
+        assert outcome is not None
+        assert [epoch.epoch for epoch in each.epochs] == [1, 2, 3]
+        assert set(each.test_metrics) - metrics == ({"total_loss"} if number == 2 else set())
+        assert metrics <= set(each.epochs[-1].validation)
+        assert outcome.samples == {"training": 1437, "validation": 180, "test": 180}
+        # Counted by another way than the metric is.
+        assert each.confusion_matrix is not None
+        matrix = np.array(each.confusion_matrix.matrix)
+        accuracy = float(np.trace(matrix) / matrix.sum())
+        assert each.test_metrics["sparse_categorical_accuracy"] == pytest.approx(accuracy, abs=1e-6)
+        assert accuracy > 0.8
+        files = {artifact.name for artifact in each.artifacts}
+        assert {"model.onnx"} < files
+        assert ("exits.json" in files) == (number == 2)
+        assert outcome.exit is not None
+        assert (outcome.exit.classes, outcome.exit.upper_bytes) == (10, 0 if number == 2 else 256)
+        assert outcome.exit.seconds_per_sample > 0
+        assert outcome.onnx_max_difference is not None
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_limits_are_proposed_by_what_was_held_out(platform: Platform, chains: Chains, framework: str) -> None:
+    edge, fog, cloud = chains.results[framework]
+    curves = platform.client.results.exits(cloud)
+    assert ([each.result for each in curves.tiers], curves.of, curves.samples) == ([edge, fog, cloud], "test", 180)
+    for tier, result in zip(curves.tiers, shown(platform, chains, framework), strict=True):
+        assert tier.alone == pytest.approx(result.test_metrics["sparse_categorical_accuracy"], abs=1e-6)
+    assert [each.limit is None for each in curves.tiers] == [False, False, True]
+    first = curves.tiers[0]
+    assert max(each.accuracy for each in first.points) - curves.accuracy <= 0.0051
+    assert 0.1 < first.limit <= 1  # type: ignore[operator]
+    # Another tier may be asked about; nothing goes up where the limit is 0.
+    stays = platform.client.results.exits(edge, [0.0, None])
+    assert (stays.accuracy, stays.bytes_per_sample) == (pytest.approx(first.alone), 0)
+    printed = platform.cli("results", "exits", str(fog)).stdout
+    assert re.search(rf"{fog} .*fog {framework}", printed)
+    assert "told by 180 samples of test" in printed
+
+
+def test_the_run_of_a_chain_is_one(platform: Platform, chains: Chains) -> None:
+    client = platform.client
+    edge, fog, cloud = chains.results["pytorch"]
+    assert platform.cli("results", "logs", str(edge)).stdout == platform.cli("results", "logs", str(cloud)).stdout
+    client.results.restart(fog)
+    for each in (edge, fog, cloud):
+        assert client.results.get(each).state in (RunState.WAITING, RunState.RUNNING, RunState.FINISHED)
+    client.results.wait_for(edge, RunState.FINISHED, timeout_seconds=240)
+    assert [client.results.get(each).current_version for each in (edge, fog, cloud)] == [2, 2, 2]
+    client.results.promote(edge, 1)
+    assert [client.results.get(each).current_version for each in (edge, fog, cloud)] == [1, 1, 1]
+
+
+LOWER = """
+import time
+class Edge(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.up, self.classify = nn.Linear(4, 8), nn.Linear(8, 3)
+        self.register_buffer("passes", torch.zeros(()))
+    def forward(self, x):
+        if self.training:
+            self.passes += 1
+            print(f"pass {int(self.passes)}.", flush=True)
+            time.sleep(0.03)
+        up = torch.relu(self.up(x))
+        return up, self.classify(up)
+model = Edge()
+"""
+WINDOW = 20
+
+
+def test_a_stream_without_end_makes_versions_of_all_whoever_is_killed(platform: Platform) -> None:
+    client = platform.client
+    top = client.models.create(name="top", framework="pytorch", code="model = nn.Linear(8, 3)", distributed=True)
+    low = client.models.create(name="low", framework="pytorch", code=LOWER, distributed=True, upper_model=top.id)
+    configuration = client.configurations.create(name="endless chain", models=[low.id])
+    deployment = client.deployments.create(
+        configuration=configuration.id,
+        pytorch_fit_arguments="max_epochs=10",
+        incremental={"window_records": WINDOW, "validation_rate": 0.2, "indefinite": True, "monitoring_metric": "loss"}
+        | {"improvement": 0.0},
+        chain={"learning_rate": 0.01},
+    )
+    pks = {each.model: each.id for each in deployment.results}
+    leader, follower = pks[top.id], pks[low.id]
+    features, labels = blobs(3 * WINDOW)
+    with OnlineRawSink(
+        bootstrap_servers=platform.bootstrap_servers, topic="endless", deployment_id=deployment.id, group_id="endless"
+    ) as sink:
+        for sample, label in zip(features, labels, strict=True):
+            sink.send(sample, label)
+        sink.flush()
+        eventually(lambda: "pass 15." in client.results.logs(follower).text, 180, what="the second window in part")
+        worker = JobFolder(platform.state.root / "jobs" / f"kml-train-{leader}-a1").state(0)
+        assert worker is not None
+        assert worker.worker is not None
+        os.kill(worker.worker.pid, signal.SIGKILL)
+        eventually(lambda: len(client.results.get(follower).epochs) == 3, 180, what="three windows to be learnt")
+    client.results.stop(follower)
+    client.results.wait_for(follower, RunState.FINISHED, timeout_seconds=120)
+    for each in (leader, follower):
+        result = client.results.get(each)
+        assert (result.state, result.attempt, len(result.epochs)) == (RunState.FINISHED, 2, 3)
+        made = [(version.number, version.step) for version in reversed(client.results.versions(each))]
+        assert made == [(1, 1), (2, 2), (3, 3), (4, None)]
+        assert result.current_version == 4
