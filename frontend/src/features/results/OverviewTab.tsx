@@ -10,7 +10,7 @@ import { Dimmed } from '~/components/Dimmed'
 import { isHeldUp } from '~/components/FailureAlert'
 import { Stat } from '~/components/Stat'
 import { Warnings } from '~/components/Warnings'
-import type { EpochMetrics, LastCheckpoint, Result } from '~/lib/api'
+import type { EpochMetrics, LastCheckpoint, Result, ResultRow } from '~/lib/api'
 import {
   formatAge,
   formatBytes,
@@ -24,12 +24,13 @@ import {
 } from '~/lib/format'
 import { durationSeconds, hasEnded } from '~/lib/runs'
 import { PseudoLabelRounds } from './PseudoLabelRounds'
+import { RunParts } from './RunParts'
 import { progressOf } from './state'
 import { useCurves, useEpochs } from './useEpochs'
 import { useVersionMarks } from './useVersionMarks'
 import { WindowStats, WindowsChart } from './Windows'
 
-export function OverviewTab({ result }: { result: Result }) {
+export function OverviewTab({ result, parts }: { result: Result; parts: readonly ResultRow[] }) {
   const epochs = useEpochs(result)
   const series = useCurves(result, epochs)
   const unit = unitOf(result.metrics)
@@ -39,6 +40,7 @@ export function OverviewTab({ result }: { result: Result }) {
       {result.state === 'running' && <Running result={result} />}
       {(result.state === 'waiting' || result.state === 'created') && <Waiting result={result} />}
       <Answers result={result} epochs={epochs} />
+      <RunParts result={result} parts={parts} />
       {result.outcome && result.outcome.warnings.length > 0 && <Warnings texts={result.outcome.warnings} />}
       {epochs.length > 0 && (
         <Box>

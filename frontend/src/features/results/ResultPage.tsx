@@ -28,7 +28,9 @@ import { LineageTab } from './LineageTab'
 import { LogsTab } from './LogsTab'
 import { MetricsTab } from './MetricsTab'
 import { OverviewTab } from './OverviewTab'
+import { useRunParts } from './parts'
 import { RestartDialog } from './RestartDialog'
+import { PartSwitch } from './RunParts'
 import type { ResultSearch } from './routes'
 import { VersionsTab } from './VersionsTab'
 
@@ -52,6 +54,7 @@ export function ResultPage() {
       search={search}
       onSearch={change}
       onCompare={(results) => void navigate({ to: '/training/compare', search: { results } })}
+      onPart={(part) => void navigate({ params: { id: String(part) }, search: ({ tab }) => ({ tab }) })}
     />
   )
 }
@@ -61,11 +64,14 @@ function Loaded({
   search,
   onSearch,
   onCompare,
+  onPart,
 }: {
   result: Result
   search: ResultSearch
   onSearch: (change: ResultSearch) => void
   onCompare: (results: string) => void
+  /** Another sub-model of the same run. */
+  onPart: (id: number) => void
 }) {
   const { can } = useSession()
   const [restart, setRestart] = useState<'same' | 'other' | null>(null)
@@ -73,6 +79,7 @@ function Loaded({
     ...resultsStopCreateMutation(),
     onSuccess: () => notifyDone(`Result ${result.id} is asked to stop`),
   })
+  const parts = useRunParts(result)
   const ended = hasEnded(result)
   const editor = can('editor')
   const stopping = !ended && result.desired === 'stopped'
@@ -160,6 +167,7 @@ function Loaded({
         ]}
         alerts={
           <>
+            <PartSwitch result={result} parts={parts} onPart={onPart} />
             <ProblemAlert error={stop.error} title="It could not be stopped" />
             {result.failure && (
               <FailureAlert
@@ -186,7 +194,7 @@ function Loaded({
         tab={search.tab}
         onTab={(tab) => onSearch({ tab: tab as NonNullable<ResultSearch['tab']> })}
         tabs={[
-          { value: 'overview', label: 'Overview', content: () => <OverviewTab result={result} /> },
+          { value: 'overview', label: 'Overview', content: () => <OverviewTab result={result} parts={parts} /> },
           {
             value: 'metrics',
             label: 'Metrics',

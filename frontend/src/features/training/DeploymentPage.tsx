@@ -46,7 +46,9 @@ export function DeploymentPage() {
 
   const shown = deployment.data
   // While another address's rows are still there from before, none is better than the wrong ones.
-  const rows = results.data?.results.every((row) => row.deployment === Number(id)) ? results.data.results : NO_ROWS
+  const rows = results.data?.results.every((row) => row.deployment === Number(id))
+    ? byRun(results.data.results)
+    : NO_ROWS
   const going = shown?.results.some((row) => !hasEnded(row)) ?? false
   const waiting = shown?.results.filter((row) => row.state === 'waiting' && row.stream === null) ?? []
   const awaited = waiting.length > 0 && waiting.some((row) => row.desired === 'run')
@@ -187,6 +189,11 @@ export function DeploymentPage() {
       />
     </ObjectPage>
   )
+}
+
+/** The parts of a run together, from below. */
+function byRun(rows: readonly ResultRow[]): ResultRow[] {
+  return [...rows].sort((a, b) => (a.leader ?? a.id) - (b.leader ?? b.id) || (a.tier ?? 0) - (b.tier ?? 0))
 }
 
 /** What deleting takes along, one line each. */

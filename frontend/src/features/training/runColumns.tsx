@@ -28,7 +28,10 @@ export const MODEL: RunColumn = {
       <ResultLink id={row.id} fw={500} style={{ overflowWrap: 'anywhere' }}>
         {row.model_name}
       </ResultLink>
-      <SmallPrint>result {row.id}</SmallPrint>
+      <SmallPrint>
+        result {row.id}
+        {row.leader !== null && `, in the run of result ${row.leader}`}
+      </SmallPrint>
     </Stack>
   ),
 }
