@@ -19,6 +19,7 @@ from backend.deployments.version_views import (
 )
 from backend.deployments.views import DeploymentViewSet, ResultViewSet
 from backend.events.views import event_stream
+from backend.inferences.chain_views import ChainView
 from backend.inferences.views import InferenceViewSet
 from backend.jobs import views as jobs
 from backend.ml_models.views import FrameworksView, MLModelViewSet
@@ -91,6 +92,7 @@ api_urls: list[URLPattern | URLResolver] = [
         VersionArtifactView.as_view(),
         name="result-version-artifact",
     ),
+    path("chains/", ChainView.as_view(), name="chains"),
     path("inferences/<id:pk>/predictions/", prediction_stream, name="inference-predictions"),
     path("", include(router.urls)),
     path("frameworks/", FrameworksView.as_view(), name="frameworks"),

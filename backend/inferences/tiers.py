@@ -13,7 +13,7 @@ from backend.runs.models import DesiredState
 from kafkaml.input_format import InputFormat
 from kafkaml.wire.distributed import Cascade, Exit, Scores
 
-__all__ = ["cascade_of", "check_limit", "check_tier", "exit_of", "input_of", "tier_of"]
+__all__ = ["cascade_of", "check_limit", "check_tier", "exit_of", "input_of", "least_limit", "tier_of"]
 
 _ALONE = "leave limit and upper_topic empty"
 
@@ -94,15 +94,19 @@ def check_limit(limit: float, version: ResultVersion) -> None:
         raise InvalidField("limit", f"{version} predicts values, which have no confidence", hint=_ALONE)
     if not 0 <= limit <= 1:
         raise InvalidField("limit", f"{limit:g} is no confidence: expected a number from 0 to 1")
-    # One sigmoid unit tells two classes.
-    classes = max(2, found.classes)
-    if limit <= 1 / classes:
+    if limit <= least_limit(found):
         raise InvalidField(
             "limit",
-            f"nothing would go up: of {classes} classes the most probable has at least {1 / classes:.4g}; expected "
-            f"more than that",
+            f"nothing would go up: of {max(2, found.classes)} classes the most probable has at least "
+            f"{least_limit(found):.4g}; expected more than that",
             hint=f"to answer everything here, {_ALONE}",
         )
+
+
+def least_limit(found: Exit) -> float:
+    """Return the limit by which nothing goes up yet: that of an exit which knows nothing."""
+    # One sigmoid unit tells two classes.
+    return 1 / max(2, found.classes)
 
 
 def _check_loop(inference: Inference) -> None:

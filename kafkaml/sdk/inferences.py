@@ -70,6 +70,36 @@ class Inferences(Runs[types.Inference]):
         """
         return self._create(locals())
 
+    def propose_chain(self, result: int, *, prefix: str | None = None) -> types.ChainReport:
+        """Return free topics, which begin with ``prefix``, and limits for the chain that a trained result is part of.
+
+        A limit sends up least at nearly the best accuracy, as the samples tell that the training held out; see
+        ``client.results.exits`` for all others.
+        """
+        params = {"result": result, "prefix": prefix}
+        return types.ChainReport.model_validate(self._connection.request("GET", "/chains/", params=params))
+
+    def create_chain(
+        self,
+        *,
+        result: int,
+        version: int | None = None,
+        prefix: str | None = None,
+        input_topic: str | None = None,
+        output_topic: str | None = None,
+        input_format: str | None = None,
+        input_config: Mapping[str, object] | None = None,
+        tiers: Sequence[Mapping[str, object]] = (),
+    ) -> list[types.Inference]:
+        """Serve all sub-models of the chain that ``result`` is part of, or none; return their inferences from below.
+
+        What is left out is as ``propose_chain`` says. ``tiers`` are fields of inferences for those that are to differ:
+        ``{"result": ..., "limit": 0.8, "replicas": 2, "upper_topic": ...}``.
+        """
+        fields = {name: value for name, value in locals().items() if name != "self" and value is not None}
+        answer = self._connection.request("POST", "/chains/", body={**fields, "tiers": list(tiers)})
+        return [types.Inference.model_validate(each) for each in answer["inferences"]]
+
     def scale(self, identifier: int, replicas: int, *, max_replicas: int | None = None) -> types.Inference:
         """Change the number of replicas. ``max_replicas``: the lag chooses up to so many; 0: it chooses no more."""
         most = {} if max_replicas is None else {"max_replicas": max_replicas or None}

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from kafkaml.wire.card import ModelCard
+from kafkaml.wire.chain import ChainProposal
 from kafkaml.wire.distributed import ChainTraining, ExitCurves
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.incremental import Incremental
@@ -29,6 +30,7 @@ __all__ = [
     "Artifact",
     "AuditEntry",
     "Card",
+    "ChainReport",
     "ChainSettings",
     "ChallengerReport",
     "Cluster",
@@ -330,6 +332,10 @@ class SwapFailureReport(SwapFailure, _Answer):
 
 class ExitsReport(Exits, _Answer):
     """What a tier predicted since its replicas decide by ``limit``, and what of it was ``sent_up``; ``share`` left."""
+
+
+class ChainReport(ChainProposal, _Answer):
+    """How a trained chain could be served: ``tiers`` from below, with free topics and limits of the curves."""
 
 
 class Inference(_Answer):

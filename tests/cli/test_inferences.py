@@ -42,6 +42,17 @@ COMPARISON = {
 }
 
 
+CHAIN = {
+    "result": 4,
+    "input_topic": "digits-in",
+    "output_topic": "digits-out",
+    "tiers": [
+        {"result": 3, "model": "edge", "input_topic": "digits-in", "upper_topic": "digits-cloud", "limit": 0.8},
+        {"result": 4, "model": "cloud", "input_topic": "digits-cloud"},
+    ],
+}
+
+
 class Platform(LocalServer):
     """One inference, whose replica goes over after ``looks`` looks, or fails to."""
 
@@ -55,6 +66,11 @@ class Platform(LocalServer):
         path = path.partition("?")[0]
         if path == "/api/inferences/7/swaps/":
             return json_answer(200, {"count": len(SWAPS), "results": SWAPS})
+        if path == "/api/chains/":
+            if method == "GET":
+                return json_answer(200, CHAIN)
+            self.sent.append((path, orjson.loads(body)))
+            return json_answer(201, {"inferences": [self.inference(), {**self.inference(), "id": 8, "tier": "cloud"}]})
         if not path.startswith("/api/inferences/7/"):
             return json_answer(404, {})
         if method in ("POST", "PATCH"):
@@ -124,6 +140,26 @@ def test_the_limit_of_a_tier_is_changed(platform: Platform) -> None:
         inference = client.inferences.get(7)
     assert inference.exits is not None
     assert (inference.tier, inference.limit, inference.exits.share) == ("edge", 0.8, 0.75)
+
+
+def test_a_chain_is_proposed_and_served_as_a_whole(platform: Platform) -> None:
+    chain = ("inferences", "create-chain", "4", "--prefix", "digits")
+    shown = run_cli(*chain, "--propose", KML_URL=platform.url, KML_TOKEN="t").stdout
+    assert [word in shown for word in ("edge", "digits-cloud", "0.8")] == [True] * 3
+    assert platform.sent == []
+    made = run_cli(*chain, "--limit", "0.9", "--input", "minst-in", KML_URL=platform.url, KML_TOKEN="t")
+    assert (made.returncode, made.stdout.splitlines()[0][:51]) == (
+        0,
+        "2 tiers start: in (edge, inference 7) -> in (cloud,",
+    )
+    tiers = [{"result": 3, "limit": 0.9}, {"result": 4}]
+    body = {"result": 4, "prefix": "digits", "input_topic": "minst-in", "tiers": tiers}
+    assert platform.sent == [("/api/chains/", body)]
+    many = run_cli(*chain, "--limit", "0.9", "--limit", "0.8", KML_URL=platform.url, KML_TOKEN="t")
+    assert (many.returncode != 0, "expected at most 1, the top has none" in many.stderr.replace("\n", " ")) == (
+        True,
+        True,
+    )
 
 
 def test_a_challenger_is_started_compared_and_promoted(platform: Platform) -> None:

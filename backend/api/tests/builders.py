@@ -7,6 +7,8 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from backend.accounts.models import Role, User
 from backend.api.actors import SYSTEM
 from backend.api.job_tokens import mint
@@ -23,8 +25,10 @@ from backend.runs import transitions as runs
 from backend.streams import services as streams
 from backend.streams.models import Announcement
 from kafkaml.control import ControlMessage, deployment_id_to_key
+from kafkaml.exit_samples import ExitSamples, TierSamples
 from kafkaml.input_format import InputFormat
 from kafkaml.stream_range import StreamRange
+from kafkaml.wire.distributed import Exit
 from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.report import Finish
 
@@ -146,6 +150,19 @@ def finish(result: TrainingResult, **values: Any) -> None:
     done = outcome(artifacts=uploaded, **values)
     assert transitions.mark_finished(result.pk, Finish(attempt=result.attempt, outcome=done))
     result.refresh_from_db()
+
+
+def finish_chain(leader: TrainingResult, **exit_values: Any) -> None:
+    """Let a launched chain of three finish, with samples: edge and fog are right where they are surer, cloud always."""
+    right = np.array([True, True, False, False])
+    tiers = [TierSamples(name, np.array([0.9, 0.8, 0.6, 0.5]), right) for name in ("edge", "fog")]
+    samples = ExitSamples("test", (*tiers, TierSamples("cloud", np.full(4, 0.9), np.full(4, True))))
+    make_artifact(leader, name="exits.json", content=samples.to_bytes())
+    for part in leader.parts():
+        found = Exit(**{"scores": "probabilities", "classes": 10, "upper_bytes": 256, **exit_values})
+        files = dict(part.artifacts.filter(version=None).values_list("name", "sha256"))
+        done = outcome(artifacts=files, exit=found)
+        assert transitions.mark_finished(part.pk, Finish(attempt=1, outcome=done))
 
 
 def make_inference(result: TrainingResult | None = None, **values: Any) -> Inference:

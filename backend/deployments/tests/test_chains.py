@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 from rest_framework.test import APIClient
 
@@ -21,7 +20,6 @@ from backend.launchers.names import RunKind
 from backend.ml_models.models import MLModel
 from backend.runs import transitions as runs
 from kafkaml.errors import RefusedError
-from kafkaml.exit_samples import ExitSamples, TierSamples
 from kafkaml.wire.checkpoint import Checkpoint
 from kafkaml.wire.distributed import Exit, Scores
 from kafkaml.wire.failure import Failure, FailureCategory
@@ -328,20 +326,8 @@ class TestItsVersions:
 
 
 class TestItsExits:
-    def train(self, leader: TrainingResult, **exit_values: Any) -> None:
-        """The edge is right of the samples that it is surer of, the cloud of all."""
-        right = np.array([True, True, False, False])
-        tiers = [TierSamples(name, np.array([0.9, 0.8, 0.6, 0.5]), right) for name in ("edge", "fog")]
-        samples = ExitSamples("test", (*tiers, TierSamples("cloud", np.full(4, 0.9), np.full(4, True))))
-        builders.make_artifact(leader, name="exits.json", content=samples.to_bytes())
-        for part in parts(leader):
-            found = Exit(**{"scores": "probabilities", "classes": 10, "upper_bytes": 256, **exit_values})
-            files = dict(part.artifacts.filter(version=None).values_list("name", "sha256"))
-            outcome = builders.outcome(artifacts=files, exit=found)
-            assert transitions.mark_finished(part.pk, Finish(attempt=1, outcome=outcome))
-
     def test_what_limits_would_do_is_told(self, leader: TrainingResult, viewer: APIClient) -> None:
-        self.train(leader)
+        builders.finish_chain(leader)
         edge, fog, cloud = parts(leader)
         shown = viewer.get(f"/api/results/{leader.pk}/exits/").json()
         assert [each["result"] for each in shown["tiers"]] == [edge.pk, fog.pk, cloud.pk]
@@ -363,7 +349,7 @@ class TestItsExits:
 
     @pytest.mark.parametrize("limits", ["2", "x", "0.5,0.5,0.5", "nan"])
     def test_limits_are_numbers_from_0_to_1(self, limits: str, leader: TrainingResult, viewer: APIClient) -> None:
-        self.train(leader)
+        builders.finish_chain(leader)
         answer = viewer.get(f"/api/results/{leader.pk}/exits/", {"limits": limits})
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "limits")
 
@@ -371,7 +357,7 @@ class TestItsExits:
         ordinary = builders.make_finished()
         assert "ordinary model" in viewer.get(f"/api/results/{ordinary.pk}/exits/").json()["detail"]
         assert "no version yet" in viewer.get(f"/api/results/{leader.pk}/exits/").json()["detail"]
-        self.train(leader, scores="values")
+        builders.finish_chain(leader, scores="values")
         answer = viewer.get(f"/api/results/{leader.pk}/exits/")
         assert (answer.status_code, "predicts values" in answer.json()["detail"]) == (404, True)
 

@@ -1,0 +1,166 @@
+"""A whole chain put into service at once: topics and limits that are proposed, and all tiers made or none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from django.db import transaction
+from rest_framework import serializers
+
+from backend.api.actors import Actor
+from backend.api.errors import InvalidField, InvalidFields, NotFound
+from backend.deployments.exits import exit_curves
+from backend.deployments.models import TrainingResult
+from backend.inferences.models import Inference
+from backend.inferences.serializers import InferenceWriteSerializer
+from backend.inferences.services import create_inference
+from backend.inferences.tiers import exit_of, least_limit
+from kafkaml.wire.chain import ChainProposal, TierProposal
+from kafkaml.wire.distributed import Scores
+
+__all__ = ["deploy_chain", "proposal"]
+
+# Leaves room for what follows it.
+_MAX_PREFIX = 100
+
+
+def proposal(result: TrainingResult, *, prefix: str = "") -> ChainProposal:
+    """Return how the chain that ``result`` is part of could be served; topics begin with ``prefix``.
+
+    Raises InvalidField where it is of no chain, or not trained.
+    """
+    run = result.run
+    if run.tier is None:
+        raise InvalidField(
+            "result",
+            f"result {result.pk} is of {result.model.name}, no sub-model of a chain: expected one that is",
+            hint="make an inference of it",
+        )
+    parts = run.parts()
+    if missing := [part.model.name for part in parts if part.current_version is None]:
+        raise InvalidField(
+            "result", f"{', '.join(missing)} has no version yet: expected a chain that was trained", hint="wait for it"
+        )
+    begin = _free_prefix(prefix or _slug(run.deployment.configuration.name), parts)
+    topics = [f"{begin}-in", *(f"{begin}-{_slug(part.model.name)}" for part in parts[1:])]
+    limits, obstacle = _limits(run)
+    exits = [None if part.current_version is None else exit_of(part.current_version) for part in parts]
+    return ChainProposal(
+        result=run.pk,
+        input_topic=topics[0],
+        output_topic=f"{begin}-out",
+        tiers=[
+            TierProposal(
+                result=part.pk,
+                model=part.model.name,
+                input_topic=topics[index],
+                upper_topic=topics[index + 1] if index + 1 < len(parts) else "",
+                limit=limits.get(part.pk),
+                least_limit=None
+                if found is None or found.scores is Scores.VALUES or part is run
+                else least_limit(found),
+            )
+            for index, (part, found) in enumerate(zip(parts, exits, strict=True))
+        ],
+        obstacle=obstacle,
+    )
+
+
+def _limits(run: TrainingResult) -> tuple[Mapping[int, float | None], str]:
+    """Return the limits that the samples of a training speak for, by result; none of them, and why."""
+    try:
+        return {each.result: each.proposed for each in exit_curves(run).tiers}, ""
+    except NotFound as error:
+        return {}, error.message
+
+
+def deploy_chain(
+    *, actor: Actor, result: TrainingResult, tiers: Sequence[Mapping[str, Any]], prefix: str = "", **common: Any
+) -> list[Inference]:
+    """Make an inference of each sub-model of a chain, in one transaction; return them from below.
+
+    ``tiers`` are fields of inferences by their ``result``; what is not given is as proposed, and ``common`` to all.
+    ``input_topic`` and ``output_topic`` in ``common`` are the chain's. Raises InvalidFields, by ``tiers.N.field``.
+    """
+    proposed = proposal(result, prefix=prefix)
+    bodies = _bodies(proposed, tiers, common)
+    made = []
+    with transaction.atomic():
+        for index, body in enumerate(bodies):
+            with _at(f"tiers.{index}"):
+                serializer = InferenceWriteSerializer(data=body)
+                serializer.is_valid(raise_exception=True)
+                made.append(create_inference(actor=actor, **serializer.validated_data))
+    return made
+
+
+def _bodies(
+    proposed: ChainProposal, tiers: Sequence[Mapping[str, Any]], common: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return what each tier is asked for, from below."""
+    given = {each["result"]: each for each in tiers}
+    known = {each.result: each for each in proposed.tiers}
+    if unknown := [number for number in given if number not in known]:
+        expected = ", ".join(f"{each.result} ({each.model})" for each in proposed.tiers)
+        raise InvalidField("tiers", f"result {unknown[0]} is of another run: expected one each of {expected}")
+    if len(given) < len(tiers):
+        raise InvalidField("tiers", "a result is given twice: expected each sub-model once")
+    shared = {
+        name: value for name, value in common.items() if name not in ("input_topic", "input_format", "input_config")
+    }
+    bodies: list[dict[str, Any]] = []
+    for tier in proposed.tiers:
+        first, top = not bodies, not tier.upper_topic
+        own = {"output_topic": proposed.output_topic, "upper_topic": tier.upper_topic, "limit": tier.limit}
+        body = {**own, **shared, **given.get(tier.result, {}), "result": tier.result}
+        if first:
+            names = ("input_format", "input_config")
+            body = {**{name: common[name] for name in names if name in common}, **body}
+            body.setdefault("input_topic", common.get("input_topic") or proposed.input_topic)
+        else:
+            # What the tier below hands up to; it may be on a cluster that is this one's own.
+            body["input_topic"] = bodies[-1]["upper_topic"]
+        if not top and body["limit"] is None:
+            raise InvalidField(
+                f"tiers.{len(bodies)}.limit",
+                f"missing: {tier.model} hands up what is less sure than a limit; expected more than "
+                f"{tier.least_limit or 0:.4g}, at most 1",
+                hint=proposed.obstacle,
+            )
+        bodies.append(body)
+    return bodies
+
+
+def _free_prefix(wanted: str, parts: Sequence[TrainingResult]) -> str:
+    """Return ``wanted``, with a number behind it where inferences use topics that begin so already."""
+    used: set[str] = set()
+    for names in Inference.objects.values_list("input_topic", "output_topic", "upper_topic"):
+        used.update(names)
+    ends = ("in", "out", *(_slug(part.model.name) for part in parts[1:]))
+    prefixes = (wanted[:_MAX_PREFIX] if number == 1 else f"{wanted[:_MAX_PREFIX]}-{number}" for number in count(1))
+    return next(prefix for prefix in prefixes if not used.intersection(f"{prefix}-{end}" for end in ends))
+
+
+def _slug(name: str) -> str:
+    """Return a name as a part of a topic's."""
+    return re.sub(r"[^a-z0-9._]+", "-", name.lower()).strip("-") or "chain"
+
+
+@contextmanager
+def _at(place: str) -> Iterator[None]:
+    """Name the fields of a tier by their place."""
+    try:
+        yield
+    except InvalidField as error:
+        raise InvalidField(f"{place}.{error.field}", error.message, code=error.code, hint=error.hint) from error
+    except InvalidFields as error:
+        problems = [replace(each, field=f"{place}.{each.field}") for each in error.problems]
+        raise InvalidFields(problems) from error
+    except serializers.ValidationError as error:
+        first, _, rest = place.partition(".")
+        raise serializers.ValidationError({first: {rest: error.detail}}) from error

@@ -1,0 +1,36 @@
+"""How a chain could be served: what is proposed for each of its tiers before anybody deploys it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kafkaml.wire.message import Message
+
+__all__ = ["ChainProposal", "TierProposal"]
+
+
+class TierProposal(Message):
+    """A sub-model of a trained chain with topics that nothing uses, and a limit; both None or empty at the top.
+
+    ``limit`` is the one that sends up least at nearly the best accuracy, told by the samples that its training held
+    out; None also where there are none, and a person has to choose.
+    """
+
+    result: int
+    model: str
+    input_topic: str
+    upper_topic: str = ""
+    limit: float | None = None
+    least_limit: float | None = None
+
+
+class ChainProposal(Message):
+    """``tiers`` from below: the first reads ``input_topic``, each hands up to the input of the next, all answer to
+    ``output_topic``. ``result`` leads their run. ``obstacle`` is why there are no limits, where there are none.
+    """
+
+    result: int
+    input_topic: str
+    output_topic: str
+    tiers: Sequence[TierProposal]
+    obstacle: str = ""
