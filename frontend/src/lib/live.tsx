@@ -2,8 +2,9 @@
  * Live: one stream of events per page. Each event makes the queries of its topic read again; a page can be paused, and
  * shows how old what it knows is. The browser reconnects by itself and goes on after the last event it saw.
  */
-import { type QueryClient, useQueryClient } from '@tanstack/react-query'
+import { useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { Refresher } from './refresher'
 import { SESSION_KEY } from './session'
 
 export const TOPICS = [
@@ -37,9 +38,9 @@ interface Live {
 
 const LiveContext = createContext<Live | null>(null)
 
-/** Queries of one topic are read again at most this often, however many events come. */
-const REFRESH_MS = 400
 const AFTER_REFUSAL_MS = 4_000
+/** An event of these changes nothing on the page of another object than the one that it names. */
+const OF_ONE: ReadonlySet<LiveTopic> = new Set(['results'])
 
 export function LiveProvider({ children }: { children: ReactNode }) {
   const queryClient = useQueryClient()
@@ -59,7 +60,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         setConnection('live')
         setLastEventAt(Date.now())
         // What changed before the stream began was not seen.
-        refresher.refreshAll()
+        refresher.refresh(...TOPICS)
       }
       source.onerror = () => {
         setConnection('lost')
@@ -72,12 +73,13 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       for (const topic of TOPICS) {
         source.addEventListener(topic, (message: MessageEvent<string>) => {
           setLastEventAt(Date.now())
-          refresher.refresh(topic)
           const data = JSON.parse(message.data) as Record<string, unknown>
+          if (OF_ONE.has(topic)) refresher.refreshOne(topic, data.id)
+          else refresher.refresh(topic)
           for (const listener of listeners.current) listener({ topic, data })
         })
       }
-      source.addEventListener('reset', () => refresher.refreshAll())
+      source.addEventListener('reset', () => refresher.refresh(...TOPICS))
     }
     connect()
     return () => {
@@ -121,43 +123,4 @@ export function useLiveEvents(topic: LiveTopic, listener: (data: Record<string, 
       }),
     [subscribe, topic],
   )
-}
-
-/** Reads again what the topics' queries show; a query of several topics only once for all of them. */
-class Refresher {
-  private readonly dirty = new Set<string>()
-  private timer: ReturnType<typeof setTimeout> | undefined
-
-  constructor(private readonly queryClient: QueryClient) {}
-
-  /** At once for the first event, then at most every REFRESH_MS; the last event is never left out. */
-  refresh(...topics: readonly string[]): void {
-    for (const topic of topics) this.dirty.add(topic)
-    if (this.timer === undefined) this.flush()
-  }
-
-  refreshAll(): void {
-    this.refresh(...TOPICS)
-  }
-
-  stop(): void {
-    clearTimeout(this.timer)
-    this.timer = undefined
-    this.dirty.clear()
-  }
-
-  private flush(): void {
-    const topics = new Set(this.dirty)
-    this.dirty.clear()
-    this.timer = setTimeout(() => {
-      this.timer = undefined
-      if (this.dirty.size > 0) this.flush()
-    }, REFRESH_MS)
-    void this.queryClient.invalidateQueries({
-      predicate: (query) => {
-        const [key] = query.queryKey as [{ tags?: readonly string[] }?]
-        return key?.tags?.some((tag) => topics.has(tag)) ?? false
-      },
-    })
-  }
 }
