@@ -22,6 +22,7 @@ from kafka_ml_cli.session import client_of
 
 if TYPE_CHECKING:
     from kafkaml.sdk.types import Artifact, ConfusionReport
+    from kafkaml.wire.semi_supervised import PseudoLabels
     from kafkaml.wire.version import Comparison
 
 VersionOption = Annotated[int | None, typer.Option("--version", help="Number of a version; the current one.")]
@@ -102,6 +103,8 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
             console().print(styled("[dim]features[/] {summary}", summary=str(summary)), soft_wrap=True)
         if split := found.outcome.split:
             console().print(styled("[dim]split[/] {split}", split=split), soft_wrap=True)
+        for each in found.outcome.pseudo_labels:
+            console().print(styled("[dim]pseudo-labels[/] {told}", told=_round(each)), soft_wrap=True)
     for warning in found.warnings:
         console().print(styled("[yellow]warning[/] {warning}", warning=warning), soft_wrap=True)
     print_confusion_matrix(found.confusion_matrix)
@@ -116,6 +119,11 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
             )
         )
     return None
+
+
+def _round(told: PseudoLabels) -> str:
+    again = "" if told.agreement is None else f", {told.agreement:.0%} of those before predicted the same again"
+    return f"round {told.round}: {told.chosen:,} of {told.unlabelled:,} chosen, {told.added:,} of them new{again}"
 
 
 @app.command()

@@ -172,6 +172,10 @@ def test_a_diverged_training_is_shown_as_nan(
         "code_sha256": "c" * 64,
         "slice_sha256": "5" * 64,
         "split": "by time",
+        "pseudo_labels": [
+            {"round": 1, "unlabelled": 1700, "chosen": 1200, "added": 1200},
+            {"round": 2, "unlabelled": 1700, "chosen": 1300, "added": 110, "agreement": 0.99},
+        ],
         "warnings": ["the training [diverged]"],
     }
     found = TrainingResult.model_validate(
@@ -196,6 +200,8 @@ def test_a_diverged_training_is_shown_as_nan(
     assert "loss nan" in shown
     assert "warning the training [diverged]" in shown
     assert "split by time" in shown
+    assert "pseudo-labels round 1: 1,200 of 1,700 chosen, 1,200 of them new\n" in shown
+    assert "round 2: 1,300 of 1,700 chosen, 110 of them new, 99% of those before predicted the same again" in shown
     assert '"loss": null' in shown
 
 
