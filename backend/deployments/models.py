@@ -112,6 +112,8 @@ class TrainingResult(Run):
     deployment = models.ForeignKey(Deployment, on_delete=models.CASCADE, related_name="results")
     leader = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="followers")
     tier = models.PositiveSmallIntegerField(null=True, blank=True)
+    # How much the loss of its exit counts in that of the chain; here it stays when its model gets another name.
+    loss_weight = models.FloatField(default=1.0)
     model = models.ForeignKey(MLModel, on_delete=models.PROTECT, related_name="results")
     code = models.TextField()
     imports = models.TextField(blank=True)

@@ -85,18 +85,17 @@ def _chain(result: TrainingResult) -> dict[str, Any]:
     """Return what a plan says of the sub-models that are trained in one run; nothing of an ordinary model."""
     if result.tier is None:
         return {}
-    asked = result.deployment.chain_training
     parts = [
         SubModel(
             result_id=each.pk,
             model_name=each.model.name,
             code=each.code,
             imports=each.imports,
-            loss_weight=asked.loss_weights.get(each.model.name, 1.0),
+            loss_weight=each.loss_weight,
         )
         for each in result.parts()
     ]
-    return {"chain": tuple(parts), "chain_training": asked}
+    return {"chain": tuple(parts), "chain_training": result.deployment.chain_training}
 
 
 def _split(chosen: str | None, fit_arguments: Mapping[str, Any]) -> Split:

@@ -69,6 +69,7 @@ def _waiting(deployment: Deployment, model: MLModel, **place: Any) -> TrainingRe
     return TrainingResult(
         deployment=deployment,
         model=model,
+        loss_weight=deployment.chain_training.loss_weights.get(model.name, 1.0),
         code=model.code,
         imports=model.imports,
         state=RunState.WAITING,

@@ -77,7 +77,7 @@ class ResultFilter(filters.FilterSet):  # type: ignore[misc]
 
     class Meta:
         model = TrainingResult
-        fields: list[str] = ["deployment", "model", "state", "stream"]
+        fields: list[str] = ["deployment", "model", "state", "stream", "leader"]
 
 
 def _legible(body: object) -> dict[str, Any]:

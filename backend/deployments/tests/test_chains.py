@@ -158,6 +158,9 @@ class TestTheRun:
     def test_its_plan_names_the_sub_models_from_below(self, chain: list[MLModel]) -> None:
         weights = {"loss_weights": {chain[0].name: 0.3}}
         leader = builders.make_launched(*chain, chain=weights)
+        # Its weight stays where a model gets another name.
+        chain[0].name = "another name"
+        chain[0].save()
         plan = training_plan(leader)
         assert [(each.result_id, each.model_name, each.loss_weight) for each in plan.chain] == [
             (result.pk, model.name, weight)
