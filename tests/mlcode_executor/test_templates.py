@@ -31,7 +31,9 @@ class Template:
 def _of(path: Path) -> Template:
     kind, framework = path.stem.split("_")
     runtime = Runtime.TENSORFLOW if framework == "keras" else Runtime.PYTORCH
-    sample = {"cnn": (28, 28), "mnist": (28, 28), "edge": (28, 28), "cloud": (64,), "regression": (8,)}[kind]
+    sample = {"cnn": (28, 28), "mnist": (28, 28), "edge": (28, 28), "fog": (64,), "cloud": (64,), "regression": (8,)}[
+        kind
+    ]
     return Template(path.stem, path.read_text(encoding="utf-8"), runtime, sample)
 
 
@@ -45,7 +47,7 @@ TEMPLATES = [
 @pytest.mark.parametrize("template", TEMPLATES, ids=str)
 def test_a_template_is_accepted_and_trains(template: Template, start_model: StartProcess) -> None:
     model = start_model(template.runtime)
-    distributed = template.name.startswith(("edge", "cloud"))
+    distributed = template.name.startswith(("edge", "fog", "cloud"))
     report = model.call("build", {"code": template.code, "imports": "", "seed": 1, "distributed": distributed})
     assert report["warnings"] == []
     assert report["parameters"] > 0
@@ -64,3 +66,31 @@ def test_a_template_is_accepted_and_trains(template: Template, start_model: Star
         train_labels=labels,
     )
     assert np.isfinite(result["history"]["loss"]).all()
+
+
+@pytest.mark.parametrize("runtime", [Runtime.TENSORFLOW, Runtime.PYTORCH], ids=str)
+def test_the_tiers_make_a_chain_that_trains(runtime: Runtime, start_model: StartProcess) -> None:
+    library = "keras" if runtime is Runtime.TENSORFLOW else "pytorch"
+    codes = {each.name: each.code for each in TEMPLATES}
+    chain = [
+        {"name": name, "code": codes[f"{name}_{library}"], "imports": "", "loss_weight": 1.0}
+        for name in ("edge", "fog", "cloud")
+    ]
+    training = {
+        "optimizer": "adam",
+        "learning_rate": 0.001,
+        "loss": "sparse_categorical_crossentropy",
+        "metrics": ["sparse_categorical_accuracy"],
+    }
+    model = start_model(runtime)
+    report = model.call("build", {"chain": chain, "chain_training": training, "seed": 1})
+    assert report["warnings"] == []
+    random = np.random.default_rng(0)
+    shape = (28, 28, 1) if runtime is Runtime.TENSORFLOW else (28, 28)
+    answer = model.call(
+        "partial_fit",
+        {"batch_size": 10, "arguments": {}},
+        train_features=random.integers(0, 255, (20, *shape), dtype=np.uint8),
+        train_labels=random.integers(0, 10, 20).astype(np.uint8),
+    )
+    assert {"edge_loss", "fog_loss", "cloud_loss"} < set(answer["metrics"])

@@ -9,8 +9,8 @@ export interface Template extends Source {
   framework: FrameworkEnum
 }
 
-/** What templates that all frameworks have are for. */
-const SHARED: Readonly<Record<string, Pick<Template, 'title' | 'about' | 'description'>>> = {
+/** What each template, which all frameworks have, is for. */
+const SHARED: Readonly<Record<string, Pick<Template, 'title' | 'about' | 'description' | 'distributed'>>> = {
   mnist: {
     title: 'MNIST, dense',
     about: '28 × 28 images to 10 classes: the tutorial',
@@ -31,18 +31,33 @@ const SHARED: Readonly<Record<string, Pick<Template, 'title' | 'about' | 'descri
     about: '8 numbers to 1 number',
     description: 'Predicts one number from a row of eight',
   },
+  cloud: {
+    title: 'Distributed: cloud',
+    about: '64 numbers to 10 classes; the top of the chain, entered first',
+    description: 'The cloud tier of a distributed model: answers what the tiers below are not sure of',
+    distributed: true,
+  },
+  fog: {
+    title: 'Distributed: fog',
+    about: '64 numbers to 64 for the cloud, and to 10 classes',
+    description: 'The fog tier of a distributed model: between edge and cloud',
+    distributed: true,
+  },
+  edge: {
+    title: 'Distributed: edge',
+    about: '28 × 28 images to 64 numbers for the fog, and to 10 classes',
+    description: 'The edge tier of a distributed model: nearest to the data',
+    distributed: true,
+  },
 }
 
-export const TEMPLATES: readonly Template[] = [
-  ...Object.entries(SHARED).flatMap(([id, words]) =>
-    WRITINGS.flatMap(([framework, { codes }]) => {
-      const code = codes[id]
-      const name = `${id}-${framework}`
-      return code === undefined ? [] : [{ id: name, framework, name, code, ...words }]
-    }),
-  ),
-  ...WRITINGS.flatMap(([framework, { more = [] }]) => more.map((each) => ({ framework, ...each }))),
-]
+export const TEMPLATES: readonly Template[] = Object.entries(SHARED).flatMap(([id, words]) =>
+  WRITINGS.flatMap(([framework, { codes }]) => {
+    const code = codes[id]
+    const name = `${id}-${framework}`
+    return code === undefined ? [] : [{ id: name, framework, name, code, ...words }]
+  }),
+)
 
 export function templateOf(id: string | undefined): Template | undefined {
   return TEMPLATES.find((each) => each.id === id)

@@ -26,8 +26,6 @@ export interface Writing {
   marks: RegExp
   /** The templates that every framework has, by the ids of templates.ts. */
   codes: Readonly<Record<string, string>>
-  /** Templates of its own. */
-  more?: readonly Template[]
 }
 
 const MODULES = import.meta.glob<Writing>('./writing/*.tsx', { eager: true, import: 'writing' })

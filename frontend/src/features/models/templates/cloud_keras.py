@@ -1,4 +1,4 @@
-# The part that answers when the edge is not sure; it takes the edge's 64 features.
+# The top tier. It answers where no tier below was sure, from the 64 numbers that it is handed.
 features = keras.Input(shape=(64,), name="features")
 x = keras.layers.Dense(64, activation="relu")(features)
 x = keras.layers.Dense(128, activation="relu")(x)

@@ -1,10 +1,9 @@
-# The part that runs nearest to the data. It answers for itself and hands its 64 features to the model above it.
-image = keras.Input(shape=(28, 28), name="image")
+# The tier nearest to the data. It hands 64 numbers up to the fog, and answers for itself where it is sure.
+image = keras.Input(shape=(28, 28, 1), name="image")
 x = keras.layers.Rescaling(1 / 255)(image)
-x = keras.layers.Reshape((28, 28, 1))(x)
 x = keras.layers.Conv2D(28, 3)(x)
 x = keras.layers.MaxPooling2D()(x)
 x = keras.layers.Flatten()(x)
-to_cloud = keras.layers.Dense(64, activation="relu", name="to_cloud")(x)
-edge_output = keras.layers.Dense(10, activation="softmax", name="edge_output")(to_cloud)
-model = keras.Model(inputs=image, outputs=[to_cloud, edge_output], name="edge")
+to_fog = keras.layers.Dense(64, activation="relu", name="to_fog")(x)
+edge_output = keras.layers.Dense(10, activation="softmax", name="edge_output")(to_fog)
+model = keras.Model(inputs=image, outputs=[to_fog, edge_output], name="edge")

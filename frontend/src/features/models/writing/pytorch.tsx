@@ -1,7 +1,10 @@
 /** How models of PyTorch are written. */
 import { Code } from '@mantine/core'
 import demo from '../../../../../examples/digits/model.py?raw'
+import cloud from '../templates/cloud_pytorch.py?raw'
 import cnn from '../templates/cnn_pytorch.py?raw'
+import edge from '../templates/edge_pytorch.py?raw'
+import fog from '../templates/fog_pytorch.py?raw'
 import mnist from '../templates/mnist_pytorch.py?raw'
 import regression from '../templates/regression_pytorch.py?raw'
 import { textOfConstant } from '../textOfConstant'
@@ -42,5 +45,8 @@ export const writing: Writing = {
     digits: textOfConstant(demo, 'PYTORCH'),
     cnn,
     regression,
+    cloud,
+    fog,
+    edge,
   },
 }

@@ -4,6 +4,7 @@ import demo from '../../../../../examples/digits/model.py?raw'
 import cloud from '../templates/cloud_keras.py?raw'
 import cnn from '../templates/cnn_keras.py?raw'
 import edge from '../templates/edge_keras.py?raw'
+import fog from '../templates/fog_keras.py?raw'
 import mnist from '../templates/mnist_keras.py?raw'
 import regression from '../templates/regression_keras.py?raw'
 import { textOfConstant } from '../textOfConstant'
@@ -41,25 +42,8 @@ export const writing: Writing = {
     digits: textOfConstant(demo, 'KERAS'),
     cnn,
     regression,
+    cloud,
+    fog,
+    edge,
   },
-  more: [
-    {
-      id: 'cloud-tensorflow',
-      title: 'Distributed: cloud part',
-      about: '64 features to 10 classes, above the edge part; checked, and not trained by this version yet',
-      name: 'mnist-cloud',
-      description: 'The cloud part of a distributed model',
-      distributed: true,
-      code: cloud,
-    },
-    {
-      id: 'edge-tensorflow',
-      title: 'Distributed: edge part',
-      about: '28 × 28 images to 64 features and 10 classes; checked, and not trained by this version yet',
-      name: 'mnist-edge',
-      description: 'The edge part of a distributed model',
-      distributed: true,
-      code: edge,
-    },
-  ],
 }
