@@ -91,8 +91,9 @@ def of_sub_model(name: str, about: str = "") -> Iterator[None]:
     try:
         yield
     except UserCodeError as error:
+        whose = f"sub-model {name!r}"
         raise UserCodeError(
-            f"sub-model {name!r}{about and f' ({about})'}: {error.message}",
+            f"{whose}{about and f' ({about})'}: {error.message.removeprefix(f'{whose}: ')}",
             traceback_text=error.traceback_text,
             line=error.line,
             source=error.source,

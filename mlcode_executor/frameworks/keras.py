@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -47,6 +46,13 @@ from mlcode_executor.frameworks.keras_chain import join
 from mlcode_executor.frameworks.keras_check import check_servable
 from mlcode_executor.frameworks.keras_compat import accept_old_code
 from mlcode_executor.frameworks.keras_loop import FitArguments, KerasLoop
+from mlcode_executor.frameworks.keras_model import (
+    cast_and_answer,
+    cast_for,
+    find_model,
+    is_serialisable,
+    make_repeatable,
+)
 from mlcode_executor.frameworks.keras_outputs import LabelPlan, check_by_name, flat, plan_labels
 from mlcode_executor.frameworks.keras_state import (
     averaged,
@@ -60,7 +66,7 @@ from mlcode_executor.frameworks.keras_state import (
     take_model,
 )
 from mlcode_executor.frameworks.losses import describe_loss
-from mlcode_executor.frameworks.source import execute, maker_of_model, user_code
+from mlcode_executor.frameworks.source import execute, user_code
 
 __all__ = ["PRELOAD", "KerasHandler", "create_handler"]
 
@@ -92,6 +98,8 @@ class KerasHandler(Handler):
         self._model: Any = None
         self._parts: list[KerasHandler] = []
         self._terms: ChainTerms | None = None
+        # Of a sub-model in a chain, for errors.
+        self._name = ""
         self._code = ""
         self._imports = ""
         self._seed = 0
@@ -115,7 +123,7 @@ class KerasHandler(Handler):
 
     def warm_up(self, request: Request) -> dict[str, Any]:
         """Open TensorFlow's device and draw random numbers, as every initialiser does."""
-        _make_repeatable()
+        make_repeatable()
         keras.utils.set_random_seed(0)
         model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         keras_report.describe(model, distributed=True, code="")
@@ -124,7 +132,7 @@ class KerasHandler(Handler):
         return super().warm_up(request)
 
     def build(self, request: Request) -> dict[str, Any]:
-        _make_repeatable()
+        make_repeatable()
         if "chain" in request.params:
             return self._build_chain(request)
         return self._build_one(request).to_json()
@@ -149,7 +157,7 @@ class KerasHandler(Handler):
             # Layers without a name are numbered as they will be where the sub-model serves.
             keras.backend.clear_session(free_memory=False)
             with of_sub_model(each["name"]):
-                params = {"code": each["code"], "imports": each["imports"], "seed": seed, "distributed": True}
+                params = {**each, "seed": seed, "distributed": True}
                 reports.append(part._build_one(Request(params)))
             self._parts.append(part)
         check_reports(terms.names, reports, Framework.TENSORFLOW)
@@ -349,6 +357,7 @@ class KerasHandler(Handler):
     def _execute(self, request: Request, *, distributed: bool | None = None) -> Any:
         """Run the user's code with the training's seed; returns its model."""
         self._distributed = bool(request.params.get("distributed")) if distributed is None else distributed
+        self._name = str(request.params.get("name") or "")
         self._code = str(request.params["code"])
         self._imports = str(request.params.get("imports") or "")
         self._seed = int(request.params.get("seed") or 0)
@@ -357,9 +366,9 @@ class KerasHandler(Handler):
 
     def _rebuild(self) -> Any:
         keras.utils.set_random_seed(self._seed % 2**32)
-        namespace = execute(self._code, self._imports, {"tf": tf, "keras": keras, "np": np})
-        self._custom = {name: each for name, each in namespace.items() if _is_serialisable(each)}
-        self._variable, model = _find_model(namespace, distributed=self._distributed)
+        namespace = execute(self._code, self._imports, {"tf": tf, "keras": keras, "np": np}, of=self._name)
+        self._custom = {name: each for name, each in namespace.items() if is_serialisable(each)}
+        self._variable, model = find_model(namespace, distributed=self._distributed)
         return model
 
     def _with_weights(self, path: Path, features: Array) -> Any:
@@ -367,12 +376,12 @@ class KerasHandler(Handler):
         if path.name == WHOLE:
             try:
                 whole = load_whole(path, self._custom)
-                _cast_and_answer(whole, features)
+                cast_and_answer(whole, features)
                 return whole
             except Exception:  # noqa: BLE001, S110  Keras cannot restore everything; the code can
                 pass
         if not self._model.built:
-            _cast_and_answer(self._model, features)
+            cast_and_answer(self._model, features)
         load_weights(self._model, path)
         return self._model
 
@@ -381,7 +390,7 @@ class KerasHandler(Handler):
         model = self._built()
         if self._sample is None:
             with user_code():
-                self._cast = _cast_for(model, features)
+                self._cast = cast_for(model, features)
                 sample = self._cast(tf.convert_to_tensor(features[:1]))
                 if not model.built:
                     model(sample)
@@ -427,14 +436,14 @@ class KerasHandler(Handler):
                 keras.backend.clear_session(free_memory=False)
                 again = self._rebuild()
                 if not again.built:
-                    _cast_and_answer(again, features[:1])
+                    cast_and_answer(again, features[:1])
                 return again
 
         return try_artifacts(
             self._model,
             features,
             code=f"{self._imports}\n{self._code}",
-            answer=_cast_and_answer,
+            answer=cast_and_answer,
             rebuild=rebuild,
             custom_objects=self._custom,
         )
@@ -455,7 +464,7 @@ class KerasHandler(Handler):
 
     def _compile_predict(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Callable[[Array], list[Array]]:
         if not hasattr(self, "_cast"):
-            self._cast = _cast_for(self._model, np.zeros((1, *shape), dtype))
+            self._cast = cast_for(self._model, np.zeros((1, *shape), dtype))
         with user_code():
             function = tf.function(self._answer, autograph=False).get_concrete_function(
                 tf.TensorSpec((None, *shape), tf.as_dtype(dtype))
@@ -470,77 +479,3 @@ class KerasHandler(Handler):
     def _answers_logits(self) -> bool:
         loss = getattr(self._model, "loss", None)
         return bool(getattr(loss, "from_logits", getattr(loss, "_fn_kwargs", {}).get("from_logits", False)))
-
-
-def _find_model(namespace: Mapping[str, Any], *, distributed: bool) -> tuple[str, Any]:
-    """Return the name and value of the global ``model``; of a sub-model, of the one keras.Model left."""
-    model = namespace.get("model")
-    if isinstance(model, keras.Model):
-        return "model", model
-    if model is not None:
-        raise UserCodeError(
-            f"the global 'model' is of type {type(model).__name__}: expected a keras.Model",
-            kind="invalid",
-            hint="is this the code of another framework?" if "torch" in type(model).__module__ else "",
-        )
-    others = {id(each): name for name, each in namespace.items() if isinstance(each, keras.Model)}
-    if distributed and len(others) == 1:
-        name = next(iter(others.values()))
-        return name, namespace[name]
-    found = ", ".join(sorted(others.values()))
-    if distributed and others:
-        raise UserCodeError(
-            f"the code leaves {len(others)} models ({found}): expected one sub-model",
-            kind="invalid",
-            hint="paste each sub-model on its own, or name the one that counts 'model'",
-        )
-    raise UserCodeError(
-        "the code defines no global 'model': expected model = keras.Sequential(...) or another keras.Model"
-        + (f"; it has {found}" if found else ""),
-        kind="missing",
-        hint=f"write model = {next(iter(others.values()))} at the end" if others else maker_of_model(namespace),
-    )
-
-
-def _cast_and_answer(model: Any, features: Array) -> list[Array]:
-    """Return what ``model`` answers, output by output; creates its weights if it has none yet."""
-    cast = _cast_for(model, features)
-    return [np.asarray(each) for each in flat(model(cast(tf.convert_to_tensor(features)), training=False))]
-
-
-def _make_repeatable() -> None:
-    """The same seed on the same data gives the same metrics; without a GPU, to the last bit."""
-    gpus = tf.config.list_physical_devices("GPU")
-    for gpu in gpus:
-        # Else the first process takes all of its memory; too late once it was used.
-        if not tf.config.experimental.get_memory_growth(gpu):
-            tf.config.experimental.set_memory_growth(gpu, True)
-    if not gpus:
-        # Costs a little on a CPU and a lot on a GPU, where repeatability is not promised.
-        tf.config.experimental.enable_op_determinism()
-
-
-def _cast_for(model: Any, features: Array) -> Callable[[Any], Any]:
-    """Return what must be done to features before the model takes them.
-
-    Models with declared inputs cast by themselves. A model that only has a ``call`` gets integers as they are if it
-    can use them (embeddings), as float32 otherwise (images sent as uint8).
-    """
-    if features.dtype == np.float64:
-        return lambda tensor: tf.cast(tensor, keras.config.floatx())
-    if features.dtype.kind == "f" or getattr(model, "inputs", None) or isinstance(model, keras.Sequential):
-        return lambda tensor: tensor
-    sample = keras.KerasTensor((1, *features.shape[1:]), dtype=str(features.dtype))
-    try:
-        model.compute_output_spec(sample)
-    except (TypeError, ValueError, tf.errors.OpError):
-        return lambda tensor: tf.cast(tensor, keras.config.floatx())
-    return lambda tensor: tensor
-
-
-def _is_serialisable(value: object) -> bool:
-    if inspect.isclass(value):
-        return issubclass(value, (keras.layers.Layer, keras.losses.Loss, keras.metrics.Metric)) and (
-            value.__module__ == "model_code"
-        )
-    return inspect.isfunction(value) and value.__module__ == "model_code"

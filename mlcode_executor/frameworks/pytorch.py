@@ -10,12 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import ignite.metrics
 import numpy as np
 import torch
-from torch import nn, optim
-from torch.nn import functional
-from torch.utils import data as torch_data
+from torch import nn
 
 from kafkaml.errors import BrokenError, UserCodeError
 from kafkaml.frameworks import Purpose
@@ -43,6 +40,7 @@ from mlcode_executor.frameworks.pytorch_definitions import Definitions, check_in
 from mlcode_executor.frameworks.pytorch_forward import Forward, Served
 from mlcode_executor.frameworks.pytorch_input import Preparation, choose, device, fitting_shape
 from mlcode_executor.frameworks.pytorch_loop import FitArguments, TorchLoop
+from mlcode_executor.frameworks.pytorch_names import NAMES, find_model
 from mlcode_executor.frameworks.pytorch_program import write_program
 from mlcode_executor.frameworks.pytorch_state import (
     copies,
@@ -81,6 +79,8 @@ class PyTorchHandler(Handler):
         self._model: Any = None
         self._parts: list[PyTorchHandler] = []
         self._terms: ChainTerms | None = None
+        # Of a sub-model in a chain, for errors.
+        self._name = ""
         self._code = ""
         self._imports = ""
         self._seed = 0
@@ -110,6 +110,7 @@ class PyTorchHandler(Handler):
         return self._build(request, trial=False).to_json()
 
     def _build(self, request: Request, *, trial: bool) -> ModelReport:
+        self._name = str(request.params.get("name") or "")
         self._code = str(request.params["code"])
         self._imports = str(request.params.get("imports") or "")
         self._seed = int(request.params.get("seed") or 0)
@@ -129,7 +130,7 @@ class PyTorchHandler(Handler):
         for each in chain:
             part = PyTorchHandler()
             with of_sub_model(each["name"]):
-                params = {"code": each["code"], "imports": each["imports"], "seed": seed, "distributed": True}
+                params = {**each, "seed": seed, "distributed": True}
                 reports.append(part._build(Request(params), trial=False))
             self._parts.append(part)
         check_reports(terms.names, reports, Framework.PYTORCH)
@@ -325,7 +326,7 @@ class PyTorchHandler(Handler):
         # Mapped arrays are read-only on purpose; what is written to is copied first.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         pytorch_machine.accept(f"{self._imports}\n{self._code}")
-        return _find_model(execute(self._code, self._imports, _NAMES))
+        return find_model(execute(self._code, self._imports, NAMES, of=self._name))
 
     def _rebuilt(self, weights: Path) -> Any:
         """Return what serving makes of a file of weights: the code's model with them, on the device, in evaluation."""
@@ -435,45 +436,3 @@ def _samples(request: Request, features: str, labels: str) -> tuple[Array, Array
     """Return features and labels; where the features are their own labels, in the shape in which they were sent."""
     inputs, targets = request.samples(features, labels)
     return (inputs, inputs) if request.params.get("targets_are_features") else (inputs, targets)
-
-
-# What the code may use without an import.
-_NAMES: Mapping[str, Any] = {
-    "torch": torch,
-    "nn": nn,
-    "F": functional,
-    "optim": optim,
-    "Dataset": torch_data.Dataset,
-    "DataLoader": torch_data.DataLoader,
-    "TensorDataset": torch_data.TensorDataset,
-    "np": np,
-    **{
-        name: value
-        for name, value in vars(ignite.metrics).items()
-        if isinstance(value, type) and issubclass(value, ignite.metrics.Metric)
-    },
-}
-
-
-def _find_model(namespace: Mapping[str, Any]) -> Any:
-    model = pytorch_machine.unwrapped(namespace.get("model"))
-    if isinstance(model, nn.Module):
-        return model
-    others = [name for name, each in namespace.items() if isinstance(each, nn.Module)]
-    classes = [
-        name
-        for name, each in namespace.items()
-        if isinstance(each, type) and issubclass(each, nn.Module) and each.__module__ == "model_code"
-    ]
-    hint = f"write model = {others[0]} at the end" if others else ""
-    hint = hint or (f"write model = {classes[-1]}() at the end" if classes else "")
-    if model is not None:
-        kind = type(model).__module__
-        raise UserCodeError(
-            f"the global 'model' is of type {type(model).__name__}: expected a torch.nn.Module",
-            kind="invalid",
-            hint="is this the code of another framework?" if kind.startswith("keras") else hint,
-        )
-    raise UserCodeError(
-        "the code defines no global 'model': expected an instance of a torch.nn.Module", kind="missing", hint=hint
-    )

@@ -24,7 +24,9 @@ __all__ = ["CODE_FILE", "IMPORTS_FILE", "MODULE_NAME", "execute", "maker_of_mode
 
 IMPORTS_FILE = "<imports>"
 CODE_FILE = "<code>"
+# The fields by the names of files; those of sub-models are added, with whose they are.
 _SOURCES = {IMPORTS_FILE: "imports", CODE_FILE: "code"}
+_SUB_MODELS: dict[str, str] = {}
 
 # Registered in sys.modules, because dataclasses, typing and serialisers look classes up by their module.
 MODULE_NAME = "model_code"
@@ -32,14 +34,15 @@ MODULE_NAME = "model_code"
 # A message may quote a whole tensor; what is shown to a person stays readable.
 _MAX_MESSAGE = 4000
 
-_FRAME_IN_MESSAGE = re.compile(r'File "(<imports>|<code>)", line (\d+)')
+_FRAME_IN_MESSAGE = re.compile(r'File "(<(?:imports|code)(?: of \w+)?>)", line (\d+)')
 _ANY_FRAME = re.compile(r'^\s*File ".*", line \d+.*$')
 _MARKER = re.compile(r"^[\s~^]+$")
 
 
-def execute(code: str, imports: str, names: Mapping[str, Any]) -> dict[str, Any]:
+def execute(code: str, imports: str, names: Mapping[str, Any], *, of: str = "") -> dict[str, Any]:
     """Run ``imports`` and then ``code`` in one new module that holds ``names``; returns its namespace.
 
+    Where several codes run in one process ``of`` says whose this is: errors name it, also those of a later step.
     Commands of a notebook are skipped, with a line in the output. Raises UserCodeError, with the line, for whatever
     goes wrong.
     """
@@ -53,7 +56,11 @@ def execute(code: str, imports: str, names: Mapping[str, Any]) -> dict[str, Any]
     # A program of one's own reads its command line; ours is not for it.
     sys.argv = ["model.py"]
     stand_in_for_drawing(_SOURCES)
-    for filename, text in ((IMPORTS_FILE, imports), (CODE_FILE, code)):
+    for plain, text in ((IMPORTS_FILE, imports), (CODE_FILE, code)):
+        filename = plain
+        if of:
+            filename = f"{plain[:-1]} of {of}>"
+            _SOURCES[filename], _SUB_MODELS[filename] = _SOURCES[plain], of
         runs, notes = as_program(text, name=_SOURCES[filename])
         for note in notes:
             say(note)
@@ -119,7 +126,7 @@ def _describe(error: BaseException) -> UserCodeError:
         # Raised while TensorFlow ran a graph: the frames of the user's code are in the text only.
         filename, line = mentioned[-1][0], int(mentioned[-1][1])
     return UserCodeError(
-        message,
+        _of_whom(filename) + message,
         traceback_text=_traceback(frames, message),
         line=line,
         source=_SOURCES[filename],
@@ -131,13 +138,17 @@ def _describe_syntax_error(error: SyntaxError) -> UserCodeError:
     filename = str(error.filename)
     shown = "".join(traceback.format_exception_only(error)).rstrip()
     return UserCodeError(
-        f"{type(error).__name__}: {error.msg}",
+        f"{_of_whom(str(error.filename))}{type(error).__name__}: {error.msg}",
         traceback_text=shown,
         line=error.lineno,
         source=_SOURCES[filename],
         kind="syntax",
         hint=syntax_hint(f"{type(error).__name__}: {error.msg}", error.text or ""),
     )
+
+
+def _of_whom(filename: str) -> str:
+    return f"sub-model {_SUB_MODELS[filename]!r}: " if filename in _SUB_MODELS else ""
 
 
 def _traceback(frames: list[traceback.FrameSummary], message: str) -> str:

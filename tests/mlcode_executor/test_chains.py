@@ -187,6 +187,26 @@ def test_sub_models_that_do_not_belong_together_are_named_with_both_shapes(
         model.call("build", params(framework, codes=(lower, "model = nothing")))
 
 
+@pytest.mark.parametrize("framework", list(Framework))
+def test_an_error_while_a_chain_trains_names_the_sub_model_and_its_line(
+    start_model: StartProcess, framework: Framework
+) -> None:
+    lower, upper = CODES[framework]
+    if framework is Framework.TENSORFLOW:
+        layer = "class Broken(keras.layers.Layer):\n    def call(self, x, training=False):\n        "
+        lower = f"{layer}return x / NOTHING if training else x\n\n{lower}".replace("(to_upper)", "(Broken()(to_upper))")
+        line = 3
+    else:
+        lower = lower.replace("        return", "        if self.training:\n            NOTHING\n        return")
+        line = 9
+    model = start_model(Runtime(framework))
+    model.call("build", params(framework, codes=(lower, upper)))
+    with pytest.raises(UserCodeError, match=r"^sub-model 'low': NameError: ") as caught:
+        model.call("partial_fit", {"batch_size": 64, "arguments": {}}, train_features=FEATURES, train_labels=LABELS)
+    assert caught.value.line == line
+    assert "NOTHING" in caught.value.traceback_text
+
+
 def test_class_weights_of_several_exits_are_refused(start_model: StartProcess) -> None:
     model = start_model(Runtime.TENSORFLOW)
     model.call("build", params(Framework.TENSORFLOW))

@@ -1,0 +1,96 @@
+"""From a namespace to a Keras model that is ready: which variable it is, how features are cast, what repeats.
+
+Called by the handler, inside the model process.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kafkaml.errors import UserCodeError
+from mlcode_executor.frameworks.base import Array
+from mlcode_executor.frameworks.keras_outputs import flat
+from mlcode_executor.frameworks.source import maker_of_model
+
+__all__ = ["cast_and_answer", "cast_for", "find_model", "is_serialisable", "make_repeatable"]
+
+
+def find_model(namespace: Mapping[str, Any], *, distributed: bool) -> tuple[str, Any]:
+    """Return the name and value of the global ``model``; of a sub-model, of the one keras.Model left."""
+    model = namespace.get("model")
+    if isinstance(model, keras.Model):
+        return "model", model
+    if model is not None:
+        raise UserCodeError(
+            f"the global 'model' is of type {type(model).__name__}: expected a keras.Model",
+            kind="invalid",
+            hint="is this the code of another framework?" if "torch" in type(model).__module__ else "",
+        )
+    others = {id(each): name for name, each in namespace.items() if isinstance(each, keras.Model)}
+    if distributed and len(others) == 1:
+        name = next(iter(others.values()))
+        return name, namespace[name]
+    found = ", ".join(sorted(others.values()))
+    if distributed and others:
+        raise UserCodeError(
+            f"the code leaves {len(others)} models ({found}): expected one sub-model",
+            kind="invalid",
+            hint="paste each sub-model on its own, or name the one that counts 'model'",
+        )
+    raise UserCodeError(
+        "the code defines no global 'model': expected model = keras.Sequential(...) or another keras.Model"
+        + (f"; it has {found}" if found else ""),
+        kind="missing",
+        hint=f"write model = {next(iter(others.values()))} at the end" if others else maker_of_model(namespace),
+    )
+
+
+def cast_and_answer(model: Any, features: Array) -> list[Array]:
+    """Return what ``model`` answers, output by output; creates its weights if it has none yet."""
+    cast = cast_for(model, features)
+    return [np.asarray(each) for each in flat(model(cast(tf.convert_to_tensor(features)), training=False))]
+
+
+def make_repeatable() -> None:
+    """The same seed on the same data gives the same metrics; without a GPU, to the last bit."""
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        # Else the first process takes all of its memory; too late once it was used.
+        if not tf.config.experimental.get_memory_growth(gpu):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    if not gpus:
+        # Costs a little on a CPU and a lot on a GPU, where repeatability is not promised.
+        tf.config.experimental.enable_op_determinism()
+
+
+def cast_for(model: Any, features: Array) -> Callable[[Any], Any]:
+    """Return what must be done to features before the model takes them.
+
+    Models with declared inputs cast by themselves. A model that only has a ``call`` gets integers as they are if it
+    can use them (embeddings), as float32 otherwise (images sent as uint8).
+    """
+    if features.dtype == np.float64:
+        return lambda tensor: tf.cast(tensor, keras.config.floatx())
+    if features.dtype.kind == "f" or getattr(model, "inputs", None) or isinstance(model, keras.Sequential):
+        return lambda tensor: tensor
+    sample = keras.KerasTensor((1, *features.shape[1:]), dtype=str(features.dtype))
+    try:
+        model.compute_output_spec(sample)
+    except (TypeError, ValueError, tf.errors.OpError):
+        return lambda tensor: tf.cast(tensor, keras.config.floatx())
+    return lambda tensor: tensor
+
+
+def is_serialisable(value: object) -> bool:
+    """Whether Keras needs ``value``, of the user's code, to load a model."""
+    if inspect.isclass(value):
+        return issubclass(value, (keras.layers.Layer, keras.losses.Loss, keras.metrics.Metric)) and (
+            value.__module__ == "model_code"
+        )
+    return inspect.isfunction(value) and value.__module__ == "model_code"
