@@ -7,10 +7,10 @@ else is in the topics.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from kafkaml.records import SOURCE_HEADER, Headers, Position, Record, parse_source
+from kafkaml.records import SOURCE_HEADER, Headers, Place, Position, Record, parse_source
 
 __all__ = ["Answer", "Exchange", "answers_to"]
 
@@ -34,24 +34,52 @@ class Exchange(Protocol):
 
 
 class Answer(NamedTuple):
-    """An answer or a dead letter, and the moment (``time.monotonic``) at which it was here."""
+    """An answer or a dead letter, and the moment (``time.monotonic``) at which it was here.
+
+    ``way`` are the intermediates that tiers handed up on the way to it, the lowest first.
+    """
 
     record: Record
     arrived_at: float
+    way: tuple[Record, ...] = ()
 
 
-def answers_to(positions: Sequence[Position], exchange: Exchange, *, timeout_seconds: float) -> list[Answer | None]:
-    """Return the answer to, or the dead letter of, the record at each position; None where none came in time."""
-    waiting: dict[tuple[str, int, int] | None, int] = {place: index for index, place in enumerate(positions)}
+def answers_to(
+    positions: Sequence[Position],
+    exchange: Exchange,
+    *,
+    timeout_seconds: float,
+    handed_up_in: Collection[str] = (),
+) -> list[Answer | None]:
+    """Return the answer to, or the dead letter of, the record at each position; None where none came in time.
+
+    What is found in one of the topics ``handed_up_in`` is the input of a tier above: its answer is waited for. The
+    exchange reads these topics, and those of that tier's answers.
+    """
+    waiting: dict[Place, tuple[int, tuple[Record, ...]]] = {
+        (each.topic, each.partition, each.offset): (index, ()) for index, each in enumerate(positions)
+    }
     answers: list[Answer | None] = [None] * len(positions)
     if not waiting:
         return answers
-    for record in exchange.arrivals(timeout_seconds=timeout_seconds):
-        index = waiting.pop(_source_of(record), None)
-        if index is not None:
-            answers[index] = Answer(record, time.monotonic())
-            if not waiting:
+    # Topics are read in no order: the answer of a tier above may be seen before what was handed up to it.
+    early: dict[Place, Record] = {}
+    for arrived in exchange.arrivals(timeout_seconds=timeout_seconds):
+        record: Record | None = arrived
+        while record is not None and (source := _source_of(record)) is not None:
+            if source not in waiting:
+                if source[0] in handed_up_in:
+                    early[source] = record
                 break
+            index, way = waiting.pop(source)
+            if record.topic not in handed_up_in:
+                answers[index] = Answer(record, time.monotonic(), way)
+                break
+            place = (record.topic, record.partition, record.offset)
+            waiting[place] = (index, (*way, record))
+            record = early.pop(place, None)
+        if not waiting:
+            break
     return answers
 
 

@@ -12,8 +12,9 @@ from backend.ml_models.chains import chain_of, lower_of
 from backend.runs.models import DesiredState
 from kafkaml.input_format import InputFormat
 from kafkaml.wire.distributed import Cascade, Exit, Scores
+from kafkaml.wire.state import RunState
 
-__all__ = ["cascade_of", "check_limit", "check_tier", "exit_of", "input_of", "least_limit", "tier_of"]
+__all__ = ["cascade_of", "check_limit", "check_tier", "exit_of", "input_of", "least_limit", "tier_of", "tiers_above"]
 
 _ALONE = "leave limit and upper_topic empty"
 
@@ -107,6 +108,20 @@ def least_limit(found: Exit) -> float:
     """Return the limit by which nothing goes up yet: that of an exit which knows nothing."""
     # One sigmoid unit tells two classes.
     return 1 / max(2, found.classes)
+
+
+def tiers_above(inference: Inference) -> list[Inference]:
+    """Return the running inferences that what a tier hands up goes through, as far as all is on our own cluster."""
+    found = [inference]
+    while found[-1].upper_topic and not (found[-1].upper_bootstrap_servers or found[-1].output_bootstrap_servers):
+        readers = Inference.objects.filter(
+            input_topic=found[-1].upper_topic, output_bootstrap_servers="", state=RunState.RUNNING, shadow_of=None
+        )
+        above = readers.exclude(pk__in=[each.pk for each in found]).order_by("-pk").first()
+        if above is None:
+            break
+        found.append(above)
+    return found[1:]
 
 
 def _check_loop(inference: Inference) -> None:

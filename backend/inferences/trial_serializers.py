@@ -59,6 +59,16 @@ class ReasonSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
+class StepSerializer(serializers.Serializer[Any]):
+    """A tier that handed a sample up, and where what it handed up lies."""
+
+    inference = serializers.IntegerField()
+    tier = serializers.CharField(allow_blank=True)
+    result = serializers.IntegerField(allow_null=True)
+    version = serializers.CharField(allow_null=True)
+    output = PlaceSerializer()
+
+
 class TrySerializer(serializers.Serializer[Any]):
     """What became of a sample, and the way it went.
 
@@ -80,6 +90,8 @@ class TrySerializer(serializers.Serializer[Any]):
     output = PlaceSerializer(allow_null=True)
     result = serializers.IntegerField(allow_null=True)
     version = serializers.CharField(allow_null=True)
+    tier = serializers.CharField(allow_blank=True, help_text="the sub-model that answered; empty: an ordinary model")
+    way = StepSerializer(many=True, help_text="tiers that handed it up before, the lowest first")
     replica = serializers.IntegerField(allow_null=True)
     replicas = serializers.IntegerField()
     waiting_before = serializers.IntegerField(allow_null=True)

@@ -22,6 +22,7 @@ from backend.api.samples import sample_document
 from backend.config.environment import environment
 from backend.inferences.dead_letters import output_settings
 from backend.inferences.models import Inference
+from backend.inferences.tiers import tiers_above
 from backend.runs.models import DesiredState
 from kafkaml.answers import class_names
 from kafkaml.codecs.samples import EncodedSample, SampleEncoder
@@ -29,7 +30,7 @@ from kafkaml.confluent import KafkaAdmin
 from kafkaml.confluent.exchange import KafkaExchange
 from kafkaml.dead_letters import dead_letter_topic, reason_of
 from kafkaml.errors import BrokerError, SampleError
-from kafkaml.exchange import answers_to
+from kafkaml.exchange import Answer, answers_to
 from kafkaml.records import Position, Record
 from kafkaml.wire.state import RunState
 
@@ -67,11 +68,12 @@ def try_sample(
     if not _slots.acquire(blocking=False):
         raise Throttled(wait=5, detail="too many samples are being tried at this moment")
     try:
-        answer, position, seconds = _send_and_wait(inference, encoded.value, timeout_seconds, actor)
+        tiers = [inference, *tiers_above(inference)]
+        answer, position, seconds = _send_and_wait(tiers, encoded.value, timeout_seconds, actor)
     finally:
         _slots.release()
     return {
-        **_outcome(inference, answer, max_values),
+        **_outcome(tiers, answer, max_values),
         "seconds": seconds,
         "sent": None if encoded.array.dtype.kind in "US" else sample_document(encoded.array),
         "input": {"topic": position.topic, "partition": position.partition, "offset": position.offset},
@@ -89,21 +91,27 @@ def _encoded(inference: Inference, sample: Any, shape: Sequence[int] | None) -> 
 
 
 def _send_and_wait(
-    inference: Inference, value: bytes, timeout_seconds: float, actor: Actor
-) -> tuple[Record | None, Position, float]:
-    topics = [inference.output_topic, dead_letter_topic(inference.output_topic)]
-    if inference.upper_topic:
-        topics.append(inference.upper_topic)
+    tiers: Sequence[Inference], value: bytes, timeout_seconds: float, actor: Actor
+) -> tuple[Answer | None, Position, float]:
+    inference, *above = tiers
+    topics: dict[str, None] = {}
+    for each in tiers:
+        topics |= dict.fromkeys((each.output_topic, dead_letter_topic(each.output_topic)))
+        # What goes to another cluster than the answers is not seen here.
+        if each.upper_topic and each.upper_bootstrap_servers == inference.output_bootstrap_servers:
+            topics[each.upper_topic] = None
     settings, outputs = environment().kafka, output_settings(inference)
-    with KafkaExchange(settings, inference.input_topic, topics, output_settings=outputs) as exchange:
+    with KafkaExchange(settings, inference.input_topic, list(topics), output_settings=outputs) as exchange:
         began = time.monotonic()
         (place,) = exchange.send([value], headers=[(TRY_HEADER, uuid.uuid4().hex.encode())])
         record(actor, "try", inference, detail=f"wrote {place.topic}[{place.partition}]@{place.offset}")
-        (answer,) = answers_to([place], exchange, timeout_seconds=timeout_seconds)
-        return answer.record if answer else None, place, round(time.monotonic() - began, 4)
+        handed_up_in = {each.input_topic for each in above}
+        (answer,) = answers_to([place], exchange, timeout_seconds=timeout_seconds, handed_up_in=handed_up_in)
+        return answer, place, round(time.monotonic() - began, 4)
 
 
-def _outcome(inference: Inference, answer: Record | None, max_values: int | None) -> dict[str, Any]:
+def _outcome(tiers: Sequence[Inference], answer: Answer | None, max_values: int | None) -> dict[str, Any]:
+    inference = tiers[0 if answer is None else len(answer.way)]
     document: dict[str, Any] = {
         "outcome": "no_answer",
         "values": None,
@@ -114,31 +122,42 @@ def _outcome(inference: Inference, answer: Record | None, max_values: int | None
         "reason": None,
         "result": None,
         "version": None,
+        "tier": "",
+        "way": [],
     }
     if answer is None:
         return document
-    headers = {name: (value or b"").decode("utf-8", "replace") for name, value in answer.headers}
-    document |= {
-        "output": {"topic": answer.topic, "partition": answer.partition, "offset": answer.offset},
-        "result": int(headers["kml-result"]) if headers.get("kml-result", "").isdecimal() else None,
-        "version": headers.get("kml-version"),
+    record = answer.record
+    document |= _step(record) | {
+        "way": [{"inference": tier.pk, **_step(each)} for tier, each in zip(tiers, answer.way, strict=False)]
     }
-    if answer.topic == dead_letter_topic(inference.output_topic):
-        return document | {"outcome": "dead_lettered", "reason": reason_of(answer)._asdict()}
+    if record.topic == dead_letter_topic(inference.output_topic):
+        return document | {"outcome": "dead_lettered", "reason": reason_of(record)._asdict()}
     try:
-        body = orjson.loads(answer.value or b"null")
+        body = orjson.loads(record.value or b"null")
     except orjson.JSONDecodeError:
         body = None
     body = body if isinstance(body, dict) else {}
     values = body.get("values")
     numbers = list(_flat(values)) if isinstance(values, list) else []
     document |= {
-        "outcome": "passed_on" if answer.topic == inference.upper_topic else "answered",
+        "outcome": "passed_on" if record.topic == inference.upper_topic else "answered",
         "values_count": len(numbers),
     }
     if max_values is not None and len(numbers) > max_values:
         return document | {"values": numbers[:max_values]}
     return document | {"values": values, "outputs": body.get("outputs")}
+
+
+def _step(record: Record) -> dict[str, Any]:
+    """Return who wrote a record, and where it is."""
+    headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
+    return {
+        "output": {"topic": record.topic, "partition": record.partition, "offset": record.offset},
+        "result": int(headers["kml-result"]) if headers.get("kml-result", "").isdecimal() else None,
+        "version": headers.get("kml-version"),
+        "tier": headers.get("kml-tier", ""),
+    }
 
 
 def _flat(values: list[Any]) -> Iterator[Any]:

@@ -167,7 +167,7 @@ def _inferences(serving: Sequence[Inference], now: datetime) -> list[PipelineNod
 def _outputs(serving: Sequence[Inference], now: datetime) -> list[PipelineNode]:
     flows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for each in serving:
-        flows[each.output_topic].append(_flow(each, now))
+        flows[each.output_topic].append(_part(each, _flow(each, now), up=False))
     return [
         _node(
             "output",
@@ -189,6 +189,17 @@ def _flow(inference: Inference, now: datetime) -> dict[str, Any]:
         "rate": sum(each.rate for each in live) if running else None,
         "lag": sum(lags) if lags else None,
         "records": inference.predicted,
+    }
+
+
+def _part(inference: Inference, flow: Mapping[str, Any], *, up: bool) -> dict[str, Any]:
+    """Return what of a flow a tier hands up, or what leaves there: by the share since it has its limit."""
+    exits = inference.exits
+    left = 1.0 if exits is None or exits.share is None else exits.share
+    share = 1 - left if up else left
+    return {
+        "rate": None if flow["rate"] is None else flow["rate"] * share,
+        "records": inference.sent_up if up else inference.predicted - inference.sent_up,
     }
 
 
@@ -221,9 +232,9 @@ def _serving_edges(serving: Sequence[Inference], runs: Sequence[TrainingResult],
         edges += [
             _edge(f"run:{each.result_id}", key, "serves", state=each.state, score=scores.get(each.result_id)),
             _edge(f"topic:{each.input_topic}", key, "reads", **moving, lag=flow["lag"]),
-            _edge(key, f"output:{each.output_topic}", "writes", **moving, records=flow["records"]),
+            _edge(key, f"output:{each.output_topic}", "writes", state=each.state, **_part(each, flow, up=False)),
         ]
         if each.pk in upper:
-            above = flows[upper[each.pk]]
-            edges.append(_edge(key, f"inference:{upper[each.pk]}", "upper", state=each.state, rate=above["rate"]))
+            above = f"inference:{upper[each.pk]}"
+            edges.append(_edge(key, above, "upper", state=each.state, **_part(each, flow, up=True)))
     return edges

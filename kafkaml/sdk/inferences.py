@@ -228,6 +228,9 @@ class Inferences(Runs[types.Inference]):
         Avro dicts; flat ones get ``shape`` where the format says none. They are real records of the input topic, which
         other inferences read as well. Kafka is reached as ``Client.kafka_settings`` says.
 
+        What a tier of a distributed model hands up is answered by the tiers above, where they run on the platform's own
+        Kafka; ``Prediction.tier`` says by which.
+
         A sample that the inference gave up to its dead letters is a DeadLettered in the list. Raises SampleError for
         samples that do not fit (nothing is sent then), RefusedError when the inference does not run, AnswersMissing
         after ``timeout_seconds``, BrokerError when Kafka cannot be reached.
@@ -247,18 +250,35 @@ class Inferences(Runs[types.Inference]):
         settings = outputs = self._kafka_settings()
         if inference.output_bootstrap_servers:
             outputs = settings.model_copy(update={"bootstrap_servers": inference.output_bootstrap_servers})
-        topics = (inference.output_topic, dead_letter_topic(inference.output_topic))
+        tiers = self._tiers_above(inference)
+        answers_in = [each.output_topic for each in (inference, *tiers)]
+        topics = dict.fromkeys(
+            [*answers_in, *map(dead_letter_topic, answers_in), *(each.input_topic for each in tiers)]
+        )
         with KafkaExchange(
             settings,
             inference.input_topic,
-            topics,
+            list(topics),
             output_settings=outputs,
             timeout_seconds=max(_LEAST_KAFKA_SECONDS, timeout_seconds),
         ) as exchange:
-            answers = predictions.exchange_samples(values, exchange, inference, labels, timeout_seconds=timeout_seconds)
+            answers = predictions.exchange_samples(
+                values, exchange, inference, labels, timeout_seconds=timeout_seconds, tiers=tiers
+            )
         if None in answers:
             raise predictions.AnswersMissing.of(identifier, answers, timeout_seconds=timeout_seconds, ask=self.get)
         return [answer for answer in answers if answer is not None]
+
+    def _tiers_above(self, inference: types.Inference) -> list[types.Inference]:
+        """Return the running inferences that what a tier hands up goes through, as far as they are on one cluster."""
+        found = [inference]
+        while found[-1].upper_topic and not (found[-1].upper_bootstrap_servers or found[-1].output_bootstrap_servers):
+            readers = self.list(input_topic=found[-1].upper_topic, state=types.RunState.RUNNING)
+            above = next((each for each in readers if each.id not in {known.id for known in found}), None)
+            if above is None or above.output_bootstrap_servers:
+                break
+            found.append(above)
+        return found[1:]
 
     def _labels(self, inference: types.Inference) -> Sequence[str]:
         result = self._connection.request("GET", f"/results/{inference.result}/")

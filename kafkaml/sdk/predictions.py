@@ -17,8 +17,8 @@ import orjson
 from kafkaml.codecs.samples import SampleEncoder
 from kafkaml.dead_letters import dead_letter_topic, reason_of
 from kafkaml.errors import ApiError, BrokenError, DeadLettered, DeadlineExceeded, SampleError
-from kafkaml.exchange import Exchange, answers_to
-from kafkaml.records import Position, Record
+from kafkaml.exchange import Answer, Exchange, answers_to
+from kafkaml.records import Position
 from kafkaml.sdk.types import Inference
 
 __all__ = ["AnswersMissing", "Prediction", "Samples", "encode_samples", "exchange_samples"]
@@ -40,7 +40,7 @@ class Prediction:
     1) are of the likeliest class: None where the output is no choice between classes, ``probability`` also where the
     model gives other scores. ``version`` is that of the model which answered, trained as ``result``. ``seconds`` went
     by between the sending and the answer. ``source`` and ``place`` say where the sample's record and the answer are:
-    ``topic[partition]@offset``.
+    ``topic[partition]@offset``. ``tier`` is the sub-model of a distributed model that answered, empty for others.
     """
 
     values: Array = field(repr=False)
@@ -53,6 +53,7 @@ class Prediction:
     seconds: float
     source: str
     place: str
+    tier: str = ""
 
 
 class AnswersMissing(DeadlineExceeded):
@@ -121,21 +122,31 @@ def exchange_samples(
     labels: Sequence[str] | None,
     *,
     timeout_seconds: float,
+    tiers: Sequence[Inference] = (),
 ) -> list[Prediction | DeadLettered | None]:
-    """Send ``values`` and return what became of each, in order; None where nothing did in time."""
+    """Send ``values`` and return what became of each, in order; None where nothing did in time.
+
+    ``tiers`` are the inferences above, to which this one, and they, hand up what they are not sure of.
+    """
+    handed_up_in = {each.input_topic for each in tiers}
     began = time.monotonic()
     positions = exchange.send(values)
     left = timeout_seconds - (time.monotonic() - began)
     return [
-        None if answer is None else _read(answer.record, place, inference, labels, answer.arrived_at - began)
-        for place, answer in zip(positions, answers_to(positions, exchange, timeout_seconds=left), strict=True)
+        None if answer is None else _read(answer, place, (inference, *tiers), labels, answer.arrived_at - began)
+        for place, answer in zip(
+            positions,
+            answers_to(positions, exchange, timeout_seconds=left, handed_up_in=handed_up_in),
+            strict=True,
+        )
     ]
 
 
 def _read(
-    record: Record, place: Position, inference: Inference, labels: Sequence[str] | None, seconds: float
+    answer: Answer, place: Position, tiers: Sequence[Inference], labels: Sequence[str] | None, seconds: float
 ) -> Prediction | DeadLettered:
-    source = f"{place.topic}[{place.partition}]@{place.offset}"
+    record, source = answer.record, f"{place.topic}[{place.partition}]@{place.offset}"
+    inference = tiers[len(answer.way)]
     if record.topic == dead_letter_topic(inference.output_topic):
         reason = reason_of(record)
         return DeadLettered(
@@ -160,6 +171,7 @@ def _read(
         label=None if index is None else labels[index] if labels and index < len(labels) else str(index),
         probability=probability,
         version=headers.get("kml-version", ""),
+        tier=headers.get("kml-tier", ""),
         result=int(result) if result.isdecimal() else None,
         seconds=seconds,
         source=source,

@@ -491,6 +491,7 @@ class Trial(_Answer):
 
     ``input`` and ``output`` are topic, partition and offset of the record and its answer; ``reason`` says why it became
     a dead letter. ``values_count`` is how many numbers the answer has, also where ``values`` are only its first.
+    ``tier`` answered; ``way`` has the tiers that handed the sample up before, the lowest first.
     """
 
     outcome: str
@@ -503,6 +504,8 @@ class Trial(_Answer):
     input: Mapping[str, Any] = Field(default_factory=dict)
     output: Mapping[str, Any] | None = None
     version: str | None = None
+    tier: str = ""
+    way: Sequence[Mapping[str, Any]] = ()
     waiting_before: int | None = None
 
 

@@ -282,3 +282,38 @@ def test_kafka_is_where_the_environment_or_the_platform_says(monkeypatch: pytest
         assert (settings.bootstrap_servers, settings.sasl_mechanism) == ("kafka.example:9094", "PLAIN")
         monkeypatch.setenv("KML_KAFKA_BOOTSTRAP_SERVERS", "localhost:1")
         assert client.kafka_settings().bootstrap_servers == "localhost:1"
+
+
+@pytest.mark.parametrize("answers_first", [False, True])
+def test_what_a_tier_hands_up_is_answered_by_the_one_above(answers_first: bool) -> None:
+    world = World()
+    world.broker.create_topic("upper")
+    edge = an_inference(tier="edge", upper_topic="upper", limit=0.8)
+    fog = an_inference(id=6, tier="fog", input_topic="upper", input_format="RAW", output_topic="answers")
+    world.broker.create_topic("answers")
+    world.broker.create_topic("answers.dlq")
+
+    def models() -> None:
+        """The first sample stays, the second goes up and is answered there, the third is lost there."""
+        sources = [(SOURCE_HEADER, format_source("in", 0, number)) for number in range(3)]
+        trace = [[source, ("kml-tier", b"edge")] for source in sources]
+        up = [OutgoingRecord("upper", bytes(256), headers=each) for each in trace[1:]]
+        higher = [
+            OutgoingRecord(
+                topic, b'{"values":[0,1]}', headers=[*each, (SOURCE_HEADER, format_source("upper", 0, number)), tier]
+            )
+            for number, (topic, each, tier) in enumerate(
+                zip(("answers", "answers.dlq"), trace[1:], [("kml-tier", b"fog")] * 2, strict=True)
+            )
+        ]
+        low = OutgoingRecord("out", b'{"values":[1,0]}', headers=trace[0])
+        for record in [*higher, low, *up] if answers_first else [low, *up, *higher]:
+            world.broker.append(record)
+
+    topics = ["out", "out.dlq", "upper", "answers", "answers.dlq"]
+    exchange = world.broker.exchange("in", topics, meanwhile=models)
+    found = exchange_samples([b"sample"] * 3, exchange, edge, ["cat", "dog"], timeout_seconds=60, tiers=[fog])
+    assert [each.tier for each in found if isinstance(each, Prediction)] == ["edge", "fog"]
+    assert [each.label for each in found if isinstance(each, Prediction)] == ["cat", "dog"]
+    assert isinstance(found[2], DeadLettered)
+    assert "kafka-ml inferences dead-letters 6 shows it" in found[2].hint

@@ -138,3 +138,21 @@ def test_active_runs_come_before_newer_ones_that_ended(viewer: APIClient) -> Non
     for _ in range(PER_COLUMN + 1):
         builders.make_finished()
     assert node(picture(viewer), f"run:{active.pk}")["state"] == active.state
+
+
+def test_what_a_tier_hands_up_and_what_leaves_there_are_apart(viewer: APIClient, editor: APIClient) -> None:
+    leader = builders.make_launched(*builders.make_chain())
+    builders.finish_chain(leader)
+    body = {"result": leader.pk, "input_topic": "digits", "output_topic": "answers"}
+    made = editor.post("/api/chains/", body, format="json").json()["inferences"]
+    lower, upper, _ = (Inference.objects.get(pk=each["id"]) for each in made)
+    exits = {"limit": lower.limit, "predicted": 40, "sent_up": 10}
+    run_inference(lower, predicted=100, sent_up=30, rate=12.0, exits=exits)
+    run_inference(upper, predicted=30, rate=3.0)
+    shown = picture(viewer)
+    went = edge(shown, f"inference:{lower.pk}", f"inference:{upper.pk}")
+    assert (went["kind"], went["rate"], went["records"]) == ("upper", 3.0, 30)
+    left = edge(shown, f"inference:{lower.pk}", "output:answers")
+    assert (left["rate"], left["records"]) == (9.0, 70)
+    assert (node(shown, "output:answers")["rate"], node(shown, "output:answers")["records"]) == (12.0, 100)
+    assert [node(shown, f"inference:{each['id']}")["tier"] for each in made] == ["edge", "fog", "cloud"]
