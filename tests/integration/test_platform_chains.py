@@ -1,4 +1,4 @@
-"""The tutorial's distributed model on a platform of its own: entered from the top, trained as one, chosen limits."""
+"""The tutorial's distributed model on a whole platform: entered from the top, trained as one, served by limits."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ import re
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import onnxruntime
+import orjson
 import pytest
+from confluent_kafka import Message, Producer
 
 from backend.launchers.job_folder import JobFolder
 from datasources import OnlineRawSink
+from kafkaml.confidence import confidences
 from kafkaml.sdk.types import RunState, TrainingResult
-from tests.integration.test_platform_tutorial import run_example
+from tests.conftest import TestBroker
+from tests.integration.test_platform_tutorial import MNIST, load_module, run_example
+from tests.integration.test_tiers import consume, texts
 from tests.integration.training_support import blobs
 from tests.mlcode_executor import sources
 from tests.platform import Platform
@@ -29,6 +35,7 @@ CODES = {
     "pytorch": (sources.PYTORCH_EDGE, sources.PYTORCH_FOG, sources.PYTORCH_CLOUD),
 }
 FRAMEWORKS = tuple(CODES)
+ROLES = tuple(f"{name} pytorch" for name in NAMES)
 
 
 @dataclass
@@ -127,10 +134,69 @@ def test_limits_are_proposed_by_what_was_held_out(platform: Platform, chains: Ch
     assert 0.1 < first.limit <= 1  # type: ignore[operator]
     # Another tier may be asked about; nothing goes up where the limit is 0.
     stays = platform.client.results.exits(edge, [0.0, None])
-    assert (stays.accuracy, stays.bytes_per_sample) == (pytest.approx(first.alone), 0)
+    assert stays.accuracy == pytest.approx(first.alone)
+    assert stays.bytes_per_sample == 0
     printed = platform.cli("results", "exits", str(fog)).stdout
     assert re.search(rf"{fog} .*fog {framework}", printed)
     assert "told by 180 samples of test" in printed
+
+
+def test_a_served_chain_decides_as_its_curves_say(platform: Platform, chains: Chains, tmp_path: Path) -> None:
+    client = platform.client
+    results = chains.results["pytorch"]
+    limits: list[float] = []
+    for place in (0, 1):
+        # A third goes up, of what comes to the tier.
+        points = client.results.exits(results[0], limits).tiers[place].points
+        limits.append(min(points, key=lambda each: abs(each.sent_up - 1 / 3)).limit)
+    asked = [{"result": pk, "limit": limit} for pk, limit in zip(results, limits, strict=False)]
+    tiers = client.inferences.create_chain(result=results[0], prefix="cascade", tiers=asked)
+    for each in tiers:
+        client.inferences.wait_for(each.id, RunState.RUNNING, timeout_seconds=240)
+    images = load_module(MNIST / "mnist_data.py").load_mnist(digits=True)[1].images
+    producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
+    for number, image in enumerate(images):
+        producer.produce(tiers[0].input_topic, image.tobytes(), b"%d" % number)
+    assert producer.flush(60) == 0
+
+    def read(topic: str) -> dict[int, Message]:
+        found = consume(cast(TestBroker, platform), topic)
+        by_number = {int(message.key() or b""): message for message in found}
+        assert len(by_number) == len(found), "each record is there once"
+        return by_number
+
+    output = tiers[0].output_topic
+    eventually(lambda: len(read(output)) == len(images), 120, interval_seconds=1, what="all records to be answered")
+    answers = read(output)
+    by_tier = {name: {pk for pk, each in answers.items() if texts(each)["kml-tier"] == name} for name in ROLES}
+    came = set(range(len(images)))
+    for place, name in enumerate(ROLES[:-1]):
+        up = read(tiers[place].upper_topic)
+        assert set(up) == came - by_tier[name], "what a tier does not answer goes up, and nothing else"
+        assert {len(each.value() or b"") for each in up.values()} == {256}
+        assert len(up) / len(came) == pytest.approx(1 / 3, abs=0.12)
+        # What the tier above makes of it, told by its own file.
+        result = client.results.get(results[place + 1])
+        (onnx,) = client.results.download(result.id, tmp_path / name, names=["model.onnx"])
+        session = onnxruntime.InferenceSession(str(onnx), providers=["CPUExecutionProvider"])
+        numbers = sorted(up)
+        rows = np.stack([np.frombuffer(up[each].value() or b"", "<f4") for each in numbers])
+        prediction = np.asarray(session.run(None, {session.get_inputs()[0].name: rows})[-1])
+        assert result.outcome is not None
+        assert result.outcome.exit is not None
+        found = result.outcome.exit
+        sure = confidences(prediction, scores=found.scores, temperature=found.temperature)
+        limit = [*limits, 0.0][place + 1]
+        stays = {number for number, confidence in zip(numbers, sure, strict=True) if confidence >= limit}
+        assert stays == by_tier[ROLES[place + 1]]
+        for number, row in zip(numbers, prediction, strict=True):
+            if number in stays:
+                answered = orjson.loads(answers[number].value() or b"")["values"]
+                assert np.abs(np.array(answered) - row).max() <= 1e-5
+        came = set(up)
+    for inference in tiers:
+        client.inferences.stop(inference.id)
+        client.inferences.wait_for(inference.id, RunState.STOPPED, timeout_seconds=120)
 
 
 def test_the_run_of_a_chain_is_one(platform: Platform, chains: Chains) -> None:
