@@ -73,6 +73,7 @@ def page_addresses(demo: Demo) -> dict[str, list[str]]:
         "/results/$id/versions/$number": [f"/results/{result.id}/versions/1"],
         "/inference": ["/inference"],
         "/inference/new": ["/inference/new", f"/inference/new?result={result.id}"],
+        "/inference/chain": ["/inference/chain"],
         "/inference/$id": tabs(f"/inference/{inference.id}", "try", "compare", "letters", "logs", "settings"),
         "/streams": ["/streams"],
         "/streams/$id": tabs(f"/streams/{demo.stream}", "rule", "trainings"),

@@ -26,7 +26,14 @@ export function InferenceListPage() {
   const navigate = useNavigate()
   const { can } = useSession()
   const query = useQuery(inferencesListOptions({ query: { ...listQuery(search), state, result } }))
-  const create = can('editor') && <ButtonLink to="/inference/new">Serve a model</ButtonLink>
+  const create = can('editor') && (
+    <>
+      <ButtonLink variant="default" to="/inference/chain">
+        Serve a chain
+      </ButtonLink>
+      <ButtonLink to="/inference/new">Serve a model</ButtonLink>
+    </>
+  )
   return (
     <ListPage<Inference>
       title="Inference"

@@ -44,6 +44,19 @@ export const inferenceRoutes = [
   }),
   createRoute({
     getParentRoute: () => rootRoute,
+    path: '/inference/chain',
+    validateSearch: (
+      search: Record<string, unknown>,
+    ): { result?: number | undefined; limits?: string | undefined } => ({
+      // Of any sub-model of the chain.
+      result: idOf(search.result),
+      // From below, by commas; an empty one is as proposed.
+      limits: typeof search.limits === 'number' ? String(search.limits) : textOf(search.limits),
+    }),
+    component: lazyRouteComponent(() => import('./ChainNewPage'), 'ChainNewPage'),
+  }),
+  createRoute({
+    getParentRoute: () => rootRoute,
     path: '/inference/$id',
     validateSearch: (search: Record<string, unknown>): InferenceSearch => ({
       tab: oneOf(search.tab, TABS),

@@ -6,6 +6,7 @@ import {
   IconDownload,
   IconPlayerStop,
   IconRefresh,
+  IconStack3,
   IconSwitch2,
 } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
@@ -24,6 +25,7 @@ import { useSession } from '~/lib/session'
 import { ConfusionTab } from './ConfusionTab'
 import { showEquivalents } from './equivalents'
 import { FilesTab } from './FilesTab'
+import { LimitsTab } from './LimitsTab'
 import { LineageTab } from './LineageTab'
 import { LogsTab } from './LogsTab'
 import { MetricsTab } from './MetricsTab'
@@ -113,6 +115,16 @@ function Loaded({
                 leftSection={<IconBroadcast size={14} aria-hidden />}
               >
                 Deploy for inference
+              </ButtonLink>
+            )}
+            {editor && result.tier !== null && result.current_version !== null && (
+              <ButtonLink
+                variant="default"
+                to="/inference/chain"
+                search={{ result: result.id }}
+                leftSection={<IconStack3 size={14} aria-hidden />}
+              >
+                Deploy the whole chain
               </ButtonLink>
             )}
             {editor && !ended && (
@@ -205,6 +217,9 @@ function Loaded({
             label: 'Confusion matrix',
             content: () => <ConfusionTab result={result} search={search} onSearch={onSearch} />,
           },
+          ...(result.tier !== null && result.current_version !== null
+            ? [{ value: 'limits', label: 'Limits', content: () => <LimitsTab result={result} /> }]
+            : []),
           {
             value: 'versions',
             label: result.version_count > 1 ? `Versions (${result.version_count})` : 'Versions',

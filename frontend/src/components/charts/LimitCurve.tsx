@@ -1,0 +1,93 @@
+/** What limits of a tier would do: accuracy against the share sent up; a point is a limit, and clicking chooses it. */
+import type { EChartsCoreOption } from 'echarts/core'
+import { useMemo } from 'react'
+import type { TierCurve } from '~/lib/api'
+import { formatBytes, formatMilliseconds, formatPercent } from '~/lib/format'
+import { useSeriesColor } from '~/lib/palette'
+import { ChartFrame } from './Chart'
+
+const HEIGHT = 260
+
+export function LimitCurve({
+  curve,
+  color: colorId,
+  onLimit,
+}: {
+  curve: TierCurve
+  /** Of the model, as everywhere. */
+  color: number
+  onLimit: (limit: number) => void
+}) {
+  const color = useSeriesColor()
+  const points = useMemo(() => [...curve.points].sort((a, b) => a.sent_up - b.sent_up), [curve.points])
+  const option = useMemo<EChartsCoreOption>(() => {
+    const chosen = points.find((each) => each.limit === curve.limit)
+    return {
+      grid: { left: 8, right: 24, top: 16, bottom: 28, outerBoundsMode: 'same' },
+      tooltip: {
+        trigger: 'item',
+        confine: true,
+        formatter: ({ dataIndex, seriesIndex }: { dataIndex: number; seriesIndex: number }) => {
+          const point = seriesIndex === 0 ? points[dataIndex] : chosen
+          return point ? pointText(point) : ''
+        },
+      },
+      xAxis: { type: 'value', min: 0, max: 1, name: 'sent up', nameLocation: 'middle', nameGap: 22, axisLabel: SHARE },
+      yAxis: { type: 'value', scale: true, axisLabel: SHARE },
+      series: [
+        {
+          type: 'line',
+          name: 'accuracy',
+          data: points.map((each) => [each.sent_up, each.accuracy]),
+          color: color(colorId),
+          symbolSize: 7,
+          showSymbol: true,
+        },
+        {
+          type: 'scatter',
+          name: 'the limit',
+          data: chosen ? [[chosen.sent_up, chosen.accuracy]] : [],
+          color: color(colorId),
+          symbol: 'diamond',
+          symbolSize: 18,
+        },
+      ],
+    }
+  }, [points, curve.limit, color, colorId])
+  return (
+    <ChartFrame
+      title={curve.model}
+      name={`limits-${curve.model}`}
+      label={`Accuracy of the chain against the share that ${curve.model} sends up, for ${points.length} limits`}
+      height={HEIGHT}
+      option={option}
+      onPoint={(series, _value, index) => {
+        const point = series === 0 ? points[index] : undefined
+        if (point) onLimit(point.limit)
+      }}
+      data={() => curve}
+      table={() => ({
+        columns: ['Limit', 'Sent up', 'Accuracy', 'Bytes up a sample', 'Time of a sample'],
+        rows: points.map((each) => [
+          String(each.limit),
+          formatPercent(each.sent_up),
+          formatPercent(each.accuracy),
+          formatBytes(Math.round(each.bytes_per_sample)),
+          formatMilliseconds(each.seconds_per_sample * 1000),
+        ]),
+      })}
+    />
+  )
+}
+
+const SHARE = { formatter: (share: number) => `${Math.round(share * 1000) / 10}%` }
+
+function pointText(point: TierCurve['points'][number]): string {
+  return [
+    `<b>limit ${point.limit}</b>`,
+    `${formatPercent(point.sent_up)} sent up`,
+    `${formatPercent(point.accuracy)} right`,
+    `${formatBytes(Math.round(point.bytes_per_sample))} up a sample`,
+    `${formatMilliseconds(point.seconds_per_sample * 1000)} of computing a sample`,
+  ].join('<br>')
+}

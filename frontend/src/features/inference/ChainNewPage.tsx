@@ -1,0 +1,247 @@
+/** Put all tiers of a distributed model into service at once: topics and limits proposed, all made or none. */
+import { Alert, Button, Group, NumberInput, Select, Skeleton, Stack, Text, TextInput } from '@mantine/core'
+import { useForm } from '@mantine/form'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { getRouteApi, useNavigate } from '@tanstack/react-router'
+import { CopyAs } from '~/components/CopyAs'
+import { Dimmed } from '~/components/Dimmed'
+import { EmptyState } from '~/components/EmptyState'
+import { LimitCurves } from '~/components/LimitCurves'
+import { PageTitle } from '~/components/ListPage'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { RowTable } from '~/components/RowTable'
+import { Section } from '~/components/Section'
+import {
+  type ChainProposal,
+  chainsCreateMutation,
+  chainsRetrieveOptions,
+  type ResultRow,
+  resultsListOptions,
+} from '~/lib/api'
+import { notifyDone } from '~/lib/notify'
+import { problemOf } from '~/lib/problem'
+import { useSession } from '~/lib/session'
+import { type ChainForm, chainEquivalents, chainRequest, chainSentence, limitsOf, valuesOf } from './chain'
+
+const route = getRouteApi('/inference/chain')
+
+export function ChainNewPage() {
+  const { can } = useSession()
+  const { result, limits } = route.useSearch()
+  const navigate = route.useNavigate()
+  const results = useQuery(resultsListOptions({ query: { ordering: '-id', limit: 200 } }))
+  const chains = (results.data?.results ?? []).filter(
+    (each) => each.tier !== null && each.leader === null && each.current_version !== null,
+  )
+  const asked = results.data?.results.find((each) => each.id === result)
+  // Any sub-model stands for its chain; with one chain there is nothing to choose.
+  const chosen = asked ? (asked.leader ?? asked.id) : (result ?? (chains.length === 1 ? chains[0]?.id : undefined))
+  const proposal = useQuery({
+    ...chainsRetrieveOptions({ query: { result: chosen ?? 0 } }),
+    enabled: chosen !== undefined,
+    retry: false,
+  })
+  const shown = proposal.data?.result === chosen ? proposal.data : undefined
+  const title = (
+    <PageTitle
+      title="Serve a whole chain"
+      description="Every tier becomes an inference: it answers what it is sure of and hands the rest to the one above it."
+    />
+  )
+  if (!can('editor')) {
+    return (
+      <Stack>
+        {title}
+        <Text size="sm">Serving a model needs the role of an editor: ask an administrator.</Text>
+      </Stack>
+    )
+  }
+  if (results.data && chains.length === 0 && result === undefined) {
+    return (
+      <Stack>
+        {title}
+        <EmptyState title="No distributed model is trained yet" command="kafka-ml results list">
+          A chain can be served when the training of its sub-models has ended.
+        </EmptyState>
+      </Stack>
+    )
+  }
+  return (
+    <Stack>
+      {title}
+      <ProblemAlert error={results.error} onRetry={() => void results.refetch()} />
+      <Select
+        label="Chain"
+        description="The training run of its top"
+        placeholder="Choose a chain"
+        maw={420}
+        searchable
+        data={chains.map((each) => ({ value: String(each.id), label: chainLabel(each, results.data?.results ?? []) }))}
+        value={chosen === undefined ? null : String(chosen)}
+        onChange={(id) => void navigate({ search: { result: Number(id) } })}
+      />
+      <ProblemAlert error={proposal.error} title="This chain cannot be served" />
+      {shown ? (
+        <Form key={`${shown.result} ${limits}`} proposal={shown} limits={limits} />
+      ) : (
+        chosen !== undefined && !proposal.error && <Skeleton height={280} role="status" aria-label="Loading" />
+      )}
+    </Stack>
+  )
+}
+
+function Form({ proposal, limits }: { proposal: ChainProposal; limits: string | undefined }) {
+  const navigate = useNavigate()
+  const form = useForm<ChainForm>({ initialValues: valuesOf(proposal, limitsOf(limits)) })
+  const create = useMutation(chainsCreateMutation())
+  const { values } = form
+  const request = chainRequest(proposal.result, values)
+  const submit = form.onSubmit(async () => {
+    try {
+      const { inferences } = await create.mutateAsync({ body: request })
+      notifyDone(`Inferences ${inferences.map(({ id }) => id).join(', ')} start`)
+      await navigate({ to: '/inference' })
+    } catch (error) {
+      form.setErrors(problemOf(error).byField())
+    }
+  })
+  const refused = create.error ? problemOf(create.error) : null
+  const beside = [
+    'input_topic',
+    'output_topic',
+    ...values.tiers.flatMap((_, place) => TIER_FIELDS.map((each) => `tiers.${place}.${each}`)),
+  ]
+  return (
+    <form onSubmit={submit} noValidate aria-label="Serve a whole chain">
+      <Stack gap="lg">
+        <Group align="flex-start" grow maw={760}>
+          <TextInput
+            label="Input topic"
+            description="Samples to predict are written here"
+            withAsterisk
+            {...form.getInputProps('input_topic')}
+          />
+          <TextInput
+            label="Output topic"
+            description="All tiers answer here"
+            withAsterisk
+            {...form.getInputProps('output_topic')}
+          />
+        </Group>
+        <Tiers form={form} />
+        {proposal.obstacle && (
+          <Alert color="yellow" title="No limits are proposed">
+            <Text size="sm">{proposal.obstacle}: choose them yourself, each above its least.</Text>
+          </Alert>
+        )}
+        {refused && !refused.isOnlyAbout(beside) && <ProblemAlert error={create.error} title="Nothing was started" />}
+        <Alert color="gray" title="What will happen">
+          {chainSentence(values)}
+        </Alert>
+        <Group>
+          <Button type="submit" loading={create.isPending}>
+            Serve the chain
+          </Button>
+          <CopyAs equivalents={chainEquivalents(request)} />
+        </Group>
+        {!proposal.obstacle && (
+          <Section title="What limits do">
+            <LimitCurves
+              result={proposal.result}
+              limits={values.tiers.map(({ limit }) => (typeof limit === 'number' ? limit : undefined)).slice(0, -1)}
+              onLimits={(chosen) => {
+                for (const [place, limit] of chosen.entries()) {
+                  if (limit !== undefined) form.setFieldValue(`tiers.${place}.limit`, limit)
+                }
+              }}
+            />
+          </Section>
+        )}
+      </Stack>
+    </form>
+  )
+}
+
+const TIER_FIELDS = ['limit', 'upper_topic', 'upper_bootstrap_servers', 'replicas'] as const
+
+function Tiers({ form }: { form: ReturnType<typeof useForm<ChainForm>> }) {
+  const { tiers, input_topic } = form.values
+  const rows = tiers.map((tier, place) => ({ tier, place, reads: tiers[place - 1]?.upper_topic ?? input_topic }))
+  const label = (model: string, what: string) => ({ 'aria-label': `${what} of ${model}` })
+  return (
+    <RowTable
+      label="Tiers, from below"
+      minWidth={860}
+      verticalSpacing="xs"
+      rows={rows}
+      rowKey={({ tier }) => tier.result}
+      columns={[
+        { title: 'Tier, from below', rowHead: true, cell: ({ tier }) => tier.model },
+        { title: 'Reads', cell: ({ reads }) => reads, td: { style: { overflowWrap: 'anywhere' } } },
+        {
+          title: 'Limit: goes up if less sure',
+          w: 170,
+          cell: ({ tier, place }) =>
+            tier.limit === null ? (
+              <Dimmed>answers all that comes</Dimmed>
+            ) : (
+              <NumberInput
+                {...label(tier.model, 'Limit')}
+                size="xs"
+                min={0}
+                max={1}
+                step={0.01}
+                decimalScale={4}
+                {...form.getInputProps(`tiers.${place}.limit`)}
+              />
+            ),
+        },
+        {
+          title: 'Upper topic',
+          cell: ({ tier, place }) =>
+            tier.limit !== null && (
+              <TextInput
+                {...label(tier.model, 'Upper topic')}
+                size="xs"
+                {...form.getInputProps(`tiers.${place}.upper_topic`)}
+              />
+            ),
+        },
+        {
+          title: 'Upper brokers',
+          cell: ({ tier, place }) =>
+            tier.limit !== null && (
+              <TextInput
+                {...label(tier.model, 'Upper brokers')}
+                size="xs"
+                placeholder="the platform's own"
+                {...form.getInputProps(`tiers.${place}.upper_bootstrap_servers`)}
+              />
+            ),
+        },
+        {
+          title: 'Replicas',
+          w: 90,
+          cell: ({ tier, place }) => (
+            <NumberInput
+              {...label(tier.model, 'Replicas')}
+              size="xs"
+              min={1}
+              max={256}
+              allowDecimal={false}
+              {...form.getInputProps(`tiers.${place}.replicas`)}
+            />
+          ),
+        },
+      ]}
+    />
+  )
+}
+
+function chainLabel(top: ResultRow, results: readonly ResultRow[]): string {
+  const names = results
+    .filter((each) => (each.leader ?? each.id) === top.id)
+    .sort((a, b) => (a.tier ?? 0) - (b.tier ?? 0))
+    .map(({ model_name }) => model_name)
+  return `Result ${top.id}: ${names.join(' → ')}`
+}

@@ -1,0 +1,93 @@
+/** A whole chain put into service at once: the form's values, the request, words. */
+import type { ChainProposal, ChainWriteRequest, TierProposal } from '~/lib/api'
+import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
+import { plural } from '~/lib/format'
+
+export interface TierValues {
+  result: number
+  model: string
+  replicas: number | ''
+  /** Null: of the top, which answers all that comes to it; '' where a person has to choose. */
+  limit: number | '' | null
+  /** Empty at the top. */
+  upper_topic: string
+  upper_bootstrap_servers: string
+}
+
+export interface ChainForm {
+  input_topic: string
+  output_topic: string
+  /** From below. */
+  tiers: TierValues[]
+}
+
+/** What the form begins with: as proposed, but for ``limits`` that were chosen before. */
+export function valuesOf(proposal: ChainProposal, limits: readonly (number | undefined)[]): ChainForm {
+  const limitOf = (tier: TierProposal, place: number) => (tier.upper_topic ? (limits[place] ?? tier.limit ?? '') : null)
+  return {
+    input_topic: proposal.input_topic,
+    output_topic: proposal.output_topic,
+    tiers: proposal.tiers.map((tier, place) => ({
+      result: tier.result,
+      model: tier.model,
+      replicas: 1,
+      limit: limitOf(tier, place),
+      upper_topic: tier.upper_topic,
+      upper_bootstrap_servers: '',
+    })),
+  }
+}
+
+/** '0.8,,0.9' -> [0.8, undefined, 0.9]. */
+export function limitsOf(text: string | undefined): (number | undefined)[] {
+  return (text ?? '').split(',').map((each) => {
+    const limit = Number(each)
+    return each.trim() !== '' && limit >= 0 && limit <= 1 ? limit : undefined
+  })
+}
+
+export function chainRequest(result: number, form: ChainForm): ChainWriteRequest {
+  return {
+    result,
+    input_topic: form.input_topic,
+    output_topic: form.output_topic,
+    tiers: form.tiers.map(({ result, replicas, limit, upper_topic, upper_bootstrap_servers }) => ({
+      result,
+      replicas: replicas || 1,
+      ...(limit === null || limit === '' ? {} : { limit }),
+      ...(upper_topic ? { upper_topic } : {}),
+      ...(upper_bootstrap_servers ? { upper_bootstrap_servers } : {}),
+    })),
+  }
+}
+
+export function chainEquivalents(request: ChainWriteRequest): Equivalents {
+  const { tiers = [] } = request
+  const options = [
+    `--input ${shellQuote(request.input_topic ?? '')}`,
+    `--output ${shellQuote(request.output_topic ?? '')}`,
+    ...tiers.flatMap(({ limit }) => (limit == null ? [] : [`--limit ${limit}`])),
+    ...tiers.flatMap(({ upper_topic }) => (upper_topic ? [`--upper-topic ${shellQuote(upper_topic)}`] : [])),
+  ]
+  // Replicas and brokers of single tiers are not options of the command.
+  const whole = tiers.every(({ replicas, upper_bootstrap_servers }) => replicas === 1 && !upper_bootstrap_servers)
+  const more = whole ? [] : ['# replicas and upper brokers of single tiers: by Python or curl']
+  return {
+    cli: [...more, [`kafka-ml inferences create-chain ${request.result}`, ...options].join(' \\\n  ')].join('\n'),
+    python: pythonCall('client.inferences.create_chain', { ...request }),
+    curl: curlCall('POST', '/api/chains/', request),
+  }
+}
+
+/** What pressing the button does. */
+export function chainSentence({ input_topic, output_topic, tiers }: ChainForm): string {
+  const steps = tiers.map(({ model, limit, upper_topic }) =>
+    limit === null
+      ? `${model} answers the rest`
+      : `${model} hands what is less sure than ${limit || '?'} to ${upper_topic || '?'}`,
+  )
+  return (
+    `${plural(tiers.length, 'inference')} start, all or none: samples come to ${input_topic || '?'}; ${steps.join('; ')}. ` +
+    `All answer on ${output_topic || '?'}, and the header kml-tier says which one did. Topics that do not exist are made.`
+  )
+}
