@@ -24,7 +24,9 @@ from kafkaml.errors import DeadLettered
 from kafkaml.records import OutgoingRecord
 from kafkaml.sdk import AnswersMissing, Client, Prediction
 from kafkaml.settings import KafkaSettings
+from kafkaml.wire.distributed import Cascade
 from tests.conftest import TestBroker
+from tests.integration.test_tiers import EDGE, FOG, LIMIT, SAMPLES, predict
 from tests.model_inference.onnx_models import sum_model
 from tests.model_inference.replicas import InferenceUnderTest
 from tests.support import eventually
@@ -225,3 +227,48 @@ def test_a_topic_without_letters_has_none(broker: TestBroker, tmp_path: Path) ->
         "timed_out": False,
     }
     assert world.replay({"all": True}).json()["replayed"] == 0
+
+
+def test_a_try_and_a_program_follow_a_sample_through_the_tiers(broker: TestBroker, tmp_path: Path) -> None:
+    world = World(broker, tmp_path)
+    upper, output = f"{world.row.input_topic}-upper", world.row.output_topic
+    cascade = Cascade(upper_topic=upper, limit=LIMIT)
+    Inference.objects.filter(pk=world.row.pk).update(upper_topic=upper, limit=LIMIT)
+    config = {"data_type": "float32", "data_reshape": "64"}
+    above = builders.make_inference(input_topic=upper, output_topic=output, input_format="RAW", input_config=config)
+    Inference.objects.filter(pk=above.pk).update(state="running", attempt=1)
+    fields = {"inference_id": world.row.pk, "group": world.row.group, "input_config": FORMAT, "tier": "edge"}
+    edge = InferenceUnderTest(
+        tmp_path / "edge",
+        broker.bootstrap_servers,
+        world.row.input_topic,
+        {"model.onnx": EDGE},
+        plan_fields={**fields, "cascade": cascade},
+    )
+    fields = {"inference_id": above.pk, "group": above.group, "input_config": config, "tier": "fog"}
+    fog = InferenceUnderTest(
+        tmp_path / "fog",
+        broker.bootstrap_servers,
+        upper,
+        {"model.onnx": FOG},
+        plan_fields={**fields, "output_topic": output},
+    )
+    scores = predict(EDGE, SAMPLES)[1].max(axis=1)
+    sure, unsure = SAMPLES[int(scores.argmax())], SAMPLES[int(scores.argmin())]
+    with edge, fog:
+        edge.start()
+        fog.start()
+        eventually(lambda: "running" in edge.states and "running" in fog.states, 120)
+        stayed = world.try_(sure.tolist(), timeout_seconds=30).json()
+        passed = world.try_(unsure.tolist(), timeout_seconds=30).json()
+        with world.sdk() as client:
+            found = client.inferences.predict_batch(world.row.pk, [sure, unsure], timeout_seconds=60)
+
+    assert (stayed["outcome"], stayed["tier"], stayed["way"]) == ("answered", "edge", [])
+    assert (passed["outcome"], passed["tier"], passed["output"]["topic"]) == ("answered", "fog", output)
+    (step,) = passed["way"]
+    assert (step["inference"], step["tier"], step["output"]["topic"]) == (world.row.pk, "edge", upper)
+    assert [each.tier for each in found if isinstance(each, Prediction)] == ["edge", "fog"]
+    intermediate, expected = predict(EDGE, np.stack([unsure, sure]))
+    for shown, wanted in ((passed["values"], predict(FOG, intermediate[:1])[1][0]), (stayed["values"], expected[1])):
+        assert np.abs(np.array(shown) - wanted).max() <= 1e-6
