@@ -371,7 +371,7 @@ class TestItsExits:
         assert "has no samples of its exits" in viewer.get(f"/api/results/{leader.pk}/exits/").json()["detail"]
 
     def test_its_cards_say_what_all_were_trained_with(self, leader: TrainingResult, viewer: APIClient) -> None:
-        self.train(leader)
+        builders.finish_chain(leader)
         for each in parts(leader):
             card = viewer.get(f"/api/results/{each.pk}/versions/1/card/").json()
             assert card["training"]["chain"]["optimizer"] == "adam"
