@@ -81,7 +81,7 @@ class Part:
 
         Its files stay with the backend; steps and files of the next version begin anew.
         """
-        self._check_servable(outcome)
+        self.check_servable(outcome)
         number = self.reporter.version(
             outcome, step=whence.step, positions=whence.wire_positions, comparison=whence.comparison
         )
@@ -93,14 +93,15 @@ class Part:
 
         Raises NothingServable, and reports nothing, when a step failed and no file is left to serve from.
         """
-        self._check_servable(outcome)
+        self.check_servable(outcome)
         if whence is None:
             self.reporter.finished(outcome)
         else:
             self.reporter.finished(outcome, positions=whence.wire_positions, comparison=whence.comparison)
         return TrainedPart(model=self.model, outcome=outcome)
 
-    def _check_servable(self, outcome: TrainingOutcome) -> None:
+    def check_servable(self, outcome: TrainingOutcome) -> None:
+        """Raise NothingServable when a step failed and no file is left to serve from."""
         reason = self.steps.first_error
         if reason is not None and not self.files.serving(outcome.artifacts):
             raise NothingServable(reason, outcome) from reason

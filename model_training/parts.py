@@ -26,7 +26,7 @@ from model_training.context import RunContext
 from model_training.exits import answered, temperature
 from model_training.finishing import Findings, Finisher, Learnt, Trial, outcome_of
 from model_training.model_session import BuiltModel, ModelSession, Samples
-from model_training.part import Part, TrainedPart, Whence
+from model_training.part import NothingServable, Part, TrainedPart, Whence
 from model_training.sub_model import SubModel
 from model_training.trained_model import TrainedModel
 
@@ -115,10 +115,8 @@ class Parts:
         whence: Whence,
     ) -> TrainedPart:
         """Report a version of every model while the training goes on; returns the leader's."""
-        *_, last = [
-            part.version_finished(self._outcome(number, ended, artifacts, built, learnt), whence)
-            for number, part in enumerate(self._parts)
-        ]
+        outcomes = self._outcomes(ended, artifacts, built, learnt)
+        *_, last = [part.version_finished(outcome, whence) for part, outcome in zip(self._parts, outcomes, strict=True)]
         return last
 
     def finished(
@@ -130,10 +128,8 @@ class Parts:
         whence: Whence | None = None,
     ) -> Sequence[TrainedPart]:
         """Report the end of every part until the backend confirmed it, the leader's last."""
-        return [
-            part.finished(self._outcome(number, ended, artifacts, built, learnt), whence)
-            for number, part in enumerate(self._parts)
-        ]
+        outcomes = self._outcomes(ended, artifacts, built, learnt)
+        return [part.finished(outcome, whence) for part, outcome in zip(self._parts, outcomes, strict=True)]
 
     @property
     def ended_by(self) -> KafkaMLError | None:
@@ -143,25 +139,34 @@ class Parts:
     def _own(self, number: int, metrics: Mapping[str, float]) -> Mapping[str, float]:
         return metrics if self._metrics is None else self._metrics.of(number, metrics)
 
-    def _outcome(
+    def _outcomes(
         self,
-        number: int,
         ended: Sequence[Ended],
         artifacts: Sequence[Mapping[str, str]],
         built: BuiltModel,
         learnt: Learnt,
-    ) -> TrainingOutcome:
-        part = self._parts[number]
-        return outcome_of(
-            part,
-            ended[number].model,
-            built,
-            self._plans[number],
-            # What is to be said of the data is said once.
-            learnt=learnt if part is self.leader else replace(learnt, warnings=()),
-            found=ended[number].found,
-            artifacts=artifacts[number],
-        )
+    ) -> Sequence[TrainingOutcome]:
+        """Return what is told of each part, before any is: NothingServable where one of them cannot be served."""
+        outcomes = [
+            outcome_of(
+                part,
+                each.model,
+                built,
+                plan,
+                # What is to be said of the data is said once.
+                learnt=learnt if part is self.leader else replace(learnt, warnings=()),
+                found=each.found,
+                artifacts=files,
+            )
+            for part, each, plan, files in zip(self._parts, ended, self._plans, artifacts, strict=True)
+        ]
+        for part, outcome in zip(self._parts, outcomes, strict=True):
+            try:
+                part.check_servable(outcome)
+            except NothingServable as lost:
+                # The run is told of by its leader.
+                raise NothingServable(lost.reason, outcomes[-1]) from lost
+        return outcomes
 
     def _finishers(self, session: ModelSession, trial: Trial) -> Sequence[Finisher]:
         if self._metrics is None:

@@ -7,12 +7,10 @@ process (``mlcode_executor/child.py``) passes requests to ``Handler.call``. The 
 
 from __future__ import annotations
 
-import math
 import os
 import platform
 import random
 import tempfile
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -29,17 +27,13 @@ from mlcode_executor.runtimes import Emit
 __all__ = [
     "Array",
     "Emit",
-    "FitPlace",
     "Handler",
     "ModelReport",
-    "Pause",
-    "ProgressEvents",
     "Request",
     "TensorSpec",
     "batch_count",
     "batches_of",
     "common_versions",
-    "divergence_warnings",
     "flat_metrics",
     "open_to_read",
     "scratch_folder",
@@ -48,8 +42,6 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-# A person cannot follow more; each event costs a frame and a request to the backend.
-_PROGRESS_INTERVAL_SECONDS = 0.2
 # The confusion matrix of twelve classes.
 _MOST_VALUES = 144
 # What is done beside the training: whether and when it is done changes no weight.
@@ -131,34 +123,6 @@ class Request:
                     hint="encode texts as numbers before sending them",
                 )
         return inputs, targets
-
-
-@dataclass
-class FitPlace:
-    """Where ``fit`` stands: after ``epoch`` (1-based) and so many batches, with the metrics of each epoch so far."""
-
-    epoch: int = 0
-    batches: int = 0
-    history: dict[str, list[float]] = field(default_factory=dict)
-
-    def epoch_done(
-        self, *, epoch: int, batches: int, training: Mapping[str, float], validation: Mapping[str, float]
-    ) -> None:
-        """Add one epoch; names of ``validation`` get ``val_`` before them."""
-        self.epoch, self.batches = epoch, batches
-        for name, value in {**training, **{f"val_{name}": each for name, each in validation.items()}}.items():
-            self.history.setdefault(name, []).append(value)
-
-
-class Pause:
-    """Says at the end of an epoch whether ``fit`` stops there for now: ``seconds`` after it began; None never."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self._until = math.inf if seconds is None else time.monotonic() + seconds
-
-    @property
-    def due(self) -> bool:
-        return time.monotonic() >= self._until
 
 
 class Handler(ABC):
@@ -390,46 +354,6 @@ class Handler(ABC):
         """Run the loaded model on (batch, *sample_shape); returns one array (batch, ...) for each output."""
 
 
-class ProgressEvents:
-    """Emits ``progress`` and ``epoch`` events of one training run, the former at most five times a second."""
-
-    def __init__(self, emit: Emit, *, epochs: int) -> None:
-        self._emit = emit
-        self._epochs = epochs
-        self._epoch_started = self._last = time.monotonic()
-
-    @classmethod
-    def silent(cls) -> ProgressEvents:
-        """Return one that reports to nobody."""
-        return cls(lambda _name, _data: None, epochs=1)
-
-    def start_epoch(self) -> None:
-        self._epoch_started = time.monotonic()
-
-    @property
-    def due(self) -> bool:
-        """Whether ``batch_done`` would emit: metrics need not be computed otherwise."""
-        return time.monotonic() - self._last >= _PROGRESS_INTERVAL_SECONDS
-
-    def batch_done(self, *, epoch: int, batch: int, batches: int, metrics: Mapping[str, float]) -> None:
-        """Report ``batch`` of ``batches`` done in ``epoch`` (1-based), unless the last report is too recent."""
-        if not self.due:
-            return
-        self._last = time.monotonic()
-        self._emit(
-            "progress",
-            {"epoch": epoch, "epochs": self._epochs, "batch": batch, "batches": batches, "metrics": dict(metrics)},
-        )
-
-    def epoch_done(self, *, epoch: int, training: Mapping[str, float], validation: Mapping[str, float]) -> None:
-        """Report the end of ``epoch`` (1-based)."""
-        seconds = time.monotonic() - self._epoch_started
-        self._emit(
-            "epoch",
-            {"epoch": epoch, "seconds": seconds, "training": dict(training), "validation": dict(validation)},
-        )
-
-
 def batch_count(count: int, size: int) -> int:
     """Return how many batches ``batches_of`` makes."""
     return -(-count // size) - (count % size == 1 and count > size)
@@ -444,27 +368,6 @@ def batches_of(count: int, size: int) -> Iterator[slice]:
     batches = batch_count(count, size)
     for index in range(batches):
         yield slice(index * size, count if index == batches - 1 else (index + 1) * size)
-
-
-def divergence_warnings(history: Mapping[str, Sequence[float]]) -> list[str]:
-    """Return what to say when metrics of an epoch are not finite, by the first such epoch; nothing when all are.
-
-    A loss that is lost takes the weights with it; another metric may be lost by itself.
-    """
-    lost = {
-        name: next(place for place, value in enumerate(values) if not math.isfinite(value))
-        for name, values in history.items()
-        if not all(map(math.isfinite, values))
-    }
-    if not lost:
-        return []
-    first = min(lost.values())
-    names = [name for name, place in lost.items() if place == first]
-    what = f"{', '.join(names)} {'are not numbers' if len(names) > 1 else 'is not a number'} from epoch {first + 1} on"
-    if "loss" not in lost and "val_loss" not in lost:
-        return [f"{what}, although the loss is: look for a division by zero or a logarithm in the metric"]
-    help_text = "a smaller learning rate, features scaled to 0..1, or clipped gradients (clipnorm=1.0) usually help"
-    return [f"the training diverged: {what}; {help_text}"]
 
 
 def flat_metrics(name: str, value: Any) -> dict[str, float]:

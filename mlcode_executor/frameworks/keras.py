@@ -18,21 +18,10 @@ from kafkaml.frameworks import Purpose
 from kafkaml.frameworks.tensorflow import TENSORFLOW
 from kafkaml.wire.framework import Framework
 from mlcode_executor.frameworks import independence, keras_export, keras_program, keras_report
-from mlcode_executor.frameworks.base import (
-    Array,
-    FitPlace,
-    Handler,
-    ModelReport,
-    Pause,
-    ProgressEvents,
-    Request,
-    divergence_warnings,
-    open_to_read,
-    scratch_folder,
-    write_to,
-)
+from mlcode_executor.frameworks.base import Array, Handler, ModelReport, Request, open_to_read, scratch_folder, write_to
 from mlcode_executor.frameworks.chain import ChainTerms, chain_report, check_reports, of_sub_model, seconds_per_sample
 from mlcode_executor.frameworks.class_scores import write_classes
+from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEvents, divergence_warnings
 from mlcode_executor.frameworks.keras_artifacts import (
     WEIGHTS,
     WHOLE,

@@ -15,16 +15,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mlcode_executor.frameworks.base import (
-    Array,
-    FitPlace,
-    Pause,
-    ProgressEvents,
-    batch_count,
-    batches_of,
-    flat_metrics,
-)
+from mlcode_executor.frameworks.base import Array, batch_count, batches_of, flat_metrics
 from mlcode_executor.frameworks.batches import BatchStream
+from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEvents
 
 __all__ = ["FitArguments", "KerasLoop"]
 

@@ -19,21 +19,10 @@ from kafkaml.frameworks import Purpose
 from kafkaml.frameworks.pytorch import PYTORCH
 from kafkaml.wire.framework import Framework
 from mlcode_executor.frameworks import independence, pytorch_export, pytorch_machine, pytorch_report
-from mlcode_executor.frameworks.base import (
-    Array,
-    FitPlace,
-    Handler,
-    ModelReport,
-    Pause,
-    ProgressEvents,
-    Request,
-    divergence_warnings,
-    open_to_read,
-    scratch_folder,
-    write_to,
-)
+from mlcode_executor.frameworks.base import Array, Handler, ModelReport, Request, open_to_read, scratch_folder, write_to
 from mlcode_executor.frameworks.chain import ChainTerms, chain_report, check_reports, of_sub_model, seconds_per_sample
 from mlcode_executor.frameworks.class_scores import write_classes
+from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEvents, divergence_warnings
 from mlcode_executor.frameworks.losses import describe_loss, takes_logits
 from mlcode_executor.frameworks.pytorch_chain import Chain
 from mlcode_executor.frameworks.pytorch_definitions import Definitions, check_inputs

@@ -17,8 +17,9 @@ from torch import nn
 
 from kafkaml.frameworks import Purpose
 from kafkaml.frameworks.pytorch import PYTORCH
-from mlcode_executor.frameworks.base import Array, FitPlace, Pause, ProgressEvents, batches_of, flat_metrics
+from mlcode_executor.frameworks.base import Array, batches_of, flat_metrics
 from mlcode_executor.frameworks.batches import BatchStream
+from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEvents
 from mlcode_executor.frameworks.pytorch_definitions import Definitions
 from mlcode_executor.frameworks.pytorch_forward import Forward
 from mlcode_executor.frameworks.pytorch_input import Preparation, device

@@ -193,7 +193,7 @@ _SAME_AS_KERAS = """
 import inspect, json, sys
 import numpy as np
 import keras
-from mlcode_executor.frameworks.base import FitPlace, Pause, ProgressEvents
+from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEvents
 from mlcode_executor.frameworks.keras_loop import FitArguments, KerasLoop
 
 def model():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlcode_executor.frameworks.base import divergence_warnings
+from mlcode_executor.frameworks.fit_progress import divergence_warnings
 from mlcode_executor.frameworks.losses import describe_loss
 from mlcode_executor.process import Runtime
 from tests.mlcode_executor.conftest import Model, StartProcess
