@@ -6,6 +6,7 @@ import { ROOMS } from './navigation'
 
 const WORDS: Record<string, { label: string; to?: string }> = {
   new: { label: 'New' },
+  chain: { label: 'Chain' },
   compare: { label: 'Compare' },
   account: { label: 'Account' },
   users: { label: 'Users' },

@@ -66,7 +66,12 @@ export function LimitCurves({
         {curves.tiers.slice(0, -1).map((tier, place) => (
           <Grid.Col key={tier.result} span={{ base: 12, md: 6 }}>
             {tier.points.length > 0 ? (
-              <LimitCurve curve={tier} color={tier.result} onLimit={(limit) => set(place, limit)} />
+              <LimitCurve
+                curve={tier}
+                accuracy={curves.accuracy}
+                color={tier.result}
+                onLimit={(limit) => set(place, limit)}
+              />
             ) : (
               <Text size="sm">Nothing comes to {tier.model} under the limits below it.</Text>
             )}

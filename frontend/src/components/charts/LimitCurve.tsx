@@ -10,26 +10,28 @@ const HEIGHT = 260
 
 export function LimitCurve({
   curve,
+  accuracy,
   color: colorId,
   onLimit,
 }: {
   curve: TierCurve
-  /** Of the model, as everywhere. */
+  /** Of the chain, with the limit that the tier has. */
+  accuracy: number
+  /** Its number in the palette. */
   color: number
   onLimit: (limit: number) => void
 }) {
   const color = useSeriesColor()
   const points = useMemo(() => [...curve.points].sort((a, b) => a.sent_up - b.sent_up), [curve.points])
   const option = useMemo<EChartsCoreOption>(() => {
-    const chosen = points.find((each) => each.limit === curve.limit)
     return {
       grid: { left: 8, right: 24, top: 16, bottom: 28, outerBoundsMode: 'same' },
       tooltip: {
         trigger: 'item',
         confine: true,
         formatter: ({ dataIndex, seriesIndex }: { dataIndex: number; seriesIndex: number }) => {
-          const point = seriesIndex === 0 ? points[dataIndex] : chosen
-          return point ? pointText(point) : ''
+          const point = seriesIndex === 0 ? points[dataIndex] : undefined
+          return point ? pointText(point) : `<b>limit ${curve.limit}</b>: chosen`
         },
       },
       xAxis: { type: 'value', min: 0, max: 1, name: 'sent up', nameLocation: 'middle', nameGap: 22, axisLabel: SHARE },
@@ -46,14 +48,15 @@ export function LimitCurve({
         {
           type: 'scatter',
           name: 'the limit',
-          data: chosen ? [[chosen.sent_up, chosen.accuracy]] : [],
+          // It may lie between two points of the curve.
+          data: [[curve.sent_up, accuracy]],
           color: color(colorId),
           symbol: 'diamond',
           symbolSize: 18,
         },
       ],
     }
-  }, [points, curve.limit, color, colorId])
+  }, [points, curve.limit, curve.sent_up, accuracy, color, colorId])
   return (
     <ChartFrame
       title={curve.model}

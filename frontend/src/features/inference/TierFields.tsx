@@ -10,7 +10,7 @@ export function TierFields({ form, upper }: { form: UseFormReturnType<DeployForm
       <Group grow align="flex-start">
         <TextInput
           label="Upper topic"
-          description={`What this tier is not sure of is written here, for ${upper}`}
+          description={`Partial predictions, for ${upper}`}
           {...form.getInputProps('upper_topic')}
         />
         <NumberInput

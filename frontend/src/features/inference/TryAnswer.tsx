@@ -65,6 +65,14 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
       </Alert>
     )
   }
+  if (answer.outcome === 'passed_on') {
+    return (
+      <Alert color="yellow" icon={<IconHourglass aria-hidden />} title="It was handed up, and nobody answered it yet">
+        {answer.tier || 'The tier'} was less sure than its limit. Of the tier above no answer was seen within{' '}
+        {formatMilliseconds(answer.seconds * 1000)}: serve it, or wait longer.
+      </Alert>
+    )
+  }
   const reading = readAnswer(answer.values, answer.labels)
   return (
     <Stack gap="xs">
@@ -74,7 +82,9 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
             <Text fz={40} fw={700} lh={1}>
               {reading.best.label}
             </Text>
-            <Text>{formatPercent(reading.best.share)} sure</Text>
+            <Text>
+              {formatPercent(reading.best.share)} sure{answer.tier && `, left at ${answer.tier}`}
+            </Text>
             {truth !== null && (
               <Text size="sm" style={{ color: truth === reading.best.label ? 'var(--kml-good)' : 'var(--kml-failed)' }}>
                 {truth === reading.best.label ? 'right: its label is the same' : `wrong: its label is ${truth}`}
@@ -151,9 +161,23 @@ function Way({ answer, inference }: { answer: Try; inference: Inference }) {
       <li>
         written to <Place place={answer.input} linked />
       </li>
+      {answer.way.map((step) => (
+        <li key={step.inference}>
+          {step.tier || 'a tier'} (<InferenceLink id={step.inference}>inference {step.inference}</InferenceLink>
+          {step.version && `, version ${step.version}`}) was less sure than its limit and handed it up to{' '}
+          <Place place={step.output} linked={!inference.upper_bootstrap_servers} />
+        </li>
+      ))}
       {answer.outcome !== 'no_answer' && (
         <li>
-          read by {replica} of inference {inference.id}: {inference.model_name},{' '}
+          {answer.way.length > 0 ? (
+            `read by ${answer.tier || 'the tier above'}`
+          ) : (
+            <>
+              read by {replica} of inference {inference.id}: {inference.model_name}
+            </>
+          )}
+          ,{' '}
           {answer.result === null ? (
             'unknown version'
           ) : (
@@ -168,12 +192,19 @@ function Way({ answer, inference }: { answer: Try; inference: Inference }) {
       )}
       {answer.output && (
         <li>
-          {answer.outcome === 'dead_lettered' ? 'given up to ' : 'answered on '}
+          {LEFT[answer.outcome]}
           <Place place={answer.output} linked={!inference.output_bootstrap_servers} />
         </li>
       )}
     </ol>
   )
+}
+
+const LEFT: Record<Try['outcome'], string> = {
+  answered: 'answered on ',
+  dead_lettered: 'given up to ',
+  passed_on: 'handed up to ',
+  no_answer: '',
 }
 
 function Place({ place, linked }: { place: Try['input']; linked: boolean }) {
