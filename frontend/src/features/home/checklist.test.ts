@@ -13,7 +13,7 @@ const NOTHING: Pipeline['facts'] = {
 }
 
 function steps(facts: Partial<Pipeline['facts']>) {
-  return checklist({ facts: { ...NOTHING, ...facts }, nodes: [] })
+  return checklist({ facts: { ...NOTHING, ...facts }, nodes: [], edges: [] })
 }
 
 test('at first only pasting a model is possible', () => {
@@ -38,4 +38,15 @@ test('commands carry the ids of what is there', () => {
 test('all is done when predictions flow', () => {
   const all = steps({ model: 1, configuration: 1, deployment: 1, stream: 1, result: 1, inference: 1, predicted: 3 })
   expect(all.every((step) => step.done && step.blocked === undefined)).toBe(true)
+})
+
+test('samples are sent to the lowest tier, not to a topic that a tier writes', () => {
+  const nodes = ['fog-in', 'edge-in'].map((name) => ({ kind: 'topic', key: `topic:${name}`, name }))
+  const edges = [
+    { kind: 'reads', source: 'topic:fog-in', target: 'inference:2' },
+    { kind: 'reads', source: 'topic:edge-in', target: 'inference:1' },
+    { kind: 'upper', source: 'inference:1', target: 'inference:2' },
+  ]
+  const all = checklist({ facts: NOTHING, nodes, edges } as unknown as Pipeline)
+  expect(all.at(-1)?.command).toContain('--topic edge-in')
 })

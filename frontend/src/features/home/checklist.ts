@@ -18,9 +18,14 @@ export interface Step {
   blocked?: string
 }
 
-export function checklist({ facts, nodes }: Pick<Pipeline, 'facts' | 'nodes'>): Step[] {
+export function checklist({ facts, nodes, edges }: Pick<Pipeline, 'facts' | 'nodes' | 'edges'>): Step[] {
   const { model, configuration, deployment, result, inference } = facts
-  const input = nodes.find((node) => node.kind === 'topic')?.name ?? 'values'
+  // Into an upper tier's topic the tier below it writes.
+  const upper = new Set(edges.filter(({ kind }) => kind === 'upper').map(({ target }) => target))
+  const written = new Set(
+    edges.filter(({ kind, target }) => kind === 'reads' && upper.has(target)).map(({ source }) => source),
+  )
+  const input = nodes.find((node) => node.kind === 'topic' && !written.has(node.key))?.name ?? 'values'
   const output = nodes.find((node) => node.kind === 'output')?.name ?? 'predictions'
   return [
     {

@@ -69,6 +69,12 @@ test('a deployment stands beside its runs, and topics below all of the training'
   expect(y('topic:1')).toBeGreaterThan(Math.max(y('run:3'), y('stream:2'), y('deployment:2')))
 })
 
+test('the tiers of a chain stand in its order, the top above', () => {
+  const runs = ['edge', 'cloud', 'fog'].map((tier, id) => ({ ...node('run', id), tier }))
+  const { boxes } = layoutPicture(runs, [], [], 1200)
+  expect(boxes.sort((a, b) => a.y - b.y).map(({ key }) => key)).toEqual(['run:1', 'run:2', 'run:0'])
+})
+
 test('the picture is as wide as it is given, within bounds, and holds every box', () => {
   for (const width of [300, MIN_WIDTH, 1200, 4000]) {
     const picture = layoutPicture(NODES, EDGES, [], width)

@@ -11,6 +11,7 @@ const PITCH = 74
 const MIN_GAP = 74
 const MAX_GAP = 150
 export const COLUMNS = ['data', 'configurations', 'runs', 'inferences', 'predictions'] as const
+const TIERS = ['', 'cloud', 'fog', 'edge']
 export type Column = (typeof COLUMNS)[number]
 /** Below this the picture is a list: lines would be too short to read. */
 export const MIN_WIDTH = COLUMNS.length * BOX_WIDTH + (COLUMNS.length - 1) * MIN_GAP
@@ -106,10 +107,12 @@ export function layoutPicture(
   // Runs first, together with their deployment; everything to the left stands beside its runs.
   const deployments = of('deployment').map((node) => node.key)
   const rank = (run: PipelineNode) => deployments.indexOf(joined(run.key, 'target', 'holds')[0] ?? '')
+  // Of a chain the top is above, as it is everywhere.
+  const height = (run: PipelineNode) => TIERS.indexOf(run.tier)
   spread(
     2,
     [...of('run')]
-      .sort((a, b) => rank(a) - rank(b) || (a.id ?? 0) - (b.id ?? 0))
+      .sort((a, b) => rank(a) - rank(b) || height(a) - height(b) || (a.id ?? 0) - (b.id ?? 0))
       .map((node) => ({ key: node.key, near: null })),
   )
   spread(
