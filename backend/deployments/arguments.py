@@ -20,6 +20,8 @@ __all__ = ["argument_problems", "checked_arguments", "legible_texts", "read_argu
 
 Texts = Mapping[str, Mapping[str, str]]
 
+_CLASS_WEIGHT = "class_weight"
+
 
 def checked_arguments(configuration: Configuration, texts: Texts) -> dict[str, Any]:
     """Return the arguments as they are stored; raises InvalidFields naming every field that is not accepted."""
@@ -34,12 +36,18 @@ def argument_problems(configuration: Configuration | None, texts: Texts) -> list
     Without a configuration the arguments of all frameworks are checked.
     """
     frameworks = set(Framework) if configuration is None else _frameworks(configuration)
+    chained = set() if configuration is None else _frameworks(configuration, distributed=True)
     problems: list[FieldProblem] = []
     for framework, purpose, text in _each(texts):
         try:
             arguments = parse_arguments(text)
             if framework in frameworks:
                 FRAMEWORKS[framework].check(purpose, arguments)
+            if framework in chained and _CLASS_WEIGHT in arguments:
+                raise ArgumentsError(
+                    "a distributed model has several outputs, which class_weight does not weight: expected none",
+                    hint="leave it out, or deploy the models of one output by themselves",
+                )
         except ArgumentsError as error:
             field = f"arguments.{framework}.{purpose}"
             problems.append(FieldProblem(field=field, code="arguments", detail=error.message, hint=error.hint))
@@ -73,5 +81,5 @@ def _each(texts: Texts) -> list[tuple[Framework, Purpose, str]]:
     ]
 
 
-def _frameworks(configuration: Configuration) -> set[Framework]:
-    return {Framework(each) for each in configuration.models.values_list("framework", flat=True)}
+def _frameworks(configuration: Configuration, **those: Any) -> set[Framework]:
+    return {Framework(each) for each in configuration.models.filter(**those).values_list("framework", flat=True)}

@@ -119,6 +119,11 @@ class TestAsking:
             ({"chain": {"loss_weights": {"edge": -1}}}, "chain.loss_weights.edge", "greater than or equal to 0"),
             ({"semi_supervised": {}}, "semi_supervised", "not equally sure"),
             ({"targets": "features"}, "targets", "predict labels"),
+            (
+                {"arguments": {"tensorflow": {"fit": "class_weight={0: 2}"}}},
+                "arguments.tensorflow.fit",
+                "several outputs, which class_weight does not weight",
+            ),
             ({"chain": 3}, "chain", "expected an object"),
             (
                 {"mode": "incremental", "incremental": {"monitoring_metric": "auc", "change": "up"}},

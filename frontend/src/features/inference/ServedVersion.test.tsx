@@ -51,3 +51,31 @@ test('a shadow offers no other version, nor does one offer a way back that has n
   expect(await screen.findByText(/It follows the result/)).toBeInTheDocument()
   expect(screen.getAllByRole('button', FAST).map((each) => each.textContent)).toEqual(['Serve another version…'])
 })
+
+test('changes of version, canary and limit are told apart', async () => {
+  const change = (id: number, from: number | null, more: object) => ({
+    id,
+    replica: 0,
+    revision: id,
+    from_version: from,
+    version: 2,
+    challenger: null,
+    limit: null,
+    at: '2026-11-29T12:00:00Z',
+    positions: {},
+    gap_seconds: 0.1,
+    loading_seconds: 1,
+    failure: null,
+    ...more,
+  })
+  const rows = [
+    change(1, 1, { limit: 0.8 }),
+    change(2, 2, { limit: 0.9 }),
+    change(3, 2, { challenger: 3 }),
+    change(4, 2, {}),
+  ]
+  platform({ ...READ, 'GET /api/inferences/3/swaps/': page(...rows) })
+  await show(<ServedVersion inference={inference()} />)
+  for (const text of ['1 → 2, limit 0.8', '2, limit 0.9', '2, 3 beside it', '2 alone'])
+    expect(await screen.findByText(text)).toBeInTheDocument()
+})

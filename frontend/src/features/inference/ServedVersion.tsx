@@ -140,9 +140,10 @@ function SwapDialog({ inference, onClose, onDone }: { inference: Inference; onCl
 }
 
 /** '1 → 2', '2, 3 beside it'. */
-function changeText({ from_version: from, version, challenger }: SwapRecord): string {
-  const beside = challenger === null ? '' : `, ${challenger} beside it`
-  return from === version ? `${version}${beside || ' alone'}` : `${from ?? '?'} → ${version}${beside}`
+function changeText({ from_version: from, version, challenger, limit }: SwapRecord): string {
+  const more = [challenger === null ? '' : `${challenger} beside it`, limit === null ? '' : `limit ${limit}`]
+  const said = [from === version ? `${version}` : `${from ?? '?'} → ${version}`, ...more].filter(Boolean)
+  return said.length > 1 || from !== version ? said.join(', ') : `${version} alone`
 }
 
 function Swaps({ inference }: { inference: Inference }) {
