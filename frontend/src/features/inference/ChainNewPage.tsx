@@ -22,6 +22,7 @@ import { notifyDone } from '~/lib/notify'
 import { problemOf } from '~/lib/problem'
 import { useSession } from '~/lib/session'
 import { type ChainForm, chainEquivalents, chainRequest, chainSentence, limitsOf, valuesOf } from './chain'
+import { TopicFields } from './TopicFields'
 
 const route = getRouteApi('/inference/chain')
 
@@ -114,20 +115,11 @@ function Form({ proposal, limits }: { proposal: ChainProposal; limits: string | 
   return (
     <form onSubmit={submit} noValidate aria-label="Serve a whole chain">
       <Stack gap="lg">
-        <Group align="flex-start" grow maw={760}>
-          <TextInput
-            label="Input topic"
-            description="Samples to predict are written here"
-            withAsterisk
-            {...form.getInputProps('input_topic')}
-          />
-          <TextInput
-            label="Output topic"
-            description="All tiers answer here"
-            withAsterisk
-            {...form.getInputProps('output_topic')}
-          />
-        </Group>
+        <TopicFields
+          input={form.getInputProps('input_topic')}
+          output={form.getInputProps('output_topic')}
+          answers="All tiers answer here"
+        />
         <Tiers form={form} />
         {proposal.obstacle && (
           <Alert color="yellow" title="No limits are proposed">

@@ -60,6 +60,7 @@ import {
   suggestedTopics,
 } from './deploy'
 import { TierFields } from './TierFields'
+import { TopicFields } from './TopicFields'
 import { handsUp, isUpper, upperFormat } from './tiers'
 
 const route = getRouteApi('/inference/new')
@@ -234,20 +235,11 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
             </Button>
           </Text>
         )}
-        <Group grow align="flex-start">
-          <TextInput
-            label="Input topic"
-            description="Samples to predict are written here"
-            withAsterisk
-            {...form.getInputProps('input_topic')}
-          />
-          <TextInput
-            label="Output topic"
-            description="Answers are written here"
-            withAsterisk
-            {...form.getInputProps('output_topic')}
-          />
-        </Group>
+        <TopicFields
+          input={form.getInputProps('input_topic')}
+          output={form.getInputProps('output_topic')}
+          answers="Answers are written here"
+        />
         {handsUp(result) && <TierFields form={form} upper={aboveOf(results, result)} />}
         {strangers.length > 0 && (
           <Text size="sm" style={{ color: 'var(--kml-waiting)' }}>

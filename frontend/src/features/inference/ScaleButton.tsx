@@ -1,10 +1,9 @@
 /** More or fewer replicas, without a stop. */
-import { Button, Group, NumberInput, Popover, Stack } from '@mantine/core'
+import { NumberInput } from '@mantine/core'
 import { IconArrowsVertical } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { SmallPrint } from '~/components/Dimmed'
-import { ProblemAlert } from '~/components/ProblemAlert'
 import {
   clustersNamesListOptions,
   type Inference,
@@ -16,6 +15,7 @@ import {
 import { plural } from '~/lib/format'
 import { notifyDone } from '~/lib/notify'
 import { partitionNote, scaleText } from './deploy'
+import { PopoverForm } from './PopoverForm'
 
 export function ScaleButton({ inference }: { inference: Inference }) {
   const queryClient = useQueryClient()
@@ -48,84 +48,55 @@ export function ScaleButton({ inference }: { inference: Inference }) {
   const scales = possible === true || inference.max_replicas !== null
   const partitions = topic.data ? topic.data.partitions.length : topic.isError ? null : undefined
   return (
-    <Popover
+    <PopoverForm
       opened={opened}
-      onChange={setOpened}
-      width={320}
-      position="bottom-end"
-      withArrow
-      trapFocus
-      onClose={() => scale.reset()}
+      onOpened={setOpened}
+      icon={<IconArrowsVertical size={14} aria-hidden />}
+      text="Scale"
+      onOpening={() => {
+        setReplicas(inference.replicas)
+        setMost(inference.max_replicas ?? '')
+      }}
+      submitText="Scale"
+      onSubmit={() =>
+        scale.mutate({
+          path,
+          body: { replicas: Number(replicas), ...(scales ? { max_replicas: most === '' ? null : most } : {}) },
+        })
+      }
+      change={scale}
+      ready={replicas !== '' && (replicas !== inference.replicas || (most || null) !== inference.max_replicas)}
     >
-      <Popover.Target>
-        <Button
+      <NumberInput
+        label={most === '' ? 'Replicas' : 'Replicas, at least'}
+        size="xs"
+        min={1}
+        max={256}
+        allowDecimal={false}
+        clampBehavior="strict"
+        value={replicas}
+        onChange={(value) => setReplicas(typeof value === 'number' ? value : '')}
+        data-autofocus
+      />
+      {scales && (
+        <NumberInput
+          label="At most"
+          description="The records that wait choose between the two; empty: always as many as above"
           size="xs"
-          variant="default"
-          leftSection={<IconArrowsVertical size={14} aria-hidden />}
-          onClick={() => {
-            setReplicas(inference.replicas)
-            setMost(inference.max_replicas ?? '')
-            setOpened(!opened)
-          }}
-        >
-          Scale
-        </Button>
-      </Popover.Target>
-      <Popover.Dropdown>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault()
-            if (replicas === '') return
-            scale.mutate({ path, body: { replicas, ...(scales ? { max_replicas: most === '' ? null : most } : {}) } })
-          }}
-        >
-          <Stack gap="xs">
-            <NumberInput
-              label={most === '' ? 'Replicas' : 'Replicas, at least'}
-              size="xs"
-              min={1}
-              max={256}
-              allowDecimal={false}
-              clampBehavior="strict"
-              value={replicas}
-              onChange={(value) => setReplicas(typeof value === 'number' ? value : '')}
-              data-autofocus
-            />
-            {scales && (
-              <NumberInput
-                label="At most"
-                description="The records that wait choose between the two; empty: always as many as above"
-                size="xs"
-                min={1}
-                max={256}
-                allowDecimal={false}
-                clampBehavior="strict"
-                value={most}
-                onChange={(value) => setMost(typeof value === 'number' ? value : '')}
-              />
-            )}
-            <SmallPrint>
-              Each partition of the input is read by one replica, so there is work for as many replicas as partitions.{' '}
-              {partitions !== undefined &&
-                replicas !== '' &&
-                partitionNote(Math.max(replicas, most || 0), inference.input_topic, partitions)}
-            </SmallPrint>
-            <ProblemAlert error={scale.error} />
-            <Group justify="flex-end">
-              <Button
-                size="xs"
-                type="submit"
-                loading={scale.isPending}
-                disabled={
-                  replicas === '' || (replicas === inference.replicas && (most || null) === inference.max_replicas)
-                }
-              >
-                Scale
-              </Button>
-            </Group>
-          </Stack>
-        </form>
-      </Popover.Dropdown>
-    </Popover>
+          min={1}
+          max={256}
+          allowDecimal={false}
+          clampBehavior="strict"
+          value={most}
+          onChange={(value) => setMost(typeof value === 'number' ? value : '')}
+        />
+      )}
+      <SmallPrint>
+        Each partition of the input is read by one replica, so there is work for as many replicas as partitions.{' '}
+        {partitions !== undefined &&
+          replicas !== '' &&
+          partitionNote(Math.max(replicas, most || 0), inference.input_topic, partitions)}
+      </SmallPrint>
+    </PopoverForm>
   )
 }
