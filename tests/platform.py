@@ -53,6 +53,11 @@ class Platform:
         """A client with the rights of the platform's owner."""
         return Client(self.status.url, self.state.cli_token.read_text().strip())
 
+    @property
+    def env(self) -> Mapping[str, str]:
+        """The environment that makes programs use this platform."""
+        return {**os.environ, "KML_STATE_DIR": str(self.state.root), "COLUMNS": "160", "NO_COLOR": "1"}
+
     def pid_of(self, component: str) -> int:
         """The process id of a component that runs."""
         pid = next(each.pid for each in self.status.components if each.name == component)
@@ -84,7 +89,7 @@ class Platform:
             text=True,
             timeout=timeout_seconds,
             check=False,
-            env={**os.environ, "KML_STATE_DIR": str(self.state.root), "COLUMNS": "160", "NO_COLOR": "1", **(env or {})},
+            env={**self.env, **(env or {})},
         )
 
     def json(self, *arguments: str) -> object:

@@ -182,7 +182,7 @@ def test_6_predictions_are_watched_live(session: Session, platform: Platform, ma
     page = session.open(f"/visualise/{number}")
     expect(page.get_by_test_id("total")).to_be_visible(timeout=_LONG_MS)
     program = [str(_EXAMPLES / "mnist_dataset_inference_example.py"), "--digits", "--count", "200"]
-    _run([*program, "--inference", str(number)], KML_STATE_DIR=str(platform.state.root))
+    _run([*program, "--inference", str(number)], **platform.env)
     expect(page.get_by_test_id("total")).to_have_text(re.compile(r"^20\d"), timeout=_LONG_MS)
 
 
