@@ -25,7 +25,7 @@ test('an older version is rolled back to, with a reason, and says who goes over'
   const { user, choose, press } = await opened(version(2), [inference({ follows: true })])
   await choose('Roll back to it…')
   expect(await screen.findByText(/Inference 3 follows the result and goes over to it/)).toBeInTheDocument()
-  await user.type(screen.getByRole('textbox', FAST), 'slow')
+  await user.type(screen.getByRole('textbox', { ...FAST, name: 'Why' }), 'slow')
   await press('Roll back')
   await waitFor(() => expect(screen.queryByRole('dialog', FAST)).toBeNull())
   expect(asked.map(({ path, body }) => [path, body])).toEqual([['/api/results/7/versions/2/promote/', { why: 'slow' }]])
