@@ -37,12 +37,14 @@ KILLS = {
     Framework.TENSORFLOW: 100 if soaking() else 6,
     Framework.PYTORCH: 100 if soaking() else 14,
 }
+VERSION = "incremental.version"
+MOST_IMPROVING = 40
 # In the order of a window; the last two of all are of the end.
 POINTS = (
     "training.built",
     "incremental.window",
     "incremental.trained",
-    "incremental.version",
+    VERSION,
     "incremental.state_saved",
     "checkpoint.written",
     "checkpoint.kept",
@@ -51,7 +53,7 @@ ENDS = ("training.saved", "training.uploaded")
 # More than one: what arrives first, and so ends up in a window, is another thing in each attempt.
 PARTITIONS = 3
 # Where the framework's own state is half kept; all else is the worker's, whatever the framework.
-STATE_POINTS = ("incremental.trained", "incremental.version", "incremental.state_saved", "checkpoint.kept")
+STATE_POINTS = ("incremental.trained", VERSION, "incremental.state_saved", "checkpoint.kept")
 WEIGHTS = {Framework.TENSORFLOW: "model.weights.h5", Framework.PYTORCH: "model.safetensors"}
 
 
@@ -74,8 +76,10 @@ def test_workers_killed_in_every_phase_learn_what_an_undisturbed_one_does(
 ) -> None:
     kills = KILLS[framework]
     in_windows = STATE_POINTS if kills < len(POINTS) + len(ENDS) else POINTS
-    points = [f"{point}:kill:1" for point in islice(cycle(in_windows), kills - len(ENDS))]
-    points += [f"{point}:kill" for point in ENDS]
+    # A model that has learnt all that there is improves no more, and windows without a version follow.
+    improving = list(islice(cycle(in_windows), min(kills, MOST_IMPROVING) - len(ENDS)))
+    later = islice(cycle(each for each in in_windows if each != VERSION), kills - len(ENDS) - len(improving))
+    points = [*(f"{point}:kill:1" for point in (*improving, *later)), *(f"{point}:kill" for point in ENDS)]
     features, labels = blobs(20 * kills)
     stream = send_online(broker, broker.topic(PARTITIONS), features, labels, partitions=PARTITIONS)
     plan = plan_for(framework, stream)
