@@ -22,6 +22,7 @@ import { notifyDone } from '~/lib/notify'
 import { problemOf } from '~/lib/problem'
 import { useSession } from '~/lib/session'
 import { type ChainForm, chainEquivalents, chainRequest, chainSentence, limitsOf, valuesOf } from './chain'
+import { NeedsEditor } from './NeedsEditor'
 import { TopicFields } from './TopicFields'
 
 const route = getRouteApi('/inference/chain')
@@ -49,14 +50,7 @@ export function ChainNewPage() {
       description="Every tier becomes an inference: it answers what it is sure of and hands the rest to the one above it."
     />
   )
-  if (!can('editor')) {
-    return (
-      <Stack>
-        {title}
-        <Text size="sm">Serving a model needs the role of an editor: ask an administrator.</Text>
-      </Stack>
-    )
-  }
+  if (!can('editor')) return <NeedsEditor title={title} />
   if (results.data && chains.length === 0 && result === undefined) {
     return (
       <Stack>

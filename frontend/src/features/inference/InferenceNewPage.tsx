@@ -59,6 +59,7 @@ import {
   sentence,
   suggestedTopics,
 } from './deploy'
+import { NeedsEditor } from './NeedsEditor'
 import { TierFields } from './TierFields'
 import { TopicFields } from './TopicFields'
 import { handsUp, isUpper, upperFormat } from './tiers'
@@ -77,14 +78,7 @@ export function InferenceNewPage() {
       description="A trained model reads samples from one topic and answers on another."
     />
   )
-  if (!can('editor')) {
-    return (
-      <Stack>
-        {title}
-        <Text size="sm">Serving a model needs the role of an editor: ask an administrator.</Text>
-      </Stack>
-    )
-  }
+  if (!can('editor')) return <NeedsEditor title={title} />
   if (results.isPending) {
     return (
       <Stack>
