@@ -21,6 +21,7 @@ from backend.deployments.views import DeploymentViewSet, ResultViewSet
 from backend.events.views import event_stream
 from backend.inferences.chain_views import ChainView
 from backend.inferences.views import InferenceViewSet
+from backend.inferences.worker_views import WorkerTokenListView, WorkerTokenView
 from backend.jobs import views as jobs
 from backend.ml_models.views import FrameworksView, MLModelViewSet
 from backend.pipeline.views import PipelineView
@@ -66,6 +67,7 @@ job_urls = [
         jobs.InferenceArtifactView.as_view(),
         name="job-inference-artifact",
     ),
+    path("workers/", jobs.WorkerView.as_view(), name="job-workers"),
     path("inference/<id:pk>/stats/", jobs.StatsView.as_view(), name="job-inference-stats"),
 ]
 
@@ -93,6 +95,12 @@ api_urls: list[URLPattern | URLResolver] = [
         name="result-version-artifact",
     ),
     path("chains/", ChainView.as_view(), name="chains"),
+    path("inferences/<id:pk>/worker_tokens/", WorkerTokenListView.as_view(), name="inference-worker-tokens"),
+    path(
+        "inferences/<id:pk>/worker_tokens/<id:number>/",
+        WorkerTokenView.as_view(),
+        name="inference-worker-token",
+    ),
     path("inferences/<id:pk>/predictions/", prediction_stream, name="inference-predictions"),
     path("", include(router.urls)),
     path("frameworks/", FrameworksView.as_view(), name="frameworks"),

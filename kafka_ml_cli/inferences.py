@@ -44,7 +44,7 @@ def list_(
             ("model", lambda row: row.model_name or f"result {row.result}"),
             ("version", lambda row: row.version),
             ("state", lambda row: styled_state(row.state)),
-            ("replicas", lambda row: f"{row.ready_replicas}/{row.replicas}"),
+            ("replicas", _serving),
             ("predicted", lambda row: f"{row.stats.predicted:,}"),
             ("records/s", lambda row: f"{row.stats.rate:,.0f}"),
             ("lag", lambda row: row.stats.lag),
@@ -53,6 +53,10 @@ def list_(
         nothing="no inferences yet; make one: kafka-ml inferences create RESULT --input TOPIC --output TOPIC",
         json=json,
     )
+
+
+def _serving(row: Inference) -> str:
+    return f"{row.ready_replicas}/{row.replicas}" if row.replicas else f"{row.ready_replicas} elsewhere"
 
 
 add_show(app, "Show one inference with the figures of its replicas.")
@@ -65,7 +69,9 @@ def create(
     input_topic: Annotated[str, typer.Option("--input", "-i", help="Topic of the values to predict.")],
     output_topic: Annotated[str, typer.Option("--output", "-o", help="Topic of the predictions.")],
     version: Annotated[int | None, typer.Option(help="Serve this version; by default whichever is current.")] = None,
-    replicas: Annotated[int, typer.Option(help="Processes that share the input's partitions.")] = 1,
+    replicas: Annotated[
+        int, typer.Option(help="Processes that share the input's partitions; 0: workers elsewhere serve alone.")
+    ] = 1,
     max_replicas: Annotated[
         int | None, typer.Option(help="Let the waiting records choose between --replicas and this (needs KEDA).")
     ] = None,
@@ -96,7 +102,8 @@ def create(
     )
     made = client.inferences.create(**fields)
     done = f"inference {made.id} starts: {made.input_topic} -> {made.output_topic}"
-    print_done(made, done, json=json, then=f"kafka-ml tail {made.id}")
+    then = f"kafka-ml tail {made.id}" if made.replicas else f"kafka-ml worker token {made.id}"
+    print_done(made, done, json=json, then=then)
 
 
 @app.command("create-chain")
@@ -159,7 +166,7 @@ def restart(context: typer.Context, inference: int) -> None:
 def scale(
     context: typer.Context,
     inference: int,
-    replicas: int,
+    replicas: Annotated[int, typer.Argument(help="0: the platform runs none, workers elsewhere serve alone.")],
     most: Annotated[
         int | None, typer.Option("--max", min=0, help="Let the waiting records choose up to so many; 0: no more.")
     ] = None,

@@ -21,6 +21,7 @@ from kafka_ml_cli import (
     streams,
     topics,
     webhooks,
+    worker,
 )
 from kafka_ml_cli.exits import ExitCode, exit_code_of
 from kafka_ml_cli.session import Session
@@ -45,7 +46,7 @@ app = typer.Typer(
 )
 for register in (platform.register, data.register):
     register(app)
-for noun in (models, configurations, deployments, results, inferences, streams, topics, clusters, webhooks):
+for noun in (models, configurations, deployments, results, inferences, streams, topics, clusters, worker, webhooks):
     app.add_typer(noun.app, rich_help_panel="Things on the platform")
 app.add_typer(accounts.users, rich_help_panel="Things on the platform")
 app.add_typer(accounts.tokens, rich_help_panel="Things on the platform")

@@ -48,6 +48,7 @@ _STATE_STYLES = {
     "waiting": "yellow",
     "created": "dim",
     "stopped": "dim",
+    "silent": "yellow",
 }
 
 

@@ -30,7 +30,7 @@ from kafkaml.wire.job import InferenceJob, TrainingJob
 from kafkaml.wire.receipt import FreshToken
 from kafkaml.wire.training import TrainingPlan
 
-__all__ = ["Heartbeat", "JobClient"]
+__all__ = ["Heartbeat", "JobClient", "api_error", "backend_http", "unreachable"]
 
 logger = get_logger(__name__)
 
@@ -76,17 +76,9 @@ class JobClient(Closing):
         self._job = job
         self.attempt = job.attempt
         self._token_file = Path(job.token_file)
-        self._token = _Token(self._token_file.read_text(encoding="utf-8").strip())
+        self._token = _Token(self._first_token())
         self._deadline_seconds = deadline_seconds
-        # The backend is ours and near: a proxy meant for the internet must not see the token.
-        # Without TLS there is nothing to verify, and loading the certificate authorities takes longer than a request.
-        self._http = httpx.Client(
-            base_url=job.backend_url.rstrip("/"),
-            timeout=_TIMEOUT,
-            trust_env=False,
-            transport=transport,
-            verify=not job.backend_url.startswith("http:"),
-        )
+        self._http = backend_http(job.backend_url, transport)
         kind, number = ("training", job.result_id) if isinstance(job, TrainingJob) else ("inference", job.inference_id)
         self._base = f"/api/jobs/{kind}/{number}"
 
@@ -138,6 +130,9 @@ class JobClient(Closing):
 
     # --- the token -------------------------------------------------------------------------------------------------
 
+    def _first_token(self) -> str:
+        return self._token_file.read_text(encoding="utf-8").strip()
+
     def renew_token(self) -> None:
         """Exchange the token for a fresh one, and leave it in the token file for a restarted process of this job.
 
@@ -145,7 +140,7 @@ class JobClient(Closing):
         """
         response = self._send("POST", _TOKEN_URL)
         if not response.is_success:
-            raise _api_error("POST", _TOKEN_URL, response)
+            raise api_error("POST", _TOKEN_URL, response)
         fresh_token = FreshToken.model_validate_json(response.content)
         with self._token.lock:
             self._token.take(fresh_token.token)
@@ -190,14 +185,14 @@ class JobClient(Closing):
         try:
             response = self._http.send(request, stream=True)
         except httpx.HTTPError as error:
-            raise _unreachable("GET", url, error) from error
+            raise unreachable("GET", url, error) from error
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             # All bytes are here already and only the check is missing.
             response.close()
             return offset, iter(())
         if not response.is_success:
             _read(response)
-            raise _api_error("GET", url, response)
+            raise api_error("GET", url, response)
         start = offset if response.status_code == httpx.codes.PARTIAL_CONTENT else 0
         return start, _chunks(response, url)
 
@@ -265,7 +260,7 @@ class JobClient(Closing):
             response = self._send(method, url, **content)
         if response.is_success:
             return response
-        raise _api_error(method, url, response)
+        raise api_error(method, url, response)
 
     def _send(
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, **content: Any
@@ -273,7 +268,7 @@ class JobClient(Closing):
         try:
             return self._http.request(method, url, headers=self._headers(headers or {}), **content)
         except httpx.HTTPError as error:
-            raise _unreachable(method, url, error) from error
+            raise unreachable(method, url, error) from error
 
     def _headers(self, more: Mapping[str, str]) -> dict[str, str]:
         with self._token.lock:
@@ -317,11 +312,24 @@ class Heartbeat:
                 logger.warning("token not renewed, will try again", error=error.message)
 
 
+def backend_http(url: str, transport: httpx.BaseTransport | None = None) -> httpx.Client:
+    """Return what speaks HTTP to the backend at ``url``."""
+    # The backend is ours: a proxy meant for the internet must not see the token.
+    # Without TLS there is nothing to verify, and loading the certificate authorities takes longer than a request.
+    return httpx.Client(
+        base_url=url.rstrip("/"),
+        timeout=_TIMEOUT,
+        trust_env=False,
+        transport=transport,
+        verify=not url.startswith("http:"),
+    )
+
+
 def _chunks(response: httpx.Response, url: str) -> Iterator[bytes]:
     try:
         yield from response.iter_bytes(1 << 20)
     except httpx.HTTPError as error:
-        raise _unreachable("GET", url, error) from error
+        raise unreachable("GET", url, error) from error
     finally:
         response.close()
 
@@ -332,14 +340,16 @@ def _read(response: httpx.Response) -> None:
     response.close()
 
 
-def _unreachable(method: str, url: str, error: httpx.HTTPError) -> ApiError:
+def unreachable(method: str, url: str, error: httpx.HTTPError) -> ApiError:
+    """Return what to raise when there was no answer."""
     return ApiError(
         f"{method} {url}: the backend cannot be reached ({type(error).__name__}: {error})",
         hint="check that the backend runs and that KML_JOB_BACKEND_URL is its address",
     )
 
 
-def _api_error(method: str, url: str, response: httpx.Response) -> ApiError:
+def api_error(method: str, url: str, response: httpx.Response) -> ApiError:
+    """Return what to raise for an answer that is an error."""
     try:
         problem = orjson.loads(response.content)
     except (orjson.JSONDecodeError, httpx.ResponseNotRead):

@@ -14,7 +14,7 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from typing import Any, TextIO
 
@@ -119,10 +119,25 @@ def _to_json(event: object, **_options: object) -> str:
         return orjson.dumps(storable(event), default=str).decode()
 
 
-def configure_logs(service: str, *, settings: LogSettings | None = None, stream: TextIO | None = None) -> None:
+class _CopyHandler(logging.Handler):
+    def __init__(self, copy: Callable[[str], None]) -> None:
+        super().__init__()
+        self._copy = copy
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._copy(self.format(record))
+
+
+def configure_logs(
+    service: str,
+    *,
+    settings: LogSettings | None = None,
+    stream: TextIO | None = None,
+    copy: Callable[[str], None] | None = None,
+) -> None:
     """Set logging up for this process; ``service`` is on every line. Written to ``stream``, standard output by default.
 
-    May be called again: the last call counts.
+    ``copy`` also gets every line, as JSON. May be called again: the last call counts.
     """
     settings = settings or LogSettings()
     stream = stream or sys.stdout
@@ -143,26 +158,29 @@ def configure_logs(service: str, *, settings: LogSettings | None = None, stream:
         add_service,
         _redact_event,
     ]
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(serializer=_to_json)
-        if as_json
-        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
-    )
+    json_renderer = structlog.processors.JSONRenderer(serializer=_to_json)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    renderers: list[tuple[logging.Handler, structlog.typing.Processor]] = [
+        (
+            logging.StreamHandler(stream),
+            json_renderer if as_json else structlog.dev.ConsoleRenderer(colors=stream.isatty()),
+        ),
+        *([] if copy is None else [(_CopyHandler(copy), json_renderer)]),
+    ]
+    for handler, renderer in renderers:
+        handler.setFormatter(
+            structlog.stdlib.ProcessorFormatter(
+                foreign_pre_chain=shared,
+                processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            )
         )
-    )
     root = logging.getLogger()
-    root.handlers = [handler]
+    root.handlers = [handler for handler, _ in renderers]
     root.setLevel(settings.level)
     # One line per request is noise at INFO, and its URL may carry what should not be logged.
     for name in ("httpx", "httpcore", "urllib3"):

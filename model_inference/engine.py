@@ -6,6 +6,7 @@ which runs the user's code as the training did and loads the weights.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import select
 import time
@@ -27,13 +28,15 @@ from mlcode_executor.warming import WarmBudget, WarmUp
 from model_inference.predicting import Outputs, SampleSpec
 from model_inference.room import resident_bytes
 
-__all__ = ["EngineChoice", "EngineStarter", "ModelEngine", "choose_engine"]
+__all__ = ["EngineChoice", "EngineStarter", "ModelEngine", "check_installed", "choose_engine"]
 
 logger = get_logger(__name__)
 
 Array = npt.NDArray[Any]
 
 ONNX_ARTIFACT = "model.onnx"
+# What a model process imports to serve.
+_PACKAGES = {Runtime.ONNX: "onnxruntime", Runtime.TENSORFLOW: "tensorflow", Runtime.PYTORCH: "torch"}
 _LOAD_TIMEOUT_SECONDS = 120.0
 # A warm server forks in milliseconds; one that is being replaced is back within seconds.
 _WARM_START_TIMEOUT_SECONDS = 15.0
@@ -61,6 +64,22 @@ def choose_engine(model: ServedModel) -> EngineChoice:
             hint="train the model again",
         )
     return EngineChoice(Runtime(model.framework), artifact, needs_code=True)
+
+
+def check_installed(model: ServedModel, choice: EngineChoice) -> None:
+    """Raise SettingsError where the packages that serve the model are not on this machine. Imports none of them."""
+    package = _PACKAGES[choice.runtime]
+    if importlib.util.find_spec(package) is not None:
+        return
+    if choice.runtime is Runtime.ONNX:
+        what, extra = f"{ONNX_ARTIFACT} of version {model.version} needs {package}", "worker"
+    else:
+        what = f"version {model.version} of {model.name} was not converted to ONNX and needs {package}"
+        extra = f"{choice.runtime.value}{'-cpu' if choice.runtime is Runtime.TENSORFLOW else ''}"
+    raise SettingsError(
+        f"{what}, which is not installed here",
+        hint=f'in a checkout of Kafka-ML: pip install ".[{extra}]"; or run it with the image that has it',
+    )
 
 
 class EngineStarter:

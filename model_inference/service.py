@@ -10,7 +10,7 @@ import math
 import signal
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -25,18 +25,20 @@ from kafkaml.errors import ApiError, BrokerError, KafkaMLError
 from kafkaml.failures import failure_of
 from kafkaml.garbage import collect_garbage_seldom
 from kafkaml.job_client import Heartbeat, JobClient
+from kafkaml.log_copy import LogCopy
 from kafkaml.logs import get_logger, log_context
 from kafkaml.retry import retried
 from kafkaml.settings import KafkaSettings
 from kafkaml.wire.choices import DeliveryGuarantee
 from kafkaml.wire.distributed import Cascade
+from kafkaml.wire.failure import Failure
 from kafkaml.wire.inference import ChallengeKind, Challenger, InferencePlan, ServedModel
 from kafkaml.wire.job import InferenceJob
 from kafkaml.wire.replica import SwapFailure
 from kafkaml.wire.state import WorkerExit
 from kafkaml.worker_settings import InferenceSettings
 from mlcode_executor.warming import BUCKETS
-from model_inference.engine import EngineStarter, choose_engine
+from model_inference.engine import EngineStarter, check_installed, choose_engine
 from model_inference.loop import InferenceLoop, Models
 from model_inference.models import LoadedModel
 from model_inference.output_topics import OutputTopics, TopicWatch
@@ -69,6 +71,8 @@ class StopSignal:
 
     def __init__(self) -> None:
         self.superseded = False
+        # What the backend said last when it wanted this attempt no more.
+        self.reason: ApiError | None = None
         self._asked = False
         self._serving = False
 
@@ -91,7 +95,7 @@ class StopSignal:
         """End because the backend knows this attempt no more; called from any thread."""
         if error.status in _SUPERSEDED_STATUS:
             logger.warning("this attempt is over", reason=error.message)
-            self.superseded = True
+            self.superseded, self.reason = True, error
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
@@ -100,13 +104,25 @@ class StopSignal:
             raise Stopped
 
 
-def serve(job: InferenceJob, stop: StopSignal, *, settings: InferenceSettings, kafka: KafkaSettings) -> WorkerExit:
-    """Answer records until told to stop; returns how the process should end. Never raises but Stopped."""
+def serve(
+    job: InferenceJob,
+    stop: StopSignal,
+    *,
+    settings: InferenceSettings,
+    kafka: KafkaSettings,
+    backend: JobClient | None = None,
+    log: LogCopy | None = None,
+    on_failure: Callable[[Failure], None] = lambda _failure: None,
+) -> WorkerExit:
+    """Answer records until told to stop; returns how the process should end. Never raises but Stopped.
+
+    A worker elsewhere has a ``backend`` of its own, tells its ``log`` along, and hears by ``on_failure`` what failed.
+    """
     stats, news = LoopStats(), SwapNews()
     with (
-        JobClient(job, deadline_seconds=math.inf) as backend,
+        backend or JobClient(job, deadline_seconds=math.inf) as backend,
         Heartbeat(backend, on_final=stop.on_final),
-        StatsReporter(backend, stats, replica=job.replica, news=news, on_final=stop.on_final) as reporter,
+        StatsReporter(backend, stats, replica=job.replica, news=news, on_final=stop.on_final, log=log) as reporter,
     ):
         try:
             plan = backend.inference_plan()
@@ -114,10 +130,12 @@ def serve(job: InferenceJob, stop: StopSignal, *, settings: InferenceSettings, k
                 _Replica(job, plan, backend, settings, kafka).run(stop, stats, reporter, news)
         except ApiError as error:
             logger.error("the backend refuses this replica", reason=error.message)
+            stop.reason = error
             return WorkerExit.SUPERSEDED if error.status in _SUPERSEDED_STATUS else WorkerExit.FAILURE_NOT_REPORTED
         except Exception as error:
             failure = failure_of(error)
             logger.exception("the replica failed", cause=failure.cause, hint=failure.hint)
+            on_failure(failure)
             told = reporter.failed(failure, deadline_seconds=_FAILURE_REPORT_SECONDS)
             return WorkerExit.FAILURE_REPORTED if told else WorkerExit.FAILURE_NOT_REPORTED
     return WorkerExit.SUPERSEDED if stop.superseded else WorkerExit.FINISHED
@@ -263,6 +281,7 @@ class _Replica:
     def _engine_starter(self, model: ServedModel) -> EngineStarter:
         settings = self._settings
         choice = choose_engine(model)
+        check_installed(model, choice)
         path = self._backend.download_artifact(choice.artifact, model.artifacts[choice.artifact], version=model.version)
         return EngineStarter(
             model,

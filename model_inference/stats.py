@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from kafkaml.errors import ApiError
+from kafkaml.log_copy import LogCopy
 from kafkaml.logs import get_logger
 from kafkaml.retry import is_transient
 from kafkaml.wire.failure import Failure
@@ -179,7 +180,7 @@ class StatsReporter:
     The answer says which revision of the plan is wanted, which ``news`` passes on.
     ``on_final`` is called, from the reporter's thread, when the backend refuses for good. ``run`` names this process;
     ``previous`` (what ``CountsFile`` found of the one before, told until it was heard), ``warnings`` and
-    ``on_last_heard`` may be set.
+    ``on_last_heard`` may be set. ``log`` is told along, where nobody else reads it.
     """
 
     def __init__(
@@ -191,6 +192,7 @@ class StatsReporter:
         news: SwapNews,
         interval_seconds: float = _REPORT_SECONDS,
         on_final: Callable[[ApiError], None] = lambda _error: None,
+        log: LogCopy | None = None,
     ) -> None:
         # Tells this process's counts from those of the replica's earlier processes.
         self.run = uuid.uuid4().hex
@@ -203,6 +205,7 @@ class StatsReporter:
         self._news = news
         self._interval_seconds = interval_seconds
         self._on_final = on_final
+        self._log = log
         self._state = ReplicaState.STARTING
         self._failure: Failure | None = None
         self._changed = threading.Event()
@@ -230,8 +233,10 @@ class StatsReporter:
         self._changed.set()
         self._thread.join(timeout=5)
         # The last numbers, else what was answered while stopping is counted by the next process only.
-        if self._state is ReplicaState.RUNNING and self._report(0):
-            self.on_last_heard()
+        if self._state is ReplicaState.RUNNING:
+            self._state = ReplicaState.STOPPED
+            if self._report(0):
+                self.on_last_heard()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -257,6 +262,9 @@ class StatsReporter:
         previous = self.previous
         if previous is not None:
             body["previous"] = previous.to_json()
+        piece = None if self._log is None else self._log.piece()
+        if piece is not None:
+            body["log"] = piece.to_json()
         try:
             answer = self._sink.post("stats", body, deadline_seconds=deadline_seconds)
         except ApiError as error:
@@ -266,6 +274,8 @@ class StatsReporter:
             return False
         if self.previous is previous:
             self.previous = None
+        if self._log is not None and piece is not None:
+            self._log.told(piece)
         self._news.told(news.swaps)
         self._news.want(Wanted.model_validate(answer).revision)
         return True

@@ -19,10 +19,13 @@ from backend.config.environment import environment
 
 __all__ = [
     "AccessTokenAuthentication",
+    "BearerAuthentication",
+    "BearerScheme",
     "BrowserAuthentication",
     "JobTokenAuthentication",
     "RenewalAuthentication",
     "ServiceTokenAuthentication",
+    "bearer_token",
     "effective_role",
     "token_digest",
 ]
@@ -59,14 +62,14 @@ def bearer_token(request: Request) -> str | None:
     return str(token)
 
 
-class _BearerAuthentication(BaseAuthentication):
+class BearerAuthentication(BaseAuthentication):
     """Base of what reads ``Authorization: Bearer ...``."""
 
     def authenticate_header(self, _request: Request) -> str:
         return _SCHEME
 
 
-class AccessTokenAuthentication(_BearerAuthentication):
+class AccessTokenAuthentication(BearerAuthentication):
     """``Authorization: Bearer <access token>``; one query."""
 
     def authenticate(self, request: Request) -> tuple[User, AccessToken] | None:
@@ -91,7 +94,7 @@ class BrowserAuthentication(SessionAuthentication):
         return _SCHEME
 
 
-class JobTokenAuthentication(_BearerAuthentication):
+class JobTokenAuthentication(BearerAuthentication):
     """``Authorization: Bearer <job token>``; ``request.auth`` is the JobToken. No user is behind it."""
 
     grace_seconds: float = 0
@@ -113,7 +116,7 @@ class RenewalAuthentication(JobTokenAuthentication):
         self.grace_seconds = environment().job_token_renewal_seconds
 
 
-class ServiceTokenAuthentication(_BearerAuthentication):
+class ServiceTokenAuthentication(BearerAuthentication):
     """``Authorization: Bearer <service token>``, the secret that the platform's own parts share."""
 
     def authenticate(self, request: Request) -> tuple[Any, str] | None:
@@ -126,7 +129,9 @@ class ServiceTokenAuthentication(_BearerAuthentication):
         return AnonymousUser(), "service"
 
 
-class _BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Base of how they are described."""
+
     target_class: type[BaseAuthentication] = AccessTokenAuthentication
     name = "accessToken"
     description = "an access token made at /api/tokens/"
@@ -135,7 +140,7 @@ class _BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
         return {"type": "http", "scheme": "bearer", "description": self.description}
 
 
-class _JobScheme(_BearerScheme):  # type: ignore[no-untyped-call]
+class _JobScheme(BearerScheme):  # type: ignore[no-untyped-call]
     target_class = JobTokenAuthentication
     name = "jobToken"
     description = "given to a worker when it is launched"
@@ -146,7 +151,7 @@ class _RenewalScheme(_JobScheme):  # type: ignore[no-untyped-call]
     name = "expiredJobToken"
 
 
-class _ServiceScheme(_BearerScheme):  # type: ignore[no-untyped-call]
+class _ServiceScheme(BearerScheme):  # type: ignore[no-untyped-call]
     target_class = ServiceTokenAuthentication
     name = "serviceToken"
     description = "shared by the platform's own components"

@@ -36,6 +36,7 @@ __all__ = [
     "InvalidField",
     "InvalidFields",
     "NotFound",
+    "NotYet",
     "RangeNotSatisfiable",
     "StaleAttempt",
     "WrongJob",
@@ -59,6 +60,7 @@ _TITLES = {
     415: "This content type is not understood",
     416: "The range does not fit",
     422: "The content was refused",
+    425: "Too early",
     429: "Too many requests",
     500: "An error of ours",
     502: "A service behind us gave no usable answer",
@@ -101,6 +103,10 @@ class Conflict(RefusedError):
 
 class NotFound(RefusedError):
     """There is no such object."""
+
+
+class NotYet(RefusedError):
+    """What is asked for is being got ready; the same request will do later."""
 
 
 class StaleAttempt(Conflict):
@@ -246,6 +252,8 @@ def _of_kafkaml(error: KafkaMLError) -> Problem:
             return Problem(409, error.message, name, error.hint)
         case NotFound():
             return Problem(404, error.message, "not_found", error.hint)
+        case NotYet():
+            return Problem(425, error.message, name, error.hint, headers={"Retry-After": "1"})
         case WrongJob():
             return Problem(403, error.message, "wrong_job", error.hint)
         case RangeNotSatisfiable():

@@ -25,12 +25,18 @@ class InvalidToken(Exception):
 
 @dataclass(frozen=True)
 class JobToken:
-    """What a valid token says. ``expires_at`` is in seconds since 1970."""
+    """What a valid token says. ``expires_at`` is in seconds since 1970.
+
+    ``worker`` is the id of the worker elsewhere that it was given to, 0 for what a launcher started, and ``session``
+    the process of that worker.
+    """
 
     kind: RunKind
     id: int
     attempt: int
     expires_at: int
+    worker: int = 0
+    session: str = ""
 
     @property
     def actor(self) -> str:
@@ -38,17 +44,27 @@ class JobToken:
         return f"job:{self.kind}:{self.id}:{self.attempt}"
 
 
-def mint(kind: RunKind, id: int, attempt: int, ttl: float | None = None) -> str:  # noqa: A002 - the domain's word
+def mint(
+    kind: RunKind,
+    id: int,  # noqa: A002 - the domain's word
+    attempt: int,
+    ttl: float | None = None,
+    *,
+    worker: int = 0,
+    session: str = "",
+) -> str:
     """Return a token for one attempt of one run; ``ttl`` in seconds, by default the setting's."""
     lifetime = environment().job_token_seconds if ttl is None else ttl
-    return signing.dumps([kind.value, id, attempt, int(time.time() + lifetime)], salt=_SALT)
+    said: list[str | int] = [kind.value, id, attempt, int(time.time() + lifetime)]
+    return signing.dumps(said + ([worker, session] if worker else []), salt=_SALT)
 
 
 def read(token: str, *, grace_seconds: float = 0) -> JobToken:
     """Return what ``token`` says; raises InvalidToken when it is not ours or expired more than the grace ago."""
     try:
-        kind, number, attempt, expires_at = signing.loads(token, salt=_SALT)
-        parsed = JobToken(RunKind(kind), int(number), int(attempt), int(expires_at))
+        kind, number, attempt, expires_at, *elsewhere = signing.loads(token, salt=_SALT)
+        worker, session = elsewhere or (0, "")
+        parsed = JobToken(RunKind(kind), int(number), int(attempt), int(expires_at), int(worker), str(session))
     except (signing.BadSignature, ValueError, TypeError) as error:
         raise InvalidToken("the token is not a job's") from error
     if parsed.expires_at + grace_seconds <= time.time():

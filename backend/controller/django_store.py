@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from django.db.models import Q
 from django.utils import timezone
@@ -17,7 +17,7 @@ from backend.controller.actions import RowAction
 from backend.controller.rows import Row, Subject
 from backend.deployments.models import TrainingResult
 from backend.inferences import transitions as inferences
-from backend.inferences.models import Inference, ReplicaStats
+from backend.inferences.models import SILENT_AFTER, Inference, ReplicaStats
 from backend.launchers.base import Autoscale
 from backend.launchers.names import RunKind
 from backend.runs import transitions as runs
@@ -29,9 +29,6 @@ from kafkaml.wire.replica import ReplicaState
 from kafkaml.wire.state import RunState
 
 __all__ = ["DjangoStore"]
-
-# Replicas report every two seconds or so.
-_STATS_FRESH_SECONDS = 15.0
 
 
 class DjangoStore:
@@ -106,16 +103,16 @@ class DjangoStore:
             .order_by("pk")
         )
         stats: dict[int, list[ReplicaStats]] = defaultdict(list)
-        for each in ReplicaStats.objects.filter(inference__in=[row.pk for row in found]) if found else ():
+        said = ReplicaStats.objects.select_related("worker").defer("worker__log_tail")
+        for each in said.filter(inference__in=[row.pk for row in found]) if found else ():
             stats[each.inference_id].append(each)
-        oldest = timezone.now() - timedelta(seconds=_STATS_FRESH_SECONDS)
+        oldest = timezone.now() - SILENT_AFTER
         for inference in found:
+            fresh = [
+                each for each in stats[inference.pk] if each.attempt == inference.attempt and each.updated_at > oldest
+            ]
             current = [
-                each.report
-                for each in stats[inference.pk]
-                if each.attempt == inference.attempt
-                and each.replica < inference.current_replicas
-                and each.updated_at > oldest
+                each.report for each in fresh if not each.elsewhere and each.replica < inference.current_replicas
             ]
             yield replace(
                 _row(inference, inference.result.model.framework, gpu=inference.gpu),
@@ -127,6 +124,7 @@ class DjangoStore:
                 backend_url=inference.cluster.backend_url if inference.cluster else "",
                 ready_replicas_shown=inference.ready_replicas,
                 replicas_serving=sum(each.state is ReplicaState.RUNNING for each in current),
+                workers_serving=sum(each.report.state is ReplicaState.RUNNING for each in fresh if each.elsewhere),
                 replica_failures=tuple(
                     each.error for each in current if each.state is ReplicaState.FAILED and each.error is not None
                 ),

@@ -136,7 +136,7 @@ class _Look:
         """Show why nobody knows, unless replicas say that they serve: they reach us where we do not reach them."""
         row = self._row
         waits = row.wanted and not row.state.ended and row.next_retry_at is None
-        silent = self._subject.kind is RunKind.INFERENCE and not row.replicas_serving
+        silent = self._subject.kind is RunKind.INFERENCE and not (row.replicas_serving or row.workers_serving)
         if not waits or not silent or seen.failure is None or seen.failure == row.failure:
             return []
         return [ShowReady(self._subject, row.attempt, 0, seen.failure)]
@@ -235,9 +235,10 @@ class _Look:
 
     def _show_ready(self, seen: Observed) -> list[Action]:
         # A replica that was killed cannot say that it serves no more.
-        serving = min(self._row.replicas_serving, seen.ready_replicas)
+        launched = min(self._row.replicas_serving, seen.ready_replicas)
         # Also while others serve: why it is two of three is asked before why it is none.
-        failure = seen.failure if serving < max(1, seen.replicas) else None
+        failure = seen.failure if launched < max(1, seen.replicas) else None
+        serving = launched + self._row.workers_serving
         if not serving and failure is None:
             # What was known to be wrong stays until something serves.
             failure = self._row.failure
@@ -252,7 +253,8 @@ class _Look:
         for failure in self._row.replica_failures:
             if not failure.category.retryable:
                 return failure
-        crashing = seen.failure is not None and not self._row.replicas_serving and seen.restarts >= MAX_CRASHES
+        serving = self._row.replicas_serving or self._row.workers_serving
+        crashing = seen.failure is not None and not serving and seen.restarts >= MAX_CRASHES
         return seen.failure if crashing and seen.failure and not seen.failure.category.retryable else None
 
     # --- failing ---------------------------------------------------------------------------------------------------

@@ -38,7 +38,8 @@ class Row:
     new one is to begin.
     ``launched`` is False while the attempt is only intended. Times are seconds since 1970. ``failure`` is what the last
     attempt reported or was found to have died of, or what keeps the present one from starting. ``replica_failures`` are
-    what live replicas of this attempt say keeps them from serving.
+    what live replicas of this attempt say keeps them from serving. ``workers_serving`` counts those elsewhere, which no
+    launcher knows of.
 
     ``cluster`` names another cluster to run in, and ``backend_url`` is where we are reached from there; empty: our own.
     ``endless`` work is never too long. With ``autoscale``, ``replicas`` is the least number of replicas;
@@ -60,6 +61,7 @@ class Row:
     ended_at: float | None = None
     replicas: int = 1
     replicas_serving: int = 0
+    workers_serving: int = 0
     ready_replicas_shown: int = 0
     replica_failures: tuple[Failure, ...] = ()
     autoscale: Autoscale | None = None

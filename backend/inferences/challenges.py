@@ -29,7 +29,6 @@ _COPIED = (
     "input_topic",
     "input_format",
     "input_config",
-    "replicas",
     "output_bootstrap_servers",
     "output_timestamps",
     "guarantee",
@@ -100,6 +99,8 @@ def start_shadow(
             raise InvalidField("output_topic", f"{topic} is in use: expected a topic of the shadow's own")
         shadow = Inference.objects.create(
             **{name: getattr(locked, name) for name in _COPIED},
+            # What runs elsewhere has a token of its own there; its shadow is launched here.
+            replicas=max(1, locked.replicas),
             output_topic=topic,
             follows=False,
             pinned=locked.served,

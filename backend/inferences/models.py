@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -18,10 +18,12 @@ from backend.launchers.names import RunKind
 from backend.runs.models import ENDED_STATES, Run
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.inference import ChallengeKind
-from kafkaml.wire.replica import Exits, ReplicaReport
+from kafkaml.wire.replica import Exits, ReplicaReport, ReplicaState
 
-__all__ = ["Inference", "ProcessCount", "ReplicaStats", "SwapRecord"]
+__all__ = ["SILENT_AFTER", "Inference", "ProcessCount", "ReplicaStats", "SwapRecord", "Worker", "WorkerToken"]
 
+# Replicas report every two seconds or so.
+SILENT_AFTER = timedelta(seconds=15)
 
 # No report of a process is later than this.
 _LATEST_REPORT = timedelta(days=1)
@@ -35,8 +37,9 @@ class Inference(Run):
     """A trained model in service. ``group_suffix`` keeps consumer groups apart where several platforms, or one after
     its database was made anew, use the same cluster.
 
-    ``replicas`` is how many run; with ``max_replicas`` it is the least number, and the lag of the group chooses between
-    the two. ``scaled_to`` is what was chosen last, ``launched_max_replicas`` what the launcher was last told.
+    ``replicas`` is how many the platform runs; with ``max_replicas`` it is the least number, and the lag of the group
+    chooses between the two. With 0 it runs none: workers elsewhere, which may join any inference, serve alone.
+    ``scaled_to`` is what was chosen last, ``launched_max_replicas`` what the launcher was last told.
 
     ``predicted``, ``dead_lettered``, ``restamped`` and ``sent_up`` are of all its life, whatever processes served it.
     """
@@ -53,7 +56,7 @@ class Inference(Run):
     output_topic = models.CharField(max_length=249)
     input_format = models.CharField(max_length=20)
     input_config = models.JSONField(default=dict)
-    replicas = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(256)])
+    replicas = models.PositiveSmallIntegerField(default=1, validators=[MaxValueValidator(256)])
     max_replicas = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(256)])
     launched_max_replicas = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     scaled_to = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
@@ -151,8 +154,11 @@ class Inference(Run):
 
     @property
     def present_stats(self) -> list[ReplicaStats]:
-        """What the replicas that are to run now said last. Replicas that the scale left behind say nothing any more."""
-        return [each for each in self.reported_stats if each.replica < self.current_replicas]
+        """What the replicas that are to run now said last, and all workers elsewhere.
+
+        Replicas that the scale left behind say nothing any more.
+        """
+        return [each for each in self.reported_stats if each.elsewhere or each.replica < self.current_replicas]
 
     @property
     def exits(self) -> Exits | None:
@@ -200,10 +206,62 @@ class Inference(Run):
         self.ready_replicas = 0
 
 
+class WorkerToken(models.Model):
+    """Lets machines elsewhere serve one inference. Only its sha256 is stored, as of ``AccessToken``."""
+
+    inference = models.ForeignKey(Inference, on_delete=models.CASCADE, related_name="worker_tokens")
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, unique=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at <= timezone.now()
+
+
+class Worker(models.Model):
+    """A machine elsewhere that serves an inference, or did; ``number`` is that of its replica.
+
+    ``session`` is its process of now: a newer one takes the name over. ``token`` is what let it in, None once that was
+    revoked. ``log_tail`` is the end of its log, of which ``log_end`` characters came in all, and ``session_log`` of the
+    present session.
+    """
+
+    inference = models.ForeignKey(Inference, on_delete=models.CASCADE, related_name="workers")
+    name = models.CharField(max_length=63)
+    number = models.PositiveSmallIntegerField()
+    session = models.CharField(max_length=32)
+    token = models.ForeignKey(WorkerToken, null=True, on_delete=models.SET_NULL, related_name="workers")
+    host = models.CharField(max_length=200, blank=True)
+    joined_at = models.DateTimeField()
+    heard_at = models.DateTimeField()
+    log_tail = models.TextField(blank=True)
+    log_end = models.BigIntegerField(default=0)
+    session_log = models.BigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["inference", "name"], name="worker_name_once"),
+            models.UniqueConstraint(fields=["inference", "number"], name="worker_number_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ReplicaStats(models.Model):
-    """The latest that one replica said of itself."""
+    """The latest that one replica said of itself; ``worker`` is who it is, where somebody runs it elsewhere."""
 
     inference = models.ForeignKey(Inference, on_delete=models.CASCADE, related_name="replica_stats")
+    worker = models.ForeignKey(Worker, null=True, on_delete=models.CASCADE, related_name="+")
     replica = models.PositiveSmallIntegerField()
     attempt = models.PositiveIntegerField()
     document = models.JSONField(help_text="kafkaml.wire.replica.ReplicaStats")
@@ -213,9 +271,20 @@ class ReplicaStats(models.Model):
         ordering = ["replica"]
         constraints = [models.UniqueConstraint(fields=["inference", "replica"], name="replica_once")]
 
+    @property
+    def elsewhere(self) -> bool:
+        return self.worker_id is not None
+
     @cached_property
     def report(self) -> ReplicaReport:
-        return ReplicaReport.model_validate({**self.document, "updated_at": self.updated_at})
+        document = {**self.document, "updated_at": self.updated_at}
+        if self.worker is not None:
+            document |= {"worker": self.worker.name, "host": self.worker.host}
+            lives = document.get("state") in (ReplicaState.STARTING, ReplicaState.RUNNING)
+            # No launcher sees it end: whether it lives, only its reports tell.
+            if lives and self.updated_at < timezone.now() - SILENT_AFTER:
+                document |= {"state": ReplicaState.SILENT, "rate": 0.0, "lag": None}
+        return ReplicaReport.model_validate(document)
 
 
 class SwapRecord(models.Model):

@@ -16,7 +16,8 @@ _LARGE_FIELDS = ("code", "imports", "outcome", "confusion_matrix")
 
 def inferences() -> QuerySet[Inference]:
     """Return inferences with what the API shows of them: three queries whatever the number of rows, with the count."""
-    reported = Prefetch("replica_stats", ReplicaStats.objects.order_by("replica"), to_attr="reported_stats")
+    stats = ReplicaStats.objects.select_related("worker").defer("worker__log_tail").order_by("replica")
+    reported = Prefetch("replica_stats", stats, to_attr="reported_stats")
     return (
         Inference.objects.select_related(  # type: ignore[no-redef]  # declared by the model
             "result", "result__model", "cluster", *_VERSIONS
@@ -43,8 +44,8 @@ def live_comparison(inference: Inference) -> LiveComparison:
     assert inference.challenger is not None
     present = [
         each.report
-        for each in inference.replica_stats.filter(attempt=inference.attempt)
-        if each.replica < inference.current_replicas
+        for each in inference.replica_stats.select_related("worker").filter(attempt=inference.attempt)
+        if each.elsewhere or each.replica < inference.current_replicas
     ]
     return total(
         (each.comparison for each in present),

@@ -20,7 +20,7 @@ from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import OutputTimestamps
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.inference import ChallengeEnd, ChallengeKind, ChallengeRule, RuleMetric
-from kafkaml.wire.replica import Exits, LiveComparison, ReplicaReport, SwapFailure, Totals
+from kafkaml.wire.replica import Exits, LiveComparison, ReplicaReport, ReplicaState, SwapFailure, Totals
 
 __all__ = [
     "CanaryWriteSerializer",
@@ -280,7 +280,15 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
 
     @extend_schema_field(serializers.ListField(child=MessageField(ReplicaReport, allow_null=False)))
     def get_replica_stats(self, inference: Inference) -> list[dict[str, Any]]:
-        return [each.report.to_json() for each in inference.present_stats]
+        reports = [each.report for each in inference.present_stats]
+        if inference.ended:
+            # A worker elsewhere cannot say so: its last report is refused by then.
+            lives = (ReplicaState.STARTING, ReplicaState.RUNNING, ReplicaState.SILENT)
+            over = {"state": ReplicaState.STOPPED, "rate": 0.0}
+            reports = [
+                each.model_copy(update=over) if each.worker and each.state in lives else each for each in reports
+            ]
+        return [each.to_json() for each in reports]
 
 
 def totals(inference: Inference) -> Totals:
@@ -338,7 +346,12 @@ class SwapRecordSerializer(serializers.ModelSerializer[SwapRecord]):
 class InferenceUpdateSerializer(serializers.Serializer[Any]):
     """What can be changed while it runs."""
 
-    replicas = serializers.IntegerField(min_value=1, max_value=256, required=False)
+    replicas = serializers.IntegerField(
+        min_value=0,
+        max_value=256,
+        required=False,
+        help_text="that the platform runs; 0: none, workers elsewhere serve alone",
+    )
     max_replicas = serializers.IntegerField(
         min_value=1,
         max_value=256,

@@ -132,6 +132,12 @@ def _check_scale(inference: Inference, *, changed: str) -> None:
     least, most = inference.replicas, inference.max_replicas
     if most is None:
         return
+    if not least:
+        raise InvalidField(
+            changed,
+            "with 0 replicas nothing is launched that could be scaled: workers elsewhere serve",
+            hint="leave max_replicas out, or choose at least 1 replica",
+        )
     if most < least:
         raise InvalidField(
             changed,
@@ -159,7 +165,7 @@ def delete_inference(inference: Inference, *, actor: Actor) -> None:
         if locked.may_have_work:
             raise InUse(
                 f"inference {locked.pk} is {locked.state}",
-                users=[{"type": "replicas", "id": locked.pk, "name": f"{locked.replicas} replicas"}],
+                users=[{"type": "replicas", "id": locked.pk, "name": _replicas_of(locked)}],
                 hint="stop it first",
             )
         if shadows := users("inference", locked.shadows.all()):
@@ -169,13 +175,17 @@ def delete_inference(inference: Inference, *, actor: Actor) -> None:
         locked.delete()
 
 
+def _replicas_of(inference: Inference) -> str:
+    return f"{inference.replicas} replicas" if inference.replicas else "workers elsewhere"
+
+
 def ensure_topics(inference: Inference, admin_of: Callable[[str], TopicAdmin]) -> None:
     """Create the topics of an inference that do not exist, and note a warning when replicas will have nothing to do.
 
     Called by the controller before it launches. ``admin_of`` returns the one of a cluster, "" is our own.
     """
     admin, output_admin = admin_of(""), admin_of(inference.output_bootstrap_servers)
-    most = max(inference.replicas, inference.max_replicas or 0)
+    most = max(inference.replicas, inference.max_replicas or 0, 1)
     partitions = admin.ensure_topic(inference.input_topic, partitions=most)
     # As many as the input, so that the order per partition can be kept.
     output_admin.ensure_topic(

@@ -12,17 +12,19 @@ from __future__ import annotations
 from django.db.models import F
 from django.utils import timezone
 
-from backend.api.errors import NotFound
+from backend.api.errors import NotFound, WrongJob
 from backend.events.services import publish
 from backend.inferences.challenges import decide
-from backend.inferences.models import Inference, ProcessCount, ReplicaStats
+from backend.inferences.models import Inference, ProcessCount, ReplicaStats, Worker
 from backend.inferences.swaps import store_swaps
+from backend.inferences.workers import store_log
 from backend.runs import transitions as runs
 from backend.runs.transitions import MAX_LOG_TAIL, begin, locked, locked_for_report, publish_run
 from kafkaml.wire import replica as wire
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.report import Stats
 from kafkaml.wire.state import RunState
+from kafkaml.wire.worker import FIRST_WORKER
 
 __all__ = [
     "mark_launched",
@@ -100,11 +102,13 @@ def store_warnings(inference_id: int, warnings: list[str]) -> None:
     Inference.objects.filter(pk=inference_id).update(warnings=warnings)
 
 
-def store_stats(inference_id: int, said: Stats) -> int:
+def store_stats(inference_id: int, said: Stats, worker: Worker | None = None) -> int:
     """Take what a replica says of itself; returns the revision that it is to serve. Raises NotFound or StaleAttempt.
 
-    A failure that a new start would not mend fails the inference.
+    A failure that a new start would not mend fails the inference; that of a ``worker`` elsewhere is its machine's own.
     """
+    if (said.replica >= FIRST_WORKER) if worker is None else (said.replica != worker.number):
+        raise WrongJob(f"this token is not for replica {said.replica}")
     # Also of an attempt that is over: what was answered was answered.
     if said.previous is not None:
         _count_process(inference_id, said.previous.run, said.previous)
@@ -112,14 +116,18 @@ def store_stats(inference_id: int, said: Stats) -> int:
     with locked_for_report(Inference, inference_id, said.attempt) as inference:
         document = said.model_dump(mode="json", include=set(wire.ReplicaStats.model_fields))
         ReplicaStats.objects.update_or_create(
-            inference=inference, replica=said.replica, defaults={"attempt": said.attempt, "document": document}
+            inference=inference,
+            replica=said.replica,
+            defaults={"attempt": said.attempt, "document": document, "worker": worker},
         )
+        if worker is not None:
+            store_log(worker, said.log)
         publish("inferences", {"id": inference_id, "replica": said.replica, "stats": document})
         store_swaps(inference, said)
         decide(inference)
         if said.state is wire.ReplicaState.RUNNING and inference.state != RunState.RUNNING:
             mark_running(inference_id, said.attempt)
-        elif said.error is not None and not said.error.category.retryable:
+        elif worker is None and said.error is not None and not said.error.category.retryable:
             runs.mark_failed(Inference, inference_id, said.attempt, said.error)
         return inference.revision
 

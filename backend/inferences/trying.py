@@ -77,7 +77,7 @@ def try_sample(
         "seconds": seconds,
         "sent": None if encoded.array.dtype.kind in "US" else sample_document(encoded.array),
         "input": {"topic": position.topic, "partition": position.partition, "offset": position.offset},
-        "replica": 0 if inference.replicas == 1 else None,
+        "replica": 0 if inference.replicas == 1 and not inference.workers.exists() else None,
         "replicas": inference.replicas,
         "waiting_before": None if answer else _waiting_before(inference, position),
     }

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from backend.api.pagination import PAGE, LimitOffset
 from backend.api.views import ResourceViewSet, integer_parameter
-from backend.inferences import challenges, dead_letters, selectors, services, swaps, trying
+from backend.inferences import challenges, dead_letters, selectors, services, swaps, trying, workers
 from backend.inferences.models import Inference
 from backend.inferences.serializers import (
     CanaryWriteSerializer,
@@ -32,6 +32,7 @@ from backend.inferences.trial_serializers import (
 from backend.runs.logs import read_log
 from backend.runs.serializers import LogSerializer
 from backend.runs.services import restart, stop
+from kafkaml.wire.worker import FIRST_WORKER
 
 __all__ = ["InferenceViewSet"]
 
@@ -144,9 +145,11 @@ class InferenceViewSet(ResourceViewSet[Inference]):
     )
     @action(detail=True, methods=["get"])
     def logs(self, request: Request, pk: int) -> Response:
-        """Read the log of one replica."""
+        """Read the log of one replica; of a worker elsewhere, the kept end."""
         replica = integer_parameter(request, "replica", default=0, minimum=0)
         offset = integer_parameter(request, "offset", default=0)
+        if replica >= FIRST_WORKER:
+            return Response(workers.read_log(self.find(pk), replica, offset))
         return Response(read_log(self.find(pk), replica=replica, offset=offset))
 
     @extend_schema(operation_id="inferences_try", request=TryWriteSerializer, responses=TrySerializer)

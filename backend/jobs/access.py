@@ -12,12 +12,21 @@ from backend.api.job_tokens import JobToken
 from backend.api.views import integer_parameter
 from backend.deployments.models import TrainingResult
 from backend.deployments.services import require_result
-from backend.inferences.models import Inference
+from backend.inferences.models import Inference, Worker
+from backend.inferences.workers import check_worker
 from backend.launchers.names import RunKind
 from backend.runs.models import model_of
 from backend.runs.transitions import check_attempt
 
-__all__ = ["current_inference", "current_part", "current_result", "current_run", "query_attempt", "token_for"]
+__all__ = [
+    "current_inference",
+    "current_part",
+    "current_result",
+    "current_run",
+    "current_worker",
+    "query_attempt",
+    "token_for",
+]
 
 
 def token_for(request: Request, kind: RunKind, number: int, attempt: int) -> JobToken:
@@ -57,7 +66,7 @@ def _current(pk: int, attempt: int, *, ended: bool) -> TrainingResult:
 
 def current_inference(request: Request, pk: int, attempt: int) -> Inference:
     """Return the inference whose present attempt asks."""
-    token_for(request, RunKind.INFERENCE, pk, attempt)
+    current_worker(request, pk, attempt)
     inference = (
         Inference.objects.select_related("result__model", "result__current_version", "pinned", "challenger")
         .filter(pk=pk)
@@ -69,8 +78,16 @@ def current_inference(request: Request, pk: int, attempt: int) -> Inference:
     return inference
 
 
+def current_worker(request: Request, pk: int, attempt: int) -> Worker | None:
+    """Return which worker elsewhere asks for this attempt of an inference; None where a launched replica does."""
+    token = token_for(request, RunKind.INFERENCE, pk, attempt)
+    return check_worker(token) if token.worker else None
+
+
 def current_run(token: JobToken) -> None:
     """Return when the token's attempt is its run's present one and has not ended; else raise."""
+    if token.worker:
+        check_worker(token)
     run = model_of(token.kind)._default_manager.only("pk", "attempt", "state").filter(pk=token.id).first()
     if run is None:
         raise NotFound(f"there is no {token.kind} {token.id}")

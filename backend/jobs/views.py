@@ -25,23 +25,29 @@ from backend.api.errors import InvalidField, NotFound, StaleAttempt
 from backend.api.files import attachment
 from backend.api.job_tokens import JobToken
 from backend.api.views import integer_parameter
+from backend.config.environment import environment
 from backend.deployments import checkpoints, storage
 from backend.deployments import transitions as training
 from backend.deployments.models import Deployment
 from backend.deployments.plans import training_plan
 from backend.deployments.versions import artifacts_of, version_of
 from backend.inferences import transitions as inferences
+from backend.inferences import workers
+from backend.inferences.models import WorkerToken
 from backend.inferences.plans import inference_plan
 from backend.jobs import access
 from backend.jobs.messages import parse
+from backend.jobs.worker_authentication import WorkerPermission, WorkerTokenAuthentication
 from backend.launchers.names import RunKind
 from backend.streams import services as streams
 from backend.streams.serializers import AnnouncementWriteSerializer, stream_note
 from kafkaml.artifacts import is_checkpoint
+from kafkaml.wire.framework import Framework
 from kafkaml.wire.inference import InferencePlan, Wanted
 from kafkaml.wire.receipt import Announced, FreshToken, Numbered, Stored
 from kafkaml.wire.report import Events, Fail, Finish, NewVersion, Saved, Stats
 from kafkaml.wire.training import TrainingPlan
+from kafkaml.wire.worker import BrokerAccess, Join, WorkerJob
 
 __all__ = [
     "AnnouncementView",
@@ -56,6 +62,7 @@ __all__ = [
     "TrainingFinishView",
     "TrainingPlanView",
     "TrainingVersionView",
+    "WorkerView",
 ]
 
 _ATTEMPT = OpenApiParameter("attempt", int, description="the job's own attempt")
@@ -222,8 +229,8 @@ class StatsView(JobView):
     @extend_schema(request=Stats, responses=Wanted)
     def post(self, request: Request, pk: int) -> Response:
         message = parse(Stats, request.data)
-        access.token_for(request, RunKind.INFERENCE, pk, message.attempt)
-        return Response(Wanted(revision=inferences.store_stats(pk, message)).to_json())
+        worker = access.current_worker(request, pk, message.attempt)
+        return Response(Wanted(revision=inferences.store_stats(pk, message, worker)).to_json())
 
 
 class JobTokenView(JobView):
@@ -236,9 +243,45 @@ class JobTokenView(JobView):
         token = request.auth
         assert isinstance(token, JobToken)
         access.current_run(token)
-        fresh = job_tokens.mint(token.kind, token.id, token.attempt)
-        expires_at = datetime.fromtimestamp(job_tokens.read(fresh).expires_at, tz=UTC)
-        return Response(FreshToken(token=fresh, expires_at=expires_at).to_json())
+        fresh = job_tokens.mint(token.kind, token.id, token.attempt, worker=token.worker, session=token.session)
+        return Response(FreshToken(token=fresh, expires_at=_expiry(fresh)).to_json())
+
+
+class WorkerView(APIView):
+    """A machine elsewhere exchanges its worker token for a job of the inference that the token is for."""
+
+    authentication_classes = [WorkerTokenAuthentication]
+    permission_classes = [WorkerPermission]
+
+    @extend_schema(request=Join, responses=WorkerJob)
+    def post(self, request: Request) -> Response:
+        """Join, or with ``again`` get a fresh job token; 425 while the inference starts, 409 when it does not run."""
+        message = parse(Join, request.data)
+        token = request.auth
+        assert isinstance(token, WorkerToken)
+        inference, worker = workers.join(token, message, address=actor_of(request).address)
+        fresh = job_tokens.mint(
+            RunKind.INFERENCE, inference.pk, inference.attempt, worker=worker.pk, session=worker.session
+        )
+        settings = environment()
+        job = WorkerJob(
+            inference=inference.pk,
+            attempt=inference.attempt,
+            framework=Framework(inference.result.model.framework),
+            replica=worker.number,
+            token=fresh,
+            expires_at=_expiry(fresh),
+            kafka=BrokerAccess(
+                bootstrap_servers=settings.sink_bootstrap_servers or settings.kafka.bootstrap_servers,
+                security_protocol=settings.kafka.security_protocol,
+                sasl_mechanism=settings.kafka.sasl_mechanism,
+            ),
+        )
+        return Response(job.to_json())
+
+
+def _expiry(token: str) -> datetime:
+    return datetime.fromtimestamp(job_tokens.read(token).expires_at, tz=UTC)
 
 
 class AnnouncementView(APIView):

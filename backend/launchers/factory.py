@@ -24,6 +24,7 @@ __all__ = [
     "kubernetes_launcher",
     "launcher_from_settings",
     "logs_from_settings",
+    "worker_image",
     "workers_namespace",
 ]
 
@@ -98,6 +99,15 @@ def autoscaling_obstacle(settings: LauncherSettings | None = None) -> str:
     from backend.launchers.kubernetes.settings import KubernetesSettings
 
     return "" if KubernetesSettings().keda else "KEDA is not in use (KML_KUBERNETES_KEDA is off)"
+
+
+def worker_image(component: str) -> str:
+    """Return the name of an image that runs workers, as whoever built the images of this platform tagged it."""
+    from backend.launchers.kubernetes.settings import KubernetesSettings
+
+    in_cluster = LauncherSettings().launcher == "kubernetes"
+    pattern: str = KubernetesSettings().image if in_cluster else KubernetesSettings.model_fields["image"].default
+    return pattern.replace("{component}", component)
 
 
 def workers_namespace(settings: LauncherSettings | None = None) -> str:

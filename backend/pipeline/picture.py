@@ -155,13 +155,18 @@ def _inferences(serving: Sequence[Inference], now: datetime) -> list[PipelineNod
             each.pk,
             each.result.model.name,
             state=each.state,
-            detail=f"{each.ready_replicas} of {each.current_replicas} replicas",
+            detail=_serving(each),
             at=each.started_at or each.created_at,
             tier=tier.get(each.pk, ""),
             **_flow(each, now),
         )
         for each in serving
     ]
+
+
+def _serving(inference: Inference) -> str:
+    ready, launched = inference.ready_replicas, inference.current_replicas
+    return f"{ready} of {launched} replicas" if launched else f"{ready} serving elsewhere"
 
 
 def _outputs(serving: Sequence[Inference], now: datetime) -> list[PipelineNode]:

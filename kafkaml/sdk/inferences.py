@@ -61,6 +61,7 @@ class Inferences(Runs[types.Inference]):
         """Serve a trained result; the format is the training stream's unless given.
 
         It serves ``version``, or by default the current one, going over to another that becomes it.
+        With ``replicas=0`` the platform launches none: machines with a worker token serve (``create_worker_token``).
         With ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` is the id of another
         cluster (``client.clusters.names()``); None is the platform's own. Answers carry their record's time where the
         output topic keeps and takes it; with ``output_timestamps="written"`` that of their writing.
@@ -279,6 +280,27 @@ class Inferences(Runs[types.Inference]):
                 break
             found.append(above)
         return found[1:]
+
+    def create_worker_token(
+        self, identifier: int, *, name: str = "worker", days: float = 365
+    ) -> types.WorkerTokenRecord:
+        """Make a token for machines elsewhere that serve it; the answer is the only place where it can be read.
+
+        Any number of machines may use it, each under a name of its own; what they type is in ``commands``.
+        """
+        answer = self._connection.request(
+            "POST", f"{self.path}{identifier}/worker_tokens/", body={"name": name, "days": days}
+        )
+        return types.WorkerTokenRecord.model_validate(answer)
+
+    def worker_tokens(self, identifier: int) -> Sequence[types.WorkerTokenRecord]:
+        """Return its worker tokens, the newest first."""
+        pages = self._connection.pages(f"{self.path}{identifier}/worker_tokens/")
+        return [types.WorkerTokenRecord.model_validate(each) for each in pages]
+
+    def revoke_worker_token(self, identifier: int, token: int) -> None:
+        """Revoke a worker token by its id: the machines that it let in end with their next report."""
+        self._connection.request("DELETE", f"{self.path}{identifier}/worker_tokens/{token}/")
 
     def _labels(self, inference: types.Inference) -> Sequence[str]:
         result = self._connection.request("GET", f"/results/{inference.result}/")

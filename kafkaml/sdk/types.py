@@ -396,7 +396,7 @@ class Inference(_Answer):
     @property
     def swapped(self) -> bool:
         """Whether every replica that speaks answers with ``version``; false while none does."""
-        said = [each.serving for each in self.replica_stats]
+        said = [each.serving for each in self.replica_stats if each.state not in ("silent", "stopped")]
         return bool(said) and all(each is not None and each.revision == self.revision for each in said)
 
 
@@ -536,6 +536,35 @@ class TokenRecord(_Answer):
     created_at: datetime | None = None
     expires_at: datetime | None = None
     token: str = ""
+
+
+class WorkerCommands(_Answer):
+    """What to type on a machine so that it serves an inference, by Python or by Docker.
+
+    ``install`` and ``build`` once, in a checkout of Kafka-ML. ``runtime`` is what serves the model there; ``notes`` say
+    what stands in the way of machines elsewhere.
+    """
+
+    runtime: str = ""
+    install: str = ""
+    python: str = ""
+    build: str = ""
+    docker: str = ""
+    notes: Sequence[str] = ()
+
+
+class WorkerTokenRecord(_Answer):
+    """Lets machines serve one inference; ``token`` and ``commands`` are only in the answer that created it."""
+
+    id: int
+    name: str = ""
+    created_by: str = ""
+    created_at: datetime
+    expires_at: datetime
+    expired: bool = False
+    workers: int = 0
+    token: str = ""
+    commands: WorkerCommands | None = None
 
 
 class AuditEntry(_Answer):

@@ -29,11 +29,17 @@ __all__ = [
 
 
 class ReplicaState(StrEnum):
-    """How a replica is; ``running`` means assigned to its share of the partitions and polling."""
+    """How a replica is; ``running`` means assigned to its share of the partitions and polling.
+
+    ``stopped`` is one that ended in order. ``silent`` is what the platform says of a worker elsewhere that it has not
+    heard of for a while: it may serve on without reaching us, or be gone.
+    """
 
     STARTING = "starting"
     RUNNING = "running"
     FAILED = "failed"
+    STOPPED = "stopped"
+    SILENT = "silent"
 
 
 class Counts(Message):
@@ -180,6 +186,8 @@ class ReplicaStats(Totals):
 
 
 class ReplicaReport(ReplicaStats):
-    """What one replica said last, and when."""
+    """What one replica said last, and when. ``worker`` names one that somebody runs elsewhere, on ``host``."""
 
     updated_at: datetime
+    worker: str = ""
+    host: str = ""

@@ -14,6 +14,7 @@ from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.progress import EpochMetrics, Progress
 from kafkaml.wire.replica import ProcessCounts, ReplicaStats
 from kafkaml.wire.version import Comparison
+from kafkaml.wire.worker import LogPiece
 
 __all__ = [
     "EpochEvent",
@@ -109,7 +110,11 @@ class Fail(_Report):
 
 
 class Stats(_Report, ReplicaStats):
-    """What one replica of an inference says of itself; ``run`` names its process, whose counts these are."""
+    """What one replica of an inference says of itself; ``run`` names its process, whose counts these are.
+
+    ``log`` is what is new in the log of a worker elsewhere; those of launched replicas are read where they run.
+    """
 
     run: Annotated[str, Field(max_length=64)] = ""
     previous: ProcessCounts | None = None
+    log: LogPiece | None = None

@@ -16,8 +16,10 @@ from backend.accounts.services import create_token
 from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 from backend.config.environment import environment
+from backend.inferences import workers
 from backend.inferences.models import Inference
 from backend.runs import transitions as runs
+from kafkaml.wire.worker import Join
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +27,9 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Needs(IntEnum):
-    """Who gets in: everyone; people from a role on; the run's own worker; the platform's own components."""
+    """Who gets in: everyone; people from a role on; the run's own worker; the platform's own components; a machine
+    elsewhere with a worker token.
+    """
 
     PUBLIC = 0
     VIEWER = 1
@@ -35,6 +39,7 @@ class Needs(IntEnum):
     INFERENCE_JOB = 5
     ANY_JOB = 6
     SERVICE = 7
+    WORKER = 8
 
 
 V, E, A = Needs.VIEWER, Needs.EDITOR, Needs.ADMIN
@@ -101,6 +106,8 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/inferences/<id:pk>/dead_letters/": READ,
     "api/inferences/<id:pk>/dead_letters/replay/": {"POST": E},
     "api/inferences/<id:pk>/predictions/": {"GET": V},
+    "api/inferences/<id:pk>/worker_tokens/": READ | {"POST": E},
+    "api/inferences/<id:pk>/worker_tokens/<id:number>/": {"DELETE": E},
     "api/clusters/": READ_ADMIN | {"POST": A},
     "api/clusters/names/": READ,
     "api/clusters/<id:pk>/": READ_ADMIN | {"PATCH": A, "DELETE": A},
@@ -146,6 +153,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
         "HEAD": Needs.INFERENCE_JOB,
     },
     "api/jobs/inference/<id:pk>/stats/": {"POST": Needs.INFERENCE_JOB},
+    "api/jobs/workers/": {"POST": Needs.WORKER},
 }
 
 ACTORS = (
@@ -162,13 +170,17 @@ ACTORS = (
     "expired training job",
     "older training attempt",
     "service",
+    "worker",
+    "expired worker",
+    "job of a worker",
 )
 PERSONS = {"viewer": V, "editor": E, "admin": A, "viewer's token of an admin": V}
 # The strongest of each kind: a method that a route does not have is refused to all others if it is to them.
-STRONGEST = {"anonymous", "admin", "training job", "inference job", "service"}
+STRONGEST = {"anonymous", "admin", "training job", "inference job", "service", "worker"}
 JOBS = {
     "training job": Needs.TRAINING_JOB,
     "inference job": Needs.INFERENCE_JOB,
+    "job of a worker": Needs.INFERENCE_JOB,
 }
 
 
@@ -195,6 +207,11 @@ def world(configure: object) -> dict[str, str]:
     older = builders.make_launched()
     inference = builders.make_inference()
     runs.register_attempt(Inference, inference.pk)
+    runs.mark_launched(Inference, inference.pk, 1)
+    machine, worker_token = workers.create_token(inference, actor=SYSTEM, name="edge", days=1)
+    _, expired_machine = workers.create_token(inference, actor=SYSTEM, name="old", days=-1)
+    _, worker = workers.join(machine, Join(inference=inference.pk, name="edge", session="0" * 32))
+    of_worker = {"worker": worker.pk, "session": worker.session}
     admin = builders.make_user(Role.ADMIN)
     _, weak = create_token(actor=SYSTEM, user=admin, name="weak", role=Role.VIEWER, days=1)
     expired_token, expired = create_token(actor=SYSTEM, user=admin, name="old", role=Role.ADMIN, days=1)
@@ -219,6 +236,9 @@ def world(configure: object) -> dict[str, str]:
         "inference job": builders.job_header("inference", inference.pk)["authorization"],
         "expired training job": builders.job_header("training", result.pk, ttl=-1)["authorization"],
         "older training attempt": builders.job_header("training", result.pk, attempt=7)["authorization"],
+        "worker": f"Bearer {worker_token}",
+        "expired worker": f"Bearer {expired_machine}",
+        "job of a worker": builders.job_header("inference", inference.pk, **of_worker)["authorization"],
         "service": "Bearer the service token of this test",
         "anonymous": "",
     }
@@ -265,7 +285,9 @@ def expected(needs: Needs | None, actor: str) -> set[int] | None:
         return {401}
     if needs is Needs.SERVICE:
         return None if actor == "service" else {401}
-    if actor in ("training job", "inference job"):
+    if needs is Needs.WORKER:
+        return None if actor == "worker" else {401}
+    if actor in JOBS:
         return None if needs in (JOBS[actor], Needs.ANY_JOB) else {403}
     if actor == "other training job":
         return None if needs is Needs.ANY_JOB else {403}
@@ -316,7 +338,12 @@ def _status(actor: str, method: str, path: str, world: dict[str, str]) -> int:
         # Attempt 1 is the present one; a token of another is refused for that.
         body = b'{"attempt": 1, "events": [], "failure": {"category": "data", "cause": "x"}}'
     if path.endswith("/stats/"):
-        body = b'{"attempt": 1, "replica": 0, "state": "running"}'
+        body = b'{"attempt": 1, "replica": %d, "state": "running"}' % (1000 if actor == "job of a worker" else 0)
+    if path.endswith("/jobs/workers/"):
+        body = b'{"inference": %s, "name": "edge", "session": "%s"}' % (
+            world["id:api/jobs/inference"].encode(),
+            b"0" * 32,
+        )
     if path.endswith("/checkpoint/"):
         body = b'{"attempt": 1, "checkpoint": {"attempt": 1, "name": "x", "sha256": "%s", "size": 1, "step": 1}}' % (
             b"0" * 64

@@ -206,13 +206,13 @@ function Tiers({ form }: { form: ReturnType<typeof useForm<ChainForm>> }) {
             ),
         },
         {
-          title: 'Replicas',
+          title: 'Replicas (0: elsewhere)',
           w: 90,
           cell: ({ tier, place }) => (
             <NumberInput
               {...label(tier.model, 'Replicas')}
               size="xs"
-              min={1}
+              min={0}
               max={256}
               allowDecimal={false}
               {...form.getInputProps(`tiers.${place}.replicas`)}

@@ -19,6 +19,7 @@ import { useSession } from '~/lib/session'
 import { useListSearch } from '~/lib/useListSearch'
 import { challengeLabel } from './challenge'
 import { type InferenceListSearch, STATES } from './routes'
+import { servingText } from './serving'
 
 export function InferenceListPage() {
   const [search, change] = useListSearch<InferenceListSearch>('/inference')
@@ -113,7 +114,9 @@ const COLUMNS: DataTableColumn<Inference>[] = [
     accessor: 'replicas',
     title: 'Replicas',
     textAlign: 'right',
-    render: (row) => `${row.ready_replicas}/${row.current_replicas}`,
+    noWrap: true,
+    render: (row) =>
+      row.replicas === 0 ? `${row.ready_replicas} elsewhere` : `${row.ready_replicas}/${row.current_replicas}`,
   },
   { accessor: 'rate', title: 'Rate', textAlign: 'right', render: (row) => formatRate(row.stats.rate) },
   { accessor: 'lag', title: 'Lag', textAlign: 'right', render: (row) => formatCount(row.stats.lag) },
@@ -152,9 +155,9 @@ export function stateTooltip(inference: Inference): string {
   if (inference.desired === 'stopped' && inference.state === 'running') return 'It is being stopped'
   switch (inference.state) {
     case 'running':
-      return `${inference.ready_replicas} of ${inference.current_replicas} replicas answer`
+      return servingText(inference)
     case 'waiting':
-      return 'Its replicas are starting'
+      return inference.replicas === 0 ? 'No worker elsewhere serves it just now' : 'Its replicas are starting'
     case 'stopped':
       return 'Stopped: it can be started again where it stopped reading'
     default:

@@ -14,15 +14,20 @@ export function InferenceLogs({
   replica: number
   onReplica: (replica: number) => void
 }) {
+  const workers = inference.replica_stats.filter((each) => each.worker !== '')
+  const elsewhere = workers.some((each) => each.replica === replica)
+  const launched = Math.max(inference.current_replicas, elsewhere || inference.replicas === 0 ? 0 : replica + 1)
+  const replicas = [
+    ...Array.from({ length: launched }, (_, index) => ({ value: String(index), label: `Replica ${index}` })),
+    ...workers.map((each) => ({ value: String(each.replica), label: each.worker })),
+  ]
+  const first = replicas[0]?.value
+  const chosen = replicas.some((each) => each.value === String(replica)) ? replica : Number(first ?? 0)
   const { id, attempt } = inference
   const read: ReadLog = async (offset, signal) => {
     const path = { id: String(id) }
-    return (await inferencesLogsRetrieve({ path, query: { replica, offset }, signal, throwOnError: true })).data
+    return (await inferencesLogsRetrieve({ path, query: { replica: chosen, offset }, signal, throwOnError: true })).data
   }
-  const replicas = Array.from({ length: Math.max(inference.current_replicas, replica + 1) }, (_, index) => ({
-    value: String(index),
-    label: `Replica ${index}`,
-  }))
   return (
     <Stack gap="xs">
       {replicas.length > 6 ? (
@@ -31,7 +36,7 @@ export function InferenceLogs({
           w={160}
           aria-label="Replica"
           data={replicas}
-          value={String(replica)}
+          value={String(chosen)}
           onChange={(value) => onReplica(Number(value ?? 0))}
         />
       ) : (
@@ -40,15 +45,15 @@ export function InferenceLogs({
             style={{ alignSelf: 'flex-start' }}
             aria-label="Replica"
             data={replicas}
-            value={String(replica)}
+            value={String(chosen)}
             onChange={(value) => onReplica(Number(value))}
           />
         )
       )}
       <LogViewer
         read={read}
-        source={`inference-${id}-attempt-${attempt}-replica-${replica}`}
-        name={`inference-${id}-replica-${replica}`}
+        source={`inference-${id}-attempt-${attempt}-replica-${chosen}`}
+        name={`inference-${id}-replica-${chosen}`}
         live={!hasEnded(inference)}
         empty="The replica has written nothing yet."
       />

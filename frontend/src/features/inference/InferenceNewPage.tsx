@@ -245,17 +245,30 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
           label="Replicas"
           description={
             <>
-              Processes that share the partitions of the input topic.{' '}
+              Processes that share the partitions of the input topic; 0: machines elsewhere serve it, at the edge for
+              example.{' '}
               {topic && known.data && !known.isFetching && partitionNote(values.replicas || 1, topic, partitions)}
             </>
           }
           w={{ base: '100%', sm: 420 }}
-          min={1}
+          min={0}
           max={256}
           allowDecimal={false}
           {...form.getInputProps('replicas')}
           onChange={(value) => form.setFieldValue('replicas', typeof value === 'number' ? value : 1)}
         />
+        {values.replicas === 0 && (
+          <Alert color="gray" title="Each machine runs one command">
+            <Stack gap="xs">
+              <Code block>kafka-ml worker run --url {window.location.origin} --inference N --token TOKEN</Code>
+              <Text size="sm">
+                The page of the inference shows it whole, for Python and for Docker, with a token for this inference
+                alone. The machine needs no Kubernetes, only to reach the platform and Kafka at{' '}
+                {system.data?.broker.sink_bootstrap_servers ?? 'its address'}.
+              </Text>
+            </Stack>
+          </Alert>
+        )}
         {scales && (
           <NumberInput
             label="Replicas, at most"

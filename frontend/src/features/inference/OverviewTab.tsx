@@ -9,12 +9,15 @@ import { Facts } from '~/components/Facts'
 import { RowTable } from '~/components/RowTable'
 import { Stat } from '~/components/Stat'
 import { StatusBadge } from '~/components/StatusBadge'
-import type { Inference } from '~/lib/api'
+import type { Inference, ReplicaReport } from '~/lib/api'
 import { formatCount, formatExact, formatMilliseconds, formatPercent, formatRate } from '~/lib/format'
+import { useSession } from '~/lib/session'
 import { scaleText } from './deploy'
 import { RateChart } from './RateChart'
 import { ServedVersion } from './ServedVersion'
+import { servingText } from './serving'
 import { exitsText, leftHere } from './tiers'
+import { WorkersSection } from './WorkersSection'
 
 const GUARANTEES: Record<Inference['guarantee'], { name: string; meaning: string }> = {
   exactly_once: {
@@ -34,6 +37,7 @@ const GUARANTEES: Record<Inference['guarantee'], { name: string; meaning: string
 export function OverviewTab({ inference, points }: { inference: Inference; points: readonly RatePoint[] }) {
   const { stats } = inference
   const guarantee = GUARANTEES[inference.guarantee]
+  const { can } = useSession()
   return (
     <Stack gap="xl">
       <Group gap={40} align="flex-start">
@@ -93,6 +97,7 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
       <RateChart inference={inference} points={points} />
       <ServedVersion inference={inference} />
       <Replicas inference={inference} />
+      {can('editor') && <WorkersSection inference={inference} />}
       <Stack gap="xs">
         <Title order={2}>Topics and guarantee</Title>
         <Facts
@@ -150,12 +155,13 @@ function TopicName({ name, servers = '' }: { name: string; servers?: string }) {
 }
 
 function Replicas({ inference }: { inference: Inference }) {
+  const elsewhere = inference.replica_stats.some((each) => each.worker !== '')
   return (
     <Stack gap="xs">
       <Title order={2}>
         Replicas{' '}
         <Text span c="dimmed" size="sm">
-          {inference.ready_replicas} of {inference.current_replicas} ready
+          {servingText(inference)}
           {inference.max_replicas !== null && ` (${scaleText(inference)})`}
         </Text>
       </Title>
@@ -172,10 +178,19 @@ function Replicas({ inference }: { inference: Inference }) {
               title: 'Replica',
               cell: (each) => (
                 <InferenceLink id={inference.id} search={{ tab: 'logs', replica: each.replica || undefined }}>
-                  {each.replica}
+                  {each.worker || each.replica}
                 </InferenceLink>
               ),
             },
+            ...(elsewhere
+              ? [
+                  {
+                    title: 'Host',
+                    cell: (each: ReplicaReport) => each.host,
+                    td: { style: { overflowWrap: 'anywhere' } },
+                  } as const,
+                ]
+              : []),
             { title: 'State', cell: (each) => <StatusBadge state={each.state} tooltip="As the replica said last" /> },
             { title: 'Rate', right: true, cell: (each) => formatRate(each.rate) },
             { title: 'Lag', right: true, cell: (each) => formatCount(each.lag) },

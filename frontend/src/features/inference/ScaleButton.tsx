@@ -70,7 +70,7 @@ export function ScaleButton({ inference }: { inference: Inference }) {
       <NumberInput
         label={most === '' ? 'Replicas' : 'Replicas, at least'}
         size="xs"
-        min={1}
+        min={0}
         max={256}
         allowDecimal={false}
         clampBehavior="strict"
@@ -92,9 +92,11 @@ export function ScaleButton({ inference }: { inference: Inference }) {
         />
       )}
       <SmallPrint>
-        Each partition of the input is read by one replica, so there is work for as many replicas as partitions.{' '}
+        Each partition of the input is read by one replica, so there is work for as many replicas as partitions. With 0
+        the platform runs none, and workers elsewhere serve alone.{' '}
         {partitions !== undefined &&
-          replicas !== '' &&
+          typeof replicas === 'number' &&
+          replicas > 0 &&
           partitionNote(Math.max(replicas, most || 0), inference.input_topic, partitions)}
       </SmallPrint>
     </PopoverForm>

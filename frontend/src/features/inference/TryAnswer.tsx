@@ -154,8 +154,14 @@ function Bars({ all, best }: { all: readonly Class[]; best: Class }) {
   )
 }
 
+/** Who read a record, where nobody told which of several. */
+function readerOf({ replicas }: Pick<Try, 'replicas'>): string {
+  if (replicas === 0) return 'a worker elsewhere'
+  return replicas === 1 ? 'the replica or a worker elsewhere' : `one of ${plural(replicas, 'replica')}`
+}
+
 function Way({ answer, inference }: { answer: Try; inference: Inference }) {
-  const replica = answer.replica === null ? `one of ${plural(answer.replicas, 'replica')}` : `replica ${answer.replica}`
+  const replica = answer.replica === null ? readerOf(answer) : `replica ${answer.replica}`
   return (
     <ol className={classes.path}>
       <li>

@@ -53,7 +53,7 @@ export function chainRequest(result: number, form: ChainForm): ChainWriteRequest
     output_topic: form.output_topic,
     tiers: form.tiers.map(({ result, replicas, limit, upper_topic, upper_bootstrap_servers }) => ({
       result,
-      replicas: replicas || 1,
+      replicas: replicas === '' ? 1 : replicas,
       ...(limit === null || limit === '' ? {} : { limit }),
       ...(upper_topic ? { upper_topic } : {}),
       ...(upper_bootstrap_servers ? { upper_bootstrap_servers } : {}),

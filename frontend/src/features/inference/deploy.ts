@@ -100,6 +100,7 @@ export function checkForm(form: DeployForm): Partial<Record<keyof DeployForm, st
   if (!form.upper_topic && form.limit !== '')
     note('upper_topic', 'A limit needs the topic that what is below it goes to')
   if (form.limit !== '' && (form.limit < 0 || form.limit > 1)) note('limit', 'Between 0 and 1')
+  if (form.max_replicas !== '' && form.replicas === 0) note('max_replicas', 'With 0 replicas there are none to scale')
   if (form.max_replicas !== '' && form.max_replicas < form.replicas) note('max_replicas', 'Not below the replicas')
   if (!form.as_stream && parseObject(form.input_config) === null) note('input_config', 'Expected a JSON object')
   if (form.visualization.trim() && parseObject(form.visualization) === null) {
@@ -176,13 +177,15 @@ export function sentence(form: DeployForm, modelName: string, found: FoundFormat
     ? `${form.replicas} to ${plural(Number(form.max_replicas), 'replica')}`
     : plural(form.replicas, 'replica')
   const verb = form.replicas === 1 && !scales ? 'reads' : 'read'
+  const readers =
+    form.replicas === 0 ? `Machines elsewhere that join with a token read` : `${count} of ${modelName} ${verb}`
   const once = form.output_bootstrap_servers || form.upper_bootstrap_servers ? 'at least once' : 'exactly once'
   const answered =
     form.limit === ''
       ? `each record is answered ${once}`
       : `each record goes on ${once}: to ${form.upper_topic || 'the upper topic'} where it is less sure than ${form.limit}, else as an answer`
   return (
-    `${count} of ${modelName} ${verb} ${form.input_topic || 'the input topic'} as ${format}, ` +
+    `${readers} ${form.input_topic || 'the input topic'} as ${format}, ` +
     `and ${answered} on ${form.output_topic || 'the output topic'}. ` +
     `Records that cannot be answered are kept in ${form.output_topic || 'the output topic'}.dlq with the reason. ` +
     'Topics that do not exist are made.'
@@ -192,6 +195,7 @@ export function sentence(form: DeployForm, modelName: string, found: FoundFormat
 /** '3', or '2 to 6, as the lag asks'. */
 export function scaleText(inference: Pick<Inference, 'replicas' | 'max_replicas'>): string {
   const { replicas, max_replicas } = inference
+  if (replicas === 0) return 'none here: workers elsewhere serve'
   return max_replicas === null ? String(replicas) : `${replicas} to ${max_replicas}, as the lag asks`
 }
 

@@ -2,6 +2,18 @@
 import type { Inference, Version } from '~/lib/api'
 import { formatMetric, plural } from '~/lib/format'
 
+/** '2 of 3 replicas ready, 1 worker elsewhere'; '1 worker elsewhere' where the platform runs none. */
+export function servingText(
+  inference: Pick<Inference, 'replicas' | 'ready_replicas' | 'current_replicas' | 'replica_stats'>,
+): string {
+  const said = inference.replica_stats.filter((each) => each.worker !== '' && each.state === 'running').length
+  // What is counted and what was said last may be a moment apart.
+  const elsewhere = Math.min(said, inference.ready_replicas)
+  if (inference.replicas === 0) return `${plural(inference.ready_replicas, 'worker')} elsewhere`
+  const launched = `${inference.ready_replicas - elsewhere} of ${plural(inference.current_replicas, 'replica')} ready`
+  return elsewhere === 0 ? launched : `${launched}, ${plural(elsewhere, 'worker')} elsewhere`
+}
+
 /** Which replicas still have another version than the one that was asked for; '' when all went over. */
 export function goingOver(
   inference: Pick<Inference, 'revision' | 'version' | 'replica_stats' | 'swap_failure'>,

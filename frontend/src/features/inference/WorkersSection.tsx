@@ -1,0 +1,177 @@
+/** Machines elsewhere that serve an inference: what to type there, and the tokens that let them. For who may edit. */
+import { Alert, Button, Code, Group, NumberInput, Stack, Text, TextInput, VisuallyHidden } from '@mantine/core'
+import { useForm } from '@mantine/form'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { Age } from '~/components/Age'
+import { ConfirmDelete } from '~/components/ConfirmDelete'
+import { CopyButton } from '~/components/CopyButton'
+import { SmallPrint } from '~/components/Dimmed'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { RowTable } from '~/components/RowTable'
+import { Section } from '~/components/Section'
+import {
+  type Inference,
+  inferencesWorkerTokensCreateMutation,
+  inferencesWorkerTokensDestroy,
+  inferencesWorkerTokensListOptions,
+  inferencesWorkerTokensListQueryKey,
+  type NewWorkerToken,
+  type WorkerToken,
+} from '~/lib/api'
+import { notifyDone } from '~/lib/notify'
+import { problemOf } from '~/lib/problem'
+
+export function WorkersSection({ inference }: { inference: Inference }) {
+  const queryClient = useQueryClient()
+  const path = { id: String(inference.id) }
+  const query = { limit: 200 }
+  const tokens = useQuery(inferencesWorkerTokensListOptions({ path, query }))
+  const [made, setMade] = useState<NewWorkerToken | null>(null)
+  const [revoking, setRevoking] = useState<WorkerToken | null>(null)
+  const read = () => queryClient.invalidateQueries({ queryKey: inferencesWorkerTokensListQueryKey({ path, query }) })
+  const form = useForm({ initialValues: { name: '', days: 365 } })
+  const create = useMutation({
+    ...inferencesWorkerTokensCreateMutation(),
+    onSuccess: (token) => {
+      setMade(token)
+      form.reset()
+      void read()
+    },
+    onError: (error) => form.setErrors(problemOf(error).byField()),
+  })
+  const rows = tokens.data?.results ?? []
+  return (
+    <Section title="Workers elsewhere">
+      <Stack gap="sm">
+        <Text size="sm" c="dimmed" maw={680}>
+          {inference.replicas === 0 ? 'The platform runs no replica of it. ' : 'Beside its replicas, '}
+          {inference.replicas === 0 ? 'Any' : 'any'} machine that has Python or Docker and reaches the platform and
+          Kafka can serve it, at the edge for example: with a token, by one command.
+        </Text>
+        <form onSubmit={form.onSubmit((values) => create.mutate({ path, body: values }))}>
+          <Group align="flex-start" gap="sm">
+            <TextInput
+              size="xs"
+              label="What the token is for"
+              placeholder="gate 3"
+              required
+              maxLength={100}
+              {...form.getInputProps('name')}
+            />
+            <NumberInput size="xs" w={110} label="Days it works" min={1} max={3660} {...form.getInputProps('days')} />
+            <Button size="xs" type="submit" mt={22} loading={create.isPending}>
+              Show the command
+            </Button>
+          </Group>
+        </form>
+        <ProblemAlert error={create.error} />
+        {made && <Commands made={made} onClose={() => setMade(null)} />}
+        <ProblemAlert error={tokens.error} onRetry={() => void tokens.refetch()} />
+        {rows.length > 0 && (
+          <RowTable
+            label="Worker tokens"
+            minWidth={480}
+            verticalSpacing={4}
+            rows={rows}
+            rowKey={(each) => each.id}
+            columns={[
+              { title: 'Token', cell: (each) => each.name, td: { style: { overflowWrap: 'anywhere' } } },
+              { title: 'Workers', right: true, cell: (each) => each.workers },
+              { title: 'Made by', cell: (each) => each.created_by },
+              { title: 'Made', cell: (each) => <Age at={each.created_at} size="sm" /> },
+              {
+                title: 'Ends',
+                cell: (each) => (each.expired ? 'expired' : <Age at={each.expires_at} size="sm" />),
+              },
+              {
+                title: <VisuallyHidden>Actions</VisuallyHidden>,
+                cell: (each) => (
+                  <Button
+                    size="compact-xs"
+                    variant="default"
+                    aria-label={`Revoke ${each.name}`}
+                    onClick={() => setRevoking(each)}
+                  >
+                    Revoke
+                  </Button>
+                ),
+                right: true,
+              },
+            ]}
+          />
+        )}
+      </Stack>
+      <ConfirmDelete
+        opened={revoking !== null}
+        onClose={() => setRevoking(null)}
+        what="worker token"
+        name={revoking?.name ?? ''}
+        losses={['Workers that joined with it end within seconds', 'No machine joins with it any more']}
+        onDelete={async () => {
+          if (revoking === null) return
+          await inferencesWorkerTokensDestroy({
+            path: { id: String(inference.id), number: String(revoking.id) },
+            throwOnError: true,
+          })
+          await read()
+          notifyDone(`Token ${revoking.name} revoked`)
+        }}
+      />
+    </Section>
+  )
+}
+
+const RUNTIMES: Record<string, string> = {
+  onnx: 'It was converted to ONNX: the machine needs no TensorFlow and no PyTorch.',
+  tensorflow: 'It was not converted to ONNX: the machine needs TensorFlow.',
+  pytorch: 'It was not converted to ONNX: the machine needs PyTorch.',
+}
+
+function Commands({ made, onClose }: { made: NewWorkerToken; onClose: () => void }) {
+  const { commands } = made
+  return (
+    <Alert
+      role="status"
+      color="teal"
+      title={`Token ${made.name}: copy the command now, it is not shown again`}
+      withCloseButton
+      closeButtonLabel="Close"
+      onClose={onClose}
+    >
+      <Stack gap="sm">
+        <Text size="sm">{RUNTIMES[commands.runtime]}</Text>
+        {commands.notes.map((note) => (
+          <Text key={note} size="sm" style={{ color: 'var(--kml-waiting)' }}>
+            {note}.
+          </Text>
+        ))}
+        <Command title="With Python" text={commands.python} before={commands.install} />
+        <Command title="With Docker" text={commands.docker} before={commands.build} />
+        <SmallPrint>
+          Each machine is a worker of its own, by its host name; KML_WORKER_NAME or --name gives another. Other users of
+          a machine see the options of its programs: KML_WORKER_TOKEN or --token-file keeps the token from them.
+        </SmallPrint>
+      </Stack>
+    </Alert>
+  )
+}
+
+function Command({ title, text, before }: { title: string; text: string; before: string }) {
+  return (
+    <Stack gap={4}>
+      <Group gap="xs">
+        <Text size="sm" fw={500}>
+          {title}
+        </Text>
+        <CopyButton text={text} label="Copy" />
+      </Group>
+      <Code block tabIndex={0} aria-label={title} style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>
+        {text}
+      </Code>
+      <SmallPrint>
+        Once before, in a checkout of Kafka-ML: <Code>{before}</Code>
+      </SmallPrint>
+    </Stack>
+  )
+}

@@ -1,0 +1,65 @@
+"""A worker elsewhere: a replica that somebody runs on a machine of their own, and what it exchanges to be one.
+
+A launched replica gets its job from a launcher. A worker elsewhere has a *worker token*, good for one inference, and
+exchanges it at ``POST /api/jobs/workers/`` for a job of its own: again and again, since a job's token is short-lived.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from kafkaml.wire.framework import Framework
+from kafkaml.wire.message import Message
+
+__all__ = ["FIRST_WORKER", "MAX_WORKERS", "BrokerAccess", "Join", "LogPiece", "WorkerJob", "WorkerName"]
+
+# The numbers of launched replicas, 256 at most, are below; those of workers elsewhere begin here.
+FIRST_WORKER = 1000
+MAX_WORKERS = 256
+
+WorkerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")]
+_MAX_PIECE_CHARACTERS = 1 << 16
+
+
+class Join(Message):
+    """A machine wants to serve ``inference``. ``name`` tells it from the others and stays over restarts.
+
+    ``session`` names its process. The newest one that joins takes the name over; ``again`` is for who joined before
+    and only wants a fresh job token: refused once the name was taken over. ``host`` is what it says of its machine.
+    """
+
+    inference: Annotated[int, Field(ge=1, le=2**53)]
+    name: WorkerName
+    session: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+    again: bool = False
+    host: Annotated[str, Field(max_length=200)] = ""
+
+
+class BrokerAccess(Message):
+    """How Kafka is reached from elsewhere. Names and passwords are not told: the machine has its own."""
+
+    bootstrap_servers: str
+    security_protocol: str
+    sasl_mechanism: str = ""
+
+
+class WorkerJob(Message):
+    """What a worker elsewhere gets: the present attempt of its inference, its number, and a short-lived job token."""
+
+    inference: int
+    attempt: int
+    framework: Framework
+    replica: int
+    token: str
+    expires_at: datetime
+    kafka: BrokerAccess
+
+
+class LogPiece(Message):
+    """New lines of a worker's log. ``offset`` is how many characters of its process's log came before them."""
+
+    offset: Annotated[int, Field(ge=0, le=2**53)]
+    text: Annotated[str, Field(max_length=_MAX_PIECE_CHARACTERS)]
