@@ -41,6 +41,12 @@ RUN pip --python /app/.venv/bin/python install --no-deps --no-compile --require-
  && find /app/.venv -depth -type d -name tests -exec rm -r {} + \
  && python3 -m compileall -q /app/.venv/lib
 
+FROM install AS worker-packages
+COPY requirements/worker.txt /install/
+RUN pip --python /app/.venv/bin/python install --no-deps --no-compile --require-hashes -r /install/worker.txt \
+ && find /app/.venv -depth -type d -name tests -exec rm -r {} + \
+ && python3 -m compileall -q /app/.venv/lib
+
 FROM install AS server-packages
 COPY requirements/server.txt /install/
 RUN pip --python /app/.venv/bin/python install --no-deps --no-compile --require-hashes -r /install/server.txt \
@@ -90,6 +96,16 @@ COPY kafkaml kafkaml
 COPY mlcode_executor mlcode_executor
 COPY model_training model_training
 COPY model_inference model_inference
+COPY kafka_ml_cli kafka_ml_cli
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /app /code
+
+FROM python AS elsewhere-code
+WORKDIR /code
+COPY --from=metadata /metadata ./
+COPY kafkaml kafkaml
+COPY mlcode_executor mlcode_executor
+COPY model_inference model_inference
+COPY kafka_ml_cli kafka_ml_cli
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash -s /code -p /app /code
 
 FROM python AS backend-code
@@ -106,6 +122,13 @@ ENV PYTHONDONTWRITEBYTECODE=1
 COPY --from=control-logger-code /code /app
 USER 10001:10001
 CMD ["python", "-P", "-m", "kafka_control_logger"]
+
+# A worker elsewhere, for models that were converted to ONNX: docker run kafka-ml/worker:0.1.0 --url ... --inference ...
+FROM worker-packages AS worker
+ENV PYTHONDONTWRITEBYTECODE=1
+COPY --from=elsewhere-code /code /app
+USER 10001:10001
+ENTRYPOINT ["python", "-P", "-m", "kafka_ml_cli.main", "worker", "run"]
 
 # The controller and the set-up of the database are other commands of this image: python -P -m backend.manage ...
 FROM server-packages AS backend

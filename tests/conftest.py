@@ -115,6 +115,7 @@ _PLATFORM_TESTS = (
     "tests/integration/test_old_clients.py",
     "tests/integration/test_platform_kills.py",
     "tests/integration/test_platform_tutorial.py",
+    "tests/integration/test_platform_workers.py",
 )
 # Unmarked, but each test starts a framework.
 _MODEL_PROCESS_TESTS = "tests/mlcode_executor/"

@@ -61,7 +61,7 @@ def worker_commands(inference: Inference, token: str) -> WorkerCommands:
             f"-e KML_WORKER_TOKEN={token} {image}{program} {options}"
         ),
         notes=[
-            *_note(url, url, "the platform", "KML_BACKEND_URL"),
+            *_note(url, url, "The platform", "KML_BACKEND_URL"),
             *_note(servers, servers.partition(",")[0], "Kafka", "KML_SINK_BOOTSTRAP_SERVERS"),
         ],
     )

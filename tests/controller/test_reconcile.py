@@ -270,6 +270,19 @@ def test_work_of_other_programs_is_left_alone() -> None:
 # --- inferences ----------------------------------------------------------------------------------------------------
 
 
+def test_an_inference_runs_by_workers_elsewhere_alone_or_beside_its_replicas() -> None:
+    nobody = row(S, state=RunState.WAITING, replicas=0)
+    launched = seen(Phase.STARTING, S, replicas=0)
+    assert decide([nobody], [launched]) == ()
+    # Launched all the same: the same work can be scaled up later.
+    assert decide([nobody], []) == (Launch(S, 2),)
+    assert decide([replace(nobody, workers_serving=2)], [launched]) == (ShowReady(S, 2, 2, None),)
+    both = row(S, state=RunState.WAITING, replicas=1, replicas_serving=1, workers_serving=2)
+    assert decide([both], [seen(Phase.RUNNING, S, replicas=1, ready_replicas=1)]) == (ShowReady(S, 2, 3, None),)
+    away = Failure(category=FailureCategory.CONFIGURATION, cause="its cluster cannot be reached")
+    assert decide([row(S, workers_serving=1)], [seen(Phase.UNKNOWN, S, failure=away)]) == ()
+
+
 def test_an_inference_runs_when_a_replica_says_that_it_serves() -> None:
     waiting = row(S, state=RunState.WAITING, replicas=2)
     running = seen(Phase.RUNNING, S, replicas=2, ready_replicas=2)

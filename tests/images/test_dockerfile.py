@@ -25,13 +25,15 @@ PYTHON_COMPONENTS = {
     "model_inference_pytorch": ["model_inference"],
 }
 COMPONENTS = [*PYTHON_COMPONENTS, "frontend"]
+# Not of the platform: for machines elsewhere.
+IMAGES = [*COMPONENTS, "worker"]
 
 
 def _last(name: str, word: str) -> str:
     return next(stage.all(word)[-1] for stage in ancestry(STAGES, name) if stage.all(word))
 
 
-@pytest.mark.parametrize("name", COMPONENTS)
+@pytest.mark.parametrize("name", IMAGES)
 def test_every_component_is_a_target_that_runs_as_nobody_special(name: str) -> None:
     assert _last(name, "USER") == "10001:10001"
 
@@ -39,6 +41,12 @@ def test_every_component_is_a_target_that_runs_as_nobody_special(name: str) -> N
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_no_shell_is_needed_to_start(name: str) -> None:
     assert all(isinstance(word, str) for word in json.loads(_last(name, "CMD")))
+
+
+def test_a_worker_elsewhere_is_the_command_that_takes_options_alone() -> None:
+    entry = json.loads(_last("worker", "ENTRYPOINT"))
+    assert entry == ["python", "-P", "-m", "kafka_ml_cli.main", "worker", "run"]
+    assert not any(stage.all("CMD") for stage in ancestry(STAGES, "worker") if stage.base in STAGES)
 
 
 @pytest.mark.parametrize(("name", "expected"), PYTHON_COMPONENTS.items())
@@ -56,7 +64,7 @@ def test_images_of_a_framework_differ_in_their_command_alone(framework: str) -> 
         assert {word for word, _ in STAGES[name].instructions} <= {"CMD", "EXPOSE"}
 
 
-@pytest.mark.parametrize("name", COMPONENTS)
+@pytest.mark.parametrize("name", IMAGES)
 def test_packages_come_before_code(name: str) -> None:
     copies = [rest for stage in reversed(ancestry(STAGES, name)) for rest in stage.all("COPY")]
     code = [index for index, each in enumerate(copies) if "-code /code" in each]
@@ -69,7 +77,13 @@ def _packages_stages() -> list[str]:
 
 
 def test_code_is_no_part_of_the_stages_that_install_packages() -> None:
-    assert _packages_stages() == ["base-packages", "server-packages", "tensorflow-packages", "pytorch-packages"]
+    assert _packages_stages() == [
+        "base-packages",
+        "worker-packages",
+        "server-packages",
+        "tensorflow-packages",
+        "pytorch-packages",
+    ]
     for name in _packages_stages():
         for stage in ancestry(STAGES, name):
             for copied in stage.all("COPY"):
@@ -83,7 +97,7 @@ def test_packages_are_installed_by_hash() -> None:
         for run in stage.all("RUN")
         for command in re.findall(r"pip [^&;]*\binstall [^&;]*", run)
     ]
-    assert len(installs) == 6
+    assert len(installs) == 7
     unhashed = [command for command in installs if "--require-hashes" not in command]
     # PyTorch's own index for CPUs has other files than the locked ones.
     assert [command for command in unhashed if "--index-url" not in command] == []

@@ -17,9 +17,12 @@ from tests.images.dockerfile import read_stages
 
 ROOT = Path(__file__).parents[2]
 # What only runs elsewhere: in the image of the other framework.
+# Nor are commands that start a platform, or read files to send, of any use there.
+_COMMANDS = {"kafka_ml_cli/platform", "kafka_ml_cli/data", "kafka_ml_cli/files/"}
 ELSEWHERE = {
-    "tensorflow-cpu": {"mlcode_executor/frameworks/pytorch"},
-    "pytorch": {"mlcode_executor/frameworks/keras"},
+    "tensorflow-cpu": {"mlcode_executor/frameworks/pytorch", *_COMMANDS},
+    "pytorch": {"mlcode_executor/frameworks/keras", *_COMMANDS},
+    "worker": {"mlcode_executor/frameworks/", "mlcode_executor/service", "mlcode_executor/__main__", *_COMMANDS},
     "server": {"mlcode_executor/frameworks/"},
     "base": set[str](),
 }
@@ -61,7 +64,13 @@ def test_executors_find_the_packages_whose_versions_they_tell(framework: Framewo
 
 @pytest.mark.parametrize(
     ("group", "lock"),
-    [("control-logger", "base"), ("backend", "server"), ("worker", "tensorflow-cpu"), ("worker", "pytorch")],
+    [
+        ("control-logger", "base"),
+        ("backend", "server"),
+        ("worker", "tensorflow-cpu"),
+        ("worker", "pytorch"),
+        ("elsewhere", "worker"),
+    ],
 )
 def test_the_lock_of_an_image_holds_what_its_code_imports(group: str, lock: str) -> None:
     folders = _folders(group)

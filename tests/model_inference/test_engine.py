@@ -7,7 +7,8 @@ import pytest
 from kafkaml.errors import SettingsError
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.inference import ServedModel
-from model_inference.engine import choose_engine
+from model_inference import engine
+from model_inference.engine import check_installed, choose_engine
 
 
 def model(framework: Framework, *artifacts: str) -> ServedModel:
@@ -48,3 +49,21 @@ def test_a_result_without_a_model_is_refused() -> None:
 def test_the_seed_travels_with_the_model() -> None:
     sent = model(Framework.TENSORFLOW, "model.keras")
     assert ServedModel.model_validate(sent.to_json()) == sent
+
+
+@pytest.mark.parametrize(
+    ("artifact", "package", "extra"),
+    [("model.onnx", "onnxruntime", "worker"), ("model.safetensors", "torch", "pytorch")],
+)
+def test_what_is_not_installed_is_named_with_how_to_install_it(
+    artifact: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = model(Framework.PYTORCH, artifact)
+    choice = choose_engine(served)
+    check_installed(served, choice)
+    looked_for: list[str] = []
+    monkeypatch.setattr(engine.importlib.util, "find_spec", looked_for.append)
+    with pytest.raises(SettingsError, match=f"needs {package}, which is not installed here") as refused:
+        check_installed(served, choice)
+    assert f'".[{extra}]"' in refused.value.hint
+    assert looked_for == [package]

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ReplicaReport } from '~/lib/api'
-import { goingOver } from './serving'
+import { goingOver, servingText } from './serving'
 
 const replica = (number: number, revision: number | null, state: ReplicaReport['state'] = 'running') =>
   ({
@@ -16,4 +16,16 @@ test('replicas that have another revision are going over; those that say nothing
   expect(goingOver(inference)).toBe('Going over to version 5: 1 of 2 replicas did.')
   inference.replica_stats = [replica(0, 2)]
   expect(goingOver(inference)).toBe('')
+})
+
+test('who serves is told apart: replicas here, workers elsewhere', () => {
+  const worker = { ...replica(1000, 0), worker: 'gate' }
+  const here = { ...replica(0, 0), worker: '' }
+  const inference = { replicas: 2, current_replicas: 2, ready_replicas: 1, replica_stats: [here] }
+  expect(servingText(inference)).toBe('1 of 2 replicas ready')
+  expect(servingText({ ...inference, ready_replicas: 2, replica_stats: [here, worker] })).toBe(
+    '1 of 2 replicas ready, 1 worker elsewhere',
+  )
+  const alone = { replicas: 0, current_replicas: 0, ready_replicas: 0, replica_stats: [] }
+  expect(servingText(alone)).toBe('0 workers elsewhere')
 })

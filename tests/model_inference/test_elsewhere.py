@@ -1,0 +1,84 @@
+"""How a worker elsewhere reaches Kafka, and how its loop ends."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from kafkaml.errors import ApiError, SettingsError
+from kafkaml.log_copy import LogCopy
+from kafkaml.settings import KafkaSettings
+from kafkaml.wire.worker import BrokerAccess
+from kafkaml.worker_settings import InferenceSettings
+from model_inference.elsewhere import WorkerOptions, broker_settings, run_worker
+from tests.local_server import Answer, LocalServer, json_answer
+
+
+def test_what_is_set_on_the_machine_goes_before_what_the_platform_tells() -> None:
+    told = BrokerAccess(bootstrap_servers="kafka:9092", security_protocol="SASL_SSL", sasl_mechanism="PLAIN")
+    own = KafkaSettings(sasl_username="gate", ssl_ca_location="/ca.pem")
+    found = broker_settings(told, own)
+    assert (found.bootstrap_servers, found.security_protocol) == ("kafka:9092", "SASL_SSL")
+    assert (found.sasl_username, found.ssl_ca_location) == ("gate", "/ca.pem")
+    near = KafkaSettings(bootstrap_servers="near:1", sasl_username="gate")
+    assert broker_settings(told, near).bootstrap_servers == "near:1"
+    with pytest.raises(SettingsError, match="asks for a user") as refused:
+        broker_settings(told, KafkaSettings())
+    assert "KML_KAFKA_SASL_USERNAME" in refused.value.hint
+
+
+class Platform(LocalServer):
+    """Gives its answers in turn, the last one again and again."""
+
+    def __init__(self, *answers: Answer) -> None:
+        super().__init__()
+        self.answers = list(answers)
+
+    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        assert (method, path, headers["authorization"]) == ("POST", "/api/jobs/workers/", f"Bearer {'t' * 20}")
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """A worker takes the signals of its process over."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def run(server: LocalServer, folder: Path) -> str:
+    options = WorkerOptions(url=server.url, token="t" * 20, inference=3, name="gate", state_dir=folder)
+    return run_worker(options, log=LogCopy(), kafka=KafkaSettings(), settings=InferenceSettings())
+
+
+def refusal(status: int, problem: str, detail: str) -> Answer:
+    return json_answer(status, {"type": f"urn:kafka-ml:problem:{problem}", "detail": detail, "hint": "do this"})
+
+
+def test_it_waits_for_the_platform_and_ends_in_order_with_its_inference(tmp_path: Path) -> None:
+    ended = refusal(409, "inference_ended", "inference 3 is stopped")
+    with Platform(refusal(503, "broken", "away"), refusal(425, "not_yet", "starts"), ended) as server:
+        assert run(server, tmp_path) == "inference 3 is stopped"
+        assert server.answers == [ended]
+
+
+def test_a_refused_token_is_said_in_the_platforms_words(tmp_path: Path) -> None:
+    expired = refusal(401, "authentication_failed", "the worker token expired")
+    with Platform(expired) as server, pytest.raises(ApiError) as refused:
+        run(server, tmp_path)
+    said = refused.value
+    assert (said.message, said.status, said.hint) == ("the worker token expired", 401, "do this")
+
+
+def test_told_to_end_while_it_waits_it_ends_in_order(tmp_path: Path) -> None:
+    with Platform(refusal(425, "not_yet", "starts")) as server:
+        main = threading.main_thread().ident
+        assert main is not None
+        threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGTERM)).start()
+        assert run(server, tmp_path) == "stopped"
