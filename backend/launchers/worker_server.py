@@ -26,7 +26,7 @@ from backend.launchers.job_folder import JobFolder
 from backend.launchers.keeper import WorkerCommand, keep
 from kafkaml.failpoints import failpoint
 
-__all__ = ["MAX_LINE_BYTES", "receive_line"]
+__all__ = ["MAX_LINE_BYTES", "become", "receive_line", "receive_request", "warm_up"]
 
 # A request holds a path and a number.
 MAX_LINE_BYTES = 1 << 16
@@ -41,6 +41,17 @@ def receive_line(connection: socket.socket) -> bytes:
             return b""
         line += part
     return line
+
+
+def warm_up(packages: list[str]) -> dict[str, str]:
+    """Import the packages for processes that are forked from now on; return what could not be imported, and why."""
+    missing = _preload(packages)
+    if (threads := threading.active_count()) > 1:
+        raise RuntimeError(f"importing the workers' modules started {threads - 1} threads; a fork would lose them")
+    # What is imported stays: without this, the collector's marks would make every worker copy all of it.
+    gc.collect()
+    gc.freeze()
+    return missing
 
 
 def _preload(packages: list[str]) -> dict[str, str]:
@@ -65,7 +76,7 @@ def _preload(packages: list[str]) -> dict[str, str]:
 def _serve(connection: socket.socket) -> WorkerCommand | None:
     """Fork a keeper per request; returns a command in each worker, and None in the server when its launcher is gone."""
     while True:
-        line, descriptors, _, _ = _receive(connection)
+        line, descriptors = receive_request(connection)
         if not line:
             return None
         request = json.loads(line)
@@ -81,14 +92,15 @@ def _serve(connection: socket.socket) -> WorkerCommand | None:
         connection.sendall(json.dumps({"pid": pid}).encode() + b"\n")
 
 
-def _receive(connection: socket.socket) -> tuple[bytes, list[int], int, object]:
-    line, descriptors, flags, address = socket.recv_fds(connection, MAX_LINE_BYTES, 1)
+def receive_request(connection: socket.socket) -> tuple[bytes, list[int]]:
+    """Return the next line, empty when the other side is gone, and the descriptors that came with it, one at most."""
+    line, descriptors, _, _ = socket.recv_fds(connection, MAX_LINE_BYTES, 1)
     while line and not line.endswith(b"\n"):
         part = connection.recv(MAX_LINE_BYTES)
         if not part:
-            return b"", descriptors, flags, address
+            return b"", descriptors
         line += part
-    return line, descriptors, flags, address
+    return line, descriptors
 
 
 def _detach_output(folder: JobFolder) -> None:
@@ -99,7 +111,7 @@ def _detach_output(folder: JobFolder) -> None:
     os.close(descriptor)
 
 
-def _become(command: WorkerCommand) -> None:
+def become(command: WorkerCommand) -> None:
     """Look like a fresh ``python -m module`` with the command's environment."""
     os.environ.clear()
     os.environ.update(command.env)
@@ -118,12 +130,7 @@ def _become(command: WorkerCommand) -> None:
 def _main() -> None:
     connection = socket.socket(fileno=int(sys.argv[1]))
     connection.set_inheritable(False)
-    missing = _preload([each for each in sys.argv[2].split(",") if each])
-    if (threads := threading.active_count()) > 1:
-        raise RuntimeError(f"importing the workers' modules started {threads - 1} threads; a fork would lose them")
-    # What is imported stays: without this, the collector's marks would make every worker copy all of it.
-    gc.collect()
-    gc.freeze()
+    missing = warm_up([each for each in sys.argv[2].split(",") if each])
     # Keepers are reaped by the kernel; each sets its own handler again.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     connection.sendall(json.dumps({"ready": True, "missing": missing}).encode() + b"\n")
@@ -131,7 +138,7 @@ def _main() -> None:
     if command is None:
         # Nothing to put away; a tidy end of everything that was imported would take a while.
         os._exit(0)
-    _become(command)
+    become(command)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def test_output_keeps_key_headers_and_timestamp_and_says_where_it_comes_from(
 ) -> None:
     happened = int(time.time() * 1000) - 3_600_000
     with inference(broker, tmp_path) as under_test:
-        process = under_test.start()
+        process = under_test.start(cold=True)
         send(
             broker,
             under_test.input_topic,

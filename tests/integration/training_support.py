@@ -29,6 +29,7 @@ from kafkaml.wire.outcome import TrainingOutcome
 from kafkaml.wire.training import TrainingPlan
 from tests.conftest import TestBroker
 from tests.fake_backend import FakeBackend
+from tests.warm_workers import WarmWorker
 
 Array = np.ndarray[Any, Any]
 
@@ -242,14 +243,19 @@ def plan_of(framework: Framework, stream: ControlMessage, code: str, **fields: A
 
 @dataclass(frozen=True)
 class Worker:
-    """``python -m model_training`` as a launcher starts it, against a fake backend and the real broker."""
+    """``python -m model_training`` as a launcher starts it, against a fake backend and the real broker.
+
+    Warm, as launchers do where they can; cold where its memory is limited.
+    """
 
     backend: FakeBackend
     broker: TestBroker
     folder: Path
     fork_servers: Mapping[Framework, str]
 
-    def start(self, plan: TrainingPlan, *, attempt: int = 1, data_bytes: int = -1, **env: str) -> subprocess.Popen[str]:
+    def start(
+        self, plan: TrainingPlan, *, attempt: int = 1, data_bytes: int = -1, **env: str
+    ) -> subprocess.Popen[str] | WarmWorker:
         """Start an attempt at ``plan``; the runner may have at most ``data_bytes`` of memory of its own."""
         self.backend.plan = plan.to_json()
         self.backend.attempt = attempt
@@ -266,6 +272,8 @@ class Worker:
             **job.to_env(),
             **env,
         }
+        if data_bytes == -1:
+            return WarmWorker("model_training", env=environment)
         return subprocess.Popen(
             [sys.executable, "-m", "model_training"],
             env=environment,

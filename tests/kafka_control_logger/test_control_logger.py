@@ -21,6 +21,7 @@ from kafkaml.stream_range import StreamRange
 from tests.conftest import TestBroker
 from tests.kafka_control_logger.registry import TOKEN, Registry
 from tests.support import eventually
+from tests.warm_workers import WarmWorker
 
 pytestmark = pytest.mark.integration
 
@@ -39,9 +40,9 @@ class Logger:
         (path / "secrets" / "service_token").write_text(TOKEN)
         self.fired = path / "fired"
         self.log = path / "log"
-        self.processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[subprocess.Popen[bytes] | WarmWorker] = []
 
-    def start(self, fail: str = "") -> subprocess.Popen[bytes]:
+    def start(self, fail: str = "", *, cold: bool = False) -> subprocess.Popen[bytes] | WarmWorker:
         env = {
             "PATH": os.environ["PATH"],
             "KML_KAFKA_BOOTSTRAP_SERVERS": self.settings.bootstrap_servers,
@@ -52,12 +53,17 @@ class Logger:
             "KML_FAILPOINT": fail,
             "KML_FAILPOINT_LOG": str(self.fired),
         }
+        process: subprocess.Popen[bytes] | WarmWorker
         with self.log.open("ab") as log:
-            process = subprocess.Popen([sys.executable, "-m", "kafka_control_logger"], env=env, stdout=log, stderr=log)
+            if cold:
+                command = [sys.executable, "-m", "kafka_control_logger"]
+                process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
+            else:
+                process = WarmWorker("kafka_control_logger", env=env, output=log)
         self.processes.append(process)
         return process
 
-    def end(self, process: subprocess.Popen[bytes]) -> None:
+    def end(self, process: subprocess.Popen[bytes] | WarmWorker) -> None:
         process.terminate()
         assert process.wait(60) == 0
 
@@ -100,7 +106,7 @@ def logger(broker: TestBroker, registry: Registry, tmp_path: Path) -> Iterator[L
 
 def test_announcements_are_registered_from_the_first_on(logger: Logger, registry: Registry) -> None:
     # The topic does not exist before the logger creates it.
-    process = logger.start()
+    process = logger.start(cold=True)
     eventually(lambda: "relaying" in logger.log.read_text())
     logger.announce_good(3)
     eventually(lambda: logger.offsets() == [0, 1, 2])

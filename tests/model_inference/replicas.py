@@ -1,4 +1,4 @@
-"""Replicas as real processes (``python -m model_inference``) of one inference, and what they wrote."""
+"""Replicas of one inference as real processes, and what they wrote."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from kafkaml.wire.choices import DeliveryGuarantee
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.inference import ChallengeKind, Challenger, InferencePlan, ServedModel
 from tests.fake_backend import FakeBackend
+from tests.warm_workers import WarmWorker
 
 __all__ = ["InferenceUnderTest", "read_topic", "sources", "unordered"]
 
@@ -47,7 +48,7 @@ class InferenceUnderTest:
 
     def __post_init__(self) -> None:
         self.backend = FakeBackend()
-        self.replicas: list[subprocess.Popen[bytes]] = []
+        self.replicas: list[subprocess.Popen[bytes] | WarmWorker] = []
         self._started = 0
         defaults: dict[str, Any] = {
             "inference_id": 5,
@@ -103,30 +104,37 @@ class InferenceUnderTest:
         self.backend.plan = self.plan.to_json()
         return self.plan.revision
 
-    def start(self, *, replica: int = 0, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-        """Start one replica as a process of its own."""
+    def start(
+        self, *, replica: int = 0, env: Mapping[str, str] | None = None, cold: bool = False
+    ) -> subprocess.Popen[bytes] | WarmWorker:
+        """Start one replica as a process of its own: warm, as launchers do where they can, or cold."""
         self.folder.mkdir(parents=True, exist_ok=True)
         job = self.backend.inference_job(self.folder).model_copy(update={"replica": replica})
         self._started += 1
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "KML_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            "KML_INFERENCE_SESSION_TIMEOUT_SECONDS": "2",
+            # Longer than any pause of a busy machine: Kafka fences a replica whose transaction takes longer,
+            # and it ends.
+            "KML_INFERENCE_TRANSACTION_TIMEOUT_SECONDS": "60",
+            **job.to_env(),
+            **self.env,
+            **(env or {}),
+        }
+        process: subprocess.Popen[bytes] | WarmWorker
         with self.log_path(self._started).open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "model_inference"],
-                cwd=_ROOT,
-                env={
-                    "PATH": os.environ["PATH"],
-                    "HOME": str(self.folder),
-                    "KML_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
-                    "KML_INFERENCE_SESSION_TIMEOUT_SECONDS": "2",
-                    # Longer than any pause of a busy machine: Kafka fences a replica whose transaction takes longer,
-                    # and it ends.
-                    "KML_INFERENCE_TRANSACTION_TIMEOUT_SECONDS": "60",
-                    **job.to_env(),
-                    **self.env,
-                    **(env or {}),
-                },
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+            if cold:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "model_inference"],
+                    cwd=_ROOT,
+                    env=environment,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+            else:
+                process = WarmWorker("model_inference", env=environment, output=log)
         self.replicas.append(process)
         return process
 

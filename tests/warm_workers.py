@@ -1,0 +1,164 @@
+"""Workers forked from a process that has imported what they need: none pays for the imports, most of a second.
+
+The process (``python -m tests.warm_workers``) uses what the launchers' own does, ``backend.launchers.worker_server``,
+without their keepers and job folders. Each process of tests has one of its own, from when it first starts a worker.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from backend.launchers.keeper import WorkerCommand
+from backend.launchers.warm_start import worker_base_environment
+from backend.launchers.worker_server import become, receive_line, receive_request, warm_up
+from tests.support import eventually
+
+__all__ = ["WarmWorker"]
+
+_ROOT = Path(__file__).resolve().parents[1]
+_PACKAGES = ["kafka_control_logger", "model_inference", "model_training"]
+
+
+class WarmWorker:
+    """A process that is ``python -m module``; used like the ``subprocess.Popen`` that a cold start returns.
+
+    What it prints goes to the file ``output``, or can be read from ``stdout``.
+    """
+
+    def __init__(self, module: str, *, env: Mapping[str, str], output: IO[bytes] | None = None) -> None:
+        self.returncode: int | None = None
+        self.stdout: IO[str] | None = None
+        if output:
+            writable = os.dup(output.fileno())
+        else:
+            readable, writable = os.pipe()
+            self.stdout = open(readable, encoding="utf-8", errors="replace")  # noqa: SIM115  closed by ``wait``
+        try:
+            self.pid: int = _server().ask({"module": module, "env": dict(env)}, descriptor=writable)
+        finally:
+            os.close(writable)
+
+    def poll(self) -> int | None:
+        """Return the exit status, or minus the signal, or None while it runs."""
+        if self.returncode is None:
+            self.returncode = _server().ask({"status": self.pid})
+        return self.returncode
+
+    def wait(self, timeout: float = 60) -> int:
+        """Wait for its end; AssertionError when that takes longer than ``timeout`` seconds."""
+        eventually(lambda: self.poll() is not None, timeout, what=f"worker {self.pid} to end")
+        assert self.returncode is not None
+        return self.returncode
+
+    def communicate(self, timeout: float = 60) -> tuple[str, None]:
+        """Wait for its end and return what it printed that was not read yet."""
+        assert self.stdout
+        deadline = time.monotonic() + timeout
+        parts: list[bytes] = []
+        with self.stdout:
+            while not parts or parts[-1]:
+                left = deadline - time.monotonic()
+                ready, _, _ = select.select([self.stdout], [], [], max(left, 0))
+                assert ready, f"worker {self.pid} did not end within {timeout:g} s: {b''.join(parts)[-5000:]!r}"
+                parts.append(os.read(self.stdout.fileno(), 1 << 16))
+        self.wait(max(deadline - time.monotonic(), 1))
+        return b"".join(parts).decode(errors="replace"), None
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+class _Server:
+    """The other end of ``_main``: one question at a time, each answered by one line."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.warm_workers", str(theirs.fileno())],
+                cwd=_ROOT,
+                env=worker_base_environment(),
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+        self._connection = ours
+        self._lock = threading.Lock()
+        atexit.register(self.close)
+        missing = orjson.loads(receive_line(ours))
+        assert not missing, missing
+
+    def ask(self, question: Mapping[str, Any], *, descriptor: int | None = None) -> Any:
+        with self._lock:
+            line = orjson.dumps(question) + b"\n"
+            socket.send_fds(self._connection, [line], [] if descriptor is None else [descriptor])
+            answer = receive_line(self._connection)
+        assert answer, "the process that workers are forked from died"
+        return orjson.loads(answer)
+
+    def close(self) -> None:
+        self._connection.close()
+        self._process.wait()
+
+
+@cache
+def _server() -> _Server:
+    return _Server()
+
+
+def _serve(connection: socket.socket) -> WorkerCommand | None:
+    """Fork and tell of the forked; returns a command in each worker, and None in the server when nobody asks."""
+    while True:
+        line, descriptors = receive_request(connection)
+        if not line:
+            return None
+        request = orjson.loads(line)
+        if pid := request.get("status"):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            answer = os.waitstatus_to_exitcode(status) if ended else None
+        else:
+            answer = os.fork()
+            if not answer:
+                connection.close()
+                for number in (1, 2):
+                    os.dup2(descriptors[0], number)
+                os.close(descriptors[0])
+                return WorkerCommand(request["module"], request["env"])
+            os.close(descriptors[0])
+        connection.sendall(orjson.dumps(answer) + b"\n")
+
+
+def _main() -> None:
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    connection.set_inheritable(False)
+    connection.sendall(orjson.dumps(warm_up(_PACKAGES)) + b"\n")
+    command = _serve(connection)
+    if command is None:
+        # Nothing to put away; a tidy end of everything that was imported would take a while.
+        os._exit(0)
+    become(command)
+
+
+if __name__ == "__main__":
+    _main()
