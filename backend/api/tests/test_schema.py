@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections
+from django.db import close_old_connections, transaction
 from drf_spectacular.generators import SchemaGenerator
+from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
-from schemathesis.pytest.lazy import get_all_tests
+from schemathesis.generation.feedback import FeedbackSources
+from schemathesis.pytest._test_builder import build_operation_test
+from schemathesis.python._constants.orchestrator import make_constants_value_source
 
 from backend.accounts.models import Role
 from backend.accounts.services import create_token
@@ -43,6 +47,12 @@ def schema() -> Any:
     return schema
 
 
+@pytest.fixture(scope="module")
+def constants(schema: Any) -> FeedbackSources:
+    """What the code compares with, which generated values are taken from as well: all modules are read for it."""
+    return FeedbackSources(constants_value_source=make_constants_value_source(schema))
+
+
 @pytest.fixture
 def keep_connection() -> Iterator[None]:
     """A request's end would close the connection that the test's transaction is on; Django's client knows that."""
@@ -54,29 +64,50 @@ def keep_connection() -> Iterator[None]:
         signal.connect(close_old_connections)
 
 
+@pytest.fixture(scope="module")
+def world(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, dict[str, str]]]:
+    """One object of each kind, which each test finds as it was made; returns their files, and credentials by path.
+
+    These are an admin's token, the service's, and a job's of each kind, by the first part of the path.
+    """
+    state_dir = tmp_path_factory.mktemp("world") / "state"
+    (state_dir / "secrets").mkdir(parents=True)
+    with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock(), transaction.atomic():
+        patch.setitem(environment().__dict__, "state_dir", state_dir)
+        result = builders.make_launched()
+        inference = builders.make_inference()
+        runs.register_attempt(Inference, inference.pk)
+        (state_dir / "secrets" / "service_token").write_text("a secret between two services")
+        user = builders.make_user(Role.ADMIN)
+        _, token = create_token(actor=SYSTEM, user=user, name="x", role=Role.ADMIN, days=1)
+        yield (
+            state_dir,
+            {
+                "/api/jobs/training/": builders.job_header("training", result.pk)["authorization"],
+                "/api/jobs/inference/": builders.job_header("inference", inference.pk)["authorization"],
+                "/api/jobs/token/": builders.job_header("training", result.pk)["authorization"],
+                "/api/announcements/": "Bearer a secret between two services",
+                "/api/": f"Bearer {token}",
+            },
+        )
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def credentials() -> dict[str, str]:
-    """An admin's token, the service's, and a job's of each kind, by the first part of the path."""
-    result = builders.make_launched()
-    inference = builders.make_inference()
-    runs.register_attempt(Inference, inference.pk)
-    folder = environment().state_dir / "secrets"
-    folder.mkdir()
-    (folder / "service_token").write_text("a secret between two services")
-    user = builders.make_user(Role.ADMIN)
-    _, token = create_token(actor=SYSTEM, user=user, name="x", role=Role.ADMIN, days=1)
-    return {
-        "/api/jobs/training/": builders.job_header("training", result.pk)["authorization"],
-        "/api/jobs/inference/": builders.job_header("inference", inference.pk)["authorization"],
-        "/api/jobs/token/": builders.job_header("training", result.pk)["authorization"],
-        "/api/announcements/": "Bearer a secret between two services",
-        "/api/": f"Bearer {token}",
-    }
+def credentials(world: tuple[Path, dict[str, str]], tmp_path: Path) -> dict[str, str]:
+    """The world's credentials; its files are this test's own."""
+    state_dir, credentials = world
+    shutil.copytree(state_dir, tmp_path / "state", dirs_exist_ok=True)
+    return credentials
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 @pytest.mark.usefixtures("executor", "keep_connection")
-def test_no_request_breaks_the_api(schema: Any, credentials: dict[str, str], method: str, path: str) -> None:
+def test_no_request_breaks_the_api(
+    schema: Any, constants: FeedbackSources, credentials: dict[str, str], method: str, path: str
+) -> None:
     def breaks_nothing(case: Any) -> None:
         if "id" in (case.path_parameters or {}):
             # What is generated would name nothing: ids of objects that exist reach further.
@@ -98,9 +129,14 @@ def test_no_request_breaks_the_api(schema: Any, credentials: dict[str, str], met
         phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
     )
     # Made here, and not while tests are collected: each worker collects all of them, which takes seconds.
-    operation = schema.include(method=method, path=path)
-    (made,) = get_all_tests(schema=operation, test_func=breaks_nothing, settings=settings, given_kwargs={})
-    _, try_all = made.ok()
+    try_all = build_operation_test(
+        config=schema.config,
+        operation=schema[path][method],
+        test_func=breaks_nothing,
+        given_kwargs={},
+        feedback=constants,
+        explicit_settings=settings,
+    )
     try_all()
 
 
