@@ -117,7 +117,7 @@ _PLATFORM_TESTS = (
     "tests/integration/test_platform_tutorial.py",
     "tests/integration/test_platform_workers.py",
 )
-# Unmarked, but each test starts a framework.
+# Unmarked, but each test starts a framework; elsewhere those do that ask for a fork server.
 _MODEL_PROCESS_TESTS = "tests/mlcode_executor/"
 
 
@@ -149,7 +149,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         names = {marker.name for marker in item.iter_markers()}
         kinds = ("faults", "hostile", "integration")
-        others = len(kinds) + (1 if item.nodeid.startswith(_MODEL_PROCESS_TESTS) else 2)
+        fixtures = getattr(item, "fixturenames", ())
+        starts_framework = item.nodeid.startswith(_MODEL_PROCESS_TESTS) or "fork_server_of" in fixtures
+        others = len(kinds) + (1 if starts_framework else 2)
         rank = next((rank for rank, kind in enumerate(kinds, 1) if kind in names), others)
         rank = 0 if item.nodeid.startswith(_PLATFORM_TESTS) else rank
         ranks[item.path] = min(rank, ranks.get(item.path, rank))
