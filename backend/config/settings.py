@@ -9,10 +9,13 @@ from urllib.parse import urlsplit
 import dj_database_url
 
 from backend.config.environment import environment
+from backend.config.lean import import_rest_framework
 from kafkaml.wire.failure import FailureCategory
 from kafkaml.wire.inference import ChallengeKind
 from kafkaml.wire.replica import ReplicaState
 
+# Before anything else does.
+import_rest_framework()
 _env = environment()
 _state = _env.state_dir.expanduser().resolve()
 

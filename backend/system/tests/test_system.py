@@ -177,6 +177,17 @@ def test_workers_within_a_cluster_have_an_address_of_their_own(tmp_path: Path) -
     assert BackendSettings(state_dir=tmp_path).url_for_workers == "http://127.0.0.1:8000"
 
 
+def test_a_start_imports_nothing_that_only_others_use_django_rest_framework_with(tmp_path: Path) -> None:
+    program = (
+        "import sys, django; django.setup(); print({'psycopg', 'requests', 'yaml'} & set(sys.modules));"
+        "import requests, yaml, django.contrib.postgres.fields as fields; print(fields.ArrayField.__name__)"
+    )
+    env = os.environ | {"DJANGO_SETTINGS_MODULE": "backend.config.settings", "KML_STATE_DIR": str(tmp_path)}
+    env.pop("DATABASE_URL", None)
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "set()\nArrayField\n", done.stderr
+
+
 def test_each_framework_has_its_executor(configure: Callable[..., None]) -> None:
     given = BackendSettings(executor_urls={Framework.TENSORFLOW: "http://a/"})
     assert given.executor_url(Framework.TENSORFLOW) == "http://a"
