@@ -176,14 +176,18 @@ class _Replica:
         self._watch = TopicWatch(self._topics, self._read_configs)
         # The topics that were made by this process: their settings are ours to choose.
         self._made: set[str] = set()
+        # The cluster that is asked at the start, and what keeps us from it; then the client tells what it waits for.
+        self._asked = kafka.bootstrap_servers
+        self._waits_for = ""
+        self._client: KafkaLoopClient | None = None
 
     def run(self, stop: StopSignal, stats: LoopStats, reporter: StatsReporter, news: SwapNews) -> None:
         """Get ready, join the group, and answer records until ``stop``."""
-        connecting = in_daemon_thread(self._connect, name="preparation")
+        reporter.warnings = self._warnings
+        connecting = in_daemon_thread(partial(self._connect, stop), name="preparation")
         codecs = codec_for(self._plan.input_format, self._plan.input_config)
         codec = codecs.features
         first = self._model(self._plan.model)
-        reporter.warnings = self._topics.warnings
         counts = CountsFile(self._counts_path(), reporter.run)
         stats.keep, reporter.previous, reporter.on_last_heard = counts.write, counts.previous, counts.remove
         with ExitStack() as undo:
@@ -194,7 +198,7 @@ class _Replica:
             challenger = found if isinstance(found, tuple) else None
             if challenger is not None:
                 undo.callback(challenger[1].close)
-            client = connecting.result()
+            client = self._client = connecting.result()
             undo.callback(client.close)
             self._enlarge_outputs()
             collect_garbage_seldom()
@@ -300,21 +304,33 @@ class _Replica:
         # By the group, which no other inference has, not even one of the same number after the database was made anew.
         return Path(self._job.state_dir) / "run" / "counts" / f"{self._plan.group}.{self._job.replica}"
 
-    def _connect(self) -> KafkaLoopClient:
+    def _warnings(self) -> list[str]:
+        """Return what the people who look after the inference should know now."""
+        waits_for = self._waits_for if self._client is None else self._client.waits_for
+        return [f"waiting: {waits_for}", *self._topics.warnings()] if waits_for else self._topics.warnings()
+
+    def _connect(self, stop: StopSignal) -> KafkaLoopClient:
         """Wait for Kafka, create the topics that are missing, and fence what a dead predecessor left open.
 
         The group is joined later, by the first poll.
         """
 
         def connect() -> KafkaLoopClient:
-            self._create_topics()
-            self._watch.look()
-            return self._client()
+            try:
+                self._create_topics()
+                self._watch.look()
+                client = self._loop_client(stop)
+            except BrokerError as error:
+                self._waits_for = f"Kafka at {self._asked}: {error.message}"
+                raise
+            self._waits_for = ""
+            return client
 
         return retried(connect, deadline_seconds=math.inf)
 
     def _create_topics(self) -> None:
         plan = self._plan
+        self._asked = self._kafka.bootstrap_servers
         admin = KafkaAdmin(self._kafka)
         there = admin.partition_counts()
         if plan.input_topic not in there:
@@ -322,10 +338,12 @@ class _Replica:
         # As many partitions as the input: an answer goes to the partition of the same number.
         partitions = there.get(plan.input_topic, 1)
         for servers, topics in self._clusters.items():
+            self._asked = servers
             if servers != self._kafka.bootstrap_servers:
                 admin = self._admin(servers)
                 there = admin.partition_counts()
             self._made |= set(admin.create_topics({topic: partitions for topic in topics if topic not in there}))
+        self._asked = self._kafka.bootstrap_servers
 
     def _read_configs(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
         return {
@@ -373,7 +391,7 @@ class _Replica:
         """
         return f"{self._plan.group}.{self._job.replica}.{socket.gethostname()}"
 
-    def _client(self) -> KafkaLoopClient:
+    def _loop_client(self, stop: StopSignal) -> KafkaLoopClient:
         plan, settings = self._plan, self._settings
         sizes = RecordSizes(settings.max_answer_bytes, self._topics.smallest_max_bytes)
         if plan.guarantee is DeliveryGuarantee.AT_LEAST_ONCE:
@@ -384,6 +402,7 @@ class _Replica:
                 outputs=[(self._settings_of(servers), topics) for servers, topics in self._clusters.items()],
                 session_timeout_seconds=settings.session_timeout_seconds,
                 sizes=sizes,
+                gives_up=stop.asked,
             )
         return KafkaLoopClient.exactly_once(
             self._kafka,

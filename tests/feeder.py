@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import Counter
@@ -20,13 +21,24 @@ __all__ = ["Feeder", "assert_answered_once"]
 class Feeder:
     """Sends ``value(number)`` for 0, 1, ... to a topic from a thread, steadily, until told to stop. A context manager.
 
-    The key is the number; partitions take turns. What a busy machine held up is made up for, a second's worth at most.
+    Partitions take turns. The key is the number, modulo ``keys`` where that is given, a multiple of the partitions.
+    What a busy machine held up is made up for, a second's worth at most.
     """
 
-    def __init__(self, bootstrap_servers: str, topic: str, *, per_second: int, value: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        topic: str,
+        *,
+        per_second: int,
+        value: Callable[[int], bytes],
+        keys: int = sys.maxsize,
+    ) -> None:
         self._writer = KafkaRecordWriter(KafkaSettings(bootstrap_servers=bootstrap_servers))
         self._topic = topic
         self._partitions = KafkaAdmin(KafkaSettings(bootstrap_servers=bootstrap_servers)).partition_count(topic)
+        assert keys == sys.maxsize or keys % self._partitions == 0
+        self._keys = keys
         self._per_second = per_second
         self._value = value
         self._stop = threading.Event()
@@ -61,7 +73,10 @@ class Feeder:
                     number, self.sent = self.sent, self.sent + 1
                     self._writer.write(
                         OutgoingRecord(
-                            self._topic, self._value(number), b"%d" % number, partition=number % self._partitions
+                            self._topic,
+                            self._value(number),
+                            b"%d" % (number % self._keys),
+                            partition=number % self._partitions,
                         )
                     )
             self._writer.flush(120)
@@ -69,11 +84,11 @@ class Feeder:
             self.error = error
 
 
-def assert_answered_once(inputs: Sequence[Record], outputs: Sequence[Record], letters: Sequence[Record]) -> None:
-    """Compare what was read with what was answered, by source position, and look at the order."""
+def assert_answered_once(inputs: Sequence[Record], *written: Sequence[Record]) -> None:
+    """Compare what was read with what was written to each topic, by source position, and look at the order there."""
     expected = Counter((record.topic, record.partition, record.offset) for record in inputs)
-    answered = Counter(sources([*outputs, *letters]))
+    answered = Counter(sources(record for records in written for record in records))
     assert expected - answered == Counter(), "lost"
     assert answered - expected == Counter(), "twice"
-    assert unordered(outputs) == []
-    assert unordered(letters) == []
+    for records in written:
+        assert unordered(records) == []

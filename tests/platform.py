@@ -75,6 +75,12 @@ class Platform:
         # The one of an earlier start may know another port.
         self._forget_client()
 
+    def restart(self) -> None:
+        """End it in order and start it again, on other ports."""
+        done = self.cli("down")
+        assert done.returncode == 0, done.stdout + done.stderr
+        self.up()
+
     def _forget_client(self) -> None:
         if client := self.__dict__.pop("client", None):
             client.close()

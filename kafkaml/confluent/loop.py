@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from confluent_kafka import (
@@ -86,6 +86,9 @@ class KafkaLoopClient:
         self._paused = False
         self._closed = False
         self._interruption: KafkaMLError | None = None
+        # What a wait for a cluster of the outputs is for; empty while there is none. Read by any thread.
+        self.waits_for = ""
+        self._gives_up: Callable[[], bool] = lambda: False
         self._log = ClientLog()
         config = consumer_config(settings, self._log, group=group) | {
             "auto.offset.reset": start,
@@ -156,11 +159,13 @@ class KafkaLoopClient:
         session_timeout_seconds: float = 10.0,
         max_poll_interval_seconds: float = 300.0,
         sizes: RecordSizes | None = None,
+        gives_up: Callable[[], bool] = lambda: False,
     ) -> KafkaLoopClient:
         """Return a client that writes to other clusters and commits positions after acknowledgements.
 
         When it takes a partition over, it reads what was written to the topics of ``outputs`` after the last commit and
-        skips the records that are answered in any of them (found by ``SOURCE_HEADER``).
+        skips the records that are answered in any of them (found by ``SOURCE_HEADER``). A cluster of the outputs that
+        is away is waited for, the group being served, until ``gives_up``; ``waits_for`` says meanwhile what is missing.
         """
         output = SpreadOutput(outputs, request_timeout_seconds=request_timeout_seconds, sizes=sizes)
         client = cls(
@@ -174,6 +179,8 @@ class KafkaLoopClient:
             request_timeout_seconds=request_timeout_seconds,
         )
         client._tail = OutputTail(outputs, output.marks, timeout_seconds=request_timeout_seconds)
+        client._gives_up = gives_up
+        output.wait_by(client._wait_for_outputs)
         return client
 
     @property
@@ -250,7 +257,8 @@ class KafkaLoopClient:
 
     def partition_for(self, topic: str, source_partition: int) -> int:
         """The partition of ``topic`` that takes the answers to ``source_partition``, so that their order is kept."""
-        return source_partition % self._output.partition_count(topic)
+        with self._aborting():
+            return source_partition % self._output.partition_count(topic)
 
     def commit(self, positions: Mapping[PartitionKey, int] | None = None) -> None:
         """Commit outputs and input positions together; see ``TransactionalLoopClient.commit``."""
@@ -265,6 +273,7 @@ class KafkaLoopClient:
             # The commit may have happened all the same: only Kafka knows where to go on.
             self._rewind(self._committed(self._uncommitted))
             raise
+        self._waited()
         self._committed_here |= offsets
         for key, offset in offsets.items():
             if self._polled.get(key, 0) <= offset:
@@ -413,8 +422,8 @@ class KafkaLoopClient:
             self._stalled.reading((place.topic, place.partition), place.offset)
         with kafka_errors("beginning to read", self._log):
             self._consumer.incremental_assign(places)
-            if self._paused:
-                self._consumer.pause(places)
+            # One that was taken away while all were paused is paused still.
+            (self._consumer.pause if self._paused else self._consumer.resume)(places)
         _logger.info("reading %s", _named(places))
         return True
 
@@ -486,10 +495,46 @@ class KafkaLoopClient:
         if new:
             committed = self._ask_committed(new)
             # Where nothing was ever committed nobody can have answered: the first thing that is done is this commit.
-            self._tail.look({key: place for key, place in committed.items() if place.offset >= 0})
+            self._look({key: place for key, place in committed.items() if place.offset >= 0})
             self._commit_starts([key for key, place in committed.items() if place.offset < 0])
             self._unknown_tail -= new
         return [message for message in messages if not self._tail.is_answered(message)]
+
+    def _look(self, committed: Mapping[PartitionKey, TopicPartition]) -> None:
+        assert self._tail is not None
+        while True:
+            try:
+                self._tail.look(committed)
+            except BrokerError as error:
+                self._wait_for_outputs(error)
+            else:
+                self._waited()
+                return
+
+    def _wait_for_outputs(self, missing: BrokerError) -> None:
+        """Serve the group once while a cluster of the outputs is away.
+
+        Raises TransactionAborted where waiting is in vain: a rebalance took partitions away, or this process is to end.
+        """
+        if not self.waits_for:
+            _logger.warning("waiting for a cluster that is written to: %s", missing.message)
+        self.waits_for = missing.message
+        if self._gives_up():
+            self._rewind(dict(self._uncommitted))
+            raise TransactionAborted(f"{missing.message}, and this worker is to end") from missing
+        paused = self._paused
+        if not paused:
+            self.pause()
+        try:
+            self.poll(max_records=1, timeout_seconds=0)
+        finally:
+            if not paused:
+                self.resume()
+
+    def _waited(self) -> None:
+        if self.waits_for:
+            _logger.info("all clusters that are written to are back")
+        self.waits_for = ""
 
     def _commit_starts(self, keys: Sequence[PartitionKey]) -> None:
         """Leave a mark to search from, before the first outputs of these partitions are written."""

@@ -14,6 +14,7 @@ from confluent_kafka import Message, TopicPartition
 
 from kafkaml.confluent.outputs import ClusterTopics
 from kafkaml.confluent.reader import KafkaRecordReader
+from kafkaml.errors import BrokerError
 from kafkaml.records import SOURCE_HEADER, PartitionKey, parse_source
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange
@@ -22,6 +23,8 @@ __all__ = ["OutputTail"]
 
 # Brokers refuse longer metadata by default (offset.metadata.max.bytes). Without it the whole output is searched.
 _MAX_METADATA_BYTES = 4000
+# A cluster that does not answer within this is away, which whoever asks waits for by himself.
+_ANSWER_SECONDS = 5.0
 
 
 class OutputTail:
@@ -52,16 +55,22 @@ class OutputTail:
         return text.decode() if len(text) <= _MAX_METADATA_BYTES else ""
 
     def look(self, committed: Mapping[PartitionKey, TopicPartition]) -> None:
-        """Search the outputs for answers to the given input partitions behind their committed positions."""
+        """Search the outputs for answers to the given input partitions behind their committed positions.
+
+        Raises BrokerError, nothing being known of them then, when a cluster does not answer.
+        """
         for key in committed:
             self._answered.pop(key, None)
         for settings, topics in self._clusters:
-            self._look(settings, topics, committed)
+            try:
+                self._look(settings, topics, committed)
+            except BrokerError as error:
+                raise BrokerError(f"Kafka at {settings.bootstrap_servers}: {error.message}", hint=error.hint) from error
 
     def _look(
         self, settings: KafkaSettings, topics: Sequence[str], committed: Mapping[PartitionKey, TopicPartition]
     ) -> None:
-        reader = KafkaRecordReader(settings, request_timeout_seconds=self._timeout_seconds)
+        reader = KafkaRecordReader(settings, request_timeout_seconds=_ANSWER_SECONDS)
         try:
             ranges = []
             for topic in topics:

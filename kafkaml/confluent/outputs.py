@@ -6,7 +6,7 @@ Used by ``loop.KafkaLoopClient`` only, which owns the consuming half.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from typing import Any, Protocol
@@ -18,7 +18,6 @@ from kafkaml.confluent.errors import ClientLog, aborted, error_of, kafka_errors,
 from kafkaml.daemon_thread import in_daemon_thread
 from kafkaml.errors import (
     BrokerTimeout,
-    KafkaMLError,
     ProducerFenced,
     RefusedError,
     StreamUnavailable,
@@ -36,6 +35,8 @@ _RETRY_BACKOFF_MS = 2
 _GRACE_SECONDS = 2.0
 # How long an abort waits for what is on its way to the output cluster.
 _IN_FLIGHT_SECONDS = 5.0
+# How long a cluster that acknowledges nothing is waited for before ``wait`` is asked whether to go on.
+_PATIENCE_SECONDS = 5.0
 # How long a new topic may take to be known to all of the cluster.
 _NEW_TOPIC_SECONDS = 5.0
 # Long enough to fill batches under load; a commit flushes without waiting for it.
@@ -283,6 +284,10 @@ class AcknowledgedOutput(_ProducerOwner):
 
     With the positions goes, as their metadata, up to where the outputs were known then (``marks``), so that after a
     restart only the outputs behind that are searched for what is answered already.
+
+    A cluster that is away is waited for as long as ``wait``, which is called every few seconds with what is missing,
+    does not raise TransactionAborted. The producer is kept meanwhile: what it sent before may still arrive, and only
+    its own sequence numbers tell the cluster that a second copy is one.
     """
 
     def __init__(
@@ -294,7 +299,14 @@ class AcknowledgedOutput(_ProducerOwner):
         marks: dict[PartitionKey, int] | None = None,
     ) -> None:
         log = ClientLog()
-        config = producer_config(settings, log, sizes) | {"linger.ms": _LINGER_MS, "on_delivery": self._delivered}
+        config = producer_config(settings, log, sizes) | {
+            "linger.ms": _LINGER_MS,
+            "on_delivery": self._delivered,
+            # No record is given up for the time that it takes: see ``wait``.
+            "message.timeout.ms": 0,
+        }
+        self.wait: Callable[[BrokerTimeout], None] = _wait_no_longer
+        self._servers = settings.bootstrap_servers
         self.marks = {} if marks is None else marks
         self._failure: KafkaError | None = None
         super().__init__(config, log, request_timeout_seconds=request_timeout_seconds)
@@ -303,22 +315,18 @@ class AcknowledgedOutput(_ProducerOwner):
         self._producer.poll(0)
 
     def flush(self) -> None:
-        """Wait until all is acknowledged; raises TransactionAborted when something was not, or may not be."""
-        waiting = self._producer.flush(self._request_timeout_seconds)
-        failure, self._failure = self._failure, None
-        if failure is None and not waiting:
+        """Wait until all is acknowledged; raises TransactionAborted when something was refused, or ``wait`` gave up."""
+        while (waiting := self._producer.flush(_PATIENCE_SECONDS)) and self._failure is None:
+            why = f" ({self._log.last})" if self._log.last else ""
+            self.wait(BrokerTimeout(f"{waiting} records are not acknowledged by Kafka at {self._servers}{why}"))
+        if self._failure is None:
             return
-        problem: KafkaMLError
-        if failure is not None:
-            problem = to_error(failure, "writing outputs", reason=self._log.last)
-        else:
-            problem = BrokerTimeout(f"{waiting} outputs were not acknowledged in time ({self._log.last})")
+        failure, self._failure = self._failure, None
+        problem = to_error(failure, "writing outputs", reason=self._log.last)
         self._discard_producer()
         self._failure = None
         self._producer = Producer(self._config)
-        raise (
-            TransactionAborted(problem.message) if failure is None else aborted(failure, problem.message)
-        ) from problem
+        raise aborted(failure, problem.message) from problem
 
     def commit(self, offsets: Sequence[TopicPartition], consumer: Consumer) -> None:
         failpoint("transaction.before_offsets")
@@ -353,3 +361,7 @@ class AcknowledgedOutput(_ProducerOwner):
         assert partition is not None
         assert offset is not None
         self.marks[topic, partition] = offset + 1
+
+
+def _wait_no_longer(missing: BrokerTimeout) -> None:
+    raise TransactionAborted(missing.message) from missing

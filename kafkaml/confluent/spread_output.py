@@ -5,13 +5,13 @@ Of a tier of a distributed model, whose answers and intermediates go to differen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from confluent_kafka import Consumer, TopicPartition
 
 from kafkaml.confluent.config import RecordSizes
 from kafkaml.confluent.outputs import AcknowledgedOutput, ClusterTopics
-from kafkaml.errors import RefusedError, TransactionAborted
+from kafkaml.errors import BrokerTimeout, RefusedError, TransactionAborted
 from kafkaml.records import OutgoingRecord, OutgoingRow, PartitionKey
 
 __all__ = ["SpreadOutput"]
@@ -39,6 +39,11 @@ class SpreadOutput:
             )
             self._outputs.append(output)
             self._of |= dict.fromkeys(topics, output)
+
+    def wait_by(self, wait: Callable[[BrokerTimeout], None]) -> None:
+        """Let ``wait`` decide how long a cluster that is away is waited for; see ``AcknowledgedOutput``."""
+        for each in self._outputs:
+            each.wait = wait
 
     def begin(self) -> None:
         for each in self._outputs:

@@ -49,7 +49,7 @@ class Fleet:
     """
 
     def __init__(self, inference: InferenceUnderTest, *, size: int, fail_points: Iterable[str] = ()) -> None:
-        self._inference = inference
+        self.inference = inference
         self._fail_points = deque(fail_points)
         self._running = [self._start(replica) for replica in range(size)]
         self.kills: Counter[str] = Counter()
@@ -58,7 +58,7 @@ class Fleet:
     def _start(self, replica: int):  # type: ignore[no-untyped-def]
         fail_point = self._fail_points.popleft() if self._fail_points else ""
         env = {"KML_FAILPOINT": fail_point} if fail_point else {}
-        return self._inference.start(replica=replica, env=env), fail_point
+        return self.inference.start(replica=replica, env=env), fail_point
 
     def keep_running(self) -> None:
         """Restart what ended; called again and again by whoever waits."""
@@ -67,7 +67,7 @@ class Fleet:
             if code is None:
                 continue
             if code == -signal.SIGKILL:
-                assert fail_point, self._inference.logs[-5000:]
+                assert fail_point, self.inference.logs[-5000:]
                 self.kills[fail_point.partition(":")[0]] += 1
             else:
                 # It never came to its kill, which is therefore still to come.
@@ -79,13 +79,13 @@ class Fleet:
     def answered(self) -> int:
         """Count committed answers, and keep the replicas running meanwhile."""
         self.keep_running()
-        return self._inference.answered()
+        return self.inference.answered()
 
     def has_gone_over(self, revision: int) -> bool:
         """Whether every replica says that it serves the revision; keeps them running meanwhile."""
         self.keep_running()
         serving = {
-            each["replica"]: (each["serving"] or {}).get("revision", -1) for each in self._inference.backend.stats
+            each["replica"]: (each["serving"] or {}).get("revision", -1) for each in self.inference.backend.stats
         }
         return len(serving) == len(self._running) and set(serving.values()) == {revision}
 
@@ -101,7 +101,7 @@ class Fleet:
             eventually(partial(_handles, process.pid, signal.SIGTERM), 120)
             process.send_signal(signal.SIGTERM)
         codes = [process.wait(120) for process, _ in self._running]
-        assert set(codes) == {0}, f"exit statuses {codes}\n{self._inference.logs[-9000:]}"
+        assert set(codes) == {0}, f"exit statuses {codes}\n{self.inference.logs[-9000:]}"
 
 
 def _handles(pid: int, number: signal.Signals) -> bool:

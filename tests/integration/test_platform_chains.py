@@ -142,6 +142,8 @@ def test_limits_are_proposed_by_what_was_held_out(platform: Platform, chains: Ch
 
 
 def test_a_served_chain_decides_as_its_curves_say(platform: Platform, chains: Chains, tmp_path: Path) -> None:
+    # What was trained is served from its results, by a platform that was started since.
+    platform.restart()
     client = platform.client
     results = chains.results["pytorch"]
     limits: list[float] = []
@@ -192,7 +194,8 @@ def test_a_served_chain_decides_as_its_curves_say(platform: Platform, chains: Ch
         for number, row in zip(numbers, prediction, strict=True):
             if number in stays:
                 answered = orjson.loads(answers[number].value() or b"")["values"]
-                assert np.abs(np.array(answered) - row).max() <= 1e-5
+                # Of the largest: the log-probabilities of the cloud reach 20, whose float32 have steps of 2e-6.
+                assert np.abs(np.array(answered) - row).max() <= 1e-6 * max(1, np.abs(row).max())
         came = set(up)
     for inference in tiers:
         client.inferences.stop(inference.id)

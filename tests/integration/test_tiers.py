@@ -14,8 +14,10 @@ import orjson
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
+from kafkaml.confidence import confidences
+from kafkaml.exit_samples import EXITS_FILE, Cost, ExitSamples, TierSamples, curve
 from kafkaml.wire.choices import DeliveryGuarantee
-from kafkaml.wire.distributed import Cascade
+from kafkaml.wire.distributed import Cascade, Scores
 from tests.conftest import TestBroker
 from tests.model_inference.onnx_models import sub_model
 from tests.model_inference.replicas import InferenceUnderTest
@@ -214,3 +216,31 @@ def test_a_chain_takes_another_limit_while_it_runs_and_what_old_tiers_send(broke
     assert len(unknown) == 20
     assert {each.key() for each in unknown} == {None}
     assert fog.dead_letters() == []
+
+
+def test_the_live_share_of_exits_is_within_two_points_of_the_curve(broker: TestBroker, tmp_path: Path) -> None:
+    held_out, live = (np.random.default_rng(seed).standard_normal((5000, 4)).astype("<f4") / 4 for seed in (1, 2))
+    # Probabilities that a temperature makes less sure of themselves, as those of a training are.
+    sure = confidences(predict(EDGE, held_out)[1], scores=Scores.PROBABILITIES, temperature=1.5)
+    right = np.ones(len(held_out), dtype=bool)
+    kept = tmp_path / EXITS_FILE
+    kept.write_bytes(
+        ExitSamples("test", (TierSamples("edge", sure, right), TierSamples("top", sure, right))).to_bytes()
+    )
+    points = curve(ExitSamples.read(kept).tiers, [0.5], [Cost(256, 0.001, 10), Cost()], 0)
+    point = min(points, key=lambda each: abs(each.sent_up - 0.4))
+    topic = broker.topic(2)
+    cascade = Cascade(upper_topic=broker.topic(2), limit=point.limit, temperature=1.5)
+    with tier(broker, tmp_path / "edge", topic, EDGE, "edge", cascade=cascade) as edge:
+        edge.start()
+        produce(broker, topic, live)
+
+        def exits() -> dict[str, Any] | None:
+            found = edge.backend.stats[-1]["exits"] if edge.backend.stats else None
+            return found if found and found["predicted"] == len(live) else None
+
+        told = eventually(exits, 120)
+    assert told is not None
+    assert abs(told["sent_up"] / len(live) - point.sent_up) <= 0.02
+    # Without the temperature fewer are below the limit: the share tells that it was heeded.
+    assert (predict(EDGE, live)[1].max(axis=1) < point.limit).mean() < point.sent_up - 0.05

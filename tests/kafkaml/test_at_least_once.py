@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kafkaml.confluent import KafkaLoopClient, KafkaRecordReader, KafkaRecordWriter
+from kafkaml.errors import TransactionAborted
 from kafkaml.records import SOURCE_HEADER, OutgoingRecord, Record, format_source
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange
@@ -159,3 +160,27 @@ def test_outputs_of_earlier_groups_are_not_searched(
     writer.flush(60)
     write(settings, source, 0, 1)
     assert [record.value for record in poll(make_client(), 1)] == [b"0"]
+
+
+def test_a_cluster_that_is_away_is_waited_for_until_the_worker_is_to_end(settings: KafkaSettings, source: str) -> None:
+    write(settings, source, 0, 3)
+    told: list[str] = []
+
+    def gives_up() -> bool:
+        told.append(client.waits_for)
+        return len(told) > 1
+
+    client = KafkaLoopClient.at_least_once(
+        settings,
+        topics=[source],
+        group=uuid.uuid4().hex[:8],
+        outputs=[(KafkaSettings(bootstrap_servers="127.0.0.1:1"), ["answers"])],
+        session_timeout_seconds=20,
+        gives_up=gives_up,
+    )
+    # What was answered already cannot be known: nothing is handed out.
+    with pytest.raises(TransactionAborted, match=r"asking for the offsets of answers: .*, and this worker is to end"):
+        poll(client, 1)
+    assert len(told) == 2
+    assert all(each.startswith("Kafka at 127.0.0.1:1: ") for each in told)
+    client.close()

@@ -73,8 +73,11 @@ def sub_model(inputs: int, hidden: int = 64, classes: int = 10, *, seed: int = 0
     )
 
 
-def mlp(inputs: int = 784, hidden: int = 128, classes: int = 10, *, seed: int = 0) -> bytes:
-    """The MNIST network of the benchmarks: flatten, dense + ReLU, dense + softmax; random weights."""
+def mlp(inputs: int = 784, hidden: int = 128, classes: int = 10, *, seed: int = 0, hands_up: bool = False) -> bytes:
+    """The MNIST network of the benchmarks: flatten, dense + ReLU, dense + softmax; random weights.
+
+    With ``hands_up`` it is a sub-model: its hidden layer is the first of two outputs.
+    """
     random = np.random.default_rng(seed)
 
     def tensor(name: str, *shape: int) -> object:
@@ -90,7 +93,10 @@ def mlp(inputs: int = 784, hidden: int = 128, classes: int = 10, *, seed: int = 
             helper.make_node("Softmax", ["logits"], ["y"], axis=-1),
         ],
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", "rows", "columns"])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", classes])],
+        [
+            *([helper.make_tensor_value_info("h2", TensorProto.FLOAT, ["batch", hidden])] if hands_up else []),
+            helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", classes]),
+        ],
         [
             numpy_helper.from_array(np.array(255, np.float32), "scale"),
             tensor("w1", inputs, hidden),

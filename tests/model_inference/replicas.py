@@ -160,8 +160,9 @@ class InferenceUnderTest:
 
     def passed_on(self) -> list[Record]:
         """All committed intermediates of a tier."""
-        assert self.plan.cascade is not None
-        return read_topic(self.bootstrap_servers, self.plan.cascade.upper_topic)
+        cascade = self.plan.cascade
+        assert cascade is not None
+        return read_topic(cascade.upper_bootstrap_servers or self.bootstrap_servers, cascade.upper_topic)
 
     def answered(self) -> int:
         """Count committed answers by the offsets of the group, cheaply: no record is read. Inputs start at offset 0."""

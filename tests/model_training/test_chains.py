@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
@@ -34,6 +35,7 @@ from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.predictor import Predictor
 from mlcode_executor.process import ModelProcess, Runtime
 from mlcode_executor.shared_array import SharedArray
+from model_inference.encoding import encode_outputs
 from model_training.context import RunContext
 from model_training.model_session import Samples
 from model_training.modes import classic, incremental
@@ -241,6 +243,27 @@ def test_what_goes_up_and_who_is_last_is_told(trained: Trained) -> None:
         assert outcome.onnx_max_difference is not None
         assert outcome.onnx_max_difference < 1e-4
         assert not outcome.warnings
+
+
+def test_what_is_served_by_onnx_is_within_a_millionth_of_what_the_framework_predicts(trained: Trained) -> None:
+    features: Array = IMAGES[TEST]
+    if trained.plan.framework is Framework.TENSORFLOW:
+        features = features[..., None]
+    for name, predicted in zip(NAMES, trained.answers, strict=True):
+        session = onnxruntime.InferenceSession(
+            trained.reporters[name].artifacts["model.onnx"], providers=["CPUExecutionProvider"]
+        )
+        (taken,) = session.get_inputs()
+        kind = np.uint8 if "uint8" in taken.type else np.float32
+        answers = [np.asarray(each) for each in session.run(None, {taken.name: features.astype(kind)})]
+        # As it is written, and read again by whoever gets the answer.
+        written = [json.loads(value)["values"] for value in encode_outputs(answers[-1:])]
+        assert np.array_equal(np.array(written, np.float32), answers[-1])
+        for answer, wanted in zip(answers, predicted, strict=True):
+            # Of the largest number: eight units in the last place, which float32 sums in another order may differ by.
+            assert np.abs(answer - wanted).max() <= 1e-6 * max(1, np.abs(wanted).max())
+        assert np.abs(probabilities(answers[-1]) - probabilities(predicted[-1])).max() <= 1e-6
+        features = predicted[0]
 
 
 def test_the_curve_of_a_limit_is_told_by_what_is_served(trained: Trained) -> None:

@@ -1,0 +1,57 @@
+"""P18: what it costs to decide for each record whether it leaves here or goes up to the next tier.
+
+The same network serves the same images, once as an ordinary model and once as a tier that hands its hidden layer up
+for a third of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import onnxruntime
+
+from benchmarks.context import Context, Row, median_and_spread
+from benchmarks.inference_loops import PARTITIONS, SAMPLE_SHAPE, fill, images, measure_replica
+from kafkaml.wire.distributed import Cascade
+from tests.model_inference.onnx_models import mlp
+
+IDS = ("P18",)
+
+_RECORDS = 300_000
+_QUICK_RECORDS = 20_000
+_SENT_UP = 1 / 3
+_BAR = 0.85
+
+
+def run(context: Context) -> Iterator[Row]:
+    """Measure both in turns, so that a busy moment of the machine hits both."""
+    count = _QUICK_RECORDS if context.quick else _RECORDS
+    topic, plain, sub_model = fill(context, count), mlp(), mlp(hands_up=True)
+    cascade = Cascade(upper_topic=context.topic(PARTITIONS, name="upper"), limit=_limit(sub_model))
+    fields = {"tier": "edge", "cascade": cascade}
+    tiers, plains = [], []
+    for _ in range(context.repeats):
+        plains.append(measure_replica(context, topic, plain, count).per_second)
+        tiers.append(measure_replica(context, topic, sub_model, count, plan_fields=fields).per_second)
+    ours, spread = median_and_spread(tiers)
+    floor, floor_spread = median_and_spread(plains)
+    yield Row(
+        id="P18",
+        what="a tier against an ordinary inference of its network",
+        unit="messages/s",
+        ours=ours,
+        floor=floor,
+        spread=spread,
+        bar=f">= {_BAR}",
+        met=ours / floor >= _BAR,
+        note=f"{count} messages, a third goes up; ordinary inference: spread {floor_spread:.2f}",
+    )
+
+
+def _limit(model: bytes) -> float:
+    """Return the limit below which a third of the images are."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    rows = np.frombuffer(b"".join(images(1000)), np.uint8).reshape(-1, *SAMPLE_SHAPE)
+    confidence = np.asarray(session.run(None, {"x": rows.astype(np.float32)})[-1]).max(axis=1)
+    return float(np.quantile(confidence, _SENT_UP))
