@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.cut_after is not None:
             self.close_connection = True
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_HEAD = _handle
+    do_GET = do_POST = do_PUT = do_PATCH = do_HEAD = do_DELETE = _handle
 
     def log_message(self, *_args: object) -> None:
         """Keep the tests' output free of request lines."""

@@ -283,7 +283,10 @@ class ReplicaStats(models.Model):
             lives = document.get("state") in (ReplicaState.STARTING, ReplicaState.RUNNING)
             # No launcher sees it end: whether it lives, only its reports tell.
             if lives and self.updated_at < timezone.now() - SILENT_AFTER:
-                document |= {"state": ReplicaState.SILENT, "rate": 0.0, "lag": None}
+                lives, document["state"] = False, ReplicaState.SILENT
+            if not lives:
+                # Of what serves now these are no part.
+                document |= {"rate": 0.0, "lag": None, "p50_ms": None, "p99_ms": None}
         return ReplicaReport.model_validate(document)
 
 

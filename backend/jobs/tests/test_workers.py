@@ -105,10 +105,11 @@ def test_a_machine_gets_a_job_and_speaks_as_a_replica(
 
 def test_a_worker_that_is_not_heard_of_is_silent(editor: APIClient, anonymous: APIClient, inference: Inference) -> None:
     job = join(anonymous, make_token(editor, inference)["token"], inference.pk).json()
-    say(anonymous, inference.pk, job, rate=5.0)
+    say(anonymous, inference.pk, job, rate=5.0, lag=7, p50_ms=3.0)
     ReplicaStats.objects.update(updated_at=timezone.now() - timedelta(seconds=16))
     (row,) = shown(editor, inference.pk)
-    assert (row["state"], row["rate"]) == ("silent", 0.0)
+    assert (row["state"], row["rate"], row["p50_ms"]) == ("silent", 0.0, None)
+    assert editor.get(f"/api/inferences/{inference.pk}/").json()["stats"]["lag"] is None
     runs.mark_stopped(Inference, inference.pk)
     assert shown(editor, inference.pk)[0]["state"] == "stopped"
 
