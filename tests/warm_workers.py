@@ -27,7 +27,7 @@ from backend.launchers.warm_start import worker_base_environment
 from backend.launchers.worker_server import become, receive_line, receive_request, warm_up
 from tests.support import eventually
 
-__all__ = ["WarmWorker"]
+__all__ = ["Forker", "WarmWorker"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PACKAGES = ["kafka_control_logger", "model_inference", "model_training"]
@@ -90,41 +90,47 @@ class WarmWorker:
         self.send_signal(signal.SIGKILL)
 
 
-class _Server:
-    """The other end of ``_main``: one question at a time, each answered by one line."""
+class Forker:
+    """A process that forks others: ``python -m module DESCRIPTOR``, where it is asked one question after the other.
 
-    def __init__(self) -> None:
+    First it says that it has imported all; then each answer is a line of JSON.
+    """
+
+    def __init__(self, module: str, *, env: Mapping[str, str]) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.warm_workers", str(theirs.fileno())],
+                [sys.executable, "-m", module, str(theirs.fileno())],
                 cwd=_ROOT,
-                env=worker_base_environment(),
+                env=dict(env),
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )
         self._connection = ours
         self._lock = threading.Lock()
-        atexit.register(self.close)
         missing = orjson.loads(receive_line(ours))
         assert not missing, missing
 
     def ask(self, question: Mapping[str, Any], *, descriptor: int | None = None) -> Any:
+        """Send a question and, with it, a descriptor; return the answer."""
         with self._lock:
             line = orjson.dumps(question) + b"\n"
             socket.send_fds(self._connection, [line], [] if descriptor is None else [descriptor])
             answer = receive_line(self._connection)
-        assert answer, "the process that workers are forked from died"
+        assert answer, "the process that others are forked from died"
         return orjson.loads(answer)
 
     def close(self) -> None:
+        """End it; what it forked goes on."""
         self._connection.close()
         self._process.wait()
 
 
 @cache
-def _server() -> _Server:
-    return _Server()
+def _server() -> Forker:
+    server = Forker("tests.warm_workers", env=worker_base_environment())
+    atexit.register(server.close)
+    return server
 
 
 def _serve(connection: socket.socket) -> WorkerCommand | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,9 +19,20 @@ import pytest
 
 from backend.launchers.process import suspend_all
 from tests.support import eventually
+from tests.warm_workers import Forker
 
 ROOT = Path(__file__).parents[2]
 WORKERS = Path(__file__).parent / "workers"
+
+
+def _environment(state: Path) -> dict[str, str]:
+    """What all processes of a platform have."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(state),
+        "PYTHONPATH": f"{WORKERS}{os.pathsep}{ROOT}",
+        "KML_STATE_DIR": str(state),
+    }
 
 
 class Controller:
@@ -56,26 +68,21 @@ class Controller:
 class Platform:
     """One state folder; controllers on it start and die. Calls like ``platform.add_training()`` reach its database."""
 
-    def __init__(self, state: Path, *, bootstrap_servers: str = "127.0.0.1:1") -> None:
+    def __init__(self, state: Path, forker: Forker, *, bootstrap_servers: str = "127.0.0.1:1") -> None:
         self.state = state
         self.fired = state / "fired"
         self.env = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(state),
-            "PYTHONPATH": f"{WORKERS}{os.pathsep}{ROOT}",
-            "KML_STATE_DIR": str(state),
+            **_environment(state),
             "KML_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
             "KML_WORKER_GRACE_SECONDS": "2",
             "KML_WARM_WORKERS": "false",
             "KML_FAILPOINT_LOG": str(self.fired),
         }
         self._controllers: list[Controller] = []
-        self._database = subprocess.Popen(
-            [sys.executable, "-m", "tests.controller.platform_process"],
-            env=self.env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            forker.ask(self.env, descriptor=theirs.fileno())
+            self._database = ours.makefile("rwb")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -83,11 +90,9 @@ class Platform:
         return partial(self._ask, name)
 
     def _ask(self, name: str, **arguments: Any) -> Any:
-        assert self._database.stdin
-        assert self._database.stdout
-        self._database.stdin.write(orjson.dumps({"do": name, **arguments}) + b"\n")
-        self._database.stdin.flush()
-        answer = self._database.stdout.readline()
+        self._database.write(orjson.dumps({"do": name, **arguments}) + b"\n")
+        self._database.flush()
+        answer = self._database.readline()
         assert answer, "the database process died"
         return orjson.loads(answer)
 
@@ -123,8 +128,8 @@ class Platform:
         for process in self._controllers:
             process.kill()
             process.wait()
-        self._database.terminate()
-        self._database.communicate()
+        # It ends when nobody can ask any more.
+        self._database.close()
         suspend_all(self.state / "jobs", timeout_seconds=3)
 
 
@@ -141,20 +146,28 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return state
 
 
+@pytest.fixture(scope="session")
+def forker(migrated: Path) -> Iterator[Forker]:
+    """The process that platforms are forked from."""
+    running = Forker("tests.controller.platform_process", env=_environment(migrated))
+    yield running
+    running.close()
+
+
 @pytest.fixture
-def platform(migrated: Path, tmp_path: Path) -> Iterator[Platform]:
+def platform(migrated: Path, forker: Forker, tmp_path: Path) -> Iterator[Platform]:
     state = tmp_path / "state"
     shutil.copytree(migrated, state)
-    made = Platform(state)
+    made = Platform(state, forker)
     yield made
     made.close()
 
 
 @pytest.fixture
-def broker_platform(migrated: Path, tmp_path: Path, broker: Any) -> Iterator[Platform]:
+def broker_platform(migrated: Path, forker: Forker, tmp_path: Path, broker: Any) -> Iterator[Platform]:
     state = tmp_path / "state"
     shutil.copytree(migrated, state)
-    made = Platform(state, bootstrap_servers=broker.bootstrap_servers)
+    made = Platform(state, forker, bootstrap_servers=broker.bootstrap_servers)
     yield made
     made.close()
 

@@ -1,8 +1,9 @@
-"""The database side of a platform under test, in a process of its own: ``python -m tests.controller.platform_process``.
+"""The database side of a platform under test, in a process of its own.
 
 Reads JSON lines ``{"do": name, ...}`` from standard input, calls the function of that name, prints its answer. It also
-forks controllers, and tells the trainings that ask (``workers/model_training/tiny.py``) what a test wants of them:
-neither has to import Django, which takes longer than all that they do.
+forks controllers, and tells the trainings that ask (``workers/model_training/tiny.py``) what a test wants of them.
+It is itself forked from the one process ``python -m tests.controller.platform_process``: so none of them has to import
+Django, which takes longer than all that they do.
 """
 
 from __future__ import annotations
@@ -51,14 +52,18 @@ def add_training(*, ready: bool = True) -> int:
 
 
 def add_inference(*, replicas: int = 1, input_topic: str = "in", output_topic: str = "out") -> int:
+    from django.db import transaction
+
     from backend.api.tests import builders
     from backend.deployments.transitions import mark_finished
     from backend.inferences.models import Inference
     from kafkaml.wire.report import Finish
 
-    result = _result(ready=True)
-    # A version of it, which is what an inference serves.
-    assert mark_finished(result.pk, Finish(attempt=result.attempt, outcome=builders.outcome()))
+    # At once: a controller that sees a training without an end begins an attempt at it.
+    with transaction.atomic():
+        result = _result(ready=True)
+        # A version of it, which is what an inference serves.
+        assert mark_finished(result.pk, Finish(attempt=result.attempt, outcome=builders.outcome()))
     inference = Inference.objects.create(
         result=result,
         input_topic=input_topic,
@@ -160,10 +165,7 @@ def announcements() -> int:
 
 def fork_controller(*, options: Sequence[str], env: Mapping[str, str], log: str) -> int:
     """Fork a process that is ``manage.py controller`` from here on; returns its id."""
-    # Imported once, for all that are forked.
     from django.db import connections
-
-    import backend.controller.management.commands.controller  # noqa: F401
 
     assert threading.active_count() == 1
     connections.close_all()
@@ -259,11 +261,22 @@ def verdicts_address(state: str) -> str:
     return f"\0kml-verdicts-{hashlib.sha256(state.encode()).hexdigest()}"
 
 
-def _main() -> None:
-    os.environ["DJANGO_SETTINGS_MODULE"] = "backend.config.settings"
-    import django
+def _become_platform(env: Mapping[str, str], descriptor: int) -> None:
+    """Use the environment's state folder, a copy of ours, and be spoken to through ``descriptor``."""
+    from django.db import connections
 
-    django.setup()
+    from backend.config.environment import environment
+
+    for number in (0, 1):
+        os.dup2(descriptor, number)
+    os.close(descriptor)
+    os.environ.clear()
+    os.environ.update(env)
+    environment.cache_clear()
+    connections["default"].settings_dict["NAME"] = f"{env['KML_STATE_DIR']}/db.sqlite3"
+
+
+def _serve() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(verdicts_address(os.environ["KML_STATE_DIR"]))
         listener.listen(64)
@@ -284,6 +297,34 @@ def _main() -> None:
                     sys.stdout.flush()
                 else:
                     return
+
+
+def _main() -> None:
+    """Import everything, then fork a platform for each environment that is asked for."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "backend.config.settings"
+    import django
+
+    django.setup()
+    import backend.api.tests.builders
+    import backend.controller.management.commands.controller  # noqa: F401
+    from backend.launchers.worker_server import receive_request, warm_up
+
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    connection.set_inheritable(False)
+    connection.sendall(orjson.dumps(warm_up([])) + b"\n")
+    while True:
+        line, descriptors = receive_request(connection)
+        if not line:
+            os._exit(0)
+        if not (pid := os.fork()):
+            connection.close()
+            _become_platform(orjson.loads(line), descriptors[0])
+            break
+        os.close(descriptors[0])
+        connection.sendall(orjson.dumps(pid) + b"\n")
+    _serve()
+    # Nothing to put away; a tidy end of everything that was imported would take a while.
+    os._exit(0)
 
 
 if __name__ == "__main__":
