@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kafka_ml_cli.chains import create_chain
 from kafka_ml_cli.clusters import cluster_named
 from kafka_ml_cli.exits import ExitCode
 from kafka_ml_cli.nouns import add_delete, add_show
@@ -106,52 +107,7 @@ def create(
     print_done(made, done, json=json, then=then)
 
 
-@app.command("create-chain")
-def create_chain(
-    context: typer.Context,
-    result: Annotated[int, typer.Argument(help="Of any sub-model of the chain.")],
-    input_topic: Annotated[str | None, typer.Option("--input", "-i", help="Topic that the lowest tier reads.")] = None,
-    output_topic: Annotated[str | None, typer.Option("--output", "-o", help="Topic that all tiers answer to.")] = None,
-    prefix: Annotated[str | None, typer.Option(help="Of the topics that are not given.")] = None,
-    limit: Annotated[
-        list[float] | None, typer.Option(help="Of a tier, from the lowest on; again for the next. Else as proposed.")
-    ] = None,
-    upper_topic: Annotated[
-        list[str] | None, typer.Option(help="That a tier hands up to, from the lowest on; again for the next.")
-    ] = None,
-    version: Annotated[int | None, typer.Option(help="Of all tiers; by default whichever is current.")] = None,
-    propose: Annotated[bool, typer.Option("--propose", help="Only show what is proposed.")] = False,
-    json: JsonOption = False,
-) -> None:
-    """Serve all sub-models of a trained chain, or none."""
-    client = client_of(context)
-    proposed = client.inferences.propose_chain(result, prefix=prefix)
-    if propose:
-        return print_table(
-            proposed.tiers,
-            [
-                ("model", lambda row: row.model),
-                ("result", lambda row: row.result),
-                ("reads", lambda row: row.input_topic),
-                ("hands up to", lambda row: row.upper_topic),
-                ("limit", lambda row: "" if row.limit is None else f"{row.limit:g}"),
-            ],
-            nothing="",
-            json=json,
-        )
-    tiers: list[dict[str, object]] = [{"result": each.result} for each in proposed.tiers]
-    for name, given in (("limit", limit or []), ("upper_topic", upper_topic or [])):
-        if len(given) >= len(tiers):
-            raise typer.BadParameter(f"{len(given)} of {name}: expected at most {len(tiers) - 1}, the top has none")
-        for tier, value in zip(tiers, given, strict=False):
-            tier[name] = value
-    made = client.inferences.create_chain(
-        result=result, version=version, prefix=prefix, input_topic=input_topic, output_topic=output_topic, tiers=tiers
-    )
-    way = " -> ".join(f"{each.input_topic} ({each.tier}, inference {each.id})" for each in made)
-    return print_done(made, f"{len(made)} tiers start: {way}", json=json, then=f"kafka-ml tail {made[0].id}")
-
-
+app.command("create-chain")(create_chain)
 add_delete(app, "Delete an inference that is stopped.")
 
 

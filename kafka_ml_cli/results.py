@@ -160,7 +160,7 @@ def exits(
         found.tiers,
         [
             ("result", lambda row: row.result),
-            ("model", lambda row: row.model),
+            ("model", lambda row: row.model_name),
             ("limit", lambda row: "" if row.limit is None else row.limit),
             ("proposed", lambda row: "" if row.proposed is None else row.proposed),
             ("records that come", lambda row: f"{row.arriving:.1%}"),

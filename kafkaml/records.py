@@ -15,6 +15,7 @@ from kafkaml.stream_range import StreamRange
 
 __all__ = [
     "SOURCE_HEADER",
+    "TIER_HEADER",
     "GroupReader",
     "Headers",
     "ListBatch",
@@ -44,6 +45,8 @@ Place = tuple[str, int, int]
 # Header of every output and dead letter: which input record it answers. At-least-once restarts find by it what is
 # answered already.
 SOURCE_HEADER = "kml-source"
+# Which sub-model of a distributed model wrote a record: its name, UTF-8.
+TIER_HEADER = "kml-tier"
 
 
 def format_source(topic: str, partition: int, offset: int) -> bytes:

@@ -11,7 +11,7 @@ They follow the record's own headers, which are kept. In a chain of inferences t
 
 from __future__ import annotations
 
-from kafkaml.records import SOURCE_HEADER, Record, format_source
+from kafkaml.records import SOURCE_HEADER, TIER_HEADER, Record, format_source
 from kafkaml.wire.inference import ServedModel
 
 __all__ = ["Provenance"]
@@ -27,7 +27,7 @@ class Provenance:
             ("kml-version", b"%d" % version),
         ]
         if tier:
-            self._constant.append(("kml-tier", tier.encode()))
+            self._constant.append((TIER_HEADER, tier.encode()))
 
     @classmethod
     def of(cls, inference: int, model: ServedModel, *, tier: str = "") -> Provenance:

@@ -66,7 +66,8 @@ def exit_curves(result: TrainingResult, limits: Sequence[float | None] = ()) -> 
         tiers=tuple(
             TierCurve(
                 result=part.pk,
-                model=part.model.name,
+                model=part.model_id,
+                model_name=part.model.name,
                 limit=chosen[index] if index < len(chosen) else None,
                 proposed=best[index] if index < len(best) else None,
                 alone=float(tier.right.mean()),

@@ -69,6 +69,7 @@ class ChainView(APIView):
         parameters=[
             OpenApiParameter("result", int, required=True, description="of any sub-model of the chain"),
             OpenApiParameter("prefix", str, description="of the topics"),
+            OpenApiParameter("joining", bool, description="tiers that are served already keep their topics"),
         ],
         responses=ChainProposal,
     )
@@ -76,8 +77,9 @@ class ChainView(APIView):
         """Propose topics and limits for a trained chain."""
         asked = _Query(data=request.query_params)
         asked.is_valid(raise_exception=True)
-        result = get_object_or_404(TrainingResult.objects.select_related("leader"), pk=asked.validated_data["result"])
-        return Response(chains.proposal(result, prefix=asked.validated_data["prefix"]).to_json())
+        values = dict(asked.validated_data)
+        result = get_object_or_404(TrainingResult.objects.select_related("leader"), pk=values.pop("result"))
+        return Response(chains.proposal(result, **values).to_json())
 
     @extend_schema(request=ChainWriteSerializer, responses={201: ServedChainSerializer})
     def post(self, request: Request) -> Response:
@@ -93,3 +95,4 @@ class ChainView(APIView):
 class _Query(serializers.Serializer[Any]):
     result = serializers.IntegerField(min_value=1, max_value=2**62)
     prefix = TopicField(default="", allow_blank=True, max_length=100)
+    joining = serializers.BooleanField(default=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
@@ -20,6 +20,7 @@ from backend.inferences.models import Inference
 from backend.inferences.serializers import InferenceWriteSerializer
 from backend.inferences.services import create_inference
 from backend.inferences.tiers import exit_of, least_limit
+from backend.runs.models import ENDED_STATES
 from kafkaml.wire.chain import ChainProposal, TierProposal
 from kafkaml.wire.distributed import Scores
 
@@ -29,8 +30,10 @@ __all__ = ["deploy_chain", "proposal"]
 _MAX_PREFIX = 100
 
 
-def proposal(result: TrainingResult, *, prefix: str = "") -> ChainProposal:
+def proposal(result: TrainingResult, *, prefix: str = "", joining: bool = False) -> ChainProposal:
     """Return how the chain that ``result`` is part of could be served; topics begin with ``prefix``.
+
+    ``joining``: tiers that are served already keep their topics, and the others are proposed those that fit.
 
     Raises InvalidField where it is of no chain, or not trained.
     """
@@ -46,29 +49,49 @@ def proposal(result: TrainingResult, *, prefix: str = "") -> ChainProposal:
         raise InvalidField(
             "result", f"{', '.join(missing)} has no version yet: expected a chain that was trained", hint="wait for it"
         )
-    begin = _free_prefix(prefix or _slug(run.deployment.configuration.name), parts)
+    served = _served(parts) if joining else {}
+    begin = _free_prefix(prefix or _slug(run.deployment.configuration.name), parts, besides=served.values())
     topics = [f"{begin}-in", *(f"{begin}-{_slug(part.model.name)}" for part in parts[1:])]
+    for index, part in enumerate(parts):
+        topics[index] = _joint(served.get(part.pk), served.get(parts[index - 1].pk) if index else None, topics[index])
+    outputs = [each.output_topic for each in served.values()]
     limits, obstacle = _limits(run)
     exits = [None if part.current_version is None else exit_of(part.current_version) for part in parts]
     return ChainProposal(
         result=run.pk,
         input_topic=topics[0],
-        output_topic=f"{begin}-out",
+        output_topic=outputs[0] if outputs else f"{begin}-out",
         tiers=[
             TierProposal(
                 result=part.pk,
-                model=part.model.name,
+                model=part.model_id,
+                model_name=part.model.name,
                 input_topic=topics[index],
                 upper_topic=topics[index + 1] if index + 1 < len(parts) else "",
                 limit=limits.get(part.pk),
                 least_limit=None
                 if found is None or found.scores is Scores.VALUES or part is run
                 else least_limit(found),
+                served_by=served[part.pk].pk if part.pk in served else None,
             )
             for index, (part, found) in enumerate(zip(parts, exits, strict=True))
         ],
         obstacle=obstacle,
     )
+
+
+def _served(parts: Sequence[TrainingResult]) -> dict[int, Inference]:
+    """Return the newest inference that has not ended of each result that has one, from below."""
+    active = Inference.objects.filter(result__in=parts, shadow_of=None).exclude(state__in=ENDED_STATES).order_by("pk")
+    newest = {each.result_id: each for each in active}
+    return {part.pk: newest[part.pk] for part in parts if part.pk in newest}
+
+
+def _joint(own: Inference | None, below: Inference | None, free: str) -> str:
+    """Return the topic from which a tier reads: its own, else where the tier below hands up to, else a free one."""
+    if own is not None:
+        return own.input_topic
+    return below.upper_topic if below is not None and below.upper_topic else free
 
 
 def _limits(run: TrainingResult) -> tuple[Mapping[int, float | None], str]:
@@ -106,7 +129,7 @@ def _bodies(
     given = {each["result"]: each for each in tiers}
     known = {each.result: each for each in proposed.tiers}
     if unknown := [number for number in given if number not in known]:
-        expected = ", ".join(f"{each.result} ({each.model})" for each in proposed.tiers)
+        expected = ", ".join(f"{each.result} ({each.model_name})" for each in proposed.tiers)
         raise InvalidField("tiers", f"result {unknown[0]} is of another run: expected one each of {expected}")
     if len(given) < len(tiers):
         raise InvalidField("tiers", "a result is given twice: expected each sub-model once")
@@ -128,7 +151,7 @@ def _bodies(
         if not top and body["limit"] is None:
             raise InvalidField(
                 f"tiers.{len(bodies)}.limit",
-                f"missing: {tier.model} hands up what is less sure than a limit; expected more than "
+                f"missing: {tier.model_name} hands up what is less sure than a limit; expected more than "
                 f"{tier.least_limit or 0:.4g}, at most 1",
                 hint=proposed.obstacle,
             )
@@ -136,10 +159,11 @@ def _bodies(
     return bodies
 
 
-def _free_prefix(wanted: str, parts: Sequence[TrainingResult]) -> str:
-    """Return ``wanted``, with a number behind it where inferences use topics that begin so already."""
+def _free_prefix(wanted: str, parts: Sequence[TrainingResult], *, besides: Iterable[Inference]) -> str:
+    """Return ``wanted``, with a number behind it where inferences use topics that begin so, ``besides`` some."""
     used: set[str] = set()
-    for names in Inference.objects.values_list("input_topic", "output_topic", "upper_topic"):
+    others = Inference.objects.exclude(pk__in=[each.pk for each in besides])
+    for names in others.values_list("input_topic", "output_topic", "upper_topic"):
         used.update(names)
     ends = ("in", "out", *(_slug(part.model.name) for part in parts[1:]))
     prefixes = (wanted[:_MAX_PREFIX] if number == 1 else f"{wanted[:_MAX_PREFIX]}-{number}" for number in count(1))

@@ -31,7 +31,7 @@ from kafkaml.confluent.exchange import KafkaExchange
 from kafkaml.dead_letters import dead_letter_topic, reason_of
 from kafkaml.errors import BrokerError, SampleError
 from kafkaml.exchange import Answer, answers_to
-from kafkaml.records import Position, Record
+from kafkaml.records import TIER_HEADER, Position, Record
 from kafkaml.wire.state import RunState
 
 __all__ = ["OUTCOMES", "TRY_HEADER", "try_sample"]
@@ -156,7 +156,7 @@ def _step(record: Record) -> dict[str, Any]:
         "output": {"topic": record.topic, "partition": record.partition, "offset": record.offset},
         "result": int(headers["kml-result"]) if headers.get("kml-result", "").isdecimal() else None,
         "version": headers.get("kml-version"),
-        "tier": headers.get("kml-tier", ""),
+        "tier": headers.get(TIER_HEADER, ""),
     }
 
 

@@ -30,6 +30,8 @@ MAX_CLASSES = 50
 MAX_LINES = 32
 # Points of the map in a frame; the newest are kept.
 MAX_PLACES = 40
+# Chains are shorter; names that anybody writes into headers are not kept without end.
+_MAX_TIERS = 20
 _RECORDS = 8
 _RECORD_VALUES = 32
 _RATE_SECONDS = 5.0
@@ -56,6 +58,7 @@ class Aggregator:
         self._records: deque[Prediction] = deque(maxlen=_RECORDS)
         self._places: deque[dict[str, Any]] = deque(maxlen=MAX_PLACES)
         self._places_seen = 0
+        self._tiers: Counter[str] = Counter()
 
     def add(self, prediction: Prediction, *, live: bool = True) -> None:
         """Take a prediction in; ``live`` ones count for the rate, and the others (the beginning) get a step each."""
@@ -63,6 +66,8 @@ class Aggregator:
         self.total += 1
         if live:
             self._rate.add(now)
+        if prediction.tier and (prediction.tier in self._tiers or len(self._tiers) < _MAX_TIERS):
+            self._tiers[prediction.tier] += 1
         if prediction.values is None:
             self.unreadable += 1
             return
@@ -131,6 +136,8 @@ class Aggregator:
             "rate": self._rate.total(now) / elapsed,
             "outputs": self._outputs,
             "truncated": self.truncated,
+            # Of the total, by the tier that answered.
+            "tiers": dict(self._tiers),
             "records": [_record(each, self.kind) for each in self._records],
             "places": list(self._places),
             "places_left_out": max(0, self._places_seen - len(self._places)),
@@ -306,6 +313,7 @@ def _record(prediction: Prediction, kind: Kind | None) -> dict[str, Any]:
         "more": max(0, len(values) - _RECORD_VALUES),
         "place": prediction.place,
         "source": prediction.source,
+        "tier": prediction.tier,
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from kafkaml.records import SOURCE_HEADER, Record
+from kafkaml.records import SOURCE_HEADER, TIER_HEADER, Record
 
 __all__ = ["MAX_OUTPUTS", "Prediction", "prediction_of", "source_of"]
 
@@ -15,6 +15,8 @@ __all__ = ["MAX_OUTPUTS", "Prediction", "prediction_of", "source_of"]
 MAX_OUTPUTS = 1000
 # Of larger records (pictures as answers) only the beginning is looked into: it holds more numbers than are shown.
 _MAX_BYTES = 64 << 10
+_MAX_SOURCE_BYTES = 300
+_MAX_TIER_BYTES = 100
 _BEGINNING = b'{"values":['
 _NUMBER = re.compile(rb"-?\d[\d.eE+-]*|null|true|false")
 
@@ -23,7 +25,8 @@ _NUMBER = re.compile(rb"-?\d[\d.eE+-]*|null|true|false")
 class Prediction:
     """``values`` are the outputs (None: unreadable), ``at`` is in seconds since 1970, ``source`` the input's place.
 
-    ``truncated``: the answer has more outputs than ``values``.
+    ``truncated``: the answer has more outputs than ``values``. ``tier`` is the sub-model of a distributed model that
+    answered, empty for others.
     """
 
     at: float
@@ -31,20 +34,32 @@ class Prediction:
     place: str = ""
     source: str = ""
     truncated: bool = False
+    tier: str = ""
 
 
 def prediction_of(record: Record, at: float) -> Prediction:
     """Return what an output record says."""
     values = _values(record.value)
     truncated = values is not None and len(values) > MAX_OUTPUTS
-    return Prediction(at, values[:MAX_OUTPUTS] if values else values, record.place, source_of(record), truncated)
+    return Prediction(
+        at,
+        values[:MAX_OUTPUTS] if values else values,
+        place=record.place,
+        source=source_of(record),
+        truncated=truncated,
+        tier=_last_header(record, TIER_HEADER, _MAX_TIER_BYTES),
+    )
 
 
 def source_of(record: Record) -> str:
     """Return ``topic/partition/offset`` of the input record, empty where the record does not say."""
+    return _last_header(record, SOURCE_HEADER, _MAX_SOURCE_BYTES)
+
+
+def _last_header(record: Record, wanted: str, most: int) -> str:
     # In a chain of inferences the last one is the newest.
-    found = next((value for name, value in reversed(record.headers) if name == SOURCE_HEADER and value), b"")
-    return found[:300].decode(errors="replace")
+    found = next((value for name, value in reversed(record.headers) if name == wanted and value), b"")
+    return found[:most].decode(errors="replace")
 
 
 def _values(value: bytes | None) -> list[float | None] | None:

@@ -71,13 +71,15 @@ class Inferences(Runs[types.Inference]):
         """
         return self._create(locals())
 
-    def propose_chain(self, result: int, *, prefix: str | None = None) -> types.ChainReport:
+    def propose_chain(self, result: int, *, prefix: str | None = None, joining: bool = False) -> types.ChainReport:
         """Return free topics, which begin with ``prefix``, and limits for the chain that a trained result is part of.
+
+        ``joining``: tiers that are served already keep their topics, so that those of the others fit.
 
         A limit sends up least at nearly the best accuracy, as the samples tell that the training held out; see
         ``client.results.exits`` for all others.
         """
-        params = {"result": result, "prefix": prefix}
+        params = {"result": result, "prefix": prefix, "joining": joining or None}
         return types.ChainReport.model_validate(self._connection.request("GET", "/chains/", params=params))
 
     def create_chain(

@@ -18,7 +18,7 @@ from kafkaml.codecs.samples import SampleEncoder
 from kafkaml.dead_letters import dead_letter_topic, reason_of
 from kafkaml.errors import ApiError, BrokenError, DeadLettered, DeadlineExceeded, SampleError
 from kafkaml.exchange import Answer, Exchange, answers_to
-from kafkaml.records import Position
+from kafkaml.records import TIER_HEADER, Position
 from kafkaml.sdk.types import Inference
 
 __all__ = ["AnswersMissing", "Prediction", "Samples", "encode_samples", "exchange_samples"]
@@ -171,7 +171,7 @@ def _read(
         label=None if index is None else labels[index] if labels and index < len(labels) else str(index),
         probability=probability,
         version=headers.get("kml-version", ""),
-        tier=headers.get("kml-tier", ""),
+        tier=headers.get(TIER_HEADER, ""),
         result=int(result) if result.isdecimal() else None,
         seconds=seconds,
         source=source,

@@ -12,16 +12,20 @@ __all__ = ["ChainProposal", "TierProposal"]
 class TierProposal(Message):
     """A sub-model of a trained chain with topics that nothing uses, and a limit; both None or empty at the top.
 
+    ``served_by`` is the inference whose topics these are, where a proposal joins tiers that are served already.
+
     ``limit`` is the one that sends up least at nearly the best accuracy, told by the samples that its training held
     out; None also where there are none, and a person has to choose.
     """
 
     result: int
-    model: str
+    model: int
+    model_name: str
     input_topic: str
     upper_topic: str = ""
     limit: float | None = None
     least_limit: float | None = None
+    served_by: int | None = None
 
 
 class ChainProposal(Message):

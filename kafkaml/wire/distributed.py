@@ -95,7 +95,7 @@ class LimitPoint(Message):
 
 
 class TierCurve(Message):
-    """What limits of one tier would do, those of the others being as they are; ``result`` is that of its sub-model.
+    """What limits of one tier would do, those of the others being as they are; ``result`` is that of its ``model``.
 
     ``limit`` is the one asked about, ``proposed`` the one that sends up least at nearly the best accuracy (half a point
     less); both are None at the top, which answers what comes to it. ``alone`` is the accuracy of this exit on all
@@ -103,7 +103,8 @@ class TierCurve(Message):
     """
 
     result: int
-    model: str
+    model: int
+    model_name: str
     limit: Share | None
     proposed: Share | None
     alone: Share

@@ -20,9 +20,19 @@ from kafkaml.wire.distributed import ExitCurves, LimitPoint, TierCurve
 
 POINT = LimitPoint(limit=0.8, sent_up=0.25, accuracy=0.97, bytes_per_sample=64, seconds_per_sample=0.002)
 EDGE = TierCurve(
-    result=8, model="edge", limit=0.8, proposed=0.7, alone=0.9, arriving=1.0, sent_up=0.25, points=(POINT,)
+    result=8,
+    model=2,
+    model_name="edge",
+    limit=0.8,
+    proposed=0.7,
+    alone=0.9,
+    arriving=1.0,
+    sent_up=0.25,
+    points=(POINT,),
 )
-CLOUD = TierCurve(result=7, model="cloud", limit=None, proposed=None, alone=0.98, arriving=0.25, sent_up=0)
+CLOUD = TierCurve(
+    result=7, model=1, model_name="cloud", limit=None, proposed=None, alone=0.98, arriving=0.25, sent_up=0
+)
 CURVES = ExitCurves(
     result=7,
     version=1,

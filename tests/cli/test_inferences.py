@@ -47,8 +47,15 @@ CHAIN = {
     "input_topic": "digits-in",
     "output_topic": "digits-out",
     "tiers": [
-        {"result": 3, "model": "edge", "input_topic": "digits-in", "upper_topic": "digits-cloud", "limit": 0.8},
-        {"result": 4, "model": "cloud", "input_topic": "digits-cloud"},
+        {
+            "result": 3,
+            "model": 2,
+            "model_name": "edge",
+            "input_topic": "digits-in",
+            "upper_topic": "digits-cloud",
+            "limit": 0.8,
+        },
+        {"result": 4, "model": 1, "model_name": "cloud", "input_topic": "digits-cloud"},
     ],
 }
 
@@ -160,6 +167,26 @@ def test_a_chain_is_proposed_and_served_as_a_whole(platform: Platform) -> None:
         True,
         True,
     )
+
+
+def test_tiers_of_a_chain_differ_by_the_names_of_sub_models(platform: Platform) -> None:
+    chain = ("inferences", "create-chain", "4")
+    made = run_cli(
+        *(*chain, "--replicas", "2", "--replicas", "cloud=3", "--gpu", "cloud=1", "--limit", "0.9"),
+        *("--upper-bootstrap-servers", "central:9092", "--output-bootstrap-servers", "edge=near:9092"),
+        KML_URL=platform.url,
+        KML_TOKEN="t",
+    )
+    assert made.returncode == 0, made.stderr
+    own = {"upper_bootstrap_servers": "central:9092", "output_bootstrap_servers": "near:9092"}
+    assert platform.sent[0][1]["tiers"] == [
+        {"result": 3, "limit": 0.9, "replicas": 2, **own},
+        {"result": 4, "replicas": 3, "gpu": 1},
+    ]
+    for wrong, expected in (("clod=3", "one of edge, cloud"), ("many", "a whole number")):
+        refused = run_cli(*chain, "--replicas", wrong, KML_URL=platform.url, KML_TOKEN="t")
+        assert (refused.returncode, expected in " ".join(refused.stderr.split())) == (2, True), refused.stderr
+    assert len(platform.sent) == 1
 
 
 def test_a_challenger_is_started_compared_and_promoted(platform: Platform) -> None:

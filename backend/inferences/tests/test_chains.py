@@ -50,6 +50,31 @@ def test_free_topics_and_limits_of_the_curves_are_proposed(leader: TrainingResul
     assert proposed(editor, leader.pk, prefix="digits")["input_topic"] == "digits-2-in"
 
 
+def test_a_tier_joins_those_that_are_served(leader: TrainingResult, editor: APIClient) -> None:
+    edge, fog, cloud = leader.parts()
+
+    def serve(part: TrainingResult, **values: Any) -> int:
+        body = {"result": part.pk, "output_topic": "answers", **values}
+        answer = editor.post("/api/inferences/", body, format="json")
+        assert answer.status_code == 201, answer.json()
+        return int(answer.json()["id"])
+
+    edges = serve(edge, input_topic="pictures", upper_topic="unsure", limit=0.8)
+    clouds = serve(cloud, input_topic="hard")
+    shown = proposed(editor, fog.pk, prefix="digits", joining="true")
+    assert (shown["input_topic"], shown["output_topic"]) == ("pictures", "answers")
+    assert [(each["input_topic"], each["upper_topic"], each["served_by"]) for each in shown["tiers"]] == [
+        ("pictures", "unsure", edges),
+        ("unsure", "hard", None),
+        ("hard", "", clouds),
+    ]
+    # Whoever does not ask for it, and whoever comes after their end, gets topics of their own.
+    assert proposed(editor, fog.pk, prefix="digits")["input_topic"] == "digits-in"
+    for each in (edges, clouds):
+        assert editor.post(f"/api/inferences/{each}/stop/").status_code < 300
+    assert proposed(editor, fog.pk, prefix="digits", joining="true")["input_topic"] == "digits-in"
+
+
 def test_a_chain_is_served_as_proposed_but_for_what_is_given(leader: TrainingResult, editor: APIClient) -> None:
     edge, fog, cloud = leader.parts()
     tiers = [{"result": cloud.pk, "replicas": 2}, {"result": edge.pk, "limit": 0.6, "upper_topic": "minst-upper"}]

@@ -66,6 +66,18 @@ def test_a_step_of_lines_holds_the_extremes(values: list[list[float]]) -> None:
         assert (step["min"][line], step["max"][line], step["last"][line]) == (min(column), max(column), column[-1])
 
 
+def test_a_frame_says_which_tiers_answered_how_often() -> None:
+    target = aggregator(Clock())
+    for tier in ("edge", "cloud", "edge", "", *(f"made up {number}" for number in range(100))):
+        target.add(Prediction(0.0, [0.1, 0.9], tier=tier))
+    frame = target.frame()
+    assert (frame["tiers"]["edge"], frame["tiers"]["cloud"], len(frame["tiers"])) == (2, 1, 20)
+    assert {each["tier"] for each in frame["records"]} == {f"made up {number}" for number in range(92, 100)}
+    # The next frame goes on counting.
+    target.add(Prediction(0.0, [0.1, 0.9], tier="edge"))
+    assert target.frame()["tiers"]["edge"] == 3
+
+
 @pytest.mark.parametrize("kind", ["classification", "regression"])
 def test_memory_and_frames_do_not_grow_with_the_rate(kind: str) -> None:
     sizes = []
@@ -194,10 +206,11 @@ def test_no_such_place_on_earth() -> None:
     ],
 )
 def test_values_of_an_output_record(value: bytes | None, values: list[float | None] | None) -> None:
-    record = Record("out", 1, 7, None, value, (("kml-source", b"old/0/1"), ("kml-source", b"in/2/3")))
+    trace = (("kml-source", b"old/0/1"), ("kml-tier", b"edge"), ("kml-source", b"in/2/3"), ("kml-tier", b"fog"))
+    record = Record("out", 1, 7, None, value, trace)
     prediction = prediction_of(record, 5.0)
     assert prediction.values == values
-    assert (prediction.place, prediction.source) == ("out[1]@7", "in/2/3")
+    assert (prediction.place, prediction.source, prediction.tier) == ("out[1]@7", "in/2/3", "fog")
 
 
 def test_outputs_are_bounded() -> None:

@@ -15,7 +15,8 @@ const point = (limit: number, sent_up: number) => ({
 function curves(limit: number) {
   const edge = {
     result: 1,
-    model: 'edge',
+    model: 8,
+    model_name: 'edge',
     limit,
     proposed: 0.8,
     alone: 0.85,
@@ -25,7 +26,8 @@ function curves(limit: number) {
   }
   const cloud = {
     result: 2,
-    model: 'cloud',
+    model: 7,
+    model_name: 'cloud',
     limit: null,
     proposed: null,
     alone: 0.95,
@@ -47,7 +49,7 @@ function curves(limit: number) {
 
 function Shown() {
   const [limits, setLimits] = useState<Limits>([])
-  return <LimitCurves result={2} limits={limits} onLimits={setLimits} actions={(tier) => `of ${tier.model}`} />
+  return <LimitCurves result={2} limits={limits} onLimits={setLimits} actions={(tier) => `of ${tier.model_name}`} />
 }
 
 test('tells where samples leave, as a table too, and asks again for another limit', async () => {

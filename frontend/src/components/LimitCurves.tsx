@@ -66,18 +66,13 @@ export function LimitCurves({
         {curves.tiers.slice(0, -1).map((tier, place) => (
           <Grid.Col key={tier.result} span={{ base: 12, md: 6 }}>
             {tier.points.length > 0 ? (
-              <LimitCurve
-                curve={tier}
-                accuracy={curves.accuracy}
-                color={tier.result}
-                onLimit={(limit) => set(place, limit)}
-              />
+              <LimitCurve curve={tier} accuracy={curves.accuracy} onLimit={(limit) => set(place, limit)} />
             ) : (
-              <Text size="sm">Nothing comes to {tier.model} under the limits below it.</Text>
+              <Text size="sm">Nothing comes to {tier.model_name} under the limits below it.</Text>
             )}
             <Group gap="md" align="flex-end" mt="xs">
               <NumberInput
-                label={`Limit of ${tier.model}`}
+                label={`Limit of ${tier.model_name}`}
                 description={`Proposed: ${tier.proposed}`}
                 size="xs"
                 w={180}
@@ -105,12 +100,12 @@ function Answer({ curves }: { curves: ExitCurves }) {
       <Stat
         name="Accuracy of the chain"
         value={formatPercent(curves.accuracy)}
-        note={top && `${formatPercent(top.alone)} if all went to ${top.model}`}
+        note={top && `${formatPercent(top.alone)} if all went to ${top.model_name}`}
       />
       {curves.tiers.map((tier) => (
         <Stat
           key={tier.result}
-          name={`Leave at ${tier.model}`}
+          name={`Leave at ${tier.model_name}`}
           value={formatPercent(tier.arriving * (1 - tier.sent_up))}
           note={`alone right in ${formatPercent(tier.alone)}`}
         />

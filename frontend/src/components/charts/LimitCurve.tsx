@@ -11,21 +11,18 @@ const HEIGHT = 260
 export function LimitCurve({
   curve,
   accuracy,
-  color: colorId,
   onLimit,
 }: {
   curve: TierCurve
   /** Of the chain, with the limit that the tier has. */
   accuracy: number
-  /** Its number in the palette. */
-  color: number
   onLimit: (limit: number) => void
 }) {
   const color = useSeriesColor()
   const points = useMemo(() => [...curve.points].sort((a, b) => a.sent_up - b.sent_up), [curve.points])
   const option = useMemo<EChartsCoreOption>(() => {
     return {
-      grid: { left: 8, right: 24, top: 16, bottom: 28, outerBoundsMode: 'same' },
+      grid: { left: 8, right: 24, top: 16, bottom: 4, outerBoundsMode: 'same' },
       tooltip: {
         trigger: 'item',
         confine: true,
@@ -41,7 +38,7 @@ export function LimitCurve({
           type: 'line',
           name: 'accuracy',
           data: points.map((each) => [each.sent_up, each.accuracy]),
-          color: color(colorId),
+          color: color(curve.model),
           symbolSize: 7,
           showSymbol: true,
         },
@@ -50,18 +47,18 @@ export function LimitCurve({
           name: 'the limit',
           // It may lie between two points of the curve.
           data: [[curve.sent_up, accuracy]],
-          color: color(colorId),
+          color: color(curve.model),
           symbol: 'diamond',
           symbolSize: 18,
         },
       ],
     }
-  }, [points, curve.limit, curve.sent_up, accuracy, color, colorId])
+  }, [points, curve.model, curve.limit, curve.sent_up, accuracy, color])
   return (
     <ChartFrame
-      title={curve.model}
-      name={`limits-${curve.model}`}
-      label={`Accuracy of the chain against the share that ${curve.model} sends up, for ${points.length} limits`}
+      title={`${curve.model_name}: accuracy by what it sends up`}
+      name={`limits-${curve.model_name}`}
+      label={`Accuracy of the chain against the share that ${curve.model_name} sends up, for ${points.length} limits`}
       height={HEIGHT}
       option={option}
       onPoint={(series, _value, index) => {

@@ -4,7 +4,7 @@ import { IconArrowDown } from '@tabler/icons-react'
 import type { Pipeline } from '~/lib/api'
 import { ColumnTitle } from './ColumnTitle'
 import type { Step } from './checklist'
-import { COLUMNS, columnOf, flows } from './layout'
+import { COLUMNS, columnOf, flows, fromTop } from './layout'
 import { GhostBox, NodeBox } from './NodeBox'
 import classes from './picture.module.css'
 import { edgeText } from './words'
@@ -13,7 +13,7 @@ export function PictureList({ pipeline, steps }: { pipeline: Pipeline; steps: re
   return (
     <Stack gap="sm">
       {COLUMNS.map((column, index) => {
-        const nodes = pipeline.nodes.filter((node) => columnOf(node) === index)
+        const nodes = pipeline.nodes.filter((node) => columnOf(node) === index).sort(fromTop)
         const waiting = steps.filter((step) => !step.done && step.column === index)
         if (nodes.length + waiting.length === 0) return null
         return (

@@ -34,7 +34,7 @@ export function PictureView({ pipeline, steps, width }: { pipeline: Pipeline; st
                 <path d={path} className={classes.line} strokeWidth={thickness} />
                 {flows(edge) && <path d={path} className={classes.flow} strokeWidth={thickness + 3} />}
                 {label && edgeText(edge) && (
-                  <text x={label.x} y={label.y} textAnchor="end" className={classes.number}>
+                  <text x={label.x} y={label.y} textAnchor={label.anchor} className={classes.number}>
                     {edgeText(edge)}
                   </text>
                 )}

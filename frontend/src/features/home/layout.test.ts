@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { PipelineEdge, PipelineNode } from '~/lib/api'
-import { BOX_HEIGHT, flows, layoutPicture, lineWidth, MIN_WIDTH } from './layout'
+import { BOX_HEIGHT, BOX_WIDTH, flows, layoutPicture, lineWidth, MIN_WIDTH } from './layout'
+import { edgeText } from './words'
 
 function node(kind: PipelineNode['kind'], id: number): PipelineNode {
   return {
@@ -73,6 +74,23 @@ test('the tiers of a chain stand in its order, the top above', () => {
   const runs = ['edge', 'cloud', 'fog'].map((tier, id) => ({ ...node('run', id), tier }))
   const { boxes } = layoutPicture(runs, [], [], 1200)
   expect(boxes.sort((a, b) => a.y - b.y).map(({ key }) => key)).toEqual(['run:1', 'run:2', 'run:0'])
+})
+
+test('what goes up the chain has its number beside the arc, clear of both boxes', () => {
+  const { boxes, lines } = layoutPicture(NODES, EDGES, [], 1200)
+  const label = lines.find(({ edge }) => edge.kind === 'upper')?.label
+  const [upper, lower] = boxes.filter(({ key }) => key.startsWith('inference')).sort((a, b) => a.y - b.y)
+  expect(label?.x).toBeGreaterThan((upper?.x ?? 0) + BOX_WIDTH)
+  expect(label?.y).toBeGreaterThan((upper?.y ?? 0) + BOX_HEIGHT / 2)
+  expect(label?.y).toBeLessThan((lower?.y ?? 0) + BOX_HEIGHT / 2)
+  const up = { ...edge('inference:1', 'inference:2', 'upper'), records: 1200 }
+  expect([edgeText(up), edgeText({ ...up, rate: 0 }), edgeText({ ...up, rate: 20 })]).toEqual([
+    '1,200 up',
+    '1,200 up',
+    '20/s up',
+  ])
+  // Between training runs nothing flows.
+  expect(edgeText(edge('run:1', 'run:2', 'upper'))).toBe('')
 })
 
 test('the picture is as wide as it is given, within bounds, and holds every box', () => {

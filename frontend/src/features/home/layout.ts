@@ -42,8 +42,8 @@ export interface Box {
 export interface Line {
   edge: PipelineEdge
   path: string
-  /** Where its number stands, right-aligned; null where there is no room. */
-  label: { x: number; y: number } | null
+  /** Where its number ends or begins; null where there is no room. */
+  label: { x: number; y: number; anchor: 'start' | 'end' } | null
   width: number
 }
 
@@ -53,6 +53,11 @@ export interface Picture {
   width: number
   height: number
   columnX: number[]
+}
+
+/** Of a chain the top is above, as it is everywhere. */
+export function fromTop(a: PipelineNode, b: PipelineNode): number {
+  return TIERS.indexOf(a.tier) - TIERS.indexOf(b.tier)
 }
 
 export function columnOf(node: PipelineNode): number {
@@ -107,12 +112,10 @@ export function layoutPicture(
   // Runs first, together with their deployment; everything to the left stands beside its runs.
   const deployments = of('deployment').map((node) => node.key)
   const rank = (run: PipelineNode) => deployments.indexOf(joined(run.key, 'target', 'holds')[0] ?? '')
-  // Of a chain the top is above, as it is everywhere.
-  const height = (run: PipelineNode) => TIERS.indexOf(run.tier)
   spread(
     2,
     [...of('run')]
-      .sort((a, b) => rank(a) - rank(b) || height(a) - height(b) || (a.id ?? 0) - (b.id ?? 0))
+      .sort((a, b) => rank(a) - rank(b) || fromTop(a, b) || (a.id ?? 0) - (b.id ?? 0))
       .map((node) => ({ key: node.key, near: null })),
   )
   spread(
@@ -174,12 +177,13 @@ function linesOf(edges: readonly PipelineEdge[], placed: ReadonlyMap<string, Box
       // Up the chain, in the same column: an arc on the right.
       const bulge = x1 + gap * 0.45
       const path = `M${x1} ${start.y} C${bulge} ${start.y} ${bulge} ${end.y} ${x1} ${end.y}`
-      return { edge, path, width, label: null }
+      // Where the arc is furthest out, between the two boxes: there no other number stands.
+      return { edge, path, width, label: { x: x1 + gap * 0.34 + 4, y: (start.y + end.y) / 2 + 4, anchor: 'start' } }
     }
     const x2 = to?.x ?? 0
     const turn = x2 - gap
     const middle = x2 - gap / 2
     const path = `M${x1} ${start.y} H${turn} C${middle} ${start.y} ${middle} ${end.y} ${x2} ${end.y}`
-    return { edge, path, width, label: end.room >= 14 ? { x: x2 - 8, y: end.y - 5 - width / 2 } : null }
+    return { edge, path, width, label: end.room >= 14 ? { x: x2 - 8, y: end.y - 5 - width / 2, anchor: 'end' } : null }
   })
 }

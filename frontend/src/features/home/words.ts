@@ -74,7 +74,9 @@ export function edgeText(edge: PipelineEdge): string {
     case 'writes':
       return edge.rate ? formatRate(edge.rate) : formatCount(edge.records ?? 0)
     case 'upper':
-      return edge.rate === null ? '' : formatRate(edge.rate)
+      // Between training runs nothing flows.
+      if (edge.rate === null && edge.records === null) return ''
+      return `${edge.rate ? formatRate(edge.rate) : formatCount(edge.records ?? 0)} up`
     case 'holds':
       return ''
   }

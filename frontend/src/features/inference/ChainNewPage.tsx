@@ -1,15 +1,13 @@
 /** Put all tiers of a distributed model into service at once: topics and limits proposed, all made or none. */
-import { Alert, Button, Group, NumberInput, Select, Skeleton, Stack, Text, TextInput } from '@mantine/core'
+import { Alert, Button, Group, Select, Skeleton, Stack, Text } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
 import { CopyAs } from '~/components/CopyAs'
-import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { LimitCurves } from '~/components/LimitCurves'
 import { PageTitle } from '~/components/ListPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
-import { RowTable } from '~/components/RowTable'
 import { Section } from '~/components/Section'
 import {
   type ChainProposal,
@@ -21,6 +19,7 @@ import {
 import { notifyDone } from '~/lib/notify'
 import { problemOf } from '~/lib/problem'
 import { useSession } from '~/lib/session'
+import { ChainTiers } from './ChainTiers'
 import { type ChainForm, chainEquivalents, chainRequest, chainSentence, limitsOf, valuesOf } from './chain'
 import { NeedsEditor } from './NeedsEditor'
 import { TopicFields } from './TopicFields'
@@ -114,7 +113,7 @@ function Form({ proposal, limits }: { proposal: ChainProposal; limits: string | 
           output={form.getInputProps('output_topic')}
           answers="All tiers answer here"
         />
-        <Tiers form={form} />
+        <ChainTiers form={form} />
         {proposal.obstacle && (
           <Alert color="yellow" title="No limits are proposed">
             <Text size="sm">{proposal.obstacle}: choose them yourself, each above its least.</Text>
@@ -128,7 +127,7 @@ function Form({ proposal, limits }: { proposal: ChainProposal; limits: string | 
           <Button type="submit" loading={create.isPending}>
             Serve the chain
           </Button>
-          <CopyAs equivalents={chainEquivalents(request)} />
+          <CopyAs equivalents={chainEquivalents(request, values)} />
         </Group>
         {!proposal.obstacle && (
           <Section title="What limits do">
@@ -148,81 +147,15 @@ function Form({ proposal, limits }: { proposal: ChainProposal; limits: string | 
   )
 }
 
-const TIER_FIELDS = ['limit', 'upper_topic', 'upper_bootstrap_servers', 'replicas'] as const
-
-function Tiers({ form }: { form: ReturnType<typeof useForm<ChainForm>> }) {
-  const { tiers, input_topic } = form.values
-  const rows = tiers.map((tier, place) => ({ tier, place, reads: tiers[place - 1]?.upper_topic ?? input_topic }))
-  const label = (model: string, what: string) => ({ 'aria-label': `${what} of ${model}` })
-  return (
-    <RowTable
-      label="Tiers, from below"
-      minWidth={860}
-      verticalSpacing="xs"
-      rows={rows}
-      rowKey={({ tier }) => tier.result}
-      columns={[
-        { title: 'Tier, from below', rowHead: true, cell: ({ tier }) => tier.model },
-        { title: 'Reads', cell: ({ reads }) => reads, td: { style: { overflowWrap: 'anywhere' } } },
-        {
-          title: 'Limit: goes up if less sure',
-          w: 170,
-          cell: ({ tier, place }) =>
-            tier.limit === null ? (
-              <Dimmed>answers all that comes</Dimmed>
-            ) : (
-              <NumberInput
-                {...label(tier.model, 'Limit')}
-                size="xs"
-                min={0}
-                max={1}
-                step={0.01}
-                decimalScale={4}
-                {...form.getInputProps(`tiers.${place}.limit`)}
-              />
-            ),
-        },
-        {
-          title: 'Upper topic',
-          cell: ({ tier, place }) =>
-            tier.limit !== null && (
-              <TextInput
-                {...label(tier.model, 'Upper topic')}
-                size="xs"
-                {...form.getInputProps(`tiers.${place}.upper_topic`)}
-              />
-            ),
-        },
-        {
-          title: 'Upper brokers',
-          cell: ({ tier, place }) =>
-            tier.limit !== null && (
-              <TextInput
-                {...label(tier.model, 'Upper brokers')}
-                size="xs"
-                placeholder="the platform's own"
-                {...form.getInputProps(`tiers.${place}.upper_bootstrap_servers`)}
-              />
-            ),
-        },
-        {
-          title: 'Replicas (0: elsewhere)',
-          w: 90,
-          cell: ({ tier, place }) => (
-            <NumberInput
-              {...label(tier.model, 'Replicas')}
-              size="xs"
-              min={0}
-              max={256}
-              allowDecimal={false}
-              {...form.getInputProps(`tiers.${place}.replicas`)}
-            />
-          ),
-        },
-      ]}
-    />
-  )
-}
+const TIER_FIELDS = [
+  'limit',
+  'upper_topic',
+  'upper_bootstrap_servers',
+  'output_bootstrap_servers',
+  'replicas',
+  'cluster',
+  'gpu',
+] as const
 
 function chainLabel(top: ResultRow, results: readonly ResultRow[]): string {
   const names = results

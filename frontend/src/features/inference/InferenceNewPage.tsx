@@ -63,6 +63,7 @@ import { NeedsEditor } from './NeedsEditor'
 import { TierFields } from './TierFields'
 import { TopicFields } from './TopicFields'
 import { handsUp, isUpper, upperFormat } from './tiers'
+import { useTierSuggestion } from './useTierSuggestion'
 
 const route = getRouteApi('/inference/new')
 const DRAFT = 'inference'
@@ -149,10 +150,14 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
     const suggested = suggestedTopics(chosen.model_name)
     // What was typed by hand stays; what was suggested follows the model.
     for (const name of ['input_topic', 'output_topic'] as const) {
-      if (values[name] === '' || values[name] === before?.[name]) form.setFieldValue(name, suggested[name])
+      const untouched = ['', before?.[name], values.suggested?.[name]]
+      if (untouched.includes(values[name])) form.setFieldValue(name, suggested[name])
     }
-    if (!handsUp(chosen))
-      for (const name of ['upper_topic', 'limit', 'upper_bootstrap_servers'] as const) form.setFieldValue(name, '')
+    for (const name of ['upper_topic', 'limit', 'upper_bootstrap_servers'] as const) {
+      const untouched = name !== 'upper_bootstrap_servers' && values[name] === values.suggested?.[name]
+      if (!handsUp(chosen) || untouched) form.setFieldValue(name, '')
+    }
+    form.setFieldValue('suggested', null)
     if (!chosen.stream && !isUpper(chosen)) form.setFieldValue('as_stream', false)
   }
   // The address chooses, also when it is opened from a result's page over an older draft.
@@ -160,6 +165,8 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
   useEffect(() => {
     if (asked !== undefined) choose(String(asked))
   }, [asked, version])
+
+  const suggestion = useTierSuggestion(form, result)
 
   const frameworks = useFrameworks()
   const [topic] = useDebouncedValue(values.input_topic, 400)
@@ -234,7 +241,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
           output={form.getInputProps('output_topic')}
           answers="Answers are written here"
         />
-        {handsUp(result) && <TierFields form={form} upper={aboveOf(results, result)} />}
+        {handsUp(result) && <TierFields form={form} upper={aboveOf(results, result)} proposed={suggestion?.limit} />}
         {strangers.length > 0 && (
           <Text size="sm" style={{ color: 'var(--kml-waiting)' }}>
             {strangers.map((each) => `Inference ${each.id} (${each.model_name})`).join(', ')} also answers on {output}:

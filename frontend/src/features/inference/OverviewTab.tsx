@@ -41,7 +41,11 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
   return (
     <Stack gap="xl">
       <Group gap={40} align="flex-start">
-        <Stat name="Rate" value={formatRate(stats.rate)} note="records answered" />
+        <Stat
+          name="Rate"
+          value={formatRate(stats.rate)}
+          note={inference.limit === null ? 'records answered' : 'records answered or sent up'}
+        />
         <Stat
           name="Lag"
           value={formatCount(stats.lag)}

@@ -1,10 +1,21 @@
 /** What a tier hands up, and where to: for inferences of sub-models that have one above them. */
 import { Group, NumberInput, Stack, TextInput } from '@mantine/core'
 import type { UseFormReturnType } from '@mantine/form'
+import { ResultLink } from '~/components/ButtonLink'
 import { SmallPrint } from '~/components/Dimmed'
 import type { DeployForm } from './deploy'
 
-export function TierFields({ form, upper }: { form: UseFormReturnType<DeployForm>; upper: string }) {
+export function TierFields({
+  form,
+  upper,
+  proposed,
+}: {
+  form: UseFormReturnType<DeployForm>
+  upper: string
+  /** By the curves of its training. */
+  proposed: number | '' | undefined
+}) {
+  const { result } = form.values
   return (
     <Stack gap="xs" component="section" aria-label="What goes up">
       <Group grow align="flex-start">
@@ -15,7 +26,7 @@ export function TierFields({ form, upper }: { form: UseFormReturnType<DeployForm
         />
         <NumberInput
           label="Limit"
-          description="Between 0 and 1: what is less sure goes up"
+          description={`Between 0 and 1: what is less sure goes up${proposed ? `; proposed: ${proposed}` : ''}`}
           min={0}
           max={1}
           step={0.05}
@@ -32,6 +43,14 @@ export function TierFields({ form, upper }: { form: UseFormReturnType<DeployForm
       <SmallPrint>
         With both empty it answers every record itself. Each record is on exactly one of the two topics, with its key,
         headers and time.
+        {result !== null && (
+          <>
+            {' '}
+            <ResultLink id={Number(result)} search={{ tab: 'limits' }} inherit underline="always">
+              What limits do
+            </ResultLink>
+          </>
+        )}
       </SmallPrint>
     </Stack>
   )

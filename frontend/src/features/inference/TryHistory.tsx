@@ -84,7 +84,7 @@ function outcomeOf({ answer, problem }: TryEntry): string {
   if (problem) return `refused: ${problem.message.slice(0, 80)}`
   switch (answer?.outcome) {
     case 'answered':
-      return shortAnswer(readAnswer(answer.values, answer.labels))
+      return `${shortAnswer(readAnswer(answer.values, answer.labels))}${answer.tier && `, at ${answer.tier}`}`
     case 'passed_on':
       return `handed on: ${shortAnswer(readAnswer(answer.values, answer.labels))}`
     case 'dead_lettered':

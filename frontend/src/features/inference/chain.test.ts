@@ -7,9 +7,36 @@ const PROPOSAL: ChainProposal = {
   input_topic: 'digits-in',
   output_topic: 'digits-out',
   tiers: [
-    { result: 1, model: 'edge', input_topic: 'digits-in', upper_topic: 'digits-fog', limit: 0.8, least_limit: 0.1 },
-    { result: 2, model: 'fog', input_topic: 'digits-fog', upper_topic: 'digits-cloud', limit: null, least_limit: 0.1 },
-    { result: 3, model: 'cloud', input_topic: 'digits-cloud', upper_topic: '', limit: null, least_limit: null },
+    {
+      result: 1,
+      model: 3,
+      model_name: 'edge',
+      input_topic: 'digits-in',
+      upper_topic: 'digits-fog',
+      limit: 0.8,
+      least_limit: 0.1,
+      served_by: null,
+    },
+    {
+      result: 2,
+      model: 2,
+      model_name: 'fog',
+      input_topic: 'digits-fog',
+      upper_topic: 'digits-cloud',
+      limit: null,
+      least_limit: 0.1,
+      served_by: null,
+    },
+    {
+      result: 3,
+      model: 1,
+      model_name: 'cloud',
+      input_topic: 'digits-cloud',
+      upper_topic: '',
+      limit: null,
+      least_limit: null,
+      served_by: null,
+    },
   ],
   obstacle: '',
 }
@@ -21,17 +48,39 @@ test('begins as proposed, with limits that were chosen before', () => {
 })
 
 test('sends each tier what it hands up by, and the top nothing of it', () => {
-  const request = chainRequest(3, valuesOf(PROPOSAL, limitsOf(',0.7')))
+  const values = valuesOf(PROPOSAL, limitsOf(',0.7'))
+  const request = chainRequest(3, values)
   expect(request.tiers).toEqual([
     { result: 1, replicas: 1, limit: 0.8, upper_topic: 'digits-fog' },
     { result: 2, replicas: 1, limit: 0.7, upper_topic: 'digits-cloud' },
     { result: 3, replicas: 1 },
   ])
-  const { cli } = chainEquivalents(request)
+  const { cli } = chainEquivalents(request, values)
   expect(cli).toContain('create-chain 3')
   expect(cli).toMatch(/--limit 0.8[\s\S]*--limit 0.7[\s\S]*--upper-topic digits-fog[\s\S]*--upper-topic digits-cloud/)
-  const more = { ...request, tiers: request.tiers?.map((each) => ({ ...each, replicas: 2 })) ?? [] }
-  expect(chainEquivalents(more).cli).toContain('# replicas')
+  expect(cli).not.toContain('--replicas')
+})
+
+test('sends what is of one tier alone, by its name on the command line', () => {
+  const values = valuesOf(PROPOSAL, limitsOf(',0.7'))
+  const tiers = values.tiers.map((each, place) =>
+    place === 2
+      ? { ...each, replicas: 3, gpu: 1, cluster: '4' }
+      : { ...each, upper_bootstrap_servers: place === 0 ? 'central:9092' : '' },
+  )
+  const request = chainRequest(3, { ...values, tiers })
+  expect(request.tiers?.[0]).toMatchObject({ upper_bootstrap_servers: 'central:9092' })
+  expect(request.tiers?.[1]).not.toHaveProperty('upper_bootstrap_servers')
+  expect(request.tiers?.[2]).toEqual({ result: 3, replicas: 3, gpu: 1, cluster: 4 })
+  const { cli } = chainEquivalents(request, values)
+  for (const option of [
+    'replicas cloud=3',
+    'gpu cloud=1',
+    'cluster cloud=4',
+    'upper-bootstrap-servers edge=central:9092',
+  ]) {
+    expect(cli).toContain(`--${option}`)
+  }
 })
 
 test('says the way of a sample', () => {

@@ -5,13 +5,19 @@ import { plural } from '~/lib/format'
 
 export interface TierValues {
   result: number
-  model: string
+  model_name: string
   replicas: number | ''
   /** Null: of the top, which answers all that comes to it; '' where a person has to choose. */
   limit: number | '' | null
   /** Empty at the top. */
   upper_topic: string
+  /** Empty: the platform's own, as the cluster that is null. */
   upper_bootstrap_servers: string
+  output_bootstrap_servers: string
+  /** Its id. */
+  cluster: string | null
+  /** Of each replica. */
+  gpu: number | ''
 }
 
 export interface ChainForm {
@@ -29,11 +35,14 @@ export function valuesOf(proposal: ChainProposal, limits: readonly (number | und
     output_topic: proposal.output_topic,
     tiers: proposal.tiers.map((tier, place) => ({
       result: tier.result,
-      model: tier.model,
+      model_name: tier.model_name,
       replicas: 1,
       limit: limitOf(tier, place),
       upper_topic: tier.upper_topic,
       upper_bootstrap_servers: '',
+      output_bootstrap_servers: '',
+      cluster: null,
+      gpu: 0,
     })),
   }
 }
@@ -51,29 +60,38 @@ export function chainRequest(result: number, form: ChainForm): ChainWriteRequest
     result,
     input_topic: form.input_topic,
     output_topic: form.output_topic,
-    tiers: form.tiers.map(({ result, replicas, limit, upper_topic, upper_bootstrap_servers }) => ({
-      result,
-      replicas: replicas === '' ? 1 : replicas,
-      ...(limit === null || limit === '' ? {} : { limit }),
-      ...(upper_topic ? { upper_topic } : {}),
-      ...(upper_bootstrap_servers ? { upper_bootstrap_servers } : {}),
+    tiers: form.tiers.map((tier) => ({
+      result: tier.result,
+      replicas: tier.replicas === '' ? 1 : tier.replicas,
+      ...(tier.limit === null || tier.limit === '' ? {} : { limit: tier.limit }),
+      ...(tier.upper_topic ? { upper_topic: tier.upper_topic } : {}),
+      ...(tier.upper_bootstrap_servers ? { upper_bootstrap_servers: tier.upper_bootstrap_servers } : {}),
+      ...(tier.output_bootstrap_servers ? { output_bootstrap_servers: tier.output_bootstrap_servers } : {}),
+      ...(tier.cluster === null ? {} : { cluster: Number(tier.cluster) }),
+      ...(tier.gpu ? { gpu: tier.gpu } : {}),
     })),
   }
 }
 
-export function chainEquivalents(request: ChainWriteRequest): Equivalents {
+/** Options of the command that are of single tiers, by their sub-models' names. */
+const OF_TIERS = ['replicas', 'upper_bootstrap_servers', 'output_bootstrap_servers', 'cluster', 'gpu'] as const
+
+export function chainEquivalents(request: ChainWriteRequest, form: ChainForm): Equivalents {
   const { tiers = [] } = request
+  const nameOf = (result: number) => form.tiers.find((each) => each.result === result)?.model_name ?? ''
   const options = [
     `--input ${shellQuote(request.input_topic ?? '')}`,
     `--output ${shellQuote(request.output_topic ?? '')}`,
     ...tiers.flatMap(({ limit }) => (limit == null ? [] : [`--limit ${limit}`])),
     ...tiers.flatMap(({ upper_topic }) => (upper_topic ? [`--upper-topic ${shellQuote(upper_topic)}`] : [])),
+    ...OF_TIERS.flatMap((name) =>
+      tiers
+        .filter((tier) => tier[name] != null && !(name === 'replicas' && tier[name] === 1))
+        .map((tier) => `--${name.replaceAll('_', '-')} ${shellQuote(`${nameOf(tier.result)}=${tier[name]}`)}`),
+    ),
   ]
-  // Replicas and brokers of single tiers are not options of the command.
-  const whole = tiers.every(({ replicas, upper_bootstrap_servers }) => replicas === 1 && !upper_bootstrap_servers)
-  const more = whole ? [] : ['# replicas and upper brokers of single tiers: by Python or curl']
   return {
-    cli: [...more, [`kafka-ml inferences create-chain ${request.result}`, ...options].join(' \\\n  ')].join('\n'),
+    cli: [`kafka-ml inferences create-chain ${request.result}`, ...options].join(' \\\n  '),
     python: pythonCall('client.inferences.create_chain', { ...request }),
     curl: curlCall('POST', '/api/chains/', request),
   }
@@ -81,10 +99,10 @@ export function chainEquivalents(request: ChainWriteRequest): Equivalents {
 
 /** What pressing the button does. */
 export function chainSentence({ input_topic, output_topic, tiers }: ChainForm): string {
-  const steps = tiers.map(({ model, limit, upper_topic }) =>
+  const steps = tiers.map(({ model_name, limit, upper_topic }) =>
     limit === null
-      ? `${model} answers the rest`
-      : `${model} hands what is less sure than ${limit || '?'} to ${upper_topic || '?'}`,
+      ? `${model_name} answers the rest`
+      : `${model_name} hands what is less sure than ${limit || '?'} to ${upper_topic || '?'}`,
   )
   return (
     `${plural(tiers.length, 'inference')} start, all or none: samples come to ${input_topic || '?'}; ${steps.join('; ')}. ` +

@@ -8,6 +8,16 @@ export type InputFormat = Inference['input_format']
 /** How samples are written, where the platform knows it. */
 export type FoundFormat = Pick<Inference, 'input_format' | 'input_config'>
 
+/** What of a tier is suggested by those of its chain that are served, for the tier of ``result``. */
+export interface Suggestion {
+  result: number
+  input_topic: string
+  output_topic: string
+  upper_topic: string
+  limit: number | ''
+}
+export const SUGGESTED = ['input_topic', 'output_topic', 'upper_topic', 'limit'] as const
+
 export interface DeployForm {
   result: string | null
   /** Of the result; null: whichever is current. */
@@ -34,6 +44,8 @@ export interface DeployForm {
   cluster: string | null
   /** JSON; empty: none. */
   visualization: string
+  /** What was filled in last, so that it can follow the result; a draft keeps it. */
+  suggested: Suggestion | null
 }
 
 export const EMPTY_FORM: DeployForm = {
@@ -54,6 +66,7 @@ export const EMPTY_FORM: DeployForm = {
   gpu: 0,
   cluster: null,
   visualization: '',
+  suggested: null,
 }
 
 /** 'My digits (2)' -> 'my-digits-2': what Kafka takes as a part of a topic's name. */

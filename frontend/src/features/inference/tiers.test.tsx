@@ -4,7 +4,7 @@ import { inference } from '~/testing/inference'
 import { platform, Refusal, show } from '~/testing/page'
 import { checkForm, type DeployForm, EMPTY_FORM, equivalentsOf, requestOf, sentence } from './deploy'
 import { LimitButton } from './LimitButton'
-import { exitsText, handsUp, isUpper, leftHere, upperFormat } from './tiers'
+import { exitsText, handsUp, isUpper, leftHere, suggestionOf, upperFormat } from './tiers'
 
 const TIER: DeployForm = {
   ...EMPTY_FORM,
@@ -37,6 +37,21 @@ test('the top hands nothing up, and the lowest reads no other tier', () => {
     handsUp({ tier: null, leader: null }),
   ]).toEqual([true, false, false])
   expect([isUpper({ tier: 0 }), isUpper({ tier: 1 }), isUpper({ tier: null })]).toEqual([false, true, false])
+})
+
+test('a tier is suggested what fits its chain; a limit that nothing speaks for is left to the person', () => {
+  const tier = (result: number, upper_topic: string, limit: number | null) => ({
+    ...{ result, model: result, model_name: `tier ${result}`, input_topic: `to-${result}`, upper_topic, limit },
+    least_limit: null,
+    served_by: null,
+  })
+  const tiers = [tier(1, 'to-2', 0.8), tier(2, 'to-3', null), tier(3, '', null)]
+  const proposal = { result: 3, input_topic: 'to-1', output_topic: 'out', tiers, obstacle: '' }
+  const of = (result: number) => suggestionOf(proposal, result)
+  expect(of(1)).toEqual({ result: 1, input_topic: 'to-1', output_topic: 'out', upper_topic: 'to-2', limit: 0.8 })
+  expect(of(2)).toMatchObject({ input_topic: 'to-2', upper_topic: 'to-3', limit: '' })
+  expect(of(3)).toMatchObject({ upper_topic: '', limit: '' })
+  expect(of(4)).toBeUndefined()
 })
 
 test('the share that leaves is of what came since the limit was set', () => {

@@ -1,8 +1,8 @@
 /** Tiers of distributed models as inferences: what they read, what leaves there, what goes up. */
-import type { Inference, Report, ResultRow } from '~/lib/api'
+import type { ChainProposal, Inference, Report, ResultRow } from '~/lib/api'
 import { curlCall, type Equivalents } from '~/lib/equivalents'
 import { plural } from '~/lib/format'
-import type { FoundFormat } from './deploy'
+import type { FoundFormat, Suggestion } from './deploy'
 
 /** Whether an inference of the result may hand up what it is not sure of. */
 export function handsUp(result: Pick<ResultRow, 'tier' | 'leader'> | undefined): boolean {
@@ -19,6 +19,14 @@ export function upperFormat({ inputs }: Partial<Pick<Report, 'inputs'>>): FoundF
   const sizes = inputs?.[0]?.shape.slice(1) ?? []
   const shape = sizes.length > 0 && !sizes.includes(null) ? { data_reshape: sizes.join(' ') } : {}
   return { input_format: 'RAW', input_config: { data_type: 'float32', ...shape } }
+}
+
+/** What a proposal says of the tier of a result. */
+export function suggestionOf(proposal: ChainProposal | undefined, result: number): Suggestion | undefined {
+  const tier = proposal?.tiers.find((each) => each.result === result)
+  if (!proposal || !tier) return undefined
+  const { input_topic, upper_topic = '', limit } = tier
+  return { result, input_topic, output_topic: proposal.output_topic, upper_topic, limit: limit ?? '' }
 }
 
 /** The share of what came that left at a tier, since it decides by its limit; null where nothing came or none is set. */

@@ -15,13 +15,13 @@ const COMMON: readonly ReactNode[] = [
   <>The code runs in an isolated process before it is saved. What it prints is shown beside it.</>,
 ]
 
-export function HowToWrite({ framework }: { framework: string }) {
+export function HowToWrite({ framework, distributed }: { framework: string; distributed: boolean }) {
   const writing = writingOf(framework)
   const [opened, { toggle }] = useDisclosure(false)
   return (
     <Stack gap={4}>
       <Text size="sm" c="dimmed" component="div">
-        {writing?.line}{' '}
+        {distributed ? writing?.subModelLine : writing?.line}{' '}
         <Anchor component="button" type="button" size="sm" onClick={toggle} aria-expanded={opened}>
           {opened ? 'Less' : 'How models are written'}
         </Anchor>

@@ -120,7 +120,11 @@ export function ModelForm({
   )
 
   const begin = (next: ModelValues) => {
-    form.setValues({ ...next, name: values.name && !isTemplateName(values.name) ? values.name : next.name })
+    form.setValues({
+      ...next,
+      name: values.name && !isTemplateName(values.name) ? values.name : next.name,
+      upper_model: next.distributed && values.distributed ? values.upper_model : next.upper_model,
+    })
   }
   const replace = (next: ModelValues) => {
     if (values.code.trim() === '' || isTemplateCode(values.code)) begin(next)
@@ -246,10 +250,11 @@ export function ModelForm({
             {values.code.trim() === '' && (
               <TemplatePicker
                 framework={values.framework}
+                distributed={values.distributed}
                 onPick={(each: Template) => replace(valuesOfTemplate(each))}
               />
             )}
-            <HowToWrite framework={values.framework} />
+            <HowToWrite framework={values.framework} distributed={values.distributed} />
             <Fold
               opened={withImports}
               onToggle={importsAre.toggle}

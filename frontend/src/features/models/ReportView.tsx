@@ -18,7 +18,10 @@ export function ReportView({ report }: { report: Report }) {
   return (
     <Stack gap="sm">
       <Group gap="xl" align="flex-start">
-        <Stat name="One sample in, one answer out" value={<TensorShapes {...shapesOf(report)} />} />
+        <Stat
+          name={`One sample in, ${(report.outputs?.length ?? 1) > 1 ? `${report.outputs?.length} outputs` : 'one answer out'}`}
+          value={<TensorShapes {...shapesOf(report)} />}
+        />
         <Stat
           name="Parameters"
           value={formatCount(report.parameters)}

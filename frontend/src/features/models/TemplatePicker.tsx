@@ -7,9 +7,12 @@ import { TEMPLATES, type Template } from './templates'
 
 export function TemplatePicker({
   framework,
+  distributed,
   onPick,
 }: {
   framework: FrameworkEnum
+  /** Only sub-models of distributed ones. */
+  distributed: boolean
   onPick: (template: Template) => void
 }) {
   return (
@@ -18,7 +21,7 @@ export function TemplatePicker({
         Start from a template, or paste your own code below
       </Text>
       <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="xs" verticalSpacing="xs">
-        {TEMPLATES.filter((each) => each.framework === framework).map((each) => (
+        {TEMPLATES.filter((each) => each.framework === framework && (each.distributed || !distributed)).map((each) => (
           <UnstyledButton key={each.id} className={classes.template} onClick={() => onPick(each)}>
             <Text size="sm" fw={500}>
               {each.title}

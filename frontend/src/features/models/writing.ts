@@ -19,6 +19,8 @@ export interface Template {
 export interface Writing {
   /** The whole in one line. */
   line: ReactNode
+  /** The same of a sub-model of a distributed model. */
+  subModelLine: ReactNode
   rules: readonly ReactNode[]
   /** How code usually begins. */
   begins: string

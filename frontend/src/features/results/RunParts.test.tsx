@@ -36,7 +36,7 @@ test('the parts of one run are together from below, each with what is known of i
     [...each.children].map((cell) => cell.textContent),
   )
   expect(cells).toEqual([
-    ['model 8', '0.9', '256 B a sample', '2.0 ms', '1.5'],
+    ['model 8', '0.9', '256 B', '2.0 ms', '1.5'],
     ['model 7', '0.98', '–', '2.0 ms', '1.5'],
   ])
   expect(screen.getAllByRole('link', { hidden: true }).map((each) => each.textContent)).toEqual(['model 7'])

@@ -56,10 +56,9 @@ export function RunParts({ result, parts }: { result: Pick<Result, 'id'>; parts:
               outcome && metric in outcome.test_metrics ? formatMeasured(outcome.test_metrics[metric]) : NONE,
           })),
           {
-            title: 'Sends up',
+            title: 'Sends up, a sample',
             right: true,
-            cell: ({ outcome }) =>
-              outcome?.exit?.upper_bytes ? `${formatBytes(outcome.exit.upper_bytes)} a sample` : NONE,
+            cell: ({ outcome }) => (outcome?.exit?.upper_bytes ? formatBytes(outcome.exit.upper_bytes) : NONE),
           },
           {
             title: 'Time of one sample',

@@ -172,16 +172,19 @@ export function DeployForm({
             errorOf={(field) => errorOf(`incremental.${field}`)}
           />
         )}
-        <SemiSupervisedFields
-          values={form.values.semi_supervised ?? FIRST_SEMI_SUPERVISED}
-          onChange={(change) =>
-            form.setFieldValue('semi_supervised', {
-              ...(form.values.semi_supervised ?? FIRST_SEMI_SUPERVISED),
-              ...change,
-            })
-          }
-          errorOf={(field) => errorOf(field ? `semi_supervised.${field}` : 'semi_supervised')}
-        />
+        {/* Not for chains; what was chosen before is shown, with the API's reason against it. */}
+        {(chains.length === 0 || form.values.semi_supervised?.on) && (
+          <SemiSupervisedFields
+            values={form.values.semi_supervised ?? FIRST_SEMI_SUPERVISED}
+            onChange={(change) =>
+              form.setFieldValue('semi_supervised', {
+                ...(form.values.semi_supervised ?? FIRST_SEMI_SUPERVISED),
+                ...change,
+              })
+            }
+            errorOf={(field) => errorOf(field ? `semi_supervised.${field}` : 'semi_supervised')}
+          />
+        )}
         {frameworks.map((framework) => input(framework, 'fit', 'Training'))}
         <Group gap="xl" align="flex-start">
           <NumberInput
@@ -211,13 +214,16 @@ export function DeployForm({
               {...form.getInputProps('split')}
             />
           )}
-          <Select
-            label="Targets"
-            description="What the models learn to answer"
-            w={240}
-            data={Object.entries(TARGETS).map(([value, label]) => ({ value, label }))}
-            {...form.getInputProps('targets')}
-          />
+          {(chains.length === 0 || form.values.targets !== 'labels') && (
+            <Select
+              label="Targets"
+              description="What the models learn to answer"
+              w={240}
+              data={Object.entries(TARGETS).map(([value, label]) => ({ value, label }))}
+              {...form.getInputProps('targets')}
+              error={errorOf('targets')}
+            />
+          )}
         </Group>
         {!incremental && (
           <SmallPrint mt="calc(-1 * var(--mantine-spacing-sm))">{splitSentence(form.values, frameworks)}</SmallPrint>

@@ -1,8 +1,8 @@
 import { screen } from '@testing-library/react'
 import { expect, test } from 'vitest'
-import type { Deployment, Stream } from '~/lib/api'
+import type { Deployment, ModelOf, Stream } from '~/lib/api'
 import { page, platform, show } from '~/testing/page'
-import { misfitText, SendStream } from './SendStream'
+import { misfitText, SendStream, shapeOf } from './SendStream'
 
 const DEPLOYMENT = {
   id: 7,
@@ -22,6 +22,21 @@ test('a semi-supervised deployment says that samples without labels belong to it
     'unsupervised_topic="my-data-unlabelled"',
   )
   expect(screen.getByText(/announced with the stream as its unsupervised_topic/)).toBeInTheDocument()
+})
+
+test('the program sends what the lowest sub-model of a chain takes', () => {
+  const part = (id: number, upper_model: number | null, input: number[], ...outputs: number[]) =>
+    ({
+      id,
+      name: `part ${id}`,
+      framework: 'tensorflow',
+      distributed: true,
+      upper_model,
+      inputs: [{ name: 'in', shape: [null, ...input], dtype: 'float32' }],
+      outputs: outputs.map((size) => ({ name: 'out', shape: [null, size], dtype: 'float32' })),
+    }) as unknown as ModelOf
+  const chain = [part(1, null, [64], 10), part(2, 1, [64], 64, 10), part(3, 2, [28, 28, 1], 64, 10)]
+  expect(shapeOf(chain)).toEqual({ sampleShape: [28, 28, 1], classes: 10 })
 })
 
 test('a stream of the other kind, or without unlabelled data where these are learnt, is not offered', () => {

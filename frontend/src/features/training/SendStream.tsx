@@ -19,6 +19,7 @@ import {
 import { formatCount, formatPercent } from '~/lib/format'
 import { notifyDone } from '~/lib/notify'
 import { useSession } from '~/lib/session'
+import { unitsOf } from '~/lib/units'
 
 export function SendStream({ deployment }: { deployment: Deployment }) {
   const system = useQuery(systemRetrieveOptions())
@@ -159,10 +160,13 @@ export function misfitText(
     : undefined
 }
 
-/** What samples and labels the first model takes; sizes that it leaves open are 1. */
+/** What samples and labels the first model takes, of a chain the lowest sub-model; sizes that it leaves open are 1. */
 export function shapeOf(models: readonly ModelOf[]): { sampleShape: number[]; classes: number } {
-  const model = models.find((each) => each.inputs.length > 0)
-  const last = model?.outputs[0]?.shape.at(-1)
+  const model = unitsOf(models)
+    .map(([lowest]) => lowest)
+    .find((each) => each.inputs.length > 0)
+  // The first one of a sub-model goes up.
+  const last = model?.outputs.at(model.distributed ? -1 : 0)?.shape.at(-1)
   return {
     sampleShape: (model?.inputs[0]?.shape ?? [null, 8, 8]).slice(1).map((size) => size ?? 1),
     // One output is a number, or one class against the other: both take numbers.

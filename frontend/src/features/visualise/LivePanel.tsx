@@ -7,7 +7,7 @@ import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { Stat } from '~/components/Stat'
 import type { Inference, VisualizationRequest } from '~/lib/api'
-import { formatCount, formatExact, formatRate } from '~/lib/format'
+import { formatCount, formatExact, formatPercent, formatRate } from '~/lib/format'
 import { useLive } from '~/lib/live'
 import { ClassView } from './ClassView'
 import { LineView } from './LineView'
@@ -117,6 +117,14 @@ function Numbers({ watch }: { watch: Watch }) {
         value={<span data-testid="total">{formatCount(frame.total)}</span>}
         exact={`${formatExact(frame.total)} predictions since this view was opened, the last ones before it included`}
       />
+      {Object.entries(frame.tiers).map(([tier, count]) => (
+        <Stat
+          key={tier}
+          name={`Left at ${tier}`}
+          value={formatPercent(count / Math.max(1, frame.total - frame.skipped))}
+          exact={`${formatExact(count)} of those seen here, by their header kml-tier`}
+        />
+      ))}
       {frame.unreadable > 0 && (
         <Stat
           name="Not readable"

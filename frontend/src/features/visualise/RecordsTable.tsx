@@ -3,12 +3,13 @@ import { Group, Text, Title } from '@mantine/core'
 import { TopicLink } from '~/components/ButtonLink'
 import { SmallPrint } from '~/components/Dimmed'
 import { RowTable } from '~/components/RowTable'
-import { formatMetric, formatPercent } from '~/lib/format'
+import { formatMetric, formatPercent, NONE } from '~/lib/format'
 import type { PredictionRecord } from './frames'
 import type { Naming } from './labels'
 import { useStore, type Watch } from './useWatch'
 
 const ROWS = 8
+const ANYWHERE = { style: { overflowWrap: 'anywhere' } } as const
 
 export function RecordsTable({ watch, naming }: { watch: Watch; naming: Naming }) {
   const { records, kind } = useStore(
@@ -37,6 +38,9 @@ export function RecordsTable({ watch, naming }: { watch: Watch; naming: Naming }
             w: '30%',
             cell: (record) => answerOf(record, naming),
           },
+          ...(records.some(({ tier }) => tier)
+            ? [{ title: 'Left at', w: '16%', cell: ({ tier }: PredictionRecord) => tier || NONE, td: ANYWHERE }]
+            : []),
           { title: 'Input', cell: (record) => <Place place={placeOfSource(record.source)} /> },
           { title: 'Output record', cell: (record) => <Place place={record.place} /> },
         ]}

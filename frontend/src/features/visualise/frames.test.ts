@@ -14,6 +14,7 @@ function frame(change: Partial<Frame>): Frame {
     records: [],
     places: [],
     places_left_out: 0,
+    tiers: {},
     ...change,
   }
 }
@@ -53,7 +54,7 @@ describe('what a page keeps', () => {
 
   it('never grows', () => {
     const store = new WatchStore()
-    const record = { at: 0, id: 0, values: [1], more: 0, place: 't[0]@0', source: '' }
+    const record = { at: 0, id: 0, values: [1], more: 0, place: 't[0]@0', source: '', tier: '' }
     const place = { at: 0, latitude: 0, longitude: 0, id: 0, values: [1], source: '' }
     for (let at = 0; at < 5000; at += 1) {
       store.frame(frame({ steps: [classStep(at, [0, 1])], records: [record], places: [place] }))

@@ -17,6 +17,8 @@ export interface PredictionRecord {
   place: string
   /** ``topic/partition/offset`` of the input, or empty. */
   source: string
+  /** The sub-model of a distributed model that answered, or empty. */
+  tier: string
 }
 
 export interface PlacedPrediction {
@@ -63,6 +65,8 @@ export interface Frame {
   records: PredictionRecord[]
   places: PlacedPrediction[]
   places_left_out: number
+  /** Of the total, by the tier that answered. */
+  tiers: Record<string, number>
   window?: ClassWindow
   current?: { id: number; score: number } | null
   last?: { id: number; score: number; at: number } | null

@@ -18,6 +18,13 @@ export const writing: Writing = {
       Ignite's metrics are there without an import.
     </>
   ),
+  subModelLine: (
+    <>
+      Leave an <Code>nn.Module</Code> in the variable <Code>model</Code> whose <Code>forward</Code> returns{' '}
+      <Code>(to_upper, prediction)</Code>, at the top the prediction alone. <Code>torch</Code>, <Code>nn</Code> and{' '}
+      <Code>np</Code> are there without an import.
+    </>
+  ),
   rules: [
     <>
       The last line is usually <Code>model = MyModel()</Code>.

@@ -17,6 +17,12 @@ export const writing: Writing = {
       and <Code>np</Code> are there without an import.
     </>
   ),
+  subModelLine: (
+    <>
+      Leave one <Code>keras.Model</Code>, not compiled, with two outputs: what goes up, then the prediction; at the top
+      the prediction alone. <Code>tf</Code>, <Code>keras</Code> and <Code>np</Code> are there without an import.
+    </>
+  ),
   rules: [
     <>
       The last lines are usually <Code>model = keras.Sequential([...])</Code> and{' '}

@@ -1,0 +1,34 @@
+/** Topics and limit for a tier that is served by itself: those that fit the tiers of its chain which are served. */
+import type { UseFormReturnType } from '@mantine/form'
+import { useQuery } from '@tanstack/react-query'
+import { useEffect } from 'react'
+import { chainsRetrieveOptions, type ResultRow } from '~/lib/api'
+import { type DeployForm, SUGGESTED, suggestedTopics } from './deploy'
+import { suggestionOf } from './tiers'
+
+/** Fills in, once for each result, what nobody typed. Returns what was suggested for the result. */
+export function useTierSuggestion(form: UseFormReturnType<DeployForm>, result: ResultRow | undefined) {
+  const ofChain = result?.tier != null
+  const query = { result: result?.id ?? 0 }
+  const joining = useQuery({
+    ...chainsRetrieveOptions({ query: { ...query, joining: true } }),
+    enabled: ofChain,
+    retry: false,
+  })
+  // Who serves a tier again wants another chain: on the topics of the first, both would answer every record.
+  const again = joining.data?.tiers.some((each) => each.result === result?.id && each.served_by != null) ?? false
+  const apart = useQuery({ ...chainsRetrieveOptions({ query }), enabled: ofChain && again, retry: false })
+  const suggestion = result && suggestionOf(again ? apart.data : joining.data, result.id)
+  const { values } = form
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what is typed later is not to be overwritten
+  useEffect(() => {
+    if (!suggestion || !result || values.suggested?.result === suggestion.result) return
+    const usual = suggestedTopics(result.model_name)
+    for (const name of SUGGESTED) {
+      const untouched = ['', values.suggested?.[name], { limit: '', upper_topic: '', ...usual }[name]]
+      if (untouched.includes(values[name])) form.setFieldValue(name, suggestion[name])
+    }
+    form.setFieldValue('suggested', suggestion)
+  }, [suggestion?.result, result?.id])
+  return suggestion
+}
