@@ -1,5 +1,7 @@
 """The tutorial by clicking alone: both MNIST models written, trained from a stream, looked at, served, tried, watched.
 
+At the end the same with a distributed model, whose tiers answer what they are sure of.
+
 Data come from the tutorial's own programs, and once more from the program that the page gives to copy.
 """
 
@@ -20,9 +22,11 @@ from playwright.sync_api import Browser, Page, StorageState, expect
 from datasources import OnlineRawSink
 from examples.digits.data import load_digits
 from examples.digits.model import PYTORCH as DIGITS
+from examples.MNIST_RAW_format.mnist_data import load_mnist
 from kafkaml.sdk import Prediction
 from kafkaml.wire.state import RunState
-from tests.browser.chromium import Session, draw, signed_in
+from tests.browser.chromium import Session, draw, settle, signed_in
+from tests.mlcode_executor import sources
 from tests.platform import Platform
 from tests.support import eventually
 
@@ -33,6 +37,9 @@ _EXAMPLES = _ROOT / "examples" / "MNIST_RAW_format"
 # Training and serving are real, and the machine is shared.
 _LONG_MS = 300_000
 _MODELS = {"tensorflow": ("TensorFlow", "ui-mnist-keras"), "pytorch": ("PyTorch", "ui-mnist-torch")}
+# From below; entered from the top.
+_CHAIN = {"ui-edge": sources.EDGE, "ui-fog": sources.FOG, "ui-cloud": sources.CLOUD}
+_CHAIN_EPOCHS = 3
 
 
 def _run(program: list[str], **env: str) -> None:
@@ -55,6 +62,8 @@ class Made:
     deployment: int = 0
     results: dict[str, int] = field(default_factory=dict)
     inferences: dict[str, int] = field(default_factory=dict)
+    # By sub-model, from below.
+    tiers: dict[str, int] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="module")
@@ -253,3 +262,141 @@ def test_9_a_promoted_version_takes_over_from_the_one_that_answers(session: Sess
     expect(page.get_by_text("Predicted", exact=True).first.locator("..")).to_contain_text(f"{len(answers):,}since")
     client.results.stop(result.id)
     client.inferences.stop(inference.id)
+
+
+def test_10_a_distributed_model_is_entered_from_the_top(session: Session) -> None:
+    upper = None
+    for name, code in reversed(_CHAIN.items()):
+        page = session.open("/models/new")
+        page.get_by_role("textbox", name="Name", exact=True).fill(name)
+        page.get_by_role("checkbox", name=re.compile("^Distributed")).check()
+        if upper is not None:
+            page.get_by_label("Upper model").first.click()
+            page.get_by_role("option", name=re.compile(rf"^{upper}\b")).click()
+        page.get_by_role("textbox", name="Code").click()
+        page.keyboard.insert_text(code)
+        expect(page.get_by_text("valid", exact=True)).to_be_visible(timeout=_LONG_MS)
+        chain = page.get_by_role("list", name="Chain of sub-models, the top first")
+        # What goes up is 64 numbers, of each that has one above it.
+        expect(chain.get_by_text("64 goes up, 256 B a sample")).to_have_count(
+            {"ui-cloud": 0, "ui-fog": 1, "ui-edge": 2}[name]
+        )
+        page.get_by_role("button", name="Save model").click()
+        expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+        page.close()
+        upper = name
+
+
+def test_11_its_sub_models_train_together_and_have_a_result_each(
+    session: Session, platform: Platform, made: Made
+) -> None:
+    page = session.open("/configurations/new")
+    page.get_by_role("textbox", name="Name", exact=True).fill("ui-distributed")
+    # A chain is chosen whole, whatever it is reached by.
+    page.get_by_role("checkbox", name=f"Use {' and '.join(_CHAIN)}").check()
+    page.get_by_role("button", name="Save configuration").click()
+    page.get_by_role("link", name="Deploy for training").click()
+    for label, default in (("Optimizer", "adam"), ("Loss function", "sparse_categorical_crossentropy")):
+        expect(page.get_by_label(label)).to_have_value(default)
+    expect(page.get_by_label("Learning rate")).to_have_value("0.001")
+    expect(page.get_by_text("sparse_categorical_accuracy", exact=True)).to_be_visible()
+    page.get_by_label(re.compile("^Training")).last.fill(f"epochs={_CHAIN_EPOCHS}, shuffle=True")
+    page.get_by_role("button", name="Deploy", exact=True).click()
+    deployment = _number_in(page, "/training")
+    # Samples are those of the lowest sub-model.
+    expect(page.get_by_label("Program that sends the stream")).to_contain_text("(count, 28, 28, 1)")
+    program = [str(_EXAMPLES / "mnist_dataset_training_example.py"), "--digits", "--deployment", str(deployment)]
+    _run([*program, "--bootstrap-servers", platform.bootstrap_servers])
+    expect(page.get_by_text("finished", exact=True)).to_have_count(1 + len(_CHAIN), timeout=_LONG_MS)
+    for name in _CHAIN:
+        page.get_by_role("link", name=name, exact=True).click()
+        made.results[name] = _number_in(page, "/results")
+        expect(page.get_by_role("table", name="Exits of the chain").get_by_role("row")).to_have_count(1 + len(_CHAIN))
+        page.go_back()
+        page.wait_for_url(re.compile(rf"/training/{deployment}"))
+
+
+def test_12_a_point_of_the_curve_is_a_limit(session: Session, made: Made) -> None:
+    page = session.open(f"/results/{made.results['ui-edge']}?tab=limits")
+    limit = page.get_by_label("Limit of ui-edge")
+    proposed = limit.input_value()
+    canvas = page.get_by_role("img", name=re.compile("that ui-edge sends up")).locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    settle(page)
+    # The point furthest to the right: all goes up. Grey is what no point and no line is.
+    x, y = canvas.evaluate(
+        """canvas => {
+          const { width, height } = canvas
+          const { data } = canvas.getContext('2d').getImageData(0, 0, width, height)
+          const scale = width / canvas.clientWidth
+          for (let x = width - 1; x >= 0; x -= 1) for (let y = 0; y < height; y += 1) {
+            const [r, g, b, a] = data.slice(4 * (y * width + x), 4 * (y * width + x) + 4)
+            if (a > 200 && Math.max(r, g, b) - Math.min(r, g, b) > 60) return [x / scale, y / scale]
+          }
+        }"""
+    )
+    canvas.click(position={"x": x - 3, "y": y})
+    expect(limit).not_to_have_value(proposed)
+    expect(page.get_by_text("Leave at ui-edge").locator("..")).to_contain_text("0.0%")
+    page.get_by_role("link", name="Serve the chain with these limits").click()
+    # All tiers at once, with the limit that was chosen.
+    expect(page.get_by_role("button", name="Serve the chain")).to_be_visible()
+    form = page.get_by_role("form", name="Serve a whole chain")
+    expect(form.get_by_label("Upper topic of ui-fog")).to_have_value("ui-distributed-ui-cloud")
+    expect(form.get_by_label("Limit of ui-edge").first).not_to_have_value(proposed)
+
+
+def test_13_each_tier_is_served_and_digits_leave_at_all_three(session: Session, platform: Platform, made: Made) -> None:
+    limits: list[float] = []
+    for place, name in enumerate(_CHAIN):
+        page = session.open(f"/results/{made.results[name]}")
+        page.get_by_role("link", name="Deploy for inference").first.click()
+        # What fits the tiers that are served already is filled in.
+        reads = f"ui-distributed-{'in' if place == 0 else name}"
+        expect(page.get_by_label(re.compile("^Input topic"))).to_have_value(reads)
+        expect(page.get_by_label(re.compile("^Output topic"))).to_have_value("ui-distributed-out")
+        if name != "ui-cloud":
+            expect(page.get_by_label("Limit")).not_to_have_value("")
+            expect(page.get_by_label("Upper topic")).to_have_value(f"ui-distributed-{list(_CHAIN)[place + 1]}")
+            # Half of what comes goes on, so that digits leave everywhere.
+            points = platform.client.results.exits(made.results[name], limits).tiers[place].points
+            limits.append(min(points, key=lambda each: abs(each.sent_up - 0.5)).limit)
+            page.get_by_label("Limit").fill(str(limits[-1]))
+        page.get_by_role("button", name="Serve", exact=True).click()
+        made.tiers[name] = _number_in(page, "/inference")
+        page.close()
+    edge = made.tiers["ui-edge"]
+    for each in made.tiers.values():
+        platform.client.inferences.wait_for(each, RunState.RUNNING, timeout_seconds=_LONG_MS / 1000)
+    watched = session.open(f"/visualise/{edge}")
+    program = [str(_EXAMPLES / "mnist_dataset_inference_example.py"), "--digits", "--count", "200"]
+    _run([*program, "--inference", str(edge)], **platform.env)
+    expect(watched.get_by_test_id("total")).to_have_text(re.compile(r"^20\d"), timeout=_LONG_MS)
+    for name in _CHAIN:
+        expect(watched.get_by_text(f"Left at {name}").locator("..")).to_contain_text(re.compile(r"[1-9]\d?\.\d%"))
+    page = session.open(f"/inference/{edge}")
+    expect(page.get_by_text("Leave here").locator("..")).to_contain_text(re.compile(r"\d\d\.\d%limit 0\.\d+"))
+    # A digit that the edge was not sure of tells its way.
+    images = load_mnist(digits=True)[1].images[:100]
+    answers = platform.client.inferences.predict_batch(edge, images)
+    place = next(n for n, each in enumerate(answers) if isinstance(each, Prediction) and each.tier != "ui-edge")
+    page.get_by_role("tab", name="Try it").click()
+    page.get_by_label("Wait at most").fill("30")
+    page.get_by_role("radiogroup", name="Where the sample comes from").get_by_text("JSON").click()
+    page.get_by_role("textbox", name="Sample as JSON").click()
+    page.keyboard.insert_text(str(images[place].tolist()))
+    page.get_by_role("button", name="Send through Kafka").click()
+    expect(page.get_by_text(re.compile("sure, left at ui-(fog|cloud)"))).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(re.compile("was less sure than its limit and handed it up to")).first).to_be_visible()
+    # The limit changes while it runs.
+    page.get_by_role("button", name=f"Limit {limits[0]}", exact=True).click()
+    page.get_by_label("Limit", exact=True).fill("1")
+    page.get_by_role("button", name="Set the limit").click()
+    expect(page.get_by_role("button", name="Limit 1", exact=True)).to_be_visible()
+    eventually(
+        lambda: platform.client.inferences.get(edge).swapped, _LONG_MS / 1000, what="the replica to decide by it"
+    )
+    home = session.open("/?view=table")
+    expect(home.get_by_text(re.compile(r"inference \d+ ui-edge: [\d.,/s]+ up"))).to_be_visible()
+    for each in made.tiers.values():
+        platform.client.inferences.stop(each)

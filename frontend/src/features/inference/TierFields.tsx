@@ -26,7 +26,7 @@ export function TierFields({
         />
         <NumberInput
           label="Limit"
-          description={`Between 0 and 1: what is less sure goes up${proposed ? `; proposed: ${proposed}` : ''}`}
+          description={`What is less sure goes up${proposed ? `; proposed: ${proposed}` : ', between 0 and 1'}`}
           min={0}
           max={1}
           step={0.05}

@@ -117,7 +117,7 @@ function Numbers({ watch }: { watch: Watch }) {
         value={<span data-testid="total">{formatCount(frame.total)}</span>}
         exact={`${formatExact(frame.total)} predictions since this view was opened, the last ones before it included`}
       />
-      {Object.entries(frame.tiers).map(([tier, count]) => (
+      {Object.entries(frame.tiers).sort().map(([tier, count]) => (
         <Stat
           key={tier}
           name={`Left at ${tier}`}

@@ -35,11 +35,11 @@ export function RecordsTable({ watch, naming }: { watch: Watch; naming: Naming }
           { title: 'Time', w: 112, cell: (record) => new Date(record.at * 1000).toLocaleTimeString() },
           {
             title: kind === 'classification' ? 'Class' : 'Outputs',
-            w: '30%',
+            w: '24%',
             cell: (record) => answerOf(record, naming),
           },
           ...(records.some(({ tier }) => tier)
-            ? [{ title: 'Left at', w: '16%', cell: ({ tier }: PredictionRecord) => tier || NONE, td: ANYWHERE }]
+            ? [{ title: 'Left at', w: '13%', cell: ({ tier }: PredictionRecord) => tier || NONE, td: ANYWHERE }]
             : []),
           { title: 'Input', cell: (record) => <Place place={placeOfSource(record.source)} /> },
           { title: 'Output record', cell: (record) => <Place place={record.place} /> },
