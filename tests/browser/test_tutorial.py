@@ -297,10 +297,10 @@ def test_11_its_sub_models_train_together_and_have_a_result_each(
     page.get_by_role("button", name="Save configuration").click()
     page.get_by_role("link", name="Deploy for training").click()
     for label, default in (("Optimizer", "adam"), ("Loss function", "sparse_categorical_crossentropy")):
-        expect(page.get_by_label(label)).to_have_value(default)
-    expect(page.get_by_label("Learning rate")).to_have_value("0.001")
+        expect(page.get_by_role("combobox", name=label)).to_have_value(default)
+    expect(page.get_by_role("textbox", name="Learning rate")).to_have_value("0.001")
     expect(page.get_by_text("sparse_categorical_accuracy", exact=True)).to_be_visible()
-    page.get_by_label(re.compile("^Training")).last.fill(f"epochs={_CHAIN_EPOCHS}, shuffle=True")
+    page.get_by_role("textbox", name="Training", exact=True).fill(f"epochs={_CHAIN_EPOCHS}, shuffle=True")
     page.get_by_role("button", name="Deploy", exact=True).click()
     deployment = _number_in(page, "/training")
     # Samples are those of the lowest sub-model.
@@ -356,12 +356,14 @@ def test_13_each_tier_is_served_and_digits_leave_at_all_three(session: Session, 
         expect(page.get_by_label(re.compile("^Input topic"))).to_have_value(reads)
         expect(page.get_by_label(re.compile("^Output topic"))).to_have_value("ui-distributed-out")
         if name != "ui-cloud":
-            expect(page.get_by_label("Limit")).not_to_have_value("")
-            expect(page.get_by_label("Upper topic")).to_have_value(f"ui-distributed-{list(_CHAIN)[place + 1]}")
+            expect(page.get_by_label("Limit", exact=True)).not_to_have_value("")
+            expect(page.get_by_label("Upper topic", exact=True)).to_have_value(
+                f"ui-distributed-{list(_CHAIN)[place + 1]}"
+            )
             # Half of what comes goes on, so that digits leave everywhere.
             points = platform.client.results.exits(made.results[name], limits).tiers[place].points
             limits.append(min(points, key=lambda each: abs(each.sent_up - 0.5)).limit)
-            page.get_by_label("Limit").fill(str(limits[-1]))
+            page.get_by_label("Limit", exact=True).fill(str(limits[-1]))
         page.get_by_role("button", name="Serve", exact=True).click()
         made.tiers[name] = _number_in(page, "/inference")
         page.close()
