@@ -66,7 +66,7 @@ test('sends what is of one tier alone, by its name on the command line', () => {
   const tiers = values.tiers.map((each, place) =>
     place === 2
       ? { ...each, replicas: 3, gpu: 1, cluster: '4' }
-      : { ...each, upper_bootstrap_servers: place === 0 ? 'central:9092' : '' },
+      : { ...each, upper_bootstrap_servers: place === 0 ? 'central:9092' : '', replicas: place },
   )
   const request = chainRequest(3, { ...values, tiers })
   expect(request.tiers?.[0]).toMatchObject({ upper_bootstrap_servers: 'central:9092' })
@@ -74,6 +74,7 @@ test('sends what is of one tier alone, by its name on the command line', () => {
   expect(request.tiers?.[2]).toEqual({ result: 3, replicas: 3, gpu: 1, cluster: 4 })
   const { cli } = chainEquivalents(request, values)
   for (const option of [
+    'replicas edge=0',
     'replicas cloud=3',
     'gpu cloud=1',
     'cluster cloud=4',

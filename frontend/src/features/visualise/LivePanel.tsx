@@ -117,14 +117,16 @@ function Numbers({ watch }: { watch: Watch }) {
         value={<span data-testid="total">{formatCount(frame.total)}</span>}
         exact={`${formatExact(frame.total)} predictions since this view was opened, the last ones before it included`}
       />
-      {Object.entries(frame.tiers).sort().map(([tier, count]) => (
-        <Stat
-          key={tier}
-          name={`Left at ${tier}`}
-          value={formatPercent(count / Math.max(1, frame.total - frame.skipped))}
-          exact={`${formatExact(count)} of those seen here, by their header kml-tier`}
-        />
-      ))}
+      {Object.entries(frame.tiers)
+        .sort()
+        .map(([tier, count]) => (
+          <Stat
+            key={tier}
+            name={`Left at ${tier}`}
+            value={formatPercent(count / Math.max(1, frame.total - frame.skipped))}
+            exact={`${formatExact(count)} of those seen here, by their header kml-tier`}
+          />
+        ))}
       {frame.unreadable > 0 && (
         <Stat
           name="Not readable"
