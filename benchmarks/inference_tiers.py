@@ -21,13 +21,16 @@ IDS = ("P18",)
 _RECORDS = 300_000
 _QUICK_RECORDS = 20_000
 _SENT_UP = 1 / 3
+# Numbers that go up, as in the tutorial's chain.
+_WIDTH = 64
 _BAR = 0.85
 
 
 def run(context: Context) -> Iterator[Row]:
     """Measure both in turns, so that a busy moment of the machine hits both."""
     count = _QUICK_RECORDS if context.quick else _RECORDS
-    topic, plain, sub_model = fill(context, count), mlp(), mlp(hands_up=True)
+    topic = fill(context, count)
+    plain, sub_model = mlp(hidden=_WIDTH), mlp(hidden=_WIDTH, hands_up=True)
     cascade = Cascade(upper_topic=context.topic(PARTITIONS, name="upper"), limit=_limit(sub_model))
     fields = {"tier": "edge", "cascade": cascade}
     tiers, plains = [], []
