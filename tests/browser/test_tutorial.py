@@ -41,6 +41,20 @@ _MODELS = {"tensorflow": ("TensorFlow", "ui-mnist-keras"), "pytorch": ("PyTorch"
 _CHAIN = {"ui-edge": sources.EDGE, "ui-fog": sources.FOG, "ui-cloud": sources.CLOUD}
 _CHAIN_EPOCHS = 3
 
+# The point of a curve that is furthest to the right: of the limit at which all goes up. Grey is no point and no line.
+_LAST_POINT = """canvas => {
+  const { width, height } = canvas
+  const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })
+  copy.drawImage(canvas, 0, 0)
+  const { data } = copy.getImageData(0, 0, width, height)
+  const scale = width / canvas.clientWidth
+  for (let x = width - 1; x >= 0; x -= 1) for (let y = 0; y < height; y += 1) {
+    const [r, g, b, a] = data.slice(4 * (y * width + x), 4 * (y * width + x) + 4)
+    if (a > 200 && Math.max(r, g, b) - Math.min(r, g, b) > 60) return [x / scale, y / scale]
+  }
+  return null
+}"""
+
 
 def _run(program: list[str], **env: str) -> None:
     done = subprocess.run(
@@ -323,18 +337,7 @@ def test_12_a_point_of_the_curve_is_a_limit(session: Session, made: Made) -> Non
     canvas = page.get_by_role("img", name=re.compile("that ui-edge sends up")).locator("canvas").first
     canvas.scroll_into_view_if_needed()
     settle(page)
-    # The point furthest to the right: all goes up. Grey is what no point and no line is.
-    x, y = canvas.evaluate(
-        """canvas => {
-          const { width, height } = canvas
-          const { data } = canvas.getContext('2d').getImageData(0, 0, width, height)
-          const scale = width / canvas.clientWidth
-          for (let x = width - 1; x >= 0; x -= 1) for (let y = 0; y < height; y += 1) {
-            const [r, g, b, a] = data.slice(4 * (y * width + x), 4 * (y * width + x) + 4)
-            if (a > 200 && Math.max(r, g, b) - Math.min(r, g, b) > 60) return [x / scale, y / scale]
-          }
-        }"""
-    )
+    x, y = eventually(lambda: canvas.evaluate(_LAST_POINT), _LONG_MS / 1000, what="the curve to be drawn")
     canvas.click(position={"x": x - 3, "y": y})
     expect(limit).not_to_have_value(proposed)
     expect(page.get_by_text("Leave at ui-edge").locator("..")).to_contain_text("0.0%")
