@@ -19,6 +19,7 @@ import orjson
 
 from kafkaml.artifacts import ArtifactCache, check_artifact_name, sha256_of_file
 from kafkaml.closing import Closing
+from kafkaml.daemon_thread import in_daemon_thread
 from kafkaml.errors import ApiError
 from kafkaml.logs import get_logger, register_secret
 from kafkaml.retry import retried
@@ -30,7 +31,7 @@ from kafkaml.wire.job import InferenceJob, TrainingJob
 from kafkaml.wire.receipt import FreshToken
 from kafkaml.wire.training import TrainingPlan
 
-__all__ = ["Heartbeat", "JobClient", "api_error", "backend_http", "unreachable"]
+__all__ = ["Heartbeat", "JobClient", "api_error", "backend_http", "close_http", "unreachable"]
 
 logger = get_logger(__name__)
 
@@ -41,6 +42,7 @@ _FINAL_STATUS = frozenset({401, 403, 404, 409, 410})
 _TOKEN_URL = "/api/jobs/token/"  # noqa: S105 - an address
 _UPLOAD_CHUNK_BYTES = 8 << 20
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_CLOSE_SECONDS = 1.0
 
 
 class _Token:
@@ -92,7 +94,7 @@ class JobClient(Closing):
         return other
 
     def close(self) -> None:
-        self._http.close()
+        close_http(self._http)
 
     # --- plans -----------------------------------------------------------------------------------------------------
 
@@ -323,6 +325,12 @@ def backend_http(url: str, transport: httpx.BaseTransport | None = None) -> http
         transport=transport,
         verify=not url.startswith("http:"),
     )
+
+
+def close_http(http: httpx.Client) -> None:
+    """Close ``http``, without waiting for ever: a signal that raised within a call may have left its lock held."""
+    with contextlib.suppress(TimeoutError):
+        in_daemon_thread(http.close, name="closing").result(timeout=_CLOSE_SECONDS)
 
 
 def _chunks(response: httpx.Response, url: str) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ import httpx
 
 from kafkaml.closing import Closing
 from kafkaml.errors import ApiError
-from kafkaml.job_client import JobClient, api_error, backend_http, unreachable
+from kafkaml.job_client import JobClient, api_error, backend_http, close_http, unreachable
 from kafkaml.logs import register_secret
 from kafkaml.retry import retried
 from kafkaml.wire.job import InferenceJob
@@ -45,7 +45,7 @@ class Joining(Closing):
         self._http = backend_http(url, transport)
 
     def close(self) -> None:
-        self._http.close()
+        close_http(self._http)
 
     def join(self, *, deadline_seconds: float) -> WorkerJob:
         """Return the job of the inference's present attempt, with a fresh token.

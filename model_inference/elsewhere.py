@@ -87,7 +87,7 @@ class _Worker:
     def run(self, stop: StopSignal) -> str:
         while True:
             try:
-                job = self._join()
+                job = self._join(stop)
             except ApiError as error:
                 if error.problem.get("type") == _ENDED:
                     return error.message
@@ -99,6 +99,8 @@ class _Worker:
             except Stopped:
                 if not stop.superseded:
                     raise
+            finally:
+                stop.over = True
             if time.monotonic() - began > _FORGIVEN_AFTER_SECONDS:
                 self._failures = 0
             if stop.reason is not None and stop.reason.problem.get("type") == _REPLACED:
@@ -110,11 +112,14 @@ class _Worker:
             if self._failure is not None:
                 self._pause(self._failure)
 
-    def _join(self) -> WorkerJob:
+    def _join(self, stop: StopSignal) -> WorkerJob:
         """Wait for the platform, and for the inference to be started; raises ApiError for what does not pass."""
         logger.info("joining", url=self._options.url)
         shown = ""
         while True:
+            # What a signal raised may get lost where Python lets no exception through.
+            if stop.asked():
+                raise Stopped
             try:
                 return self._joining.join(deadline_seconds=_PATIENCE_SECONDS)
             except ApiError as error:

@@ -11,7 +11,8 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from concurrent.futures import Future
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -21,7 +22,7 @@ from kafkaml.codecs import Codec, codec_for
 from kafkaml.confluent import KafkaAdmin, KafkaLoopClient
 from kafkaml.confluent.config import RecordSizes
 from kafkaml.daemon_thread import in_daemon_thread
-from kafkaml.errors import ApiError, BrokerError, KafkaMLError
+from kafkaml.errors import ApiError, BrokenError, BrokerError, KafkaMLError
 from kafkaml.failures import failure_of
 from kafkaml.garbage import collect_garbage_seldom
 from kafkaml.job_client import Heartbeat, JobClient
@@ -73,6 +74,8 @@ class StopSignal:
         self.superseded = False
         # What the backend said last when it wanted this attempt no more.
         self.reason: ApiError | None = None
+        # Nothing is left to end: threads that still speak of this attempt must not end the next one.
+        self.over = False
         self._asked = False
         self._serving = False
 
@@ -93,7 +96,7 @@ class StopSignal:
 
     def on_final(self, error: ApiError) -> None:
         """End because the backend knows this attempt no more; called from any thread."""
-        if error.status in _SUPERSEDED_STATUS:
+        if error.status in _SUPERSEDED_STATUS and not self.over:
             logger.warning("this attempt is over", reason=error.message)
             self.superseded, self.reason = True, error
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
@@ -180,18 +183,20 @@ class _Replica:
         self._asked = kafka.bootstrap_servers
         self._waits_for = ""
         self._client: KafkaLoopClient | None = None
+        self._over = False
 
     def run(self, stop: StopSignal, stats: LoopStats, reporter: StatsReporter, news: SwapNews) -> None:
         """Get ready, join the group, and answer records until ``stop``."""
         reporter.warnings = self._warnings
         connecting = in_daemon_thread(partial(self._connect, stop), name="preparation")
-        codecs = codec_for(self._plan.input_format, self._plan.input_config)
-        codec = codecs.features
-        first = self._model(self._plan.model)
-        counts = CountsFile(self._counts_path(), reporter.run)
-        stats.keep, reporter.previous, reporter.on_last_heard = counts.write, counts.previous, counts.remove
         with ExitStack() as undo:
+            undo.callback(self._let_go, connecting)
+            codecs = codec_for(self._plan.input_format, self._plan.input_config)
+            codec = codecs.features
+            first = self._model(self._plan.model)
             undo.callback(first.close)
+            counts = CountsFile(self._counts_path(), reporter.run)
+            stats.keep, reporter.previous, reporter.on_last_heard = counts.write, counts.previous, counts.remove
             if codec.sample_shape is not None:
                 first.predictor.prepare(SampleSpec(codec.dtype, codec.sample_shape))
             found = self._challenger(first)
@@ -316,6 +321,8 @@ class _Replica:
         """
 
         def connect() -> KafkaLoopClient:
+            if self._over:
+                raise BrokenError("the replica ended before Kafka was reached")
             try:
                 self._create_topics()
                 self._watch.look()
@@ -327,6 +334,20 @@ class _Replica:
             return client
 
         return retried(connect, deadline_seconds=math.inf)
+
+    def _let_go(self, connecting: Future[KafkaLoopClient]) -> None:
+        """Connect no more, and close what was connected to for nobody.
+
+        A worker elsewhere goes on in this process: what came late would fence its next replica.
+        """
+        self._over = True
+
+        def close(done: Future[KafkaLoopClient]) -> None:
+            if self._client is None and done.exception() is None:
+                with suppress(BrokerError):
+                    done.result().close()
+
+        connecting.add_done_callback(close)
 
     def _create_topics(self) -> None:
         plan = self._plan

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import orjson
 import pytest
 
 from kafkaml.errors import ApiError, SettingsError
@@ -37,9 +38,15 @@ class Platform(LocalServer):
     def __init__(self, *answers: Answer) -> None:
         super().__init__()
         self.answers = list(answers)
+        self.of_job = Answer(500)
+        self.joined_before: list[bool] = []
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        assert (method, path, headers["authorization"]) == ("POST", "/api/jobs/workers/", f"Bearer {'t' * 20}")
+        if path != "/api/jobs/workers/":
+            # Plan and statistics of a job.
+            return self.of_job
+        assert (method, headers["authorization"]) == ("POST", f"Bearer {'t' * 20}")
+        self.joined_before.append(orjson.loads(body)["again"])
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
@@ -74,6 +81,34 @@ def test_a_refused_token_is_said_in_the_platforms_words(tmp_path: Path) -> None:
         run(server, tmp_path)
     said = refused.value
     assert (said.message, said.status, said.hint) == ("the worker token expired", 401, "do this")
+
+
+JOB = {
+    "inference": 3,
+    "attempt": 1,
+    "framework": "pytorch",
+    "replica": 1000,
+    "token": "j" * 20,
+    "expires_at": "2030-01-01T00:00:00Z",
+    "kafka": {"bootstrap_servers": "127.0.0.1:1", "security_protocol": "PLAINTEXT"},
+}
+
+
+def test_another_attempt_is_joined_in_the_place_of_one_that_is_over(tmp_path: Path) -> None:
+    ended = refusal(409, "inference_ended", "inference 3 is stopped")
+    with Platform(json_answer(200, JOB), json_answer(200, {**JOB, "attempt": 2}), ended) as server:
+        server.of_job = refusal(409, "stale_attempt", "attempt 1 is over")
+        assert run(server, tmp_path) == "inference 3 is stopped"
+        assert server.joined_before == [False, True, True]
+
+
+def test_a_name_that_another_process_took_over_ends_it(tmp_path: Path) -> None:
+    with Platform(json_answer(200, JOB)) as server:
+        server.of_job = refusal(409, "worker_replaced", "another process serves inference 3 as 'gate'")
+        with pytest.raises(ApiError, match="another process serves") as refused:
+            run(server, tmp_path)
+    assert refused.value.hint == "do this"
+    assert server.joined_before == [False]
 
 
 def test_told_to_end_while_it_waits_it_ends_in_order(tmp_path: Path) -> None:
