@@ -99,7 +99,8 @@ def inference(platform: Platform) -> Inference:
     (result,) = made.results
     client.results.wait_for(result.id, RunState.FINISHED, timeout_seconds=240)
     admin = AdminClient({"bootstrap.servers": platform.bootstrap_servers})
-    admin.create_topics([NewTopic(INPUT, PARTITIONS, 1)])[INPUT].result(60)
+    for made_topic in admin.create_topics([NewTopic(each, PARTITIONS, 1) for each in (INPUT, OUTPUT)]).values():
+        made_topic.result(60)
     return client.inferences.create(result=result.id, input_topic=INPUT, output_topic=OUTPUT, replicas=0)
 
 
