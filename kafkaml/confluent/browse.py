@@ -24,7 +24,16 @@ from kafkaml.errors import KafkaMLError, StreamUnavailable
 from kafkaml.records import PartitionKey, Record
 from kafkaml.settings import KafkaSettings
 
-__all__ = ["MAX_LIMIT", "PageStart", "PartitionState", "RecordPage", "TopicBrowser", "TopicSummary", "record_bytes"]
+__all__ = [
+    "MAX_LIMIT",
+    "Look",
+    "PageStart",
+    "PartitionState",
+    "RecordPage",
+    "TopicBrowser",
+    "TopicSummary",
+    "record_bytes",
+]
 
 MAX_LIMIT = 500
 # How long one wait for records lasts; between waits the time limit is looked at.
@@ -134,7 +143,7 @@ class TopicBrowser:
 
     def offsets_at(self, topic: str, timestamp_ms: int) -> dict[int, int]:
         """Return the first offset of each partition whose record is of ``timestamp_ms`` or later, else its end."""
-        watermarks = self._watermarks(topic, None)
+        watermarks = self.watermarks(topic)
         places = [(topic, partition) for partition in watermarks]
         spec = OffsetSpec.for_timestamp(timestamp_ms)
         found = self._offsets(places, spec)
@@ -166,7 +175,7 @@ class TopicBrowser:
         """
         limit = max(1, min(limit, MAX_LIMIT))
         deadline = time.monotonic() + timeout_seconds
-        watermarks = self._watermarks(topic, partition)
+        watermarks = self.watermarks(topic, partition)
         if after is None and before is None and timestamp_ms is not None:
             after = self.offsets_at(topic, timestamp_ms)
         consumer = Consumer(
@@ -184,7 +193,7 @@ class TopicBrowser:
             }
         )
         try:
-            look = _Look(consumer, self._log, topic, limit, max_bytes // max(1, len(watermarks)), deadline)
+            look = Look(consumer, self._log, topic, limit, max_bytes // max(1, len(watermarks)), deadline)
             if before is not None or (after is None and start == PageStart.NEWEST):
                 return _backward(look, watermarks, before or {}, max_bytes)
             if after is None:
@@ -193,8 +202,11 @@ class TopicBrowser:
         finally:
             consumer.close()
 
-    def _watermarks(self, topic: str, partition: int | None) -> dict[int, tuple[int, int]]:
-        """Return the ends of the partitions to look into; those without a leader are left out, unless asked for."""
+    def watermarks(self, topic: str, partition: int | None = None) -> dict[int, tuple[int, int]]:
+        """Return the first and the next committed offset of the partitions, or of one; without those of no leader.
+
+        StreamUnavailable when there is no such topic or partition, or no leader at all.
+        """
         states = self.partitions(topic)
         if partition is not None:
             states = [each for each in states if each.partition == partition]
@@ -232,8 +244,8 @@ class TopicBrowser:
         return found
 
 
-class _Look:
-    """Reads parts of one topic for one page, until the deadline."""
+class Look:
+    """Reads parts of one topic, for one page or one sample, until the deadline."""
 
     def __init__(
         self, consumer: Consumer, log: ClientLog, topic: str, limit: int, share_bytes: int, deadline: float
@@ -279,7 +291,7 @@ class _Look:
 
 
 def _forward(
-    look: _Look, watermarks: Mapping[int, tuple[int, int]], after: Mapping[int, int], max_bytes: int
+    look: Look, watermarks: Mapping[int, tuple[int, int]], after: Mapping[int, int], max_bytes: int
 ) -> RecordPage:
     """Return the first records from ``after`` on (from the beginning where it names no offset)."""
     starts = {key: min(max(after.get(key, low), low), high) for key, (low, high) in watermarks.items()}
@@ -308,7 +320,7 @@ def _forward(
 
 
 def _backward(
-    look: _Look, watermarks: Mapping[int, tuple[int, int]], before: Mapping[int, int], max_bytes: int
+    look: Look, watermarks: Mapping[int, tuple[int, int]], before: Mapping[int, int], max_bytes: int
 ) -> RecordPage:
     """Return the last records before ``before`` (before the end where it names no offset), newest first.
 
@@ -349,7 +361,7 @@ def _backward(
 class _Kept:
     """The newest records of a partition, found window by window; ``start`` is the first offset that was looked at."""
 
-    def __init__(self, look: _Look, end: int) -> None:
+    def __init__(self, look: Look, end: int) -> None:
         self.start = end
         self._look = look
         self._older_windows: list[list[Record]] = []

@@ -19,6 +19,7 @@ __all__ = [
     "Column",
     "Contract",
     "Encoding",
+    "Expression",
     "FieldKind",
     "KeyKind",
     "Label",

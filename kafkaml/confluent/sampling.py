@@ -1,0 +1,172 @@
+"""TopicSampler: some hundred records spread over a whole topic, for whoever wants to know what is in it.
+
+Every partition is read at several places between its first and its last record, a few records at each: a topic often
+begins with tests, and changes on its way. Joins no group and commits nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer
+
+from kafkaml.confluent.browse import Look, TopicBrowser, record_bytes
+from kafkaml.confluent.config import consumer_config
+from kafkaml.confluent.errors import ClientLog
+from kafkaml.records import Record
+from kafkaml.settings import KafkaSettings
+
+__all__ = ["TopicSample", "TopicSampler"]
+
+# In how many places a topic is read: each costs a request, all partitions at once.
+_PLACES = 40
+# Less at a place would ask for a batch of thousands to keep one.
+_MIN_RECORDS = 8
+
+Slice = Mapping[int, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class TopicSample:
+    """Records by partition and offset, and the offsets (first, next) that they were taken from in each partition.
+
+    ``timed_out``: there would have been more places to look at.
+    """
+
+    records: Sequence[Record]
+    offsets: Slice
+    timed_out: bool = False
+
+    @property
+    def available(self) -> int:
+        """The most records that the slice can hold; the markers of transactions count too."""
+        return sum(end - start for start, end in self.offsets.values())
+
+
+class TopicSampler:
+    """Takes samples of the topics of one cluster, for one thread.
+
+    Requests take ``request_timeout_seconds`` at most, then raise BrokerTimeout.
+    """
+
+    def __init__(self, settings: KafkaSettings, *, request_timeout_seconds: float = 10.0) -> None:
+        self._settings = settings
+        self._browser = TopicBrowser(settings, request_timeout_seconds=request_timeout_seconds)
+        self._log = ClientLog()
+
+    def sample(
+        self,
+        topic: str,
+        *,
+        offsets: Slice | None = None,
+        max_records: int = 1000,
+        max_bytes: int = 16 << 20,
+        timeout_seconds: float = 5.0,
+    ) -> TopicSample:
+        """Return about ``max_records`` committed records of ``topic``, from its start to its end.
+
+        ``offsets`` (partition -> first and next offset) leaves out what lies outside. A partition is given as many as
+        its share of the slice; all records where there are no more. Raises StreamUnavailable for a topic that does not
+        exist.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        wanted = self._within(topic, offsets)
+        plan = _plan(wanted, max_records)
+        found: list[Record] = []
+        left_bytes = max_bytes
+        places = sum(map(len, plan))
+        consumer = Consumer(
+            consumer_config(self._settings, self._log, group="kafka-ml-sampler")
+            | {
+                "auto.offset.reset": "earliest",
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 10,
+                # Nothing is read ahead: the next place is elsewhere. The broker sends one batch at least.
+                "queued.min.messages": 1,
+                "queued.max.messages.kbytes": 1 << 10,
+                "fetch.message.max.bytes": 16 << 10,
+            }
+        )
+        look = Look(consumer, self._log, topic, max_records, max_bytes, deadline)
+        timed_out = False
+        try:
+            for windows in plan:
+                # Also of large records the end of the topic is seen, not the start only.
+                share_bytes = max(1, left_bytes * len(windows) // places)
+                places -= len(windows)
+                taken = _Taken(windows, share_bytes)
+                read = look.read({key: (each.start, each.limit) for key, each in windows.items()}, taken.take)
+                found += taken.records
+                left_bytes -= taken.bytes
+                timed_out = len(read) < len(windows)
+                if timed_out or left_bytes <= 0:
+                    break
+        finally:
+            consumer.close()
+        found.sort(key=lambda record: (record.partition, record.offset))
+        return TopicSample(found, wanted, timed_out=timed_out)
+
+    def _within(self, topic: str, offsets: Slice | None) -> dict[int, tuple[int, int]]:
+        marks = self._browser.watermarks(topic)
+        if offsets is None:
+            return marks
+        cut = {
+            key: (max(start, marks[key][0]), min(end, marks[key][1]))
+            for key, (start, end) in offsets.items()
+            if key in marks
+        }
+        return {key: (start, max(start, end)) for key, (start, end) in cut.items()}
+
+
+@dataclass(frozen=True)
+class _Window:
+    """``count`` records from ``start`` on, before ``limit``: gaps of compaction are read over up to there."""
+
+    start: int
+    limit: int
+    count: int
+
+
+class _Taken:
+    """What was taken in one round of windows."""
+
+    def __init__(self, windows: Mapping[int, _Window], max_bytes: int) -> None:
+        self._left = {key: each.count for key, each in windows.items()}
+        self._max_bytes = max(1, max_bytes // len(windows))
+        self._sizes = dict.fromkeys(windows, 0)
+        self.records: list[Record] = []
+
+    @property
+    def bytes(self) -> int:
+        return sum(self._sizes.values())
+
+    def take(self, record: Record) -> bool:
+        """Keep the record; whether its partition wants more."""
+        key = record.partition
+        self.records.append(record)
+        self._left[key] -= 1
+        self._sizes[key] += record_bytes(record)
+        return self._left[key] > 0 and self._sizes[key] < self._max_bytes
+
+
+def _plan(offsets: Slice, max_records: int) -> list[dict[int, _Window]]:
+    """Return what to read one round after the other; a partition can be read at one place at a time only."""
+    sizes = {key: end - start for key, (start, end) in offsets.items() if end > start}
+    total = sum(sizes.values())
+    rounds: list[dict[int, _Window]] = []
+    for key, size in sizes.items():
+        share = min(size, max(1, round(max_records * size / total)))
+        windows = 1 if share == size else max(1, min(round(_PLACES * size / total), share // _MIN_RECORDS))
+        start = offsets[key][0]
+        counts = [share // windows + (place < share % windows) for place in range(windows)]
+        # The last one ends with the slice.
+        last = start + size - counts[-1]
+        starts = [start + (last - start) * place // max(1, windows - 1) for place in range(windows)]
+        limits = [*starts[1:], start + size]
+        for place, (first, limit, count) in enumerate(zip(starts, limits, counts, strict=True)):
+            if place == len(rounds):
+                rounds.append({})
+            rounds[place][key] = _Window(first, limit, count)
+    return rounds
