@@ -36,9 +36,9 @@ from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.errors import DecodeError
 from kafkaml.input_format import InputFormat
 
-__all__ = ["AvroCodec"]
+__all__ = ["FRAME", "NO_RECORD", "AvroCodec"]
 
-_FRAME = struct.Struct(">bI")
+FRAME = struct.Struct(">bI")
 _CHECK_HINT = "check data_scheme and label_scheme in the sink"
 _FRAME_HINT = (
     "set KML_SCHEMA_REGISTRY_URL for the platform to read the writer's schema there; or, if data_scheme is the schema "
@@ -139,7 +139,7 @@ class AvroCodec(Codec):
         """Return one record (a dict of the schema's fields) as bytes; DecodeError when it does not fit the schema."""
         buffer = io.BytesIO()
         if self._framing:
-            buffer.write(_FRAME.pack(0, 0))
+            buffer.write(FRAME.pack(0, 0))
         try:
             fastavro.schemaless_writer(buffer, self.schema, record, strict=True)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, struct.error) as error:
@@ -211,7 +211,7 @@ class AvroCodec(Codec):
         schema, start = self._writer_schema(index, value)
         try:
             row, read = self._read(value, start, schema)
-        except _NO_RECORD as error:
+        except NO_RECORD as error:
             raise self._unreadable(
                 value,
                 f"{self.name} are no record of the Avro schema "
@@ -266,7 +266,7 @@ class AvroCodec(Codec):
             )
         if framed(value) and not self._framing and self._fits_behind_frame(value):
             return DecodeError(
-                f"{self.name} begin with 0x00 and the id {_FRAME.unpack_from(value)[1]} of a schema in a Schema "
+                f"{self.name} begin with 0x00 and the id {FRAME.unpack_from(value)[1]} of a schema in a Schema "
                 "Registry (Confluent framing)",
                 index=index,
                 hint=_FRAME_HINT,
@@ -281,7 +281,7 @@ class AvroCodec(Codec):
         except DecodeError as error:
             # A null in a record that is one otherwise.
             return error.gap != ""
-        except _NO_RECORD:
+        except NO_RECORD:
             return False
 
     def _check_exact(self, rows: list[list[Any]], array: Array) -> None:
@@ -307,18 +307,18 @@ class AvroCodec(Codec):
     def _writer_schema(self, index: int, value: bytes) -> tuple[Any, int]:
         if not self._framing:
             return self._schema.plain, 0
-        if len(value) < _FRAME.size or value[0] != 0:
+        if len(value) < FRAME.size or value[0] != 0:
             raise DecodeError(
                 f"{self.name} do not start with 0x00 and a schema id: expected Confluent framing",
                 index=index,
             )
-        schema_id = _FRAME.unpack_from(value)[1]
+        schema_id = FRAME.unpack_from(value)[1]
         # Id 0 is no registry's: our own sinks write it when they have none.
         if self._lookup is None or schema_id == 0:
-            return self._schema.plain, _FRAME.size
+            return self._schema.plain, FRAME.size
         if schema_id not in self._writer_schemas:
             self._writer_schemas[schema_id] = plain_schema(self._lookup(schema_id), self.name)
-        return self._writer_schemas[schema_id], _FRAME.size
+        return self._writer_schemas[schema_id], FRAME.size
 
     def _fits(self, row: list[Any]) -> bool:
         try:
@@ -329,7 +329,7 @@ class AvroCodec(Codec):
 
 
 # What fastavro raises on bytes that are no such record. MemoryError: a length field that claims exabytes.
-_NO_RECORD = (
+NO_RECORD = (
     EOFError, IndexError, KeyError, TypeError, ValueError, OverflowError, MemoryError, RecursionError, AttributeError,
     AssertionError, struct.error, fastavro.read.SchemaResolutionError,
 )  # fmt: skip

@@ -13,7 +13,7 @@ import orjson
 from kafkaml.codecs.avro_schema import plain_schema
 from kafkaml.errors import DecodeError
 
-__all__ = ["avro_as_json"]
+__all__ = ["avro_as_json", "has_free_items", "logical_schema"]
 
 
 def avro_as_json(value: bytes, config: Mapping[str, Any]) -> bytes | None:
@@ -22,11 +22,12 @@ def avro_as_json(value: bytes, config: Mapping[str, Any]) -> bytes | None:
     if not scheme or config.get("confluent_framing"):
         return None
     # With dates as people read them; or as the numbers under them, where they are none.
-    texts = (_avro_text(value, scheme, parse) for parse in (_with_logical_types, plain_schema))
+    texts = (_avro_text(value, scheme, parse) for parse in (logical_schema, plain_schema))
     return next((text for text in texts if text is not None), None)
 
 
-def _with_logical_types(scheme: object, _name: str) -> Any:
+def logical_schema(scheme: object, _name: str) -> Any:
+    """Return a schema, as text or object, parsed with its logical types."""
     return fastavro.parse_schema(orjson.loads(scheme) if isinstance(scheme, (str, bytes)) else scheme)  # type: ignore[arg-type]
 
 
@@ -34,7 +35,7 @@ def _avro_text(value: bytes, scheme: object, parse: Callable[[object, str], Any]
     """Return an Avro record of any schema as JSON; None where it is not such a record."""
     try:
         schema = parse(scheme, "the records")
-        if _free_items(schema):
+        if has_free_items(schema):
             return None
         buffer = io.BytesIO(value)
         datum = fastavro.schemaless_reader(buffer, schema, None)
@@ -51,13 +52,13 @@ def _avro_text(value: bytes, scheme: object, parse: Callable[[object, str], Any]
         return None
 
 
-def _free_items(schema: object) -> bool:
+def has_free_items(schema: object) -> bool:
     """Whether the schema has arrays of what takes no bytes: a few bytes could claim billions of them."""
     if isinstance(schema, Mapping):
         if schema.get("type") == "array" and _width_free(schema.get("items")):
             return True
-        return any(map(_free_items, schema.values()))
-    return isinstance(schema, Sequence) and not isinstance(schema, str) and any(map(_free_items, schema))
+        return any(map(has_free_items, schema.values()))
+    return isinstance(schema, Sequence) and not isinstance(schema, str) and any(map(has_free_items, schema))
 
 
 def _width_free(items: object) -> bool:

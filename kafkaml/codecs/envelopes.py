@@ -8,13 +8,15 @@ from typing import Any
 from kafkaml.codecs.base import DELETION
 from kafkaml.errors import DecodeError
 
-__all__ = ["CONNECT_NOTE", "DEBEZIUM_NOTE", "notes_of", "unwrapped"]
+__all__ = ["CONNECT_NOTE", "DEBEZIUM_NOTE", "NO_ROW", "notes_of", "unwrapped"]
 
 CONNECT_NOTE = (
     "records are in Kafka Connect's envelope: the payload of each was taken (schemas.enable=false in the connector's "
     "converter leaves the schema away)"
 )
 DEBEZIUM_NOTE = "records are Debezium's change events: the row after each change was taken"
+# The gap of an event of Debezium that is about something else than a row.
+NO_ROW = "a change event without a row"
 
 _CREATED, _DELETED = ("c", "u", "r"), "d"
 
@@ -36,9 +38,7 @@ def unwrapped(sample: object) -> object:
         return sample["after"]
     if sample["op"] == _DELETED:
         raise DecodeError("the change event is a deletion, and no sample", gap=DELETION)
-    raise DecodeError(
-        f"the change event of the kind {str(sample['op'])[:10]!r} holds no row", gap="a change event without a row"
-    )
+    raise DecodeError(f"the change event of the kind {str(sample['op'])[:10]!r} holds no row", gap=NO_ROW)
 
 
 def notes_of(sample: object) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ class JsonCodec(Codec):
         try:
             samples = list(map(self._load, values))  # type: ignore[arg-type]  # None is an error of orjson's too
         except orjson.JSONDecodeError:
-            samples = [_at(index, self._parsed, value) for index, value in enumerate(values)]
+            samples = [_at(index, self.parsed, value) for index, value in enumerate(values)]
         if not samples:
             return np.empty((0, *(self.sample_shape or ())), self.dtype)
         fields = self._fields
@@ -140,7 +140,7 @@ class JsonCodec(Codec):
         notes: Counter[str] = Counter()
         for value in values[:_MAX_VOTES]:
             try:
-                sample = self._parsed(value, notes)
+                sample = self.parsed(value, notes)
                 notes.update(notes_of(sample))
                 found.append(unwrapped(sample))
             except DecodeError:
@@ -187,7 +187,7 @@ class JsonCodec(Codec):
     def _load(self, value: bytes, loads: Loads = orjson.loads) -> Any:
         return loads(value)
 
-    def _parsed(self, value: bytes | None, notes: Counter[str] | None = None) -> Any:
+    def parsed(self, value: bytes | None, notes: Counter[str] | None = None) -> Any:
         """Return the JSON in ``value``, behind a byte order mark or a schema's id too."""
         if value is None:
             raise self.missing_error(0)

@@ -1,0 +1,223 @@
+"""Loaders: the value of a record as Python objects, by the format alone.
+
+Used to find out what a topic holds, and by ``frames`` for records that are read one by one.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import fastavro
+import numpy as np
+
+from kafkaml.codecs.avro import FRAME, NO_RECORD
+from kafkaml.codecs.avro_schema import plain_schema
+from kafkaml.codecs.avro_text import has_free_items, logical_schema
+from kafkaml.codecs.envelopes import unwrapped
+from kafkaml.codecs.json import JsonCodec
+from kafkaml.codecs.looks import FRAME_BYTES, framed, shown
+from kafkaml.codecs.raw import RawCodec
+from kafkaml.codecs.registry import SchemaLookup, declared_shape, declared_type
+from kafkaml.codecs.telegraf import TelegrafCodec
+from kafkaml.dtypes import dtype_from_wire
+from kafkaml.errors import DecodeError
+from kafkaml.input_format import InputFormat
+
+__all__ = ["CSV", "VALUE", "Loader", "csv_parts", "document_loader", "image_shape", "loader_of", "number_of"]
+
+# The format of lines of CSV; its settings are ``delimiter``, ``columns`` (their names) and ``decimal`` (. or ,).
+CSV = "CSV"
+# What expressions call a value that has no fields: an array, a picture.
+VALUE = "_value"
+
+# The value of a record -> what it holds; DecodeError for what is none of the format.
+Loader = Callable[[bytes], Any]
+
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+_MAX_LINE = 1 << 20
+_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+
+
+def loader_of(input_format: str, config: Mapping[str, Any], lookup: SchemaLookup | None = None) -> Loader:
+    """Return what loads records of a format, without the envelopes of Connect and Debezium.
+
+    Raises DecodeError for a format that is not known or lacks settings.
+    """
+    load = document_loader(input_format, config, lookup)
+    return lambda value: unwrapped(load(value))
+
+
+def document_loader(input_format: str, config: Mapping[str, Any], lookup: SchemaLookup | None = None) -> Loader:
+    """Return the same for records as they are, in their envelopes."""
+    match input_format:
+        case InputFormat.JSON:
+            return JsonCodec(np.dtype(np.float64)).parsed
+        case InputFormat.TELEGRAF_STR_JSON:
+            return TelegrafCodec(np.dtype(np.float64)).parsed
+        case InputFormat.AVRO:
+            return _AvroLoader(config, lookup)
+        case InputFormat.RAW:
+            return _raw_loader(config)
+        case _ if input_format == CSV:
+            return _csv_loader(config)
+    raise DecodeError(
+        f"the format {input_format!r} is none that topics are read in: expected JSON, AVRO, CSV, RAW or "
+        f"{InputFormat.TELEGRAF_STR_JSON}"
+    )
+
+
+class _AvroLoader:
+    """Loads Avro records with logical types as Python has them: times, decimals.
+
+    What the registry says of an id (its errors are passed on) is read as a record of ``data_scheme``.
+    """
+
+    def __init__(self, config: Mapping[str, Any], lookup: SchemaLookup | None) -> None:
+        scheme = config.get("data_scheme")
+        if not scheme:
+            raise DecodeError(
+                "Avro records cannot be read without their schema: data_scheme is missing",
+                hint="give the schema, or set KML_SCHEMA_REGISTRY_URL where records begin with a schema's id",
+            )
+        self._framing = bool(config.get("confluent_framing"))
+        self._lookup = lookup
+        self._reader = _readable(scheme)
+        self._plain = plain_schema(scheme, "the records")
+        self._writers: dict[int, Any] = {}
+
+    def __call__(self, value: bytes) -> Any:
+        if self._framing and not framed(value):
+            raise DecodeError("the record does not begin with 0x00 and the id of a schema: expected Confluent framing")
+        start = FRAME_BYTES if self._framing else 0
+        writer = self._writer(FRAME.unpack_from(value)[1]) if self._framing else self._reader
+        try:
+            datum, end = _read(value, start, writer, self._reader)
+        except NO_RECORD as error:
+            try:
+                # A date or time outside of what Python knows is a number still.
+                datum, end = _read(value, start, self._plain if writer is self._reader else writer, self._plain)
+            except NO_RECORD:
+                raise DecodeError(
+                    f"it is no record of the Avro schema ({shown(value, 40)}, {repr(error)[:80]})",
+                    hint="check the schema; where records begin with the id of one, set KML_SCHEMA_REGISTRY_URL",
+                ) from error
+        if end != len(value):
+            raise DecodeError(f"the record has {len(value) - end} bytes more than the Avro schema describes")
+        return datum
+
+    def _writer(self, schema_id: int) -> Any:
+        # Id 0 is no registry's: our own sinks write it when they have none.
+        if self._lookup is None or schema_id == 0:
+            return self._reader
+        if schema_id not in self._writers:
+            self._writers[schema_id] = _readable(self._lookup(schema_id))
+        return self._writers[schema_id]
+
+
+def _readable(scheme: object) -> Any:
+    try:
+        schema = logical_schema(scheme, "the records")
+    except (
+        fastavro.schema.SchemaParseException, fastavro.schema.UnknownType, ValueError, TypeError, KeyError,
+        AttributeError, RecursionError,
+    ):  # fmt: skip
+        # Says what is wrong with it, or reads it as numbers where only a logical type is.
+        schema = plain_schema(scheme, "the records")
+    if has_free_items(schema):
+        raise DecodeError("the Avro schema has arrays of items that take no bytes: such records have no bound")
+    return schema
+
+
+def _read(value: bytes, start: int, writer: Any, reader: Any) -> tuple[Any, int]:
+    buffer = io.BytesIO(value)
+    buffer.seek(start)
+    datum = fastavro.schemaless_reader(buffer, writer, reader if reader is not writer else None)
+    return datum, buffer.tell()
+
+
+def _raw_loader(config: Mapping[str, Any]) -> Loader:
+    if config.get("data_type") in (None, ""):
+        # Pictures: what is in them is found out by whoever opens them.
+        return _picture
+    dtype = declared_type(config, "data_type", dtype_from_wire("uint8"))
+    if dtype.kind in "SU":
+        raise DecodeError("RAW texts are no numbers", hint="a topic of texts is read as CSV, or as JSON")
+    codec = RawCodec(dtype, declared_shape(config, "data_reshape"))
+    return lambda value: codec.decode((value,))[0]
+
+
+def _picture(value: bytes) -> bytes:
+    if image_shape(value) is None:
+        raise DecodeError(
+            f"the record is no PNG or JPEG picture ({shown(value, 40)})",
+            hint="say what the bytes are: the type of the numbers and their shape",
+        )
+    return value
+
+
+def image_shape(value: bytes) -> tuple[int, ...] | None:
+    """Return (height, width, channels) of a PNG or JPEG, as its header says; None for what is neither."""
+    try:
+        if value.startswith(_PNG) and value[12:16] == b"IHDR":
+            width, height, _, color = struct.unpack_from(">IIBB", value, 16)
+            channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(color)
+            return (height, width, channels) if channels and height and width else None
+        place = 2 if value.startswith(_JPEG) else len(value)
+        while place + 9 < len(value) and value[place] == 0xFF:
+            marker, length = value[place + 1], struct.unpack_from(">H", value, place + 2)[0]
+            # Start of frame, of any kind; the others in between are tables.
+            if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+                height, width, channels = struct.unpack_from(">HHB", value, place + 5)
+                return (height, width, channels) if channels and height and width else None
+            place += 2 + length
+    except struct.error:
+        return None
+    return None
+
+
+def _csv_loader(config: Mapping[str, Any]) -> Loader:
+    names, delimiter = config.get("columns"), config.get("delimiter", ",")
+    if not isinstance(names, (list, tuple)) or not names:
+        raise DecodeError("lines of CSV cannot be read without the names of their columns: columns is missing")
+    columns: Sequence[str] = [str(name) for name in names]
+
+    def load(value: bytes) -> dict[str, str | None]:
+        parts = csv_parts(value, delimiter)
+        if len(parts) != len(columns):
+            raise DecodeError(
+                f"the line has {len(parts)} columns: expected {len(columns)} ({', '.join(columns[:6])}), separated by "
+                f"{delimiter!r}"
+            )
+        return {name: part.strip() or None for name, part in zip(columns, parts, strict=True)}
+
+    return load
+
+
+def csv_parts(value: bytes, delimiter: str) -> list[str]:
+    """Return the parts of one line of CSV; DecodeError for what is no such line."""
+    if len(value) > _MAX_LINE:
+        raise DecodeError(f"the line has {len(value)} bytes: expected at most {_MAX_LINE}")
+    try:
+        lines = list(csv.reader([value.decode("utf-8-sig").rstrip("\r\n")], delimiter=delimiter, strict=True))
+    except (UnicodeDecodeError, csv.Error, TypeError) as error:
+        raise DecodeError(f"it is no line of CSV ({error})") from error
+    if len(lines) != 1 or not lines[0]:
+        raise DecodeError("the record holds no line of CSV")
+    return lines[0]
+
+
+def number_of(text: str, decimal: str = ".") -> float | int | None:
+    """Return the number that a text is, None for all other texts; not those of odd meaning, such as 00123 and nan."""
+    if decimal == ",":
+        text = text.replace(",", ".") if "." not in text else ""
+    if len(text) > 60 or _NUMBER.fullmatch(text) is None or not text.isascii():
+        return None
+    bare = text.strip().lstrip("+-")
+    if len(bare) > 1 and bare[0] == "0" and bare[1].isdigit():
+        return None
+    return int(text) if bare.isdigit() else float(text)

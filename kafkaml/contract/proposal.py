@@ -1,0 +1,221 @@
+"""Proposal: a sample of a topic's records -> what they hold, and the contract that makes samples of them. Pure.
+
+Nothing here decides for good: a person sees the proposal and changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kafkaml.codecs.registry import SchemaLookup
+from kafkaml.contract.column_choice import ColumnChoice
+from kafkaml.contract.format_guess import FormatGuess, guess_format
+from kafkaml.contract.key_choice import Keys, time_of
+from kafkaml.contract.label_choice import ChosenLabel, choose_label, label_kind
+from kafkaml.contract.loading import CSV, VALUE
+from kafkaml.contract.names import expression_of
+from kafkaml.contract.profile import FieldProfile, profile_of, value_counts
+from kafkaml.contract.remarks import Remarks, listed
+from kafkaml.contract.sample_loading import LoadedSample
+from kafkaml.errors import RefusedError
+from kafkaml.records import Record
+from kafkaml.wire.contract import Contract, Encoding, KeyKind, Label, LabelKind, RecordField, SplitBy, Window
+from kafkaml.wire.proposal import LabelChoice, Proposal, RemarkCode, TimeSummary
+
+__all__ = ["NO_LABEL", "propose"]
+
+# Asked for: the contract has no label.
+NO_LABEL = "none"
+
+_KEY = "_key"
+_WINDOW = Window(length=10)
+# Clocks of many machines go apart a little.
+_SORTED = 0.98
+
+
+def propose(
+    records: Sequence[Record],
+    *,
+    input_format: str = "",
+    config: Mapping[str, Any] | None = None,
+    lookup: SchemaLookup | None = None,
+    label: str = "",
+) -> Proposal:
+    """Return what ``records``, a sample of a topic by partition and offset, suggest.
+
+    ``input_format`` and ``config`` are what is known of their format already, ``lookup`` asks a Schema Registry.
+    ``label`` is the field that is the label (``a.b`` of a nested one, ``_key``), ``NO_LABEL`` for none; found out where
+    it is empty. Raises RefusedError for a label or a format that there is not, and for settings that contradict
+    themselves; whatever the records hold is no error.
+    """
+    guess = guess_format(records, input_format=input_format, config=config, lookup=lookup)
+    return _Proposing(records, guess).made(label)
+
+
+class _Proposing:
+    """One proposal on its way."""
+
+    def __init__(self, records: Sequence[Record], guess: FormatGuess) -> None:
+        self._guess = guess
+        self._count = len(records)
+        self._loaded = LoadedSample.of(records, guess.load)
+        self._profile = profile_of(
+            self._loaded.samples,
+            [record.timestamp_ms for record in self._loaded.records],
+            texts=guess.name == CSV,
+        )
+        self._keys = Keys(records, self._loaded.records)
+        self._remarks = Remarks(guess.remarks)
+
+    def made(self, asked_label: str) -> Proposal:
+        """Return the proposal."""
+        if self._loaded.looked_at == self._loaded.deletions:
+            what = (
+                "the slice holds deletions only (null values)" if self._count else "there are no records in the slice"
+            )
+            remarks = Remarks()
+            remarks.error(RemarkCode.NO_RECORDS, what, "send some, or choose a slice that has some")
+            return Proposal(contract=None, sampled=self._count, decodes=0.0, remarks=tuple(remarks.all))
+        self._remarks.about_records(self._guess.name, self._loaded)
+        label = self._label(asked_label) if self._profile.fields else None
+        kind = None if label is None else label_kind(self._values_of(label))
+        choice = ColumnChoice(self._profile, label.field if label is not None else None, kind, self._keys)
+        self._remarks.about_fields(self._profile, choice)
+        if label is not None and kind is not None:
+            self._remarks.about_label(_name(label), self._values_of(label), kind, choice.leaks)
+        time = time_of(self._profile, self._loaded.records)
+        # What has many records in order of time: a machine, a person; not a class that is the key.
+        things = self._keys.repeat and self._keys.kind == KeyKind.TEXT and (label is None or label.field is not None)
+        series = things and self._is_sorted(time)
+        window = self._window(choice) if series else None
+        contract = self._contract(choice, label, kind, SplitBy.TIME if series else SplitBy.CONTENT)
+        return Proposal(
+            contract=contract,
+            sampled=self._count,
+            decodes=self._decodes(choice) if contract is not None else 0.0,
+            fields=tuple(choice.summaries),
+            label=None if label is None or kind is None else self._label_choice(label, kind, choice),
+            key=self._keys.summary,
+            time=time,
+            window=window if contract is not None else None,
+            undecodable=self._loaded.undecodable,
+            remarks=tuple(self._remarks.all),
+        )
+
+    def _label(self, asked: str) -> ChosenLabel | None:
+        keys = self._keys
+        if asked == NO_LABEL:
+            return None
+        if asked == _KEY:
+            if keys.profile is None:
+                raise RefusedError("the records have no keys that are texts: they cannot be the label")
+            return ChosenLabel(None, "it was asked for")
+        nameable = [each for each in self._profile.fields if expression_of(each.path)]
+        if asked:
+            return ChosenLabel(_asked_field(nameable, asked), "it was asked for")
+        arrays = [each.path for each in self._profile.fields] == [(VALUE,)]
+        csv = self._guess.name == CSV
+        chosen = choose_label(nameable, last_is_label=csv and not keys.is_class(arrays=True))
+        if chosen is None and keys.profile is not None and keys.is_class(arrays=arrays or csv):
+            why = f"the keys of the records have {keys.profile.distinct} values only, and no field is a label"
+            chosen = ChosenLabel(None, why)
+        if chosen is None:
+            self._remarks.warning(
+                RemarkCode.NO_LABEL,
+                "no field looks like what is to be predicted",
+                "name it; without one only models that need none can be trained (autoencoders)",
+            )
+        return chosen
+
+    def _values_of(self, label: ChosenLabel) -> FieldProfile:
+        found = label.field or self._keys.profile
+        assert found is not None
+        return found
+
+    def _is_sorted(self, time: TimeSummary | None) -> bool:
+        if time is None:
+            return False
+        if time.sorted < _SORTED:
+            self._remarks.warning(
+                RemarkCode.UNSORTED_TIMES,
+                f"the times ({time.expression}) are not in order: {1 - time.sorted:.0%} of the records are older than "
+                "the one before them",
+                "windows and splits by time follow the order of the topic: let producers send in order, or do without",
+            )
+        return time.sorted >= _SORTED
+
+    def _window(self, choice: ColumnChoice) -> Window | None:
+        keys = self._keys
+        if not any(column.encoding == Encoding.NUMBER for column in choice.columns):
+            return None
+        if keys.spread:
+            self._remarks.warning(
+                RemarkCode.KEY_ON_SEVERAL_PARTITIONS,
+                f"records of one key ({keys.spread}) are on several partitions: windows of them would have gaps",
+                "let the producer choose partitions by the key; windows need all records of a key in one",
+            )
+            return None
+        self._remarks.info(
+            RemarkCode.WINDOW,
+            f"each of {keys.distinct} keys has many records, in order of time: a sample may be the last "
+            f"{_WINDOW.length} records of one key, of the shape ({_WINDOW.length}, {choice.width})",
+            f"give the contract a window of {_WINDOW.length} for models of sequences (LSTM, Conv1D)",
+        )
+        return _WINDOW
+
+    def _contract(
+        self, choice: ColumnChoice, label: ChosenLabel | None, kind: LabelKind | None, split: SplitBy
+    ) -> Contract | None:
+        if not choice.columns or self._guess.load is None:
+            return None
+        key = self._keys.kind
+        labels: tuple[Label, ...] = ()
+        if label is not None and kind is not None:
+            labels = (Label(name=_name(label), expression=_expression(label, choice), kind=kind),)
+            if label.field is None:
+                key = KeyKind.NUMBER if self._values_of(label).numbers is not None else KeyKind.TEXT
+        return Contract(
+            format=self._guess.name,
+            format_config=self._guess.config,
+            key=key,
+            fields=tuple(RecordField(path=path, kind=each) for path, each in choice.used.items()),
+            columns=tuple(choice.columns),
+            labels=labels,
+            split=split,
+        )
+
+    def _label_choice(self, label: ChosenLabel, kind: LabelKind, choice: ColumnChoice) -> LabelChoice:
+        values = self._values_of(label)
+        return LabelChoice(
+            name=_name(label),
+            expression=_expression(label, choice),
+            kind=kind,
+            why=label.why,
+            balance=value_counts(values.counts, 20) if kind == LabelKind.CLASS else (),
+        )
+
+    def _decodes(self, choice: ColumnChoice) -> float:
+        return (len(self._loaded.samples) - len(choice.odd_places)) / self._loaded.looked_at
+
+
+def _asked_field(fields: Sequence[FieldProfile], asked: str) -> FieldProfile:
+    """Return the field of this name, or of which it is the last part; RefusedError where there is none."""
+    able = [each for each in fields if not each.trouble and not each.shape]
+    names = [[each for each in able if each.name == asked], [each for each in able if each.path[-1] == asked]]
+    found = next((some[0] for some in names if len(some) == 1), None)
+    if found is None:
+        raise RefusedError(
+            f"the records have no field {asked[:80]!r} that can be a label: expected one of "
+            f"{listed(each.name for each in able)}",
+            hint="name one of them, _key for the key of the records, or none",
+        )
+    return found
+
+
+def _name(label: ChosenLabel) -> str:
+    return label.field.name[:200] if label.field is not None else "label"
+
+
+def _expression(label: ChosenLabel, choice: ColumnChoice) -> str:
+    return choice.label_expression if label.field is not None else _KEY

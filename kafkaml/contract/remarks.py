@@ -1,0 +1,220 @@
+"""Remarks: what there is to say of a topic before a model learns from it, each with what to do. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kafkaml.codecs.envelopes import CONNECT_NOTE, DEBEZIUM_NOTE
+from kafkaml.contract.column_choice import ColumnChoice, are_bytes, number_expression
+from kafkaml.contract.label_choice import Leak
+from kafkaml.contract.loading import CSV
+from kafkaml.contract.profile import FieldProfile, Profile
+from kafkaml.contract.sample_loading import LoadedSample
+from kafkaml.input_format import InputFormat
+from kafkaml.wire.contract import LabelKind
+from kafkaml.wire.proposal import FieldRole, Remark, RemarkCode, Severity
+
+__all__ = ["Remarks", "listed"]
+
+_FEW = 50
+_IMBALANCED = 0.95
+# More of one kind are not read.
+_MAX_PER_CODE = 10
+# Of so few records of another kind nothing is said.
+_MIN_GROUP = 0.02
+
+_FORMATS = {"": "of a known format", CSV: "lines of CSV", InputFormat.TELEGRAF_STR_JSON: "Telegraf's JSON"}
+_KINDS = {
+    "number": "a number", "integer": "a whole number", "boolean": "true or false", "numbers": "a list of numbers",
+    "bytes": "bytes",
+}  # fmt: skip
+
+
+class Remarks:
+    """``all`` remarks so far."""
+
+    def __init__(self, remarks: Iterable[Remark] = ()) -> None:
+        self.all = list(remarks)
+
+    def error(self, code: RemarkCode, message: str, hint: str, path: tuple[str, ...] = ()) -> None:
+        """Remark what leaves nothing to learn from."""
+        self._add(code, Severity.ERROR, message, hint, path)
+
+    def warning(self, code: RemarkCode, message: str, hint: str, path: tuple[str, ...] = ()) -> None:
+        """Remark what a person should look at."""
+        self._add(code, Severity.WARNING, message, hint, path)
+
+    def info(self, code: RemarkCode, message: str, hint: str = "", path: tuple[str, ...] = ()) -> None:
+        """Remark what is good to know."""
+        self._add(code, Severity.INFO, message, hint, path)
+
+    def about_records(self, name: str, loaded: LoadedSample) -> None:
+        """Remark how many of the records are none of the format ``name``, or no samples."""
+        if loaded.looked_at < _FEW:
+            self.warning(
+                RemarkCode.FEW_RECORDS,
+                f"there are {loaded.looked_at} records only: what is proposed may not hold for the next ones",
+                "propose again when there are more",
+            )
+        for note in (CONNECT_NOTE, DEBEZIUM_NOTE):
+            if note in loaded.notes:
+                self.info(RemarkCode.ENVELOPE, note)
+        if loaded.deletions:
+            self.info(
+                RemarkCode.TOMBSTONES,
+                f"{_percent(loaded.deletions / loaded.looked_at)} of the records are deletions (no value): no samples",
+                "they are passed over",
+            )
+        if loaded.failures:
+            record, error = loaded.failures[0]
+            share = _percent(len(loaded.failures) / loaded.looked_at)
+            message = f"{share} of the records are not {_FORMATS.get(name, name)}, for example {record.place}: {error.message}"
+            if loaded.samples:
+                hint = "they are left out of a training, and dead letters when served"
+                self.warning(RemarkCode.UNDECODABLE, message, f"{hint}; {error.hint}" if error.hint else hint)
+            else:
+                self.error(RemarkCode.UNDECODABLE, message, error.hint or "say the format and its settings")
+        self._about_schemas(loaded.samples)
+
+    def about_fields(self, profile: Profile, choice: ColumnChoice) -> None:
+        """Remark what speaks against fields, and how the others are read."""
+        if profile.left_out:
+            self.warning(
+                RemarkCode.TOO_MANY_FIELDS,
+                f"the records have {profile.left_out} fields more than are looked at ({len(profile.fields)})",
+                "fields that are named by data (a key for each device) are values: send them as such",
+            )
+        for each in profile.fields:
+            self._about_values(each, choice.roles[each.path])
+            self._about_numbers(each, choice.roles[each.path])
+        if not choice.columns and profile.fields:
+            self.error(
+                RemarkCode.NO_COLUMNS,
+                "no field of the records can be a column as it is",
+                "write an expression that makes a number of one; the table of fields says what speaks against each",
+            )
+
+    def about_label(self, name: str, label: FieldProfile, kind: LabelKind, leaks: Sequence[Leak]) -> None:
+        """Remark a label that there is little to learn about, and the columns that tell it."""
+        if kind == LabelKind.CLASS and label.counts:
+            (value, count), *others = label.counts.most_common(2)
+            share = count / max(1, label.present)
+            if not others:
+                self.warning(
+                    RemarkCode.ONE_CLASS,
+                    f"the label {name} is {value} in all records of the sample: there is nothing to tell apart",
+                    "choose a longer slice, or another label",
+                    label.path,
+                )
+            elif share >= _IMBALANCED:
+                self.warning(
+                    RemarkCode.IMBALANCED,
+                    f"the label {name} is {value} in {_percent(share)} of the records: a model that always says so is "
+                    "right as often",
+                    "watch recall, not accuracy; class_weight in the fit arguments makes the rare ones count",
+                    label.path,
+                )
+        for leak in leaks:
+            self.warning(
+                RemarkCode.LABEL_LEAK,
+                f"{leak.field.name} tells the label {name} by itself ({_percent(leak.accuracy)}): is it known before "
+                "the label is?",
+                "it is left out" if leak.same else "leave it out where it is written after the fact",
+                leak.field.path,
+            )
+
+    def _add(self, code: RemarkCode, severity: Severity, message: str, hint: str, path: tuple[str, ...]) -> None:
+        if sum(each.code == code for each in self.all) < _MAX_PER_CODE:
+            self.all.append(Remark(code=code, severity=severity, message=message, hint=hint, path=path))
+
+    def _about_schemas(self, samples: Sequence[Any]) -> None:
+        """Remark records of different kinds in one topic: groups that have few fields in common."""
+        names = Counter(frozenset(map(str, sample)) for sample in samples if isinstance(sample, dict))
+        total = sum(names.values())
+        groups: list[tuple[frozenset[str], int]] = []
+        for keys, count in names.most_common(200):
+            for place, (known, size) in enumerate(groups):
+                if 2 * len(known & keys) >= min(len(known), len(keys)):
+                    groups[place] = (known | keys, size + count)
+                    break
+            else:
+                groups.append((keys, count))
+        large = sorted((each for each in groups if each[1] >= _MIN_GROUP * total), key=lambda each: -each[1])
+        if len(large) > 1:
+            (first, _), (second, count) = large[:2]
+            self.warning(
+                RemarkCode.MIXED_SCHEMAS,
+                f"{_percent(count / total)} of the records have other fields ({listed(second - first)}) than most "
+                f"({listed(first)})",
+                "records without the fields of a contract are left out; send each kind to a topic of its own",
+            )
+
+    def _about_values(self, each: FieldProfile, role: FieldRole) -> None:
+        if role != FieldRole.LABEL and each.distinct == 1 and not each.missing and len(each.values) > 1:
+            zero = each.numbers is not None and not np.nan_to_num(each.numbers).any()
+            self.warning(
+                RemarkCode.CONSTANT,
+                f"{each.name} is always {next(iter(each.counts))}: no model learns from it",
+                "it is left out; a sensor that is always 0 may be broken" if zero else "it is left out",
+                each.path,
+            )
+        if each.odd_places:
+            self.warning(
+                RemarkCode.MIXED_KINDS,
+                f"{each.name} is of another kind in {_percent(each.odd)} of the records: mostly it is "
+                f"{_KINDS.get(each.kind, f'a {each.kind}')}",
+                "such records are left out; let producers agree on one kind",
+                each.path,
+            )
+        if each.missing >= 0.5 and not each.trouble:
+            self.warning(
+                RemarkCode.MOSTLY_MISSING,
+                f"{each.name} is missing in {_percent(each.missing)} of the records",
+                "leave it out, or say what stands in for it",
+                each.path,
+            )
+
+    def _about_numbers(self, each: FieldProfile, role: FieldRole) -> None:
+        if each.large is not None:
+            self.warning(
+                RemarkCode.LARGE_INTEGERS,
+                f"{each.name} holds whole numbers above 2^53, such as {str(each.large)[:40]}: as numbers they would be "
+                "rounded",
+                "leave it out; where each is a name, take it as a category: CAST(... AS TEXT)",
+                each.path,
+            )
+        if role != FieldRole.COLUMN:
+            return
+        if each.text_numbers:
+            self.info(
+                RemarkCode.NUMBERS_AS_TEXT,
+                f"{each.name} holds numbers as texts: they are read by {number_expression(each)}",
+                path=each.path,
+            )
+        if are_bytes(each):
+            self.info(
+                RemarkCode.UNSCALED,
+                f"{each.name} goes from 0 to 255, as bytes do: a dense model learns badly from such numbers",
+                "it is scaled to 0..1",
+                each.path,
+            )
+
+
+def listed(names: Iterable[object]) -> str:
+    """Return names as they are told, not too many."""
+    some = sorted(map(str, names))
+    text = ", ".join(name[:60] for name in some[:8])
+    return text + (f" and {len(some) - 8} more" if len(some) > 8 else "") or "none"
+
+
+def _percent(share: float) -> str:
+    """Return a share as people read it: never 100 % of what is not all, and never 0 % of what is some."""
+    for digits in range(4):
+        text = f"{share:.{digits}%}"
+        if (float(text[:-1]) > 0 or share == 0) and (float(text[:-1]) < 100 or share == 1):
+            return text
+    return text

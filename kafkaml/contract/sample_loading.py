@@ -1,0 +1,94 @@
+"""LoadedSample: the records of a sample as objects, and what became of those that are none. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafkaml.codecs.base import DELETION
+from kafkaml.codecs.envelopes import NO_ROW, notes_of, unwrapped
+from kafkaml.codecs.looks import shown, text_of
+from kafkaml.contract.loading import Loader
+from kafkaml.errors import DecodeError, KafkaMLError
+from kafkaml.records import Record
+from kafkaml.wire.proposal import Undecodable
+
+__all__ = ["LoadedSample"]
+
+# A sample of so many values has no more to tell.
+_MAX_VALUES = 400_000
+
+
+@dataclass
+class LoadedSample:
+    """``samples[i]`` is that of ``records[i]``, without its envelope; ``notes`` say which envelopes there were.
+
+    ``looked_at`` counts all records that were, also the ``deletions`` and the ``failures`` among them.
+    """
+
+    records: list[Record] = field(default_factory=list)
+    samples: list[Any] = field(default_factory=list)
+    looked_at: int = 0
+    deletions: int = 0
+    failures: list[tuple[Record, KafkaMLError]] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, records: Sequence[Record], load: Loader | None) -> LoadedSample:
+        """Load ``records``, of large ones not all; without ``load`` nothing but deletions is told apart."""
+        loaded = cls()
+        found: list[tuple[Record, Any]] = []
+        values = 0
+        for record in _spread(records):
+            if values > _MAX_VALUES:
+                break
+            loaded.looked_at += 1
+            if record.value is None:
+                loaded.deletions += 1
+            elif load is not None:
+                try:
+                    document = load(record.value)
+                    sample = unwrapped(document)
+                except KafkaMLError as error:
+                    if isinstance(error, DecodeError) and error.gap in (DELETION, NO_ROW):
+                        loaded.deletions += 1
+                    else:
+                        loaded.failures.append((record, error))
+                    continue
+                loaded.notes.update(notes_of(document))
+                values += _size(sample)
+                found.append((record, sample))
+        found.sort(key=lambda pair: pair[0][:3])
+        loaded.failures.sort(key=lambda pair: pair[0][:3])
+        loaded.records = [record for record, _ in found]
+        loaded.samples = [sample for _, sample in found]
+        return loaded
+
+    @property
+    def undecodable(self) -> Undecodable | None:
+        """What is told of the failures."""
+        if not self.failures:
+            return None
+        record, error = self.failures[0]
+        value = record.value or b""
+        return Undecodable(
+            share=len(self.failures) / self.looked_at,
+            place=record.place,
+            message=error.message[:1000],
+            value=(text_of(value) or shown(value, 120))[:200],
+        )
+
+
+def _spread(records: Sequence[Record]) -> Iterator[Record]:
+    """Iterate over the records so that any number of the first ones lie spread over all."""
+    for start in (0, 4, 2, 6, 1, 5, 3, 7):
+        yield from records[start::8]
+
+
+def _size(sample: Any) -> int:
+    """Return about how many values a sample has."""
+    if isinstance(sample, dict):
+        return sum(_size(each) for each in sample.values())
+    return max(1, len(sample)) if isinstance(sample, (list, tuple)) else 1
