@@ -82,6 +82,12 @@ class _Proposing:
         kind = None if label is None else label_kind(self._values_of(label))
         choice = ColumnChoice(self._profile, label.field if label is not None else None, kind, self._keys)
         self._remarks.about_fields(self._profile, choice)
+        if not choice.columns and self._loaded.samples:
+            self._remarks.error(
+                RemarkCode.NO_COLUMNS,
+                "no field of the records can be a column as it is",
+                "write an expression that makes a number of one; the table of fields says what speaks against each",
+            )
         if label is not None and kind is not None:
             self._remarks.about_label(_name(label), self._values_of(label), kind, choice.leaks)
         time = time_of(self._profile, self._loaded.records)

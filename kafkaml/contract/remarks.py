@@ -72,7 +72,8 @@ class Remarks:
         if loaded.failures:
             record, error = loaded.failures[0]
             share = _percent(len(loaded.failures) / loaded.looked_at)
-            message = f"{share} of the records are not {_FORMATS.get(name, name)}, for example {record.place}: {error.message}"
+            what = f"{share} of the records are not {_FORMATS.get(name, name)}"
+            message = f"{what}, for example {record.place}: {error.message}"
             if loaded.samples:
                 hint = "they are left out of a training, and dead letters when served"
                 self.warning(RemarkCode.UNDECODABLE, message, f"{hint}; {error.hint}" if error.hint else hint)
@@ -91,12 +92,6 @@ class Remarks:
         for each in profile.fields:
             self._about_values(each, choice.roles[each.path])
             self._about_numbers(each, choice.roles[each.path])
-        if not choice.columns and profile.fields:
-            self.error(
-                RemarkCode.NO_COLUMNS,
-                "no field of the records can be a column as it is",
-                "write an expression that makes a number of one; the table of fields says what speaks against each",
-            )
 
     def about_label(self, name: str, label: FieldProfile, kind: LabelKind, leaks: Sequence[Leak]) -> None:
         """Remark a label that there is little to learn about, and the columns that tell it."""
