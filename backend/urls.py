@@ -107,6 +107,7 @@ api_urls: list[URLPattern | URLResolver] = [
     path("topics/", topics.TopicListView.as_view(), name="topics"),
     path("topics/<topic:name>/", topics.TopicView.as_view(), name="topic"),
     path("topics/<topic:name>/records/", topics.RecordsView.as_view(), name="topic-records"),
+    path("topics/<topic:name>/proposal/", topics.ProposalView.as_view(), name="topic-proposal"),
     path("topics/<topic:name>/tail/", topics.tail, name="topic-tail"),
     path("announcements/", jobs.AnnouncementView.as_view(), name="announcement"),
     path("jobs/", include(job_urls)),

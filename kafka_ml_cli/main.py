@@ -13,6 +13,7 @@ from kafka_ml_cli import (
     clusters,
     configurations,
     data,
+    datasets,
     deployments,
     inferences,
     models,
@@ -46,7 +47,20 @@ app = typer.Typer(
 )
 for register in (platform.register, data.register):
     register(app)
-for noun in (models, configurations, deployments, results, inferences, streams, topics, clusters, worker, webhooks):
+_NOUNS = (
+    models,
+    configurations,
+    deployments,
+    results,
+    inferences,
+    streams,
+    topics,
+    datasets,
+    clusters,
+    worker,
+    webhooks,
+)
+for noun in _NOUNS:
     app.add_typer(noun.app, rich_help_panel="Things on the platform")
 app.add_typer(accounts.users, rich_help_panel="Things on the platform")
 app.add_typer(accounts.tokens, rich_help_panel="Things on the platform")

@@ -151,7 +151,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_SCHEMA_CLASS": "backend.api.schema.ProblemSchema",
     "EXCEPTION_HANDLER": "backend.api.errors.exception_handler",
-    "DEFAULT_THROTTLE_RATES": {"login": "20/min"},
+    "DEFAULT_THROTTLE_RATES": {"login": "20/min", "proposal": "60/min"},
     # Whose X-Forwarded-For counts: nobody's without a proxy, or each guess would name another address.
     "NUM_PROXIES": 1 if _env.behind_proxy else 0,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 
 from backend.config.environment import environment
-from kafkaml.confluent import TopicBrowser
+from kafkaml.confluent import TopicBrowser, TopicSampler
 from kafkaml.errors import BrokerTimeout
 from kafkaml.settings import KafkaSettings
 
-__all__ = ["REQUEST_SECONDS", "broker_answers", "open_browser"]
+__all__ = ["REQUEST_SECONDS", "broker_answers", "open_browser", "open_sampler"]
 
 REQUEST_SECONDS = 5.0
 _BROKER_SECONDS = 1.5
@@ -17,13 +17,22 @@ _BROKER_SECONDS = 1.5
 
 def open_browser(kafka: KafkaSettings | None = None) -> TopicBrowser:
     """Return a browser of a cluster, by default the platform's; BrokerTimeout at once when no broker is there."""
+    return TopicBrowser(_answering(kafka), request_timeout_seconds=REQUEST_SECONDS)
+
+
+def open_sampler(kafka: KafkaSettings | None = None) -> TopicSampler:
+    """Return a sampler of a cluster, as ``open_browser`` does a browser."""
+    return TopicSampler(_answering(kafka), request_timeout_seconds=REQUEST_SECONDS)
+
+
+def _answering(kafka: KafkaSettings | None) -> KafkaSettings:
     kafka = kafka or environment().kafka
     if not broker_answers(kafka.bootstrap_servers):
         raise BrokerTimeout(
             f"Kafka at {kafka.bootstrap_servers} does not answer",
             hint="start it (kafka-ml up), or check KML_KAFKA_BOOTSTRAP_SERVERS",
         )
-    return TopicBrowser(kafka, request_timeout_seconds=REQUEST_SECONDS)
+    return kafka
 
 
 def broker_answers(bootstrap_servers: str) -> bool:

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from backend.api.fields import FormatField
 from backend.records.decoding import Decoder, DecoderKind, decoder_names
 from backend.records.serializers import CursorField, TopicRecordSerializer
+from backend.topics.proposals import ProposalQuery
 from backend.topics.selectors import PageQuery
 from backend.topics.uses import USE_ROLES, decoder_for
 from kafkaml.codecs import formats
@@ -17,6 +18,7 @@ from kafkaml.codecs.registry import SettingKind
 from kafkaml.confluent import PageStart
 
 __all__ = [
+    "ProposalQuerySerializer",
     "RecordPageSerializer",
     "RecordQuerySerializer",
     "TailQuerySerializer",
@@ -230,3 +232,58 @@ class TailQuerySerializer(DecoderQuerySerializer):
 
     partition = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
     contains = serializers.CharField(default="", allow_blank=True, max_length=200, trim_whitespace=False)
+
+
+# Of topics that nobody announced.
+_PROPOSAL_FORMATS = ("JSON", "AVRO", "CSV", "RAW", "TELEGRAF_STR_JSON")
+_CONFIG = ("data_scheme", "data_type", "data_reshape", "delimiter", "decimal", "columns")
+
+
+class ProposalQuerySerializer(serializers.Serializer[Any]):
+    """What is known of the records, all of which may be left out, and which part of the topic is looked at."""
+
+    format = serializers.ChoiceField(
+        required=False, allow_blank=True, default="", choices=[(each, each) for each in _PROPOSAL_FORMATS]
+    )
+    label = serializers.CharField(  # type: ignore[assignment]  # a serializer's own label is another thing
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=500,
+        help_text="the field that is the label, _key for the key, none for no label; found out by default",
+    )
+    data_scheme = serializers.CharField(
+        required=False, max_length=_MAX_SETTING_LENGTH[SettingKind.SCHEMA], help_text="AVRO: schema of values, as JSON"
+    )
+    data_type = serializers.CharField(required=False, max_length=40, help_text="RAW: type of the numbers")
+    data_reshape = serializers.CharField(required=False, max_length=200, help_text="RAW: shape of a sample")
+    delimiter = serializers.CharField(
+        required=False, min_length=1, max_length=1, trim_whitespace=False, help_text="CSV: what is between columns"
+    )
+    decimal = serializers.ChoiceField(
+        required=False, choices=[(each, each) for each in (".", ",")], help_text="CSV: decimal mark"
+    )
+    columns = serializers.ListField(
+        child=serializers.CharField(max_length=200), required=False, max_length=1000, help_text="CSV: names of columns"
+    )
+    since_ms = serializers.IntegerField(
+        required=False, min_value=0, max_value=_MAX_NUMBER, help_text="from this time on, in milliseconds since 1970"
+    )
+    until_ms = serializers.IntegerField(
+        required=False, min_value=0, max_value=_MAX_NUMBER, help_text="up to this time, in milliseconds since 1970"
+    )
+    records = serializers.IntegerField(
+        required=False, default=1000, min_value=10, max_value=2000, help_text="how many are looked at"
+    )
+
+    def proposal_query(self) -> ProposalQuery:
+        """Return what was asked for."""
+        asked: Mapping[str, Any] = self.validated_data
+        return ProposalQuery(
+            input_format=asked["format"],
+            config={name: asked[name] for name in _CONFIG if asked.get(name)},
+            label=asked["label"],
+            since_ms=asked.get("since_ms"),
+            until_ms=asked.get("until_ms"),
+            records=asked["records"],
+        )

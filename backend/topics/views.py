@@ -11,11 +11,15 @@ from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
+from backend.accounts.models import Role
 from backend.api.sse import source_stream
 from backend.topics import selectors
+from backend.topics.proposals import proposal
 from backend.topics.serializers import (
+    ProposalQuerySerializer,
     RecordPageSerializer,
     RecordQuerySerializer,
     TailQuerySerializer,
@@ -24,8 +28,9 @@ from backend.topics.serializers import (
     TopicSerializer,
 )
 from backend.topics.tail import TopicSource
+from kafkaml.wire.proposal import Proposal
 
-__all__ = ["RecordsView", "TopicListView", "TopicView", "tail"]
+__all__ = ["ProposalView", "RecordsView", "TopicListView", "TopicView", "tail"]
 
 
 class TopicListView(APIView):
@@ -62,6 +67,26 @@ class RecordsView(APIView):
         """Show a page of committed records: the newest, the oldest, from an offset or a time on."""
         query = _valid(RecordQuerySerializer(data=request.query_params))
         return Response(selectors.records(name, query.page_query(), query.decoder_of(name)))
+
+
+class ProposalThrottle(UserRateThrottle):
+    """Keeps one person from having the platform read and compute all the time."""
+
+    scope = "proposal"
+
+
+class ProposalView(APIView):
+    """What a topic would be as a data set."""
+
+    # Nothing is kept: who may look at records may ask what they are.
+    write_role = Role.VIEWER
+    throttle_classes = [ProposalThrottle]
+
+    @extend_schema(request=ProposalQuerySerializer, responses=Proposal, operation_id="topics_proposal")
+    def post(self, request: Request, name: str) -> Response:
+        """Propose a contract from a sample of the topic's records: format, columns, label, and what to look at."""
+        query = _valid(ProposalQuerySerializer(data=request.data))
+        return Response(proposal(name, query.proposal_query()).to_json())
 
 
 async def tail(request: HttpRequest, name: str) -> HttpResponseBase:

@@ -7,6 +7,7 @@ from kafkaml.confluent.browse import PageStart, PartitionState, RecordPage, Topi
 from kafkaml.confluent.group import KafkaGroupReader
 from kafkaml.confluent.loop import KafkaLoopClient
 from kafkaml.confluent.reader import KafkaRecordReader
+from kafkaml.confluent.sampling import TopicSample, TopicSampler
 from kafkaml.confluent.writer import KafkaRecordWriter
 
 __all__ = [
@@ -19,4 +20,6 @@ __all__ = [
     "PartitionState",
     "RecordPage",
     "TopicBrowser",
+    "TopicSample",
+    "TopicSampler",
 ]

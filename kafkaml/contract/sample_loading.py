@@ -19,6 +19,8 @@ __all__ = ["LoadedSample"]
 
 # A sample of so many values has no more to tell.
 _MAX_VALUES = 400_000
+# Deeper ones are no fields.
+_MAX_DEPTH = 16
 
 
 @dataclass
@@ -87,8 +89,11 @@ def _spread(records: Sequence[Record]) -> Iterator[Record]:
         yield from records[start::8]
 
 
-def _size(sample: Any) -> int:
+def _size(sample: Any, depth: int = 0) -> int:
     """Return about how many values a sample has."""
+    if depth >= _MAX_DEPTH or not isinstance(sample, (dict, list)) or not sample:
+        return 1
     if isinstance(sample, dict):
-        return sum(_size(each) for each in sample.values())
-    return max(1, len(sample)) if isinstance(sample, (list, tuple)) else 1
+        return sum(_size(each, depth + 1) for each in sample.values())
+    # The items of a list are mostly alike.
+    return len(sample) * _size(sample[0], depth + 1)

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from kafkaml.sdk import types
 from kafkaml.sdk.connection import Connection
+from kafkaml.wire.proposal import Proposal
 
 __all__ = ["Topics"]
 
@@ -39,3 +40,13 @@ class Topics:
         """
         path = f"/topics/{quote(name, safe='')}/records/"
         return types.RecordPage.model_validate(self._connection.request("GET", path, params=query))
+
+    def propose(self, name: str, **query: object) -> Proposal:
+        """Return what a sample of a topic suggests: a contract, what its fields hold, and what to look at.
+
+        ``query`` is what is known already: ``format`` (JSON, AVRO, CSV, RAW, TELEGRAF_STR_JSON), ``label`` (a field,
+        ``_key`` or ``none``), ``data_scheme``, ``data_type``, ``data_reshape``, ``delimiter``, ``decimal``,
+        ``columns``; and which part is looked at: ``since_ms``, ``until_ms``, ``records``.
+        """
+        path = f"/topics/{quote(name, safe='')}/proposal/"
+        return Proposal.model_validate(self._connection.request("POST", path, body=query))

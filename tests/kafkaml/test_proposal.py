@@ -24,6 +24,7 @@ from kafkaml.errors import BrokerError, DecodeError, RefusedError
 from kafkaml.records import Record
 from kafkaml.wire.contract import Column, Encoding, FieldKind, KeyKind, LabelKind, Missing, Scaling, SplitBy
 from kafkaml.wire.proposal import FieldRole, FieldSummary, Proposal, RemarkCode, Severity
+from tests.machines import machine_records
 
 Value = Mapping[str, Any] | Sequence[Any] | bytes | None
 
@@ -71,33 +72,8 @@ def field(proposal: Proposal, *path: str) -> FieldSummary:
     return next(each for each in proposal.fields if each.path == path)
 
 
-def machines(count: int = 600) -> list[Record]:
-    """Readings of 20 machines, keyed by machine, on 4 partitions; a failure is told by two of the readings together."""
-    source = random.Random(3)
-    values = []
-    for place in range(count):
-        temperature, pressure = source.gauss(60, 10), source.gauss(900, 50)
-        values.append(
-            {
-                "machine": f"m{place % 20}",
-                "at": datetime.fromtimestamp(1_700_000_000 + place, UTC).isoformat(),
-                "reading": {
-                    "temperature": temperature,
-                    "pressure": pressure,
-                    "axes": [source.random(), source.random()],
-                },
-                "status": source.choice(["idle", "ok", "slow"]),
-                "firmware": "7.1",
-                "load": None if source.random() < 0.2 else source.random(),
-                "price": f"{source.uniform(1, 9):.2f}",
-                "failure": temperature / 10 + pressure / 50 + source.gauss(0, 1) > 26,
-            }
-        )
-    return topic(values, keys=lambda place: b"m%d" % (place % 20), partition=lambda place: place % 4)
-
-
 def test_readings_of_machines_become_columns_with_the_failure_as_their_label() -> None:
-    proposal = propose(machines())
+    proposal = propose(machine_records())
     contract = proposal.contract
     assert contract is not None
     assert (contract.format, contract.key, contract.split, contract.window) == (
@@ -127,7 +103,7 @@ def test_readings_of_machines_become_columns_with_the_failure_as_their_label() -
     roles = {each.path[-1]: each.role for each in proposal.fields}
     assert (roles["machine"], roles["at"], roles["firmware"]) == (FieldRole.KEY, FieldRole.TIME, FieldRole.LEFT_OUT)
     assert proposal.decodes == 1
-    assert proposal.window is not None
+    assert proposal.window is not None and proposal.window.length == 10
     assert codes(proposal) == {RemarkCode.CONSTANT, RemarkCode.NUMBERS_AS_TEXT, RemarkCode.WINDOW}
     assert proposal.time is not None
     assert (proposal.time.expression, proposal.time.first_ms) == ("at", 1_700_000_000_000)
@@ -466,8 +442,10 @@ def check(records: Sequence[Record], **more: Any) -> None:
     if contract is None:
         return
     fields = {each.path: each.kind for each in contract.fields} | {("_key",): FieldKind.TEXT}
-    for each in (*contract.columns, *contract.labels):
-        assert compile_expression(each.expression, fields).fields <= fields.keys()
+    expressions = [each.expression for each in contract.columns] + [each.expression for each in contract.labels]
+    for each in expressions:
+        assert compile_expression(each, fields).fields <= fields.keys()
+    assert len({each.name for each in contract.columns}) == len(contract.columns)
 
 
 @settings(max_examples=60)
@@ -483,6 +461,18 @@ def test_no_bytes_are_an_error(values: list[bytes | None], key: bytes) -> None:
     ):
         check(records, config=config)
     check(records, input_format="CSV")
+
+
+def test_what_is_nested_without_end_is_no_error() -> None:
+    values = [
+        b"[" * 900 + b"]" * 900,
+        b'{"a":' * 900 + b"1" + b"}" * 900,
+        b"[" * 3000,
+        b'{"a": [[[[[[1]]]]]], "label": 1}',
+    ]
+    for value in values:
+        check(topic([value] * 3))
+    check(topic(values * 3))
 
 
 @settings(max_examples=60)

@@ -125,6 +125,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/topics/": READ,
     "api/topics/<topic:name>/": READ,
     "api/topics/<topic:name>/records/": READ,
+    "api/topics/<topic:name>/proposal/": {"POST": V},
     "api/topics/<topic:name>/tail/": {"GET": V},
     "api/users/": READ_ADMIN | {"POST": A},
     "api/users/<id:pk>/": READ_ADMIN | {"PATCH": A, "DELETE": A},

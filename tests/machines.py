@@ -1,0 +1,48 @@
+"""Readings of machines as their topic holds them: what people have who never heard of Kafka-ML."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+
+import orjson
+
+from kafkaml.records import Record
+
+__all__ = ["machine_records"]
+
+_START = 1_700_000_000
+_MACHINES = 20
+
+
+def machine_records(count: int = 600, *, topic: str = "machines") -> list[Record]:
+    """Return a reading a second of 20 machines in turn, keyed by machine, on 4 partitions; by partition and offset.
+
+    Two of the readings together tell a failure, neither alone. ``load`` is missing at times, ``price`` a number as
+    text, ``firmware`` always the same.
+    """
+    source = random.Random(3)
+    offsets = [0] * 4
+    records = []
+    for place in range(count):
+        temperature, pressure = source.gauss(60, 10), source.gauss(900, 50)
+        machine = f"m{place % _MACHINES}"
+        reading = {
+            "machine": machine,
+            "at": datetime.fromtimestamp(_START + place, UTC).isoformat(),
+            "reading": {
+                "temperature": temperature,
+                "pressure": pressure,
+                "axes": [source.random(), source.random()],
+            },
+            "status": source.choice(["idle", "ok", "slow"]),
+            "firmware": "7.1",
+            "load": None if source.random() < 0.2 else source.random(),
+            "price": f"{source.uniform(1, 9):.2f}",
+            "failure": temperature / 10 + pressure / 50 + source.gauss(0, 1) > 26,
+        }
+        partition = place % 4
+        value, key = orjson.dumps(reading), machine.encode()
+        records.append(Record(topic, partition, offsets[partition], key, value, (), 1000 * (_START + place)))
+        offsets[partition] += 1
+    return sorted(records, key=lambda record: (record.partition, record.offset))
