@@ -23,6 +23,10 @@ __all__ = ["ColumnChoice", "are_bytes", "number_expression"]
 _MAX_ONE_HOT = 20
 _MAX_VOCABULARY = 200
 _MAX_COLUMNS = 500
+_MAX_MISSING = 0.9
+# A record without one is no sample.
+_MAX_MISSING_LISTS = 0.3
+_MAX_FLOAT32 = float(np.finfo(np.float32).max)
 # Of so many records nearly all different values are names of single things.
 _MIN_FOR_IDS = 20
 _ID_NAME = re.compile(r"(^|_)(id|ids|uuid|guid|seq|sequence|number|no|index|idx|offset|key|serial|row|nr)($|_)")
@@ -54,18 +58,16 @@ class ColumnChoice:
                 self._place(
                     leak.field, FieldRole.LEFT_OUT, f"it says the same as the label {label.name if label else ''}"
                 )
-        for each in wanted:
-            if self.roles[each.path] == FieldRole.COLUMN and len(self.columns) < _MAX_COLUMNS:
-                self._add(each)
+        chosen = [each for each in wanted if self.roles[each.path] == FieldRole.COLUMN]
+        for each in chosen[_MAX_COLUMNS:]:
+            self._place(each, FieldRole.LEFT_OUT, f"there are {_MAX_COLUMNS} columns before it")
+        self._count = len(chosen)
+        for each in chosen[:_MAX_COLUMNS]:
+            self._add(each)
         if label is not None:
             self.used[label.path] = _read_as(label)
             as_number = label.text_numbers and kind == LabelKind.NUMBER
             self.label_expression = number_expression(label) if as_number else expression_of(label.path) or ""
-
-    @property
-    def odd_places(self) -> set[int]:
-        """The samples that cannot be read: a field that is used is of another kind there."""
-        return {place for each in self._profile.fields if each.path in self.used for place in each.odd_places}
 
     @property
     def summaries(self) -> list[FieldSummary]:
@@ -88,8 +90,12 @@ class ColumnChoice:
             return FieldRole.TIME, f"it is a time: EXTRACT(hour FROM {expression_of(each.path)}) makes a number of it"
         if each.odd > 0.1:
             return FieldRole.LEFT_OUT, f"it is of another kind in {each.odd:.0%} of the records"
-        if each.missing >= 0.9:
-            return FieldRole.LEFT_OUT, f"it is missing in {each.missing:.0%} of the records"
+        listed = each.kind in (FieldKind.NUMBERS, FieldKind.BYTES)
+        if each.missing >= (_MAX_MISSING_LISTS if listed else _MAX_MISSING):
+            why = ", and nothing stands in for a list" if listed else ""
+            return FieldRole.LEFT_OUT, f"it is missing in {each.missing:.0%} of the records{why}"
+        if _beyond(each):
+            return FieldRole.LEFT_OUT, "it holds numbers beyond float32"
         if each.distinct == 1 and len(each.values) > 1:
             return FieldRole.LEFT_OUT, f"it is always {next(iter(each.counts))}"
         if each.large is not None:
@@ -106,22 +112,22 @@ class ColumnChoice:
         return same >= 0.99 * len(pairs)
 
     def _add(self, each: FieldProfile) -> None:
-        columns = _columns_of(each)
-        if columns is None:
-            return
+        column = _column_of(each)
         self.used[each.path] = _read_as(each)
-        taken = {column.name for column in self.columns}
+        taken = {other.name for other in self.columns}
         name = each.path[-1] if each.path != (VALUE,) else "value"
         if name in taken:
             name = path_text(each.path)[:200]
         while name in taken:
             name = f"{name[:190]}_{len(taken)}"
-        self.columns.append(columns.model_copy(update={"name": name}))
-        match columns.encoding:
+        # A picture is an input of its own.
+        others = column.encoding == Encoding.IMAGE and self._count > 1
+        self.columns.append(column.model_copy(update={"name": name, "input": name if others else ""}))
+        match column.encoding:
             case Encoding.ONE_HOT:
                 self.width += each.distinct + 1
             case Encoding.NUMBERS | Encoding.IMAGE:
-                self.width += math.prod(columns.shape)
+                self.width += math.prod(column.shape)
             case _:
                 self.width += 1
 
@@ -159,6 +165,13 @@ def are_bytes(each: FieldProfile) -> bool:
     return bool(len(finite) and finite.min() >= 0 and 200 < finite.max() <= 255)
 
 
+def _beyond(each: FieldProfile) -> bool:
+    """Whether models, which compute in float32, do not know more than a few of its numbers."""
+    if each.numbers is None or each.kind in (FieldKind.BOOLEAN, FieldKind.TIME):
+        return False
+    return bool((np.abs(each.numbers) > _MAX_FLOAT32).sum() > 0.1 * max(1, each.present))
+
+
 def _read_as(each: FieldProfile) -> FieldKind:
     """Return the kind that a contract reads a field as: a whole number today may have a fraction tomorrow."""
     return FieldKind.NUMBER if each.kind == FieldKind.INTEGER and each.large is None else each.kind
@@ -189,10 +202,8 @@ def _why_text(each: FieldProfile) -> str:
     return ""
 
 
-def _columns_of(each: FieldProfile) -> Column | None:
+def _column_of(each: FieldProfile) -> Column:
     expression = number_expression(each) if each.text_numbers else expression_of(each.path)
-    if expression is None:
-        return None
     made: dict[str, Any] = {"name": "column", "expression": expression}
     match each.kind:
         case FieldKind.BOOLEAN:

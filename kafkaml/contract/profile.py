@@ -44,6 +44,8 @@ MAX_FIELDS = 500
 _MAX_DEPTH = 16
 _MAX_NAME = 200
 _MAX_AXES = 4
+# Of one sample.
+_MAX_ELEMENTS = 10_000_000
 _BINS = 20
 _TOP = 10
 _QUOTED = 60
@@ -81,7 +83,6 @@ class FieldProfile:
     decimal: str = "."
     whole: bool = False
     shape: tuple[int, ...] = ()
-    picture: bool = False
     large: int | None = None
     trouble: str = ""
     counts: Counter[str] = field(default_factory=Counter)
@@ -279,8 +280,9 @@ def _fill_times(found: FieldProfile, _timestamps_ms: Sequence[int], _texts: bool
 def _fill_bytes(found: FieldProfile, _timestamps_ms: Sequence[int], _texts: bool) -> None:
     shapes = Counter(image_shape(bytes(value)) for value in found.values if value is not None)
     shape, count = shapes.most_common(1)[0]
-    if shape is not None and count >= _NEARLY_ALL * found.present:
-        found.shape, found.picture = shape, True
+    if shape is not None and count >= _NEARLY_ALL * found.present and math.prod(shape) <= _MAX_ELEMENTS:
+        # Grey ones have no axis of colours.
+        found.shape = shape[:2] if shape[2] == 1 else shape
     else:
         found.trouble = "it is bytes, and no picture of one size (PNG, JPEG)"
 
@@ -300,8 +302,8 @@ def _fill_lists(found: FieldProfile, _timestamps_ms: Sequence[int], _texts: bool
     if count < 0.9 * found.present:
         found.trouble = f"its lists have different lengths ({shape[0] if shape else 0} most often)"
         return
-    if not math.prod(shape):
-        found.trouble = "its lists are empty"
+    if not 0 < math.prod(shape) <= _MAX_ELEMENTS:
+        found.trouble = "its lists are empty" if not math.prod(shape) else "its lists are too long"
         return
     found.shape = shape
     kept = [

@@ -5,11 +5,13 @@ Nothing here decides for good: a person sees the proposal and changes it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kafkaml.codecs.registry import SchemaLookup
 from kafkaml.contract.column_choice import ColumnChoice
+from kafkaml.contract.compiled import CompiledContract
 from kafkaml.contract.format_guess import FormatGuess, guess_format
 from kafkaml.contract.key_choice import Keys, time_of
 from kafkaml.contract.label_choice import ChosenLabel, choose_label, label_kind
@@ -19,7 +21,7 @@ from kafkaml.contract.profile import FieldProfile, profile_of, value_counts
 from kafkaml.contract.remarks import Remarks, listed
 from kafkaml.contract.sample_loading import LoadedSample
 from kafkaml.errors import RefusedError
-from kafkaml.records import Record
+from kafkaml.records import ListBatch, Record
 from kafkaml.wire.contract import Contract, Encoding, KeyKind, Label, LabelKind, RecordField, SplitBy, Window
 from kafkaml.wire.proposal import LabelChoice, Proposal, RemarkCode, TimeSummary
 
@@ -32,6 +34,8 @@ _KEY = "_key"
 _WINDOW = Window(length=10)
 # Clocks of many machines go apart a little.
 _SORTED = 0.98
+# Pictures are unpacked to see whether they can be: so many points of them.
+_MAX_ELEMENTS = 50_000_000
 
 
 def propose(
@@ -50,14 +54,15 @@ def propose(
     themselves; whatever the records hold is no error.
     """
     guess = guess_format(records, input_format=input_format, config=config, lookup=lookup)
-    return _Proposing(records, guess).made(label)
+    return _Proposing(records, guess, lookup).made(label)
 
 
 class _Proposing:
     """One proposal on its way."""
 
-    def __init__(self, records: Sequence[Record], guess: FormatGuess) -> None:
+    def __init__(self, records: Sequence[Record], guess: FormatGuess, lookup: SchemaLookup | None) -> None:
         self._guess = guess
+        self._lookup = lookup
         self._count = len(records)
         self._loaded = LoadedSample.of(records, guess.load)
         self._profile = profile_of(
@@ -96,10 +101,13 @@ class _Proposing:
         series = things and self._is_sorted(time)
         window = self._window(choice) if series else None
         contract = self._contract(choice, label, kind, SplitBy.TIME if series else SplitBy.CONTENT)
+        decodes = 0.0 if contract is None else self._tried(contract)
+        if not decodes:
+            contract = None
         return Proposal(
             contract=contract,
             sampled=self._count,
-            decodes=self._decodes(choice) if contract is not None else 0.0,
+            decodes=min(1.0, decodes),
             fields=tuple(choice.summaries),
             label=None if label is None or kind is None else self._label_choice(label, kind, choice),
             key=self._keys.summary,
@@ -201,8 +209,13 @@ class _Proposing:
             balance=value_counts(values.counts, 20) if kind == LabelKind.CLASS else (),
         )
 
-    def _decodes(self, choice: ColumnChoice) -> float:
-        return (len(self._loaded.samples) - len(choice.odd_places)) / self._loaded.looked_at
+    def _tried(self, contract: Contract) -> float:
+        """Return which share of the records the contract makes samples of; remarks why others are none."""
+        size = sum(math.prod(column.shape) for column in contract.columns)
+        records = self._loaded.records[:: max(1, len(self._loaded.records) * size // _MAX_ELEMENTS)]
+        raw = CompiledContract(contract, lookup=self._lookup).raw(ListBatch(records))
+        self._remarks.about_samples(len(raw.kept), [error for _, error in raw.failures])
+        return len(raw.kept) / len(records) * len(self._loaded.records) / self._loaded.looked_at
 
 
 def _asked_field(fields: Sequence[FieldProfile], asked: str) -> FieldProfile:

@@ -14,6 +14,7 @@ from kafkaml.contract.label_choice import Leak
 from kafkaml.contract.loading import CSV
 from kafkaml.contract.profile import FieldProfile, Profile
 from kafkaml.contract.sample_loading import LoadedSample
+from kafkaml.errors import DecodeError
 from kafkaml.input_format import InputFormat
 from kafkaml.wire.contract import LabelKind
 from kafkaml.wire.proposal import FieldRole, Remark, RemarkCode, Severity
@@ -27,6 +28,8 @@ _MAX_PER_CODE = 10
 # Of so few records of another kind nothing is said.
 _MIN_GROUP = 0.02
 
+# How ``frames`` tells of fields of another kind than usual.
+_ODD = "another kind in "
 _FORMATS = {"": "of a known format", CSV: "lines of CSV", InputFormat.TELEGRAF_STR_JSON: "Telegraf's JSON"}
 _KINDS = {
     "number": "a number", "integer": "a whole number", "boolean": "true or false", "numbers": "a list of numbers",
@@ -120,6 +123,24 @@ class Remarks:
                 "the label is?",
                 "it is left out" if leak.same else "leave it out where it is written after the fact",
                 leak.field.path,
+            )
+
+    def about_samples(self, samples: int, failures: Sequence[DecodeError]) -> None:
+        """Remark why records that can be read make no samples."""
+        # Of fields of another kind it is told where the fields are.
+        reasons = Counter(error.gap or error.message[:100] for error in failures if not error.gap.startswith(_ODD))
+        told = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common(5))
+        if not samples:
+            self.error(
+                RemarkCode.NO_SAMPLES,
+                f"no record has all that the columns and the label want: {told or listed(map(str, failures[:3]))}",
+                "choose another label, or another slice",
+            )
+        elif reasons:
+            self.warning(
+                RemarkCode.INCOMPLETE,
+                f"{_percent(sum(reasons.values()) / (samples + len(failures)))} of the records make no sample: {told}",
+                "they are left out; a column can have something put in the place of what is missing",
             )
 
     def _add(self, code: RemarkCode, severity: Severity, message: str, hint: str, path: tuple[str, ...]) -> None:

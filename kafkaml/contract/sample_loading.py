@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from kafkaml.codecs.base import DELETION
 from kafkaml.codecs.envelopes import NO_ROW, notes_of, unwrapped
 from kafkaml.codecs.looks import shown, text_of
@@ -91,6 +93,8 @@ def _spread(records: Sequence[Record]) -> Iterator[Record]:
 
 def _size(sample: Any, depth: int = 0) -> int:
     """Return about how many values a sample has."""
+    if isinstance(sample, np.ndarray):
+        return sample.size
     if depth >= _MAX_DEPTH or not isinstance(sample, (dict, list)) or not sample:
         return 1
     if isinstance(sample, dict):

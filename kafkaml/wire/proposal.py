@@ -149,6 +149,8 @@ class RemarkCode(StrEnum):
     MIXED_KINDS = "mixed_kinds"
     TOO_MANY_FIELDS = "too_many_fields"
     NO_COLUMNS = "no_columns"
+    NO_SAMPLES = "no_samples"
+    INCOMPLETE = "incomplete"
     NO_LABEL = "no_label"
     CONSTANT = "constant"
     MOSTLY_MISSING = "mostly_missing"
@@ -184,8 +186,8 @@ class Remark(Message):
 class Proposal(Message):
     """What a sample of a topic suggests. ``contract`` is None where nothing can be learnt from: a remark says why.
 
-    ``sampled`` records were looked at, ``decodes`` is the share of them that are samples of the contract, or could be
-    but for a missing value. ``window`` is what the records would allow; the contract itself has none.
+    ``sampled`` records were looked at, ``decodes`` is the share of them that the contract makes samples of.
+    ``window`` is what the records would allow; the contract itself has none.
     """
 
     contract: Contract | None

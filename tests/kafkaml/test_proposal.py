@@ -17,11 +17,13 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from kafkaml.contract.compiled import CompiledContract
 from kafkaml.contract.expressions import compile_expression
 from kafkaml.contract.proposal import NO_LABEL, propose
 from kafkaml.errors import BrokerError, DecodeError, RefusedError
-from kafkaml.records import Record
+from kafkaml.records import ListBatch, Record
 from kafkaml.wire.contract import Column, Encoding, FieldKind, KeyKind, LabelKind, Missing, Scaling, SplitBy
 from kafkaml.wire.proposal import FieldRole, FieldSummary, Proposal, RemarkCode, Severity
 from tests.machines import machine_records
@@ -103,10 +105,32 @@ def test_readings_of_machines_become_columns_with_the_failure_as_their_label() -
     roles = {each.path[-1]: each.role for each in proposal.fields}
     assert (roles["machine"], roles["at"], roles["firmware"]) == (FieldRole.KEY, FieldRole.TIME, FieldRole.LEFT_OUT)
     assert proposal.decodes == 1
-    assert proposal.window is not None and proposal.window.length == 10
+    assert proposal.window is not None
+    assert proposal.window.length == 10
     assert codes(proposal) == {RemarkCode.CONSTANT, RemarkCode.NUMBERS_AS_TEXT, RemarkCode.WINDOW}
     assert proposal.time is not None
     assert (proposal.time.expression, proposal.time.first_ms) == ("at", 1_700_000_000_000)
+
+
+@pytest.mark.parametrize("in_windows", [False, True])
+def test_what_is_proposed_can_be_learnt_from(in_windows: bool) -> None:
+    records = ListBatch(machine_records(2000))
+    proposal = propose(records)
+    assert proposal.contract is not None
+    window = proposal.window if in_windows else None
+    compiled = CompiledContract(proposal.contract.model_copy(update={"window": window}))
+    rows = compiled.raw(records).rows
+    arrangement = compiled.arrange(rows, seed=1, validation_rate=0.1, test_rate=0.1)
+    learnt = compiled.learn(rows, arrangement)
+    inputs, labels = compiled.samples(rows, learnt, arrangement, arrangement.parts.training)
+    assert (list(inputs), learnt.classes) == ([""], ("false", "true"))
+    assert inputs[""].shape[1:] == ((10, 10) if in_windows else (10,))
+    assert np.abs(inputs[""]).max() < 10
+    assert labels is not None
+    assert len(labels) == len(inputs[""]) > 300
+    if in_windows:
+        # The width that the proposal tells.
+        assert "(10, 10)" in remark(proposal, RemarkCode.WINDOW)
 
 
 def test_fields_are_told_with_their_statistics() -> None:
@@ -288,11 +312,16 @@ def test_bytes_are_told_by_a_hint_or_guessed_and_it_is_said() -> None:
 
 
 def test_pictures_are_images_of_their_size() -> None:
-    header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", 32, 24, 8, 2, 0, 0, 0)
-    proposal = propose(
-        topic([header + b"%d" % place for place in range(60)], keys=lambda place: (b"cat", b"dog")[place % 2])
-    )
+    def pictures(mode: str, kind: str) -> Proposal:
+        buffers = [io.BytesIO() for _ in range(60)]
+        for place, buffer in enumerate(buffers):
+            Image.new(mode, (32, 24), 4 * place).save(buffer, kind)
+        return propose(topic([each.getvalue() for each in buffers], keys=lambda place: (b"cat", b"dog")[place % 2]))
+
+    proposal = pictures("RGB", "PNG")
     assert (column(proposal, "value").encoding, column(proposal, "value").shape) == (Encoding.IMAGE, (24, 32, 3))
+    assert proposal.decodes == 1
+    assert column(pictures("L", "JPEG"), "value").shape == (24, 32)
     assert proposal.label is not None
     assert [each.value for each in proposal.label.balance] == ["cat", "dog"]
 
@@ -441,11 +470,8 @@ def check(records: Sequence[Record], **more: Any) -> None:
     assert (contract is None) == any(each.severity == Severity.ERROR for each in proposal.remarks)
     if contract is None:
         return
-    fields = {each.path: each.kind for each in contract.fields} | {("_key",): FieldKind.TEXT}
-    expressions = [each.expression for each in contract.columns] + [each.expression for each in contract.labels]
-    for each in expressions:
-        assert compile_expression(each, fields).fields <= fields.keys()
-    assert len({each.name for each in contract.columns}) == len(contract.columns)
+    raw = CompiledContract(contract, lookup=more.get("lookup")).raw(ListBatch(records))
+    assert len(raw.kept) == round(proposal.decodes * proposal.sampled) > 0
 
 
 @settings(max_examples=60)
