@@ -1,0 +1,387 @@
+"""Columns: the expressions of a contract over a frame, as rows of fixed width that can be appended to a file.
+
+A row holds what a record says, before anything is learnt: numbers as float64 (NaN where missing), texts as codes
+(``texts``), lists and pictures as they are. Training and serving make the same rows of the same records.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from kafkaml.codecs.field_names import Path, path_text
+from kafkaml.contract.errors import ContractError, Problem
+from kafkaml.contract.expressions import CompiledExpression, ExpressionError, compile_expression
+from kafkaml.contract.images import picture
+from kafkaml.contract.kinds import number_text
+from kafkaml.contract.texts import MISSING, Texts
+from kafkaml.contract.value_reader import Failures
+from kafkaml.errors import DecodeError, RefusedError
+from kafkaml.wire.contract import Column, Encoding, FieldKind, Label, LabelKind, Missing, Scaling
+
+__all__ = ["Array", "CompiledColumn", "RowColumns", "compile_columns", "compile_labels"]
+
+Array = npt.NDArray[Any]
+Flags = npt.NDArray[np.bool_]
+
+_NUMBERS = (FieldKind.NUMBER, FieldKind.INTEGER, FieldKind.BOOLEAN)
+_AS_TEXT = (FieldKind.TEXT, FieldKind.INTEGER, FieldKind.NUMBER, FieldKind.BOOLEAN)
+# Which kinds of expressions an encoding takes.
+_TAKES: Mapping[Encoding, tuple[FieldKind, ...]] = {
+    Encoding.NUMBER: _NUMBERS,
+    Encoding.BOOLEAN: _NUMBERS,
+    Encoding.CATEGORY: _AS_TEXT,
+    Encoding.ONE_HOT: _AS_TEXT,
+    Encoding.NUMBERS: (FieldKind.NUMBERS,),
+    Encoding.IMAGE: (FieldKind.BYTES,),
+}
+_CODED = (Encoding.CATEGORY, Encoding.ONE_HOT)
+_MAX_FLOAT32 = float(np.finfo(np.float32).max)
+_MAX_EXACT = 1 << 53
+_MAX_ELEMENTS = 10_000_000
+
+
+@dataclass(frozen=True)
+class CompiledColumn:
+    """A column, or a label, and the place ``field`` of its values in rows of ``dtype``.
+
+    ``spare``: what it lacks leaves the record in, as a label that only some records of a window need.
+    """
+
+    name: str
+    field: str
+    expression: CompiledExpression
+    encoding: Encoding
+    dtype: np.dtype[Any]
+    column: Column
+    spare: bool = False
+
+    @property
+    def coded(self) -> bool:
+        """Whether its values are codes of texts."""
+        return self.encoding in _CODED
+
+    @property
+    def expr(self) -> pl.Expr:
+        """The expression as it is asked of Polars, under the name of ``field``."""
+        expr, kind = self.expression.expr, self.expression.kind
+        if self.coded:
+            expr = number_text(expr) if kind == FieldKind.NUMBER else expr.cast(pl.String)
+        elif self.encoding == Encoding.BOOLEAN and kind != FieldKind.BOOLEAN:
+            expr = expr != 0
+        return expr.alias(self.field)
+
+
+def compile_columns(columns: Sequence[Column], fields: Mapping[Path, FieldKind]) -> list[CompiledColumn]:
+    """Return the features compiled; ContractError names all that is wrong with them."""
+    problems: list[Problem] = []
+    compiled: list[CompiledColumn] = []
+    names = [column.name for column in columns]
+    for place, column in enumerate(columns):
+        try:
+            problem = _contradiction(column)
+            if not column.name or names.index(column.name) != place:
+                problem = ("name", f"two columns are called {column.name!r}" if column.name else "a column has no name")
+            if problem is not None:
+                problems.append(Problem(("columns", place, problem[0]), RefusedError(problem[1])))
+            expression = compile_expression(column.expression, fields)
+            _check_kind(expression, column.encoding)
+            compiled.append(
+                CompiledColumn(
+                    column.name, f"c{place}", expression, column.encoding, _dtype(column.encoding, column), column
+                )
+            )
+        except RefusedError as error:
+            problems.append(Problem(("columns", place, "expression"), error))
+    if problems:
+        raise ContractError(problems)
+    return compiled
+
+
+def compile_labels(labels: Sequence[Label], fields: Mapping[Path, FieldKind], *, spare: bool) -> list[CompiledColumn]:
+    """Return the labels compiled; ContractError names all that is wrong with them."""
+    problems: list[Problem] = []
+    compiled: list[CompiledColumn] = []
+    if len(labels) > 1 and any(label.kind == LabelKind.CLASS for label in labels):
+        problems.append(
+            Problem(("labels",), RefusedError("a class stands alone: several labels are numbers of a regression"))
+        )
+    for place, label in enumerate(labels):
+        encoding = Encoding.CATEGORY if label.kind == LabelKind.CLASS else Encoding.NUMBER
+        column = Column(name=label.name, expression=label.expression, encoding=encoding)
+        try:
+            expression = compile_expression(label.expression, fields)
+            _check_kind(expression, encoding)
+            compiled.append(
+                CompiledColumn(label.name, f"l{place}", expression, encoding, _dtype(encoding, column), column, spare)
+            )
+        except RefusedError as error:
+            problems.append(Problem(("labels", place, "expression"), error))
+    if problems:
+        raise ContractError(problems)
+    return compiled
+
+
+def _dtype(encoding: Encoding, column: Column) -> np.dtype[Any]:
+    if encoding in _CODED:
+        return np.dtype("<i4")
+    if encoding == Encoding.IMAGE:
+        return np.dtype(("|u1", column.shape))
+    if encoding == Encoding.NUMBERS:
+        # Large values that are scaled need the digits until they are.
+        kind = "<f4" if column.scaling == Scaling.NONE else "<f8"
+        return np.dtype((kind, (math.prod(column.shape),)))
+    return np.dtype("<f8")
+
+
+def _check_kind(expression: CompiledExpression, encoding: Encoding) -> None:
+    kind = expression.kind
+    if kind in _TAKES[encoding]:
+        return
+    hints = {
+        FieldKind.TEXT: "CAST(... AS DOUBLE) makes a number of it; or take it as a category",
+        FieldKind.TIME: "EXTRACT(EPOCH FROM ...) makes a number of it, EXTRACT(HOUR FROM ...) the hour",
+        FieldKind.NUMBERS: "take it as numbers of a shape, or one of them: field[1]",
+        FieldKind.BYTES: "take it as an image",
+    }
+    what = "nothing but NULL" if kind is None else f"{kind.value}"
+    expected = " or ".join(each.value for each in _TAKES[encoding])
+    raise ExpressionError(
+        f"the expression gives {what}: as {encoding.value} expected {expected}",
+        start=0,
+        end=len(expression.text),
+        hint=hints.get(kind, "") if kind is not None else "",
+    )
+
+
+def _contradiction(column: Column) -> tuple[str, str] | None:
+    """Return the part of a column that contradicts the others, and how."""
+    encoding, missing, scaling = column.encoding, column.missing, column.scaling
+    listed = encoding in (Encoding.NUMBERS, Encoding.IMAGE)
+    if listed != bool(column.shape):
+        return "shape", f"{encoding.value} needs a shape" if listed else f"{encoding.value} has no shape"
+    if encoding == Encoding.IMAGE and len(column.shape) not in (2, 3):
+        return "shape", "an image has the shape height, width and, where it is coloured, channels"
+    if encoding == Encoding.IMAGE and len(column.shape) == 3 and column.shape[2] > 4:
+        return "shape", f"an image has 1 to 4 channels, not {column.shape[2]}"
+    if math.prod(column.shape) > _MAX_ELEMENTS:
+        return "shape", f"a shape of more than {_MAX_ELEMENTS} elements"
+    if scaling != Scaling.NONE and encoding not in (Encoding.NUMBER, Encoding.NUMBERS):
+        return "scaling", f"{encoding.value} cannot be scaled"
+    if missing == Missing.MEAN and encoding not in (Encoding.NUMBER, Encoding.BOOLEAN):
+        return "missing", f"{encoding.value} has no mean"
+    if missing == Missing.LAST and listed:
+        return "missing", f"for {encoding.value} the last value is not kept: drop the record"
+    if missing == Missing.CONSTANT:
+        return _wrong_constant(column)
+    return None
+
+
+def _wrong_constant(column: Column) -> tuple[str, str] | None:
+    value = column.constant
+    if value is None:
+        return "constant", "the constant that stands in for what is missing is not given"
+    if column.encoding == Encoding.IMAGE:
+        return "missing", "no constant stands in for an image: drop the record"
+    if column.encoding in _CODED:
+        return None if isinstance(value, (str, bool)) else ("constant", "a category stands in as a text")
+    if isinstance(value, str) or not math.isfinite(value) or abs(value) > _MAX_FLOAT32:
+        return "constant", f"{value!r} is no number that float32 holds"
+    return None
+
+
+@dataclass
+class _Found:
+    """The values of one column; ``bad`` rows and the error for each of them."""
+
+    values: Array
+    bad: Flags | None = None
+    error: Callable[[int], DecodeError] | None = None
+
+
+@dataclass
+class RowColumns:
+    """Makes rows. ``texts`` are the dictionaries of the coded columns, by ``field``."""
+
+    columns: Sequence[CompiledColumn]
+    texts: Mapping[str, Texts]
+    exprs: list[pl.Expr] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.exprs = [column.expr for column in self.columns]
+
+    def fill(self, data: pl.DataFrame, rows: Array) -> tuple[Flags | None, Failures]:
+        """Write the columns of ``data`` into the fields of ``rows``, one for each of its rows.
+
+        Returns which rows are none (None: all are good), and for each of those, by its place, why.
+        """
+        # Beside a column, an expression without fields gives a value for each row too.
+        found = (
+            data.with_columns(self.exprs)
+            if data.width
+            else pl.select(pl.int_range(len(rows)).alias("")).with_columns(self.exprs)
+        )
+        good: Flags | None = None
+        failures: dict[int, DecodeError] = {}
+        for column in self.columns:
+            each = self._values(column, found[column.field])
+            rows[column.field] = each.values
+            if each.bad is None or each.error is None or not each.bad.any():
+                continue
+            good = np.ones(len(rows), np.bool_) if good is None else good
+            good &= ~each.bad
+            for row in np.flatnonzero(each.bad).tolist():
+                if row not in failures:
+                    failures[row] = each.error(row)
+        return good, sorted(failures.items(), key=lambda each: each[0])
+
+    def _values(self, column: CompiledColumn, series: pl.Series) -> _Found:
+        if column.coded:
+            return self._codes(column, series)
+        if column.encoding == Encoding.NUMBERS:
+            return _lists(column, series)
+        if column.encoding == Encoding.IMAGE:
+            return _pictures(column, series)
+        return _numbers(column, series)
+
+    def _codes(self, column: CompiledColumn, series: pl.Series) -> _Found:
+        if series.null_count() and column.column.missing == Missing.CONSTANT:
+            series = series.fill_null(_constant_text(column.column.constant))
+        values = self.texts[column.field].codes(series.to_list())
+        return _Found(values, *_missing(column, values == MISSING))
+
+
+def _constant_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _numbers(column: CompiledColumn, series: pl.Series) -> _Found:
+    values = series.cast(pl.Float64).to_numpy()
+    missing: Flags | None = None
+    if series.null_count():
+        missing = series.is_null().to_numpy()
+        if column.column.missing == Missing.CONSTANT:
+            values = np.where(missing, float(column.column.constant or 0), values)
+            missing = None
+    wrong = _not_held(values, missing)
+    exact = series if column.expression.kind == FieldKind.INTEGER else None
+    if exact is not None and len(values) and np.nanmax(np.abs(values), initial=0) >= _MAX_EXACT:
+        rounded = (series.cast(pl.Float64).cast(pl.Int64, strict=False) != series).fill_null(value=False).to_numpy()
+        wrong = rounded if wrong is None else wrong | rounded
+    if wrong is None:
+        return _Found(values, *_missing(column, missing))
+    if column.spare:
+        return _Found(np.where(wrong, np.nan, values))
+    got = values
+
+    def error(row: int) -> DecodeError:
+        if missing is not None and missing[row]:
+            return _null(column)
+        return _odd_number(column, series[row], float(got[row]))
+
+    bad = wrong if missing is None or not _drops(column) else wrong | missing
+    return _Found(values, bad, error)
+
+
+def _not_held(values: Array, missing: Flags | None) -> Flags | None:
+    """Return which values float32 does not hold; None where it holds all, which two passes tell."""
+    if not len(values):
+        return None
+    if missing is None:
+        low, high = values.min(), values.max()
+        # Also false for NaN.
+        if low >= -_MAX_FLOAT32 and high <= _MAX_FLOAT32:
+            return None
+    with np.errstate(invalid="ignore"):
+        wrong = ~(np.abs(values) <= _MAX_FLOAT32)
+    if missing is not None:
+        wrong &= ~missing
+    return wrong if wrong.any() else None
+
+
+def _odd_number(column: CompiledColumn, got: Any, value: float) -> DecodeError:
+    if isinstance(got, int):
+        return DecodeError(
+            f"{column.name} is {got}, which would be rounded: numbers are exact up to {_MAX_EXACT}",
+            gap=f"a whole number above 2^53 in {column.name}",
+            hint="an id is no number to learn from: take it as a category, or leave it out",
+        )
+    token = "NaN" if math.isnan(value) else "infinity" if math.isinf(value) else "a number beyond float32"
+    return DecodeError(
+        f"{column.name} is {value}",
+        gap=f"{token} in {column.name}",
+        hint="CASE WHEN ... THEN ... END gives NULL, and so what the contract says of missing values",
+    )
+
+
+def _lists(column: CompiledColumn, series: pl.Series) -> _Found:
+    size = math.prod(column.column.shape)
+    values = np.zeros((len(series), size), column.dtype.base)
+    missing = series.is_null().to_numpy()
+    if missing.any() and column.column.missing == Missing.CONSTANT:
+        values[missing] = float(column.column.constant or 0)
+        missing = np.zeros(len(series), np.bool_)
+    lengths = series.list.len().fill_null(0).to_numpy()
+    whole = (lengths == size) & series.is_not_null().to_numpy()
+    if whole.any():
+        with np.errstate(over="ignore"):
+            values[whole] = series.filter(pl.Series(whole)).explode().to_numpy().reshape(-1, size)
+    odd = np.zeros(len(series), np.bool_)
+    with np.errstate(invalid="ignore"):
+        odd[whole] = ~(np.abs(values[whole]) <= _MAX_FLOAT32).all(axis=1)
+    short = (lengths != size) & series.is_not_null().to_numpy()
+
+    def error(row: int) -> DecodeError:
+        if missing[row]:
+            return _null(column)
+        if short[row]:
+            return DecodeError(
+                f"{column.name} holds {lengths[row]} numbers: expected {size}",
+                gap=f"another length in {column.name}",
+            )
+        return DecodeError(
+            f"{column.name} holds NULL, NaN or a number beyond float32", gap=f"NaN or null in {column.name}"
+        )
+
+    return _Found(values, missing | short | odd, error)
+
+
+def _pictures(column: CompiledColumn, series: pl.Series) -> _Found:
+    values = np.zeros((len(series), *column.column.shape), np.uint8)
+    errors: dict[int, DecodeError] = {}
+    for row, data in enumerate(series.to_list()):
+        try:
+            if data is None:
+                raise _null(column)
+            values[row] = picture(data, column.column.shape, column.name)
+        except DecodeError as error:
+            errors[row] = error
+    bad = np.zeros(len(series), np.bool_)
+    bad[list(errors)] = True
+    return _Found(values, bad, errors.__getitem__)
+
+
+def _drops(column: CompiledColumn) -> bool:
+    return column.column.missing == Missing.DROP and not column.spare
+
+
+def _missing(column: CompiledColumn, missing: Flags | None) -> tuple[Flags | None, Callable[[int], DecodeError] | None]:
+    """Return what ``_Found`` needs of rows without a value: nothing where the contract puts something in its place."""
+    if missing is None or not _drops(column):
+        return None, None
+    return missing, lambda _row: _null(column)
+
+
+def _null(column: CompiledColumn) -> DecodeError:
+    used = ", ".join(path_text(path) for path in sorted(column.expression.fields)) or column.expression.text[:60]
+    return DecodeError(
+        f"{column.name} is NULL, or has no value ({used})",
+        gap=f"null in {column.name}",
+        hint="the contract can put a constant, the mean or the last value in its place",
+    )

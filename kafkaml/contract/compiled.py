@@ -1,0 +1,465 @@
+"""CompiledContract: a contract ready to read records with, for training (without ``learnt``) or serving (with it).
+
+Training: ``raw`` turns batches into rows to be appended to a file, ``arrange`` says which rows are which sample of
+which part, ``learn`` reads the training part, ``samples`` makes arrays. Serving: ``decode`` makes the same arrays of
+batches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from kafkaml.codecs.field_names import Path
+from kafkaml.codecs.registry import SchemaLookup
+from kafkaml.content_order import content_hashes, content_order, hash_seed
+from kafkaml.contract.columns import Array, CompiledColumn, compile_columns, compile_labels
+from kafkaml.contract.errors import ContractError, Problem
+from kafkaml.contract.frames import record_fields
+from kafkaml.contract.learning import class_names, learn
+from kafkaml.contract.rows import RUN, TIME, Raw, RowReader, RunBook, lacking_error
+from kafkaml.contract.samples import Sampler, inputs_of, places_in
+from kafkaml.contract.sequences import FORGET_MS, Windows, is_missing, windows_of
+from kafkaml.contract.splits import Parts, by_key, by_time, in_order
+from kafkaml.contract.texts import Texts
+from kafkaml.contract.value_reader import Failures, Rows
+from kafkaml.contract.window_state import StateKey, WindowState
+from kafkaml.errors import BrokenError, RefusedError
+from kafkaml.records import RecordBatch
+from kafkaml.wire.contract import Contract, FieldKind, KeyKind, Learnt, Missing, SplitBy
+
+__all__ = ["Arrangement", "CompiledContract", "Decoded", "Raw", "known_fields"]
+
+# Windows hold each row many times: so many bytes of them at once.
+_PIECE_BYTES = 16 << 20
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Which rows are which samples, and which samples are of which part; see ``CompiledContract.arrange``."""
+
+    windows: Windows
+    parts: Parts
+    hashes: npt.NDArray[np.uint64]
+    unlabelled: int
+    warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """``inputs[name][i]`` is to be answered for record ``kept[i]`` of the batch; ``failures`` become dead letters.
+
+    ``waiting`` records have no answer, as their window is not full yet, or not at its stride. ``changes`` are for the
+    changelog of the state, to be written with the answers.
+    """
+
+    inputs: Mapping[str, Array]
+    kept: Rows
+    failures: Failures
+    waiting: Rows
+    changes: Mapping[StateKey, bytes]
+
+
+def known_fields(contract: Contract) -> dict[Path, FieldKind]:
+    """Return all names that expressions of a contract may use."""
+    return {**{field.path: field.kind for field in contract.fields}, **record_fields(contract.key)}
+
+
+class CompiledContract:
+    """Not safe for several threads: reading batches adds to dictionaries and state.
+
+    Raises ContractError, which names every place where the contract is wrong. ``state`` is what serving keeps between
+    batches, None where every record stands alone.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        learnt: Learnt | None = None,
+        *,
+        lookup: SchemaLookup | None = None,
+        forget_ms: int = FORGET_MS,
+    ) -> None:
+        _check(contract)
+        fields = known_fields(contract)
+        self.contract = contract
+        self.learnt = learnt
+        self.columns = compile_columns(contract.columns, fields)
+        window = contract.window
+        labels = compile_labels(contract.labels, fields, spare=window is not None)
+        # Serving reads no labels.
+        self.labels = labels if learnt is None else []
+        self._inputs = inputs_of(self.columns)
+        self._forget_ms = forget_ms
+        self._carry = [column.field for column in self.columns if column.column.missing == Missing.LAST]
+        in_runs = window is not None or bool(self._carry)
+        self._grouped = in_runs or (learnt is None and contract.split == SplitBy.KEY)
+        self._texts = self._dictionaries()
+        self._reader = RowReader(
+            contract,
+            fields,
+            [*self.columns, *self.labels],
+            self._texts,
+            grouped=self._grouped,
+            timed=self._grouped or contract.split == SplitBy.TIME,
+            lookup=lookup,
+        )
+        self._book = RunBook(self._carry, self._reader.dtype, forget_ms)
+        self.state = self._new_state() if learnt is not None and in_runs else None
+        self._sampler = None if learnt is None else Sampler(self._inputs, learnt.columns, self._texts)
+
+    @classmethod
+    def from_json(cls, document: bytes, **options: Any) -> CompiledContract:
+        """Read what ``to_json`` writes, as for serving."""
+        read = orjson.loads(document)
+        return cls(Contract.model_validate(read["contract"]), Learnt.model_validate(read["learnt"]), **options)
+
+    def to_json(self, learnt: Learnt | None = None) -> bytes:
+        """Return the text of ``contract.json``: the contract and what was learnt."""
+        known = learnt or self.learnt or Learnt()
+        document = {"contract": self.contract.to_json(), "learnt": known.to_json()}
+        return orjson.dumps(document, option=orjson.OPT_INDENT_2)
+
+    # --- shapes -------------------------------------------------------------------------------------------------------
+
+    @property
+    def window_shape(self) -> tuple[int, ...]:
+        """The axes of windows, before those of each record: (length,), or none."""
+        return () if self.contract.window is None else (self.contract.window.length,)
+
+    def input_shapes(self, learnt: Learnt | None = None) -> dict[str, tuple[int, ...]]:
+        """Return the shape of one sample of each input; ``learnt`` tells how wide one-hot columns are."""
+        sampler = self._sampler_of(learnt)
+        return {each.name: (*self.window_shape, *sampler.shape(each)) for each in self._inputs}
+
+    def input_types(self) -> dict[str, np.dtype[Any]]:
+        """Return the type of each input: uint8 of pictures, float32 of all else."""
+        return {each.name: each.dtype for each in self._inputs}
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    @property
+    def row_type(self) -> np.dtype[Any]:
+        """The type of rows, of fixed width."""
+        return self._reader.dtype
+
+    def raw(self, batch: RecordBatch) -> Raw:
+        """Return the rows of a batch; batches of a partition come in the order of offsets.
+
+        Raises DecodeError when a column that is to be a category has too many texts.
+        """
+        raw = self._reader.read(batch)
+        return self._book.enter(batch, raw) if self._grouped else raw
+
+    def arrange(self, rows: Array, *, seed: int, validation_rate: float, test_rate: float) -> Arrangement:
+        """Return the samples that all ``rows`` of a slice, in the order of arrival, make, and the parts they are in.
+
+        ``rows`` may be a file that is mapped; of each row some 40 bytes are held in memory. Raises RefusedError when
+        the split leaves nothing to train on.
+        """
+        windows, unlabelled = self._labelled(rows, self._windows(rows))
+        row_hashes, label_hashes = self._row_hashes(rows)
+        hashes = self._sample_hashes(windows, row_hashes, label_hashes)
+        rates = {"validation_rate": validation_rate, "test_rate": test_rate}
+        warnings: list[str] = []
+        if self.contract.split == SplitBy.TIME:
+            ranks, warnings = self._ranks(rows, row_hashes ^ label_hashes)
+            parts = by_time(windows, ranks, **rates)
+        else:
+            order = content_order(hashes, seed, self._differ(rows, windows), self._content(rows, windows))
+            parts = (
+                in_order(order, **rates)
+                if self.contract.split == SplitBy.CONTENT
+                else self._by_key(rows, windows, order, seed, rates)
+            )
+        if parts.left_out:
+            warnings.append(f"{parts.left_out} windows lie across a border of the split and were left out")
+        if unlabelled:
+            warnings.append(f"{unlabelled} windows have no label and were left out")
+        return Arrangement(windows, parts, hashes, unlabelled, warnings)
+
+    def learn(self, rows: Array, arrangement: Arrangement) -> Learnt:
+        """Return what the training part tells; RefusedError for a column that nothing can be learnt of."""
+        chunks = _TrainingRows(rows, self._rows_used(arrangement.windows, arrangement.parts.training, len(rows)))
+        columns = learn(self.columns, chunks, self._texts)
+        label = self._class_label
+        classes = () if label is None else class_names(self._texts[label.field].names, label.name)
+        return Learnt(columns=columns, classes=classes)
+
+    def samples(
+        self, rows: Array, learnt: Learnt, arrangement: Arrangement, part: Rows
+    ) -> tuple[dict[str, Array], Array | None]:
+        """Return inputs by name, (samples, *shape), and labels of the samples ``part``, in that order; None without.
+
+        Labels are int64 places among ``learnt.classes`` (samples,), or float32 numbers: (samples,), several of them
+        (samples, labels). A part of the part gives a part of the arrays.
+        """
+        windows = arrangement.windows
+        places = windows.rows(part)
+        found = np.asarray(rows[places if self.contract.window is not None else places[:, 0]])
+        inputs = self._sampler_of(learnt).arrays(found)
+        return inputs, self._label_array(rows, learnt, windows.labels[part])
+
+    def pieces(self, part: Rows) -> Iterator[Rows]:
+        """Cut a part into pieces that ``samples`` can make without much memory."""
+        length = 1 if self.contract.window is None else self.contract.window.length
+        count = max(1, _PIECE_BYTES // (length * self.row_type.itemsize))
+        for start in range(0, len(part), count):
+            yield part[start : start + count]
+
+    # --- serving ------------------------------------------------------------------------------------------------------
+
+    def decode(self, batch: RecordBatch) -> Decoded:
+        """Return the inputs of a batch; never raises for what is in a record.
+
+        Where there is ``state``, what the batch changes of it counts once ``state.commit`` is called, in the order of
+        the batches.
+        """
+        if self._sampler is None:
+            raise BrokenError("a contract without what was learnt cannot serve")
+        raw = self._reader.read(batch)
+        if self.state is None:
+            return Decoded(self._sampler.arrays(raw.rows), raw.kept, raw.failures, np.empty(0, np.intp), {})
+        columns, indices = batch.columns(), raw.kept.tolist()
+        advance = self.state.advance(
+            [columns.partitions[index] for index in indices],
+            [columns.keys[index] or b"" for index in indices],
+            [columns.timestamps_ms[index] for index in indices],
+            raw.rows,
+        )
+        lost = [(indices[row], lacking_error(indices[row])) for row in advance.lacking.tolist()]
+        failures = sorted([*raw.failures, *lost], key=lambda each: each[0]) if lost else raw.failures
+        # By the order of records, which is that of the answers.
+        order = np.argsort(advance.ends)
+        rows = advance.windows[order]
+        inputs = self._sampler.arrays(rows if self.contract.window is not None else rows[:, 0])
+        return Decoded(inputs, raw.kept[advance.ends[order]], failures, raw.kept[advance.waiting], advance.changes)
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    @property
+    def _class_label(self) -> CompiledColumn | None:
+        return next((label for label in self.labels if label.coded), None)
+
+    def _dictionaries(self) -> dict[str, Texts]:
+        coded = [column for column in [*self.columns, *self.labels] if column.coded]
+        if self.learnt is None:
+            return {column.field: Texts(column.name) for column in coded}
+        missing = [column.name for column in coded if column.name not in self.learnt.columns]
+        if missing:
+            raise RefusedError(
+                f"what was learnt says nothing of the column {missing[0]!r}", hint="train with this contract first"
+            )
+        known = self.learnt.columns
+        return {column.field: Texts(column.name, known[column.name].vocabulary, learnt=True) for column in coded}
+
+    def _sampler_of(self, learnt: Learnt | None) -> Sampler:
+        if self._sampler is not None:
+            return self._sampler
+        return Sampler(self._inputs, (learnt or Learnt()).columns, self._texts)
+
+    def _new_state(self) -> WindowState:
+        window = self.contract.window
+        vocabularies = [list(self._texts[column.field].names) for column in self.columns if column.coded]
+        columns = [(column.name, column.column.expression, column.encoding.value) for column in self.columns]
+        meaning = [
+            np.lib.format.dtype_to_descr(self.row_type),
+            columns,
+            vocabularies,
+            None if window is None else window.to_json(),
+        ]
+        return WindowState(
+            self.row_type,
+            layout=hashlib.blake2b(orjson.dumps(meaning), digest_size=8).digest(),
+            length=1 if window is None else window.length,
+            stride=1 if window is None else window.stride,
+            carry=self._carry,
+            forget_ms=self._forget_ms,
+        )
+
+    def _windows(self, rows: Array) -> Windows:
+        window = self.contract.window
+        if window is None:
+            every = np.arange(len(rows))
+            return Windows(every, every, every)
+        runs = np.array(rows[RUN])
+        return windows_of(runs, length=window.length, stride=window.stride, horizon=window.horizon)
+
+    def _labelled(self, rows: Array, windows: Windows) -> tuple[Windows, int]:
+        """Leave out the windows whose label is missing: a record without label counts in the windows of others."""
+        if self.contract.window is None or not self.labels:
+            return windows, 0
+        good = np.ones(len(rows), np.bool_)
+        for label in self.labels:
+            good &= ~is_missing(np.array(rows[label.field]))
+        chosen = good[windows.labels]
+        return windows.take(chosen), int(len(windows) - np.count_nonzero(chosen))
+
+    def _row_hashes(self, rows: Array) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+        """Return a hash of each row's features, and one of its labels, that depend on content alone."""
+        features, labels = np.zeros(len(rows), np.uint64), np.zeros(len(rows), np.uint64)
+        for start in range(0, len(rows), 1 << 16):
+            chunk = np.asarray(rows[start : start + (1 << 16)])
+            part = slice(start, start + len(chunk))
+            for salt, column in enumerate(self.columns):
+                features[part] += self._hashes_of(column, chunk, salt + 1)
+            for salt, column in enumerate(self.labels):
+                labels[part] += self._hashes_of(column, chunk, -salt - 1)
+        return features, labels
+
+    def _hashes_of(self, column: CompiledColumn, rows: Array, salt: int) -> npt.NDArray[np.uint64]:
+        values = rows[column.field]
+        if column.coded:
+            values = self._texts[column.field].hashes(values)
+        return content_hashes(values.reshape(len(rows), -1), salt)
+
+    def _sample_hashes(
+        self, windows: Windows, row_hashes: npt.NDArray[np.uint64], label_hashes: npt.NDArray[np.uint64]
+    ) -> npt.NDArray[np.uint64]:
+        if self.contract.window is None:
+            return content_hashes((row_hashes ^ label_hashes)[:, None])
+        total = content_hashes(label_hashes[windows.labels][:, None])
+        for ago in range(windows.length):
+            of_place = np.array([row_hashes[windows.order[windows.ends - ago]]]).T
+            total = total + content_hashes(of_place, ago + 1)
+        return total
+
+    def _ranks(self, rows: Array, hashes: npt.NDArray[np.uint64]) -> tuple[Array, list[str]]:
+        """Return the place of each row from old to new, the same whatever the partitions are.
+
+        Of rows of one time those come first that come first among the rows of their key, then it goes by content.
+        """
+        times = np.array(rows[TIME])
+        places = np.zeros(len(rows), np.int64)
+        tie = hashes
+        if self._grouped:
+            runs = np.array(rows[RUN])
+            order = np.argsort(runs, kind="stable")
+            first = np.searchsorted(runs[order], runs[order])
+            places[order] = np.arange(len(rows)) - first
+            tie = hashes + self._key_hashes(runs)
+        ranks = np.empty(len(rows), np.int64)
+        ranks[np.lexsort((tie, places, times))] = np.arange(len(rows))
+        warnings = []
+        untimed = int(np.count_nonzero(times < 0))
+        if untimed:
+            warnings.append(f"{untimed} records have no time: they count as the oldest")
+        if len(times) > 1 and times.min() == times.max():
+            told = "their place among the records of their key decides" if self._grouped else "their content decides"
+            warnings.append(f"all records have the same time, so which of them are the newest is not known: {told}")
+        return ranks, warnings
+
+    def _key_hashes(self, runs: Array) -> npt.NDArray[np.uint64]:
+        codes = np.array(self._book.run_keys, np.int32)[runs]
+        return self._book.keys.hashes(codes)
+
+    def _by_key(self, rows: Array, windows: Windows, order: Rows, seed: int, rates: Mapping[str, float]) -> Parts:
+        of_sample = np.array(rows[RUN])[windows.labels]
+        hashes = self._key_hashes(of_sample)
+        mixed = content_hashes((hashes ^ np.uint64(hash_seed(seed)))[:, None])
+        codes = np.array(self._book.run_keys, np.int64)[of_sample]
+        return by_key(codes, order, mixed, **rates)
+
+    def _differ(self, rows: Array, windows: Windows) -> Any:
+        names = [column.field for column in (*self.columns, *self.labels)]
+
+        def differ(left: Rows, right: Rows) -> npt.NDArray[np.bool_]:
+            result = np.zeros(len(left), np.bool_)
+            for start in range(0, len(left), 1 << 12):
+                part = slice(start, start + (1 << 12))
+                one, other = (
+                    [rows[windows.rows(side[part])], rows[windows.labels[side[part]]][:, None]]
+                    for side in (left, right)
+                )
+                for here, there in zip(one, other, strict=True):
+                    for name in names:
+                        # Bytes, because a NaN differs from itself.
+                        pair = (_bytes_of(each[name]) for each in (here, there))
+                        result[part] |= np.not_equal(*pair).any(axis=1)
+            return result
+
+        return differ
+
+    def _content(self, rows: Array, windows: Windows) -> Any:
+        columns = (*self.columns, *self.labels)
+
+        def content(sample: int) -> bytes:
+            at = np.array([sample])
+            parts: list[bytes] = []
+            for row in (*windows.rows(at)[0].tolist(), int(windows.labels[sample])):
+                for column in columns:
+                    value = rows[row][column.field]
+                    coded = column.coded and value >= 0
+                    parts.append(self._texts[column.field].names[value].encode() if coded else value.tobytes())
+            return b"\0".join(parts)
+
+        return content
+
+    def _rows_used(self, windows: Windows, samples: Rows, count: int) -> npt.NDArray[np.bool_]:
+        used = np.zeros(count, np.bool_)
+        for piece in self.pieces(samples):
+            used[windows.rows(piece)] = True
+        return used
+
+    def _label_array(self, rows: Array, learnt: Learnt, places: Rows) -> Array | None:
+        if not self.labels:
+            return None
+        found = rows[places]
+        label = self._class_label
+        if label is not None:
+            among: Array = places_in(learnt.classes, self._texts[label.field], 0)[found[label.field]]
+            return among
+        columns = [found[each.field].astype(np.float32) for each in self.labels]
+        return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
+
+
+@dataclass(frozen=True)
+class _TrainingRows:
+    """The rows of a training part in the order of arrival, in pieces; can be iterated over again."""
+
+    rows: Array
+    used: npt.NDArray[np.bool_]
+
+    def __iter__(self) -> Iterator[Array]:
+        for start in range(0, len(self.rows), 1 << 16):
+            part = slice(start, start + (1 << 16))
+            if self.used[part].any():
+                yield np.asarray(self.rows[part])[self.used[part]]
+
+
+def _bytes_of(values: Array) -> Array:
+    return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), -1)
+
+
+def _check(contract: Contract) -> None:
+    """Raise ContractError for what contradicts itself across columns."""
+    window, problems = contract.window, list[Problem]()
+    in_runs = window is not None or any(column.missing == Missing.LAST for column in contract.columns)
+    if contract.key == KeyKind.NONE and (in_runs or contract.split == SplitBy.KEY):
+        problems.append(
+            Problem(("key",), RefusedError("records have no keys: windows, last values and splits by key go by them"))
+        )
+    overlap = window is not None and window.stride < window.length + window.horizon
+    if overlap and contract.split == SplitBy.CONTENT:
+        problems.append(
+            Problem(
+                ("split",),
+                RefusedError(
+                    "windows share records, so a split by content would test on what was trained on",
+                    hint="split by time or by key",
+                ),
+            )
+        )
+    if window is not None and window.horizon and not contract.labels:
+        problems.append(
+            Problem(("window", "horizon"), RefusedError("a forecast needs a label: what is to be foretold"))
+        )
+    if problems:
+        raise ContractError(problems)

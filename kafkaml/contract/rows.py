@@ -1,0 +1,182 @@
+"""RowReader: records of a batch as rows, for training and for serving. Called by ``compiled``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kafkaml.codecs.field_names import Path
+from kafkaml.codecs.registry import SchemaLookup
+from kafkaml.contract.columns import Array, CompiledColumn, RowColumns
+from kafkaml.contract.expressions import HEADERS
+from kafkaml.contract.frames import KEY, PARTITION, TIMESTAMP, FrameReader
+from kafkaml.contract.sequences import NEVER, carried, runs_of
+from kafkaml.contract.texts import Texts
+from kafkaml.contract.value_reader import Failures, Rows
+from kafkaml.errors import DecodeError
+from kafkaml.records import RecordBatch
+from kafkaml.wire.contract import Contract, FieldKind
+
+__all__ = ["RUN", "TIME", "Raw", "RowReader", "RunBook", "lacking_error"]
+
+TIME, RUN = "time", "run"
+_RECORD_FIELDS = (KEY, TIMESTAMP, PARTITION)
+
+
+@dataclass(frozen=True)
+class Raw:
+    """``rows[i]`` is of record ``kept[i]`` of the batch, rising; ``failures`` are the other records."""
+
+    rows: Array
+    kept: Rows
+    failures: Failures
+
+
+class RowReader:
+    """Reads batches. ``grouped`` records need a key; ``timed`` rows have the time of their record in ``TIME``."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        fields: Mapping[Path, FieldKind],
+        columns: Sequence[CompiledColumn],
+        texts: Mapping[str, Texts],
+        *,
+        grouped: bool,
+        timed: bool,
+        lookup: SchemaLookup | None,
+    ) -> None:
+        needed = {path for column in columns if not column.spare for path in column.expression.fields}
+        used = {path for column in columns for path in column.expression.fields}
+        of_record = {path for path in used if path in _RECORD_FIELDS or path[0] == HEADERS}
+        self._frames = FrameReader(
+            contract.format,
+            contract.format_config,
+            {path: kind for path, kind in fields.items() if path in used - of_record},
+            key=contract.key,
+            used=of_record,
+            spare=used - needed,
+            lookup=lookup,
+        )
+        self._columns = RowColumns(columns, texts)
+        self._grouped = grouped
+        self._timed = timed
+        parts = [(column.field, column.dtype.base, column.dtype.shape) for column in columns]
+        self.dtype = np.dtype(parts + [(TIME, np.dtype("<i8"), ())] * timed + [(RUN, np.dtype("<i4"), ())] * grouped)
+
+    def read(self, batch: RecordBatch) -> Raw:
+        """Return the rows of a batch, ``RUN`` not set; never raises for what is in a record.
+
+        Raises DecodeError when a column has too many texts.
+        """
+        frame = self._frames.read(batch)
+        kept, failures = frame.kept, frame.failures
+        rows = np.zeros(len(kept), self.dtype)
+        good, wrong = self._columns.fill(frame.data, rows)
+        if self._grouped:
+            keys = batch.keys()
+            keyless = [row for row, index in enumerate(kept.tolist()) if keys[index] is None]
+            if keyless:
+                known = {row for row, _ in wrong}
+                good = np.ones(len(rows), np.bool_) if good is None else good
+                good[keyless] = False
+                wrong += [(row, _no_key()) for row in keyless if row not in known]
+        if self._timed:
+            rows[TIME] = np.array(batch.columns().timestamps_ms, np.int64)[kept]
+        if good is None:
+            return Raw(rows, kept, failures)
+        for row, error in wrong:
+            error.index = int(kept[row])
+            failures.append((error.index, error))
+        return Raw(rows[good], kept[good], sorted(failures, key=lambda each: each[0]))
+
+
+@dataclass
+class RunBook:
+    """Numbers the runs of records as a slice is read, and carries values on.
+
+    ``run_keys[run]`` is the code of its key in ``keys``.
+    """
+
+    carry: Sequence[str]
+    row: np.dtype[np.void]
+    forget_ms: int
+    keys: Texts = field(default_factory=lambda: Texts("_key"))
+    run_keys: list[int] = field(default_factory=list)
+    _groups: dict[tuple[str, int, bytes], int] = field(default_factory=dict)
+    _ended_ms: list[int] = field(default_factory=list)
+    _run: list[int] = field(default_factory=list)
+    _keys: list[int] = field(default_factory=list)
+    _last: dict[int, Array] = field(default_factory=dict)
+
+    def enter(self, batch: RecordBatch, raw: Raw) -> Raw:
+        """Return ``raw`` with the numbers of runs; rows that lack a value that nothing before them has are left out."""
+        indices = raw.kept.tolist()
+        groups = np.array(self._groups_of(batch, indices), np.int64)
+        distinct = np.unique(groups)
+        before_ms = np.array([self._ended_ms[group] for group in distinct.tolist()], np.int64)
+        rows = raw.rows
+        runs = runs_of(groups, rows[TIME], before_ms=before_ms, forget_ms=self.forget_ms)
+        lacking = np.zeros(len(rows), np.bool_)
+        if self.carry and len(rows):
+            last = np.dtype([(name, self.row[name]) for name in self.carry])
+            none = np.zeros(1, last)
+            before = np.concatenate([self._last.get(group, none) for group in distinct.tolist()])
+            lacking, after = carried(rows, runs, self.carry, before)
+            self._last.update({group: after[place : place + 1] for place, group in enumerate(distinct.tolist())})
+        self._number(rows, runs.order, groups, runs.start, runs.goes_on)
+        for group, ended in zip(runs.groups.tolist(), runs.ended_ms.tolist(), strict=True):
+            self._ended_ms[group] = ended
+        if not lacking.any():
+            return raw
+        lost = [(indices[row], lacking_error(indices[row])) for row in np.flatnonzero(lacking).tolist()]
+        failures = [*raw.failures, *lost]
+        return Raw(rows[~lacking], raw.kept[~lacking], sorted(failures, key=lambda each: each[0]))
+
+    def _groups_of(self, batch: RecordBatch, indices: Sequence[int]) -> list[int]:
+        topics, keys = batch.topics(), batch.keys()
+        partitions = batch.columns().partitions
+        known = self._groups
+        groups = []
+        for index in indices:
+            each = (topics[index], partitions[index], keys[index] or b"")
+            group = known.get(each)
+            if group is None:
+                group = known[each] = len(known)
+                self._ended_ms.append(NEVER)
+                self._run.append(-1)
+                # Each byte as a character: any key is a text then, and no two are the same.
+                self._keys.append(int(self.keys.codes([each[2].decode("latin-1")])[0]))
+            groups.append(group)
+        return groups
+
+    def _number(self, rows: Array, order: Rows, groups: Array, start: Rows, goes_on: Array) -> None:
+        numbers = np.empty(len(order), np.int64)
+        # In this order a run that goes on comes before those of its group that begin here.
+        for place in np.flatnonzero(start == np.arange(len(order))).tolist():
+            group = int(groups[order[place]])
+            if not goes_on[place]:
+                self._run[group] = len(self.run_keys)
+                self.run_keys.append(self._keys[group])
+            numbers[place] = self._run[group]
+        rows[RUN][order] = numbers[start]
+
+
+def lacking_error(index: int) -> DecodeError:
+    """Return the error for a record that lacks a value where nothing before it has one."""
+    return DecodeError(
+        "a value is missing, and no record of its key before it has one",
+        index=index,
+        gap="no last value",
+        hint="the contract takes the last value of the same key where one is missing",
+    )
+
+
+def _no_key() -> DecodeError:
+    return DecodeError(
+        "the record has no key: windows, last values and splits by key go by it",
+        gap="no key",
+        hint="send the id of the device as the record's key",
+    )

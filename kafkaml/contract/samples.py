@@ -1,0 +1,134 @@
+"""Samples: rows and what was learnt become the arrays that a model gets. The same function trains and serves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kafkaml.contract.columns import Array, CompiledColumn
+from kafkaml.contract.errors import ContractError, Problem
+from kafkaml.contract.texts import Texts
+from kafkaml.errors import RefusedError
+from kafkaml.wire.contract import Encoding, LearntColumn
+
+__all__ = ["Input", "Sampler", "inputs_of", "places_in"]
+
+_MAX_FLOAT32 = np.finfo(np.float32).max
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input of the model: its columns, side by side in their order, or one list or picture in its shape."""
+
+    name: str
+    columns: Sequence[CompiledColumn]
+
+    @property
+    def alone(self) -> CompiledColumn | None:
+        """The one column that keeps its own shape, if there is one."""
+        first = self.columns[0]
+        listed = first.encoding in (Encoding.NUMBERS, Encoding.IMAGE)
+        return first if listed and len(self.columns) == 1 else None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """uint8 of pictures, float32 of all else."""
+        return np.dtype(np.uint8 if self.columns[0].encoding == Encoding.IMAGE else np.float32)
+
+
+def inputs_of(columns: Sequence[CompiledColumn]) -> list[Input]:
+    """Return the inputs that columns name, in the order of their first columns; ContractError for what does not fit."""
+    names = list(dict.fromkeys(column.column.input for column in columns))
+    problems = [
+        Problem(
+            ("columns", place, "input"),
+            RefusedError(
+                f"the image {column.name} stands beside other columns: an image is an input of its own",
+                hint="give it an input of its own name",
+            ),
+        )
+        for place, column in enumerate(columns)
+        if column.encoding == Encoding.IMAGE and sum(each.column.input == column.column.input for each in columns) > 1
+    ]
+    if problems:
+        raise ContractError(problems)
+    return [Input(name, [column for column in columns if column.column.input == name]) for name in names]
+
+
+def places_in(vocabulary: Sequence[str], texts: Texts, first: int) -> npt.NDArray[np.int64]:
+    """Return for each code of ``texts`` its place in ``vocabulary``, counted from ``first``; ``first`` - 1 for none.
+
+    The last two entries are those of UNKNOWN and MISSING.
+    """
+    places = {name: place for place, name in enumerate(vocabulary, first)}
+    return np.array([*(places.get(name, first - 1) for name in texts.names), first - 1, first - 1], np.int64)
+
+
+class Sampler:
+    """Makes the arrays of ``inputs``. ``learnt`` has an entry for each column that has something to be learnt."""
+
+    def __init__(self, inputs: Sequence[Input], learnt: Mapping[str, LearntColumn], texts: Mapping[str, Texts]) -> None:
+        self._inputs = inputs
+        self._learnt = learnt
+        self._texts = texts
+        # Of dictionaries that grow, as long as they do not.
+        self._places: dict[str, npt.NDArray[np.int64]] = {}
+
+    def width(self, column: CompiledColumn) -> int:
+        """Return how many numbers a column is of."""
+        if column.encoding == Encoding.ONE_HOT:
+            return len(self._learnt[column.name].vocabulary) + 1
+        return math.prod(column.column.shape)
+
+    def shape(self, each: Input) -> tuple[int, ...]:
+        """Return the shape of one row's part of an input."""
+        if each.alone is not None:
+            return each.alone.column.shape
+        return (sum(self.width(column) for column in each.columns),)
+
+    def arrays(self, rows: Array) -> dict[str, Array]:
+        """Return the inputs by name, (*rows.shape, *shape), of ``rows``: (n,), or (n, length) of windows."""
+        flat = rows.reshape(-1)
+        return {each.name: self._array(each, flat).reshape(*rows.shape, *self.shape(each)) for each in self._inputs}
+
+    def _array(self, each: Input, rows: Array) -> Array:
+        if each.dtype == np.uint8:
+            return np.ascontiguousarray(rows[each.columns[0].field])
+        result = np.zeros((len(rows), math.prod(self.shape(each))), np.float32)
+        start = 0
+        for column in each.columns:
+            width = self.width(column)
+            self._write(column, rows, result[:, start : start + width])
+            start += width
+        return result
+
+    def _write(self, column: CompiledColumn, rows: Array, target: Array) -> None:
+        values = rows[column.field]
+        learnt = self._learnt.get(column.name)
+        if column.coded:
+            places = self._places_of(column)[values]
+            if column.encoding == Encoding.CATEGORY:
+                target[:, 0] = places
+            else:
+                target[np.arange(len(rows)), places] = 1
+            return
+        values = values.reshape(target.shape)
+        if learnt is None:
+            target[:] = values
+            return
+        if learnt.fill is not None:
+            values = np.where(np.isnan(values), learnt.fill, values)
+        # An outlier of a column that is nearly constant stays a number.
+        target[:] = np.clip((values - learnt.offset) / learnt.scale, -_MAX_FLOAT32, _MAX_FLOAT32)
+
+    def _places_of(self, column: CompiledColumn) -> npt.NDArray[np.int64]:
+        texts = self._texts[column.field]
+        known = self._places.get(column.field)
+        if known is None or len(known) != len(texts.names) + 2:
+            known = self._places[column.field] = places_in(self._learnt[column.name].vocabulary, texts, 1)
+        return known
