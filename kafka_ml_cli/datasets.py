@@ -53,6 +53,7 @@ def infer(
 ) -> None:
     """Look at a sample of a topic and propose a contract: columns, label, what to watch out for."""
     known = {
+        "format": format_.upper() or None,
         "data_scheme": schema.read_text(encoding="utf-8") if schema is not None else None,
         "data_type": data_type,
         "data_reshape": data_reshape,
@@ -60,7 +61,7 @@ def infer(
         "columns": [each.strip() for each in columns.split(",")] if columns else None,
     }
     query = {name: value for name, value in known.items() if value is not None}
-    found = client_of(context).topics.propose(topic, format=format_.upper(), label=label, records=records, **query)
+    found = client_of(context).topics.propose(topic, label=label, records=records, **query)
     if not json:
         return _print_proposal(found)
     if whole:

@@ -7,7 +7,7 @@ import os
 import signal
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -46,13 +46,16 @@ class TestBroker(EmbeddedBroker):
         os.kill(self.pid, signal.SIGSTOP)
 
     def topic(self, partitions: int = 1, *, name: str = "test", **config: object) -> str:
-        """Create a topic and return its name, unique within this broker; ``config`` keys use ``_`` for ``.``."""
+        """Create a topic and return its name, unique within this broker; ``config`` keys use ``_`` for ``.``.
+
+        Records stay, also those whose times are of 1970: retention would delete them half a minute after the start.
+        """
         from confluent_kafka.admin import AdminClient, NewTopic
 
         topic = f"{name}-{uuid.uuid4().hex[:8]}-{next(self._counter)}"
-        settings: Mapping[str, str] = {key.replace("_", "."): str(value) for key, value in config.items()}
+        settings = {"retention.ms": "-1"} | {key.replace("_", "."): str(value) for key, value in config.items()}
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
-        futures = admin.create_topics([NewTopic(topic, partitions, 1, config=dict(settings))])
+        futures = admin.create_topics([NewTopic(topic, partitions, 1, config=settings)])
         futures[topic].result(timeout=90)
         return topic
 

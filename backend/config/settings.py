@@ -10,8 +10,11 @@ import dj_database_url
 
 from backend.config.environment import environment
 from backend.config.lean import import_rest_framework
+from kafkaml.wire.choices import Split
+from kafkaml.wire.contract import FieldKind, KeyKind, LabelKind, SplitBy
 from kafkaml.wire.failure import FailureCategory
 from kafkaml.wire.inference import ChallengeKind
+from kafkaml.wire.proposal import FieldRole, RemarkCode
 from kafkaml.wire.replica import ReplicaState
 
 # Before anything else does.
@@ -177,6 +180,13 @@ SPECTACULAR_SETTINGS = {
         "FailureCategoryEnum": list(FailureCategory),
         "ReplicaStateEnum": list(ReplicaState),
         "ChallengeKindEnum": list(ChallengeKind),
+        "SplitEnum": list(Split),
+        "ContractSplitEnum": list(SplitBy),
+        "FieldKindEnum": list(FieldKind),
+        "FieldRoleEnum": list(FieldRole),
+        "KeyKindEnum": list(KeyKind),
+        "LabelKindEnum": list(LabelKind),
+        "RemarkCodeEnum": list(RemarkCode),
     },
 }
 

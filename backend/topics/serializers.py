@@ -243,7 +243,9 @@ class ProposalQuerySerializer(serializers.Serializer[Any]):
     """What is known of the records, all of which may be left out, and which part of the topic is looked at."""
 
     format = serializers.ChoiceField(
-        required=False, allow_blank=True, default="", choices=[(each, each) for each in _PROPOSAL_FORMATS]
+        required=False,
+        choices=[(each, each) for each in _PROPOSAL_FORMATS],
+        help_text="found out by default",
     )
     label = serializers.CharField(  # type: ignore[assignment]  # a serializer's own label is another thing
         required=False,
@@ -280,7 +282,7 @@ class ProposalQuerySerializer(serializers.Serializer[Any]):
         """Return what was asked for."""
         asked: Mapping[str, Any] = self.validated_data
         return ProposalQuery(
-            input_format=asked["format"],
+            input_format=asked.get("format", ""),
             config={name: asked[name] for name in _CONFIG if asked.get(name)},
             label=asked["label"],
             since_ms=asked.get("since_ms"),

@@ -269,8 +269,10 @@ class Look:
                 self._consumer.assign([TopicPartition(self._topic, each, windows[each][0]) for each in ends])
         while ends and time.monotonic() < self._deadline:
             with kafka_errors(f"reading {self._topic}", self._log):
-                messages = self._consumer.consume(min(self.limit, 100), _WAIT_SECONDS)
-            for message in messages:
+                # Waits for the first only: the others may be fewer than are asked for.
+                first = self._consumer.poll(_WAIT_SECONDS)
+                others = [] if first is None else self._consumer.consume(min(self.limit, 100), 0)
+            for message in others if first is None else [first, *others]:
                 partition = message.partition() or 0
                 if partition in ends and self._ends(message, ends[partition], take):
                     del ends[partition]

@@ -34,8 +34,7 @@ def _kafka(broker: TestBroker, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def machines(broker: TestBroker) -> str:
-    # Their times are of 2023: retention would delete them.
-    topic = broker.topic(4, name="machines", retention_ms=-1)
+    topic = broker.topic(4, name="machines")
     writer = KafkaRecordWriter(KafkaSettings(bootstrap_servers=broker.bootstrap_servers))
     for each in machine_records(topic=topic):
         writer.write(
