@@ -108,7 +108,9 @@ def _print_proposal(found: Proposal) -> None:
         out.print(f"split   by {contract.split.value}")
     for each in found.remarks:
         style = _SEVERITIES[each.severity.value]
-        out.print(styled("[" + style + "]{severity}[/] {message}", severity=each.severity.value, message=each.message))
+        out.print(
+            styled("[" + style + "]{severity}[/] {message}", severity=f"{each.severity.value:7}", message=each.message)
+        )
         if each.hint:
             out.print(f"        {each.hint}", style="dim")
 
@@ -135,7 +137,12 @@ def _values(row: FieldSummary) -> str:
     top = max(pairs)
     # A bin with few values is not shown as one without any.
     bars = "".join(" " if not each else _BARS[min(7, each * 8 // (top + 1))] for each in pairs)
-    return f"{_number(numbers.min)} {bars} {_number(numbers.max)}"
+    shown = _day if row.kind == "time" else _number
+    return f"{shown(numbers.min)} {bars} {shown(numbers.max)}"
+
+
+def _day(value: float) -> str:
+    return f"{datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%d}"
 
 
 def _number(value: float) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kafkaml.codecs.registry import SchemaLookup
+from kafkaml.contract.bounded_lookup import BoundedLookup
 from kafkaml.contract.column_choice import ColumnChoice
 from kafkaml.contract.compiled import CompiledContract
 from kafkaml.contract.format_guess import FormatGuess, guess_format
@@ -53,6 +54,7 @@ def propose(
     it is empty. Raises RefusedError for a label or a format that there is not, and for settings that contradict
     themselves; whatever the records hold is no error.
     """
+    lookup = None if lookup is None else BoundedLookup(lookup)
     guess = guess_format(records, input_format=input_format, config=config, lookup=lookup)
     return _Proposing(records, guess, lookup).made(label)
 

@@ -268,6 +268,24 @@ def test_without_a_registry_that_answers_it_is_said_what_to_set() -> None:
     assert "did not answer" in remark(proposal, RemarkCode.UNKNOWN_FORMAT)
 
 
+def test_a_registry_is_asked_a_few_times_only() -> None:
+    asked: list[int] = []
+
+    def unknown(schema_id: int) -> str:
+        asked.append(schema_id)
+        raise DecodeError("the Schema Registry does not know it")
+
+    def away(schema_id: int) -> str:
+        asked.append(schema_id)
+        raise BrokerError("the Schema Registry did not answer")
+
+    records = topic(framed(place, avro(place)) for place in range(1, 200))
+    for lookup, count in ((unknown, 10), (away, 1)):
+        asked.clear()
+        assert propose(records, lookup=lookup, config={"data_scheme": json.dumps(SCHEMA)}).decodes == 0
+        assert len(asked) == len(set(asked)) == count
+
+
 def test_lines_of_csv_have_the_names_of_their_first_line_and_the_last_column_is_the_label() -> None:
     lines = [b"length;width;kind"]
     lines += [
