@@ -229,7 +229,7 @@ class _Lines:
                 inner = inner.setdefault(name, {})
             inner[path[-1]] = pl.String() if kind in _AS_TEXT else DTYPES[kind]
         self._schema = {name: _struct(each) for name, each in tree.items()}
-        self._select = [_picked(path) for path in fields]
+        self._paths = list(fields)
         self._flat = all(len(path) == 1 for path in fields)
         self.read_as = {
             column_name(path): pl.String() if kind in _AS_TEXT else DTYPES[kind] for path, kind in fields.items()
@@ -244,17 +244,20 @@ class _Lines:
         if data.height != count:
             # A value without anything in it vanishes.
             return None
-        return data if self._flat else data.select(self._select)
+        return data if self._flat else self._unnested(data)
+
+    def _unnested(self, data: pl.DataFrame) -> pl.DataFrame:
+        # Not by expressions: a query costs as much as reading a small batch does.
+        levels: dict[Path, pl.DataFrame] = {(): data}
+        for path in self._paths:
+            for depth in range(1, len(path)):
+                if path[:depth] not in levels:
+                    levels[path[:depth]] = levels[path[: depth - 1]].get_column(path[depth - 1]).struct.unnest()
+        series = [levels[path[:-1]].get_column(path[-1]).alias(column_name(path)) for path in self._paths]
+        return pl.DataFrame(series)
 
 
 def _struct(tree: Any) -> Any:
     if not isinstance(tree, dict):
         return tree
     return pl.Struct({name: _struct(each) for name, each in tree.items()})
-
-
-def _picked(path: Path) -> pl.Expr:
-    expression = pl.col(path[0])
-    for name in path[1:]:
-        expression = expression.struct.field(name)
-    return expression.alias(column_name(path))

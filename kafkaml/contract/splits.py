@@ -100,7 +100,9 @@ def by_key(keys: Array, order: Rows, seed_hashes: Array, *, validation_rate: flo
 
 def _newest(order: Rows, oldest: Array, newest: Array, count: int) -> tuple[Rows, Rows]:
     """Return the ``count`` samples that begin last, and those that end before the first of them begins."""
-    if not count or not len(order):
+    # Those across the border of the next part are gone already.
+    count = min(count, len(order))
+    if not count:
         return order[:0], order
     border = np.partition(oldest[order], len(order) - count)[len(order) - count]
     return order[oldest[order] >= border], order[newest[order] < border]
