@@ -335,7 +335,7 @@ def _delimiter(values: Sequence[bytes]) -> str | None:
 def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
     if delimiter == ",":
         return "."
-    parts = [part for row in rows for part in row if part.strip()]
+    parts = [part for row in rows[:_VOTES] for part in row if part.strip()]
     commas = sum("," in part and number_of(part, ",") is not None for part in parts)
     points = sum("." in part and number_of(part) is not None for part in parts)
     return "," if commas > points else "."
@@ -349,10 +349,11 @@ def _header(rows: Sequence[Sequence[str]], decimal: str) -> list[str] | None:
     if len(rows) < 2:
         return None
     width = len(rows[0])
+    some = rows[:: max(1, len(rows) // _VOTES)]
     numeric = [
         place
         for place in range(width)
-        if sum(number_of(row[place], decimal) is not None for row in rows) >= max(1.0, 0.8 * len(rows) - 2)
+        if sum(number_of(row[place], decimal) is not None for row in some) >= max(1.0, 0.8 * len(some) - 2)
     ]
     for row in rows:
         names = [part.strip() for part in row]

@@ -158,6 +158,11 @@ def _accuracy_of_cuts(numbers: Floats, classes: Classes) -> float:
     names, codes = np.unique(labels.astype(str), return_inverse=True)
     if len(names) > MAX_CLASSES or not len(place):
         return 0.0
+    sorted_codes = codes[np.argsort(place, kind="stable")]
+    changes = np.count_nonzero(sorted_codes[1:] != sorted_codes[:-1])
+    if changes > len(names) + 2 * (1 - _LEAK) * len(names) * len(place):
+        # Each that is told wrong takes two changes at most: no cuts can do well enough.
+        return 0.0
     cuts: list[float] = []
     for _ in range(len(names) - 1):
         cut = _best_cut(place, codes, len(names), cuts)

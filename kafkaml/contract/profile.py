@@ -48,6 +48,7 @@ _MAX_AXES = 4
 _MAX_ELEMENTS = 10_000_000
 _BINS = 20
 _TOP = 10
+_MAX_COUNTED = 200
 _QUOTED = 60
 # Of so many values of a kind, fewer are another one's.
 _NEARLY_ALL = 0.98
@@ -70,7 +71,7 @@ class FieldProfile:
     texts (``text_numbers``, with ``decimal`` between whole and fraction), of times in milliseconds since 1970, and of
     booleans. ``shape`` is that of lists of numbers and of pictures. ``odd_places`` are the records that have another
     kind. ``large`` is one of its whole numbers that float64 does not hold. ``trouble``: it holds what no column is made
-    of.
+    of. ``counts`` has the most frequent of the ``distinct`` values; neither is of lists.
     """
 
     path: Path
@@ -85,7 +86,17 @@ class FieldProfile:
     shape: tuple[int, ...] = ()
     large: int | None = None
     trouble: str = ""
+    present: int = 0
+    distinct: int = 0
     counts: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.take(self.values)
+
+    def take(self, values: list[Any]) -> None:
+        """Have other values, and count them."""
+        self.values = values
+        self.present = sum(value is not None for value in values)
 
     @property
     def name(self) -> str:
@@ -95,14 +106,6 @@ class FieldProfile:
     def odd(self) -> float:
         """The share of records where it is of another kind."""
         return len(self.odd_places) / max(1, len(self.values))
-
-    @property
-    def present(self) -> int:
-        return sum(value is not None for value in self.values)
-
-    @property
-    def distinct(self) -> int:
-        return len(self.counts)
 
 
 @dataclass(frozen=True)
@@ -178,26 +181,35 @@ def _field(path: Path, values: list[Any], timestamps_ms: Sequence[int], *, texts
     found = FieldProfile(path, _KINDS[usual], kept, missing, odd)
     _FILLERS[usual](found, timestamps_ms, texts)
     if not found.counts and usual != "list":
-        found.counts = Counter(_text(value) for value in found.values if value is not None)
+        _count(found)
     return found
+
+
+def _count(found: FieldProfile) -> None:
+    counts = Counter(found.values)
+    del counts[None]
+    found.distinct = len(counts)
+    found.counts = Counter()
+    for value, count in counts.most_common(_MAX_COUNTED):
+        found.counts[_text(value)] += count
+
+
+_GROUPS = {type(None): "", bool: "boolean", int: "number", float: "number", str: "text", list: "list"}
 
 
 def _group(value: Any) -> str:
     """Return the word for what a value is: the kinds that one field may have together are one."""
+    known = _GROUPS.get(type(value))
+    if known is not None:
+        return known
     match value:
-        case None:
-            return ""
-        case bool():
-            return "boolean"
-        case int() | float() | Decimal():
+        case Decimal():
             return "number"
-        case str():
-            return "text"
         case datetime() | date() | time():
             return "time"
         case bytes() | bytearray():
             return "bytes"
-        case list() | tuple() | np.ndarray():
+        case tuple() | np.ndarray():
             return "list"
         case np.generic():
             return "number"
@@ -220,11 +232,11 @@ def _fill_booleans(found: FieldProfile, _timestamps_ms: Sequence[int], _texts: b
 
 
 def _fill_numbers(found: FieldProfile, timestamps_ms: Sequence[int], _texts: bool) -> None:
-    found.values = [_plain(value) for value in found.values]
+    if not {type(value) for value in found.values} <= {int, float, type(None)}:
+        found.take([_plain(value) for value in found.values])
     found.numbers = _floats(found.values)
-    found.counts = Counter(_text(value) for value in found.values if value is not None)
-    wholes = [value for value in found.values if isinstance(value, int)]
-    found.whole = len(wholes) == found.present > 0
+    _count(found)
+    found.whole = not any(type(value) is float for value in found.values)
     found.kind = FieldKind.INTEGER if found.whole else FieldKind.NUMBER
     _fill_large(found)
     if found.whole:
@@ -232,8 +244,9 @@ def _fill_numbers(found: FieldProfile, timestamps_ms: Sequence[int], _texts: boo
 
 
 def _fill_texts(found: FieldProfile, timestamps_ms: Sequence[int], texts: bool) -> None:
-    found.values = [value if value is None or isinstance(value, str) else str(value) for value in found.values]
-    found.counts = Counter(_text(value) for value in found.values if value is not None)
+    if not {type(value) for value in found.values} <= {str, type(None)}:
+        found.take([value if value is None or isinstance(value, str) else str(value) for value in found.values])
+    _count(found)
     if _fill_text_numbers(found, texts):
         if texts:
             _fill_epochs(found, timestamps_ms)
@@ -241,7 +254,7 @@ def _fill_texts(found: FieldProfile, timestamps_ms: Sequence[int], texts: bool) 
     present = max(1, found.present)
     if texts and {each.lower() for each in found.counts} <= {"true", "false"}:
         found.kind = FieldKind.BOOLEAN
-        found.values = [None if value is None else value.lower() == "true" for value in found.values]
+        found.take([None if value is None else value.lower() == "true" for value in found.values])
         _fill_booleans(found, timestamps_ms, texts)
         return
     moments = [None if value is None else _moment(value) for value in found.values]
@@ -264,7 +277,7 @@ def _fill_text_numbers(found: FieldProfile, texts: bool) -> bool:
         if texts:
             found.kind = FieldKind.INTEGER if found.whole else FieldKind.NUMBER
             found.odd_places |= _lost(found.values, numbers)
-            found.values = numbers
+            found.take(numbers)
             _fill_large(found)
         return True
     return False
@@ -311,7 +324,7 @@ def _fill_lists(found: FieldProfile, _timestamps_ms: Sequence[int], _texts: bool
         for value, array in zip(found.values, arrays, strict=True)
     ]
     found.odd_places |= _lost(found.values, kept)
-    found.values = kept
+    found.take(kept)
     same = [array for array in arrays if array is not None and array.shape == shape]
     # Statistics of some of them are those of all.
     budget = max(1, 400_000 // math.prod(shape))
@@ -395,14 +408,20 @@ def _plain(value: Any) -> Any:
 
 def _floats(values: Sequence[Any]) -> Floats:
     """Return ``values`` as numbers; NaN for None and for what is too large."""
-    found = np.empty(len(values))
-    for place, value in enumerate(values):
-        try:
-            found[place] = math.nan if value is None else float(value)
-        except OverflowError:
-            found[place] = math.nan
+    try:
+        # None becomes NaN.
+        found = np.array(values, np.float64)
+    except OverflowError:
+        found = np.array([_float(value) for value in values])
     found[~np.isfinite(found)] = math.nan
     return found
+
+
+def _float(value: Any) -> float:
+    try:
+        return math.nan if value is None else float(value)
+    except OverflowError:
+        return math.nan
 
 
 def _moment(text: str) -> float | None:

@@ -108,7 +108,7 @@ class _Proposing:
             contract = None
         return Proposal(
             contract=contract,
-            sampled=self._count,
+            sampled=self._loaded.looked_at,
             decodes=min(1.0, decodes),
             fields=tuple(choice.summaries),
             label=None if label is None or kind is None else self._label_choice(label, kind, choice),

@@ -20,7 +20,7 @@ from kafkaml.wire.proposal import Undecodable
 __all__ = ["LoadedSample"]
 
 # A sample of so many values has no more to tell.
-_MAX_VALUES = 400_000
+_MAX_VALUES = 150_000
 # Deeper ones are no fields.
 _MAX_DEPTH = 16
 
