@@ -10,7 +10,10 @@ import polars as pl
 from kafkaml.codecs.field_names import Path
 from kafkaml.wire.contract import FieldKind
 
-__all__ = ["DTYPES", "EPOCH", "column_name", "number_text", "parsed_time", "time_of_number"]
+__all__ = ["DTYPES", "HEADERS", "column_name", "number_text", "parsed_time", "time_of_number", "time_of_text"]
+
+# The object that the headers of a record are in.
+HEADERS = "_headers"
 
 DTYPES: dict[FieldKind, pl.DataType] = {
     FieldKind.NUMBER: pl.Float64(),
@@ -22,7 +25,7 @@ DTYPES: dict[FieldKind, pl.DataType] = {
     FieldKind.BYTES: pl.Binary(),
 }
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Times as numbers say nothing of their unit: from 1e11 on they are milliseconds (1973 in those, 5138 in seconds), from
 # 1e14 on microseconds and from 1e17 on nanoseconds.
 _UNITS = ((1e17, 1000, 1), (1e14, 1, 1), (1e11, 1, 1000), (0.0, 1, 1_000_000))
@@ -60,6 +63,15 @@ def parsed_time(text: str | None) -> datetime | None:
         return None
 
 
+def time_of_text(text: pl.Expr) -> pl.Expr:
+    """Return texts as times; NULL for those that are none."""
+    return text.map_batches(_times, return_dtype=DTYPES[FieldKind.TIME], is_elementwise=True)
+
+
+def _times(texts: pl.Series) -> pl.Series:
+    return pl.Series([parsed_time(text) for text in texts.to_list()], dtype=DTYPES[FieldKind.TIME])
+
+
 def time_of_number(number: float) -> datetime | None:
     """Return the time so many seconds, or milli-, micro- or nanoseconds (by its size), after 1970."""
     if not math.isfinite(number):
@@ -67,6 +79,6 @@ def time_of_number(number: float) -> datetime | None:
     divisor, factor = next((divisor, factor) for least, divisor, factor in _UNITS if abs(number) >= least)
     microseconds = number * factor // divisor if isinstance(number, int) else round(number * factor / divisor)
     try:
-        return EPOCH + timedelta(microseconds=microseconds) if abs(microseconds) <= _MAX_MICROSECONDS else None
+        return _EPOCH + timedelta(microseconds=microseconds) if abs(microseconds) <= _MAX_MICROSECONDS else None
     except OverflowError:
         return None
