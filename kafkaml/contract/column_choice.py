@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from kafkaml.codecs.field_names import Path, path_text
+from kafkaml.contract.field_statistics import numbers_summary, value_counts
 from kafkaml.contract.key_choice import Keys
 from kafkaml.contract.label_choice import Leak, leaks
 from kafkaml.contract.loading import VALUE
 from kafkaml.contract.names import expression_of
-from kafkaml.contract.profile import FieldProfile, Profile, numbers_summary, value_counts, words_of
+from kafkaml.contract.profile import FieldProfile, Profile, words_of
 from kafkaml.wire.contract import Column, Encoding, FieldKind, LabelKind, Missing, Scaling
 from kafkaml.wire.proposal import FieldRole, FieldSummary
 

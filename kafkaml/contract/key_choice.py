@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from kafkaml.codecs.looks import text_of
+from kafkaml.contract.field_statistics import value_counts
 from kafkaml.contract.label_choice import MAX_CLASSES
 from kafkaml.contract.names import expression_of
-from kafkaml.contract.profile import FieldProfile, Profile, profile_of, value_counts, words_of
+from kafkaml.contract.profile import FieldProfile, Profile, profile_of, words_of
 from kafkaml.records import Record
 from kafkaml.wire.contract import FieldKind, KeyKind
 from kafkaml.wire.proposal import KeySummary, TimeSummary

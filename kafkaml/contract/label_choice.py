@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kafkaml.contract.profile import FieldProfile, Floats, words_of
+from kafkaml.contract.field_statistics import Floats
+from kafkaml.contract.profile import FieldProfile, words_of
 from kafkaml.wire.contract import FieldKind, LabelKind
 
 __all__ = ["MAX_CLASSES", "ChosenLabel", "Leak", "choose_label", "label_kind", "leaks"]

@@ -16,29 +16,16 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
 from kafkaml.codecs.json_numbers import MAX_EXACT
+from kafkaml.contract.field_statistics import Floats
 from kafkaml.contract.loading import VALUE, image_shape, number_of
 from kafkaml.text import storable
 from kafkaml.wire.contract import FieldKind
-from kafkaml.wire.proposal import Bin, Numbers, ValueCount
 
-__all__ = [
-    "MAX_FIELDS",
-    "FieldProfile",
-    "Floats",
-    "Path",
-    "Profile",
-    "numbers_summary",
-    "profile_of",
-    "value_counts",
-    "words_of",
-]
+__all__ = ["MAX_FIELDS", "FieldProfile", "Path", "Profile", "profile_of", "words_of"]
 
 Path = tuple[str, ...]
-Floats = npt.NDArray[np.float64]
-
 # What more fields there are, nobody looks at; the wire has a bound too.
 MAX_FIELDS = 500
 _MAX_DEPTH = 16
@@ -46,8 +33,6 @@ _MAX_NAME = 200
 _MAX_AXES = 4
 # Of one sample.
 _MAX_ELEMENTS = 10_000_000
-_BINS = 20
-_TOP = 10
 _MAX_COUNTED = 200
 _QUOTED = 60
 # Of so many values of a kind, fewer are another one's.
@@ -458,41 +443,3 @@ def _text(value: Any) -> str:
         return "a whole number of more than 40 digits"
     text = storable(str(value))
     return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}... ({len(text)} characters, {crc32(text.encode()):08x})"
-
-
-def value_counts(counts: Mapping[str, int], most: int = _TOP) -> tuple[ValueCount, ...]:
-    """Return the most frequent values, of equally many the first sorted."""
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(ValueCount(value=value, count=count) for value, count in ranked[:most])
-
-
-def numbers_summary(numbers: Floats, *, whole: bool) -> Numbers | None:
-    """Return how finite ``numbers`` are distributed; None where there is none."""
-    finite = numbers[np.isfinite(numbers)]
-    if not len(finite):
-        return None
-    low, high = float(finite.min()), float(finite.max())
-    # Sums of what is nearly too large would be infinite.
-    size = max(abs(low), abs(high), 1e-300)
-    scaled = finite / size
-    quartiles = np.percentile(scaled, (25, 50, 75)) * size
-    return Numbers(
-        min=low,
-        max=high,
-        mean=float(scaled.mean() * size),
-        deviation=float(scaled.std() * size),
-        quartiles=(float(quartiles[0]), float(quartiles[1]), float(quartiles[2])),
-        whole=whole,
-        histogram=_histogram(scaled, size),
-    )
-
-
-def _histogram(scaled: Floats, size: float) -> tuple[Bin, ...]:
-    low, high = float(scaled.min()), float(scaled.max())
-    if low == high:
-        return (Bin(low=low * size, high=high * size, count=len(scaled)),)
-    counts, edges = np.histogram(scaled, bins=_BINS, range=(low, high))
-    return tuple(
-        Bin(low=float(edges[place] * size), high=float(edges[place + 1] * size), count=int(count))
-        for place, count in enumerate(counts)
-    )

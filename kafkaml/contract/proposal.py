@@ -13,12 +13,13 @@ from kafkaml.codecs.registry import SchemaLookup
 from kafkaml.contract.bounded_lookup import BoundedLookup
 from kafkaml.contract.column_choice import ColumnChoice
 from kafkaml.contract.compiled import CompiledContract
+from kafkaml.contract.field_statistics import value_counts
 from kafkaml.contract.format_guess import FormatGuess, guess_format
 from kafkaml.contract.key_choice import Keys, time_of
 from kafkaml.contract.label_choice import ChosenLabel, choose_label, label_kind
 from kafkaml.contract.loading import CSV, VALUE
 from kafkaml.contract.names import expression_of
-from kafkaml.contract.profile import FieldProfile, profile_of, value_counts
+from kafkaml.contract.profile import FieldProfile, profile_of
 from kafkaml.contract.remarks import Remarks, listed
 from kafkaml.contract.sample_loading import LoadedSample
 from kafkaml.errors import RefusedError
