@@ -221,11 +221,12 @@ class RowColumns:
 
         Returns which rows are none (None: all are good), and for each of those, by its place, why.
         """
-        # Beside a column, an expression without fields gives a value for each row too.
+        # Beside a column, an expression without fields gives a value for each row too. In sequence: to hand columns to
+        # other threads takes longer than to work them out.
         found = (
-            data.with_columns(self.exprs)
+            data.with_columns_seq(self.exprs)
             if data.width
-            else pl.select(pl.int_range(len(rows)).alias("")).with_columns(self.exprs)
+            else pl.select(pl.int_range(len(rows)).alias("")).with_columns_seq(self.exprs)
         )
         good: Flags | None = None
         failures: dict[int, DecodeError] = {}
