@@ -10,6 +10,7 @@ from backend.accounts import views as accounts
 from backend.api.fields import ArtifactNameConverter, IdConverter, TopicNameConverter
 from backend.clusters.views import ClusterViewSet
 from backend.configurations.views import ConfigurationViewSet
+from backend.datasets.views import DatasetViewSet
 from backend.deployments.version_views import (
     VersionArtifactView,
     VersionCardView,
@@ -42,6 +43,7 @@ router.register("deployments", DeploymentViewSet, "deployment")
 router.register("results", ResultViewSet, "result")
 router.register("inferences", InferenceViewSet, "inference")
 router.register("clusters", ClusterViewSet, "cluster")
+router.register("datasets", DatasetViewSet, "dataset")
 router.register("streams", StreamViewSet, "stream")
 router.register("webhooks", WebhookViewSet, "webhook")
 router.register("users", accounts.UserViewSet, "user")

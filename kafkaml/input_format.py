@@ -17,6 +17,8 @@ class InputFormat(StrEnum):
     AVRO = "AVRO"
     JSON = "JSON"
     TELEGRAF_STR_JSON = "TELEGRAF_STR_JSON"
+    # Records of any format, taken by the contract of a data set.
+    COLUMNS = "COLUMNS"
 
 
 _names: dict[str, None] = dict.fromkeys(map(str, InputFormat))

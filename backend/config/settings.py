@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "backend.accounts",
     "backend.ml_models",
     "backend.configurations",
+    "backend.datasets",
     "backend.deployments",
     "backend.clusters",
     "backend.inferences",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from backend.api.asked import problem_with, read_settings
 from backend.api.errors import FieldProblem, InvalidFields
-from backend.deployments.asked import problem_with, read_settings
 from backend.ml_models.chains import chains_among
 from backend.ml_models.models import MLModel
 from kafkaml.chains import close_name, known_name

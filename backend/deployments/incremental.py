@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from backend.api.asked import problem_with, read_settings
 from backend.api.errors import FieldProblem, InvalidFields
-from backend.deployments.asked import problem_with, read_settings
 from backend.deployments.history import known_direction
 from backend.deployments.models import Deployment
 from backend.ml_models.models import MLModel

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from backend.api.asked import problem_with, read_settings
 from backend.api.errors import FieldProblem, InvalidFields
-from backend.deployments.asked import problem_with, read_settings
 from backend.ml_models.models import MLModel
 from kafkaml.label_doubts import no_classes_reason
 from kafkaml.wire.choices import Targets

@@ -16,14 +16,15 @@ from backend.records.browsing import open_browser
 from backend.records.decoding import decoded_samples
 from backend.streams.addressees import addressees
 from backend.streams.models import Announcement, OutboxMessage
+from backend.streams.slices import slice_ranges
 from kafkaml.codecs import StreamCodec, codec_for
-from kafkaml.confluent import PageStart, PartitionState, TopicBrowser
+from kafkaml.confluent import PageStart, TopicBrowser
 from kafkaml.control import ControlMessage, deployment_id_to_key
 from kafkaml.errors import DecodeError
 from kafkaml.stream_range import StreamRange, format_ranges
 from kafkaml.wire.choices import TrainingMode
 
-__all__ = ["Offer", "announce_topic"]
+__all__ = ["Offer", "announce_topic", "check_decodes", "offer"]
 
 _LOOKED_AT_RECORDS = 20
 _LOOK_BYTES = 4 << 20
@@ -71,14 +72,14 @@ def announce_topic(
     online = addressees().filter(pk=deployment, mode=TrainingMode.INCREMENTAL).exists()
     browser = open_browser()
     partitions = browser.partitions(topic)
-    ranges = [StreamRange(topic)] if online else _ranges(partitions, topic, partition, start, end)
+    ranges = [StreamRange(topic)] if online else slice_ranges(partitions, topic, partition, start, end)
     unlabelled: list[StreamRange] = []
     if unlabelled_topic:
         found = browser.partitions(unlabelled_topic)
         unlabelled = (
             [StreamRange(unlabelled_topic)]
             if online
-            else _ranges(found, unlabelled_topic, None, None, None, field="unlabelled_topic")
+            else slice_ranges(found, unlabelled_topic, field="unlabelled_topic")
         )
     message = ControlMessage(
         ranges=tuple(ranges),
@@ -92,69 +93,41 @@ def announce_topic(
         incremental=online,
         since_ms=since_ms,
     )
-    _check_decodes(browser, message)
+    check_decodes(browser, message)
+    return offer(message, actor=actor, deployment=deployment)
+
+
+def offer(message: ControlMessage, *, actor: Actor, deployment: int) -> Offer:
+    """Let the controller announce a stream to a deployment, unless the same was announced to it before."""
+    ranges = format_ranges(message.ranges)
     key, value = deployment_id_to_key(deployment), message.to_bytes()
     with transaction.atomic():
         # The row is locked, so that two requests at once do not both find nothing.
         addressee = addressees().select_for_update().get(pk=deployment)
         known = Announcement.objects.filter(
             deployment_number=deployment,
-            message__topic=format_ranges(ranges),
+            message__topic=ranges,
             message__input_format=str(message.input_format),
         )
         same = next((each for each in known if each.control_message() == message), None)
         if same is not None:
-            return Offer(ranges=format_ranges(ranges), message=None, stream=same.pk)
+            return Offer(ranges=ranges, message=None, stream=same.pk)
         waiting = OutboxMessage.objects.filter(published_at=None, key=key, value=value).first()
         if waiting is None:
             waiting = OutboxMessage.objects.create(topic=environment().control_topics[0], key=key, value=value)
-            record(actor, "announce", addressee, detail=f"{format_ranges(ranges)[:200]} to deployment {deployment}")
-    return Offer(ranges=format_ranges(ranges), message=waiting.pk, stream=None)
+            record(actor, "announce", addressee, detail=f"{ranges[:200]} to deployment {deployment}")
+    return Offer(ranges=ranges, message=waiting.pk, stream=None)
 
 
-def _ranges(
-    partitions: Sequence[PartitionState],
-    topic: str,
-    partition: int | None,
-    start: int | None,
-    end: int | None,
-    *,
-    field: str = "topic",
-) -> list[StreamRange]:
-    if partition is None and (start is not None or end is not None):
-        if len(partitions) > 1:
-            raise InvalidField(
-                "partition", f"{topic} has {len(partitions)} partitions: expected the one that start and end are of"
-            )
-        partition = partitions[0].partition
-    chosen = [each for each in partitions if partition in (None, each.partition)]
-    if not chosen:
-        raise InvalidField("partition", f"{topic} has the partitions 0 to {len(partitions) - 1}")
-    ranges = []
-    for each in chosen:
-        low, high = each.low or 0, each.high or 0
-        first, last = low if start is None else start, high if end is None else end
-        if not low <= first <= last <= high:
-            raise InvalidField(
-                "start" if not low <= first <= high else "end",
-                f"{topic}[{each.partition}] holds the offsets {low} to {high}: {first} to {last} is not within",
-            )
-        if first < last:
-            ranges.append(StreamRange(topic, each.partition, first, last))
-    if not ranges:
-        raise InvalidField(field, f"{topic} holds no records there", hint="send the data first")
-    return ranges
-
-
-def _check_decodes(browser: TopicBrowser, message: ControlMessage) -> None:
+def check_decodes(browser: TopicBrowser, message: ControlMessage, *, field: str = "input_config") -> None:
     """Refuse a format that does not fit any of the first records, or of the newest of those that still come."""
     try:
         codec = codec_for(message.input_format, message.input_config)
     except DecodeError as error:
-        raise InvalidField("input_config", error.message, hint=error.hint) from error
+        raise InvalidField(field, error.message, hint=error.hint) from error
     if problem := _misfit(browser, message, message.ranges, codec):
         raise InvalidField(
-            "input_config",
+            field,
             f"the records do not fit {message.input_format}: {problem.message}",
             hint=problem.hint or _LOOK_HINT,
         )

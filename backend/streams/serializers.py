@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backend.api.fields import FormatField, TextField, TopicField
 from backend.api.samples import SampleSerializer
 from backend.records.serializers import DecodeProblemSerializer
-from backend.streams.addressees import addressees, unfit_reason
+from backend.streams.addressees import unfit_reason
+from backend.streams.fields import AddresseeField
 from backend.streams.models import Announcement, RefusedAnnouncement
 from kafkaml.codecs.registry import SettingKind
 from kafkaml.control import text_in_key
@@ -142,14 +140,6 @@ class RefusedAnnouncementSerializer(serializers.ModelSerializer[RefusedAnnouncem
             "sent_at",
             "refused_at",
         ]
-
-
-@extend_schema_field(OpenApiTypes.INT)
-class AddresseeField(serializers.PrimaryKeyRelatedField[Any]):
-    """The id of a deployment that exists."""
-
-    def get_queryset(self) -> QuerySet[Any]:
-        return addressees()
 
 
 class FormatSettingSerializer(serializers.Serializer[Any]):

@@ -1,0 +1,141 @@
+"""Data sets as JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
+
+from backend.api.asked import read_settings
+from backend.api.errors import InvalidFields
+from backend.api.fields import NameField, TextField, TopicField
+from backend.api.wire import MessageField
+from backend.datasets.models import Dataset, DatasetVersion
+from backend.datasets.services import Slice
+from backend.streams.fields import AddresseeField
+from kafkaml.wire.contract import Contract
+
+__all__ = [
+    "DatasetSerializer",
+    "DatasetUpdateSerializer",
+    "DatasetVersionSerializer",
+    "DatasetVersionWriteSerializer",
+    "DatasetWriteSerializer",
+    "TrainSerializer",
+]
+
+_MAX_OFFSET = 2**62
+
+
+class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):
+    """A version: the slice as offsets, and the contract. ``since``: where it is online, from when on."""
+
+    online = serializers.BooleanField(read_only=True)
+    since = serializers.SerializerMethodField()
+    records = serializers.SerializerMethodField(help_text="at most; null: without end")
+    contract = MessageField(Contract, allow_null=False)
+
+    class Meta:
+        model = DatasetVersion
+        fields = [
+            "number",
+            "ranges",
+            "online",
+            "since",
+            "records",
+            "validation_rate",
+            "test_rate",
+            "contract",
+            "created_at",
+        ]
+
+    def get_since(self, version: DatasetVersion) -> datetime | None:
+        return None if version.since_ms is None else datetime.fromtimestamp(version.since_ms / 1000, tz=UTC)
+
+    def get_records(self, version: DatasetVersion) -> int | None:
+        return version.control_message().total_msg
+
+
+class DatasetSerializer(serializers.ModelSerializer[Dataset]):
+    """A data set; versions newest first."""
+
+    versions = DatasetVersionSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Dataset
+        fields = ["id", "name", "description", "versions", "created_at", "updated_at"]
+
+
+class SliceSerializer(serializers.Serializer[Any]):
+    """Which records of a topic. Without anything else all that it holds now.
+
+    ``partition``, ``start`` and ``end`` are offsets of one partition; ``since`` and ``until`` are times of Kafka's
+    records. ``online``: those from ``since`` (null: from now) on, without end, for deployments that learn online.
+    """
+
+    topic = TopicField()
+    partition = serializers.IntegerField(allow_null=True, default=None, min_value=0, max_value=2**31 - 1)
+    start = serializers.IntegerField(allow_null=True, default=None, min_value=0, max_value=_MAX_OFFSET)
+    end = serializers.IntegerField(allow_null=True, default=None, min_value=0, max_value=_MAX_OFFSET)
+    since = serializers.DateTimeField(allow_null=True, default=None)
+    until = serializers.DateTimeField(allow_null=True, default=None)
+    online = serializers.BooleanField(default=False)
+
+    def validate(self, attrs: dict[str, Any]) -> Slice:  # type: ignore[override]  # what it stands for
+        by_offset = [name for name in ("partition", "start", "end") if attrs[name] is not None]
+        by_time = [name for name in ("since", "until") if attrs[name] is not None]
+        if by_offset and by_time:
+            raise serializers.ValidationError({by_time[0]: f"expected offsets or times, got {by_offset[0]} too"})
+        if attrs["online"] and (by_offset or attrs["until"]):
+            wrong = by_offset[0] if by_offset else "until"
+            raise serializers.ValidationError({wrong: "an online slice has no end: expected since alone"})
+        if attrs["since"] and attrs["until"] and attrs["since"] >= attrs["until"]:
+            raise serializers.ValidationError({"until": "expected a time after since"})
+        return Slice(**attrs)
+
+
+class DatasetVersionWriteSerializer(serializers.Serializer[Any]):
+    """A version to make. Of an online slice nothing is kept for a test."""
+
+    slice = SliceSerializer()
+    contract = MessageField(Contract, read_only=False, allow_null=False)
+    validation_rate = serializers.FloatField(default=0.1, min_value=0, max_value=1)
+    test_rate = serializers.FloatField(
+        allow_null=True, default=None, min_value=0, max_value=1, help_text="null: 0.1, online none"
+    )
+
+    def validate_contract(self, given: dict[str, Any]) -> dict[str, Any]:
+        contract, problems = read_settings(Contract, given, field="contract")
+        if contract is None or problems:
+            raise InvalidFields(problems)
+        return contract.to_json()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        online = attrs["slice"].online
+        if online and attrs["test_rate"]:
+            raise serializers.ValidationError({"test_rate": "no part of an online stream is kept for a test"})
+        if attrs["test_rate"] is None:
+            attrs["test_rate"] = 0.0 if online else 0.1
+        if attrs["validation_rate"] + attrs["test_rate"] >= 1:
+            raise serializers.ValidationError({"test_rate": "validation and test leave nothing to train on"})
+        return attrs
+
+
+class DatasetUpdateSerializer(serializers.Serializer[Any]):
+    """What can be changed; a slice or a contract cannot: make a version."""
+
+    name = NameField(validators=[UniqueValidator(Dataset.objects.all(), message="a data set of this name exists")])
+    description = TextField(max_length=10_000, default="")
+
+
+class DatasetWriteSerializer(DatasetVersionWriteSerializer, DatasetUpdateSerializer):
+    """A data set to make, with its first version."""
+
+
+class TrainSerializer(serializers.Serializer[Any]):
+    """Who is to train on it; ``version`` null: the newest."""
+
+    deployment = AddresseeField()
+    version = serializers.IntegerField(allow_null=True, default=None, min_value=1, max_value=2**31 - 1)

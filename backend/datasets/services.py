@@ -1,0 +1,135 @@
+"""What people do with data sets: make, version, rename, delete, train."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from backend.accounts.audit import record, state_hash
+from backend.api.actors import Actor
+from backend.api.errors import InvalidField
+from backend.datasets.models import Dataset, DatasetVersion
+from backend.events.services import publish
+from backend.records.browsing import open_browser
+from backend.streams.addressees import addressees, unfit_reason
+from backend.streams.offering import Offer, check_decodes, offer
+from backend.streams.slices import ranges_between, slice_ranges
+from kafkaml.stream_range import StreamRange, format_ranges
+
+__all__ = ["Slice", "add_version", "announce_dataset", "create_dataset", "delete_dataset", "update_dataset"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """Which records are meant: ``online`` those from ``since`` (by default now) on, without end.
+
+    Else those of one ``partition`` from ``start`` to ``end``, those from ``since`` to before ``until``, or all.
+    """
+
+    topic: str
+    partition: int | None = None
+    start: int | None = None
+    end: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    online: bool = False
+
+    def resolved(self) -> tuple[list[StreamRange], int | None]:
+        """Return the offsets that it has now, and from when on an online one is; raises InvalidField, BrokerError."""
+        browser = open_browser()
+        partitions = browser.partitions(self.topic)
+        if self.online:
+            return [StreamRange(self.topic)], _ms(self.since or timezone.now())
+        if self.since is not None or self.until is not None:
+            until = None if self.until is None else _ms(self.until)
+            return ranges_between(browser, self.topic, None if self.since is None else _ms(self.since), until), None
+        return slice_ranges(partitions, self.topic, self.partition, self.start, self.end, field="slice.topic"), None
+
+
+def create_dataset(*, actor: Actor, name: str, description: str, **version: Any) -> Dataset:
+    """Make a data set with its first version."""
+    with transaction.atomic():
+        dataset = Dataset.objects.create(name=name, description=description, created_by_id=actor.user_id)
+        _add(dataset, actor=actor, **version)
+        record(actor, "create", dataset, after=state_hash(dataset), detail=name)
+        publish("datasets", {"id": dataset.pk, "change": "created"})
+    return dataset
+
+
+def add_version(dataset: Dataset, *, actor: Actor, **version: Any) -> DatasetVersion:
+    """Add a version; those before it stay as they are."""
+    with transaction.atomic():
+        # Numbers are given one after the other.
+        locked = Dataset.objects.select_for_update().get(pk=dataset.pk)
+        made = _add(locked, actor=actor, **version)
+        locked.save(update_fields=["updated_at"])
+        record(actor, "create", made, after=state_hash(made), detail=str(made))
+        publish("datasets", {"id": dataset.pk, "change": "version"})
+    return made
+
+
+def _add(
+    dataset: Dataset,
+    *,
+    actor: Actor,
+    slice: Slice,  # noqa: A002  # as the API calls it
+    contract: Mapping[str, Any],
+    validation_rate: float,
+    test_rate: float,
+) -> DatasetVersion:
+    ranges, since_ms = slice.resolved()
+    last = dataset.versions.aggregate(last=Max("number"))["last"] or 0
+    version = DatasetVersion(
+        dataset=dataset,
+        number=last + 1,
+        ranges=format_ranges(ranges),
+        since_ms=since_ms,
+        validation_rate=validation_rate,
+        test_rate=test_rate,
+        contract=contract,
+        created_by_id=actor.user_id,
+    )
+    check_decodes(open_browser(), version.control_message(), field="contract")
+    version.save()
+    return version
+
+
+def update_dataset(dataset: Dataset, *, actor: Actor, **values: Any) -> Dataset:
+    """Change the name or the description."""
+    with transaction.atomic():
+        before = state_hash(dataset)
+        for name, value in values.items():
+            setattr(dataset, name, value)
+        dataset.save()
+        record(actor, "change", dataset, before=before, after=state_hash(dataset), detail=dataset.name)
+        publish("datasets", {"id": dataset.pk, "change": "changed"})
+    return dataset
+
+
+def delete_dataset(dataset: Dataset, *, actor: Actor) -> None:
+    """Delete a data set with its versions; streams that were announced from it, and what they trained, stay."""
+    with transaction.atomic():
+        record(actor, "delete", dataset, before=state_hash(dataset), detail=dataset.name)
+        publish("datasets", {"id": dataset.pk, "change": "deleted"})
+        dataset.delete()
+
+
+def announce_dataset(version: DatasetVersion, *, actor: Actor, deployment: int) -> Offer:
+    """Let a deployment train on a version; raises InvalidField where it trains on streams of the other kind."""
+    mode, semi_supervised = addressees().values_list("mode", "semi_supervised").get(pk=deployment)
+    reason = unfit_reason(
+        deployment, mode, semi_supervised=bool(semi_supervised), online=version.online, unlabelled=False
+    )
+    if reason:
+        raise InvalidField("deployment", reason, hint="choose another deployment, or make one")
+    return offer(version.control_message(), actor=actor, deployment=deployment)
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

@@ -1,0 +1,69 @@
+"""Which offsets of a topic are meant: of one partition, of all, or those of a time. Kept once they are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backend.api.errors import InvalidField
+from kafkaml.confluent import PartitionState, TopicBrowser
+from kafkaml.stream_range import StreamRange
+
+__all__ = ["ranges_between", "slice_ranges"]
+
+
+def slice_ranges(
+    partitions: Sequence[PartitionState],
+    topic: str,
+    partition: int | None = None,
+    start: int | None = None,
+    end: int | None = None,
+    *,
+    field: str = "topic",
+) -> list[StreamRange]:
+    """Return the offsets of a topic that hold records: of one ``partition`` from ``start`` to ``end``, else all.
+
+    Raises InvalidField when there is no such partition or none of its records lies there; ``field`` is then the name.
+    """
+    if partition is None and (start is not None or end is not None):
+        if len(partitions) > 1:
+            raise InvalidField(
+                "partition", f"{topic} has {len(partitions)} partitions: expected the one that start and end are of"
+            )
+        partition = partitions[0].partition
+    chosen = [each for each in partitions if partition in (None, each.partition)]
+    if not chosen:
+        raise InvalidField("partition", f"{topic} has the partitions 0 to {len(partitions) - 1}")
+    ranges = []
+    for each in chosen:
+        low, high = each.low or 0, each.high or 0
+        first, last = low if start is None else start, high if end is None else end
+        if not low <= first <= last <= high:
+            raise InvalidField(
+                "start" if not low <= first <= high else "end",
+                f"{topic}[{each.partition}] holds the offsets {low} to {high}: {first} to {last} is not within",
+            )
+        if first < last:
+            ranges.append(StreamRange(topic, each.partition, first, last))
+    if not ranges:
+        raise InvalidField(field, f"{topic} holds no records there", hint="send the data first")
+    return ranges
+
+
+def ranges_between(browser: TopicBrowser, topic: str, since_ms: int | None, until_ms: int | None) -> list[StreamRange]:
+    """Return the offsets whose records are not older than ``since_ms`` and older than ``until_ms`` (ms since 1970).
+
+    In a partition whose records' times are not in order they are those between the first of either time. Raises
+    InvalidField when there is none.
+    """
+    partitions = browser.partitions(topic)
+    starts = {} if since_ms is None else browser.offsets_at(topic, since_ms)
+    ends = {} if until_ms is None else browser.offsets_at(topic, until_ms)
+    ranges = []
+    for each in partitions:
+        start = starts.get(each.partition, each.low or 0)
+        end = ends.get(each.partition, each.high or 0)
+        if start < end:
+            ranges.append(StreamRange(topic, each.partition, start, end))
+    if not ranges:
+        raise InvalidField("slice.since", f"{topic} holds no records of that time", hint="kafka-ml topics records")
+    return ranges
