@@ -83,7 +83,7 @@ class SliceSerializer(serializers.Serializer[Any]):
     until = serializers.DateTimeField(allow_null=True, default=None)
     online = serializers.BooleanField(default=False)
 
-    def validate(self, attrs: dict[str, Any]) -> Slice:  # type: ignore[override]  # what it stands for
+    def validate(self, attrs: dict[str, Any]) -> Slice:
         by_offset = [name for name in ("partition", "start", "end") if attrs[name] is not None]
         by_time = [name for name in ("since", "until") if attrs[name] is not None]
         if by_offset and by_time:

@@ -120,14 +120,14 @@ def delete_dataset(dataset: Dataset, *, actor: Actor) -> None:
         dataset.delete()
 
 
-def announce_dataset(version: DatasetVersion, *, actor: Actor, deployment: int) -> Offer:
+def announce_dataset(version: DatasetVersion, *, actor: Actor, deployment: int, field: str = "deployment") -> Offer:
     """Let a deployment train on a version; raises InvalidField where it trains on streams of the other kind."""
     mode, semi_supervised = addressees().values_list("mode", "semi_supervised").get(pk=deployment)
     reason = unfit_reason(
         deployment, mode, semi_supervised=bool(semi_supervised), online=version.online, unlabelled=False
     )
     if reason:
-        raise InvalidField("deployment", reason, hint="choose another deployment, or make one")
+        raise InvalidField(field, reason, hint="choose a data set or a deployment of the other kind, or make one")
     return offer(version.control_message(), actor=actor, deployment=deployment)
 
 

@@ -8,10 +8,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backend.api.errors import InvalidField
 from backend.api.views import ResourceViewSet
 from backend.datasets import selectors, services
-from backend.datasets.models import Dataset, DatasetVersion
+from backend.datasets.models import Dataset
 from backend.datasets.serializers import (
     DatasetSerializer,
     DatasetUpdateSerializer,
@@ -69,18 +68,7 @@ class DatasetViewSet(ResourceViewSet[Dataset]):
         dataset = self.find(pk)
         asked = self.validated(TrainSerializer)
         deployment = asked["deployment"].pk
-        version = _version(dataset, asked["version"])
+        version = selectors.version_of(dataset, asked["version"], field="version")
         offer = services.announce_dataset(version, actor=self.actor, deployment=deployment)
         body = {"deployment": deployment, "ranges": offer.ranges, "message": offer.message, "stream": offer.stream}
         return Response(body, status=200 if offer.message is None else 202)
-
-
-def _version(dataset: Dataset, number: int | None) -> DatasetVersion:
-    versions = list(dataset.versions.all())
-    found = next((each for each in versions if number in (None, each.number)), None)
-    if found is None:
-        raise InvalidField(
-            "version",
-            f"{dataset.name!r} has no version {number}: expected {versions[-1].number} to {versions[0].number}",
-        )
-    return found

@@ -10,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from backend.configurations.models import Configuration
+from backend.datasets.models import DatasetVersion
 from backend.launchers.names import RunKind
 from backend.ml_models.models import MLModel
 from backend.runs.models import ENDED_STATES, Run
@@ -59,6 +60,10 @@ class Deployment(models.Model):
     )
     chain = models.JSONField(
         null=True, blank=True, help_text="kafkaml.wire.distributed.ChainTraining; null: no distributed models"
+    )
+    # What it was made for; what it trained on is the stream of its results.
+    dataset = models.ForeignKey(
+        DatasetVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="deployments"
     )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

@@ -42,7 +42,7 @@ def deployments() -> QuerySet[Deployment]:
     )
     announced = Announcement.objects.filter(deployment_number=OuterRef("pk")).order_by("-id")
     return (
-        Deployment.objects.select_related("configuration")  # type: ignore[no-redef]  # declared by the model
+        Deployment.objects.select_related("configuration", "dataset__dataset")  # type: ignore[no-redef]  # declared by the model
         .annotate(
             last_stream=Subquery(announced.values("pk")[:1]),
             last_stream_online=Subquery(announced.values("message__incremental")[:1]),

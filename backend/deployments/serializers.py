@@ -13,6 +13,8 @@ from backend.api.fields import TextField
 from backend.api.samples import SampleSerializer
 from backend.api.wire import MessageField
 from backend.configurations.models import Configuration
+from backend.datasets.models import Dataset
+from backend.datasets.selectors import version_of
 from backend.deployments.models import Checkpoint, Deployment, TrainingResult
 from backend.deployments.selectors import aggregate_state, result_epochs
 from backend.deployments.version_documents import artifact_documents
@@ -213,8 +215,18 @@ class ArgumentTextsField(serializers.DictField):
         }
 
 
+class DatasetOfDeploymentSerializer(serializers.Serializer[Any]):
+    """The data set that a deployment was made for."""
+
+    id = serializers.IntegerField(source="dataset_id")
+    name = serializers.CharField(source="dataset.name")
+    version = serializers.IntegerField(source="number")
+
+
 class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
     """A deployment; ``state`` sums its results up."""
+
+    dataset = DatasetOfDeploymentSerializer(read_only=True, allow_null=True)
 
     configuration_name = serializers.CharField(source="configuration.name", read_only=True)
     state = serializers.SerializerMethodField()
@@ -244,6 +256,7 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
             "incremental",
             "semi_supervised",
             "chain",
+            "dataset",
             "state",
             "note",
             "results",
@@ -289,6 +302,12 @@ class DeploymentWriteSerializer(serializers.Serializer[Any]):
     incremental = MessageField(Incremental, read_only=False, default=None, help_text=_INCREMENTAL_HELP)
     semi_supervised = MessageField(SemiSupervised, read_only=False, default=None, help_text=_SEMI_SUPERVISED_HELP)
     chain = MessageField(ChainTraining, read_only=False, default=None, help_text=_CHAIN_HELP)
+    dataset = serializers.PrimaryKeyRelatedField(
+        queryset=Dataset.objects.all(), allow_null=True, default=None, help_text="it is trained on at once; null: none"
+    )
+    dataset_version = serializers.IntegerField(
+        allow_null=True, default=None, min_value=1, max_value=2**31 - 1, help_text="null: the newest"
+    )
     optimizer = TextField(max_length=100, required=False, help_text=_OLD_CHAIN_HELP)
     learning_rate = serializers.FloatField(required=False, help_text=_OLD_CHAIN_HELP)
     loss = TextField(max_length=100, required=False, help_text=_OLD_CHAIN_HELP)
@@ -297,6 +316,11 @@ class DeploymentWriteSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["mode"] == TrainingMode.INCREMENTAL and attrs["split"] is not None:
             raise serializers.ValidationError({"split": "of an online stream nothing is set aside for a test"})
+        number, dataset = attrs.pop("dataset_version"), attrs["dataset"]
+        if dataset is not None:
+            attrs["dataset"] = version_of(dataset, number, field="dataset_version")
+        elif number is not None:
+            raise serializers.ValidationError({"dataset_version": "expected the data set that it is a version of"})
         return attrs
 
 

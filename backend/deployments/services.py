@@ -12,6 +12,7 @@ from backend.api.errors import Conflict, InUse, InvalidField, NotFound
 from backend.api.uses import users
 from backend.configurations.models import Configuration
 from backend.configurations.services import with_chains
+from backend.datasets.services import announce_dataset
 from backend.deployments import checkpoints, storage
 from backend.deployments.models import Deployment, TrainingResult
 from backend.events.services import publish
@@ -39,7 +40,8 @@ def create_deployment(*, actor: Actor, configuration: Configuration, **values: A
     """Create a deployment with one waiting result per model of its configuration, those of a chain led by its top's.
 
     An announcement that arrived before under the same number belongs to no deployment (numbers are never reused), so
-    it is not taken; it can be sent to this one.
+    it is not taken; it can be sent to this one. A ``dataset`` (version) is announced to it in the same transaction;
+    raises InvalidField where the deployment trains on streams of the other kind.
     """
     with transaction.atomic():
         models = with_chains(list(configuration.models.order_by("id")))
@@ -60,6 +62,8 @@ def create_deployment(*, actor: Actor, configuration: Configuration, **values: A
                 for each in chain[:-1]
             ]
         )
+        if deployment.dataset is not None:
+            announce_dataset(deployment.dataset, actor=actor, deployment=deployment.pk, field="dataset")
         record(actor, "create", deployment, after=state_hash(deployment))
         publish("deployments", {"id": deployment.pk, "change": "created"})
     return deployment

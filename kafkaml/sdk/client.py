@@ -19,6 +19,7 @@ from kafkaml.sdk.accounts import Tokens, Users
 from kafkaml.sdk.clusters import Clusters
 from kafkaml.sdk.configurations import Configurations
 from kafkaml.sdk.connection import ClientSettings, Connection, ServerSentEvent
+from kafkaml.sdk.datasets import Datasets
 from kafkaml.sdk.deployments import Deployments
 from kafkaml.sdk.frameworks import Frameworks
 from kafkaml.sdk.inferences import Inferences
@@ -45,6 +46,7 @@ class Client(Closing):
         self.frameworks = Frameworks(self._connection)
         self.models = Models(self._connection)
         self.configurations = Configurations(self._connection)
+        self.datasets = Datasets(self._connection)
         self.deployments = Deployments(self._connection)
         self.results = Results(self._connection)
         self.inferences = Inferences(self._connection, self.kafka_settings)

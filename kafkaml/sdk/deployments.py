@@ -42,6 +42,8 @@ class Deployments(Collection[types.Deployment]):
         incremental: Mapping[str, object] | Incremental | None = None,
         semi_supervised: Mapping[str, object] | SemiSupervised | None = None,
         chain: Mapping[str, object] | ChainTraining | None = None,
+        dataset: int | None = None,
+        dataset_version: int | None = None,
         **framework_arguments: str,
     ) -> types.Deployment:
         """Deploy; arguments are written as in a call, for example ``epochs=5, shuffle=True``.
@@ -62,6 +64,8 @@ class Deployments(Collection[types.Deployment]):
         ``chain`` is what sub-models of distributed models are trained with, since their code does not say it:
         ``{"optimizer": "sgd", "learning_rate": 0.01, "loss_weights": {"edge": 0.5}}``; the names are those of
         ``kafkaml.wire.distributed.ChainTraining``, None means the defaults.
+
+        With a ``dataset`` it trains at once, on the newest version unless one is named, and needs no sink.
         """
         settings = incremental.model_dump(exclude_unset=True) if isinstance(incremental, Incremental) else incremental
         semi = semi_supervised.to_json() if isinstance(semi_supervised, SemiSupervised) else semi_supervised
@@ -80,6 +84,8 @@ class Deployments(Collection[types.Deployment]):
                 "incremental": settings,
                 "semi_supervised": semi,
                 "chain": trained_with,
+                "dataset": dataset,
+                "dataset_version": dataset_version,
             }
         )
 

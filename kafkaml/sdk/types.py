@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kafkaml.wire.card import ModelCard
 from kafkaml.wire.chain import ChainProposal
+from kafkaml.wire.contract import Contract
 from kafkaml.wire.distributed import ChainTraining, ExitCurves
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.incremental import Incremental
@@ -39,6 +40,9 @@ __all__ = [
     "ComparisonReport",
     "Configuration",
     "ConfusionReport",
+    "Dataset",
+    "DatasetOfDeployment",
+    "DatasetVersion",
     "DeadLetters",
     "Deployment",
     "EpochRecord",
@@ -226,6 +230,43 @@ class TrainingResult(_Answer):
         return self.outcome.warnings if self.outcome else ()
 
 
+class DatasetVersion(_Answer):
+    """A version of a data set: which records, and the contract by which they become samples.
+
+    ``ranges`` are ``topic:partition:start:end``, comma-separated; a bare topic has no end and begins at ``since``.
+    ``records`` is how many it holds at most, None without end.
+    """
+
+    number: int
+    ranges: str
+    online: bool = False
+    since: datetime | None = None
+    records: int | None = None
+    validation_rate: float = 0.0
+    test_rate: float = 0.0
+    contract: Contract
+    created_at: datetime | None = None
+
+
+class Dataset(_Answer):
+    """A data set: a name for versions, newest first."""
+
+    id: int
+    name: str
+    description: str = ""
+    versions: Sequence[DatasetVersion] = ()
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class DatasetOfDeployment(_Answer):
+    """The data set that a deployment was made for."""
+
+    id: int
+    name: str
+    version: int
+
+
 class Deployment(_Answer):
     """A configuration put to work: its models wait for a stream that is addressed to ``id``.
 
@@ -248,6 +289,7 @@ class Deployment(_Answer):
     incremental: IncrementalSettings | None = None
     semi_supervised: SemiSupervisedSettings | None = None
     chain: ChainSettings | None = None
+    dataset: DatasetOfDeployment | None = None
     # Why it waits although a stream came.
     note: str = ""
     state: RunState
