@@ -24,15 +24,24 @@ from kafkaml.content_order import Hashes, Rows, content_hashes, content_order
 from kafkaml.errors import BrokenError, DecodeError, StreamUnavailable
 from kafkaml.left_out import LeftOut
 from kafkaml.records import RecordBatch, RecordReader
+from kafkaml.splits import SplitPlan
 from kafkaml.stream_range import StreamRange
 from kafkaml.time_order import TimeOrder
 
-__all__ = ["BuiltSlice", "build_slice", "content_sum", "not_finite", "not_finite_error", "sample_origins"]
+__all__ = [
+    "BATCH_RECORDS",
+    "BuiltSlice",
+    "build_slice",
+    "content_sum",
+    "not_finite",
+    "not_finite_error",
+    "sample_origins",
+]
 
 Array = npt.NDArray[Any]
 
 # Few enough that a batch's bytes stay in the processor's cache and the allocator's hands.
-_BATCH_RECORDS = 4000
+BATCH_RECORDS = 4000
 _LABEL_SALT = 1
 _MASK = (1 << 64) - 1
 
@@ -45,7 +54,7 @@ class BuiltSlice:
     ``left_out`` counts the records that are no samples. ``notes`` say how records were taken, ``doubts`` what looks
     wrong with them and what to do; ``learnt`` are entries of an ``input_config`` that the data told. ``hashes`` name
     the content: those of the samples, in their order where that is told by time, sorted otherwise. ``warnings`` are of
-    that order.
+    that order. ``split``: which rows train, validate and test, where the samples are in the order of these parts.
     """
 
     features: ArrayFile
@@ -59,6 +68,7 @@ class BuiltSlice:
     hashes: bytes
     feature_sum: int
     warnings: tuple[str, ...] = ()
+    split: SplitPlan | None = None
 
 
 class _LabelledAfterAll(Exception):
@@ -162,7 +172,7 @@ class _Builder:
             features = files.enter_context(self._features.path.open("wb"))
             labels = files.enter_context(self._labels.path.open("wb"))
             for batch in reader.read(
-                self._ranges, batch_records=_BATCH_RECORDS, idle_timeout_seconds=idle_timeout_seconds
+                self._ranges, batch_records=BATCH_RECORDS, idle_timeout_seconds=idle_timeout_seconds
             ):
                 self._take(batch, features, labels)
                 on_progress(self._records, expected)

@@ -14,7 +14,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ import orjson
 from kafkaml.array_file import ArrayFile
 from kafkaml.closing import Closing
 from kafkaml.codecs import StreamCodec, codec_for
+from kafkaml.codecs.columns import ColumnsCodec
+from kafkaml.columns_slice import build_columns_slice
 from kafkaml.control import ControlMessage
 from kafkaml.disk import disk_errors
 from kafkaml.errors import DeadlineExceeded, DiskFull, StreamUnavailable
@@ -73,6 +75,7 @@ class StreamDataset(Closing):
     _lock: int
     doubts: tuple[tuple[str, str], ...] = ()
     learnt: Mapping[str, Any] = field(default_factory=dict)
+    _split: SplitPlan | None = None
 
     @classmethod
     def open(
@@ -108,6 +111,8 @@ class StreamDataset(Closing):
                 hint="an online stream is trained incrementally, not as a whole",
             )
         codec = codec_for(stream.input_format, stream.input_config)
+        by_contract = isinstance(codec.features, ColumnsCodec)
+        rates = {"validation_rate": stream.validation_rate, "test_rate": stream.test_rate}
         if unsupervised or without_labels:
             codec = StreamCodec(codec.features, None, codec.packed)
         identity = reader.identity([each.topic for each in ranges])
@@ -122,11 +127,25 @@ class StreamDataset(Closing):
             # Only where they differ from what they were before there was a choice: slices in caches stay of use.
             **({"order": "time"} if by_time else {}),
             **({"without_labels": True} if without_labels else {}),
+            # What is learnt of the samples depends on which of them train.
+            **(rates if by_contract else {}),
         }
         key = hashlib.sha256(orjson.dumps(rule, option=orjson.OPT_SORT_KEYS)).hexdigest()
         cache = _SliceCache(cache_dir, key, lambda: on_progress(0, 0), wait_timeout_seconds)
 
         def build(folder: Path) -> BuiltSlice:
+            if by_contract:
+                return build_columns_slice(
+                    folder,
+                    ranges,
+                    dict(stream.input_config),
+                    reader=reader,
+                    seed=seed,
+                    **rates,
+                    without_labels=without_labels,
+                    idle_timeout_seconds=idle_timeout_seconds,
+                    on_progress=on_progress,
+                )
             return build_slice(
                 folder,
                 ranges,
@@ -166,6 +185,7 @@ class StreamDataset(Closing):
             _lock=lock,
             doubts=tuple((message, hint) for message, hint in manifest["doubts"]),
             learnt=manifest["learnt"],
+            _split=SplitPlan(*manifest["split"]) if manifest.get("split") else None,
         )
 
     @property
@@ -173,7 +193,9 @@ class StreamDataset(Closing):
         return len(self.features)
 
     def split(self, *, validation_rate: float, test_rate: float) -> SplitPlan:
-        """Return which rows train, validate and test."""
+        """Return which rows train, validate and test; of a data set as its contract has it for the stream's rates."""
+        if self._split is not None:
+            return self._split
         return SplitPlan.of(self.num_samples, validation_rate=validation_rate, test_rate=test_rate)
 
     def close(self) -> None:
@@ -315,6 +337,7 @@ def _to_manifest(built: BuiltSlice, rule: dict[str, Any]) -> dict[str, Any]:
         "learnt": dict(built.learnt),
         "sha256": hashlib.sha256(orjson.dumps(described) + built.hashes).hexdigest(),
         "warnings": built.warnings,
+        "split": None if built.split is None else astuple(built.split),
         "boot_id": boot_id(),
     }
 

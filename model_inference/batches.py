@@ -74,7 +74,7 @@ class Intake:
         # Offsets rise within a partition: the last one of each is what remains.
         last = dict(zip(columns.partitions, columns.offsets, strict=True))
         positions = {(topic, partition): offset + 1 for partition, offset in last.items()}
-        decoded = self.codec.decode_each(polled.values())
+        decoded = self.codec.decode_batch(polled)
         refused = {index: Refused(polled[index], error, Stage.DECODE) for index, error in decoded.failures}
         kept, samples = decoded.kept, decoded.rows
         if self.refusals:

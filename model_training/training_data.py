@@ -24,6 +24,7 @@ from kafkaml.splits import SplitPlan
 from kafkaml.stream_dataset import StreamDataset
 from kafkaml.stream_range import StreamRange
 from kafkaml.wire.choices import Split, Targets
+from kafkaml.wire.contract import SplitBy
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.shared_array import SharedArray
 from model_training.model_session import Samples
@@ -137,6 +138,10 @@ class TrainingData(Closing):
 
 def _split_text(plan: TrainingPlan, split: SplitPlan) -> str:
     """For people: the rule, and how many samples it gave to what."""
+    contract = plan.stream.input_config.get("contract")
+    if contract is not None:
+        rule = contract.get("split", SplitBy.CONTENT)
+        return f"by {rule}, as the data set's contract says, seed {plan.seed}; {split}"
     if plan.split is Split.TIME:
         return f"by time, the newest test and those before them validate; {split}"
     return f"order by content and seed {plan.seed}; {split}"

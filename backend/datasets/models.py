@@ -8,7 +8,6 @@ from django.db import models
 from kafkaml.control import ControlMessage
 from kafkaml.input_format import InputFormat
 from kafkaml.stream_range import parse_ranges
-from kafkaml.wire.contract import Contract
 
 __all__ = ["Dataset", "DatasetVersion"]
 
@@ -32,15 +31,11 @@ class Dataset(models.Model):
 
 
 class DatasetVersion(models.Model):
-    """A slice and a contract; never changed once made.
-
-    ``ranges`` are resolved once: an online one is a bare topic and begins at ``since_ms`` (ms since 1970).
-    """
+    """A slice, whose offsets are resolved once, and a contract; never changed once made."""
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
-    ranges = models.TextField(help_text="topic:partition:start:end, comma-separated; a bare topic: without end")
-    since_ms = models.PositiveBigIntegerField(null=True, blank=True)
+    ranges = models.TextField(help_text="topic:partition:start:end, comma-separated")
     validation_rate = models.FloatField()
     test_rate = models.FloatField()
     contract = models.JSONField(help_text="kafkaml.wire.contract.Contract")
@@ -56,14 +51,6 @@ class DatasetVersion(models.Model):
     def __str__(self) -> str:
         return f"version {self.number} of {self.dataset.name!r}"
 
-    @property
-    def online(self) -> bool:
-        """Whether it has no end."""
-        return self.since_ms is not None
-
-    def as_contract(self) -> Contract:
-        return Contract.model_validate(self.contract)
-
     def control_message(self) -> ControlMessage:
         """Return the announcement by which a deployment trains on it."""
         ranges = tuple(parse_ranges(self.ranges))
@@ -77,7 +64,5 @@ class DatasetVersion(models.Model):
             description=f"{self.dataset.name}, version {self.number}",
             validation_rate=self.validation_rate,
             test_rate=self.test_rate,
-            total_msg=None if self.online else sum(each.max_records or 0 for each in ranges),
-            incremental=self.online,
-            since_ms=self.since_ms,
+            total_msg=sum(each.max_records or 0 for each in ranges),
         )

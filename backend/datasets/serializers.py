@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from rest_framework import serializers
@@ -30,11 +29,9 @@ _MAX_OFFSET = 2**62
 
 
 class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):
-    """A version: the slice as offsets, and the contract. ``since``: where it is online, from when on."""
+    """A version: the slice as offsets, and the contract."""
 
-    online = serializers.BooleanField(read_only=True)
-    since = serializers.SerializerMethodField()
-    records = serializers.SerializerMethodField(help_text="at most; null: without end")
+    records = serializers.SerializerMethodField(help_text="at most: markers of transactions count too")
     contract = MessageField(Contract, allow_null=False)
 
     class Meta:
@@ -42,8 +39,6 @@ class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):
         fields = [
             "number",
             "ranges",
-            "online",
-            "since",
             "records",
             "validation_rate",
             "test_rate",
@@ -51,11 +46,8 @@ class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):
             "created_at",
         ]
 
-    def get_since(self, version: DatasetVersion) -> datetime | None:
-        return None if version.since_ms is None else datetime.fromtimestamp(version.since_ms / 1000, tz=UTC)
-
-    def get_records(self, version: DatasetVersion) -> int | None:
-        return version.control_message().total_msg
+    def get_records(self, version: DatasetVersion) -> int:
+        return version.control_message().total_msg or 0
 
 
 class DatasetSerializer(serializers.ModelSerializer[Dataset]):
@@ -72,7 +64,7 @@ class SliceSerializer(serializers.Serializer[Any]):
     """Which records of a topic. Without anything else all that it holds now.
 
     ``partition``, ``start`` and ``end`` are offsets of one partition; ``since`` and ``until`` are times of Kafka's
-    records. ``online``: those from ``since`` (null: from now) on, without end, for deployments that learn online.
+    records.
     """
 
     topic = TopicField()
@@ -81,30 +73,24 @@ class SliceSerializer(serializers.Serializer[Any]):
     end = serializers.IntegerField(allow_null=True, default=None, min_value=0, max_value=_MAX_OFFSET)
     since = serializers.DateTimeField(allow_null=True, default=None)
     until = serializers.DateTimeField(allow_null=True, default=None)
-    online = serializers.BooleanField(default=False)
 
     def validate(self, attrs: dict[str, Any]) -> Slice:
         by_offset = [name for name in ("partition", "start", "end") if attrs[name] is not None]
         by_time = [name for name in ("since", "until") if attrs[name] is not None]
         if by_offset and by_time:
             raise serializers.ValidationError({by_time[0]: f"expected offsets or times, got {by_offset[0]} too"})
-        if attrs["online"] and (by_offset or attrs["until"]):
-            wrong = by_offset[0] if by_offset else "until"
-            raise serializers.ValidationError({wrong: "an online slice has no end: expected since alone"})
         if attrs["since"] and attrs["until"] and attrs["since"] >= attrs["until"]:
             raise serializers.ValidationError({"until": "expected a time after since"})
         return Slice(**attrs)
 
 
 class DatasetVersionWriteSerializer(serializers.Serializer[Any]):
-    """A version to make. Of an online slice nothing is kept for a test."""
+    """A version to make."""
 
     slice = SliceSerializer()
     contract = MessageField(Contract, read_only=False, allow_null=False)
     validation_rate = serializers.FloatField(default=0.1, min_value=0, max_value=1)
-    test_rate = serializers.FloatField(
-        allow_null=True, default=None, min_value=0, max_value=1, help_text="null: 0.1, online none"
-    )
+    test_rate = serializers.FloatField(default=0.1, min_value=0, max_value=1)
 
     def validate_contract(self, given: dict[str, Any]) -> dict[str, Any]:
         contract, problems = read_settings(Contract, given, field="contract")
@@ -113,11 +99,6 @@ class DatasetVersionWriteSerializer(serializers.Serializer[Any]):
         return contract.to_json()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        online = attrs["slice"].online
-        if online and attrs["test_rate"]:
-            raise serializers.ValidationError({"test_rate": "no part of an online stream is kept for a test"})
-        if attrs["test_rate"] is None:
-            attrs["test_rate"] = 0.0 if online else 0.1
         if attrs["validation_rate"] + attrs["test_rate"] >= 1:
             raise serializers.ValidationError({"test_rate": "validation and test leave nothing to train on"})
         return attrs

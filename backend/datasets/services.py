@@ -9,7 +9,6 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
-from django.utils import timezone
 
 from backend.accounts.audit import record, state_hash
 from backend.api.actors import Actor
@@ -27,9 +26,8 @@ __all__ = ["Slice", "add_version", "announce_dataset", "create_dataset", "delete
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """Which records are meant: ``online`` those from ``since`` (by default now) on, without end.
-
-    Else those of one ``partition`` from ``start`` to ``end``, those from ``since`` to before ``until``, or all.
+    """Which records are meant: those of one ``partition`` from ``start`` to ``end``, those from ``since`` to before
+    ``until``, or all.
     """
 
     topic: str
@@ -38,18 +36,14 @@ class Slice:
     end: int | None = None
     since: datetime | None = None
     until: datetime | None = None
-    online: bool = False
 
-    def resolved(self) -> tuple[list[StreamRange], int | None]:
-        """Return the offsets that it has now, and from when on an online one is; raises InvalidField, BrokerError."""
+    def resolved(self) -> list[StreamRange]:
+        """Return the offsets that it has now; raises InvalidField, StreamUnavailable, BrokerError."""
         browser = open_browser()
-        partitions = browser.partitions(self.topic)
-        if self.online:
-            return [StreamRange(self.topic)], _ms(self.since or timezone.now())
         if self.since is not None or self.until is not None:
-            until = None if self.until is None else _ms(self.until)
-            return ranges_between(browser, self.topic, None if self.since is None else _ms(self.since), until), None
-        return slice_ranges(partitions, self.topic, self.partition, self.start, self.end, field="slice.topic"), None
+            return ranges_between(browser, self.topic, _ms(self.since), _ms(self.until))
+        partitions = browser.partitions(self.topic)
+        return slice_ranges(partitions, self.topic, self.partition, self.start, self.end, field="slice.topic")
 
 
 def create_dataset(*, actor: Actor, name: str, description: str, **version: Any) -> Dataset:
@@ -83,13 +77,11 @@ def _add(
     validation_rate: float,
     test_rate: float,
 ) -> DatasetVersion:
-    ranges, since_ms = slice.resolved()
     last = dataset.versions.aggregate(last=Max("number"))["last"] or 0
     version = DatasetVersion(
         dataset=dataset,
         number=last + 1,
-        ranges=format_ranges(ranges),
-        since_ms=since_ms,
+        ranges=format_ranges(slice.resolved()),
         validation_rate=validation_rate,
         test_rate=test_rate,
         contract=contract,
@@ -123,13 +115,11 @@ def delete_dataset(dataset: Dataset, *, actor: Actor) -> None:
 def announce_dataset(version: DatasetVersion, *, actor: Actor, deployment: int, field: str = "deployment") -> Offer:
     """Let a deployment train on a version; raises InvalidField where it trains on streams of the other kind."""
     mode, semi_supervised = addressees().values_list("mode", "semi_supervised").get(pk=deployment)
-    reason = unfit_reason(
-        deployment, mode, semi_supervised=bool(semi_supervised), online=version.online, unlabelled=False
-    )
+    reason = unfit_reason(deployment, mode, semi_supervised=bool(semi_supervised), online=False, unlabelled=False)
     if reason:
         raise InvalidField(field, reason, hint="choose a data set or a deployment of the other kind, or make one")
     return offer(version.control_message(), actor=actor, deployment=deployment)
 
 
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)

@@ -1,7 +1,7 @@
 """Encodings of records. Start at ``codec_for``; what a format is, says ``StreamFormat``."""
 
 # Imported for what they register.
-from kafkaml.codecs import avro, json, raw, telegraf  # noqa: F401
+from kafkaml.codecs import avro, columns, json, raw, telegraf  # noqa: F401
 from kafkaml.codecs.base import Array, Codec, DecodedBatch
 from kafkaml.codecs.registry import StreamFormat, format_of, formats
 from kafkaml.codecs.stream import StreamCodec, StreamFailure, codec_for, with_learnt

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kafkaml.errors import DecodeError
+from kafkaml.records import RecordBatch
 
 __all__ = [
     "DELETION",
@@ -111,6 +112,10 @@ class Codec(ABC):
             return DecodedBatch(self.decode(values), list(range(len(values))), [])
         except DecodeError:
             return self._decode_one_by_one(values)
+
+    def decode_batch(self, batch: RecordBatch) -> DecodedBatch:
+        """Return what can be decoded of whole records: of most formats only the values count."""
+        return self.decode_each(batch.values())
 
     def _decode_one_by_one(self, values: Values) -> DecodedBatch:
         rows: list[Array] = []

@@ -31,14 +31,13 @@ class Datasets(Collection[types.Dataset]):
         end: int | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-        online: bool = False,
         validation_rate: float = 0.1,
-        test_rate: float | None = None,
+        test_rate: float = 0.1,
     ) -> types.Dataset:
         """Make a data set with its first version: all that ``topic`` holds now, unless a part of it is named.
 
-        ``partition``, ``start`` and ``end`` are offsets; ``since`` and ``until`` are times of the records. With
-        ``online`` it has no end, and deployments that learn online take it. ApiError says what does not fit.
+        ``partition``, ``start`` and ``end`` are offsets; ``since`` and ``until`` are times of the records.
+        ApiError says what does not fit.
         """
         version = _version(locals())
         return self._create({"name": name, "description": description, **version})
@@ -54,9 +53,8 @@ class Datasets(Collection[types.Dataset]):
         end: int | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-        online: bool = False,
         validation_rate: float = 0.1,
-        test_rate: float | None = None,
+        test_rate: float = 0.1,
     ) -> types.DatasetVersion:
         """Add a version to a data set; those before it stay as they are. Arguments as of ``create``."""
         return types.DatasetVersion.model_validate(self._act(identifier, "versions", _version(locals())))
@@ -75,7 +73,7 @@ def _version(fields: Mapping[str, Any]) -> dict[str, object]:
     """Return the body of a version of the ``locals()`` of a method that makes one."""
     contract = fields["contract"]
     times = {name: None if fields[name] is None else fields[name].isoformat() for name in ("since", "until")}
-    places = {name: fields[name] for name in ("topic", "partition", "start", "end", "online")}
+    places = {name: fields[name] for name in ("topic", "partition", "start", "end")}
     return {
         "slice": given({**places, **times}),
         "contract": contract.to_json() if isinstance(contract, Contract) else contract,

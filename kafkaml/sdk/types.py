@@ -233,15 +233,12 @@ class TrainingResult(_Answer):
 class DatasetVersion(_Answer):
     """A version of a data set: which records, and the contract by which they become samples.
 
-    ``ranges`` are ``topic:partition:start:end``, comma-separated; a bare topic has no end and begins at ``since``.
-    ``records`` is how many it holds at most, None without end.
+    ``ranges`` are ``topic:partition:start:end``, comma-separated; ``records`` is how many they hold at most.
     """
 
     number: int
     ranges: str
-    online: bool = False
-    since: datetime | None = None
-    records: int | None = None
+    records: int = 0
     validation_rate: float = 0.0
     test_rate: float = 0.0
     contract: Contract

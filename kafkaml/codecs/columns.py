@@ -1,0 +1,159 @@
+"""COLUMNS: records of any format, taken by the contract of a data set (``kafkaml.wire.contract``).
+
+``input_config`` holds the ``contract`` and, behind a training, what was ``learnt``. Without the latter a codec learns
+of the records that it is given: good for looking at them, while training and serving go by what the training told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+from pydantic import ValidationError
+
+from kafkaml.codecs.base import Array, Codec, DecodedBatch, Values
+from kafkaml.codecs.registry import SchemaLookup, StreamFormat, register
+from kafkaml.errors import DecodeError, RefusedError
+from kafkaml.input_format import InputFormat
+from kafkaml.records import ListBatch, Record, RecordBatch
+from kafkaml.wire.contract import Contract, Learnt
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["ColumnsCodec", "contract_of"]
+
+_HINT = "make a data set of the topic: kafka-ml datasets infer TOPIC"
+
+
+class ColumnsCodec(Codec):
+    """Features of a contract with one input, (n, features) or one list or picture a sample."""
+
+    name = "features"
+
+    def __init__(self, contract: Contract, learnt: Learnt | None, lookup: SchemaLookup | None = None) -> None:
+        # Polars takes 40 MB, which those who read no data sets need not have.
+        from kafkaml.contract.compiled import CompiledContract
+
+        self._contract = contract
+        self._lookup = lookup
+        try:
+            self._compiled = CompiledContract(contract, learnt, lookup=lookup)
+        except RefusedError as error:
+            raise DecodeError(f"the contract cannot be used: {error.message}", hint=error.hint) from error
+        names = list(self._compiled.input_types())
+        if len(names) > 1:
+            raise DecodeError(
+                f"the contract has the inputs {', '.join(map(repr, names))}: models of this version have one",
+                hint="leave the input of its columns empty: they stand side by side then",
+            )
+        self._input = names[0]
+        self._learnt = learnt
+        self.dtype = self._compiled.input_types()[self._input]
+        self.sample_shape = None if learnt is None else self._compiled.input_shapes()[self._input]
+        if learnt is None:
+            self.notes = ("scales and vocabularies are those of the records that are looked at",)
+
+    @property
+    def stateful(self) -> bool:
+        """Whether an answer depends on records before."""
+        window = self._contract.window is not None
+        return window or any(each.missing == "last" for each in self._contract.columns)
+
+    def decode(self, values: Values) -> Array:
+        return self._all(_records(values))
+
+    def decode_each(self, values: Values) -> DecodedBatch:
+        return self.decode_batch(_records(values))
+
+    def decode_batch(self, batch: RecordBatch) -> DecodedBatch:
+        if self._learnt is None:
+            return self._settled(batch).decode_batch(batch) if len(batch) else DecodedBatch(self._none(), [], [])
+        decoded = self._compiled.decode(batch)
+        return DecodedBatch(decoded.inputs[self._input], decoded.kept.tolist(), decoded.failures)
+
+    def encode(self, samples: Array) -> list[bytes]:
+        raise DecodeError(
+            f"a sample of the shape {samples.shape[1:]} is no record: expected an object with the contract's fields"
+        )
+
+    def encode_object(self, sample: Mapping[str, Any]) -> bytes:
+        if self._contract.format not in (InputFormat.JSON, InputFormat.TELEGRAF_STR_JSON):
+            raise DecodeError(f"records of the contract are {self._contract.format}: an object cannot be written so")
+        value = orjson.dumps(sample, option=orjson.OPT_SERIALIZE_NUMPY)
+        if self._contract.format == InputFormat.TELEGRAF_STR_JSON:
+            return orjson.dumps({"fields": {"value": value.decode()}})
+        return value
+
+    def pinned(self, sample_shape: tuple[int, ...]) -> ColumnsCodec:
+        if self.sample_shape is not None and np.prod(self.sample_shape) != np.prod(sample_shape):
+            raise DecodeError(f"the contract gives samples of {self.sample_shape}: expected {sample_shape}")
+        return self
+
+    def settled(self, values: Values) -> ColumnsCodec:
+        return self._settled(_records(values)) if self._learnt is None and values else self
+
+    def column_name(self, place: int) -> str:
+        names = [each.name for each in self._contract.columns]
+        return names[place] if place < len(names) else super().column_name(place)
+
+    def _all(self, batch: RecordBatch) -> Array:
+        decoded = self.decode_batch(batch)
+        if decoded.failures:
+            raise decoded.failures[0][1]
+        if len(decoded.kept) < len(batch):
+            raise DecodeError("a record alone is no sample: the contract makes windows of several", index=0)
+        return decoded.rows
+
+    def _settled(self, batch: RecordBatch) -> ColumnsCodec:
+        learnt = _learnt_of(self._contract, batch, self._lookup)
+        settled = ColumnsCodec(self._contract, learnt, self._lookup)
+        settled.notes = self.notes
+        return settled
+
+    def _none(self) -> Array:
+        return np.empty((0, *(self.sample_shape or (len(self._contract.columns),))), self.dtype)
+
+
+def contract_of(config: Mapping[str, Any]) -> tuple[Contract, Learnt | None]:
+    """Return the contract of an ``input_config``, and what was learnt; DecodeError where they cannot be read."""
+    if not isinstance(config.get("contract"), Mapping):
+        raise DecodeError("there is no contract in input_config", hint=_HINT)
+    try:
+        learnt = config.get("learnt")
+        return Contract.model_validate(config["contract"]), None if learnt is None else Learnt.model_validate(learnt)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise DecodeError(
+            f"the contract in input_config cannot be read: {'.'.join(map(str, first['loc']))}: {first['msg']}",
+            hint=_HINT,
+        ) from error
+
+
+def _learnt_of(contract: Contract, batch: RecordBatch, lookup: SchemaLookup | None) -> Learnt:
+    """Return what these records tell; DecodeError where they tell nothing."""
+    from kafkaml.contract.compiled import CompiledContract
+
+    # Only what the features say counts here.
+    compiled = CompiledContract(contract.model_copy(update={"labels": (), "split": "content"}), lookup=lookup)
+    raw = compiled.raw(batch)
+    if not len(raw.rows):
+        raise raw.failures[0][1] if raw.failures else DecodeError("no record can be read", index=0)
+    try:
+        arrangement = compiled.arrange(raw.rows, seed=0, validation_rate=0, test_rate=0)
+        return compiled.learn(raw.rows, arrangement)
+    except RefusedError as error:
+        raise DecodeError(error.message, index=0, hint=error.hint) from error
+
+
+def _records(values: Sequence[bytes | None]) -> RecordBatch:
+    return ListBatch([Record("", 0, place, None, value) for place, value in enumerate(values)])
+
+
+def _codecs(config: Mapping[str, Any], lookup: SchemaLookup | None) -> tuple[Codec, Codec | None]:
+    return ColumnsCodec(*contract_of(config), lookup), None
+
+
+register(StreamFormat(name=InputFormat.COLUMNS, title="Columns of a data set", codecs=_codecs))

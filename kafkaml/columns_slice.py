@@ -1,0 +1,128 @@
+"""Reads the ranges of a data set once and writes its samples as arrays on disk. Called by ``stream_dataset``.
+
+Two passes, neither of which holds more than a batch in memory: records become rows of fixed width, appended in the
+order of arrival; then the contract arranges them, learns from those that train, and writes the samples part by part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kafkaml.array_file import ArrayFile, write_npy_header
+from kafkaml.codecs.columns import contract_of
+from kafkaml.errors import DecodeError, RefusedError, StreamUnavailable
+from kafkaml.left_out import LeftOut
+from kafkaml.records import RecordReader
+from kafkaml.slice_builder import BATCH_RECORDS, BuiltSlice, content_sum
+from kafkaml.splits import SplitPlan
+from kafkaml.stream_range import StreamRange
+
+__all__ = ["build_columns_slice"]
+
+
+def build_columns_slice(
+    folder: Path,
+    ranges: Sequence[StreamRange],
+    config: dict[str, Any],
+    *,
+    reader: RecordReader,
+    seed: int,
+    validation_rate: float,
+    test_rate: float,
+    without_labels: bool = False,
+    idle_timeout_seconds: float,
+    on_progress: Callable[[int, int], None],
+) -> BuiltSlice:
+    """Write ``features.npy`` and ``labels.npy`` into ``folder``: the samples that train, then validate, then test.
+
+    ``on_progress(records, at most)`` is called after each batch and may raise to give up. Raises DecodeError when too
+    many records do not fit the contract or none of them trains, StreamUnavailable when the ranges hold no record.
+    """
+    # Polars takes 40 MB, which trainings on other streams need not have.
+    from kafkaml.contract.compiled import CompiledContract
+
+    contract, _ = contract_of(config)
+    if without_labels:
+        contract = contract.model_copy(update={"labels": ()})
+    expected = sum(each.max_records or 0 for each in ranges)
+    left_out, records, count = LeftOut(), 0, 0
+    path = folder / "rows.arrived"
+    try:
+        compiled = CompiledContract(contract)
+        with path.open("wb") as file:
+            for batch in reader.read(ranges, batch_records=BATCH_RECORDS, idle_timeout_seconds=idle_timeout_seconds):
+                raw = compiled.raw(batch)
+                file.write(np.ascontiguousarray(raw.rows).data)
+                records, count = records + len(batch), count + len(raw.rows)
+                for index, error in raw.failures:
+                    left_out.add(batch[index].place, error)
+                left_out.check(records, expected)
+                on_progress(records, expected)
+        if not records:
+            raise StreamUnavailable(
+                f"the ranges {', '.join(map(str, ranges))} hold no record", hint="send the data again"
+            )
+        left_out.check(records)
+        rows = ArrayFile(path, compiled.row_type, (count,), 0).array()
+        arrangement = compiled.arrange(rows, seed=seed, validation_rate=validation_rate, test_rate=test_rate)
+        learnt = compiled.learn(rows, arrangement)
+        parts = arrangement.parts
+        order = np.concatenate([parts.training, parts.validation, parts.test])
+        if not len(order):
+            raise DecodeError(
+                f"the {count} records that can be read make no sample",
+                hint="a window needs as many records of one key as it is long: take more records or a shorter window",
+            )
+        features, labels = _written(folder, compiled, rows, learnt, arrangement, order)
+    except RefusedError as error:
+        raise error if isinstance(error, DecodeError) else DecodeError(error.message, hint=error.hint) from error
+    path.unlink()
+    return BuiltSlice(
+        features,
+        labels,
+        learnt.classes,
+        records,
+        left_out,
+        (),
+        (),
+        {"learnt": learnt.to_json()},
+        arrangement.hashes[order].astype("<u8").tobytes(),
+        content_sum(features),
+        tuple(arrangement.warnings),
+        SplitPlan(len(parts.training), len(parts.validation), len(parts.test)),
+    )
+
+
+def _written(
+    folder: Path, compiled: Any, rows: npt.NDArray[Any], learnt: Any, arrangement: Any, order: npt.NDArray[np.intp]
+) -> tuple[ArrayFile, ArrayFile | None]:
+    """Write the samples ``order``; returns features and labels."""
+    (name, shape), dtype = (
+        next(iter(compiled.input_shapes(learnt).items())),
+        next(iter(compiled.input_types().values())),
+    )
+    shapes = {"features": (dtype, (len(order), *shape))}
+    if compiled.labels:
+        _, first = compiled.samples(rows, learnt, arrangement, order[:1])
+        assert first is not None
+        shapes["labels"] = (first.dtype, (len(order), *first.shape[1:]))
+    files, arrays = {}, {}
+    try:
+        for side, (kind, whole) in shapes.items():
+            files[side] = (folder / f"{side}.npy").open("wb")
+            offset = write_npy_header(files[side], kind, whole)
+            arrays[side] = ArrayFile(folder / f"{side}.npy", kind, whole, offset)
+        for piece in compiled.pieces(order):
+            inputs, labels = compiled.samples(rows, learnt, arrangement, piece)
+            files["features"].write(np.ascontiguousarray(inputs[name]).data)
+            if labels is not None:
+                files["labels"].write(np.ascontiguousarray(labels).data)
+    finally:
+        for file in files.values():
+            file.close()
+    return arrays["features"], arrays.get("labels")
