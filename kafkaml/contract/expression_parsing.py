@@ -81,7 +81,8 @@ def parsed(text: str) -> exp.Expr:
     end = len(text)
     try:
         _check_tokens(text)
-        tree = sqlglot.parse_one(text, dialect="postgres")
+        # As a condition: a statement may begin with words that are names of fields, such as load.
+        tree = sqlglot.parse_one(text, dialect="postgres", into=exp.Condition)
     except TokenError as error:
         raise ExpressionError(
             "a quotation mark is not closed",
@@ -119,7 +120,10 @@ def _parse_error(text: str, error: ParseError) -> ExpressionError:
     mark = str(first.get("highlight") or "")
     start = _offset(text, first.get("line"), first.get("col"), mark)
     what = str(first.get("description") or error).split("<class")[0].strip()
-    expected = {"Required keyword: 'expression' missing for": "something is missing behind this"}.get(what, what)
+    expected = {
+        "Required keyword: 'expression' missing for": "something is missing behind this",
+        "Invalid expression / Unexpected token": "one expression was expected, and this is left",
+    }.get(what, what)
     return ExpressionError(
         f"the expression is not complete or not SQL: {expected[:120]}", start=start, end=start + max(1, len(mark))
     )

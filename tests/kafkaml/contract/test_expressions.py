@@ -232,7 +232,7 @@ def test_a_time_of_the_record_minus_a_time_of_its_value_is_in_seconds() -> None:
         ("flor(a)", "flor(a)", "there is no function flor", "FLOOR"),
         ("a +", "+", "not complete", ""),
         ("(a", "a", "not complete", ""),
-        ("a b", "a b", "one expression was expected", ""),
+        ("a b", "b", "one expression was expected", ""),
         ("'abc", "'abc", "quotation mark", "single"),
         ("ok + 1", "ok", "this is true or false: expected a number", "CAST"),
         ("raw * 2", "raw", "a list of numbers", "field[1]"),

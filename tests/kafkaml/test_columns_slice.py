@@ -1,0 +1,135 @@
+"""Data sets over a broker in memory: a topic of readings becomes the arrays that train, and serving reads alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from kafkaml.codecs import codec_for, with_learnt
+from kafkaml.control import ControlMessage
+from kafkaml.errors import DecodeError
+from kafkaml.input_format import InputFormat
+from kafkaml.records import OutgoingRecord
+from kafkaml.stream_dataset import StreamDataset
+from kafkaml.stream_range import StreamRange
+from kafkaml.testing import InMemoryBroker
+from tests.machines import machine_records
+
+CONTRACT: dict[str, Any] = {
+    "format": "JSON",
+    "fields": [
+        {"path": ["reading", "temperature"], "kind": "number"},
+        {"path": ["reading", "pressure"], "kind": "number"},
+        {"path": ["status"], "kind": "text"},
+        {"path": ["load"], "kind": "number"},
+        {"path": ["failure"], "kind": "boolean"},
+    ],
+    "columns": [
+        {"name": "temperature", "expression": "reading.temperature", "scaling": "standard"},
+        {"name": "ratio", "expression": "reading.temperature / reading.pressure"},
+        {"name": "status", "expression": "status", "encoding": "one_hot"},
+        {"name": "load", "expression": "load", "missing": "mean"},
+    ],
+    "labels": [{"name": "failure", "expression": "failure", "kind": "class"}],
+}
+
+
+@pytest.fixture
+def memory() -> InMemoryBroker:
+    return InMemoryBroker()
+
+
+def announce(broker: InMemoryBroker, partitions: int, *, count: int = 400, **contract: Any) -> ControlMessage:
+    """The readings on so many partitions, those of a machine on one; announced as a data set."""
+    topic = broker.create_topic(f"machines-{partitions}-{len(contract)}", partitions=partitions)
+    ends = [0] * partitions
+    writer = broker.writer()
+    for each in sorted(machine_records(count), key=lambda record: record.timestamp_ms):
+        assert each.key is not None
+        place = int(each.key[1:]) % partitions
+        writer.write(OutgoingRecord(topic, each.value, each.key, timestamp_ms=each.timestamp_ms, partition=place))
+        ends[place] += 1
+    return ControlMessage(
+        tuple(StreamRange(topic, place, 0, end) for place, end in enumerate(ends)),
+        InputFormat.COLUMNS,
+        {"contract": {**CONTRACT, **contract}},
+        validation_rate=0.2,
+        test_rate=0.25,
+        total_msg=count,
+    )
+
+
+def open_dataset(memory: InMemoryBroker, message: ControlMessage, cache_dir: Path, seed: int = 3) -> StreamDataset:
+    return StreamDataset.open(message, reader=memory.reader(), cache_dir=cache_dir, seed=seed)
+
+
+@pytest.mark.parametrize("window", [None, {"length": 4}])
+def test_samples_are_the_same_whatever_the_partitions(
+    memory: InMemoryBroker, tmp_path: Path, window: dict[str, int] | None
+) -> None:
+    changes = {} if window is None else {"window": window, "split": "time"}
+    found = []
+    for partitions in (1, 3, 6):
+        with open_dataset(memory, announce(memory, partitions, **changes), tmp_path) as dataset:
+            assert dataset.labels is not None
+            split = dataset.split(validation_rate=0, test_rate=0)
+            found.append(
+                (dataset.features.array().tobytes(), dataset.labels.array().tobytes(), dataset.sha256, str(split))
+            )
+            shape = dataset.features.shape
+    assert found[0] == found[1] == found[2]
+    assert shape[1:] == ((7,) if window is None else (4, 7))
+    # Another seed mixes another way, unless time tells the order.
+    with open_dataset(memory, announce(memory, 2, **changes), tmp_path, seed=4) as other:
+        assert (other.features.array().tobytes() == found[0][0]) is (window is not None)
+
+
+def test_what_is_learnt_comes_of_the_training_part_and_serves(memory: InMemoryBroker, tmp_path: Path) -> None:
+    message = announce(memory, 3)
+    with open_dataset(memory, message, tmp_path) as dataset:
+        features, split = dataset.features.array(), dataset.split(validation_rate=0, test_rate=0)
+        assert (split.training, split.validation, split.test) == (220, 80, 100)
+        assert dataset.class_names == ("false", "true")
+        training = features[split.training_rows, 0]
+        np.testing.assert_allclose([training.mean(), training.std()], [0, 1], atol=1e-5)
+        assert abs(features[split.test_rows, 0].mean()) > 1e-4
+        config = with_learnt(message.input_config, dataset.learnt)
+        codec = codec_for(message.input_format, config)
+        assert (codec.features.sample_shape, codec.features.dtype) == ((7,), np.float32)
+        served = codec.features.decode([each.value for each in machine_records(400)])
+        assert sorted(map(bytes, served)) == sorted(map(bytes, features))
+        # An object without label, as an inference gets it; a status that no training knew has its own place.
+        sample = {"reading": {"temperature": 60, "pressure": 900}, "status": "broken", "load": None}
+        row = codec.features.decode([codec.features.encode_object(sample)])[0]
+        assert row[2:6].tolist() == [1, 0, 0, 0]
+        assert row[6] == pytest.approx(0.5, abs=0.1)
+        with pytest.raises(DecodeError, match=r"reading\.pressure"):
+            codec.features.decode([orjson.dumps({**sample, "reading": {"temperature": 1, "pressure": "high"}})])
+
+
+def test_a_contract_that_cannot_be_used_says_why() -> None:
+    for config, message in [
+        ({}, "no contract"),
+        ({"contract": {"format": "JSON", "columns": []}}, "columns"),
+        ({"contract": {**CONTRACT, "columns": [{"name": "a", "expression": "nothing"}]}}, "no field nothing"),
+        (
+            {"contract": {**CONTRACT, "columns": [{**CONTRACT["columns"][0], "input": "a"}, CONTRACT["columns"][1]]}},
+            "models of this version have one",
+        ),
+    ]:
+        with pytest.raises(DecodeError, match=message):
+            codec_for(InputFormat.COLUMNS, config)
+
+
+def test_records_can_be_looked_at_before_anything_is_learnt() -> None:
+    codec = codec_for(InputFormat.COLUMNS, {"contract": CONTRACT})
+    values = [each.value for each in machine_records(100)]
+    rows = codec.settled(values, values).features.decode(values)
+    np.testing.assert_allclose(rows[:, 0].std(), 1, atol=1e-5)
+    decoded = codec.features.decode_each([*values[:3], b"{", None])
+    assert decoded.kept == [0, 1, 2]
+    assert [index for index, _ in decoded.failures] == [3, 4]
