@@ -6,19 +6,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import orjson
 import typer
 
-from kafka_ml_cli.output import JsonOption, console, print_json, print_table
+from kafka_ml_cli.nouns import add_delete, add_show
+from kafka_ml_cli.output import JsonOption, console, human_age, print_done, print_json, print_table
 from kafka_ml_cli.session import client_of
 from kafkaml.errors import RefusedError
 
 if TYPE_CHECKING:
-    from kafkaml.wire.contract import Column
+    from kafkaml.wire.contract import Column, Contract
     from kafkaml.wire.proposal import FieldSummary, Proposal
 
 app = typer.Typer(
     name="datasets", help="Topics as data sets: what is in them, and how it is learnt.", no_args_is_help=True
 )
+
+SinceOption = Annotated[datetime | None, typer.Option(help="Only records from this time on (UTC).")]
+UntilOption = Annotated[datetime | None, typer.Option(help="Only records from before this time (UTC).")]
+ValidationOption = Annotated[float, typer.Option(help="Share of the samples that validates.")]
+TestOption = Annotated[float, typer.Option(help="Share of the samples that tests.")]
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SEVERITIES = {"error": "red", "warning": "yellow", "info": "dim"}
@@ -28,6 +35,128 @@ _MAX_VALUES = 3
 @app.callback()
 def _about() -> None:
     """Topics as data sets: what is in them, and how it is learnt."""
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    search: Annotated[str | None, typer.Option(help="Only names that contain this.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """List data sets."""
+    return print_table(
+        client_of(context).datasets.list(search=search),
+        [
+            ("id", lambda row: row.id),
+            ("name", lambda row: row.name),
+            ("version", lambda row: row.versions[0].number),
+            ("records", lambda row: row.versions[0].records),
+            ("columns", lambda row: ", ".join(each.name for each in row.versions[0].contract.columns)),
+            ("label", lambda row: ", ".join(each.name for each in row.versions[0].contract.labels)),
+            ("changed", lambda row: human_age(row.updated_at)),
+        ],
+        nothing="no data sets yet; look at a topic: kafka-ml datasets infer TOPIC",
+        json=json,
+    )
+
+
+add_show(app, "Show a data set with all its versions.")
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    name: str,
+    topic: str,
+    contract: Annotated[
+        Path | None,
+        typer.Option(help="File with the contract, as `infer --json` prints it; by default what is proposed."),
+    ] = None,
+    description: Annotated[str, typer.Option(help="A sentence about it.")] = "",
+    since: SinceOption = None,
+    until: UntilOption = None,
+    validation_rate: ValidationOption = 0.1,
+    test_rate: TestOption = 0.1,
+    json: JsonOption = False,
+) -> None:
+    """Make a data set of all that a topic holds now, or of what came within a time."""
+    datasets = client_of(context).datasets
+    made = datasets.create(
+        name=name,
+        topic=topic,
+        contract=_contract(context, topic, contract),
+        description=description,
+        since=since,
+        until=until,
+        validation_rate=validation_rate,
+        test_rate=test_rate,
+    )
+    print_done(made, f"data set {made.id} ({made.name}) created: {made.versions[0].records} records", json=json)
+
+
+@app.command()
+def add_version(
+    context: typer.Context,
+    dataset: int,
+    topic: str,
+    contract: Annotated[
+        Path | None,
+        typer.Option(help="File with the contract, as `infer --json` prints it; by default what is proposed."),
+    ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    validation_rate: ValidationOption = 0.1,
+    test_rate: TestOption = 0.1,
+    json: JsonOption = False,
+) -> None:
+    """Add a version to a data set; those before it stay as they are."""
+    made = client_of(context).datasets.add_version(
+        dataset,
+        topic=topic,
+        contract=_contract(context, topic, contract),
+        since=since,
+        until=until,
+        validation_rate=validation_rate,
+        test_rate=test_rate,
+    )
+    print_done(made, f"version {made.number} added: {made.records} records", json=json)
+
+
+@app.command()
+def train(
+    context: typer.Context,
+    dataset: int,
+    deployment: Annotated[int, typer.Option(help="Id of a deployment that waits for its stream.")],
+    version: Annotated[int | None, typer.Option(help="By default the newest.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Let a deployment train on a data set. `kafka-ml deployments create --dataset` does it at once."""
+    told = client_of(context).datasets.train(dataset, deployment=deployment, version=version)
+    print_done(told, f"data set {dataset} announced to deployment {deployment}", json=json)
+
+
+add_delete(app, "Delete a data set with its versions; what was trained on it stays.")
+
+
+def _contract(context: typer.Context, topic: str, path: Path | None) -> Contract | dict[str, object]:
+    if path is not None:
+        try:
+            read = orjson.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise RefusedError(f"{path} cannot be read as JSON: {error}") from error
+        if not isinstance(read, dict):
+            raise RefusedError(
+                f"{path} holds no object: expected a contract, as kafka-ml datasets infer --json prints it"
+            )
+        return read
+    return _proposed(client_of(context).topics.propose(topic), topic)
+
+
+def _proposed(found: Proposal, topic: str) -> Contract:
+    if found.contract is None:
+        first = found.remarks[0]
+        raise RefusedError(f"no contract can be proposed for {topic}: {first.message}", hint=first.hint)
+    return found.contract
 
 
 @app.command()
@@ -66,10 +195,7 @@ def infer(
         return _print_proposal(found)
     if whole:
         return print_json(found)
-    if found.contract is None:
-        first = found.remarks[0]
-        raise RefusedError(f"no contract can be proposed for {topic}: {first.message}", hint=first.hint)
-    return print_json(found.contract)
+    return print_json(_proposed(found, topic))
 
 
 def _print_proposal(found: Proposal) -> None:

@@ -139,6 +139,8 @@ def create(
     ] = Targets.LABELS,
     seed: Annotated[int | None, typer.Option(help="Drives split and initial weights.")] = None,
     gpu: Annotated[int, typer.Option(help="GPUs per training.")] = 0,
+    dataset: Annotated[int | None, typer.Option(help="Id of a data set to train on at once, without a sink.")] = None,
+    dataset_version: Annotated[int | None, typer.Option(help="By default the newest.")] = None,
     incremental: Annotated[
         bool,
         typer.Option(
@@ -208,7 +210,7 @@ def create(
     json: JsonOption = False,
     **framework_arguments: str,
 ) -> None:
-    """Deploy a configuration for training. Send a stream to the id that is printed."""
+    """Deploy a configuration for training. Send a stream to the id that is printed, or name a data set."""
     parameters = locals()
     from kafkaml.wire.distributed import ChainTraining
     from kafkaml.wire.incremental import Incremental
@@ -234,9 +236,12 @@ def create(
     )
     made = client_of(context).deployments.create(**fields)
     results = ", ".join(str(each.id) for each in made.results)
+    if made.dataset is not None:
+        learnt = f"{made.dataset.name}, version {made.dataset.version}"
+        return print_done(made, f"deployment {made.id} trains on {learnt}; results: {results}", json=json)
     done = f"deployment {made.id} waits for a stream; results: {results}"
     more = " --unlabelled FILE" if fields["semi_supervised"] is not None else ""
-    print_done(made, done, json=json, then=f"kafka-ml send FILE --deployment {made.id}{more}")
+    return print_done(made, done, json=json, then=f"kafka-ml send FILE --deployment {made.id}{more}")
 
 
 app.command(help="Stop all trainings of a deployment.")(stop)

@@ -28,7 +28,7 @@ from kafkaml.codecs.columns import ColumnsCodec
 from kafkaml.columns_slice import build_columns_slice
 from kafkaml.control import ControlMessage
 from kafkaml.disk import disk_errors
-from kafkaml.errors import DeadlineExceeded, DiskFull, StreamUnavailable
+from kafkaml.errors import DeadlineExceeded, DecodeError, DiskFull, StreamUnavailable
 from kafkaml.left_out import LeftOut
 from kafkaml.records import RecordReader
 from kafkaml.slice_builder import BuiltSlice, build_slice, content_sum
@@ -112,6 +112,10 @@ class StreamDataset(Closing):
             )
         codec = codec_for(stream.input_format, stream.input_config)
         by_contract = isinstance(codec.features, ColumnsCodec)
+        if by_contract and unsupervised:
+            raise DecodeError("a data set of columns has no unlabelled part", hint="announce it without one")
+        # The contract says in which order its samples are.
+        by_time = by_time and not by_contract
         rates = {"validation_rate": stream.validation_rate, "test_rate": stream.test_rate}
         if unsupervised or without_labels:
             codec = StreamCodec(codec.features, None, codec.packed)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from kafkaml.codecs import StreamCodec, codec_for, with_learnt
 from kafkaml.control import ControlMessage
 from kafkaml.errors import BrokerError, DecodeError
+from kafkaml.input_format import InputFormat
 from kafkaml.left_out import LeftOut
 from kafkaml.logs import get_logger
 from kafkaml.records import PartitionKey, Place, RecordBatch, RecordReader, place_text
@@ -525,6 +526,11 @@ class _Decoder:
     def _codec_for(self, told: Told | None) -> StreamCodec:
         """Return the codec of the announcement, or of it and what the first samples told."""
         config = self._stream.input_config
+        if self._stream.input_format == InputFormat.COLUMNS:
+            raise DataMismatch(
+                "the stream is a data set of columns: what is scaled cannot be learnt of a stream without end yet",
+                hint="train it in the mode classic, or send arrays by a sink",
+            )
         codec = codec_for(self._stream.input_format, config if told is None else with_learnt(config, told.settings))
         if not self._with_labels or (told is not None and told.labels is None):
             codec = replace(codec, labels=None)

@@ -317,6 +317,8 @@ class DeploymentWriteSerializer(serializers.Serializer[Any]):
         if attrs["mode"] == TrainingMode.INCREMENTAL and attrs["split"] is not None:
             raise serializers.ValidationError({"split": "of an online stream nothing is set aside for a test"})
         number, dataset = attrs.pop("dataset_version"), attrs["dataset"]
+        if dataset is not None and attrs["split"] is not None:
+            raise serializers.ValidationError({"split": "the contract of the data set says how it is split"})
         if dataset is not None:
             attrs["dataset"] = version_of(dataset, number, field="dataset_version")
         elif number is not None:

@@ -19,6 +19,9 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     fields = [(outcome.get("learnt") or {}).get("fields") for outcome in (before, after)]
     if all(fields) and fields[0] != fields[1]:
         return f"it takes the fields {_texts(fields[1])}, and records are read with {_texts(fields[0])}"
+    learnt = [(outcome.get("learnt") or {}).get("learnt") for outcome in (before, after)]
+    if all(learnt) and learnt[0] != learnt[1]:
+        return "its training found other scales or vocabularies, and records are read with those that were found before"
     inputs = [outcome.get("input_shape") or () for outcome in (before, after)]
     if all(inputs) and _squeezed(inputs[0]) != _squeezed(inputs[1]):
         return f"it takes samples of shape {_text(inputs[1])}, and the input's are {_text(inputs[0])}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,7 +24,10 @@ from backend.launchers.factory import autoscaling_obstacle
 from backend.runs.transitions import publish_run
 from kafkaml.answers import KAFKA_DEFAULT_RECORD_BYTES, RECORD_OVERHEAD_BYTES, answer_bytes
 from kafkaml.codecs import with_learnt
+from kafkaml.codecs.columns import ColumnsCodec, contract_of
 from kafkaml.dead_letters import dead_letter_topic
+from kafkaml.errors import DecodeError
+from kafkaml.input_format import InputFormat
 from kafkaml.wire.choices import DeliveryGuarantee
 
 __all__ = ["TopicAdmin", "create_inference", "delete_inference", "ensure_topics", "guarantee_of", "scale_inference"]
@@ -78,6 +81,7 @@ def create_inference(*, actor: Actor, result: TrainingResult, version: int | Non
             values.get("output_bootstrap_servers", ""), values.get("upper_bootstrap_servers", "")
         )
         check_tier(Inference(result=result, **values), served)
+        _check_stands_alone(values["input_format"], values["input_config"])
         _check_scale(Inference(**values), changed="max_replicas")
         inference = Inference.objects.create(
             result=result, pinned=pinned, follows=pinned is None, created_by_id=actor.user_id, **values
@@ -85,6 +89,23 @@ def create_inference(*, actor: Actor, result: TrainingResult, version: int | Non
         record(actor, "create", inference, after=state_hash(inference))
         publish_run(inference, change="created")
     return inference
+
+
+def _check_stands_alone(input_format: str, input_config: Mapping[str, Any]) -> None:
+    """Refuse a contract that cannot be used, or by which an answer depends on records before."""
+    if input_format != InputFormat.COLUMNS:
+        return
+    try:
+        contract, _ = contract_of(input_config)
+        features = ColumnsCodec(contract, None)
+    except DecodeError as error:
+        raise InvalidField("input_config", error.message, hint=error.hint) from error
+    if features.stateful:
+        raise InvalidField(
+            "result",
+            "its data set makes samples of several records of a key, and this version serves records that stand alone",
+            hint="train on a data set without window and without missing: last",
+        )
 
 
 def guarantee_of(*bootstrap_servers: str) -> str:

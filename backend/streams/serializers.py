@@ -14,6 +14,7 @@ from backend.streams.fields import AddresseeField
 from backend.streams.models import Announcement, RefusedAnnouncement
 from kafkaml.codecs.registry import SettingKind
 from kafkaml.control import text_in_key
+from kafkaml.input_format import InputFormat
 from kafkaml.wire.choices import TrainingMode
 
 __all__ = [
@@ -199,6 +200,8 @@ class OfferSerializer(serializers.Serializer[Any]):
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["input_format"] == InputFormat.COLUMNS:
+            raise serializers.ValidationError({"input_format": "make a data set of the topic, and train on that"})
         online = attrs["deployment"].mode == TrainingMode.INCREMENTAL
         unlabelled = attrs["unlabelled_topic"]
         if bool(attrs["deployment"].semi_supervised) is not bool(unlabelled):

@@ -1,0 +1,131 @@
+"""A topic of readings that nobody sent for us, on a whole platform: looked at, made a data set, learnt, served."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import orjson
+import pytest
+from confluent_kafka import Producer
+
+from kafkaml.codecs import codec_for
+from kafkaml.errors import ApiError
+from kafkaml.sdk.types import RunState
+from tests.machines import machine_records
+from tests.platform import Platform
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+KERAS = """model = keras.Sequential([
+    keras.Input(shape=(WIDTH,)),
+    keras.layers.Dense(16, activation="relu"),
+    keras.layers.Dense(1, activation="sigmoid"),
+])
+model.compile(optimizer=keras.optimizers.Adam(0.01), loss="binary_crossentropy", metrics=["accuracy"])
+"""
+PYTORCH = """class Failures(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(WIDTH, 16), nn.ReLU(), nn.Linear(16, 2))
+
+    def forward(self, x):
+        return self.layers(x)
+
+    def loss_fn(self):
+        return nn.CrossEntropyLoss()
+
+    def optimizer(self):
+        return torch.optim.Adam(self.parameters(), lr=0.01)
+
+    def metrics(self):
+        return {"accuracy": Accuracy()}
+
+
+model = Failures()
+"""
+
+
+@pytest.fixture(scope="module")
+def machines(platform: Platform) -> str:
+    """A topic on which somebody's own program writes JSON, a reading a record."""
+    producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
+    for each in sorted(machine_records(2000), key=lambda record: record.timestamp_ms):
+        producer.produce("machines", each.value, each.key)
+    assert producer.flush(60) == 0
+    return "machines"
+
+
+def test_a_topic_of_readings_is_learnt_and_served_without_a_sink(
+    platform: Platform, machines: str, tmp_path: Path
+) -> None:
+    looked = platform.cli("datasets", "infer", machines)
+    assert looked.returncode == 0, looked.stderr
+    assert "failure" in looked.stdout
+    contract: Any = platform.json("datasets", "infer", machines)
+    # What is proposed, without the price, which is noise.
+    contract["columns"] = [each for each in contract["columns"] if each["name"] != "price"]
+    (tmp_path / "contract.json").write_bytes(orjson.dumps(contract))
+    given = ("--contract", str(tmp_path / "contract.json"), "--test-rate", "0.2")
+    dataset: Any = platform.json("datasets", "create", "readings", machines, *given)
+    version = dataset["versions"][0]
+    assert (version["number"], version["records"], version["test_rate"]) == (1, 2000, 0.2)
+    records = machine_records(2000)
+    codec = codec_for("COLUMNS", {"contract": version["contract"]})
+    width = codec.settled([each.value for each in records], []).features.sample_shape
+    assert width is not None
+    models = []
+    for framework, code in (("tensorflow", KERAS), ("pytorch", PYTORCH)):
+        (tmp_path / f"{framework}.py").write_text(code.replace("WIDTH", str(width[0])))
+        made: Any = platform.json(
+            "models", "create", str(tmp_path / f"{framework}.py"), "-n", f"failures {framework}", "-f", framework
+        )
+        models += ["--model", str(made["id"])]
+    configuration: Any = platform.json("configurations", "create", "failures", *models)
+    deployment: Any = platform.json(
+        *("deployments", "create", str(configuration["id"]), "--dataset", str(dataset["id"])),
+        *("--tensorflow-fit", "epochs=30", "--pytorch-fit", "max_epochs=30", "--batch-size", "64"),
+    )
+    assert deployment["dataset"] == {"id": dataset["id"], "name": "readings", "version": 1}
+    client = platform.client
+    for each in deployment["results"]:
+        result = client.results.wait_for(each["id"], RunState.FINISHED, timeout_seconds=240)
+        assert result.outcome is not None
+        assert "data set's contract" in str(result.outcome.split)
+        accuracy = next(value for name, value in result.outcome.metrics.items() if "accuracy" in name)
+        # The label is the sum of two columns and noise; half of the readings fail.
+        assert accuracy > 0.8, result.outcome.metrics
+        serve(platform, result.id, records[:50], tmp_path)
+
+
+def serve(platform: Platform, result: int, records: list[Any], folder: Path) -> None:
+    """Answers to the readings, sent as objects, are those of the downloaded model on the contract's numbers."""
+    client = platform.client
+    inference = client.inferences.create(
+        result=result, input_topic=f"readings-{result}", output_topic=f"failures-{result}"
+    )
+    assert inference.input_format == "COLUMNS"
+    client.inferences.wait_for(inference.id, RunState.RUNNING, timeout_seconds=120)
+    samples = [orjson.loads(each.value) for each in records]
+    answers = client.inferences.predict_batch(inference.id, samples)
+    codec = codec_for(inference.input_format, inference.input_config).features
+    rows = codec.decode([each.value for each in records])
+    (path,) = client.results.download(result, folder / str(result), names=["model.onnx"])
+    session = onnxruntime.InferenceSession(path)
+    expected = session.run(None, {session.get_inputs()[0].name: rows})[0]
+    np.testing.assert_allclose([each.values for each in answers], expected, atol=1e-5)
+    # A reading that lacks what the contract needs is a dead letter that names the field.
+    (refused,) = client.inferences.predict_batch(inference.id, [{**samples[0], "reading": None}])
+    assert "temperature" in str(refused)
+    client.inferences.stop(inference.id)
+
+
+def test_a_contract_that_does_not_fit_is_refused_where_it_is_wrong(platform: Platform, machines: str) -> None:
+    contract: Any = platform.json("datasets", "infer", machines)
+    contract["columns"][0]["expression"] = "reading.temprature"
+    with pytest.raises(ApiError, match="there is no field reading"):
+        platform.client.datasets.create(name="wrong", topic=machines, contract=contract)
+    with pytest.raises(ApiError, match="make a data set"):
+        platform.client.streams.announce(machines, deployment=1, input_format="COLUMNS")
