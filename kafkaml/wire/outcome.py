@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from kafkaml.wire.contract import Learnt
 from kafkaml.wire.distributed import Exit
 from kafkaml.wire.message import Count, Message, Metrics, Name, Sha256, Text
 from kafkaml.wire.semi_supervised import PseudoLabels
@@ -29,9 +30,9 @@ class Outcome(Message):
     ``split`` says the rule and the rates, ``isolation`` the level at which the user's code ran. ``preparation`` is what
     the model process did to the features before the model saw them, its ``summary`` for people; serving gives it back.
     Empty: nothing but a cast. ``learnt`` are entries of an ``input_config`` that the stream's records told (the keys of
-    objects, shape, type): with them serving reads records as training did. ``input_shape`` and ``output_shapes`` are
-    what the model took and answers for one sample (null: any size), empty where that is not known. ``exit`` is of a
-    sub-model of a distributed model, None for ordinary ones.
+    objects, shape, type; of a data set the scales and vocabularies): with them serving reads records as training did.
+    ``input_shape`` and ``output_shapes`` are what the model took and answers for one sample (null: any size), empty
+    where that is not known. ``exit`` is of a sub-model of a distributed model, None for ordinary ones.
     """
 
     seconds: Annotated[float, Field(ge=0)]
@@ -53,7 +54,7 @@ class Outcome(Message):
     exit: Exit | None = None
     pseudo_labels: Annotated[list[PseudoLabels], Field(max_length=100)] = []
     # Names of fields are as long as people write them; the request's size is bounded.
-    learnt: Mapping[Literal["data_type", "data_reshape", "fields"], str | list[str | list[str]]] = {}
+    learnt: Mapping[Literal["data_type", "data_reshape", "fields", "learnt"], str | list[str | list[str]] | Learnt] = {}
 
 
 class TrainingOutcome(Outcome):

@@ -94,9 +94,9 @@ def test_a_topic_of_readings_is_learnt_and_served_without_a_sink(
         result = client.results.wait_for(each["id"], RunState.FINISHED, timeout_seconds=240)
         assert result.outcome is not None
         assert "data set's contract" in str(result.outcome.split)
-        accuracy = next(value for name, value in result.outcome.metrics.items() if "accuracy" in name)
+        accuracy = next(value for name, value in result.outcome.test_metrics.items() if "accuracy" in name)
         # The label is the sum of two columns and noise; half of the readings fail.
-        assert accuracy > 0.8, result.outcome.metrics
+        assert accuracy > 0.8, result.outcome.test_metrics
         serve(platform, result.id, records[:50], tmp_path)
 
 
