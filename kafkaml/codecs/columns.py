@@ -156,4 +156,4 @@ def _codecs(config: Mapping[str, Any], lookup: SchemaLookup | None) -> tuple[Cod
     return ColumnsCodec(*contract_of(config), lookup), None
 
 
-register(StreamFormat(name=InputFormat.COLUMNS, title="Columns of a data set", codecs=_codecs))
+register(StreamFormat(name=InputFormat.COLUMNS, title="Columns of a data set", codecs=_codecs, by_hand=False))

@@ -74,9 +74,9 @@ class StreamFormat:
     where that needs no codec. ``untold`` are entries of a serving's ``input_config`` where neither announcement nor
     training says them: the first record that a replica sees must not decide.
 
-    For people: records that are ``text`` are shown as they are, beside the sample. With ``wider`` a record that models
-    cannot take is one of the format all the same; ``as_json(value, input_config)`` is then its text, None where its
-    bytes alone say what it is.
+    For people: without ``by_hand`` it is no choice in forms. Records that are ``text`` are shown as they are, beside
+    the sample. With ``wider`` a record that models cannot take is one of the format all the same;
+    ``as_json(value, input_config)`` is then its text, None where its bytes alone say what it is.
     """
 
     name: str
@@ -87,6 +87,7 @@ class StreamFormat:
     untold: Mapping[str, Any] = field(default_factory=dict)
     text: bool = False
     wider: bool = False
+    by_hand: bool = True
     as_json: Callable[[bytes, Mapping[str, Any]], bytes | None] = lambda _value, _config: None
 
 

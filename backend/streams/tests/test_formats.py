@@ -83,7 +83,7 @@ def _lines(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nobody_knows_it_before() -> None:
     with pytest.raises(ControlMessageError, match="expected one of RAW, AVRO, JSON, TELEGRAF_STR_JSON"):
         ControlMessage.from_json({"topic": "t:0:0:1", "input_format": "LINES"})
-    with pytest.raises(DecodeError, match="expected one of RAW, AVRO, JSON, TELEGRAF_STR_JSON"):
+    with pytest.raises(DecodeError, match="expected one of RAW, AVRO, COLUMNS, JSON, TELEGRAF_STR_JSON"):
         codec_for("LINES", {})
 
 

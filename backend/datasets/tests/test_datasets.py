@@ -1,0 +1,149 @@
+"""Data sets through the API, of a topic on a real broker: made, versioned, announced, and what is refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+from rest_framework.test import APIClient
+
+from backend.api.tests import builders
+from backend.streams.models import OutboxMessage
+from kafkaml.confluent import KafkaRecordWriter
+from kafkaml.control import ControlMessage, deployment_id_from_key
+from kafkaml.records import OutgoingRecord
+from kafkaml.settings import KafkaSettings
+from tests.conftest import TestBroker
+
+pytestmark = [pytest.mark.django_db, pytest.mark.integration]
+
+BEGAN = datetime(2026, 1, 31, 12, tzinfo=UTC)
+CONTRACT: dict[str, Any] = {
+    "format": "JSON",
+    "fields": [{"path": ["a"], "kind": "number"}, {"path": ["ok"], "kind": "boolean"}],
+    "columns": [{"name": "a", "expression": "a * 2"}],
+    "labels": [{"name": "ok", "expression": "ok", "kind": "class"}],
+}
+
+
+@pytest.fixture
+def readings(broker: TestBroker, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A topic of one partition, a record a minute from ``BEGAN`` on."""
+    monkeypatch.setenv("KML_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+    topic = broker.topic(1, retention_ms=-1)
+    writer = KafkaRecordWriter(KafkaSettings(bootstrap_servers=broker.bootstrap_servers))
+    for place in range(10):
+        value = orjson.dumps({"a": place, "ok": place % 2 == 0})
+        time_ms = int((BEGAN + timedelta(minutes=place)).timestamp() * 1000)
+        writer.write(OutgoingRecord(topic, value, b"m1", timestamp_ms=time_ms, partition=0))
+    writer.flush(60)
+    writer.close()
+    return topic
+
+
+def body(topic: str, **changes: Any) -> dict[str, Any]:
+    return {"name": "readings", "slice": {"topic": topic}, "contract": CONTRACT, **changes}
+
+
+def made(client: APIClient, topic: str, **changes: Any) -> Any:
+    answer = client.post("/api/datasets/", body(topic, **changes))
+    assert answer.status_code == 201, answer.content
+    return answer.json()
+
+
+def test_a_data_set_is_a_slice_and_a_contract_in_versions(editor: APIClient, readings: str) -> None:
+    dataset = made(editor, readings, test_rate=0.3)
+    assert [each["number"] for each in dataset["versions"]] == [1]
+    version = dataset["versions"][0]
+    assert (version["ranges"], version["records"], version["test_rate"]) == (f"{readings}:0:0:10", 10, 0.3)
+    # What is not said is said in full, so that a version means the same for ever.
+    assert version["contract"]["columns"][0]["missing"] == "drop"
+    place = f"/api/datasets/{dataset['id']}/"
+    for part, ranges in [
+        ({"since": (BEGAN + timedelta(minutes=2)).isoformat(), "until": (BEGAN + timedelta(minutes=5)).isoformat()}, "2:5"),
+        ({"partition": 0, "start": 7, "end": 9}, "7:9"),
+    ]:
+        answer = editor.post(f"{place}versions/", {"slice": {"topic": readings, **part}, "contract": CONTRACT})
+        assert answer.status_code == 201, answer.content
+        assert answer.json()["ranges"] == f"{readings}:0:{ranges}"
+    assert [each["number"] for each in editor.get(place).json()["versions"]] == [3, 2, 1]
+    changed = editor.patch(place, {"description": "of the pumps"}).json()
+    assert (changed["name"], changed["description"]) == ("readings", "of the pumps")
+    assert [each["id"] for each in editor.get("/api/datasets/", {"search": "read"}).json()["results"]] == [dataset["id"]]
+    assert editor.delete(place).status_code == 204
+    assert editor.get(place).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "detail"),
+    [
+        ({"name": ""}, "name", "blank"),
+        ({"slice": {"topic": "no-such-topic-here"}}, "", "no-such-topic-here"),
+        ({"slice": {"start": 3, "end": 20}}, "end", "0 to 10"),
+        ({"slice": {"since": "2026-02-01T00:00:00Z"}}, "slice.since", "no records of that time"),
+        ({"slice": {"start": 3, "since": "2026-01-01T00:00:00Z"}}, "slice.since", "offsets or times"),
+        ({"contract": {**CONTRACT, "column": []}}, "contract.column", "no such setting"),
+        ({"contract": {**CONTRACT, "columns": [{"name": "a"}]}}, "contract.columns.0.expression", "required"),
+        ({"contract": {**CONTRACT, "columns": [{"name": "a", "expression": "b"}]}}, "contract", "no field b"),
+        ({"contract": {**CONTRACT, "columns": [{"name": "a", "expression": "ok || 1"}]}}, "contract", "ok"),
+        ({"contract": {**CONTRACT, "format": "AVRO"}}, "contract", "scheme"),
+        ({"validation_rate": 0.6, "test_rate": 0.5}, "test_rate", "nothing to train on"),
+    ],
+)
+def test_what_does_not_fit_is_refused_where_it_is_wrong(
+    editor: APIClient, readings: str, changes: dict[str, Any], field: str, detail: str
+) -> None:
+    changes = {**changes, "slice": {"topic": readings, **changes.get("slice", {})}}
+    answer = editor.post("/api/datasets/", body(readings, **changes))
+    document = answer.json()
+    assert answer.status_code in (400, 404, 422), document
+    told = {each["field"]: each["detail"] for each in document.get("errors", [])} or {"": document["detail"]}
+    assert field in told, told
+    assert detail in told[field] + document["detail"], document
+    assert editor.get("/api/datasets/").json()["count"] == 0
+
+
+def announced() -> list[tuple[int, ControlMessage]]:
+    return [
+        (deployment_id_from_key(bytes(each.key)), ControlMessage.from_bytes(bytes(each.value)))
+        for each in OutboxMessage.objects.order_by("id")
+    ]
+
+
+def test_a_deployment_trains_on_it(editor: APIClient, readings: str) -> None:
+    dataset = made(editor, readings, name="pumps")
+    configuration = builders.deployment().configuration.pk
+    answer = editor.post("/api/deployments/", {"configuration": configuration, "dataset": dataset["id"]})
+    assert answer.status_code == 201, answer.content
+    first = answer.json()
+    assert first["dataset"] == {"id": dataset["id"], "name": "pumps", "version": 1}
+    waiting = builders.deployment()
+    for status in (202, 202):
+        # The same once more is written once.
+        told = editor.post(f"/api/datasets/{dataset['id']}/train/", {"deployment": waiting.pk})
+        assert told.status_code == status, told.content
+    assert [number for number, _ in announced()] == [first["id"], waiting.pk]
+    message = announced()[0][1]
+    assert (message.input_format, message.input_config["contract"]["columns"][0]["expression"]) == ("COLUMNS", "a * 2")
+    assert message.input_config["dataset"] == {"id": dataset["id"], "name": "pumps", "version": 1}
+    # What was trained on it stays when it is deleted.
+    assert editor.delete(f"/api/datasets/{dataset['id']}/").status_code == 204
+    assert editor.get(f"/api/deployments/{first['id']}/").json()["dataset"] is None
+
+
+def test_a_deployment_that_cannot_train_on_it_is_refused(editor: APIClient, readings: str) -> None:
+    dataset = made(editor, readings)
+    configuration = builders.deployment().configuration.pk
+    for asked, field in [
+        ({"dataset": dataset["id"], "dataset_version": 2}, "dataset_version"),
+        ({"dataset_version": 1}, "dataset_version"),
+        ({"dataset": dataset["id"], "split": "time"}, "split"),
+        ({"dataset": dataset["id"], "mode": "incremental"}, "dataset"),
+        ({"dataset": 10**9}, "dataset"),
+    ]:
+        answer = editor.post("/api/deployments/", {"configuration": configuration, **asked})
+        assert answer.status_code == 400, answer.content
+        assert [each["field"] for each in answer.json()["errors"]] == [field]
+    assert announced() == []
