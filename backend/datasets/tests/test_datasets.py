@@ -62,7 +62,10 @@ def test_a_data_set_is_a_slice_and_a_contract_in_versions(editor: APIClient, rea
     assert version["contract"]["columns"][0]["missing"] == "drop"
     place = f"/api/datasets/{dataset['id']}/"
     for part, ranges in [
-        ({"since": (BEGAN + timedelta(minutes=2)).isoformat(), "until": (BEGAN + timedelta(minutes=5)).isoformat()}, "2:5"),
+        (
+            {"since": (BEGAN + timedelta(minutes=2)).isoformat(), "until": (BEGAN + timedelta(minutes=5)).isoformat()},
+            "2:5",
+        ),
         ({"partition": 0, "start": 7, "end": 9}, "7:9"),
     ]:
         answer = editor.post(f"{place}versions/", {"slice": {"topic": readings, **part}, "contract": CONTRACT})
@@ -71,7 +74,9 @@ def test_a_data_set_is_a_slice_and_a_contract_in_versions(editor: APIClient, rea
     assert [each["number"] for each in editor.get(place).json()["versions"]] == [3, 2, 1]
     changed = editor.patch(place, {"description": "of the pumps"}).json()
     assert (changed["name"], changed["description"]) == ("readings", "of the pumps")
-    assert [each["id"] for each in editor.get("/api/datasets/", {"search": "read"}).json()["results"]] == [dataset["id"]]
+    assert [each["id"] for each in editor.get("/api/datasets/", {"search": "read"}).json()["results"]] == [
+        dataset["id"]
+    ]
     assert editor.delete(place).status_code == 204
     assert editor.get(place).status_code == 404
 
