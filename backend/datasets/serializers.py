@@ -11,6 +11,7 @@ from backend.api.asked import read_settings
 from backend.api.errors import InvalidFields
 from backend.api.fields import NameField, TextField, TopicField
 from backend.api.wire import MessageField
+from backend.datasets.contracts import contract_problems
 from backend.datasets.models import Dataset, DatasetVersion
 from backend.datasets.services import Slice
 from backend.streams.fields import AddresseeField
@@ -94,6 +95,8 @@ class DatasetVersionWriteSerializer(serializers.Serializer[Any]):
 
     def validate_contract(self, given: dict[str, Any]) -> dict[str, Any]:
         contract, problems = read_settings(Contract, given, field="contract")
+        if contract is not None and not problems:
+            problems = contract_problems(contract)
         if contract is None or problems:
             raise InvalidFields(problems)
         return contract.to_json()

@@ -91,8 +91,16 @@ def test_a_data_set_is_a_slice_and_a_contract_in_versions(editor: APIClient, rea
         ({"slice": {"start": 3, "since": "2026-01-01T00:00:00Z"}}, "slice.since", "offsets or times"),
         ({"contract": {**CONTRACT, "column": []}}, "contract.column", "no such setting"),
         ({"contract": {**CONTRACT, "columns": [{"name": "a"}]}}, "contract.columns.0.expression", "required"),
-        ({"contract": {**CONTRACT, "columns": [{"name": "a", "expression": "b"}]}}, "contract", "no field b"),
-        ({"contract": {**CONTRACT, "columns": [{"name": "a", "expression": "ok || 1"}]}}, "contract", "ok"),
+        (
+            {"contract": {**CONTRACT, "columns": [{"name": "a", "expression": "b"}]}},
+            "contract.columns.0.expression",
+            "no field b",
+        ),
+        (
+            {"contract": {**CONTRACT, "columns": [{"name": "a", "expression": "a || 'x'"}]}},
+            "contract.columns.0.expression",
+            "expected a text",
+        ),
         ({"contract": {**CONTRACT, "format": "AVRO"}}, "contract", "scheme"),
         ({"validation_rate": 0.6, "test_rate": 0.5}, "test_rate", "nothing to train on"),
     ],
@@ -119,12 +127,12 @@ def announced() -> list[tuple[int, ControlMessage]]:
 
 def test_a_deployment_trains_on_it(editor: APIClient, readings: str) -> None:
     dataset = made(editor, readings, name="pumps")
-    configuration = builders.deployment().configuration.pk
+    configuration = builders.make_configuration(builders.make_model()).pk
     answer = editor.post("/api/deployments/", {"configuration": configuration, "dataset": dataset["id"]})
     assert answer.status_code == 201, answer.content
     first = answer.json()
     assert first["dataset"] == {"id": dataset["id"], "name": "pumps", "version": 1}
-    waiting = builders.deployment()
+    waiting = builders.make_deployment(builders.make_model())
     for status in (202, 202):
         # The same once more is written once.
         told = editor.post(f"/api/datasets/{dataset['id']}/train/", {"deployment": waiting.pk})
@@ -140,7 +148,7 @@ def test_a_deployment_trains_on_it(editor: APIClient, readings: str) -> None:
 
 def test_a_deployment_that_cannot_train_on_it_is_refused(editor: APIClient, readings: str) -> None:
     dataset = made(editor, readings)
-    configuration = builders.deployment().configuration.pk
+    configuration = builders.make_configuration(builders.make_model()).pk
     for asked, field in [
         ({"dataset": dataset["id"], "dataset_version": 2}, "dataset_version"),
         ({"dataset_version": 1}, "dataset_version"),
