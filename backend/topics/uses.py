@@ -12,6 +12,7 @@ from backend.records.decoding import Decoder, DecoderKind
 from backend.streams.models import Announcement
 from kafkaml.dead_letters import answered_topic, dead_letter_topic
 from kafkaml.errors import ControlMessageError
+from kafkaml.input_format import InputFormat
 
 __all__ = ["USE_ROLES", "decoder_for", "topic_uses"]
 
@@ -78,7 +79,8 @@ def _stream_decoder(topic: str) -> Decoder | None:
             message = announcement.control_message()
         except ControlMessageError:
             continue
-        if any(each.topic == topic for each in message.ranges):
+        # Of what has columns the fields say more than the numbers that one record alone would be.
+        if message.input_format != InputFormat.COLUMNS and any(each.topic == topic for each in message.ranges):
             return _of_rule(message.input_format, message.input_config, f"stream {announcement.pk}", labelled=True)
     return None
 

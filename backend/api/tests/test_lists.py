@@ -12,6 +12,7 @@ from backend.accounts.services import create_token
 from backend.api.actors import SYSTEM
 from backend.api.tests import builders
 from backend.clusters.models import Cluster
+from backend.datasets.models import Dataset, DatasetVersion
 from backend.deployments.models import TrainingResult
 from backend.inferences.models import Inference, ReplicaStats
 from backend.runs import transitions as runs
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.django_db
 LISTS = (
     "models",
     "configurations",
+    "datasets",
     "deployments",
     "results",
     "inferences",
@@ -48,6 +50,10 @@ def rows() -> TrainingResult:
     """Six of everything, and the last result: ids are never used again, so they depend on the tests before."""
     for number in range(6):
         Cluster.objects.create(name=f"edge-{number}", host="https://edge.example:6443", namespace="kafka-ml-jobs")
+        dataset = Dataset.objects.create(name=f"readings {number}")
+        DatasetVersion.objects.create(
+            dataset=dataset, number=1, ranges="t:0:0:9", validation_rate=0.1, test_rate=0.1, contract={}
+        )
         Webhook.objects.create(url=f"https://edge.example/{number}", events=["version.promoted"])
         result = builders.make_finished(builders.make_model(), confusion_matrix=True)
         inference = builders.make_inference(result)

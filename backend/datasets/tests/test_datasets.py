@@ -101,6 +101,22 @@ def test_a_data_set_is_a_slice_and_a_contract_in_versions(editor: APIClient, rea
             "contract.columns.0.expression",
             "expected a text",
         ),
+        ({"contract": {**CONTRACT, "window": {"length": 3}}}, "contract.window", "each sample of one record"),
+        (
+            {"contract": {**CONTRACT, "columns": [{"name": "a", "expression": "a", "missing": "last"}]}},
+            "contract.columns.0.missing",
+            "each sample of one record",
+        ),
+        (
+            {
+                "contract": {
+                    **CONTRACT,
+                    "columns": [*CONTRACT["columns"], {"name": "b", "expression": "a", "input": "b"}],
+                }
+            },
+            "contract",
+            "models of this version have one",
+        ),
         ({"contract": {**CONTRACT, "format": "AVRO"}}, "contract", "scheme"),
         ({"validation_rate": 0.6, "test_rate": 0.5}, "test_rate", "nothing to train on"),
     ],
