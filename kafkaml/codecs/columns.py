@@ -35,8 +35,13 @@ class ColumnsCodec(Codec):
 
     def __init__(self, contract: Contract, learnt: Learnt | None, lookup: SchemaLookup | None = None) -> None:
         # Polars takes 40 MB, which those who read no data sets need not have.
-        from kafkaml.contract.compiled import CompiledContract
-
+        try:
+            from kafkaml.contract.compiled import CompiledContract
+        except ImportError as error:
+            raise DecodeError(
+                f"data sets of columns are read with packages that are not installed here ({error.name})",
+                hint="pip install 'kafka-ml[columns]', or serve it where the platform runs",
+            ) from error
         self._contract = contract
         self._lookup = lookup
         try:
