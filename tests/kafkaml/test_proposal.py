@@ -92,8 +92,7 @@ def test_readings_of_machines_become_columns_with_the_failure_as_their_label() -
         "pressure": "reading.pressure",
         "axes": "reading.axes",
         "status": "status",
-        # A word of SQL.
-        "load": '"load"',
+        "load": "load",
         "price": "CAST(price AS DOUBLE)",
     }
     assert column(proposal, "temperature").scaling == Scaling.STANDARD
