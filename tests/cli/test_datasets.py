@@ -55,7 +55,8 @@ def infer(monkeypatch: pytest.MonkeyPatch, asked: list[dict[str, Any]]) -> Infer
 
 def test_fields_label_and_remarks_are_shown(infer: Infer) -> None:
     lines = infer(machine_records()).splitlines()
-    row = next(line for line in lines if line.startswith("reading.temperature"))
+    row = next((line for line in lines if line.startswith("reading.temperature")), "")
+    assert row, lines
     assert [word for word in ("number", "scaled (standard)", "600", "█") if word not in row] == []
     assert "2023-11-14 █" in next(line for line in lines if line.startswith("at "))
     assert "the key of the records" in next(line for line in lines if line.startswith("machine"))
