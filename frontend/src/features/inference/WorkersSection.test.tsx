@@ -37,7 +37,7 @@ test('a token is made with its commands, which are shown until they are closed; 
   expect(screen.getByText(COMMANDS.docker)).toBeInTheDocument()
   expect(screen.getByText(/needs no TensorFlow and no PyTorch/)).toBeInTheDocument()
   expect(screen.getByText('Kafka is at 127.0.0.1:9092.')).toBeInTheDocument()
-  fireEvent.click(screen.getByLabelText('Close'))
+  fireEvent.click(screen.getByLabelText('Hide the commands'))
   await waitFor(() => expect(screen.queryByText(COMMANDS.python)).toBeNull())
   fireEvent.click(await screen.findByLabelText('Revoke gate 3'))
   const dialog = await screen.findByRole('dialog')

@@ -136,7 +136,7 @@ function Commands({ made, onClose }: { made: NewWorkerToken; onClose: () => void
       color="teal"
       title={`Token ${made.name}: copy the command now, it is not shown again`}
       withCloseButton
-      closeButtonLabel="Close"
+      closeButtonLabel="Hide the commands"
       onClose={onClose}
     >
       <Stack gap="sm">
