@@ -24,7 +24,13 @@ _COMMANDS = {"kafka_ml_cli/platform", "kafka_ml_cli/data", "kafka_ml_cli/files/"
 ELSEWHERE = {
     "tensorflow-cpu": {"mlcode_executor/frameworks/pytorch", *_COMMANDS},
     "pytorch": {"mlcode_executor/frameworks/keras", *_COMMANDS},
-    "worker": {"mlcode_executor/frameworks/", "mlcode_executor/service", "mlcode_executor/__main__", _COLUMNS, *_COMMANDS},
+    "worker": {
+        "mlcode_executor/frameworks/",
+        "mlcode_executor/service",
+        "mlcode_executor/__main__",
+        _COLUMNS,
+        *_COMMANDS,
+    },
     "server": {"mlcode_executor/frameworks/"},
     "base": {_COLUMNS},
 }
