@@ -175,9 +175,9 @@ class _Proposing:
             return None
         self._remarks.info(
             RemarkCode.WINDOW,
-            f"each of {keys.distinct} keys has many records, in order of time: a sample may be the last "
-            f"{_WINDOW.length} records of one key, of the shape ({_WINDOW.length}, {choice.width})",
-            f"give the contract a window of {_WINDOW.length} for models of sequences (LSTM, Conv1D)",
+            f"each of {keys.distinct} keys has many records, in order of time: the last {_WINDOW.length} records of one "
+            f"key would be a sample of the shape ({_WINDOW.length}, {choice.width})",
+            "this version makes each sample of one record",
         )
         return _WINDOW
 
