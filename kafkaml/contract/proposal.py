@@ -175,8 +175,8 @@ class _Proposing:
             return None
         self._remarks.info(
             RemarkCode.WINDOW,
-            f"each of {keys.distinct} keys has many records, in order of time: the last {_WINDOW.length} records of one "
-            f"key would be a sample of the shape ({_WINDOW.length}, {choice.width})",
+            f"each of {keys.distinct} keys has many records, in order of time: the last {_WINDOW.length} of one key "
+            f"would be a sample of the shape ({_WINDOW.length}, {choice.width})",
             "this version makes each sample of one record",
         )
         return _WINDOW
