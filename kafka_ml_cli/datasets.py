@@ -22,6 +22,10 @@ app = typer.Typer(
     name="datasets", help="Topics as data sets: what is in them, and how it is learnt.", no_args_is_help=True
 )
 
+ContractOption = Annotated[
+    Path | None,
+    typer.Option(help="File with the contract, as `infer --json` prints it; by default what is proposed."),
+]
 SinceOption = Annotated[datetime | None, typer.Option(help="Only records from this time on (UTC).")]
 UntilOption = Annotated[datetime | None, typer.Option(help="Only records from before this time (UTC).")]
 ValidationOption = Annotated[float, typer.Option(help="Share of the samples that validates.")]
@@ -68,10 +72,7 @@ def create(
     context: typer.Context,
     name: str,
     topic: str,
-    contract: Annotated[
-        Path | None,
-        typer.Option(help="File with the contract, as `infer --json` prints it; by default what is proposed."),
-    ] = None,
+    contract: ContractOption = None,
     description: Annotated[str, typer.Option(help="A sentence about it.")] = "",
     since: SinceOption = None,
     until: UntilOption = None,
@@ -99,10 +100,7 @@ def add_version(
     context: typer.Context,
     dataset: int,
     topic: str,
-    contract: Annotated[
-        Path | None,
-        typer.Option(help="File with the contract, as `infer --json` prints it; by default what is proposed."),
-    ] = None,
+    contract: ContractOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
     validation_rate: ValidationOption = 0.1,

@@ -102,11 +102,9 @@ def _written(
     folder: Path, compiled: Any, rows: npt.NDArray[Any], learnt: Any, arrangement: Any, order: npt.NDArray[np.intp]
 ) -> tuple[ArrayFile, ArrayFile | None]:
     """Write the samples ``order``; returns features and labels."""
-    (name, shape), dtype = (
-        next(iter(compiled.input_shapes(learnt).items())),
-        next(iter(compiled.input_types().values())),
-    )
-    shapes = {"features": (dtype, (len(order), *shape))}
+    # ColumnsCodec takes contracts of one input.
+    ((name, shape),) = compiled.input_shapes(learnt).items()
+    shapes = {"features": (compiled.input_types()[name], (len(order), *shape))}
     if compiled.labels:
         _, first = compiled.samples(rows, learnt, arrangement, order[:1])
         assert first is not None

@@ -19,6 +19,7 @@ from backend.records.browsing import open_browser
 from backend.streams.addressees import addressees, unfit_reason
 from backend.streams.offering import Offer, check_decodes, offer
 from backend.streams.slices import ranges_between, slice_ranges
+from kafkaml.confluent import TopicBrowser
 from kafkaml.stream_range import StreamRange, format_ranges
 
 __all__ = ["Slice", "add_version", "announce_dataset", "create_dataset", "delete_dataset", "update_dataset"]
@@ -37,9 +38,8 @@ class Slice:
     since: datetime | None = None
     until: datetime | None = None
 
-    def resolved(self) -> list[StreamRange]:
+    def resolved(self, browser: TopicBrowser) -> list[StreamRange]:
         """Return the offsets that it has now; raises InvalidField, StreamUnavailable, BrokerError."""
-        browser = open_browser()
         if self.since is not None or self.until is not None:
             return ranges_between(browser, self.topic, _ms(self.since), _ms(self.until))
         partitions = browser.partitions(self.topic)
@@ -48,9 +48,11 @@ class Slice:
 
 def create_dataset(*, actor: Actor, name: str, description: str, **version: Any) -> Dataset:
     """Make a data set with its first version."""
+    dataset = Dataset(name=name, description=description, created_by_id=actor.user_id)
+    first = _checked(dataset, actor=actor, **version)
     with transaction.atomic():
-        dataset = Dataset.objects.create(name=name, description=description, created_by_id=actor.user_id)
-        _add(dataset, actor=actor, **version)
+        dataset.save()
+        _number(dataset, first)
         record(actor, "create", dataset, after=state_hash(dataset), detail=name)
         publish("datasets", {"id": dataset.pk, "change": "created"})
     return dataset
@@ -58,17 +60,18 @@ def create_dataset(*, actor: Actor, name: str, description: str, **version: Any)
 
 def add_version(dataset: Dataset, *, actor: Actor, **version: Any) -> DatasetVersion:
     """Add a version; those before it stay as they are."""
+    made = _checked(dataset, actor=actor, **version)
     with transaction.atomic():
         # Numbers are given one after the other.
         locked = Dataset.objects.select_for_update().get(pk=dataset.pk)
-        made = _add(locked, actor=actor, **version)
+        _number(locked, made)
         locked.save(update_fields=["updated_at"])
         record(actor, "create", made, after=state_hash(made), detail=str(made))
         publish("datasets", {"id": dataset.pk, "change": "version"})
     return made
 
 
-def _add(
+def _checked(
     dataset: Dataset,
     *,
     actor: Actor,
@@ -77,19 +80,24 @@ def _add(
     validation_rate: float,
     test_rate: float,
 ) -> DatasetVersion:
-    last = dataset.versions.aggregate(last=Max("number"))["last"] or 0
+    """Return a version, not saved yet, that Kafka was asked for: no transaction is to wait for that."""
+    browser = open_browser()
     version = DatasetVersion(
         dataset=dataset,
-        number=last + 1,
-        ranges=format_ranges(slice.resolved()),
+        ranges=format_ranges(slice.resolved(browser)),
         validation_rate=validation_rate,
         test_rate=test_rate,
         contract=contract,
         created_by_id=actor.user_id,
     )
-    check_decodes(open_browser(), version.control_message(), field="contract")
-    version.save()
+    check_decodes(browser, version.control_message(), field="contract")
     return version
+
+
+def _number(dataset: Dataset, version: DatasetVersion) -> None:
+    version.dataset = dataset
+    version.number = (dataset.versions.aggregate(last=Max("number"))["last"] or 0) + 1
+    version.save()
 
 
 def update_dataset(dataset: Dataset, *, actor: Actor, **values: Any) -> Dataset:

@@ -8,7 +8,7 @@ from backend.api.errors import InvalidField
 from kafkaml.confluent import PartitionState, TopicBrowser
 from kafkaml.stream_range import StreamRange
 
-__all__ = ["ranges_between", "slice_ranges"]
+__all__ = ["offsets_between", "ranges_between", "slice_ranges"]
 
 
 def slice_ranges(
@@ -49,21 +49,24 @@ def slice_ranges(
     return ranges
 
 
-def ranges_between(browser: TopicBrowser, topic: str, since_ms: int | None, until_ms: int | None) -> list[StreamRange]:
-    """Return the offsets whose records are not older than ``since_ms`` and older than ``until_ms`` (ms since 1970).
+def offsets_between(
+    browser: TopicBrowser, topic: str, since_ms: int | None, until_ms: int | None
+) -> dict[int, tuple[int, int]]:
+    """Return of each partition the offsets whose records are not older than ``since_ms`` and older than ``until_ms``
+    (ms since 1970; None: no bound).
 
-    In a partition whose records' times are not in order they are those between the first of either time. Raises
-    InvalidField when there is none.
+    In a partition whose records' times are not in order they are those between the first of either time.
     """
-    partitions = browser.partitions(topic)
+    marks = browser.watermarks(topic)
     starts = {} if since_ms is None else browser.offsets_at(topic, since_ms)
     ends = {} if until_ms is None else browser.offsets_at(topic, until_ms)
-    ranges = []
-    for each in partitions:
-        start = starts.get(each.partition, each.low or 0)
-        end = ends.get(each.partition, each.high or 0)
-        if start < end:
-            ranges.append(StreamRange(topic, each.partition, start, end))
+    return {key: (starts.get(key, low), ends.get(key, high)) for key, (low, high) in marks.items()}
+
+
+def ranges_between(browser: TopicBrowser, topic: str, since_ms: int | None, until_ms: int | None) -> list[StreamRange]:
+    """Return ``offsets_between`` as ranges that hold records; raises InvalidField when there is none."""
+    offsets = offsets_between(browser, topic, since_ms, until_ms)
+    ranges = [StreamRange(topic, key, start, end) for key, (start, end) in sorted(offsets.items()) if start < end]
     if not ranges:
         raise InvalidField("slice.since", f"{topic} holds no records of that time", hint="kafka-ml topics records")
     return ranges

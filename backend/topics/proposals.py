@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend.api.errors import InvalidField, NotFound
-from backend.config.environment import environment
 from backend.records.browsing import open_browser, open_sampler
+from backend.streams.slices import offsets_between
 from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.errors import DecodeError, RefusedError, StreamUnavailable
 from kafkaml.wire.proposal import Proposal
@@ -59,8 +59,4 @@ def proposal(name: str, query: ProposalQuery) -> Proposal:
 def _slice(name: str, query: ProposalQuery) -> dict[int, tuple[int, int]] | None:
     if query.since_ms is None and query.until_ms is None:
         return None
-    browser = open_browser(environment().kafka)
-    marks = browser.watermarks(name)
-    starts = {} if query.since_ms is None else browser.offsets_at(name, query.since_ms)
-    ends = {} if query.until_ms is None else browser.offsets_at(name, query.until_ms)
-    return {key: (starts.get(key, low), ends.get(key, high)) for key, (low, high) in marks.items()}
+    return offsets_between(open_browser(), name, query.since_ms, query.until_ms)

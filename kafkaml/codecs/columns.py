@@ -100,10 +100,6 @@ class ColumnsCodec(Codec):
     def settled(self, values: Values) -> ColumnsCodec:
         return self._settled(_records(values)) if self._learnt is None and values else self
 
-    def column_name(self, place: int) -> str:
-        names = [each.name for each in self._contract.columns]
-        return names[place] if place < len(names) else super().column_name(place)
-
     def _all(self, batch: RecordBatch) -> Array:
         decoded = self.decode_batch(batch)
         if decoded.failures:
