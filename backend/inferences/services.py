@@ -92,14 +92,21 @@ def create_inference(*, actor: Actor, result: TrainingResult, version: int | Non
 
 
 def _check_stands_alone(input_format: str, input_config: Mapping[str, Any]) -> None:
-    """Refuse a contract that cannot be used, or by which an answer depends on records before."""
+    """Refuse a contract that cannot be used, without what was learnt by it, or by which records depend on others."""
     if input_format != InputFormat.COLUMNS:
         return
     try:
-        contract, _ = contract_of(input_config)
-        features = ColumnsCodec(contract, None)
+        contract, learnt = contract_of(input_config)
+        features = ColumnsCodec(contract, learnt)
     except DecodeError as error:
         raise InvalidField("input_config", error.message, hint=error.hint) from error
+    if learnt is None:
+        # Each batch would be scaled by itself, and no answer be wrong to see.
+        raise InvalidField(
+            "input_config",
+            "it has a contract and nothing that was learnt by it: expected both, as a training's outcome has them",
+            hint="serve a result that was trained on a data set, and leave its format as it is",
+        )
     if features.stateful:
         raise InvalidField(
             "result",

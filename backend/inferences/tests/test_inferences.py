@@ -33,6 +33,40 @@ def test_format_comes_from_the_stream_that_trained_it(editor: APIClient) -> None
     assert (shown["guarantee"], shown["replicas"], shown["desired"]) == ("exactly_once", 3, "run")
 
 
+COLUMN = {"name": "a", "expression": "a", "scaling": "standard"}
+CONTRACT = {"format": "JSON", "fields": [{"path": ["a"], "kind": "number"}], "columns": [COLUMN]}
+LEARNT = {"columns": {"a": {"offset": 3.0, "scale": 2.0}}}
+
+
+@pytest.mark.parametrize(
+    ("config", "field", "detail"),
+    [
+        ({"contract": CONTRACT, "learnt": LEARNT}, "", ""),
+        ({}, "input_config", "no contract"),
+        ({"contract": CONTRACT}, "input_config", "nothing that was learnt"),
+        ({"contract": {**CONTRACT, "fields": []}, "learnt": LEARNT}, "input_config", "no field a"),
+        (
+            {"contract": {**CONTRACT, "window": {"length": 2}, "split": "time"}, "learnt": LEARNT},
+            "result",
+            "records that stand alone",
+        ),
+        (
+            {"contract": {**CONTRACT, "columns": [{**COLUMN, "missing": "last"}]}, "learnt": LEARNT},
+            "result",
+            "records that stand alone",
+        ),
+    ],
+)
+def test_a_data_set_serves_by_what_its_training_learnt(
+    editor: APIClient, config: dict[str, Any], field: str, detail: str
+) -> None:
+    answer = editor.post("/api/inferences/", body(input_format="COLUMNS", input_config=config))
+    assert answer.status_code == (400 if field else 201), answer.content
+    told = {each["field"]: each["detail"] for each in answer.json().get("errors", [])}
+    assert list(told) == ([field] if field else [])
+    assert detail in told.get(field, "")
+
+
 def test_another_format_does_not_inherit_the_settings(editor: APIClient) -> None:
     shown = editor.post("/api/inferences/", body(input_format="JSON")).json()
     assert (shown["input_format"], shown["input_config"]) == ("JSON", {})
