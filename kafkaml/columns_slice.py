@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from kafkaml.array_file import ArrayFile, write_npy_header
 from kafkaml.codecs.columns import contract_of
+from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.errors import DecodeError, RefusedError, StreamUnavailable
 from kafkaml.left_out import LeftOut
 from kafkaml.records import RecordReader
@@ -53,7 +54,7 @@ def build_columns_slice(
     left_out, records, count = LeftOut(), 0, 0
     path = folder / "rows.arrived"
     try:
-        compiled = CompiledContract(contract)
+        compiled = CompiledContract(contract, lookup=SchemaRegistry.from_environment())
         with path.open("wb") as file:
             for batch in reader.read(ranges, batch_records=BATCH_RECORDS, idle_timeout_seconds=idle_timeout_seconds):
                 raw = compiled.raw(batch)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from kafkaml.codecs.base import Array, Codec, DecodedBatch, Values
 from kafkaml.codecs.registry import SchemaLookup, StreamFormat, register
+from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.errors import DecodeError, RefusedError
 from kafkaml.input_format import InputFormat
 from kafkaml.records import ListBatch, Record, RecordBatch
@@ -154,7 +155,7 @@ def _records(values: Sequence[bytes | None]) -> RecordBatch:
 
 
 def _codecs(config: Mapping[str, Any], lookup: SchemaLookup | None) -> tuple[Codec, Codec | None]:
-    return ColumnsCodec(*contract_of(config), lookup), None
+    return ColumnsCodec(*contract_of(config), lookup or SchemaRegistry.from_environment()), None
 
 
 register(StreamFormat(name=InputFormat.COLUMNS, title="Columns of a data set", codecs=_codecs, by_hand=False))

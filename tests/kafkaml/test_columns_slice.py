@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import json
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import numpy as np
 import orjson
 import pytest
 
 from kafkaml.codecs import codec_for, with_learnt
+from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.control import ControlMessage
 from kafkaml.errors import DecodeError
 from kafkaml.input_format import InputFormat
@@ -133,3 +137,32 @@ def test_records_can_be_looked_at_before_anything_is_learnt() -> None:
     decoded = codec.features.decode_each([*values[:3], b"{", None])
     assert decoded.kept == [0, 1, 2]
     assert [index for index, _ in decoded.failures] == [3, 4]
+
+
+def test_writers_of_framed_avro_are_asked_of_the_registry(
+    memory: InMemoryBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = {"type": "record", "name": "reading", "fields": [{"name": "a", "type": "double"}]}
+    new = {**old, "fields": [{"name": "b", "type": "long"}, *old["fields"]]}
+    schemas = {1: json.dumps(old), 2: json.dumps(new)}
+    monkeypatch.setattr(SchemaRegistry, "from_environment", lambda: schemas.__getitem__)
+    topic, writer = memory.create_topic("framed"), memory.writer()
+    for place in range(8):
+        schema_id, schema = (1, old) if place < 4 else (2, new)
+        text = io.BytesIO(b"\0" + schema_id.to_bytes(4, "big"))
+        text.seek(5)
+        fastavro.schemaless_writer(text, schema, {"a": float(place), "b": 99})
+        writer.write(OutgoingRecord(topic, text.getvalue(), partition=0))
+    contract = {
+        "format": "AVRO",
+        "format_config": {"data_scheme": json.dumps(old), "confluent_framing": True},
+        "fields": [{"path": ["a"], "kind": "number"}],
+        "columns": [{"name": "a", "expression": "a"}],
+    }
+    ranges = (StreamRange(topic, 0, 0, 8),)
+    message = ControlMessage(ranges, InputFormat.COLUMNS, {"contract": contract}, total_msg=8)
+    with open_dataset(memory, message, tmp_path) as dataset:
+        assert sorted(dataset.features.array()[:, 0].tolist()) == list(range(8))
+        codec = codec_for(message.input_format, with_learnt(message.input_config, dataset.learnt)).features
+        values = [each.value for each in memory.records(topic)]
+        assert codec.decode(values)[:, 0].tolist() == list(range(8))
