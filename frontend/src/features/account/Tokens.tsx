@@ -1,14 +1,13 @@
 /** Own access tokens: made here, shown once, revoked here. */
-import { Alert, Button, Code, Group, NumberInput, Select, Stack, Text, TextInput, VisuallyHidden } from '@mantine/core'
+import { Alert, Button, Code, Group, NumberInput, Select, Stack, Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { Age } from '~/components/Age'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { CopyButton } from '~/components/CopyButton'
 import { Dimmed } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
-import { RowTable } from '~/components/RowTable'
+import { TokenTable } from '~/components/TokenTable'
 import {
   type NewToken,
   type RoleEnum,
@@ -87,32 +86,12 @@ export function Tokens() {
       <ProblemAlert error={tokens.error} onRetry={() => void tokens.refetch()} />
       {tokens.data && own.length === 0 && <Dimmed>You have no access tokens.</Dimmed>}
       {own.length > 0 && (
-        <RowTable
+        <TokenTable
           label="Tokens"
-          minWidth={480}
-          verticalSpacing={4}
+          title="Name"
           rows={own}
-          rowKey={(each) => each.id}
-          columns={[
-            { title: 'Name', cell: (each) => each.name, td: { style: { overflowWrap: 'anywhere' } } },
-            { title: 'Role', cell: (each) => each.role },
-            { title: 'Made', cell: (each) => <Age at={each.created_at} size="sm" /> },
-            { title: 'Ends', cell: (each) => <Age at={each.expires_at} size="sm" /> },
-            {
-              title: <VisuallyHidden>Actions</VisuallyHidden>,
-              cell: (each) => (
-                <Button
-                  size="compact-xs"
-                  variant="default"
-                  aria-label={`Revoke ${each.name}`}
-                  onClick={() => setRevoking(each)}
-                >
-                  Revoke
-                </Button>
-              ),
-              right: true,
-            },
-          ]}
+          told={[{ title: 'Role', cell: (each) => each.role }]}
+          onRevoke={setRevoking}
         />
       )}
       <ConfirmDelete

@@ -1,15 +1,14 @@
 /** Machines elsewhere that serve an inference: what to type there, and the tokens that let them. For who may edit. */
-import { Alert, Button, Code, Group, NumberInput, Stack, Text, TextInput, VisuallyHidden } from '@mantine/core'
+import { Alert, Button, Code, Group, NumberInput, Stack, Text, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { Age } from '~/components/Age'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { CopyButton } from '~/components/CopyButton'
 import { SmallPrint } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
-import { RowTable } from '~/components/RowTable'
 import { Section } from '~/components/Section'
+import { TokenTable } from '~/components/TokenTable'
 import {
   type Inference,
   inferencesWorkerTokensCreateMutation,
@@ -69,36 +68,15 @@ export function WorkersSection({ inference }: { inference: Inference }) {
         {made && <Commands made={made} onClose={() => setMade(null)} />}
         <ProblemAlert error={tokens.error} onRetry={() => void tokens.refetch()} />
         {rows.length > 0 && (
-          <RowTable
+          <TokenTable
             label="Worker tokens"
-            minWidth={480}
-            verticalSpacing={4}
+            title="Token"
             rows={rows}
-            rowKey={(each) => each.id}
-            columns={[
-              { title: 'Token', cell: (each) => each.name, td: { style: { overflowWrap: 'anywhere' } } },
+            told={[
               { title: 'Workers', right: true, cell: (each) => each.workers },
               { title: 'Made by', cell: (each) => each.created_by },
-              { title: 'Made', cell: (each) => <Age at={each.created_at} size="sm" /> },
-              {
-                title: 'Ends',
-                cell: (each) => (each.expired ? 'expired' : <Age at={each.expires_at} size="sm" />),
-              },
-              {
-                title: <VisuallyHidden>Actions</VisuallyHidden>,
-                cell: (each) => (
-                  <Button
-                    size="compact-xs"
-                    variant="default"
-                    aria-label={`Revoke ${each.name}`}
-                    onClick={() => setRevoking(each)}
-                  >
-                    Revoke
-                  </Button>
-                ),
-                right: true,
-              },
             ]}
+            onRevoke={setRevoking}
           />
         )}
       </Stack>

@@ -1,0 +1,53 @@
+/** Tokens as rows: what each is for, what else is told of it, how long it works, and a button that revokes it. */
+import { Button, VisuallyHidden } from '@mantine/core'
+import type { ComponentProps } from 'react'
+import { Age } from './Age'
+import { RowTable } from './RowTable'
+
+type Row = { id: number; name: string; created_at: string; expires_at: string; expired?: boolean }
+
+export function TokenTable<T extends Row>({
+  label,
+  title,
+  rows,
+  told,
+  onRevoke,
+}: {
+  label: string
+  /** Of the column of names. */
+  title: string
+  rows: T[]
+  /** Columns behind the name. */
+  told: ComponentProps<typeof RowTable<T>>['columns']
+  onRevoke: (token: T) => void
+}) {
+  return (
+    <RowTable
+      label={label}
+      minWidth={480}
+      verticalSpacing={4}
+      rows={rows}
+      rowKey={(each) => each.id}
+      columns={[
+        { title, cell: (each) => each.name, td: { style: { overflowWrap: 'anywhere' } } },
+        ...told,
+        { title: 'Made', cell: (each) => <Age at={each.created_at} size="sm" /> },
+        { title: 'Ends', cell: (each) => (each.expired ? 'expired' : <Age at={each.expires_at} size="sm" />) },
+        {
+          title: <VisuallyHidden>Actions</VisuallyHidden>,
+          cell: (each) => (
+            <Button
+              size="compact-xs"
+              variant="default"
+              aria-label={`Revoke ${each.name}`}
+              onClick={() => onRevoke(each)}
+            >
+              Revoke
+            </Button>
+          ),
+          right: true,
+        },
+      ]}
+    />
+  )
+}
