@@ -16,6 +16,8 @@ from kafka_ml_cli.runs import add_run_commands
 from kafka_ml_cli.session import asked, client_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.text import Text
 
     from kafkaml.errors import DeadLettered
@@ -78,6 +80,10 @@ def create(
     ] = None,
     input_format: Annotated[str | None, typer.Option(help="RAW, AVRO, ...; the training stream's by default.")] = None,
     input_config: Annotated[str | None, typer.Option(help="JSON; the training stream's by default.")] = None,
+    include: Annotated[
+        str | None,
+        typer.Option(help="Columns and fields of a record that its answer carries: machine,_key,_timestamp."),
+    ] = None,
     output_bootstrap_servers: Annotated[str | None, typer.Option(help="Another cluster for the output.")] = None,
     output_timestamps: Annotated[
         str | None, typer.Option(help="source: answers carry their record's time (the default); written: their own.")
@@ -98,6 +104,7 @@ def create(
         locals(),
         "client",
         input_config=_object(input_config, "--input-config"),
+        include=None if include is None else [each.strip() for each in include.split(",") if each.strip()],
         cluster=None if cluster is None else cluster_named(client, cluster).id,
         visualization=_object(visualization, "--visualization"),
     )
@@ -381,6 +388,8 @@ def try_(
         raise RefusedError(f"{place} could not be answered: {(tried.reason or {}).get('message', '')}")
     target = "{topic}[{partition}]@{offset}".format(**(tried.output or {}))
     console().print(_answer(tried.values, tried.labels), soft_wrap=True)
+    if tried.include is not None:
+        console().print(_included(tried.include), soft_wrap=True, markup=False)
     if (count := tried.values_count or 0) > _MAX_SHOWN_VALUES:
         console().print(f"the first {_MAX_SHOWN_VALUES:,} of {count:,} numbers; all of them: --json", style="dim")
     return console().print(
@@ -410,6 +419,7 @@ def predict(
         for part, _ in samples.parts():
             answers += inferences.predict_batch(inference, part, timeout_seconds=timeout)
     rows = [_predicted(number, answer) for number, answer in enumerate(answers, skip)]
+    carries = any(row.get("include") for row in rows)
     if json:
         print_json(rows)
     else:
@@ -420,6 +430,7 @@ def predict(
                 ("label", lambda row: row.get("label")),
                 ("probability", lambda row: _short(row.get("probability"))),
                 ("values, or why there are none", lambda row: row.get("error") or _short(row["values"])),
+                *([("include", lambda row: _included(row.get("include") or {}))] if carries else []),
             ],
             nothing="",
         )
@@ -441,7 +452,13 @@ def _predicted(number: int, answer: Prediction | DeadLettered) -> dict[str, Any]
         "seconds": round(answer.seconds, 4),
         "source": answer.source,
         "place": answer.place,
+        **({"include": dict(answer.include)} if answer.include else {}),
     }
+
+
+def _included(include: Mapping[str, Any]) -> str:
+    """What an answer carries of its record."""
+    return ", ".join(f"{name}={_short(value)}" for name, value in include.items())
 
 
 def _short(value: Any) -> str:

@@ -14,6 +14,7 @@ __all__ = [
     "RECORD_OVERHEAD_BYTES",
     "answer_bytes",
     "class_names",
+    "included_in",
 ]
 
 # Kafka's own default of max.message.bytes.
@@ -52,3 +53,9 @@ def class_names(visualization: Mapping[str, Any] | None, labels: Sequence[str] |
         names = {each["id"]: each["label"] for each in visualization["labels"]}
         return [names.get(index, str(index)) for index in range(min(max(names), 9_999) + 1)]
     return list(labels) if labels else None
+
+
+def included_in(answer: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what an answer carries of its record, by name; None where it carries nothing."""
+    include = answer.get("include")
+    return include if isinstance(include, dict) else None

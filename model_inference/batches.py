@@ -36,6 +36,7 @@ class Batch:
     indices in ``polled`` of the records that decode; ``refused`` are the rest.
 
     ``positions`` is where the input goes on once the batch is answered. ``drained``: there was nothing more to poll.
+    ``included``: the JSON text that the answer to each sample carries, empty where answers carry none.
     ``forgotten``: its transaction was aborted, so nobody waits for its answers any more.
     """
 
@@ -47,6 +48,7 @@ class Batch:
     positions: dict[PartitionKey, int]
     arrived: float
     drained: bool
+    included: Sequence[bytes] = ()
     forgotten: bool = False
 
     @property
@@ -76,15 +78,16 @@ class Intake:
         positions = {(topic, partition): offset + 1 for partition, offset in last.items()}
         decoded = self.codec.decode_batch(polled)
         refused = {index: Refused(polled[index], error, Stage.DECODE) for index, error in decoded.failures}
-        kept, samples = decoded.kept, decoded.rows
+        kept, samples, included = decoded.kept, decoded.rows, decoded.included
         if self.refusals:
             refused |= self._known_refusals(columns)
             rows = [row for row, index in enumerate(kept) if index not in refused]
             kept, samples = [kept[row] for row in rows], samples[rows]
+            included = [included[row] for row in rows] if included else ()
         if len(kept) < len(polled):
             columns = columns.take(kept)
         refusals = list(refused.values())
-        return Batch(polled, kept, columns, samples if kept else None, refusals, positions, arrived, drained)
+        return Batch(polled, kept, columns, samples if kept else None, refusals, positions, arrived, drained, included)
 
     def _known_refusals(self, columns: RecordColumns) -> dict[int, Refused]:
         places = zip(columns.partitions, columns.offsets, strict=True)

@@ -2,7 +2,8 @@
 
 The form on the wire is ``{"values": [...]}``: the outputs for that one sample. A model with several outputs puts its
 last one there, the prediction (the earlier ones of a distributed model are what it hands upwards), and adds all of
-them, in the model's order, as ``"outputs": [[...], ...]``. JSON has no NaN and no infinity: both are written ``null``.
+them, in the model's order, as ``"outputs": [[...], ...]``. What an inference is to carry of each record follows as
+``"include": {"machine": "m-7", ...}``. JSON has no NaN and no infinity: both are written ``null``.
 """
 
 from __future__ import annotations
@@ -19,8 +20,18 @@ __all__ = ["encode_outputs"]
 Array = npt.NDArray[Any]
 
 
-def encode_outputs(outputs: Sequence[Array]) -> list[bytes]:
-    """Return one JSON text for each sample; ``outputs`` are arrays (batch, ...), at least one."""
+def encode_outputs(outputs: Sequence[Array], included: Sequence[bytes] = ()) -> list[bytes]:
+    """Return one JSON text for each sample; ``outputs`` are arrays (batch, ...), at least one.
+
+    ``included`` are the JSON texts that they carry, as many, or none at all.
+    """
+    answers = _encoded(outputs)
+    if not included:
+        return answers
+    return [b'%b,"include":%b}' % (answer[:-1], text) for answer, text in zip(answers, included, strict=True)]
+
+
+def _encoded(outputs: Sequence[Array]) -> list[bytes]:
     values = _rows(outputs[-1])
     if len(outputs) == 1:
         return [b'{"values":%b}' % row for row in values]

@@ -53,7 +53,7 @@ class Publisher:
         failures = dict(prediction.failures)
         restamped = sent_up = 0
         if prediction.outputs:
-            routed = self._router.route(prediction.outputs)
+            routed = self._router.route(prediction.outputs, batch.included)
             # The rows of those that failed before mean nothing, whatever the router thinks of them.
             failures = {**routed.failures, **failures}
             answers = self._answers(batch, answered, routed)

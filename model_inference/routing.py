@@ -51,27 +51,34 @@ class Router(Protocol):
         """Return the most bytes that a record can take, by topic; raises SettingsError for outputs that do not fit."""
         ...
 
-    def route(self, outputs: Sequence[Array]) -> Routed:
-        """Return where each answer goes; ``outputs`` are the model's, arrays (batch, ...)."""
+    def route(self, outputs: Sequence[Array], included: Sequence[bytes] = ()) -> Routed:
+        """Return where each answer goes; ``outputs`` are the model's, arrays (batch, ...).
+
+        ``included`` are the texts that answers carry of their records, none where they carry nothing.
+        """
         ...
 
 
 class OutputRouter:
-    """Every prediction goes to one topic. Of a tier without limit only the prediction does: it hands nothing up."""
+    """Every prediction goes to one topic. Of a tier without limit only the prediction does: it hands nothing up.
+
+    ``included_bytes``: the most that an answer carries of its record.
+    """
 
     upper_topic = ""
 
-    def __init__(self, topic: str, *, tier: bool = False) -> None:
+    def __init__(self, topic: str, *, tier: bool = False, included_bytes: int = 0) -> None:
         self._topic = topic
+        self._included_bytes = included_bytes
         self._written = slice(-1, None) if tier else slice(None)
 
     def record_bytes(self, outputs: Outputs) -> Mapping[str, int]:
         """Return the most bytes of an answer."""
-        return {self._topic: answer_bytes(outputs[self._written])}
+        return {self._topic: answer_bytes(outputs[self._written]) + self._included_bytes}
 
-    def route(self, outputs: Sequence[Array]) -> Routed:
+    def route(self, outputs: Sequence[Array], included: Sequence[bytes] = ()) -> Routed:
         """Return where each answer goes."""
-        return Routed(repeat(self._topic), encode_outputs(outputs[self._written]))
+        return Routed(repeat(self._topic), encode_outputs(outputs[self._written], included))
 
 
 class CascadeRouter:
@@ -108,8 +115,9 @@ class CascadeRouter:
         intermediate = math.prod(upper_shape) * _INTERMEDIATE.itemsize + RECORD_OVERHEAD_BYTES
         return {self._topic: answer_bytes([prediction]), self.upper_topic: intermediate}
 
-    def route(self, outputs: Sequence[Array]) -> Routed:
+    def route(self, outputs: Sequence[Array], included: Sequence[bytes] = ()) -> Routed:
         """Return where each answer or intermediate goes."""
+        assert not included, "an intermediate carries nothing, so nothing is asked of a tier that hands up"
         intermediate, prediction = outputs
         cascade = self._cascade
         confidence = confidences(prediction, scores=cascade.scores, temperature=cascade.temperature)

@@ -16,7 +16,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from kafkaml.codecs import Codec, codec_for
 from kafkaml.confluent import KafkaAdmin, KafkaLoopClient
@@ -33,7 +33,7 @@ from kafkaml.settings import KafkaSettings
 from kafkaml.wire.choices import DeliveryGuarantee
 from kafkaml.wire.distributed import Cascade
 from kafkaml.wire.failure import Failure
-from kafkaml.wire.inference import ChallengeKind, Challenger, InferencePlan, ServedModel
+from kafkaml.wire.inference import MAX_INCLUDED_BYTES, ChallengeKind, Challenger, InferencePlan, ServedModel
 from kafkaml.wire.job import InferenceJob
 from kafkaml.wire.replica import SwapFailure
 from kafkaml.wire.state import WorkerExit
@@ -191,7 +191,7 @@ class _Replica:
         connecting = in_daemon_thread(partial(self._connect, stop), name="preparation")
         with ExitStack() as undo:
             undo.callback(self._let_go, connecting)
-            codecs = codec_for(self._plan.input_format, self._plan.input_config)
+            codecs = codec_for(self._plan.input_format, self._input_config())
             codec = codecs.features
             first = self._model(self._plan.model)
             undo.callback(first.close)
@@ -255,6 +255,9 @@ class _Replica:
         assert isinstance(self._router, CascadeRouter), "a tier has a limit for all of an attempt, or never"
         self._router.follow(cascade)
         stats.decides_by(cascade.limit)
+
+    def _input_config(self) -> Mapping[str, Any]:
+        return {**self._plan.input_config, **({"include": self._plan.include} if self._plan.include else {})}
 
     def _challenger(self, first: LoadedModel) -> tuple[Challenger, LoadedModel] | SwapFailure | None:
         """Load the challenger before anything is answered, so that its keys are its from the first record on.
@@ -440,4 +443,5 @@ class _Replica:
 def _router(plan: InferencePlan) -> OutputRouter | CascadeRouter:
     if plan.cascade is not None:
         return CascadeRouter(plan.output_topic, plan.cascade)
-    return OutputRouter(plan.output_topic, tier=bool(plan.tier))
+    included = MAX_INCLUDED_BYTES if plan.include else 0
+    return OutputRouter(plan.output_topic, tier=bool(plan.tier), included_bytes=included)

@@ -29,6 +29,7 @@ _COPIED = (
     "input_topic",
     "input_format",
     "input_config",
+    "include",
     "output_bootstrap_servers",
     "output_timestamps",
     "guarantee",

@@ -56,6 +56,8 @@ class Inference(Run):
     output_topic = models.CharField(max_length=249)
     input_format = models.CharField(max_length=20)
     input_config = models.JSONField(default=dict)
+    # Columns and fields of a contract that answers carry.
+    include = models.JSONField(default=list)
     replicas = models.PositiveSmallIntegerField(default=1, validators=[MaxValueValidator(256)])
     max_replicas = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(256)])
     launched_max_replicas = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)

@@ -41,6 +41,7 @@ def inference_plan(inference: Inference) -> InferencePlan:
         output_bootstrap_servers=inference.output_bootstrap_servers,
         tier=tier_of(inference.result),
         cascade=cascade_of(inference),
+        include=tuple(inference.include),
         limits=model_limits(),
         gpu=inference.gpu,
     )

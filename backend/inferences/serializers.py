@@ -19,7 +19,7 @@ from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import OutputTimestamps
 from kafkaml.wire.failure import Failure
-from kafkaml.wire.inference import ChallengeEnd, ChallengeKind, ChallengeRule, RuleMetric
+from kafkaml.wire.inference import MAX_INCLUDED, ChallengeEnd, ChallengeKind, ChallengeRule, RuleMetric
 from kafkaml.wire.replica import Exits, LiveComparison, ReplicaReport, ReplicaState, SwapFailure, Totals
 
 __all__ = [
@@ -182,6 +182,9 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
     failure = MessageField(Failure)
     warnings = serializers.ListField(child=serializers.CharField(), source="all_warnings", read_only=True)
     input_config = serializers.DictField(read_only=True)
+    include = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="columns and fields of each record, in its answer"
+    )
     visualization = serializers.SerializerMethodField(help_text="null: not set")
     stats = serializers.SerializerMethodField()
     replica_stats = serializers.SerializerMethodField()
@@ -212,6 +215,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
             "output_topic",
             "input_format",
             "input_config",
+            "include",
             "replicas",
             "max_replicas",
             "current_replicas",
@@ -377,6 +381,13 @@ class InferenceWriteSerializer(InferenceUpdateSerializer):
     output_topic = TopicField()
     input_format = FormatField(required=False)
     input_config = serializers.DictField(required=False)
+    include = serializers.ListField(
+        child=serializers.CharField(max_length=200),
+        max_length=MAX_INCLUDED,
+        required=False,
+        help_text="of a data set: columns and fields of each record that its answer carries, as they are there: "
+        "machine, reading.unit, _key, _timestamp, _headers.NAME",
+    )
     output_bootstrap_servers = BootstrapServersField(
         allow_blank=True, default="", help_text="empty: the platform's own cluster"
     )

@@ -29,6 +29,7 @@ from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.errors import DecodeError
 from kafkaml.input_format import InputFormat
 from kafkaml.wire.choices import DeliveryGuarantee
+from kafkaml.wire.inference import MAX_INCLUDED_BYTES
 
 __all__ = ["TopicAdmin", "create_inference", "delete_inference", "ensure_topics", "guarantee_of", "scale_inference"]
 
@@ -82,6 +83,7 @@ def create_inference(*, actor: Actor, result: TrainingResult, version: int | Non
         )
         check_tier(Inference(result=result, **values), served)
         _check_stands_alone(values["input_format"], values["input_config"])
+        _check_include(values)
         _check_scale(Inference(**values), changed="max_replicas")
         inference = Inference.objects.create(
             result=result, pinned=pinned, follows=pinned is None, created_by_id=actor.user_id, **values
@@ -113,6 +115,31 @@ def _check_stands_alone(input_format: str, input_config: Mapping[str, Any]) -> N
             "its data set makes samples of several records of a key, and this version serves records that stand alone",
             hint="train on a data set without window and without missing: last",
         )
+
+
+def _check_include(values: Mapping[str, Any]) -> None:
+    """Refuse what answers cannot carry; raises InvalidField."""
+    include = values.get("include") or ()
+    if not include:
+        return
+    if values["input_format"] != InputFormat.COLUMNS:
+        raise InvalidField(
+            "include",
+            f"records are {values['input_format']}, by no contract that names their fields: nothing can be included",
+            hint="leave include out, or serve a result that was trained on a data set",
+        )
+    if len(set(include)) < len(include):
+        raise InvalidField("include", f"{', '.join(include)}: expected each name once")
+    if values.get("upper_topic"):
+        raise InvalidField(
+            "include",
+            "what goes up to the next tier is an array that carries no fields, so its answers would lack them",
+            hint="leave include out: the kml-source header of each answer says where its record is",
+        )
+    try:
+        ColumnsCodec(*contract_of(values["input_config"]), include=include)
+    except DecodeError as error:
+        raise InvalidField("include", error.message, hint=error.hint) from error
 
 
 def guarantee_of(*bootstrap_servers: str) -> str:
@@ -250,7 +277,7 @@ def _large_answer_bytes(inference: Inference) -> int:
     try:
         described = (inference.result.model.report or {})["outputs"]
         outputs = [(np.dtype(each["dtype"]), [int(length) for length in each["shape"][1:]]) for each in described]
-        size = answer_bytes(outputs)
+        size = answer_bytes(outputs) + (MAX_INCLUDED_BYTES if inference.include else 0)
     except (KeyError, IndexError, TypeError, ValueError):
         return 0
     return _above_default(size)

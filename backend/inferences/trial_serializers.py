@@ -83,6 +83,7 @@ class TrySerializer(serializers.Serializer[Any]):
     values = serializers.JSONField(allow_null=True)
     values_count = serializers.IntegerField(allow_null=True)
     outputs = serializers.JSONField(allow_null=True)
+    include = serializers.DictField(allow_null=True, help_text="what the answer carries of its record; null: nothing")
     labels = serializers.ListField(child=serializers.CharField(), allow_null=True)
     reason = ReasonSerializer(allow_null=True)
     sent = SampleSerializer(allow_null=True, help_text="the sample as the model reads it; null for a text")

@@ -24,7 +24,7 @@ from backend.inferences.dead_letters import output_settings
 from backend.inferences.models import Inference
 from backend.inferences.tiers import tiers_above
 from backend.runs.models import DesiredState
-from kafkaml.answers import class_names
+from kafkaml.answers import class_names, included_in
 from kafkaml.codecs.samples import EncodedSample, SampleEncoder
 from kafkaml.confluent import KafkaAdmin
 from kafkaml.confluent.exchange import KafkaExchange
@@ -117,6 +117,7 @@ def _outcome(tiers: Sequence[Inference], answer: Answer | None, max_values: int 
         "values": None,
         "values_count": None,
         "outputs": None,
+        "include": None,
         "labels": class_names(inference.visualization, (inference.result.outcome or {}).get("labels")),
         "output": None,
         "reason": None,
@@ -143,6 +144,7 @@ def _outcome(tiers: Sequence[Inference], answer: Answer | None, max_values: int 
     document |= {
         "outcome": "passed_on" if record.topic == inference.upper_topic else "answered",
         "values_count": len(numbers),
+        "include": included_in(body),
     }
     if max_values is not None and len(numbers) > max_values:
         return document | {"values": numbers[:max_values]}

@@ -314,6 +314,7 @@ def _record(prediction: Prediction, kind: Kind | None) -> dict[str, Any]:
         "place": prediction.place,
         "source": prediction.source,
         "tier": prediction.tier,
+        "include": prediction.include,
     }
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
+from kafkaml.answers import included_in
 from kafkaml.records import SOURCE_HEADER, TIER_HEADER, Record
 
 __all__ = ["MAX_OUTPUTS", "Prediction", "prediction_of", "source_of"]
@@ -26,7 +28,7 @@ class Prediction:
     """``values`` are the outputs (None: unreadable), ``at`` is in seconds since 1970, ``source`` the input's place.
 
     ``truncated``: the answer has more outputs than ``values``. ``tier`` is the sub-model of a distributed model that
-    answered, empty for others.
+    answered, empty for others. ``include`` is what the answer carries of its record, None: nothing.
     """
 
     at: float
@@ -35,11 +37,12 @@ class Prediction:
     source: str = ""
     truncated: bool = False
     tier: str = ""
+    include: dict[str, Any] | None = None
 
 
 def prediction_of(record: Record, at: float) -> Prediction:
     """Return what an output record says."""
-    values = _values(record.value)
+    values, include = _read(record.value)
     truncated = values is not None and len(values) > MAX_OUTPUTS
     return Prediction(
         at,
@@ -48,6 +51,7 @@ def prediction_of(record: Record, at: float) -> Prediction:
         source=source_of(record),
         truncated=truncated,
         tier=_last_header(record, TIER_HEADER, _MAX_TIER_BYTES),
+        include=include,
     )
 
 
@@ -62,21 +66,22 @@ def _last_header(record: Record, wanted: str, most: int) -> str:
     return found[:most].decode(errors="replace")
 
 
-def _values(value: bytes | None) -> list[float | None] | None:
+def _read(value: bytes | None) -> tuple[list[float | None] | None, dict[str, Any] | None]:
+    """Return the outputs, and what else the answer carries."""
     if value is None:
-        return None
+        return None, None
     if len(value) > _MAX_BYTES:
-        return _first_values(value[:_MAX_BYTES])
+        return _first_values(value[:_MAX_BYTES]), None
     try:
         document = orjson.loads(value)
     except orjson.JSONDecodeError:
-        return None
+        return None, None
     listed = document.get("values") if isinstance(document, dict) else None
     if not isinstance(listed, list):
-        return None
+        return None, None
     flat: list[float | None] = []
     _flatten(listed, flat)
-    return flat or None
+    return flat or None, included_in(document)
 
 
 def _first_values(beginning: bytes) -> list[float | None] | None:

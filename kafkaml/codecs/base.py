@@ -38,11 +38,15 @@ NO_LABEL = "no label (null key)"
 
 
 class DecodedBatch(NamedTuple):
-    """What could be decoded of a batch: ``rows[i]`` comes from record ``kept[i]``; ``failures`` hold the rest."""
+    """What could be decoded of a batch: ``rows[i]`` comes from record ``kept[i]``; ``failures`` hold the rest.
+
+    ``included[i]`` is the JSON text that the answer to ``rows[i]`` carries; empty where answers carry none.
+    """
 
     rows: Array
     kept: list[int]
     failures: list[tuple[int, DecodeError]]
+    included: Sequence[bytes] = ()
 
 
 class Codec(ABC):

@@ -1,7 +1,8 @@
 """COLUMNS: records of any format, taken by the contract of a data set (``kafkaml.wire.contract``).
 
-``input_config`` holds the ``contract`` and, behind a training, what was ``learnt``. Without the latter a codec learns
-of the records that it is given: good for looking at them, while training and serving go by what the training told.
+``input_config`` holds the ``contract`` and, behind a training, what was ``learnt``; of an inference also what answers
+``include`` of their records. Without what was learnt a codec learns of the records that it is given: good for looking
+at them, while training and serving go by what the training told.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from kafkaml.errors import DecodeError, RefusedError
 from kafkaml.input_format import InputFormat
 from kafkaml.records import ListBatch, Record, RecordBatch
 from kafkaml.wire.contract import Contract, Learnt
+from kafkaml.wire.inference import MAX_INCLUDED_BYTES
 
 if TYPE_CHECKING:
     pass
@@ -34,7 +36,14 @@ class ColumnsCodec(Codec):
 
     name = "features"
 
-    def __init__(self, contract: Contract, learnt: Learnt | None, lookup: SchemaLookup | None = None) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        learnt: Learnt | None,
+        lookup: SchemaLookup | None = None,
+        *,
+        include: Sequence[str] = (),
+    ) -> None:
         # Polars takes 40 MB, which those who read no data sets need not have.
         try:
             from kafkaml.contract.compiled import CompiledContract
@@ -46,7 +55,7 @@ class ColumnsCodec(Codec):
         self._contract = contract
         self._lookup = lookup
         try:
-            self._compiled = CompiledContract(contract, learnt, lookup=lookup)
+            self._compiled = CompiledContract(contract, learnt, lookup=lookup, include=include)
         except RefusedError as error:
             raise DecodeError(f"the contract cannot be used: {error.message}", hint=error.hint) from error
         names = list(self._compiled.input_types())
@@ -78,7 +87,10 @@ class ColumnsCodec(Codec):
         if self._learnt is None:
             return self._settled(batch).decode_batch(batch) if len(batch) else DecodedBatch(self._none(), [], [])
         decoded = self._compiled.decode(batch)
-        return DecodedBatch(decoded.inputs[self._input], decoded.kept.tolist(), decoded.failures)
+        rows, kept = decoded.inputs[self._input], decoded.kept.tolist()
+        if max(map(len, decoded.included), default=0) > MAX_INCLUDED_BYTES:
+            return _bounded(DecodedBatch(rows, kept, decoded.failures, decoded.included))
+        return DecodedBatch(rows, kept, decoded.failures, decoded.included)
 
     def encode(self, samples: Array) -> list[bytes]:
         raise DecodeError(
@@ -150,12 +162,39 @@ def _learnt_of(contract: Contract, batch: RecordBatch, lookup: SchemaLookup | No
         raise DecodeError(error.message, index=0, hint=error.hint) from error
 
 
+def _bounded(decoded: DecodedBatch) -> DecodedBatch:
+    """Return the batch without the records that have more to include than an answer takes."""
+    sizes = list(map(len, decoded.included))
+    good = [row for row, size in enumerate(sizes) if size <= MAX_INCLUDED_BYTES]
+    failures = [
+        (index, _too_large(index, size))
+        for index, size in zip(decoded.kept, sizes, strict=True)
+        if size > MAX_INCLUDED_BYTES
+    ]
+    return DecodedBatch(
+        decoded.rows[good],
+        [decoded.kept[row] for row in good],
+        sorted([*decoded.failures, *failures], key=lambda each: each[0]),
+        [decoded.included[row] for row in good],
+    )
+
+
+def _too_large(index: int, size: int) -> DecodeError:
+    return DecodeError(
+        f"what the answer is to include takes {size:,} bytes: expected at most {MAX_INCLUDED_BYTES:,}",
+        index=index,
+        gap="too much to include",
+        hint="include short fields, such as an id; the answer's kml-source header says where the whole record is",
+    )
+
+
 def _records(values: Sequence[bytes | None]) -> RecordBatch:
     return ListBatch([Record("", 0, place, None, value) for place, value in enumerate(values)])
 
 
 def _codecs(config: Mapping[str, Any], lookup: SchemaLookup | None) -> tuple[Codec, Codec | None]:
-    return ColumnsCodec(*contract_of(config), lookup or SchemaRegistry.from_environment()), None
+    lookup = lookup or SchemaRegistry.from_environment()
+    return ColumnsCodec(*contract_of(config), lookup, include=config.get("include", ())), None
 
 
 register(StreamFormat(name=InputFormat.COLUMNS, title="Columns of a data set", codecs=_codecs, by_hand=False))

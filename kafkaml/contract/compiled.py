@@ -22,6 +22,7 @@ from kafkaml.content_order import content_hashes, content_order, hash_seed
 from kafkaml.contract.columns import Array, CompiledColumn, compile_columns, compile_labels
 from kafkaml.contract.errors import ContractError, Problem
 from kafkaml.contract.frames import record_fields
+from kafkaml.contract.included import Included
 from kafkaml.contract.learning import class_names, learn
 from kafkaml.contract.rows import RUN, TIME, Raw, RowReader, RunBook, lacking_error
 from kafkaml.contract.samples import Sampler, inputs_of, places_in
@@ -57,7 +58,7 @@ class Decoded:
     """``inputs[name][i]`` is to be answered for record ``kept[i]`` of the batch; ``failures`` become dead letters.
 
     ``waiting`` records have no answer, as their window is not full yet, or not at its stride. ``changes`` are for the
-    changelog of the state, to be written with the answers.
+    changelog of the state, to be written with the answers. ``included[i]`` is what the answer to ``kept[i]`` carries.
     """
 
     inputs: Mapping[str, Array]
@@ -65,6 +66,7 @@ class Decoded:
     failures: Failures
     waiting: Rows
     changes: Mapping[StateKey, bytes]
+    included: Sequence[bytes] = ()
 
 
 def known_fields(contract: Contract) -> dict[Path, FieldKind]:
@@ -76,7 +78,8 @@ class CompiledContract:
     """Not safe for several threads: reading batches adds to dictionaries and state.
 
     Raises ContractError, which names every place where the contract is wrong. ``state`` is what serving keeps between
-    batches, None where every record stands alone.
+    batches, None where every record stands alone. ``include`` names the columns and fields of a record that its answer
+    carries.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class CompiledContract:
         *,
         lookup: SchemaLookup | None = None,
         forget_ms: int = FORGET_MS,
+        include: Sequence[str] = (),
     ) -> None:
         _check(contract)
         fields = known_fields(contract)
@@ -110,6 +114,7 @@ class CompiledContract:
             grouped=self._grouped,
             timed=self._grouped or contract.split == SplitBy.TIME,
             lookup=lookup,
+            included=Included(include, self.columns, fields) if include else None,
         )
         self._book = RunBook(self._carry, self._reader.dtype, forget_ms)
         self.state = self._new_state() if learnt is not None and in_runs else None
@@ -226,7 +231,8 @@ class CompiledContract:
             raise BrokenError("a contract without what was learnt cannot serve")
         raw = self._reader.read(batch)
         if self.state is None:
-            return Decoded(self._sampler.arrays(raw.rows), raw.kept, raw.failures, np.empty(0, np.intp), {})
+            inputs = self._sampler.arrays(raw.rows)
+            return Decoded(inputs, raw.kept, raw.failures, np.empty(0, np.intp), {}, raw.included)
         columns, indices = batch.columns(), raw.kept.tolist()
         advance = self.state.advance(
             [columns.partitions[index] for index in indices],
@@ -240,7 +246,9 @@ class CompiledContract:
         order = np.argsort(advance.ends)
         rows = advance.windows[order]
         inputs = self._sampler.arrays(rows if self.contract.window is not None else rows[:, 0])
-        return Decoded(inputs, raw.kept[advance.ends[order]], failures, raw.kept[advance.waiting], advance.changes)
+        ends = advance.ends[order]
+        included = [raw.included[row] for row in ends.tolist()] if raw.included else ()
+        return Decoded(inputs, raw.kept[ends], failures, raw.kept[advance.waiting], advance.changes, included)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import polars as pl
 
 from kafkaml.codecs.field_names import Path
 from kafkaml.codecs.registry import SchemaLookup
 from kafkaml.contract.columns import Array, CompiledColumn, RowColumns
 from kafkaml.contract.expressions import HEADERS
 from kafkaml.contract.frames import KEY, PARTITION, TIMESTAMP, FrameReader
+from kafkaml.contract.included import Included
 from kafkaml.contract.sequences import NEVER, carried, runs_of
 from kafkaml.contract.texts import Texts
 from kafkaml.contract.value_reader import Failures, Rows
@@ -27,11 +29,15 @@ _RECORD_FIELDS = (KEY, TIMESTAMP, PARTITION)
 
 @dataclass(frozen=True)
 class Raw:
-    """``rows[i]`` is of record ``kept[i]`` of the batch, rising; ``failures`` are the other records."""
+    """``rows[i]`` is of record ``kept[i]`` of the batch, rising; ``failures`` are the other records.
+
+    ``included[i]`` is what the answer to it carries; empty where answers carry nothing.
+    """
 
     rows: Array
     kept: Rows
     failures: Failures
+    included: Sequence[bytes] = ()
 
 
 class RowReader:
@@ -47,9 +53,12 @@ class RowReader:
         grouped: bool,
         timed: bool,
         lookup: SchemaLookup | None,
+        included: Included | None = None,
     ) -> None:
         needed = {path for column in columns if not column.spare for path in column.expression.fields}
         used = {path for column in columns for path in column.expression.fields}
+        # What is only included is null where it cannot be read, and costs no record its answer.
+        used |= frozenset() if included is None else included.fields
         of_record = {path for path in used if path in _RECORD_FIELDS or path[0] == HEADERS}
         self._frames = FrameReader(
             contract.format,
@@ -63,6 +72,7 @@ class RowReader:
         self._columns = RowColumns(columns, texts)
         self._grouped = grouped
         self._timed = timed
+        self._included = included
         parts = [(column.field, column.dtype.base, column.dtype.shape) for column in columns]
         self.dtype = np.dtype(parts + [(TIME, np.dtype("<i8"), ())] * timed + [(RUN, np.dtype("<i4"), ())] * grouped)
 
@@ -86,11 +96,16 @@ class RowReader:
         if self._timed:
             rows[TIME] = np.array(batch.columns().timestamps_ms, np.int64)[kept]
         if good is None:
-            return Raw(rows, kept, failures)
+            return Raw(rows, kept, failures, self._texts(frame.data, len(kept)))
         for row, error in wrong:
             error.index = int(kept[row])
             failures.append((error.index, error))
-        return Raw(rows[good], kept[good], sorted(failures, key=lambda each: each[0]))
+        included = self._texts(frame.data, len(kept))
+        chosen = [included[row] for row in np.flatnonzero(good).tolist()] if included else ()
+        return Raw(rows[good], kept[good], sorted(failures, key=lambda each: each[0]), chosen)
+
+    def _texts(self, data: pl.DataFrame, count: int) -> Sequence[bytes]:
+        return () if self._included is None else self._included.texts(data, count)
 
 
 @dataclass

@@ -49,6 +49,7 @@ class Inferences(Runs[types.Inference]):
         max_replicas: int | None = None,
         input_format: str | None = None,
         input_config: Mapping[str, object] | None = None,
+        include: Sequence[str] | None = None,
         output_bootstrap_servers: str | None = None,
         output_timestamps: str | None = None,
         limit: float | None = None,
@@ -65,6 +66,9 @@ class Inferences(Runs[types.Inference]):
         With ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` is the id of another
         cluster (``client.clusters.names()``); None is the platform's own. Answers carry their record's time where the
         output topic keeps and takes it; with ``output_timestamps="written"`` that of their writing.
+
+        Answers carry what ``include`` names of each record, as it is there: columns and fields of the contract of the
+        data set that trained the result, ``["machine", "_timestamp"]``.
 
         A tier of a distributed model hands what is less sure than ``limit`` (above 1/classes, at most 1) to
         ``upper_topic``, the input of the next tier, and answers the rest; without both it answers everything.

@@ -6,7 +6,7 @@ Behind ``client.inferences.predict`` and ``predict_batch``, which open the excha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from kafkaml.answers import included_in
 from kafkaml.codecs.samples import SampleEncoder
 from kafkaml.dead_letters import dead_letter_topic, reason_of
 from kafkaml.errors import ApiError, BrokenError, DeadLettered, DeadlineExceeded, SampleError
@@ -41,6 +42,7 @@ class Prediction:
     model gives other scores. ``version`` is that of the model which answered, trained as ``result``. ``seconds`` went
     by between the sending and the answer. ``source`` and ``place`` say where the sample's record and the answer are:
     ``topic[partition]@offset``. ``tier`` is the sub-model of a distributed model that answered, empty for others.
+    ``include`` is what the answer carries of the record, by name: see ``include`` of the inference.
     """
 
     values: Array = field(repr=False)
@@ -54,6 +56,7 @@ class Prediction:
     source: str
     place: str
     tier: str = ""
+    include: Mapping[str, Any] = field(default_factory=dict)
 
 
 class AnswersMissing(DeadlineExceeded):
@@ -176,6 +179,7 @@ def _read(
         seconds=seconds,
         source=source,
         place=record.place,
+        include=included_in(body) or {},
     )
 
 

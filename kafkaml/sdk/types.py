@@ -411,6 +411,7 @@ class Inference(_Answer):
     output_topic: str
     input_format: str = ""
     input_config: Mapping[str, Any] = Field(default_factory=dict)
+    include: Sequence[str] = ()
     replicas: int = 1
     max_replicas: int | None = None
     guarantee: str = ""
@@ -530,6 +531,7 @@ class Trial(_Answer):
 
     ``input`` and ``output`` are topic, partition and offset of the record and its answer; ``reason`` says why it became
     a dead letter. ``values_count`` is how many numbers the answer has, also where ``values`` are only its first.
+    ``include`` is what the answer carries of its record.
     ``tier`` answered; ``way`` has the tiers that handed the sample up before, the lowest first.
     """
 
@@ -538,6 +540,7 @@ class Trial(_Answer):
     values: Any = None
     values_count: int | None = None
     outputs: Any = None
+    include: Mapping[str, Any] | None = None
     labels: Sequence[str] | None = None
     reason: Mapping[str, str] | None = None
     input: Mapping[str, Any] = Field(default_factory=dict)

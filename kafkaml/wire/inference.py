@@ -14,10 +14,12 @@ from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.distributed import Cascade
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.limits import ResourceLimits
-from kafkaml.wire.message import Count, Message
+from kafkaml.wire.message import Count, Message, Name
 from kafkaml.wire.replica import LiveComparison
 
 __all__ = [
+    "MAX_INCLUDED",
+    "MAX_INCLUDED_BYTES",
     "ChallengeEnd",
     "ChallengeKind",
     "ChallengeRule",
@@ -27,6 +29,10 @@ __all__ = [
     "ServedModel",
     "Wanted",
 ]
+
+# What answers carry beside their values is to be an id or a time, and no copy of the record.
+MAX_INCLUDED = 20
+MAX_INCLUDED_BYTES = 8 << 10
 
 
 class ServedModel(Message):
@@ -120,7 +126,7 @@ class InferencePlan(Message):
     ``revision`` rises with each change of what answers, by which limit; everything else stays for the life of an
     attempt. ``tier`` is the name of the sub-model of a distributed model, empty for others; with ``cascade`` it hands
     up what it is not sure of. ``group`` is the consumer group and the prefix of the transactional ids: one per
-    inference, never shared.
+    inference, never shared. ``include``: columns and fields of each record that its answer carries.
     """
 
     inference_id: int
@@ -137,6 +143,7 @@ class InferencePlan(Message):
     output_bootstrap_servers: str = ""
     tier: str = ""
     cascade: Cascade | None = None
+    include: Annotated[tuple[Name, ...], Field(max_length=MAX_INCLUDED)] = ()
     limits: ResourceLimits = ResourceLimits()
     gpu: int = 0
 

@@ -104,7 +104,10 @@ def serve(platform: Platform, result: int, records: list[Any], folder: Path) -> 
     """Answers to the readings, sent as objects, are those of the downloaded model on the contract's numbers."""
     client = platform.client
     inference = client.inferences.create(
-        result=result, input_topic=f"readings-{result}", output_topic=f"failures-{result}"
+        result=result,
+        input_topic=f"readings-{result}",
+        output_topic=f"failures-{result}",
+        include=["load", "reading.pressure"],
     )
     assert inference.input_format == "COLUMNS"
     client.inferences.wait_for(inference.id, RunState.RUNNING, timeout_seconds=120)
@@ -116,6 +119,8 @@ def serve(platform: Platform, result: int, records: list[Any], folder: Path) -> 
     session = onnxruntime.InferenceSession(path)
     expected = session.run(None, {session.get_inputs()[0].name: rows})[0]
     np.testing.assert_allclose([each.values for each in answers], expected, atol=1e-5)
+    carried = [{"load": each["load"], "reading.pressure": each["reading"]["pressure"]} for each in samples]
+    assert [each.include for each in answers] == carried
     with pytest.raises(SampleError, match="temperature"):
         client.inferences.predict(inference.id, {**samples[0], "reading": None})
     client.inferences.stop(inference.id)

@@ -35,6 +35,15 @@ def test_several_outputs_keep_all_and_take_the_last_as_the_prediction() -> None:
     assert orjson.loads(text) == {"values": [3], "outputs": [[1.0, 2.0], [3]]}
 
 
+def test_what_answers_carry_of_their_records_follows_the_values() -> None:
+    outputs = [np.array([[1.5], [2.5]]), np.array([[1], [2]])]
+
+    assert encode_outputs(outputs, [b'{"a":1}', b'{"a":null}']) == [
+        b'{"values":[1],"outputs":[[1.5],[1]],"include":{"a":1}}',
+        b'{"values":[2],"outputs":[[2.5],[2]],"include":{"a":null}}',
+    ]
+
+
 @pytest.mark.parametrize(
     ("outputs", "values"),
     [

@@ -67,6 +67,29 @@ def test_a_data_set_serves_by_what_its_training_learnt(
     assert detail in told.get(field, "")
 
 
+@pytest.mark.parametrize(
+    ("more", "detail"),
+    [
+        ({"include": ["a", "_timestamp"]}, ""),
+        ({"include": ["b"]}, "no column and no field: expected some of a"),
+        ({"include": ["a", "a"]}, "each name once"),
+        ({"include": ["a"], "input_format": "RAW", "input_config": {}}, "no contract that names their fields"),
+        ({"include": [f"_headers.{number}" for number in range(21)]}, "no more than 20"),
+    ],
+)
+def test_answers_carry_what_a_contract_names(editor: APIClient, more: dict[str, Any], detail: str) -> None:
+    config = {"contract": CONTRACT, "learnt": LEARNT}
+    answer = editor.post("/api/inferences/", body(**{"input_format": "COLUMNS", "input_config": config, **more}))
+    if detail:
+        assert answer.status_code == 400
+        ((field, told),) = {each["field"]: each["detail"] for each in answer.json()["errors"]}.items()
+        assert field.startswith("include")
+        assert detail in told
+    else:
+        assert answer.json()["include"] == more["include"]
+        assert inference_plan(Inference.objects.get()).include == ("a", "_timestamp")
+
+
 def test_another_format_does_not_inherit_the_settings(editor: APIClient) -> None:
     shown = editor.post("/api/inferences/", body(input_format="JSON")).json()
     assert (shown["input_format"], shown["input_config"]) == ("JSON", {})

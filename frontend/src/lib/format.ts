@@ -112,3 +112,10 @@ export function formatShape(shape: readonly (number | null)[], { batch = false }
   const sizes = batch ? shape.slice(1) : shape
   return sizes.length === 0 ? 'scalar' : sizes.map((size) => size ?? 'any').join(' × ')
 }
+
+/** What an answer carries of its record: 'machine m-7, _timestamp 1767225600000'. */
+export function includeText(include: Record<string, unknown>): string {
+  return Object.entries(include)
+    .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ')
+}

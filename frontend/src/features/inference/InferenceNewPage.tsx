@@ -10,6 +10,7 @@ import {
   Select,
   Skeleton,
   Stack,
+  TagsInput,
   Text,
   TextInput,
 } from '@mantine/core'
@@ -54,6 +55,8 @@ import {
   EMPTY_FORM,
   equivalentsOf,
   formatText,
+  includable,
+  parseObject,
   partitionNote,
   requestOf,
   sentence,
@@ -158,6 +161,8 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
       if (!handsUp(chosen) || untouched) form.setFieldValue(name, '')
     }
     form.setFieldValue('suggested', null)
+    // Names of one contract mean nothing in another.
+    if (id !== values.result) form.setFieldValue('include', [])
     if (!chosen.stream && !isUpper(chosen)) form.setFieldValue('as_stream', false)
   }
   // The address chooses, also when it is opened from a result's page over an older draft.
@@ -189,6 +194,9 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
   const formatFrom =
     found &&
     `${formatText(found.input_format, found.input_config)}, ${upper ? "the model's own input" : `from stream ${stream.data?.id}`}`
+
+  const config = values.as_stream ? found?.input_config : (parseObject(values.input_config) ?? undefined)
+  const includes = includable(config)
 
   const submit = form.onSubmit(async (sent) => {
     try {
@@ -330,6 +338,15 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
                 <FieldError error={form.errors.input_config} />
               </div>
             </Group>
+          )}
+          {includes && (
+            <TagsInput
+              label="Answers include"
+              description="Columns and fields of each record, as they are in it: an id, the time; _headers.NAME too"
+              data={includes}
+              maxTags={20}
+              {...form.getInputProps('include')}
+            />
           )}
         </Stack>
         <Accordion variant="contained" radius="sm" chevronPosition="left">

@@ -22,6 +22,7 @@ export function SettingsTab({ inference }: { inference: Inference }) {
     as_stream: false,
     input_format: inference.input_format,
     input_config: config,
+    include: inference.include,
     output_bootstrap_servers: inference.output_bootstrap_servers,
     upper_topic: inference.upper_topic,
     limit: inference.limit ?? '',
@@ -54,6 +55,7 @@ export function SettingsTab({ inference }: { inference: Inference }) {
             `what is less sure than ${inference.limit}, to ${inference.upper_topic}`,
           ],
           inference.limit !== null && ['Upper brokers', inference.upper_bootstrap_servers || "the platform's own"],
+          inference.include.length > 0 && ['Answers include', inference.include.join(', ')],
           [
             'Time stamps of answers',
             inference.output_timestamps === 'written' ? 'the time of writing' : 'the time of the record',

@@ -5,7 +5,7 @@ import { InferenceLink, ResultLink, TopicLink } from '~/components/ButtonLink'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import type { Inference, Try } from '~/lib/api'
-import { formatExact, formatMetric, formatMilliseconds, formatPercent, plural } from '~/lib/format'
+import { formatExact, formatMetric, formatMilliseconds, formatPercent, includeText, plural } from '~/lib/format'
 import { type Class, readAnswer } from './answers'
 import classes from './Try.module.css'
 import type { TryEntry } from './tries'
@@ -122,6 +122,7 @@ function Said({ answer, truth, inference }: { answer: Try; truth: string | null;
           {reading.text}
         </Code>
       )}
+      {answer.include && <SmallPrint>with {includeText(answer.include)}</SmallPrint>}
     </Stack>
   )
 }

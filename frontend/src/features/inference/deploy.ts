@@ -32,6 +32,8 @@ export interface DeployForm {
   input_format: InputFormat
   /** JSON. */
   input_config: string
+  /** Columns and fields of a data set's contract that answers carry. */
+  include: string[]
   output_bootstrap_servers: string
   /** Of a tier: what is less sure than the limit goes there; both or none. */
   upper_topic: string
@@ -58,6 +60,7 @@ export const EMPTY_FORM: DeployForm = {
   as_stream: true,
   input_format: 'RAW',
   input_config: '{}',
+  include: [],
   output_bootstrap_servers: '',
   upper_topic: '',
   limit: '',
@@ -145,6 +148,7 @@ export function requestOf(form: DeployForm): InferenceWriteRequest {
     replicas: form.replicas,
     ...(form.max_replicas === '' ? {} : { max_replicas: form.max_replicas }),
     ...(form.as_stream ? {} : { input_format: form.input_format, input_config: parseObject(form.input_config) ?? {} }),
+    ...(form.include.length > 0 ? { include: form.include } : {}),
     ...(form.output_bootstrap_servers ? { output_bootstrap_servers: form.output_bootstrap_servers } : {}),
     ...(form.upper_topic || form.limit !== ''
       ? { upper_topic: form.upper_topic, limit: form.limit === '' ? null : form.limit }
@@ -164,7 +168,7 @@ export function equivalentsOf(form: DeployForm): Equivalents {
   const request = requestOf(form)
   const options = Object.entries(request).flatMap(([name, value]) => {
     if (name === 'result' || value === null || value === undefined) return []
-    const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
+    const text = typeof value === 'object' && !Array.isArray(value) ? JSON.stringify(value) : String(value)
     return [`  --${OPTIONS[name] ?? name.replaceAll('_', '-')} ${shellQuote(text)}`]
   })
   const lines = [`kafka-ml inferences create ${request.result || 'RESULT'}`, ...options]
@@ -221,4 +225,18 @@ export function partitionNote(replicas: number, topic: string, partitions: numbe
     return `${topic} has ${plural(partitions, 'partition')}: ${plural(idle, 'replica')} would have nothing to do.`
   }
   return `${topic} has ${plural(partitions, 'partition')}, shared by ${plural(replicas, 'replica')}.`
+}
+
+/** What answers can carry of the records of a data set: its columns and fields, and what every record has. */
+export function includable(config: Record<string, unknown> | undefined): string[] | null {
+  const contract = config?.contract as { columns?: { name: string }[]; fields?: { path: string[] }[] } | undefined
+  if (!contract) return null
+  const names = [
+    ...(contract.fields ?? []).map(({ path }) => path.join('.')),
+    ...(contract.columns ?? []).map(({ name }) => name),
+    '_key',
+    '_timestamp',
+    '_partition',
+  ]
+  return [...new Set(names)]
 }

@@ -3,7 +3,7 @@ import { Group, Text, Title } from '@mantine/core'
 import { TopicLink } from '~/components/ButtonLink'
 import { SmallPrint } from '~/components/Dimmed'
 import { RowTable } from '~/components/RowTable'
-import { formatMetric, formatPercent, NONE } from '~/lib/format'
+import { formatMetric, formatPercent, includeText, NONE } from '~/lib/format'
 import type { PredictionRecord } from './frames'
 import type { Naming } from './labels'
 import { useStore, type Watch } from './useWatch'
@@ -40,6 +40,9 @@ export function RecordsTable({ watch, naming }: { watch: Watch; naming: Naming }
           },
           ...(records.some(({ tier }) => tier)
             ? [{ title: 'Left at', w: '13%', cell: ({ tier }: PredictionRecord) => tier || NONE, td: ANYWHERE }]
+            : []),
+          ...(records.some(({ include }) => include)
+            ? [{ title: 'With', cell: ({ include }: PredictionRecord) => includeText(include ?? {}), td: ANYWHERE }]
             : []),
           { title: 'Input', cell: (record) => <Place place={placeOfSource(record.source)} /> },
           { title: 'Output record', cell: (record) => <Place place={record.place} /> },

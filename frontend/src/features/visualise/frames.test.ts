@@ -54,7 +54,7 @@ describe('what a page keeps', () => {
 
   it('never grows', () => {
     const store = new WatchStore()
-    const record = { at: 0, id: 0, values: [1], more: 0, place: 't[0]@0', source: '', tier: '' }
+    const record = { at: 0, id: 0, values: [1], more: 0, place: 't[0]@0', source: '', tier: '', include: null }
     const place = { at: 0, latitude: 0, longitude: 0, id: 0, values: [1], source: '' }
     for (let at = 0; at < 5000; at += 1) {
       store.frame(frame({ steps: [classStep(at, [0, 1])], records: [record], places: [place] }))

@@ -19,6 +19,8 @@ export interface PredictionRecord {
   source: string
   /** The sub-model of a distributed model that answered, or empty. */
   tier: string
+  /** What the answer carries of its record; null: nothing. */
+  include: Record<string, unknown> | null
 }
 
 export interface PlacedPrediction {
