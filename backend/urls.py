@@ -10,7 +10,7 @@ from backend.accounts import views as accounts
 from backend.api.fields import ArtifactNameConverter, IdConverter, TopicNameConverter
 from backend.clusters.views import ClusterViewSet
 from backend.configurations.views import ConfigurationViewSet
-from backend.datasets.views import DatasetViewSet
+from backend.datasets.views import DatasetViewSet, PreviewView
 from backend.deployments.version_views import (
     VersionArtifactView,
     VersionCardView,
@@ -104,6 +104,7 @@ api_urls: list[URLPattern | URLResolver] = [
         name="inference-worker-token",
     ),
     path("inferences/<id:pk>/predictions/", prediction_stream, name="inference-predictions"),
+    path("datasets/preview/", PreviewView.as_view(), name="dataset-preview-asked"),
     path("", include(router.urls)),
     path("frameworks/", FrameworksView.as_view(), name="frameworks"),
     path("topics/", topics.TopicListView.as_view(), name="topics"),

@@ -14,6 +14,7 @@ from kafkaml.wire.choices import Split
 from kafkaml.wire.contract import FieldKind, KeyKind, LabelKind, SplitBy
 from kafkaml.wire.failure import FailureCategory
 from kafkaml.wire.inference import ChallengeKind
+from kafkaml.wire.preview import SamplePart
 from kafkaml.wire.proposal import FieldRole, RemarkCode
 from kafkaml.wire.replica import ReplicaState
 
@@ -155,7 +156,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_SCHEMA_CLASS": "backend.api.schema.ProblemSchema",
     "EXCEPTION_HANDLER": "backend.api.errors.exception_handler",
-    "DEFAULT_THROTTLE_RATES": {"login": "20/min", "proposal": "60/min"},
+    "DEFAULT_THROTTLE_RATES": {"login": "20/min", "proposal": "60/min", "preview": "240/min"},
     # Whose X-Forwarded-For counts: nobody's without a proxy, or each guess would name another address.
     "NUM_PROXIES": 1 if _env.behind_proxy else 0,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -188,6 +189,7 @@ SPECTACULAR_SETTINGS = {
         "KeyKindEnum": list(KeyKind),
         "LabelKindEnum": list(LabelKind),
         "RemarkCodeEnum": list(RemarkCode),
+        "SamplePartEnum": list(SamplePart),
     },
 }
 

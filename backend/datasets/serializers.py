@@ -13,6 +13,7 @@ from backend.api.fields import NameField, TextField, TopicField
 from backend.api.wire import MessageField
 from backend.datasets.contracts import contract_problems
 from backend.datasets.models import Dataset, DatasetVersion
+from backend.datasets.previews import MAX_SAMPLES
 from backend.datasets.services import Slice
 from backend.streams.fields import AddresseeField
 from kafkaml.wire.contract import Contract
@@ -23,6 +24,8 @@ __all__ = [
     "DatasetVersionSerializer",
     "DatasetVersionWriteSerializer",
     "DatasetWriteSerializer",
+    "PreviewSerializer",
+    "PreviewVersionSerializer",
     "TrainSerializer",
 ]
 
@@ -102,9 +105,34 @@ class DatasetVersionWriteSerializer(serializers.Serializer[Any]):
         return contract.to_json()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs["validation_rate"] + attrs["test_rate"] >= 1:
-            raise serializers.ValidationError({"test_rate": "validation and test leave nothing to train on"})
-        return attrs
+        return _checked_rates(attrs)
+
+
+class SamplesField(serializers.IntegerField):
+    """How many samples are shown."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(default=12, min_value=1, max_value=MAX_SAMPLES, **options)
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """A slice, and a contract that may be wrong: what is wrong is in the answer."""
+
+    slice = SliceSerializer()
+    contract = MessageField(Contract, read_only=False, allow_null=False)
+    validation_rate = serializers.FloatField(default=0.1, min_value=0, max_value=1)
+    test_rate = serializers.FloatField(default=0.1, min_value=0, max_value=1)
+    samples = SamplesField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return _checked_rates(attrs)
+
+
+class PreviewVersionSerializer(serializers.Serializer[Any]):
+    """Which version is previewed, the newest unless one is named, and how many of its samples are shown."""
+
+    version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    samples = SamplesField()
 
 
 class DatasetUpdateSerializer(serializers.Serializer[Any]):
@@ -123,3 +151,9 @@ class TrainSerializer(serializers.Serializer[Any]):
 
     deployment = AddresseeField()
     version = serializers.IntegerField(allow_null=True, default=None, min_value=1, max_value=2**31 - 1)
+
+
+def _checked_rates(attrs: dict[str, Any]) -> dict[str, Any]:
+    if attrs["validation_rate"] + attrs["test_rate"] >= 1:
+        raise serializers.ValidationError({"test_rate": "validation and test leave nothing to train on"})
+    return attrs

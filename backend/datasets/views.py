@@ -1,4 +1,4 @@
-"""Data sets: list, show, make, version, rename, delete, train."""
+"""Data sets: list, show, make, version, rename, delete, train, preview."""
 
 from __future__ import annotations
 
@@ -7,21 +7,34 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import UserRateThrottle
+from rest_framework.views import APIView
 
+from backend.accounts.models import Role
 from backend.api.views import ResourceViewSet
 from backend.datasets import selectors, services
 from backend.datasets.models import Dataset
+from backend.datasets.previews import PreviewQuery, slice_preview, version_preview
 from backend.datasets.serializers import (
     DatasetSerializer,
     DatasetUpdateSerializer,
     DatasetVersionSerializer,
     DatasetVersionWriteSerializer,
     DatasetWriteSerializer,
+    PreviewSerializer,
+    PreviewVersionSerializer,
     TrainSerializer,
 )
 from backend.streams.serializers import OfferedSerializer
+from kafkaml.wire.preview import Preview
 
-__all__ = ["DatasetViewSet"]
+__all__ = ["DatasetViewSet", "PreviewView"]
+
+
+class PreviewThrottle(UserRateThrottle):
+    """Keeps one person from having the platform read and compute all the time; a page asks as somebody types."""
+
+    scope = "preview"
 
 
 class DatasetViewSet(ResourceViewSet[Dataset]):
@@ -72,3 +85,32 @@ class DatasetViewSet(ResourceViewSet[Dataset]):
         offer = services.announce_dataset(version, actor=self.actor, deployment=deployment)
         body = {"deployment": deployment, "ranges": offer.ranges, "message": offer.message, "stream": offer.stream}
         return Response(body, status=200 if offer.message is None else 202)
+
+    @extend_schema(parameters=[PreviewVersionSerializer], responses=Preview, operation_id="datasets_version_preview")
+    @action(detail=True, methods=["get"], throttle_classes=[PreviewThrottle])
+    def preview(self, request: Request, pk: int) -> Response:
+        """Show what the contract of a version makes of a sample of its records."""
+        query = PreviewVersionSerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        version = selectors.version_of(self.find(pk), asked.get("version"), field="version")
+        return Response(version_preview(version, asked["samples"]).to_json())
+
+
+class PreviewView(APIView):
+    """A data set before there is one."""
+
+    # Nothing is kept: who may look at records may see what a contract makes of them.
+    write_role = Role.VIEWER
+    throttle_classes = [PreviewThrottle]
+
+    @extend_schema(request=PreviewSerializer, responses=Preview, operation_id="datasets_preview")
+    def post(self, request: Request) -> Response:
+        """Show what a contract makes of a sample of a slice: columns, samples as a model gets them, and what is wrong.
+
+        A contract that is wrong is no error here: ``problems`` say what and where, and what is right is shown.
+        """
+        query = PreviewSerializer(data=request.data)
+        query.is_valid(raise_exception=True)
+        asked = dict(query.validated_data)
+        return Response(slice_preview(asked.pop("slice"), PreviewQuery(**asked)).to_json())

@@ -46,6 +46,11 @@ class TopicSample:
         """The most records that the slice can hold; the markers of transactions count too."""
         return sum(end - start for start, end in self.offsets.values())
 
+    @property
+    def bytes(self) -> int:
+        """What the records take, about."""
+        return sum(map(record_bytes, self.records))
+
 
 class TopicSampler:
     """Takes samples of the topics of one cluster, for one thread.
@@ -66,16 +71,18 @@ class TopicSampler:
         max_records: int = 1000,
         max_bytes: int = 16 << 20,
         timeout_seconds: float = 5.0,
+        together: bool = False,
     ) -> TopicSample:
         """Return about ``max_records`` committed records of ``topic``, from its start to its end.
 
         ``offsets`` (partition -> first and next offset) leaves out what lies outside. A partition is given as many as
-        its share of the slice; all records where there are no more. Raises StreamUnavailable for a topic that does not
+        its share of the slice; all records where there are no more. ``together``: those of a partition follow each
+        other, and are its newest. Raises StreamUnavailable for a topic that does not
         exist.
         """
         deadline = time.monotonic() + timeout_seconds
         wanted = self._within(topic, offsets)
-        plan = _plan(wanted, max_records)
+        plan = _plan(wanted, max_records, 1 if together else _PLACES)
         found: list[Record] = []
         left_bytes = max_bytes
         places = sum(map(len, plan))
@@ -153,11 +160,11 @@ class _Taken:
         return self._left[key] > 0 and self._sizes[key] < self._max_bytes
 
 
-def _plan(offsets: Slice, max_records: int) -> list[dict[int, _Window]]:
-    """Return what to read one round after the other, a first look at each partition first."""
+def _plan(offsets: Slice, max_records: int, places: int) -> list[dict[int, _Window]]:
+    """Return what to read one round after the other, a first look at each partition first; about ``places`` in all."""
     sizes = {key: end - start for key, (start, end) in offsets.items() if end > start}
     total = sum(sizes.values())
-    windows = {key: _windows(offsets[key][0], size, size / total, max_records) for key, size in sizes.items()}
+    windows = {key: _windows(offsets[key][0], size, size / total, max_records, places) for key, size in sizes.items()}
     looks = [
         (key, each[place])
         for place in range(max(map(len, windows.values()), default=0))
@@ -174,12 +181,12 @@ def _plan(offsets: Slice, max_records: int) -> list[dict[int, _Window]]:
     return rounds
 
 
-def _windows(start: int, size: int, share: float, max_records: int) -> list[_Window]:
+def _windows(start: int, size: int, share: float, max_records: int, places: int) -> list[_Window]:
     """Return the windows of a partition, which has a ``share`` of all records; the last ends with it."""
     wanted = min(size, max(1, round(max_records * share)))
-    count = 1 if wanted == size else max(1, min(round(_PLACES * share), wanted // _MIN_RECORDS))
+    count = 1 if wanted == size else max(1, min(round(places * share), wanted // _MIN_RECORDS))
     counts = [wanted // count + (place < wanted % count) for place in range(count)]
     last = start + size - counts[-1]
-    starts = [start + (last - start) * place // max(1, count - 1) for place in range(count)]
+    starts = [start + (last - start) * place // (count - 1) for place in range(count)] if count > 1 else [last]
     limits = [*starts[1:], start + size]
     return [_Window(*each) for each in zip(starts, limits, counts, strict=True)]

@@ -216,18 +216,19 @@ class RowColumns:
     def __post_init__(self) -> None:
         self.exprs = [column.expr for column in self.columns]
 
+    def values(self, data: pl.DataFrame, count: int) -> pl.DataFrame:
+        """Return what the expressions give for ``data`` of ``count`` rows, among other columns, by ``field``."""
+        # Beside a column, an expression without fields gives a value for each row too. In sequence: to hand columns to
+        # other threads takes longer than to work them out.
+        beside = data if data.width else pl.select(pl.int_range(count).alias(""))
+        return beside.with_columns_seq(self.exprs)
+
     def fill(self, data: pl.DataFrame, rows: Array) -> tuple[Flags | None, Failures]:
         """Write the columns of ``data`` into the fields of ``rows``, one for each of its rows.
 
         Returns which rows are none (None: all are good), and for each of those, by its place, why.
         """
-        # Beside a column, an expression without fields gives a value for each row too. In sequence: to hand columns to
-        # other threads takes longer than to work them out.
-        found = (
-            data.with_columns_seq(self.exprs)
-            if data.width
-            else pl.select(pl.int_range(len(rows)).alias("")).with_columns_seq(self.exprs)
-        )
+        found = self.values(data, len(rows))
         good: Flags | None = None
         failures: dict[int, DecodeError] = {}
         for column in self.columns:

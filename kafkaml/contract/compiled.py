@@ -19,9 +19,9 @@ import orjson
 from kafkaml.codecs.field_names import Path
 from kafkaml.codecs.registry import SchemaLookup
 from kafkaml.content_order import content_hashes, content_order, hash_seed
-from kafkaml.contract.columns import Array, CompiledColumn, compile_columns, compile_labels
-from kafkaml.contract.errors import ContractError, Problem
-from kafkaml.contract.frames import record_fields
+from kafkaml.contract.columns import Array, CompiledColumn
+from kafkaml.contract.compilation import compiled_parts
+from kafkaml.contract.frames import Frame, record_fields
 from kafkaml.contract.included import Included
 from kafkaml.contract.learning import class_names, learn
 from kafkaml.contract.rows import RUN, TIME, Raw, RowReader, RunBook, lacking_error
@@ -33,7 +33,7 @@ from kafkaml.contract.value_reader import Failures, Rows
 from kafkaml.contract.window_state import StateKey, WindowState
 from kafkaml.errors import BrokenError, RefusedError
 from kafkaml.records import RecordBatch
-from kafkaml.wire.contract import Contract, FieldKind, KeyKind, Learnt, Missing, SplitBy
+from kafkaml.wire.contract import Contract, FieldKind, Learnt, Missing, SplitBy
 
 __all__ = ["Arrangement", "CompiledContract", "Decoded", "Raw", "known_fields"]
 
@@ -91,13 +91,11 @@ class CompiledContract:
         forget_ms: int = FORGET_MS,
         include: Sequence[str] = (),
     ) -> None:
-        _check(contract)
         fields = known_fields(contract)
         self.contract = contract
         self.learnt = learnt
-        self.columns = compile_columns(contract.columns, fields)
         window = contract.window
-        labels = compile_labels(contract.labels, fields, spare=window is not None)
+        self.columns, labels = compiled_parts(contract, fields)
         # Serving reads no labels.
         self.labels = labels if learnt is None else []
         self._inputs = inputs_of(self.columns)
@@ -148,6 +146,16 @@ class CompiledContract:
         """Return the type of each input: uint8 of pictures, float32 of all else."""
         return {each.name: each.dtype for each in self._inputs}
 
+    def widths(self, learnt: Learnt | None = None) -> list[int]:
+        """Return how many numbers of a record each of ``columns`` becomes."""
+        sampler = self._sampler_of(learnt)
+        return [sampler.width(column) for column in self.columns]
+
+    def feature_names(self, learnt: Learnt | None = None) -> dict[str, list[str]]:
+        """Return for each input what the places of its last axis are; none of a list or picture that stands alone."""
+        sampler = self._sampler_of(learnt)
+        return {each.name: sampler.feature_names(each) for each in self._inputs}
+
     # --- training -----------------------------------------------------------------------------------------------------
 
     @property
@@ -191,12 +199,19 @@ class CompiledContract:
         return Arrangement(windows, parts, hashes, unlabelled, warnings)
 
     def learn(self, rows: Array, arrangement: Arrangement) -> Learnt:
-        """Return what the training part tells; RefusedError for a column that nothing can be learnt of."""
+        """Return what the training part tells; ContractError for columns that nothing can be learnt of."""
         chunks = _TrainingRows(rows, self._rows_used(arrangement.windows, arrangement.parts.training, len(rows)))
         columns = learn(self.columns, chunks, self._texts)
         label = self._class_label
         classes = () if label is None else class_names(self._texts[label.field].names, label.name)
         return Learnt(columns=columns, classes=classes)
+
+    def examine(self, batch: RecordBatch) -> Frame:
+        """Return what expressions give for the records that can be read, by ``field`` of ``columns`` and ``labels``.
+
+        Nothing stands in for what is missing, and no record is dropped for it: null is null.
+        """
+        return self._reader.examine(batch)
 
     def samples(
         self, rows: Array, learnt: Learnt, arrangement: Arrangement, part: Rows
@@ -444,30 +459,3 @@ class _TrainingRows:
 
 def _bytes_of(values: Array) -> Array:
     return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), -1)
-
-
-def _check(contract: Contract) -> None:
-    """Raise ContractError for what contradicts itself across columns."""
-    window, problems = contract.window, list[Problem]()
-    in_runs = window is not None or any(column.missing == Missing.LAST for column in contract.columns)
-    if contract.key == KeyKind.NONE and (in_runs or contract.split == SplitBy.KEY):
-        problems.append(
-            Problem(("key",), RefusedError("records have no keys: windows, last values and splits by key go by them"))
-        )
-    overlap = window is not None and window.stride < window.length + window.horizon
-    if overlap and contract.split == SplitBy.CONTENT:
-        problems.append(
-            Problem(
-                ("split",),
-                RefusedError(
-                    "windows share records, so a split by content would test on what was trained on",
-                    hint="split by time or by key",
-                ),
-            )
-        )
-    if window is not None and window.horizon and not contract.labels:
-        problems.append(
-            Problem(("window", "horizon"), RefusedError("a forecast needs a label: what is to be foretold"))
-        )
-    if problems:
-        raise ContractError(problems)

@@ -13,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from kafkaml.contract.columns import Array, CompiledColumn
+from kafkaml.contract.errors import ContractError, Problem
 from kafkaml.contract.exact_sums import ExactSum, order_statistics
 from kafkaml.contract.texts import Texts
 from kafkaml.errors import RefusedError
@@ -32,14 +33,22 @@ def learn(
 ) -> Mapping[str, LearntColumn]:
     """Return what the rows in ``chunks``, which can be iterated over again, tell of ``columns``.
 
-    Raises RefusedError for a column that nothing can be learnt of.
+    Raises ContractError for columns that nothing can be learnt of.
     """
     learnt: dict[str, LearntColumn] = {}
-    for column in columns:
-        if column.coded:
-            learnt[column.name] = LearntColumn(vocabulary=_vocabulary(column, chunks, texts[column.field]))
-        elif column.column.scaling != Scaling.NONE or column.column.missing == Missing.MEAN:
-            learnt[column.name] = _of_numbers(column, chunks)
+    problems: list[Problem] = []
+    for place, column in enumerate(columns):
+        scaled = column.column.scaling != Scaling.NONE
+        try:
+            if column.coded:
+                learnt[column.name] = LearntColumn(vocabulary=_vocabulary(column, chunks, texts[column.field]))
+            elif scaled or column.column.missing == Missing.MEAN:
+                learnt[column.name] = _of_numbers(column, chunks)
+        except RefusedError as error:
+            what = "encoding" if column.coded else "scaling" if scaled else "missing"
+            problems.append(Problem(("columns", place, what), error))
+    if problems:
+        raise ContractError(problems)
     return learnt
 
 

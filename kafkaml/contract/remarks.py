@@ -99,23 +99,7 @@ class Remarks:
     def about_label(self, name: str, label: FieldProfile, kind: LabelKind, leaks: Sequence[Leak]) -> None:
         """Remark a label that there is little to learn about, and the columns that tell it."""
         if kind == LabelKind.CLASS and label.counts:
-            (value, count), *others = label.counts.most_common(2)
-            share = count / max(1, label.present)
-            if not others:
-                self.warning(
-                    RemarkCode.ONE_CLASS,
-                    f"the label {name} is {value} in all records of the sample: there is nothing to tell apart",
-                    "choose a longer slice, or another label",
-                    label.path,
-                )
-            elif share >= _IMBALANCED:
-                self.warning(
-                    RemarkCode.IMBALANCED,
-                    f"the label {name} is {value} in {_percent(share)} of the records: a model that always says so is "
-                    "right as often",
-                    "watch recall, not accuracy; class_weight in the fit arguments makes the rare ones count",
-                    label.path,
-                )
+            self.about_balance(name, label.counts, label.present, label.path)
         for leak in leaks:
             self.warning(
                 RemarkCode.LABEL_LEAK,
@@ -125,10 +109,32 @@ class Remarks:
                 leak.field.path,
             )
 
-    def about_samples(self, samples: int, failures: Sequence[DecodeError]) -> None:
-        """Remark why records that can be read make no samples."""
-        # Of fields of another kind it is told where the fields are.
-        reasons = Counter(error.gap or error.message[:100] for error in failures if not error.gap.startswith(_ODD))
+    def about_balance(self, name: str, counts: Counter[str], present: int, path: tuple[str, ...] = ()) -> None:
+        """Remark classes of which there is nearly one only among the ``present`` records that have one."""
+        (value, count), *others = counts.most_common(2)
+        share = count / max(1, present)
+        if not others:
+            self.warning(
+                RemarkCode.ONE_CLASS,
+                f"the label {name} is {value} in all records of the sample: there is nothing to tell apart",
+                "choose a longer slice, or another label",
+                path,
+            )
+        elif share >= _IMBALANCED:
+            self.warning(
+                RemarkCode.IMBALANCED,
+                f"the label {name} is {value} in {_percent(share)} of the records: a model that always says so is "
+                "right as often",
+                "watch recall, not accuracy; class_weight in the fit arguments makes the rare ones count",
+                path,
+            )
+
+    def about_samples(self, samples: int, failures: Sequence[DecodeError], *, of_another_kind: bool = False) -> None:
+        """Remark why records that can be read make no samples; of fields ``of_another_kind`` if that is told nowhere
+        else.
+        """
+        told_here = [error for error in failures if of_another_kind or not error.gap.startswith(_ODD)]
+        reasons = Counter(error.gap or error.message[:100] for error in told_here)
         told = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common(5))
         if not samples:
             self.error(

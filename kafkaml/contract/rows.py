@@ -12,7 +12,7 @@ from kafkaml.codecs.field_names import Path
 from kafkaml.codecs.registry import SchemaLookup
 from kafkaml.contract.columns import Array, CompiledColumn, RowColumns
 from kafkaml.contract.expressions import HEADERS
-from kafkaml.contract.frames import KEY, PARTITION, TIMESTAMP, FrameReader
+from kafkaml.contract.frames import KEY, PARTITION, TIMESTAMP, Frame, FrameReader
 from kafkaml.contract.included import Included
 from kafkaml.contract.sequences import NEVER, carried, runs_of
 from kafkaml.contract.texts import Texts
@@ -75,6 +75,11 @@ class RowReader:
         self._included = included
         parts = [(column.field, column.dtype.base, column.dtype.shape) for column in columns]
         self.dtype = np.dtype(parts + [(TIME, np.dtype("<i8"), ())] * timed + [(RUN, np.dtype("<i4"), ())] * grouped)
+
+    def examine(self, batch: RecordBatch) -> Frame:
+        """Return the values of all columns, by ``field``, of the records that can be read; what is missing is null."""
+        frame = self._frames.read(batch)
+        return Frame(self._columns.values(frame.data, len(frame.kept)), frame.kept, frame.failures)
 
     def read(self, batch: RecordBatch) -> Raw:
         """Return the rows of a batch, ``RUN`` not set; never raises for what is in a record.

@@ -17,7 +17,7 @@ from kafkaml.errors import DecodeError, KafkaMLError
 from kafkaml.records import Record
 from kafkaml.wire.proposal import Undecodable
 
-__all__ = ["LoadedSample"]
+__all__ = ["LoadedSample", "undecodable"]
 
 # A sample of so many values has no more to tell.
 _MAX_VALUES = 150_000
@@ -75,14 +75,18 @@ class LoadedSample:
         """What is told of the failures."""
         if not self.failures:
             return None
-        record, error = self.failures[0]
-        value = record.value or b""
-        return Undecodable(
-            share=len(self.failures) / self.looked_at,
-            place=record.place,
-            message=error.message[:1000],
-            value=(text_of(value) or shown(value, 120))[:200],
-        )
+        return undecodable(*self.failures[0], len(self.failures) / self.looked_at)
+
+
+def undecodable(record: Record, error: KafkaMLError, share: float) -> Undecodable:
+    """Return what is told of the ``share`` of records that are no samples, of which ``record`` is the first."""
+    value = record.value or b""
+    return Undecodable(
+        share=share,
+        place=record.place,
+        message=error.message[:1000],
+        value=(text_of(value) or shown(value, 120))[:200],
+    )
 
 
 def _spread(records: Sequence[Record]) -> Iterator[Record]:

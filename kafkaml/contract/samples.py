@@ -91,6 +91,21 @@ class Sampler:
             return each.alone.column.shape
         return (sum(self.width(column) for column in each.columns),)
 
+    def feature_names(self, each: Input) -> list[str]:
+        """Return what the places of the last axis are where columns stand side by side, else none."""
+        if each.alone is not None:
+            return []
+        names: list[str] = []
+        for column in each.columns:
+            if column.encoding == Encoding.ONE_HOT:
+                values = ("other", *self._learnt[column.name].vocabulary)
+                names += [f"{column.name}={value[:60]}" for value in values]
+            elif column.column.shape:
+                names += [f"{column.name}[{place + 1}]" for place in range(self.width(column))]
+            else:
+                names.append(column.name)
+        return names
+
     def arrays(self, rows: Array) -> dict[str, Array]:
         """Return the inputs by name, (*rows.shape, *shape), of ``rows``: (n,), or (n, length) of windows."""
         flat = rows.reshape(-1)

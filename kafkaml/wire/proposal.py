@@ -24,6 +24,7 @@ __all__ = [
     "Remark",
     "RemarkCode",
     "Severity",
+    "Share",
     "TimeSummary",
     "Undecodable",
     "ValueCount",
@@ -163,6 +164,7 @@ class RemarkCode(StrEnum):
     UNSORTED_TIMES = "unsorted_times"
     KEY_ON_SEVERAL_PARTITIONS = "key_on_several_partitions"
     WINDOW = "window"
+    SPLIT = "split"
 
 
 class Severity(StrEnum):

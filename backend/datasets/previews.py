@@ -1,0 +1,126 @@
+"""What a contract makes of a slice, told while somebody writes it: a sample is read once, and kept for a while."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend.config.environment import environment
+from backend.datasets.models import DatasetVersion
+from backend.datasets.services import Slice
+from backend.records.browsing import open_browser, open_sampler
+from kafkaml.codecs.schema_registry import SchemaRegistry
+from kafkaml.confluent import TopicSample
+from kafkaml.stream_range import StreamRange, parse_ranges
+from kafkaml.wire.preview import Preview
+
+__all__ = ["MAX_SAMPLES", "PreviewQuery", "slice_preview", "version_preview"]
+
+MAX_SAMPLES = 50
+_RECORDS = 1000
+_SAMPLE_SECONDS = 5.0
+# A page asks again and again while somebody types: it looks at the same records for so long.
+_KEPT_SECONDS = 60.0
+_KEPT_BYTES = 32 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewQuery:
+    """The contract as a document, whatever is wrong with it, and how many of its samples are shown."""
+
+    contract: Mapping[str, Any]
+    validation_rate: float = 0.1
+    test_rate: float = 0.1
+    samples: int = 12
+
+
+def slice_preview(asked: Slice, query: PreviewQuery) -> Preview:
+    """Return what the contract makes of records of a slice.
+
+    Raises InvalidField for a slice that holds none, StreamUnavailable for a topic that there is not, BrokerError.
+    """
+
+    def ranges() -> Sequence[StreamRange]:
+        return asked.resolved(open_browser())
+
+    return _preview((asked,), ranges, query)
+
+
+def version_preview(version: DatasetVersion, samples: int) -> Preview:
+    """Return what a version's contract makes of its slice; raises as ``slice_preview``."""
+    query = PreviewQuery(
+        contract=version.contract,
+        validation_rate=version.validation_rate,
+        test_rate=version.test_rate,
+        samples=samples,
+    )
+    return _preview((version.ranges,), lambda: parse_ranges(version.ranges), query)
+
+
+def _preview(key: tuple[Hashable, ...], ranges: Callable[[], Sequence[StreamRange]], query: PreviewQuery) -> Preview:
+    # Polars takes 40 MB, which a platform that nobody asks this of need not have.
+    from kafkaml.contract.preview import follows_keys, preview
+
+    together = follows_keys(query.contract)
+    key = (environment().kafka.bootstrap_servers, together, *key)
+    sample = _KEPT.get(key)
+    if sample is None:
+        sample = _sample(ranges(), together=together)
+        _KEPT.put(key, sample)
+    return preview(
+        sample.records,
+        query.contract,
+        available=sample.available,
+        validation_rate=query.validation_rate,
+        test_rate=query.test_rate,
+        samples=query.samples,
+        lookup=SchemaRegistry.from_environment(),
+    )
+
+
+def _sample(ranges: Sequence[StreamRange], *, together: bool) -> TopicSample:
+    # A slice is of one topic.
+    offsets = {each.partition: (each.start, each.end or 0) for each in ranges}
+    return open_sampler().sample(
+        ranges[0].topic,
+        offsets=offsets,
+        max_records=_RECORDS,
+        together=together,
+        timeout_seconds=_SAMPLE_SECONDS,
+    )
+
+
+@dataclass
+class _Kept:
+    """Samples of the last minute, the longest unused of which make room. For several threads."""
+
+    _samples: OrderedDict[Hashable, tuple[float, int, TopicSample]] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, key: Hashable) -> TopicSample | None:
+        with self._lock:
+            self._drop_old()
+            if key not in self._samples:
+                return None
+            self._samples.move_to_end(key)
+            return self._samples[key][2]
+
+    def put(self, key: Hashable, sample: TopicSample) -> None:
+        with self._lock:
+            self._samples[key] = (time.monotonic() + _KEPT_SECONDS, sample.bytes, sample)
+            self._samples.move_to_end(key)
+            self._drop_old()
+            while self._samples and sum(size for _, size, _ in self._samples.values()) > _KEPT_BYTES:
+                self._samples.popitem(last=False)
+
+    def _drop_old(self) -> None:
+        now = time.monotonic()
+        for key in [key for key, (until, _, _) in self._samples.items() if until < now]:
+            del self._samples[key]
+
+
+_KEPT = _Kept()
