@@ -162,12 +162,15 @@ def infer(
     context: typer.Context,
     topic: str,
     format_: Annotated[
-        str, typer.Option("--format", help="JSON, AVRO, CSV, RAW or TELEGRAF_STR_JSON; found out by default.")
+        str, typer.Option("--format", help="JSON, AVRO, PROTOBUF, CSV, RAW or TELEGRAF_STR_JSON; found out by default.")
     ] = "",
     label: Annotated[
         str, typer.Option(help="The field to predict, _key for the key, none; found out by default.")
     ] = "",
-    schema: Annotated[Path | None, typer.Option(help="AVRO: file with the schema of values.", exists=True)] = None,
+    schema: Annotated[
+        Path | None, typer.Option(help="AVRO, PROTOBUF: file with the schema of values.", exists=True)
+    ] = None,
+    message: Annotated[str | None, typer.Option(help="PROTOBUF: the message; the first one by default.")] = None,
     data_type: Annotated[str | None, typer.Option(help="RAW: type of the numbers.")] = None,
     data_reshape: Annotated[str | None, typer.Option(help="RAW: shape of a sample, e.g. '28 28'.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="CSV: what is between columns.")] = None,
@@ -182,6 +185,7 @@ def infer(
     known = {
         "format": format_.upper() or None,
         "data_scheme": schema.read_text(encoding="utf-8") if schema is not None else None,
+        "message": message,
         "data_type": data_type,
         "data_reshape": data_reshape,
         "delimiter": delimiter,

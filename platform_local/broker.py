@@ -25,7 +25,7 @@ import psutil
 
 from kafkaml.errors import BrokenError, BrokerTimeout, RefusedError
 from platform_local.class_archive import archive_options
-from platform_local.jars import KAFKA_VERSION, ensure_jars
+from platform_local.jars import BROKER_JARS, KAFKA_VERSION
 from platform_local.ports import LOOPBACK, describe_holder, free_port, is_free
 from platform_local.processes import end_processes, forget_pid, read_pid, record_pid, spawn
 
@@ -234,7 +234,7 @@ class EmbeddedBroker:
                 hint="stop it first (kafka-ml down), or use another data folder",
             )
         java = find_java()
-        class_path = os.pathsep.join(str(jar) for jar in ensure_jars())
+        class_path = os.pathsep.join(str(jar) for jar in BROKER_JARS.ensure())
         self._choose_ports()
         settings = self.data_dir / _SETTINGS_FILE
         also = self._also_port

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from kafkaml.errors import BrokenError
-from platform_local.jars import KAFKA_VERSION, ensure_jars, jars_are_cached, jars_dir, jars_key
+from platform_local.jars import BROKER_JARS, KAFKA_VERSION
 
 __all__ = ["archive_options", "archive_path", "make_archive"]
 
@@ -26,8 +26,8 @@ def archive_path(java: str) -> Path:
     """Return where the archive for this ``java`` and our jars is, or would be."""
     binary = Path(java).resolve()
     state = binary.stat()
-    key = f"{binary}\n{state.st_mtime_ns}\n{state.st_size}\n{jars_key()}"
-    return jars_dir() / f"classes-{hashlib.sha256(key.encode()).hexdigest()[:16]}.jsa"
+    key = f"{binary}\n{state.st_mtime_ns}\n{state.st_size}\n{BROKER_JARS.key}"
+    return BROKER_JARS.folder / f"classes-{hashlib.sha256(key.encode()).hexdigest()[:16]}.jsa"
 
 
 def archive_options(java: str) -> list[str]:
@@ -59,9 +59,9 @@ def main() -> None:
     """Fetch the jars and make the archive when they are missing, as ``scripts/install`` does."""
     try:
         # Their hashes are checked at each start of a broker; here it is enough that they are there.
-        if not jars_are_cached():
+        if not BROKER_JARS.are_cached:
             sys.stderr.write(f"==> Fetching Apache Kafka {KAFKA_VERSION} by Maven (44 MB, once)\n")
-            ensure_jars()
+            BROKER_JARS.ensure()
         make_archive()
     except BrokenError as error:
         sys.exit(f"{error.message}\n{error.hint}")

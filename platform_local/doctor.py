@@ -30,7 +30,7 @@ from platform_local.broker import (
     listens_for_old_examples,
 )
 from platform_local.commands import python_module
-from platform_local.jars import jars_are_cached, jars_dir
+from platform_local.jars import BROKER_JARS
 from platform_local.platform import DEFAULT_BROKER_PORT, DEFAULT_WEB_PORT
 from platform_local.ports import describe_holder, is_free
 
@@ -89,11 +89,11 @@ def _java(_: StateDir) -> Finding:
 
 
 def _jars(_: StateDir) -> Finding:
-    if jars_are_cached():
-        return Finding("kafka", Verdict.OK, f"the embedded broker's jars are in {jars_dir()}")
+    if BROKER_JARS.are_cached:
+        return Finding("kafka", Verdict.OK, f"the embedded broker's jars are in {BROKER_JARS.folder}")
     if shutil.which("mvn") is None:
-        fix = "install Maven (Debian: apt-get install maven), or use a broker of yours: --bootstrap-servers"
-        return Finding("kafka", Verdict.FAIL, "the embedded broker's jars are missing, and mvn to fetch them", fix)
+        about = "the embedded broker's jars are missing, and mvn to fetch them"
+        return Finding("kafka", Verdict.FAIL, about, BROKER_JARS.hint)
     return Finding("kafka", Verdict.WARN, "the embedded broker's jars are not fetched yet", "run: make up")
 
 

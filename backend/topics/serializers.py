@@ -235,8 +235,8 @@ class TailQuerySerializer(DecoderQuerySerializer):
 
 
 # Of topics that nobody announced.
-_PROPOSAL_FORMATS = ("JSON", "AVRO", "CSV", "RAW", "TELEGRAF_STR_JSON")
-_CONFIG = ("data_scheme", "data_type", "data_reshape", "delimiter", "decimal", "columns")
+_PROPOSAL_FORMATS = ("JSON", "AVRO", "PROTOBUF", "CSV", "RAW", "TELEGRAF_STR_JSON")
+_CONFIG = ("data_scheme", "message", "data_type", "data_reshape", "delimiter", "decimal", "columns")
 
 
 class ProposalQuerySerializer(serializers.Serializer[Any]):
@@ -255,7 +255,12 @@ class ProposalQuerySerializer(serializers.Serializer[Any]):
         help_text="the field that is the label, _key for the key, none for no label; found out by default",
     )
     data_scheme = serializers.CharField(
-        required=False, max_length=_MAX_SETTING_LENGTH[SettingKind.SCHEMA], help_text="AVRO: schema of values, as JSON"
+        required=False,
+        max_length=_MAX_SETTING_LENGTH[SettingKind.SCHEMA],
+        help_text="AVRO: schema of values, as JSON; PROTOBUF: text of the .proto file",
+    )
+    message = serializers.CharField(
+        required=False, max_length=500, help_text="PROTOBUF: name of the message; the first one by default"
     )
     data_type = serializers.CharField(required=False, max_length=40, help_text="RAW: type of the numbers")
     data_reshape = serializers.CharField(required=False, max_length=200, help_text="RAW: shape of a sample")

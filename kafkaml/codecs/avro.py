@@ -20,11 +20,12 @@ import numpy as np
 from kafkaml.codecs.avro_schema import HINT, AvroSchema, Column, plain_schema
 from kafkaml.codecs.avro_text import avro_as_json
 from kafkaml.codecs.base import NO_LABEL, Array, Codec, DecodedBatch, Values
+from kafkaml.codecs.framing import FRAME, FRAME_BYTES, framed
 from kafkaml.codecs.json_numbers import MAX_EXACT
-from kafkaml.codecs.looks import FRAME_BYTES, framed
 from kafkaml.codecs.raw import RawCodec
 from kafkaml.codecs.registry import (
     NO_LABELS,
+    SchemaKind,
     SchemaLookup,
     Setting,
     SettingKind,
@@ -36,9 +37,8 @@ from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.errors import DecodeError
 from kafkaml.input_format import InputFormat
 
-__all__ = ["FRAME", "NO_RECORD", "AvroCodec"]
+__all__ = ["NO_RECORD", "AvroCodec"]
 
-FRAME = struct.Struct(">bI")
 _CHECK_HINT = "check data_scheme and label_scheme in the sink"
 _FRAME_HINT = (
     "set KML_SCHEMA_REGISTRY_URL for the platform to read the writer's schema there; or, if data_scheme is the schema "
@@ -317,7 +317,9 @@ class AvroCodec(Codec):
         if self._lookup is None or schema_id == 0:
             return self._schema.plain, FRAME.size
         if schema_id not in self._writer_schemas:
-            self._writer_schemas[schema_id] = plain_schema(self._lookup(schema_id), self.name)
+            self._writer_schemas[schema_id] = plain_schema(
+                self._lookup(schema_id).text_of(SchemaKind.AVRO, schema_id), self.name
+            )
         return self._writer_schemas[schema_id], FRAME.size
 
     def _fits(self, row: list[Any]) -> bool:

@@ -18,8 +18,9 @@ import orjson
 from kafkaml.codecs.base import NO_LABEL, Array, Codec, DecodedBatch, Values
 from kafkaml.codecs.envelopes import notes_of, unwrapped
 from kafkaml.codecs.field_names import FieldNames
+from kafkaml.codecs.framing import FRAME_BYTES, framed
 from kafkaml.codecs.json_numbers import MAX_EXACT, first_inexact, first_odd_value
-from kafkaml.codecs.looks import CSV_HINT, FRAME_BYTES, csv_line, framed, shown, text_of
+from kafkaml.codecs.looks import CSV_HINT, csv_line, shown, text_of
 from kafkaml.codecs.raw import TextCodec
 from kafkaml.codecs.registry import (
     NO_LABELS,

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["CSV_HINT", "FRAME_BYTES", "csv_line", "framed", "shown", "text_of"]
+__all__ = ["CSV_HINT", "csv_line", "shown", "text_of"]
 
-# 0x00 and the id of a schema in four bytes, as the serializers of a Schema Registry begin each record.
-FRAME_BYTES = 5
 CSV_HINT = (
     "lines of CSV in a topic are no format of this version: send the file with 'kafka-ml send FILE.csv', or write each "
     "line as a JSON array of numbers"
@@ -42,11 +40,6 @@ def csv_line(value: bytes) -> str | None:
         if len(parts) > 1 and 2 * sum(_NUMBER.fullmatch(part) is not None for part in parts) >= len(parts):
             return text
     return None
-
-
-def framed(value: bytes) -> bool:
-    """Whether ``value`` may begin with the id of a schema."""
-    return len(value) > FRAME_BYTES and value[0] == 0
 
 
 def shown(value: object, limit: int = 60) -> str:

@@ -21,6 +21,8 @@ from kafkaml.input_format import add_format_name
 __all__ = [
     "NO_LABELS",
     "NO_TYPE",
+    "RegisteredSchema",
+    "SchemaKind",
     "SchemaLookup",
     "Setting",
     "SettingKind",
@@ -32,8 +34,35 @@ __all__ = [
     "register",
 ]
 
-# Returns the text of the writer's schema with this id in the registry.
-SchemaLookup = Callable[[int], str]
+
+class SchemaKind(StrEnum):
+    """The languages of schemas, by their names in Schema Registries."""
+
+    AVRO = "AVRO"
+    JSON = "JSON"
+    PROTOBUF = "PROTOBUF"
+
+
+@dataclass(frozen=True)
+class RegisteredSchema:
+    """A schema as a registry has it. ``imports`` are the texts that it refers to, directly or not, by their names."""
+
+    text: str
+    kind: SchemaKind = SchemaKind.AVRO
+    imports: Mapping[str, str] = field(default_factory=dict)
+
+    def text_of(self, kind: SchemaKind, schema_id: int) -> str:
+        """Return the text of a schema of this kind; DecodeError for one of another."""
+        if self.kind != kind:
+            raise DecodeError(
+                f"the record was written by schema {schema_id}, which is one of {self.kind}: expected {kind}",
+                hint="records of several formats are several data sets",
+            )
+        return self.text
+
+
+# Returns the writer's schema with this id in the registry.
+SchemaLookup = Callable[[int], RegisteredSchema]
 
 # What old sinks write where no type is declared.
 NO_TYPE = (None, "", "None", "NoneType")

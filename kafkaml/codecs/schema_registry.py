@@ -1,23 +1,27 @@
-"""SchemaRegistry: the writer's schema of Avro records that carry a schema's id (Confluent framing).
+"""SchemaRegistry: the writer's schema of records that carry a schema's id (Confluent framing).
 
-Asked by ``AvroCodec`` once for each id. Configured by the platform's owner (``KML_SCHEMA_REGISTRY_URL``), never by a
-stream: an announcement must not make a worker call addresses of its choice.
+Asked by readers of records once for each id. Configured by the platform's owner (``KML_SCHEMA_REGISTRY_URL``), never by
+a stream: an announcement must not make a worker call addresses of its choice.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import httpx
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kafkaml.codecs.registry import RegisteredSchema, SchemaKind
 from kafkaml.errors import BrokerError, DecodeError
 
 __all__ = ["SchemaRegistry", "SchemaRegistrySettings"]
 
 # A schema is text for people; more would be something else.
 _MAX_ANSWER_BYTES = 4 << 20
+_MAX_IMPORTS = 100
 
 
 class SchemaRegistrySettings(BaseSettings):
@@ -25,14 +29,16 @@ class SchemaRegistrySettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="KML_SCHEMA_REGISTRY_", extra="ignore", frozen=True)
 
-    url: str = Field("", pattern="^(|https?://.+)$")
-    username: str = ""
+    url: str = Field(
+        "", pattern="^(|https?://.+)$", description="address of a Schema Registry; empty means that there is none"
+    )
+    username: str = Field("", description="who asks, by HTTP's basic authentication; empty means nobody")
     password_file: str = Field("", description="path of a file that holds the password")
     ca_file: str = Field("", description="PEM file of the certificate authority; empty means the system's")
 
 
 class SchemaRegistry:
-    """Callable: schema id -> schema text. Keeps nothing; its caller asks once for each id."""
+    """Callable: schema id -> schema. Keeps nothing; its caller asks once for each id."""
 
     def __init__(self, settings: SchemaRegistrySettings, *, timeout_seconds: float = 10.0) -> None:
         password = Path(settings.password_file).read_text(encoding="utf-8").strip() if settings.password_file else ""
@@ -49,23 +55,59 @@ class SchemaRegistry:
         settings = SchemaRegistrySettings()
         return cls(settings) if settings.url else None
 
-    def __call__(self, schema_id: int) -> str:
+    def __call__(self, schema_id: int) -> RegisteredSchema:
         """Raises DecodeError for an id that the registry does not know, BrokerError when it cannot be asked."""
+        document = self._get(f"schemas/ids/{schema_id}", f"schema {schema_id}")
+        if document is None:
+            raise DecodeError(
+                f"the Schema Registry does not know schema {schema_id}",
+                hint="the record may have no schema id at all, or come from a producer with another registry",
+            )
+        # Registries that know Avro only name no kind.
+        kind = document.get("schemaType") or SchemaKind.AVRO
+        if kind not in set(SchemaKind):
+            raise DecodeError(f"schema {schema_id} is one of {str(kind)[:40]}: expected {', '.join(SchemaKind)}")
+        return RegisteredSchema(self._text(document, f"id {schema_id}"), SchemaKind(kind), self._imports(document))
+
+    def _imports(self, document: dict[str, Any]) -> dict[str, str]:
+        """Return the texts of what a schema refers to, and of what these refer to."""
+        texts: dict[str, str] = {}
+        waiting = list(document.get("references") or [])
+        while waiting:
+            reference = waiting.pop()
+            try:
+                name, subject, version = reference["name"], str(reference["subject"]), int(reference["version"])
+            except (TypeError, KeyError, ValueError) as error:
+                raise BrokerError(f"the Schema Registry at {self._url} answered with an odd reference") from error
+            if name in texts:
+                continue
+            if len(texts) >= _MAX_IMPORTS:
+                raise DecodeError(f"a schema refers to more than {_MAX_IMPORTS} others")
+            path = f"subjects/{quote(subject, safe='')}/versions/{version}"
+            found = self._get(path, f"version {version} of {subject}")
+            if found is None:
+                raise DecodeError(f"a schema refers to version {version} of {subject!r}, which the registry lacks")
+            texts[name] = self._text(found, subject)
+            waiting += found.get("references") or []
+        return texts
+
+    def _get(self, path: str, what: str) -> dict[str, Any] | None:
+        """Return a document, None for one that there is not."""
         try:
-            answer = self._client.get(f"{self._url}/schemas/ids/{schema_id}")
+            answer = self._client.get(f"{self._url}/{path}")
             if answer.status_code == httpx.codes.NOT_FOUND:
-                raise DecodeError(
-                    f"the Schema Registry does not know schema {schema_id}",
-                    hint="the record may have no schema id at all, or come from a producer with another registry",
-                )
+                return None
             answer.raise_for_status()
             document = answer.json() if len(answer.content) <= _MAX_ANSWER_BYTES else None
         except (httpx.HTTPError, ValueError) as error:
             raise BrokerError(
-                f"the Schema Registry at {self._url} did not answer for schema {schema_id}: {error!r}",
+                f"the Schema Registry at {self._url} did not answer for {what}: {error!r}",
                 hint="check KML_SCHEMA_REGISTRY_URL, and that the registry runs",
             ) from error
-        schema = document.get("schema") if isinstance(document, dict) else None
+        return document if isinstance(document, dict) else {}
+
+    def _text(self, document: dict[str, Any], what: str) -> str:
+        schema = document.get("schema")
         if not isinstance(schema, str):
-            raise BrokerError(f"the Schema Registry at {self._url} answered without a schema for id {schema_id}")
+            raise BrokerError(f"the Schema Registry at {self._url} answered without a schema for {what}")
         return schema

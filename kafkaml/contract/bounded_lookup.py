@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kafkaml.codecs.registry import SchemaLookup
+from kafkaml.codecs.registry import RegisteredSchema, SchemaLookup
 from kafkaml.errors import BrokerError, DecodeError, KafkaMLError
 
 __all__ = ["BoundedLookup"]
@@ -15,20 +15,20 @@ class BoundedLookup:
 
     def __init__(self, lookup: SchemaLookup) -> None:
         self._lookup = lookup
-        self._known: dict[int, str | KafkaMLError] = {}
+        self._known: dict[int, RegisteredSchema | KafkaMLError] = {}
         self._away: BrokerError | None = None
         self._unknown = 0
 
-    def __call__(self, schema_id: int) -> str:
+    def __call__(self, schema_id: int) -> RegisteredSchema:
         """As ``SchemaRegistry``; what failed once fails again without being asked."""
         if schema_id not in self._known:
             self._known[schema_id] = self._asked(schema_id)
         found = self._known[schema_id]
-        if isinstance(found, str):
+        if isinstance(found, RegisteredSchema):
             return found
         raise found
 
-    def _asked(self, schema_id: int) -> str | KafkaMLError:
+    def _asked(self, schema_id: int) -> RegisteredSchema | KafkaMLError:
         if self._away is not None:
             return self._away
         if self._unknown >= _MAX_UNKNOWN:

@@ -11,10 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from kafkaml.codecs.avro import FRAME
-from kafkaml.codecs.looks import framed, text_of
-from kafkaml.codecs.registry import SchemaLookup
-from kafkaml.contract.loading import CSV, Loader, csv_parts, document_loader, image_shape, loader_of, number_of
+from kafkaml.codecs.framing import FRAME_BYTES, framed, schema_id_of
+from kafkaml.codecs.looks import text_of
+from kafkaml.codecs.registry import RegisteredSchema, SchemaKind, SchemaLookup
+from kafkaml.contract.loading import (
+    CSV,
+    PROTOBUF,
+    Loader,
+    csv_parts,
+    document_loader,
+    image_shape,
+    loader_of,
+    number_of,
+)
 from kafkaml.dtypes import dtype_from_wire, shape_to_wire
 from kafkaml.errors import DecodeError, KafkaMLError
 from kafkaml.input_format import InputFormat
@@ -71,6 +80,11 @@ def guess_format(
             return _unknown(values)
         case InputFormat.AVRO:
             guess = _avro(values, known, lookup)
+        case _ if name == PROTOBUF and not known.get("data_scheme"):
+            guess = _framed(values, known, lookup)
+        case _ if name in (InputFormat.JSON, PROTOBUF) and "confluent_framing" not in known:
+            framing = {"confluent_framing": True} if _is_framed(values, name, known, lookup) else {}
+            guess = FormatGuess(name, known | framing)
         case InputFormat.RAW if not known.get("data_type"):
             guess = _raw(values, known)
         case _ if name == CSV:
@@ -86,7 +100,8 @@ def guess_format(
 def _name_of(values: Sequence[bytes], config: Mapping[str, Any]) -> str:
     """Return the format that most of ``values`` look like; empty where they look like none."""
     if config.get("data_scheme"):
-        return InputFormat.AVRO
+        # Avro's schemas are JSON.
+        return InputFormat.AVRO if str(config["data_scheme"]).lstrip()[:1] in ("{", "[", '"') else PROTOBUF
     if config.get("data_type"):
         return InputFormat.RAW
     votes = Counter(_look(value) for value in values)
@@ -126,7 +141,7 @@ def _look(value: bytes) -> str:
 
 def _is_flat(value: bytes) -> bool:
     """Whether bytes look like an array: many zeros at its start are a margin, and no id of a schema."""
-    return value[:5] == b"\0\0\0\0\0" or FRAME.unpack_from(value)[1] > 1 << 24
+    return value[:5] == b"\0\0\0\0\0" or schema_id_of(value) > 1 << 24
 
 
 def _unknown(values: Sequence[bytes]) -> FormatGuess:
@@ -143,44 +158,39 @@ def _unknown(values: Sequence[bytes]) -> FormatGuess:
 
 
 def _avro(values: Sequence[bytes], config: dict[str, Any], lookup: SchemaLookup | None) -> FormatGuess:
-    """Return Avro with the schema that was given, or with the newest that the registry has for the records' ids."""
+    """Return Avro with the schema that was given, or else what the registry says of the records' ids."""
+    if not config.get("data_scheme"):
+        return _framed(values, config, lookup)
+    config.setdefault("confluent_framing", _is_framed(values, InputFormat.AVRO, config, lookup))
+    return FormatGuess(InputFormat.AVRO, config)
+
+
+def _framed(values: Sequence[bytes], config: dict[str, Any], lookup: SchemaLookup | None) -> FormatGuess:
+    """Return the format of records that begin with the id of a schema, by what the registry says of most of them."""
     guess = FormatGuess(InputFormat.AVRO, config)
-    ids = Counter(FRAME.unpack_from(value)[1] for value in values if framed(value))
-    if config.get("data_scheme"):
-        config.setdefault("confluent_framing", _is_framed(values, config, lookup))
-        return guess
-    if lookup is None or not ids:
-        guess.remarks.append(
-            Remark(
-                code=RemarkCode.UNKNOWN_FORMAT,
-                severity=Severity.ERROR,
-                message="the records begin with 0x00 and the id of a schema (Confluent framing), and there is no "
-                "Schema Registry to ask"
-                if ids
-                else "Avro records cannot be read without their schema",
-                hint="set KML_SCHEMA_REGISTRY_URL for the platform, or give the schema",
-            )
-        )
-        return guess
-    found: dict[int, str] = {}
+    ids = Counter(schema_id_of(value) for value in values if framed(value))
+    found: dict[int, RegisteredSchema] = {}
     problem = ""
     for schema_id, _ in ids.most_common(_MAX_SCHEMAS):
+        if lookup is None:
+            break
         try:
             found[schema_id] = lookup(schema_id)
         except KafkaMLError as error:
             problem = error.message
     if not found:
-        guess.remarks.append(
-            Remark(
-                code=RemarkCode.UNKNOWN_FORMAT,
-                severity=Severity.ERROR,
-                message=f"the records begin with 0x00 and the id of a schema, which cannot be had: {problem}",
-                hint="check KML_SCHEMA_REGISTRY_URL, and that the registry is the producers' own",
-            )
-        )
+        guess.remarks.append(_without_schema(ids, problem, asked=lookup is not None))
         return guess
+    kinds = Counter({kind: sum(ids[each] for each in found if found[each].kind == kind) for kind in SchemaKind})
+    kind = kinds.most_common(1)[0][0]
     # Registries count up: records of older schemas are resolved to the newest.
-    config |= {"data_scheme": found[max(found)], "confluent_framing": True}
+    newest = max(each for each in found if found[each].kind == kind)
+    config["confluent_framing"] = True
+    if kind != SchemaKind.JSON:
+        config["data_scheme"] = found[newest].text
+    if kind == SchemaKind.PROTOBUF:
+        _add_message(config, found[newest], next(each for each in values if schema_id_of(each) == newest))
+    guess = FormatGuess(PROTOBUF if kind == SchemaKind.PROTOBUF else str(kind), config)
     if len(found) > 1:
         listed = ", ".join(map(str, sorted(found)))
         guess.remarks.append(
@@ -194,13 +204,39 @@ def _avro(values: Sequence[bytes], config: dict[str, Any], lookup: SchemaLookup 
     return guess
 
 
-def _is_framed(values: Sequence[bytes], config: Mapping[str, Any], lookup: SchemaLookup | None) -> bool:
+def _add_message(config: dict[str, Any], schema: RegisteredSchema, value: bytes) -> None:
+    """Note which message of a schema the records are."""
+    from kafkaml.contract.protobuf_loading import message_places
+    from kafkaml.contract.protobuf_schema import ProtobufSchema
+
+    places, _ = message_places(value, FRAME_BYTES)
+    config["message"] = ProtobufSchema.compiled(schema.text, schema.imports).at(places).full_name
+    if schema.imports:
+        config["imports"] = dict(schema.imports)
+
+
+def _without_schema(ids: Mapping[int, int], problem: str, *, asked: bool) -> Remark:
+    hint = "set KML_SCHEMA_REGISTRY_URL for the platform, or give the schema"
+    if not ids:
+        about = "Avro records cannot be read without their schema"
+    elif not asked:
+        about = (
+            "the records begin with 0x00 and the id of a schema (Confluent framing), and there is no Schema Registry "
+            "to ask"
+        )
+    else:
+        about = f"the records begin with 0x00 and the id of a schema, which cannot be had: {problem}"
+        hint = "check KML_SCHEMA_REGISTRY_URL, and that the registry is the producers' own"
+    return Remark(code=RemarkCode.UNKNOWN_FORMAT, severity=Severity.ERROR, message=about, hint=hint)
+
+
+def _is_framed(values: Sequence[bytes], name: str, config: Mapping[str, Any], lookup: SchemaLookup | None) -> bool:
     """Whether more records can be read behind the id of a schema than without one."""
     counts = {
-        framing: _readable(values, InputFormat.AVRO, {**config, "confluent_framing": framing}, lookup)
-        for framing in (False, True)
+        framing: _readable(values, name, {**config, "confluent_framing": framing}, lookup) for framing in (False, True)
     }
-    return counts[True] > counts[False]
+    # JSON is read behind the id of a schema in any case, but faster when that is said.
+    return counts[True] > counts[False] or (name == InputFormat.JSON and 0 < counts[True] == counts[False])
 
 
 def _readable(values: Sequence[bytes], name: str, config: Mapping[str, Any], lookup: SchemaLookup | None = None) -> int:

@@ -16,10 +16,12 @@ import polars as pl
 
 from kafkaml.codecs.avro_schema import AvroSchema
 from kafkaml.codecs.field_names import Path
+from kafkaml.codecs.framing import FRAME_BYTES, schema_id_of
 from kafkaml.codecs.looks import shown
 from kafkaml.codecs.raw import RawCodec
 from kafkaml.codecs.registry import SchemaLookup, declared_shape
 from kafkaml.contract.expressions import HEADERS
+from kafkaml.contract.framed_keys import KEY_FRAMING, FramedKeys
 from kafkaml.contract.json_frames import JsonReader
 from kafkaml.contract.kinds import DTYPES, column_name
 from kafkaml.contract.loading import CSV, VALUE, loader_of
@@ -132,6 +134,32 @@ class FixedReader(ValueReader):
         return Frame(pl.DataFrame(series), np.arange(len(rows)), [])
 
 
+class FramedReader(ValueReader):
+    """Takes Confluent framing off values, whose fields ``inner`` then reads: JSON needs no schema."""
+
+    def __init__(self, inner: ValueReader) -> None:
+        super().__init__(inner.fields, inner.spare)
+        self._inner = inner
+
+    def read(self, values: Values) -> Frame:
+        bare: list[bytes | None] = []
+        places: list[int] = []
+        failures: Failures = []
+        for index, value in enumerate(values):
+            try:
+                if value is not None:
+                    schema_id_of(value)
+                    value = value[FRAME_BYTES:]
+                bare.append(value)
+                places.append(index)
+            except DecodeError as error:
+                failures.append((index, _at(index, error)))
+        frame = self._inner.read(bare)
+        failures += [(places[index], _at(places[index], error)) for index, error in frame.failures]
+        failures.sort(key=lambda each: each[0])
+        return Frame(frame.data, np.array(places, np.intp)[frame.kept], failures)
+
+
 class FrameReader:
     """Reads whole records: the ``fields`` of their values, and ``used`` of what else a record has."""
 
@@ -148,6 +176,7 @@ class FrameReader:
     ) -> None:
         self._values = _value_reader(input_format, config, fields, spare, lookup) if fields else None
         self._key = key if KEY in used else KeyKind.NONE
+        self._framed_keys = FramedKeys(lookup) if config.get(KEY_FRAMING) else None
         self._used = used
         self._key_is_spare = KEY in spare
         self._headers = [path[1] for path in used if path[0] == HEADERS]
@@ -172,7 +201,7 @@ class FrameReader:
         failures = list(frame.failures)
         for row, index in enumerate(frame.kept.tolist()):
             try:
-                read.append(_key_of(keys[index], self._key))
+                read.append(self._key_of(keys[index]))
                 good.append(row)
             except DecodeError as error:
                 if self._key_is_spare:
@@ -183,6 +212,11 @@ class FrameReader:
         data = frame.data if len(good) == len(frame.kept) else frame.data[good]
         series = pl.Series(KEY[0], read, dtype=DTYPES[_KEY_KINDS[self._key]])
         return Frame(_beside(data, [series]), frame.kept[good], sorted(failures, key=lambda each: each[0]))
+
+    def _key_of(self, key: bytes | None) -> Any:
+        if key is not None and self._framed_keys is not None and self._key != KeyKind.BYTES:
+            key = self._framed_keys(key).encode()
+        return _key_of(key, self._key)
 
     def _with_columns(self, frame: Frame, batch: RecordBatch) -> Frame:
         wanted = self._used & {TIMESTAMP, PARTITION}
@@ -257,7 +291,8 @@ def _value_reader(
     lookup: SchemaLookup | None,
 ) -> ValueReader:
     if input_format in (InputFormat.JSON, InputFormat.TELEGRAF_STR_JSON) and (VALUE,) not in fields:
-        return JsonReader(fields, spare, telegraf=input_format == InputFormat.TELEGRAF_STR_JSON)
+        reader = JsonReader(fields, spare, telegraf=input_format == InputFormat.TELEGRAF_STR_JSON)
+        return FramedReader(reader) if config.get("confluent_framing") else reader
     one_by_one = ObjectReader(input_format, config, fields, spare, lookup)
     fixed = None
     if input_format == InputFormat.AVRO and not config.get("confluent_framing"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -28,11 +28,19 @@ _TIME_NAMES = (
 
 
 class Keys:
-    """The keys of ``records``; ``profile`` (None where they are no texts) has those of the ``samples``' records."""
+    """The keys of ``records``; ``profile`` (None where they are no texts) has those of the ``samples``' records.
 
-    def __init__(self, records: Sequence[Record], samples: Sequence[Record]) -> None:
+    ``read`` gives the text of a key, None of one that is none.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        samples: Sequence[Record],
+        read: Callable[[bytes], str | None] = text_of,
+    ) -> None:
         present = [record.key for record in records if record.key is not None]
-        texts = {key: text_of(key) for key in set(present)}
+        texts = {key: read(key) for key in set(present)}
         readable = [key for key in present if texts[key] is not None]
         self.missing = 1 - len(present) / max(1, len(records))
         self.kind = KeyKind.NONE
@@ -40,7 +48,7 @@ class Keys:
         if present:
             self.kind = KeyKind.TEXT if len(readable) >= _NEARLY_ALL * len(present) else KeyKind.BYTES
         if self.kind == KeyKind.TEXT:
-            mine = [None if record.key is None else text_of(record.key) for record in samples]
+            mine = [None if record.key is None else texts.get(record.key) for record in samples]
             found = profile_of([{"_key": key} for key in mine], [-1] * len(mine), texts=True).fields
             self.profile = found[0] if found else None
         counts = Counter(texts[key] or f"{len(key)} bytes: {key[:12].hex()}" for key in present)

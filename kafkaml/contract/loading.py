@@ -15,23 +15,36 @@ from typing import Any
 import fastavro
 import numpy as np
 
-from kafkaml.codecs.avro import FRAME, NO_RECORD
+from kafkaml.codecs.avro import NO_RECORD
 from kafkaml.codecs.avro_schema import plain_schema
 from kafkaml.codecs.avro_text import has_free_items, logical_schema
 from kafkaml.codecs.envelopes import unwrapped
+from kafkaml.codecs.framing import FRAME_BYTES, schema_id_of
 from kafkaml.codecs.json import JsonCodec
-from kafkaml.codecs.looks import FRAME_BYTES, framed, shown
+from kafkaml.codecs.looks import shown
 from kafkaml.codecs.raw import RawCodec
-from kafkaml.codecs.registry import SchemaLookup, declared_shape, declared_type
+from kafkaml.codecs.registry import SchemaKind, SchemaLookup, declared_shape, declared_type
 from kafkaml.codecs.telegraf import TelegrafCodec
 from kafkaml.dtypes import dtype_from_wire
 from kafkaml.errors import DecodeError
 from kafkaml.input_format import InputFormat
 
-__all__ = ["CSV", "VALUE", "Loader", "csv_parts", "document_loader", "image_shape", "loader_of", "number_of"]
+__all__ = [
+    "CSV",
+    "PROTOBUF",
+    "VALUE",
+    "Loader",
+    "csv_parts",
+    "document_loader",
+    "image_shape",
+    "loader_of",
+    "number_of",
+]
 
 # The format of lines of CSV; its settings are ``delimiter``, ``columns`` (their names) and ``decimal`` (. or ,).
 CSV = "CSV"
+# Messages of a ``message`` of the .proto text ``data_scheme``, with the texts of its ``imports`` by name.
+PROTOBUF = "PROTOBUF"
 # What expressions call a value that has no fields: an array, a picture.
 VALUE = "_value"
 
@@ -56,7 +69,8 @@ def document_loader(input_format: str, config: Mapping[str, Any], lookup: Schema
     """Return the same for records as they are, in their envelopes."""
     match input_format:
         case InputFormat.JSON:
-            return JsonCodec(np.dtype(np.float64)).parsed
+            parsed = JsonCodec(np.dtype(np.float64)).parsed
+            return _unframed(parsed) if config.get("confluent_framing") else parsed
         case InputFormat.TELEGRAF_STR_JSON:
             return TelegrafCodec(np.dtype(np.float64)).parsed
         case InputFormat.AVRO:
@@ -65,10 +79,23 @@ def document_loader(input_format: str, config: Mapping[str, Any], lookup: Schema
             return _raw_loader(config)
         case _ if input_format == CSV:
             return _csv_loader(config)
+        case _ if input_format == PROTOBUF:
+            # Few topics hold such records.
+            from kafkaml.contract.protobuf_loading import ProtobufLoader
+
+            return ProtobufLoader(config, lookup)
     raise DecodeError(
-        f"the format {input_format!r} is none that topics are read in: expected JSON, AVRO, CSV, RAW or "
+        f"the format {input_format!r} is none that topics are read in: expected JSON, AVRO, PROTOBUF, CSV, RAW or "
         f"{InputFormat.TELEGRAF_STR_JSON}"
     )
+
+
+def _unframed(load: Loader) -> Loader:
+    def loaded(value: bytes) -> Any:
+        schema_id_of(value)
+        return load(value[FRAME_BYTES:])
+
+    return loaded
 
 
 class _AvroLoader:
@@ -91,10 +118,8 @@ class _AvroLoader:
         self._writers: dict[int, Any] = {}
 
     def __call__(self, value: bytes) -> Any:
-        if self._framing and not framed(value):
-            raise DecodeError("the record does not begin with 0x00 and the id of a schema: expected Confluent framing")
         start = FRAME_BYTES if self._framing else 0
-        writer = self._writer(FRAME.unpack_from(value)[1]) if self._framing else self._reader
+        writer = self._writer(schema_id_of(value)) if self._framing else self._reader
         try:
             datum, end = _read(value, start, writer, self._reader)
         except NO_RECORD as error:
@@ -115,7 +140,7 @@ class _AvroLoader:
         if self._lookup is None or schema_id == 0:
             return self._reader
         if schema_id not in self._writers:
-            self._writers[schema_id] = _readable(self._lookup(schema_id))
+            self._writers[schema_id] = _readable(self._lookup(schema_id).text_of(SchemaKind.AVRO, schema_id))
         return self._writers[schema_id]
 
 

@@ -6,15 +6,17 @@ Nothing here decides for good: a person sees the proposal and changes it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from kafkaml.codecs.looks import text_of
 from kafkaml.codecs.registry import SchemaLookup
 from kafkaml.contract.bounded_lookup import BoundedLookup
 from kafkaml.contract.column_choice import ColumnChoice
 from kafkaml.contract.compiled import CompiledContract
 from kafkaml.contract.field_statistics import value_counts
 from kafkaml.contract.format_guess import FormatGuess, guess_format
+from kafkaml.contract.framed_keys import KEY_FRAMING, FramedKeys
 from kafkaml.contract.key_choice import Keys, time_of
 from kafkaml.contract.label_choice import ChosenLabel, choose_label, label_kind
 from kafkaml.contract.loading import CSV, VALUE
@@ -73,8 +75,17 @@ class _Proposing:
             [record.timestamp_ms for record in self._loaded.records],
             texts=guess.name == CSV,
         )
-        self._keys = Keys(records, self._loaded.records)
+        self._keys = Keys(records, self._loaded.records, self._key_reader(records))
         self._remarks = Remarks(guess.remarks)
+
+    def _key_reader(self, records: Sequence[Record]) -> Callable[[bytes], str | None]:
+        """Return what reads keys; notes in the contract's settings where a registry's serializers wrote them."""
+        keys = {record.key for record in records if record.key is not None}
+        framed_keys = FramedKeys(self._lookup)
+        if self._lookup is None or not keys or not all(map(framed_keys.can_read, keys)):
+            return text_of
+        self._guess.config[KEY_FRAMING] = True
+        return framed_keys
 
     def made(self, asked_label: str) -> Proposal:
         """Return the proposal."""

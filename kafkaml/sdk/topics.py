@@ -44,8 +44,8 @@ class Topics:
     def propose(self, name: str, **query: object) -> Proposal:
         """Return what a sample of a topic suggests: a contract, what its fields hold, and what to look at.
 
-        ``query`` is what is known already: ``format`` (JSON, AVRO, CSV, RAW, TELEGRAF_STR_JSON), ``label`` (a field,
-        ``_key`` or ``none``), ``data_scheme``, ``data_type``, ``data_reshape``, ``delimiter``, ``decimal``,
+        ``query`` is what is known already: ``format`` (JSON, AVRO, PROTOBUF, CSV, RAW, TELEGRAF_STR_JSON), ``label`` (a
+        field, ``_key`` or ``none``), ``data_scheme``, ``message``, ``data_type``, ``data_reshape``, ``delimiter``, ``decimal``,
         ``columns``; and which part is looked at: ``since_ms``, ``until_ms``, ``records``.
         """
         path = f"/topics/{quote(name, safe='')}/proposal/"

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from platform_local.broker import find_java
-from platform_local.jars import ensure_jars
+from platform_local.jars import BROKER_JARS
 from platform_local.ports import free_port
 from platform_local.processes import end_processes, spawn
 from tests.k8s.render import K8S, find, render
@@ -97,7 +97,7 @@ class PodOfKafka:
 
     def _write_programs(self) -> None:
         """The image's two programs, as far as the start script uses them."""
-        class_path = os.pathsep.join(str(jar) for jar in ensure_jars())
+        class_path = os.pathsep.join(str(jar) for jar in BROKER_JARS.ensure())
         (self._folder / "bin").mkdir()
         for name, main in (("kafka-storage.sh", "kafka.tools.StorageTool"), ("kafka-server-start.sh", "kafka.Kafka")):
             program = self._folder / "bin" / name

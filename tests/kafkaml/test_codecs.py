@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from kafkaml.codecs import StreamCodec, codec_for
+from kafkaml.codecs.registry import RegisteredSchema
 from kafkaml.errors import DecodeError
 
 MNIST = {"data_type": "uint8", "label_type": "uint8", "data_reshape": "28 28", "label_reshape": "1"}
@@ -251,9 +252,9 @@ class TestAvro:
         writer = {"type": "record", "name": "Data", "fields": fields}
         asked: list[int] = []
 
-        def lookup(schema_id: int) -> str:
+        def lookup(schema_id: int) -> RegisteredSchema:
             asked.append(schema_id)
-            return json.dumps(writer)
+            return RegisteredSchema(json.dumps(writer))
 
         codec = codec_for("AVRO", {"data_scheme": HCOPD_DATA, "confluent_framing": True}, schema_lookup=lookup)
         value = b"\x00\x00\x00\x01\x00" + avro_bytes(writer, {"age": 2, "gender": 1.0, "smoking": 3.0})

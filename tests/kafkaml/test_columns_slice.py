@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from kafkaml.codecs import codec_for, with_learnt
+from kafkaml.codecs.registry import RegisteredSchema
 from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.control import ControlMessage
 from kafkaml.errors import DecodeError
@@ -144,7 +145,7 @@ def test_writers_of_framed_avro_are_asked_of_the_registry(
 ) -> None:
     old = {"type": "record", "name": "reading", "fields": [{"name": "a", "type": "double"}]}
     new = {**old, "fields": [{"name": "b", "type": "long"}, *old["fields"]]}
-    schemas = {1: json.dumps(old), 2: json.dumps(new)}
+    schemas = {1: RegisteredSchema(json.dumps(old)), 2: RegisteredSchema(json.dumps(new))}
     monkeypatch.setattr(SchemaRegistry, "from_environment", lambda: schemas.__getitem__)
     topic, writer = memory.create_topic("framed"), memory.writer()
     for place in range(8):

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from kafkaml.codecs.registry import RegisteredSchema
 from kafkaml.contract.compiled import CompiledContract
 from kafkaml.contract.expressions import compile_expression
 from kafkaml.contract.proposal import NO_LABEL, propose
@@ -243,7 +244,7 @@ def framed(schema_id: int, value: bytes) -> bytes:
 
 def test_records_with_a_schemas_id_are_read_by_the_newest_schema_of_the_registry() -> None:
     newer = {**SCHEMA, "fields": [*SCHEMA["fields"], {"name": "more", "type": "double", "default": 0.0}]}
-    schemas = {41: json.dumps(SCHEMA), 57: json.dumps(newer)}
+    schemas = {41: RegisteredSchema(json.dumps(SCHEMA)), 57: RegisteredSchema(json.dumps(newer))}
     records = topic(framed(41, avro(place)) if place < 60 else framed(57, avro(place, newer)) for place in range(200))
     proposal = propose(records, lookup=schemas.__getitem__)
     assert proposal.contract is not None
@@ -260,7 +261,7 @@ def test_without_a_registry_that_answers_it_is_said_what_to_set() -> None:
     assert proposal.contract is None
     assert "KML_SCHEMA_REGISTRY_URL" in remark(proposal, RemarkCode.UNKNOWN_FORMAT)
 
-    def away(_: int) -> str:
+    def away(_: int) -> RegisteredSchema:
         raise BrokerError("the Schema Registry did not answer")
 
     proposal = propose(records, lookup=away)
@@ -270,7 +271,7 @@ def test_without_a_registry_that_answers_it_is_said_what_to_set() -> None:
 def test_a_registry_is_asked_a_few_times_only() -> None:
     asked: list[int] = []
 
-    def unknown(schema_id: int) -> str:
+    def unknown(schema_id: int) -> RegisteredSchema:
         asked.append(schema_id)
         raise DecodeError("the Schema Registry does not know it")
 

@@ -11,8 +11,9 @@ import pytest
 
 from kafkaml.errors import BrokenError, RefusedError
 from kafkaml.local.state import ComponentState, ComponentStatus, PlatformStatus, StateDir, find_state_dir
-from platform_local import jars, setup
+from platform_local import setup
 from platform_local.display import recent_lines, short_detail
+from platform_local.jars import BROKER_JARS
 from platform_local.ports import choose_port, describe_holder, is_free
 from platform_local.processes import read_pid, record_pid
 from platform_local.supervisor import log_tail
@@ -108,17 +109,17 @@ def test_a_wanted_port_that_is_busy_gives_way_or_is_refused() -> None:
 
 
 def test_a_jar_that_was_changed_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = jars.jars_dir()
+    real = BROKER_JARS.folder
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    jars.jars_dir().mkdir(parents=True)
+    BROKER_JARS.folder.mkdir(parents=True)
     for jar in real.glob("*.jar"):
-        (jars.jars_dir() / jar.name).symlink_to(jar)
-    assert len(jars.ensure_jars()) == 46
-    changed = jars.jars_dir() / "kafka_2.13-4.3.1.jar"
+        (BROKER_JARS.folder / jar.name).symlink_to(jar)
+    assert len(BROKER_JARS.ensure()) == 46
+    changed = BROKER_JARS.folder / "kafka_2.13-4.3.1.jar"
     changed.unlink()
     changed.write_bytes(b"something else")
     with pytest.raises(BrokenError, match="has SHA-256"):
-        jars.ensure_jars()
+        BROKER_JARS.ensure()
 
 
 def test_set_up_is_needed_until_it_was_done_for_these_migrations(tmp_path: Path) -> None:

@@ -1,0 +1,93 @@
+"""FramedKeys: keys that serializers of a Schema Registry wrote, as texts. Called by ``frames`` and by the proposal."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import fastavro
+import orjson
+
+from kafkaml.codecs.avro import NO_RECORD
+from kafkaml.codecs.avro_schema import plain_schema
+from kafkaml.codecs.framing import FRAME_BYTES, framed, schema_id_of
+from kafkaml.codecs.looks import shown
+from kafkaml.codecs.registry import SchemaKind, SchemaLookup
+from kafkaml.errors import DecodeError, KafkaMLError
+
+__all__ = ["KEY_FRAMING", "FramedKeys"]
+
+# The setting of a format that says so.
+KEY_FRAMING = "key_confluent_framing"
+
+
+class FramedKeys:
+    """Callable: key -> text. Of a key with one field it is the field's, of one with more the JSON of all of them.
+
+    Keys are grouped by their bytes all the same, as Kafka puts them into partitions.
+    """
+
+    def __init__(self, lookup: SchemaLookup | None) -> None:
+        self._lookup = lookup
+        self._readers: dict[int, Callable[[bytes], Any]] = {}
+
+    def __call__(self, key: bytes) -> str:
+        """Raises DecodeError for a key that is none of its schema."""
+        schema_id = schema_id_of(key)
+        if schema_id not in self._readers:
+            self._readers[schema_id] = self._reader(schema_id)
+        found = self._readers[schema_id](key)
+        if isinstance(found, dict) and len(found) == 1:
+            (found,) = found.values()
+        return found if isinstance(found, str) else orjson.dumps(found, default=str).decode()
+
+    def can_read(self, key: bytes) -> bool:
+        """Whether a key is one of them."""
+        try:
+            return framed(key) and bool(self(key))
+        except KafkaMLError:
+            return False
+
+    def _reader(self, schema_id: int) -> Callable[[bytes], Any]:
+        if self._lookup is None:
+            raise DecodeError(
+                "the key begins with 0x00 and the id of a schema, and there is no Schema Registry to ask",
+                hint="set KML_SCHEMA_REGISTRY_URL for the platform, or read keys as bytes",
+            )
+        schema = self._lookup(schema_id)
+        match schema.kind:
+            case SchemaKind.JSON:
+                return _json
+            case SchemaKind.AVRO:
+                parsed = plain_schema(schema.text, "keys")
+                return lambda key: _avro(key, parsed)
+            case SchemaKind.PROTOBUF:
+                from kafkaml.contract.protobuf_loading import ProtobufLoader, message_places
+                from kafkaml.contract.protobuf_schema import ProtobufSchema
+
+                compiled = ProtobufSchema.compiled(schema.text, schema.imports)
+
+                def message(key: bytes) -> Any:
+                    name = compiled.at(message_places(key, FRAME_BYTES)[0]).full_name
+                    if name not in loaders:
+                        config = {"data_scheme": schema.text, "imports": schema.imports, "message": name}
+                        loaders[name] = ProtobufLoader(config | {"confluent_framing": True}, self._lookup)
+                    return loaders[name](key)
+
+                loaders: dict[str, ProtobufLoader] = {}
+                return message
+
+
+def _json(key: bytes) -> Any:
+    try:
+        return orjson.loads(key[FRAME_BYTES:])
+    except orjson.JSONDecodeError as error:
+        raise DecodeError(f"the key is no JSON behind its schema's id ({shown(key, 40)})") from error
+
+
+def _avro(key: bytes, schema: Any) -> Any:
+    try:
+        return fastavro.schemaless_reader(io.BytesIO(key[FRAME_BYTES:]), schema, None)
+    except NO_RECORD as error:
+        raise DecodeError(f"the key is none of its Avro schema ({shown(key, 40)})") from error
