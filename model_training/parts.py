@@ -102,6 +102,13 @@ class Parts:
             ended.append(Ended(each.model, replace(found, exit=exit_)))
         return ended
 
+    def keep(self, name: str, content: bytes) -> None:
+        """Add a file to those of every part."""
+        for part in self._parts:
+            path = part.folder / name
+            path.write_bytes(content)
+            part.files.add(path)
+
     def upload(self) -> Sequence[Mapping[str, str]]:
         """Send the files of all parts; returns their hashes by name. Called when the model process is gone."""
         return [part.files.upload(part.reporter) for part in self._parts]

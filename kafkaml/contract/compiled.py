@@ -33,7 +33,7 @@ from kafkaml.contract.value_reader import Failures, Rows
 from kafkaml.contract.window_state import StateKey, WindowState
 from kafkaml.errors import BrokenError, RefusedError
 from kafkaml.records import RecordBatch
-from kafkaml.wire.contract import Contract, FieldKind, Learnt, Missing, SplitBy
+from kafkaml.wire.contract import Contract, FieldKind, Learnt, Missing, SplitBy, contract_document
 
 __all__ = ["Arrangement", "CompiledContract", "Decoded", "Raw", "known_fields"]
 
@@ -126,9 +126,7 @@ class CompiledContract:
 
     def to_json(self, learnt: Learnt | None = None) -> bytes:
         """Return the text of ``contract.json``: the contract and what was learnt."""
-        known = learnt or self.learnt or Learnt()
-        document = {"contract": self.contract.to_json(), "learnt": known.to_json()}
-        return orjson.dumps(document, option=orjson.OPT_INDENT_2)
+        return contract_document(self.contract, learnt or self.learnt or Learnt())
 
     # --- shapes -------------------------------------------------------------------------------------------------------
 

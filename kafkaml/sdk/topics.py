@@ -45,8 +45,8 @@ class Topics:
         """Return what a sample of a topic suggests: a contract, what its fields hold, and what to look at.
 
         ``query`` is what is known already: ``format`` (JSON, AVRO, PROTOBUF, CSV, RAW, TELEGRAF_STR_JSON), ``label`` (a
-        field, ``_key`` or ``none``), ``data_scheme``, ``message``, ``data_type``, ``data_reshape``, ``delimiter``, ``decimal``,
-        ``columns``; and which part is looked at: ``since_ms``, ``until_ms``, ``records``.
+        field, ``_key`` or ``none``), ``data_scheme``, ``message``, ``data_type``, ``data_reshape``, ``delimiter``,
+        ``decimal``, ``columns``; and which part is looked at: ``since_ms``, ``until_ms``, ``records``.
         """
         path = f"/topics/{quote(name, safe='')}/proposal/"
         return Proposal.model_validate(self._connection.request("POST", path, body=query))

@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
+import orjson
 from pydantic import Field
 
 from kafkaml.wire.message import Message, Name
 
 __all__ = [
+    "CONTRACT_FILE",
     "Column",
     "Contract",
     "Encoding",
@@ -31,7 +33,11 @@ __all__ = [
     "Scaling",
     "SplitBy",
     "Window",
+    "contract_document",
 ]
+
+# The artifact of a trained model that says how records become its samples.
+CONTRACT_FILE = "contract.json"
 
 Expression = Annotated[str, Field(min_length=1, max_length=2000)]
 # What nobody means stays out: a sample of more numbers than this is an error in the contract.
@@ -192,3 +198,8 @@ class Learnt(Message):
 
     columns: Mapping[Name, LearntColumn] = {}
     classes: tuple[str, ...] = ()
+
+
+def contract_document(contract: Contract, learnt: Learnt) -> bytes:
+    """Return the text of ``contract.json``, which ``CompiledContract.from_json`` reads."""
+    return orjson.dumps({"contract": contract.to_json(), "learnt": learnt.to_json()}, option=orjson.OPT_INDENT_2)

@@ -12,7 +12,10 @@ import pytest
 from confluent_kafka import Producer
 
 from kafkaml.codecs import codec_for
+from kafkaml.contract.compiled import CompiledContract
 from kafkaml.errors import ApiError, SampleError
+from kafkaml.records import ListBatch
+from kafkaml.sdk.predictions import Prediction
 from kafkaml.sdk.types import RunState
 from tests.machines import machine_records
 from tests.platform import Platform
@@ -112,10 +115,12 @@ def serve(platform: Platform, result: int, records: list[Any], folder: Path) -> 
     assert inference.input_format == "COLUMNS"
     client.inferences.wait_for(inference.id, RunState.RUNNING, timeout_seconds=120)
     samples = [orjson.loads(each.value) for each in records]
-    answers = client.inferences.predict_batch(inference.id, samples)
-    codec = codec_for(inference.input_format, inference.input_config).features
-    rows = codec.decode([each.value for each in records])
-    (path,) = client.results.download(result, folder / str(result), names=["model.onnx"])
+    found = client.inferences.predict_batch(inference.id, samples)
+    answers = [each for each in found if isinstance(each, Prediction)]
+    assert len(answers) == len(samples)
+    names = ["model.onnx", "contract.json"]
+    path, contract = client.results.download(result, folder / str(result), names=names)
+    rows = CompiledContract.from_json(contract.read_bytes()).decode(ListBatch(records)).inputs[""]
     session = onnxruntime.InferenceSession(path)
     expected = session.run(None, {session.get_inputs()[0].name: rows})[0]
     np.testing.assert_allclose([each.values for each in answers], expected, atol=1e-5)

@@ -50,8 +50,15 @@ def test_values_are_those_of_the_record_and_null_where_it_has_none() -> None:
     assert [index for index, _ in found.failures] == [1]
     first, second = map(orjson.loads, found.included)
     assert first == {
-        "half": 20.5, "reading.temperature": 41, "machine": 'a "b"\n', "at": "2026-01-31T11:30:00.250Z",
-        "count": 2**60 + 1, "axes": [1, 2.5], "_key": "m1", "_timestamp": BEGAN_MS, "_headers.unit": "C",
+        "half": 20.5,
+        "reading.temperature": 41,
+        "machine": 'a "b"\n',
+        "at": "2026-01-31T11:30:00.250Z",
+        "count": 2**60 + 1,
+        "axes": [1, 2.5],
+        "_key": "m1",
+        "_timestamp": BEGAN_MS,
+        "_headers.unit": "C",
         "_headers.none": None,
     }
     assert second | {"_timestamp": BEGAN_MS + 2000} == second
