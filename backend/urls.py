@@ -10,6 +10,7 @@ from backend.accounts import views as accounts
 from backend.api.fields import ArtifactNameConverter, IdConverter, TopicNameConverter
 from backend.clusters.views import ClusterViewSet
 from backend.configurations.views import ConfigurationViewSet
+from backend.datasets.exports import export as dataset_export
 from backend.datasets.views import DatasetViewSet, PreviewView
 from backend.deployments.version_views import (
     VersionArtifactView,
@@ -104,6 +105,7 @@ api_urls: list[URLPattern | URLResolver] = [
         name="inference-worker-token",
     ),
     path("inferences/<id:pk>/predictions/", prediction_stream, name="inference-predictions"),
+    path("datasets/<id:pk>/export/", dataset_export, name="dataset-export"),
     path("datasets/preview/", PreviewView.as_view(), name="dataset-preview-asked"),
     path("", include(router.urls)),
     path("frameworks/", FrameworksView.as_view(), name="frameworks"),

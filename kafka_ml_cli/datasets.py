@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,8 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from kafka_ml_cli.nouns import add_delete, add_show
-from kafka_ml_cli.output import JsonOption, console, human_age, print_done, print_json, print_table
+from kafka_ml_cli.dataset_views import (
+    MAX_VALUES,
+    bars,
+    column_text,
+    frequent,
+    print_dataset,
+    print_preview,
+    print_remarks,
+)
+from kafka_ml_cli.nouns import Identifier, add_delete
+from kafka_ml_cli.output import JsonOption, console, human_age, human_size, print_done, print_json, print_table
 from kafka_ml_cli.session import client_of
 from kafkaml.errors import RefusedError
 
@@ -30,10 +40,6 @@ SinceOption = Annotated[datetime | None, typer.Option(help="Only records from th
 UntilOption = Annotated[datetime | None, typer.Option(help="Only records from before this time (UTC).")]
 ValidationOption = Annotated[float, typer.Option(help="Share of the samples that validates.")]
 TestOption = Annotated[float, typer.Option(help="Share of the samples that tests.")]
-
-_BARS = "▁▂▃▄▅▆▇█"
-_SEVERITIES = {"error": "red", "warning": "yellow", "info": "dim"}
-_MAX_VALUES = 3
 
 
 @app.callback()
@@ -64,7 +70,11 @@ def list_(
     )
 
 
-add_show(app, "Show a data set with all its versions.")
+@app.command()
+def show(context: typer.Context, identifier: Identifier, json: JsonOption = False) -> None:
+    """Show a data set with all its versions, and the contract of the newest."""
+    found = client_of(context).datasets.get(identifier)
+    return print_json(found) if json else print_dataset(found)
 
 
 @app.command()
@@ -118,6 +128,56 @@ def add_version(
         test_rate=test_rate,
     )
     print_done(made, f"version {made.number} added: {made.records} records", json=json)
+
+
+@app.command()
+def preview(
+    context: typer.Context,
+    dataset: Annotated[int | None, typer.Argument(metavar="[ID]", help="A data set; or name a topic.")] = None,
+    topic: Annotated[str | None, typer.Option(help="A topic, as if a data set were made of it.")] = None,
+    contract: ContractOption = None,
+    version: Annotated[int | None, typer.Option(help="Of the data set, by default the newest.")] = None,
+    samples: Annotated[int, typer.Option(min=1, max=50, help="How many samples are shown.")] = 12,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    validation_rate: ValidationOption = 0.1,
+    test_rate: TestOption = 0.1,
+    json: JsonOption = False,
+) -> None:
+    """Show what a contract makes of a sample of the records: columns, samples as a model gets them, what is wrong."""
+    datasets = client_of(context).datasets
+    if (dataset is None) == (topic is None):
+        raise RefusedError("expected a data set or a topic", hint="kafka-ml datasets preview ID, or --topic TOPIC")
+    document: Mapping[str, object] = {}
+    if dataset is not None:
+        found = datasets.preview_version(dataset, version=version, samples=samples)
+    else:
+        assert topic is not None
+        asked = _contract(context, topic, contract)
+        document = asked if isinstance(asked, dict) else asked.to_json()
+        found = datasets.preview(
+            topic=topic,
+            contract=document,
+            since=since,
+            until=until,
+            validation_rate=validation_rate,
+            test_rate=test_rate,
+            samples=samples,
+        )
+    return print_json(found) if json else print_preview(found, document)
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    dataset: Identifier,
+    to: Annotated[Path, typer.Option(help="File that ends with .parquet or .npz (for numpy.load).")],
+    version: Annotated[int | None, typer.Option(help="By default the newest.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Write the samples, as a model gets them, with labels and parts, to a file."""
+    size = client_of(context).datasets.export(dataset, to, version=version)
+    print_done({"path": to, "bytes": size}, f"{to}: {human_size(size)}", json=json)
 
 
 @app.command()
@@ -201,8 +261,6 @@ def infer(
 
 
 def _print_proposal(found: Proposal) -> None:
-    from kafkaml.terminal import styled
-
     out, contract = console(), found.contract
     columns = {} if contract is None else {each.expression: each for each in contract.columns}
     print_table(
@@ -234,44 +292,17 @@ def _print_proposal(found: Proposal) -> None:
         out.print(f"time    {found.time.expression}, {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S}")
     if contract is not None:
         out.print(f"split   by {contract.split.value}")
-    for each in found.remarks:
-        style = _SEVERITIES[each.severity.value]
-        out.print(
-            styled("[" + style + "]{severity}[/] {message}", severity=f"{each.severity.value:7}", message=each.message)
-        )
-        if each.hint:
-            out.print(f"        {each.hint}", style="dim")
+    print_remarks(found.remarks)
 
 
 def _becomes(row: FieldSummary, column: Column | None) -> str:
     if column is None:
         return row.role.value.replace("_", " ")
-    parts = [column.encoding.value.replace("_", " ")]
-    if column.scaling != "none":
-        parts.append({"min_max": "scaled to 0..1"}.get(column.scaling.value, f"scaled ({column.scaling.value})"))
-    if column.missing != "drop":
-        parts.append(f"missing: {column.missing.value}")
-    return ", ".join(parts)
+    return column_text(column)
 
 
 def _values(row: FieldSummary) -> str:
     """Return a small histogram between the least and the largest number, or the most frequent values."""
-    numbers = row.numbers
-    if numbers is None or (row.top and row.distinct <= _MAX_VALUES):
-        more = ", ..." if row.distinct > _MAX_VALUES else ""
-        return ", ".join(each.value[:20] for each in row.top[:_MAX_VALUES]) + (more if row.top else "")
-    counts = [bin_.count for bin_ in numbers.histogram]
-    pairs = [sum(counts[place : place + 2]) for place in range(0, len(counts), 2)]
-    top = max(pairs)
-    # A bin with few values is not shown as one without any.
-    bars = "".join(" " if not each else _BARS[min(7, each * 8 // (top + 1))] for each in pairs)
-    shown = _day if row.kind == "time" else _number
-    return f"{shown(numbers.min)} {bars} {shown(numbers.max)}"
-
-
-def _day(value: float) -> str:
-    return f"{datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%d}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"
+    if row.numbers is None or (row.top and row.distinct <= MAX_VALUES):
+        return frequent(row.top, row.distinct)
+    return bars(row.numbers, time=row.kind == "time")

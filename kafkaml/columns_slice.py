@@ -7,8 +7,9 @@ order of arrival; then the contract arranges them, learns from those that train,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +23,12 @@ from kafkaml.records import RecordReader
 from kafkaml.slice_builder import BATCH_RECORDS, BuiltSlice, content_sum
 from kafkaml.splits import SplitPlan
 from kafkaml.stream_range import StreamRange
+from kafkaml.wire.contract import Contract, Learnt
 
-__all__ = ["build_columns_slice"]
+if TYPE_CHECKING:
+    from kafkaml.contract.compiled import Arrangement, CompiledContract
+
+__all__ = ["ArrangedSlice", "arranged_slice", "build_columns_slice"]
 
 
 def build_columns_slice(
@@ -44,12 +49,78 @@ def build_columns_slice(
     ``on_progress(records, at most)`` is called after each batch and may raise to give up. Raises DecodeError when too
     many records do not fit the contract or none of them trains, StreamUnavailable when the ranges hold no record.
     """
-    # Polars takes 40 MB, which trainings on other streams need not have.
-    from kafkaml.contract.compiled import CompiledContract
-
     contract, _ = contract_of(config)
     if without_labels:
         contract = contract.model_copy(update={"labels": ()})
+    found = arranged_slice(
+        folder,
+        ranges,
+        contract,
+        reader=reader,
+        seed=seed,
+        validation_rate=validation_rate,
+        test_rate=test_rate,
+        idle_timeout_seconds=idle_timeout_seconds,
+        on_progress=on_progress,
+    )
+    arrangement, learnt, parts = found.arrangement, found.learnt, found.arrangement.parts
+    order = found.order
+    features, labels = _written(folder, found.compiled, found.rows, learnt, arrangement, order)
+    found.path.unlink()
+    return BuiltSlice(
+        features,
+        labels,
+        learnt.classes,
+        found.records,
+        found.left_out,
+        (),
+        (),
+        {"learnt": learnt.to_json()},
+        arrangement.hashes[order].astype("<u8").tobytes(),
+        content_sum(features),
+        tuple(arrangement.warnings),
+        SplitPlan(len(parts.training), len(parts.validation), len(parts.test)),
+    )
+
+
+@dataclass(frozen=True)
+class ArrangedSlice:
+    """All rows of a slice in the file at ``path``, which samples they make, and what was learnt of those that train.
+
+    ``records`` were read, of which those ``left_out`` make no row.
+    """
+
+    path: Path
+    rows: npt.NDArray[Any]
+    compiled: CompiledContract
+    arrangement: Arrangement
+    learnt: Learnt
+    records: int
+    left_out: LeftOut
+
+    @property
+    def order(self) -> npt.NDArray[np.intp]:
+        """The samples that train, then those that validate, then those that test."""
+        parts = self.arrangement.parts
+        return np.concatenate([parts.training, parts.validation, parts.test])
+
+
+def arranged_slice(
+    folder: Path,
+    ranges: Sequence[StreamRange],
+    contract: Contract,
+    *,
+    reader: RecordReader,
+    seed: int,
+    validation_rate: float,
+    test_rate: float,
+    idle_timeout_seconds: float,
+    on_progress: Callable[[int, int], None],
+) -> ArrangedSlice:
+    """Read ``ranges`` into a file in ``folder``, and arrange and learn; raises as ``build_columns_slice``."""
+    # Polars takes 40 MB, which trainings on other streams need not have.
+    from kafkaml.contract.compiled import CompiledContract
+
     expected = sum(each.max_records or 0 for each in ranges)
     left_out, records, count = LeftOut(), 0, 0
     path = folder / "rows.arrived"
@@ -71,32 +142,15 @@ def build_columns_slice(
         left_out.check(records)
         rows = ArrayFile(path, compiled.row_type, (count,), 0).array()
         arrangement = compiled.arrange(rows, seed=seed, validation_rate=validation_rate, test_rate=test_rate)
-        learnt = compiled.learn(rows, arrangement)
-        parts = arrangement.parts
-        order = np.concatenate([parts.training, parts.validation, parts.test])
-        if not len(order):
+        if not len(arrangement.windows):
             raise DecodeError(
                 f"the {count} records that can be read make no sample",
                 hint="a window needs as many records of one key as it is long: take more records or a shorter window",
             )
-        features, labels = _written(folder, compiled, rows, learnt, arrangement, order)
+        learnt = compiled.learn(rows, arrangement)
     except RefusedError as error:
         raise error if isinstance(error, DecodeError) else DecodeError(error.message, hint=error.hint) from error
-    path.unlink()
-    return BuiltSlice(
-        features,
-        labels,
-        learnt.classes,
-        records,
-        left_out,
-        (),
-        (),
-        {"learnt": learnt.to_json()},
-        arrangement.hashes[order].astype("<u8").tobytes(),
-        content_sum(features),
-        tuple(arrangement.warnings),
-        SplitPlan(len(parts.training), len(parts.validation), len(parts.test)),
-    )
+    return ArrangedSlice(path, rows, compiled, arrangement, learnt, records, left_out)
 
 
 def _written(

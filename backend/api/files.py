@@ -14,9 +14,14 @@ from rest_framework.request import Request
 
 from backend.api.errors import NotFound, Problem, problem_response
 
-__all__ = ["attachment"]
+__all__ = ["DOWNLOAD_HEADERS", "attachment", "file_body"]
 
 _CHUNK_BYTES = 1 << 20
+DOWNLOAD_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    # Even opened by hand, it runs nothing and has no origin.
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+}
 _RANGE = re.compile(r"bytes=(\d{1,16})-(\d{0,16})")
 
 
@@ -32,9 +37,7 @@ def attachment(request: Request, path: Path, filename: str, *, sha256: str) -> H
         "ETag": f'"{sha256}"',
         "X-Content-SHA256": sha256,
         "Accept-Ranges": "bytes",
-        "X-Content-Type-Options": "nosniff",
-        # Even opened by hand, it runs nothing and has no origin.
-        "Content-Security-Policy": "sandbox; default-src 'none'",
+        **DOWNLOAD_HEADERS,
         "Content-Disposition": f'attachment; filename="{filename}"',
         "Cache-Control": "private, no-cache",
     }
@@ -53,10 +56,14 @@ def attachment(request: Request, path: Path, filename: str, *, sha256: str) -> H
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)
     file.seek(start)
-    # Under WSGI (tests) Django wants a plain iterator, under ASGI an asynchronous one.
-    asynchronous = hasattr(django_request, "scope")
-    content = _chunks_async(file, end - start) if asynchronous else _chunks(file, end - start)
+    content = file_body(django_request, file, end - start)
     return StreamingHttpResponse(content, status=status, content_type="application/octet-stream", headers=headers)
+
+
+def file_body(request: HttpRequest, file: IO[bytes], length: int) -> Iterator[bytes] | AsyncIterator[bytes]:
+    """Return ``length`` bytes of ``file`` from where it is, piece by piece, and close it."""
+    # Under WSGI (tests) Django wants a plain iterator, under ASGI an asynchronous one.
+    return _chunks_async(file, length) if hasattr(request, "scope") else _chunks(file, length)
 
 
 def _chunks(file: IO[bytes], length: int) -> Iterator[bytes]:

@@ -71,6 +71,25 @@ _PREDICTIONS = _STREAM | {
     ],
 }
 
+_EXPORT = {
+    "tags": ["datasets"],
+    "operationId": "datasets_export",
+    "description": (
+        "The samples of a version as a model gets them, with labels and the part that each is in, as a file: Parquet, "
+        "or arrays for ``numpy.load`` (npz). The answer begins when the file is written."
+    ),
+    "security": [{"accessToken": []}, {"session": []}],
+    "parameters": [
+        {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}},
+        {"name": "version", "in": "query", "schema": {"type": "integer"}, "description": "the newest without"},
+        {"name": "format", "in": "query", "schema": {"enum": ["parquet", "npz"]}},
+    ],
+    "responses": {
+        "200": {"description": "a file", "content": {"application/octet-stream": {"schema": {"type": "string"}}}},
+        "default": {"description": "problem", "content": {"application/problem+json": {"schema": _PROBLEM_REF}}},
+    },
+}
+
 
 class ProblemSchema(AutoSchema):
     """Adds the problem document as the answer to everything that goes wrong."""
@@ -89,7 +108,7 @@ _PARTIAL = {"Report"}
 
 
 def complete(result: dict[str, Any], **_: object) -> dict[str, Any]:
-    """drf-spectacular's post-processing hook: the problem document, and the address that is no REST framework view.
+    """drf-spectacular's post-processing hook: the problem document, and the addresses that are no REST framework views.
 
     Also says that answers hold all their fields: the generator knows defaults of writing only.
     """
@@ -99,5 +118,6 @@ def complete(result: dict[str, Any], **_: object) -> dict[str, Any]:
             schema["required"] = sorted(schema["properties"])
     schemas["Problem"] = _PROBLEM
     result["paths"]["/api/events/"] = {"get": _EVENTS}
+    result["paths"]["/api/datasets/{id}/export/"] = {"get": _EXPORT}
     result["paths"]["/api/inferences/{id}/predictions/"] = {"get": _PREDICTIONS}
     return result

@@ -17,6 +17,7 @@ from backend.datasets.previews import MAX_SAMPLES
 from backend.datasets.services import Slice
 from backend.streams.fields import AddresseeField
 from kafkaml.wire.contract import Contract
+from kafkaml.wire.export import ExportFormat
 
 __all__ = [
     "DatasetSerializer",
@@ -24,6 +25,7 @@ __all__ = [
     "DatasetVersionSerializer",
     "DatasetVersionWriteSerializer",
     "DatasetWriteSerializer",
+    "ExportQuerySerializer",
     "PreviewSerializer",
     "PreviewVersionSerializer",
     "TrainSerializer",
@@ -133,6 +135,13 @@ class PreviewVersionSerializer(serializers.Serializer[Any]):
 
     version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
     samples = SamplesField()
+
+
+class ExportQuerySerializer(serializers.Serializer[Any]):
+    """Which version is exported, the newest unless one is named, and as which file."""
+
+    version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    format = serializers.ChoiceField(choices=[(each.value, each.value) for each in ExportFormat], default="parquet")
 
 
 class DatasetUpdateSerializer(serializers.Serializer[Any]):

@@ -107,16 +107,28 @@ class Connection(Closing):
             following = httpx.URL(document["next"])
             document = self.request("GET", following.path.removeprefix("/api"), params=dict(following.params))
 
-    def download(self, path: str, target: Path, *, on_progress: Callable[[int], None] | None = None) -> int:
+    def download(
+        self,
+        path: str,
+        target: Path,
+        *,
+        params: Mapping[str, Any] | None = None,
+        on_progress: Callable[[int], None] | None = None,
+        first_byte_timeout_seconds: float = 90.0,
+    ) -> int:
         """Write a body to ``target``, complete or not at all; return its size in bytes.
 
         ``on_progress`` is told how many bytes have come so far.
         """
         partial = target.with_name(f".{target.name}.part")
+        chosen = {name: value for name, value in (params or {}).items() if value is not None}
+        timeout = httpx.Timeout(first_byte_timeout_seconds, connect=5.0)
         try:
             with (
                 self._errors(),
-                self._http.stream("GET", f"/api{path}", headers={"Accept": "*/*"}) as response,
+                self._http.stream(
+                    "GET", f"/api{path}", params=chosen, headers={"Accept": "*/*"}, timeout=timeout
+                ) as response,
                 partial.open("wb") as file,
             ):
                 if response.status_code >= 400:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from kafkaml.errors import RefusedError
 from kafkaml.sdk import types
 from kafkaml.sdk.collection import Collection, given
 from kafkaml.wire.contract import Contract
+from kafkaml.wire.export import ExportFormat
+from kafkaml.wire.preview import Preview
 
 __all__ = ["Datasets"]
+
+# The server gives up first.
+_EXPORT_SECONDS = 2000.0
 
 
 class Datasets(Collection[types.Dataset]):
@@ -62,6 +69,61 @@ class Datasets(Collection[types.Dataset]):
     def update(self, identifier: int, **changes: object) -> types.Dataset:
         """Change ``name`` or ``description``."""
         return self._patch(identifier, changes)
+
+    def preview(
+        self,
+        *,
+        topic: str,
+        contract: Contract | Mapping[str, object],
+        partition: int | None = None,
+        start: int | None = None,
+        end: int | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        validation_rate: float = 0.1,
+        test_rate: float = 0.1,
+        samples: int = 12,
+    ) -> Preview:
+        """Return what ``contract`` makes of a sample of ``topic``: columns, samples as a model gets them, problems.
+
+        Other arguments as of ``create``. A contract that is wrong is no error: ``problems`` say where.
+        """
+        body = {**_version(locals()), "samples": samples}
+        return Preview.model_validate(self._connection.request("POST", f"{self.path}preview/", body=body))
+
+    def preview_version(self, identifier: int, *, version: int | None = None, samples: int = 12) -> Preview:
+        """Return the same of a version of a data set, the newest unless one is named."""
+        answer = self._connection.request(
+            "GET", f"{self.path}{identifier}/preview/", params={"version": version, "samples": samples}
+        )
+        return Preview.model_validate(answer)
+
+    def export(
+        self,
+        identifier: int,
+        path: Path,
+        *,
+        version: int | None = None,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """Write the samples of a version, the newest unless one is named, to ``path``; return the bytes of the file.
+
+        ``path`` ends with ``.parquet`` (a row for each sample) or ``.npz`` (arrays for ``numpy.load``). Samples are as
+        a model gets them, with labels and the part that each is in. The server may read for minutes before the first
+        byte comes; ``on_progress`` is told how many came.
+        """
+        kind = path.suffix.removeprefix(".").lower()
+        if kind not in tuple(ExportFormat):
+            raise RefusedError(
+                f"{path} is no file that can be exported: expected a name that ends with .parquet or .npz"
+            )
+        return self._connection.download(
+            f"{self.path}{identifier}/export/",
+            path,
+            params={"version": version, "format": kind},
+            on_progress=on_progress,
+            first_byte_timeout_seconds=_EXPORT_SECONDS,
+        )
 
     def train(self, identifier: int, *, deployment: int, version: int | None = None) -> dict[str, Any]:
         """Let a deployment that waits train on a version, the newest unless one is named."""

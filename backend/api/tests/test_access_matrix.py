@@ -120,6 +120,7 @@ MATRIX: dict[str, dict[str, Needs]] = {
     "api/datasets/<id:pk>/": READ | {"PATCH": E, "DELETE": E},
     "api/datasets/preview/": {"POST": V},
     "api/datasets/<id:pk>/preview/": READ,
+    "api/datasets/<id:pk>/export/": {"GET": V},
     "api/datasets/<id:pk>/versions/": {"POST": E},
     "api/datasets/<id:pk>/train/": {"POST": E},
     "api/streams/": READ | {"POST": E},

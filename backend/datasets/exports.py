@@ -1,0 +1,162 @@
+"""A data set as a file to download. A program of its own writes it (``kafkaml.dataset_export``), which may take minutes
+and memory; then the file is sent piece by piece, so neither holds up anybody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from asgiref.sync import sync_to_async
+from django.http import Http404, HttpRequest, QueryDict, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from rest_framework.exceptions import APIException
+
+from backend.api.errors import Problem, problem_of, problem_response
+from backend.api.files import DOWNLOAD_HEADERS, file_body
+from backend.api.sse import refusal
+from backend.config.environment import environment
+from backend.datasets import selectors
+from backend.datasets.serializers import ExportQuerySerializer
+from backend.records.browsing import open_browser
+from kafkaml.errors import (
+    BrokenError,
+    BrokerError,
+    BrokerTimeout,
+    DeadlineExceeded,
+    DecodeError,
+    DiskFull,
+    FailedError,
+    KafkaMLError,
+    StreamUnavailable,
+)
+from kafkaml.stream_range import parse_ranges
+from kafkaml.wire.export import ExportOrder, ExportOutcome
+
+__all__ = ["EXPORT_SECONDS", "export"]
+
+# How long a file may take to be written; its sending has no limit.
+EXPORT_SECONDS = 1800.0
+# Each reads as fast as it can.
+_MAX_RUNNING = 2
+_running = 0
+
+_MODULE = "kafkaml.dataset_export"
+_ERRORS: Mapping[str, type[KafkaMLError]] = {
+    each.__name__: each for each in (BrokerError, BrokerTimeout, DecodeError, DiskFull, StreamUnavailable)
+}
+
+
+async def export(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Send the samples of a version as one file; ends as soon as nobody waits for it."""
+    global _running
+    if (denied := await refusal(request)) is not None:
+        return denied
+    if _running >= _MAX_RUNNING:
+        return problem_response(request, _busy())
+    _running += 1
+    try:
+        order = await sync_to_async(_order)(request.GET, pk)
+        return await _sent(request, order)
+    except (KafkaMLError, APIException, Http404) as error:
+        problem = problem_of(error)
+        assert problem is not None
+        return problem_response(request, problem)
+    finally:
+        _running -= 1
+
+
+def _busy() -> Problem:
+    return Problem(
+        503,
+        f"{_MAX_RUNNING} data sets are being exported already",
+        "busy",
+        hint="try again when one of them is done",
+        headers={"Retry-After": "30"},
+    )
+
+
+def _order(query: QueryDict, pk: int) -> ExportOrder:
+    asked = ExportQuerySerializer(data=query)
+    asked.is_valid(raise_exception=True)
+    dataset = get_object_or_404(selectors.datasets(), pk=pk)
+    version = selectors.version_of(dataset, asked.validated_data.get("version"), field="version")
+    browser = open_browser()
+    for topic in {each.topic for each in parse_ranges(version.ranges)}:
+        # Refused at once; whoever reads it waits for a topic to come back.
+        browser.partitions(topic)
+    return ExportOrder(
+        name=dataset.name,
+        version=version.number,
+        ranges=version.ranges,
+        contract=version.contract,
+        validation_rate=version.validation_rate,
+        test_rate=version.test_rate,
+        format=asked.validated_data["format"],
+    )
+
+
+async def _sent(request: HttpRequest, order: ExportOrder) -> HttpResponseBase:
+    folder = await sync_to_async(_folder)()
+    try:
+        path = folder / "samples"
+        outcome = await _written(order, path)
+        # Open it stays there until it is sent, and nobody has to tidy up.
+        file = path.open("rb")
+    finally:
+        await sync_to_async(shutil.rmtree)(folder, ignore_errors=True)
+    size = file.seek(0, 2)
+    file.seek(0)
+    name = "".join(each if each.isascii() and each.isalnum() else "-" for each in order.name)[:60]
+    headers = {
+        **DOWNLOAD_HEADERS,
+        "Content-Disposition": f'attachment; filename="{name}-v{order.version}.{order.format.value}"',
+        "Content-Length": str(size),
+        "X-Samples": str(outcome.samples),
+    }
+    return StreamingHttpResponse(
+        file_body(request, file, size), content_type="application/octet-stream", headers=headers
+    )
+
+
+async def _written(order: ExportOrder, path: Path) -> ExportOutcome:
+    """Let a program write the file; ends it when this ends. Raises what it says."""
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", _MODULE, str(path)), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(EXPORT_SECONDS):
+            said, _ = await program.communicate(order.model_dump_json().encode())
+    except TimeoutError:
+        raise DeadlineExceeded(
+            f"the export took longer than {EXPORT_SECONDS:.0f} s", hint="make a version of a shorter slice"
+        ) from None
+    finally:
+        if program.returncode is None:
+            program.kill()
+            await program.wait()
+    if program.returncode:
+        raise FailedError(
+            f"the export died (exit code {program.returncode})",
+            hint="the slice may need more memory than there is: make a version of a shorter one",
+        )
+    outcome = ExportOutcome.model_validate_json(said.splitlines()[-1])
+    if outcome.error:
+        raise _ERRORS.get(outcome.kind, BrokenError)(outcome.error, hint=outcome.hint)
+    return outcome
+
+
+def _folder() -> Path:
+    """Return a folder of its own, and remove those that a server left that was killed."""
+    parent = environment().state_dir / "exports"
+    parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for each in parent.iterdir():
+        if each.stat().st_mtime < time.time() - 2 * EXPORT_SECONDS:
+            shutil.rmtree(each, ignore_errors=True)
+    return Path(tempfile.mkdtemp(dir=parent))

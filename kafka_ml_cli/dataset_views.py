@@ -1,0 +1,243 @@
+"""Data sets and what is in them, for people: tables, small histograms, where a contract is wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from kafka_ml_cli.output import console, human_age, print_table
+
+if TYPE_CHECKING:
+    from kafkaml.sdk.types import Dataset, DatasetVersion
+    from kafkaml.wire.contract import Column, Contract
+    from kafkaml.wire.preview import ContractProblem, Preview, PreviewColumn, PreviewSample, SampleInput
+    from kafkaml.wire.proposal import Numbers, Remark, ValueCount
+
+__all__ = ["MAX_VALUES", "bars", "column_text", "frequent", "print_dataset", "print_preview", "print_remarks"]
+
+MAX_VALUES = 3
+_BARS = "▁▂▃▄▅▆▇█"
+_SEVERITIES = {"error": "red", "warning": "yellow", "info": "dim"}
+# Of a sample: what a line has room for.
+_MAX_NUMBERS = 6
+
+
+def print_dataset(dataset: Dataset) -> None:
+    """Print a data set: its versions, newest first, and how records of the newest become samples."""
+    out = console()
+    out.print(f"data set {dataset.id}  {dataset.name}", style="bold")
+    if dataset.description:
+        out.print(dataset.description)
+    out.print()
+    print_table(
+        dataset.versions,
+        [
+            ("version", lambda row: row.number),
+            ("records", lambda row: row.records),
+            ("made", lambda row: human_age(row.created_at)),
+            ("split", _split),
+            ("columns", lambda row: len(row.contract.columns)),
+            ("label", lambda row: ", ".join(each.name for each in row.contract.labels)),
+            ("slice", lambda row: row.ranges.replace(",", ", ")),
+        ],
+        nothing="no versions",
+    )
+    if dataset.versions:
+        newest = dataset.versions[0]
+        out.print(f"\ncontract of version {newest.number}", style="bold")
+        _print_contract(newest.contract)
+
+
+def _split(version: DatasetVersion) -> str:
+    training = 1 - version.validation_rate - version.test_rate
+    parts = "/".join(f"{each:.0%}" for each in (training, version.validation_rate, version.test_rate))
+    return f"{version.contract.split.value} {parts}"
+
+
+def _print_contract(contract: Contract) -> None:
+    out = console()
+    labels = [(each.name, each.expression, f"label ({each.kind.value})", "") for each in contract.labels]
+    columns = [(each.name, each.expression, column_text(each), each.input) for each in contract.columns]
+    inputs = any(each.input for each in contract.columns)
+    print_table(
+        [*columns, *labels],
+        [
+            ("name", lambda row: row[0]),
+            ("becomes", lambda row: row[2]),
+            *([("input", lambda row: row[3])] if inputs else []),
+            ("expression", lambda row: row[1]),
+        ],
+        nothing="no columns",
+    )
+    out.print(f"\nformat  {contract.format}, key {contract.key.value}")
+    if contract.window is not None:
+        window = contract.window
+        ahead = f", the label {window.horizon} records ahead" if window.horizon else ""
+        every = f"one every {window.stride} records" if window.stride > 1 else "one a record"
+        out.print(f"window  {window.length} records of a key, {every}{ahead}")
+
+
+def column_text(column: Column) -> str:
+    """Return what a column becomes."""
+    shape = f" {'x'.join(map(str, column.shape))}" if column.shape else ""
+    parts = [column.encoding.value.replace("_", " ") + shape]
+    if column.scaling != "none":
+        parts.append({"min_max": "scaled to 0..1"}.get(column.scaling.value, f"scaled ({column.scaling.value})"))
+    if column.missing != "drop":
+        constant = f" {column.constant}" if column.constant is not None else ""
+        parts.append(f"missing: {column.missing.value}{constant}")
+    return ", ".join(parts)
+
+
+def print_preview(found: Preview, contract: Mapping[str, Any]) -> None:
+    """Print what ``contract`` makes of a sample, and what is wrong with it first."""
+    out = console()
+    for problem in found.problems:
+        _print_problem(problem, _at(contract, problem.place))
+    if found.columns:
+        print_table(
+            found.columns,
+            [
+                ("name", lambda row: row.name),
+                ("becomes", _becomes),
+                ("missing", lambda row: f"{row.missing:.0%}" if row.missing else ""),
+                ("distinct", lambda row: row.distinct or ""),
+                ("values", _values),
+                ("expression", lambda row: row.expression),
+            ],
+            nothing="",
+        )
+        out.print()
+    out.print(f"records {found.sampled} of {found.records} were looked at; {found.decodes:.1%} of them can be used")
+    if found.undecodable is not None:
+        out.print(f"        {found.undecodable.place}: {found.undecodable.message}", style="dim")
+    if found.balance:
+        out.print("label   " + ", ".join(f"{each.value} {each.count}" for each in found.balance[:8]))
+    for each in found.inputs:
+        out.print(f"input   {each.name or '(the only one)'} {_shape(each.shape)} {each.dtype}")
+    if found.parts is not None:
+        parts = found.parts
+        out.print(f"samples {parts.training} train, {parts.validation} validate, {parts.test} test")
+    print_remarks(found.remarks)
+    if found.samples:
+        out.print()
+        _print_samples(found)
+
+
+def _at(contract: Mapping[str, Any], place: str) -> object:
+    """Return what is at ``columns.2.expression`` of a contract; None for nothing."""
+    found: Any = contract
+    for part in place.split("."):
+        if isinstance(found, Mapping):
+            found = found.get(part)
+        elif isinstance(found, list) and part.isdigit() and int(part) < len(found):
+            found = found[int(part)]
+        else:
+            return None
+    return found
+
+
+def _print_problem(problem: ContractProblem, expression: object) -> None:
+    from kafkaml.terminal import styled
+
+    out = console()
+    out.print(styled("[red]error[/]   {place}: {message}", place=problem.place, message=problem.message))
+    start, end = problem.start, problem.end
+    if isinstance(expression, str) and start is not None and end is not None and "\n" not in expression:
+        out.print(f"        {expression}", soft_wrap=True)
+        mark = " " * start + "^" * max(1, end - start)
+        out.print(f"        {mark}", style="red", soft_wrap=True)
+    if problem.hint:
+        out.print(f"        {problem.hint}", style="dim")
+
+
+def print_remarks(remarks: Sequence[Remark]) -> None:
+    """Print what was noticed, each with what to do."""
+    from kafkaml.terminal import styled
+
+    for each in remarks:
+        style = _SEVERITIES[each.severity.value]
+        console().print(
+            styled("[" + style + "]{severity}[/] {message}", severity=f"{each.severity.value:7}", message=each.message)
+        )
+        if each.hint:
+            console().print(f"        {each.hint}", style="dim")
+
+
+def _becomes(row: PreviewColumn) -> str:
+    if row.place.startswith("labels"):
+        return "label"
+    width = f" ({row.width} numbers)" if row.width > 1 else ""
+    return row.encoding.value.replace("_", " ") + width
+
+
+def _values(row: PreviewColumn) -> str:
+    if row.numbers is None:
+        return frequent(row.top, row.distinct)
+    return bars(row.numbers)
+
+
+def _print_samples(found: Preview) -> None:
+    several = len(found.inputs) > 1
+    print_table(
+        found.samples,
+        [
+            ("sample", lambda row: f"{row.topic}[{row.partition}]@{row.offset}"),
+            ("key", lambda row: row.key),
+            ("time", lambda row: _time(row.timestamp_ms)),
+            ("part", lambda row: row.part.value),
+            ("label", _label),
+            ("what the model gets", lambda row: "; ".join(_input(each, named=several) for each in row.inputs)),
+        ],
+        nothing="",
+    )
+
+
+def _label(sample: PreviewSample) -> str:
+    label = sample.label
+    return label if isinstance(label, str) else ", ".join(f"{each:.4g}" for each in label or ())
+
+
+def _input(each: SampleInput, *, named: bool) -> str:
+    """Return the numbers of a sample, of a window those of its last record."""
+    width = each.shape[-1] if each.shape else 1
+    last = each.values[-width:] if len(each.shape) == 2 else each.values  # a window, or a list
+    more = ", ..." if len(last) > _MAX_NUMBERS else ""
+    shape = f"{_shape(each.shape)} ... " if math.prod(each.shape) > len(last) else ""
+    numbers = ", ".join(f"{value:.4g}" for value in last[:_MAX_NUMBERS])
+    return f"{each.name + ': ' if named else ''}{shape}[{numbers}{more}]"
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return f"({', '.join(map(str, shape))})"
+
+
+def _time(timestamp_ms: int) -> str:
+    return "" if timestamp_ms < 0 else f"{datetime.fromtimestamp(timestamp_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def frequent(top: Sequence[ValueCount], distinct: int) -> str:
+    """Return the most frequent values."""
+    more = ", ..." if distinct > MAX_VALUES else ""
+    return ", ".join(each.value[:20] for each in top[:MAX_VALUES]) + (more if top else "")
+
+
+def bars(numbers: Numbers, *, time: bool = False) -> str:
+    """Return a small histogram between the least and the largest number, which are times in milliseconds or not."""
+    counts = [bin_.count for bin_ in numbers.histogram]
+    pairs = [sum(counts[place : place + 2]) for place in range(0, len(counts), 2)]
+    top = max(pairs)
+    # A bin with few values is not shown as one without any.
+    drawn = "".join(" " if not each else _BARS[min(7, each * 8 // (top + 1))] for each in pairs)
+    shown: Any = _day if time else _number
+    return f"{shown(numbers.min)} {drawn} {shown(numbers.max)}"
+
+
+def _day(value: float) -> str:
+    return f"{datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%d}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"

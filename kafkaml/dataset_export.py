@@ -1,0 +1,281 @@
+"""The samples of a data set as one file, as a model gets them: NPZ for NumPy, Parquet for everything else.
+
+``python -m kafkaml.dataset_export`` is a program of its own, because it may read for minutes and hold some 40 bytes a
+record in memory: the server starts it with an ``ExportOrder`` as its input, and its last line of output is an
+``ExportOutcome``. More than a memory holds can be exported; a file is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from kafkaml.array_file import write_npy_header
+from kafkaml.columns_slice import ArrangedSlice, arranged_slice
+from kafkaml.disk import disk_errors
+from kafkaml.errors import DiskFull, KafkaMLError
+from kafkaml.records import RecordReader
+from kafkaml.stream_range import parse_ranges
+from kafkaml.wire.export import ExportFormat, ExportOrder, ExportOutcome
+from kafkaml.wire.preview import SamplePart
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["export_samples"]
+
+Array = npt.NDArray[Any]
+
+_PARTS = tuple(SamplePart)
+_IDLE_SECONDS = 60.0
+# Left free on the disk for others.
+_RESERVE_BYTES = 256 << 20
+_ROW_GROUP = 100_000
+
+
+def export_samples(
+    order: ExportOrder,
+    path: Path,
+    *,
+    reader: RecordReader,
+    on_progress: Callable[[int, int], None] = lambda _done, _expected: None,
+) -> ExportOutcome:
+    """Write the samples of a data set to ``path``; its folder is for what is written on the way, too.
+
+    Samples are those that train, then validate, then test, in the order of a training with the seed 0. Raises as
+    ``columns_slice`` does, and DiskFull.
+    """
+    with disk_errors(path.parent):
+        found = arranged_slice(
+            path.parent,
+            parse_ranges(order.ranges),
+            order.contract,
+            reader=reader,
+            seed=0,
+            validation_rate=order.validation_rate,
+            test_rate=order.test_rate,
+            idle_timeout_seconds=_IDLE_SECONDS,
+            on_progress=on_progress,
+        )
+        samples = _Samples(found)
+        _check_room(path.parent, samples)
+        write = _write_npz if order.format == ExportFormat.NPZ else _write_parquet
+        write(samples, path)
+        found.path.unlink()
+    return ExportOutcome(samples=len(found.order), records=found.records)
+
+
+class _Samples:
+    """The samples of an arranged slice, piece by piece."""
+
+    def __init__(self, found: ArrangedSlice) -> None:
+        compiled, learnt = found.compiled, found.learnt
+        self.found = found
+        self.shapes = compiled.input_shapes(learnt)
+        self.types = compiled.input_types()
+        self.features = compiled.feature_names(learnt)
+        self.labels = [label.name for label in compiled.labels]
+        self.classes = learnt.classes
+        parts = found.arrangement.parts
+        sizes = [len(parts.training), len(parts.validation), len(parts.test)]
+        self.parts = np.repeat(np.arange(len(_PARTS), dtype=np.uint8), sizes)
+        self.document = compiled.to_json(learnt)
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    @property
+    def sample_bytes(self) -> int:
+        """How many bytes the inputs of a sample take."""
+        return sum(int(np.prod(shape, dtype=int)) * self.types[name].itemsize for name, shape in self.shapes.items())
+
+    def pieces(self) -> Iterator[tuple[dict[str, Array], Array | None, Array]]:
+        """Iterate over inputs, labels and parts of some samples after the other."""
+        found, start = self.found, 0
+        for piece in found.compiled.pieces(found.order):
+            inputs, labels = found.compiled.samples(found.rows, found.learnt, found.arrangement, piece)
+            yield inputs, labels, self.parts[start : start + len(piece)]
+            start += len(piece)
+
+
+def _check_room(folder: Path, samples: _Samples) -> None:
+    # NPZ has each array as a file of its own before it is one.
+    wanted = 2 * len(samples) * (samples.sample_bytes + 16) + _RESERVE_BYTES
+    free = shutil.disk_usage(folder).free
+    if free < wanted:
+        raise DiskFull(
+            f"the export needs up to {wanted >> 20} MiB in {folder}: {free >> 20} MiB are free",
+            hint="make room there, or make a version of a shorter slice",
+        )
+
+
+# --- NPZ --------------------------------------------------------------------------------------------------------------
+
+
+def _write_npz(samples: _Samples, path: Path) -> None:
+    """Write ``features`` (inputs that have a name under theirs), ``labels``, ``classes``, ``part`` and ``parts``.
+
+    ``part[i]`` is the place among ``parts`` of sample i, ``NAME_columns`` what the places of an input's last axis are;
+    ``contract.json`` is the contract with what was learnt.
+    """
+    names = _free_names(samples.shapes, ("labels", "classes", "part", "parts"))
+    files: dict[str, BinaryIO] = {}
+    try:
+        for inputs, labels, _ in samples.pieces():
+            arrays = {names[name]: values for name, values in inputs.items()}
+            if labels is not None:
+                arrays["labels"] = labels
+            for name, values in arrays.items():
+                if name not in files:
+                    files[name] = (path.parent / f"{len(files)}.npy").open("wb")
+                    write_npy_header(files[name], values.dtype, (len(samples), *values.shape[1:]))
+                files[name].write(np.ascontiguousarray(values).data)
+    finally:
+        for file in files.values():
+            file.close()
+    small: dict[str, Array] = {"part": samples.parts, "parts": np.array([each.value for each in _PARTS])}
+    if samples.classes:
+        small["classes"] = np.array(samples.classes)
+    for name, columns in samples.features.items():
+        if columns:
+            small[f"{names[name]}_columns"] = np.array(columns)
+    # Not packed: arrays of floats hardly shrink, and take their time.
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, file in files.items():
+            written = Path(file.name)
+            archive.write(written, f"{name}.npy")
+            written.unlink()
+        for name, values in small.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, values)
+        archive.writestr("contract.json", samples.document)
+
+
+def _free_names(inputs: dict[str, tuple[int, ...]], taken: tuple[str, ...]) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for name in inputs:
+        free = "".join(each if each.isalnum() or each in "-_." else "_" for each in name) or "features"
+        while free in names.values() or free in taken:
+            free += "_"
+        names[name] = free
+    return names
+
+
+# --- Parquet ----------------------------------------------------------------------------------------------------------
+
+
+def _write_parquet(samples: _Samples, path: Path) -> None:
+    """Write a column for each feature, label and the part; an input of a list, a picture or a window is one column.
+
+    Columns of inputs that have a name begin with it; classes are texts. The contract, with what was learnt, is in the
+    metadata of the file.
+    """
+    import polars as pl
+    from polars.io.plugins import register_io_source
+
+    columns = _ParquetColumns(samples)
+    schema = columns.schema()
+
+    def read(
+        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        # Nothing but all is asked of it here.
+        del with_columns, predicate, n_rows, batch_size
+        for piece in samples.pieces():
+            yield pl.DataFrame(columns.values(*piece), schema=schema)
+
+    register_io_source(read, schema=schema, is_pure=True).sink_parquet(
+        path,
+        row_group_size=max(1, min(_ROW_GROUP, (64 << 20) // max(1, samples.sample_bytes))),
+        metadata={"kafka_ml.contract": samples.document.decode()},
+        engine="streaming",
+    )
+
+
+class _ParquetColumns:
+    """Which columns a file has, and their values."""
+
+    def __init__(self, samples: _Samples) -> None:
+        self._samples = samples
+        taken: set[str] = set()
+        # Of an input whose columns stand side by side each is one here.
+        self._flat = {name: names for name, names in samples.features.items() if len(samples.shapes[name]) == 1}
+        self._inputs: dict[str, list[str]] = {}
+        for name in samples.shapes:
+            within = self._flat.get(name) or [""]
+            self._inputs[name] = [_free(".".join(filter(None, (name, each))) or "features", taken) for each in within]
+        self._labels = [_free(name or "label", taken) for name in samples.labels]
+        self._part = _free("part", taken)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the columns by name."""
+        import polars as pl
+
+        schema: dict[str, Any] = {}
+        for name, columns in self._inputs.items():
+            kind = pl.UInt8() if self._samples.types[name] == np.uint8 else pl.Float32()
+            whole: Any = kind if self._flat.get(name) else pl.Array(kind, self._samples.shapes[name])
+            schema |= dict.fromkeys(columns, whole)
+        label = pl.Enum(self._samples.classes) if self._samples.classes else pl.Float32()
+        return schema | dict.fromkeys(self._labels, label) | {self._part: pl.Enum([each.value for each in _PARTS])}
+
+    def values(self, inputs: dict[str, Array], labels: Array | None, parts: Array) -> dict[str, Any]:
+        """Return the columns of some samples."""
+        values: dict[str, Any] = {}
+        for name, columns in self._inputs.items():
+            array = np.ascontiguousarray(inputs[name])
+            if self._flat.get(name):
+                values |= {column: np.ascontiguousarray(array[:, place]) for place, column in enumerate(columns)}
+            else:
+                values[columns[0]] = array
+        if labels is not None:
+            of_each = labels.reshape(len(parts), -1).T
+            for name, found in zip(self._labels, of_each, strict=True):
+                values[name] = (
+                    _enum(found, self._samples.classes) if self._samples.classes else np.ascontiguousarray(found)
+                )
+        return values | {self._part: _enum(parts, [each.value for each in _PARTS])}
+
+
+def _enum(places: Array, names: Any) -> pl.Series:
+    import polars as pl
+
+    return pl.Series(places.astype(np.uint32)).cat.to(pl.Enum(names))
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
+
+
+# --- the program ------------------------------------------------------------------------------------------------------
+
+
+def main() -> int:
+    """Export as the order in the standard input says, to the path that is the only argument."""
+    from kafkaml.confluent import KafkaRecordReader
+    from kafkaml.settings import KafkaSettings
+
+    # People's requests come first.
+    os.nice(10)
+    order = ExportOrder.model_validate_json(sys.stdin.buffer.read())
+    try:
+        outcome = export_samples(order, Path(sys.argv[1]), reader=KafkaRecordReader(KafkaSettings()))
+    except KafkaMLError as error:
+        outcome = ExportOutcome(error=error.message, hint=error.hint, kind=type(error).__name__)
+    sys.stdout.write(outcome.model_dump_json() + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
