@@ -22,6 +22,8 @@ __all__ = ["MAX_SAMPLES", "PreviewQuery", "slice_preview", "version_preview"]
 
 MAX_SAMPLES = 50
 _RECORDS = 1000
+# Where they must follow each other, more of them are needed to have several of one key.
+_RECORDS_TOGETHER = 4000
 _SAMPLE_SECONDS = 5.0
 # A page asks again and again while somebody types: it looks at the same records for so long.
 _KEPT_SECONDS = 60.0
@@ -88,7 +90,7 @@ def _sample(ranges: Sequence[StreamRange], *, together: bool) -> TopicSample:
     return open_sampler().sample(
         ranges[0].topic,
         offsets=offsets,
-        max_records=_RECORDS,
+        max_records=_RECORDS_TOGETHER if together else _RECORDS,
         together=together,
         timeout_seconds=_SAMPLE_SECONDS,
     )
