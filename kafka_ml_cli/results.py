@@ -79,6 +79,7 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
             "imports",
             "confusion_matrix",
             "checkpoint",
+            "hints",
         ),
     )
     if found.failure:
@@ -107,6 +108,9 @@ def show(context: typer.Context, result: int, json: JsonOption = False) -> None:
             console().print(styled("[dim]pseudo-labels[/] {told}", told=_round(each)), soft_wrap=True)
     for warning in found.warnings:
         console().print(styled("[yellow]warning[/] {warning}", warning=warning), soft_wrap=True)
+    for hint in found.hints:
+        told = styled("[cyan]hint[/] {message}; try: {advice}", message=hint.message, advice=hint.advice)
+        console().print(told, soft_wrap=True)
     print_confusion_matrix(found.confusion_matrix)
     for artifact in found.artifacts:
         digest = artifact.sha256[:12]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
@@ -12,9 +12,27 @@ from backend.api.uses import use_count
 from backend.deployments import history
 from backend.deployments.models import Artifact, Deployment, EpochRecord, TrainingResult
 from backend.streams.models import Announcement
+from kafkaml.training_hints import training_hints
+from kafkaml.wire.choices import TrainingMode
+from kafkaml.wire.hint import Hint
+from kafkaml.wire.outcome import ConfusionMatrix
+from kafkaml.wire.progress import EpochMetrics
 from kafkaml.wire.state import RunState
 
-__all__ = ["aggregate_state", "deployments", "in_state", "listed_results", "result_epochs", "results", "with_outcome"]
+__all__ = [
+    "SHOWN_EPOCHS",
+    "aggregate_state",
+    "deployments",
+    "in_state",
+    "listed_results",
+    "result_epochs",
+    "result_hints",
+    "results",
+    "with_outcome",
+]
+
+# What curves on a page can show; a result of more epochs, or windows, shows the most telling of them.
+SHOWN_EPOCHS = 500
 
 # The first of these that any result is in is the deployment's state.
 _PRECEDENCE = (
@@ -97,6 +115,15 @@ def result_epochs(result: TrainingResult, points: int) -> tuple[int, list[Mappin
     if points <= _KEPT_EPOCHS // 2 < total // 2:
         _keep_read(result.pk, documents)
     return total, history.thinned(documents, points)
+
+
+def result_hints(result: TrainingResult) -> Sequence[Hint]:
+    """Return what the curves of a training that finished say; nothing of one that learns windows of a stream."""
+    if result.state != RunState.FINISHED or result.deployment.mode != TrainingMode.CLASSIC:
+        return ()
+    matrix = result.confusion_matrix
+    epochs = [EpochMetrics.model_validate(each) for each in result_epochs(result, SHOWN_EPOCHS)[1]]
+    return training_hints(epochs, None if matrix is None else ConfusionMatrix.model_validate(matrix))
 
 
 def _keep_read(pk: int, documents: list[Mapping[str, Any]]) -> None:

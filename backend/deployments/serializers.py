@@ -16,7 +16,7 @@ from backend.configurations.models import Configuration
 from backend.datasets.models import Dataset
 from backend.datasets.selectors import version_of
 from backend.deployments.models import Checkpoint, Deployment, TrainingResult
-from backend.deployments.selectors import aggregate_state, result_epochs
+from backend.deployments.selectors import SHOWN_EPOCHS, aggregate_state, result_epochs, result_hints
 from backend.deployments.version_documents import artifact_documents
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from backend.runs.models import STATE_CHOICES
@@ -28,6 +28,7 @@ from kafkaml.wire.choices import Split, Targets, TrainingMode
 from kafkaml.wire.distributed import ChainTraining
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.framework import Framework
+from kafkaml.wire.hint import Hint
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
 from kafkaml.wire.progress import EpochMetrics, Progress
@@ -35,7 +36,6 @@ from kafkaml.wire.semi_supervised import SemiSupervised
 from kafkaml.wire.version import Artifact
 
 __all__ = [
-    "SHOWN_EPOCHS",
     "CellSamplesSerializer",
     "DeploymentCheckSerializer",
     "DeploymentOptionsSerializer",
@@ -54,8 +54,6 @@ _SPLIT_HELP = (
     "arguments say shuffle=False"
 )
 _TARGETS_HELP = "what the model learns to answer: each sample's label, or the sample itself (autoencoders)"
-# What curves on a page can show; a result of more epochs, or windows, shows the most telling of them.
-SHOWN_EPOCHS = 500
 _INCREMENTAL_HELP = "how the stream is learnt, where the mode is incremental; null: by the defaults"
 
 _CHAIN_HELP = "what sub-models of distributed models are trained with, each exit; null: the defaults"
@@ -164,9 +162,18 @@ class ResultSerializer(ResultRowSerializer):
     epochs = serializers.SerializerMethodField(help_text="the most telling of many; all: epochs/?points=")
     checkpoint = serializers.SerializerMethodField(help_text="where another attempt would go on")
     confusion_matrix = MessageField(ConfusionMatrix)
+    hints = serializers.SerializerMethodField(help_text="what the curves of a training that finished say")
 
     class Meta(ResultRowSerializer.Meta):
-        fields = [*ResultRowSerializer.Meta.fields, "epochs", "checkpoint", "confusion_matrix", "code", "imports"]
+        fields = [
+            *ResultRowSerializer.Meta.fields,
+            "epochs",
+            "checkpoint",
+            "confusion_matrix",
+            "hints",
+            "code",
+            "imports",
+        ]
 
     @extend_schema_field(LastCheckpointSerializer(allow_null=True))
     def get_checkpoint(self, result: TrainingResult) -> Any:
@@ -176,6 +183,10 @@ class ResultSerializer(ResultRowSerializer):
     @extend_schema_field(serializers.ListField(child=MessageField(EpochMetrics, allow_null=False)))
     def get_epochs(self, result: TrainingResult) -> Any:
         return result_epochs(result, SHOWN_EPOCHS)[1]
+
+    @extend_schema_field(serializers.ListField(child=MessageField(Hint, allow_null=False)))
+    def get_hints(self, result: TrainingResult) -> list[dict[str, Any]]:
+        return [each.to_json() for each in result_hints(result)]
 
 
 class EpochsSerializer(serializers.Serializer[Any]):

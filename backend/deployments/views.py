@@ -30,7 +30,6 @@ from backend.deployments.incremental import checked_incremental, incremental_pro
 from backend.deployments.models import Deployment, TrainingResult
 from backend.deployments.semi_supervised import checked_semi_supervised, semi_supervised_problems
 from backend.deployments.serializers import (
-    SHOWN_EPOCHS,
     CellSamplesSerializer,
     DeploymentCheckSerializer,
     DeploymentOptionsSerializer,
@@ -215,7 +214,7 @@ class ResultViewSet(ResourceViewSet[TrainingResult]):
     @action(detail=True, methods=["get"])
     def epochs(self, request: Request, pk: int) -> Response:
         """Metrics of epochs or windows, of many the most telling; the last one is always among them."""
-        points = integer_parameter(request, "points", default=SHOWN_EPOCHS, minimum=4)
+        points = integer_parameter(request, "points", default=selectors.SHOWN_EPOCHS, minimum=4)
         total, epochs = selectors.result_epochs(self.find(pk), min(points, _MAX_POINTS))
         return Response({"total": total, "epochs": epochs})
 

@@ -17,6 +17,7 @@ from kafkaml.wire.chain import ChainProposal
 from kafkaml.wire.contract import Contract
 from kafkaml.wire.distributed import ChainTraining, ExitCurves
 from kafkaml.wire.failure import Failure
+from kafkaml.wire.hint import Hint
 from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.inference import ChallengeEnd
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
@@ -218,6 +219,7 @@ class TrainingResult(_Answer):
     current_version: int | None = None
     version_count: int = 0
     stream: int | None = None
+    hints: Sequence[Hint] = ()
 
     @property
     def test_metrics(self) -> Mapping[str, float]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from kafkaml.errors import ApiError
 from tests.e2e.cluster import JOBS, NAMESPACE, ClusterPlatform, Kubectl
 from tests.e2e.conftest import build_kafka_ml
+from tests.support import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -23,6 +25,8 @@ def test_one_component_is_rebuilt(platform: ClusterPlatform, kubectl: Kubectl) -
 def test_installing_again_keeps_everything(platform: ClusterPlatform) -> None:
     before = {each.id for each in platform.client.results.list()}
     build_kafka_ml("--install", "--yes")
+    # Where the images changed, the pod behind the forward was replaced.
+    eventually(lambda: platform.client.results.list(), 60, ignoring=(ApiError,))
     assert {each.id for each in platform.client.results.list()} == before
 
 

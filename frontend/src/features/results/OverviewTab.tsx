@@ -23,6 +23,7 @@ import {
   plural,
 } from '~/lib/format'
 import { durationSeconds, hasEnded } from '~/lib/runs'
+import { Hints } from './Hints'
 import { PseudoLabelRounds } from './PseudoLabelRounds'
 import { RunParts } from './RunParts'
 import { progressOf } from './state'
@@ -42,6 +43,7 @@ export function OverviewTab({ result, parts }: { result: Result; parts: readonly
       <Answers result={result} epochs={epochs} />
       <RunParts result={result} parts={parts} />
       {result.outcome && result.outcome.warnings.length > 0 && <Warnings texts={result.outcome.warnings} />}
+      <Hints result={result} />
       {epochs.length > 0 && (
         <Box>
           <LearningCurves series={series} unit={unit} marks={marks} name={`result-${result.id}`} />

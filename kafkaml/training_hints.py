@@ -1,0 +1,124 @@
+"""Hints: what the curves and the confusion matrix of a training that ended say. Pure; asked for what is shown.
+
+Rules of thumb: they are silent where little was trained, and each says one thing to try first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from kafkaml.wire.hint import Hint, HintCode
+from kafkaml.wire.outcome import ConfusionMatrix
+from kafkaml.wire.progress import EpochMetrics
+
+__all__ = ["training_hints"]
+
+_LOSS = "loss"
+# Fewer epochs draw no curve, fewer samples no balance.
+_MIN_EPOCHS = 4
+_MIN_SAMPLES = 20
+# A loss that never fell by this share of itself has not moved.
+_MOVED = 0.01
+# Validation that is so much worse than it was at its best.
+_WORSE = 0.1
+# The share of all that was gained which the last fifth of the epochs still gained.
+_STILL_FALLING = 0.03
+_NEAR_MAJORITY = 0.005
+
+
+def training_hints(epochs: Sequence[EpochMetrics], matrix: ConfusionMatrix | None = None) -> list[Hint]:
+    """Return hints, the one that explains most first. ``epochs`` are of one training, in order, the first among them.
+
+    Those that show the curve are enough. Empty where nothing is to be said.
+    """
+    curves = list(_of_curves(epochs))
+    # Who predicts one class does so because of what the curves tell, where they tell something.
+    return curves if curves and curves[0].code == HintCode.DIVERGED else [*_of_matrix(matrix), *curves]
+
+
+def _of_curves(epochs: Sequence[EpochMetrics]) -> Iterator[Hint]:
+    trained = [(each.epoch, each.training[_LOSS]) for each in epochs if _LOSS in each.training]
+    if not trained:
+        return
+    (_, first), (last_epoch, last) = trained[0], trained[-1]
+    best_epoch, best = min(trained, key=lambda each: each[1] if math.isfinite(each[1]) else math.inf)
+    odd = next((epoch for epoch, loss in trained if not math.isfinite(loss)), None)
+    if odd is not None:
+        yield Hint(
+            code=HintCode.DIVERGED,
+            message=f"the loss is not a number from epoch {odd} on: the training diverged",
+            advice="learn ten times slower (learning_rate), and scale features that are not around 0 to 1",
+        )
+        return
+    if last_epoch < _MIN_EPOCHS:
+        return
+    if last > first + abs(first) * _WORSE:
+        yield Hint(
+            code=HintCode.DIVERGED,
+            message=f"the loss rose from {first:.4g} to {last:.4g}: the training diverged",
+            advice="learn ten times slower (learning_rate), and scale features that are not around 0 to 1",
+        )
+        return
+    if first - best <= abs(first) * _MOVED:
+        yield Hint(
+            code=HintCode.NOT_LEARNING,
+            message=f"the loss has hardly moved in {last_epoch} epochs ({first:.4g} to {best:.4g})",
+            advice="scale the features (a data set does it: scaling), then learn ten times faster (learning_rate)",
+        )
+        return
+    yield from _of_validation(epochs, best_epoch, last_epoch)
+
+
+def _of_validation(epochs: Sequence[EpochMetrics], best_epoch: int, last_epoch: int) -> Iterator[Hint]:
+    held_out = [(each.epoch, each.validation[_LOSS]) for each in epochs if _LOSS in each.validation]
+    told = [each for each in held_out if math.isfinite(each[1])]
+    if len(told) > 1:
+        turned, lowest = min(told, key=lambda each: each[1])
+        last = told[-1][1]
+        # While the training loss fell on.
+        if turned < best_epoch and turned <= 0.8 * last_epoch and last > lowest + abs(lowest) * _WORSE:
+            yield Hint(
+                code=HintCode.OVERFITTING,
+                message=f"from epoch {turned} on it got worse on samples that it does not learn: validation loss "
+                f"{lowest:.4g}, then {last:.4g}",
+                advice=f"stop after {turned} epochs, or add dropout, or more data",
+            )
+            return
+    followed = told or [(each.epoch, each.training[_LOSS]) for each in epochs if _LOSS in each.training]
+    before = [loss for epoch, loss in followed if epoch <= 0.8 * last_epoch]
+    if before and before[-1] - followed[-1][1] > (followed[0][1] - followed[-1][1]) * _STILL_FALLING > 0:
+        what = "validation loss" if told else "loss"
+        yield Hint(
+            code=HintCode.STILL_IMPROVING,
+            message=f"the {what} was still falling at the end ({before[-1]:.4g} to {followed[-1][1]:.4g} in the last "
+            "fifth of the epochs)",
+            advice=f"train longer: {2 * last_epoch} epochs",
+        )
+
+
+def _of_matrix(matrix: ConfusionMatrix | None) -> Iterator[Hint]:
+    counts = [] if matrix is None else [list(row) for row in matrix.matrix]
+    total = sum(map(sum, counts))
+    if matrix is None or len(counts) < 2 or total < _MIN_SAMPLES:
+        return
+    truths, predictions = [sum(row) for row in counts], [sum(column) for column in zip(*counts, strict=True)]
+    most = max(range(len(truths)), key=truths.__getitem__)
+    share = truths[most] / total
+    right = sum(counts[each][each] for each in range(len(counts))) / total
+    advice = "look whether the features say anything of the label, scale them, and weigh or sample rare classes more"
+    if share == 1:
+        return
+    if max(predictions) == total:
+        only = matrix.labels[predictions.index(total)]
+        yield Hint(
+            code=HintCode.ONE_CLASS,
+            message=f"the model predicts {only} for every sample, which is right for {right:.1%} of them",
+            advice=advice,
+        )
+    elif right <= share + _NEAR_MAJORITY:
+        yield Hint(
+            code=HintCode.MAJORITY,
+            message=f"the model is right for {right:.1%}; always saying {matrix.labels[most]} would be for {share:.1%}",
+            advice=advice,
+        )
