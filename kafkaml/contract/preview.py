@@ -110,6 +110,7 @@ class _Previewing:
         for label in compiled.labels:
             if label.coded:
                 self._balance = text_counts(frame.data[label.field])
+            if self._balance:
                 self._remarks.about_balance(label.name, self._balance, self._balance.total())
         self._about_keys()
 

@@ -14,10 +14,12 @@ from typer.testing import CliRunner
 
 from kafka_ml_cli import datasets
 from kafka_ml_cli.main import app
+from kafkaml.contract.preview import preview
 from kafkaml.contract.proposal import propose
 from kafkaml.errors import RefusedError
 from kafkaml.records import Record
 from kafkaml.sdk.connection import Connection
+from kafkaml.sdk.datasets import Datasets
 from kafkaml.sdk.topics import Topics
 from kafkaml.wire.contract import Contract
 from kafkaml.wire.proposal import Proposal
@@ -95,3 +97,81 @@ def test_without_a_contract_it_is_said_why(infer: Infer) -> None:
     with pytest.raises(RefusedError, match="no contract can be proposed for machines: there are no records"):
         infer([], "--json")
     assert "there are no records in the slice" in infer([])
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, asked: list[dict[str, Any]]) -> Infer:
+    """Runs ``datasets`` commands against a platform that previews the machines' topic and has one data set."""
+    records = machine_records()
+    proposed = propose(records).contract
+    assert proposed is not None
+    contract = {**proposed.to_json(), "window": {"length": 10, "stride": 2}}
+    version = {"number": 2, "ranges": "machines:0:0:600", "records": 600, "validation_rate": 0.1, "test_rate": 0.2}
+    dataset = {"id": 4, "name": "pumps", "description": "of hall 2", "versions": [{**version, "contract": contract}]}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content) if request.content else dict(request.url.params)
+        asked.append(body)
+        match request.url.path:
+            case "/api/datasets/4/":
+                return httpx.Response(200, json=dataset)
+            case "/api/datasets/4/export/":
+                return httpx.Response(200, content=b"PAR1")
+            case "/api/datasets/preview/" | "/api/datasets/4/preview/":
+                found = preview(records, body.get("contract", contract), samples=int(body["samples"]))
+                return httpx.Response(200, json=found.to_json())
+        return httpx.Response(404, json={"detail": request.url.path})
+
+    def invoke(*arguments: str) -> str:
+        connection = Connection("http://platform", "a token", transport=httpx.MockTransport(answer))
+        client = SimpleNamespace(datasets=Datasets(connection), topics=Topics(connection))
+        monkeypatch.setattr(datasets, "client_of", lambda _context: client)
+        monkeypatch.setenv("COLUMNS", "200")
+        done = CliRunner().invoke(app, ["datasets", *arguments])
+        if done.exception is not None:
+            raise done.exception
+        return done.output
+
+    return invoke
+
+
+def test_a_data_set_is_shown_as_people_read_it(run: Infer) -> None:
+    text = " ".join(run("show", "4").split())
+    for part in (
+        "data set 4 pumps of hall 2",
+        "2 600 time 70%/10%/20%",
+        "temperature number, scaled (standard) reading.temperature",
+        "failure label (class) failure",
+        "window 10 records of a key, one every 2 records",
+    ):
+        assert part in text, text
+    assert json.loads(run("show", "4", "--json"))["versions"][0]["number"] == 2
+
+
+def test_a_preview_shows_where_a_contract_is_wrong(run: Infer, asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    contract: Any = propose(machine_records()).contract
+    document = contract.to_json()
+    document["columns"][1]["expression"] = "reading.pressur + 1"
+    path = tmp_path / "contract.json"
+    path.write_text(json.dumps(document))
+    lines = run("preview", "--topic", "machines", "--contract", str(path), "--samples", "3").splitlines()
+    assert lines[0].startswith("error   columns.1.expression: there is no field reading.pressur")
+    assert [line.strip() for line in lines[1:4]] == ["reading.pressur + 1", "^" * 15, "did you mean reading.pressure?"]
+    text = "\n".join(lines)
+    assert "samples 480 train, 60 validate, 60 test" in text
+    assert len([line for line in lines if line.startswith("machines[")]) == 3
+    assert asked[-1]["slice"] == {"topic": "machines"}
+    assert json.loads(run("preview", "4", "--version", "2", "--json"))["inputs"][0]["shape"] == [10, 10]
+    assert asked[-1] == {"version": "2", "samples": "12"}
+    with pytest.raises(RefusedError, match="a data set or a topic"):
+        run("preview")
+
+
+def test_an_export_is_a_file_of_the_kind_that_its_name_says(
+    run: Infer, asked: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    assert "4 B" in run("export", "4", "--to", str(tmp_path / "pumps.parquet"))
+    assert (tmp_path / "pumps.parquet").read_bytes() == b"PAR1"
+    assert asked[-1] == {"format": "parquet"}
+    with pytest.raises(RefusedError, match=r"ends with .parquet or .npz"):
+        run("export", "4", "--to", str(tmp_path / "pumps.csv"))

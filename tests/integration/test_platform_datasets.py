@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import orjson
+import polars as pl
 import pytest
 from confluent_kafka import Producer
 
@@ -73,6 +74,7 @@ def test_a_topic_of_readings_is_learnt_and_served_without_a_sink(
     (tmp_path / "contract.json").write_bytes(orjson.dumps(contract))
     given = ("--contract", str(tmp_path / "contract.json"), "--test-rate", "0.2")
     dataset: Any = platform.json("datasets", "create", "readings", machines, *given)
+    exported(platform, dataset["id"], tmp_path)
     version = dataset["versions"][0]
     assert (version["number"], version["records"], version["test_rate"]) == (1, 2000, 0.2)
     records = machine_records(2000)
@@ -101,6 +103,21 @@ def test_a_topic_of_readings_is_learnt_and_served_without_a_sink(
         # The label is the sum of two columns and noise; half of the readings fail.
         assert accuracy > 0.8, result.outcome.test_metrics
         serve(platform, result.id, records[:50], tmp_path)
+
+
+def exported(platform: Platform, dataset: int, folder: Path) -> None:
+    """What a preview shows of the data set is in its files."""
+    seen: Any = platform.json("datasets", "preview", str(dataset), "--samples", "5")
+    assert (seen["records"], seen["sampled"], seen["problems"]) == (2000, 1000, [])
+    for name in ("readings.npz", "readings.parquet"):
+        done = platform.cli("datasets", "export", str(dataset), "--to", str(folder / name))
+        assert done.returncode == 0, done.stderr
+    with np.load(folder / "readings.npz") as arrays:
+        assert [arrays["features"].shape[1:]] == [tuple(each["shape"]) for each in seen["inputs"]]
+        assert np.bincount(arrays["part"]).tolist() == [1400, 200, 400]
+        table = pl.read_parquet(folder / "readings.parquet")
+        np.testing.assert_array_equal(table.drop("failure", "part").to_numpy(), arrays["features"])
+        assert table["failure"].to_list() == arrays["classes"][arrays["labels"]].tolist()
 
 
 def serve(platform: Platform, result: int, records: list[Any], folder: Path) -> None:

@@ -1,0 +1,276 @@
+"""Previews: what a contract, right or wrong, makes of a sample of records."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from PIL import Image
+
+from kafkaml.contract import preview as previews
+from kafkaml.contract.compiled import CompiledContract
+from kafkaml.contract.preview import follows_keys, preview
+from kafkaml.records import ListBatch, Record
+from kafkaml.wire.contract import Contract
+from kafkaml.wire.preview import Preview, PreviewColumn, SamplePart, SampleParts, ShownPart
+from tests.machines import machine_records
+
+CONTRACT: dict[str, Any] = {
+    "format": "JSON",
+    "fields": [
+        {"path": ["reading", "temperature"], "kind": "number"},
+        {"path": ["reading", "axes"], "kind": "numbers"},
+        {"path": ["status"], "kind": "text"},
+        {"path": ["load"], "kind": "number"},
+        {"path": ["failure"], "kind": "boolean"},
+    ],
+    "columns": [
+        {"name": "temperature", "expression": "reading.temperature", "scaling": "standard"},
+        {"name": "status", "expression": "status", "encoding": "one_hot"},
+        {"name": "load", "expression": "load", "missing": "mean"},
+    ],
+    "labels": [{"name": "failure", "expression": "failure", "kind": "class"}],
+}
+RECORDS = machine_records(400)
+
+
+def seen(changes: dict[str, Any] | None = None, records: list[Record] = RECORDS, **options: Any) -> Preview:
+    found = preview(records, {**CONTRACT, **(changes or {})}, **options)
+    # It can be sent, and read again.
+    return Preview.model_validate(orjson.loads(orjson.dumps(found.to_json())))
+
+
+def column(found: Preview, name: str) -> PreviewColumn:
+    return next(each for each in found.columns if each.name == name)
+
+
+def codes(found: Preview) -> list[str]:
+    return [each.code.value for each in found.remarks]
+
+
+def places(found: Preview) -> list[str]:
+    return [each.place for each in found.problems]
+
+
+def test_columns_are_told_before_anything_is_scaled() -> None:
+    found = seen(available=10_000)
+    assert (found.records, found.sampled, found.decodes, found.problems) == (10_000, 400, 1, ())
+    assert [each.place for each in found.columns] == ["columns.0", "columns.1", "columns.2", "labels.0"]
+    readings = [orjson.loads(each.value or b"") for each in RECORDS]
+    temperatures = [each["reading"]["temperature"] for each in readings]
+    numbers = column(found, "temperature").numbers
+    assert numbers is not None
+    assert (numbers.min, numbers.max) == (min(temperatures), max(temperatures))
+    assert numbers.mean == pytest.approx(np.mean(temperatures))
+    assert sum(each.count for each in numbers.histogram) == 400
+    load = column(found, "load")
+    assert load.missing == sum(each["load"] is None for each in readings) / 400
+    status = column(found, "status")
+    assert (status.distinct, status.width, status.numbers) == (3, 4, None)
+    assert sum(each.count for each in status.top) == 400
+    assert {each.value: each.count for each in found.balance} == {
+        str(value).lower(): sum(each["failure"] is value for each in readings) for value in (False, True)
+    }
+
+
+def test_samples_are_those_of_a_training() -> None:
+    found = seen(samples=5, validation_rate=0.25, test_rate=0.25)
+    assert found.parts == SampleParts(training=200, validation=100, test=100)
+    assert [(each.name, each.shape, each.dtype) for each in found.inputs] == [("", (6,), "float32")]
+    assert found.inputs[0].features[:3] == ("temperature", "status=other", "status=idle")
+    compiled = CompiledContract(Contract.model_validate(CONTRACT))
+    rows = compiled.raw(ListBatch(RECORDS)).rows
+    arranged = compiled.arrange(rows, seed=0, validation_rate=0.25, test_rate=0.25)
+    learnt = compiled.learn(rows, arranged)
+    assert len(found.samples) == 5
+    for each in found.samples:
+        place = next(at for at, record in enumerate(RECORDS) if record[1:3] == (each.partition, each.offset))
+        inputs, labels = compiled.samples(rows, learnt, arranged, np.array([place]))
+        assert labels is not None
+        np.testing.assert_allclose(each.inputs[0].values, inputs[""][0], rtol=1e-6)
+        assert each.label == learnt.classes[labels[0]]
+        assert (each.part == SamplePart.TEST) == (place in arranged.parts.test)
+        assert (each.key, each.timestamp_ms) == ((RECORDS[place].key or b"").decode(), RECORDS[place].timestamp_ms)
+
+
+def test_what_is_wrong_is_told_at_its_place_and_the_rest_is_shown() -> None:
+    columns = [
+        {"name": "a", "expression": "reading.temperatur"},
+        CONTRACT["columns"][1],
+        {"name": "b", "expression": ""},
+        {"name": "c", "expression": "load +"},
+        {"name": "d", "expression": "load", "encoding": "one-hot"},
+        {"name": "status", "expression": "load"},
+        {"name": "e", "expression": "CAST('x' AS DOUBLE)", "missing": "mean"},
+        {"name": "f", "expression": "status", "scaling": "standard"},
+    ]
+    found = seen({"columns": columns, "windows": {}})
+    assert sorted(places(found)) == [
+        "columns.0.expression",
+        "columns.2.expression",
+        "columns.3.expression",
+        "columns.4.encoding",
+        "columns.5.name",
+        "columns.6.missing",
+        "columns.7.expression",
+        "windows",
+    ]
+    by_place = {each.place: each for each in found.problems}
+    misspelt = by_place["columns.0.expression"]
+    assert (misspelt.start, misspelt.end, misspelt.meant) == (0, 18, ("reading.temperature",))
+    assert "status" in misspelt.known
+    assert by_place["columns.3.expression"].start == 5
+    assert by_place["windows"].meant == ("window",)
+    # Those that can be read are told, also when nothing can be learnt of them.
+    assert [each.place for each in found.columns] == ["columns.1", "columns.6", "labels.0"]
+    assert column(found, "e").missing == 1
+    assert found.inputs[0].features == ("status=other", "status=idle", "status=ok", "status=slow")
+    assert len(found.samples) == 12
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"columns": []}, "columns"),
+        ({"columns": [{"name": "a", "expression": "nothing.there"}]}, "columns.0.expression"),
+        ({"columns": 7}, "columns"),
+    ],
+)
+def test_without_a_column_the_label_is_shown(changes: dict[str, Any], place: str) -> None:
+    found = seen(changes)
+    assert places(found) == [place]
+    assert ([each.name for each in found.columns], len(found.balance), found.samples) == (["failure"], 2, ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({"format": "AVRO"}, ["format_config"]),
+        ({"format": "XML"}, ["format"]),
+        ({"format": 3}, ["format"]),
+    ],
+)
+def test_without_a_format_nothing_is_shown(changes: dict[str, Any], wrong: list[str]) -> None:
+    found = seen(changes)
+    assert places(found) == wrong
+    assert (found.sampled, found.columns) == (0, ())
+
+
+def test_settings_that_contradict_each_other_do_not_hide_the_columns() -> None:
+    window = {"length": 4}
+    for changes, wrong in [
+        ({"window": window}, ["split"]),
+        ({"window": window, "split": "time", "key": "none"}, ["key"]),
+        ({"window": {"length": 4, "horizon": 2}, "split": "time", "labels": []}, ["window.horizon"]),
+        ({"window": {"length": 0}, "split": "time"}, ["window.length"]),
+        ({"split": "by luck"}, ["split"]),
+        # The forecast lacks a label because that is wrong: it is told once.
+        (
+            {"window": {"length": 4, "horizon": 2}, "split": "time", "labels": [{"name": "y", "expression": "y"}]},
+            ["labels.0.expression"],
+        ),
+    ]:
+        found = seen(changes)
+        assert places(found) == wrong
+        assert [each.name for each in found.columns][:3] == ["temperature", "status", "load"]
+        assert len(found.samples) == 12
+
+
+def test_windows_are_shown_by_their_last_record() -> None:
+    found = seen({"window": {"length": 5, "horizon": 1}, "split": "time"}, samples=3)
+    assert found.inputs[0].shape == (5, 6)
+    assert found.parts is not None
+    assert found.parts.left_out > 0
+    assert "split" in codes(found)
+    sample = found.samples[0]
+    assert sample.inputs[0].shape == (5, 6)
+    of_key = [each for each in RECORDS if each.key == (sample.key or "").encode()]
+    assert sample.offset == of_key[4].offset
+    label = "true" if orjson.loads(of_key[5].value or b"")["failure"] else "false"
+    assert sample.label == label
+
+
+def test_too_few_records_for_windows_are_told() -> None:
+    found = seen({"window": {"length": 50}, "split": "time"})
+    assert found.samples == ()
+    told = next(each.message for each in found.remarks if each.code == "window")
+    assert "the most is 20" in told
+    # One key cannot be split by key: what the sample has is shown as training.
+    found = seen({"split": "key"}, [each for each in RECORDS if each.key == b"m1"])
+    assert found.parts == SampleParts(training=20, validation=0, test=0)
+    assert "split" in codes(found)
+
+
+def test_several_inputs_and_labels() -> None:
+    changes = {
+        "columns": [
+            {**CONTRACT["columns"][0], "input": "numbers"},
+            {"name": "axes", "expression": "reading.axes", "encoding": "numbers", "shape": [2], "input": "axes"},
+        ],
+        "labels": [{"name": "x", "expression": "reading.axes[1]"}, {"name": "t", "expression": "reading.temperature"}],
+    }
+    found = seen(changes, samples=1)
+    assert {each.name: each.features for each in found.inputs} == {"numbers": ("temperature",), "axes": ()}
+    (sample,) = found.samples
+    reading = orjson.loads(RECORDS[0].value or b"")["reading"]
+    assert sample.inputs[1].values == pytest.approx(reading["axes"])
+    assert sample.label == pytest.approx((reading["axes"][0], reading["temperature"]))
+    assert codes(found) == ["label_leak", "label_leak"]
+
+
+def test_what_is_worth_a_look_is_remarked() -> None:
+    records = [
+        Record("t", 0, place, b"k", value, (), 1000 + place)
+        for place, value in enumerate([b'{"a":1,"ok":true}'] * 30 + [b"{", b'{"a":"x"}', None, b'{"ok":true}'])
+    ]
+    contract = {
+        "format": "JSON",
+        "fields": [{"path": ["a"], "kind": "number"}, {"path": ["ok"], "kind": "boolean"}],
+        "columns": [{"name": "a", "expression": "a"}],
+        "labels": [{"name": "ok", "expression": "ok", "kind": "class"}],
+    }
+    found = preview(records, contract)
+    assert found.decodes == pytest.approx(30 / 34)
+    assert found.undecodable is not None
+    assert (found.undecodable.place, found.undecodable.share) == ("t[0]@30", pytest.approx(3 / 34))
+    assert sorted(codes(found)) == ["incomplete", "one_class", "tombstones"]
+    assert "another kind in a (1)" in next(each.message for each in found.remarks if each.code == "incomplete")
+    assert codes(preview(records[:30], contract)) == ["constant", "one_class"]
+    assert preview([], contract).samples == ()
+
+
+def test_large_samples_are_shown_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.arange(64 * 48, dtype=np.uint32).reshape(48, 64).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    records = [Record("t", 0, place, b"k", buffer.getvalue(), (), place) for place in range(20)]
+    image = {"name": "image", "expression": "_value", "encoding": "image", "shape": [48, 64]}
+    contract: dict[str, Any] = {
+        "format": "RAW",
+        "fields": [{"path": ["_value"], "kind": "bytes"}],
+        "columns": [image],
+    }
+    found = preview(records, contract, samples=2)
+    (shown,) = found.samples[0].inputs
+    assert (shown.shown, shown.shape) == (ShownPart.WHOLE, (48, 64))
+    np.testing.assert_array_equal(np.reshape(shown.values, shown.shape), pixels)
+    monkeypatch.setattr(previews, "_MAX_VALUES", 1000)
+    (shown,) = preview(records, contract, samples=2).samples[0].inputs
+    assert shown.shown == ShownPart.THINNED
+    np.testing.assert_array_equal(np.reshape(shown.values, shown.shape), pixels[::3, ::3])
+    monkeypatch.setattr(previews, "_MAX_VALUES", 20)
+    (shown,) = seen({"window": {"length": 5}, "split": "time"}, samples=2).samples[0].inputs
+    assert (shown.shown, len(shown.values) <= 10) == (ShownPart.FIRST, True)
+    # Of pictures that would fill the memory fewer are looked at.
+    monkeypatch.setattr(previews, "_MAX_ELEMENTS", 5 * 48 * 64)
+    assert preview(records, contract).sampled == 5
+
+
+def test_which_contracts_need_records_that_follow_each_other() -> None:
+    assert not follows_keys(CONTRACT)
+    assert follows_keys({**CONTRACT, "window": {"length": 3}})
+    assert follows_keys({"columns": [{"missing": "last"}]})
+    assert not follows_keys({"columns": [7, {}], "window": None})
