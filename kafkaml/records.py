@@ -7,7 +7,7 @@ The real adapters are in ``kafkaml/confluent/`` (the only package that imports t
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, overload
 
 from kafkaml.errors import RefusedError
@@ -22,6 +22,7 @@ __all__ = [
     "OutgoingRecord",
     "OutgoingRow",
     "PartitionKey",
+    "PartitionListener",
     "Place",
     "Position",
     "Record",
@@ -271,6 +272,18 @@ class GroupReader(Protocol):
         ...
 
 
+class PartitionListener(Protocol):
+    """Hears inside ``poll`` which partitions come and go; what it raises ``poll`` raises."""
+
+    def taken(self, partitions: Collection[PartitionKey]) -> None:
+        """Get ready for partitions that are read from now on: what was committed for them is known. May block."""
+        ...
+
+    def lost(self, partitions: Collection[PartitionKey]) -> None:
+        """Let go of partitions that others get now, also such as were not taken yet. Never raises."""
+        ...
+
+
 class TransactionalLoopClient(Protocol):
     """Consume, transform, produce, as one: the Kafka side of the inference loop.
 
@@ -279,6 +292,9 @@ class TransactionalLoopClient(Protocol):
     commit were given up and the input is rewound to it, so forget all records polled since then and go on polling.
     ProducerFenced means that another process took this one's place; BrokerError that Kafka stayed away for too long.
     """
+
+    # Told of partitions; set before the first poll.
+    listener: PartitionListener | None
 
     @property
     def assigned(self) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy.typing as npt
 
-from kafkaml.codecs.base import Codec
+from kafkaml.codecs.base import Codec, StateKey
 from kafkaml.errors import KafkaMLError
 from kafkaml.records import PartitionKey, Record, RecordBatch, RecordColumns
 from model_inference.dead_letters import Stage
@@ -33,7 +33,8 @@ class Refused:
 @dataclass
 class Batch:
     """Records polled together. ``samples`` (n, *sample_shape), None for none, and ``columns`` are of ``kept``, the
-    indices in ``polled`` of the records that decode; ``refused`` are the rest.
+    indices in ``polled`` of the records that are answered; of the others ``refused`` become dead letters, and
+    ``warming_up`` count for later samples of their key only. ``changes`` are of the codec's state.
 
     ``positions`` is where the input goes on once the batch is answered. ``drained``: there was nothing more to poll.
     ``included``: the JSON text that the answer to each sample carries, empty where answers carry none.
@@ -49,6 +50,8 @@ class Batch:
     arrived: float
     drained: bool
     included: Sequence[bytes] = ()
+    warming_up: int = 0
+    changes: Mapping[StateKey, bytes] = field(default_factory=dict)
     forgotten: bool = False
 
     @property
@@ -86,8 +89,20 @@ class Intake:
             included = [included[row] for row in rows] if included else ()
         if len(kept) < len(polled):
             columns = columns.take(kept)
-        refusals = list(refused.values())
-        return Batch(polled, kept, columns, samples if kept else None, refusals, positions, arrived, drained, included)
+        return Batch(
+            polled,
+            kept,
+            columns,
+            samples if kept else None,
+            list(refused.values()),
+            positions,
+            arrived,
+            drained,
+            included,
+            # One that Kafka refused with what it changed is a dead letter, whether it waits or not.
+            warming_up=len(polled) - len(kept) - len(refused),
+            changes=decoded.changes,
+        )
 
     def _known_refusals(self, columns: RecordColumns) -> dict[int, Refused]:
         places = zip(columns.partitions, columns.offsets, strict=True)

@@ -13,13 +13,14 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from kafkaml.codecs.base import Codec
+from kafkaml.codecs.base import Codec, StateKey
 from kafkaml.errors import TransactionAborted
 from kafkaml.failpoints import failpoint
 from kafkaml.logs import get_logger
 from kafkaml.records import PartitionKey, TransactionalLoopClient
 from model_inference.answering import Answered, Answers
 from model_inference.batches import Batch, BatchSize, Intake, Refused
+from model_inference.changelog import Changelog
 from model_inference.dead_letters import Stage
 from model_inference.predicting import MAX_IN_FLIGHT
 from model_inference.publishing import Published, Publisher
@@ -71,6 +72,7 @@ class InferenceLoop:
         stats: LoopStats,
         batch_sizes: tuple[int, ...],
         commit_seconds: float = 0.1,
+        changelog: Changelog | None = None,
         on_ready: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -79,6 +81,8 @@ class InferenceLoop:
         self._answers = models.serving
         self._publisher = publisher
         self._stats = stats
+        # Of what the codec keeps between batches; None where each record stands alone.
+        self._changelog = changelog
         self._commit_seconds = commit_seconds
         self._on_ready = on_ready
         self._clock = clock
@@ -193,17 +197,29 @@ class InferenceLoop:
         return self._clock() - self._transaction.opened >= self._commit_seconds
 
     def _commit(self) -> None:
-        transaction = self._transaction
-        self._client.commit(transaction.positions)
+        positions = self._transaction.positions
+        if self._changelog is not None:
+            positions = {**self._changelog.write(self._transaction.changes), **positions}
+        self._transaction.committing = True
+        self._client.commit(positions)
         failpoint("inference.committed")
-        self._transaction = _Transaction()
         self._batch_size.committed()
         self._intake.refusals.clear()
+        self._committed()
+
+    def _committed(self) -> None:
+        transaction, self._transaction = self._transaction, _Transaction()
+        if self._changelog is not None:
+            self._changelog.committed(len(transaction.batches))
         transaction.count(self._stats, now=self._clock(), lag=self._lag())
 
     def _start_over(self, error: TransactionAborted) -> None:
         """The input was rewound to the last commit: what was polled since then comes again, here or elsewhere."""
         logger.info("transaction aborted, reading again from the last commit", reason=error.message)
+        if self._is_committed_all_the_same():
+            self._committed()
+        if self._changelog is not None:
+            self._changelog.rolled_back()
         if error.refused_timestamp:
             self._publisher.timestamp_refused()
         elif error.refused:
@@ -211,6 +227,13 @@ class InferenceLoop:
         for batch in self._in_flight:
             batch.forgotten = True
         self._transaction = _Transaction()
+
+    def _is_committed_all_the_same(self) -> bool:
+        """Whether the transaction whose outcome was unknown is committed, as Kafka told when it was asked since."""
+        if not self._transaction.committing:
+            return False
+        committed = self._client.positions()
+        return all(committed.get(key, -1) >= offset for key, offset in self._transaction.positions.items())
 
     def _note_refusal(self, error: TransactionAborted) -> None:
         """Kafka will never take something in this transaction: find it by smaller ones, then make it a dead letter."""
@@ -246,6 +269,8 @@ class _Transaction:
     def __init__(self) -> None:
         self.batches: list[Batch] = []
         self.opened = 0.0
+        # Whether Kafka was asked to commit it.
+        self.committing = False
         self._dead_lettered = 0
         self._restamped = 0
         self._sent_up = 0
@@ -255,7 +280,15 @@ class _Transaction:
         return bool(self.batches)
 
     @property
-    def positions(self) -> Mapping[PartitionKey, int]:
+    def changes(self) -> Mapping[StateKey, bytes]:
+        """What these batches changed of the codec's state: the last of each key."""
+        changes: dict[StateKey, bytes] = {}
+        for batch in self.batches:
+            changes |= batch.changes
+        return changes
+
+    @property
+    def positions(self) -> dict[PartitionKey, int]:
         """Where the input goes on after these batches."""
         positions: dict[PartitionKey, int] = {}
         for batch in self.batches:
@@ -271,10 +304,12 @@ class _Transaction:
         self._sent_up += published.sent_up
 
     def count(self, stats: LoopStats, *, now: float, lag: int) -> None:
-        answered = sum(len(batch.polled) for batch in self.batches)
+        polled = sum(len(batch.polled) for batch in self.batches)
+        warming_up = sum(batch.warming_up for batch in self.batches)
         stats.committed(
-            predicted=answered - self._dead_lettered,
+            predicted=polled - self._dead_lettered - warming_up,
             dead_lettered=self._dead_lettered,
+            warming_up=warming_up,
             restamped=self._restamped,
             sent_up=self._sent_up,
             timestamps_ms=[stamp for batch in self.batches for stamp in batch.columns.timestamps_ms],

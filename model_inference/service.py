@@ -19,10 +19,11 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from kafkaml.codecs import Codec, codec_for
-from kafkaml.confluent import KafkaAdmin, KafkaLoopClient
+from kafkaml.codecs.base import KeyedState
+from kafkaml.confluent import KafkaAdmin, KafkaChangelog, KafkaLoopClient
 from kafkaml.confluent.config import RecordSizes
 from kafkaml.daemon_thread import in_daemon_thread
-from kafkaml.errors import ApiError, BrokenError, BrokerError, KafkaMLError
+from kafkaml.errors import ApiError, BrokenError, BrokerError, KafkaMLError, RefusedError
 from kafkaml.failures import failure_of
 from kafkaml.garbage import collect_garbage_seldom
 from kafkaml.job_client import Heartbeat, JobClient
@@ -39,6 +40,7 @@ from kafkaml.wire.replica import SwapFailure
 from kafkaml.wire.state import WorkerExit
 from kafkaml.worker_settings import InferenceSettings
 from mlcode_executor.warming import BUCKETS
+from model_inference.changelog import Changelog, make_changelog
 from model_inference.engine import EngineStarter, check_installed, choose_engine
 from model_inference.loop import InferenceLoop, Models
 from model_inference.models import LoadedModel
@@ -61,6 +63,8 @@ T = TypeVar("T")
 # backend was away (401) is none of them: the replica goes on predicting.
 _SUPERSEDED_STATUS = frozenset({403, 404, 409, 410})
 _FAILURE_REPORT_SECONDS = 30.0
+# How long the state of keys is waited for, beyond what a transaction may take.
+_STATE_SECONDS = 45.0
 
 
 class Stopped(BaseException):
@@ -183,16 +187,19 @@ class _Replica:
         self._asked = kafka.bootstrap_servers
         self._waits_for = ""
         self._client: KafkaLoopClient | None = None
+        # What the codec keeps of each key; None where each record stands alone.
+        self._state: KeyedState | None = None
         self._over = False
 
     def run(self, stop: StopSignal, stats: LoopStats, reporter: StatsReporter, news: SwapNews) -> None:
         """Get ready, join the group, and answer records until ``stop``."""
         reporter.warnings = self._warnings
+        codecs = codec_for(self._plan.input_format, self._input_config())
+        codec = codecs.features
+        self._state = codec.state
         connecting = in_daemon_thread(partial(self._connect, stop), name="preparation")
         with ExitStack() as undo:
             undo.callback(self._let_go, connecting)
-            codecs = codec_for(self._plan.input_format, self._input_config())
-            codec = codecs.features
             first = self._model(self._plan.model)
             undo.callback(first.close)
             counts = CountsFile(self._counts_path(), reporter.run)
@@ -247,8 +254,18 @@ class _Replica:
             stats=stats,
             batch_sizes=(*(size for size in BUCKETS if size < most), most),
             commit_seconds=self._settings.commit_seconds,
+            changelog=self._changelog(client),
             on_ready=reporter.running,
         )
+
+    def _changelog(self, client: KafkaLoopClient) -> Changelog | None:
+        if self._state is None:
+            return None
+        topic = self._plan.changelog_topic
+        # What a replica that died left open is ended after the one, and said to be so a little later.
+        patience = self._settings.transaction_timeout_seconds + _STATE_SECONDS
+        stored = KafkaChangelog(self._kafka, topic, timeout_seconds=patience)
+        return Changelog(self._state, client, topic=topic, read=stored.read)
 
     def _decide_by(self, stats: LoopStats, cascade: Cascade) -> None:
         """Let another limit decide, with nothing in flight; called by the loop."""
@@ -368,6 +385,14 @@ class _Replica:
                 there = admin.partition_counts()
             self._made |= set(admin.create_topics({topic: partitions for topic in topics if topic not in there}))
         self._asked = self._kafka.bootstrap_servers
+        if self._state is not None:
+            if plan.guarantee is not DeliveryGuarantee.EXACTLY_ONCE:
+                raise RefusedError(
+                    "samples are made of several records of a key, which is kept exactly once or not at all: expected "
+                    "output topics on the cluster of the input",
+                    hint="leave output_bootstrap_servers and upper_bootstrap_servers out",
+                )
+            make_changelog(KafkaAdmin(self._kafka), plan.changelog_topic, partitions, self._state)
 
     def _read_configs(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
         return {

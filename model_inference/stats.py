@@ -22,7 +22,7 @@ from kafkaml.logs import get_logger
 from kafkaml.retry import is_transient
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.inference import Wanted
-from kafkaml.wire.replica import Exits, ProcessCounts, ReplicaState, ReplicaStats, Totals
+from kafkaml.wire.replica import Counts, Exits, ProcessCounts, ReplicaState, ReplicaStats, Totals
 from model_inference.swap_news import SwapNews
 
 __all__ = ["CountsFile", "LoopStats", "StatsReporter", "StatsSink"]
@@ -32,8 +32,8 @@ logger = get_logger(__name__)
 _REPORT_SECONDS = 2.0
 # Latencies kept for the percentiles, newest last: enough for a p99, little to sort.
 _MAX_LATENCIES = 4096
-# The name of a process, and what it predicted, gave up, stamped with another time, and sent up.
-_COUNTS = struct.Struct("<64sQQQQ")
+# The name of a process, and what it predicted, gave up, stamped with another time, sent up, and left to later samples.
+_COUNTS = struct.Struct("<64sQQQQQ")
 # Of one transaction at most so many count, evenly chosen: else sorting them would cost as much as the work itself.
 _SAMPLES_PER_COMMIT = 32
 
@@ -66,38 +66,33 @@ class CountsFile:
         """Forget the counts, which were told to the last."""
         self._path.unlink(missing_ok=True)
 
-    def write(self, predicted: int = 0, dead_lettered: int = 0, restamped: int = 0, sent_up: int = 0) -> None:
+    def write(self, counts: Counts | None = None) -> None:
         """Note the counts: memory of the kernel's, which outlives this process."""
         if self._memory is not None:
-            _COUNTS.pack_into(self._memory, 0, self._run, predicted, dead_lettered, restamped, sent_up)
+            _COUNTS.pack_into(self._memory, 0, self._run, *dict(counts or Counts()).values())
 
 
 def _read_counts(path: Path) -> ProcessCounts | None:
     try:
-        run, predicted, dead_lettered, restamped, sent_up = _COUNTS.unpack(path.read_bytes())
+        run, *counts = _COUNTS.unpack(path.read_bytes())
         name = run.rstrip(b"\0").decode("ascii")
     except (OSError, struct.error, UnicodeDecodeError):
         return None
-    if not name or not (predicted or dead_lettered or restamped):
+    if not name or not any(counts):
         return None
-    return ProcessCounts(
-        run=name, predicted=predicted, dead_lettered=dead_lettered, restamped=restamped, sent_up=sent_up
-    )
+    return ProcessCounts(run=name, **dict(zip(Counts.model_fields, counts, strict=True)))
 
 
 class LoopStats:
     """Written by the loop, summed up by the reporter. Thread-safe. ``keep`` gets each change of the counts."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic, wall_clock: Callable[[], float] = time.time):
-        self.keep: Callable[[int, int, int, int], None] = lambda *_counts: None
+        self.keep: Callable[[Counts], None] = lambda _counts: None
         self._clock = clock
         self._wall_clock = wall_clock
         self._lock = threading.Lock()
         self._started_ms = wall_clock() * 1000
-        self._predicted = 0
-        self._dead_lettered = 0
-        self._restamped = 0
-        self._sent_up = 0
+        self._counts = Counts()
         # The limit of a tier, and what had been predicted and sent up before it was that.
         self._limit: float | None = None
         self._before_limit = (0, 0)
@@ -116,6 +111,7 @@ class LoopStats:
         lag: int,
         restamped: int = 0,
         sent_up: int = 0,
+        warming_up: int = 0,
     ) -> None:
         """Count answers that are committed now. ``arrived_seconds``: how long ago the oldest of them was polled."""
         now_ms = self._wall_clock() * 1000
@@ -125,18 +121,22 @@ class LoopStats:
             for stamp in timestamps_ms[::step]
         ]
         with self._lock:
-            self._predicted += predicted
-            self._dead_lettered += dead_lettered
-            self._restamped += restamped
-            self._sent_up += sent_up
-            self.keep(self._predicted, self._dead_lettered, self._restamped, self._sent_up)
+            before = self._counts
+            self._counts = Counts(
+                predicted=before.predicted + predicted,
+                dead_lettered=before.dead_lettered + dead_lettered,
+                restamped=before.restamped + restamped,
+                sent_up=before.sent_up + sent_up,
+                warming_up=before.warming_up + warming_up,
+            )
+            self.keep(self._counts)
             self._lag = lag
             self._latencies.extend(latencies)
 
     def decides_by(self, limit: float) -> None:
         """Count exits anew: from now on a tier decides by this limit."""
         with self._lock:
-            self._limit, self._before_limit = limit, (self._predicted, self._sent_up)
+            self._limit, self._before_limit = limit, (self._counts.predicted, self._counts.sent_up)
 
     def exits(self) -> Exits | None:
         """Return what left and what went up by the present limit; None where there is none."""
@@ -144,12 +144,13 @@ class LoopStats:
             if self._limit is None:
                 return None
             predicted, sent_up = self._before_limit
-            return Exits(limit=self._limit, predicted=self._predicted - predicted, sent_up=self._sent_up - sent_up)
+            counts = self._counts
+            return Exits(limit=self._limit, predicted=counts.predicted - predicted, sent_up=counts.sent_up - sent_up)
 
     def summary(self) -> Totals:
         """Return the numbers; rate and latencies cover the time since the last call."""
         with self._lock:
-            now, total = self._clock(), self._predicted + self._dead_lettered
+            now, total = self._clock(), self._counts.records
             (since, before), self._last = self._last, (now, total)
             latencies = sorted(self._latencies)
             self._latencies.clear()
@@ -157,10 +158,7 @@ class LoopStats:
             if latencies:
                 self._percentiles = (latencies[len(latencies) // 2], latencies[len(latencies) * 99 // 100])
             return Totals(
-                predicted=self._predicted,
-                dead_lettered=self._dead_lettered,
-                restamped=self._restamped,
-                sent_up=self._sent_up,
+                **dict(self._counts),
                 rate=round((total - before) / (now - since), 2) if now > since else 0.0,
                 lag=self._lag,
                 p50_ms=round(self._percentiles[0], 3),

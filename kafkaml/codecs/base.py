@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +19,14 @@ from kafkaml.records import RecordBatch
 
 __all__ = [
     "DELETION",
+    "MAX_KEY_BYTES",
     "NO_LABEL",
     "Array",
     "Codec",
     "DecodedBatch",
+    "KeyedState",
     "PackableCodec",
+    "StateKey",
     "Values",
     "concatenate",
 ]
@@ -37,16 +40,66 @@ DELETION = "a deletion (null value)"
 NO_LABEL = "no label (null key)"
 
 
+# Of codecs with ``state``: keys are kept, and written beside the state of each.
+MAX_KEY_BYTES = 64 << 10
+
+
+class StateKey(NamedTuple):
+    """Whose state it is: the partition of the input, and the key of its records."""
+
+    partition: int
+    key: bytes
+
+
+class KeyedState(Protocol):
+    """What a codec keeps of each key between batches, because a sample is made of several records.
+
+    What a batch changes counts once it is committed, in the order of the batches; later batches see it before.
+    """
+
+    @property
+    def value_bytes(self) -> int:
+        """How large the state of one key can be."""
+        ...
+
+    def commit(self, batches: int = 1) -> None:
+        """Let what the oldest ``batches`` that were not committed changed count."""
+        ...
+
+    def roll_back(self) -> None:
+        """Forget what was not committed: its batches come again."""
+        ...
+
+    def restore(self, partition: int, key: bytes, value: bytes | None) -> None:
+        """Take what was kept of a key elsewhere, None for one that was forgotten; the last of a key counts."""
+        ...
+
+    def drop(self, partition: int) -> None:
+        """Forget a partition."""
+        ...
+
+    def expired(self, now_ms: int) -> Sequence[StateKey]:
+        """Return the keys that were not seen for too long."""
+        ...
+
+    def forget(self, keys: Iterable[StateKey]) -> None:
+        """Forget keys that are expired."""
+        ...
+
+
 class DecodedBatch(NamedTuple):
     """What could be decoded of a batch: ``rows[i]`` comes from record ``kept[i]``; ``failures`` hold the rest.
 
     ``included[i]`` is the JSON text that the answer to ``rows[i]`` carries; empty where answers carry none.
+    ``waiting`` records are good, but none is the last of a sample. ``changes`` are of the codec's ``state``.
     """
 
     rows: Array
     kept: list[int]
     failures: list[tuple[int, DecodeError]]
     included: Sequence[bytes] = ()
+    waiting: Sequence[int] = ()
+    changes: Mapping[StateKey, bytes] = {}
 
 
 class Codec(ABC):
@@ -56,7 +109,7 @@ class Codec(ABC):
     (JSON, and RAW without ``data_reshape``) until ``pinned`` or ``settled`` fixes it. ``name`` is used in messages.
     ``notes`` say what a person should know of how the records are taken. ``narrows``: labels that are all whole numbers
     are to be taken as such. ``keeps_numbers``: what is encoded need not be cast to ``dtype``. ``takes_texts``: samples
-    are texts.
+    are texts. ``state`` is what ``decode_batch`` keeps of earlier batches, None where each record stands alone.
     """
 
     dtype: np.dtype[Any]
@@ -66,6 +119,7 @@ class Codec(ABC):
     narrows: bool = False
     keeps_numbers: bool = False
     takes_texts: bool = False
+    state: KeyedState | None = None
 
     @abstractmethod
     def decode(self, values: Values) -> Array:

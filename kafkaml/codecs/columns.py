@@ -7,8 +7,8 @@ at them, while training and serving go by what the training told.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import orjson
@@ -22,9 +22,6 @@ from kafkaml.input_format import InputFormat
 from kafkaml.records import ListBatch, Record, RecordBatch
 from kafkaml.wire.contract import Contract, Learnt
 from kafkaml.wire.inference import MAX_INCLUDED_BYTES
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["ColumnsCodec", "contract_of"]
 
@@ -66,31 +63,45 @@ class ColumnsCodec(Codec):
             )
         self._input = names[0]
         self._learnt = learnt
+        self.state = self._compiled.state
         self.dtype = self._compiled.input_types()[self._input]
         self.sample_shape = None if learnt is None else self._compiled.input_shapes()[self._input]
         if learnt is None:
             self.notes = ("scales and vocabularies are those of the records that are looked at",)
 
-    @property
-    def stateful(self) -> bool:
-        """Whether an answer depends on records before."""
-        window = self._contract.window is not None
-        return window or any(each.missing == "last" for each in self._contract.columns)
-
     def decode(self, values: Values) -> Array:
-        return self._all(_records(values))
+        decoded = self.decode_each(values)
+        if decoded.failures:
+            raise decoded.failures[0][1]
+        if decoded.waiting:
+            raise DecodeError(
+                "a record alone is no sample: the contract makes them of several records of a key",
+                index=decoded.waiting[0],
+                hint="write the records to the input topic, all with the same key",
+            )
+        return decoded.rows
 
     def decode_each(self, values: Values) -> DecodedBatch:
-        return self.decode_batch(_records(values))
+        """Return what can be decoded of ``values``, which are of one key, one after the other, with none before."""
+        decoded = self.decode_batch(self._records(values))
+        if self.state is not None:
+            self.state.roll_back()
+        return decoded
 
     def decode_batch(self, batch: RecordBatch) -> DecodedBatch:
         if self._learnt is None:
             return self._settled(batch).decode_batch(batch) if len(batch) else DecodedBatch(self._none(), [], [])
         decoded = self._compiled.decode(batch)
-        rows, kept = decoded.inputs[self._input], decoded.kept.tolist()
-        if max(map(len, decoded.included), default=0) > MAX_INCLUDED_BYTES:
-            return _bounded(DecodedBatch(rows, kept, decoded.failures, decoded.included))
-        return DecodedBatch(rows, kept, decoded.failures, decoded.included)
+        found = DecodedBatch(
+            decoded.inputs[self._input],
+            decoded.kept.tolist(),
+            decoded.failures,
+            decoded.included,
+            decoded.waiting.tolist(),
+            decoded.changes,
+        )
+        too_large = max(map(len, decoded.included), default=0) > MAX_INCLUDED_BYTES
+        return _bounded(found) if too_large else found
 
     def encode(self, samples: Array) -> list[bytes]:
         raise DecodeError(
@@ -111,15 +122,11 @@ class ColumnsCodec(Codec):
         return self
 
     def settled(self, values: Values) -> ColumnsCodec:
-        return self._settled(_records(values)) if self._learnt is None and values else self
+        return self._settled(self._records(values)) if self._learnt is None and values else self
 
-    def _all(self, batch: RecordBatch) -> Array:
-        decoded = self.decode_batch(batch)
-        if decoded.failures:
-            raise decoded.failures[0][1]
-        if len(decoded.kept) < len(batch):
-            raise DecodeError("a record alone is no sample: the contract makes windows of several", index=0)
-        return decoded.rows
+    def _records(self, values: Values) -> RecordBatch:
+        key = b"" if self._contract.stateful else None
+        return ListBatch([Record("", 0, place, key, value) for place, value in enumerate(values)])
 
     def _settled(self, batch: RecordBatch) -> ColumnsCodec:
         learnt = _learnt_of(self._contract, batch, self._lookup)
@@ -171,11 +178,11 @@ def _bounded(decoded: DecodedBatch) -> DecodedBatch:
         for index, size in zip(decoded.kept, sizes, strict=True)
         if size > MAX_INCLUDED_BYTES
     ]
-    return DecodedBatch(
-        decoded.rows[good],
-        [decoded.kept[row] for row in good],
-        sorted([*decoded.failures, *failures], key=lambda each: each[0]),
-        [decoded.included[row] for row in good],
+    return decoded._replace(
+        rows=decoded.rows[good],
+        kept=[decoded.kept[row] for row in good],
+        failures=sorted([*decoded.failures, *failures], key=lambda each: each[0]),
+        included=[decoded.included[row] for row in good],
     )
 
 
@@ -186,10 +193,6 @@ def _too_large(index: int, size: int) -> DecodeError:
         gap="too much to include",
         hint="include short fields, such as an id; the answer's kml-source header says where the whole record is",
     )
-
-
-def _records(values: Sequence[bytes | None]) -> RecordBatch:
-    return ListBatch([Record("", 0, place, None, value) for place, value in enumerate(values)])
 
 
 def _codecs(config: Mapping[str, Any], lookup: SchemaLookup | None) -> tuple[Codec, Codec | None]:

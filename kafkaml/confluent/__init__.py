@@ -4,6 +4,7 @@
 
 from kafkaml.confluent.admin import KafkaAdmin
 from kafkaml.confluent.browse import PageStart, PartitionState, RecordPage, TopicBrowser
+from kafkaml.confluent.changelog import KafkaChangelog
 from kafkaml.confluent.group import KafkaGroupReader
 from kafkaml.confluent.loop import KafkaLoopClient
 from kafkaml.confluent.reader import KafkaRecordReader
@@ -12,6 +13,7 @@ from kafkaml.confluent.writer import KafkaRecordWriter
 
 __all__ = [
     "KafkaAdmin",
+    "KafkaChangelog",
     "KafkaGroupReader",
     "KafkaLoopClient",
     "KafkaRecordReader",

@@ -10,6 +10,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
+    NewPartitions,
     NewTopic,
     ResourceType,
 )
@@ -77,6 +78,15 @@ class KafkaAdmin:
                 if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise to_error(error, f"creating topic {name}", reason=self._log.last) from exception
         return created
+
+    def add_partitions(self, name: str, count: int) -> None:
+        """Let a topic have ``count`` partitions, which are more than it has."""
+        futures = self._client.create_partitions(
+            [NewPartitions(check_topic_name(name), count)], request_timeout=self._timeout_seconds
+        )
+        with kafka_errors(f"adding partitions to topic {name}", self._log):
+            for future in futures.values():
+                future.result(self._timeout_seconds + 5)
 
     def topic_configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
         """Return all settings of topics, also those that are the broker's; BrokerError where it is not permitted."""

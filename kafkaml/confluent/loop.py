@@ -30,7 +30,7 @@ from kafkaml.confluent.positions import committed_positions
 from kafkaml.confluent.spread_output import SpreadOutput
 from kafkaml.confluent.stalled import StalledPartitions
 from kafkaml.errors import BrokerError, KafkaMLError, ProducerFenced, RefusedError, TransactionAborted
-from kafkaml.records import OutgoingRecord, OutgoingRow, PartitionKey, RecordBatch
+from kafkaml.records import OutgoingRecord, OutgoingRow, PartitionKey, PartitionListener, RecordBatch
 from kafkaml.settings import KafkaSettings
 
 __all__ = ["KafkaLoopClient"]
@@ -89,6 +89,7 @@ class KafkaLoopClient:
         # What a wait for a cluster of the outputs is for; empty while there is none. Read by any thread.
         self.waits_for = ""
         self._gives_up: Callable[[], bool] = lambda: False
+        self.listener: PartitionListener | None = None
         self._log = ClientLog()
         config = consumer_config(settings, self._log, group=group) | {
             "auto.offset.reset": start,
@@ -413,6 +414,8 @@ class KafkaLoopClient:
             if time.monotonic() - self._unplaced_since > self._recovery_timeout_seconds:
                 raise
             return False
+        if self.listener is not None:
+            self.listener.taken([(place.topic, place.partition) for place in places])
         for place in places:
             if place.offset < 0:
                 place.offset = self._start
@@ -475,6 +478,8 @@ class KafkaLoopClient:
         if self._assigned is not None:
             self._assigned -= keys
         self._unknown_tail -= keys
+        if self.listener is not None:
+            self.listener.lost(keys)
         self._stalled.forget(keys)
         for key in keys:
             self._unplaced.pop(key, None)

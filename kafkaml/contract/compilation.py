@@ -36,8 +36,7 @@ def compiled_parts(
 def _contradictions(contract: Contract) -> list[Problem]:
     """Return what contradicts itself across columns."""
     window, problems = contract.window, list[Problem]()
-    in_runs = window is not None or any(column.missing == Missing.LAST for column in contract.columns)
-    if contract.key == KeyKind.NONE and (in_runs or contract.split == SplitBy.KEY):
+    if contract.key == KeyKind.NONE and (contract.stateful or contract.split == SplitBy.KEY):
         problems.append(
             Problem(("key",), RefusedError("records have no keys: windows, last values and splits by key go by them"))
         )

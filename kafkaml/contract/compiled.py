@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from kafkaml.codecs.base import StateKey
 from kafkaml.codecs.field_names import Path
 from kafkaml.codecs.registry import SchemaLookup
 from kafkaml.content_order import content_hashes, content_order, hash_seed
@@ -30,7 +31,7 @@ from kafkaml.contract.sequences import FORGET_MS, Windows, is_missing, windows_o
 from kafkaml.contract.splits import Parts, by_key, by_time, in_order
 from kafkaml.contract.texts import Texts
 from kafkaml.contract.value_reader import Failures, Rows
-from kafkaml.contract.window_state import StateKey, WindowState
+from kafkaml.contract.window_state import WindowState
 from kafkaml.errors import BrokenError, RefusedError
 from kafkaml.records import RecordBatch
 from kafkaml.wire.contract import Contract, FieldKind, Learnt, Missing, SplitBy, contract_document
@@ -101,8 +102,7 @@ class CompiledContract:
         self._inputs = inputs_of(self.columns)
         self._forget_ms = forget_ms
         self._carry = [column.field for column in self.columns if column.column.missing == Missing.LAST]
-        in_runs = window is not None or bool(self._carry)
-        self._grouped = in_runs or (learnt is None and contract.split == SplitBy.KEY)
+        self._grouped = contract.stateful or (learnt is None and contract.split == SplitBy.KEY)
         self._texts = self._dictionaries()
         self._reader = RowReader(
             contract,
@@ -110,12 +110,14 @@ class CompiledContract:
             [*self.columns, *self.labels],
             self._texts,
             grouped=self._grouped,
-            timed=self._grouped or contract.split == SplitBy.TIME,
+            # Serving needs neither: the state of each key would hold them many times.
+            timed=learnt is None and (self._grouped or contract.split == SplitBy.TIME),
+            numbered=learnt is None and self._grouped,
             lookup=lookup,
             included=Included(include, self.columns, fields) if include else None,
         )
         self._book = RunBook(self._carry, self._reader.dtype, forget_ms)
-        self.state = self._new_state() if learnt is not None and in_runs else None
+        self.state = self._new_state() if learnt is not None and contract.stateful else None
         self._sampler = None if learnt is None else Sampler(self._inputs, learnt.columns, self._texts)
 
     @classmethod

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from kafkaml.codecs.base import MAX_KEY_BYTES
 from kafkaml.codecs.field_names import Path
 from kafkaml.codecs.registry import SchemaLookup
 from kafkaml.contract.columns import Array, CompiledColumn, RowColumns
@@ -41,7 +42,9 @@ class Raw:
 
 
 class RowReader:
-    """Reads batches. ``grouped`` records need a key; ``timed`` rows have the time of their record in ``TIME``."""
+    """Reads batches. ``grouped`` records need a key; ``timed`` rows have the time of their record in ``TIME``, and
+    ``numbered`` ones room for the number of their run in ``RUN``.
+    """
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class RowReader:
         *,
         grouped: bool,
         timed: bool,
+        numbered: bool,
         lookup: SchemaLookup | None,
         included: Included | None = None,
     ) -> None:
@@ -74,7 +78,7 @@ class RowReader:
         self._timed = timed
         self._included = included
         parts = [(column.field, column.dtype.base, column.dtype.shape) for column in columns]
-        self.dtype = np.dtype(parts + [(TIME, np.dtype("<i8"), ())] * timed + [(RUN, np.dtype("<i4"), ())] * grouped)
+        self.dtype = np.dtype(parts + [(TIME, np.dtype("<i8"), ())] * timed + [(RUN, np.dtype("<i4"), ())] * numbered)
 
     def examine(self, batch: RecordBatch) -> Frame:
         """Return the values of all columns, by ``field``, of the records that can be read; what is missing is null."""
@@ -92,12 +96,13 @@ class RowReader:
         good, wrong = self._columns.fill(frame.data, rows)
         if self._grouped:
             keys = batch.keys()
-            keyless = [row for row, index in enumerate(kept.tolist()) if keys[index] is None]
-            if keyless:
+            errors = ((row, _key_error(keys[index])) for row, index in enumerate(kept.tolist()))
+            odd = {row: error for row, error in errors if error is not None}
+            if odd:
                 known = {row for row, _ in wrong}
                 good = np.ones(len(rows), np.bool_) if good is None else good
-                good[keyless] = False
-                wrong += [(row, _no_key()) for row in keyless if row not in known]
+                good[list(odd)] = False
+                wrong += [(row, error) for row, error in odd.items() if row not in known]
         if self._timed:
             rows[TIME] = np.array(batch.columns().timestamps_ms, np.int64)[kept]
         if good is None:
@@ -194,9 +199,17 @@ def lacking_error(index: int) -> DecodeError:
     )
 
 
-def _no_key() -> DecodeError:
+def _key_error(key: bytes | None) -> DecodeError | None:
+    if key is None:
+        return DecodeError(
+            "the record has no key: windows, last values and splits by key go by it",
+            gap="no key",
+            hint="send the id of the device as the record's key",
+        )
+    if len(key) <= MAX_KEY_BYTES:
+        return None
     return DecodeError(
-        "the record has no key: windows, last values and splits by key go by it",
-        gap="no key",
+        f"the record's key is {len(key):,} bytes: windows, last values and splits by key take at most "
+        f"{MAX_KEY_BYTES:,}",
         hint="send the id of the device as the record's key",
     )

@@ -7,29 +7,23 @@ it is committed with the batch's answers; until then later batches see it, and a
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kafkaml.codecs.base import StateKey
 from kafkaml.contract.sequences import FORGET_MS, NEVER, Runs, carried, runs_of
 
-__all__ = ["Advance", "StateKey", "WindowState"]
+__all__ = ["Advance", "WindowState"]
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.intp]
 
 # Which layout the rest is of, the time of the last record, and how many records the run has.
 _HEADER = struct.Struct("<8sqq")
-
-
-class StateKey(NamedTuple):
-    """Whose state it is: the partition of the input, and the key of its records."""
-
-    partition: int
-    key: bytes
 
 
 @dataclass(frozen=True)
@@ -120,14 +114,31 @@ class WindowState:
         """Forget a partition that another replica has now."""
         self._kept.pop(partition, None)
 
-    def forget(self, now_ms: int) -> Iterator[StateKey]:
-        """Forget the keys that were not seen for too long, and return them: the changelog wants a tombstone of each."""
+    def expired(self, now_ms: int) -> list[StateKey]:
+        """Return the keys that were not seen for too long, and are in no batch that was not committed.
+
+        Time is that of the newest record of their partition, at most ``now_ms``: old records that are read again, or
+        one with a time far in the future, make nobody forget what comes next.
+        """
+        under_way = set().union(*self._pending)
+        found: list[StateKey] = []
         for partition, kept in self._kept.items():
             seen_ms = {key: _HEADER.unpack_from(value)[1] for key, value in kept.items()}
-            old = [key for key, each in seen_ms.items() if 0 <= each < now_ms - self._forget_ms]
-            for key in old:
-                del kept[key]
-                yield StateKey(partition, key)
+            newest = max((each for each in seen_ms.values() if each <= now_ms), default=0)
+            oldest = newest - self._forget_ms
+            old = (StateKey(partition, key) for key, each in seen_ms.items() if 0 <= each < oldest)
+            found += [each for each in old if each not in under_way]
+        return found
+
+    def forget(self, keys: Iterable[StateKey]) -> None:
+        """Forget keys, of which the changelog has a tombstone now."""
+        for partition, key in keys:
+            self._kept.get(partition, {}).pop(key, None)
+
+    @property
+    def value_bytes(self) -> int:
+        """How large the state of one key can be."""
+        return _HEADER.size + self._last.itemsize + (self._length - 1) * self._row.itemsize
 
     def _find(self, key: StateKey) -> bytes | None:
         for changes in reversed(self._pending):

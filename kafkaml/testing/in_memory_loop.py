@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kafkaml.errors import ProducerFenced, RefusedError, StreamUnavailable, TransactionAborted
-from kafkaml.records import ListBatch, OutgoingRecord, OutgoingRow, PartitionKey, Record, RecordBatch
+from kafkaml.records import ListBatch, OutgoingRecord, OutgoingRow, PartitionKey, PartitionListener, Record, RecordBatch
 from kafkaml.testing.in_memory_broker import InMemoryBroker, Transaction
 
 __all__ = ["InMemoryGroup", "InMemoryLoopClient"]
@@ -69,6 +69,8 @@ class InMemoryLoopClient:
         self._interruption = ""
         self._fenced = False
         self._paused = False
+        self.listener: PartitionListener | None = None
+        self._untaken: set[PartitionKey] = set()
         self.next_commit_is_unknown: bool | None = None
         self.polls = 0
 
@@ -83,6 +85,9 @@ class InMemoryLoopClient:
             reason, self._interruption = self._interruption, ""
             self._rewind()
             raise TransactionAborted(reason)
+        untaken, self._untaken = self._untaken, set()
+        if untaken and self.listener is not None:
+            self.listener.taken(untaken)
         found: list[Record] = []
         for key in sorted(self.assignment if not self._paused else ()):
             records, position = self._broker.fetch(key, self._position(key), max_records - len(found))
@@ -161,6 +166,9 @@ class InMemoryLoopClient:
                 self._broker.end_transaction(self._transaction, commit=False)
                 self._transaction = None
             self._interruption = f"a rebalance moved {sorted(lost)}"
+        if (gone := self.assignment - keys) and self.listener is not None:
+            self.listener.lost(gone)
+        self._untaken = (self._untaken | keys - self.assignment) & keys
         self.assignment = set(keys)
         self._assigned = True
         self._positions = {key: self._positions[key] for key in keys & self._positions.keys()}

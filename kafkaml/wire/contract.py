@@ -183,6 +183,11 @@ class Contract(Message):
     window: Window | None = None
     split: SplitBy = SplitBy.CONTENT
 
+    @property
+    def stateful(self) -> bool:
+        """Whether a sample depends on the records of its key before it."""
+        return self.window is not None or any(each.missing == Missing.LAST for each in self.columns)
+
 
 class LearntColumn(Message):
     """What the training part told of a column: ``(value - offset) / scale``; ``fill`` stands in for what is missing."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from kafkaml.changelogs import changelog_topic
 from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.distributed import Cascade
@@ -151,6 +152,11 @@ class InferencePlan(Message):
     def dead_letter_topic(self) -> str:
         """Where records go that cannot be decoded or predicted."""
         return dead_letter_topic(self.output_topic)
+
+    @property
+    def changelog_topic(self) -> str:
+        """Where replicas keep the last records of each key, if samples are made of several."""
+        return changelog_topic(self.group)
 
 
 class Wanted(Message):

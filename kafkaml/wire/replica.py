@@ -47,12 +47,20 @@ class Counts(Message):
 
     ``sent_up`` of the predicted went on to the next tier, as intermediates; the others left here.
     ``restamped`` of both carry the time of writing: their topic would not keep or take the time of their record.
+    ``warming_up`` have no answer of their own: the window of their key was not full yet, or not at its stride. What was
+    read is ``predicted + dead_lettered + warming_up``.
     """
 
     predicted: Count = 0
     dead_lettered: Count = 0
     restamped: Count = 0
     sent_up: Count = 0
+    warming_up: Count = 0
+
+    @property
+    def records(self) -> int:
+        """How many records were read and are done with."""
+        return self.predicted + self.dead_lettered + self.warming_up
 
 
 class ProcessCounts(Counts):

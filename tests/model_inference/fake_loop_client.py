@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from kafkaml.errors import RefusedError, TransactionAborted
-from kafkaml.records import ListBatch, OutgoingRecord, OutgoingRow, PartitionKey, Record
+from kafkaml.records import ListBatch, OutgoingRecord, OutgoingRow, PartitionKey, PartitionListener, Record
 
 __all__ = ["FakeLoopClient"]
 
@@ -20,6 +20,7 @@ class FakeLoopClient:
 
     def __init__(self) -> None:
         self.assigned = True
+        self.listener: PartitionListener | None = None
         self.written: list[OutgoingRecord] = []
         self.commits: list[int] = []
         self.abort_next: deque[TransactionAborted] = deque()

@@ -7,7 +7,7 @@ from typing import Any
 
 from kafkaml.errors import ApiError
 from kafkaml.wire.failure import Failure, FailureCategory
-from kafkaml.wire.replica import Exits, ProcessCounts, Serving, Swap
+from kafkaml.wire.replica import Counts, Exits, ProcessCounts, Serving, Swap
 from model_inference.stats import CountsFile, LoopStats, StatsReporter
 from model_inference.swap_news import SwapNews
 from tests.support import eventually
@@ -111,20 +111,20 @@ def test_counts_of_a_killed_process_are_told_by_the_next_one(tmp_path: Path) -> 
     assert not path.exists()
     second = CountsFile(path, "b" * 32)
     assert any(
-        each.get("previous") == {"run": "a" * 32, "predicted": 2, "dead_lettered": 1, "restamped": 0, "sent_up": 0}
+        each.get("previous") == Counts(predicted=2, dead_lettered=1).to_json() | {"run": "a" * 32}
         for each in sink.bodies
     )
     assert "previous" not in sink.bodies[-1]
     # A predecessor that still runs does not write into the file of its successor.
-    first.write(100, 0, 0)
-    second.write(7, 0, 0)
+    first.write(Counts(predicted=100))
+    second.write(Counts(predicted=7))
     assert CountsFile(path, "c" * 32).previous == ProcessCounts(run="b" * 32, predicted=7)
 
 
 def test_a_folder_that_cannot_be_written_keeps_no_counts(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     counts = CountsFile(tmp_path / "file" / "counts", "a")
-    counts.write(1, 2, 3)
+    counts.write(Counts(predicted=1))
     assert counts.previous is None
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kafkaml.contract.window_state import StateKey, WindowState
+from kafkaml.codecs.base import StateKey
+from kafkaml.contract.window_state import WindowState
 
 ROW = np.dtype([("c0", "<f8"), ("c1", "<f8")])
 DAY = 86_400_000
@@ -136,9 +137,16 @@ def test_a_key_that_was_not_seen_for_long_is_forgotten_with_a_tombstone() -> Non
     kept = state(carry=[], length=2)
     kept.advance([0, 0], [b"old", b"new"], [0, 6 * DAY], rows((1, 0), (2, 0)))
     kept.commit()
-    assert list(kept.forget(8 * DAY)) == [StateKey(0, b"old")]
-    assert len(kept) == 1
-    assert list(kept.forget(8 * DAY)) == []
+    # Its time is that of the records: what is read again after years is no older for it.
+    assert kept.expired(now_ms=1000 * DAY) == []
+    kept.advance([0, 0, 1], [b"new", b"future", b"old"], [8 * DAY, 999 * DAY, 0], rows((3, 0), (4, 0), (5, 0)))
+    kept.commit()
+    assert kept.expired(now_ms=9 * DAY) == [StateKey(0, b"old")]
+    kept.advance([0], [b"old"], [7 * DAY], rows((6, 0)))
+    assert kept.expired(now_ms=9 * DAY) == []
+    kept.roll_back()
+    kept.forget(kept.expired(now_ms=9 * DAY))
+    assert (len(kept), kept.expired(now_ms=9 * DAY)) == (3, [])
 
 
 def test_state_of_another_layout_counts_as_none() -> None:

@@ -1,0 +1,24 @@
+"""Changelog topics: their names and how they are made. Made by the platform or by the first replica that needs one."""
+
+from __future__ import annotations
+
+from kafkaml.answers import KAFKA_DEFAULT_RECORD_BYTES, RECORD_OVERHEAD_BYTES
+from kafkaml.codecs.base import MAX_KEY_BYTES, KeyedState
+
+__all__ = ["changelog_config", "changelog_record_bytes", "changelog_topic"]
+
+
+def changelog_topic(group: str) -> str:
+    """Return the topic in which the replicas of a consumer group keep what they know of keys."""
+    return f"{group}-changelog"
+
+
+def changelog_record_bytes(state: KeyedState) -> int:
+    """Return how large a record of the changelog can be."""
+    return state.value_bytes + MAX_KEY_BYTES + RECORD_OVERHEAD_BYTES
+
+
+def changelog_config(record_bytes: int) -> dict[str, str]:
+    """Return Kafka's settings of a changelog whose records are so large at most: the last of each key is kept."""
+    large = {"max.message.bytes": str(record_bytes)} if record_bytes > KAFKA_DEFAULT_RECORD_BYTES else {}
+    return {"cleanup.policy": "compact", **large}

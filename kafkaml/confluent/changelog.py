@@ -1,0 +1,77 @@
+"""KafkaChangelog: the compacted topic in which a replica keeps what it knows of keys. Used by ``model_inference``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from confluent_kafka import IsolationLevel, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from kafkaml.confluent.config import client_config
+from kafkaml.confluent.errors import ClientLog, kafka_errors
+from kafkaml.confluent.reader import KafkaRecordReader
+from kafkaml.errors import BrokerTimeout, StreamUnavailable
+from kafkaml.records import RecordBatch
+from kafkaml.settings import KafkaSettings
+from kafkaml.stream_range import StreamRange
+
+__all__ = ["KafkaChangelog"]
+
+_BATCH_RECORDS = 10_000
+
+
+class KafkaChangelog:
+    """Reads partitions of ``topic`` to their end; gives up after ``timeout_seconds`` without a record."""
+
+    def __init__(
+        self, settings: KafkaSettings, topic: str, *, timeout_seconds: float, request_timeout_seconds: float = 30.0
+    ) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._timeout_seconds = timeout_seconds
+        self._request_timeout_seconds = request_timeout_seconds
+        self._log = ClientLog()
+
+    def read(self, partitions: Collection[int]) -> Iterator[RecordBatch]:
+        """Iterate over all that is committed of ``partitions`` now.
+
+        Also over what is being committed: the end is that of all records, so open transactions are waited for. A
+        transaction counts as committed before its last record can be read, and its positions may be seen first.
+        Raises StreamUnavailable where a partition does not exist, BrokerTimeout where a transaction does not end.
+        """
+        bounds = self._bounds(partitions)
+        ranges = [StreamRange(self._topic, each, low, high) for each, (low, high) in bounds.items() if low < high]
+        if not ranges:
+            return
+        reader = KafkaRecordReader(self._settings, request_timeout_seconds=self._request_timeout_seconds)
+        try:
+            yield from reader.read(ranges, batch_records=_BATCH_RECORDS, idle_timeout_seconds=self._timeout_seconds)
+        except StreamUnavailable as error:
+            raise BrokerTimeout(
+                f"the state of the keys was not read back from {self._topic} in {self._timeout_seconds:g} s: "
+                f"{error.message}",
+                hint="a transaction of a replica that died holds it up until Kafka ends it (transaction.timeout.ms)",
+            ) from error
+        finally:
+            reader.close()
+
+    def _bounds(self, partitions: Collection[int]) -> Mapping[int, tuple[int, int]]:
+        """Return where the partitions begin, and end, records of open transactions included."""
+        places = [TopicPartition(self._topic, each) for each in sorted(partitions)]
+        admin = AdminClient(client_config(self._settings, self._log))
+        found = []
+        for spec in (OffsetSpec.earliest(), OffsetSpec.latest()):  # type: ignore[no-untyped-call]
+            with kafka_errors(f"asking for the ends of {self._topic}", self._log):
+                futures = admin.list_offsets(
+                    dict.fromkeys(places, spec),
+                    isolation_level=IsolationLevel.READ_UNCOMMITTED,
+                    request_timeout=self._request_timeout_seconds,
+                )
+                found.append(
+                    {
+                        place.partition: each.result(self._request_timeout_seconds).offset
+                        for place, each in futures.items()
+                    }
+                )
+        starts, ends = found
+        return {each: (starts[each], ends[each]) for each in ends}

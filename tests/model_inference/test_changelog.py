@@ -1,0 +1,294 @@
+"""Windows when serving: the answers are those of one undisturbed replica, whatever happens to transactions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from kafkaml.codecs.columns import ColumnsCodec
+from kafkaml.errors import RefusedError, TransactionAborted
+from kafkaml.records import OutgoingRecord, RecordBatch
+from kafkaml.stream_range import StreamRange
+from kafkaml.testing import InMemoryBroker, InMemoryGroup
+from kafkaml.wire.contract import Column, Contract, Encoding, FieldKind, Learnt, RecordField, Window
+from model_inference.changelog import Changelog, make_changelog
+from model_inference.loop import InferenceLoop
+from model_inference.output_topics import OutputTopics
+from model_inference.publishing import Publisher
+from model_inference.routing import OutputRouter
+from model_inference.stats import LoopStats
+from tests.model_inference.fake_engine import EngineFactory, FakeModels
+
+LENGTH, PARTITIONS, KEYS = 3, 2, 5
+DAY = 86_400_000
+CONTRACT = Contract(
+    format="JSON",
+    fields=(RecordField(path=("x",), kind=FieldKind.NUMBER),),
+    columns=(Column(name="x", expression="x", encoding=Encoding.NUMBER),),
+    window=Window(length=LENGTH),
+    split="time",
+)
+
+
+class Topics:
+    """What Kafka's administration says of one topic."""
+
+    def __init__(self, partitions: int = 0, **config: str) -> None:
+        self.partitions = partitions
+        self.config = config
+
+    def partition_counts(self) -> dict[str, int]:
+        return {"changes": self.partitions} if self.partitions else {}
+
+    def create_topics(self, partitions: Any, /, *, config: Any) -> Collection[str]:
+        (self.partitions,) = partitions.values()
+        self.config = dict(config)
+        return list(partitions)
+
+    def add_partitions(self, name: str, count: int, /) -> None:
+        self.partitions = count
+
+    def topic_configs(self, names: Any, /) -> dict[str, dict[str, str]]:
+        return {name: self.config for name in names}
+
+
+class Serving:
+    """A broker with an input topic, and replicas of an inference that answer windows with the sum of their numbers."""
+
+    def __init__(self) -> None:
+        self.broker = InMemoryBroker()
+        for topic in ("in", "changes", "out", "out.dlq"):
+            self.broker.create_topic(topic, partitions=PARTITIONS)
+        self.group = InMemoryGroup(self.broker, topics=["in"], group="group")
+        self.sent = 0
+        self.now_ms = 0
+        self.seconds = 0.0
+
+    def send(self, count: int, *, time_ms: int = 1000) -> None:
+        for number in range(self.sent, self.sent + count):
+            key = number % KEYS
+            value = b"poison" if number % 11 == 10 else b'{"x":%d}' % number
+            self.broker.append(OutgoingRecord("in", value, b"k%d" % key, (), time_ms + number, key % PARTITIONS))
+        self.sent += count
+
+    def read(self, topic: str, partitions: Collection[int]) -> Iterator[RecordBatch]:
+        ranges = [StreamRange(topic, each, *self.broker.watermarks(topic, each)) for each in partitions]
+        yield from self.broker.reader().read(ranges, batch_records=1000, idle_timeout_seconds=1)
+
+    def replica(self, name: str) -> Replica:
+        return Replica(self, name)
+
+    def answers(self) -> dict[str, float]:
+        """All answers by the place of their record; each record is answered once."""
+        found: dict[str, float] = {}
+        for batch in self.read("out", range(PARTITIONS)):
+            for record in batch:
+                source = (dict(record.headers)["kml-source"] or b"").decode()
+                assert source not in found
+                found[source] = orjson.loads(record.value or b"")["values"][0][0]
+        return found
+
+    def expected(self) -> dict[str, float]:
+        """What a loop over all records gives."""
+        kept: dict[bytes | None, list[int]] = defaultdict(list)
+        found = {}
+        for batch in self.read("in", range(PARTITIONS)):
+            for record in batch:
+                if record.value == b"poison":
+                    continue
+                window = kept[record.key] = [*kept[record.key], orjson.loads(record.value or b"")["x"]][-LENGTH:]
+                if len(window) == LENGTH:
+                    found[f"in/{record.partition}/{record.offset}"] = float(sum(window))
+        return found
+
+    def state(self) -> dict[tuple[int, bytes | None], bytes | None]:
+        """The last of each key in the changelog."""
+        batches = self.read("changes", range(PARTITIONS))
+        return {(record.partition, record.key): record.value for batch in batches for record in batch}
+
+
+class Replica:
+    def __init__(self, serving: Serving, name: str) -> None:
+        self.serving = serving
+        self.client = serving.group.join(name)
+        self.stats = LoopStats()
+        codec = ColumnsCodec(CONTRACT, Learnt.model_validate({"columns": {"x": {}}}))
+        assert codec.state is not None
+        self.state: Any = codec.state
+        self.changelog = Changelog(
+            codec.state,
+            self.client,
+            topic="changes",
+            read=lambda partitions: serving.read("changes", partitions),
+            clock=lambda: serving.seconds,
+            wall_clock=lambda: serving.now_ms / 1000,
+        )
+        self.loop = InferenceLoop(
+            client=self.client,
+            codec=codec,
+            models=FakeModels(EngineFactory().loaded()),
+            publisher=Publisher(self.client, router=OutputRouter("out"), topics=OutputTopics("out", "out.dlq")),
+            stats=self.stats,
+            batch_sizes=(1, 4, 8),
+            changelog=self.changelog,
+            clock=lambda: 0.0,
+        )
+
+    def turns(self, count: int) -> None:
+        """Turn without the orderly end of ``run``: what is under way stays so."""
+        for _ in range(count):
+            try:
+                self.loop._turn()
+            except TransactionAborted as error:
+                self.loop._start_over(error)
+
+    def run_through(self) -> None:
+        left = iter(range(500))
+        self.loop.run(lambda: next(left, None) is None or not any(self.client.lag().values()))
+
+
+@pytest.fixture
+def serving() -> Serving:
+    return Serving()
+
+
+def test_windows_reach_over_batches_and_what_waits_is_counted(serving: Serving) -> None:
+    serving.send(60)
+    replica = serving.replica("a")
+
+    replica.run_through()
+
+    assert serving.answers() == serving.expected()
+    counts = replica.stats.summary()
+    assert (counts.predicted, counts.dead_lettered) == (len(serving.expected()), 5)
+    assert counts.warming_up == KEYS * (LENGTH - 1)
+    assert counts.records == 60
+
+
+def test_a_replica_that_was_killed_goes_on_where_its_last_commit_was(serving: Serving) -> None:
+    for turns in islice((1, 2, 3, 5) * 3, 12):
+        serving.send(17)
+        # The next of the same name fences it, whatever was under way.
+        serving.replica("a").turns(turns)
+    serving.replica("a").run_through()
+
+    assert serving.answers() == serving.expected()
+
+
+@pytest.mark.parametrize("happened", [True, False])
+def test_a_commit_whose_outcome_is_not_known_counts_as_kafka_says(serving: Serving, happened: bool) -> None:
+    replica = serving.replica("a")
+    for _ in range(4):
+        serving.send(20)
+        replica.turns(2)
+        replica.client.next_commit_is_unknown = happened
+        replica.run_through()
+
+    assert serving.answers() == serving.expected()
+    assert replica.stats.summary().records == serving.sent
+    kept = {(number, key): value for number, each in replica.state._kept.items() for key, value in each.items()}
+    assert kept == serving.state()
+
+
+def test_a_second_replica_comes_and_goes(serving: Serving) -> None:
+    first = serving.replica("a")
+    for _ in range(3):
+        serving.send(23)
+        first.turns(2)
+        second = serving.replica("b")
+        serving.send(23)
+        first.turns(3)
+        second.turns(3)
+        assert len(second.state) > 0
+        second.client.close()
+        first.turns(3)
+    first.run_through()
+
+    assert serving.answers() == serving.expected()
+
+
+def test_keys_that_are_not_seen_for_long_are_forgotten_here_and_in_the_changelog(serving: Serving) -> None:
+    replica = serving.replica("a")
+    serving.send(20)
+    replica.run_through()
+    assert len(replica.state) == KEYS
+    serving.now_ms, serving.seconds = 9 * DAY, 1000.0
+    # Of keys 0 and 1 alone, one in each partition.
+    for key in (0, 1):
+        serving.broker.append(OutgoingRecord("in", b'{"x":1}', b"k%d" % key, (), 8 * DAY, key))
+
+    replica.run_through()
+
+    # They are in the batch that is committed, so only others are forgotten with it.
+    assert len(replica.state) == 5
+    serving.seconds = 2000.0
+    serving.broker.append(OutgoingRecord("in", b'{"x":1}', b"k0", (), 8 * DAY + 1, 0))
+    replica.run_through()
+
+    assert len(replica.state) == 2
+    assert {key: value is None for key, value in serving.state().items()} == {
+        (0, b"k0"): False,
+        (0, b"k2"): True,
+        (0, b"k4"): True,
+        (1, b"k1"): False,
+        (1, b"k3"): True,
+    }
+    again = serving.replica("a")
+    again.turns(1)
+    assert len(again.state) == 2
+
+
+def test_what_was_to_be_forgotten_stays_when_the_transaction_is_aborted(serving: Serving) -> None:
+    replica = serving.replica("a")
+    serving.send(20)
+    replica.run_through()
+    serving.now_ms, serving.seconds = 9 * DAY, 1000.0
+    for number in (1, 2):
+        serving.broker.append(OutgoingRecord("in", b'{"x":1}', b"k0", (), 8 * DAY + number, 0))
+        replica.client.next_commit_is_unknown = False
+        replica.turns(1)
+    assert len(replica.state) == KEYS
+
+
+@pytest.mark.parametrize(
+    ("there", "refused"),
+    [
+        (Topics(), ""),
+        (Topics(1, **{"cleanup.policy": "compact"}), ""),
+        (Topics(3, **{"cleanup.policy": "delete"}), "has cleanup.policy=delete: expected compact"),
+        (Topics(3, **{"cleanup.policy": "compact", "max.message.bytes": "1000"}), "records of 1,000 bytes: expected 66"),
+    ],
+)
+def test_the_changelog_has_the_partitions_of_the_input_and_keeps_the_last_of_a_key(there: Topics, refused: str) -> None:
+    state = ColumnsCodec(CONTRACT, Learnt.model_validate({"columns": {"x": {}}})).state
+    assert state is not None
+    make: Callable[[], None] = lambda: make_changelog(there, "changes", 3, state)  # noqa: E731
+    if refused:
+        with pytest.raises(RefusedError, match=refused):
+            make()
+        return
+    make()
+    assert there.partitions == 3
+    assert there.config["cleanup.policy"] == "compact"
+
+
+def test_large_windows_have_a_changelog_that_takes_them() -> None:
+    column = Column(name="x", expression="x", encoding=Encoding.NUMBERS, shape=(1000,))
+    contract = CONTRACT.model_copy(
+        update={
+            "columns": (column,),
+            "fields": (RecordField(path=("x",), kind=FieldKind.NUMBERS),),
+            "window": Window(length=1000),
+        }
+    )
+    state = ColumnsCodec(contract, Learnt.model_validate({"columns": {"x": {}}})).state
+    assert state is not None
+    topics = Topics()
+    make_changelog(topics, "changes", 2, state)
+    assert int(topics.config["max.message.bytes"]) > 999 * 1000 * np.dtype("f4").itemsize
