@@ -143,4 +143,5 @@ class Changelog:
 
 
 def _row(topic: str, key: StateKey, value: bytes | None) -> OutgoingRow:
-    return (topic, value, key.key, [], 0, key.partition)
+    partition, name = key
+    return (topic, value, name, [], 0, partition)

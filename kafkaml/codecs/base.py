@@ -44,11 +44,8 @@ NO_LABEL = "no label (null key)"
 MAX_KEY_BYTES = 64 << 10
 
 
-class StateKey(NamedTuple):
-    """Whose state it is: the partition of the input, and the key of its records."""
-
-    partition: int
-    key: bytes
+# Whose state it is: the partition of the input, and the key of its records.
+StateKey = tuple[int, bytes]
 
 
 class KeyedState(Protocol):

@@ -1,12 +1,11 @@
 """WindowState: what serving keeps of each key, the last records of its window and the values to be carried on.
 
-In memory it is bytes for each key, and the same bytes go into a compacted changelog. What a batch changes counts once
-it is committed with the batch's answers; until then later batches see it, and a roll-back forgets it.
+All of a key is one element of an array, whose bytes go into a compacted changelog as they are. What a batch changes is
+seen by the next at once, and undone by a roll-back until it is committed with the batch's answers.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +21,7 @@ __all__ = ["Advance", "WindowState"]
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.intp]
 
-# Which layout the rest is of, the time of the last record, and how many records the run has.
-_HEADER = struct.Struct("<8sqq")
+_FIRST_SLOTS = 64
 
 
 @dataclass(frozen=True)
@@ -58,61 +56,84 @@ class WindowState:
         forget_ms: int = FORGET_MS,
     ) -> None:
         self._row = row
-        self._layout = layout
+        self._layout = np.frombuffer(layout, "<u8")[0]
         self._length = length
         self._stride = stride
         self._carry = list(carry)
-        self._last = np.dtype([(name, row[name]) for name in carry])
         self._forget_ms = forget_ms
-        self._kept: dict[int, dict[bytes, bytes]] = {}
-        self._pending: list[Mapping[StateKey, bytes]] = []
+        # The time of the last record, how many records its run has, the values to be carried on, and the last rows of
+        # the run, the newest at the end.
+        self._type = np.dtype(
+            [
+                ("layout", "<u8"),
+                ("time", "<i8"),
+                ("count", "<i8"),
+                ("last", [(name, row[name]) for name in carry]),
+                ("tail", row, (length - 1,)),
+            ]
+        )
+        # Where each key is, by partition; where none is any more; and what batches changed that were not committed.
+        self._slots: dict[int, dict[bytes, int]] = {}
+        self._free: list[int] = []
+        self._values = np.zeros(0, self._type)
+        self._undo: list[tuple[Rows, Array]] = []
+        self._unknown = np.zeros((), self._type)
+        self._unknown["time"] = NEVER
 
     def __len__(self) -> int:
-        """How many keys are known, as of the last commit."""
-        return sum(map(len, self._kept.values()))
+        """How many keys are known."""
+        return sum(int(np.count_nonzero(self._times(table) != NEVER)) for table in self._slots.values())
+
+    @property
+    def value_bytes(self) -> int:
+        """How large the state of one key is."""
+        return self._type.itemsize
 
     def advance(
         self, partitions: Sequence[int], keys: Sequence[bytes], times_ms: Sequence[int], rows: Array
     ) -> Advance:
         """Take rows in the order of arrival; ``rows`` are changed where values are carried on."""
-        codes: dict[StateKey, int] = {}
-        groups = np.array(
-            [codes.setdefault(StateKey(*each), len(codes)) for each in zip(partitions, keys, strict=True)], np.int64
-        )
-        before = [_Kept.of(self._find(each), self) for each in codes]
+        groups = self._slots_of(partitions, keys)
+        slots, firsts = np.unique(groups, return_index=True)
+        before = _taken(self._values, slots)
         times = np.array(times_ms, np.int64)
-        was_ms = np.array([each.time_ms for each in before], np.int64)
-        runs = runs_of(groups, times, before_ms=was_ms, forget_ms=self._forget_ms)
-        last = np.empty(len(before), self._last)
-        lacking = np.zeros(len(rows), np.bool_)
+        runs = runs_of(groups, times, before_ms=before["time"], forget_ms=self._forget_ms)
+        lacking, last = np.zeros(len(rows), np.bool_), before["last"]
         if self._carry:
-            for code, each in enumerate(before):
-                last[code] = each.last
             lacking, last = carried(rows, runs, self._carry, last)
-        return self._windows(list(codes), before, rows, runs, lacking, last)
+        taken = _Taken.of(runs, lacking, before["count"])
+        laid, place = self._laid(before, rows, taken)
+        ready = (taken.count >= self._length) & ((taken.count - self._length) % self._stride == 0)
+        windows = _taken(laid, place[ready][:, None] + np.arange(1 - self._length, 1))
+        after = self._after(before, runs, last, taken, laid, place)
+        self._undo.append((slots, before))
+        _whole(self._values)[slots] = _whole(after)
+        whose = [(partitions[first], keys[first]) for first in firsts.tolist()]
+        changes: dict[StateKey, bytes] = dict(zip(whose, _whole(after).tolist(), strict=True))
+        return Advance(windows, taken.order[ready], np.sort(taken.order[~ready]), np.flatnonzero(lacking), changes)
 
     def commit(self, batches: int = 1) -> None:
         """Let what the oldest ``batches`` that were not committed changed count."""
-        for changes in self._pending[:batches]:
-            for (partition, key), value in changes.items():
-                self._kept.setdefault(partition, {})[key] = value
-        del self._pending[:batches]
+        del self._undo[:batches]
 
     def roll_back(self) -> None:
-        """Forget what was not committed."""
-        self._pending.clear()
+        """Undo what was not committed."""
+        while self._undo:
+            slots, values = self._undo.pop()
+            _whole(self._values)[slots] = _whole(values)
 
     def restore(self, partition: int, key: bytes, value: bytes | None) -> None:
         """Take a record of the changelog, None for a key that was forgotten; the last one of a key counts."""
-        kept = self._kept.setdefault(partition, {})
-        if value is None or value[:8] != self._layout or len(value) < _HEADER.size:
-            kept.pop(key, None)
+        read = np.frombuffer(value, self._type) if value is not None and len(value) == self._type.itemsize else None
+        if read is None or read["layout"][0] != self._layout:
+            self.forget([(partition, key)])
         else:
-            kept[key] = value
+            self._values[self._slots_of([partition], [key])] = read
 
     def drop(self, partition: int) -> None:
         """Forget a partition that another replica has now."""
-        self._kept.pop(partition, None)
+        self.forget([(partition, key) for key in self._slots.get(partition, ())])
+        self._slots.pop(partition, None)
 
     def expired(self, now_ms: int) -> list[StateKey]:
         """Return the keys that were not seen for too long, and are in no batch that was not committed.
@@ -120,107 +141,118 @@ class WindowState:
         Time is that of the newest record of their partition, at most ``now_ms``: old records that are read again, or
         one with a time far in the future, make nobody forget what comes next.
         """
-        under_way = set().union(*self._pending)
+        under_way = np.concatenate([np.empty(0, np.intp), *(slots for slots, _ in self._undo)])
         found: list[StateKey] = []
-        for partition, kept in self._kept.items():
-            seen_ms = {key: _HEADER.unpack_from(value)[1] for key, value in kept.items()}
-            newest = max((each for each in seen_ms.values() if each <= now_ms), default=0)
-            oldest = newest - self._forget_ms
-            old = (StateKey(partition, key) for key, each in seen_ms.items() if 0 <= each < oldest)
-            found += [each for each in old if each not in under_way]
+        for partition, table in self._slots.items():
+            times = self._times(table)
+            newest = int(times[times <= now_ms].max(initial=0))
+            old = (times >= 0) & (times < newest - self._forget_ms)
+            old &= ~np.isin(np.fromiter(table.values(), np.intp, len(table)), under_way)
+            found += [(partition, key) for key, is_old in zip(table, old.tolist(), strict=True) if is_old]
         return found
 
     def forget(self, keys: Iterable[StateKey]) -> None:
         """Forget keys, of which the changelog has a tombstone now."""
-        for partition, key in keys:
-            self._kept.get(partition, {}).pop(key, None)
+        gone = [slot for partition, key in keys if (slot := self._slots.get(partition, {}).pop(key, None)) is not None]
+        self._free += gone
+        # Another key may have the slot when these are rolled back.
+        for place, (slots, values) in enumerate(self._undo if gone else ()):
+            kept = ~np.isin(slots, gone)
+            self._undo[place] = slots[kept], _taken(values, kept)
 
-    @property
-    def value_bytes(self) -> int:
-        """How large the state of one key can be."""
-        return _HEADER.size + self._last.itemsize + (self._length - 1) * self._row.itemsize
+    def _times(self, table: Mapping[bytes, int]) -> Array:
+        times: Array = self._values["time"][np.fromiter(table.values(), np.intp, len(table))]
+        return times
 
-    def _find(self, key: StateKey) -> bytes | None:
-        for changes in reversed(self._pending):
-            if key in changes:
-                return changes[key]
-        return self._kept.get(key.partition, {}).get(key.key)
+    def _slots_of(self, partitions: Sequence[int], keys: Sequence[bytes]) -> Rows:
+        """Return where keys are; new ones get a place, and nothing is known of them."""
+        tables = {each: self._slots.setdefault(each, {}) for each in set(partitions)}
+        found = [tables[partition].get(key, -1) for partition, key in zip(partitions, keys, strict=True)]
+        slots = np.array(found, np.intp)
+        for index in np.flatnonzero(slots < 0).tolist():
+            table, key = tables[partitions[index]], keys[index]
+            if (slot := table.get(key, -1)) < 0:
+                slot = table[key] = self._new_slot()
+            slots[index] = slot
+        return slots
 
-    def _windows(
-        self,
-        names: list[StateKey],
-        before: list[_Kept],
-        rows: Array,
-        runs: Runs,
-        lacking: npt.NDArray[np.bool_],
-        last: Array,
-    ) -> Advance:
-        """Lay the rows of each key behind those that are kept of it, and look for windows there."""
-        length = self._length
-        # Rows that lack a value have no place in a window, but a place in time.
-        taken = ~lacking[runs.order]
-        order, group, goes_on = runs.order[taken], runs.group[taken], runs.goes_on[taken]
-        counts = np.array([each.count for each in before], np.int64)
-        olds = np.array([len(each.rows) for each in before], np.int64)
-        place = np.arange(len(order)) + np.cumsum(olds)[group]
-        laid = np.empty(int(olds.sum()) + len(order), self._row)
-        laid[place] = rows[order]
-        starts = np.cumsum(olds) - olds + np.searchsorted(group, np.arange(len(before)))
-        for each, start in zip(before, starts.tolist(), strict=True):
-            laid[start : start + len(each.rows)] = each.rows
-        # How many rows of its run a row ends, from 1 on.
-        run_first = _firsts(runs.start[taken])
-        count = np.arange(len(order)) - run_first + 1 + np.where(goes_on, counts[group], 0)
-        ahead = count - length
-        ready = (ahead >= 0) & (ahead % self._stride == 0)
-        gather = place[ready][:, None] + np.arange(1 - length, 1)
-        changes: dict[StateKey, bytes] = {}
-        tails = self._tails(runs, taken, group, place, count)
-        for code, name in enumerate(names):
-            end, total = tails.get(code, (0, 0))
-            tail = laid[end + 1 - min(total, length - 1) : end + 1] if length > 1 else laid[:0]
-            if not total and runs.goes_on[runs.lasts[code]]:
-                # Nothing was taken of a run that goes on: what there was stays.
-                total, tail = before[code].count, before[code].rows
-            header = _HEADER.pack(self._layout, int(runs.ended_ms[code]), total)
-            changes[name] = header + (last[code : code + 1].tobytes() if self._carry else b"") + tail.tobytes()
-        self._pending.append(changes)
-        return Advance(laid[gather], order[ready], np.sort(order[~ready]), np.flatnonzero(lacking), changes)
+    def _new_slot(self) -> int:
+        if not self._free:
+            used = len(self._values)
+            more = max(_FIRST_SLOTS, used // 8)
+            # In place, where the system can: all states twice would be much. No view of it is kept anywhere.
+            self._values.resize(used + more, refcheck=False)
+            self._free.extend(range(used + more - 1, used - 1, -1))
+        slot = self._free.pop()
+        self._values[slot] = self._unknown
+        return slot
 
-    def _tails(
-        self, runs: Runs, taken: npt.NDArray[np.bool_], group: Rows, place: Rows, count: Array
-    ) -> dict[int, tuple[int, int]]:
-        """Return of each group where its last row lies and the number of that in its run, if no other run follows."""
-        if not len(group):
-            return {}
-        ends = np.append(np.flatnonzero(group[1:] != group[:-1]), len(group) - 1)
-        ends = ends[runs.start[taken][ends] == runs.start[runs.lasts][group[ends]]]
-        found = zip(place[ends].tolist(), count[ends].tolist(), strict=True)
-        return dict(zip(group[ends].tolist(), found, strict=True))
+    def _laid(self, before: Array, rows: Array, taken: _Taken) -> tuple[Array, Rows]:
+        """Lay the rows of each key behind those that are kept of it; returns where those that are taken are."""
+        olds = np.minimum(before["count"], self._length - 1)
+        place = np.arange(len(taken.order)) + np.cumsum(olds)[taken.group]
+        laid = np.empty(int(olds.sum()) + len(taken.order), self._row)
+        _whole(laid)[place] = _whole(np.ascontiguousarray(rows))[taken.order]
+        starts = np.cumsum(olds) - olds + np.searchsorted(taken.group, np.arange(len(before)))
+        ahead = np.arange(self._length - 1) - (self._length - 1 - olds)[:, None]
+        is_kept = ahead >= 0
+        _whole(laid)[(starts[:, None] + ahead)[is_kept]] = _whole(np.ascontiguousarray(before["tail"]))[is_kept]
+        return laid, place
+
+    def _after(self, before: Array, runs: Runs, last: Array, taken: _Taken, laid: Array, place: Rows) -> Array:
+        """Return the state behind the batch."""
+        after = before.copy()
+        after["layout"], after["time"], after["last"] = self._layout, runs.ended_ms, last
+        # A run of which nothing was taken, and that does not go on, has nothing.
+        after["count"][~runs.goes_on[runs.lasts]] = 0
+        ends = taken.last_of_groups(runs)
+        groups = taken.group[ends]
+        after["count"][groups] = taken.count[ends]
+        ago = np.arange(2 - self._length, 1)
+        tail = before["tail"].copy()
+        _whole(tail)[groups] = _whole(laid)[np.maximum(place[ends][:, None] + ago, 0)]
+        # Nothing of other runs or keys goes into the changelog.
+        _whole(tail)[-ago >= after["count"][:, None]] = bytes(self._row.itemsize)
+        after["tail"] = tail
+        return after
 
 
 @dataclass(frozen=True)
-class _Kept:
-    time_ms: int
-    count: int
-    last: Any
-    rows: Array
+class _Taken:
+    """The rows that have a place in a window, by group and arrival: those that lack a value have one in time only.
+
+    ``count`` is how many rows of its run a row ends, from 1 on.
+    """
+
+    order: Rows
+    group: Rows
+    start: Rows
+    count: Array
 
     @classmethod
-    def of(cls, value: bytes | None, state: WindowState) -> _Kept:
-        if value is None:
-            return cls(NEVER, 0, _nothing(state._last), np.empty(0, state._row))
-        _, time_ms, count = _HEADER.unpack_from(value)
-        start = _HEADER.size + state._last.itemsize
-        last = np.frombuffer(value[_HEADER.size : start], state._last)[0] if state._carry else None
-        return cls(time_ms, count, last, np.frombuffer(value, state._row, offset=start))
+    def of(cls, runs: Runs, lacking: npt.NDArray[np.bool_], counts: Array) -> _Taken:
+        taken = ~lacking[runs.order]
+        order, group, start = runs.order[taken], runs.group[taken], runs.start[taken]
+        known = np.where(runs.goes_on[taken], counts[group], 0)
+        return cls(order, group, start, np.arange(len(order)) - _firsts(start) + 1 + known)
+
+    def last_of_groups(self, runs: Runs) -> Rows:
+        """Return the places of the last rows of groups whose last run has some."""
+        if not len(self.group):
+            return np.empty(0, np.intp)
+        ends = np.append(np.flatnonzero(self.group[1:] != self.group[:-1]), len(self.group) - 1)
+        found: Rows = ends[self.start[ends] == runs.start[runs.lasts][self.group[ends]]]
+        return found
 
 
-def _nothing(dtype: np.dtype[Any]) -> Any:
-    none = np.zeros(1, dtype)
-    for name in dtype.names or ():
-        none[name] = np.nan if dtype[name].kind == "f" else -1
-    return none[0]
+def _whole(values: Array) -> Array:
+    """Return a view of whole elements: NumPy copies those of many fields field by field, which takes long."""
+    return values.view(np.dtype((np.void, values.dtype.itemsize)))
+
+
+def _taken(values: Array, places: Array) -> Array:
+    taken: Array = _whole(values)[places].view(values.dtype)
+    return taken
 
 
 def _firsts(starts: Array) -> Array:
