@@ -49,6 +49,7 @@ def list_(
             ("state", lambda row: styled_state(row.state)),
             ("replicas", _serving),
             ("predicted", lambda row: f"{row.stats.predicted:,}"),
+            ("warming up", lambda row: f"{row.stats.warming_up:,}" if row.stats.warming_up else ""),
             ("records/s", lambda row: f"{row.stats.rate:,.0f}"),
             ("lag", lambda row: row.stats.lag),
             ("input -> output", lambda row: f"{row.input_topic} -> {row.output_topic}"),

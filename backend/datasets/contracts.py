@@ -5,20 +5,13 @@ from __future__ import annotations
 from backend.api.asked import problem_with
 from backend.api.errors import FieldProblem
 from kafkaml.errors import RefusedError
-from kafkaml.wire.contract import Contract, Missing
+from kafkaml.wire.contract import Contract
 
 __all__ = ["contract_problems"]
-
-_ALONE = "this version makes each sample of one record: of several records of a key it cannot serve them yet"
 
 
 def contract_problems(contract: Contract) -> list[FieldProblem]:
     """Return all that is wrong with a contract; fields are ``contract.columns.0.expression`` and the like."""
-    if contract.window is not None:
-        return [problem_with("contract.window", _ALONE, hint="leave the window out")]
-    for place, column in enumerate(contract.columns):
-        if column.missing == Missing.LAST:
-            return [problem_with(f"contract.columns.{place}.missing", _ALONE, hint="expected drop, constant or mean")]
     # Polars takes 40 MB, which a platform without data sets need not have.
     from kafkaml.contract.compiled import CompiledContract
     from kafkaml.contract.errors import ContractError

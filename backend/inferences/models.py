@@ -41,7 +41,8 @@ class Inference(Run):
     chooses between the two. With 0 it runs none: workers elsewhere, which may join any inference, serve alone.
     ``scaled_to`` is what was chosen last, ``launched_max_replicas`` what the launcher was last told.
 
-    ``predicted``, ``dead_lettered``, ``restamped`` and ``sent_up`` are of all its life, whatever processes served it.
+    ``predicted`` and the other counts (``kafkaml.wire.replica.Counts``) are of all its life, whatever processes served
+    it.
     """
 
     kind = RunKind.INFERENCE
@@ -115,6 +116,7 @@ class Inference(Run):
     dead_lettered = models.BigIntegerField(default=0, editable=False)
     restamped = models.BigIntegerField(default=0, editable=False)
     sent_up = models.BigIntegerField(default=0, editable=False)
+    warming_up = models.BigIntegerField(default=0, editable=False)
     ready_replicas = models.PositiveSmallIntegerField(default=0)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -329,6 +331,7 @@ class ProcessCount(models.Model):
     dead_lettered = models.BigIntegerField(default=0)
     restamped = models.BigIntegerField(default=0)
     sent_up = models.BigIntegerField(default=0)
+    warming_up = models.BigIntegerField(default=0)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

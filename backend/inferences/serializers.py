@@ -20,7 +20,7 @@ from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import OutputTimestamps
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.inference import MAX_INCLUDED, ChallengeEnd, ChallengeKind, ChallengeRule, RuleMetric
-from kafkaml.wire.replica import Exits, LiveComparison, ReplicaReport, ReplicaState, SwapFailure, Totals
+from kafkaml.wire.replica import Counts, Exits, LiveComparison, ReplicaReport, ReplicaState, SwapFailure, Totals
 
 __all__ = [
     "CanaryWriteSerializer",
@@ -304,10 +304,7 @@ def totals(inference: Inference) -> Totals:
         lag=sum(lags) if lags else None,
         p50_ms=max((each.p50_ms for each in said if each.p50_ms is not None), default=None),
         p99_ms=max((each.p99_ms for each in said if each.p99_ms is not None), default=None),
-        predicted=inference.predicted,
-        dead_lettered=inference.dead_lettered,
-        restamped=inference.restamped,
-        sent_up=inference.sent_up,
+        **{name: getattr(inference, name) for name in Counts.model_fields},
     )
 
 

@@ -23,6 +23,7 @@ from backend.inferences.transitions import store_warnings
 from backend.launchers.factory import autoscaling_obstacle
 from backend.runs.transitions import publish_run
 from kafkaml.answers import KAFKA_DEFAULT_RECORD_BYTES, RECORD_OVERHEAD_BYTES, answer_bytes
+from kafkaml.changelogs import changelog_record_bytes
 from kafkaml.codecs import with_learnt
 from kafkaml.codecs.columns import ColumnsCodec, contract_of
 from kafkaml.dead_letters import dead_letter_topic
@@ -82,7 +83,7 @@ def create_inference(*, actor: Actor, result: TrainingResult, version: int | Non
             values.get("output_bootstrap_servers", ""), values.get("upper_bootstrap_servers", "")
         )
         check_tier(Inference(result=result, **values), served)
-        _check_stands_alone(values["input_format"], values["input_config"])
+        _check_contract(values["input_format"], values["input_config"], values["guarantee"])
         _check_include(values)
         _check_scale(Inference(**values), changed="max_replicas")
         inference = Inference.objects.create(
@@ -93,8 +94,8 @@ def create_inference(*, actor: Actor, result: TrainingResult, version: int | Non
     return inference
 
 
-def _check_stands_alone(input_format: str, input_config: Mapping[str, Any]) -> None:
-    """Refuse a contract that cannot be used, without what was learnt by it, or by which records depend on others."""
+def _check_contract(input_format: str, input_config: Mapping[str, Any], guarantee: str) -> None:
+    """Refuse a contract that cannot be used, without what was learnt by it, or whose state of keys cannot be kept."""
     if input_format != InputFormat.COLUMNS:
         return
     try:
@@ -109,11 +110,21 @@ def _check_stands_alone(input_format: str, input_config: Mapping[str, Any]) -> N
             "it has a contract and nothing that was learnt by it: expected both, as a training's outcome has them",
             hint="serve a result that was trained on a data set, and leave its format as it is",
         )
-    if features.stateful:
+    if features.state is None:
+        return
+    if guarantee != DeliveryGuarantee.EXACTLY_ONCE:
+        raise InvalidField(
+            "output_bootstrap_servers",
+            "the data set makes samples of several records of a key: what is known of each is written in the "
+            "transaction of the answers, which is of one cluster",
+            hint="answer on the cluster of the input, and copy the output topic to the other one",
+        )
+    size, most = changelog_record_bytes(features.state), environment().max_answer_bytes
+    if size > most:
         raise InvalidField(
             "result",
-            "its data set makes samples of several records of a key, and this version serves records that stand alone",
-            hint="train on a data set without window and without missing: last",
+            f"the window of one key takes {size:,} bytes, and replicas write at most {most:,} in one record",
+            hint=f"train on shorter windows, or set KML_INFERENCE_MAX_ANSWER_BYTES of the platform to {size} or more",
         )
 
 

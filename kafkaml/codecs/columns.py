@@ -20,7 +20,7 @@ from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.errors import DecodeError, RefusedError
 from kafkaml.input_format import InputFormat
 from kafkaml.records import ListBatch, Record, RecordBatch
-from kafkaml.wire.contract import Contract, Learnt
+from kafkaml.wire.contract import Contract, Learnt, SplitBy
 from kafkaml.wire.inference import MAX_INCLUDED_BYTES
 
 __all__ = ["ColumnsCodec", "contract_of"]
@@ -157,8 +157,10 @@ def _learnt_of(contract: Contract, batch: RecordBatch, lookup: SchemaLookup | No
     """Return what these records tell; DecodeError where they tell nothing."""
     from kafkaml.contract.compiled import CompiledContract
 
-    # Only what the features say counts here.
-    compiled = CompiledContract(contract.model_copy(update={"labels": (), "split": "content"}), lookup=lookup)
+    # Only what the features say counts here; windows are not split by content.
+    window = None if contract.window is None else contract.window.model_copy(update={"horizon": 0})
+    features = {"labels": (), "split": SplitBy.CONTENT if window is None else SplitBy.TIME, "window": window}
+    compiled = CompiledContract(contract.model_copy(update=features), lookup=lookup)
     raw = compiled.raw(batch)
     if not len(raw.rows):
         raise raw.failures[0][1] if raw.failures else DecodeError("no record can be read", index=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from kafkaml.records import ListBatch
 from kafkaml.sdk.predictions import Prediction
 from kafkaml.sdk.types import RunState
 from tests.machines import machine_records
+from tests.model_inference.replicas import read_topic
 from tests.platform import Platform
+from tests.support import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -155,3 +158,91 @@ def test_a_contract_that_does_not_fit_is_refused_where_it_is_wrong(platform: Pla
         platform.client.datasets.create(name="wrong", topic=machines, contract=contract)
     with pytest.raises(ApiError, match="make a data set"):
         platform.client.streams.announce(machines, deployment=1, input_format="COLUMNS")
+
+
+SEQUENCES = {
+    "tensorflow": """model = keras.Sequential([
+    keras.Input(shape=(4, 2)),
+    keras.layers.LSTM(8),
+    keras.layers.Dense(1),
+])
+model.compile(optimizer=keras.optimizers.Adam(0.02), loss="mse")
+""",
+    "pytorch": """class Forecast(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.convolution = nn.Conv1d(2, 8, 3)
+        self.last = nn.Linear(16, 1)
+
+    def forward(self, x):
+        return self.last(torch.relu(self.convolution(x.transpose(1, 2))).flatten(1))
+
+    def loss_fn(self):
+        return nn.MSELoss()
+
+    def optimizer(self):
+        return torch.optim.Adam(self.parameters(), lr=0.02)
+
+    def metrics(self):
+        return {}
+
+
+model = Forecast()
+""",
+}
+
+
+def test_windows_are_learnt_as_a_forecast_and_served(platform: Platform, tmp_path: Path) -> None:
+    """A wave for each key: what comes two records later is told by the last four."""
+    producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
+    values = [orjson.dumps({"wave": math.sin(number // 5 / 2 + number % 5), "step": 1}) for number in range(900)]
+    for number, value in enumerate(values):
+        producer.produce("waves", value, b"k%d" % (number % 5), timestamp=1_700_000_000_000 + 1000 * number)
+    assert producer.flush(60) == 0
+    contract = {
+        "format": "JSON",
+        "fields": [{"path": [name], "kind": "number"} for name in ("wave", "step")],
+        "columns": [{"name": name, "expression": name} for name in ("wave", "step")],
+        "labels": [{"name": "next", "expression": "wave"}],
+        "window": {"length": 4, "horizon": 2},
+        "split": "time",
+    }
+    (tmp_path / "contract.json").write_bytes(orjson.dumps(contract))
+    given = ("--contract", str(tmp_path / "contract.json"), "--test-rate", "0.2")
+    dataset: Any = platform.json("datasets", "create", "waves", "waves", *given)
+    models = []
+    for framework, code in SEQUENCES.items():
+        (tmp_path / f"{framework}.py").write_text(code)
+        made: Any = platform.json(
+            "models", "create", str(tmp_path / f"{framework}.py"), "-n", f"waves {framework}", "-f", framework
+        )
+        models += ["--model", str(made["id"])]
+    configuration: Any = platform.json("configurations", "create", "waves", *models)
+    deployment: Any = platform.json(
+        *("deployments", "create", str(configuration["id"]), "--dataset", str(dataset["id"])),
+        *("--tensorflow-fit", "epochs=20", "--pytorch-fit", "max_epochs=20", "--batch-size", "32"),
+    )
+    client = platform.client
+    for each in deployment["results"]:
+        result = client.results.wait_for(each["id"], RunState.FINISHED, timeout_seconds=240)
+        assert result.outcome is not None
+        # 180 records of each key make 175 samples; what lies across the border of the split is left out.
+        assert result.outcome.test_metrics["loss"] < 0.1, result.outcome.test_metrics
+    inference = client.inferences.create(result=result.id, input_topic="waves", output_topic="forecasts")
+    with pytest.raises(SampleError, match="a record alone is no sample"):
+        client.inferences.predict(inference.id, {"wave": 0.5, "step": 1})
+    client.inferences.wait_for(inference.id, RunState.RUNNING, timeout_seconds=120)
+    eventually(lambda: sum(platform_counts(platform, inference.id)) == 900, 60)
+    assert platform_counts(platform, inference.id) == (900 - 5 * 3, 0, 5 * 3)
+    (path,) = client.results.download(result.id, tmp_path, names=["model.onnx"])
+    session = onnxruntime.InferenceSession(path)
+    windows = np.array([[[math.sin(number / 2), 1] for number in range(start, start + 4)] for start in range(177)])
+    expected = session.run(None, {session.get_inputs()[0].name: windows.astype(np.float32)})[0]
+    answers = [record for record in read_topic(platform.bootstrap_servers, "forecasts") if record.key == b"k0"]
+    np.testing.assert_allclose([orjson.loads(each.value or b"")["values"] for each in answers], expected, atol=1e-4)
+    client.inferences.stop(inference.id)
+
+
+def platform_counts(platform: Platform, inference: int) -> tuple[int, int, int]:
+    stats = platform.client.inferences.get(inference).stats
+    return stats.predicted, stats.dead_lettered, stats.warming_up

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-__all__ = ["mlp", "slow_convolution", "sub_model", "sum_model", "two_outputs"]
+__all__ = ["mlp", "slow_convolution", "sub_model", "sum_model", "two_outputs", "window_sum"]
 
 _OPSET = [helper.make_opsetid("", 17)]
 
@@ -30,6 +30,22 @@ def sum_model(size: int, factor: float = 1.0) -> bytes:
         [
             numpy_helper.from_array(np.array([1], np.int64), "axes"),
             numpy_helper.from_array(np.array(factor, np.float32), "factor"),
+        ],
+    )
+
+
+def window_sum(length: int, width: int) -> bytes:
+    """A model of windows that answers the sum of all their numbers: (batch, length, width) -> (batch, 1)."""
+    return _model(
+        [
+            helper.make_node("ReduceSum", ["x", "axes"], ["sum"], keepdims=0),
+            helper.make_node("Unsqueeze", ["sum", "last"], ["y"]),
+        ],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", length, width])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 1])],
+        [
+            numpy_helper.from_array(np.array([1, 2], np.int64), "axes"),
+            numpy_helper.from_array(np.array([1], np.int64), "last"),
         ],
     )
 

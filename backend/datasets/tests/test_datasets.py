@@ -101,11 +101,11 @@ def test_a_data_set_is_a_slice_and_a_contract_in_versions(editor: APIClient, rea
             "contract.columns.0.expression",
             "expected a text",
         ),
-        ({"contract": {**CONTRACT, "window": {"length": 3}}}, "contract.window", "each sample of one record"),
+        ({"contract": {**CONTRACT, "window": {"length": 3}}}, "contract.split", "windows share records"),
         (
-            {"contract": {**CONTRACT, "columns": [{"name": "a", "expression": "a", "missing": "last"}]}},
-            "contract.columns.0.missing",
-            "each sample of one record",
+            {"contract": {**CONTRACT, "key": "none", "columns": [{"name": "a", "expression": "a", "missing": "last"}]}},
+            "contract.key",
+            "records have no keys",
         ),
         (
             {

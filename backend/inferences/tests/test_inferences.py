@@ -35,6 +35,7 @@ def test_format_comes_from_the_stream_that_trained_it(editor: APIClient) -> None
 
 COLUMN = {"name": "a", "expression": "a", "scaling": "standard"}
 CONTRACT = {"format": "JSON", "fields": [{"path": ["a"], "kind": "number"}], "columns": [COLUMN]}
+WINDOWS = {**CONTRACT, "window": {"length": 2}, "split": "time"}
 LEARNT = {"columns": {"a": {"offset": 3.0, "scale": 2.0}}}
 
 
@@ -45,15 +46,20 @@ LEARNT = {"columns": {"a": {"offset": 3.0, "scale": 2.0}}}
         ({}, "input_config", "no contract"),
         ({"contract": CONTRACT}, "input_config", "nothing that was learnt"),
         ({"contract": {**CONTRACT, "fields": []}, "learnt": LEARNT}, "input_config", "no field a"),
+        ({"contract": WINDOWS, "learnt": LEARNT}, "", ""),
+        ({"contract": {**CONTRACT, "columns": [{**COLUMN, "missing": "last"}]}, "learnt": LEARNT}, "", ""),
         (
-            {"contract": {**CONTRACT, "window": {"length": 2}, "split": "time"}, "learnt": LEARNT},
+            {
+                "contract": {
+                    **WINDOWS,
+                    "window": {"length": 3000},
+                    "fields": [{"path": ["a"], "kind": "numbers"}],
+                    "columns": [{"name": "a", "expression": "a", "encoding": "numbers", "shape": [5000]}],
+                },
+                "learnt": LEARNT,
+            },
             "result",
-            "records that stand alone",
-        ),
-        (
-            {"contract": {**CONTRACT, "columns": [{**COLUMN, "missing": "last"}]}, "learnt": LEARNT},
-            "result",
-            "records that stand alone",
+            "the window of one key takes",
         ),
     ],
 )
@@ -88,6 +94,17 @@ def test_answers_carry_what_a_contract_names(editor: APIClient, more: dict[str, 
     else:
         assert answer.json()["include"] == more["include"]
         assert inference_plan(Inference.objects.get()).include == ("a", "_timestamp")
+
+
+def test_windows_are_served_on_one_cluster_alone(editor: APIClient, configure: Callable[..., None]) -> None:
+    configure(allowed_output_brokers="elsewhere:9092")
+    config = {"contract": WINDOWS, "learnt": LEARNT}
+    elsewhere = body(input_format="COLUMNS", input_config=config, output_bootstrap_servers="elsewhere:9092")
+    answer = editor.post("/api/inferences/", elsewhere)
+    assert answer.status_code == 400
+    (told,) = answer.json()["errors"]
+    assert told["field"] == "output_bootstrap_servers"
+    assert "in the transaction of the answers" in told["detail"]
 
 
 def test_another_format_does_not_inherit_the_settings(editor: APIClient) -> None:

@@ -85,7 +85,10 @@ def test_stats_make_it_run_and_are_summed_up(inference: Inference, replica: APIC
     assert Inference.objects.get().state == "waiting"
     answer = post_stats(replica, inference)
     assert (answer.status_code, answer.json()) == (200, {"revision": 0})
-    assert post_stats(replica, inference, replica=1, lag=None, p99_ms=20.0, dead_lettered=2).status_code == 200
+    assert (
+        post_stats(replica, inference, replica=1, lag=None, p99_ms=20.0, dead_lettered=2, warming_up=3).status_code
+        == 200
+    )
     shown = viewer.get(f"/api/inferences/{inference.pk}/").json()
     assert shown["state"] == "running"
     assert shown["stats"] == {
@@ -97,6 +100,7 @@ def test_stats_make_it_run_and_are_summed_up(inference: Inference, replica: APIC
         "dead_lettered": 2,
         "restamped": 0,
         "sent_up": 0,
+        "warming_up": 3,
     }
     assert [each["replica"] for each in shown["replica_stats"]] == [0, 1]
 
@@ -126,20 +130,21 @@ def test_an_older_attempt_is_refused(inference: Inference, replica: APIClient) -
 
 def totals(inference: Inference, viewer: APIClient) -> tuple[int, int, int]:
     stats = viewer.get(f"/api/inferences/{inference.pk}/").json()["stats"]
+    assert stats["warming_up"] == stats["restamped"]
     return stats["predicted"], stats["dead_lettered"], stats["restamped"]
 
 
 def test_totals_survive_processes_attempts_and_scaling(
     inference: Inference, replica: APIClient, viewer: APIClient
 ) -> None:
-    post_stats(replica, inference, run="a", predicted=10, dead_lettered=1, restamped=2)
+    post_stats(replica, inference, run="a", predicted=10, dead_lettered=1, restamped=2, warming_up=2)
     post_stats(replica, inference, run="b", replica=1, predicted=5)
     # Told again, and late: nothing counts twice.
-    post_stats(replica, inference, run="a", predicted=12, dead_lettered=1, restamped=2)
-    post_stats(replica, inference, run="a", predicted=10, dead_lettered=1, restamped=2)
+    post_stats(replica, inference, run="a", predicted=12, dead_lettered=1, restamped=2, warming_up=2)
+    post_stats(replica, inference, run="a", predicted=10, dead_lettered=1, restamped=2, warming_up=2)
     assert totals(inference, viewer) == (17, 1, 2)
     # The replica's process begins anew, and tells what the one before had not.
-    previous = {"run": "a", "predicted": 20, "dead_lettered": 1, "restamped": 2}
+    previous = {"run": "a", "predicted": 20, "dead_lettered": 1, "restamped": 2, "warming_up": 2}
     for _ in range(2):
         post_stats(replica, inference, run="c", predicted=0, previous=previous)
     assert totals(inference, viewer) == (25, 1, 2)

@@ -89,6 +89,14 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
           }
           note="could not be answered"
         />
+        {stats.warming_up > 0 && (
+          <Stat
+            name="Warming up"
+            value={formatCount(stats.warming_up)}
+            exact={formatExact(stats.warming_up)}
+            note="their key had no full window yet"
+          />
+        )}
         {stats.restamped > 0 && (
           <Stat
             name="Stamped anew"
