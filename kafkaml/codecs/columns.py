@@ -7,7 +7,7 @@ at them, while training and serving go by what the training told.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np

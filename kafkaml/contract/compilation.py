@@ -8,7 +8,7 @@ from kafkaml.codecs.field_names import Path
 from kafkaml.contract.columns import CompiledColumn, compile_columns, compile_labels
 from kafkaml.contract.errors import ContractError, Problem
 from kafkaml.errors import RefusedError
-from kafkaml.wire.contract import Contract, FieldKind, KeyKind, Missing, SplitBy
+from kafkaml.wire.contract import Contract, FieldKind, KeyKind, SplitBy
 
 __all__ = ["compiled_parts"]
 

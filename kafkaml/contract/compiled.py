@@ -95,7 +95,6 @@ class CompiledContract:
         fields = known_fields(contract)
         self.contract = contract
         self.learnt = learnt
-        window = contract.window
         self.columns, labels = compiled_parts(contract, fields)
         # Serving reads no labels.
         self.labels = labels if learnt is None else []

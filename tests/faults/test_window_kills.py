@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -26,14 +27,14 @@ pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(3
 
 LENGTH, KEYS, POISON_EVERY = 4, 60, 50
 KILLS = 20 if soaking() else 3
-CONTRACT = {
+CONTRACT: Any = {
     "format": "JSON",
     "fields": [{"path": ["x"], "kind": "number"}, {"path": ["y"], "kind": "number"}],
     "columns": [{"name": "x", "expression": "x"}, {"name": "y", "expression": "y", "missing": "last"}],
     "window": {"length": LENGTH},
     "split": "time",
 }
-LEARNT = {"columns": {"x": {}, "y": {}}}
+LEARNT: Any = {"columns": {"x": {}, "y": {}}}
 
 
 def value(number: int) -> bytes:
