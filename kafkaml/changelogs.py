@@ -1,16 +1,11 @@
-"""Changelog topics: their names and how they are made. Made by the platform or by the first replica that needs one."""
+"""Changelog topics: how large their records are, and how they are made, by the first replica that needs one."""
 
 from __future__ import annotations
 
 from kafkaml.answers import KAFKA_DEFAULT_RECORD_BYTES, RECORD_OVERHEAD_BYTES
 from kafkaml.codecs.base import MAX_KEY_BYTES, KeyedState
 
-__all__ = ["changelog_config", "changelog_record_bytes", "changelog_topic"]
-
-
-def changelog_topic(group: str) -> str:
-    """Return the topic in which the replicas of a consumer group keep what they know of keys."""
-    return f"{group}-changelog"
+__all__ = ["changelog_config", "changelog_record_bytes"]
 
 
 def changelog_record_bytes(state: KeyedState) -> int:

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from kafkaml.changelogs import changelog_topic
 from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.distributed import Cascade
@@ -156,7 +155,7 @@ class InferencePlan(Message):
     @property
     def changelog_topic(self) -> str:
         """Where replicas keep the last records of each key, if samples are made of several."""
-        return changelog_topic(self.group)
+        return f"{self.group}-changelog"
 
 
 class Wanted(Message):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import pytest
@@ -415,6 +415,42 @@ class TestLoop:
         eventually(both_have_theirs, 90, what="each member to have one of the two records")
         assert interrupted == ["one"]
         assert sorted(record.partition for record in [*seen["one"], *seen["two"]]) == [0, 1]
+
+    def test_a_listener_is_told_of_partitions_before_their_records_and_before_others_have_them(
+        self, kit: Kit, name: str
+    ) -> None:
+        source = kit.topic(2)
+        told: list[tuple[str, str, list[int]]] = []
+
+        class Listener:
+            def __init__(self, who: str) -> None:
+                self.who = who
+
+            def taken(self, partitions: Collection[tuple[str, int]]) -> None:
+                told.append((self.who, "taken", sorted(number for _, number in partitions)))
+
+            def lost(self, partitions: Collection[tuple[str, int]]) -> None:
+                told.append((self.who, "lost", sorted(number for _, number in partitions)))
+
+        for partition in (0, 1):
+            write(kit, source, [b"%d" % partition], partition=partition)
+        one = kit.loop(source, name, f"{name}-1")
+        one.listener = Listener("one")
+        assert poll_values(one, 2) == [b"0", b"1"]
+        assert told == [("one", "taken", [0, 1])]
+        one.begin()
+        one.commit()
+        two = kit.loop(source, name, f"{name}-2")
+        two.listener = Listener("two")
+
+        def two_has_one() -> bool:
+            for client in (one, two):
+                client.poll(max_records=10, timeout_seconds=0.1)
+            return any(who == "two" for who, *_ in told)
+
+        eventually(two_has_one, 90)
+        (_, what, (moved,)), (_, how, numbers) = told[1:]
+        assert (what, how, numbers) == ("lost", "taken", [moved])
 
     def test_pausing_holds_records_back_and_resuming_gives_them(self, kit: Kit, name: str) -> None:
         source = kit.topic()
