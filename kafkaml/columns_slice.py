@@ -19,6 +19,7 @@ from kafkaml.codecs.columns import contract_of
 from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.errors import DecodeError, RefusedError, StreamUnavailable
 from kafkaml.left_out import LeftOut
+from kafkaml.named_inputs import in_one
 from kafkaml.records import RecordReader
 from kafkaml.slice_builder import BATCH_RECORDS, BuiltSlice, content_sum
 from kafkaml.splits import SplitPlan
@@ -45,6 +46,8 @@ def build_columns_slice(
     on_progress: Callable[[int, int], None],
 ) -> BuiltSlice:
     """Write ``features.npy`` and ``labels.npy`` into ``folder``: the samples that train, then validate, then test.
+
+    Samples of several inputs are records (``kafkaml.named_inputs``).
 
     ``on_progress(records, at most)`` is called after each batch and may raise to give up. Raises DecodeError when too
     many records do not fit the contract or none of them trains, StreamUnavailable when the ranges hold no record.
@@ -157,9 +160,7 @@ def _written(
     folder: Path, compiled: Any, rows: npt.NDArray[Any], learnt: Any, arrangement: Any, order: npt.NDArray[np.intp]
 ) -> tuple[ArrayFile, ArrayFile | None]:
     """Write the samples ``order``; returns features and labels."""
-    # ColumnsCodec takes contracts of one input.
-    ((name, shape),) = compiled.input_shapes(learnt).items()
-    shapes = {"features": (compiled.input_types()[name], (len(order), *shape))}
+    shapes = {"features": (compiled.sample_type(learnt), (len(order), *compiled.sample_shape(learnt)))}
     if compiled.labels:
         _, first = compiled.samples(rows, learnt, arrangement, order[:1])
         assert first is not None
@@ -172,7 +173,7 @@ def _written(
             arrays[side] = ArrayFile(folder / f"{side}.npy", kind, whole, offset)
         for piece in compiled.pieces(order):
             inputs, labels = compiled.samples(rows, learnt, arrangement, piece)
-            files["features"].write(np.ascontiguousarray(inputs[name]).data)
+            files["features"].write(np.ascontiguousarray(in_one(inputs)).data)
             if labels is not None:
                 files["labels"].write(np.ascontiguousarray(labels).data)
     finally:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kafkaml.errors import RefusedError
+from kafkaml.named_inputs import flattened
 
 __all__ = ["CONFUSION_SAMPLES", "MAX_PER_CELL", "ConfusionSamples", "choose_samples"]
 
@@ -36,6 +37,8 @@ _MEMBERS = ("features", "actual", "predicted", "probability", "per_cell")
 class ConfusionSamples:
     """``features`` (n, *sample_shape) as they were decoded, ``actual`` and ``predicted`` classes (n,) and the
     ``probability`` (n,) of the predicted class; at most ``per_cell`` of each cell, the most instructive first.
+
+    Those of several inputs are one behind the other, (n, numbers).
     """
 
     features: NDArray[Any]
@@ -124,7 +127,9 @@ def choose_samples(
         mistakes = actual[first] != predicted[first]
         rows = np.r_[first[mistakes], first[~mistakes]][:budget]
     # A copy of these rows only: the features lie in a file that may be larger than memory.
-    return ConfusionSamples(np.array(features[rows]), actual[rows], predicted[rows], probability[rows], per_cell)
+    return ConfusionSamples(
+        np.array(flattened(features[rows])), actual[rows], predicted[rows], probability[rows], per_cell
+    )
 
 
 def _array(content: bytes) -> NDArray[Any]:

@@ -30,6 +30,7 @@ from kafkaml.control import ControlMessage
 from kafkaml.disk import disk_errors
 from kafkaml.errors import DeadlineExceeded, DecodeError, DiskFull, StreamUnavailable
 from kafkaml.left_out import LeftOut
+from kafkaml.named_inputs import dtype_from_json, dtype_to_json
 from kafkaml.records import RecordReader
 from kafkaml.slice_builder import BuiltSlice, build_slice, content_sum
 from kafkaml.splits import SplitPlan
@@ -326,7 +327,7 @@ def _expected_bytes(codec: StreamCodec, records: int) -> int:
 
 
 def _to_manifest(built: BuiltSlice, rule: dict[str, Any]) -> dict[str, Any]:
-    described = [built.features.dtype.str, built.features.shape, list(built.class_names)]
+    described = [dtype_to_json(built.features.dtype), built.features.shape, list(built.class_names)]
     if built.labels is not None:
         described += [built.labels.dtype.str, built.labels.shape]
     return {
@@ -349,7 +350,7 @@ def _to_manifest(built: BuiltSlice, rule: dict[str, Any]) -> dict[str, Any]:
 def _describe(array: ArrayFile, total: int) -> dict[str, Any]:
     return {
         "file": array.path.name,
-        "dtype": array.dtype.str,
+        "dtype": dtype_to_json(array.dtype),
         "shape": list(array.shape),
         "offset": array.offset,
         "sum": total,
@@ -359,7 +360,7 @@ def _describe(array: ArrayFile, total: int) -> dict[str, Any]:
 def _array_file(folder: Path, description: dict[str, Any]) -> ArrayFile:
     return ArrayFile(
         folder / description["file"],
-        np.dtype(description["dtype"]),
+        dtype_from_json(description["dtype"]),
         tuple(description["shape"]),
         description["offset"],
     )

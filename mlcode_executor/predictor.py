@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from kafkaml.closing import Closing
 from kafkaml.errors import BrokenError, DeadlineExceeded, FailedError, KafkaMLError, UserCodeError
+from kafkaml.named_inputs import dtype_from_json, dtype_to_json
 from mlcode_executor.protocol import FrameError, error_from_json, error_to_json
 from mlcode_executor.shared_array import SharedArray, check_dtype, check_shape
 from mlcode_executor.warming import BUCKETS, Growth, Measured, WarmUp, bucket_for
@@ -165,7 +166,7 @@ class Predictor(Closing):
         outputs: list[tuple[np.dtype[Any], tuple[int, ...]]] | None = None
         growth = Growth(self._process.pid)
         while (size := warm_up.next_size()) is not None:
-            about = {"dtype": dtype.str, "sample_shape": list(shape), "size": size}
+            about = {"dtype": dtype_to_json(dtype), "sample_shape": list(shape), "size": size}
             with growth.watched():
                 described = self._process.call(PREPARE, about, timeout_seconds=timeout_seconds)
             found = _checked_outputs(described, size)
@@ -216,7 +217,7 @@ def prepare(predict: PredictFunction, params: Mapping[str, Any]) -> dict[str, An
 
     Shapes are without the batch axis; ``peak_bytes`` is the most that was resident in this process's life.
     """
-    dtype, shape, size = np.dtype(params["dtype"]), tuple(params["sample_shape"]), int(params["size"])
+    dtype, shape, size = dtype_from_json(params["dtype"]), tuple(params["sample_shape"]), int(params["size"])
     samples = np.zeros((size, *shape), dtype)
     began = time.monotonic()
     answers = [np.asarray(answer) for answer in predict(samples)]

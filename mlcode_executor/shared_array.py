@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from kafkaml.closing import Closing
 from kafkaml.errors import BrokenError
+from kafkaml.named_inputs import dtype_from_json, dtype_to_json
 from mlcode_executor.protocol import FrameError
 
 __all__ = ["SharedArray", "map_array"]
@@ -117,7 +118,7 @@ class SharedArray(Closing):
         """Return what a frame says about this array, its descriptor being the frame's ``index``-th."""
         return {
             "fd": index,
-            "dtype": self.dtype.str,
+            "dtype": dtype_to_json(self.dtype),
             "shape": list(self.shape),
             "offset": self.offset,
             "writable": self.writable,
@@ -135,7 +136,9 @@ def map_array(description: Any, descriptors: Sequence[int]) -> npt.NDArray[Any]:
     """Return the array that ``SharedArray.describe`` described; raises FrameError if the description does not hold."""
     try:
         fd = descriptors[description["fd"]]
-        dtype = check_dtype(description["dtype"])
+        dtype = dtype_from_json(description["dtype"])
+        if dtype.names is None:
+            check_dtype(dtype.str)
         shape = check_shape(description["shape"])
         offset, writable = int(description["offset"]), bool(description["writable"])
         if offset < 0 or os.fstat(fd).st_size < offset + math.prod(shape) * dtype.itemsize:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from kafkaml.errors import BrokenError, DeadlineExceeded, FailedError, ModelProcessDied, SettingsError
 from kafkaml.frameworks import FRAMEWORKS
 from kafkaml.logs import get_logger
+from kafkaml.named_inputs import dtype_to_json
 from kafkaml.wire.inference import ServedModel
 from kafkaml.wire.limits import ResourceLimits
 from mlcode_executor.predictor import Predictor
@@ -131,7 +132,7 @@ class EngineStarter:
         with ExitStack() as undo:
             process = undo.enter_context(self._start_process())
             params: dict[str, Any] = {
-                "input": {"dtype": spec.dtype.str, "shape": list(spec.shape)},
+                "input": {"dtype": dtype_to_json(spec.dtype), "shape": list(spec.shape)},
                 "max_batch": self._max_batch,
             }
             if self._choice.needs_code:

@@ -14,18 +14,22 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from kafkaml.contract.fit import check_contract
 from kafkaml.errors import UserCodeError
-from kafkaml.wire.choices import Targets
-from mlcode_executor.shared_array import SharedArray
-from model_training.labels import LabelKind, LabelPlan, LabelRule, LossLabels, plan_labels, rule_of
-from model_training.model_session import Samples
-from model_training.shapes import (
+from kafkaml.named_inputs import are_numbers, input_shapes
+from kafkaml.shapes import (
     DataMismatch,
     ModelSignature,
+    Shape,
+    check_inputs,
     fit_feature_shape,
     label_shape_doubt,
     shape_text,
 )
+from kafkaml.wire.choices import Targets
+from mlcode_executor.shared_array import SharedArray
+from model_training.labels import LabelKind, LabelPlan, LabelRule, LossLabels, plan_labels, rule_of
+from model_training.model_session import Samples
 from model_training.training_data import TrainingData, reshaped
 from model_training.windows import Window
 
@@ -99,12 +103,37 @@ def fit_to_model(
     do not belong together, or nothing is left to train on.
     """
     _check_numbers(data)
-    shape, doubt = fit_feature_shape(data.training.features.shape[1:], signature)
-    with reshaped(data.training.features, shape, rows=1) as sample:
+    contract, features = data.contract, data.training.features
+    several = input_shapes(features.dtype)
+    shapes: Mapping[str, Shape] = several or {"": features.shape[1:]}
+    if contract is not None:
+        check_contract(contract, signature, LabelKind.UNKNOWN, features_are_targets=True, shapes=shapes)
+    if several:
+        check_inputs(several, signature)
+        shape, doubt = features.shape[1:], None
+    else:
+        shape, doubt = fit_feature_shape(features.shape[1:], signature)
+    with reshaped(features, shape, rows=1) as sample:
         loss, signature = describe_loss(sample, signature)
+    if contract is not None:
+        # Now that vocabularies are learnt, outputs and the loss known: before the first epoch.
+        as_targets = targets is Targets.FEATURES
+        check_contract(
+            contract,
+            signature,
+            loss.kind,
+            features_are_targets=as_targets,
+            shapes=shapes,
+            classes=data.class_names or None,
+        )
     doubts = [*data.doubts, *([] if doubt is None else [doubt])]
     if targets is Targets.LABELS and data.has_labels:
         return _with_labels(data, shape, doubts, signature, loss, folder)
+    if several:
+        raise DataMismatch(
+            "the samples have no labels, and several inputs are no target to learn",
+            hint="name a label in the data set's contract; a model that learns to give back its input has one",
+        )
     note = _without_labels(shape, signature, loss, targets)
     return _with_features_as_targets(
         data, shape, doubts, signature, [note, *_unscaled(data.training.features.array, loss)]
@@ -158,7 +187,7 @@ def _without_labels(shape: tuple[int, ...], signature: ModelSignature, loss: Los
 
 def _check_numbers(data: TrainingData) -> None:
     for what, array in (("features", data.training.features), ("labels", data.training.labels)):
-        if array.dtype.kind not in "biuf":
+        if not are_numbers(array.dtype):
             raise DataMismatch(
                 f"the stream's {what} are of the type {array.dtype}: models take numbers",
                 hint="encode texts as numbers in the sink",

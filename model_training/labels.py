@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kafkaml.label_doubts import KEY_IS_LABEL, number_doubt, text_doubt
-from model_training.shapes import DataMismatch, ModelSignature, label_range_doubt
+from kafkaml.shapes import DataMismatch, ModelSignature, label_range_doubt
 
 __all__ = ["MAX_NAMES", "LabelFacts", "LabelKind", "LabelPlan", "LabelRule", "LossLabels", "plan_labels", "rule_of"]
 

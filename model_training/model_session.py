@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from kafkaml.closing import Closing
 from kafkaml.frameworks import FRAMEWORKS
+from kafkaml.shapes import ModelSignature
 from kafkaml.wire.progress import EpochMetrics, Progress
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.shared_array import SharedArray
@@ -28,7 +29,6 @@ from model_training.answers import (
 )
 from model_training.chain import chain_params
 from model_training.labels import LossLabels
-from model_training.shapes import ModelSignature
 from model_training.sub_model import SubModel
 from model_training.trained_model import ModelCalls, TrainedModel
 

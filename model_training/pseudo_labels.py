@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from kafkaml.label_doubts import no_classes_reason
 from kafkaml.logs import get_logger
+from kafkaml.shapes import DataMismatch, shape_text
 from kafkaml.wire.semi_supervised import PseudoLabels, SemiSupervised
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.shared_array import SharedArray
 from model_training.labels import LabelFacts, LabelKind
 from model_training.model_session import ModelSession
-from model_training.shapes import DataMismatch, shape_text
 from model_training.steps import Warnings
 
 __all__ = ["Chosen", "PseudoLabeller", "labels_of", "none_chosen", "unused_unlabelled"]

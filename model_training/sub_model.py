@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from kafkaml.confidence import confidences
 from kafkaml.errors import BrokenError
+from kafkaml.shapes import shapes_of
 from kafkaml.wire.distributed import Scores
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.shared_array import SharedArray
 from model_training.answers import preparation_of, seconds_of
 from model_training.exits import predicted_classes, scores_kind
 from model_training.labels import LabelKind
-from model_training.shapes import shapes_of
 from model_training.trained_model import ClassPredictions, ModelCalls, TrainedModel
 
 __all__ = ["SubModel"]

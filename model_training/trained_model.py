@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from kafkaml.artifacts import check_artifact_name
 from kafkaml.errors import BrokenError, DeadlineExceeded
+from kafkaml.shapes import Shape
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.shared_array import SharedArray
 from model_training.answers import first_paragraph, warnings_of, whole
-from model_training.shapes import Shape
 
 __all__ = ["NO_LIMIT_SECONDS", "ArtifactNames", "ClassPredictions", "ModelCalls", "OnnxExport", "TrainedModel"]
 

@@ -17,19 +17,21 @@ from typing import Any
 from kafkaml.array_file import ArrayFile
 from kafkaml.closing import Closing
 from kafkaml.codecs import with_learnt
+from kafkaml.codecs.columns import contract_of
 from kafkaml.control import ControlMessage
 from kafkaml.errors import StreamUnavailable
+from kafkaml.input_format import InputFormat
 from kafkaml.records import RecordReader
+from kafkaml.shapes import DataMismatch, shape_text
 from kafkaml.splits import SplitPlan
 from kafkaml.stream_dataset import StreamDataset
 from kafkaml.stream_range import StreamRange
 from kafkaml.wire.choices import Split, Targets
-from kafkaml.wire.contract import SplitBy
+from kafkaml.wire.contract import Contract, SplitBy
 from kafkaml.wire.training import TrainingPlan
 from mlcode_executor.shared_array import SharedArray
 from model_training.model_session import Samples
 from model_training.pseudo_labels import unused_unlabelled
-from model_training.shapes import DataMismatch, shape_text
 
 __all__ = ["TrainingData", "reshaped"]
 
@@ -41,7 +43,7 @@ class TrainingData(Closing):
     ``slice_sha256`` names the decoded content, ``split`` says how it was divided; ``class_names[i]`` is the text that
     label i stands for; ``learnt`` is what serving needs to know of the stream's records beyond their announcement.
     Without ``has_labels`` the features stand in their place. ``unlabelled`` are features (n, *sample_shape) of none of
-    the parts, where the training learns such. A context manager.
+    the parts, where the training learns such. ``contract`` is that of a data set. A context manager.
     """
 
     training: Samples
@@ -55,6 +57,7 @@ class TrainingData(Closing):
     warnings: Sequence[str] = ()
     doubts: Sequence[DataMismatch] = ()
     unlabelled: SharedArray | None = None
+    contract: Contract | None = None
 
     @classmethod
     def read(
@@ -108,6 +111,7 @@ class TrainingData(Closing):
                 warnings=[*dataset.warnings, *_warnings_of_unlabelled(plan, unlabelled)],
                 doubts=[DataMismatch(message, hint=hint) for message, hint in dataset.doubts],
                 unlabelled=None if unlabelled is None else _shared(unlabelled.features),
+                contract=contract_of(plan.stream.input_config)[0] if _by_contract(plan) else None,
             )
 
     @property
@@ -134,6 +138,10 @@ class TrainingData(Closing):
             part.close()
         if self.unlabelled is not None:
             self.unlabelled.close()
+
+
+def _by_contract(plan: TrainingPlan) -> bool:
+    return plan.stream.input_format == InputFormat.COLUMNS
 
 
 def _split_text(plan: TrainingPlan, split: SplitPlan) -> str:

@@ -23,10 +23,10 @@ from kafkaml.input_format import InputFormat
 from kafkaml.left_out import LeftOut
 from kafkaml.logs import get_logger
 from kafkaml.records import PartitionKey, Place, RecordBatch, RecordReader, place_text
+from kafkaml.shapes import DataMismatch
 from kafkaml.slice_builder import not_finite, not_finite_error, sample_origins
 from kafkaml.stream_range import StreamRange
 from model_training.read_ahead import ReadAhead
-from model_training.shapes import DataMismatch
 
 __all__ = ["Ends", "Limits", "Reading", "Told", "Window", "Windows", "read_windows"]
 

@@ -9,6 +9,8 @@ import numpy.typing as npt
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from kafkaml.named_inputs import flattened
+
 __all__ = ["MAX_VALUES", "SampleSerializer", "sample_document"]
 
 # A picture of 256 x 256 in colour has three times as many: it is shown as its beginning, and says so.
@@ -37,7 +39,12 @@ class SampleSerializer(serializers.Serializer[Any]):
 
 
 def sample_document(array: npt.NDArray[Any]) -> dict[str, Any]:
-    """Return ``array`` (any shape; numbers or booleans) as SampleSerializer describes it; not finite becomes None."""
+    """Return ``array`` (any shape; numbers or booleans) as SampleSerializer describes it; not finite becomes None.
+
+    Of a sample with several inputs the numbers are one input behind the other.
+    """
+    if array.dtype.names:
+        array = flattened(array.reshape(-1))
     flat = array.reshape(-1)[:MAX_VALUES]
     numbers = flat.astype(np.float64)
     values: list[float | str | None] = numbers.tolist()

@@ -20,7 +20,13 @@ from backend.streams.addressees import addressees, unfit_reason
 from backend.streams.offering import Offer, check_decodes, offer
 from backend.streams.slices import ranges_between, slice_ranges
 from kafkaml.confluent import TopicBrowser
+from kafkaml.contract.fit import check_contract
+from kafkaml.frameworks import FRAMEWORKS
+from kafkaml.shapes import DataMismatch, ModelSignature
 from kafkaml.stream_range import StreamRange, format_ranges
+from kafkaml.wire.choices import Targets
+from kafkaml.wire.contract import Contract
+from kafkaml.wire.framework import Framework
 
 __all__ = ["Slice", "add_version", "announce_dataset", "create_dataset", "delete_dataset", "update_dataset"]
 
@@ -121,12 +127,36 @@ def delete_dataset(dataset: Dataset, *, actor: Actor) -> None:
 
 
 def announce_dataset(version: DatasetVersion, *, actor: Actor, deployment: int, field: str = "deployment") -> Offer:
-    """Let a deployment train on a version; raises InvalidField where it trains on streams of the other kind."""
+    """Let a deployment train on a version.
+
+    Raises InvalidField where it trains on streams of the other kind, or one of its models cannot learn by the contract.
+    """
     mode, semi_supervised = addressees().values_list("mode", "semi_supervised").get(pk=deployment)
     reason = unfit_reason(deployment, mode, semi_supervised=bool(semi_supervised), online=False, unlabelled=False)
     if reason:
         raise InvalidField(field, reason, hint="choose a data set or a deployment of the other kind, or make one")
+    _check_models(version, addressees().get(pk=deployment), field)
     return offer(version.control_message(), actor=actor, deployment=deployment)
+
+
+def _check_models(version: DatasetVersion, addressee: Any, field: str) -> None:
+    """Refuse a version that a model of the deployment cannot learn, as far as is known before any record is read."""
+    contract = Contract.model_validate(version.contract)
+    for result in addressee.results.select_related("model"):
+        model = result.model
+        # Code that was changed since is checked when it trains; the upper ones of a chain take what the lowest makes.
+        if (result.code, result.imports) != (model.code, model.imports) or result.tier:
+            continue
+        report, exact = model.report or {}, FRAMEWORKS[Framework(model.framework)].exact_inputs
+        try:
+            check_contract(
+                contract,
+                ModelSignature.from_report(report, exact=exact),
+                str(report.get("labels") or ""),
+                features_are_targets=addressee.targets == Targets.FEATURES or result.tier is not None,
+            )
+        except DataMismatch as error:
+            raise InvalidField(field, f"{model.name} cannot learn it: {error.message}", hint=error.hint) from error
 
 
 def _ms(moment: datetime | None) -> int | None:

@@ -19,6 +19,7 @@ from kafkaml.codecs.registry import SchemaLookup, StreamFormat, register
 from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.errors import DecodeError, RefusedError
 from kafkaml.input_format import InputFormat
+from kafkaml.named_inputs import in_one
 from kafkaml.records import ListBatch, Record, RecordBatch
 from kafkaml.wire.contract import Contract, Learnt, SplitBy
 from kafkaml.wire.inference import MAX_INCLUDED_BYTES
@@ -29,7 +30,7 @@ _HINT = "make a data set of the topic: kafka-ml datasets infer TOPIC"
 
 
 class ColumnsCodec(Codec):
-    """Features of a contract with one input, (n, features) or one list or picture a sample."""
+    """Features of a contract: (n, features) or one list or picture a sample; of several inputs, records of them."""
 
     name = "features"
 
@@ -55,17 +56,13 @@ class ColumnsCodec(Codec):
             self._compiled = CompiledContract(contract, learnt, lookup=lookup, include=include)
         except RefusedError as error:
             raise DecodeError(f"the contract cannot be used: {error.message}", hint=error.hint) from error
-        names = list(self._compiled.input_types())
-        if len(names) > 1:
-            raise DecodeError(
-                f"the contract has the inputs {', '.join(map(repr, names))}: models of this version have one",
-                hint="leave the input of its columns empty: they stand side by side then",
-            )
-        self._input = names[0]
         self._learnt = learnt
         self.state = self._compiled.state
-        self.dtype = self._compiled.input_types()[self._input]
-        self.sample_shape = None if learnt is None else self._compiled.input_shapes()[self._input]
+        types = self._compiled.input_types()
+        # Several inputs have shapes, and so a type of records, once they are learnt.
+        self.dtype, self.sample_shape = next(iter(types.values())), None
+        if learnt is not None:
+            self.dtype, self.sample_shape = self._compiled.sample_type(), self._compiled.sample_shape()
         if learnt is None:
             self.notes = ("scales and vocabularies are those of the records that are looked at",)
 
@@ -93,7 +90,7 @@ class ColumnsCodec(Codec):
             return self._settled(batch).decode_batch(batch) if len(batch) else DecodedBatch(self._none(), [], [])
         decoded = self._compiled.decode(batch)
         found = DecodedBatch(
-            decoded.inputs[self._input],
+            in_one(decoded.inputs),
             decoded.kept.tolist(),
             decoded.failures,
             decoded.included,

@@ -33,6 +33,7 @@ from kafkaml.contract.texts import Texts
 from kafkaml.contract.value_reader import Failures, Rows
 from kafkaml.contract.window_state import WindowState
 from kafkaml.errors import BrokenError, RefusedError
+from kafkaml.named_inputs import record_type
 from kafkaml.records import RecordBatch
 from kafkaml.wire.contract import Contract, FieldKind, Learnt, Missing, SplitBy, contract_document
 
@@ -154,6 +155,18 @@ class CompiledContract:
         """Return for each input what the places of its last axis are; none of a list or picture that stands alone."""
         sampler = self._sampler_of(learnt)
         return {each.name: sampler.feature_names(each) for each in self._inputs}
+
+    def sample_type(self, learnt: Learnt | None = None) -> np.dtype[Any]:
+        """Return the type of samples: numbers, or of several inputs records (``kafkaml.named_inputs``)."""
+        shapes, types = self.input_shapes(learnt), self.input_types()
+        if len(types) > 1:
+            return record_type({name: (types[name], shape) for name, shape in shapes.items()})
+        return next(iter(types.values()))
+
+    def sample_shape(self, learnt: Learnt | None = None) -> tuple[int, ...]:
+        """Return the shape of a sample of ``sample_type``."""
+        shapes = self.input_shapes(learnt)
+        return () if len(shapes) > 1 else next(iter(shapes.values()))
 
     # --- training -----------------------------------------------------------------------------------------------------
 

@@ -55,6 +55,18 @@ def inputs_of(columns: Sequence[CompiledColumn]) -> list[Input]:
         for place, column in enumerate(columns)
         if column.encoding == Encoding.IMAGE and sum(each.column.input == column.column.input for each in columns) > 1
     ]
+    if len(names) > 1 and "" in names:
+        problems += [
+            Problem(
+                ("columns", place, "input"),
+                RefusedError(
+                    f"{column.name} names no input of the model, and others name {', '.join(filter(None, names))}",
+                    hint="name an input for each column, or for none: they stand side by side in one array then",
+                ),
+            )
+            for place, column in enumerate(columns)
+            if not column.column.input
+        ]
     if problems:
         raise ContractError(problems)
     return [Input(name, [column for column in columns if column.column.input == name]) for name in names]

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kafkaml.errors import BrokenError, DecodeError, UserCodeError
+from kafkaml.named_inputs import are_numbers
 from mlcode_executor.runtimes import Emit
 
 __all__ = [
@@ -76,7 +77,8 @@ class ModelReport:
     """What is known of a model once its code ran. ``warnings`` need a look, ``notes`` only say what is known.
 
     ``metrics`` names what an evaluation will give; empty where only an evaluation can tell. ``labels`` is what the loss
-    takes as labels, as ``losses.describe_loss`` calls it; empty where nobody knows.
+    takes as labels, as ``losses.describe_loss`` calls it; empty where nobody knows. ``proven``: the one input is a
+    vector, and one of another length was tried and refused.
     """
 
     summary: str
@@ -89,6 +91,7 @@ class ModelReport:
     warnings: Sequence[str]
     notes: Sequence[str]
     versions: Mapping[str, str]
+    proven: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -117,7 +120,7 @@ class Request:
         if len(inputs) != len(targets):
             raise DecodeError(f"{features} hold {len(inputs)} samples but {labels} {len(targets)}: expected as many")
         for name, array in ((features, inputs), (labels, targets)):
-            if array.dtype.kind not in "biuf":
+            if not are_numbers(array.dtype):
                 raise DecodeError(
                     f"{name} are of type {array.dtype}: expected numbers",
                     hint="encode texts as numbers before sending them",

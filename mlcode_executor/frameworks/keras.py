@@ -16,6 +16,7 @@ import tensorflow as tf
 from kafkaml.errors import ArgumentsError, BrokenError, UserCodeError
 from kafkaml.frameworks import Purpose
 from kafkaml.frameworks.tensorflow import TENSORFLOW
+from kafkaml.named_inputs import dtype_from_json
 from kafkaml.wire.framework import Framework
 from mlcode_executor.frameworks import independence, keras_export, keras_program, keras_report
 from mlcode_executor.frameworks.base import Array, Handler, ModelReport, Request, open_to_read, scratch_folder, write_to
@@ -34,10 +35,10 @@ from mlcode_executor.frameworks.keras_artifacts import (
 from mlcode_executor.frameworks.keras_chain import join
 from mlcode_executor.frameworks.keras_check import check_servable
 from mlcode_executor.frameworks.keras_compat import accept_old_code
+from mlcode_executor.frameworks.keras_inputs import cast_for, specs_of, tensors_of
 from mlcode_executor.frameworks.keras_loop import FitArguments, KerasLoop
 from mlcode_executor.frameworks.keras_model import (
     cast_and_answer,
-    cast_for,
     find_model,
     is_serialisable,
     make_repeatable,
@@ -96,7 +97,8 @@ class KerasHandler(Handler):
         # The global variable that the code leaves the model in.
         self._variable = "model"
         self._declares_input = False
-        self._sample: Array | None = None
+        # As the model takes it, (1, ...); of several inputs in their structure.
+        self._sample: Any = None
         # The features and labels by which the model was made ready: with them another process makes it so again.
         self._seen: tuple[Array, Array] | None = None
         self._place = FitPlace()
@@ -130,7 +132,7 @@ class KerasHandler(Handler):
         self._model = self._execute(request)
         self._declares_input = bool(self._model.built)
         with user_code():
-            check_servable(self._model, self._code)
+            check_servable(self._model, self._code, alone=not self._distributed)
         if not self._distributed:
             keras_report.check_compiled(self._model, self._code)
         with user_code():
@@ -297,7 +299,7 @@ class KerasHandler(Handler):
     def load(self, request: Request) -> dict[str, Any]:
         """Run the user's code and load the weights into its model, or load ``model.keras`` where only that was kept."""
         shape = tuple(request.params["input"]["shape"])
-        dtype = np.dtype(request.params["input"]["dtype"])
+        dtype = dtype_from_json(request.params["input"]["dtype"])
         features = np.zeros((1, *shape), dtype)
         # A sub-model is found whatever its name; which model was trained was clear then.
         self._model = self._execute(request, distributed=True)
@@ -374,16 +376,16 @@ class KerasHandler(Handler):
         load_weights(self._model, path)
         return self._model
 
-    def _create_weights(self, features: Array) -> Array:
+    def _create_weights(self, features: Array) -> Any:
         """Create the weights if only the data can tell their shape; returns one sample as the model takes it."""
         model = self._built()
         if self._sample is None:
             with user_code():
                 self._cast = cast_for(model, features)
-                sample = self._cast(tf.convert_to_tensor(features[:1]))
+                sample = self._cast(tensors_of(features[:1]))
                 if not model.built:
                     model(sample)
-            self._sample = np.asarray(sample)
+            self._sample = keras.tree.map_structure(np.asarray, sample)
         return self._sample
 
     def _to_train(self, request: Request) -> tuple[KerasLoop, tuple[Array, Array], FitArguments]:
@@ -442,7 +444,7 @@ class KerasHandler(Handler):
             self._code if self._variable == "model" else f"{self._code.rstrip()}\nmodel = {self._variable}\n",
             self._imports,
             seed=self._seed,
-            sample=None if self._sample is None else self._sample[0],
+            sample=None if self._sample is None else keras.tree.map_structure(lambda each: each[0], self._sample),
             declares_input=self._declares_input,
             versions=keras_report.versions(),
         )
@@ -455,13 +457,11 @@ class KerasHandler(Handler):
         if not hasattr(self, "_cast"):
             self._cast = cast_for(self._model, np.zeros((1, *shape), dtype))
         with user_code():
-            function = tf.function(self._answer, autograph=False).get_concrete_function(
-                tf.TensorSpec((None, *shape), tf.as_dtype(dtype))
-            )
+            function = tf.function(self._answer, autograph=False).get_concrete_function(specs_of(dtype, shape))
 
         def predict(features: Array) -> list[Array]:
             with user_code():
-                return [each.numpy() for each in function(tf.convert_to_tensor(np.ascontiguousarray(features)))]
+                return [each.numpy() for each in function(tensors_of(features))]
 
         return predict
 

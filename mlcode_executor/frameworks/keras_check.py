@@ -17,12 +17,15 @@ from mlcode_executor.frameworks.keras_outputs import check_by_name, flat
 __all__ = ["check_servable", "saving_notes"]
 
 
-def check_servable(model: Any, code: str) -> None:
-    """Raise UserCodeError for models of texts, several inputs, batches of a fixed size, or state between records."""
+def check_servable(model: Any, code: str, *, alone: bool) -> None:
+    """Raise UserCodeError for models of texts, batches of a fixed size, or state between records.
+
+    Also for inputs that nothing can feed: several of a sub-model (not ``alone``), several arguments of ``call``.
+    """
     inputs = _tensors(model, "inputs")
     layers = list(_layers(model))
     _check_numbers(inputs, layers, [*_tensors(model, "outputs")], code)
-    _check_one_input(model, inputs, code)
+    _check_inputs(model, inputs, code, alone=alone)
     _check_any_batch(inputs, code)
     _check_one_device(model, code)
     _check_no_state(layers, code)
@@ -89,16 +92,26 @@ def _check_numbers(inputs: list[Any], layers: list[Any], outputs: list[Any], cod
         )
 
 
-def _check_one_input(model: Any, inputs: list[Any], code: str) -> None:
-    names = [str(each.name) for each in inputs] if len(inputs) > 1 else _call_arguments(model)
-    if len(names) < 2:
-        return
-    raise UserCodeError(
-        f"the model has {len(names)} inputs ({', '.join(names)}): a stream carries one array of features per record",
-        line=_line(code, r"inputs?\s*=\s*[\[{(]|Model\(\s*[\[{]|def call\("),
-        kind="invalid",
-        hint="give the model one input and split it inside: x = keras.Input((8,)); a, b = x[:, :5], x[:, 5:]",
-    )
+def _check_inputs(model: Any, inputs: list[Any], code: str, *, alone: bool) -> None:
+    line = _line(code, r"inputs?\s*=\s*[\[{(]|Model\(\s*[\[{]|def call\(")
+    if len(inputs) > 1 and not alone:
+        raise UserCodeError(
+            f"the sub-model has {len(inputs)} inputs ({', '.join(str(each.name) for each in inputs)}): each of a "
+            "distributed model takes what the one below hands up, which is one array",
+            line=line,
+            kind="invalid",
+            hint="give it one input and split it inside: x = keras.Input((8,)); a, b = x[:, :5], x[:, 5:]",
+        )
+    arguments = _call_arguments(model) if not inputs else []
+    if len(arguments) > 1:
+        raise UserCodeError(
+            f"the model's call has {len(arguments)} arguments ({', '.join(arguments)}): Keras trains a model whose "
+            "inputs are one argument",
+            line=line,
+            kind="invalid",
+            hint="take a dictionary, def call(self, inputs): a, b = inputs['a'], inputs['b'], or write a functional "
+            "model: keras.Model([keras.Input((5,), name='a'), keras.Input((3,), name='b')], outputs)",
+        )
 
 
 def _call_arguments(model: Any) -> list[str]:

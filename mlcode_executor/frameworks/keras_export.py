@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from mlcode_executor.frameworks.base import Array, scratch_folder
+from mlcode_executor.frameworks.keras_inputs import specs_of
 from mlcode_executor.frameworks.onnx_check import MODEL_FILE, compare_and_write, not_converted
 
 __all__ = ["export_onnx"]
@@ -31,12 +32,17 @@ def export_onnx(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         patch_tf2onnx()
-    signature = [tf.TensorSpec((None, *features.shape[1:]), tf.as_dtype(features.dtype), name="features")]
+    specs = specs_of(features.dtype, features.shape[1:], name="features")
+    signature = list(specs.values()) if isinstance(specs, dict) else [specs]
+
+    def named(*tensors: Any) -> list[Any]:
+        return answer(dict(zip(specs, tensors, strict=True)) if isinstance(specs, dict) else tensors[0])
+
     with scratch_folder() as folder:
         path = folder / MODEL_FILE
         try:
             tf2onnx.convert.from_function(
-                _Traced(tf.function(answer, input_signature=signature, autograph=False).get_concrete_function()),
+                _Traced(tf.function(named, input_signature=signature, autograph=False).get_concrete_function()),
                 signature,
                 opset=_OPSET,
                 output_path=str(path),

@@ -18,6 +18,7 @@ import tensorflow as tf
 from mlcode_executor.frameworks.base import Array, batch_count, batches_of, flat_metrics
 from mlcode_executor.frameworks.batches import BatchStream
 from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEvents
+from mlcode_executor.frameworks.keras_inputs import tensors_of
 
 __all__ = ["FitArguments", "KerasLoop"]
 
@@ -193,8 +194,8 @@ class KerasLoop:
         """Run all batches of one chunk; returns the logs of the last."""
         if step not in self._functions:
             self._functions[step] = self._make(self._model.train_step if step == "train" else self._model.test_step)
-        # Views of a mapped file are not aligned as TensorFlow likes: this is the one copy of the chunk.
-        tensors = [tf.convert_to_tensor(np.ascontiguousarray(each)) for each in (features, labels)]
+        # This is the one copy of the chunk.
+        tensors = [tensors_of(each) for each in (features, labels)]
         if weights is not None:
             tensors.append(tf.convert_to_tensor(weights))
         batches = batch_count(len(features), batch_size)
@@ -214,25 +215,26 @@ class KerasLoop:
 
             def body(index: Any) -> tuple[Any]:
                 start = index * batch_size
-                compiled(*(each[start : start + batch_size] for each in tensors))
+                compiled(*_part(tensors, slice(start, start + batch_size)))
                 return (index + 1,)
 
             zero = tf.constant(0, tf.int64)
             tf.while_loop(lambda index: index < last, body, (zero,), parallel_iterations=1)
             # Outside the loop, because a loop could not return logs whose structure is not known beforehand.
-            return compiled(*(each[last * batch_size :] for each in tensors))
+            return compiled(*_part(tensors, slice(last * batch_size, None)))
 
         traced = tf.function(all_batches, autograph=False)
         by_signature: dict[Any, Any] = {}
 
         def run(tensors: tuple[Any, ...], batch_size: Any, batches: Any) -> Any:
             # One trace for every number of rows: chunks and the last batch of a pass differ in it.
-            specs = tuple(tf.TensorSpec((None, *each.shape[1:]), each.dtype) for each in tensors)
-            if specs not in by_signature:
+            specs = tf.nest.map_structure(lambda each: tf.TensorSpec((None, *each.shape[1:]), each.dtype), tensors)
+            signature = tuple(tf.nest.flatten(specs))
+            if signature not in by_signature:
                 number = tf.TensorSpec((), tf.int64)
-                by_signature[specs] = traced.get_concrete_function(specs, number, number)
-                self._graphs.append(by_signature[specs].graph)
-            return by_signature[specs](tensors, batch_size, batches)
+                by_signature[signature] = traced.get_concrete_function(specs, number, number)
+                self._graphs.append(by_signature[signature].graph)
+            return by_signature[signature](tensors, batch_size, batches)
 
         return run
 
@@ -252,9 +254,14 @@ def _nodes(definition: Any) -> Any:
 
 def _eager_chunk(one_batch: Callable[..., Any], tensors: tuple[Any, ...], batch_size: int) -> Any:
     logs: Any = {}
-    for part in batches_of(int(tensors[0].shape[0]), batch_size):
-        logs = one_batch(*(each[part] for each in tensors))
+    for part in batches_of(int(tensors[1].shape[0]), batch_size):
+        logs = one_batch(*_part(tensors, part))
     return logs
+
+
+def _part(tensors: tuple[Any, ...], rows: slice) -> Any:
+    """Return some rows of features, of each input where there are several, labels and weights."""
+    return tf.nest.map_structure(lambda each: each[rows], tensors)
 
 
 def _rows(samples: tuple[Array, Array], rows: slice) -> tuple[Array, Array]:

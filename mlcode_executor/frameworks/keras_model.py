@@ -1,4 +1,4 @@
-"""From a namespace to a Keras model that is ready: which variable it is, how features are cast, what repeats.
+"""From a namespace to a Keras model that is ready: which variable it is, what it answers, what repeats.
 
 Called by the handler, inside the model process.
 """
@@ -6,7 +6,7 @@ Called by the handler, inside the model process.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -15,10 +15,11 @@ import tensorflow as tf
 
 from kafkaml.errors import UserCodeError
 from mlcode_executor.frameworks.base import Array
+from mlcode_executor.frameworks.keras_inputs import cast_for, tensors_of
 from mlcode_executor.frameworks.keras_outputs import flat
 from mlcode_executor.frameworks.source import maker_of_model
 
-__all__ = ["cast_and_answer", "cast_for", "find_model", "is_serialisable", "make_repeatable"]
+__all__ = ["cast_and_answer", "find_model", "is_serialisable", "make_repeatable"]
 
 
 def find_model(namespace: Mapping[str, Any], *, distributed: bool) -> tuple[str, Any]:
@@ -54,7 +55,7 @@ def find_model(namespace: Mapping[str, Any], *, distributed: bool) -> tuple[str,
 def cast_and_answer(model: Any, features: Array) -> list[Array]:
     """Return what ``model`` answers, output by output; creates its weights if it has none yet."""
     cast = cast_for(model, features)
-    return [np.asarray(each) for each in flat(model(cast(tf.convert_to_tensor(features)), training=False))]
+    return [np.asarray(each) for each in flat(model(cast(tensors_of(features)), training=False))]
 
 
 def make_repeatable() -> None:
@@ -67,24 +68,6 @@ def make_repeatable() -> None:
     if not gpus:
         # Costs a little on a CPU and a lot on a GPU, where repeatability is not promised.
         tf.config.experimental.enable_op_determinism()
-
-
-def cast_for(model: Any, features: Array) -> Callable[[Any], Any]:
-    """Return what must be done to features before the model takes them.
-
-    Models with declared inputs cast by themselves. A model that only has a ``call`` gets integers as they are if it
-    can use them (embeddings), as float32 otherwise (images sent as uint8).
-    """
-    if features.dtype == np.float64:
-        return lambda tensor: tf.cast(tensor, keras.config.floatx())
-    if features.dtype.kind == "f" or getattr(model, "inputs", None) or isinstance(model, keras.Sequential):
-        return lambda tensor: tensor
-    sample = keras.KerasTensor((1, *features.shape[1:]), dtype=str(features.dtype))
-    try:
-        model.compute_output_spec(sample)
-    except (TypeError, ValueError, tf.errors.OpError):
-        return lambda tensor: tf.cast(tensor, keras.config.floatx())
-    return lambda tensor: tensor
 
 
 def is_serialisable(value: object) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,7 +20,7 @@ _TEMPLATE = '''{future}"""A model trained by Kafka-ML: the code it was made from
 Keep model.weights.h5 beside this file. ``python model.py`` shows the model; ``from model import load`` uses it:
 
     model = load()
-    answers = model.predict(samples)  # samples: (n, {shape}) as they were sent, trained with {dtype}
+    answers = model.predict(samples)  # samples: {samples}
 
 Needs the packages tensorflow, keras and numpy{versions}.
 """
@@ -54,7 +55,7 @@ if __name__ == "__main__":
 
 # A model without a declared input gets its weights with its first samples.
 _FIRST_CALL = """    if not model.built:
-        model(np.zeros((1, {shape}), "{dtype}"), training=False)
+        model({zeros}, training=False)
 """
 
 
@@ -87,13 +88,15 @@ def write_program(
     imports: str,
     *,
     seed: int,
-    sample: Array | None,
+    sample: Any,
     declares_input: bool,
     versions: Mapping[str, str],
 ) -> str:
-    """Return the text of ``model.py``. ``sample`` is one sample as the model took it, None where none was seen."""
-    shape = ", ".join(map(str, sample.shape)) + "," * (sample.ndim == 1) if sample is not None else "..."
-    dtype = str(sample.dtype) if sample is not None else "numbers"
+    """Return the text of ``model.py``. ``sample`` is one sample as the model took it, None where none was seen.
+
+    Of several inputs it is an array for each, in the model's own structure.
+    """
+    samples = _described(sample)
     text = f"{imports}\n{code}"
     needed = [
         each
@@ -105,10 +108,32 @@ def write_program(
         _TEMPLATE,
         code,
         imports,
-        shape=shape,
-        dtype=dtype,
+        samples=samples,
         seed=str(seed % 2**32),
         compatibility=compatibility,
-        first_call="" if declares_input or sample is None else _FIRST_CALL.format(shape=shape, dtype=dtype),
+        first_call="" if declares_input or sample is None else _FIRST_CALL.format(zeros=_zeros(sample)),
         versions=f" (trained with tensorflow {versions['tensorflow']}, keras {versions['keras']})",
     )
+
+
+def _described(sample: Any) -> str:
+    """Say what samples are, as one array or several."""
+    if sample is None:
+        return "(n, ...) as they were sent, trained with numbers"
+    if isinstance(sample, np.ndarray):
+        return f"(n, {_shape(sample)}) as they were sent, trained with {sample.dtype}"
+    if isinstance(sample, Mapping):
+        return "{" + ", ".join(f"{name!r}: {_described(each)}" for name, each in sample.items()) + "}"
+    return f"[{', '.join(map(_described, sample))}]"
+
+
+def _zeros(sample: Any) -> str:
+    if isinstance(sample, Mapping):
+        return "{" + ", ".join(f"{name!r}: {_zeros(each)}" for name, each in sample.items()) + "}"
+    if not isinstance(sample, np.ndarray):
+        return f"[{', '.join(map(_zeros, sample))}]"
+    return f'np.zeros((1, {_shape(sample)}), "{sample.dtype}")'
+
+
+def _shape(sample: Array) -> str:
+    return ", ".join(map(str, sample.shape)) + "," * (sample.ndim == 1)

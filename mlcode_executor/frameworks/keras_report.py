@@ -13,6 +13,7 @@ import tensorflow as tf
 from kafkaml.errors import UserCodeError
 from mlcode_executor.frameworks.base import ModelReport, TensorSpec, common_versions
 from mlcode_executor.frameworks.keras_check import saving_notes
+from mlcode_executor.frameworks.keras_inputs import tensors_of
 from mlcode_executor.frameworks.keras_outputs import column_note, declared_outputs, flat
 from mlcode_executor.frameworks.losses import describe_loss
 
@@ -59,7 +60,7 @@ def outputs_for(model: Any, cast: Callable[[Any], Any], features: Any) -> list[d
         # A Sequential that was built for one sample declares a batch of one.
         return [{**asdict(each), "shape": (None, *each.shape[1:])} for each in declared]
     try:
-        answers = keras.tree.flatten(model(cast(tf.convert_to_tensor(features[:1])), training=False))
+        answers = keras.tree.flatten(model(cast(tensors_of(features[:1])), training=False))
     except Exception:  # noqa: BLE001  whatever it is, training will say it, with its line
         return []
     return [

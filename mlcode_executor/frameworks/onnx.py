@@ -11,8 +11,9 @@ import onnxruntime
 
 from kafkaml.dtypes import shapes_up_to_unit_axis
 from kafkaml.errors import BrokenError, DecodeError, UserCodeError
+from kafkaml.named_inputs import dtype_from_json
 from mlcode_executor.frameworks.base import Array, Emit, Request, open_to_read
-from mlcode_executor.frameworks.onnx_check import MODEL_FILE
+from mlcode_executor.frameworks.onnx_check import MODEL_FILE, feed_of
 
 __all__ = ["PRELOAD", "OnnxHandler", "create_handler"]
 
@@ -37,7 +38,7 @@ class OnnxHandler:
 
     def __init__(self) -> None:
         self._session: Any = None
-        self._input_name = ""
+        self._input_names: list[str] = []
         self._dtype = np.dtype(np.float32)
         self._sample_shape: tuple[int, ...] = ()
 
@@ -69,20 +70,38 @@ class OnnxHandler:
         except Exception as error:
             raise UserCodeError(f"{MODEL_FILE} cannot be loaded: {error}", kind="invalid") from error
         inputs = self._session.get_inputs()
+        self._input_names = [each.name for each in inputs]
+        dtype = dtype_from_json(request.params["input"]["dtype"])
+        if dtype.names is not None:
+            return self._outputs_of_named(dtype)
         if len(inputs) != 1 or inputs[0].type not in _DTYPES:
             found = ", ".join(f"{each.name} {each.type}" for each in inputs)
             raise UserCodeError(f"{MODEL_FILE} has the inputs {found}: expected one tensor of numbers", kind="invalid")
-        self._input_name = inputs[0].name
         self._dtype = np.dtype(_DTYPES[inputs[0].type])
         shape = tuple(request.params["input"]["shape"])
         try:
-            outputs = self._fit_shape(shape, np.dtype(request.params["input"]["dtype"]))
+            outputs = self._fit_shape(shape, dtype)
         except UserCodeError as error:
             raise DecodeError(
                 f"samples of shape {shape} do not fit the model, which takes {inputs[0].shape[1:]}: {error.message}",
                 hint="check the input configuration of the inference against the stream that trained the model",
             ) from error
-        return {"outputs": [{"dtype": str(each.dtype), "shape": list(each.shape[1:])} for each in outputs]}
+        return _described(outputs)
+
+    def _outputs_of_named(self, dtype: np.dtype[Any]) -> dict[str, Any]:
+        """Find out that the model takes samples of several inputs; returns what ``load`` does."""
+        names = list(dtype.names or ())
+        if sorted(names) != sorted(self._input_names):
+            raise DecodeError(
+                f"the samples have the inputs {', '.join(names)}: the model's are {', '.join(self._input_names)}",
+                hint="serve it with the contract of the data set that trained it",
+            )
+        # Given as they are: the graph casts, as it did when it was made.
+        self._dtype = dtype
+        try:
+            return _described(self.predict(np.zeros(1, dtype)))
+        except UserCodeError as error:
+            raise DecodeError(f"the samples do not fit the model: {error.message}") from error
 
     def _fit_shape(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> list[Array]:
         """Find out how the model takes samples of ``shape``; returns its outputs, UserCodeError when it does not."""
@@ -105,10 +124,14 @@ class OnnxHandler:
         if features.shape[1:] != self._sample_shape:
             features = features.reshape(len(features), *self._sample_shape)
         try:
-            outputs: list[Array] = self._session.run(None, {self._input_name: features})
+            outputs: list[Array] = self._session.run(None, feed_of(features, self._input_names))
         except Exception as error:
             raise UserCodeError(f"the model cannot predict {features.shape}: {str(error)[:1000]}") from error
         return outputs
+
+
+def _described(outputs: list[Array]) -> dict[str, Any]:
+    return {"outputs": [{"dtype": str(each.dtype), "shape": list(each.shape[1:])} for each in outputs]}
 
 
 def _providers() -> list[str]:

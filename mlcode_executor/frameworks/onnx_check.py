@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kafkaml.named_inputs import separated
 from mlcode_executor.frameworks.base import Array, write_to
 
-__all__ = ["MODEL_FILE", "compare_and_write", "not_converted"]
+__all__ = ["MODEL_FILE", "compare_and_write", "feed_of", "not_converted"]
 
 MODEL_FILE = "model.onnx"
 
@@ -35,13 +36,13 @@ def compare_and_write(
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
+    names = [each.name for each in session.get_inputs()]
     difference = 0.0
     # One sample alone too: a model whose batch axis was frozen in the conversion passes with one size only.
     for count in sorted({1, min(len(features), _SAMPLES)}):
         part = np.ascontiguousarray(features[:count])
         expected = predict(part)
-        answers = session.run(None, {name: part})
+        answers = session.run(None, feed_of(part, names))
         if len(answers) != len(expected):
             return not_converted(f"the converted model has {len(answers)} outputs instead of {len(expected)}")
         for answer, wanted in zip(answers, expected, strict=True):
@@ -56,6 +57,13 @@ def compare_and_write(
         "reason": "",
         "bytes": write_to(descriptor, path),
     }
+
+
+def feed_of(features: Array, names: Sequence[str]) -> dict[str, Array]:
+    """Return what a session whose inputs are ``names`` takes of features (n, ...): several of them by their names."""
+    if features.dtype.names is None:
+        return {names[0]: features}
+    return {name: np.ascontiguousarray(each) for name, each in separated(features).items()}
 
 
 def not_converted(reason: str, difference: float | None = None) -> dict[str, Any]:

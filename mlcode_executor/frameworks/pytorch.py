@@ -17,6 +17,7 @@ from torch import nn
 from kafkaml.errors import BrokenError, UserCodeError
 from kafkaml.frameworks import Purpose
 from kafkaml.frameworks.pytorch import PYTORCH
+from kafkaml.named_inputs import dtype_from_json
 from kafkaml.wire.framework import Framework
 from mlcode_executor.frameworks import independence, pytorch_export, pytorch_machine, pytorch_report
 from mlcode_executor.frameworks.base import Array, Handler, ModelReport, Request, open_to_read, scratch_folder, write_to
@@ -27,8 +28,15 @@ from mlcode_executor.frameworks.losses import describe_loss, takes_logits
 from mlcode_executor.frameworks.pytorch_chain import Chain
 from mlcode_executor.frameworks.pytorch_definitions import Definitions, check_inputs
 from mlcode_executor.frameworks.pytorch_forward import Forward, Served
-from mlcode_executor.frameworks.pytorch_input import Preparation, choose, device, fitting_shape
+from mlcode_executor.frameworks.pytorch_input import device
 from mlcode_executor.frameworks.pytorch_loop import FitArguments, TorchLoop
+from mlcode_executor.frameworks.pytorch_named import (
+    AnyPreparation,
+    choose,
+    fitting,
+    preparation_from_json,
+    tensors_of,
+)
 from mlcode_executor.frameworks.pytorch_names import NAMES, find_model
 from mlcode_executor.frameworks.pytorch_program import write_program
 from mlcode_executor.frameworks.pytorch_state import (
@@ -104,8 +112,8 @@ class PyTorchHandler(Handler):
         self._imports = str(request.params.get("imports") or "")
         self._seed = int(request.params.get("seed") or 0)
         self._model, self._loop, self._forward = self._execute(), None, None
-        check_inputs(self._model)
         distributed = bool(request.params.get("distributed"))
+        check_inputs(self._model, alone=not distributed)
         if not distributed:
             Definitions(self._model).check()
         with user_code():
@@ -210,7 +218,7 @@ class PyTorchHandler(Handler):
     def restore_state(self, request: Request) -> dict[str, Any]:
         model, state = self._built(), new_state().read(request.files["state"])
         self._to_tensor, self._targets_are_features, self._warnings = state["loop"]
-        preparation, self._seen = Preparation.from_json(state["preparation"]), state["seen"]
+        preparation, self._seen = preparation_from_json(state["preparation"]), state["seen"]
         with user_code():
             self._give(model.to(device()), preparation, state["seen"])
             self._look_at_exits()
@@ -265,7 +273,9 @@ class PyTorchHandler(Handler):
 
         def predict(part: Array) -> list[Array]:
             with torch.no_grad(), user_code():
-                return [each.numpy() for each in served(torch.from_numpy(part))]
+                tensors = tensors_of(part, torch.device("cpu"))
+                given = tensors.values() if isinstance(tensors, dict) else [tensors]
+                return [each.numpy() for each in served(*given)]
 
         try:
             return pytorch_export.export_onnx(served, features, predict, request.files["model.onnx"])
@@ -284,8 +294,9 @@ class PyTorchHandler(Handler):
         shape = tuple(request.params["input"]["shape"])
         known = request.params.get("preparation")
         with user_code():
-            preparation = fitting_shape(self._model, shape, Preparation.from_json(known) if known else None)
-            sample = np.zeros((1, *shape), np.dtype(request.params["input"]["dtype"]))
+            dtype = dtype_from_json(request.params["input"]["dtype"])
+            preparation = fitting(self._model, dtype, shape, preparation_from_json(known) if known else None)
+            sample = np.zeros((1, *shape), dtype)
             self._forward = Forward(self._model, preparation, sample.reshape(1, *preparation.sample))
         outputs = self.predict(sample)
         return {"outputs": [{"dtype": str(each.dtype), "shape": list(each.shape[1:])} for each in outputs]}
@@ -397,7 +408,7 @@ class PyTorchHandler(Handler):
                 self._give(model, preparation, self._seen)
         return self._prepared_forward()
 
-    def _give(self, model: Any, preparation: Preparation, seen: Array) -> None:
+    def _give(self, model: Any, preparation: AnyPreparation, seen: Array) -> None:
         """Give samples to ``model``, which is on its device, as ``preparation`` says from now on."""
         self._forward = Forward(model, preparation, seen)
         if self._parts:

@@ -99,8 +99,8 @@ class Definitions:
         )
 
 
-def check_inputs(model: nn.Module) -> None:
-    """Raise UserCodeError when ``forward`` needs more, or less, than one array."""
+def check_inputs(model: nn.Module, *, alone: bool) -> None:
+    """Raise UserCodeError when ``forward`` takes no input, or needs several in a sub-model (not ``alone``)."""
     if type(model).forward is nn.Module.forward:
         raise UserCodeError(
             f"the model {type(model).__name__} has no method forward: expected def forward(self, x)", kind="missing"
@@ -114,10 +114,10 @@ def check_inputs(model: nn.Module) -> None:
     needed += [each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.default is each.empty]
     method = type(model).forward
     line = method.__code__.co_firstlineno if inspect.isfunction(method) else None
-    if len(needed) > 1:
+    if len(needed) > 1 and not alone:
         raise UserCodeError(
-            f"the model has {len(needed)} inputs ({', '.join(needed)}): a stream carries one array of features per "
-            "record",
+            f"the sub-model has {len(needed)} inputs ({', '.join(needed)}): each of a distributed model takes what the "
+            "one below hands up, which is one array",
             line=line if method.__module__ == "model_code" else None,
             kind="invalid",
             hint="give the model one input and split it inside the model: def forward(self, x): first, second = "

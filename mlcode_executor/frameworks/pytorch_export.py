@@ -15,6 +15,7 @@ import torch
 
 from mlcode_executor.frameworks.base import Array, scratch_folder
 from mlcode_executor.frameworks.onnx_check import MODEL_FILE, compare_and_write, not_converted
+from mlcode_executor.frameworks.pytorch_named import tensors_of
 
 __all__ = ["export_onnx"]
 
@@ -48,22 +49,24 @@ def export_onnx(
     return not_converted("; ".join(reasons))
 
 
-def _sample(features: Array) -> torch.Tensor:
+def _sample(features: Array) -> dict[str, torch.Tensor]:
+    """Return what ``served`` is given, in its order, by the names of the inputs."""
     # Two samples: exporters take an axis of size one for a constant.
-    return torch.from_numpy(features[[0, -1]])
+    tensors = tensors_of(features[[0, -1]], torch.device("cpu"))
+    return tensors if isinstance(tensors, dict) else {"features": tensors}
 
 
 def _export_by_tracing(served: torch.nn.Module, features: Array, path: Path) -> None:
     sample = _sample(features)
     with torch.no_grad():
-        names = [f"output_{index}" for index in range(len(served(sample)))]
+        names = [f"output_{index}" for index in range(len(served(*sample.values())))]
     torch.onnx.export(
         served,
-        (sample,),
+        tuple(sample.values()),
         str(path),
-        input_names=["features"],
+        input_names=list(sample),
         output_names=names,
-        dynamic_axes={name: {0: "batch"} for name in ["features", *names]},
+        dynamic_axes={name: {0: "batch"} for name in [*sample, *names]},
         opset_version=_OPSET,
         dynamo=False,
     )
@@ -71,13 +74,15 @@ def _export_by_tracing(served: torch.nn.Module, features: Array, path: Path) -> 
 
 def _export_by_dynamo(served: torch.nn.Module, features: Array, path: Path) -> None:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    sample, batch = _sample(features), torch.export.Dim("batch")
     with _time_limit(_DYNAMO_SECONDS):
         torch.onnx.export(
             served,
-            (_sample(features),),
+            tuple(sample.values()),
             str(path),
-            input_names=["features"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            input_names=list(sample),
+            # All inputs are the one argument *features.
+            dynamic_shapes=(tuple({0: batch} for _ in sample),),
             opset_version=_OPSET,
             dynamo=True,
             external_data=False,

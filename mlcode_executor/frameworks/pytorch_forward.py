@@ -15,7 +15,8 @@ from torch.utils import _pytree as pytree
 
 from kafkaml.errors import UserCodeError
 from mlcode_executor.frameworks.base import Array
-from mlcode_executor.frameworks.pytorch_input import Preparation, device_of, has_lazy_parameters, undisturbed
+from mlcode_executor.frameworks.pytorch_input import device_of, has_lazy_parameters, undisturbed
+from mlcode_executor.frameworks.pytorch_named import AnyPreparation, NamedPreparation, Tensors, ask, mapped, prepared
 
 __all__ = ["Forward", "Served", "named_outputs", "to_arrays"]
 
@@ -30,36 +31,38 @@ class Forward:
     where the first axis of an answer is not the batch.
     """
 
-    def __init__(self, model: nn.Module, preparation: Preparation, samples: Array) -> None:
+    def __init__(self, model: nn.Module, preparation: AnyPreparation, samples: Array) -> None:
         self.model = model
         self.preparation = preparation
         inputs = preparation.tensor(np.ascontiguousarray(samples[[0, -1]]), device_of(model))
         if has_lazy_parameters(model):
             training = model.training
             with torch.no_grad():
-                model.eval()(inputs)
+                ask(model.eval(), inputs)
             model.train(training)
         with torch.no_grad(), undisturbed(model):
-            answer = model(inputs)
+            answer = ask(model, inputs)
         self.outputs = [tuple(each.shape[1:]) if each.shape[:1] == (2,) else None for each in _tensors(answer)]
 
-    def __call__(self, inputs: torch.Tensor) -> Any:
-        """Return the model's answer for prepared ``inputs`` (batch, ...), in its own structure.
+    def __call__(self, inputs: Tensors) -> Any:
+        """Return the model's answer for prepared ``inputs`` (batch, ...), one or several, in its own structure.
 
         ``squeeze()`` takes the batch axis away from a batch of one: it is put back.
         """
-        if len(inputs) != 1:
-            return self.model(inputs)
+        if len(next(iter(inputs.values())) if isinstance(inputs, dict) else inputs) != 1:
+            return ask(self.model, inputs)
         if self.model.training:
-            answer = self.model(inputs)
+            answer = ask(self.model, inputs)
             restored = self._with_batch_axis(answer)
             return answer if restored is None else restored
         try:
-            answer = self._with_batch_axis(self.model(inputs))
+            answer = self._with_batch_axis(ask(self.model, inputs))
         except (RuntimeError, IndexError, ValueError, TypeError):
             answer = None
         # What does not work with one sample alone works with two, or tells why it does not.
-        return answer if answer is not None else pytree.tree_map(_first, self.model(torch.cat([inputs, inputs])))
+        if answer is not None:
+            return answer
+        return pytree.tree_map(_first, ask(self.model, mapped(lambda each: torch.cat([each, each]), inputs)))
 
     def _with_batch_axis(self, answer: Any) -> Any | None:
         """Return ``answer`` with (1, ...) tensors of the known shapes; None when they cannot be that."""
@@ -83,16 +86,22 @@ class Forward:
 
 
 class Served(nn.Module):
-    """The model as it is served: features as they were sent in, a tuple of outputs out."""
+    """The model as it is served: features as they were sent in, a tuple of outputs out.
+
+    Those of several inputs are arguments in the order of ``names``.
+    """
 
     def __init__(self, forward: Forward) -> None:
         super().__init__()
         self._model = forward.model
         self._preparation = forward.preparation
         self._outputs = forward.outputs
+        self.names = list(forward.preparation.inputs) if isinstance(forward.preparation, NamedPreparation) else []
 
-    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        answers = zip(_tensors(self._model(self._preparation(features))), self._outputs, strict=True)
+    def forward(self, *features: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        given = dict(zip(self.names, features, strict=True)) if self.names else features[0]
+        inputs = prepared(self._preparation, given)
+        answers = zip(_tensors(ask(self._model, inputs)), self._outputs, strict=True)
         # The graph is the same for any number of samples, and one alone must keep its batch axis.
         return tuple(
             (each if shape is None else each.reshape(-1, *shape)).to(_ARRAY_TYPES.get(each.dtype, each.dtype))

@@ -9,7 +9,7 @@ one form is tried in the next; never is a fraction cut off because some layer wa
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
@@ -25,14 +25,20 @@ from mlcode_executor.frameworks.base import Array, batches_of
 
 __all__ = [
     "Preparation",
+    "candidates",
     "choose",
     "device",
     "device_of",
+    "dividing_line",
     "fitting_shape",
     "float_type",
     "guessed_type",
     "has_lazy_parameters",
     "prepare",
+    "range_warnings",
+    "refuse_fractions",
+    "summary_of",
+    "tried",
     "undisturbed",
 ]
 
@@ -151,10 +157,10 @@ def choose(model: nn.Module, features: Array, *, to_tensor: bool, code: str = ""
     as it was. Raises DecodeError when only cutting off fractions would help, or the error with which the model refused
     the likeliest form.
     """
-    dividing = _dividing_line(code)
-    candidates = _candidates(model, features, to_tensor=to_tensor, scaled=dividing is None)
+    dividing = dividing_line(code)
+    forms = candidates(model, features, to_tensor=to_tensor, scaled=dividing is None)
     errors: list[Exception] = []
-    for candidate in candidates:
+    for candidate in forms:
         error = _refusal(model, candidate, features)
         if error is None:
             break
@@ -162,14 +168,14 @@ def choose(model: nn.Module, features: Array, *, to_tensor: bool, code: str = ""
     else:
         raise _telling(errors)
     if candidate.dtype == "int64" and features.dtype.kind == "f":
-        _refuse_fractions(features)
+        refuse_fractions(features)
     chosen, warnings = _exact(model, candidate, features)
-    refused = candidates[0] if errors and to_tensor else None
+    refused = forms[0] if errors and to_tensor else None
     summary = _summary(chosen, features.dtype, refused)
     if dividing is not None and chosen.to_tensor:
         summary += f"; values stay 0..255, for line {dividing} of the code divides them"
     chosen = replace(chosen, summary=summary)
-    return chosen, [*warnings, *_range_warnings(chosen, features)]
+    return chosen, [*warnings, *range_warnings(chosen, features)]
 
 
 def fitting_shape(model: nn.Module, shape: tuple[int, ...], preparation: Preparation | None) -> Preparation:
@@ -181,9 +187,9 @@ def fitting_shape(model: nn.Module, shape: tuple[int, ...], preparation: Prepara
     if preparation is None:
         guess = Preparation(sample=shape, dtype=str(guessed_type(model)).removeprefix("torch."))
         for candidate in shapes_up_to_unit_axis(shape):
-            tried = replace(guess, sample=candidate)
-            if _refusal(model, tried, np.zeros((2, *candidate), np.float32)) is None:
-                return tried
+            likely = replace(guess, sample=candidate)
+            if _refusal(model, likely, np.zeros((2, *candidate), np.float32)) is None:
+                return likely
         return guess
     shapes = shapes_up_to_unit_axis(shape)
     if preparation.sample in shapes or (
@@ -224,7 +230,7 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
                 module._buffers.update(buffers)
 
 
-def _candidates(model: nn.Module, features: Array, *, to_tensor: bool, scaled: bool) -> list[Preparation]:
+def candidates(model: nn.Module, features: Array, *, to_tensor: bool, scaled: bool) -> list[Preparation]:
     """The forms to try, the likeliest first."""
     shape = features.shape[1:]
     plain = Preparation(sample=shape, dtype=str(float_type(model)).removeprefix("torch."))
@@ -239,7 +245,7 @@ def _candidates(model: nn.Module, features: Array, *, to_tensor: bool, scaled: b
     return [*(replace(each, scaled=scaled, to_tensor=True) for each in forms), whole]
 
 
-def _dividing_line(code: str) -> int | None:
+def dividing_line(code: str) -> int | None:
     """Return the line of ``code`` that brings bytes to 0..1 or -1..1 by itself, None where none does."""
     try:
         tree = ast.parse(code)
@@ -267,10 +273,15 @@ def _channels(shape: tuple[int, ...]) -> Sequence[str]:
 
 def _refusal(model: nn.Module, preparation: Preparation, features: Array) -> Exception | None:
     """Return why the model does not take two samples so prepared, None when it does."""
-    tried = _copy(model) if has_lazy_parameters(model) else model
+    return tried(model, lambda each: each(preparation.tensor(features[:2], device_of(each))))
+
+
+def tried(model: nn.Module, ask: Callable[[nn.Module], Any]) -> Exception | None:
+    """Return what ``ask`` raises of the model, or of a copy where that would give it sizes; None when nothing."""
+    asked = _copy(model) if has_lazy_parameters(model) else model
     try:
-        with torch.no_grad(), undisturbed(tried):
-            tried(preparation.tensor(features[:2], device_of(tried)))
+        with torch.no_grad(), undisturbed(asked):
+            ask(asked)
     except Exception as error:  # noqa: BLE001  whatever it raises, it does not take this form
         return error
     return None
@@ -292,7 +303,7 @@ def _telling(errors: Sequence[Exception]) -> Exception:
     return next((each for each in errors if not any(word in str(each) for word in wanted)), errors[0])
 
 
-def _refuse_fractions(features: Array) -> None:
+def refuse_fractions(features: Array) -> None:
     for part in batches_of(len(features), _SCANNED_ROWS):
         rows = features[part]
         fractions = rows[np.isfinite(rows) & (rows != np.floor(rows))]
@@ -334,7 +345,7 @@ def _rounded(features: Array, dtype: torch.dtype) -> bool:
     return False
 
 
-def _range_warnings(chosen: Preparation, features: Array) -> list[str]:
+def range_warnings(chosen: Preparation, features: Array) -> list[str]:
     largest = int(features[:4096].max(initial=0)) if chosen.scaled else 255
     if not 0 < largest < 64:
         return []
@@ -344,6 +355,11 @@ def _range_warnings(chosen: Preparation, features: Array) -> list[str]:
             "images of 0..255, or say to_tensor=False in the fit arguments and scale in the model"
         )
     ]
+
+
+def summary_of(chosen: Preparation, dtype: np.dtype[Any]) -> Preparation:
+    """Return the same with what it says to people."""
+    return replace(chosen, summary=_summary(chosen, dtype, None))
 
 
 def _summary(chosen: Preparation, dtype: np.dtype[Any], refused: Preparation | None) -> str:

@@ -23,6 +23,7 @@ from mlcode_executor.frameworks.fit_progress import FitPlace, Pause, ProgressEve
 from mlcode_executor.frameworks.pytorch_definitions import Definitions
 from mlcode_executor.frameworks.pytorch_forward import Forward
 from mlcode_executor.frameworks.pytorch_input import Preparation, device
+from mlcode_executor.frameworks.pytorch_named import AnyPreparation, Tensors, prepared, rows_of, tensor_of, tensors_of
 from mlcode_executor.frameworks.pytorch_targets import Targets
 
 __all__ = ["FitArguments", "TorchLoop"]
@@ -68,7 +69,10 @@ class TorchLoop:
         if isinstance(self._loss_fn, nn.Module):
             # Weights of classes are on the device that their tensor was made on.
             self._loss_fn.to(self._device)
-        self._targets = Targets(self._loss_fn, forward.preparation if targets_are_features else None)
+        given = forward.preparation
+        # Only features that are one array can be learnt as they are.
+        as_targets = given if targets_are_features and isinstance(given, Preparation) else None
+        self._targets = Targets(self._loss_fn, as_targets)
         # Made by the first training; one that goes on keeps it.
         self.optimizer: Any = None
 
@@ -195,10 +199,10 @@ class TorchLoop:
         evaluator.run(parts, max_epochs=1)
         return {**_floats(evaluator.state.metrics), **loss.value()}
 
-    def _training_step(self, optimizer: Any) -> Callable[[Engine, tuple[torch.Tensor, torch.Tensor]], Any]:
+    def _training_step(self, optimizer: Any) -> Callable[[Engine, tuple[Tensors, torch.Tensor]], Any]:
         forward, loss_fn, targets = self._forward, self._loss_fn, self._targets
 
-        def step(_engine: Engine, batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[Any, torch.Tensor, torch.Tensor]:
+        def step(_engine: Engine, batch: tuple[Tensors, torch.Tensor]) -> tuple[Any, torch.Tensor, torch.Tensor]:
             features, labels = batch
             output: list[Any] = []
 
@@ -225,23 +229,23 @@ class TorchLoop:
 class _TensorBatches:
     """What Ignite iterates over: each ``iter`` is one pass of the stream, as pairs of tensors on the device."""
 
-    def __init__(self, stream: BatchStream, preparation: Preparation, on: torch.device) -> None:
+    def __init__(self, stream: BatchStream, preparation: AnyPreparation, on: torch.device) -> None:
         self._stream = stream
-        self._prepare = preparation
+        self._preparation = preparation
         self._device = on
 
     def __len__(self) -> int:
         return self._stream.batches_per_pass
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def __iter__(self) -> Iterator[tuple[Tensors, torch.Tensor]]:
         left, size = self._stream.batches_left, self._stream.batch_size
         while left:
             chunk = self._stream.next_chunk(left)
             left -= chunk.batches
-            labels = torch.from_numpy(_writable(chunk.labels)).to(self._device)
-            features = torch.from_numpy(_writable(chunk.features)).to(self._device)
+            labels = tensor_of(chunk.labels, self._device)
+            features = tensors_of(chunk.features, self._device)
             for part in batches_of(len(chunk.features), size):
-                yield self._prepare(features[part]), labels[part]
+                yield prepared(self._preparation, rows_of(features, part)), labels[part]
 
 
 class _MeanLoss:
@@ -331,11 +335,6 @@ class _TrainingMetrics:
         self._counted = True
         self._recorder.state.output = output  # type: ignore[assignment]
         self._recorder.fire_event(Events.ITERATION_COMPLETED)
-
-
-def _writable(array: Array) -> Array:
-    # A tensor over a mapping that cannot be written to crashes the process when the model works in place.
-    return array if array.flags.writeable else np.array(array)
 
 
 def _fuse(optimizer: Any) -> None:

@@ -6,6 +6,7 @@ import inspect
 
 from mlcode_executor.frameworks.program import fill_program
 from mlcode_executor.frameworks.pytorch_input import Preparation, prepare
+from mlcode_executor.frameworks.pytorch_named import AnyPreparation, NamedPreparation
 from mlcode_executor.frameworks.pytorch_weights import load_weights
 
 __all__ = ["write_program"]
@@ -62,10 +63,9 @@ def load(weights=Path(__file__).with_name("model.safetensors")):
 
 
 def predict(samples):
-    """Return the answers of the loaded model for samples (n, ...) as they were sent to Kafka-ML."""
-    features = torch.as_tensor(np.asarray(samples))
+    """Return the answers of the loaded model for {samples} as {sent}."""
     with torch.no_grad():
-        return model(_prepare(features, scaled={scaled}, channels={channels!r}, dtype=torch.{dtype}))
+        return model({given})
 
 
 if __name__ == "__main__":
@@ -76,7 +76,7 @@ if __name__ == "__main__":
 
 
 def write_program(
-    code: str, imports: str, versions: dict[str, str], *, seed: int, preparation: Preparation | None
+    code: str, imports: str, versions: dict[str, str], *, seed: int, preparation: AnyPreparation | None
 ) -> str:
     """Return the text of ``model.py``; without a preparation samples are given to the model as float32."""
     return fill_program(
@@ -88,7 +88,29 @@ def write_program(
         prepare=inspect.getsource(prepare),
         prepared=f": {preparation.summary}" if preparation else "",
         seed=seed,
-        scaled=bool(preparation and preparation.scaled),
-        channels=preparation.channels if preparation else "kept",
-        dtype=preparation.dtype if preparation else "float32",
+        **_predict(preparation),
     )
+
+
+def _predict(preparation: AnyPreparation | None) -> dict[str, str]:
+    """Return what the program's ``predict`` is given, and gives to the model."""
+    if not isinstance(preparation, NamedPreparation):
+        return {
+            "samples": "samples (n, ...)",
+            "sent": "they were sent to Kafka-ML",
+            "given": _prepared("samples", preparation),
+        }
+    given = [f"{name!r}: {_prepared(f'samples[{name!r}]', each)}" for name, each in preparation.inputs.items()]
+    return {
+        "samples": f"a dictionary with an array (n, ...) for each of {', '.join(preparation.inputs)},",
+        "sent": "the contract makes them",
+        "given": f"**{{{', '.join(given)}}}",
+    }
+
+
+def _prepared(samples: str, preparation: Preparation | None) -> str:
+    scaled = bool(preparation and preparation.scaled)
+    channels = preparation.channels if preparation else "kept"
+    dtype = preparation.dtype if preparation else "float32"
+    tensor = f"torch.as_tensor(np.asarray({samples}))"
+    return f"_prepare({tensor}, scaled={scaled}, channels={channels!r}, dtype=torch.{dtype})"

@@ -19,12 +19,12 @@ from mlcode_executor.frameworks.pytorch_definitions import Definitions
 from mlcode_executor.frameworks.pytorch_forward import Forward, named_outputs
 from mlcode_executor.frameworks.pytorch_input import (
     Preparation,
-    choose,
     device_of,
     guessed_type,
     has_lazy_parameters,
     undisturbed,
 )
+from mlcode_executor.frameworks.pytorch_named import argument_names, choose
 from mlcode_executor.frameworks.pytorch_weights import unsaved_modules, weights_of
 
 __all__ = ["describe", "output_of", "outputs_for", "outputs_of", "rebuild_warning", "versions"]
@@ -77,6 +77,7 @@ def describe(model: Any, code: str, *, trial: bool, distributed: bool = False) -
         ],
         notes=notes,
         versions=versions(),
+        proven=shape is not None and len(shape) == 1 and not any(_takes(model, shape[0] + more) for more in (-1, 1)),
     )
 
 
@@ -132,8 +133,12 @@ def _input(model: Any, notes: list[str]) -> tuple[list[TensorSpec], list[tuple[i
         for name, each in inspect.signature(model.forward).parameters.items()
         if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
     ]
-    name = names[0] if names else "input"
+    needed, _ = argument_names(model)
     dtype = str(guessed_type(model)).removeprefix("torch.")
+    if len(needed) > 1:
+        notes.append(f"the inputs {', '.join(needed)} are columns of a data set's contract that name them")
+        return [TensorSpec(each, (), dtype) for each in needed], []
+    name = names[0] if names else "input"
     flattened = False
     for module in _leaves(model):
         flattened = flattened or isinstance(module, nn.Flatten)
@@ -183,6 +188,18 @@ def _probe(
     if not taken:
         return None, []
     return taken[0][0], [_common(each) for each in zip(*(specs for _, specs in taken), strict=False)]
+
+
+def _takes(model: Any, length: int) -> bool:
+    """Whether the model takes vectors of this length; shapes alone are computed."""
+    if length < 1:
+        return False
+    try:
+        with undisturbed(model):
+            output_of(model, (length,))
+    except Exception:  # noqa: BLE001  whatever it raises, it does not take them
+        return False
+    return True
 
 
 def _common(specs: tuple[TensorSpec, ...]) -> TensorSpec:

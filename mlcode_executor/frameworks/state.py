@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from kafkaml.disk import disk_errors
 from kafkaml.errors import RefusedError, UserCodeError
+from kafkaml.named_inputs import joined, separated
 from mlcode_executor.frameworks.base import open_to_read
 
 __all__ = ["State", "Unsavable", "generator_state", "refuse_other_model", "set_generator_state"]
@@ -94,6 +95,8 @@ class State:
             return {"tuple": self._pack(list(value), name)}
         if isinstance(value, Mapping):
             return {"dict": [[self._pack(key, name), self._pack(each, f"{name}.{key}")] for key, each in value.items()]}
+        if isinstance(value, np.ndarray) and value.dtype.names:
+            return {"inputs": self._pack(separated(value), name)}
         if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufc":
             return self._keep(np.asarray(value), "number" if isinstance(value, np.generic) else "array", {})
         if (tensor := self._to_array(value)) is not None:
@@ -116,6 +119,8 @@ class State:
             return packed
         if "tuple" in packed:
             return tuple(self._unpack(packed["tuple"]))
+        if "inputs" in packed:
+            return joined(self._unpack(packed["inputs"]))
         if "dict" in packed:
             return {self._unpack(key): self._unpack(each) for key, each in packed["dict"]}
         if "tensor" in packed:

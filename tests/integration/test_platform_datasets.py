@@ -54,6 +54,18 @@ PYTORCH = """class Failures(nn.Module):
 model = Failures()
 """
 
+KERAS_NAMED = """numbers, state = keras.Input((3,), name="numbers"), keras.Input((4,), name="state")
+hidden = keras.layers.Dense(16, activation="relu")(keras.layers.concatenate([state, numbers]))
+model = keras.Model([state, numbers], keras.layers.Dense(1, activation="sigmoid")(hidden))
+model.compile(optimizer=keras.optimizers.Adam(0.02), loss="binary_crossentropy", metrics=["accuracy"])
+"""
+PYTORCH_NAMED = (
+    PYTORCH.replace("nn.Linear(WIDTH, 16)", "nn.Linear(7, 16)")
+    .replace("def forward(self, x):", "def forward(self, state, numbers):")
+    .replace("self.layers(x)", "self.layers(torch.cat([state, numbers], dim=1))")
+    .replace("lr=0.01", "lr=0.02")
+)
+
 
 @pytest.fixture(scope="module")
 def machines(platform: Platform) -> str:
@@ -84,19 +96,53 @@ def test_a_topic_of_readings_is_learnt_and_served_without_a_sink(
     codec = codec_for("COLUMNS", {"contract": version["contract"]})
     width = codec.settled([each.value for each in records], []).features.sample_shape
     assert width is not None
-    models = []
-    for framework, code in (("tensorflow", KERAS), ("pytorch", PYTORCH)):
-        (tmp_path / f"{framework}.py").write_text(code.replace("WIDTH", str(width[0])))
-        made: Any = platform.json(
-            "models", "create", str(tmp_path / f"{framework}.py"), "-n", f"failures {framework}", "-f", framework
-        )
-        models += ["--model", str(made["id"])]
-    configuration: Any = platform.json("configurations", "create", "failures", *models)
+    codes = {name: code.replace("WIDTH", str(width[0])) for name, code in (("tensorflow", KERAS), ("pytorch", PYTORCH))}
+    configuration = configure(platform, tmp_path, "failures", codes)
     deployment: Any = platform.json(
-        *("deployments", "create", str(configuration["id"]), "--dataset", str(dataset["id"])),
+        *("deployments", "create", configuration, "--dataset", str(dataset["id"])),
         *("--tensorflow-fit", "epochs=30", "--pytorch-fit", "max_epochs=30", "--batch-size", "64"),
     )
     assert deployment["dataset"] == {"id": dataset["id"], "name": "readings", "version": 1}
+    learnt_and_served(platform, deployment, records, tmp_path)
+
+
+def test_models_of_several_inputs_learn_columns_by_their_names(
+    platform: Platform, machines: str, tmp_path: Path
+) -> None:
+    contract: Any = platform.json("datasets", "infer", machines)
+    wanted = {"temperature": "numbers", "pressure": "numbers", "load": "numbers", "status": "state"}
+    contract["columns"] = [
+        {**each, "input": wanted[name]}
+        for each in contract["columns"]
+        if (name := each["name"].removeprefix("reading.").removeprefix("reading_")) in wanted
+    ]
+    assert len(contract["columns"]) == 4
+    client = platform.client
+    dataset = client.datasets.create(name="named", topic=machines, contract=contract, test_rate=0.2)
+    one = configure(platform, tmp_path, "one input", {"tensorflow": KERAS.replace("WIDTH", "7")})
+    with pytest.raises(ApiError, match=r"inputs .*numbers.*state.*: the model's are"):
+        client.deployments.create(configuration=int(one), dataset=dataset.id)
+    codes = {"tensorflow": KERAS_NAMED, "pytorch": PYTORCH_NAMED}
+    deployment: Any = platform.json(
+        *("deployments", "create", configure(platform, tmp_path, "named", codes), "--dataset", str(dataset.id)),
+        *("--tensorflow-fit", "epochs=12", "--pytorch-fit", "max_epochs=12", "--batch-size", "64"),
+    )
+    learnt_and_served(platform, deployment, machine_records(50), tmp_path)
+
+
+def configure(platform: Platform, folder: Path, name: str, codes: dict[str, str]) -> str:
+    """Make a configuration of models by framework; returns its number."""
+    models = []
+    for framework, code in codes.items():
+        path = folder / f"{framework}.py"
+        path.write_text(code)
+        made: Any = platform.json("models", "create", str(path), "-n", f"{name} {framework}", "-f", framework)
+        models += ["--model", str(made["id"])]
+    configuration: Any = platform.json("configurations", "create", name, *models)
+    return str(configuration["id"])
+
+
+def learnt_and_served(platform: Platform, deployment: Any, records: list[Any], folder: Path) -> None:
     client = platform.client
     for each in deployment["results"]:
         result = client.results.wait_for(each["id"], RunState.FINISHED, timeout_seconds=240)
@@ -105,7 +151,7 @@ def test_a_topic_of_readings_is_learnt_and_served_without_a_sink(
         accuracy = next(value for name, value in result.outcome.test_metrics.items() if "accuracy" in name)
         # The label is the sum of two columns and noise; half of the readings fail.
         assert accuracy > 0.8, result.outcome.test_metrics
-        serve(platform, result.id, records[:50], tmp_path)
+        serve(platform, result.id, records[:50], folder)
 
 
 def exported(platform: Platform, dataset: int, folder: Path) -> None:
@@ -142,7 +188,8 @@ def serve(platform: Platform, result: int, records: list[Any], folder: Path) -> 
     path, contract = client.results.download(result, folder / str(result), names=names)
     rows = CompiledContract.from_json(contract.read_bytes()).decode(ListBatch(records)).inputs[""]
     session = onnxruntime.InferenceSession(path)
-    expected = session.run(None, {session.get_inputs()[0].name: rows})[0]
+    inputs = {each.name: rows[each.name] if rows.dtype.names else rows for each in session.get_inputs()}
+    expected = session.run(None, inputs)[0]
     np.testing.assert_allclose([each.values for each in answers], expected, atol=1e-5)
     carried = [{"load": each["load"], "reading.pressure": each["reading"]["pressure"]} for each in samples]
     assert [each.include for each in answers] == carried

@@ -18,6 +18,7 @@ from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.control import ControlMessage
 from kafkaml.errors import DecodeError
 from kafkaml.input_format import InputFormat
+from kafkaml.named_inputs import input_shapes
 from kafkaml.records import OutgoingRecord
 from kafkaml.stream_dataset import StreamDataset
 from kafkaml.stream_range import StreamRange
@@ -116,6 +117,29 @@ def test_what_is_learnt_comes_of_the_training_part_and_serves(memory: InMemoryBr
             codec.features.decode([orjson.dumps({**sample, "reading": {"temperature": 1, "pressure": "high"}})])
 
 
+def test_several_inputs_are_records_from_the_slice_to_serving(memory: InMemoryBroker, tmp_path: Path) -> None:
+    columns = [{**each, "input": "state" if each["name"] == "status" else "numbers"} for each in CONTRACT["columns"]]
+    message = announce(memory, 3, columns=columns)
+    with open_dataset(memory, message, tmp_path) as dataset:
+        features = dataset.features.array()
+        assert input_shapes(features.dtype) == {"numbers": (3,), "state": (4,)}
+        assert features.shape == (400,)
+        codec = codec_for(message.input_format, with_learnt(message.input_config, dataset.learnt)).features
+        assert (codec.sample_shape, codec.dtype) == ((), features.dtype)
+        served = codec.decode([each.value for each in machine_records(400)])
+        assert sorted(map(bytes, served)) == sorted(map(bytes, features))
+        # Side by side they are what one array would hold.
+        alone = announce(memory, 3)
+        with open_dataset(memory, alone, tmp_path) as other:
+            one = other.features.array()
+            assert features["numbers"].tobytes() == one[:, [0, 1, 6]].tobytes()
+            assert features["state"].tobytes() == one[:, 2:6].tobytes()
+    # Found in the cache, they are the same.
+    with open_dataset(memory, message, tmp_path) as again:
+        assert again.features.array().tobytes() == features.tobytes()
+        assert again.features.dtype == features.dtype
+
+
 def test_a_contract_that_cannot_be_used_says_why() -> None:
     for config, message in [
         ({}, "no contract"),
@@ -123,7 +147,7 @@ def test_a_contract_that_cannot_be_used_says_why() -> None:
         ({"contract": {**CONTRACT, "columns": [{"name": "a", "expression": "nothing"}]}}, "no field nothing"),
         (
             {"contract": {**CONTRACT, "columns": [{**CONTRACT["columns"][0], "input": "a"}, CONTRACT["columns"][1]]}},
-            "models of this version have one",
+            "ratio names no input of the model, and others name a",
         ),
     ]:
         with pytest.raises(DecodeError, match=message):

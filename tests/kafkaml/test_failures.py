@@ -17,8 +17,8 @@ from kafkaml.errors import (
     UserCodeError,
 )
 from kafkaml.failures import failure_of
+from kafkaml.shapes import DataMismatch
 from kafkaml.wire.failure import Failure, FailureCategory
-from model_training.shapes import DataMismatch
 
 
 @pytest.mark.parametrize(

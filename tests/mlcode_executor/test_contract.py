@@ -91,7 +91,7 @@ def saved(model: Model) -> dict[str, bytes]:
 
 
 def loaded(
-    model: Model, name: str, content: bytes, shape: tuple[int, ...], dtype: str, **params: Any
+    model: Model, name: str, content: bytes, shape: tuple[int, ...], dtype: Any, **params: Any
 ) -> dict[str, Any]:
     with tempfile.TemporaryFile() as file:
         file.write(content)

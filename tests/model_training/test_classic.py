@@ -14,6 +14,7 @@ from kafkaml.confusion_samples import CONFUSION_SAMPLES, ConfusionSamples
 from kafkaml.control import ControlMessage
 from kafkaml.errors import ApiError, BrokenError, DeadlineExceeded, ModelProcessDied, StreamUnavailable, UserCodeError
 from kafkaml.input_format import InputFormat
+from kafkaml.shapes import DataMismatch
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker, RecordingReporter
 from kafkaml.wire.checkpoint import Checkpoint
@@ -28,7 +29,6 @@ from model_training.context import RunContext
 from model_training.model_session import Samples
 from model_training.modes import classic
 from model_training.part import NothingServable
-from model_training.shapes import DataMismatch
 from model_training.training_data import TrainingData
 from tests.model_training.mean_model import MeanModel
 

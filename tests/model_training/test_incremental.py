@@ -23,6 +23,7 @@ from kafkaml.control import ControlMessage
 from kafkaml.errors import DecodeError, DiskFull, ModelProcessDied, SettingsError, StreamUnavailable
 from kafkaml.input_format import InputFormat
 from kafkaml.records import ListBatch, OutgoingRecord, PartitionKey, Record, RecordBatch
+from kafkaml.shapes import DataMismatch
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker, InMemoryReader, RecordingReporter
 from kafkaml.wire.checkpoint import Checkpoint, WindowEnd
@@ -36,7 +37,6 @@ from model_training import window_samples
 from model_training.context import RunContext
 from model_training.interrupts import Interrupted, Interrupts
 from model_training.modes import incremental
-from model_training.shapes import DataMismatch
 from tests.model_training.learning_model import LearningModel
 
 STREAM = ControlMessage(

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from kafkaml.records import OutgoingRecord, PartitionKey, RecordBatch
+from kafkaml.shapes import DataMismatch
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker, InMemoryReader
 from kafkaml.wire.semi_supervised import PseudoLabels, SemiSupervised
-from model_training.shapes import DataMismatch
 from model_training.windows import Limits, read_windows
 from tests.model_training import test_incremental
 from tests.model_training.test_incremental import STREAM

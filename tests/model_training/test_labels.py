@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kafkaml.shapes import DataMismatch, ModelSignature
 from model_training.labels import LabelKind, LabelPlan, LabelRule, LossLabels, plan_labels, rule_of
-from model_training.shapes import DataMismatch, ModelSignature
 
 Array = np.ndarray[Any, Any]
 

@@ -15,11 +15,11 @@ from kafkaml.control import ControlMessage
 from kafkaml.errors import StreamUnavailable
 from kafkaml.input_format import InputFormat
 from kafkaml.records import OutgoingRecord
+from kafkaml.shapes import DataMismatch
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker
 from kafkaml.wire.semi_supervised import PseudoLabels, SemiSupervised
 from model_training.pseudo_labels import labels_of
-from model_training.shapes import DataMismatch
 from model_training.training_data import TrainingData
 from tests.model_training.mean_model import MeanModel
 from tests.model_training.test_classic import PLAN, Run, data, shared

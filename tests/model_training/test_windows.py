@@ -12,10 +12,10 @@ from kafkaml.control import ControlMessage
 from kafkaml.errors import BrokerError, DecodeError
 from kafkaml.input_format import InputFormat
 from kafkaml.records import OutgoingRecord
+from kafkaml.shapes import DataMismatch
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker
 from model_training.read_ahead import ReadAhead
-from model_training.shapes import DataMismatch
 from model_training.windows import Limits, Reading, Window, read_windows
 
 ONLINE = ControlMessage(

@@ -114,8 +114,8 @@ def test_a_data_set_is_a_slice_and_a_contract_in_versions(editor: APIClient, rea
                     "columns": [*CONTRACT["columns"], {"name": "b", "expression": "a", "input": "b"}],
                 }
             },
-            "contract",
-            "models of this version have one",
+            "contract.columns.0.input",
+            "names no input of the model, and others name b",
         ),
         ({"contract": {**CONTRACT, "format": "AVRO"}}, "contract", "scheme"),
         ({"validation_rate": 0.6, "test_rate": 0.5}, "test_rate", "nothing to train on"),
@@ -175,4 +175,31 @@ def test_a_deployment_that_cannot_train_on_it_is_refused(editor: APIClient, read
         answer = editor.post("/api/deployments/", {"configuration": configuration, **asked})
         assert answer.status_code == 400, answer.content
         assert [each["field"] for each in answer.json()["errors"]] == [field]
+    assert announced() == []
+
+
+def test_a_model_that_cannot_learn_by_the_contract_is_refused_where_it_is_chosen(
+    editor: APIClient, readings: str
+) -> None:
+    dataset = made(editor, readings)
+    report = {
+        "inputs": [{"name": "x", "shape": [None, 4], "dtype": "float32"}],
+        "outputs": [{"name": "y", "shape": [None, 1], "dtype": "float32"}],
+        "labels": "binary",
+    }
+    model = builders.make_model(name="pumps", report=report)
+    configuration = builders.make_configuration(model).pk
+    waiting = builders.make_deployment(model)
+    for place, body, field in [
+        ("/api/deployments/", {"configuration": configuration, "dataset": dataset["id"]}, "dataset"),
+        (f"/api/datasets/{dataset['id']}/train/", {"deployment": waiting.pk}, "deployment"),
+    ]:
+        answer = editor.post(place, body)
+        assert answer.status_code == 400, answer.content
+        (error,) = answer.json()["errors"]
+        assert error["field"] == field
+        assert error["detail"] == (
+            "pumps cannot learn it: the contract makes samples of the shape (1,), 1 column (a): the model's input 'x' "
+            "takes (4,)"
+        )
     assert announced() == []

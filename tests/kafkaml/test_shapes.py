@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from model_training.shapes import (
+from kafkaml.shapes import (
     DataMismatch,
     ModelSignature,
+    Shape,
+    check_inputs,
     fit_feature_shape,
     label_range_doubt,
     label_shape_doubt,
@@ -91,10 +93,31 @@ def test_what_a_first_layer_would_not_take_is_doubtful_but_not_refused(
     assert "the model's input 'image' expects" in str(doubt)
 
 
-def test_several_inputs_are_refused() -> None:
+def test_several_inputs_are_no_array() -> None:
     two = ModelSignature({"a": (2,), "b": (3,)}, {})
-    with pytest.raises(DataMismatch, match=r"2 inputs \(a, b\)"):
+    with pytest.raises(DataMismatch, match=r"2 inputs \(a, b\): the samples are one array"):
         fit_feature_shape((5,), two)
+
+
+@pytest.mark.parametrize(
+    ("given", "exact", "problem"),
+    [
+        ({"b": (3,), "a": (2,)}, True, ""),
+        ({"a": (2,), "c": (3,)}, True, "inputs a, c: the model's are a, b"),
+        ({"a": (2,), "b": (3,), "c": (1,)}, True, "inputs a, b, c: the model's are a, b"),
+        # An argument of forward that has a default is not told.
+        ({"a": (2,), "b": (3,), "c": (1,)}, False, ""),
+        ({"a": (2,), "b": (4,)}, True, r"'b' has the shape \(4,\): the model expects \(3,\)"),
+        ({"a": (2,), "b": (None,)}, True, ""),
+    ],
+)
+def test_several_inputs_go_by_name(given: dict[str, Shape], exact: bool, problem: str) -> None:
+    two = ModelSignature({"a": (2,), "b": (3,)}, {}, exact, ("a", "b"))
+    if not problem:
+        check_inputs(given, two)
+        return
+    with pytest.raises(DataMismatch, match=problem):
+        check_inputs(given, two)
 
 
 @pytest.mark.parametrize(

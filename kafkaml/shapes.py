@@ -1,4 +1,4 @@
-"""Do the stream and the model fit together? Asked by the modes after building the model and before training it.
+"""Do samples and model fit together? Asked when a data set is to be trained on, and before each training.
 
 Frameworks fail late here and in their own words, or broadcast and train nonsense. What is certain is refused; where a
 model may be right after all (a loss of the user's own, a PyTorch model whose first layer is not what it begins with)
@@ -21,7 +21,9 @@ __all__ = [
     "DataMismatch",
     "ModelSignature",
     "Shape",
+    "check_inputs",
     "fit_feature_shape",
+    "fits",
     "label_range_doubt",
     "label_shape_doubt",
     "shape_text",
@@ -41,17 +43,23 @@ class ModelSignature:
     """Shapes per sample (without the batch axis; None: any size) of the model's inputs and outputs, by name.
 
     Empty where the framework cannot tell before it sees data. Keras knows its inputs (``exact``); of a PyTorch model
-    they are what its first layer tells, which may take samples of more axes or flatten them.
+    they are what its first layer tells, which may take samples of more axes or flatten them. ``names`` are those of all
+    inputs, also of those whose shape is not known. ``proven``: the model was seen to take vectors of no other length.
     """
 
     inputs: Mapping[str, Shape]
     outputs: Mapping[str, Shape]
     exact: bool = True
+    names: tuple[str, ...] = ()
+    proven: bool = False
 
     @classmethod
     def from_report(cls, report: Mapping[str, Any], *, exact: bool) -> ModelSignature:
         """Read the ``inputs`` and ``outputs`` of the model process's answer to ``build``."""
-        return cls(inputs=shapes_of(report.get("inputs")), outputs=shapes_of(report.get("outputs")), exact=exact)
+        inputs = report.get("inputs") or ()
+        names = tuple(str(each.get("name") or index) for index, each in enumerate(inputs))
+        proven = report.get("proven") is True
+        return cls(shapes_of(inputs), shapes_of(report.get("outputs")), exact, names, proven)
 
     def with_outputs(self, described: Sequence[Mapping[str, Any]] | None) -> ModelSignature:
         """Return the same with the outputs ``described``, unless it has some."""
@@ -73,14 +81,15 @@ def fit_feature_shape(
     The shape is the same but for an axis of size 1. Raises DataMismatch when the model takes several inputs or, as far
     as can be known, another shape.
     """
+    if len(signature.names) > 1 or len(signature.inputs) > 1:
+        names = signature.names or tuple(signature.inputs)
+        raise DataMismatch(
+            f"the model has {len(names)} inputs ({', '.join(names)}): the samples are one array",
+            hint="name the inputs in the columns of a data set's contract; or give the model one input and split it "
+            "inside",
+        )
     if not signature.inputs:
         return sample, None
-    if len(signature.inputs) > 1:
-        raise DataMismatch(
-            f"the model has {len(signature.inputs)} inputs ({', '.join(signature.inputs)}): a stream carries one array "
-            "of features per record",
-            hint="give the model one Input and split it inside the model",
-        )
     ((name, expected),) = signature.inputs.items()
     for candidate in shapes_up_to_unit_axis(sample):
         if _matches(candidate, expected):
@@ -103,6 +112,25 @@ def fit_feature_shape(
     if signature.exact:
         raise mismatch
     return sample, mismatch
+
+
+def check_inputs(given: Mapping[str, Shape], signature: ModelSignature) -> None:
+    """Raise DataMismatch unless the model takes samples of several inputs, whose names and shapes are ``given``."""
+    names = signature.names
+    if names and (set(names) - set(given) or (signature.exact and len(names) < len(given))):
+        raise DataMismatch(
+            f"the data set's contract has the inputs {', '.join(given)}: the model's are {', '.join(names)}",
+            hint="give both the same names: those of the contract's columns, and of keras.Input(..., name=...) or of "
+            "forward's arguments",
+        )
+    for name, expected in signature.inputs.items():
+        if not signature.exact or fits(given[name], expected):
+            continue
+        raise DataMismatch(
+            f"the contract's input {name!r} has the shape {shape_text(given[name])}: the model expects "
+            f"{shape_text(expected)}",
+            hint=f"give the model an input of shape {shape_text(given[name])}, or the contract other columns for it",
+        )
 
 
 def label_shape_doubt(label: tuple[int, ...], signature: ModelSignature) -> DataMismatch | None:
@@ -134,6 +162,13 @@ def label_range_doubt(label: tuple[int, ...], largest: int, signature: ModelSign
     return DataMismatch(
         f"the stream's labels go up to {largest}: the model has {classes} outputs, for the classes 0 to {classes - 1}",
         hint=f"give the model's last layer {largest + 1} units, or number the classes from 0",
+    )
+
+
+def fits(shape: Shape, expected: Shape) -> bool:
+    """Whether two shapes may be the same, sizes that are not known being any."""
+    return len(shape) == len(expected) and all(
+        None in (one, other) or one == other for one, other in zip(shape, expected, strict=True)
     )
 
 

@@ -1,0 +1,95 @@
+"""Named inputs: samples of several arrays, as the records of one array.
+
+A model with one input gets an array of numbers (n, *shape); one with several gets an array (n,) of records that have a
+field for each input, ``(n, *shape)`` under its name. So whatever moves, cuts, mixes or keeps samples does the same to
+all inputs of a sample, and needs to know nothing of them; only who gives them to a model takes them apart. Pure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["are_numbers", "dtype_from_json", "dtype_to_json", "flattened", "in_one", "input_shapes", "joined",
+           "record_type", "separated"]  # fmt: skip
+
+Array = npt.NDArray[Any]
+
+# More inputs than columns nobody has.
+_MAX_INPUTS = 1000
+_KINDS = "biuf"
+
+
+def record_type(inputs: Mapping[str, tuple[npt.DTypeLike, Sequence[int]]]) -> np.dtype[Any]:
+    """Return the type of samples whose inputs have these types and shapes, in this order."""
+    # Aligned, so that views of one input are as libraries want them.
+    fields = [(name, np.dtype(dtype), tuple(shape)) for name, (dtype, shape) in inputs.items()]
+    return np.dtype(fields, align=True)
+
+
+def joined(inputs: Mapping[str, Array]) -> Array:
+    """Return (n,) samples of the arrays (n, *shape); their bytes depend on nothing else."""
+    count = len(next(iter(inputs.values())))
+    samples = np.zeros(count, record_type({name: (each.dtype, each.shape[1:]) for name, each in inputs.items()}))
+    for name, each in inputs.items():
+        samples[name] = each
+    return samples
+
+
+def in_one(inputs: Mapping[str, Array]) -> Array:
+    """Return the samples of the arrays (n, *shape): the only one of them as it is, several joined."""
+    return joined(inputs) if len(inputs) > 1 else next(iter(inputs.values()))
+
+
+def separated(samples: Array) -> dict[str, Array]:
+    """Return the array (n, *shape) of each input; views."""
+    return {name: samples[name] for name in samples.dtype.names or ()}
+
+
+def input_shapes(dtype: np.dtype[Any]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each input of a sample; empty where samples are one array."""
+    return {} if dtype.names is None else {name: dtype[name].shape for name in dtype.names}
+
+
+def are_numbers(dtype: np.dtype[Any]) -> bool:
+    """Whether samples of this type are numbers, or have inputs that are."""
+    if dtype.names is None:
+        return dtype.kind in _KINDS
+    return all(dtype[name].base.kind in _KINDS for name in dtype.names)
+
+
+def flattened(samples: Array) -> Array:
+    """Return the numbers of all inputs of each sample, one input behind the other: (n, numbers). For people."""
+    parts = [each.reshape(len(samples), -1) for each in separated(samples).values()]
+    return np.concatenate(parts, axis=1) if parts else samples
+
+
+def dtype_to_json(dtype: np.dtype[Any]) -> Any:
+    """Return what ``dtype_from_json`` reads: a text, or a list of inputs."""
+    if dtype.names is None:
+        return dtype.str
+    return [[name, dtype[name].base.str, list(dtype[name].shape)] for name in dtype.names]
+
+
+def dtype_from_json(document: Any) -> np.dtype[Any]:
+    """Read what ``dtype_to_json`` writes; ValueError for anything else."""
+    if not isinstance(document, list):
+        try:
+            return np.dtype(str(document))
+        except TypeError as error:
+            raise ValueError(f"{document!r} is no dtype") from error
+    inputs: dict[str, tuple[npt.DTypeLike, Sequence[int]]] = {}
+    for entry in document[:_MAX_INPUTS]:
+        name, kind, shape = entry
+        dtype = np.dtype(str(kind))
+        whole = isinstance(shape, list) and all(isinstance(each, int) and each >= 0 for each in shape)
+        if not isinstance(name, str) or not whole or dtype.kind not in _KINDS or math.prod(shape) >= 1 << 40:
+            raise ValueError(f"{str(entry)[:100]} describes no input")
+        inputs[name] = (dtype, shape)
+    if not inputs or len(inputs) < len(document):
+        raise ValueError(f"{str(document)[:100]} describes no inputs")
+    return record_type(inputs)

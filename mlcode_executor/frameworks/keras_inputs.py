@@ -1,0 +1,82 @@
+"""Features as a Keras model takes them: one tensor, or for a model with several inputs a tensor for each by its name.
+
+Called by the handler, inside the model process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kafkaml.errors import DecodeError
+from kafkaml.named_inputs import input_shapes, separated
+from mlcode_executor.frameworks.base import Array
+from mlcode_executor.frameworks.keras_outputs import flat
+
+__all__ = ["cast_for", "input_names", "specs_of", "tensors_of"]
+
+
+def tensors_of(features: Array) -> Any:
+    """Return features (n, ...) as a tensor; of several inputs a tensor (n, *shape) for each, by its name."""
+    # Views of a mapped file are not aligned as TensorFlow likes.
+    if features.dtype.names is None:
+        return tf.convert_to_tensor(np.ascontiguousarray(features))
+    return {name: tf.convert_to_tensor(np.ascontiguousarray(each)) for name, each in separated(features).items()}
+
+
+def specs_of(dtype: np.dtype[Any], shape: Sequence[int], *, name: str | None = None) -> Any:
+    """Return the specs of what ``tensors_of`` gives for any number of samples; ``name`` is that of a single one."""
+    if dtype.names is None:
+        return tf.TensorSpec((None, *shape), tf.as_dtype(dtype), name=name)
+    return {
+        name: tf.TensorSpec((None, *each), tf.as_dtype(dtype[name].base), name=name)
+        for name, each in input_shapes(dtype).items()
+    }
+
+
+def input_names(model: Any) -> list[str]:
+    """Return the names of the inputs that a model declares; empty where it declares none."""
+    try:
+        return [str(each.name) for each in flat(getattr(model, "inputs", None) or [])]
+    except (AttributeError, ValueError):
+        # Sequential raises instead of returning None while it is not built.
+        return []
+
+
+def cast_for(model: Any, features: Array) -> Callable[[Any], Any]:
+    """Return what must be done to what ``tensors_of`` gives before the model takes it.
+
+    Models with declared inputs cast by themselves. A model that only has a ``call`` gets integers as they are if it
+    can use them (embeddings), as float32 otherwise (images sent as uint8). Raises DecodeError where samples and model
+    have inputs of other names.
+    """
+    if features.dtype.names is not None:
+        return _by_name(model, features.dtype.names)
+    if features.dtype == np.float64:
+        return lambda tensor: tf.cast(tensor, keras.config.floatx())
+    if features.dtype.kind == "f" or getattr(model, "inputs", None) or isinstance(model, keras.Sequential):
+        return lambda tensor: tensor
+    sample = keras.KerasTensor((1, *features.shape[1:]), dtype=str(features.dtype))
+    try:
+        model.compute_output_spec(sample)
+    except (TypeError, ValueError, tf.errors.OpError):
+        return lambda tensor: tf.cast(tensor, keras.config.floatx())
+    return lambda tensor: tensor
+
+
+def _by_name(model: Any, given: Sequence[str]) -> Callable[[Any], Any]:
+    names = input_names(model)
+    if names and sorted(names) != sorted(given):
+        raise DecodeError(
+            f"the samples have the inputs {', '.join(given)}: the model's are {', '.join(names)}",
+            hint="name the model's inputs, keras.Input(..., name=...), as the contract's columns do",
+        )
+    structure = getattr(model, "_inputs_struct", None)
+    if structure is None:
+        # One with a call of its own gets them as a dictionary.
+        return lambda tensors: tensors
+    return lambda tensors: keras.tree.pack_sequence_as(structure, [tensors[name] for name in names])

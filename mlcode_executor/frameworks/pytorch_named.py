@@ -1,0 +1,217 @@
+"""Features of several inputs for a PyTorch model whose ``forward`` takes several arguments, each by its name.
+
+``NamedPreparation`` stands where ``pytorch_input.Preparation`` does for one input, and is one of those for each.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from kafkaml.errors import DecodeError
+from kafkaml.named_inputs import separated
+from mlcode_executor.frameworks import pytorch_input
+from mlcode_executor.frameworks.base import Array
+from mlcode_executor.frameworks.pytorch_input import (
+    Preparation,
+    candidates,
+    device_of,
+    dividing_line,
+    fitting_shape,
+    range_warnings,
+    refuse_fractions,
+    summary_of,
+    tried,
+)
+
+__all__ = [
+    "AnyPreparation",
+    "NamedPreparation",
+    "Tensors",
+    "argument_names",
+    "ask",
+    "choose",
+    "fitting",
+    "mapped",
+    "preparation_from_json",
+    "prepared",
+    "rows_of",
+    "tensor_of",
+    "tensors_of",
+]
+
+# A tensor, or a tensor for each input by its name.
+Tensors = torch.Tensor | dict[str, torch.Tensor]
+# Each input has a few forms: more combinations than these are not worth the time.
+_MOST_TRIES = 64
+
+
+@dataclass(frozen=True)
+class NamedPreparation:
+    """How samples of several inputs become what the model takes: ``inputs`` by name, in the samples' order."""
+
+    inputs: Mapping[str, Preparation]
+    # A sample is one record.
+    sample: tuple[int, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        return "; ".join(f"{name}: {each.summary}" for name, each in self.inputs.items())
+
+    def to_json(self) -> dict[str, Any]:
+        inputs = {name: each.to_json() for name, each in self.inputs.items()}
+        return {"inputs": inputs, "summary": self.summary}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> NamedPreparation:
+        """Read what ``to_json`` wrote."""
+        return cls({name: Preparation.from_json(each) for name, each in document["inputs"].items()})
+
+    def __call__(self, features: Tensors) -> dict[str, torch.Tensor]:
+        """Return the tensors of the inputs as the model takes them."""
+        assert isinstance(features, dict)
+        return {name: each(features[name]) for name, each in self.inputs.items()}
+
+    def tensor(self, features: Array, on: torch.device) -> dict[str, torch.Tensor]:
+        """Return what the model takes, by name, which it may write to."""
+        parts = separated(features)
+        return {name: each.tensor(parts[name].copy(), on) for name, each in self.inputs.items()}
+
+
+# How features are prepared, of one input or of several.
+AnyPreparation = Preparation | NamedPreparation
+
+
+def preparation_from_json(document: Mapping[str, Any]) -> AnyPreparation:
+    """Read what ``to_json`` of either wrote."""
+    kind = NamedPreparation if "inputs" in document else Preparation
+    return kind.from_json(document)
+
+
+def tensors_of(features: Array, on: torch.device) -> Tensors:
+    """Return features (n, ...) as they are, on a device; of several inputs those of each by its name."""
+    if features.dtype.names is None:
+        return tensor_of(features, on)
+    return {name: torch.from_numpy(each.copy()).to(on) for name, each in separated(features).items()}
+
+
+def tensor_of(array: Array, on: torch.device) -> torch.Tensor:
+    """Return an array as a tensor on a device."""
+    # A tensor over a mapping that cannot be written to crashes the process when the model works in place.
+    return torch.from_numpy(array if array.flags.writeable else np.array(array)).to(on)
+
+
+def mapped(function: Callable[[torch.Tensor], torch.Tensor], tensors: Tensors) -> Tensors:
+    """Return the same with ``function`` of each tensor."""
+    if isinstance(tensors, dict):
+        return {name: function(each) for name, each in tensors.items()}
+    return function(tensors)
+
+
+def rows_of(tensors: Tensors, rows: slice) -> Tensors:
+    """Return some rows, of each input where there are several."""
+    return mapped(lambda each: each[rows], tensors)
+
+
+def prepared(preparation: AnyPreparation, features: Tensors) -> Tensors:
+    """Return features as the model takes them."""
+    if isinstance(preparation, NamedPreparation):
+        return preparation(features)
+    assert isinstance(features, torch.Tensor)
+    return preparation(features)
+
+
+def ask(model: nn.Module, inputs: Tensors) -> Any:
+    """Return the model's answer to prepared inputs."""
+    return model(**inputs) if isinstance(inputs, dict) else model(inputs)
+
+
+def choose(model: nn.Module, features: Array, *, to_tensor: bool, code: str = "") -> tuple[AnyPreparation, list[str]]:
+    """Return how ``features`` (n, ...) are given to ``model``, and what must be said of it.
+
+    See ``pytorch_input.choose``; several inputs go by their names.
+    """
+    if features.dtype.names is None:
+        return pytorch_input.choose(model, features, to_tensor=to_tensor, code=code)
+    return _choose_named(model, features, to_tensor=to_tensor, scaled=dividing_line(code) is None)
+
+
+def fitting(
+    model: nn.Module, dtype: np.dtype[Any], shape: tuple[int, ...], preparation: AnyPreparation | None
+) -> AnyPreparation:
+    """Return the preparation for served samples of this type and shape; see ``pytorch_input.fitting_shape``."""
+    if dtype.names is None and not isinstance(preparation, NamedPreparation):
+        return fitting_shape(model, shape, preparation)
+    trained = list(preparation.inputs) if isinstance(preparation, NamedPreparation) else ["one array"]
+    if dtype.names is None or not isinstance(preparation, NamedPreparation) or set(trained) != set(dtype.names):
+        raise DecodeError(
+            f"the samples have the inputs {', '.join(dtype.names or ['one array'])}: the model was trained on "
+            f"{', '.join(trained)}",
+            hint="serve it with the contract of the data set that trained it",
+        )
+    return preparation
+
+
+def argument_names(model: nn.Module) -> tuple[list[str], list[str] | None]:
+    """Return the arguments that ``forward`` cannot do without, and all that it takes; None: any name."""
+    parameters = inspect.signature(model.forward).parameters.values()
+    named = [each for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
+    needed = [each.name for each in named if each.default is each.empty]
+    return needed, None if any(each.kind is each.VAR_KEYWORD for each in parameters) else [each.name for each in named]
+
+
+def _check_names(model: nn.Module, given: Sequence[str]) -> None:
+    """Raise DecodeError unless the model's ``forward`` takes inputs of these names."""
+    needed, known = argument_names(model)
+    if set(needed) <= set(given) and (known is None or set(given) <= set(known)):
+        return
+    raise DecodeError(
+        f"the samples have the inputs {', '.join(given)}: the model's forward takes "
+        f"{', '.join(needed if known is None else known) or 'none by name'}",
+        hint=f"name its arguments as the contract's columns do: def forward(self, {', '.join(given)})",
+    )
+
+
+def _choose_named(
+    model: nn.Module, features: Array, *, to_tensor: bool, scaled: bool
+) -> tuple[NamedPreparation, list[str]]:
+    """Try each input in the forms of ``pytorch_input.choose``, all of them together, the likeliest first."""
+    parts = separated(features)
+    _check_names(model, list(parts))
+    forms = {name: candidates(model, each, to_tensor=to_tensor, scaled=scaled) for name, each in parts.items()}
+    first: Exception | None = None
+    for together in itertools.islice(_combinations(forms), _MOST_TRIES):
+        chosen = NamedPreparation(together)
+        error = _refusal(model, chosen, features)
+        if error is None:
+            break
+        first = first or error
+    else:
+        assert first is not None
+        raise first
+    warnings: list[str] = []
+    for name, each in chosen.inputs.items():
+        if each.dtype == "int64" and parts[name].dtype.kind == "f":
+            refuse_fractions(parts[name])
+        warnings += [f"input {name}: {text}" for text in range_warnings(each, parts[name])]
+    summarised = {name: summary_of(each, parts[name].dtype) for name, each in chosen.inputs.items()}
+    return NamedPreparation(summarised), warnings
+
+
+def _refusal(model: nn.Module, preparation: NamedPreparation, features: Array) -> Exception | None:
+    """Return why the model does not take two samples so prepared, None when it does."""
+    return tried(model, lambda each: ask(each, preparation.tensor(features[:2], device_of(each))))
+
+
+def _combinations(forms: Mapping[str, Sequence[Preparation]]) -> Iterator[dict[str, Preparation]]:
+    """Iterate over a form for each input, those first that differ least from the likeliest ones."""
+    places = itertools.product(*(range(len(each)) for each in forms.values()))
+    for chosen in sorted(itertools.islice(places, _MOST_TRIES**2), key=lambda each: (sum(map(bool, each)), each)):
+        yield {name: each[place] for (name, each), place in zip(forms.items(), chosen, strict=True)}
