@@ -336,7 +336,12 @@ def _readable_values(values: Any) -> Text | str:
     if isinstance(scores, list) and len(scores) > 1 and all(isinstance(each, (int, float)) for each in scores):
         best = max(range(len(scores)), key=scores.__getitem__)
         shown = " ".join(f"{score:.3f}" for score in scores[:12]) + (" ..." if len(scores) > 12 else "")
+        include = values.get("include")
         return styled(
-            "[bold cyan]{best}[/] ({score})  [dim]{all}[/]", best=best, score=f"{scores[best]:.3f}", all=shown
+            "[bold cyan]{best}[/] ({score})  [dim]{all}[/]{include}",
+            best=best,
+            score=f"{scores[best]:.3f}",
+            all=shown,
+            include=f"  {orjson.dumps(include).decode()}" if include else "",
         )
     return str(values) if isinstance(values, str) else orjson.dumps(values).decode()

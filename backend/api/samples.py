@@ -44,7 +44,7 @@ def sample_document(array: npt.NDArray[Any]) -> dict[str, Any]:
     Of a sample with several inputs the numbers are one input behind the other.
     """
     if array.dtype.names:
-        array = flattened(array.reshape(-1))
+        array = flattened(np.asarray(array).reshape(-1))[0]
     flat = array.reshape(-1)[:MAX_VALUES]
     numbers = flat.astype(np.float64)
     values: list[float | str | None] = numbers.tolist()

@@ -21,6 +21,7 @@ from kafkaml.codecs import StreamCodec, codec_for
 from kafkaml.confluent.browse import PageStart, TopicBrowser
 from kafkaml.confluent.tail import KafkaTail
 from kafkaml.errors import DecodeError, KafkaMLError, StreamUnavailable
+from kafkaml.named_inputs import flattened
 from kafkaml.records import Record, parse_source
 from kafkaml.settings import KafkaSettings
 
@@ -245,6 +246,8 @@ class _Places:
         if value is None:
             return None
         with suppress(KafkaMLError, ValueError):
-            decoded: list[float | None] = self._codec.features.decode([value]).reshape(-1).astype(float).tolist()
+            decoded: list[float | None] = (
+                flattened(self._codec.features.decode([value])).reshape(-1).astype(float).tolist()
+            )
             return decoded
         return None
