@@ -273,7 +273,7 @@ def test_the_preparation_of_features_is_kept(run: Run, monkeypatch: pytest.Monke
     given: list[object] = [{"scaled": True, "summary": "divided by 255"}]
     monkeypatch.setattr(run.model, "_fit", lambda *arguments: {**fit(*arguments), "preparation": given[0]})
     assert run.run().preparation == given[0]
-    for nonsense in ("divided", {"summary": "x" * 5000}):
+    for nonsense in ("divided", {"summary": "x" * (1 << 17)}):
         given[0] = nonsense
         with pytest.raises(BrokenError, match="reported the preparation"):
             run.run()
