@@ -610,3 +610,19 @@ def test_a_sub_model_needs_neither_loss_nor_optimizer_and_tells_what_goes_up(
     assert [each["shape"] for each in report["outputs"]] == outputs
     assert (report["metrics"], report["labels"]) == ([], "")
     assert "loss_fn, optimizer and metrics are not asked for: they come from the deployment" in report["notes"]
+
+
+@pytest.mark.parametrize(
+    ("forward", "proven"),
+    [
+        ("return self.layer(x)", True),
+        # What the first layer says is not what samples are.
+        ("return self.layer(x[:, :self.layer.in_features])", False),
+        ("return self.layer(nn.functional.pad(x, (0, self.layer.in_features - x.shape[1])))", False),
+    ],
+)
+def test_the_length_of_samples_is_told_where_no_other_is_taken(
+    start_model: StartProcess, forward: str, proven: bool
+) -> None:
+    code = network(LAYER, forward)
+    assert start_model(Runtime.PYTORCH).call("check", {"code": code, "imports": ""})["proven"] is proven
