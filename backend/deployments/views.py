@@ -57,9 +57,10 @@ _MAX_POINTS = 20_000
 
 
 class DeploymentFilter(filters.FilterSet):  # type: ignore[misc]
-    """``?state=running``: the state that sums the results up."""
+    """``?state=running``: the state that sums the results up; ``?dataset=1``: made for any version of a data set."""
 
     state = filters.ChoiceFilter(choices=STATE_CHOICES, method="in_state")
+    dataset = filters.NumberFilter(field_name="dataset__dataset", min_value=0, max_value=2**63 - 1)
 
     class Meta:
         model = Deployment

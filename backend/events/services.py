@@ -14,7 +14,10 @@ from backend.events.models import Event
 
 __all__ = ["TOPICS", "prune_events", "publish"]
 
-TOPICS = ("models", "configurations", "deployments", "results", "inferences", "streams", "clusters", "system")
+TOPICS = (
+    *("models", "configurations", "datasets", "deployments"),
+    *("results", "inferences", "streams", "clusters", "system"),
+)
 
 # Any constant that no other lock of ours uses.
 _ORDER_LOCK = 0x6B6D6C01

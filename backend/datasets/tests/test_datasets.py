@@ -149,6 +149,8 @@ def test_a_deployment_trains_on_it(editor: APIClient, readings: str) -> None:
     first = answer.json()
     assert first["dataset"] == {"id": dataset["id"], "name": "pumps", "version": 1}
     waiting = builders.make_deployment(builders.make_model())
+    made_for_it = editor.get(f"/api/deployments/?dataset={dataset['id']}").json()["results"]
+    assert [each["id"] for each in made_for_it] == [first["id"]]
     for status in (202, 202):
         # The same once more is written once.
         told = editor.post(f"/api/datasets/{dataset['id']}/train/", {"deployment": waiting.pk})

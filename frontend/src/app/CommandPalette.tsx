@@ -112,6 +112,7 @@ function useCommands(onSheet: () => void): Command[] {
       ? [
           go('New model', '/models/new'),
           go('New configuration', '/configurations/new'),
+          go('New data set', '/datasets/new'),
           go('Deploy for training', '/training/new'),
           go('Deploy for inference', '/inference/new'),
         ]

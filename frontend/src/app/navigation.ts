@@ -9,6 +9,7 @@ import {
   IconServer,
   IconSitemap,
   IconStack2,
+  IconTable,
 } from '@tabler/icons-react'
 
 export const ROOMS = [
@@ -18,6 +19,7 @@ export const ROOMS = [
   { to: '/training', label: 'Training', icon: IconSchool, key: 't' },
   { to: '/inference', label: 'Inference', icon: IconBroadcast, key: 'i' },
   { to: '/streams', label: 'Streams', icon: IconActivity, key: 's' },
+  { to: '/datasets', label: 'Data sets', icon: IconTable, key: 'd' },
   { to: '/topics', label: 'Topics', icon: IconDatabase, key: 'o' },
   { to: '/visualise', label: 'Visualise', icon: IconChartLine, key: 'v' },
   { to: '/system', label: 'System', icon: IconServer, key: 'y' },

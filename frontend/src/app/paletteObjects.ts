@@ -1,6 +1,14 @@
 /** Objects that the palette finds by name or number. */
 import { useQuery } from '@tanstack/react-query'
-import { configurationsList, deploymentsList, inferencesList, modelsList, resultsList, streamsList } from '~/lib/api'
+import {
+  configurationsList,
+  datasetsList,
+  deploymentsList,
+  inferencesList,
+  modelsList,
+  resultsList,
+  streamsList,
+} from '~/lib/api'
 
 export interface Found {
   key: string
@@ -40,6 +48,9 @@ async function look(wanted: string): Promise<Found[]> {
     modelsList(options).then(({ data }) => data.results.map((each) => found('Model', '/models', each.id, each.name))),
     configurationsList(options).then(({ data }) =>
       data.results.map((each) => found('Configuration', '/configurations', each.id, each.name)),
+    ),
+    datasetsList(options).then(({ data }) =>
+      data.results.map((each) => found('Data set', '/datasets', each.id, each.name)),
     ),
     deploymentsList(options).then(({ data }) =>
       data.results.map((each) => found('Deployment', '/training', each.id, each.configuration_name, each.state)),

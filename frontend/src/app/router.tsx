@@ -4,6 +4,7 @@ import { ProblemAlert } from '~/components/ProblemAlert'
 import { accountRoutes } from '~/features/account/routes'
 import { clusterRoutes } from '~/features/clusters/routes'
 import { configurationRoutes } from '~/features/configurations/routes'
+import { datasetRoutes } from '~/features/datasets/routes'
 import { homeRoutes } from '~/features/home/routes'
 import { inferenceRoutes } from '~/features/inference/routes'
 import { modelRoutes } from '~/features/models/routes'
@@ -25,6 +26,7 @@ const routeTree = rootRoute.addChildren([
   ...resultRoutes,
   ...inferenceRoutes,
   ...streamRoutes,
+  ...datasetRoutes,
   ...topicRoutes,
   ...visualiseRoutes,
   ...systemRoutes,

@@ -41,6 +41,7 @@ export const DeploymentLink = objectLink('/training/$id')
 export const ResultLink = objectLink('/results/$id')
 export const InferenceLink = objectLink('/inference/$id')
 export const StreamLink = objectLink('/streams/$id')
+export const DatasetLink = objectLink('/datasets/$id')
 export const VisualiseLink = objectLink('/visualise/$id')
 
 /** A link to the page of a topic, which shows its name unless something else is to be shown. */

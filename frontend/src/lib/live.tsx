@@ -10,6 +10,7 @@ import { SESSION_KEY } from './session'
 export const TOPICS = [
   'models',
   'configurations',
+  'datasets',
   'deployments',
   'results',
   'inferences',

@@ -43,6 +43,7 @@ import {
   systemRetrieveOptions,
   topicsListOptions,
 } from '~/lib/api'
+import { COLUMNS } from '~/lib/datasets'
 import { useDraft } from '~/lib/drafts'
 import { formatPercent } from '~/lib/format'
 import { titleOf, useFrameworks } from '~/lib/frameworks'
@@ -143,6 +144,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
     retry: false,
   })
   const found = upper ? model.data && upperFormat(model.data.report) : stream.data
+  const byContract = found?.input_format === COLUMNS
 
   const choose = (id: string | null) => {
     const chosen = results.find((each) => String(each.id) === id)
@@ -170,6 +172,12 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
   useEffect(() => {
     if (asked !== undefined) choose(String(asked))
   }, [asked, version])
+
+  // Also where a draft says otherwise: a contract goes with what its training learnt, which nobody writes by hand.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the form is the same one
+  useEffect(() => {
+    if (byContract) form.setFieldValue('as_stream', true)
+  }, [byContract])
 
   const suggestion = useTierSuggestion(form, result)
 
@@ -308,7 +316,7 @@ function NewForm({ results }: { results: readonly ResultRow[] }) {
               formatFrom ??
               (result && !result.stream && !upper ? 'the stream is not known any more' : 'format, type and shape')
             }
-            disabled={result !== undefined && !result.stream && !upper}
+            disabled={result !== undefined && ((!result.stream && !upper) || byContract)}
             checked={values.as_stream}
             onChange={(on) => {
               form.setFieldValue('as_stream', on)

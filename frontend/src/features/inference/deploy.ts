@@ -1,5 +1,6 @@
 /** What the form of a new inference means: suggestions, checks before sending, the request, one sentence. */
 import type { Inference, InferenceWriteRequest, Visualization } from '~/lib/api'
+import { datasetOf } from '~/lib/datasets'
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
 import { plural } from '~/lib/format'
 
@@ -179,8 +180,10 @@ export function equivalentsOf(form: DeployForm): Equivalents {
   }
 }
 
-/** 'RAW uint8, 8 8'. */
+/** 'RAW uint8, 8 8'; of a data set its contract. */
 export function formatText(format: string, config: Record<string, unknown>): string {
+  const origin = datasetOf(config)
+  if (origin) return `${format} by the contract of ${origin.name}, version ${origin.version}`
   const parts = [config.data_type, config.data_reshape].filter((each) => each !== undefined && each !== '')
   return parts.length > 0 ? `${format}, ${parts.join(', ')}` : format
 }

@@ -8,11 +8,13 @@ import { Age } from '~/components/Age'
 import { ConfigurationLink, DeploymentLink, ModelLink, StreamLink, TopicLink } from '~/components/ButtonLink'
 import { CodeEditor } from '~/components/CodeEditor'
 import { CopyButton } from '~/components/CopyButton'
+import { DatasetOriginLink } from '~/components/contract/DatasetOriginLink'
 import { Dimmed } from '~/components/Dimmed'
 import { Facts } from '~/components/Facts'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { Section } from '~/components/Section'
 import { deploymentsRetrieveOptions, modelsRetrieveOptions, type Result, streamsRetrieveOptions } from '~/lib/api'
+import { contractOf, datasetOf } from '~/lib/datasets'
 import { formatCount, formatExact, formatMetric, formatPercent, NONE, plural } from '~/lib/format'
 import { parseRanges, type StreamRange } from '~/lib/ranges'
 
@@ -71,6 +73,7 @@ function DataFacts({ result }: { result: Result }) {
   if (!stream.data) return <Skeleton height={120} role="status" aria-label="Loading" />
   const data = stream.data
   const ranges = parseRanges(data.topic)
+  const origin = datasetOf(data.input_config)
   return (
     <Facts
       facts={[
@@ -81,6 +84,7 @@ function DataFacts({ result }: { result: Result }) {
             {data.description ? `: ${data.description}` : ''}
           </StreamLink>,
         ],
+        origin && ['Data set', <DatasetOriginLink key="dataset" origin={origin} />],
         [
           'Slice',
           <Stack key="slice" gap={2} mah={160} style={{ overflow: 'auto' }}>
@@ -114,6 +118,7 @@ function offsetsText({ start, end }: StreamRange): string {
   return `offsets ${formatExact(start)} to ${formatExact(end)} (${plural(end - start, 'offset')})`
 }
 
+/** Schemas and contracts are long: they are on the stream's own page, and copied from here. */
 export function FormatText({ format, config }: { format: string; config: Record<string, unknown> }) {
   const shown = Object.entries(config).filter(([, value]) => typeof value !== 'object')
   return (
@@ -125,18 +130,13 @@ export function FormatText({ format, config }: { format: string; config: Record<
           {name}=<Code style={{ overflowWrap: 'anywhere' }}>{String(value)}</Code>
         </span>
       ))}
-      {shown.length < Object.keys(config).length && <Schema config={config} />}
+      {shown.length < Object.keys(config).length && (
+        <>
+          {contractOf(format, config) ? ', by a contract ' : ' with a schema '}
+          <CopyButton text={JSON.stringify(config, null, 2)} what="the configuration" />
+        </>
+      )}
     </span>
-  )
-}
-
-/** Schemas are long: they are on the stream's own page, and copied from here. */
-function Schema({ config }: { config: Record<string, unknown> }) {
-  return (
-    <>
-      {' '}
-      with a schema <CopyButton text={JSON.stringify(config, null, 2)} what="the configuration" />
-    </>
   )
 }
 

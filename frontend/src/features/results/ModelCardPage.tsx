@@ -6,6 +6,7 @@ import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { ConfigurationLink, DeploymentLink, ModelLink, ResultLink, StreamLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
+import { DatasetOriginLink } from '~/components/contract/DatasetOriginLink'
 import { Dimmed } from '~/components/Dimmed'
 import { type Fact, Facts } from '~/components/Facts'
 import { ObjectPage } from '~/components/ObjectPage'
@@ -14,6 +15,7 @@ import { Section } from '~/components/Section'
 import { Stat } from '~/components/Stat'
 import { Warnings } from '~/components/Warnings'
 import { type ModelCard, resultsVersionsCardRetrieveOptions } from '~/lib/api'
+import { datasetOf } from '~/lib/datasets'
 import { curlCall } from '~/lib/equivalents'
 import { formatCount, formatExact, formatMeasured, formatMoment, formatPercent, NONE } from '~/lib/format'
 import { titleOf, useFrameworks } from '~/lib/frameworks'
@@ -61,6 +63,7 @@ export function ModelCardPage() {
 function Card({ card }: { card: ModelCard }) {
   const { version, data, training, lineage } = card
   const { outcome } = version
+  const origin = data && datasetOf(data.input_config)
   const framework = titleOf(useFrameworks(), card.framework)
   return (
     <Stack gap="xl">
@@ -97,6 +100,7 @@ function Card({ card }: { card: ModelCard }) {
                 data.description !== '' && ['Description', data.description],
                 ['Slice', <Wrapped key="slice" text={data.topic} />],
                 ['Records', data.records === null ? 'without end' : formatExact(data.records)],
+                origin && ['Data set', <DatasetOriginLink key="dataset" origin={origin} />],
                 ['Format', <Wrapped key="format" text={`${data.input_format} ${JSON.stringify(data.input_config)}`} />],
                 [
                   'Asked for',

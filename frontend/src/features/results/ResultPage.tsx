@@ -14,10 +14,12 @@ import { getRouteApi } from '@tanstack/react-router'
 import { useState } from 'react'
 import { ButtonLink, DeploymentLink, ModelLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
+import { DatasetOriginLink } from '~/components/contract/DatasetOriginLink'
 import { FailureAlert, isHeldUp } from '~/components/FailureAlert'
 import { ObjectPage } from '~/components/ObjectPage'
 import { ProblemAlert } from '~/components/ProblemAlert'
-import { type Result, resultsRetrieveOptions, resultsStopCreateMutation } from '~/lib/api'
+import { type Result, resultsRetrieveOptions, resultsStopCreateMutation, streamsRetrieveOptions } from '~/lib/api'
+import { datasetOf } from '~/lib/datasets'
 import { idOf } from '~/lib/listSearch'
 import { notifyDone } from '~/lib/notify'
 import { hasEnded } from '~/lib/runs'
@@ -82,6 +84,11 @@ function Loaded({
     onSuccess: () => notifyDone(`Result ${result.id} is asked to stop`),
   })
   const parts = useRunParts(result)
+  const stream = useQuery({
+    ...streamsRetrieveOptions({ path: { id: String(result.stream) } }),
+    enabled: result.stream !== null,
+  })
+  const origin = stream.data && stream.data.id === result.stream ? datasetOf(stream.data.input_config) : null
   const ended = hasEnded(result)
   const editor = can('editor')
   const stopping = !ended && result.desired === 'stopped'
@@ -99,6 +106,14 @@ function Loaded({
             <ModelLink id={result.model}>model {result.model}</ModelLink>
             <span aria-hidden>·</span>
             <DeploymentLink id={result.deployment}>deployment {result.deployment}</DeploymentLink>
+            {origin && (
+              <>
+                <span aria-hidden>·</span>
+                <span>
+                  on <DatasetOriginLink origin={origin} />
+                </span>
+              </>
+            )}
             {result.attempt > 1 && (
               <Badge variant="outline" color="gray" size="sm" tt="none" style={{ color: 'var(--kml-idle)' }}>
                 attempt {result.attempt}

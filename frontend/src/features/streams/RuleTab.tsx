@@ -1,9 +1,13 @@
 /** How a stream is decoded and divided, and where its records are. */
 import { Code, Stack, Title } from '@mantine/core'
 import { TopicLink } from '~/components/ButtonLink'
+import { ContractView } from '~/components/contract/ContractView'
+import { DatasetOriginLink } from '~/components/contract/DatasetOriginLink'
 import { Facts } from '~/components/Facts'
 import { RowTable } from '~/components/RowTable'
+import { Section } from '~/components/Section'
 import type { Stream } from '~/lib/api'
+import { contractOf, datasetOf } from '~/lib/datasets'
 import { formatExact, formatMoment, NONE } from '~/lib/format'
 import { mostRecords, parseRanges, type StreamRange, sharesOf } from '~/lib/ranges'
 
@@ -22,15 +26,20 @@ const WORDS: Record<string, string> = {
 export function RuleTab({ stream }: { stream: Stream }) {
   const [train, validation, test] = sharesOf(stream.validation_rate, stream.test_rate)
   const ranges = parseRanges(stream.topic)
+  const contract = contractOf(stream.input_format, stream.input_config)
+  const origin = datasetOf(stream.input_config)
   const unlabelled = parseRanges(stream.unsupervised_topic)
   return (
     <Stack gap="lg">
       <Facts
         facts={[
           ['Format', stream.input_format],
-          ...Object.entries(stream.input_config).map(
-            ([name, value]) => [WORDS[name] ?? name, <RuleValue key={name} value={value} />] as const,
-          ),
+          origin && ['Data set', <DatasetOriginLink key="dataset" origin={origin} />],
+          ...(contract
+            ? []
+            : Object.entries(stream.input_config).map(
+                ([name, value]) => [WORDS[name] ?? name, <RuleValue key={name} value={value} />] as const,
+              )),
           ['Samples', stream.total_msg === null ? 'without end (online)' : formatExact(stream.total_msg)],
           ['Divided', `${train} % train, ${validation} % validate, ${test} % test`],
           ['Sent', stream.sent_at ? formatMoment(stream.sent_at) : NONE],
@@ -46,6 +55,11 @@ export function RuleTab({ stream }: { stream: Stream }) {
           ],
         ]}
       />
+      {contract && (
+        <Section title="Contract">
+          <ContractView contract={contract} />
+        </Section>
+      )}
       <Ranges title="Ranges" ranges={ranges} />
       {unlabelled.length > 0 && <Ranges title="Ranges without labels" ranges={unlabelled} />}
     </Stack>

@@ -15,6 +15,7 @@ import { curlCall } from '~/lib/equivalents'
 import { formatCount, formatExact } from '~/lib/format'
 import { listQuery } from '~/lib/listSearch'
 import { parseRanges, sharesOf, topicsOf } from '~/lib/ranges'
+import { useSession } from '~/lib/session'
 import { useListSearch } from '~/lib/useListSearch'
 import { DeploymentName } from './DeploymentName'
 import { RefusedAnnouncements } from './RefusedAnnouncements'
@@ -85,6 +86,7 @@ const COLUMNS: DataTableColumn<Stream>[] = [
 export function StreamListPage() {
   const [search, change] = useListSearch<StreamListSearch>('/streams')
   const navigate = useNavigate()
+  const { can } = useSession()
   const { deployment } = search
   const query = useQuery(streamsListOptions({ query: { ...listQuery(search), deployment } }))
   return (
@@ -112,13 +114,16 @@ export function StreamListPage() {
           )
         }
         actions={
-          <CopyAs
-            equivalents={{
-              cli: `kafka-ml streams list${deployment ? ` --deployment ${deployment}` : ''}`,
-              python: `from kafkaml.sdk import Client\n\nclient = Client()\nfor stream in client.streams.list(${deployment ? `deployment=${deployment}` : ''}):\n    print(stream.id, stream.topic)`,
-              curl: curlCall('GET', `/api/streams/${deployment ? `?deployment=${deployment}` : ''}`),
-            }}
-          />
+          <>
+            <CopyAs
+              equivalents={{
+                cli: `kafka-ml streams list${deployment ? ` --deployment ${deployment}` : ''}`,
+                python: `from kafkaml.sdk import Client\n\nclient = Client()\nfor stream in client.streams.list(${deployment ? `deployment=${deployment}` : ''}):\n    print(stream.id, stream.topic)`,
+                curl: curlCall('GET', `/api/streams/${deployment ? `?deployment=${deployment}` : ''}`),
+              }}
+            />
+            {can('editor') && <ButtonLink to="/datasets/new">New data set</ButtonLink>}
+          </>
         }
         onRowClick={(row) => void navigate({ to: '/streams/$id', params: { id: String(row.id) } })}
         empty={

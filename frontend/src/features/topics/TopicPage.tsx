@@ -1,8 +1,9 @@
 /** One topic: its records, its partitions, who uses it. */
 import { Button, Text } from '@mantine/core'
-import { IconSchool } from '@tabler/icons-react'
+import { IconSchool, IconTable } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { ButtonLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { CopyButton } from '~/components/CopyButton'
 import { ObjectPage } from '~/components/ObjectPage'
@@ -57,13 +58,23 @@ export function TopicPage() {
           <>
             <CopyAs equivalents={equivalents(name, search)} />
             {can('editor') && topic && (
-              <Button
-                size="xs"
-                leftSection={<IconSchool size={14} aria-hidden />}
-                onClick={() => change({ train: true })}
-              >
-                Use for training
-              </Button>
+              <>
+                <Button
+                  size="xs"
+                  variant="default"
+                  leftSection={<IconSchool size={14} aria-hidden />}
+                  onClick={() => change({ train: true })}
+                >
+                  Use for training
+                </Button>
+                <ButtonLink
+                  to="/datasets/new"
+                  search={{ topic: name }}
+                  leftSection={<IconTable size={14} aria-hidden />}
+                >
+                  Use as data set
+                </ButtonLink>
+              </>
             )}
           </>
         }

@@ -28,6 +28,7 @@ import { notifyDone } from '~/lib/notify'
 import { problemOf } from '~/lib/problem'
 import { ChainFields } from './ChainFields'
 import { chainsIn, FIRST_CHAIN } from './chain'
+import { DatasetChoice, datasetWords, useChosen } from './DatasetChoice'
 import {
   argumentText,
   type DeployValues,
@@ -91,6 +92,9 @@ export function DeployForm({
     return error ? `${error.detail}${error.hint ? ` (${error.hint})` : ''}` : undefined
   }
   const incremental = form.values.mode === 'incremental'
+  // A draft of before has none.
+  const chosen = form.values.dataset ?? null
+  const dataset = useChosen(chosen)
   const usual = firstValues(described)
   const advanced =
     (['seed', 'gpu'] as const).some((field) => errorOf(field) || form.values[field] !== usual[field]) ||
@@ -106,7 +110,7 @@ export function DeployForm({
     try {
       const made = await create.mutateAsync({ body: request })
       draft.forget()
-      notifyDone(`Deployment ${made.id} waits for its stream`)
+      notifyDone(`Deployment ${made.id} ${made.dataset ? 'begins' : 'waits for its stream'}`)
       await navigate({ to: '/training/$id', params: { id: String(made.id) } })
     } catch {
       // Shown below by create.error.
@@ -151,6 +155,11 @@ export function DeployForm({
           </Group>
         )}
         {source !== undefined && <Dimmed>The values are those of deployment {source}.</Dimmed>}
+        <DatasetChoice
+          value={chosen}
+          onChange={(next) => form.setFieldValue('dataset', next)}
+          errorOf={(field) => errorOf(field) ?? refused?.byField()[field]}
+        />
         <ModeChoice modes={modes} {...form.getInputProps('mode')} />
         {chains.length > 0 && (
           <ChainFields
@@ -205,7 +214,7 @@ export function DeployForm({
           />
         </Group>
         <Group gap="xl" align="flex-start">
-          {!incremental && (
+          {!incremental && chosen === null && (
             <Select
               label="Tested on"
               description="Which samples of the stream"
@@ -225,7 +234,7 @@ export function DeployForm({
             />
           )}
         </Group>
-        {!incremental && (
+        {!incremental && chosen === null && (
           <SmallPrint mt="calc(-1 * var(--mantine-spacing-sm))">{splitSentence(form.values, frameworks)}</SmallPrint>
         )}
         <Stack gap="xs">
@@ -273,7 +282,12 @@ export function DeployForm({
             What will happen
           </Title>
           <Text size="sm" aria-live="polite">
-            {deploySentence(configuration, form.values, frameworks)}
+            {deploySentence(
+              configuration,
+              form.values,
+              frameworks,
+              chosen && dataset ? datasetWords(dataset, chosen.version) : undefined,
+            )}
           </Text>
         </Stack>
         <Group gap="sm">

@@ -39,11 +39,22 @@ export function DeployPage() {
   const shown = configuration.data?.id === chosen ? configuration.data : undefined
   const ready =
     options.data !== undefined && frameworks.length > 0 && (search.from === undefined || earlier.data !== undefined)
+  const draft = [
+    'training-new',
+    ...(search.from === undefined ? [] : [`from-${search.from}`]),
+    ...(search.dataset === undefined ? [] : [`dataset-${search.dataset}`, search.dataset_version ?? 'newest']),
+  ].join('-')
+  const first = {
+    ...(earlier.data && search.from !== undefined ? valuesOf(earlier.data) : firstValues(frameworks)),
+    ...(search.dataset === undefined
+      ? {}
+      : { dataset: { id: search.dataset, version: search.dataset_version ?? null } }),
+  }
   const error = configurations.error ?? options.error ?? earlier.error ?? configuration.error
   const title = (
     <PageTitle
       title="Deploy for training"
-      description="Puts the models of a configuration to work. They wait for a stream, then each of them trains on it."
+      description="Puts the models of a configuration to work: on a data set at once, or on a stream once it is announced."
     />
   )
   if (!can('editor')) {
@@ -86,9 +97,9 @@ export function DeployPage() {
             {shown && ready && (
               <DeployForm
                 // Another source of values is another form.
-                key={search.from ?? 'new'}
-                draft={search.from === undefined ? 'training-new' : `training-new-from-${search.from}`}
-                first={earlier.data && search.from !== undefined ? valuesOf(earlier.data) : firstValues(frameworks)}
+                key={draft}
+                draft={draft}
+                first={first}
                 source={search.from}
                 configuration={shown}
                 frameworks={frameworks}

@@ -5,7 +5,7 @@ import { IconArrowsDiff, IconPlayerStop, IconRefresh, IconTrash } from '@tabler/
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
-import { ButtonLink, ConfigurationLink } from '~/components/ButtonLink'
+import { ButtonLink, ConfigurationLink, DatasetLink } from '~/components/ButtonLink'
 import { ConfirmDelete } from '~/components/ConfirmDelete'
 import { CopyAs } from '~/components/CopyAs'
 import { FailureAlert } from '~/components/FailureAlert'
@@ -66,6 +66,14 @@ export function DeploymentPage() {
         shown && (
           <Text size="sm" component="div">
             of <ConfigurationLink id={shown.configuration}>{shown.configuration_name}</ConfigurationLink>
+            {shown.dataset && (
+              <>
+                , on version {shown.dataset.version} of{' '}
+                <DatasetLink id={shown.dataset.id} search={{ version: shown.dataset.version }}>
+                  {shown.dataset.name}
+                </DatasetLink>
+              </>
+            )}
           </Text>
         )
       }

@@ -29,11 +29,14 @@ export function DeploymentSettings({ deployment }: { deployment: Deployment }) {
               written(argumentText(deployment, framework, 'evaluation')),
             ] as const,
           ]),
+          deployment.dataset && ['Data set', `${deployment.dataset.name}, version ${deployment.dataset.version}`],
           ['Batch size', deployment.batch_size],
           ['Confusion matrix', deployment.confusion_matrix ? 'yes, on the test samples' : 'no'],
           ...(deployment.incremental
             ? incrementalFacts(deployment.incremental)
-            : [['Tested on', SPLITS[deployment.split ?? ''] ?? deployment.split] as const]),
+            : deployment.dataset
+              ? []
+              : [['Tested on', SPLITS[deployment.split ?? ''] ?? deployment.split] as const]),
           ['Targets', TARGETS[deployment.targets] ?? deployment.targets],
           ...(deployment.chain ? chainFacts(deployment.chain) : []),
           ['Samples without labels', semiSupervisedText(deployment.semi_supervised)],

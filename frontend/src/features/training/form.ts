@@ -59,6 +59,14 @@ export interface DeployValues {
   semi_supervised: SemiSupervisedValues
   /** Of distributed models, where there are some. */
   chain: ChainValues
+  /** What it trains on at once; null: a stream that is announced to it. */
+  dataset: ChosenDataset | null
+}
+
+export interface ChosenDataset {
+  id: number
+  /** Null: the newest. */
+  version: number | null
 }
 
 /** What a form begins with. */
@@ -80,6 +88,7 @@ export function firstValues(frameworks: readonly Framework[]): DeployValues {
     incremental: FIRST_INCREMENTAL,
     semi_supervised: FIRST_SEMI_SUPERVISED,
     chain: FIRST_CHAIN,
+    dataset: null,
   }
 }
 
@@ -144,6 +153,7 @@ export function valuesOf(deployment: Deployment): DeployValues {
     incremental: incrementalValuesOf(deployment.incremental),
     semi_supervised: semiSupervisedValuesOf(deployment.semi_supervised),
     chain: chainValuesOf(deployment.chain),
+    dataset: deployment.dataset && { id: deployment.dataset.id, version: deployment.dataset.version },
   }
 }
 
@@ -172,14 +182,15 @@ export function requestOf(
     batch_size: values.batch_size as number,
     arguments: Object.fromEntries(written.filter(([, texts]) => Object.keys(texts).length > 0)),
     confusion_matrix: values.confusion_matrix && values.targets !== 'features',
-    // Of a window random samples validate, and none test.
-    split: values.split && values.mode !== 'incremental' ? (values.split as SplitEnum) : null,
+    // Of a window random samples validate, and none test; a data set says itself how it is split.
+    split: values.split && values.mode !== 'incremental' && !values.dataset ? (values.split as SplitEnum) : null,
     targets: values.targets as TargetsEnum,
     seed: values.seed as number,
     gpu: values.gpu as number,
     mode: values.mode as ModeEnum,
     ...(values.mode === 'incremental' ? { incremental: incrementalRequest(values.incremental) } : {}),
-    // A draft of before has none.
+    // A draft of before has none of what follows.
+    ...(values.dataset ? { dataset: values.dataset.id, dataset_version: values.dataset.version } : {}),
     ...(values.semi_supervised?.on ? { semi_supervised: semiSupervisedRequest(values.semi_supervised) } : {}),
     ...(subModels.length > 0 ? { chain: chainRequest(values.chain ?? FIRST_CHAIN, subModels) } : {}),
   }
@@ -190,6 +201,8 @@ export function deploySentence(
   configuration: Pick<Configuration, 'model_details'>,
   values: DeployValues,
   frameworks: readonly Framework[],
+  /** 'version 2 of readings', where a data set is chosen. */
+  dataset?: string,
 ): string {
   const models = unitsOf(configuration.model_details)
   const epochs = frameworks.map((framework) => {
@@ -202,7 +215,7 @@ export function deploySentence(
     windows
       ? `${plural(models.length, 'model')} ${one ? 'learns' : 'learn'} the stream that you announce to this deployment, ` +
         `as it comes, ${windows.size}`
-      : `${plural(models.length, 'model')} ${one ? 'trains' : 'train'} on the stream that you announce to this deployment`,
+      : `${plural(models.length, 'model')} ${one ? 'trains' : 'train'} on ${dataset ?? 'the stream that you announce to this deployment'}`,
     `${one ? 'in one run' : 'one run each'}, ${epochs.join(' and ')}${windows ? ' over each window' : ''}, in batches of ${values.batch_size || '?'}`,
   ]
   const gpus = Number(values.gpu)
@@ -218,7 +231,7 @@ export function deploySentence(
     (chain) => `${chain.map(({ name }) => name).join(' → ')} train together, with a result for each`,
   )
   const sentences = [[parts.join(': '), ...extras].join(', '), ...together, ...(windows?.more ?? [])]
-  return `${sentences.join('. ')}. Until a stream is announced, nothing runs.`
+  return `${sentences.join('. ')}. ${dataset ? 'It begins at once' : 'Until a stream is announced, nothing runs'}.`
 }
 
 /** What the sentence says of windows, with what is typed only in part left open. */
@@ -265,6 +278,8 @@ export function deployEquivalents(request: DeploymentWriteRequest): Equivalents 
     ...(request.targets === 'features' ? ['--targets features'] : []),
     ...(request.seed ? [`--seed ${request.seed}`] : []),
     ...(request.gpu ? [`--gpu ${request.gpu}`] : []),
+    ...(request.dataset ? [`--dataset ${request.dataset}`] : []),
+    ...(request.dataset_version ? [`--dataset-version ${request.dataset_version}`] : []),
     ...(learning ? ['--incremental', ...learning.map(optionOf)] : []),
     ...(semi ? ['--semi-supervised', ...Object.entries(semi).map(optionOf)] : []),
     ...chainOptions(exits).map(optionOf),

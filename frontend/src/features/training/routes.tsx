@@ -19,6 +19,15 @@ export interface TrainingSearch extends ListSearch {
   sel?: string | undefined
 }
 
+export interface DeploySearch {
+  configuration?: number | undefined
+  /** The deployment whose settings the form begins with. */
+  from?: number | undefined
+  /** The data set that is chosen at the beginning, and which of its versions; the newest without one. */
+  dataset?: number | undefined
+  dataset_version?: number | undefined
+}
+
 export const trainingRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
@@ -38,12 +47,11 @@ export const trainingRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/training/new',
-    // ``from`` is the deployment whose settings the form begins with.
-    validateSearch: (
-      search: Record<string, unknown>,
-    ): { configuration?: number | undefined; from?: number | undefined } => ({
+    validateSearch: (search: Record<string, unknown>): DeploySearch => ({
       configuration: idOf(search.configuration),
       from: idOf(search.from),
+      dataset: idOf(search.dataset),
+      dataset_version: idOf(search.dataset_version),
     }),
     component: lazyRouteComponent(() => import('./DeployPage'), 'DeployPage'),
   }),

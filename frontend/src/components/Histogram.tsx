@@ -1,0 +1,81 @@
+/** How values are distributed, in the height of a line: bars of numbers, or of the values that are there most often. */
+import type { Bin, Numbers, ValueCount } from '~/lib/api'
+import { formatCount, formatMetric } from '~/lib/format'
+import classes from './Histogram.module.css'
+
+export interface HistogramProps {
+  /** What they are: 'temperature'. */
+  label: string
+  numbers: Numbers | null
+  top: readonly ValueCount[]
+  /** Numbers are times, in milliseconds since 1970. */
+  times?: boolean
+}
+
+const HEIGHT = 24
+const MOST_VALUES = 3
+
+/** Draws numbers unless there are so few different ones that they are told one by one. */
+export function Histogram({ label, numbers, top, times = false }: HistogramProps) {
+  if (numbers && numbers.histogram.length > 1) return <Bars label={label} numbers={numbers} times={times} />
+  if (top.length > 0) return <Values label={label} top={top} />
+  if (numbers)
+    return <span className={classes.text}>{times ? timeText(0)(numbers.min) : formatMetric(numbers.min)}</span>
+  return null
+}
+
+function Bars({ label, numbers, times }: { label: string; numbers: Numbers; times: boolean }) {
+  const { histogram } = numbers
+  const text = times ? timeText(numbers.max - numbers.min) : formatMetric
+  const [least, greatest] = [text(numbers.min), text(numbers.max)]
+  return (
+    <figure className={classes.figure}>
+      <svg
+        role="img"
+        className={classes.bars}
+        viewBox={`0 0 ${histogram.length} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        aria-label={`${label}: from ${least} to ${greatest}, mean ${text(numbers.mean)}`}
+      >
+        {barsOf(histogram, HEIGHT).map(({ x, height }) => (
+          <rect key={x} x={x + 0.06} width={0.88} y={HEIGHT - height} height={height} />
+        ))}
+      </svg>
+      <figcaption className={classes.ends} aria-hidden>
+        <span>{least}</span>
+        <span>{greatest}</span>
+      </figcaption>
+    </figure>
+  )
+}
+
+function Values({ label, top }: { label: string; top: readonly ValueCount[] }) {
+  const all = top.reduce((sum, each) => sum + each.count, 0)
+  const shown = top.slice(0, MOST_VALUES)
+  return (
+    <ul className={classes.values} aria-label={label}>
+      {shown.map(({ value, count }) => (
+        <li key={value} title={`${value}: ${formatCount(count)}`}>
+          <span className={classes.share} style={{ width: `${(100 * count) / all}%` }} aria-hidden />
+          <span className={classes.value}>{value}</span>
+          <span className={classes.count}>{formatCount(count)}</span>
+        </li>
+      ))}
+      {top.length > shown.length && <li className={classes.more}>and {top.length - shown.length} more</li>}
+    </ul>
+  )
+}
+
+/** A bar for each bin; one with few values is not drawn as one without any. */
+export function barsOf(bins: readonly Bin[], height: number): { x: number; height: number }[] {
+  const most = Math.max(1, ...bins.map((each) => each.count))
+  return bins.map(({ count }, x) => ({ x, height: count === 0 ? 0 : Math.max(1, (height * count) / most) }))
+}
+
+const DAY_MS = 86_400_000
+
+/** Writes times of so many milliseconds as short as they can be told apart. */
+function timeText(span: number): (time: number) => string {
+  const options: Intl.DateTimeFormatOptions = span > 2 * DAY_MS ? { dateStyle: 'short' } : { timeStyle: 'short' }
+  return (time) => new Date(time).toLocaleString(undefined, options)
+}

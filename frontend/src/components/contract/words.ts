@@ -1,0 +1,92 @@
+/** A contract in words: how records become samples, as people say it. */
+import type { Column, Contract, EncodingEnum, FieldKindEnum, MissingEnum, ScalingEnum } from '~/lib/api'
+import { formatShape, plural } from '~/lib/format'
+
+export const ENCODINGS: Record<EncodingEnum, string> = {
+  number: 'number',
+  boolean: 'true or false',
+  category: 'category, as a number',
+  one_hot: 'category, one-hot',
+  numbers: 'list of numbers',
+  image: 'image',
+}
+
+export const MISSING: Record<MissingEnum, string> = {
+  drop: 'leave the record out',
+  constant: 'a constant',
+  mean: 'the mean',
+  last: 'the last value of its key',
+}
+
+export const SCALINGS: Record<ScalingEnum, string> = {
+  none: 'as it is',
+  min_max: 'to 0..1',
+  standard: 'mean 0, deviation 1',
+  robust: 'median 0, quartiles 1 apart',
+}
+
+export const SPLITS: Record<Contract['split'], string> = {
+  content: 'at random',
+  time: 'by time: the newest test',
+  key: 'by key: each is in one part',
+}
+
+export const KINDS: Record<FieldKindEnum, string> = {
+  number: 'number',
+  integer: 'whole number',
+  boolean: 'true or false',
+  text: 'text',
+  time: 'time',
+  numbers: 'list',
+  bytes: 'bytes',
+}
+
+/** Encodings whose numbers can be scaled, and whose gaps the mean can fill. */
+export const SCALABLE: ReadonlySet<EncodingEnum> = new Set(['number', 'numbers'])
+/** Encodings that have a shape. */
+export const SHAPED: ReadonlySet<EncodingEnum> = new Set(['numbers', 'image'])
+
+/** 'number, mean 0, deviation 1; where it is missing: the mean'. */
+export function columnWords(column: Omit<Column, 'name' | 'expression'>): string {
+  const shape = SHAPED.has(column.encoding) && column.shape.length > 0 ? ` of ${formatShape(column.shape)}` : ''
+  const scaling = column.scaling === 'none' ? '' : `, ${SCALINGS[column.scaling]}`
+  return `${ENCODINGS[column.encoding]}${shape}${scaling}; if missing: ${missingWords(column)}`
+}
+
+export function missingWords({ missing, constant }: Pick<Column, 'missing' | 'constant'>): string {
+  return missing === 'constant' ? `${String(constant)} instead` : MISSING[missing]
+}
+
+/** One sentence for each part of a contract. */
+export function contractSentences(contract: Contract): readonly (readonly [part: string, text: string])[] {
+  const { columns, labels, window } = contract
+  return [
+    ['Records', `${contract.format}${contract.key === 'none' ? '' : `, with a key of ${contract.key}`}`],
+    ['Sample', sampleWords(contract)],
+    [
+      'Label',
+      labels.length === 0
+        ? 'none'
+        : `${labels.map((each) => each.name).join(', ')}, ${labels[0]?.kind === 'class' ? 'a class' : plural(labels.length, 'number')}`,
+    ],
+    ...(window ? ([['Window', windowWords(window)]] as const) : []),
+    ['Split', SPLITS[contract.split]],
+    ...(columns.some((each) => each.missing === 'drop')
+      ? ([['Left out', 'records where a value is missing that nothing stands in for']] as const)
+      : []),
+  ]
+}
+
+function sampleWords({ columns, window }: Contract): string {
+  const inputs = new Map<string, string[]>()
+  for (const { name, input } of columns) inputs.set(input, [...(inputs.get(input) ?? []), name])
+  const parts = [...inputs].map(([input, names]) => `${input ? `${input}: ` : ''}${names.join(', ')}`)
+  return `${window ? `${window.length} records, each of ` : ''}${parts.join('; ')}`
+}
+
+export function windowWords({ length, stride, horizon }: NonNullable<Contract['window']>): string {
+  const every = stride === 1 ? 'one for each record' : `one every ${stride} records`
+  const label =
+    horizon === 0 ? 'the label is that of the last one' : `the label is that ${plural(horizon, 'record')} ahead`
+  return `the last ${plural(length, 'record')} of one key, ${every}; ${label}`
+}

@@ -1,0 +1,92 @@
+/** Deployments that were made for a data set, whichever version. */
+import { Skeleton } from '@mantine/core'
+import type { UseQueryResult } from '@tanstack/react-query'
+import { Age } from '~/components/Age'
+import { ButtonLink, ConfigurationLink, DatasetLink, DeploymentLink, ResultLink } from '~/components/ButtonLink'
+import { SmallPrint } from '~/components/Dimmed'
+import { EmptyState } from '~/components/EmptyState'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { RowTable } from '~/components/RowTable'
+import { StatusBadge } from '~/components/StatusBadge'
+import type { Dataset, DatasetVersion, PaginatedDeploymentList } from '~/lib/api'
+import { useSession } from '~/lib/session'
+
+export function DatasetDeployments({
+  dataset,
+  version,
+  deployments,
+}: {
+  dataset: Dataset
+  version: DatasetVersion
+  deployments: UseQueryResult<PaginatedDeploymentList, unknown>
+}) {
+  const { can } = useSession()
+  if (!deployments.data) {
+    if (!deployments.error) return <Skeleton height={120} aria-label="Loading" />
+    return <ProblemAlert error={deployments.error} onRetry={() => void deployments.refetch()} />
+  }
+  const { results: rows, count } = deployments.data
+  if (rows.length === 0)
+    return (
+      <EmptyState
+        title="Nothing was made for it yet"
+        action={
+          can('editor') && (
+            <ButtonLink to="/training/new" search={{ dataset: dataset.id, dataset_version: version.number }}>
+              Train
+            </ButtonLink>
+          )
+        }
+        command={`kafka-ml deployments create CONFIGURATION --dataset ${dataset.id}`}
+      >
+        A deployment that names a data set trains on it at once, without a program that sends anything.
+      </EmptyState>
+    )
+  return (
+    <>
+      <RowTable
+        label="Deployments"
+        minWidth={640}
+        maw={960}
+        rows={rows}
+        rowKey={(each) => each.id}
+        columns={[
+          {
+            title: 'Deployment',
+            rowHead: true,
+            cell: (each) => <DeploymentLink id={each.id}>deployment {each.id}</DeploymentLink>,
+          },
+          {
+            title: 'Configuration',
+            cell: (each) => <ConfigurationLink id={each.configuration}>{each.configuration_name}</ConfigurationLink>,
+          },
+          {
+            title: 'On',
+            cell: (each) => (
+              <DatasetLink id={dataset.id} search={{ version: each.dataset?.version }}>
+                version {each.dataset?.version}
+              </DatasetLink>
+            ),
+          },
+          {
+            title: 'Results',
+            cell: (each) =>
+              each.results.map((result, place) => (
+                <span key={result.id}>
+                  {place > 0 && ', '}
+                  <ResultLink id={result.id}>{result.model_name}</ResultLink>
+                </span>
+              )),
+          },
+          { title: 'State', cell: (each) => <StatusBadge state={each.state} /> },
+          { title: 'Made', cell: (each) => <Age at={each.created_at} size="sm" /> },
+        ]}
+      />
+      {count > rows.length && (
+        <SmallPrint>
+          The newest {rows.length} of {count}.
+        </SmallPrint>
+      )}
+    </>
+  )
+}

@@ -1,0 +1,137 @@
+/** A new data set of a topic, or a new version of one that is there. */
+import { Skeleton, Stack, Text } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useState } from 'react'
+import { PageTitle } from '~/components/PageTitle'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import {
+  type Dataset,
+  type DatasetVersion,
+  datasetsCreate,
+  datasetsRetrieveOptions,
+  datasetsVersionsCreate,
+} from '~/lib/api'
+import { readDraft } from '~/lib/drafts'
+import { notifyDone } from '~/lib/notify'
+import { useSession } from '~/lib/session'
+import { Builder } from './builder/Builder'
+import { NoContract } from './builder/NoContract'
+import { useProposal } from './builder/useProposal'
+import { type BuilderValues, ofProposal, ofVersion, topicOf, versionOf } from './builder/values'
+import { TopicChoice } from './TopicChoice'
+
+export function DatasetNewPage() {
+  const search = useSearch({ from: '/datasets/new' })
+  const { can } = useSession()
+  const query = useQuery({
+    ...datasetsRetrieveOptions({ path: { id: String(search.from) } }),
+    enabled: search.from !== undefined,
+  })
+  const from = search.from !== undefined && query.data?.id === search.from ? query.data : undefined
+  const version = from?.versions.find((each) => each.number === search.version) ?? from?.versions[0]
+  const topic = version ? topicOf(version) : search.topic
+  const title = from ? `New version of ${from.name}` : search.topic ? `Data set of ${search.topic}` : 'New data set'
+  if (!can('editor')) {
+    return <PageTitle title={title} description="Your role may look at data sets, not make them." />
+  }
+  return (
+    <Stack>
+      <PageTitle
+        title={title}
+        description={
+          version
+            ? `Begins with version ${version.number}; which records, and what becomes of them, is kept as a new one.`
+            : 'Which records of a topic, and how they become samples. No record is copied.'
+        }
+      />
+      <ProblemAlert error={query.error} onRetry={() => void query.refetch()} />
+      {search.from !== undefined && !from ? (
+        !query.error && <Skeleton height={320} role="status" aria-label="Loading" />
+      ) : topic ? (
+        <Begun key={`${topic}:${from?.id}:${version?.number}`} topic={topic} from={from} version={version} />
+      ) : (
+        <TopicChoice />
+      )}
+    </Stack>
+  )
+}
+
+/** The builder, once the records were looked at. */
+function Begun({
+  topic,
+  from,
+  version,
+}: {
+  topic: string
+  from: Dataset | undefined
+  version: DatasetVersion | undefined
+}) {
+  const navigate = useNavigate()
+  const draftName = from && version ? `dataset-${from.id}-${version.number}` : `dataset-new-${topic}`
+  const [asked, setAsked] = useState<BuilderValues['asked']>(() => readDraft<BuilderValues>(draftName)?.asked ?? {})
+  // Whether it is begun by the records, also where there is a version.
+  const [anew, setAnew] = useState(false)
+  const query = useProposal(topic, asked)
+  const proposal = query.isPlaceholderData ? undefined : query.data
+  const ask = (next: BuilderValues['asked']) => {
+    setAsked(next)
+    setAnew(true)
+  }
+  if (query.isPending || query.isPlaceholderData) {
+    return (
+      <Stack gap="xs">
+        <Text size="sm">Looking at records of {topic}…</Text>
+        <Skeleton height={320} role="status" aria-label="Loading" />
+      </Stack>
+    )
+  }
+  const begun = version && !anew ? ofVersion(version, proposal) : proposal && ofProposal(proposal, asked)
+  if (!begun || begun.fields.length === 0) {
+    return (
+      <NoContract
+        topic={topic}
+        asked={asked}
+        remarks={proposal?.remarks ?? []}
+        error={query.error}
+        onRetry={() => void query.refetch()}
+        onAsked={ask}
+      />
+    )
+  }
+  const save = async (values: BuilderValues, train: boolean) => {
+    const body = versionOf(topic, values)
+    let [id, number] = [from?.id, 1]
+    if (id === undefined) {
+      const { name, description } = values
+      const { data } = await datasetsCreate({ body: { ...body, name, description }, throwOnError: true })
+      id = data.id
+    } else {
+      const { data } = await datasetsVersionsCreate({ path: { id: String(id) }, body, throwOnError: true })
+      number = data.number
+    }
+    const made = id
+    return () => {
+      notifyDone(from ? `Version ${number} of ${from.name} is added` : `Data set ${values.name} is made`)
+      if (train) {
+        const search = { dataset: made, dataset_version: number }
+        void navigate({ to: '/training/new', search, ignoreBlocker: true })
+      } else {
+        void navigate({ to: '/datasets/$id', params: { id: String(made) }, search: {}, ignoreBlocker: true })
+      }
+    }
+  }
+  return (
+    <Builder
+      // Another proposal is another beginning.
+      key={JSON.stringify(asked)}
+      topic={topic}
+      from={from}
+      proposal={proposal}
+      initial={from ? begun : { ...begun, name: topic }}
+      draftName={draftName}
+      onSave={save}
+      onAsked={ask}
+    />
+  )
+}

@@ -1,0 +1,25 @@
+/** Changes what can be changed of a data set: what it is called, and what is said about it. */
+import { Textarea, TextInput } from '@mantine/core'
+import { useForm } from '@mantine/form'
+import { FormDialog } from '~/components/FormDialog'
+import { type Dataset, datasetsPartialUpdate } from '~/lib/api'
+
+export function EditDialog({ dataset, onClose }: { dataset: Dataset; onClose: () => void }) {
+  const form = useForm({ initialValues: { name: dataset.name, description: dataset.description } })
+  return (
+    <FormDialog
+      title="Rename"
+      submit="Save"
+      form={form}
+      disabled={form.values.name.trim() === ''}
+      onClose={onClose}
+      onSave={async (body) => {
+        await datasetsPartialUpdate({ path: { id: String(dataset.id) }, body, throwOnError: true })
+        return `Data set ${body.name} is saved`
+      }}
+    >
+      <TextInput label="Name" required maxLength={100} {...form.getInputProps('name')} />
+      <Textarea label="Description" autosize minRows={2} {...form.getInputProps('description')} />
+    </FormDialog>
+  )
+}

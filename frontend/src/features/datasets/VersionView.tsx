@@ -1,0 +1,40 @@
+/** One version of a data set: which records are meant, how they are divided, and the contract. */
+import { Stack } from '@mantine/core'
+import { TopicLink } from '~/components/ButtonLink'
+import { ContractView } from '~/components/contract/ContractView'
+import { Facts } from '~/components/Facts'
+import { Section } from '~/components/Section'
+import type { DatasetVersion } from '~/lib/api'
+import { formatCount, formatExact, formatMoment } from '~/lib/format'
+import { parseRanges, sharesOf } from '~/lib/ranges'
+
+export function VersionView({ version }: { version: DatasetVersion }) {
+  const [train, validation, test] = sharesOf(version.validation_rate, version.test_rate)
+  return (
+    <Stack gap="lg">
+      <Section title="Slice">
+        <Facts
+          facts={[
+            ['Records', `${formatCount(version.records)} at most`],
+            [
+              'Where',
+              <Stack key="where" gap={2} mah={160} style={{ overflow: 'auto' }}>
+                {parseRanges(version.ranges).map(({ topic, partition, start, end }) => (
+                  <span key={`${topic}:${partition}:${start}`}>
+                    <TopicLink name={topic} search={{ from: 'offset', offset: start, partition }} /> partition{' '}
+                    {partition}, offsets {formatExact(start)} to {formatExact(end === null ? null : end - 1)}
+                  </span>
+                ))}
+              </Stack>,
+            ],
+            ['Divided', `${train} % train, ${validation} % validate, ${test} % test`],
+            ['Made', formatMoment(version.created_at)],
+          ]}
+        />
+      </Section>
+      <Section title="Contract">
+        <ContractView contract={version.contract} />
+      </Section>
+    </Stack>
+  )
+}

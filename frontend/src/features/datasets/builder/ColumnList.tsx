@@ -1,0 +1,68 @@
+/** The columns of a sample: name, expression, and how its values become numbers. */
+import { Button, Group, Stack } from '@mantine/core'
+import { IconPlus } from '@tabler/icons-react'
+import { useState } from 'react'
+import { SmallPrint } from '~/components/Dimmed'
+import { FieldError } from '~/components/FieldError'
+import type { PreviewColumn } from '~/lib/api'
+import { formatCount } from '~/lib/format'
+import classes from './Builder.module.css'
+import { ColumnRow } from './ColumnRow'
+import { type FormProblems, textOf } from './problems'
+import { type ColumnValues, emptyColumn } from './values'
+
+/** More than these are shown when asked for. */
+const MOST = 40
+
+export function ColumnList({
+  columns,
+  onChange,
+  problems,
+  previewed,
+}: {
+  columns: readonly ColumnValues[]
+  onChange: (columns: readonly ColumnValues[]) => void
+  problems: FormProblems
+  /** What the preview says of a column, by its id. */
+  previewed: ReadonlyMap<number, PreviewColumn>
+}) {
+  const [all, setAll] = useState(false)
+  const shown = all ? columns : columns.slice(0, MOST)
+  return (
+    <Stack gap="xs" align="flex-start">
+      {columns.length > 0 && (
+        <ul className={classes.columns} style={{ width: '100%' }}>
+          {shown.map((each) => (
+            <ColumnRow
+              key={each.id}
+              column={each}
+              problems={problems}
+              previewed={previewed.get(each.id)}
+              onChange={(change) =>
+                onChange(columns.map((other) => (other.id === each.id ? { ...other, ...change } : other)))
+              }
+              onRemove={() => onChange(columns.filter((other) => other.id !== each.id))}
+            />
+          ))}
+        </ul>
+      )}
+      <FieldError error={textOf(problems.get('columns'))} />
+      <Group gap="sm">
+        <Button
+          size="compact-sm"
+          variant="default"
+          leftSection={<IconPlus size={14} aria-hidden />}
+          onClick={() => onChange([...columns, emptyColumn(columns)])}
+        >
+          Add a column
+        </Button>
+        {shown.length < columns.length && (
+          <Button size="compact-sm" variant="subtle" onClick={() => setAll(true)}>
+            Show {formatCount(columns.length - shown.length)} more
+          </Button>
+        )}
+        <SmallPrint>SQL over the fields, _key, _timestamp, _partition and _headers.NAME</SmallPrint>
+      </Group>
+    </Stack>
+  )
+}

@@ -1,0 +1,92 @@
+/** A SQL expression over a record, with what is wrong below it: where, what was expected, what may have been meant. */
+import { Button, Text, TextInput, type TextInputProps } from '@mantine/core'
+import { useState } from 'react'
+import classes from './Builder.module.css'
+import { type FormProblem, markedText, mended } from './problems'
+
+interface ExpressionInputProps extends Omit<TextInputProps, 'value' | 'onChange' | 'error'> {
+  value: string
+  onChange: (expression: string) => void
+  problems: readonly FormProblem[] | undefined
+}
+
+export function ExpressionInput({ value, onChange, problems, ...input }: ExpressionInputProps) {
+  return (
+    <TextInput
+      size="xs"
+      autoCapitalize="off"
+      spellCheck={false}
+      maxLength={2000}
+      styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }}
+      value={value}
+      onChange={(event) => onChange(event.currentTarget.value)}
+      error={
+        problems?.length
+          ? problems.map((each) => (
+              <ExpressionProblem key={each.message} problem={each} current={each.text === value} onMend={onChange} />
+            ))
+          : undefined
+      }
+      {...input}
+    />
+  )
+}
+
+/** Spans alone, as it stands in a paragraph. */
+function ExpressionProblem({
+  problem,
+  current,
+  onMend,
+}: {
+  problem: FormProblem
+  /** Whether the expression is still what the problem is about. */
+  current: boolean
+  onMend: (expression: string) => void
+}) {
+  const [listed, setListed] = useState(false)
+  const marked = markedText(problem)
+  const known = problem.known ?? []
+  return (
+    <span className={classes.problem} data-stale={!current || undefined} aria-live="polite">
+      {marked && (
+        <code className={classes.quote}>
+          {marked.before}
+          <mark className={classes.mark}>{marked.marked || ' '}</mark>
+          {marked.after}
+        </code>
+      )}
+      <span>
+        {problem.message}
+        {problem.hint && <span className={classes.hint}> {problem.hint}</span>}
+      </span>
+      <span className={classes.mending}>
+        {(problem.meant ?? []).length > 0 && 'Did you mean'}
+        {(problem.meant ?? []).map((meant) => {
+          const text = mended(problem, meant)
+          return (
+            <Button
+              key={meant}
+              size="compact-xs"
+              variant="default"
+              ff="monospace"
+              disabled={!current || text === null}
+              onClick={() => text !== null && onMend(text)}
+            >
+              {meant}
+            </Button>
+          )
+        })}
+        {known.length > 0 && (
+          <Button size="compact-xs" variant="subtle" aria-expanded={listed} onClick={() => setListed(!listed)}>
+            {listed ? 'Hide the names' : 'Known names'}
+          </Button>
+        )}
+      </span>
+      {listed && (
+        <Text component="span" size="xs" c="var(--mantine-color-text)" ff="monospace" display="block">
+          {known.join(', ')}
+        </Text>
+      )}
+    </span>
+  )
+}

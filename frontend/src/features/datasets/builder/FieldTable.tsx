@@ -1,0 +1,158 @@
+/** The fields of the records: what they hold, what was noticed of them, and which of them are learnt. */
+import { Badge, Button, Checkbox, Group, Text } from '@mantine/core'
+import { useState } from 'react'
+import { KINDS } from '~/components/contract/words'
+import { SmallPrint } from '~/components/Dimmed'
+import { Histogram } from '~/components/Histogram'
+import { RowMenu } from '~/components/RowMenu'
+import { RowTable } from '~/components/RowTable'
+import type { FieldSummary, Proposal } from '~/lib/api'
+import { formatCount, formatPercent, formatShape } from '~/lib/format'
+import { Remarks } from './Remarks'
+import { type BuilderValues, columnOfField, columnsOfField, pathKey } from './values'
+
+/** More than these are shown when asked for. */
+const MOST = 40
+
+export function FieldTable({
+  proposal,
+  values,
+  onChange,
+}: {
+  proposal: Proposal
+  values: BuilderValues
+  onChange: (change: Partial<BuilderValues>) => void
+}) {
+  const [all, setAll] = useState(false)
+  const shown = all ? proposal.fields : proposal.fields.slice(0, MOST)
+  const rest = proposal.fields.length - shown.length
+  return (
+    <>
+      <RowTable
+        label="Fields of the records"
+        minWidth={500}
+        rows={shown}
+        rowKey={pathKey}
+        columns={[
+          {
+            title: 'Learn',
+            w: 56,
+            cell: (field) => <Tick field={field} values={values} onChange={onChange} />,
+          },
+          {
+            title: 'Field',
+            rowHead: true,
+            cell: (field) => <FieldName field={field} proposal={proposal} values={values} />,
+            td: { miw: 150 },
+          },
+          { title: 'Missing', right: true, cell: (field) => (field.missing > 0 ? formatPercent(field.missing) : '0') },
+          {
+            title: 'Distinct',
+            right: true,
+            cell: (field) => `${formatCount(field.distinct)}${field.more ? '+' : ''}`,
+          },
+          {
+            title: 'Values',
+            cell: (field) => (
+              <Histogram
+                label={field.path.join('.')}
+                numbers={field.numbers}
+                top={field.top}
+                times={field.kind === 'time'}
+              />
+            ),
+          },
+          {
+            title: '',
+            w: 36,
+            cell: (field) => (
+              <RowMenu
+                name={field.path.join('.')}
+                actions={[
+                  { label: 'Make it the label', onClick: () => onChange(asLabel(field, values)) },
+                  {
+                    label: 'Another column of it',
+                    onClick: () => onChange({ columns: [...values.columns, columnOfField(field, values.columns)] }),
+                  },
+                ]}
+              />
+            ),
+          },
+        ]}
+      />
+      {rest > 0 && (
+        <Button size="compact-sm" variant="subtle" mt={4} onClick={() => setAll(true)}>
+          Show {formatCount(rest)} more
+        </Button>
+      )}
+    </>
+  )
+}
+
+/** The field as the only label, and no column of it, which would give the label away. */
+function asLabel(field: FieldSummary, values: BuilderValues): Partial<BuilderValues> {
+  const kind = field.kind === 'number' ? 'number' : 'class'
+  const own = new Set(columnsOfField(field, values.columns).map((each) => each.id))
+  return {
+    columns: values.columns.filter((each) => !own.has(each.id)),
+    labels: [{ id: 0, name: field.path.at(-1) ?? '', expression: field.expression, kind }],
+  }
+}
+
+function Tick({
+  field,
+  values,
+  onChange,
+}: {
+  field: FieldSummary
+  values: BuilderValues
+  onChange: (change: Partial<BuilderValues>) => void
+}) {
+  const own = columnsOfField(field, values.columns)
+  return (
+    <Checkbox
+      size="xs"
+      aria-label={`Learn ${field.path.join('.')}`}
+      checked={own.length > 0}
+      onChange={(event) =>
+        onChange({
+          columns: event.currentTarget.checked
+            ? [...values.columns, columnOfField(field, values.columns)]
+            : values.columns.filter((each) => !own.includes(each)),
+        })
+      }
+    />
+  )
+}
+
+function FieldName({ field, proposal, values }: { field: FieldSummary; proposal: Proposal; values: BuilderValues }) {
+  const remarks = proposal.remarks.filter((each) => pathKey(each) === pathKey(field))
+  const label = values.labels.some((each) => each.expression === field.expression)
+  const used = columnsOfField(field, values.columns).length > 0
+  return (
+    <>
+      <Group gap={6}>
+        <Text size="sm" fw={500} component="span" style={{ overflowWrap: 'anywhere' }}>
+          {field.path.join('.')}
+        </Text>
+        {label && <Mark>label</Mark>}
+        {field.role === 'key' && <Mark>key</Mark>}
+      </Group>
+      <SmallPrint fw={400}>
+        {KINDS[field.kind]}
+        {field.shape.length > 0 && ` of ${formatShape(field.shape)}`}
+        {field.odd > 0 && `, ${formatPercent(field.odd)} of another kind`}
+        {!used && !label && field.reason && `; ${field.reason}`}
+      </SmallPrint>
+      <Remarks label={`What was noticed of ${field.path.join('.')}`} remarks={remarks} />
+    </>
+  )
+}
+
+function Mark({ children }: { children: string }) {
+  return (
+    <Badge variant="outline" color="gray" size="sm" tt="none" style={{ color: 'var(--kml-idle)' }}>
+      {children}
+    </Badge>
+  )
+}

@@ -1,0 +1,125 @@
+/** Tells the proposal how records are read, where it cannot find that out, and asks for it again. */
+import { NumberInput, Select, Textarea, TextInput } from '@mantine/core'
+import { useForm } from '@mantine/form'
+import { FormDialog } from '~/components/FormDialog'
+import { type FormatEnum, type ProposalQueryRequest, topicsProposal } from '~/lib/api'
+
+const FORMATS: Record<FormatEnum, string> = {
+  JSON: 'JSON objects',
+  AVRO: 'Avro',
+  CSV: 'CSV lines',
+  RAW: 'RAW: the bytes of an array',
+  TELEGRAF_STR_JSON: 'Telegraf metrics',
+}
+
+export function FormatDialog({
+  topic,
+  asked,
+  onAsked,
+  onClose,
+}: {
+  topic: string
+  asked: ProposalQueryRequest
+  /** A proposal was made for what was told. */
+  onAsked: (asked: ProposalQueryRequest) => void
+  onClose: () => void
+}) {
+  const form = useForm({
+    initialValues: {
+      format: asked.format ?? '',
+      label: asked.label ?? '',
+      data_scheme: asked.data_scheme ?? '',
+      data_type: asked.data_type ?? '',
+      data_reshape: asked.data_reshape ?? '',
+      delimiter: asked.delimiter ?? '',
+      columns: (asked.columns ?? []).join(', '),
+      records: (asked.records ?? 1000) as number | string,
+    },
+  })
+  const { format } = form.values
+  return (
+    <FormDialog
+      title="How records are read"
+      submit="Propose again"
+      form={form}
+      onClose={onClose}
+      note="What you changed so far is replaced by the new proposal."
+      onSave={async (values) => {
+        const told = queryOf(values)
+        await topicsProposal({ path: { name: topic }, body: told, throwOnError: true })
+        onAsked(told)
+        return 'Proposed anew'
+      }}
+    >
+      <Select
+        label="Format"
+        data={[
+          { value: '', label: 'found out from the records' },
+          ...Object.entries(FORMATS).map(([value, label]) => ({ value, label })),
+        ]}
+        {...form.getInputProps('format')}
+      />
+      {format === 'AVRO' && (
+        <Textarea
+          label="Avro schema"
+          description="Not needed where records are framed and a schema registry is set"
+          autosize
+          minRows={3}
+          maxRows={12}
+          styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }}
+          {...form.getInputProps('data_scheme')}
+        />
+      )}
+      {format === 'RAW' && (
+        <>
+          <TextInput label="Type of the numbers" placeholder="float32" {...form.getInputProps('data_type')} />
+          <TextInput label="Shape of a sample" placeholder="28 28" {...form.getInputProps('data_reshape')} />
+        </>
+      )}
+      {format === 'CSV' && (
+        <>
+          <TextInput label="Between columns" placeholder="," maxLength={1} {...form.getInputProps('delimiter')} />
+          <TextInput label="Names of the columns" placeholder="a, b, c" {...form.getInputProps('columns')} />
+        </>
+      )}
+      <TextInput
+        label="Label"
+        description="The field to predict; _key for the key, none for no label"
+        placeholder="found out by name and values"
+        {...form.getInputProps('label')}
+      />
+      <NumberInput label="Records to look at" min={10} max={2000} {...form.getInputProps('records')} />
+    </FormDialog>
+  )
+}
+
+interface FormatValues {
+  format: string
+  label: string
+  data_scheme: string
+  data_type: string
+  data_reshape: string
+  delimiter: string
+  columns: string
+  records: number | string
+}
+
+/** Of what was told only what the format takes. */
+export function queryOf(values: FormatValues): ProposalQueryRequest {
+  const { format, label, records } = values
+  const names = values.columns
+    .split(',')
+    .map((each) => each.trim())
+    .filter(Boolean)
+  const text = (value: string) => value.trim()
+  return {
+    ...(format ? { format: format as FormatEnum } : {}),
+    ...(text(label) ? { label: text(label) } : {}),
+    ...(format === 'AVRO' && text(values.data_scheme) ? { data_scheme: text(values.data_scheme) } : {}),
+    ...(format === 'RAW' && text(values.data_type) ? { data_type: text(values.data_type) } : {}),
+    ...(format === 'RAW' && text(values.data_reshape) ? { data_reshape: text(values.data_reshape) } : {}),
+    ...(format === 'CSV' && values.delimiter ? { delimiter: values.delimiter } : {}),
+    ...(format === 'CSV' && names.length > 0 ? { columns: names } : {}),
+    records: records as number,
+  }
+}

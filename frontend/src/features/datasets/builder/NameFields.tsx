@@ -1,0 +1,54 @@
+/** What the data set is called, and the buttons that make it. */
+import { Group, Stack, Text, TextInput } from '@mantine/core'
+import type { ReactNode } from 'react'
+import { Section } from '~/components/Section'
+import type { Dataset } from '~/lib/api'
+import { type FormProblems, textOf } from './problems'
+import type { BuilderValues } from './values'
+
+export function NameFields({
+  values,
+  from,
+  onChange,
+  problems,
+  children,
+}: {
+  values: BuilderValues
+  from: Dataset | undefined
+  onChange: (change: Partial<BuilderValues>) => void
+  problems: FormProblems
+  /** The buttons. */
+  children: ReactNode
+}) {
+  return (
+    <Section title={from ? `Version ${(from.versions[0]?.number ?? 0) + 1} of ${from.name}` : 'Name'}>
+      <Stack gap="sm">
+        {from ? (
+          <Text size="sm">The versions before it stay as they are.</Text>
+        ) : (
+          <Group gap="sm" align="flex-start">
+            <TextInput
+              label="Name"
+              required
+              maxLength={100}
+              w={260}
+              value={values.name}
+              onChange={(event) => onChange({ name: event.currentTarget.value })}
+              error={textOf(problems.get('name'))}
+            />
+            <TextInput
+              label="Description"
+              placeholder="What it is for"
+              w={360}
+              maw="100%"
+              value={values.description}
+              onChange={(event) => onChange({ description: event.currentTarget.value })}
+              error={textOf(problems.get('description'))}
+            />
+          </Group>
+        )}
+        <Group gap="xs">{children}</Group>
+      </Stack>
+    </Section>
+  )
+}

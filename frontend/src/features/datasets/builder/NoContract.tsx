@@ -1,0 +1,43 @@
+/** Nothing can be proposed for a topic: why, and how to help. */
+import { Button, Stack } from '@mantine/core'
+import { useState } from 'react'
+import { EmptyState } from '~/components/EmptyState'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import type { ProposalQueryRequest, Remark } from '~/lib/api'
+import { FormatDialog } from './FormatDialog'
+import { Remarks } from './Remarks'
+
+export function NoContract({
+  topic,
+  asked,
+  remarks,
+  error,
+  onRetry,
+  onAsked,
+}: {
+  topic: string
+  asked: ProposalQueryRequest
+  remarks: readonly Remark[]
+  error: unknown
+  onRetry: () => void
+  onAsked: (asked: ProposalQueryRequest) => void
+}) {
+  const [telling, setTelling] = useState(false)
+  const tell = <Button onClick={() => setTelling(true)}>Say how records are read</Button>
+  return (
+    <>
+      {error ? (
+        <ProblemAlert error={error} title="The records cannot be looked at" onRetry={onRetry}>
+          {tell}
+        </ProblemAlert>
+      ) : (
+        <EmptyState title={`Nothing to learn from was found in ${topic}`} action={tell}>
+          <Stack align="center">
+            <Remarks label="Why" remarks={remarks} />
+          </Stack>
+        </EmptyState>
+      )}
+      {telling && <FormatDialog topic={topic} asked={asked} onAsked={onAsked} onClose={() => setTelling(false)} />}
+    </>
+  )
+}

@@ -1,0 +1,103 @@
+/** What the contract makes of the records: how many become samples, the label's balance, the samples themselves. */
+import { Alert, Box, Code, Group, Loader, Skeleton, Stack, Text, Title } from '@mantine/core'
+import { SmallPrint } from '~/components/Dimmed'
+import { Histogram } from '~/components/Histogram'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import type { Preview } from '~/lib/api'
+import { formatCount, formatPercent, formatShape, plural } from '~/lib/format'
+import classes from './Builder.module.css'
+import { Remarks } from './Remarks'
+import { Samples } from './Samples'
+
+export function PreviewPanel({
+  preview,
+  stale,
+  error,
+  onRetry,
+}: {
+  preview: Preview | undefined
+  stale: boolean
+  error: unknown
+  onRetry: () => void
+}) {
+  return (
+    <Box component="section" aria-label="Preview" className={classes.preview} tabIndex={0}>
+      <Group gap="xs" mb="xs">
+        <Title order={2}>As the model gets it</Title>
+        {stale && preview && <Loader size={14} aria-label="It is computed anew" />}
+      </Group>
+      <ProblemAlert error={error} title="There is no preview" onRetry={onRetry} />
+      {preview ? (
+        <div className={stale ? classes.stale : ''}>
+          <PreviewContent preview={preview} />
+        </div>
+      ) : (
+        error === null && <Skeleton height={240} role="status" aria-label="Loading" />
+      )}
+    </Box>
+  )
+}
+
+export function PreviewContent({ preview }: { preview: Preview }) {
+  const { undecodable, inputs, balance, parts } = preview
+  const label = preview.columns.filter((each) => each.place.startsWith('labels.'))
+  return (
+    <Stack gap="md">
+      <Text size="sm">
+        {formatPercent(preview.decodes)} of {plural(preview.sampled, 'record')} that were looked at can be read
+        {preview.records > preview.sampled && ` (of ${formatCount(preview.records)})`}.
+        {parts &&
+          ` They are ${formatCount(parts.training)} samples to train, ${formatCount(parts.validation)} to validate and ${formatCount(parts.test)} to test.`}
+      </Text>
+      {undecodable && (
+        <Alert color="yellow" py={6} title={`${formatPercent(undecodable.share)} cannot be read`}>
+          <Text size="xs" style={{ overflowWrap: 'anywhere' }}>
+            {undecodable.place}: {undecodable.message}
+          </Text>
+          {undecodable.value && <Code style={{ overflowWrap: 'anywhere' }}>{undecodable.value}</Code>}
+        </Alert>
+      )}
+      <Remarks label="What to look at" remarks={preview.remarks} />
+      {inputs.length > 0 && (
+        <div>
+          <Title order={3} mb={4}>
+            {inputs.length === 1 ? 'Input' : 'Inputs'}
+          </Title>
+          {inputs.map((each) => (
+            <Text size="sm" key={each.name}>
+              {each.name && `${each.name}: `}
+              {each.dtype}, {formatShape(each.shape)}
+            </Text>
+          ))}
+        </div>
+      )}
+      {label.length > 0 && (
+        <div>
+          <Title order={3} mb={4}>
+            {label.length === 1 ? 'Label' : 'Labels'}
+          </Title>
+          <Group gap="lg" align="flex-start">
+            {label.map((each) => (
+              <div key={each.place}>
+                <SmallPrint>{each.name}</SmallPrint>
+                <Histogram
+                  label={`Values of the label ${each.name}`}
+                  numbers={each.numbers}
+                  top={label.length === 1 && balance.length > 0 ? balance : each.top}
+                />
+              </div>
+            ))}
+          </Group>
+        </div>
+      )}
+      {preview.samples.length > 0 && (
+        <div>
+          <Title order={3} mb={4}>
+            Samples
+          </Title>
+          <Samples preview={preview} />
+        </div>
+      )}
+    </Stack>
+  )
+}

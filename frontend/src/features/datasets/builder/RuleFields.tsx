@@ -1,0 +1,112 @@
+/** Key, window and split: how records belong together, and which of them train, validate and test. */
+import { Group, NumberInput, Select, Stack, Text } from '@mantine/core'
+import { SPLITS, windowWords } from '~/components/contract/words'
+import { SmallPrint } from '~/components/Dimmed'
+import { FieldError } from '~/components/FieldError'
+import { Toggle } from '~/components/Toggle'
+import type { Proposal } from '~/lib/api'
+import { formatCount } from '~/lib/format'
+import { type FormProblems, textOf } from './problems'
+import type { BuilderValues } from './values'
+
+const KEYS = { none: 'is not read', text: 'text', number: 'a number', bytes: 'bytes' }
+
+export function RuleFields({
+  values,
+  onChange,
+  problems,
+  proposal,
+}: {
+  values: BuilderValues
+  onChange: (change: Partial<BuilderValues>) => void
+  problems: FormProblems
+  proposal: Proposal | undefined
+}) {
+  const { window } = values
+  const number = (name: 'length' | 'stride' | 'horizon', label: string, min: number) => (
+    <NumberInput
+      size="xs"
+      w={130}
+      label={label}
+      min={min}
+      max={10_000}
+      allowDecimal={false}
+      value={window[name]}
+      onChange={(value) => onChange({ window: { ...window, [name]: value } })}
+      error={textOf(problems.get(`window.${name}`))}
+    />
+  )
+  const complete = [window.length, window.stride, window.horizon].every((each) => typeof each === 'number')
+  return (
+    <Stack gap="sm">
+      <Group gap="sm" align="flex-start">
+        <Select
+          size="xs"
+          w={160}
+          label="Key"
+          data={Object.entries(KEYS).map(([value, label]) => ({ value, label }))}
+          value={values.key}
+          onChange={(key) => key !== null && onChange({ key: key as BuilderValues['key'] })}
+          error={textOf(problems.get('key'))}
+        />
+        <Select
+          size="xs"
+          w={220}
+          label="Split"
+          data={Object.entries(SPLITS).map(([value, label]) => ({ value, label }))}
+          value={values.split}
+          onChange={(split) => split !== null && onChange({ split: split as BuilderValues['split'] })}
+          error={textOf(problems.get('split'))}
+        />
+        <Share
+          label="Validation"
+          value={values.validation}
+          onChange={(validation) => onChange({ validation })}
+          error={textOf(problems.get('validation_rate'))}
+        />
+        <Share
+          label="Test"
+          value={values.test}
+          onChange={(test) => onChange({ test })}
+          error={textOf(problems.get('test_rate'))}
+        />
+      </Group>
+      {proposal?.key && proposal.key.distinct > 0 && (
+        <SmallPrint>
+          {formatCount(proposal.key.distinct)} different keys in the sample
+          {proposal.key.repeats !== null && `, the usual one has ${formatCount(proposal.key.repeats)} records of it`}
+        </SmallPrint>
+      )}
+      <Toggle
+        size="sm"
+        label="A sample is a window of several records of one key"
+        checked={window.on}
+        onChange={(on) => onChange({ window: { ...window, on } })}
+      />
+      {window.on && (
+        <>
+          <Group gap="sm" align="flex-start">
+            {number('length', 'Records', 1)}
+            {number('stride', 'One every', 1)}
+            {number('horizon', 'Label ahead by', 0)}
+          </Group>
+          {complete && (
+            <Text size="xs" c="dimmed">
+              A sample is {windowWords(window as { length: number; stride: number; horizon: number })}.
+            </Text>
+          )}
+        </>
+      )}
+      <FieldError error={textOf(problems.get('window'))} />
+    </Stack>
+  )
+}
+
+function Share(props: {
+  label: string
+  value: number | string
+  onChange: (share: number | string) => void
+  error: string | undefined
+}) {
+  return <NumberInput size="xs" w={110} min={0} max={0.9} step={0.05} {...props} />
+}

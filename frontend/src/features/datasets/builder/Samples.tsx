@@ -1,0 +1,129 @@
+/** Samples as a model gets them: rows of numbers as a table, windows as small lines, pictures as pictures. */
+import { Group, Text } from '@mantine/core'
+import { TopicLink } from '~/components/ButtonLink'
+import { SmallPrint } from '~/components/Dimmed'
+import { RowTable } from '~/components/RowTable'
+import { SampleView } from '~/components/SampleView'
+import type { Preview, PreviewInput, PreviewSample, SampleInput } from '~/lib/api'
+import { formatMetric, formatShape, NONE } from '~/lib/format'
+import classes from './Builder.module.css'
+import { WindowChart, WindowLegend } from './WindowChart'
+
+const PARTS = { training: 'trains', validation: 'validates', test: 'tests' }
+/** More columns than these nobody reads. */
+const MOST_FEATURES = 40
+
+export function Samples({ preview }: { preview: Preview }) {
+  const { inputs, samples } = preview
+  const [only] = inputs
+  if (inputs.length === 1 && only && isRow(only)) return <RowSamples input={only} samples={samples} />
+  return (
+    <>
+      {inputs.filter(isWindow).map((each) => (
+        <WindowLegend key={each.name} features={each.features} />
+      ))}
+      <ul className={classes.samples}>
+        {samples.map((sample) => (
+          <li key={placeOf(sample)}>
+            <SampleCard sample={sample} inputs={inputs} />
+          </li>
+        ))}
+      </ul>
+    </>
+  )
+}
+
+function RowSamples({ input, samples }: { input: PreviewInput; samples: readonly PreviewSample[] }) {
+  const features = input.features.slice(0, MOST_FEATURES)
+  return (
+    <RowTable
+      label="Samples"
+      minWidth={160 + 76 * features.length}
+      rows={samples}
+      rowKey={placeOf}
+      columns={[
+        { title: 'Record', rowHead: true, cell: (sample) => <RecordLink sample={sample} /> },
+        ...(samples.some((each) => each.label !== null)
+          ? [{ title: 'Label', cell: (sample: PreviewSample) => labelText(sample.label) }]
+          : []),
+        ...features.map((name, place) => ({
+          title: name,
+          right: true,
+          cell: (sample: PreviewSample) => formatMetric(sample.inputs[0]?.values[place]),
+        })),
+        { title: '', cell: (sample) => <SmallPrint>{PARTS[sample.part]}</SmallPrint> },
+      ]}
+    />
+  )
+}
+
+function SampleCard({ sample, inputs }: { sample: PreviewSample; inputs: readonly PreviewInput[] }) {
+  return (
+    <>
+      <Group gap="xs" align="flex-end">
+        {sample.inputs.map((given) => {
+          const input = inputs.find((each) => each.name === given.name)
+          return input && <InputView key={given.name} input={input} given={given} several={inputs.length > 1} />
+        })}
+      </Group>
+      <Group gap={6}>
+        <RecordLink sample={sample} />
+        {sample.label !== null && (
+          <Text size="xs" fw={600} component="span">
+            {labelText(sample.label)}
+          </Text>
+        )}
+        <SmallPrint>{PARTS[sample.part]}</SmallPrint>
+      </Group>
+    </>
+  )
+}
+
+function InputView({ input, given, several }: { input: PreviewInput; given: SampleInput; several: boolean }) {
+  const label = input.name ? `Input ${input.name}` : 'Sample'
+  return (
+    <div style={{ minWidth: 0 }}>
+      {several && <SmallPrint>{input.name}</SmallPrint>}
+      {isWindow(input) ? (
+        <WindowChart label={label} shape={given.shape} values={given.values} features={input.features} />
+      ) : (
+        <SampleView label={label} sample={{ ...given, dtype: input.dtype, truncated: given.shown === 'first' }} />
+      )}
+      {given.shown !== 'whole' && <SmallPrint>a part of {formatShape(input.shape)}</SmallPrint>}
+    </div>
+  )
+}
+
+/** The record that a sample ends with, where it can be looked at. */
+function RecordLink({ sample }: { sample: PreviewSample }) {
+  const { topic, partition, offset, key } = sample
+  return (
+    <TopicLink
+      size="xs"
+      name={topic}
+      search={{ from: 'offset', offset, partition, record: `${partition}:${offset}` }}
+      aria-label={`The record ${topic}[${partition}]@${offset}`}
+    >
+      {key ?? `${partition}:${offset}`}
+    </TopicLink>
+  )
+}
+
+function labelText(label: PreviewSample['label']): string {
+  if (label === null) return NONE
+  return typeof label === 'string' ? label : label.map(formatMetric).join(', ')
+}
+
+function placeOf({ topic, partition, offset }: PreviewSample): string {
+  return `${topic}:${partition}:${offset}`
+}
+
+/** Columns side by side, of one record. */
+function isRow({ shape, features }: PreviewInput): boolean {
+  return shape.length === 1 && features.length > 0
+}
+
+/** Columns side by side, of several records. */
+function isWindow({ shape, features }: PreviewInput): boolean {
+  return shape.length === 2 && features.length > 0
+}

@@ -1,0 +1,14 @@
+/** What a topic's records suggest. They are not asked for again by themselves: what was begun with stays. */
+import { useQuery } from '@tanstack/react-query'
+import { type ProposalQueryRequest, topicsProposal } from '~/lib/api'
+
+export function useProposal(topic: string, asked: ProposalQueryRequest) {
+  return useQuery({
+    queryKey: ['proposal', topic, asked],
+    queryFn: async ({ signal }) =>
+      (await topicsProposal({ path: { name: topic }, body: asked, signal, throwOnError: true })).data,
+    enabled: topic !== '',
+    staleTime: Number.POSITIVE_INFINITY,
+    retry: false,
+  })
+}

@@ -1,0 +1,282 @@
+/** What the builder holds while a data set is made: begun by a proposal or an earlier version, sent as a contract. */
+import { columnWords, SCALABLE, SHAPED } from '~/components/contract/words'
+import type {
+  Column,
+  Contract,
+  ContractRequest,
+  DatasetVersion,
+  DatasetVersionWriteRequest,
+  FieldSummary,
+  Label,
+  Proposal,
+  ProposalQueryRequest,
+  RecordField,
+  SliceRequest,
+} from '~/lib/api'
+import { parseRanges, topicsOf } from '~/lib/ranges'
+
+/** Of a form: numbers, or what is typed on the way to one. */
+type Typed = number | string
+
+/** ``id`` stays while the column moves, or is renamed. */
+export interface ColumnValues
+  extends Pick<Column, 'name' | 'expression' | 'encoding' | 'missing' | 'scaling' | 'input'> {
+  id: number
+  shape: string
+  constant: string
+}
+
+export interface LabelValues extends Label {
+  id: number
+}
+
+export interface SliceValues {
+  by: 'all' | 'times' | 'offsets'
+  /** Local times, as the browser's field gives them: 2026-11-21T14:30. */
+  since: string
+  until: string
+  partition: Typed
+  start: Typed
+  end: Typed
+}
+
+export interface BuilderValues {
+  name: string
+  description: string
+  slice: SliceValues
+  format: string
+  format_config: Record<string, unknown>
+  key: Contract['key']
+  /** All that the records have, as far as it is known. */
+  fields: readonly RecordField[]
+  columns: readonly ColumnValues[]
+  labels: readonly LabelValues[]
+  window: { on: boolean; length: Typed; stride: Typed; horizon: Typed }
+  split: Contract['split']
+  validation: Typed
+  test: Typed
+  /** What the proposal was told of the records. */
+  asked: ProposalQueryRequest
+}
+
+export const WHOLE_TOPIC: SliceValues = { by: 'all', since: '', until: '', partition: '', start: '', end: '' }
+const USUAL_WINDOW = { length: 10, stride: 1, horizon: 0 }
+
+const NOTHING: BuilderValues = {
+  name: '',
+  description: '',
+  slice: WHOLE_TOPIC,
+  format: '',
+  format_config: {},
+  key: 'text',
+  fields: [],
+  columns: [],
+  labels: [],
+  window: { on: false, ...USUAL_WINDOW },
+  split: 'content',
+  validation: 0.1,
+  test: 0.1,
+  asked: {},
+}
+
+/** What the builder begins with on a topic. Without a contract there are the fields still, if any. */
+export function ofProposal(proposal: Proposal, asked: ProposalQueryRequest = {}): BuilderValues {
+  const known = fieldsOf(proposal)
+  const begun = proposal.contract ? ofContract(proposal.contract) : NOTHING
+  return {
+    ...begun,
+    fields: merged(known, begun.fields),
+    window: { on: false, ...USUAL_WINDOW, ...proposal.window },
+    asked,
+  }
+}
+
+/** What the builder begins with to go on from a version; what is known of the records' fields comes from a proposal. */
+export function ofVersion(version: DatasetVersion, proposal: Proposal | undefined): BuilderValues {
+  const begun = ofContract(version.contract)
+  return {
+    ...begun,
+    fields: merged(begun.fields, proposal ? fieldsOf(proposal) : []),
+    validation: version.validation_rate,
+    test: version.test_rate,
+  }
+}
+
+/** The topic that a version is of. */
+export function topicOf(version: DatasetVersion): string {
+  return topicsOf(parseRanges(version.ranges))[0] ?? ''
+}
+
+function ofContract(contract: Contract): BuilderValues {
+  const { format, format_config, key, fields, columns, labels, window, split } = contract
+  return {
+    ...NOTHING,
+    format,
+    format_config,
+    key,
+    fields,
+    columns: columns.map((each, id) => columnValues(each, id)),
+    labels: labels.map((each, id) => ({ ...each, id })),
+    window: window ? { on: true, ...window } : NOTHING.window,
+    split,
+  }
+}
+
+function columnValues({ shape, constant, ...column }: Column, id: number): ColumnValues {
+  return { ...column, id, shape: shape.join(' '), constant: constant === null ? '' : String(constant) }
+}
+
+function fieldsOf(proposal: Proposal): RecordField[] {
+  return proposal.fields.map(({ path, kind }) => ({ path, kind }))
+}
+
+/** Fields of ``first``, and those of ``second`` that it lacks. */
+function merged(first: readonly RecordField[], second: readonly RecordField[]): RecordField[] {
+  const known = new Set(first.map(pathKey))
+  return [...first, ...second.filter((each) => !known.has(pathKey(each)))]
+}
+
+export function pathKey({ path }: { path: readonly string[] }): string {
+  return JSON.stringify(path)
+}
+
+/** The column that a field would be, by its kind and what its values are. */
+export function columnOfField(field: FieldSummary, columns: readonly ColumnValues[]): ColumnValues {
+  const id = 1 + Math.max(-1, ...columns.map((each) => each.id))
+  const plain = { id, shape: '', constant: '', missing: 'drop', scaling: 'none', input: '' } as const
+  const column = { ...plain, name: freeName(field.path.at(-1) ?? '', columns), expression: field.expression }
+  switch (field.kind) {
+    case 'number':
+    case 'integer':
+      return { ...column, encoding: 'number', scaling: 'standard' }
+    case 'boolean':
+      return { ...column, encoding: 'boolean' }
+    case 'time':
+      return { ...column, encoding: 'number', expression: `EXTRACT(hour FROM ${field.expression})` }
+    case 'numbers':
+      return { ...column, encoding: 'numbers', shape: field.shape.join(' ') }
+    case 'bytes':
+      return { ...column, encoding: 'image', shape: '28 28 1' }
+    default:
+      return { ...column, encoding: 'one_hot' }
+  }
+}
+
+/** A column that is written by hand. */
+export function emptyColumn(columns: readonly ColumnValues[]): ColumnValues {
+  return {
+    id: 1 + Math.max(-1, ...columns.map((each) => each.id)),
+    name: freeName('column', columns),
+    expression: '',
+    encoding: 'number',
+    shape: '',
+    missing: 'drop',
+    constant: '',
+    scaling: 'none',
+    input: '',
+  }
+}
+
+function freeName(wanted: string, columns: readonly { name: string }[]): string {
+  const taken = new Set(columns.map((each) => each.name))
+  let name = wanted
+  for (let number = 2; taken.has(name); number += 1) name = `${wanted}_${number}`
+  return name
+}
+
+/** The columns that read a field alone: what its tick stands for. */
+export function columnsOfField(field: FieldSummary, columns: readonly ColumnValues[]): ColumnValues[] {
+  return columns.filter(({ expression }) => expressionsOf(field).includes(expression.trim()))
+}
+
+function expressionsOf({ expression, kind }: FieldSummary): string[] {
+  return kind === 'text'
+    ? [expression, `CAST(${expression} AS DOUBLE)`]
+    : [expression, `EXTRACT(hour FROM ${expression})`]
+}
+
+/** The contract as it is sent. ``all``: with every field, also those that no expression uses, as they may come to be. */
+export function contractOf(values: BuilderValues, { all = false } = {}): ContractRequest {
+  const { format, format_config, key, columns, labels, window, split } = values
+  const texts = [...columns, ...labels].map((each) => each.expression)
+  return {
+    format,
+    format_config,
+    key,
+    fields: all ? [...values.fields] : usedFields(values.fields, texts),
+    columns: columns.map(columnRequest),
+    labels: labels.map(({ id: _id, ...label }) => label),
+    // What is typed in part is sent as it is: the API says what it expects.
+    window: window.on
+      ? { length: window.length as number, stride: window.stride as number, horizon: window.horizon as number }
+      : null,
+    split,
+  }
+}
+
+function columnRequest({ id: _id, shape, constant, ...column }: ColumnValues): Column {
+  return {
+    ...column,
+    shape: SHAPED.has(column.encoding) ? (shape.match(/\d+/g) ?? []).map(Number) : [],
+    scaling: SCALABLE.has(column.encoding) ? column.scaling : 'none',
+    constant: column.missing === 'constant' ? constantOf(column.encoding, constant) : null,
+  }
+}
+
+function constantOf(encoding: Column['encoding'], text: string): Column['constant'] {
+  if (encoding === 'category' || encoding === 'one_hot') return text
+  if (encoding === 'boolean') return /^(true|1)$/i.test(text.trim())
+  const number = Number(text)
+  return text.trim() === '' || Number.isNaN(number) ? text : number
+}
+
+/** Fields all of whose names are in one of the texts: at least those that the expressions use. */
+export function usedFields(fields: readonly RecordField[], texts: readonly string[]): RecordField[] {
+  const has = (text: string, name: string) => text.includes(name) || text.includes(name.replaceAll('"', '""'))
+  return fields.filter(({ path }) => texts.some((text) => path.every((name) => has(text, name))))
+}
+
+export function sliceOf(topic: string, { by, since, until, partition, start, end }: SliceValues): SliceRequest {
+  const number = (value: Typed) => (value === '' ? null : Number(value))
+  if (by === 'times') return { topic, since: timeOf(since), until: timeOf(until) }
+  if (by === 'offsets') return { topic, partition: number(partition), start: number(start), end: number(end) }
+  return { topic }
+}
+
+/** A local time as the API takes it; nothing while it is none. */
+export function timeOf(local: string): string | null {
+  const time = new Date(local)
+  return Number.isNaN(time.getTime()) ? null : time.toISOString()
+}
+
+/** A version as it is sent. */
+export function versionOf(topic: string, values: BuilderValues): DatasetVersionWriteRequest {
+  return {
+    slice: sliceOf(topic, values.slice),
+    contract: contractOf(values),
+    validation_rate: values.validation as number,
+    test_rate: values.test as number,
+  }
+}
+
+/** How the values of a column become numbers, in a line. */
+export function columnText(column: ColumnValues): string {
+  const { id: _id, ...plain } = column
+  return `${columnWords({ ...plain, ...columnRequest(column) })}${column.input ? `; to the input ${column.input}` : ''}`
+}
+
+const SHOWN = /^(columns|labels|name|description|key|split|window|format|format_config|validation_rate|test_rate)$/
+const SHOWN_OF: Record<string, readonly string[]> = {
+  columns: ['name', 'expression', 'encoding', 'shape', 'missing', 'constant', 'scaling', 'input'],
+  labels: ['name', 'expression', 'kind'],
+  window: ['length', 'stride', 'horizon'],
+  slice: ['topic', 'partition', 'start', 'end', 'since', 'until'],
+}
+
+/** Whether a field of the builder says what is wrong at ``place``. */
+export function isShown(place: string): boolean {
+  const [part = '', ...rest] = place.split('.')
+  if (rest.length === 0) return SHOWN.test(place) || part === 'slice'
+  const [what] = rest.slice(part === 'columns' || part === 'labels' ? 1 : 0)
+  return what === undefined || (SHOWN_OF[part] ?? []).includes(what)
+}

@@ -1,0 +1,94 @@
+/** What is trained on: a stream that is sent to the deployment later, or a data set at once. */
+import { Group, Select } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
+import { DatasetLink } from '~/components/ButtonLink'
+import { SmallPrint } from '~/components/Dimmed'
+import { type Dataset, datasetsListOptions, datasetsRetrieveOptions } from '~/lib/api'
+import { formatCount } from '~/lib/format'
+import type { ChosenDataset } from './form'
+
+const STREAM = ''
+const MOST = 200
+
+export function DatasetChoice({
+  value,
+  onChange,
+  errorOf,
+}: {
+  value: ChosenDataset | null
+  onChange: (chosen: ChosenDataset | null) => void
+  errorOf: (field: string) => ReactNode
+}) {
+  const list = useQuery(datasetsListOptions({ query: { limit: MOST, ordering: 'name' } }))
+  const chosen = useChosen(value)
+  const listed = list.data?.results ?? []
+  // An old address may name one that the list no longer reaches.
+  const rows = chosen && !listed.some((each) => each.id === chosen.id) ? [chosen, ...listed] : listed
+  if (list.data && rows.length === 0 && value === null) return null
+  return (
+    <div>
+      <Group align="flex-start" gap="md">
+        <Select
+          label="Data"
+          description="What the models learn from"
+          w={300}
+          maw="100%"
+          searchable
+          nothingFoundMessage="No data set of this name"
+          data={[
+            { value: STREAM, label: 'a stream that is sent later' },
+            ...rows.map((each) => ({ value: String(each.id), label: each.name })),
+          ]}
+          value={value === null ? STREAM : String(value.id)}
+          onChange={(next) => onChange(next ? { id: Number(next), version: null } : null)}
+          error={errorOf('dataset')}
+        />
+        {value !== null && (
+          <Select
+            label="Version"
+            description="Versions never change"
+            w={160}
+            data={[
+              { value: '', label: 'the newest' },
+              ...(chosen?.versions ?? []).map(({ number }) => ({ value: String(number), label: String(number) })),
+            ]}
+            value={value.version === null ? '' : String(value.version)}
+            onChange={(next) => onChange({ ...value, version: next ? Number(next) : null })}
+            error={errorOf('dataset_version')}
+          />
+        )}
+      </Group>
+      {chosen && value && (
+        <SmallPrint mt={4}>
+          <DatasetLink size="xs" id={chosen.id} search={value.version ? { version: value.version } : {}}>
+            {chosen.name}
+          </DatasetLink>
+          : {aboutText(chosen, value.version)}
+        </SmallPrint>
+      )}
+    </div>
+  )
+}
+
+/** The chosen data set, once it is known. */
+export function useChosen(value: ChosenDataset | null): Dataset | undefined {
+  const query = useQuery({
+    ...datasetsRetrieveOptions({ path: { id: String(value?.id) } }),
+    enabled: value !== null,
+  })
+  return value !== null && query.data?.id === value.id ? query.data : undefined
+}
+
+/** 'version 2 of readings'. */
+export function datasetWords(dataset: Dataset, version: number | null): string {
+  return `version ${version ?? dataset.versions[0]?.number} of ${dataset.name}`
+}
+
+function aboutText(dataset: Dataset, number: number | null): string {
+  const version = dataset.versions.find((each) => each.number === number) ?? dataset.versions[0]
+  if (!version) return ''
+  const names = (parts: readonly { name: string }[]) => parts.map((each) => each.name).join(', ')
+  const { columns, labels } = version.contract
+  return `${formatCount(version.records)} records, ${names(columns)}${labels.length > 0 ? ` → ${names(labels)}` : ''}`
+}
