@@ -46,11 +46,12 @@ export const SCALABLE: ReadonlySet<EncodingEnum> = new Set(['number', 'numbers']
 /** Encodings that have a shape. */
 export const SHAPED: ReadonlySet<EncodingEnum> = new Set(['numbers', 'image'])
 
-/** 'number, mean 0, deviation 1; where it is missing: the mean'. */
+/** 'number, mean 0, deviation 1; the mean if missing'. */
 export function columnWords(column: Omit<Column, 'name' | 'expression'>): string {
   const shape = SHAPED.has(column.encoding) && column.shape.length > 0 ? ` of ${formatShape(column.shape)}` : ''
   const scaling = column.scaling === 'none' ? '' : `, ${SCALINGS[column.scaling]}`
-  return `${ENCODINGS[column.encoding]}${shape}${scaling}; if missing: ${missingWords(column)}`
+  const missing = column.missing === 'drop' ? 'left out' : missingWords(column)
+  return `${ENCODINGS[column.encoding]}${shape}${scaling}; ${missing} if missing`
 }
 
 export function missingWords({ missing, constant }: Pick<Column, 'missing' | 'constant'>): string {

@@ -46,6 +46,7 @@ function ExpressionProblem({
   const [listed, setListed] = useState(false)
   const marked = markedText(problem)
   const known = problem.known ?? []
+  const meant = problem.meant ?? []
   return (
     <span className={classes.problem} data-stale={!current || undefined} aria-live="polite">
       {marked && (
@@ -57,22 +58,23 @@ function ExpressionProblem({
       )}
       <span>
         {problem.message}
-        {problem.hint && <span className={classes.hint}> {problem.hint}</span>}
+        {/* What was meant is said by buttons. */}
+        {problem.hint && meant.length === 0 && <span className={classes.hint}> {problem.hint}</span>}
       </span>
       <span className={classes.mending}>
-        {(problem.meant ?? []).length > 0 && 'Did you mean'}
-        {(problem.meant ?? []).map((meant) => {
-          const text = mended(problem, meant)
+        {meant.length > 0 && 'Did you mean'}
+        {meant.map((name) => {
+          const text = mended(problem, name)
           return (
             <Button
-              key={meant}
+              key={name}
               size="compact-xs"
               variant="default"
               ff="monospace"
               disabled={!current || text === null}
               onClick={() => text !== null && onMend(text)}
             >
-              {meant}
+              {name}
             </Button>
           )
         })}

@@ -1,5 +1,5 @@
 /** The fields of the records: what they hold, what was noticed of them, and which of them are learnt. */
-import { Badge, Button, Checkbox, Group, Text } from '@mantine/core'
+import { Badge, Button, Checkbox, Group, Text, VisuallyHidden } from '@mantine/core'
 import { useState } from 'react'
 import { KINDS } from '~/components/contract/words'
 import { SmallPrint } from '~/components/Dimmed'
@@ -7,7 +7,7 @@ import { Histogram } from '~/components/Histogram'
 import { RowMenu } from '~/components/RowMenu'
 import { RowTable } from '~/components/RowTable'
 import type { FieldSummary, Proposal } from '~/lib/api'
-import { formatCount, formatPercent, formatShape } from '~/lib/format'
+import { formatCount, formatPercent, formatShape, NONE } from '~/lib/format'
 import { Remarks } from './Remarks'
 import { type BuilderValues, columnOfField, columnsOfField, pathKey } from './values'
 
@@ -30,14 +30,15 @@ export function FieldTable({
     <>
       <RowTable
         label="Fields of the records"
-        minWidth={500}
+        minWidth={420}
+        horizontalSpacing={8}
         rows={shown}
         rowKey={pathKey}
         columns={[
           {
             title: 'Learn',
-            w: 56,
-            cell: (field) => <Tick field={field} values={values} onChange={onChange} />,
+            w: 44,
+            cell: (field) => <Tick field={field} proposal={proposal} values={values} onChange={onChange} />,
           },
           {
             title: 'Field',
@@ -45,11 +46,15 @@ export function FieldTable({
             cell: (field) => <FieldName field={field} proposal={proposal} values={values} />,
             td: { miw: 150 },
           },
-          { title: 'Missing', right: true, cell: (field) => (field.missing > 0 ? formatPercent(field.missing) : '0') },
           {
             title: 'Distinct',
             right: true,
-            cell: (field) => `${formatCount(field.distinct)}${field.more ? '+' : ''}`,
+            cell: (field) => (
+              <>
+                {field.kind === 'numbers' ? NONE : `${formatCount(field.distinct)}${field.more ? '+' : ''}`}
+                {field.missing > 0 && <SmallPrint>{formatPercent(field.missing)} missing</SmallPrint>}
+              </>
+            ),
           },
           {
             title: 'Values',
@@ -63,13 +68,13 @@ export function FieldTable({
             ),
           },
           {
-            title: '',
+            title: <VisuallyHidden>More</VisuallyHidden>,
             w: 36,
             cell: (field) => (
               <RowMenu
                 name={field.path.join('.')}
                 actions={[
-                  { label: 'Make it the label', onClick: () => onChange(asLabel(field, values)) },
+                  { label: 'Make it the label', onClick: () => onChange(asLabel(field, proposal, values)) },
                   {
                     label: 'Another column of it',
                     onClick: () => onChange({ columns: [...values.columns, columnOfField(field, values.columns)] }),
@@ -90,35 +95,40 @@ export function FieldTable({
 }
 
 /** The field as the only label, and no column of it, which would give the label away. */
-function asLabel(field: FieldSummary, values: BuilderValues): Partial<BuilderValues> {
+function asLabel(field: FieldSummary, proposal: Proposal, values: BuilderValues): Partial<BuilderValues> {
   const kind = field.kind === 'number' ? 'number' : 'class'
-  const own = new Set(columnsOfField(field, values.columns).map((each) => each.id))
+  const { all } = columnsOfField(field, values.columns, proposal.fields)
   return {
-    columns: values.columns.filter((each) => !own.has(each.id)),
+    columns: values.columns.filter((each) => !all.includes(each)),
     labels: [{ id: 0, name: field.path.at(-1) ?? '', expression: field.expression, kind }],
   }
 }
 
 function Tick({
   field,
+  proposal,
   values,
   onChange,
 }: {
   field: FieldSummary
+  proposal: Proposal
   values: BuilderValues
   onChange: (change: Partial<BuilderValues>) => void
 }) {
-  const own = columnsOfField(field, values.columns)
+  const { all, alone } = columnsOfField(field, values.columns, proposal.fields)
   return (
     <Checkbox
       size="xs"
       aria-label={`Learn ${field.path.join('.')}`}
-      checked={own.length > 0}
-      onChange={(event) =>
+      checked={alone.length > 0}
+      // Other columns read it together with something else: they stay.
+      indeterminate={alone.length === 0 && all.length > 0}
+      onChange={() =>
         onChange({
-          columns: event.currentTarget.checked
-            ? [...values.columns, columnOfField(field, values.columns)]
-            : values.columns.filter((each) => !own.includes(each)),
+          columns:
+            alone.length === 0
+              ? [...values.columns, columnOfField(field, values.columns)]
+              : values.columns.filter((each) => !alone.includes(each)),
         })
       }
     />
@@ -128,7 +138,7 @@ function Tick({
 function FieldName({ field, proposal, values }: { field: FieldSummary; proposal: Proposal; values: BuilderValues }) {
   const remarks = proposal.remarks.filter((each) => pathKey(each) === pathKey(field))
   const label = values.labels.some((each) => each.expression === field.expression)
-  const used = columnsOfField(field, values.columns).length > 0
+  const used = columnsOfField(field, values.columns, proposal.fields).all.length > 0
   return (
     <>
       <Group gap={6}>

@@ -1,5 +1,5 @@
 /** Nothing can be proposed for a topic: why, and how to help. */
-import { Button, Stack } from '@mantine/core'
+import { Button, Group, Stack } from '@mantine/core'
 import { useState } from 'react'
 import { EmptyState } from '~/components/EmptyState'
 import { ProblemAlert } from '~/components/ProblemAlert'
@@ -23,7 +23,16 @@ export function NoContract({
   onAsked: (asked: ProposalQueryRequest) => void
 }) {
   const [telling, setTelling] = useState(false)
-  const tell = <Button onClick={() => setTelling(true)}>Say how records are read</Button>
+  const tell = (
+    <Group gap="xs">
+      <Button onClick={() => setTelling(true)}>Say how records are read</Button>
+      {!error && (
+        <Button variant="default" onClick={onRetry}>
+          Look again
+        </Button>
+      )}
+    </Group>
+  )
   return (
     <>
       {error ? (

@@ -51,7 +51,7 @@ function RowSamples({ input, samples }: { input: PreviewInput; samples: readonly
           right: true,
           cell: (sample: PreviewSample) => formatMetric(sample.inputs[0]?.values[place]),
         })),
-        { title: '', cell: (sample) => <SmallPrint>{PARTS[sample.part]}</SmallPrint> },
+        { title: 'Part', cell: (sample) => <SmallPrint>{PARTS[sample.part]}</SmallPrint> },
       ]}
     />
   )
@@ -97,14 +97,15 @@ function InputView({ input, given, several }: { input: PreviewInput; given: Samp
 /** The record that a sample ends with, where it can be looked at. */
 function RecordLink({ sample }: { sample: PreviewSample }) {
   const { topic, partition, offset, key } = sample
+  const shown = key ?? `${partition}:${offset}`
   return (
     <TopicLink
       size="xs"
       name={topic}
       search={{ from: 'offset', offset, partition, record: `${partition}:${offset}` }}
-      aria-label={`The record ${topic}[${partition}]@${offset}`}
+      aria-label={`${shown}, the record ${topic}[${partition}]@${offset}`}
     >
-      {key ?? `${partition}:${offset}`}
+      {shown}
     </TopicLink>
   )
 }

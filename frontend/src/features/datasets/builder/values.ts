@@ -184,15 +184,21 @@ function freeName(wanted: string, columns: readonly { name: string }[]): string 
   return name
 }
 
-/** The columns that read a field alone: what its tick stands for. */
-export function columnsOfField(field: FieldSummary, columns: readonly ColumnValues[]): ColumnValues[] {
-  return columns.filter(({ expression }) => expressionsOf(field).includes(expression.trim()))
+/** The columns that read a field: what its tick stands for; ``alone``: no other of ``fields``. */
+export function columnsOfField(
+  field: FieldSummary,
+  columns: readonly ColumnValues[],
+  fields: readonly FieldSummary[],
+): { all: ColumnValues[]; alone: ColumnValues[] } {
+  const others = fields.filter((each) => each !== field)
+  const all = columns.filter((each) => reads(each.expression, field))
+  return { all, alone: all.filter((each) => !others.some((other) => reads(each.expression, other))) }
 }
 
-function expressionsOf({ expression, kind }: FieldSummary): string[] {
-  return kind === 'text'
-    ? [expression, `CAST(${expression} AS DOUBLE)`]
-    : [expression, `EXTRACT(hour FROM ${expression})`]
+/** Whether the name of a field is in an expression as a whole. */
+function reads(text: string, { expression }: FieldSummary): boolean {
+  const name = expression.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  return new RegExp(`(?<![\\w."])${name}(?![\\w"])`).test(text)
 }
 
 /** The contract as it is sent. ``all``: with every field, also those that no expression uses, as they may come to be. */
