@@ -38,6 +38,9 @@ ContractOption = Annotated[
 ]
 SinceOption = Annotated[datetime | None, typer.Option(help="Only records from this time on (UTC).")]
 UntilOption = Annotated[datetime | None, typer.Option(help="Only records from before this time (UTC).")]
+PartitionOption = Annotated[int | None, typer.Option(min=0, help="Only records of this partition.")]
+StartOption = Annotated[int | None, typer.Option(min=0, help="Only records from this offset on.")]
+EndOption = Annotated[int | None, typer.Option(min=0, help="Only records before this offset.")]
 ValidationOption = Annotated[float, typer.Option(help="Share of the samples that validates.")]
 TestOption = Annotated[float, typer.Option(help="Share of the samples that tests.")]
 
@@ -86,11 +89,14 @@ def create(
     description: Annotated[str, typer.Option(help="A sentence about it.")] = "",
     since: SinceOption = None,
     until: UntilOption = None,
+    partition: PartitionOption = None,
+    start: StartOption = None,
+    end: EndOption = None,
     validation_rate: ValidationOption = 0.1,
     test_rate: TestOption = 0.1,
     json: JsonOption = False,
 ) -> None:
-    """Make a data set of all that a topic holds now, or of what came within a time."""
+    """Make a data set of all that a topic holds now, of what came within a time, or of offsets."""
     datasets = client_of(context).datasets
     made = datasets.create(
         name=name,
@@ -99,6 +105,9 @@ def create(
         description=description,
         since=since,
         until=until,
+        partition=partition,
+        start=start,
+        end=end,
         validation_rate=validation_rate,
         test_rate=test_rate,
     )
@@ -113,6 +122,9 @@ def add_version(
     contract: ContractOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    partition: PartitionOption = None,
+    start: StartOption = None,
+    end: EndOption = None,
     validation_rate: ValidationOption = 0.1,
     test_rate: TestOption = 0.1,
     json: JsonOption = False,
@@ -124,6 +136,9 @@ def add_version(
         contract=_contract(context, topic, contract),
         since=since,
         until=until,
+        partition=partition,
+        start=start,
+        end=end,
         validation_rate=validation_rate,
         test_rate=test_rate,
     )

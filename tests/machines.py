@@ -6,10 +6,12 @@ import random
 from datetime import UTC, datetime
 
 import orjson
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from kafkaml.records import Record
 
-__all__ = ["machine_records"]
+__all__ = ["machine_records", "send_readings"]
 
 _START = 1_700_000_000
 _MACHINES = 20
@@ -46,3 +48,12 @@ def machine_records(count: int = 600, *, topic: str = "machines") -> list[Record
         records.append(Record(topic, partition, offsets[partition], key, value, (), 1000 * (_START + place)))
         offsets[partition] += 1
     return sorted(records, key=lambda record: (record.partition, record.offset))
+
+
+def send_readings(bootstrap_servers: str, topic: str, count: int) -> None:
+    """Write readings to a new topic of 4 partitions, as somebody's own program does."""
+    AdminClient({"bootstrap.servers": bootstrap_servers}).create_topics([NewTopic(topic, 4)])[topic].result(60)
+    producer = Producer({"bootstrap.servers": bootstrap_servers})
+    for each in sorted(machine_records(count), key=lambda record: record.timestamp_ms):
+        producer.produce(topic, each.value, each.key)
+    assert producer.flush(60) == 0

@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Browser, StorageState
 
 from tests.browser.chromium import Session, chromium, signed_in
-from tests.browser.pages import Demo
+from tests.browser.pages import READINGS, Demo
+from tests.machines import send_readings
 from tests.platform import Platform
 
 
@@ -38,7 +39,7 @@ def demo(populated: Platform) -> Demo:
 
 
 def populate(platform: Platform) -> None:
-    """Run the demo on ``platform``."""
+    """Run the demo on ``platform``, and make a data set of readings there."""
     done = subprocess.run(
         [sys.executable, "-m", "examples.digits"],
         capture_output=True,
@@ -48,6 +49,10 @@ def populate(platform: Platform) -> None:
         env={**os.environ, "KML_STATE_DIR": str(platform.state.root)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    send_readings(platform.bootstrap_servers, READINGS, 300)
+    contract = platform.client.topics.propose(READINGS).contract
+    assert contract is not None
+    platform.client.datasets.create(name=READINGS, topic=READINGS, contract=contract)
 
 
 @pytest.fixture(scope="package")

@@ -9,9 +9,10 @@ from pathlib import Path
 from kafkaml.sdk import Client
 from kafkaml.sdk.types import Inference, RunState, TrainingResult
 
-__all__ = ["Demo", "declared_routes", "page_addresses"]
+__all__ = ["READINGS", "Demo", "declared_routes", "page_addresses"]
 
 _FEATURES = Path(__file__).resolve().parents[2] / "frontend/src/features"
+READINGS = "demo-readings"
 _DEMO_MODELS = ("digits-keras", "digits-pytorch")
 
 
@@ -25,11 +26,15 @@ def declared_routes() -> set[str]:
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo made, and serves; ``results`` and ``inferences`` are of its Keras and of its PyTorch model."""
+    """What the demo made, and serves; ``results`` and ``inferences`` are of its Keras and of its PyTorch model.
+
+    ``dataset`` is of machine readings, of a topic of the name ``READINGS``.
+    """
 
     configuration: int
     deployment: int
     stream: int
+    dataset: int
     results: tuple[TrainingResult, TrainingResult]
     inferences: tuple[Inference, Inference]
 
@@ -46,7 +51,8 @@ class Demo:
         deployment = client.deployments.get(results[0].deployment)
         (stream,) = {each.stream for each in results}
         assert stream is not None
-        return cls(deployment.configuration, deployment.id, stream, results, (keras, pytorch))
+        (dataset,) = client.datasets.list(search=READINGS)
+        return cls(deployment.configuration, deployment.id, stream, dataset.id, results, (keras, pytorch))
 
 
 def page_addresses(demo: Demo) -> dict[str, list[str]]:
@@ -66,7 +72,11 @@ def page_addresses(demo: Demo) -> dict[str, list[str]]:
         "/configurations/new": ["/configurations/new"],
         "/configurations/$id": tabs(f"/configurations/{demo.configuration}", "deployments", "edit"),
         "/training": ["/training", "/training?tab=runs"],
-        "/training/new": ["/training/new", f"/training/new?configuration={demo.configuration}"],
+        "/training/new": [
+            "/training/new",
+            f"/training/new?configuration={demo.configuration}",
+            f"/training/new?configuration={demo.configuration}&dataset={demo.dataset}",
+        ],
         "/training/$id": tabs(f"/training/{demo.deployment}", "settings"),
         "/training/compare": [f"/training/compare?results={result.id},{demo.results[0].id}"],
         "/results/$id": tabs(f"/results/{result.id}", "metrics", "confusion", "versions", "logs", "lineage", "files"),
@@ -77,6 +87,9 @@ def page_addresses(demo: Demo) -> dict[str, list[str]]:
         "/inference/$id": tabs(f"/inference/{inference.id}", "try", "compare", "letters", "logs", "settings"),
         "/streams": ["/streams"],
         "/streams/$id": tabs(f"/streams/{demo.stream}", "rule", "trainings"),
+        "/datasets": ["/datasets"],
+        "/datasets/new": ["/datasets/new", f"/datasets/new?topic={READINGS}"],
+        "/datasets/$id": tabs(f"/datasets/{demo.dataset}", "versions", "deployments"),
         "/topics": ["/topics"],
         "/topics/$name": tabs(f"/topics/{inference.output_topic}", "partitions", "users"),
         "/visualise": ["/visualise"],

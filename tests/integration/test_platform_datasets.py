@@ -19,7 +19,7 @@ from kafkaml.errors import ApiError, SampleError
 from kafkaml.records import ListBatch
 from kafkaml.sdk.predictions import Prediction
 from kafkaml.sdk.types import RunState
-from tests.machines import machine_records
+from tests.machines import machine_records, send_readings
 from tests.model_inference.replicas import read_topic
 from tests.platform import Platform
 from tests.support import eventually
@@ -70,10 +70,7 @@ PYTORCH_NAMED = (
 @pytest.fixture(scope="module")
 def machines(platform: Platform) -> str:
     """A topic on which somebody's own program writes JSON, a reading a record."""
-    producer = Producer({"bootstrap.servers": platform.bootstrap_servers})
-    for each in sorted(machine_records(2000), key=lambda record: record.timestamp_ms):
-        producer.produce("machines", each.value, each.key)
-    assert producer.flush(60) == 0
+    send_readings(platform.bootstrap_servers, "machines", 2000)
     return "machines"
 
 

@@ -7,9 +7,16 @@ import { type FormatEnum, type ProposalQueryRequest, topicsProposal } from '~/li
 const FORMATS: Record<FormatEnum, string> = {
   JSON: 'JSON objects',
   AVRO: 'Avro',
+  PROTOBUF: 'Protobuf of a schema registry',
   CSV: 'CSV lines',
   RAW: 'RAW: the bytes of an array',
   TELEGRAF_STR_JSON: 'Telegraf metrics',
+}
+
+/** What the schema of a format is. */
+const SCHEMAS: Record<string, string> = {
+  AVRO: 'That of values, as JSON',
+  PROTOBUF: 'Text of the .proto file',
 }
 
 export function FormatDialog({
@@ -29,6 +36,7 @@ export function FormatDialog({
       format: asked.format ?? '',
       label: asked.label ?? '',
       data_scheme: asked.data_scheme ?? '',
+      message: asked.message ?? '',
       data_type: asked.data_type ?? '',
       data_reshape: asked.data_reshape ?? '',
       delimiter: asked.delimiter ?? '',
@@ -59,16 +67,19 @@ export function FormatDialog({
         ]}
         {...form.getInputProps('format')}
       />
-      {format === 'AVRO' && (
+      {SCHEMAS[format] && (
         <Textarea
-          label="Avro schema"
-          description="Not needed where records are framed and a schema registry is set"
+          label="Schema"
+          description={`${SCHEMAS[format]}; not needed where the platform has a schema registry that knows it`}
           autosize
           minRows={3}
           maxRows={12}
           styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }}
           {...form.getInputProps('data_scheme')}
         />
+      )}
+      {format === 'PROTOBUF' && (
+        <TextInput label="Message" placeholder="the first one" {...form.getInputProps('message')} />
       )}
       {format === 'RAW' && (
         <>
@@ -97,6 +108,7 @@ interface FormatValues {
   format: string
   label: string
   data_scheme: string
+  message: string
   data_type: string
   data_reshape: string
   delimiter: string
@@ -115,7 +127,8 @@ export function queryOf(values: FormatValues): ProposalQueryRequest {
   return {
     ...(format ? { format: format as FormatEnum } : {}),
     ...(text(label) ? { label: text(label) } : {}),
-    ...(format === 'AVRO' && text(values.data_scheme) ? { data_scheme: text(values.data_scheme) } : {}),
+    ...(format === 'PROTOBUF' && text(values.message) ? { message: text(values.message) } : {}),
+    ...(SCHEMAS[format] && text(values.data_scheme) ? { data_scheme: text(values.data_scheme) } : {}),
     ...(format === 'RAW' && text(values.data_type) ? { data_type: text(values.data_type) } : {}),
     ...(format === 'RAW' && text(values.data_reshape) ? { data_reshape: text(values.data_reshape) } : {}),
     ...(format === 'CSV' && values.delimiter ? { delimiter: values.delimiter } : {}),
