@@ -8,14 +8,24 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kafka_ml_cli.output import console, human_age, print_table
+from kafkaml.input_format import InputFormat
 
 if TYPE_CHECKING:
-    from kafkaml.sdk.types import Dataset, DatasetVersion
+    from kafkaml.sdk.types import Dataset, DatasetVersion, Stream
     from kafkaml.wire.contract import Column, Contract
     from kafkaml.wire.preview import ContractProblem, Preview, PreviewColumn, PreviewSample, SampleInput
     from kafkaml.wire.proposal import Numbers, Remark, ValueCount
 
-__all__ = ["MAX_VALUES", "bars", "column_text", "frequent", "print_dataset", "print_preview", "print_remarks"]
+__all__ = [
+    "MAX_VALUES",
+    "bars",
+    "column_text",
+    "frequent",
+    "print_dataset",
+    "print_preview",
+    "print_remarks",
+    "print_streams",
+]
 
 MAX_VALUES = 3
 _BARS = "▁▂▃▄▅▆▇█"
@@ -50,10 +60,42 @@ def print_dataset(dataset: Dataset) -> None:
         _print_contract(newest.contract)
 
 
+def print_streams(streams: Sequence[Stream]) -> None:
+    """Print what sinks announced as the data sets that they are: of one array each, the label in the key."""
+    # Those of data sets were announced by their trainings.
+    announced = [each for each in streams if each.input_format != InputFormat.COLUMNS]
+    if not announced:
+        return
+    console().print("\nannounced by sinks: one array a sample, the label in the key", style="bold")
+    print_table(
+        announced,
+        [
+            ("stream", lambda row: row.id),
+            ("format", lambda row: row.input_format),
+            ("records", lambda row: "online" if row.total_msg is None else row.total_msg),
+            ("sample", lambda row: _array(row, "data")),
+            ("label", lambda row: _array(row, "label")),
+            ("split", lambda row: f"content {_shares(row.validation_rate, row.test_rate)}"),
+            ("slice", lambda row: row.topic.replace(",", ", ")),
+        ],
+        nothing="",
+    )
+
+
+def _array(stream: Stream, side: str) -> str:
+    """Return the type and the shape of one side of a stream, as far as its announcement says them."""
+    config = stream.input_config
+    if config.get(f"{side}_scheme"):
+        return "by its schema"
+    return f"{config.get(f'{side}_type') or ''} {config.get(f'{side}_reshape') or ''}".strip()
+
+
 def _split(version: DatasetVersion) -> str:
-    training = 1 - version.validation_rate - version.test_rate
-    parts = "/".join(f"{each:.0%}" for each in (training, version.validation_rate, version.test_rate))
-    return f"{version.contract.split.value} {parts}"
+    return f"{version.contract.split.value} {_shares(version.validation_rate, version.test_rate)}"
+
+
+def _shares(validation_rate: float, test_rate: float) -> str:
+    return "/".join(f"{each:.0%}" for each in (1 - validation_rate - test_rate, validation_rate, test_rate))
 
 
 def _print_contract(contract: Contract) -> None:

@@ -18,6 +18,7 @@ from kafka_ml_cli.dataset_views import (
     print_dataset,
     print_preview,
     print_remarks,
+    print_streams,
 )
 from kafka_ml_cli.nouns import Identifier, add_delete
 from kafka_ml_cli.output import JsonOption, console, human_age, human_size, print_done, print_json, print_table
@@ -56,9 +57,10 @@ def list_(
     search: Annotated[str | None, typer.Option(help="Only names that contain this.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """List data sets."""
-    return print_table(
-        client_of(context).datasets.list(search=search),
+    """List data sets, and the streams that sinks announced, which are data sets too."""
+    client = client_of(context)
+    print_table(
+        client.datasets.list(search=search),
         [
             ("id", lambda row: row.id),
             ("name", lambda row: row.name),
@@ -71,6 +73,8 @@ def list_(
         nothing="no data sets yet; look at a topic: kafka-ml datasets infer TOPIC",
         json=json,
     )
+    if not json and search is None:
+        print_streams(client.streams.list())
 
 
 @app.command()

@@ -24,7 +24,7 @@ from kafkaml.contract.columns import Array, CompiledColumn
 from kafkaml.contract.compilation import compiled_parts
 from kafkaml.contract.frames import Frame, record_fields
 from kafkaml.contract.included import Included
-from kafkaml.contract.learning import class_names, learn
+from kafkaml.contract.learning import Chunk, class_names, learn
 from kafkaml.contract.rows import RUN, TIME, Raw, RowReader, RunBook, lacking_error
 from kafkaml.contract.samples import Sampler, inputs_of, places_in
 from kafkaml.contract.sequences import FORGET_MS, Windows, is_missing, windows_of
@@ -462,11 +462,23 @@ class _TrainingRows:
     rows: Array
     used: npt.NDArray[np.bool_]
 
-    def __iter__(self) -> Iterator[Array]:
+    def __iter__(self) -> Iterator[Chunk]:
         for start in range(0, len(self.rows), 1 << 16):
             part = slice(start, start + (1 << 16))
             if self.used[part].any():
-                yield np.asarray(self.rows[part])[self.used[part]]
+                yield _RowsUsed(self.rows[part], self.used[part])
+
+
+@dataclass(frozen=True)
+class _RowsUsed:
+    """Some of ``rows``, of which one field is copied at a time: there may be a thousand, each looked at by itself."""
+
+    rows: Array
+    used: npt.NDArray[np.bool_]
+
+    def __getitem__(self, field: str) -> Array:
+        found: Array = self.rows[field][self.used]
+        return found
 
 
 def _bytes_of(values: Array) -> Array:

@@ -28,14 +28,19 @@ _NOTHING = {"name": "nothing", "expression": "NULL"}
 
 
 class Draft:
-    """``problems`` are all that were met so far, at the places of the document as it was given."""
+    """A contract of which what is wrong was left out, and compiled."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        self.problems: list[ContractProblem] = []
+        self._problems: list[ContractProblem] = []
         self._asked_labels = bool(document.get("labels"))
         # Where what is left of each list stood.
         self._at = {name: list(range(len(found))) for name in _LISTS if isinstance(found := document.get(name), list)}
         self._contract = self._read(document)
+
+    @property
+    def problems(self) -> tuple[ContractProblem, ...]:
+        """All problems that were met so far, in the order of their places in the document as it was given."""
+        return tuple(sorted(self._problems, key=lambda each: _order(each.place)))
 
     @property
     def contract(self) -> Contract | None:
@@ -82,7 +87,7 @@ class Draft:
                 if not self._drop_invalid(given, error):
                     return None
                 continue
-            if bare and not any(each.place.startswith("columns") for each in self.problems):
+            if bare and not any(each.place.startswith("columns") for each in self._problems):
                 self._add(("columns",), "there is no column: a model needs at least one")
             return contract.model_copy(update={"columns": ()}) if bare else contract
 
@@ -142,8 +147,12 @@ class Draft:
     def _add(self, place: Place, message: str, hint: str = "", **told: Any) -> None:
         path = ".".join(map(str, place))
         problem = ContractProblem(place=path, message=message, hint=hint, **told)
-        if problem not in self.problems:
-            self.problems.append(problem)
+        if problem not in self._problems:
+            self._problems.append(problem)
+
+
+def _order(place: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in place.split(".")]
 
 
 def _message(error: Any) -> str:

@@ -6,6 +6,7 @@ would train differently on another day.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
@@ -18,7 +19,6 @@ __all__ = ["ExactSum", "order_statistics"]
 Array = npt.NDArray[Any]
 
 _LEAST_EXPONENT = -1074
-_EXPONENTS = 2100
 # Half a mantissa each: a thousand million of them still fit 64 bits.
 _HALF_BITS = 26
 _DIGIT_BITS = 16
@@ -28,8 +28,9 @@ class ExactSum:
     """Adds up float64 numbers without rounding: whole numbers, by exponent."""
 
     def __init__(self) -> None:
-        self._high = [0] * _EXPONENTS
-        self._low = [0] * _EXPONENTS
+        # By exponent: of some two thousand a sum has a few.
+        self._high: defaultdict[int, int] = defaultdict(int)
+        self._low: defaultdict[int, int] = defaultdict(int)
         self.count = 0
 
     def add(self, values: Array) -> None:
@@ -47,9 +48,8 @@ class ExactSum:
     def total(self) -> Fraction:
         """Return the exact sum."""
         total = 0
-        for place, (high, low) in enumerate(zip(self._high, self._low, strict=True)):
-            if high or low:
-                total += ((high << _HALF_BITS) + low) << place
+        for place, high in self._high.items():
+            total += ((high << _HALF_BITS) + self._low[place]) << place
         return Fraction(total) * Fraction(2) ** (_LEAST_EXPONENT - 53)
 
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Protocol
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from kafkaml.contract.texts import Texts
 from kafkaml.errors import RefusedError
 from kafkaml.wire.contract import Encoding, LearntColumn, Missing, Scaling
 
-__all__ = ["MAX_CLASSES", "class_names", "learn"]
+__all__ = ["MAX_CLASSES", "Chunk", "class_names", "learn"]
 
 # Of more places in an array nobody could learn anything.
 _MAX_ONE_HOT = 1000
@@ -28,8 +29,14 @@ MAX_CLASSES = 10_000
 _QUARTILES = (0.25, 0.5, 0.75)
 
 
+class Chunk(Protocol):
+    """Some rows of the training part: their values of a field."""
+
+    def __getitem__(self, field: str, /) -> Array: ...
+
+
 def learn(
-    columns: Sequence[CompiledColumn], chunks: Iterable[Array], texts: Mapping[str, Texts]
+    columns: Sequence[CompiledColumn], chunks: Iterable[Chunk], texts: Mapping[str, Texts]
 ) -> Mapping[str, LearntColumn]:
     """Return what the rows in ``chunks``, which can be iterated over again, tell of ``columns``.
 
@@ -66,7 +73,7 @@ def class_names(names: Iterable[str], label: str) -> tuple[str, ...]:
         return tuple(sorted(found))
 
 
-def _vocabulary(column: CompiledColumn, chunks: Iterable[Array], texts: Texts) -> tuple[str, ...]:
+def _vocabulary(column: CompiledColumn, chunks: Iterable[Chunk], texts: Texts) -> tuple[str, ...]:
     codes: set[int] = set()
     for chunk in chunks:
         codes.update(np.unique(chunk[column.field]).tolist())
@@ -85,7 +92,7 @@ class _Numbers:
     """The values of a column that are not missing, piece by piece."""
 
     column: CompiledColumn
-    chunks: Iterable[Array]
+    chunks: Iterable[Chunk]
 
     def __iter__(self) -> Iterator[Array]:
         for chunk in self.chunks:
@@ -95,7 +102,7 @@ class _Numbers:
                 yield values
 
 
-def _of_numbers(column: CompiledColumn, chunks: Iterable[Array]) -> LearntColumn:
+def _of_numbers(column: CompiledColumn, chunks: Iterable[Chunk]) -> LearntColumn:
     numbers = _Numbers(column, chunks)
     total = ExactSum()
     low, high = math.inf, -math.inf

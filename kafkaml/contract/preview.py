@@ -73,7 +73,7 @@ def preview(
     contract = draft.contract
     if compiled is None or contract is None:
         count = len(records) if available is None else available
-        return Preview(records=count, sampled=0, problems=tuple(draft.problems))
+        return Preview(records=count, sampled=0, problems=draft.problems)
     previewing = _Previewing(_bounded(records, contract), draft, compiled)
     previewing.look()
     return previewing.made(
@@ -157,7 +157,7 @@ class _Previewing:
             undecodable=self._undecodable(failures),
             columns=tuple(self._columns),
             balance=value_counts(self._balance, _MAX_CLASSES),
-            problems=tuple(self._draft.problems),
+            problems=self._draft.problems,
             remarks=tuple(self._remarks.all),
             **told,
         )

@@ -20,12 +20,15 @@ from kafkaml.errors import RefusedError
 from kafkaml.records import Record
 from kafkaml.sdk.connection import Connection
 from kafkaml.sdk.datasets import Datasets
+from kafkaml.sdk.streams import Streams
 from kafkaml.sdk.topics import Topics
 from kafkaml.wire.contract import Contract
 from kafkaml.wire.proposal import Proposal
 from tests.machines import machine_records
 
 Infer = Callable[..., str]
+
+RAW = {"data_type": "uint8", "data_reshape": "28 28", "label_type": "uint8"}
 
 
 @pytest.fixture
@@ -109,12 +112,29 @@ def run(monkeypatch: pytest.MonkeyPatch, asked: list[dict[str, Any]]) -> Infer:
     version = {"number": 2, "ranges": "machines:0:0:600", "records": 600, "validation_rate": 0.1, "test_rate": 0.2}
     dataset = {"id": 4, "name": "pumps", "description": "of hall 2", "versions": [{**version, "contract": contract}]}
 
+    streams = [
+        {
+            "id": 1,
+            "topic": "mnist:0:0:60",
+            "total_msg": 60,
+            "input_format": "RAW",
+            "input_config": RAW,
+            "test_rate": 0.1,
+        },
+        {"id": 2, "topic": "people:0:0:9", "input_format": "AVRO", "input_config": {"data_scheme": "{}"}},
+        {"id": 3, "topic": "machines:0:0:9", "input_format": "COLUMNS", "total_msg": 9},
+    ]
+
     def answer(request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content) if request.content else dict(request.url.params)
         asked.append(body)
         match request.url.path:
             case "/api/datasets/4/":
                 return httpx.Response(200, json=dataset)
+            case "/api/datasets/":
+                return httpx.Response(200, json=[dataset])
+            case "/api/streams/":
+                return httpx.Response(200, json=streams)
             case "/api/datasets/4/export/":
                 return httpx.Response(200, content=b"PAR1")
             case "/api/datasets/preview/" | "/api/datasets/4/preview/":
@@ -124,7 +144,7 @@ def run(monkeypatch: pytest.MonkeyPatch, asked: list[dict[str, Any]]) -> Infer:
 
     def invoke(*arguments: str) -> str:
         connection = Connection("http://platform", "a token", transport=httpx.MockTransport(answer))
-        client = SimpleNamespace(datasets=Datasets(connection), topics=Topics(connection))
+        client = SimpleNamespace(datasets=Datasets(connection), topics=Topics(connection), streams=Streams(connection))
         monkeypatch.setattr(datasets, "client_of", lambda _context: client)
         monkeypatch.setenv("COLUMNS", "200")
         done = CliRunner().invoke(app, ["datasets", *arguments])
@@ -146,6 +166,18 @@ def test_a_data_set_is_shown_as_people_read_it(run: Infer) -> None:
     ):
         assert part in text, text
     assert json.loads(run("show", "4", "--json"))["versions"][0]["number"] == 2
+
+
+def test_streams_of_sinks_are_data_sets_too(run: Infer) -> None:
+    lines = [" ".join(line.split()) for line in run("list").splitlines()]
+    assert lines[1].startswith("4 pumps 2 600 ")
+    assert lines[3:] == [
+        "announced by sinks: one array a sample, the label in the key",
+        "stream format records sample label split slice",
+        "1 RAW 60 uint8 28 28 uint8 content 90%/0%/10% mnist:0:0:60",
+        "2 AVRO online by its schema content 100%/0%/0% people:0:0:9",
+    ]
+    assert [each["id"] for each in json.loads(run("list", "--json"))] == [4]
 
 
 def test_a_preview_shows_where_a_contract_is_wrong(run: Infer, asked: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_what_is_wrong_is_told_at_its_place_and_the_rest_is_shown() -> None:
         {"name": "f", "expression": "status", "scaling": "standard"},
     ]
     found = seen({"columns": columns, "windows": {}})
-    assert sorted(places(found)) == [
+    assert places(found) == [
         "columns.0.expression",
         "columns.2.expression",
         "columns.3.expression",
