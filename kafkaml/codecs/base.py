@@ -18,6 +18,7 @@ from kafkaml.errors import DecodeError
 from kafkaml.records import RecordBatch
 
 __all__ = [
+    "ALONE",
     "DELETION",
     "MAX_KEY_BYTES",
     "NO_LABEL",
@@ -38,6 +39,8 @@ Values = Sequence[bytes | None]
 # The gaps of records that are no samples by intent: see ``DecodeError.gap``.
 DELETION = "a deletion (null value)"
 NO_LABEL = "no label (null key)"
+# That of a good record of which only several make a sample.
+ALONE = "a record alone"
 
 
 # Of codecs with ``state``: keys are kept, and written beside the state of each.

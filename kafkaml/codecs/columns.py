@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 from pydantic import ValidationError
 
-from kafkaml.codecs.base import Array, Codec, DecodedBatch, Values
+from kafkaml.codecs.base import ALONE, Array, Codec, DecodedBatch, Values
 from kafkaml.codecs.registry import SchemaLookup, StreamFormat, register
 from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.errors import DecodeError, RefusedError
@@ -74,6 +74,7 @@ class ColumnsCodec(Codec):
             raise DecodeError(
                 "a record alone is no sample: the contract makes them of several records of a key",
                 index=decoded.waiting[0],
+                gap=ALONE,
                 hint="write the records to the input topic, all with the same key",
             )
         return decoded.rows
