@@ -52,7 +52,9 @@ def machine_records(count: int = 600, *, topic: str = "machines") -> list[Record
 
 def send_readings(bootstrap_servers: str, topic: str, count: int) -> None:
     """Write readings to a new topic of 4 partitions, as somebody's own program does."""
-    AdminClient({"bootstrap.servers": bootstrap_servers}).create_topics([NewTopic(topic, 4)])[topic].result(60)
+    # Kept until it has answered: without it the request ends.
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    admin.create_topics([NewTopic(topic, 4)])[topic].result(60)
     producer = Producer({"bootstrap.servers": bootstrap_servers})
     for each in sorted(machine_records(count), key=lambda record: record.timestamp_ms):
         producer.produce(topic, each.value, each.key)

@@ -89,7 +89,7 @@ def page_addresses(demo: Demo) -> dict[str, list[str]]:
         "/streams/$id": tabs(f"/streams/{demo.stream}", "rule", "trainings"),
         "/datasets": ["/datasets"],
         "/datasets/new": ["/datasets/new", f"/datasets/new?topic={READINGS}"],
-        "/datasets/$id": tabs(f"/datasets/{demo.dataset}", "versions", "deployments"),
+        "/datasets/$id": tabs(f"/datasets/{demo.dataset}", "samples", "versions", "deployments"),
         "/topics": ["/topics"],
         "/topics/$name": tabs(f"/topics/{inference.output_topic}", "partitions", "users"),
         "/visualise": ["/visualise"],

@@ -15,6 +15,7 @@ import { DeleteDataset } from './DeleteDataset'
 import { EditDialog } from './EditDialog'
 import { objectEquivalents } from './equivalents'
 import type { DatasetSearch } from './routes'
+import { SamplesTab } from './SamplesTab'
 import { TrainDialog } from './TrainDialog'
 import { VersionsTab } from './VersionsTab'
 import { VersionView } from './VersionView'
@@ -123,6 +124,11 @@ export function DatasetPage() {
                 <VersionView version={version} />
               </>
             ),
+          },
+          {
+            value: 'samples',
+            label: 'Samples',
+            content: () => <SamplesTab dataset={dataset} version={version} />,
           },
           {
             value: 'versions',

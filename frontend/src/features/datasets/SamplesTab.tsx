@@ -1,0 +1,23 @@
+/** What the contract of a version makes of a sample of its records. */
+import { Box, Skeleton } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { ProblemAlert } from '~/components/ProblemAlert'
+import { type Dataset, type DatasetVersion, datasetsVersionPreviewOptions } from '~/lib/api'
+import { PreviewContent } from './builder/PreviewPanel'
+
+export function SamplesTab({ dataset, version }: { dataset: Dataset; version: DatasetVersion }) {
+  const query = useQuery({
+    ...datasetsVersionPreviewOptions({ path: { id: String(dataset.id) }, query: { version: version.number } }),
+    // A version never changes; events of other data sets need not read it again.
+    staleTime: Number.POSITIVE_INFINITY,
+    retry: false,
+  })
+  if (query.error)
+    return <ProblemAlert error={query.error} title="The records cannot be read" onRetry={() => void query.refetch()} />
+  if (!query.data || query.isPlaceholderData) return <Skeleton height={320} role="status" aria-label="Loading" />
+  return (
+    <Box maw={960}>
+      <PreviewContent preview={query.data} />
+    </Box>
+  )
+}
