@@ -5,7 +5,7 @@ RUN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 install:; @scripts/install
-demo: install; @$(RUN)/python -m examples.digits
+demo: install; @$(RUN)/python -m examples.demo
 up: install; @$(RUN)/kafka-ml up --detach
 down: install; @$(RUN)/kafka-ml down
 test: install; @scripts/test

@@ -1,1 +1,1 @@
-"""Examples that run against a running platform. ``python -m examples.digits`` is ``make demo``."""
+"""Examples that run against a running platform. ``python -m examples.demo`` is ``make demo``."""

@@ -155,9 +155,8 @@ def _learnt_of(contract: Contract, batch: RecordBatch, lookup: SchemaLookup | No
     """Return what these records tell; DecodeError where they tell nothing."""
     from kafkaml.contract.compiled import CompiledContract
 
-    # Only what the features say counts here; windows are not split by content.
-    window = None if contract.window is None else contract.window.model_copy(update={"horizon": 0})
-    features = {"labels": (), "split": SplitBy.CONTENT if window is None else SplitBy.TIME, "window": window}
+    # Only what the features say counts here, of each record: a few make no window.
+    features = {"labels": (), "split": SplitBy.CONTENT, "window": None}
     compiled = CompiledContract(contract.model_copy(update=features), lookup=lookup)
     raw = compiled.raw(batch)
     if not len(raw.rows):

@@ -13,13 +13,14 @@ import orjson
 import pytest
 
 from kafkaml.codecs import codec_for, with_learnt
+from kafkaml.codecs.base import ALONE
 from kafkaml.codecs.registry import RegisteredSchema
 from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.control import ControlMessage
 from kafkaml.errors import DecodeError
 from kafkaml.input_format import InputFormat
 from kafkaml.named_inputs import input_shapes
-from kafkaml.records import ListBatch, OutgoingRecord
+from kafkaml.records import OutgoingRecord
 from kafkaml.stream_dataset import StreamDataset
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker
@@ -77,7 +78,7 @@ def open_dataset(memory: InMemoryBroker, message: ControlMessage, cache_dir: Pat
 def test_samples_are_the_same_whatever_the_partitions(
     memory: InMemoryBroker, tmp_path: Path, window: dict[str, int] | None
 ) -> None:
-    changes = {} if window is None else {"window": window, "split": "time"}
+    changes: dict[str, Any] = {} if window is None else {"window": window, "split": "time"}
     found = []
     for partitions in (1, 3, 6):
         with open_dataset(memory, announce(memory, partitions, **changes), tmp_path) as dataset:
@@ -105,7 +106,7 @@ def test_what_is_learnt_comes_of_the_training_part_and_serves(memory: InMemoryBr
         assert abs(features[split.test_rows, 0].mean()) > 1e-4
         config = with_learnt(message.input_config, dataset.learnt)
         codec = codec_for(message.input_format, config)
-        assert (codec.features.sample_shape, codec.features.dtype) == ((7,), np.float32)
+        assert (codec.features.sample_shape, codec.features.dtype) == ((7,), np.dtype(np.float32))
         served = codec.features.decode([each.value for each in machine_records(400)])
         assert sorted(map(bytes, served)) == sorted(map(bytes, features))
         # An object without label, as an inference gets it; a status that no training knew has its own place.
@@ -138,20 +139,6 @@ def test_several_inputs_are_records_from_the_slice_to_serving(memory: InMemoryBr
     with open_dataset(memory, message, tmp_path) as again:
         assert again.features.array().tobytes() == features.tobytes()
         assert again.features.dtype == features.dtype
-
-
-def test_windows_of_several_inputs_are_served_as_they_were_learnt(memory: InMemoryBroker, tmp_path: Path) -> None:
-    columns = [{**each, "input": "state" if each["name"] == "status" else "numbers"} for each in CONTRACT["columns"]]
-    message = announce(memory, 3, columns=columns, window={"length": 4}, split="time")
-    with open_dataset(memory, message, tmp_path) as dataset:
-        features = dataset.features.array()
-        assert input_shapes(features.dtype) == {"numbers": (4, 3), "state": (4, 4)}
-        codec = codec_for(message.input_format, with_learnt(message.input_config, dataset.learnt)).features
-        in_time = sorted(machine_records(400), key=lambda each: each.timestamp_ms)
-        served = codec.decode_batch(ListBatch([each._replace(partition=0) for each in in_time]))
-        # No window lies across a border of the split.
-        assert set(map(bytes, features)) < set(map(bytes, served.rows))
-        assert (len(served.kept), len(served.waiting)) == (400 - 3 * 20, 3 * 20)
 
 
 def test_a_contract_that_cannot_be_used_says_why() -> None:
@@ -205,3 +192,14 @@ def test_writers_of_framed_avro_are_asked_of_the_registry(
         codec = codec_for(message.input_format, with_learnt(message.input_config, dataset.learnt)).features
         values = [each.value for each in memory.records(topic)]
         assert codec.decode(values)[:, 0].tolist() == list(range(8))
+
+
+def test_a_record_of_windows_is_told_from_one_that_does_not_fit() -> None:
+    """A few records make no window: scales are then those of the records."""
+    codec = codec_for("COLUMNS", {"contract": CONTRACT | {"window": {"length": 10}, "split": "time"}}).features
+    record = machine_records(1)[0].value
+    with pytest.raises(DecodeError, match="a record alone is no sample") as alone:
+        codec.decode([record])
+    assert alone.value.gap == ALONE
+    with pytest.raises(DecodeError, match="status"):
+        codec.decode([b'{"reading": {"temperature": 1, "pressure": 2}, "load": 1}'])

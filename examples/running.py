@@ -1,0 +1,109 @@
+"""What examples that go from nothing to predictions share: the platform, models, what is said at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rich.console import Console
+
+from kafkaml.errors import KafkaMLError
+from kafkaml.sdk import Client
+from kafkaml.sdk.types import Model
+
+__all__ = ["console", "heading", "kafka_ml", "model_of", "run_alone", "say_verdict", "start_platform"]
+
+_KAFKA_ML = Path(sys.executable).with_name("kafka-ml")
+
+console = Console(highlight=False)
+
+
+def run_alone(*acts: Callable[[Client], bool]) -> NoReturn:
+    """Run each act on this machine's platform, which is started when it does not run, and end the program.
+
+    Or on the one that ``KML_URL``, ``KML_TOKEN`` and ``KML_KAFKA_BOOTSTRAP_SERVERS`` name, such as a cluster's. The
+    status is 1 when an act is not content.
+    """
+    began = time.monotonic()
+    try:
+        local = not os.environ.get("KML_URL")
+        if local:
+            start_platform()
+        with Client() as client:
+            good = [act(client) for act in acts]
+            console.print(f"\nDone in {time.monotonic() - began:.0f} s.", end="\n" if not local else " ")
+            if local:
+                _say_what_next(client.url)
+        sys.exit(0 if all(good) else 1)
+    except KafkaMLError as error:
+        console.print(f"[red]error:[/] {error.message}\n  {error.hint}", markup=True)
+        sys.exit(1)
+    except subprocess.CalledProcessError as error:
+        # The command has said why.
+        sys.exit(error.returncode)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def heading(text: str) -> None:
+    """Say what comes."""
+    console.print(f"\n[bold blue]{text}[/]")
+
+
+def start_platform() -> None:
+    """Start this machine's platform, as one does by hand, unless it runs already."""
+    status = _kafka_ml_json("status")
+    if status.get("ready"):
+        console.print(f"The platform runs already at {status['url']}")
+        return
+    heading("Start the platform: broker, web server, executors, controller")
+    # What it shows while it starts, it says on standard error.
+    kafka_ml("up", "--detach", "--json", stdout=subprocess.DEVNULL, stderr=sys.stdout)
+
+
+def kafka_ml(*arguments: str, **streams: Any) -> None:
+    """Run the command line, which is installed beside Python."""
+    subprocess.run([_KAFKA_ML, *arguments], check=True, **streams)
+
+
+def model_of(client: Client, name: str, framework: str, code: str, *, description: str) -> Model:
+    """Return the model of this name, made or changed where it is not so yet."""
+    for each in client.models.list(search=name):
+        if each.name == name:
+            return client.models.update(each.id, code=code) if each.code != code else each
+    model = client.models.create(name=name, framework=framework, code=code, description=description)
+    console.print(f"  model {model.id} [bold]{name}[/] checked: {(model.report or {}).get('parameters'):,} parameters")
+    return model
+
+
+def say_verdict(name: str, accuracy: float, required: float) -> None:
+    """Say how good a model is, and whether that is good enough."""
+    verdict = "[green]good[/]" if accuracy > required else f"[red]expected more than {required}[/]"
+    console.print(f"  {name:16} [bold]{accuracy:.4f}[/]  {verdict}")
+
+
+def _kafka_ml_json(*arguments: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(
+        subprocess.run([_KAFKA_ML, *arguments, "--json"], check=False, stdout=subprocess.PIPE).stdout
+    )
+    return document
+
+
+def _say_what_next(url: str) -> None:
+    console.print(f"The platform goes on at [bold]{url}[/]")
+    link = _kafka_ml_json("login")["url"]
+    console.print(f"Log in (once, within 15 minutes): [bold cyan]{link}[/]", soft_wrap=True)
+    console.print(
+        "\nTry next (kafka-ml is in .venv/bin):\n"
+        "  kafka-ml results list              what was trained; results show ID, results download ID\n"
+        "  kafka-ml inferences list           what serves; tail ID shows its predictions live\n"
+        "  kafka-ml send FILE --deployment N  your own CSV, Parquet, JSON or NumPy file\n"
+        "  kafka-ml datasets infer TOPIC      what a topic of yours would be as a data set\n"
+        "  kafka-ml status                    the platform itself; make down stops it"
+    )
