@@ -195,3 +195,20 @@ describe('distributed models', () => {
     expect(sharedMetrics(chain.model_details, ['mse'])).toEqual(['loss', 'mse'])
   })
 })
+
+describe('a deployment of a data set', () => {
+  const values = { ...FIRST_VALUES, split: 'time', dataset: { id: 3, version: 2 } }
+
+  it('names the version, and leaves the split to its contract', () => {
+    const request = requestOf(4, values, [])
+    expect(request).toMatchObject({ dataset: 3, dataset_version: 2, split: null })
+    expect(deployEquivalents(request).cli).toContain('--dataset 3 \\\n  --dataset-version 2')
+    expect(requestOf(4, FIRST_VALUES, [])).not.toHaveProperty('dataset')
+  })
+
+  it('begins at once', () => {
+    const sentence = deploySentence({ model_details: [] }, values, [KERAS], 'version 2 of readings')
+    expect(sentence).toContain('on version 2 of readings')
+    expect(sentence).toContain('It begins at once.')
+  })
+})
