@@ -50,7 +50,9 @@ __all__ = [
 # A tensor, or a tensor for each input by its name.
 Tensors = torch.Tensor | dict[str, torch.Tensor]
 # Each input has a few forms: more combinations than these are not worth the time.
-_MOST_TRIES = 64
+_MOST_TRIES = 200
+# So many samples tell whether an input has fractions.
+_LOOKED_AT_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ def _choose_named(
     _check_names(model, list(parts))
     forms = {name: candidates(model, each, to_tensor=to_tensor, scaled=scaled) for name, each in parts.items()}
     first: Exception | None = None
-    for together in itertools.islice(_combinations(forms), _MOST_TRIES):
+    for together in itertools.islice(_combinations(forms, parts), _MOST_TRIES):
         chosen = NamedPreparation(together)
         error = _refusal(model, chosen, features)
         if error is None:
@@ -210,8 +212,24 @@ def _refusal(model: nn.Module, preparation: NamedPreparation, features: Array) -
     return tried(model, lambda each: ask(each, preparation.tensor(features[:2], device_of(each))))
 
 
-def _combinations(forms: Mapping[str, Sequence[Preparation]]) -> Iterator[dict[str, Preparation]]:
-    """Iterate over a form for each input, those first that differ least from the likeliest ones."""
-    places = itertools.product(*(range(len(each)) for each in forms.values()))
-    for chosen in sorted(itertools.islice(places, _MOST_TRIES**2), key=lambda each: (sum(map(bool, each)), each)):
-        yield {name: each[place] for (name, each), place in zip(forms.items(), chosen, strict=True)}
+def _combinations(
+    forms: Mapping[str, Sequence[Preparation]], parts: Mapping[str, Array]
+) -> Iterator[dict[str, Preparation]]:
+    """Iterate over a form for each input: the likeliest, ids of embeddings as such, then those that differ least."""
+    likeliest = {name: each[0] for name, each in forms.items()}
+    yield likeliest
+    ids = {
+        name: form
+        for name, each in forms.items()
+        if (form := next((one for one in each if one.dtype == "int64"), None)) and _are_whole(parts[name])
+    }
+    yield {**likeliest, **ids}
+    for count in range(1, len(forms) + 1):
+        for names in itertools.combinations(forms, count):
+            for others in itertools.product(*(forms[name][1:] for name in names)):
+                yield {**likeliest, **dict(zip(names, others, strict=True))}
+
+
+def _are_whole(features: Array) -> bool:
+    rows = features[:_LOOKED_AT_ROWS]
+    return rows.dtype.kind == "f" and bool((np.floor(rows) == rows).all())

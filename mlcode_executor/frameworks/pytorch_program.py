@@ -102,9 +102,9 @@ def _predict(preparation: AnyPreparation | None) -> dict[str, str]:
         }
     given = [f"{name!r}: {_prepared(f'samples[{name!r}]', each)}" for name, each in preparation.inputs.items()]
     return {
-        "samples": f"a dictionary with an array (n, ...) for each of {', '.join(preparation.inputs)},",
+        "samples": "a dictionary of arrays (n, ...), one for each input,",
         "sent": "the contract makes them",
-        "given": f"**{{{', '.join(given)}}}",
+        "given": f"**{{\n            {f',{chr(10)}            '.join(given)},\n        }}",
     }
 
 

@@ -183,9 +183,9 @@ def serve(platform: Platform, result: int, records: list[Any], folder: Path) -> 
     assert len(answers) == len(samples)
     names = ["model.onnx", "contract.json"]
     path, contract = client.results.download(result, folder / str(result), names=names)
-    rows = CompiledContract.from_json(contract.read_bytes()).decode(ListBatch(records)).inputs[""]
+    decoded = CompiledContract.from_json(contract.read_bytes()).decode(ListBatch(records)).inputs
     session = onnxruntime.InferenceSession(path)
-    inputs = {each.name: rows[each.name] if rows.dtype.names else rows for each in session.get_inputs()}
+    inputs = {each.name: decoded.get(each.name, decoded.get("")) for each in session.get_inputs()}
     expected = session.run(None, inputs)[0]
     np.testing.assert_allclose([each.values for each in answers], expected, atol=1e-5)
     carried = [{"load": each["load"], "reading.pressure": each["reading"]["pressure"]} for each in samples]

@@ -20,7 +20,7 @@ from kafkaml.control import ControlMessage
 from kafkaml.errors import DecodeError
 from kafkaml.input_format import InputFormat
 from kafkaml.named_inputs import input_shapes
-from kafkaml.records import OutgoingRecord
+from kafkaml.records import ListBatch, OutgoingRecord
 from kafkaml.stream_dataset import StreamDataset
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker
@@ -139,6 +139,20 @@ def test_several_inputs_are_records_from_the_slice_to_serving(memory: InMemoryBr
     with open_dataset(memory, message, tmp_path) as again:
         assert again.features.array().tobytes() == features.tobytes()
         assert again.features.dtype == features.dtype
+
+
+def test_windows_of_several_inputs_are_served_as_they_were_learnt(memory: InMemoryBroker, tmp_path: Path) -> None:
+    columns = [{**each, "input": "state" if each["name"] == "status" else "numbers"} for each in CONTRACT["columns"]]
+    message = announce(memory, 3, columns=columns, window={"length": 4}, split="time")
+    with open_dataset(memory, message, tmp_path) as dataset:
+        features = dataset.features.array()
+        assert input_shapes(features.dtype) == {"numbers": (4, 3), "state": (4, 4)}
+        codec = codec_for(message.input_format, with_learnt(message.input_config, dataset.learnt)).features
+        in_time = sorted(machine_records(400), key=lambda each: each.timestamp_ms)
+        served = codec.decode_batch(ListBatch([each._replace(partition=0) for each in in_time]))
+        # No window lies across a border of the split.
+        assert set(map(bytes, features)) < set(map(bytes, served.rows))
+        assert (len(served.kept), len(served.waiting)) == (400 - 3 * 20, 3 * 20)
 
 
 def test_a_contract_that_cannot_be_used_says_why() -> None:

@@ -17,6 +17,7 @@ from kafkaml.records import OutgoingRecord, RecordBatch
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker, InMemoryGroup
 from kafkaml.wire.contract import Column, Contract, Encoding, FieldKind, Learnt, RecordField, Window
+from model_inference.answering import Alone
 from model_inference.changelog import Changelog, make_changelog
 from model_inference.loop import InferenceLoop
 from model_inference.output_topics import OutputTopics
@@ -118,6 +119,7 @@ class Replica:
         self.serving = serving
         self.client = serving.group.join(name)
         self.stats = LoopStats()
+        self.models = FakeModels(EngineFactory().loaded())
         codec = ColumnsCodec(CONTRACT, Learnt.model_validate({"columns": {"x": {}}}))
         assert codec.state is not None
         self.state: Any = codec.state
@@ -132,7 +134,7 @@ class Replica:
         self.loop = InferenceLoop(
             client=self.client,
             codec=codec,
-            models=FakeModels(EngineFactory().loaded()),
+            models=self.models,
             publisher=Publisher(self.client, router=OutputRouter("out"), topics=OutputTopics("out", "out.dlq")),
             stats=self.stats,
             batch_sizes=(1, 4, 8),
@@ -215,6 +217,21 @@ def test_a_second_replica_comes_and_goes(serving: Serving) -> None:
     first.run_through()
 
     assert serving.answers() == serving.expected()
+
+
+def test_another_version_goes_on_with_the_windows(serving: Serving) -> None:
+    replica = serving.replica("a")
+    serving.send(20)
+    replica.run_through()
+    first = serving.answers()
+    replica.models.due = Alone(EngineFactory(factor=2.0).loaded(version=2))
+    serving.send(20)
+    replica.run_through()
+
+    assert len(first) > 0
+    assert serving.answers() == {
+        place: total if place in first else 2 * total for place, total in serving.expected().items()
+    }
 
 
 def test_keys_that_are_not_seen_for_long_are_forgotten_here_and_in_the_changelog(serving: Serving) -> None:
