@@ -2,6 +2,7 @@
 import { Box, Skeleton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { ProblemAlert } from '~/components/ProblemAlert'
+import { Section } from '~/components/Section'
 import { type Dataset, type DatasetVersion, datasetsVersionPreviewOptions } from '~/lib/api'
 import { PreviewContent } from './builder/PreviewPanel'
 
@@ -17,7 +18,9 @@ export function SamplesTab({ dataset, version }: { dataset: Dataset; version: Da
   if (!query.data || query.isPlaceholderData) return <Skeleton height={320} role="status" aria-label="Loading" />
   return (
     <Box maw={960}>
-      <PreviewContent preview={query.data} />
+      <Section title="As the model gets it">
+        <PreviewContent preview={query.data} />
+      </Section>
     </Box>
   )
 }
