@@ -8,7 +8,7 @@ import { seriesColor } from '~/lib/palette'
 const WIDTH = 120
 const HEIGHT = 64
 /** More lines nobody tells apart. */
-const MOST = 8
+const MOST = 4
 
 export function WindowChart({
   label,
