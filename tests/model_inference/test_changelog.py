@@ -219,6 +219,23 @@ def test_a_second_replica_comes_and_goes(serving: Serving) -> None:
     assert serving.answers() == serving.expected()
 
 
+def test_records_whose_key_cannot_be_kept_are_dead_letters(serving: Serving) -> None:
+    serving.send(20)
+    for key in (None, b"k" * 70_000):
+        serving.broker.append(OutgoingRecord("in", b'{"x":1}', key, (), 1020, 0))
+    replica = serving.replica("a")
+    replica.run_through()
+
+    letters = [record for batch in serving.read("out.dlq", range(PARTITIONS)) for record in batch]
+    reasons = [dict(record.headers)["kml-error-message"] or b"" for record in letters if record.value != b"poison"]
+    assert [reason.split(b":")[0] for reason in reasons] == [
+        b"the record has no key",
+        b"the record's key is 70,000 bytes",
+    ]
+    assert replica.stats.summary().records == 22
+    assert len(replica.state) == KEYS
+
+
 def test_another_version_goes_on_with_the_windows(serving: Serving) -> None:
     replica = serving.replica("a")
     serving.send(20)
