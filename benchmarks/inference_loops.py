@@ -81,13 +81,15 @@ def fill(context: Context, count: int, *, partitions: int = PARTITIONS) -> str:
 class EchoLoop:
     """Exactly once and nothing else: the same answer to every record, committed like our loop does.
 
-    ``commit_seconds`` 0 commits after every batch, as soon as the input is drained.
+    ``commit_seconds`` 0 commits after every batch, as soon as the input is drained. With ``upper`` (a topic, a value)
+    each third record has that answer there.
     """
 
     bootstrap_servers: str
     topic: str
     output: str
     commit_seconds: float
+    upper: tuple[str, bytes] | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -149,10 +151,12 @@ class EchoLoop:
 
     def _answer(self, message: Message) -> None:
         partition = message.partition() or 0
-        source = b"%b/%d/%d" % (self._source, partition, message.offset() or 0)
+        offset = message.offset() or 0
+        source = b"%b/%d/%d" % (self._source, partition, offset)
+        topic, answer = (self.output, _ANSWER) if self.upper is None or offset % 3 else self.upper
         self._producer.produce(
-            self.output,
-            _ANSWER,
+            topic,
+            answer,
             message.key(),
             partition=partition,
             timestamp=message.timestamp()[1],

@@ -85,7 +85,7 @@ class Publisher:
 
     def _count_up(self, answers: Sequence[OutgoingRow]) -> int:
         upper = self._router.upper_topic
-        return sum(topic == upper for topic, *_ in answers) if upper else 0
+        return sum(row[0] == upper for row in answers) if upper else 0
 
     def _answers(self, batch: Batch, answered: Answered, routed: Routed) -> list[OutgoingRow]:
         """Return one answer, or intermediate, for each sample."""
