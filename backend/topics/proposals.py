@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from backend.api.errors import InvalidField, NotFound
-from backend.records.browsing import open_browser, open_sampler
+from backend.config.environment import environment
+from backend.records.browsing import REQUEST_SECONDS, open_browser, open_sampler
 from backend.streams.slices import offsets_between
 from kafkaml.codecs.schema_registry import SchemaRegistry
-from kafkaml.errors import DecodeError, RefusedError, StreamUnavailable
-from kafkaml.wire.proposal import Proposal
+from kafkaml.confluent import KafkaAdmin
+from kafkaml.contract.expiry import expiry_remark
+from kafkaml.errors import BrokerError, DecodeError, RefusedError, StreamUnavailable
+from kafkaml.records import Record
+from kafkaml.wire.proposal import Proposal, Remark
 
 __all__ = ["ProposalQuery", "proposal"]
 
@@ -42,7 +47,7 @@ def proposal(name: str, query: ProposalQuery) -> Proposal:
     except StreamUnavailable as error:
         raise NotFound(error.message, hint=error.hint) from error
     try:
-        return propose(
+        found = propose(
             sample.records,
             input_format=query.input_format,
             config=query.config,
@@ -54,6 +59,17 @@ def proposal(name: str, query: ProposalQuery) -> Proposal:
         raise InvalidField(told, error.message, hint=error.hint) from error
     except RefusedError as error:
         raise InvalidField("label", error.message, hint=error.hint) from error
+    expiring = _expiry(name, sample.records)
+    return found if expiring is None else found.model_copy(update={"remarks": (expiring, *found.remarks)})
+
+
+def _expiry(name: str, records: Sequence[Record]) -> Remark | None:
+    try:
+        config = KafkaAdmin(environment().kafka, timeout_seconds=REQUEST_SECONDS).topic_configs([name])[name]
+    except BrokerError:
+        # Who may read a topic need not be allowed to see its settings.
+        return None
+    return expiry_remark(records, config, int(time.time() * 1000))
 
 
 def _slice(name: str, query: ProposalQuery) -> dict[int, tuple[int, int]] | None:

@@ -162,6 +162,7 @@ class RemarkCode(StrEnum):
     LARGE_INTEGERS = "large_integers"
     NUMBERS_AS_TEXT = "numbers_as_text"
     UNSORTED_TIMES = "unsorted_times"
+    EXPIRING = "expiring"
     KEY_ON_SEVERAL_PARTITIONS = "key_on_several_partitions"
     WINDOW = "window"
     SPLIT = "split"
