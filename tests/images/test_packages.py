@@ -18,7 +18,7 @@ from tests.images.dockerfile import read_stages
 ROOT = Path(__file__).parents[2]
 # What only runs elsewhere: in the image of the other framework.
 # Data sets of columns ask for an extra of their own where they are not read by the platform itself.
-_COLUMNS = "kafkaml/contract/"
+_COLUMNS = {"kafkaml/contract/", "kafkaml/dataset_export"}
 # Nor are commands that start a platform, or read files to send, of any use there.
 _COMMANDS = {"kafka_ml_cli/platform", "kafka_ml_cli/data", "kafka_ml_cli/files/"}
 ELSEWHERE = {
@@ -28,11 +28,11 @@ ELSEWHERE = {
         "mlcode_executor/frameworks/",
         "mlcode_executor/service",
         "mlcode_executor/__main__",
-        _COLUMNS,
+        *_COLUMNS,
         *_COMMANDS,
     },
     "server": {"mlcode_executor/frameworks/"},
-    "base": {_COLUMNS},
+    "base": _COLUMNS,
 }
 
 
