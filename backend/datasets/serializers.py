@@ -26,7 +26,7 @@ __all__ = [
     "DatasetVersionWriteSerializer",
     "DatasetWriteSerializer",
     "ExportQuerySerializer",
-    "PreviewSerializer",
+    "PreviewQuerySerializer",
     "PreviewVersionSerializer",
     "TrainSerializer",
 ]
@@ -117,7 +117,7 @@ class SamplesField(serializers.IntegerField):
         super().__init__(default=12, min_value=1, max_value=MAX_SAMPLES, **options)
 
 
-class PreviewSerializer(serializers.Serializer[Any]):
+class PreviewQuerySerializer(serializers.Serializer[Any]):
     """A slice, and a contract that may be wrong: what is wrong is in the answer."""
 
     slice = SliceSerializer()

@@ -21,7 +21,7 @@ from backend.datasets.serializers import (
     DatasetVersionSerializer,
     DatasetVersionWriteSerializer,
     DatasetWriteSerializer,
-    PreviewSerializer,
+    PreviewQuerySerializer,
     PreviewVersionSerializer,
     TrainSerializer,
 )
@@ -104,13 +104,13 @@ class PreviewView(APIView):
     write_role = Role.VIEWER
     throttle_classes = [PreviewThrottle]
 
-    @extend_schema(request=PreviewSerializer, responses=Preview, operation_id="datasets_preview")
+    @extend_schema(request=PreviewQuerySerializer, responses=Preview, operation_id="datasets_preview")
     def post(self, request: Request) -> Response:
         """Show what a contract makes of a sample of a slice: columns, samples as a model gets them, and what is wrong.
 
         A contract that is wrong is no error here: ``problems`` say what and where, and what is right is shown.
         """
-        query = PreviewSerializer(data=request.data)
+        query = PreviewQuerySerializer(data=request.data)
         query.is_valid(raise_exception=True)
         asked = dict(query.validated_data)
         return Response(slice_preview(asked.pop("slice"), PreviewQuery(**asked)).to_json())

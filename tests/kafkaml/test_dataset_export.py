@@ -28,6 +28,7 @@ TWO_INPUTS = {
             "expression": "ARRAY[reading.temperature, COALESCE(load, 0)]",
             "encoding": "numbers",
             "shape": [2],
+            "input": "features",
         },
     ],
     "labels": [

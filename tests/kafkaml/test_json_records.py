@@ -35,7 +35,9 @@ def error_of(value: bytes, codec: Codec | None = None) -> DecodeError:
 class TestNames:
     def test_most_of_the_records_tell_the_keys_whoever_comes_first(self) -> None:
         odd = [{"temperature": 1, "humidity": 2}, {"altitude": 1, "humidity": 2, "temperature": 3}]
-        rows, kept, failures = features().decode_each(dumps(odd[0], GOOD, odd[1], dict(reversed(GOOD.items())), GOOD))
+        rows, kept, failures = features().decode_each(dumps(odd[0], GOOD, odd[1], dict(reversed(GOOD.items())), GOOD))[
+            :3
+        ]
         assert rows.tolist() == [[61.0, 981.0, 17.5]] * 3
         assert kept == [1, 3, 4]
         messages = [error.message for _, error in failures]

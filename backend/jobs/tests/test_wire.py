@@ -11,12 +11,13 @@ from drf_spectacular.generators import SchemaGenerator
 
 import kafkaml.wire
 from kafkaml.sdk import types
+from kafkaml.wire.export import ExportOrder, ExportOutcome
 from kafkaml.wire.job import InferenceJob, TrainingJob
 from kafkaml.wire.message import Message
 from kafkaml.wire.version import Promotion
 
 # They travel in the environment of a process, or by Kafka and to others.
-NOT_OF_THE_API = {Message, InferenceJob, Promotion, TrainingJob}
+NOT_OF_THE_API = {Message, ExportOrder, ExportOutcome, InferenceJob, Promotion, TrainingJob}
 
 
 def messages() -> list[type[Message]]:
