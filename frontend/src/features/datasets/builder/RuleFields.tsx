@@ -74,7 +74,8 @@ export function RuleFields({
       {proposal?.key && proposal.key.distinct > 0 && (
         <SmallPrint>
           {formatCount(proposal.key.distinct)} different keys in the sample
-          {proposal.key.repeats !== null && `, the usual one has ${formatCount(proposal.key.repeats)} records of it`}
+          {proposal.key.repeats !== null &&
+            `, the usual one has ${formatCount(Math.round(proposal.key.repeats))} records of it`}
         </SmallPrint>
       )}
       <Toggle
