@@ -117,13 +117,18 @@ def result_epochs(result: TrainingResult, points: int) -> tuple[int, list[Mappin
     return total, history.thinned(documents, points)
 
 
-def result_hints(result: TrainingResult) -> Sequence[Hint]:
-    """Return what the curves of a training that finished say; nothing of one that learns windows of a stream."""
+def result_hints(result: TrainingResult, epochs: Sequence[Mapping[str, Any]]) -> Sequence[Hint]:
+    """Return what the curves of a training that finished say; nothing of one that learns windows of a stream.
+
+    ``epochs`` are those that ``result_epochs`` shows of it.
+    """
     if result.state != RunState.FINISHED or result.deployment.mode != TrainingMode.CLASSIC:
         return ()
     matrix = result.confusion_matrix
-    epochs = [EpochMetrics.model_validate(each) for each in result_epochs(result, SHOWN_EPOCHS)[1]]
-    return training_hints(epochs, None if matrix is None else ConfusionMatrix.model_validate(matrix))
+    return training_hints(
+        [EpochMetrics.model_validate(each) for each in epochs],
+        None if matrix is None else ConfusionMatrix.model_validate(matrix),
+    )
 
 
 def _keep_read(pk: int, documents: list[Mapping[str, Any]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -163,6 +163,7 @@ class ResultSerializer(ResultRowSerializer):
     checkpoint = serializers.SerializerMethodField(help_text="where another attempt would go on")
     confusion_matrix = MessageField(ConfusionMatrix)
     hints = serializers.SerializerMethodField(help_text="what the curves of a training that finished say")
+    _read: tuple[TrainingResult, Sequence[Mapping[str, Any]]] | None = None
 
     class Meta(ResultRowSerializer.Meta):
         fields = [
@@ -182,11 +183,17 @@ class ResultSerializer(ResultRowSerializer):
 
     @extend_schema_field(serializers.ListField(child=MessageField(EpochMetrics, allow_null=False)))
     def get_epochs(self, result: TrainingResult) -> Any:
-        return result_epochs(result, SHOWN_EPOCHS)[1]
+        return self._shown_epochs(result)
 
     @extend_schema_field(serializers.ListField(child=MessageField(Hint, allow_null=False)))
     def get_hints(self, result: TrainingResult) -> list[dict[str, Any]]:
-        return [each.to_json() for each in result_hints(result)]
+        return [each.to_json() for each in result_hints(result, self._shown_epochs(result))]
+
+    def _shown_epochs(self, result: TrainingResult) -> Sequence[Mapping[str, Any]]:
+        # Two fields are made of them: they are read from the database once.
+        if self._read is None or self._read[0] is not result:
+            self._read = (result, result_epochs(result, SHOWN_EPOCHS)[1])
+        return self._read[1]
 
 
 class EpochsSerializer(serializers.Serializer[Any]):

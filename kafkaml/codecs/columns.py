@@ -58,12 +58,11 @@ class ColumnsCodec(Codec):
             raise DecodeError(f"the contract cannot be used: {error.message}", hint=error.hint) from error
         self._learnt = learnt
         self.state = self._compiled.state
-        types = self._compiled.input_types()
         # Several inputs have shapes, and so a type of records, once they are learnt.
-        self.dtype, self.sample_shape = next(iter(types.values())), None
         if learnt is not None:
             self.dtype, self.sample_shape = self._compiled.sample_type(), self._compiled.sample_shape()
-        if learnt is None:
+        else:
+            self.dtype, self.sample_shape = next(iter(self._compiled.input_types().values())), None
             self.notes = ("scales and vocabularies are those of the records that are looked at",)
 
     def decode(self, values: Values) -> Array:

@@ -53,7 +53,7 @@ _LAST_POINT = """canvas => {
     const place = 4 * (y * width + x)
     if (data[place + 3] < 200) continue
     const [r, g, b] = data.slice(place, place + 3)
-    if ( Math.max(r, g, b) - Math.min(r, g, b) > 60) return [x / scale, y / scale]
+    if (Math.max(r, g, b) - Math.min(r, g, b) > 60) return [x / scale, y / scale]
   }
   return null
 }"""
