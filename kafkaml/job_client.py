@@ -274,7 +274,9 @@ class JobClient(Closing):
 
     def _headers(self, more: Mapping[str, str]) -> dict[str, str]:
         with self._token.lock:
-            return {"authorization": f"Bearer {self._token.value}", "accept": "application/json", **more}
+            token = self._token.value
+        # A file that was empty when this started makes no header: the answer 401 has it read again.
+        return {**({"authorization": f"Bearer {token}"} if token else {}), "accept": "application/json", **more}
 
 
 class Heartbeat:

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
+from kafkaml.system import write_atomically
 from kafkaml.wire.checkpoint import Checkpoint
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.job import InferenceJob, TrainingJob
@@ -95,7 +96,8 @@ class FakeBackend(LocalServer):
 
     def _token_file(self, folder: Path) -> Path:
         path = folder / "token"
-        path.write_text(sorted(self.tokens)[0])
+        # Replicas that read it may be starting right now.
+        write_atomically(path, sorted(self.tokens)[0].encode())
         return path
 
     def events_of(self, kind: str) -> list[dict[str, Any]]:

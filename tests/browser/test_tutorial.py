@@ -42,18 +42,21 @@ _MODELS = {"tensorflow": ("TensorFlow", "ui-mnist-keras"), "pytorch": ("PyTorch"
 _CHAIN = {"ui-edge": sources.EDGE, "ui-fog": sources.FOG, "ui-cloud": sources.CLOUD}
 _CHAIN_EPOCHS = 3
 
-# The point of a curve that is furthest to the right: of the limit at which all goes up. Grey is no point and no line.
+# The point of a curve that is furthest to the right: of the limit at which all goes up. Its column is dark over several
+# rows, where lines of the grid are thin; below it are the labels of the axis. A colour does not tell it: one is grey.
 _LAST_POINT = """canvas => {
   const { width, height } = canvas
   const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })
   copy.drawImage(canvas, 0, 0)
-  const { data } = copy.getImageData(0, 0, width, height)
   const scale = width / canvas.clientWidth
-  for (let x = width - 1; x >= 0; x -= 1) for (let y = 0; y < height; y += 1) {
-    const place = 4 * (y * width + x)
-    if (data[place + 3] < 200) continue
-    const [r, g, b] = data.slice(place, place + 3)
-    if (Math.max(r, g, b) - Math.min(r, g, b) > 60) return [x / scale, y / scale]
+  const { data } = copy.getImageData(0, 0, width, height)
+  const bottom = height - 60 * scale
+  for (let x = width - 1; x >= 0; x -= 1) {
+    let run = 0
+    for (let y = 0; y < bottom; y += 1) {
+      run = data[4 * (y * width + x) + 3] < 200 ? 0 : run + 1
+      if (run >= 4 * scale) return [x / scale, (y - run / 2) / scale]
+    }
   }
   return null
 }"""

@@ -97,6 +97,19 @@ def test_an_expired_token_is_read_again_from_its_file(backend: FakeBackend, clie
     assert len(backend.stats) == 1
 
 
+def test_a_token_that_is_not_there_yet_is_read_when_it_is(backend: FakeBackend, tmp_path: Path) -> None:
+    job = backend.training_job(tmp_path)
+    token = Path(job.token_file).read_text()
+    Path(job.token_file).write_text("")
+    with JobClient(job, deadline_seconds=0) as client:
+        with pytest.raises(ApiError) as caught:
+            client.post("stats", {})
+        assert caught.value.status == 401
+        Path(job.token_file).write_text(token)
+        client.post("stats", {})
+    assert len(backend.stats) == 1
+
+
 def test_an_expired_token_is_renewed_while_the_backend_still_does_so(backend: FakeBackend, client: JobClient) -> None:
     backend.tokens, backend.renewable = set(), {"first-token-of-the-job"}
     client.post("stats", {})
