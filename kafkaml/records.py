@@ -275,8 +275,11 @@ class GroupReader(Protocol):
 class PartitionListener(Protocol):
     """Hears inside ``poll`` which partitions come and go; what it raises ``poll`` raises."""
 
-    def taken(self, partitions: Collection[PartitionKey]) -> None:
-        """Get ready for partitions that are read from now on: what was committed for them is known. May block."""
+    def taken(self, partitions: Collection[PartitionKey]) -> bool:
+        """Get ready for partitions that are read from now on: what was committed for them is known. May block.
+
+        False where that was given up: nothing of them is read, and a later ``poll`` asks again.
+        """
         ...
 
     def lost(self, partitions: Collection[PartitionKey]) -> None:

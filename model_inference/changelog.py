@@ -81,6 +81,7 @@ class Changelog:
         *,
         topic: str,
         read: ReadState,
+        gives_up: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -88,14 +89,16 @@ class Changelog:
         self._client = client
         self._topic = topic
         self._read = read
+        # Whether this process is to end, which also ends ``read`` early.
+        self._gives_up = gives_up
         self._clock = clock
         self._wall_clock = wall_clock
         self._looked = clock()
         self._forgetting: list[StateKey] = []
         client.listener = self
 
-    def taken(self, partitions: Collection[PartitionKey]) -> None:
-        """Read the state of partitions back, whatever was known of them."""
+    def taken(self, partitions: Collection[PartitionKey]) -> bool:
+        """Read the state of partitions back, whatever was known of them; False where this process is to end first."""
         started, count = self._clock(), 0
         numbers = sorted(partition for _, partition in partitions)
         for number in numbers:
@@ -104,7 +107,11 @@ class Changelog:
             for record in batch:
                 self._state.restore(record.partition, record.key or b"", record.value)
             count += len(batch)
+        if self._gives_up():
+            logger.info("state not read back, as this replica is to end", partitions=numbers)
+            return False
         logger.info("state read back", partitions=numbers, records=count, seconds=round(self._clock() - started, 3))
+        return True
 
     def lost(self, partitions: Collection[PartitionKey]) -> None:
         """Forget partitions that others have now."""

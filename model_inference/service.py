@@ -230,7 +230,7 @@ class _Replica:
                 news.failed(found)
             if self._plan.cascade is not None:
                 stats.decides_by(self._plan.cascade.limit)
-            loop = self._loop(client, codec, swapper, stats, reporter)
+            loop = self._loop(client, codec, swapper, stats, reporter, stop)
             stop.serving()
             logger.info("serving", topic=self._plan.input_topic, output=self._plan.output_topic)
             with self._watch, swapper:
@@ -243,6 +243,7 @@ class _Replica:
         models: Models,
         stats: LoopStats,
         reporter: StatsReporter,
+        stop: StopSignal,
     ) -> InferenceLoop:
         most = self._settings.max_batch
         publisher = Publisher(client, router=self._router, topics=self._topics)
@@ -254,18 +255,18 @@ class _Replica:
             stats=stats,
             batch_sizes=(*(size for size in BUCKETS if size < most), most),
             commit_seconds=self._settings.commit_seconds,
-            changelog=self._changelog(client),
+            changelog=self._changelog(client, stop),
             on_ready=reporter.running,
         )
 
-    def _changelog(self, client: KafkaLoopClient) -> Changelog | None:
+    def _changelog(self, client: KafkaLoopClient, stop: StopSignal) -> Changelog | None:
         if self._state is None:
             return None
         topic = self._plan.changelog_topic
         # What a replica that died left open is ended after the one, and said to be so a little later.
         patience = self._settings.transaction_timeout_seconds + _STATE_SECONDS
-        stored = KafkaChangelog(self._kafka, topic, timeout_seconds=patience)
-        return Changelog(self._state, client, topic=topic, read=stored.read)
+        stored = KafkaChangelog(self._kafka, topic, timeout_seconds=patience, gives_up=stop.asked)
+        return Changelog(self._state, client, topic=topic, read=stored.read, gives_up=stop.asked)
 
     def _decide_by(self, stats: LoopStats, cascade: Cascade) -> None:
         """Let another limit decide, with nothing in flight; called by the loop."""

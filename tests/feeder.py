@@ -46,12 +46,16 @@ class Feeder:
         self.sent = 0
         self.error: Exception | None = None
 
+    def check(self) -> None:
+        """Raise what ended it, where something has: nothing more is sent, so nobody need wait for it."""
+        if self.error is not None:
+            raise self.error
+
     def stop(self) -> None:
         """Send no more, and wait until all that was sent is acknowledged."""
         self._stop.set()
         self._thread.join(timeout=150)
-        if self.error is not None:
-            raise self.error
+        self.check()
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import wait
 
 from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
@@ -18,18 +19,30 @@ from kafkaml.stream_range import StreamRange
 __all__ = ["KafkaChangelog"]
 
 _BATCH_RECORDS = 10_000
+# How long one wait for an answer lasts.
+_WAIT_SECONDS = 0.2
 
 
 class KafkaChangelog:
-    """Reads partitions of ``topic`` to their end; gives up after ``timeout_seconds`` without a record."""
+    """Reads partitions of ``topic`` to their end; fails after ``timeout_seconds`` without a record.
+
+    Where ``gives_up`` is true, asked several times a second, it ends before that.
+    """
 
     def __init__(
-        self, settings: KafkaSettings, topic: str, *, timeout_seconds: float, request_timeout_seconds: float = 30.0
+        self,
+        settings: KafkaSettings,
+        topic: str,
+        *,
+        timeout_seconds: float,
+        request_timeout_seconds: float = 30.0,
+        gives_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
         self._topic = topic
         self._timeout_seconds = timeout_seconds
         self._request_timeout_seconds = request_timeout_seconds
+        self._gives_up = gives_up
         self._log = ClientLog()
 
     def read(self, partitions: Collection[int]) -> Iterator[RecordBatch]:
@@ -43,7 +56,9 @@ class KafkaChangelog:
         ranges = [StreamRange(self._topic, each, low, high) for each, (low, high) in bounds.items() if low < high]
         if not ranges:
             return
-        reader = KafkaRecordReader(self._settings, request_timeout_seconds=self._request_timeout_seconds)
+        reader = KafkaRecordReader(
+            self._settings, request_timeout_seconds=self._request_timeout_seconds, gives_up=self._gives_up
+        )
         try:
             yield from reader.read(ranges, batch_records=_BATCH_RECORDS, idle_timeout_seconds=self._timeout_seconds)
         except StreamUnavailable as error:
@@ -56,7 +71,7 @@ class KafkaChangelog:
             reader.close()
 
     def _bounds(self, partitions: Collection[int]) -> Mapping[int, tuple[int, int]]:
-        """Return where the partitions begin, and end, records of open transactions included."""
+        """Return where the partitions begin, and end, records of open transactions included; nothing if given up."""
         places = [TopicPartition(self._topic, each) for each in sorted(partitions)]
         admin = AdminClient(client_config(self._settings, self._log))
         found = []
@@ -67,11 +82,9 @@ class KafkaChangelog:
                     isolation_level=IsolationLevel.READ_UNCOMMITTED,
                     request_timeout=self._request_timeout_seconds,
                 )
-                found.append(
-                    {
-                        place.partition: each.result(self._request_timeout_seconds).offset
-                        for place, each in futures.items()
-                    }
-                )
+                while wait(futures.values(), _WAIT_SECONDS).not_done:
+                    if self._gives_up():
+                        return {}
+                found.append({place.partition: each.result().offset for place, each in futures.items()})
         starts, ends = found
         return {each: (starts[each], ends[each]) for each in ends}

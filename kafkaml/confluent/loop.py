@@ -399,7 +399,7 @@ class KafkaLoopClient:
             self._place_some([key], _PLACE_ONE_SECONDS)
 
     def _place_some(self, keys: Sequence[PartitionKey], timeout_seconds: float) -> bool:
-        """Ask once for committed positions and begin to read there; whether they are known."""
+        """Ask once for committed positions and begin to read there; whether that could be done."""
         for key in keys:
             self._unplaced[key] += 1
         try:
@@ -414,8 +414,8 @@ class KafkaLoopClient:
             if time.monotonic() - self._unplaced_since > self._recovery_timeout_seconds:
                 raise
             return False
-        if self.listener is not None:
-            self.listener.taken([(place.topic, place.partition) for place in places])
+        if self.listener is not None and not self.listener.taken([(each.topic, each.partition) for each in places]):
+            return False
         for place in places:
             if place.offset < 0:
                 place.offset = self._start

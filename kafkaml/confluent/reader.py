@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import bisect
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -49,10 +49,20 @@ class _Span:
 
 
 class KafkaRecordReader:
-    """Reads bounded slices; see ``kafkaml.records.RecordReader``. One instance belongs to one thread."""
+    """Reads bounded slices; see ``kafkaml.records.RecordReader``. One instance belongs to one thread.
 
-    def __init__(self, settings: KafkaSettings, *, request_timeout_seconds: float = 30.0) -> None:
+    ``read`` ends before the ends of its ranges where ``gives_up`` is true, asked several times a second.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        *,
+        request_timeout_seconds: float = 30.0,
+        gives_up: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._settings = settings
+        self._gives_up = gives_up
         self._request_timeout_seconds = request_timeout_seconds
         self._log = ClientLog()
         # Of what is followed: up to where all was handed out, by the partitions whose end was met.
@@ -167,7 +177,7 @@ class KafkaRecordReader:
             last_arrival = time.monotonic()
             count = min(batch_records, _FIRST_BATCH_RECORDS)
             missing = sum(span.end - span.start for span in spans.values())
-            while ends:
+            while ends and not self._gives_up():
                 # Asking for more than can come would wait for it in vain, at the end of every slice.
                 with kafka_errors("reading", self._log):
                     messages = self._consumer.consume(max(1, min(count, missing)), _WAIT_SECONDS)

@@ -85,11 +85,10 @@ class InMemoryLoopClient:
             reason, self._interruption = self._interruption, ""
             self._rewind()
             raise TransactionAborted(reason)
-        untaken, self._untaken = self._untaken, set()
-        if untaken and self.listener is not None:
-            self.listener.taken(untaken)
+        if self._untaken and (self.listener is None or self.listener.taken(self._untaken)):
+            self._untaken = set()
         found: list[Record] = []
-        for key in sorted(self.assignment if not self._paused else ()):
+        for key in sorted(self.assignment - self._untaken if not self._paused else ()):
             records, position = self._broker.fetch(key, self._position(key), max_records - len(found))
             self._positions[key] = position
             if records:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,12 +19,23 @@ from tests.feeder import Feeder, assert_answered_once
 from tests.model_inference.onnx_models import sum_model
 from tests.model_inference.replicas import InferenceUnderTest, read_topic, sources
 from tests.support import eventually
+from tests.warm_workers import WarmWorker
 
-__all__ = ["PARTITIONS", "POISON_EVERY", "Fleet", "assert_nothing_lost_and_nothing_twice", "feeder", "inference"]
+__all__ = [
+    "PARTITIONS",
+    "POISON_EVERY",
+    "Fleet",
+    "assert_nothing_lost_and_nothing_twice",
+    "feeder",
+    "inference",
+    "until_all_killed",
+]
 
 # One record in so many does not decode, so that dead letters are part of every transaction too.
 POISON_EVERY = 50
 PARTITIONS = 6
+# Of each replica, where something went wrong.
+_LOG_LINES = 25
 
 
 def feeder(bootstrap_servers: str, topic: str, *, per_second: int) -> Feeder:
@@ -42,39 +56,78 @@ def inference(folder: Path, broker: TestBroker, **others: Any) -> InferenceUnder
     return InferenceUnderTest(folder, broker.bootstrap_servers, topic, {"model.onnx": sum_model(4)}, env=env, **others)
 
 
+@dataclass
+class _Replica:
+    number: int
+    process: subprocess.Popen[bytes] | WarmWorker
+    fail_point: str
+    log: Path
+    started: float
+
+    def describe(self) -> str:
+        """Say since when it runs, or how it ended, and what it logged last."""
+        code, seconds = self.process.poll(), time.monotonic() - self.started
+        state = f"runs since {seconds:.0f} s" if code is None else f"ended with {code}"
+        armed = f", is to die at {self.fail_point}" if self.fail_point else ""
+        last = self.log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
+        return "\n  ".join([f"replica {self.number} (pid {self.process.pid}) {state}{armed}; {self.log.name}:", *last])
+
+
 class Fleet:
     """Keeps ``size`` replicas of an inference running; each new one gets the next of ``fail_points``.
 
-    ``kills`` counts, by fail-point, the replicas that killed themselves there.
+    ``kills`` counts, by fail-point, the replicas that killed themselves there, ``exits`` by status those that ended
+    otherwise.
     """
 
     def __init__(self, inference: InferenceUnderTest, *, size: int, fail_points: Iterable[str] = ()) -> None:
         self.inference = inference
         self._fail_points = deque(fail_points)
         self._running = [self._start(replica) for replica in range(size)]
+        self._leaving: list[_Replica] = []
+        self._numbers = size
         self.kills: Counter[str] = Counter()
         self.exits: Counter[int] = Counter()
 
-    def _start(self, replica: int):  # type: ignore[no-untyped-def]
+    def _start(self, number: int) -> _Replica:
         fail_point = self._fail_points.popleft() if self._fail_points else ""
         env = {"KML_FAILPOINT": fail_point} if fail_point else {}
-        return self.inference.start(replica=replica, env=env), fail_point
+        process = self.inference.start(replica=number, env=env)
+        log = self.inference.log_path(len(self.inference.replicas))
+        return _Replica(number, process, fail_point, log, time.monotonic())
+
+    def __len__(self) -> int:
+        """How many replicas are kept running."""
+        return len(self._running)
+
+    def join(self) -> None:
+        """Start one more replica, of a number that none had before; returns once the group gave it its share."""
+        joining = self._start(self._numbers)
+        self._numbers += 1
+        self._running.append(joining)
+        eventually(lambda: self.keep_running() or "assigned" in self._running[-1].log.read_text(), 120)
+
+    def leave(self, *, newest: bool = False) -> None:
+        """Ask the oldest replica, or the newest, to end, whatever it does just now; ``stop`` waits for it."""
+        leaving = self._running.pop(-1 if newest else 0)
+        _ask_to_end(leaving)
+        self._leaving.append(leaving)
 
     def keep_running(self) -> None:
         """Restart what ended; called again and again by whoever waits."""
-        for replica, (process, fail_point) in enumerate(self._running):
-            code = process.poll()
+        for place, replica in enumerate(self._running):
+            code = replica.process.poll()
             if code is None:
                 continue
             if code == -signal.SIGKILL:
-                assert fail_point, self.inference.logs[-5000:]
-                self.kills[fail_point.partition(":")[0]] += 1
+                assert replica.fail_point, f"killed by nobody of us: {replica.describe()}"
+                self.kills[replica.fail_point.partition(":")[0]] += 1
             else:
                 # It never came to its kill, which is therefore still to come.
                 self.exits[code] += 1
-                if fail_point:
-                    self._fail_points.appendleft(fail_point)
-            self._running[replica] = self._start(replica)
+                if replica.fail_point:
+                    self._fail_points.appendleft(replica.fail_point)
+            self._running[place] = self._start(replica.number)
 
     def answered(self) -> int:
         """Count committed answers, and keep the replicas running meanwhile."""
@@ -87,21 +140,56 @@ class Fleet:
         serving = {
             each["replica"]: (each["serving"] or {}).get("revision", -1) for each in self.inference.backend.stats
         }
-        return len(serving) == len(self._running) and set(serving.values()) == {revision}
+        return len(serving) == len(self) and set(serving.values()) == {revision}
 
     @property
     def armed(self) -> int:
         """How many kills are still to come."""
-        return len(self._fail_points) + sum(1 for _, fail_point in self._running if fail_point)
+        return len(self._fail_points) + sum(1 for each in self._running if each.fail_point)
+
+    def describe(self) -> str:
+        """Say what happened so far, and what each replica does now."""
+        happened = f"{self.armed} kills to come, {dict(self.kills)} killed, {dict(self.exits)} ended by themselves"
+        return "\n".join([happened, *(each.describe() for each in [*self._running, *self._leaving])])
 
     def stop(self) -> None:
         """Ask all to end and wait for it; each must end in order."""
-        for process, _ in self._running:
-            # One that was started just now may still be importing: until it handles the signal, it ends by it.
-            eventually(partial(_handles, process.pid, signal.SIGTERM), 120)
-            process.send_signal(signal.SIGTERM)
-        codes = [process.wait(120) for process, _ in self._running]
-        assert set(codes) == {0}, f"exit statuses {codes}\n{self.inference.logs[-9000:]}"
+        for each in self._running:
+            _ask_to_end(each)
+        codes = [each.process.wait(120) for each in [*self._running, *self._leaving]]
+        assert set(codes) == {0}, f"exit statuses {codes}\n{self.describe()}"
+
+
+def until_all_killed(
+    feed: Feeder,
+    *fleets: Fleet,
+    timeout_seconds: float,
+    sent: int = 0,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> None:
+    """Keep replicas running until no kill is to come and more than ``sent`` records were sent.
+
+    AssertionError after the time limit says what each replica does; the feeder's own error is raised at once.
+    """
+
+    def done() -> bool:
+        for fleet in fleets:
+            fleet.keep_running()
+        feed.check()
+        meanwhile()
+        return not any(fleet.armed for fleet in fleets) and feed.sent > sent
+
+    try:
+        eventually(done, timeout_seconds, interval_seconds=0.05)
+    except AssertionError as error:
+        told = "\n".join(fleet.describe() for fleet in fleets)
+        raise AssertionError(f"not all killed in {timeout_seconds:g} s, {feed.sent} records sent: {told}") from error
+
+
+def _ask_to_end(replica: _Replica) -> None:
+    # One that was started just now may still be importing: until it handles the signal, it ends by it.
+    eventually(partial(_handles, replica.process.pid, signal.SIGTERM), 120)
+    replica.process.send_signal(signal.SIGTERM)
 
 
 def _handles(pid: int, number: signal.Signals) -> bool:

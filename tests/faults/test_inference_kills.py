@@ -9,7 +9,13 @@ import pytest
 
 from kafkaml.wire.choices import DeliveryGuarantee
 from tests.conftest import TestBroker
-from tests.faults.inference_fleet import Fleet, assert_nothing_lost_and_nothing_twice, feeder, inference
+from tests.faults.inference_fleet import (
+    Fleet,
+    assert_nothing_lost_and_nothing_twice,
+    feeder,
+    inference,
+    until_all_killed,
+)
 from tests.support import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(900)]
@@ -34,13 +40,9 @@ def test_twenty_replicas_killed_in_mid_batch(broker: TestBroker, state_dir: Path
     with inference(state_dir, broker) as under_test:
         fleet = Fleet(under_test, size=3, fail_points=fail_points(21))
 
-        def all_killed() -> bool:
-            fleet.keep_running()
-            return fleet.armed == 0
-
         with feeder(broker.bootstrap_servers, under_test.input_topic, per_second=1000) as feed:
             # Many records among the kills and behind them, however fast the machine is.
-            eventually(lambda: all_killed() and feed.sent > 10_000, 500, interval_seconds=0.05)
+            until_all_killed(feed, fleet, timeout_seconds=500, sent=10_000)
             feed.stop()
         eventually(lambda: fleet.answered() == feed.sent, 200, interval_seconds=0.2)
         fleet.stop()
@@ -78,12 +80,8 @@ def test_two_clusters_resume_from_the_output(broker: TestBroker, own_broker: Tes
     ) as under_test:
         fleet = Fleet(under_test, size=2, fail_points=fail_points(7))
 
-        def all_killed() -> bool:
-            fleet.keep_running()
-            return fleet.armed == 0
-
         with feeder(broker.bootstrap_servers, under_test.input_topic, per_second=1000) as feed:
-            eventually(all_killed, 400, interval_seconds=0.05)
+            until_all_killed(feed, fleet, timeout_seconds=400)
             feed.stop()
         eventually(lambda: fleet.answered() == feed.sent, 200, interval_seconds=0.2)
         fleet.stop()

@@ -11,7 +11,14 @@ import pytest
 from kafkaml.wire.inference import ChallengeKind
 from model_inference.answering import is_challenged
 from tests.conftest import TestBroker
-from tests.faults.inference_fleet import PARTITIONS, Fleet, assert_nothing_lost_and_nothing_twice, feeder, inference
+from tests.faults.inference_fleet import (
+    PARTITIONS,
+    Fleet,
+    assert_nothing_lost_and_nothing_twice,
+    feeder,
+    inference,
+    until_all_killed,
+)
 from tests.model_inference.onnx_models import sum_model
 from tests.model_inference.replicas import InferenceUnderTest
 from tests.support import eventually, soaking
@@ -75,14 +82,14 @@ def test_replicas_killed_while_versions_are_swapped(broker: TestBroker, state_di
         numbers = cycle(VERSIONS)
         revision = 0
 
-        def all_killed() -> bool:
+        def go_over() -> None:
             nonlocal revision
             if fleet.has_gone_over(revision):
                 revision = swap_to(under_test, next(numbers))
-            return fleet.armed == 0
 
         with feeder(broker.bootstrap_servers, under_test.input_topic, per_second=1000) as feed:
-            eventually(lambda: all_killed() and feed.sent > 5_000, 3000 if soaking() else 500, interval_seconds=0.05)
+            limit = 3000 if soaking() else 500
+            until_all_killed(feed, fleet, timeout_seconds=limit, sent=5_000, meanwhile=go_over)
             feed.stop()
         eventually(lambda: fleet.answered() == feed.sent, 200, interval_seconds=0.2)
         fleet.stop()

@@ -19,7 +19,7 @@ from kafkaml.records import SOURCE_HEADER, Record, parse_source
 from kafkaml.wire.choices import DeliveryGuarantee
 from kafkaml.wire.distributed import Cascade
 from tests.conftest import TestBroker
-from tests.faults.inference_fleet import Fleet
+from tests.faults.inference_fleet import Fleet, until_all_killed
 from tests.feeder import Feeder, assert_answered_once
 from tests.integration.test_tiers import EDGE, FOG, FOG_LIMIT, LIMIT, SAMPLES
 from tests.model_inference.onnx_models import sub_model
@@ -127,12 +127,6 @@ def assert_each_left_once(fleets: Sequence[Fleet], sent: int) -> None:
     assert (len(fed), len(letters)) == (sent, (sent + POISON_EVERY - 1) // POISON_EVERY)
 
 
-def all_killed(fleets: Sequence[Fleet]) -> bool:
-    for fleet in fleets:
-        fleet.keep_running()
-    return not any(fleet.armed for fleet in fleets)
-
-
 def test_each_tier_killed_in_mid_batch(broker: TestBroker, state_dir: Path) -> None:
     topics = [broker.topic(PARTITIONS) for _ in range(4)]
     limits = [Cascade(upper_topic=topics[1], limit=LIMIT), Cascade(upper_topic=topics[2], limit=FOG_LIMIT), None]
@@ -142,7 +136,7 @@ def test_each_tier_killed_in_mid_batch(broker: TestBroker, state_dir: Path) -> N
     ]
     with chain(state_dir, (EDGE, FOG, sub_model(64, seed=3)), plans) as fleets:
         with feeder(fleets[0].inference) as feed:
-            eventually(lambda: all_killed(fleets), 3000 if soaking() else 500, interval_seconds=0.05)
+            until_all_killed(feed, *fleets, timeout_seconds=3000 if soaking() else 500)
             feed.stop()
         eventually(lambda: left(fleets) >= feed.sent, 200, interval_seconds=1)
         for fleet in fleets:
@@ -167,7 +161,7 @@ def test_two_clusters_of_which_one_is_away_for_a_while(
     with chain(state_dir, (EDGE, FOG), plans) as fleets:
         lower = fleets[0].inference
         with feeder(lower) as feed:
-            eventually(lambda: all_killed(fleets), 400, interval_seconds=0.05)
+            until_all_killed(feed, *fleets, timeout_seconds=400)
             # The last that were started answer.
             before = feed.sent
             eventually(lambda: left(fleets) > before, 120, interval_seconds=1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from kafkaml.input_format import InputFormat
 from kafkaml.records import Record
 from kafkaml.settings import KafkaSettings
 from tests.conftest import TestBroker
-from tests.faults.inference_fleet import PARTITIONS, Fleet
+from tests.faults.inference_fleet import PARTITIONS, Fleet, until_all_killed
 from tests.faults.test_inference_kills import POINTS
 from tests.feeder import Feeder, assert_answered_once
 from tests.model_inference.onnx_models import window_sum
@@ -26,7 +28,9 @@ from tests.support import eventually, soaking
 pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(3600 if soaking() else 600)]
 
 LENGTH, KEYS, POISON_EVERY = 4, 60, 50
-KILLS = 20 if soaking() else 3
+KILLS = 200 if soaking() else 3
+# In each a replica joins and one leaves.
+ROUNDS = 300 if soaking() else 5
 CONTRACT: Any = {
     "format": "JSON",
     "fields": [{"path": ["x"], "kind": "number"}, {"path": ["y"], "kind": "number"}],
@@ -62,46 +66,76 @@ def undisturbed(inputs: list[Record]) -> tuple[dict[tuple[str, int, int], float]
     return answers, waiting
 
 
-def test_windows_of_replicas_that_are_killed_and_moved(broker: TestBroker, state_dir: Path) -> None:
-    topic = broker.topic(partitions=PARTITIONS)
-    where = random.Random(1)
-    points = [f"{point}:kill:{where.randint(2, 6)}" for point in islice(cycle(POINTS[::-2] + POINTS[-2::-2]), KILLS)]
-    with InferenceUnderTest(
+@contextmanager
+def serving(state_dir: Path, broker: TestBroker) -> Iterator[tuple[InferenceUnderTest, Feeder]]:
+    """An inference of windows, and what feeds it from the start of the block on."""
+    under_test = InferenceUnderTest(
         state_dir,
         broker.bootstrap_servers,
-        topic,
+        broker.topic(partitions=PARTITIONS),
         {"model.onnx": window_sum(LENGTH, 2)},
         {"input_format": InputFormat.COLUMNS, "input_config": {"contract": CONTRACT, "learnt": LEARNT}},
         env={"KML_INFERENCE_TRANSACTION_TIMEOUT_SECONDS": "5"},
-    ) as under_test:
+    )
+    feed = Feeder(broker.bootstrap_servers, under_test.input_topic, per_second=500, value=value, keys=KEYS)
+    with under_test, feed:
+        yield under_test, feed
+
+
+def pause(feed: Feeder, fleet: Fleet, records: int) -> None:
+    """Let so many records come, at 500 a second, whatever the replicas are about."""
+    due = feed.sent + records
+    eventually(lambda: fleet.keep_running() or feed.sent >= due, 60)
+    feed.check()
+
+
+def assert_answered_as_undisturbed(under_test: InferenceUnderTest, sent: int) -> None:
+    inputs = read_topic(under_test.bootstrap_servers, under_test.input_topic)
+    expected, waiting = undisturbed(inputs)
+    outputs = under_test.outputs()
+    found = [orjson.loads(record.value or b"")["values"][0] for record in outputs]
+    assert dict(zip(sources(outputs), found, strict=True)) == expected
+    assert_answered_once([each for each in inputs if each[:3] in expected], outputs)
+    assert len(inputs) == sent == len(outputs) + len(under_test.dead_letters()) + waiting
+
+
+def test_windows_of_replicas_that_are_killed_and_moved(broker: TestBroker, state_dir: Path) -> None:
+    where = random.Random(1)
+    points = [f"{point}:kill:{where.randint(2, 6)}" for point in islice(cycle(POINTS[::-2] + POINTS[-2::-2]), KILLS)]
+    with serving(state_dir, broker) as (under_test, feed):
         fleet = Fleet(under_test, size=2, fail_points=points)
-
-        def all_killed() -> bool:
-            fleet.keep_running()
-            return fleet.armed == 0
-
-        with Feeder(broker.bootstrap_servers, topic, per_second=500, value=value, keys=KEYS) as feed:
-            eventually(lambda: all_killed() and feed.sent > 3000, 3000 if soaking() else 400, interval_seconds=0.05)
-            # One goes for good: the other takes its partitions over.
-            process, _ = fleet._running.pop()
-            process.terminate()
-            before = feed.sent
-            eventually(lambda: fleet.answered() > before, 120, interval_seconds=0.2)
-            feed.stop()
+        until_all_killed(feed, fleet, timeout_seconds=3000 if soaking() else 400, sent=3000)
+        # One goes for good: the other takes its partitions over.
+        fleet.leave()
+        before = feed.sent
+        eventually(lambda: fleet.answered() > before, 120, interval_seconds=0.2)
+        feed.stop()
         eventually(lambda: fleet.answered() == feed.sent, 200, interval_seconds=0.2)
         fleet.stop()
-        assert sum(fleet.kills.values()) == KILLS
 
-        inputs = read_topic(broker.bootstrap_servers, topic)
-        expected, waiting = undisturbed(inputs)
-        outputs = under_test.outputs()
-        found = [orjson.loads(record.value or b"")["values"][0] for record in outputs]
-        assert dict(zip(sources(outputs), found, strict=True)) == expected
-        assert_answered_once([each for each in inputs if each[:3] in expected], outputs)
-        assert len(inputs) == feed.sent == len(outputs) + len(under_test.dead_letters()) + waiting
-        admin = KafkaAdmin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers))
-        assert admin.partition_count(under_test.plan.changelog_topic) == PARTITIONS
-        assert (
-            admin.topic_configs([under_test.plan.changelog_topic])[under_test.plan.changelog_topic]["cleanup.policy"]
-            == "compact"
-        )
+        assert sum(fleet.kills.values()) == KILLS
+        assert_answered_as_undisturbed(under_test, feed.sent)
+        admin, changelog = KafkaAdmin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers)), under_test.plan
+        assert admin.partition_count(changelog.changelog_topic) == PARTITIONS
+        config = admin.topic_configs([changelog.changelog_topic])[changelog.changelog_topic]
+        assert config["cleanup.policy"] == "compact"
+
+
+def test_windows_in_a_storm_of_rebalances(broker: TestBroker, state_dir: Path) -> None:
+    where = random.Random(2)
+    with serving(state_dir, broker) as (under_test, feed):
+        fleet = Fleet(under_test, size=2)
+        eventually(lambda: fleet.answered() > 500, 120, interval_seconds=0.1)
+        for _ in range(ROUNDS):
+            fleet.join()
+            pause(feed, fleet, where.randint(0, 400))
+            # Now and then the one that has just come, and reads its state back.
+            fleet.leave(newest=where.random() < 0.4)
+            pause(feed, fleet, where.randint(0, 400))
+        feed.stop()
+        eventually(lambda: fleet.answered() == feed.sent, 200, interval_seconds=0.2)
+        fleet.stop()
+
+        assert_answered_as_undisturbed(under_test, feed.sent)
+        # Of most that came, and of most that others left behind.
+        assert under_test.logs.count("state read back") > ROUNDS

@@ -59,7 +59,7 @@ def test_the_last_of_each_key_is_read_back_with_tombstones(
         read(settings, topic, 2)
 
 
-def test_what_is_being_committed_is_waited_for_and_what_does_not_end_is_told(
+def test_what_is_being_committed_is_waited_for_unless_told_to_end_and_what_does_not_end_is_told(
     settings: KafkaSettings, topic: str, producer: Producer
 ) -> None:
     producer.begin_transaction()
@@ -67,6 +67,11 @@ def test_what_is_being_committed_is_waited_for_and_what_does_not_end_is_told(
     producer.flush(60)
     with pytest.raises(BrokerTimeout, match=r"was not read back from .* in 1 s"):
         read(settings, topic, 0, seconds=1)
+    to_end = threading.Event()
+    threading.Timer(0.5, to_end.set).start()
+    changelog = KafkaChangelog(settings, topic, timeout_seconds=600, gives_up=to_end.is_set)
+    assert [each.key for batch in changelog.read([0]) for each in batch] == [b"a", b"a", b"b"]
+    assert list(changelog.read([0])) == []
     commit = threading.Timer(0.5, producer.commit_transaction, [60])
     commit.start()
     assert read(settings, topic, 0) == {(0, b"a"): None, (0, b"b"): b"4"}

@@ -119,6 +119,8 @@ class Replica:
         self.serving = serving
         self.client = serving.group.join(name)
         self.stats = LoopStats()
+        # Told to end now, or when it reads its state back.
+        self.is_to_end = self.ends_reading = False
         self.models = FakeModels(EngineFactory().loaded())
         codec = ColumnsCodec(CONTRACT, Learnt.model_validate({"columns": {"x": {}}}))
         assert codec.state is not None
@@ -127,7 +129,8 @@ class Replica:
             codec.state,
             self.client,
             topic="changes",
-            read=lambda partitions: serving.read("changes", partitions),
+            read=self.read,
+            gives_up=lambda: self.is_to_end,
             clock=lambda: serving.seconds,
             wall_clock=lambda: serving.now_ms / 1000,
         )
@@ -141,6 +144,10 @@ class Replica:
             changelog=self.changelog,
             clock=lambda: 0.0,
         )
+
+    def read(self, partitions: Collection[int]) -> Iterator[RecordBatch]:
+        self.is_to_end = self.ends_reading
+        yield from islice(self.serving.read("changes", partitions), 0 if self.is_to_end else None)
 
     def turns(self, count: int) -> None:
         """Turn without the orderly end of ``run``: what is under way stays so."""
@@ -216,6 +223,23 @@ def test_a_second_replica_comes_and_goes(serving: Serving) -> None:
         first.turns(3)
     first.run_through()
 
+    assert serving.answers() == serving.expected()
+
+
+def test_one_that_is_to_end_while_it_reads_its_state_back_answers_nothing(serving: Serving) -> None:
+    serving.send(40)
+    first = serving.replica("a")
+    first.run_through()
+    answered = len(serving.answers())
+    serving.send(40)
+    second = serving.replica("b")
+    second.ends_reading = True
+    second.loop.run(lambda: second.is_to_end)
+    assert (second.is_to_end, second.client.polls) == (True, 1)
+    second.client.close()
+
+    assert len(serving.answers()) == answered > 0
+    first.run_through()
     assert serving.answers() == serving.expected()
 
 
