@@ -9,7 +9,7 @@ from backend.api.actors import SYSTEM, Actor
 from backend.api.errors import Conflict, InvalidField
 from backend.deployments.models import ResultVersion
 from backend.inferences.comparisons import decision
-from backend.inferences.compatibility import difference
+from backend.inferences.compatibility import obstacle
 from backend.inferences.models import Inference
 from backend.inferences.selectors import live_comparison
 from backend.inferences.swaps import INSTEAD, change, end_challenge, kept_version, locked_inference, save
@@ -158,7 +158,7 @@ def _challenger(inference: Inference, number: int) -> ResultVersion:
     version, served = kept_version(inference, number), inference.served
     if version.pk == served.pk:
         raise InvalidField("version", f"version {number} is served already: expected another one")
-    if problem := difference(served.outcome, version.outcome):
+    if problem := obstacle(served, version):
         raise InvalidField(
             "version", f"version {number} cannot be compared with {served.number}: {problem}", hint=INSTEAD
         )

@@ -3,11 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["difference"]
+from kafkaml.wire.contract import Contract
+
+if TYPE_CHECKING:
+    from backend.deployments.models import ResultVersion
+
+__all__ = ["contract_difference", "difference", "obstacle"]
 
 Shape = Sequence[int | None]
+
+
+def obstacle(before: ResultVersion, after: ResultVersion) -> str:
+    """Return what keeps ``after`` from being served where ``before`` is, empty where nothing is known to."""
+    streams = [{} if each.stream is None else each.stream.control_message().input_config for each in (before, after)]
+    return contract_difference(*streams) or difference(before.outcome, after.outcome)
+
+
+def contract_difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Return in what the samples of two trainings differ, by the ``input_config`` of what they were trained on.
+
+    Labels and splits do not count: serving needs neither. Empty where one of them has no contract.
+    """
+    if "contract" not in before or "contract" not in after:
+        return ""
+    old, new = (Contract.model_validate(each["contract"]) for each in (before, after))
+    was, now = _sample_parts(old), _sample_parts(new)
+    changed = [name for name in now if now[name] != was.get(name)] or [name for name in was if name not in now]
+    if not changed:
+        return ""
+    return f"its data set makes samples otherwise ({', '.join(changed)}), and records are read as that of before says"
+
+
+def _sample_parts(contract: Contract) -> dict[str, Any]:
+    window = contract.window
+    return {
+        "format": contract.format,
+        "key": contract.key,
+        # A horizon is of the label.
+        "window": window and (window.length, window.stride),
+        **{f"column {column.name}": (place, column) for place, column in enumerate(contract.columns)},
+    }
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from backend.accounts.audit import record, state_hash
 from backend.api.actors import SYSTEM, Actor
 from backend.api.errors import Conflict, InvalidField
 from backend.deployments.models import ResultVersion
-from backend.inferences.compatibility import difference
+from backend.inferences.compatibility import obstacle
 from backend.inferences.models import Inference, SwapRecord
 from backend.inferences.selectors import live_comparison
 from backend.runs.services import stop
@@ -81,7 +81,7 @@ def follow_current(version: ResultVersion, before: ResultVersion | None, **_: An
     for each in rows.filter(result=version.result_id, follows=True):
         each.result = version.result
         served = each.pinned or before
-        if problem := difference(served.outcome, version.outcome):
+        if problem := obstacle(served, version):
             failure = Failure(category=FailureCategory.DATA, cause=f"{version}: {problem}", hint=INSTEAD)
             refused = SwapFailure(revision=each.revision, version=version.number, failure=failure)
             each.pinned, each.swap_failure = served, refused.to_json()
@@ -162,7 +162,7 @@ def change(
         raise Conflict(f"inference {inference.pk} is a shadow, which compares two versions", hint="promote or drop it")
     before = inference.served
     if serve.pk != before.pk:
-        if problem := difference(before.outcome, serve.outcome):
+        if problem := obstacle(before, serve):
             raise InvalidField(
                 "version", f"version {serve.number} cannot take the place of {before.number}: {problem}", hint=INSTEAD
             )

@@ -38,7 +38,8 @@ class _FakeEngine:
 
     @property
     def outputs(self) -> list[tuple[np.dtype[Any], tuple[int, ...]]]:
-        return [(np.dtype(np.float32), (self._factory.width,))]
+        one = (np.dtype(np.float32), (self._factory.width,))
+        return [one, one] if self._factory.hands_up else [one]
 
     @property
     def resident_bytes(self) -> int:
@@ -69,7 +70,11 @@ class _FakeEngine:
             raise ModelProcessDied("the model process ran out of memory", reason="memory")
         if np.any(samples == REFUSED):
             raise UserCodeError("the model refuses 404")
-        return [samples.sum(axis=1, keepdims=True) * self._factory.factor]
+        answers = samples.sum(axis=1, keepdims=True) * self._factory.factor
+        if not self._factory.hands_up:
+            return [answers]
+        sums = answers.reshape(len(answers), -1)[:, :1]
+        return [sums, sums % 10 / 10]
 
     def close(self) -> None:
         self._factory.closed += not self._dead
@@ -83,14 +88,17 @@ class _FakeEngine:
 class EngineFactory:
     """Starts engines that sum up a sample, times ``factor``. ``closed`` of those that did not die were ended.
 
+    ``hands_up``: they are a tier's, and answer the sum, which goes up, and its last digit as a probability.
+
     ``deaths_left``: so many batches kill it, whatever is in them.
 
     Engines take batches of at most ``limit``. Batches of more than ``fits`` take more memory than there is, and so does
     a sample that holds ``greedy``.
     """
 
-    def __init__(self, *, factor: float = 1.0) -> None:
+    def __init__(self, *, factor: float = 1.0, hands_up: bool = False) -> None:
         self.factor = factor
+        self.hands_up = hands_up
         self.closed = 0
         # Numbers of an answer, as the engines say.
         self.width = 1

@@ -13,16 +13,18 @@ import pytest
 
 from kafkaml.codecs.columns import ColumnsCodec
 from kafkaml.errors import RefusedError, TransactionAborted
-from kafkaml.records import OutgoingRecord, RecordBatch
+from kafkaml.records import OutgoingRecord, Record, RecordBatch
 from kafkaml.stream_range import StreamRange
 from kafkaml.testing import InMemoryBroker, InMemoryGroup
 from kafkaml.wire.contract import Column, Contract, Encoding, FieldKind, Learnt, RecordField, Window
-from model_inference.answering import Alone
+from kafkaml.wire.distributed import Cascade
+from model_inference.answering import Alone, Challenge, is_challenged
 from model_inference.changelog import Changelog, make_changelog
+from model_inference.comparison import ComparisonCounter
 from model_inference.loop import InferenceLoop
 from model_inference.output_topics import OutputTopics
 from model_inference.publishing import Publisher
-from model_inference.routing import OutputRouter
+from model_inference.routing import CascadeRouter, OutputRouter, Router
 from model_inference.stats import LoopStats
 from tests.model_inference.fake_engine import EngineFactory, FakeModels
 
@@ -64,7 +66,7 @@ class Serving:
 
     def __init__(self) -> None:
         self.broker = InMemoryBroker()
-        for topic in ("in", "changes", "out", "out.dlq"):
+        for topic in ("in", "changes", "out", "out.dlq", "up"):
             self.broker.create_topic(topic, partitions=PARTITIONS)
         self.group = InMemoryGroup(self.broker, topics=["in"], group="group")
         self.sent = 0
@@ -82,18 +84,20 @@ class Serving:
         ranges = [StreamRange(topic, each, *self.broker.watermarks(topic, each)) for each in partitions]
         yield from self.broker.reader().read(ranges, batch_records=1000, idle_timeout_seconds=1)
 
-    def replica(self, name: str) -> Replica:
-        return Replica(self, name)
+    def replica(self, name: str, *, factory: EngineFactory | None = None, router: Router | None = None) -> Replica:
+        return Replica(self, name, factory or EngineFactory(), router or OutputRouter("out"))
+
+    def written(self, topic: str) -> dict[str, Record]:
+        """All records of a topic by the place of the record that they answer; each is answered once."""
+        records = [record for batch in self.read(topic, range(PARTITIONS)) for record in batch]
+        found = {(dict(record.headers)["kml-source"] or b"").decode(): record for record in records}
+        assert len(found) == len(records)
+        return found
 
     def answers(self) -> dict[str, float]:
         """All answers by the place of their record; each record is answered once."""
-        found: dict[str, float] = {}
-        for batch in self.read("out", range(PARTITIONS)):
-            for record in batch:
-                source = (dict(record.headers)["kml-source"] or b"").decode()
-                assert source not in found
-                found[source] = orjson.loads(record.value or b"")["values"][0][0]
-        return found
+        written = self.written("out").items()
+        return {place: orjson.loads(record.value or b"")["values"][0][0] for place, record in written}
 
     def expected(self) -> dict[str, float]:
         """What a loop over all records gives."""
@@ -115,13 +119,13 @@ class Serving:
 
 
 class Replica:
-    def __init__(self, serving: Serving, name: str) -> None:
+    def __init__(self, serving: Serving, name: str, factory: EngineFactory, router: Router) -> None:
         self.serving = serving
         self.client = serving.group.join(name)
         self.stats = LoopStats()
         # Told to end now, or when it reads its state back.
         self.is_to_end = self.ends_reading = False
-        self.models = FakeModels(EngineFactory().loaded())
+        self.models = FakeModels(factory.loaded())
         codec = ColumnsCodec(CONTRACT, Learnt.model_validate({"columns": {"x": {}}}))
         assert codec.state is not None
         self.state: Any = codec.state
@@ -138,7 +142,9 @@ class Replica:
             client=self.client,
             codec=codec,
             models=self.models,
-            publisher=Publisher(self.client, router=OutputRouter("out"), topics=OutputTopics("out", "out.dlq")),
+            publisher=Publisher(
+                self.client, router=router, topics=OutputTopics("out", "out.dlq", upper=router.upper_topic)
+            ),
             stats=self.stats,
             batch_sizes=(1, 4, 8),
             changelog=self.changelog,
@@ -273,6 +279,49 @@ def test_another_version_goes_on_with_the_windows(serving: Serving) -> None:
     assert serving.answers() == {
         place: total if place in first else 2 * total for place, total in serving.expected().items()
     }
+
+
+@pytest.mark.parametrize(("share", "fallback"), [(0.5, True), (1.0, False)])
+def test_a_canary_and_a_shadow_see_the_windows_of_all_records(serving: Serving, share: float, fallback: bool) -> None:
+    serving.send(20)
+    serving.replica("a").run_through()
+    first = serving.answers()
+    for turns in (1, 3, 500):
+        serving.send(20)
+        replica = serving.replica("a")
+        replica.models.due = Challenge(
+            EngineFactory().loaded(),
+            EngineFactory(factor=2.0).loaded(version=2),
+            share=share,
+            fallback=fallback,
+            comparison=ComparisonCounter(1, 2, labels=None),
+            on_lost=lambda _error: None,
+        )
+        replica.loop._switch()
+        replica.turns(turns)
+
+    written = serving.written("out")
+    versions = {place: int(dict(record.headers)["kml-version"] or b"") for place, record in written.items()}
+    assert serving.answers() == {place: total * versions[place] for place, total in serving.expected().items()}
+    challenged = {p for p in written if p not in first and is_challenged(written[p].key, share, place=("in", 0, 0))}
+    assert {place for place, version in versions.items() if version == 2} == challenged
+    assert 0 < len(challenged) <= len(written) - len(first)
+
+
+def test_a_tier_hands_windows_up_in_the_transaction_of_their_state(serving: Serving) -> None:
+    router = CascadeRouter("out", Cascade(upper_topic="up", limit=0.75))
+    factory = EngineFactory(hands_up=True)
+    for turns in (1, 2, 3, 5, 500):
+        serving.send(17)
+        serving.replica("a", factory=factory, router=router).turns(turns)
+
+    expected = serving.expected()
+    sure = {place for place, total in expected.items() if max(total % 10, 10 - total % 10) / 10 >= 0.75}
+    answers, handed_up = serving.written("out"), serving.written("up")
+    assert (answers.keys(), handed_up.keys()) == (sure, expected.keys() - sure)
+    assert min(len(answers), len(handed_up)) > 5
+    sums = {place: float(np.frombuffer(record.value or b"", "<f4")[0]) for place, record in handed_up.items()}
+    assert sums == {place: expected[place] for place in handed_up}
 
 
 def test_keys_that_are_not_seen_for_long_are_forgotten_here_and_in_the_changelog(serving: Serving) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,13 +11,14 @@ from rest_framework.test import APIClient
 from backend.accounts.models import AuditEntry
 from backend.api.actors import SYSTEM
 from backend.api.tests import builders
-from backend.deployments.models import TrainingResult
+from backend.deployments.models import ResultVersion, TrainingResult
 from backend.deployments.services import restart_result
 from backend.inferences import swaps, transitions
-from backend.inferences.compatibility import difference
+from backend.inferences.compatibility import contract_difference, difference
 from backend.inferences.models import Inference, SwapRecord
 from backend.inferences.plans import inference_plan
 from backend.runs import transitions as runs
+from kafkaml.input_format import InputFormat
 from kafkaml.wire.report import Stats
 
 pytestmark = pytest.mark.django_db
@@ -123,6 +125,44 @@ def test_a_version_of_another_shape_is_refused(result: TrainingResult, editor: A
     assert answer.status_code == 400
     assert "version 2 cannot take the place of 1: it answers (2,), and whoever reads the output" in str(answer.json())
     assert post(editor, inference, "follow").status_code == 400
+
+
+COLUMN = {"name": "a", "expression": "a"}
+CONTRACT = {"format": "JSON", "fields": [{"path": ["a"], "kind": "number"}], "columns": [COLUMN], "split": "time"}
+
+
+def test_a_version_of_a_data_set_that_makes_other_samples_is_refused(result: TrainingResult, editor: APIClient) -> None:
+    inference = builders.make_inference(result, version=1)
+    # Of the same shape, and with nothing learnt.
+    for number, expression in ((1, "a"), (2, "a * 2")):
+        contract = {**CONTRACT, "columns": [{**COLUMN, "expression": expression}]}
+        message = builders.make_stream().control_message()
+        other = replace(message, input_format=InputFormat.COLUMNS, input_config={"contract": contract})
+        ResultVersion.objects.filter(number=number).update(stream=builders.make_stream(value=other.to_bytes()))
+        train_again(result)
+    for action in ("swap", "canary", "shadow"):
+        answer = post(editor, inference, action, version=2, **({"share": 0.5} if action == "canary" else {}))
+        assert answer.status_code == 400, action
+        assert "its data set makes samples otherwise (column a)" in str(answer.json()), action
+
+
+@pytest.mark.parametrize(
+    ("after", "differs"),
+    [
+        ({"split": "key", "labels": [{"name": "b", "expression": "a"}], "window": {"length": 3, "horizon": 2}}, ""),
+        ({"window": {"length": 4}}, "window"),
+        ({"window": {"length": 3, "stride": 2}}, "window"),
+        ({"window": None, "key": "number"}, "key, window"),
+        ({"columns": [COLUMN]}, "column b"),
+        ({"columns": [{**COLUMN, "name": "b"}, COLUMN]}, "column b, column a"),
+        ({"columns": [COLUMN, {**COLUMN, "name": "b", "missing": "last"}]}, "column b"),
+    ],
+)
+def test_data_sets_that_make_other_samples_differ(after: dict[str, Any], differs: str) -> None:
+    before = {**CONTRACT, "columns": [COLUMN, {**COLUMN, "name": "b"}], "window": {"length": 3}}
+    found = contract_difference({"contract": before}, {"contract": {**before, **after}})
+    assert found.partition(" (")[2].partition(")")[0] == differs
+    assert contract_difference({}, {"contract": before}) == ""
 
 
 def test_who_follows_stays_where_the_new_version_does_not_fit(
