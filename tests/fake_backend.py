@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,7 +22,11 @@ from kafkaml.wire.checkpoint import Checkpoint
 from kafkaml.wire.framework import Framework
 from kafkaml.wire.job import InferenceJob, TrainingJob
 from kafkaml.wire.report import Saved
+from kafkaml.wire.worker import FIRST_WORKER, BrokerAccess, Join, WorkerJob
 from tests.local_server import Answer, LocalServer, json_answer
+
+# With it a worker elsewhere joins any inference.
+WORKER_TOKEN = "token-of-a-worker-elsewhere"
 
 
 @dataclass
@@ -94,6 +99,18 @@ class FakeBackend(LocalServer):
             replica=0,
         )
 
+    def _worker_job(self, join: Join) -> WorkerJob:
+        return WorkerJob(
+            inference=join.inference,
+            attempt=self.attempt,
+            framework=Framework.PYTORCH,
+            replica=FIRST_WORKER,
+            token=sorted(self.tokens)[0],
+            expires_at=datetime(2030, 1, 1, tzinfo=UTC),
+            # The worker's own settings go before.
+            kafka=BrokerAccess(bootstrap_servers="", security_protocol="PLAINTEXT"),
+        )
+
     def _token_file(self, folder: Path) -> Path:
         path = folder / "token"
         # Replicas that read it may be starting right now.
@@ -122,6 +139,8 @@ class FakeBackend(LocalServer):
         with self._lock:
             self.requests.append((method, split.path))
             token = headers.get("authorization", "").removeprefix("Bearer ")
+            if split.path == "/api/jobs/workers/" and token == WORKER_TOKEN:
+                return json_answer(200, self._worker_job(Join.model_validate_json(body)).to_json())
             renews = split.path == "/api/jobs/token/" and token in self.renewable
             if token not in self.tokens and not renews:
                 return json_answer(401, {"detail": "token expired"})

@@ -93,8 +93,7 @@ class Fleet:
         fail_point = self._fail_points.popleft() if self._fail_points else ""
         env = {"KML_FAILPOINT": fail_point} if fail_point else {}
         process = self.inference.start(replica=number, env=env)
-        log = self.inference.log_path(len(self.inference.replicas))
-        return _Replica(number, process, fail_point, log, time.monotonic())
+        return _Replica(number, process, fail_point, self.inference.newest_log, time.monotonic())
 
     def __len__(self) -> int:
         """How many replicas are kept running."""

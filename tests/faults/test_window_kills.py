@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +21,7 @@ from kafkaml.input_format import InputFormat
 from kafkaml.records import Record
 from kafkaml.settings import KafkaSettings
 from tests.conftest import TestBroker
+from tests.fake_backend import WORKER_TOKEN
 from tests.faults.inference_fleet import PARTITIONS, Fleet, until_all_killed
 from tests.faults.test_inference_kills import POINTS
 from tests.feeder import Feeder, assert_answered_once
@@ -82,6 +86,26 @@ def serving(state_dir: Path, broker: TestBroker) -> Iterator[tuple[InferenceUnde
         yield under_test, feed
 
 
+def start_elsewhere(under_test: InferenceUnderTest) -> tuple[subprocess.Popen[bytes], Path]:
+    """Start a worker elsewhere by the command that people run; returns it, and where it logs."""
+    place, log = under_test.folder / "elsewhere", under_test.folder / "elsewhere.log"
+    command = [sys.executable, "-m", "kafka_ml_cli.main", "worker", "run", "--url", under_test.backend.url]
+    options = {
+        "--inference": under_test.plan.inference_id,
+        "--name": "gate",
+        "--bootstrap-servers": under_test.bootstrap_servers,
+        "--state-dir": place,
+    }
+    worker = subprocess.Popen(
+        [*command, *(str(each) for option in options.items() for each in option)],
+        stdout=log.open("wb"),
+        stderr=subprocess.STDOUT,
+        env={"PATH": os.environ["PATH"], "KML_WORKER_TOKEN": WORKER_TOKEN},
+    )
+    under_test.replicas.append(worker)
+    return worker, log
+
+
 def pause(feed: Feeder, fleet: Fleet, records: int) -> None:
     """Let so many records come, at 500 a second, whatever the replicas are about."""
     due = feed.sent + records
@@ -125,6 +149,7 @@ def test_windows_in_a_storm_of_rebalances(broker: TestBroker, state_dir: Path) -
     where = random.Random(2)
     with serving(state_dir, broker) as (under_test, feed):
         fleet = Fleet(under_test, size=2)
+        worker, log = start_elsewhere(under_test)
         eventually(lambda: fleet.answered() > 500, 120, interval_seconds=0.1)
         for _ in range(ROUNDS):
             fleet.join()
@@ -132,10 +157,13 @@ def test_windows_in_a_storm_of_rebalances(broker: TestBroker, state_dir: Path) -
             # Now and then the one that has just come, and reads its state back.
             fleet.leave(newest=where.random() < 0.4)
             pause(feed, fleet, where.randint(0, 400))
+        eventually(lambda: fleet.keep_running() or "state read back" in log.read_text(), 120)
         feed.stop()
         eventually(lambda: fleet.answered() == feed.sent, 200, interval_seconds=0.2)
+        worker.terminate()
         fleet.stop()
+        assert worker.wait(120) == 0, log.read_text()[-5000:]
 
         assert_answered_as_undisturbed(under_test, feed.sent)
-        # Of most that came, and of most that others left behind.
+        # Of most that came, and of most that were left behind.
         assert under_test.logs.count("state read back") > ROUNDS

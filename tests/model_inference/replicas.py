@@ -142,6 +142,11 @@ class InferenceUnderTest:
         return self.folder / f"replica-{number}.log"
 
     @property
+    def newest_log(self) -> Path:
+        """Where the replica that was started last logs."""
+        return self.log_path(self._started)
+
+    @property
     def logs(self) -> str:
         """Everything that all replicas logged."""
         return "\n".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("replica-*.log")))
