@@ -11,6 +11,7 @@ from backend.api.fields import ArtifactNameConverter, IdConverter, TopicNameConv
 from backend.clusters.views import ClusterViewSet
 from backend.configurations.views import ConfigurationViewSet
 from backend.datasets.exports import export as dataset_export
+from backend.datasets.exports import export_stream
 from backend.datasets.views import DatasetViewSet, PreviewView
 from backend.deployments.version_views import (
     VersionArtifactView,
@@ -106,6 +107,7 @@ api_urls: list[URLPattern | URLResolver] = [
     ),
     path("inferences/<id:pk>/predictions/", prediction_stream, name="inference-predictions"),
     path("datasets/<id:pk>/export/", dataset_export, name="dataset-export"),
+    path("streams/<id:pk>/export/", export_stream, name="stream-export"),
     path("datasets/preview/", PreviewView.as_view(), name="dataset-preview-asked"),
     path("", include(router.urls)),
     path("frameworks/", FrameworksView.as_view(), name="frameworks"),

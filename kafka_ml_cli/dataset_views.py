@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kafka_ml_cli.output import console, human_age, print_table
-from kafkaml.input_format import InputFormat
 
 if TYPE_CHECKING:
-    from kafkaml.sdk.types import Dataset, DatasetVersion, Stream
+    from kafkaml.sdk.types import Dataset, DatasetVersion
     from kafkaml.wire.contract import Column, Contract
     from kafkaml.wire.preview import ContractProblem, Preview, PreviewColumn, PreviewSample, SampleInput
     from kafkaml.wire.proposal import Numbers, Remark, ValueCount
@@ -24,7 +23,6 @@ __all__ = [
     "print_dataset",
     "print_preview",
     "print_remarks",
-    "print_streams",
 ]
 
 MAX_VALUES = 3
@@ -58,36 +56,6 @@ def print_dataset(dataset: Dataset) -> None:
         newest = dataset.versions[0]
         out.print(f"\ncontract of version {newest.number}", style="bold")
         _print_contract(newest.contract)
-
-
-def print_streams(streams: Sequence[Stream]) -> None:
-    """Print what sinks announced as the data sets that they are: of one array each, the label in the key."""
-    # Those of data sets were announced by their trainings.
-    announced = [each for each in streams if each.input_format != InputFormat.COLUMNS]
-    if not announced:
-        return
-    console().print("\nannounced by sinks: one array a sample, the label in the key", style="bold")
-    print_table(
-        announced,
-        [
-            ("stream", lambda row: row.id),
-            ("format", lambda row: row.input_format),
-            ("records", lambda row: "online" if row.total_msg is None else row.total_msg),
-            ("sample", lambda row: _array(row, "data")),
-            ("label", lambda row: _array(row, "label")),
-            ("split", lambda row: f"content {_shares(row.validation_rate, row.test_rate)}"),
-            ("slice", lambda row: row.topic.replace(",", ", ")),
-        ],
-        nothing="",
-    )
-
-
-def _array(stream: Stream, side: str) -> str:
-    """Return the type and the shape of one side of a stream, as far as its announcement says them."""
-    config = stream.input_config
-    if config.get(f"{side}_scheme"):
-        return "by its schema"
-    return f"{config.get(f'{side}_type') or ''} {config.get(f'{side}_reshape') or ''}".strip()
 
 
 def _split(version: DatasetVersion) -> str:

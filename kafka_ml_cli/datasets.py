@@ -18,7 +18,6 @@ from kafka_ml_cli.dataset_views import (
     print_dataset,
     print_preview,
     print_remarks,
-    print_streams,
 )
 from kafka_ml_cli.nouns import Identifier, add_delete
 from kafka_ml_cli.output import JsonOption, console, human_age, human_size, print_done, print_json, print_table
@@ -54,27 +53,28 @@ def _about() -> None:
 @app.command("list")
 def list_(
     context: typer.Context,
-    search: Annotated[str | None, typer.Option(help="Only names that contain this.")] = None,
+    search: Annotated[str | None, typer.Option(help="Only names, descriptions or topics with these words.")] = None,
+    kind: Annotated[str | None, typer.Option(help="dataset or stream; both by default.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """List data sets, and the streams that sinks announced, which are data sets too."""
-    client = client_of(context)
+    """List data sets, and the streams that sinks announced, which are data sets too and stay as they are."""
     print_table(
-        client.datasets.list(search=search),
+        client_of(context).datasets.catalog(search=search or "", kind=kind),
         [
+            ("kind", lambda row: row.kind),
             ("id", lambda row: row.id),
             ("name", lambda row: row.name),
-            ("version", lambda row: row.versions[0].number),
-            ("records", lambda row: row.versions[0].records),
-            ("columns", lambda row: ", ".join(each.name for each in row.versions[0].contract.columns)),
-            ("label", lambda row: ", ".join(each.name for each in row.versions[0].contract.labels)),
-            ("changed", lambda row: human_age(row.updated_at)),
+            ("version", lambda row: row.versions if row.kind == "dataset" else ""),
+            ("records", lambda row: "online" if row.records is None else row.records),
+            ("format", lambda row: row.format),
+            ("columns", lambda row: ", ".join(row.columns)),
+            ("label", lambda row: ", ".join(row.labels)),
+            ("changed", lambda row: human_age(row.changed_at)),
+            ("slice", lambda row: row.ranges.replace(",", ", ")),
         ],
         nothing="no data sets yet; look at a topic: kafka-ml datasets infer TOPIC",
         json=json,
     )
-    if not json and search is None:
-        print_streams(client.streams.list())
 
 
 @app.command()

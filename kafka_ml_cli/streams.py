@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from kafka_ml_cli.nouns import add_show
-from kafka_ml_cli.output import JsonOption, console, human_age, print_done, print_table
+from kafka_ml_cli.nouns import Identifier, add_show
+from kafka_ml_cli.output import JsonOption, console, human_age, human_size, print_done, print_json, print_table
 from kafka_ml_cli.session import asked, client_of
+
+# Of a sample: what a line has room for.
+_MOST_NUMBERS = 6
 
 app = typer.Typer(name="streams", help="Data streams that were announced.", no_args_is_help=True)
 
@@ -40,6 +45,62 @@ def list_(
 
 
 add_show(app, "Show one stream.")
+
+
+@app.command()
+def preview(
+    context: typer.Context,
+    stream: Identifier,
+    samples: Annotated[int, typer.Option(min=1, max=200, help="How many are shown.")] = 12,
+    offset: Annotated[int, typer.Option(min=0, help="How many offsets of its ranges are passed over.")] = 0,
+    json: JsonOption = False,
+) -> None:
+    """Show samples of a stream as training will see them, with their labels."""
+    found = client_of(context).streams.preview(stream, limit=samples, offset=offset)
+    if json:
+        return print_json(found)
+    print_table(
+        found.samples,
+        [
+            ("record", lambda row: f"{row['topic']}[{row['partition']}]@{row['offset']}"),
+            ("label", _label),
+            ("sample", lambda row: row["error"]["message"] if row["error"] else _numbers(row["features"])),
+        ],
+        nothing="it holds no record",
+    )
+    for doubt in found.doubts:
+        console().print(doubt, style="yellow")
+    return None
+
+
+def _label(row: Mapping[str, Any]) -> str:
+    return row["label_text"] or (_numbers(row["label_sample"]) if row["label_sample"] else "")
+
+
+def _numbers(sample: Mapping[str, Any]) -> str:
+    """Return shape and first numbers of a sample; of a label, which is one number, that."""
+    values, shape = sample["values"], sample["shape"]
+    shown = ", ".join(_number(each) for each in values[:_MOST_NUMBERS])
+    if len(values) == 1:
+        return shown
+    return f"{sample['dtype']} {'x'.join(map(str, shape))} [{shown}{', ...' if len(values) > _MOST_NUMBERS else ''}]"
+
+
+def _number(value: float | str | None) -> str:
+    # What JSON's readers would round comes as its digits.
+    return "NaN" if value is None else f"{value:.4g}" if isinstance(value, float | int) else value
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    stream: Identifier,
+    to: Annotated[Path, typer.Option(help="File that ends with .parquet or .npz (for numpy.load).")],
+    json: JsonOption = False,
+) -> None:
+    """Write the samples of a stream that has an end, with labels and parts, to a file."""
+    size = client_of(context).streams.export(stream, to)
+    print_done({"path": to, "bytes": size}, f"{to}: {human_size(size)}", json=json)
 
 
 @app.command()
@@ -121,8 +182,6 @@ def refused(context: typer.Context, json: JsonOption = False) -> None:
 
 
 def _config(text: str) -> dict[str, Any]:
-    from pathlib import Path
-
     import orjson
 
     from kafkaml.errors import RefusedError

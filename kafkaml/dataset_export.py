@@ -1,4 +1,5 @@
-"""The samples of a data set as one file, as a model gets them: NPZ for NumPy, Parquet for everything else.
+"""The samples of a data set, or of a stream that a sink announced, as one file, as a model gets them: NPZ for NumPy,
+Parquet for everything else.
 
 ``python -m kafkaml.dataset_export`` is a program of its own, because it may read for minutes and hold some 40 bytes a
 record in memory: the server starts it with an ``ExportOrder`` as its input, and its last line of output is an
@@ -11,18 +12,23 @@ import os
 import shutil
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from kafkaml.array_file import write_npy_header
-from kafkaml.columns_slice import ArrangedSlice, arranged_slice
+from kafkaml.codecs import codec_for
+from kafkaml.columns_slice import arranged_slice
 from kafkaml.disk import disk_errors
 from kafkaml.errors import DiskFull, KafkaMLError
 from kafkaml.records import RecordReader
+from kafkaml.slice_builder import build_slice
+from kafkaml.splits import SplitPlan
 from kafkaml.stream_range import parse_ranges
 from kafkaml.wire.export import ExportFormat, ExportOrder, ExportOutcome
 from kafkaml.wire.preview import SamplePart
@@ -48,46 +54,42 @@ def export_samples(
     reader: RecordReader,
     on_progress: Callable[[int, int], None] = lambda _done, _expected: None,
 ) -> ExportOutcome:
-    """Write the samples of a data set to ``path``; its folder is for what is written on the way, too.
+    """Write the samples of a data set, or of a stream, to ``path``; its folder is for what is written on the way, too.
 
     Samples are those that train, then validate, then test, in the order of a training with the seed 0. Raises as
-    ``columns_slice`` does, and DiskFull.
+    ``columns_slice`` or ``slice_builder`` does, and DiskFull.
     """
     with disk_errors(path.parent):
-        found = arranged_slice(
-            path.parent,
-            parse_ranges(order.ranges),
-            order.contract,
-            reader=reader,
-            seed=0,
-            validation_rate=order.validation_rate,
-            test_rate=order.test_rate,
-            idle_timeout_seconds=_IDLE_SECONDS,
-            on_progress=on_progress,
-        )
-        samples = _Samples(found)
+        samples = _read(order, path.parent, reader, on_progress)
         _check_room(path.parent, samples)
         write = _write_npz if order.format == ExportFormat.NPZ else _write_parquet
         write(samples, path)
-        found.path.unlink()
-    return ExportOutcome(samples=len(found.order), records=found.records)
+        for each in samples.files:
+            each.unlink()
+    return ExportOutcome(samples=len(samples), records=samples.records)
 
 
+@dataclass(frozen=True)
 class _Samples:
-    """The samples of an arranged slice, piece by piece."""
+    """Samples of a slice of ``records``, which ``pieces`` gives one after the other: inputs, labels and parts.
 
-    def __init__(self, found: ArrangedSlice) -> None:
-        compiled, learnt = found.compiled, found.learnt
-        self.found = found
-        self.shapes = compiled.input_shapes(learnt)
-        self.types = compiled.input_types()
-        self.features = compiled.feature_names(learnt)
-        self.labels = [label.name for label in compiled.labels]
-        self.classes = learnt.classes
-        parts = found.arrangement.parts
-        sizes = [len(parts.training), len(parts.validation), len(parts.test)]
-        self.parts = np.repeat(np.arange(len(_PARTS), dtype=np.uint8), sizes)
-        self.document = compiled.to_json(learnt)
+    ``shapes`` and ``types`` are those of each input, ``features`` the names of what stands side by side in it, empty
+    where it is a whole; ``label_type`` and ``label_shape`` those of each label. ``document`` tells how samples were
+    made; ``files`` hold what they are made from.
+    """
+
+    shapes: Mapping[str, tuple[int, ...]]
+    types: Mapping[str, np.dtype[Any]]
+    features: Mapping[str, Sequence[str]]
+    labels: Sequence[str]
+    label_type: np.dtype[Any]
+    label_shape: tuple[int, ...]
+    classes: Sequence[str]
+    parts: Array
+    records: int
+    document: bytes
+    files: Sequence[Path]
+    pieces: Callable[[], Iterator[tuple[dict[str, Array], Array | None, Array]]]
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -97,13 +99,93 @@ class _Samples:
         """How many bytes the inputs of a sample take."""
         return sum(int(np.prod(shape, dtype=int)) * self.types[name].itemsize for name, shape in self.shapes.items())
 
-    def pieces(self) -> Iterator[tuple[dict[str, Array], Array | None, Array]]:
-        """Iterate over inputs, labels and parts of some samples after the other."""
-        found, start = self.found, 0
-        for piece in found.compiled.pieces(found.order):
-            inputs, labels = found.compiled.samples(found.rows, found.learnt, found.arrangement, piece)
-            yield inputs, labels, self.parts[start : start + len(piece)]
+
+def _read(order: ExportOrder, folder: Path, reader: RecordReader, on_progress: Callable[[int, int], None]) -> _Samples:
+    if order.contract is None:
+        return _announced(order, folder, reader, on_progress)
+    found = arranged_slice(
+        folder,
+        parse_ranges(order.ranges),
+        order.contract,
+        reader=reader,
+        seed=0,
+        validation_rate=order.validation_rate,
+        test_rate=order.test_rate,
+        idle_timeout_seconds=_IDLE_SECONDS,
+        on_progress=on_progress,
+    )
+    compiled, learnt, arranged = found.compiled, found.learnt, found.arrangement.parts
+    parts = _parts(SplitPlan(len(arranged.training), len(arranged.validation), len(arranged.test)))
+
+    def pieces() -> Iterator[tuple[dict[str, Array], Array | None, Array]]:
+        start = 0
+        for piece in compiled.pieces(found.order):
+            inputs, labels = compiled.samples(found.rows, learnt, found.arrangement, piece)
+            yield inputs, labels, parts[start : start + len(piece)]
             start += len(piece)
+
+    return _Samples(
+        shapes=compiled.input_shapes(learnt),
+        types=compiled.input_types(),
+        features=compiled.feature_names(learnt),
+        labels=[label.name for label in compiled.labels],
+        label_type=np.dtype(np.float32),
+        label_shape=(),
+        classes=learnt.classes,
+        parts=parts,
+        records=found.records,
+        document=compiled.to_json(learnt),
+        files=[found.path],
+        pieces=pieces,
+    )
+
+
+def _announced(
+    order: ExportOrder, folder: Path, reader: RecordReader, on_progress: Callable[[int, int], None]
+) -> _Samples:
+    """Return the samples of a stream that a sink announced: one array each, and its label."""
+    config = dict(order.input_config)
+    built = build_slice(
+        folder,
+        parse_ranges(order.ranges),
+        codec_for(order.input_format, config),
+        reader=reader,
+        seed=0,
+        idle_timeout_seconds=_IDLE_SECONDS,
+        on_progress=on_progress,
+    )
+    features, labels = built.features, built.labels
+    rates = {"validation_rate": order.validation_rate, "test_rate": order.test_rate}
+    parts = _parts(SplitPlan.of(len(features), **rates))
+    rows = min(features.chunk_rows, features.chunk_rows if labels is None else labels.chunk_rows)
+
+    def pieces() -> Iterator[tuple[dict[str, Array], Array | None, Array]]:
+        # Mapped before the files lose their names.
+        samples, targets = features.array(), None if labels is None else labels.array()
+        for start in range(0, len(samples), rows):
+            piece = slice(start, start + rows)
+            yield {"": samples[piece]}, None if targets is None else targets[piece], parts[piece]
+
+    rule = {"input_format": order.input_format, "input_config": {**config, **built.learnt}, **rates}
+    return _Samples(
+        shapes={"": features.shape[1:]},
+        types={"": features.dtype},
+        features={"": ()},
+        labels=[] if labels is None else ["label"],
+        label_type=np.dtype(np.float32) if labels is None else labels.dtype,
+        label_shape=() if labels is None else labels.shape[1:],
+        classes=built.class_names,
+        parts=parts,
+        records=built.records,
+        document=orjson.dumps(rule),
+        files=[each.path for each in (features, labels) if each is not None],
+        pieces=pieces,
+    )
+
+
+def _parts(split: SplitPlan) -> Array:
+    """Return the place among ``SamplePart`` of each sample."""
+    return np.repeat(np.arange(len(_PARTS), dtype=np.uint8), [split.training, split.validation, split.test])
 
 
 def _check_room(folder: Path, samples: _Samples) -> None:
@@ -159,7 +241,7 @@ def _write_npz(samples: _Samples, path: Path) -> None:
         archive.writestr("contract.json", samples.document)
 
 
-def _free_names(inputs: dict[str, tuple[int, ...]], taken: tuple[str, ...]) -> dict[str, str]:
+def _free_names(inputs: Iterable[str], taken: tuple[str, ...]) -> dict[str, str]:
     names: dict[str, str] = {}
     for name in inputs:
         free = "".join(each if each.isalnum() or each in "-_." else "_" for each in name) or "features"
@@ -221,10 +303,10 @@ class _ParquetColumns:
 
         schema: dict[str, Any] = {}
         for name, columns in self._inputs.items():
-            kind = pl.UInt8() if self._samples.types[name] == np.uint8 else pl.Float32()
-            whole: Any = kind if self._flat.get(name) else pl.Array(kind, self._samples.shapes[name])
-            schema |= dict.fromkeys(columns, whole)
-        label = pl.Enum(self._samples.classes) if self._samples.classes else pl.Float32()
+            shape = () if self._flat.get(name) else self._samples.shapes[name]
+            schema |= dict.fromkeys(columns, _column_type(self._samples.types[name], shape))
+        found = self._samples
+        label = pl.Enum(found.classes) if found.classes else _column_type(found.label_type, found.label_shape)
         return schema | dict.fromkeys(self._labels, label) | {self._part: pl.Enum([each.value for each in _PARTS])}
 
     def values(self, inputs: dict[str, Array], labels: Array | None, parts: Array) -> dict[str, Any]:
@@ -235,14 +317,23 @@ class _ParquetColumns:
             if self._flat.get(name):
                 values |= {column: np.ascontiguousarray(array[:, place]) for place, column in enumerate(columns)}
             else:
-                values[columns[0]] = array
+                values[columns[0]] = array.reshape(len(parts)) if array.shape[1:] in ((), (1,)) else array
         if labels is not None:
-            of_each = labels.reshape(len(parts), -1).T
+            # An announced label may be an array; those of a contract are numbers side by side.
+            several = len(self._labels) > 1
+            of_each = labels.reshape(len(parts), -1).T if several or labels.shape[1:] == (1,) else [labels]
             for name, found in zip(self._labels, of_each, strict=True):
                 values[name] = (
                     _enum(found, self._samples.classes) if self._samples.classes else np.ascontiguousarray(found)
                 )
         return values | {self._part: _enum(parts, [each.value for each in _PARTS])}
+
+
+def _column_type(kind: np.dtype[Any], shape: tuple[int, ...]) -> Any:
+    import polars as pl
+
+    inner = pl.Series(np.empty(0, kind)).dtype
+    return pl.Array(inner, shape) if shape not in ((), (1,)) else inner
 
 
 def _enum(places: Array, names: Any) -> pl.Series:

@@ -71,24 +71,30 @@ _PREDICTIONS = _STREAM | {
     ],
 }
 
-_EXPORT = {
-    "tags": ["datasets"],
-    "operationId": "datasets_export",
-    "description": (
-        "The samples of a version as a model gets them, with labels and the part that each is in, as a file: Parquet, "
-        "or arrays for ``numpy.load`` (npz). The answer begins when the file is written."
-    ),
-    "security": [{"accessToken": []}, {"session": []}],
-    "parameters": [
-        {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}},
-        {"name": "version", "in": "query", "schema": {"type": "integer"}, "description": "the newest without"},
-        {"name": "format", "in": "query", "schema": {"enum": ["parquet", "npz"]}},
-    ],
-    "responses": {
-        "200": {"description": "a file", "content": {"application/octet-stream": {"schema": {"type": "string"}}}},
-        "default": {"description": "problem", "content": {"application/problem+json": {"schema": _PROBLEM_REF}}},
-    },
-}
+
+def _export(tag: str, what: str, *parameters: dict[str, Any]) -> dict[str, Any]:
+    """Describe the address at which samples are a file."""
+    return {
+        "tags": [tag],
+        "operationId": f"{tag}_export",
+        "description": (
+            f"The samples of {what} as a model gets them, with labels and the part that each is in, as a file: "
+            "Parquet, or arrays for ``numpy.load`` (npz). The answer begins when the file is written."
+        ),
+        "security": [{"accessToken": []}, {"session": []}],
+        "parameters": [
+            {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}},
+            *parameters,
+            {"name": "format", "in": "query", "schema": {"enum": ["parquet", "npz"]}},
+        ],
+        "responses": {
+            "200": {"description": "a file", "content": {"application/octet-stream": {"schema": {"type": "string"}}}},
+            "default": {"description": "problem", "content": {"application/problem+json": {"schema": _PROBLEM_REF}}},
+        },
+    }
+
+
+_VERSION = {"name": "version", "in": "query", "schema": {"type": "integer"}, "description": "the newest without"}
 
 
 class ProblemSchema(AutoSchema):
@@ -118,6 +124,7 @@ def complete(result: dict[str, Any], **_: object) -> dict[str, Any]:
             schema["required"] = sorted(schema["properties"])
     schemas["Problem"] = _PROBLEM
     result["paths"]["/api/events/"] = {"get": _EVENTS}
-    result["paths"]["/api/datasets/{id}/export/"] = {"get": _EXPORT}
+    result["paths"]["/api/datasets/{id}/export/"] = {"get": _export("datasets", "a version", _VERSION)}
+    result["paths"]["/api/streams/{id}/export/"] = {"get": _export("streams", "a stream that a sink announced")}
     result["paths"]["/api/inferences/{id}/predictions/"] = {"get": _PREDICTIONS}
     return result

@@ -1,5 +1,6 @@
-"""A data set as a file to download. A program of its own writes it (``kafkaml.dataset_export``), which may take minutes
-and memory; then the file is sent piece by piece, so neither holds up anybody else.
+"""A data set, or an announced stream, as a file to download. A program of its own writes it
+(``kafkaml.dataset_export``), which may take minutes and memory; then the file is sent piece by piece, so neither holds
+up anybody else.
 """
 
 from __future__ import annotations
@@ -9,22 +10,25 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.http import Http404, HttpRequest, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from rest_framework.exceptions import APIException
+from rest_framework.serializers import Serializer
 
-from backend.api.errors import Problem, problem_of, problem_response
+from backend.api.errors import Conflict, Problem, problem_of, problem_response
 from backend.api.files import DOWNLOAD_HEADERS, file_body
 from backend.api.sse import refusal
 from backend.config.environment import environment
 from backend.datasets import selectors
-from backend.datasets.serializers import ExportQuerySerializer
+from backend.datasets.serializers import ExportQuerySerializer, StreamExportQuerySerializer
 from backend.records.browsing import open_browser
+from backend.streams.models import Announcement
 from kafkaml.errors import (
     BrokenError,
     BrokerError,
@@ -36,10 +40,11 @@ from kafkaml.errors import (
     KafkaMLError,
     StreamUnavailable,
 )
-from kafkaml.stream_range import parse_ranges
+from kafkaml.input_format import InputFormat
+from kafkaml.stream_range import format_ranges, parse_ranges
 from kafkaml.wire.export import ExportOrder, ExportOutcome
 
-__all__ = ["EXPORT_SECONDS", "export"]
+__all__ = ["EXPORT_SECONDS", "export", "export_stream"]
 
 # How long a file may take to be written; its sending has no limit.
 EXPORT_SECONDS = 1800.0
@@ -55,6 +60,15 @@ _ERRORS: Mapping[str, type[KafkaMLError]] = {
 
 async def export(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Send the samples of a version as one file; ends as soon as nobody waits for it."""
+    return await _exported(request, lambda: _order(request.GET, pk))
+
+
+async def export_stream(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Send the samples of an announced stream likewise."""
+    return await _exported(request, lambda: _stream_order(request.GET, pk))
+
+
+async def _exported(request: HttpRequest, ordered: Callable[[], ExportOrder]) -> HttpResponseBase:
     global _running
     if (denied := await refusal(request)) is not None:
         return denied
@@ -62,7 +76,7 @@ async def export(request: HttpRequest, pk: int) -> HttpResponseBase:
         return problem_response(request, _busy())
     _running += 1
     try:
-        order = await sync_to_async(_order)(request.GET, pk)
+        order = await sync_to_async(ordered)()
         return await _sent(request, order)
     except (KafkaMLError, APIException, Http404) as error:
         problem = problem_of(error)
@@ -83,23 +97,57 @@ def _busy() -> Problem:
 
 
 def _order(query: QueryDict, pk: int) -> ExportOrder:
-    asked = ExportQuerySerializer(data=query)
-    asked.is_valid(raise_exception=True)
+    asked = _asked(ExportQuerySerializer(data=query))
     dataset = get_object_or_404(selectors.datasets(), pk=pk)
-    version = selectors.version_of(dataset, asked.validated_data.get("version"), field="version")
+    version = selectors.version_of(dataset, asked.get("version"), field="version")
+    return _checked(
+        ExportOrder(
+            name=f"{dataset.name}-v{version.number}",
+            ranges=version.ranges,
+            contract=version.contract,
+            validation_rate=version.validation_rate,
+            test_rate=version.test_rate,
+            format=asked["format"],
+        )
+    )
+
+
+def _stream_order(query: QueryDict, pk: int) -> ExportOrder:
+    asked = _asked(StreamExportQuerySerializer(data=query))
+    stream = get_object_or_404(Announcement.objects.all(), pk=pk)
+    message = stream.control_message()
+    if message.input_format == InputFormat.COLUMNS:
+        raise Conflict("the stream was announced from a data set", hint="export the data set, which its contract names")
+    if any(each.end is None for each in message.ranges):
+        raise Conflict(
+            "an online stream has no end, so no file would hold it",
+            hint="make a data set of what the topic holds, and export that",
+        )
+    return _checked(
+        ExportOrder(
+            name=f"stream-{stream.pk}",
+            ranges=format_ranges(message.ranges),
+            input_format=str(message.input_format),
+            input_config=message.input_config,
+            validation_rate=message.validation_rate,
+            test_rate=message.test_rate,
+            format=asked["format"],
+        )
+    )
+
+
+def _asked(query: Serializer[Any]) -> dict[str, Any]:
+    query.is_valid(raise_exception=True)
+    asked: dict[str, Any] = query.validated_data
+    return asked
+
+
+def _checked(order: ExportOrder) -> ExportOrder:
     browser = open_browser()
-    for topic in {each.topic for each in parse_ranges(version.ranges)}:
+    for topic in {each.topic for each in parse_ranges(order.ranges)}:
         # Refused at once; whoever reads it waits for a topic to come back.
         browser.partitions(topic)
-    return ExportOrder(
-        name=dataset.name,
-        version=version.number,
-        ranges=version.ranges,
-        contract=version.contract,
-        validation_rate=version.validation_rate,
-        test_rate=version.test_rate,
-        format=asked.validated_data["format"],
-    )
+    return order
 
 
 async def _sent(request: HttpRequest, order: ExportOrder) -> HttpResponseBase:
@@ -113,10 +161,10 @@ async def _sent(request: HttpRequest, order: ExportOrder) -> HttpResponseBase:
         await sync_to_async(shutil.rmtree)(folder, ignore_errors=True)
     size = file.seek(0, 2)
     file.seek(0)
-    name = "".join(each if each.isascii() and each.isalnum() else "-" for each in order.name)[:60]
+    name = "".join(each if each.isascii() and each.isalnum() else "-" for each in order.name)[-60:]
     headers = {
         **DOWNLOAD_HEADERS,
-        "Content-Disposition": f'attachment; filename="{name}-v{order.version}.{order.format.value}"',
+        "Content-Disposition": f'attachment; filename="{name}.{order.format.value}"',
         "Content-Length": str(size),
         "X-Samples": str(outcome.samples),
     }

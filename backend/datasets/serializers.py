@@ -11,15 +11,18 @@ from backend.api.asked import read_settings
 from backend.api.errors import InvalidFields
 from backend.api.fields import NameField, TextField, TopicField
 from backend.api.wire import MessageField
+from backend.datasets.catalog import CatalogSearch, DatasetKind
 from backend.datasets.contracts import contract_problems
 from backend.datasets.models import Dataset, DatasetVersion
 from backend.datasets.previews import MAX_SAMPLES
 from backend.datasets.services import Slice
 from backend.streams.fields import AddresseeField
-from kafkaml.wire.contract import Contract
+from kafkaml.wire.contract import Contract, SplitBy
 from kafkaml.wire.export import ExportFormat
 
 __all__ = [
+    "CatalogQuerySerializer",
+    "CatalogRowSerializer",
     "DatasetSerializer",
     "DatasetUpdateSerializer",
     "DatasetVersionSerializer",
@@ -28,10 +31,13 @@ __all__ = [
     "ExportQuerySerializer",
     "PreviewQuerySerializer",
     "PreviewVersionSerializer",
+    "StreamExportQuerySerializer",
     "TrainSerializer",
 ]
 
 _MAX_OFFSET = 2**62
+_KINDS = [(each.value, each.value) for each in DatasetKind]
+_ORDERS = [f"{sign}{name}" for name in ("id", "name", "changed_at") for sign in ("", "-")]
 
 
 class DatasetVersionSerializer(serializers.ModelSerializer[DatasetVersion]):
@@ -64,6 +70,48 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
     class Meta:
         model = Dataset
         fields = ["id", "name", "description", "versions", "created_at", "updated_at"]
+
+
+class CatalogQuerySerializer(serializers.Serializer[Any]):
+    """Which data sets are listed; without ``kind`` also the streams that sinks announced."""
+
+    kind = serializers.ChoiceField(choices=_KINDS, required=False)
+    search = serializers.CharField(
+        required=False, allow_blank=True, max_length=200, help_text="words of the name or description, or of a topic"
+    )
+    ordering = serializers.ChoiceField(choices=_ORDERS, default="-changed_at")
+
+    def validate(self, attrs: dict[str, Any]) -> CatalogSearch:
+        kind = attrs.get("kind")
+        return CatalogSearch(
+            kind=None if kind is None else DatasetKind(kind),
+            text=attrs.get("search", ""),
+            ordering=attrs["ordering"],
+        )
+
+
+class CatalogRowSerializer(serializers.Serializer[Any]):
+    """A data set of either kind, of its newest version; ``id`` is that of the data set, or of the stream.
+
+    A stream is as its sink sent it: it can be looked into, sent to other deployments and exported, not changed.
+    """
+
+    kind = serializers.ChoiceField(choices=_KINDS)
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    ranges = serializers.CharField(help_text="topic:partition:start:end, comma-separated")
+    records = serializers.IntegerField(allow_null=True, help_text="at most; null: without end")
+    format = serializers.CharField()
+    columns = serializers.ListField(
+        child=serializers.CharField(), help_text="names; of a stream type and shape of its one array, as far as it says"
+    )
+    labels = serializers.ListField(child=serializers.CharField(), help_text="likewise")
+    split = serializers.ChoiceField(choices=[(each.value, each.value) for each in SplitBy])
+    validation_rate = serializers.FloatField()
+    test_rate = serializers.FloatField()
+    versions = serializers.IntegerField()
+    changed_at = serializers.DateTimeField()
 
 
 class SliceSerializer(serializers.Serializer[Any]):
@@ -137,11 +185,16 @@ class PreviewVersionSerializer(serializers.Serializer[Any]):
     samples = SamplesField()
 
 
-class ExportQuerySerializer(serializers.Serializer[Any]):
+class StreamExportQuerySerializer(serializers.Serializer[Any]):
+    """As which file a stream is exported."""
+
+    format = serializers.ChoiceField(choices=[(each.value, each.value) for each in ExportFormat], default="parquet")
+
+
+class ExportQuerySerializer(StreamExportQuerySerializer):
     """Which version is exported, the newest unless one is named, and as which file."""
 
     version = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
-    format = serializers.ChoiceField(choices=[(each.value, each.value) for each in ExportFormat], default="parquet")
 
 
 class DatasetUpdateSerializer(serializers.Serializer[Any]):

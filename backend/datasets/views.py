@@ -1,4 +1,4 @@
-"""Data sets: list, show, make, version, rename, delete, train, preview."""
+"""Data sets: list, also with announced streams, show, make, version, rename, delete, train, preview."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from rest_framework.views import APIView
 from backend.accounts.models import Role
 from backend.api.views import ResourceViewSet
 from backend.datasets import selectors, services
+from backend.datasets.catalog import catalog, catalog_rows
 from backend.datasets.models import Dataset
 from backend.datasets.previews import PreviewQuery, slice_preview, version_preview
 from backend.datasets.serializers import (
+    CatalogQuerySerializer,
+    CatalogRowSerializer,
     DatasetSerializer,
     DatasetUpdateSerializer,
     DatasetVersionSerializer,
@@ -46,6 +49,23 @@ class DatasetViewSet(ResourceViewSet[Dataset]):
 
     def get_queryset(self) -> QuerySet[Dataset]:
         return selectors.datasets()
+
+    @extend_schema(
+        parameters=[CatalogQuerySerializer],
+        responses=CatalogRowSerializer(many=True),
+        operation_id="datasets_catalog",
+        # Pages that show it read it again when either changes.
+        tags=["datasets", "streams"],
+        filters=False,
+    )
+    @action(detail=False, methods=["get"], search_fields=())
+    def catalog(self, request: Request) -> Response:
+        """List all data sets: those that people made, and the streams that sinks announced."""
+        query = CatalogQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        assert self.paginator is not None
+        places = self.paginator.paginate_queryset(catalog(query.validated_data), request, view=self) or []
+        return self.get_paginated_response(CatalogRowSerializer(catalog_rows(places), many=True).data)
 
     @extend_schema(request=DatasetWriteSerializer, responses={201: DatasetSerializer})
     def create(self, _request: Request) -> Response:

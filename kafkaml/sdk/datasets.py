@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kafkaml.errors import RefusedError
 from kafkaml.sdk import types
 from kafkaml.sdk.collection import Collection, given
+from kafkaml.sdk.sample_files import download_samples
 from kafkaml.wire.contract import Contract
-from kafkaml.wire.export import ExportFormat
 from kafkaml.wire.preview import Preview
 
 __all__ = ["Datasets"]
-
-# The server gives up first.
-_EXPORT_SECONDS = 2000.0
 
 
 class Datasets(Collection[types.Dataset]):
@@ -25,6 +22,15 @@ class Datasets(Collection[types.Dataset]):
 
     path = "/datasets/"
     kind = types.Dataset
+
+    def catalog(self, *, search: str = "", kind: str | None = None) -> builtins.list[types.CatalogRow]:
+        """Return all data sets, the last changed first: those of ``list``, and the streams that sinks announced.
+
+        ``kind`` is ``dataset`` or ``stream``. A stream stays as it was sent: ``client.streams`` looks into it, sends
+        it to other deployments and exports it.
+        """
+        pages = self._connection.pages(f"{self.path}catalog/", given({"search": search or None, "kind": kind}))
+        return [types.CatalogRow.model_validate(each) for each in pages]
 
     def create(
         self,
@@ -112,17 +118,8 @@ class Datasets(Collection[types.Dataset]):
         a model gets them, with labels and the part that each is in. The server may read for minutes before the first
         byte comes; ``on_progress`` is told how many came.
         """
-        kind = path.suffix.removeprefix(".").lower()
-        if kind not in tuple(ExportFormat):
-            raise RefusedError(
-                f"{path} is no file that can be exported: expected a name that ends with .parquet or .npz"
-            )
-        return self._connection.download(
-            f"{self.path}{identifier}/export/",
-            path,
-            params={"version": version, "format": kind},
-            on_progress=on_progress,
-            first_byte_timeout_seconds=_EXPORT_SECONDS,
+        return download_samples(
+            self._connection, f"{self.path}{identifier}/export/", path, version=version, on_progress=on_progress
         )
 
     def train(self, identifier: int, *, deployment: int, version: int | None = None) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from kafkaml.sdk import types
 from kafkaml.sdk.collection import Collection, given
+from kafkaml.sdk.sample_files import download_samples
 
 __all__ = ["Streams"]
 
@@ -61,6 +63,17 @@ class Streams(Collection[types.Stream]):
         }
         answer: dict[str, Any] = self._connection.request("POST", self.path, body=given(body))
         return answer
+
+    def preview(self, identifier: int, *, limit: int = 24, offset: int = 0) -> types.StreamPreview:
+        """Return samples as training will see them, of at most ``limit`` records behind the first ``offset`` ones."""
+        answer = self._connection.request(
+            "GET", f"{self.path}{identifier}/preview/", params={"limit": limit, "offset": offset}
+        )
+        return types.StreamPreview.model_validate(answer)
+
+    def export(self, identifier: int, path: Path, *, on_progress: Callable[[int], None] | None = None) -> int:
+        """Write the samples of a stream that has an end to ``path``, as ``client.datasets.export`` does."""
+        return download_samples(self._connection, f"{self.path}{identifier}/export/", path, on_progress=on_progress)
 
     def refused(self) -> builtins.list[types.RefusedAnnouncement]:
         """Return announcements that could not be taken, newest first."""

@@ -258,6 +258,29 @@ class Dataset(_Answer):
     updated_at: datetime | None = None
 
 
+class CatalogRow(_Answer):
+    """A data set in the list of all: ``kind`` is ``dataset``, or ``stream`` where a sink announced it.
+
+    ``id`` is that of ``client.datasets`` or ``client.streams``. ``columns`` and ``labels`` are names, of a stream type
+    and shape of its arrays as far as it says them. ``records`` None: without end.
+    """
+
+    kind: str
+    id: int
+    name: str
+    description: str = ""
+    ranges: str = ""
+    records: int | None = None
+    format: str = ""
+    columns: Sequence[str] = ()
+    labels: Sequence[str] = ()
+    split: str = ""
+    validation_rate: float = 0.0
+    test_rate: float = 0.0
+    versions: int = 1
+    changed_at: datetime | None = None
+
+
 class DatasetOfDeployment(_Answer):
     """The data set that a deployment was made for."""
 
@@ -314,6 +337,18 @@ class Stream(_Answer):
     registered_at: datetime | None = None
     # What may be wrong with it, such as a deployment that does not exist.
     note: str = ""
+
+
+class StreamPreview(_Answer):
+    """Samples of a stream with their labels, or the ``error`` of a record that has none; ``next`` goes on from there.
+
+    ``doubts``: what the labels let one ask. ``total`` are the offsets of all its ranges.
+    """
+
+    samples: Sequence[Mapping[str, Any]]
+    next: int | None = None
+    total: int = 0
+    doubts: Sequence[str] = ()
 
 
 class RefusedAnnouncement(_Answer):

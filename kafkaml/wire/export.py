@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from kafkaml.wire.contract import Contract
 from kafkaml.wire.message import Count, Message, Text
@@ -18,12 +20,17 @@ class ExportFormat(StrEnum):
 
 
 class ExportOrder(Message):
-    """What is exported, as which ``format``. ``name`` and ``version`` are those of the data set."""
+    """What is exported, as which ``format``. ``name`` is that of the file, without its ending.
+
+    ``contract`` says how records become samples; of a stream that a sink announced it is None, and ``input_format``
+    and ``input_config`` say it as they were announced.
+    """
 
     name: Text
-    version: int
     ranges: Text
-    contract: Contract
+    contract: Contract | None = None
+    input_format: Text = ""
+    input_config: Mapping[str, Any] = {}
     validation_rate: float
     test_rate: float
     format: ExportFormat

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from kafka_ml_cli import datasets
+from kafka_ml_cli import datasets, streams
 from kafka_ml_cli.main import app
 from kafkaml.contract.preview import preview
 from kafkaml.contract.proposal import propose
@@ -27,8 +27,6 @@ from kafkaml.wire.proposal import Proposal
 from tests.machines import machine_records
 
 Infer = Callable[..., str]
-
-RAW = {"data_type": "uint8", "data_reshape": "28 28", "label_type": "uint8"}
 
 
 @pytest.fixture
@@ -112,17 +110,18 @@ def run(monkeypatch: pytest.MonkeyPatch, asked: list[dict[str, Any]]) -> Infer:
     version = {"number": 2, "ranges": "machines:0:0:600", "records": 600, "validation_rate": 0.1, "test_rate": 0.2}
     dataset = {"id": 4, "name": "pumps", "description": "of hall 2", "versions": [{**version, "contract": contract}]}
 
-    streams = [
-        {
-            "id": 1,
-            "topic": "mnist:0:0:60",
-            "total_msg": 60,
-            "input_format": "RAW",
-            "input_config": RAW,
-            "test_rate": 0.1,
-        },
-        {"id": 2, "topic": "people:0:0:9", "input_format": "AVRO", "input_config": {"data_scheme": "{}"}},
-        {"id": 3, "topic": "machines:0:0:9", "input_format": "COLUMNS", "total_msg": 9},
+    row = {"ranges": "mnist:0:0:60", "records": 60, "format": "RAW", "columns": ["uint8 28 28"], "labels": ["uint8"]}
+    catalog = [
+        {"kind": "dataset", "id": 4, "name": "pumps", **row, "columns": ["a", "b"], "labels": ["ok"], "versions": 2},
+        {"kind": "stream", "id": 1, "name": "MNIST", **row},
+        {"kind": "stream", "id": 2, "name": "stream 2", **row, "records": None, "columns": ["by its schema"]},
+    ]
+    digit = {"shape": [2, 2], "dtype": "uint8", "values": [0, 7, 255, 3], "truncated": False}
+    where = {"topic": "mnist", "partition": 0, "error": None, "label_text": None}
+    label = {**digit, "shape": [1], "values": [5]}
+    samples = [
+        {**where, "offset": 8, "features": digit, "label_sample": label},
+        {**where, "offset": 9, "features": None, "label_sample": None, "error": {"message": "got 3 bytes"}},
     ]
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -131,23 +130,24 @@ def run(monkeypatch: pytest.MonkeyPatch, asked: list[dict[str, Any]]) -> Infer:
         match request.url.path:
             case "/api/datasets/4/":
                 return httpx.Response(200, json=dataset)
-            case "/api/datasets/":
-                return httpx.Response(200, json=[dataset])
-            case "/api/streams/":
-                return httpx.Response(200, json=streams)
-            case "/api/datasets/4/export/":
+            case "/api/datasets/catalog/":
+                return httpx.Response(200, json=catalog)
+            case "/api/streams/1/preview/":
+                return httpx.Response(200, json={"samples": samples, "total": 60, "doubts": ["are labels ids?"]})
+            case "/api/datasets/4/export/" | "/api/streams/1/export/":
                 return httpx.Response(200, content=b"PAR1")
             case "/api/datasets/preview/" | "/api/datasets/4/preview/":
                 found = preview(records, body.get("contract", contract), samples=int(body["samples"]))
                 return httpx.Response(200, json=found.to_json())
         return httpx.Response(404, json={"detail": request.url.path})
 
-    def invoke(*arguments: str) -> str:
+    def invoke(*arguments: str, noun: str = "datasets") -> str:
         connection = Connection("http://platform", "a token", transport=httpx.MockTransport(answer))
         client = SimpleNamespace(datasets=Datasets(connection), topics=Topics(connection), streams=Streams(connection))
         monkeypatch.setattr(datasets, "client_of", lambda _context: client)
         monkeypatch.setenv("COLUMNS", "200")
-        done = CliRunner().invoke(app, ["datasets", *arguments])
+        monkeypatch.setattr(streams, "client_of", lambda _context: client)
+        done = CliRunner().invoke(app, [noun, *arguments])
         if done.exception is not None:
             raise done.exception
         return done.output
@@ -168,16 +168,27 @@ def test_a_data_set_is_shown_as_people_read_it(run: Infer) -> None:
     assert json.loads(run("show", "4", "--json"))["versions"][0]["number"] == 2
 
 
-def test_streams_of_sinks_are_data_sets_too(run: Infer) -> None:
-    lines = [" ".join(line.split()) for line in run("list").splitlines()]
-    assert lines[1].startswith("4 pumps 2 600 ")
-    assert lines[3:] == [
-        "announced by sinks: one array a sample, the label in the key",
-        "stream format records sample label split slice",
-        "1 RAW 60 uint8 28 28 uint8 content 90%/0%/10% mnist:0:0:60",
-        "2 AVRO online by its schema content 100%/0%/0% people:0:0:9",
+def test_streams_of_sinks_are_data_sets_too(run: Infer, asked: list[dict[str, Any]]) -> None:
+    lines = [" ".join(line.split()) for line in run("list", "--search", "m").splitlines()]
+    assert asked[-1]["search"] == "m"
+    assert lines == [
+        "kind id name version records format columns label changed slice",
+        "dataset 4 pumps 2 60 RAW a, b ok mnist:0:0:60",
+        "stream 1 MNIST 60 RAW uint8 28 28 uint8 mnist:0:0:60",
+        "stream 2 stream 2 online RAW by its schema uint8 mnist:0:0:60",
     ]
-    assert [each["id"] for each in json.loads(run("list", "--json"))] == [4]
+    run("list", "--kind", "stream", "--json")
+    assert asked[-1]["kind"] == "stream"
+
+
+def test_streams_are_looked_into_and_exported(run: Infer, asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    lines = [" ".join(line.split()) for line in run("preview", "1", "--samples", "2", noun="streams").splitlines()]
+    assert (asked[-1]["limit"], lines[1:]) == (
+        "2",
+        ["mnist[0]@8 5 uint8 2x2 [0, 7, 255, 3]", "mnist[0]@9 got 3 bytes", "are labels ids?"],
+    )
+    assert "4 B" in run("export", "1", "--to", str(tmp_path / "digits.npz"), noun="streams")
+    assert asked[-1] == {"format": "npz"}
 
 
 def test_a_preview_shows_where_a_contract_is_wrong(run: Infer, asked: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from kafkaml import dataset_export
 from kafkaml.dataset_export import export_samples
 from kafkaml.errors import DecodeError, DiskFull
 from kafkaml.stream_range import format_ranges
-from kafkaml.testing import InMemoryBroker
+from kafkaml.testing import InMemoryBroker, labelled_images, raw_announcement, send_raw
 from kafkaml.wire.contract import Contract
 from kafkaml.wire.export import ExportFormat, ExportOrder
 from tests.kafkaml.test_columns_slice import CONTRACT, announce, open_dataset
@@ -41,8 +41,7 @@ TWO_INPUTS = {
 def order_of(memory: InMemoryBroker, kind: ExportFormat, **contract: Any) -> tuple[ExportOrder, Any]:
     message = announce(memory, 3, **contract)
     order = ExportOrder(
-        name="readings",
-        version=1,
+        name="readings-v1",
         ranges=format_ranges(message.ranges),
         contract=Contract.model_validate(message.input_config["contract"]),
         validation_rate=message.validation_rate,
@@ -112,6 +111,41 @@ def test_windows_and_several_inputs_and_labels_keep_their_shape(folder: Path, ki
         "load": pl.Float32,
         "part": pl.Enum(["training", "validation", "test"]),
     }
+
+
+@pytest.mark.parametrize("kind", ExportFormat)
+def test_a_stream_of_a_sink_is_exported_as_it_is_learnt(tmp_path: Path, folder: Path, kind: ExportFormat) -> None:
+    memory = InMemoryBroker()
+    memory.create_topic("digits", partitions=2)
+    images, labels = labelled_images(60)
+    ranges = send_raw(memory.writer(), "digits", images, labels, partition_of=[each % 2 for each in range(60)])
+    message = raw_announcement(ranges, images, labels)
+    order = ExportOrder(
+        name="stream-1",
+        ranges=format_ranges(message.ranges),
+        input_format=message.input_format,
+        input_config=message.input_config,
+        validation_rate=0.1,
+        test_rate=0.2,
+        format=kind,
+    )
+    outcome = export_samples(order, folder / "file", reader=memory.reader())
+    assert (outcome.samples, outcome.records, len(list(folder.iterdir()))) == (60, 60, 1)
+    with open_dataset(memory, message, tmp_path / "cache", seed=0) as dataset:
+        expected, targets = dataset.features.array(), dataset.labels
+        assert targets is not None
+        if kind == ExportFormat.NPZ:
+            with np.load(folder / "file") as arrays:
+                np.testing.assert_array_equal(arrays["features"], expected)
+                np.testing.assert_array_equal(arrays["labels"], targets.array())
+                assert np.bincount(arrays["part"]).tolist() == [42, 6, 12]
+                assert orjson.loads(arrays["contract.json"])["input_config"]["data_type"] == "uint8"
+            return
+        table = pl.read_parquet(folder / "file")
+        assert table.columns == ["features", "label", "part"]
+        assert table.schema["features"] == pl.Array(pl.UInt8, images.shape[1:])
+        np.testing.assert_array_equal(np.stack(table["features"].to_list()), expected)
+        np.testing.assert_array_equal(table["label"].to_numpy(), targets.array().reshape(60))
 
 
 def test_what_cannot_be_exported_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

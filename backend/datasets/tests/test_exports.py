@@ -12,10 +12,15 @@ import polars as pl
 import pytest
 from rest_framework.test import APIClient
 
+from backend.api.tests import builders
 from backend.config.environment import environment
 from backend.datasets import exports
 from backend.datasets.models import DatasetVersion
 from backend.datasets.tests.test_datasets import made, readings
+from kafkaml.confluent import KafkaRecordWriter
+from kafkaml.settings import KafkaSettings
+from kafkaml.testing import labelled_images, raw_announcement, send_raw
+from tests.conftest import TestBroker
 
 __all__ = ["readings"]
 
@@ -45,6 +50,20 @@ def test_a_version_is_a_file(viewer: APIClient, editor: APIClient, readings: str
     answer = viewer.get(place, {"version": 1})
     table = pl.read_parquet(b"".join(answer.streaming_content))
     assert (table.columns, len(table)) == (["a", "ok", "part"], 10)
+
+
+def test_an_announced_stream_is_a_file(viewer: APIClient, readings: str, broker: TestBroker, work: Path) -> None:
+    writer = KafkaRecordWriter(KafkaSettings(bootstrap_servers=broker.bootstrap_servers))
+    images, labels = labelled_images(10)
+    ranges = send_raw(writer, broker.topic(1, retention_ms=-1), images, labels)
+    writer.close()
+    announced = builders.make_stream(value=raw_announcement(ranges, images, labels).to_bytes())
+    answer: Any = viewer.get(f"/api/streams/{announced.pk}/export/", {"format": "npz"})
+    assert answer.status_code == 200, answer.json()
+    assert answer["Content-Disposition"] == f'attachment; filename="stream-{announced.pk}.npz"'
+    with np.load(io.BytesIO(b"".join(answer.streaming_content))) as arrays:
+        assert arrays["features"].shape == images.shape
+        assert sorted(arrays["labels"].tolist()) == sorted(labels.tolist())
 
 
 def test_what_cannot_be_exported_is_said(viewer: APIClient, editor: APIClient, readings: str, work: Path) -> None:

@@ -41,6 +41,8 @@ export interface ListPageProps<Row extends { id: number }> {
   batchActions?: ReactNode
   searchable?: boolean
   rowLabel?: (row: Row) => string
+  /** What rows are told apart by, where ids are of several kinds. */
+  rowKey?: (row: Row) => string
 }
 
 export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) {
@@ -81,6 +83,7 @@ export function ListPage<Row extends { id: number }>(props: ListPageProps<Row>) 
             columns={chosen.shown}
             noRecordsText="Nothing fits the filter"
             onRowClick={props.onRowClick}
+            {...(props.rowKey && { idAccessor: props.rowKey })}
             {...(selected && onSelect
               ? {
                   selectedRecords: selected,

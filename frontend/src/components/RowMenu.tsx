@@ -5,7 +5,9 @@ import type { ReactNode } from 'react'
 
 export interface MenuAction {
   label: string
-  onClick: () => void
+  onClick?: () => void
+  /** A file that is downloaded instead. */
+  file?: string
   /** It destroys something. */
   danger?: boolean
   icon?: ReactNode
@@ -32,6 +34,7 @@ export function ActionMenu({ label, actions, ...button }: ActionMenuProps) {
             leftSection={each.icon}
             onClick={each.onClick}
             disabled={each.disabled}
+            {...(each.file !== undefined && { component: 'a' as const, href: each.file, download: true })}
             style={each.danger ? { color: 'var(--kml-failed)' } : {}}
           >
             {each.label}

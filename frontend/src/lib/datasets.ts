@@ -20,3 +20,12 @@ export function datasetOf(config: Record<string, unknown>): DatasetOrigin | null
 export function contractOf(format: string, config: Record<string, unknown>): Contract | null {
   return format === COLUMNS && typeof config.contract === 'object' ? (config.contract as Contract) : null
 }
+
+/** The addresses at which samples of a data set or a stream are files, as entries of a menu. */
+export function exportActions(address: string): { label: string; file: string }[] {
+  const separator = address.includes('?') ? '&' : '?'
+  return [
+    ['Parquet', 'parquet'],
+    ['NPZ (NumPy)', 'npz'],
+  ].map(([name, format]) => ({ label: `Export samples: ${name}`, file: `${address}${separator}format=${format}` }))
+}

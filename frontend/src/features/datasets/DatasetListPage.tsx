@@ -1,101 +1,142 @@
-/** All data sets: slices of topics, and how their records become samples. */
-import { Text } from '@mantine/core'
+/** All data sets: slices of topics, and how their records become samples; streams that sinks announced are among them. */
+import { Badge, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import type { DataTableColumn } from 'mantine-datatable'
 import { Age } from '~/components/Age'
-import { ButtonLink, DatasetLink, TopicLink } from '~/components/ButtonLink'
+import { ButtonLink, DatasetLink, StreamLink, TopicLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { EmptyState } from '~/components/EmptyState'
+import { FilterSelect } from '~/components/FilterSelect'
 import { ListPage } from '~/components/ListPage'
-import { type Dataset, datasetsListOptions } from '~/lib/api'
+import { type CatalogRow, type DatasetsCatalogData, datasetsCatalogOptions } from '~/lib/api'
 import { formatCount, formatExact, NONE } from '~/lib/format'
-import { type ListSearch, listQuery } from '~/lib/listSearch'
+import { listQuery } from '~/lib/listSearch'
 import { parseRanges, topicsOf } from '~/lib/ranges'
 import { useSession } from '~/lib/session'
 import { useListSearch } from '~/lib/useListSearch'
 import { listEquivalents } from './equivalents'
+import { type DatasetListSearch, KINDS } from './routes'
 
-const COLUMNS: DataTableColumn<Dataset>[] = [
+type Ordering = NonNullable<NonNullable<DatasetsCatalogData['query']>['ordering']>
+
+const KIND_WORDS = { dataset: 'Made of a topic', stream: 'Announced by a sink' }
+
+const COLUMNS: DataTableColumn<CatalogRow>[] = [
   {
     accessor: 'name',
     sortable: true,
+    render: (row) => {
+      const Link = row.kind === 'stream' ? StreamLink : DatasetLink
+      return (
+        <>
+          <Link id={row.id} style={{ display: 'block', width: 'fit-content', overflowWrap: 'anywhere' }}>
+            {row.name}
+          </Link>
+          {row.description && (
+            <Text size="xs" c="dimmed" lineClamp={1} maw={360}>
+              {row.description}
+            </Text>
+          )}
+        </>
+      )
+    },
+  },
+  {
+    accessor: 'kind',
     render: (row) => (
-      <>
-        <DatasetLink id={row.id} style={{ display: 'block', width: 'fit-content', overflowWrap: 'anywhere' }}>
-          {row.name}
-        </DatasetLink>
-        {row.description && (
-          <Text size="xs" c="dimmed" lineClamp={1} maw={360}>
-            {row.description}
-          </Text>
-        )}
-      </>
+      <Badge variant={row.kind === 'stream' ? 'outline' : 'light'} color="gray" tt="none" title={KIND_WORDS[row.kind]}>
+        {row.kind === 'stream' ? `stream ${row.id}` : 'data set'}
+      </Badge>
     ),
   },
   {
     accessor: 'topic',
     title: 'Topic',
-    render: ({ versions: [newest] }) =>
-      topicsOf(parseRanges(newest?.ranges ?? '')).map((name) => <TopicLink key={name} name={name} />),
+    render: (row) => topicsOf(parseRanges(row.ranges)).map((name) => <TopicLink key={name} name={name} />),
   },
+  { accessor: 'format' },
   {
     accessor: 'columns',
     title: 'Columns',
-    render: ({ versions: [newest] }) => (
+    render: (row) => (
       <Text size="sm" lineClamp={2} maw={360} style={{ overflowWrap: 'anywhere' }}>
-        {newest?.contract.columns.map((each) => each.name).join(', ')}
+        {row.columns.join(', ') || NONE}
       </Text>
     ),
   },
-  {
-    accessor: 'label',
-    render: ({ versions: [newest] }) => newest?.contract.labels.map((each) => each.name).join(', ') || NONE,
-  },
+  { accessor: 'label', render: (row) => row.labels.join(', ') || NONE },
   {
     accessor: 'records',
     textAlign: 'right',
-    render: ({ versions: [newest] }) => (
-      <Text size="sm" component="span" title={formatExact(newest?.records)}>
-        {formatCount(newest?.records)}
+    render: (row) => (
+      <Text size="sm" component="span" title={formatExact(row.records)}>
+        {row.records === null ? 'without end' : formatCount(row.records)}
       </Text>
     ),
   },
-  { accessor: 'versions', textAlign: 'right', render: (row) => formatCount(row.versions.length) },
-  { accessor: 'updated_at', title: 'Changed', sortable: true, render: (row) => <Age at={row.updated_at} size="sm" /> },
+  {
+    accessor: 'versions',
+    textAlign: 'right',
+    render: (row) => (row.kind === 'stream' ? NONE : formatCount(row.versions)),
+  },
+  {
+    accessor: 'changed_at',
+    title: 'Changed',
+    sortable: true,
+    render: (row) => <Age at={row.changed_at} size="sm" />,
+  },
 ]
 
-const TRAIN: DataTableColumn<Dataset> = {
+const TRAIN: DataTableColumn<CatalogRow> = {
   accessor: 'train',
   title: 'Train',
   textAlign: 'right',
   toggleable: false,
-  render: (row) => (
-    <ButtonLink
-      size="compact-xs"
-      variant="default"
-      to="/training/new"
-      search={{ dataset: row.id }}
-      aria-label={`Train on ${row.name}`}
-    >
-      Train
-    </ButtonLink>
-  ),
+  render: (row) =>
+    row.kind === 'stream' ? (
+      <ButtonLink
+        size="compact-xs"
+        variant="default"
+        to="/streams/$id"
+        params={{ id: String(row.id) }}
+        search={{ send: true }}
+        aria-label={`Send stream ${row.id} to a deployment`}
+      >
+        Train
+      </ButtonLink>
+    ) : (
+      <ButtonLink
+        size="compact-xs"
+        variant="default"
+        to="/training/new"
+        search={{ dataset: row.id }}
+        aria-label={`Train on ${row.name}`}
+      >
+        Train
+      </ButtonLink>
+    ),
 }
 
 export function DatasetListPage() {
-  const [search, change] = useListSearch<ListSearch>('/datasets')
+  const [search, change] = useListSearch<DatasetListSearch>('/datasets')
   const navigate = useNavigate()
   const { can } = useSession()
-  const query = useQuery(datasetsListOptions({ query: listQuery(search) }))
+  const { kind } = search
+  const { ordering, ...page } = listQuery(search)
+  const query = useQuery(
+    datasetsCatalogOptions({
+      query: { ...page, ...(ordering && { ordering: ordering as Ordering }), ...(kind && { kind }) },
+    }),
+  )
   return (
-    <ListPage<Dataset>
+    <ListPage<CatalogRow>
       title="Data sets"
-      description="Slices of topics that are there already, and how their records become samples."
+      description="Slices of topics that are there already, and how their records become samples. Streams that sinks announced are data sets too, and stay as they were sent."
       storeKey="datasets"
       actions={
         <>
-          <CopyAs equivalents={listEquivalents()} />
+          <CopyAs equivalents={listEquivalents(kind)} />
           {can('editor') && <ButtonLink to="/datasets/new">New data set</ButtonLink>}
         </>
       }
@@ -103,7 +144,24 @@ export function DatasetListPage() {
       columns={can('editor') ? [...COLUMNS, TRAIN] : COLUMNS}
       search={search}
       onSearch={change}
-      onRowClick={(row) => void navigate({ to: '/datasets/$id', params: { id: String(row.id) }, search: {} })}
+      filtered={kind !== undefined}
+      filters={
+        <FilterSelect
+          label="Kind"
+          w={180}
+          data={KINDS.map((value) => ({ value, label: KIND_WORDS[value] }))}
+          value={kind}
+          onChange={(next) => change({ kind: next, page: undefined })}
+        />
+      }
+      rowKey={(row) => `${row.kind}-${row.id}`}
+      onRowClick={(row) =>
+        void navigate(
+          row.kind === 'stream'
+            ? { to: '/streams/$id', params: { id: String(row.id) }, search: {} }
+            : { to: '/datasets/$id', params: { id: String(row.id) }, search: {} },
+        )
+      }
       empty={
         <EmptyState
           title="No data sets yet"

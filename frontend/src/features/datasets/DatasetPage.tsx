@@ -8,6 +8,7 @@ import { ButtonLink } from '~/components/ButtonLink'
 import { CopyAs } from '~/components/CopyAs'
 import { ObjectPage } from '~/components/ObjectPage'
 import { datasetsRetrieveOptions, deploymentsListOptions } from '~/lib/api'
+import { exportActions } from '~/lib/datasets'
 import { formatCount } from '~/lib/format'
 import { useSession } from '~/lib/session'
 import { DatasetDeployments } from './DatasetDeployments'
@@ -71,24 +72,29 @@ export function DatasetPage() {
         )
       }
       menu={
-        dataset && editor
+        dataset && version
           ? [
-              {
-                label: 'Train a deployment that waits',
-                icon: <IconSchool size={14} aria-hidden />,
-                onClick: () => change({ train: true }),
-              },
-              {
-                label: 'Rename',
-                icon: <IconPencil size={14} aria-hidden />,
-                onClick: () => setAsking('edit'),
-              },
-              {
-                label: 'Delete',
-                danger: true,
-                icon: <IconTrash size={14} aria-hidden />,
-                onClick: () => setAsking('delete'),
-              },
+              ...exportActions(`/api/datasets/${dataset.id}/export/?version=${version.number}`),
+              ...(editor
+                ? [
+                    {
+                      label: 'Train a deployment that waits',
+                      icon: <IconSchool size={14} aria-hidden />,
+                      onClick: () => change({ train: true }),
+                    },
+                    {
+                      label: 'Rename',
+                      icon: <IconPencil size={14} aria-hidden />,
+                      onClick: () => setAsking('edit'),
+                    },
+                    {
+                      label: 'Delete',
+                      danger: true,
+                      icon: <IconTrash size={14} aria-hidden />,
+                      onClick: () => setAsking('delete'),
+                    },
+                  ]
+                : []),
             ]
           : []
       }

@@ -2,12 +2,11 @@
 import type { DatasetVersionWriteRequest, SliceRequest } from '~/lib/api'
 import { curlCall, type Equivalents, pythonCall, shellQuote } from '~/lib/equivalents'
 
-export function listEquivalents(): Equivalents {
+export function listEquivalents(kind?: string): Equivalents {
   return {
-    cli: 'kafka-ml datasets list',
-    python:
-      'from kafkaml.sdk import Client\n\nclient = Client()\nfor dataset in client.datasets.list():\n    print(dataset.id, dataset.name, dataset.versions[0].records)',
-    curl: curlCall('GET', '/api/datasets/'),
+    cli: `kafka-ml datasets list${kind ? ` --kind ${kind}` : ''}`,
+    python: `from kafkaml.sdk import Client\n\nclient = Client()\nfor each in client.datasets.catalog(${kind ? `kind="${kind}"` : ''}):\n    print(each.kind, each.id, each.name, each.records)`,
+    curl: curlCall('GET', `/api/datasets/catalog/${kind ? `?kind=${kind}` : ''}`),
   }
 }
 

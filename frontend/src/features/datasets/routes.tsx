@@ -1,6 +1,13 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
-import { idOf, listSearch, textOf } from '~/lib/listSearch'
+import { idOf, type ListSearch, listSearch, oneOf, textOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
+
+/** Data sets that people made, and streams that sinks announced. */
+export const KINDS = ['dataset', 'stream'] as const
+
+export interface DatasetListSearch extends ListSearch {
+  kind?: (typeof KINDS)[number] | undefined
+}
 
 export interface DatasetSearch {
   tab?: string | undefined
@@ -22,7 +29,10 @@ export const datasetRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/datasets',
-    validateSearch: listSearch,
+    validateSearch: (search: Record<string, unknown>): DatasetListSearch => ({
+      ...listSearch(search),
+      kind: oneOf(search.kind, KINDS),
+    }),
     component: lazyRouteComponent(() => import('./DatasetListPage'), 'DatasetListPage'),
   }),
   createRoute({

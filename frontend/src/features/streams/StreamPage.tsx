@@ -6,6 +6,7 @@ import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { CopyAs } from '~/components/CopyAs'
 import { ObjectPage } from '~/components/ObjectPage'
 import { streamsRetrieveOptions } from '~/lib/api'
+import { COLUMNS, exportActions } from '~/lib/datasets'
 import { curlCall } from '~/lib/equivalents'
 import { useSession } from '~/lib/session'
 import { DeploymentName } from './DeploymentName'
@@ -60,6 +61,11 @@ export function StreamPage() {
               </Button>
             )}
           </>
+        }
+        menu={
+          stream && stream.input_format !== COLUMNS && !stream.incremental
+            ? exportActions(`/api/streams/${stream.id}/export/`)
+            : []
         }
         tab={search.tab}
         onTab={(tab) => change({ tab: tab === 'samples' ? undefined : tab })}

@@ -1,0 +1,179 @@
+"""All data sets in one list: those that people made, and the streams that sinks announced, which are of the simplest
+contract and stay as they were sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import CharField, F, Model, Q, QuerySet, TextField, Value
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
+
+from backend.datasets import selectors
+from backend.datasets.models import Dataset
+from backend.streams.models import Announcement
+from kafkaml.input_format import InputFormat
+from kafkaml.stream_range import parse_ranges
+from kafkaml.wire.contract import Contract, SplitBy
+
+__all__ = ["CatalogRow", "CatalogSearch", "DatasetKind", "catalog", "catalog_rows"]
+
+
+class DatasetKind(StrEnum):
+    """``dataset``: with a contract of columns, in versions. ``stream``: announced by a sink, cannot be changed."""
+
+    DATASET = "dataset"
+    STREAM = "stream"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogSearch:
+    """Which rows are meant, and their order: ``id``, ``name`` or ``changed_at``, from the last on with ``-``."""
+
+    kind: DatasetKind | None = None
+    text: str = ""
+    ordering: str = "-changed_at"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogRow:
+    """A data set as lists show it, of its newest version; ``id`` is unique among those of its kind.
+
+    ``columns`` and ``labels`` are names, of a stream the type and shape of its arrays as far as it says them.
+    ``records`` are at most so many, None: without end.
+    """
+
+    kind: DatasetKind
+    id: int
+    name: str
+    description: str
+    ranges: str
+    records: int | None
+    format: str
+    columns: Sequence[str]
+    labels: Sequence[str]
+    split: SplitBy
+    validation_rate: float
+    test_rate: float
+    versions: int
+    changed_at: datetime
+
+
+def catalog(search: CatalogSearch) -> QuerySet[Any, dict[str, Any]]:
+    """Return kind and id of all that are found, to be counted and cut into pages; see ``catalog_rows``."""
+    # Those of data sets were announced by their trainings.
+    announced = Announcement.objects.exclude(message__input_format=InputFormat.COLUMNS)
+    datasets = _places(
+        Dataset.objects.filter(_holds(search.text, "name", "description")),
+        DatasetKind.DATASET,
+        {"title": Cast("name", TextField()), "at": F("updated_at")},
+    )
+    streams = _places(
+        announced.filter(_holds(search.text, "message__description", "message__topic")),
+        DatasetKind.STREAM,
+        {"title": Cast(KT("message__description"), TextField()), "at": F("registered_at")},
+    )
+    found = {DatasetKind.DATASET.value: datasets, DatasetKind.STREAM.value: streams}.get(search.kind or "")
+    if found is None:
+        found = datasets.union(streams, all=True)
+    descends = "-" if search.ordering.startswith("-") else ""
+    column = {"name": "title", "changed_at": "at"}.get(search.ordering.removeprefix("-"), "id")
+    # Of equal ones the order is the same on every page.
+    return found.order_by(f"{descends}{column}", "source", f"{descends}id")
+
+
+def _places(queryset: QuerySet[Any], kind: DatasetKind, columns: Mapping[str, Any]) -> QuerySet[Any, dict[str, Any]]:
+    source = Value(kind.value, output_field=CharField())
+    found: QuerySet[Any, dict[str, Any]] = queryset.order_by().annotate(source=source, **columns)
+    return found.values("source", "id", "title", "at")
+
+
+def _holds(text: str, *fields: str) -> Q:
+    """Return the condition that each word is in one of ``fields``."""
+    found = Q()
+    for word in text.split():
+        any_of = Q()
+        for each in fields:
+            any_of |= Q(**{f"{each}__icontains": word})
+        found &= any_of
+    return found
+
+
+def catalog_rows(places: Sequence[Mapping[str, Any]]) -> list[CatalogRow]:
+    """Return what lists show of some of ``catalog``, in their order: three queries."""
+    wanted: dict[str, list[int]] = {each: [] for each in DatasetKind}
+    for place in places:
+        wanted[place["source"]].append(place["id"])
+    models: dict[DatasetKind, QuerySet[Any]] = {
+        DatasetKind.DATASET: selectors.datasets(),
+        DatasetKind.STREAM: Announcement.objects.all(),
+    }
+    found: dict[tuple[str, int], Model] = {
+        (kind, each.pk): each for kind, rows in models.items() for each in rows.filter(pk__in=wanted[kind])
+    }
+    # One may be deleted meanwhile.
+    rows = [found.get((place["source"], place["id"])) for place in places]
+    return [_of_dataset(row) if isinstance(row, Dataset) else _of_stream(row) for row in rows if row is not None]
+
+
+def _of_dataset(dataset: Dataset) -> CatalogRow:
+    versions = list(dataset.versions.all())
+    newest = versions[0]
+    contract = Contract.model_validate(newest.contract)
+    return CatalogRow(
+        kind=DatasetKind.DATASET,
+        id=dataset.pk,
+        name=dataset.name,
+        description=dataset.description,
+        ranges=newest.ranges,
+        records=_records(newest.ranges),
+        format=contract.format,
+        columns=[each.name for each in contract.columns],
+        labels=[each.name for each in contract.labels],
+        split=contract.split,
+        validation_rate=newest.validation_rate,
+        test_rate=newest.test_rate,
+        versions=len(versions),
+        changed_at=dataset.updated_at,
+    )
+
+
+def _of_stream(stream: Any) -> CatalogRow:
+    message = stream.control_message()
+    config = message.input_config
+    fields = config.get("fields")
+    return CatalogRow(
+        kind=DatasetKind.STREAM,
+        id=stream.pk,
+        name=message.description or f"stream {stream.pk}",
+        description="",
+        ranges=stream.message["topic"],
+        records=_records(stream.message["topic"]),
+        format=str(message.input_format),
+        columns=list(fields) if isinstance(fields, list) else _array(config, "data"),
+        labels=_array(config, "label"),
+        # A deployment may ask for another one.
+        split=SplitBy.CONTENT,
+        validation_rate=message.validation_rate,
+        test_rate=message.test_rate,
+        versions=1,
+        changed_at=stream.registered_at,
+    )
+
+
+def _records(ranges: str) -> int | None:
+    sizes = [each.max_records for each in parse_ranges(ranges)]
+    return None if None in sizes else sum(each or 0 for each in sizes)
+
+
+def _array(config: Mapping[str, Any], side: str) -> list[str]:
+    """Return the type and the shape of one side of a stream, as far as its announcement says them."""
+    if config.get(f"{side}_scheme"):
+        return ["by its schema"]
+    shown = f"{config.get(f'{side}_type') or ''} {config.get(f'{side}_reshape') or ''}".strip()
+    return [shown] if shown else []

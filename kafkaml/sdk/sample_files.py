@@ -1,0 +1,36 @@
+"""Samples as a file, of data sets and of streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from kafkaml.errors import RefusedError
+from kafkaml.sdk.connection import Connection
+from kafkaml.wire.export import ExportFormat
+
+__all__ = ["download_samples"]
+
+# The server gives up first.
+_EXPORT_SECONDS = 2000.0
+
+
+def download_samples(
+    connection: Connection,
+    address: str,
+    path: Path,
+    *,
+    version: int | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> int:
+    """Write what ``address`` exports to ``path``, as the kind of file that its name says; return its bytes."""
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in tuple(ExportFormat):
+        raise RefusedError(f"{path} is no file that can be exported: expected a name that ends with .parquet or .npz")
+    return connection.download(
+        address,
+        path,
+        params={"version": version, "format": kind},
+        on_progress=on_progress,
+        first_byte_timeout_seconds=_EXPORT_SECONDS,
+    )
