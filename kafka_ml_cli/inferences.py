@@ -35,20 +35,21 @@ app = typer.Typer(name="inferences", help="Trained models that answer on topics.
 @app.command("list")
 def list_(
     context: typer.Context,
-    state: Annotated[str | None, typer.Option(help="Only those in this state.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only those in this state; failing: that run but fail.")] = None,
     json: JsonOption = False,
 ) -> None:
     """List inferences."""
     rows = client_of(context).inferences.list(state=state)
-    return print_table(
+    print_table(
         rows,
         [
             ("id", lambda row: row.id),
             ("model", lambda row: row.model_name or f"result {row.result}"),
             ("version", lambda row: row.version),
-            ("state", lambda row: styled_state(row.state)),
+            ("state", lambda row: styled_state(row.shown_state)),
             ("replicas", _serving),
             ("predicted", lambda row: f"{row.stats.predicted:,}"),
+            ("dead letters", lambda row: f"{row.stats.dead_lettered:,}" if row.stats.dead_lettered else ""),
             ("warming up", lambda row: f"{row.stats.warming_up:,}" if row.stats.warming_up else ""),
             ("records/s", lambda row: f"{row.stats.rate:,.0f}"),
             ("lag", lambda row: row.stats.lag),
@@ -57,13 +58,20 @@ def list_(
         nothing="no inferences yet; make one: kafka-ml inferences create RESULT --input TOPIC --output TOPIC",
         json=json,
     )
+    for row in rows if not json else ():
+        if row.failing:
+            console(error=True).print(f"inference {row.id} fails: {row.failing.reason}", style="red", soft_wrap=True)
 
 
 def _serving(row: Inference) -> str:
     return f"{row.ready_replicas}/{row.replicas}" if row.replicas else f"{row.ready_replicas} elsewhere"
 
 
-add_show(app, "Show one inference with the figures of its replicas.")
+add_show(app, "Show one inference with the figures of its replicas.", remark=lambda found: _failing(found))
+
+
+def _failing(row: Inference) -> str:
+    return f"failing: {row.failing.reason}\nwhat to do: {row.failing.hint}" if row.failing else ""
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -30,12 +31,16 @@ def noun_of(context: typer.Context) -> str:
     return str(context.parent.info_name)
 
 
-def add_show(app: typer.Typer, about: str) -> None:
-    """Add ``show``, which prints all fields."""
+def add_show(app: typer.Typer, about: str, *, remark: Callable[[Any], str] = lambda _found: "") -> None:
+    """Add ``show``, which prints all fields, and what there is to ``remark`` (markup is not read)."""
 
     def show(context: typer.Context, identifier: Identifier, json: JsonOption = False) -> None:
         found = collection(context).get(identifier)
-        return print_json(found) if json else print_object(found)
+        if json:
+            return print_json(found)
+        print_object(found)
+        text = remark(found)
+        return console().print(f"\n{text}", style="red", soft_wrap=True) if text else None
 
     app.command(help=about)(show)
 

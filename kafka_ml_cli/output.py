@@ -32,7 +32,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for script
 Column = tuple[str, Callable[[Any], object]]
 
 # Columns of numbers, which are easier to compare when they end together.
-_NUMBERS = frozenset({"id", "records", "records/s", "lag", "predicted", "warming up", "parameters"})
+_NUMBERS = frozenset({"id", "records", "records/s", "lag", "predicted", "dead letters", "warming up", "parameters"})
 # Without a terminal nothing is folded to fit one.
 _PIPE_WIDTH = 400
 
@@ -44,6 +44,7 @@ _STATE_STYLES = {
     "warn": "yellow",
     "fail": "red",
     "failed": "red",
+    "failing": "red",
     "starting": "yellow",
     "waiting": "yellow",
     "created": "dim",

@@ -274,6 +274,7 @@ class _Transaction:
         self._dead_lettered = 0
         self._restamped = 0
         self._sent_up = 0
+        self._refusal = ""
 
     @property
     def is_open(self) -> bool:
@@ -302,6 +303,7 @@ class _Transaction:
         self._dead_lettered += published.dead_lettered
         self._restamped += published.restamped
         self._sent_up += published.sent_up
+        self._refusal = published.refusal or self._refusal
 
     def count(self, stats: LoopStats, *, now: float, lag: int) -> None:
         polled = sum(len(batch.polled) for batch in self.batches)
@@ -315,4 +317,5 @@ class _Transaction:
             timestamps_ms=[stamp for batch in self.batches for stamp in batch.columns.timestamps_ms],
             arrived_seconds=now - self.batches[0].arrived,
             lag=lag,
+            refusal=self._refusal,
         )

@@ -23,11 +23,15 @@ __all__ = ["Published", "Publisher"]
 
 
 class Published(NamedTuple):
-    """Of the records written for a batch: how many are dead letters, do not carry their record's time, went up."""
+    """Of the records written for a batch: how many are dead letters, do not carry their record's time, went up.
+
+    ``refusal`` is why the last of the dead letters became one; "" without.
+    """
 
     dead_lettered: int
     restamped: int
     sent_up: int = 0
+    refusal: str = ""
 
 
 class Publisher:
@@ -77,7 +81,8 @@ class Publisher:
             refuse(index, error, Stage.PREDICT)
         for each, provenance in refused:
             restamped += self._bury(each, provenance)
-        return Published(len(refused), restamped if self._topics.counts_restamped else 0, sent_up)
+        refusal = refused[-1][0].error.message if refused else ""
+        return Published(len(refused), restamped if self._topics.counts_restamped else 0, sent_up, refusal)
 
     def timestamp_refused(self) -> None:
         """Note that Kafka refused a record for its timestamp; what is written again carries another."""

@@ -36,6 +36,8 @@ _MAX_LATENCIES = 4096
 _COUNTS = struct.Struct("<64sQQQQQ")
 # Of one transaction at most so many count, evenly chosen: else sorting them would cost as much as the work itself.
 _SAMPLES_PER_COMMIT = 32
+# Characters of a reason that are told; the dead letter itself has more.
+_MAX_REFUSAL = 300
 
 
 class CountsFile:
@@ -98,8 +100,10 @@ class LoopStats:
         self._before_limit = (0, 0)
         self._lag = 0
         self._latencies: deque[float] = deque(maxlen=_MAX_LATENCIES)
-        self._percentiles = (0.0, 0.0)
-        self._last = (clock(), 0)
+        # None until something was measured: 0 ms would be a claim.
+        self._percentiles: tuple[float | None, float | None] = (None, None)
+        self._last_refusal = ""
+        self._last = (clock(), Counts())
 
     def committed(
         self,
@@ -112,8 +116,12 @@ class LoopStats:
         restamped: int = 0,
         sent_up: int = 0,
         warming_up: int = 0,
+        refusal: str = "",
     ) -> None:
-        """Count answers that are committed now. ``arrived_seconds``: how long ago the oldest of them was polled."""
+        """Count answers that are committed now. ``arrived_seconds``: how long ago the oldest of them was polled.
+
+        ``refusal``: why the newest of the dead letters became one.
+        """
         now_ms = self._wall_clock() * 1000
         step = max(1, len(timestamps_ms) // _SAMPLES_PER_COMMIT)
         latencies = [
@@ -131,6 +139,7 @@ class LoopStats:
             )
             self.keep(self._counts)
             self._lag = lag
+            self._last_refusal = refusal[:_MAX_REFUSAL] or self._last_refusal
             self._latencies.extend(latencies)
 
     def decides_by(self, limit: float) -> None:
@@ -147,11 +156,18 @@ class LoopStats:
             counts = self._counts
             return Exits(limit=self._limit, predicted=counts.predicted - predicted, sent_up=counts.sent_up - sent_up)
 
-    def summary(self) -> Totals:
-        """Return the numbers; rate and latencies cover the time since the last call."""
+    @property
+    def last_refusal(self) -> str:
+        """Why the newest dead letter became one, cut; "" for none yet."""
         with self._lock:
-            now, total = self._clock(), self._counts.records
-            (since, before), self._last = self._last, (now, total)
+            return self._last_refusal
+
+    def summary(self) -> Totals:
+        """Return the numbers; rates and latencies cover the time since the last call."""
+        with self._lock:
+            now, counts = self._clock(), self._counts
+            (since, before), self._last = self._last, (now, counts)
+            seconds = now - since
             latencies = sorted(self._latencies)
             self._latencies.clear()
             # Nothing since the last time: the last latencies are still the best that is known.
@@ -159,11 +175,16 @@ class LoopStats:
                 self._percentiles = (latencies[len(latencies) // 2], latencies[len(latencies) * 99 // 100])
             return Totals(
                 **dict(self._counts),
-                rate=round((total - before) / (now - since), 2) if now > since else 0.0,
+                rate=round((counts.predicted - before.predicted) / seconds, 2) if seconds > 0 else 0.0,
+                read_rate=round((counts.records - before.records) / seconds, 2) if seconds > 0 else 0.0,
                 lag=self._lag,
-                p50_ms=round(self._percentiles[0], 3),
-                p99_ms=round(self._percentiles[1], 3),
+                p50_ms=_rounded(self._percentiles[0]),
+                p99_ms=_rounded(self._percentiles[1]),
             )
+
+
+def _rounded(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else round(milliseconds, 3)
 
 
 class StatsSink(Protocol):
@@ -253,6 +274,7 @@ class StatsReporter:
             swap_failure=news.failure,
             comparison=news.comparison,
             exits=self._stats.exits(),
+            last_refusal=self._stats.last_refusal,
             warnings=list(self.warnings()),
             error=self._failure,
         )

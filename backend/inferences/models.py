@@ -18,9 +18,19 @@ from backend.launchers.names import RunKind
 from backend.runs.models import ENDED_STATES, Run
 from kafkaml.wire.choices import DeliveryGuarantee, OutputTimestamps
 from kafkaml.wire.inference import ChallengeKind
-from kafkaml.wire.replica import Exits, ReplicaReport, ReplicaState
+from kafkaml.wire.replica import Counts, Exits, ReplicaReport, ReplicaState, Totals
+from kafkaml.wire.state import RunState
 
-__all__ = ["SILENT_AFTER", "Inference", "ProcessCount", "ReplicaStats", "SwapRecord", "Worker", "WorkerToken"]
+__all__ = [
+    "SILENT_AFTER",
+    "Inference",
+    "ProcessCount",
+    "ReplicaStats",
+    "ServingMinute",
+    "SwapRecord",
+    "Worker",
+    "WorkerToken",
+]
 
 # Replicas report every two seconds or so.
 SILENT_AFTER = timedelta(seconds=15)
@@ -118,6 +128,7 @@ class Inference(Run):
     sent_up = models.BigIntegerField(default=0, editable=False)
     warming_up = models.BigIntegerField(default=0, editable=False)
     ready_replicas = models.PositiveSmallIntegerField(default=0)
+    failing = models.JSONField(null=True, blank=True, editable=False, help_text="kafkaml.wire.replica.Failing")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -183,6 +194,37 @@ class Inference(Run):
         return [each.report for each in self.present_stats if each.attempt == self.attempt]
 
     @property
+    def totals(self) -> Totals:
+        """What the replicas say summed up, None where none says it, and what was answered in all.
+
+        Replicas that have gone silent serve nothing now, and what has ended neither.
+        """
+        said = self.present_reports
+        oldest = timezone.now() - SILENT_AFTER
+        live = [each for each in said if each.updated_at > oldest] if self.state == RunState.RUNNING else []
+        lags = [each.lag for each in live if each.lag is not None]
+        return Totals(
+            rate=sum(each.rate for each in live),
+            # A worker elsewhere that is older than this counts its dead letters among the answers.
+            read_rate=sum(max(each.read_rate, each.rate) for each in live),
+            lag=sum(lags) if lags else None,
+            p50_ms=max((each.p50_ms for each in said if each.p50_ms is not None), default=None),
+            p99_ms=max((each.p99_ms for each in said if each.p99_ms is not None), default=None),
+            **{name: getattr(self, name) for name in Counts.model_fields},
+        )
+
+    @property
+    def served_revision(self) -> int:
+        """The oldest revision that a replica answers with now; the one asked for while none says."""
+        said = [each.serving.revision for each in self.present_reports if each.serving is not None]
+        return min(said, default=self.revision)
+
+    @property
+    def shown_state(self) -> str:
+        """The word that people see: ``failing`` while it fails without having ended, else the state."""
+        return self.state if self.failing is None else "failing"
+
+    @property
     def all_warnings(self) -> list[str]:
         """What there is to know of it: from before it was launched, and what its replicas found since."""
         return list(dict.fromkeys([*self.warnings, *(text for each in self.present_reports for text in each.warnings)]))
@@ -195,11 +237,13 @@ class Inference(Run):
             "result": self.result_id,
             **versions,
             "limit": self.limit,
+            "failing": self.failing,
             **{name: getattr(self, name) for name in names},
         }
 
     def forget_attempt(self) -> None:
         self.halt()
+        self.failing = None
         self.scaled_to = None
         if self.shadow_of_id is not None:
             self.last_challenge = None
@@ -208,6 +252,8 @@ class Inference(Run):
 
     def halt(self) -> None:
         self.ready_replicas = 0
+        if self.ended:
+            self.failing = None
 
 
 class WorkerToken(models.Model):
@@ -336,3 +382,30 @@ class ProcessCount(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["inference", "process"], name="process_counted_once")]
+
+
+class ServingMinute(models.Model):
+    """What one attempt did in one minute, which begins ``at``, while its replicas served one ``revision``.
+
+    ``restarts`` counts processes of replicas that began anew without having ended in order. ``lag`` is that of all
+    replicas when one spoke last, latencies are the slowest of the minute, in milliseconds. Kept for a day.
+    """
+
+    inference = models.ForeignKey(Inference, on_delete=models.CASCADE, related_name="minutes")
+    at = models.DateTimeField()
+    attempt = models.PositiveIntegerField()
+    revision = models.PositiveIntegerField()
+    predicted = models.BigIntegerField(default=0)
+    dead_lettered = models.BigIntegerField(default=0)
+    sent_up = models.BigIntegerField(default=0)
+    warming_up = models.BigIntegerField(default=0)
+    restarts = models.PositiveIntegerField(default=0)
+    lag = models.BigIntegerField(null=True)
+    p50_ms = models.FloatField(null=True)
+    p99_ms = models.FloatField(null=True)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["inference", "at", "attempt", "revision"], name="serving_minute_once")
+        ]

@@ -20,7 +20,7 @@ from kafkaml.dead_letters import dead_letter_topic
 from kafkaml.wire.choices import OutputTimestamps
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.inference import MAX_INCLUDED, ChallengeEnd, ChallengeKind, ChallengeRule, RuleMetric
-from kafkaml.wire.replica import Counts, Exits, LiveComparison, ReplicaReport, ReplicaState, SwapFailure, Totals
+from kafkaml.wire.replica import Exits, Failing, LiveComparison, ReplicaReport, ReplicaState, SwapFailure, Totals
 
 __all__ = [
     "CanaryWriteSerializer",
@@ -180,6 +180,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
         source="shadow_of_id", read_only=True, allow_null=True, help_text="the inference that it shadows; null: none"
     )
     failure = MessageField(Failure)
+    failing = MessageField(Failing)
     warnings = serializers.ListField(child=serializers.CharField(), source="all_warnings", read_only=True)
     input_config = serializers.DictField(read_only=True)
     include = serializers.ListField(
@@ -237,6 +238,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
             "state",
             "attempt",
             "failure",
+            "failing",
             "warnings",
             "stats",
             "replica_stats",
@@ -280,7 +282,7 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
 
     @extend_schema_field(MessageField(Totals, allow_null=False))
     def get_stats(self, inference: Inference) -> dict[str, Any]:
-        return totals(inference).to_json()
+        return inference.totals.to_json()
 
     @extend_schema_field(serializers.ListField(child=MessageField(ReplicaReport, allow_null=False)))
     def get_replica_stats(self, inference: Inference) -> list[dict[str, Any]]:
@@ -293,19 +295,6 @@ class InferenceSerializer(serializers.ModelSerializer[Inference]):
                 each.model_copy(update=over) if each.worker and each.state in lives else each for each in reports
             ]
         return [each.to_json() for each in reports]
-
-
-def totals(inference: Inference) -> Totals:
-    """Sum what the replicas say up, None where no replica says it; and what was answered in all."""
-    said = inference.present_reports
-    lags = [each.lag for each in said if each.lag is not None]
-    return Totals(
-        rate=sum(each.rate for each in said),
-        lag=sum(lags) if lags else None,
-        p50_ms=max((each.p50_ms for each in said if each.p50_ms is not None), default=None),
-        p99_ms=max((each.p99_ms for each in said if each.p99_ms is not None), default=None),
-        **{name: getattr(inference, name) for name in Counts.model_fields},
-    )
 
 
 class SwapWriteSerializer(serializers.Serializer[Any]):

@@ -15,6 +15,7 @@ from django.utils import timezone
 from backend.api.errors import NotFound, WrongJob
 from backend.events.services import publish
 from backend.inferences.challenges import decide
+from backend.inferences.minutes import add_counts, look_at
 from backend.inferences.models import Inference, ProcessCount, ReplicaStats, Worker
 from backend.inferences.swaps import store_swaps
 from backend.inferences.workers import store_log
@@ -111,9 +112,10 @@ def store_stats(inference_id: int, said: Stats, worker: Worker | None = None) ->
         raise WrongJob(f"this token is not for replica {said.replica}")
     # Also of an attempt that is over: what was answered was answered.
     if said.previous is not None:
-        _count_process(inference_id, said.previous.run, said.previous)
-    _count_process(inference_id, said.run or f"{said.attempt}.{said.replica}", said)
+        _count_process(inference_id, said.previous.run, said.previous, said)
+    fresh = _count_process(inference_id, said.run or f"{said.attempt}.{said.replica}", said, said)
     with locked_for_report(Inference, inference_id, said.attempt) as inference:
+        restarted = fresh and _served_before(inference, said.replica)
         document = said.model_dump(mode="json", include=set(wire.ReplicaStats.model_fields))
         ReplicaStats.objects.update_or_create(
             inference=inference,
@@ -122,7 +124,10 @@ def store_stats(inference_id: int, said: Stats, worker: Worker | None = None) ->
         )
         if worker is not None:
             store_log(worker, said.log)
+        turned = look_at(inference, restarted=restarted, refusal=said.last_refusal)
         publish("inferences", {"id": inference_id, "replica": said.replica, "stats": document})
+        if turned:
+            publish_run(inference)
         store_swaps(inference, said)
         decide(inference)
         if said.state is wire.ReplicaState.RUNNING and inference.state != RunState.RUNNING:
@@ -132,19 +137,29 @@ def store_stats(inference_id: int, said: Stats, worker: Worker | None = None) ->
         return inference.revision
 
 
-def _count_process(inference_id: int, process: str, counts: wire.Counts) -> None:
-    """Take the counts of one process of a replica since its start into the inference's totals.
+def _served_before(inference: Inference, replica: int) -> bool:
+    """Whether the replica's process before was of this attempt, and has not said that it ends in order."""
+    said = ReplicaStats.objects.filter(inference=inference, replica=replica, attempt=inference.attempt).first()
+    return said is not None and said.document.get("state") != wire.ReplicaState.STOPPED
 
-    May be told again, late, and of an attempt that is over: only what is new of that process is added.
+
+def _count_process(inference_id: int, process: str, counts: wire.Counts, said: Stats) -> bool:
+    """Take the counts of one process of a replica since its start into the inference's totals and its minute.
+
+    May be told again, late, and of an attempt that is over: only what is new of that process is added. Returns whether
+    the process was not known before.
     """
     names = wire.Counts.model_fields
     with locked(Inference, inference_id) as inference:
         if inference is None:
             raise NotFound(f"there is no inference {inference_id}")
-        known, _ = ProcessCount.objects.get_or_create(inference=inference, process=process)
+        known, fresh = ProcessCount.objects.get_or_create(inference=inference, process=process)
         added = {name: max(0, getattr(counts, name) - getattr(known, name)) for name in names}
         if any(added.values()):
+            revision = inference.revision if said.serving is None else said.serving.revision
+            add_counts(inference_id, attempt=said.attempt, revision=revision, added=wire.Counts(**added))
             ProcessCount.objects.filter(pk=known.pk).update(
                 **{name: F(name) + more for name, more in added.items()}, updated_at=timezone.now()
             )
             Inference.objects.filter(pk=inference_id).update(**{name: F(name) + more for name, more in added.items()})
+        return fresh

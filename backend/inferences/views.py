@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import QuerySet
+from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -30,6 +31,7 @@ from backend.inferences.trial_serializers import (
     TryWriteSerializer,
 )
 from backend.runs.logs import read_log
+from backend.runs.models import STATE_CHOICES
 from backend.runs.serializers import LogSerializer
 from backend.runs.services import restart, stop
 from kafkaml.wire.worker import FIRST_WORKER
@@ -37,11 +39,24 @@ from kafkaml.wire.worker import FIRST_WORKER
 __all__ = ["InferenceViewSet"]
 
 
+class InferenceFilter(filters.FilterSet):  # type: ignore[misc]
+    """``?state=failing``: those that fail without having ended; their own state is another one."""
+
+    state = filters.ChoiceFilter(choices=[*STATE_CHOICES, ("failing", "Failing")], method="in_state")
+
+    class Meta:
+        model = Inference
+        fields: list[str] = ["result", "state", "input_topic", "output_topic", "shadow_of"]
+
+    def in_state(self, rows: QuerySet[Inference], _name: str, state: str) -> QuerySet[Inference]:
+        return rows.filter(failing__isnull=False) if state == "failing" else rows.filter(state=state)
+
+
 class InferenceViewSet(ResourceViewSet[Inference]):
     """Trained models that answer on topics."""
 
     serializer_class = InferenceSerializer
-    filterset_fields = ["result", "state", "input_topic", "output_topic", "shadow_of"]
+    filterset_class = InferenceFilter
     ordering_fields = ("id", "created_at", "updated_at", "state")
     search_fields = ("input_topic", "output_topic", "result__model__name")
 

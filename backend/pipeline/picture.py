@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from backend.configurations.models import Configuration
@@ -17,9 +16,6 @@ from kafkaml.wire.state import RunState
 
 __all__ = ["picture_of", "score_of", "tiers"]
 
-# Replicas speak every few seconds: what is older says nothing of now.
-_FRESH = timedelta(seconds=30)
-
 
 def picture_of(
     *,
@@ -30,18 +26,17 @@ def picture_of(
     serving: Sequence[Inference],
 ) -> dict[str, Any]:
     """Return ``nodes`` and ``edges``; an edge joins only nodes that are there."""
-    now = datetime.now(tz=UTC)
     nodes = [
         *(_stream(each) for each in streams),
         *(_topic(name) for name in dict.fromkeys(each.input_topic for each in serving)),
         *(_deployment(each, runs) for each in deployments),
         *(_node("configuration", each.pk, each.name, at=each.created_at) for each in idle),
         *_runs(runs),
-        *_inferences(serving, now),
-        *_outputs(serving, now),
+        *_inferences(serving),
+        *_outputs(serving),
     ]
     present = {node.key for node in nodes}
-    edges = [*_training_edges(runs, streams), *_serving_edges(serving, runs, now)]
+    edges = [*_training_edges(runs, streams), *_serving_edges(serving, runs)]
     return {
         "nodes": nodes,
         "edges": [edge for edge in edges if edge.source in present and edge.target in present],
@@ -146,7 +141,7 @@ def _upper_inferences(serving: Sequence[Inference]) -> dict[int, int]:
     return {each.pk: readers[each.upper_topic] for each in serving if each.upper_topic and each.upper_topic in readers}
 
 
-def _inferences(serving: Sequence[Inference], now: datetime) -> list[PipelineNode]:
+def _inferences(serving: Sequence[Inference]) -> list[PipelineNode]:
     upper = _upper_inferences(serving)
     tier = tiers({each.pk: upper.get(each.pk) for each in serving})
     return [
@@ -154,11 +149,11 @@ def _inferences(serving: Sequence[Inference], now: datetime) -> list[PipelineNod
             "inference",
             each.pk,
             each.result.model.name,
-            state=each.state,
-            detail=_serving(each),
+            state=each.shown_state,
+            detail=_serving(each) if each.failing is None else each.failing["reason"],
             at=each.started_at or each.created_at,
             tier=tier.get(each.pk, ""),
-            **_flow(each, now),
+            **_flow(each),
         )
         for each in serving
     ]
@@ -169,10 +164,10 @@ def _serving(inference: Inference) -> str:
     return f"{ready} of {launched} replicas" if launched else f"{ready} serving elsewhere"
 
 
-def _outputs(serving: Sequence[Inference], now: datetime) -> list[PipelineNode]:
+def _outputs(serving: Sequence[Inference]) -> list[PipelineNode]:
     flows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for each in serving:
-        flows[each.output_topic].append(_part(each, _flow(each, now), up=False))
+        flows[each.output_topic].append(_part(each, _flow(each), up=False))
     return [
         _node(
             "output",
@@ -185,16 +180,11 @@ def _outputs(serving: Sequence[Inference], now: datetime) -> list[PipelineNode]:
     ]
 
 
-def _flow(inference: Inference, now: datetime) -> dict[str, Any]:
-    """Return what its replicas say, ``rate`` 0 where they have gone silent, and how many records it answered in all."""
+def _flow(inference: Inference) -> dict[str, Any]:
+    """Return what its replicas answer, ``rate`` 0 where they have gone silent, and how many records in all."""
+    totals = inference.totals
     running = inference.state == RunState.RUNNING
-    live = [each for each in inference.present_reports if running and now - each.updated_at < _FRESH]
-    lags = [each.lag for each in live if each.lag is not None]
-    return {
-        "rate": sum(each.rate for each in live) if running else None,
-        "lag": sum(lags) if lags else None,
-        "records": inference.predicted,
-    }
+    return {"rate": totals.rate if running else None, "lag": totals.lag, "records": totals.predicted}
 
 
 def _part(inference: Inference, flow: Mapping[str, Any], *, up: bool) -> dict[str, Any]:
@@ -226,20 +216,21 @@ def _training_edges(runs: Sequence[TrainingResult], streams: Sequence[Announceme
     return list(edges.values())
 
 
-def _serving_edges(serving: Sequence[Inference], runs: Sequence[TrainingResult], now: datetime) -> list[PipelineEdge]:
+def _serving_edges(serving: Sequence[Inference], runs: Sequence[TrainingResult]) -> list[PipelineEdge]:
     scores = {run.pk: score_of(run) for run in runs}
     upper = _upper_inferences(serving)
-    flows = {each.pk: _flow(each, now) for each in serving}
+    flows = {each.pk: _flow(each) for each in serving}
     edges: list[PipelineEdge] = []
     for each in serving:
         key, flow = f"inference:{each.pk}", flows[each.pk]
-        moving = {"rate": flow["rate"], "state": each.state}
+        state = each.shown_state
+        read = each.totals.read_rate if each.state == RunState.RUNNING else None
         edges += [
-            _edge(f"run:{each.result_id}", key, "serves", state=each.state, score=scores.get(each.result_id)),
-            _edge(f"topic:{each.input_topic}", key, "reads", **moving, lag=flow["lag"]),
-            _edge(key, f"output:{each.output_topic}", "writes", state=each.state, **_part(each, flow, up=False)),
+            _edge(f"run:{each.result_id}", key, "serves", state=state, score=scores.get(each.result_id)),
+            _edge(f"topic:{each.input_topic}", key, "reads", state=state, rate=read, lag=flow["lag"]),
+            _edge(key, f"output:{each.output_topic}", "writes", state=state, **_part(each, flow, up=False)),
         ]
         if each.pk in upper:
             above = f"inference:{upper[each.pk]}"
-            edges.append(_edge(key, above, "upper", state=each.state, **_part(each, flow, up=True)))
+            edges.append(_edge(key, above, "upper", state=state, **_part(each, flow, up=True)))
     return edges

@@ -103,7 +103,7 @@ def topic_state(name: str) -> dict[str, Any]:
 def consumer_groups(name: str, watermarks: Mapping[int, tuple[int | None, int | None]]) -> list[dict[str, Any]]:
     """Return how far the inferences that read ``name`` are, by partition; None where Kafka did not say."""
     readers = Inference.objects.filter(input_topic=name).order_by("-id")[:_MAX_GROUPS]
-    groups = [(each.pk, each.group, each.state) for each in readers]
+    groups = [(each.pk, each.group, each.shown_state) for each in readers]
     if not groups:
         return []
     admin = KafkaAdmin(environment().kafka, timeout_seconds=REQUEST_SECONDS)

@@ -32,7 +32,7 @@ _ORDERINGS = ("name", "-name", "partitions", "-partitions", "records", "-records
 
 
 class TopicUseSerializer(serializers.Serializer[Any]):
-    """Who uses a topic, as what; ``state`` is an inference's."""
+    """Who uses a topic, as what; ``state`` is an inference's, or ``failing``."""
 
     role = serializers.ChoiceField(choices=[(each, each) for each in USE_ROLES])
     type = serializers.ChoiceField(choices=[(each, each) for each in ("system", "stream", "inference")])

@@ -34,14 +34,16 @@ def topic_uses() -> Uses:
         _use("dead_letters", "system", None, "announcements that nobody understood")
     )
     for each in Inference.objects.select_related("result__model").only(
-        "id", "input_topic", "output_topic", "upper_topic", "state", "result__model__name"
+        "id", "input_topic", "output_topic", "upper_topic", "state", "failing", "result__model__name"
     )[:_MAX_INFERENCES]:
         name = each.result.model.name
-        uses[each.input_topic].append(_use("input", "inference", each.pk, name, each.state))
-        uses[each.output_topic].append(_use("output", "inference", each.pk, name, each.state))
-        uses[dead_letter_topic(each.output_topic)].append(_use("dead_letters", "inference", each.pk, name, each.state))
+        uses[each.input_topic].append(_use("input", "inference", each.pk, name, each.shown_state))
+        uses[each.output_topic].append(_use("output", "inference", each.pk, name, each.shown_state))
+        uses[dead_letter_topic(each.output_topic)].append(
+            _use("dead_letters", "inference", each.pk, name, each.shown_state)
+        )
         if each.upper_topic:
-            uses[each.upper_topic].append(_use("upper", "inference", each.pk, name, each.state))
+            uses[each.upper_topic].append(_use("upper", "inference", each.pk, name, each.shown_state))
     for announcement in Announcement.objects.only("id", "message")[:_MAX_STREAMS]:
         try:
             message = announcement.control_message()

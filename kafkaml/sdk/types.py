@@ -22,7 +22,7 @@ from kafkaml.wire.incremental import Incremental
 from kafkaml.wire.inference import ChallengeEnd
 from kafkaml.wire.outcome import ConfusionMatrix, Outcome
 from kafkaml.wire.progress import EpochMetrics, Progress
-from kafkaml.wire.replica import Exits, LiveComparison, ReplicaReport, SwapFailure, Totals
+from kafkaml.wire.replica import Exits, Failing, LiveComparison, ReplicaReport, SwapFailure, Totals
 from kafkaml.wire.semi_supervised import SemiSupervised
 from kafkaml.wire.state import RunState
 from kafkaml.wire.version import Artifact as StoredFile
@@ -49,6 +49,7 @@ __all__ = [
     "EpochRecord",
     "ExitCurvesReport",
     "ExitsReport",
+    "FailingReport",
     "FailureReport",
     "Framework",
     "FrameworkArguments",
@@ -365,6 +366,12 @@ class RefusedAnnouncement(_Answer):
     refused_at: datetime | None = None
 
 
+class FailingReport(Failing, _Answer):
+    """Why an inference fails without having ended, since when, and what to do; ``kind`` may be a newer platform's."""
+
+    kind: str  # type: ignore[assignment]
+
+
 class TotalsReport(Totals, _Answer):
     """How an inference serves: records a second, records not read yet, milliseconds, and counts of all its life."""
 
@@ -422,6 +429,9 @@ class Inference(_Answer):
     answers carry the time of their record (``source``) or of their writing (``written``). With
     ``max_replicas`` the lag chooses between ``replicas`` and that number. ``cluster`` None: the platform's own.
 
+    ``failing`` says why it fails without having ended: its records become dead letters, its replicas end again and
+    again, or it falls behind; it goes by itself when that is over, and ``state`` says nothing of it.
+
     ``version`` answers, or is to: ``swapped`` says whether all replicas have gone over. ``follows``: it goes over to
     ``current_version`` when another one becomes that. ``swap_failure`` is why the last version asked for was given up.
     ``challenger`` is what it is compared with, and ``comparison`` how; ``last_challenge`` is what became of the one
@@ -457,6 +467,7 @@ class Inference(_Answer):
     cluster_name: str = ""
     state: RunState
     failure: FailureReport | None = None
+    failing: FailingReport | None = None
     warnings: Sequence[str] = ()
     ready_replicas: int = 0
     stats: TotalsReport = TotalsReport()
@@ -469,6 +480,11 @@ class Inference(_Answer):
     output_bootstrap_servers: str = ""
     visualization: Mapping[str, Any] | None = None
     created_at: datetime | None = None
+
+    @property
+    def shown_state(self) -> str:
+        """The word for people: ``failing`` where it fails without having ended, else the state."""
+        return str(self.state) if self.failing is None else "failing"
 
     @property
     def swapped(self) -> bool:

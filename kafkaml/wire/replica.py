@@ -1,4 +1,4 @@
-"""How a replica of an inference is, as it says itself every two seconds."""
+"""How a replica of an inference is, as it says itself every two seconds, and what is made of it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from kafkaml.text import storable
 from kafkaml.wire.checkpoint import Positions
 from kafkaml.wire.failure import Failure
 from kafkaml.wire.message import Count, Message, Metric
@@ -16,6 +17,8 @@ __all__ = [
     "Compared",
     "Counts",
     "Exits",
+    "Failing",
+    "FailingKind",
     "LiveComparison",
     "ProcessCounts",
     "ReplicaReport",
@@ -70,17 +73,41 @@ class ProcessCounts(Counts):
 
 
 class Totals(Counts):
-    """How serving goes: ``rate`` in records a second, ``lag`` in records not read yet, latencies in milliseconds.
+    """How serving goes: rates in records a second, ``lag`` in records not read yet, latencies in milliseconds.
 
+    ``rate`` is of those that were answered, ``read_rate`` of all that were read and are done with: also dead letters
+    and what is warming up.
     A latency runs from the record's timestamp to the commit of its answer, or from its arrival for records that are
     older than the replica (a backlog says nothing about speed). Of a replica the counts are those since its process
     started; of an inference those of all its life, and the latencies are the slowest replica's.
     """
 
     rate: Annotated[float, Field(ge=0)] = 0.0
+    read_rate: Annotated[float, Field(ge=0)] = 0.0
     lag: Count | None = None
     p50_ms: Annotated[float, Field(ge=0)] | None = None
     p99_ms: Annotated[float, Field(ge=0)] | None = None
+
+
+class FailingKind(StrEnum):
+    """What is wrong with an inference that fails: ``backend.inferences.health`` says when each begins and ends."""
+
+    DEAD_LETTERS = "dead_letters"
+    RESTARTS = "restarts"
+    LAG = "lag"
+
+
+class Failing(Message):
+    """An inference that is to run does not do what it is for, though nothing has ended it.
+
+    ``reason`` says what was seen and ``hint`` what to do, both for people. It ends by itself when what is seen is well
+    again.
+    """
+
+    kind: FailingKind
+    reason: Annotated[str, Field(max_length=2000)]
+    hint: Annotated[str, Field(max_length=2000)] = ""
+    since: datetime
 
 
 class Serving(Message):
@@ -179,6 +206,7 @@ class SwapFailure(Message):
 class ReplicaStats(Totals):
     """What one replica says of itself; ``error`` is why it ended.
 
+    ``last_refusal`` is why its newest dead letter became one: the first characters of that reason, "" for none yet.
     ``swaps`` are those that were not told before, oldest first. ``swap_failure`` is of the newest revision.
     """
 
@@ -189,6 +217,7 @@ class ReplicaStats(Totals):
     swap_failure: SwapFailure | None = None
     comparison: LiveComparison | None = None
     exits: Exits | None = None
+    last_refusal: Annotated[str, Field(max_length=300), BeforeValidator(storable)] = ""
     warnings: Annotated[list[Annotated[str, Field(max_length=2000)]], Field(max_length=20)] = []
     error: Failure | None = None
 

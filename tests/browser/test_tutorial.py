@@ -279,7 +279,7 @@ def test_9_a_promoted_version_takes_over_from_the_one_that_answers(session: Sess
     # Each record was answered once, in its order by one version and then by the other.
     versions = [answer.version for answer in answers if isinstance(answer, Prediction)]
     assert (len(versions), versions) == (len(answers), sorted(versions))
-    expect(page.get_by_text("Predicted", exact=True).first.locator("..")).to_contain_text(f"{len(answers):,}since")
+    expect(page.get_by_text("Answered", exact=True).first.locator("..")).to_contain_text(f"{len(answers):,}since")
     client.results.stop(result.id)
     client.inferences.stop(inference.id)
 

@@ -68,6 +68,7 @@ class Platform(LocalServer):
         self.sent: list[tuple[str, Any]] = []
         self.looks = 1
         self.failure: dict[str, Any] | None = None
+        self.failing: dict[str, Any] | None = None
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         path = path.partition("?")[0]
@@ -78,6 +79,8 @@ class Platform(LocalServer):
                 return json_answer(200, CHAIN)
             self.sent.append((path, orjson.loads(body)))
             return json_answer(201, {"inferences": [self.inference(), {**self.inference(), "id": 8, "tier": "cloud"}]})
+        if path == "/api/inferences/":
+            return json_answer(200, {"count": 1, "next": None, "results": [self.inference()]})
         if not path.startswith("/api/inferences/7/"):
             return json_answer(404, {})
         if method in ("POST", "PATCH"):
@@ -94,7 +97,8 @@ class Platform(LocalServer):
         versions["comparison"] = COMPARISON
         tier: dict[str, Any] = {"tier": "edge", "limit": 0.8, "upper_topic": "upper"}
         tier["exits"] = {"limit": 0.8, "predicted": 100, "sent_up": 25}
-        return {**known, **versions, **tier, "replica_stats": [said]}
+        stats = {"predicted": 3, "dead_lettered": 5020}
+        return {**known, **versions, **tier, "replica_stats": [said], "stats": stats, "failing": self.failing}
 
 
 @pytest.fixture
@@ -213,3 +217,22 @@ def test_a_challenger_is_started_compared_and_promoted(platform: Platform) -> No
     refused = run_cli(*canary[:4], "--rule", "better", KML_URL=platform.url, KML_TOKEN="t")
     assert refused.returncode != 0
     assert "expected METRIC:AT_LEAST:RECORDS" in refused.stderr
+
+
+def test_what_fails_says_so_in_its_state_and_why(platform: Platform) -> None:
+    settings = {"KML_URL": platform.url, "KML_TOKEN": "t"}
+    well = run_cli("inferences", "list", **settings)
+    assert ("running" in well.stdout, well.stderr) == (True, "")
+    reason = "all 5,020 of 5,020 records became dead letters"
+    told = {"kind": "dead_letters", "reason": reason, "hint": "look at them", "since": "2026-01-01T00:00:00Z"}
+    platform.failing = told
+    listed = run_cli("inferences", "list", **settings)
+    assert "failing" in listed.stdout
+    assert "running" not in listed.stdout
+    assert "5,020" in listed.stdout
+    assert f"inference 7 fails: {reason}" in listed.stderr
+    shown = run_cli("inferences", "show", "7", **settings).stdout
+    assert f"failing: {reason}\nwhat to do: look at them" in shown
+    # Scripts get the state as it is, and why beside it.
+    (row,) = orjson.loads(run_cli("inferences", "list", "--json", **settings).stdout)
+    assert (row["state"], row["failing"]["kind"]) == ("running", "dead_letters")

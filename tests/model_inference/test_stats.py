@@ -29,13 +29,16 @@ def committed(
 def test_rate_and_latency_cover_the_time_since_the_last_summary() -> None:
     now = [0.0]
     stats = LoopStats(clock=lambda: now[0], wall_clock=lambda: 1000 + now[0])
+    # Nothing was measured yet: that is not 0 ms.
+    assert stats.summary().p50_ms is None
     now[0] = 2.0
     committed(stats, *[1_001_900] * 100, dead=10, lag=7)
 
     summary = stats.summary()
 
     assert (summary.predicted, summary.dead_lettered, summary.lag) == (90, 10, 7)
-    assert summary.rate == 50.0
+    # Dead letters are read, not answered.
+    assert (summary.rate, summary.read_rate) == (45.0, 50.0)
     assert (summary.p50_ms, summary.p99_ms) == (100.0, 100.0)
     now[0] = 4.0
     assert (stats.summary().rate, stats.summary().p50_ms) == (0.0, 100.0)

@@ -93,6 +93,7 @@ def test_stats_make_it_run_and_are_summed_up(inference: Inference, replica: APIC
     assert shown["state"] == "running"
     assert shown["stats"] == {
         "rate": 21.0,
+        "read_rate": 21.0,
         "lag": 3,
         "p50_ms": 1.5,
         "p99_ms": 20.0,

@@ -9,6 +9,7 @@ import {
   resultsList,
   streamsList,
 } from '~/lib/api'
+import { shownState } from '~/lib/runs'
 
 export interface Found {
   key: string
@@ -61,7 +62,7 @@ async function look(wanted: string): Promise<Found[]> {
     inferencesList(options).then(({ data }) =>
       data.results.map((each) => {
         const name = `${each.model_name}: ${each.input_topic} → ${each.output_topic}`
-        return found('Inference', '/inference', each.id, name, each.state)
+        return found('Inference', '/inference', each.id, name, shownState(each))
       }),
     ),
     streamsList(options).then(({ data }) =>

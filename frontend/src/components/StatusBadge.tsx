@@ -1,6 +1,7 @@
 /** A state as word, icon and colour: never colour alone. */
 import { Badge, Tooltip } from '@mantine/core'
 import {
+  IconAlertOctagon,
   IconAlertTriangle,
   IconCircleCheck,
   IconCircleDashed,
@@ -25,6 +26,7 @@ const LOOKS: Record<string, Look> = {
   ready: { icon: IconCircleCheck, tone: 'good' },
   finished: { icon: IconCircleCheck, tone: 'good' },
   failed: { icon: IconCircleX, tone: 'failed' },
+  failing: { icon: IconAlertOctagon, tone: 'failed' },
   crashed: { icon: IconCircleX, tone: 'failed' },
   silent: { icon: IconAlertTriangle, tone: 'failed' },
   stopped: { icon: IconPlayerStop, tone: 'idle' },

@@ -6,6 +6,11 @@ interface Run {
   ended_at: string | null
 }
 
+/** The word for people: an inference that fails though nothing has ended it says so in place of its state. */
+export function shownState({ state, failing }: { state: string; failing: unknown }): string {
+  return failing === null ? state : 'failing'
+}
+
 /** Whether nothing more comes of it by itself. */
 export function hasEnded({ state }: Pick<Run, 'state'>): boolean {
   return ['finished', 'failed', 'stopped'].includes(state)

@@ -33,6 +33,7 @@ export function inference(change: Partial<Inference> = {}): Inference {
     output_topic: 'out',
     replica_stats: [],
     state: 'running',
+    failing: null,
     desired: 'run',
     ...change,
   } as Inference

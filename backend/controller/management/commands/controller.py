@@ -24,6 +24,7 @@ from backend.controller.wakeup import WakeUp
 from backend.controller.webhooks import WebhookRelay
 from backend.deployments.plans import model_limits
 from backend.events.services import prune_events
+from backend.inferences.minutes import prune_minutes
 from backend.inferences.models import Inference
 from backend.inferences.placements import placements
 from backend.inferences.services import ensure_topics
@@ -111,6 +112,7 @@ def _controller(
         housekeeping={
             life.beat: _HEARTBEAT_SECONDS,
             prune_events: _PRUNE_SECONDS,
+            prune_minutes: _PRUNE_SECONDS,
             prune_outbox: _PRUNE_SECONDS,
             partial(launcher.prune, older_than_seconds=_LOG_RETENTION_SECONDS): _PRUNE_LOGS_SECONDS,
         },

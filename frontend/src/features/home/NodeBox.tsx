@@ -23,9 +23,10 @@ export function NodeBox({ node }: { node: PipelineNode }) {
   const Icon = ICONS[node.kind]
   const color = node.state ? stateColor(node.state) : 'var(--kml-idle)'
   const { progress } = node
+  const failing = node.state === 'failing'
   const share = progress && progress.epochs > 0 ? Math.min(progress.epoch / progress.epochs, 1) : null
   return (
-    <Link to={addressOf(node)} className={classes.box} title={node.name}>
+    <Link to={addressOf(node)} className={classes.box} title={failing ? `${node.name}: ${node.detail}` : node.name}>
       <span className={classes.bar} style={{ background: color }} />
       <span className={classes.name}>
         <Icon size={14} aria-hidden />
@@ -42,7 +43,9 @@ export function NodeBox({ node }: { node: PipelineNode }) {
             <VisuallyHidden>{node.state}, </VisuallyHidden>
           </span>
         )}
-        <span className={classes.cut}>{nodeText(node)}</span>
+        <span className={classes.cut} {...(failing ? { style: { color } } : {})}>
+          {nodeText(node)}
+        </span>
       </span>
       {share !== null && (
         <span className={classes.progress} style={{ transform: `scaleX(${share})`, background: color }} />

@@ -9,6 +9,7 @@ import { pipelineRetrieveOptions } from '~/lib/api'
 import { formatRate, plural } from '~/lib/format'
 import { Checklist } from './Checklist'
 import { checklist } from './checklist'
+import { FailingNow } from './FailingNow'
 import { MIN_WIDTH } from './layout'
 import { PictureList } from './PictureList'
 import { PictureTable } from './PictureTable'
@@ -30,7 +31,7 @@ export function PipelinePage() {
         title="Pipeline"
         description={
           data
-            ? `${plural(data.totals.active_runs, 'training run')} and ${plural(data.totals.active_inferences, 'inference')} active, ${formatRate(rate)} predicted`
+            ? `${plural(data.totals.active_runs, 'training run')} and ${plural(data.totals.active_inferences, 'inference')} active, ${formatRate(rate)} answered`
             : 'From streams through training to predictions'
         }
         actions={
@@ -52,6 +53,7 @@ export function PipelinePage() {
         pipeline.error === null && <Skeleton height={320} aria-label="Loading" />
       ) : (
         <>
+          <FailingNow pipeline={data} />
           {view === 'table' ? (
             <PictureTable pipeline={data} />
           ) : width < MIN_WIDTH ? (

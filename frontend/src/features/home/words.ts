@@ -52,6 +52,7 @@ export function nodeText(node: PipelineNode): string {
       return scoreText(node.score) || `result ${node.id}`
     }
     case 'inference':
+      if (node.state === 'failing') return `failing: ${node.detail}`
       return node.state === 'running' ? `${formatRate(node.rate)}${lagText(node.lag)}` : node.detail
     case 'output':
       return plural(node.records ?? 0, 'prediction')

@@ -5,9 +5,9 @@ import { useState } from 'react'
 import { useNow } from '~/components/Age'
 import { InferenceLink, ResultLink } from '~/components/ButtonLink'
 import { Dimmed, SmallPrint } from '~/components/Dimmed'
+import { InferenceBadge } from '~/components/InferenceBadge'
 import { ProblemAlert } from '~/components/ProblemAlert'
 import { RowTable } from '~/components/RowTable'
-import { StatusBadge } from '~/components/StatusBadge'
 import {
   type ChallengeEnd,
   type Inference,
@@ -239,7 +239,7 @@ function Shadows({ inference }: { inference: Inference }) {
             ),
           },
           { title: 'Version', right: true, cell: (row) => row.challenger?.version ?? NONE },
-          { title: 'State', cell: (row) => <StatusBadge state={row.state} /> },
+          { title: 'State', cell: (row) => <InferenceBadge inference={row} /> },
           { title: 'Compared', right: true, cell: (row) => formatCount(row.comparison?.compared) },
           {
             title: 'Same answer',

@@ -10,8 +10,8 @@ import { Dimmed, SmallPrint } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
 import { FrameworkTitle } from '~/components/FrameworkMark'
+import { InferenceBadge } from '~/components/InferenceBadge'
 import { ListPage } from '~/components/ListPage'
-import { StatusBadge } from '~/components/StatusBadge'
 import { type Inference, inferencesListOptions } from '~/lib/api'
 import { formatCount, formatExact, formatMilliseconds, formatRate } from '~/lib/format'
 import { listQuery } from '~/lib/listSearch'
@@ -77,9 +77,15 @@ const COLUMNS: DataTableColumn<Inference>[] = [
     accessor: 'model_name',
     title: 'Model',
     width: 150,
-    render: (row) => <InferenceLink id={row.id}>{row.model_name}</InferenceLink>,
+    render: (row) => (
+      <>
+        <InferenceLink id={row.id}>{row.model_name}</InferenceLink>
+        <SmallPrint>
+          <FrameworkTitle framework={row.framework} />
+        </SmallPrint>
+      </>
+    ),
   },
-  { accessor: 'framework', title: 'Framework', render: (row) => <FrameworkTitle framework={row.framework} /> },
   {
     accessor: 'input_topic',
     title: 'Input → output',
@@ -103,35 +109,7 @@ const COLUMNS: DataTableColumn<Inference>[] = [
     accessor: 'state',
     title: 'State',
     sortable: true,
-    render: (row) => <StatusBadge state={row.state} tooltip={stateTooltip(row)} />,
-  },
-  {
-    accessor: 'version',
-    title: 'Version',
-    textAlign: 'right',
-  },
-  {
-    accessor: 'replicas',
-    title: 'Replicas',
-    textAlign: 'right',
-    noWrap: true,
-    render: (row) =>
-      row.replicas === 0 ? `${row.ready_replicas} elsewhere` : `${row.ready_replicas}/${row.current_replicas}`,
-  },
-  { accessor: 'rate', title: 'Rate', textAlign: 'right', render: (row) => formatRate(row.stats.rate) },
-  { accessor: 'lag', title: 'Lag', textAlign: 'right', render: (row) => formatCount(row.stats.lag) },
-  {
-    accessor: 'latency',
-    title: 'p50 / p99',
-    textAlign: 'right',
-    noWrap: true,
-    render: (row) => `${formatMilliseconds(row.stats.p50_ms)} / ${formatMilliseconds(row.stats.p99_ms)}`,
-  },
-  {
-    accessor: 'predicted',
-    title: 'Predicted',
-    textAlign: 'right',
-    render: (row) => <span title={formatExact(row.stats.predicted)}>{formatCount(row.stats.predicted)}</span>,
+    render: (row) => <InferenceBadge inference={row} tooltip={stateTooltip(row)} />,
   },
   {
     accessor: 'dead_lettered',
@@ -146,11 +124,40 @@ const COLUMNS: DataTableColumn<Inference>[] = [
         '0'
       ),
   },
+  { accessor: 'rate', title: 'Rate', textAlign: 'right', render: (row) => formatRate(row.stats.rate) },
+  { accessor: 'lag', title: 'Lag', textAlign: 'right', render: (row) => formatCount(row.stats.lag) },
+  {
+    accessor: 'predicted',
+    title: 'Answered',
+    textAlign: 'right',
+    render: (row) => <span title={formatExact(row.stats.predicted)}>{formatCount(row.stats.predicted)}</span>,
+  },
+  {
+    accessor: 'latency',
+    title: 'p50 / p99',
+    textAlign: 'right',
+    noWrap: true,
+    render: (row) => `${formatMilliseconds(row.stats.p50_ms)} / ${formatMilliseconds(row.stats.p99_ms)}`,
+  },
+  {
+    accessor: 'replicas',
+    title: 'Replicas',
+    textAlign: 'right',
+    noWrap: true,
+    render: (row) =>
+      row.replicas === 0 ? `${row.ready_replicas} elsewhere` : `${row.ready_replicas}/${row.current_replicas}`,
+  },
+  {
+    accessor: 'version',
+    title: 'Version',
+    textAlign: 'right',
+  },
   { accessor: 'created_at', title: 'Made', sortable: true, render: (row) => <Age at={row.created_at} size="sm" /> },
 ]
 
 /** What the state means for this inference. */
 export function stateTooltip(inference: Inference): string {
+  if (inference.failing) return inference.failing.reason
   if (inference.failure) return inference.failure.cause
   if (inference.desired === 'stopped' && inference.state === 'running') return 'It is being stopped'
   switch (inference.state) {

@@ -22,10 +22,11 @@ import {
 import { formatCount } from '~/lib/format'
 import { useLiveEvents } from '~/lib/live'
 import { notifyDone } from '~/lib/notify'
-import { hasEnded } from '~/lib/runs'
+import { hasEnded, shownState } from '~/lib/runs'
 import { useSession } from '~/lib/session'
 import { CompareTab } from './CompareTab'
 import { DeadLettersTab } from './DeadLettersTab'
+import { FailingAlert } from './FailingAlert'
 import { stateTooltip } from './InferenceListPage'
 import { InferenceLogs } from './InferenceLogs'
 import { LimitButton } from './LimitButton'
@@ -82,7 +83,7 @@ export function InferencePage() {
       what="Inference"
       id={inference.id}
       title={`${inference.input_topic} → ${inference.output_topic}`}
-      state={inference.state}
+      state={shownState(inference)}
       stateTooltip={stateTooltip(inference)}
       createdAt={inference.created_at}
       subtitle={
@@ -122,9 +123,11 @@ function useRates(inference: number): readonly RatePoint[] {
 }
 
 function Alerts({ inference }: { inference: Inference }) {
-  if (!inference.failure && inference.warnings.length === 0) return null
+  const { failing } = inference
+  if (!inference.failure && !failing && inference.warnings.length === 0) return null
   return (
     <>
+      {failing && <FailingAlert inference={inference} failing={failing} />}
       {inference.failure && (
         <FailureAlert
           failure={inference.failure}

@@ -41,11 +41,7 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
   return (
     <Stack gap="xl">
       <Group gap={40} align="flex-start">
-        <Stat
-          name="Rate"
-          value={formatRate(stats.rate)}
-          note={inference.limit === null ? 'records answered' : 'records answered or sent up'}
-        />
+        <Stat name="Rate" value={formatRate(stats.rate)} note={rateNote(inference)} />
         <Stat
           name="Lag"
           value={formatCount(stats.lag)}
@@ -55,7 +51,7 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
         <Stat name="Latency p50" value={formatMilliseconds(stats.p50_ms)} note="written to answered" />
         <Stat name="Latency p99" value={formatMilliseconds(stats.p99_ms)} note="slowest replica" />
         <Stat
-          name="Predicted"
+          name="Answered"
           value={formatCount(stats.predicted)}
           exact={formatExact(stats.predicted)}
           note="since it was made"
@@ -68,7 +64,7 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
             name="Sent up"
             value={formatCount(stats.sent_up)}
             exact={formatExact(stats.sent_up)}
-            note={`of those predicted, to ${inference.upper_topic}`}
+            note={`of those answered, to ${inference.upper_topic}`}
           />
         )}
         <Stat
@@ -151,6 +147,13 @@ export function OverviewTab({ inference, points }: { inference: Inference; point
   )
 }
 
+/** What the rate counts; and how much is read, where that is more. */
+function rateNote({ stats, limit }: Pick<Inference, 'stats' | 'limit'>): string {
+  const answered = limit === null ? 'records answered' : 'records answered or sent up'
+  // Rates are rounded, each by itself.
+  return stats.read_rate > stats.rate + 0.05 ? `${answered}; ${formatRate(stats.read_rate)} read` : answered
+}
+
 function TopicName({ name, servers = '' }: { name: string; servers?: string }) {
   return (
     <Group gap={2}>
@@ -208,7 +211,7 @@ function Replicas({ inference }: { inference: Inference }) {
             { title: 'Lag', right: true, cell: (each) => formatCount(each.lag) },
             { title: 'p50', right: true, cell: (each) => formatMilliseconds(each.p50_ms) },
             { title: 'p99', right: true, cell: (each) => formatMilliseconds(each.p99_ms) },
-            { title: 'Predicted', right: true, cell: (each) => formatCount(each.predicted) },
+            { title: 'Answered', right: true, cell: (each) => formatCount(each.predicted) },
             { title: 'Dead letters', right: true, cell: (each) => formatCount(each.dead_lettered) },
             { title: 'Heard', cell: (each) => <Age at={each.updated_at} size="sm" /> },
             {

@@ -2,7 +2,7 @@ import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
 import { idOf, type ListSearch, listSearch, oneOf, textOf } from '~/lib/listSearch'
 import { rootRoute } from '~/lib/rootRoute'
 
-export const STATES = ['created', 'waiting', 'running', 'stopped', 'failed'] as const
+export const STATES = ['created', 'waiting', 'running', 'failing', 'stopped', 'failed'] as const
 
 export interface InferenceListSearch extends ListSearch {
   state?: (typeof STATES)[number] | undefined

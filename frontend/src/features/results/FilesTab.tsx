@@ -8,8 +8,8 @@ import { ButtonLink, InferenceLink } from '~/components/ButtonLink'
 import { CopyButton } from '~/components/CopyButton'
 import { EmptyState } from '~/components/EmptyState'
 import { Facts } from '~/components/Facts'
+import { InferenceBadge } from '~/components/InferenceBadge'
 import { Section } from '~/components/Section'
-import { StatusBadge } from '~/components/StatusBadge'
 import { type Artifact, inferencesListOptions, type Result, streamsRetrieveOptions } from '~/lib/api'
 import { titleOf, useFrameworks } from '~/lib/frameworks'
 import { hasEnded } from '~/lib/runs'
@@ -101,7 +101,7 @@ function Serve({ result }: { result: Result }) {
               {running.map((each) => (
                 <Fragment key={each.id}>
                   <InferenceLink id={each.id}>inference {each.id}</InferenceLink>
-                  <StatusBadge state={each.state} />
+                  <InferenceBadge inference={each} />
                 </Fragment>
               ))}
             </Group>,

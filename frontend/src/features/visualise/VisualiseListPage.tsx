@@ -8,8 +8,8 @@ import { ButtonLink, VisualiseLink } from '~/components/ButtonLink'
 import { Dimmed } from '~/components/Dimmed'
 import { EmptyState } from '~/components/EmptyState'
 import { FilterSelect } from '~/components/FilterSelect'
+import { InferenceBadge } from '~/components/InferenceBadge'
 import { ListPage } from '~/components/ListPage'
-import { StatusBadge } from '~/components/StatusBadge'
 import { type Inference, inferencesListOptions } from '~/lib/api'
 import { formatExact, formatRate, plural } from '~/lib/format'
 import { listQuery } from '~/lib/listSearch'
@@ -34,7 +34,7 @@ const columns: DataTableColumn<Inference>[] = [
     title: 'State',
     sortable: true,
     width: 120,
-    render: (row) => <StatusBadge state={row.state} />,
+    render: (row) => <InferenceBadge inference={row} />,
   },
   {
     accessor: 'output_topic',
@@ -86,7 +86,7 @@ export function VisualiseListPage() {
       filters={
         <FilterSelect
           label="State"
-          data={['running', 'waiting', 'stopped', 'failed'] as const}
+          data={['running', 'failing', 'waiting', 'stopped', 'failed'] as const}
           value={search.state}
           onChange={(state) => onSearch({ state })}
         />

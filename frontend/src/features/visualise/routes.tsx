@@ -5,7 +5,7 @@ import { rootRoute } from '~/lib/rootRoute'
 export const TABS = ['live', 'map', 'setup'] as const
 /** Seconds of history that are shown. */
 export const SPANS = [60, 300, 900] as const
-const STATES = ['created', 'waiting', 'running', 'finished', 'stopped', 'failed'] as const
+const STATES = ['created', 'waiting', 'running', 'failing', 'finished', 'stopped', 'failed'] as const
 
 export interface VisualiseSearch {
   tab?: (typeof TABS)[number] | undefined

@@ -1,0 +1,151 @@
+"""Whether an inference fails although nothing has ended it: the one judgement, of what its replicas told. Pure.
+
+Looked at with every report of a replica, so it begins and ends within seconds of what is seen. The first that holds:
+
+- **dead letters**: of the newest minute in which records were done with, and of the one before it as well while that
+  has fewer than 20 records. Begins with 3 dead letters or more that are at least half of the records; ends below a
+  quarter. What is warming up counts on neither side. Where no record comes any more, what the last ones said stays
+  true, for a day at most.
+- **restarts**: begins with 3 processes that began anew within 10 minutes without having ended in order; ends when none
+  did for 6 minutes (Kubernetes waits for up to 5 between two tries).
+- **lag**: begins when the lag has grown in each of 3 steps of a minute, by 100 records at least, to more than is read
+  in 30 seconds; ends with the first step in which it has not grown.
+
+A new attempt begins without a past, and so do the dead letters of another revision (version, limit) that is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from backend.inferences.models import ServingMinute
+from kafkaml.wire.replica import Failing, FailingKind
+
+__all__ = ["MINUTE", "RECENT", "judge"]
+
+MINUTE = timedelta(minutes=1)
+# How far back minutes are looked at; of records that were done with, whatever minutes are given.
+RECENT = timedelta(minutes=11)
+
+_FEW_RECORDS = 20
+_LEAST_DEAD_LETTERS = 3
+_BEGINS_AT_SHARE = 0.5
+_ENDS_BELOW_SHARE = 0.25
+
+_LEAST_RESTARTS = 3
+_RESTARTS_WITHIN = timedelta(minutes=10)
+_QUIET = timedelta(minutes=6)
+
+_STEPS = 3
+_LEAST_GROWTH = 100
+_BEHIND_SECONDS = 30.0
+# A minute that goes on is a step once so much of it is over.
+_PART_OF_A_STEP = timedelta(seconds=30)
+
+
+def judge(
+    minutes: Sequence[ServingMinute],
+    *,
+    number: int,
+    revision: int,
+    before: Failing | None,
+    read_rate: float,
+    refusal: str,
+    now: datetime,
+) -> Failing | None:
+    """Return what is wrong with inference ``number``; None for nothing.
+
+    ``minutes`` are those of the present attempt, the newest first: the recent ones, and of older ones at least the
+    newest two with records of ``revision``, which is served now. ``before`` is what was found last, ``refusal`` why the
+    newest dead letter became one, ``read_rate`` in records a second.
+    """
+    known = None if before is None else before.kind
+    found = (
+        _dead_letters(minutes, number, revision, known is FailingKind.DEAD_LETTERS, refusal, now)
+        or _restarts(minutes, number, known is FailingKind.RESTARTS, now)
+        or _lag(minutes, known is FailingKind.LAG, read_rate, now)
+    )
+    if found is None:
+        return None
+    kind, reason, hint = found
+    since = before.since if before is not None and before.kind is kind else now
+    return Failing(kind=kind, reason=reason, hint=hint, since=since)
+
+
+_Found = tuple[FailingKind, str, str]
+
+
+def _dead_letters(
+    minutes: Sequence[ServingMinute], number: int, revision: int, known: bool, refusal: str, now: datetime
+) -> _Found | None:
+    judged = [each for each in minutes if each.revision == revision and each.predicted + each.dead_lettered]
+    if not judged:
+        return None
+    first = judged[0]
+    many = first.predicted + first.dead_lettered >= _FEW_RECORDS
+    window = judged[: 1 if many else 2]
+    dead = sum(each.dead_lettered for each in window)
+    records = dead + sum(each.predicted for each in window)
+    share = dead / records
+    if not (share >= _ENDS_BELOW_SHARE if known else dead >= _LEAST_DEAD_LETTERS and share >= _BEGINS_AT_SHARE):
+        return None
+    ago = (now - first.at) // MINUTE
+    when = "in the last minutes" if ago < len(window) + 1 else f"when records came last, {_ago(ago)}"
+    why = f", the newest because: {refusal}" if refusal else ""
+    reason = f"{'all ' if dead == records else ''}{dead:,} of {records:,} records became dead letters {when}{why}"
+    hint = (
+        f"see them with their reasons: the page's tab Dead letters, or kafka-ml inferences dead-letters {number}; then "
+        "send what the model was trained on, or serve it with the format and settings that the topic has"
+    )
+    return FailingKind.DEAD_LETTERS, reason, hint
+
+
+def _ago(minutes: int) -> str:
+    return f"{minutes} min ago" if minutes < 120 else f"{minutes // 60} h ago"
+
+
+def _restarts(minutes: Sequence[ServingMinute], number: int, known: bool, now: datetime) -> _Found | None:
+    recent = [each for each in minutes if each.at > now - _RESTARTS_WITHIN]
+    count = sum(each.restarts for each in recent)
+    quiet = not any(each.restarts for each in recent if each.at + MINUTE > now - _QUIET)
+    if not count or (quiet if known else count < _LEAST_RESTARTS):
+        return None
+    hint = (
+        f"their log says why: the page's tab Logs, or kafka-ml inferences logs {number}; where it is memory, a smaller "
+        "model or a higher limit helps"
+    )
+    return (
+        FailingKind.RESTARTS,
+        f"its replicas ended without being asked to and began anew {count} times in the last 10 minutes",
+        hint,
+    )
+
+
+def _lag(minutes: Sequence[ServingMinute], known: bool, read_rate: float, now: datetime) -> _Found | None:
+    ends: dict[datetime, int] = {}
+    for each in reversed(minutes):
+        if each.lag is not None and each.at > now - RECENT:
+            ends[each.at] = each.lag
+    newest = max(ends, default=None)
+    if newest is not None and now - newest < _PART_OF_A_STEP:
+        del ends[newest]
+    points = sorted(ends.items())[-_STEPS - 1 :]
+    steps = list(pairwise(points))
+    # After a time in which nothing was told, nothing is known of how it went.
+    if not steps or any(later - earlier > MINUTE for (earlier, _), (later, _) in steps):
+        return None
+    grows = [later > earlier for (_, earlier), (_, later) in steps]
+    first, last = points[0][1], points[-1][1]
+    if known:
+        if not grows[-1]:
+            return None
+    elif len(steps) < _STEPS or not all(grows) or last - first < _LEAST_GROWTH or last < _BEHIND_SECONDS * read_rate:
+        return None
+    waits = f"{last:,} records wait, {last - first:,} more than {len(steps)} min before"
+    return (
+        FailingKind.LAG,
+        f"it falls behind: {waits}, and it reads {read_rate:,.0f}/s",
+        "add replicas, as many as the input has partitions at most, or let the lag choose their number",
+    )

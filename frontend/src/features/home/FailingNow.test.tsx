@@ -1,0 +1,18 @@
+import { screen } from '@testing-library/react'
+import { expect, test } from 'vitest'
+import type { Pipeline, PipelineNode } from '~/lib/api'
+import { show } from '~/testing/page'
+import { FailingNow } from './FailingNow'
+import { nodeText } from './words'
+
+const REASON = 'all 5,020 of 5,020 records became dead letters in the last minutes'
+const NODE = { key: 'inference:3', kind: 'inference', id: 3, name: 'digits', rate: 0, lag: null } as PipelineNode
+
+test('the picture names what fails above the boxes, and in its box', async () => {
+  const failing = { ...NODE, state: 'failing', detail: REASON }
+  await show(<FailingNow pipeline={{ nodes: [failing, { ...NODE, state: 'running' }] } as unknown as Pipeline} />)
+  expect(screen.getByText(/An inference fails/)).toBeVisible()
+  expect(screen.getByText(/digits \(inference 3\)/).parentElement).toHaveTextContent(REASON)
+  expect(screen.getAllByText(/inference 3/)).toHaveLength(1)
+  expect(nodeText(failing)).toBe(`failing: ${REASON}`)
+})

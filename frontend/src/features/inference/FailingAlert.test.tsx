@@ -1,0 +1,42 @@
+import { screen } from '@testing-library/react'
+import { expect, test } from 'vitest'
+import { InferenceBadge } from '~/components/InferenceBadge'
+import type { Failing } from '~/lib/api'
+import { inference } from '~/testing/inference'
+import { show } from '~/testing/page'
+import { FailingAlert } from './FailingAlert'
+import { stateTooltip } from './InferenceListPage'
+
+const REASON = 'all 5,020 of 5,020 records became dead letters in the last minutes'
+const FAILING: Failing = {
+  kind: 'dead_letters',
+  reason: REASON,
+  hint: 'look at them',
+  since: '2026-01-01T00:00:00Z',
+}
+const FAILS = inference({ failing: FAILING })
+
+/** Apart from the one of notifications, which is empty. */
+function shownAlert() {
+  return screen.getAllByRole('alert').find((each) => each.textContent !== '')
+}
+
+test('an inference that fails says so in red in place of its state', async () => {
+  await show(
+    <>
+      <InferenceBadge inference={FAILS} />
+      <InferenceBadge inference={inference()} />
+    </>,
+  )
+  expect(screen.getByText('failing').closest('.mantine-Badge-root')).toHaveStyle({ color: 'var(--kml-failed)' })
+  expect(screen.getAllByText('running')).toHaveLength(1)
+  expect(stateTooltip(FAILS)).toBe(REASON)
+})
+
+test('its page says why, and leads to the dead letters', async () => {
+  await show(<FailingAlert inference={FAILS} failing={FAILING} />)
+  const alert = shownAlert()
+  expect(alert).toHaveTextContent(REASON)
+  expect(alert).toHaveTextContent('What to do: look at them')
+  expect(screen.getByRole('link')).toHaveAttribute('href', '/inference/3?tab=letters')
+})
