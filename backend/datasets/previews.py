@@ -7,16 +7,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backend.config.environment import environment
 from backend.datasets.models import DatasetVersion
-from backend.datasets.services import Slice
 from backend.records.browsing import open_browser, open_sampler
 from kafkaml.codecs.schema_registry import SchemaRegistry
 from kafkaml.confluent import TopicSample
 from kafkaml.stream_range import StreamRange, parse_ranges
 from kafkaml.wire.preview import Preview
+
+if TYPE_CHECKING:
+    from backend.datasets.services import Slice
 
 __all__ = ["MAX_SAMPLES", "PreviewQuery", "slice_preview", "version_preview"]
 

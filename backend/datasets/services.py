@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from django.db.models import Max
 from backend.accounts.audit import record, state_hash
 from backend.api.actors import Actor
 from backend.api.errors import InvalidField
+from backend.datasets.fitting import check_models, seen_classes
 from backend.datasets.models import Dataset, DatasetVersion
 from backend.events.services import publish
 from backend.records.browsing import open_browser
@@ -20,13 +21,8 @@ from backend.streams.addressees import addressees, unfit_reason
 from backend.streams.offering import Offer, check_decodes, offer
 from backend.streams.slices import ranges_between, slice_ranges
 from kafkaml.confluent import TopicBrowser
-from kafkaml.contract.fit import check_contract
-from kafkaml.frameworks import FRAMEWORKS
-from kafkaml.shapes import DataMismatch, ModelSignature
 from kafkaml.stream_range import StreamRange, format_ranges
 from kafkaml.wire.choices import Targets
-from kafkaml.wire.contract import Contract
-from kafkaml.wire.framework import Framework
 
 __all__ = ["Slice", "add_version", "announce_dataset", "create_dataset", "delete_dataset", "update_dataset"]
 
@@ -126,37 +122,42 @@ def delete_dataset(dataset: Dataset, *, actor: Actor) -> None:
         dataset.delete()
 
 
-def announce_dataset(version: DatasetVersion, *, actor: Actor, deployment: int, field: str = "deployment") -> Offer:
-    """Let a deployment train on a version.
+def announce_dataset(
+    version: DatasetVersion,
+    *,
+    actor: Actor,
+    deployment: int,
+    field: str = "deployment",
+    classes: Sequence[str] | None = None,
+) -> Offer:
+    """Let a deployment train on a version. ``classes`` are some that its label has; None: they are looked for.
 
     Raises InvalidField where it trains on streams of the other kind, or one of its models cannot learn by the contract.
     """
-    mode, semi_supervised = addressees().values_list("mode", "semi_supervised").get(pk=deployment)
-    reason = unfit_reason(deployment, mode, semi_supervised=bool(semi_supervised), online=False, unlabelled=False)
+    addressee = addressees().get(pk=deployment)
+    reason = unfit_reason(
+        deployment,
+        addressee.mode,
+        semi_supervised=bool(addressee.semi_supervised),
+        online=False,
+        unlabelled=False,
+    )
     if reason:
         raise InvalidField(field, reason, hint="choose a data set or a deployment of the other kind, or make one")
-    _check_models(version, addressees().get(pk=deployment), field)
+    # Code that was changed since is checked when it trains; the upper ones of a chain take what the lowest makes.
+    models = [
+        each.model
+        for each in addressee.results.select_related("model")
+        if (each.code, each.imports) == (each.model.code, each.model.imports) and not each.tier
+    ]
+    check_models(
+        version,
+        models,
+        targets=Targets(addressee.targets),
+        field=field,
+        classes=(seen_classes(version, models) if classes is None else classes) or None,
+    )
     return offer(version.control_message(), actor=actor, deployment=deployment)
-
-
-def _check_models(version: DatasetVersion, addressee: Any, field: str) -> None:
-    """Refuse a version that a model of the deployment cannot learn, as far as is known before any record is read."""
-    contract = Contract.model_validate(version.contract)
-    for result in addressee.results.select_related("model"):
-        model = result.model
-        # Code that was changed since is checked when it trains; the upper ones of a chain take what the lowest makes.
-        if (result.code, result.imports) != (model.code, model.imports) or result.tier:
-            continue
-        report, exact = model.report or {}, FRAMEWORKS[Framework(model.framework)].exact_inputs
-        try:
-            check_contract(
-                contract,
-                ModelSignature.from_report(report, exact=exact),
-                str(report.get("labels") or ""),
-                features_are_targets=addressee.targets == Targets.FEATURES or result.tier is not None,
-            )
-        except DataMismatch as error:
-            raise InvalidField(field, f"{model.name} cannot learn it: {error.message}", hint=error.hint) from error
 
 
 def _ms(moment: datetime | None) -> int | None:

@@ -9,11 +9,11 @@ class DeploymentsConfig(AppConfig):
     name = "backend.deployments"
 
     def ready(self) -> None:
-        from backend.deployments.models import Deployment
+        from backend.deployments.selectors import addressees
         from backend.deployments.services import assign_stream, refresh_waiting_code
         from backend.ml_models.signals import source_changed
         from backend.streams.addressees import announced, register_addressees
 
-        register_addressees(Deployment.objects.all)
+        register_addressees(addressees)
         announced.connect(assign_stream)
         source_changed.connect(refresh_waiting_code)

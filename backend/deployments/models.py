@@ -30,6 +30,8 @@ class Deployment(models.Model):
     result_rows: list[TrainingResult]
     last_stream: int | None
     last_stream_online: bool | None
+    last_stream_format: str | None
+    several_inputs: bool
     last_stream_unlabelled: str | None
 
     configuration = models.ForeignKey(Configuration, on_delete=models.PROTECT, related_name="deployments")

@@ -21,6 +21,7 @@ from kafkaml.wire.state import RunState
 
 __all__ = [
     "SHOWN_EPOCHS",
+    "addressees",
     "aggregate_state",
     "deployments",
     "in_state",
@@ -64,10 +65,26 @@ def deployments() -> QuerySet[Deployment]:
         .annotate(
             last_stream=Subquery(announced.values("pk")[:1]),
             last_stream_online=Subquery(announced.values("message__incremental")[:1]),
+            several_inputs=_several_inputs(),
+            last_stream_format=Subquery(announced.values("message__input_format")[:1]),
             last_stream_unlabelled=Subquery(announced.values("message__unsupervised_topic")[:1]),
         )
         .prefetch_related(Prefetch("results", queryset=rows, to_attr="result_rows"))
         .order_by("-id")
+    )
+
+
+def addressees() -> QuerySet[Deployment]:
+    """Return the rows that a stream can be announced to, as ``backend.streams.addressees`` describes them."""
+    return Deployment.objects.annotate(several_inputs=_several_inputs())  # type: ignore[no-redef]  # declared by the model
+
+
+def _several_inputs() -> Exists:
+    """Whether a model of a deployment takes more than one input, as far as its check told."""
+    # The upper ones of a chain take what the one below gives.
+    lowest = Q(tier=None) | Q(tier=0)
+    return Exists(
+        TrainingResult.objects.filter(lowest, deployment=OuterRef("pk"), model__report__inputs__1__isnull=False)
     )
 
 

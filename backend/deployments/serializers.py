@@ -24,6 +24,7 @@ from backend.streams.addressees import unfit_reason
 from backend.streams.models import Announcement
 from kafkaml.arguments import MAX_TEXT_LENGTH
 from kafkaml.frameworks import Purpose
+from kafkaml.input_format import InputFormat
 from kafkaml.wire.choices import Split, Targets, TrainingMode
 from kafkaml.wire.distributed import ChainTraining
 from kafkaml.wire.failure import Failure
@@ -291,6 +292,8 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
             semi_supervised=deployment.semi_supervised is not None,
             online=bool(deployment.last_stream_online),
             unlabelled=bool(deployment.last_stream_unlabelled),
+            several_inputs=deployment.several_inputs,
+            by_contract=deployment.last_stream_format == InputFormat.COLUMNS,
         )
         return reason and f"stream {deployment.last_stream} was announced to it: {reason}"
 

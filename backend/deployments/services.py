@@ -12,8 +12,9 @@ from backend.api.errors import Conflict, InUse, InvalidField, NotFound
 from backend.api.uses import users
 from backend.configurations.models import Configuration
 from backend.configurations.services import with_chains
+from backend.datasets.fitting import seen_classes
 from backend.datasets.services import announce_dataset
-from backend.deployments import checkpoints, storage
+from backend.deployments import checkpoints, selectors, storage
 from backend.deployments.models import Deployment, TrainingResult
 from backend.events.services import publish
 from backend.ml_models.chains import chains_among
@@ -23,6 +24,7 @@ from backend.runs.services import restart, stop
 from backend.runs.transitions import publish_run
 from backend.streams.addressees import unfit_reason
 from backend.streams.models import Announcement
+from kafkaml.input_format import InputFormat
 from kafkaml.wire.state import RunState
 
 __all__ = [
@@ -43,12 +45,15 @@ def create_deployment(*, actor: Actor, configuration: Configuration, **values: A
     it is not taken; it can be sent to this one. A ``dataset`` (version) is announced to it in the same transaction;
     raises InvalidField where the deployment trains on streams of the other kind.
     """
+    models = with_chains(list(configuration.models.order_by("id")))
+    if not models:
+        raise Conflict(
+            f"configuration {configuration.name!r} has no models: expected at least one", hint="add a model to it"
+        )
+    dataset = values.get("dataset")
+    # No transaction is to wait for Kafka.
+    classes = None if dataset is None else seen_classes(dataset, models)
     with transaction.atomic():
-        models = with_chains(list(configuration.models.order_by("id")))
-        if not models:
-            raise Conflict(
-                f"configuration {configuration.name!r} has no models: expected at least one", hint="add a model to it"
-            )
         deployment = Deployment.objects.create(configuration=configuration, created_by_id=actor.user_id, **values)
         chains = chains_among(models)
         parts = {each.pk for chain in chains for each in chain[:-1]}
@@ -63,7 +68,9 @@ def create_deployment(*, actor: Actor, configuration: Configuration, **values: A
             ]
         )
         if deployment.dataset is not None:
-            announce_dataset(deployment.dataset, actor=actor, deployment=deployment.pk, field="dataset")
+            announce_dataset(
+                deployment.dataset, actor=actor, deployment=deployment.pk, field="dataset", classes=classes or ()
+            )
         record(actor, "create", deployment, after=state_hash(deployment))
         publish("deployments", {"id": deployment.pk, "change": "created"})
     return deployment
@@ -158,6 +165,8 @@ def _unfit_reason(deployment: Deployment, stream: Announcement) -> str:
         semi_supervised=deployment.semi_supervised is not None,
         online=message.incremental,
         unlabelled=bool(message.unsupervised_ranges),
+        several_inputs=selectors.addressees().get(pk=deployment.pk).several_inputs,
+        by_contract=message.input_format == InputFormat.COLUMNS,
     )
 
 

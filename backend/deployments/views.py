@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -20,6 +20,8 @@ from rest_framework.response import Response
 from backend.api.errors import Conflict, FieldProblem, NotFound, problem_of
 from backend.api.views import ResourceViewSet, integer_parameter
 from backend.configurations.models import Configuration
+from backend.datasets.fitting import dataset_problems
+from backend.datasets.models import DatasetVersion
 from backend.deployments import selectors, services
 from backend.deployments.arguments import argument_problems, checked_arguments, legible_texts
 from backend.deployments.chains import OLD_FIELDS, chain_problems, checked_chain
@@ -41,6 +43,7 @@ from backend.deployments.serializers import (
     ResultSerializer,
 )
 from backend.deployments.version_views import artifact_download
+from backend.ml_models.chains import chains_among
 from backend.ml_models.models import MLModel
 from backend.ml_models.serializers import FRAMEWORK_CHOICES
 from backend.runs.logs import read_log
@@ -78,6 +81,13 @@ class ResultFilter(filters.FilterSet):  # type: ignore[misc]
     class Meta:
         model = TrainingResult
         fields: list[str] = ["deployment", "model", "state", "stream", "leader"]
+
+
+def _lowest(models: Iterable[MLModel]) -> list[MLModel]:
+    """Return the models that take samples: the upper ones of a chain take what the one below gives."""
+    found = list(models)
+    upper = {each.pk for chain in chains_among(found) for each in chain[1:]}
+    return [each for each in found if each.pk not in upper]
 
 
 def _legible(body: object) -> dict[str, Any]:
@@ -140,6 +150,13 @@ class DeploymentViewSet(ResourceViewSet[Deployment]):
             *incremental_problems(TrainingMode(values["mode"]), values["incremental"], models),
             *semi_supervised_problems(values["semi_supervised"], models, Targets(values["targets"])),
             *(chain_problems(values, models) if known else ()),
+            *dataset_problems(
+                asked if isinstance(asked := values.get("dataset"), DatasetVersion) else None,
+                _lowest(models),
+                mode=values["mode"],
+                semi_supervised=values["semi_supervised"] is not None,
+                targets=Targets(values["targets"]),
+            ),
         ]:
             problems += [each] if each.field not in refused_fields else []
         return Response({"valid": not problems, "errors": [asdict(each) for each in problems]})

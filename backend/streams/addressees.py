@@ -1,7 +1,8 @@
 """Whom streams are announced to: deployments, which live on a floor above. They say so when the platform starts.
 
-Each has a ``mode`` (``TrainingMode``), which decides between streams with an end and online ones, and
-``semi_supervised`` settings, null where it learns labelled data alone. ``announced`` is sent
+Each has a ``mode`` (``TrainingMode``), which decides between streams with an end and online ones,
+``semi_supervised`` settings, null where it learns labelled data alone, and ``several_inputs``: whether one of its
+models takes more than one input, which only the contract of a data set names. ``announced`` is sent
 with each new ``announcement`` in the transaction that registers it; a receiver returns how many runs took the stream.
 """
 
@@ -31,20 +32,35 @@ def addressees() -> QuerySet[Any]:
     return _find[0]()
 
 
-def unfit_reason(number: int, mode: str, *, semi_supervised: bool, online: bool, unlabelled: bool) -> str:
+def unfit_reason(
+    number: int | None,
+    mode: str,
+    *,
+    semi_supervised: bool,
+    online: bool,
+    unlabelled: bool,
+    several_inputs: bool = False,
+    by_contract: bool = False,
+) -> str:
     """Return why a deployment of ``mode`` cannot train on a stream with or without an end; empty where it can.
 
     ``unlabelled``: the stream has data without labels. One that is not semi-supervised leaves them aside.
+    ``several_inputs`` of a model are named by the contract of a data set (``by_contract``) alone. ``number`` is None
+    of one that is not made yet.
     """
+    deployment = "the deployment" if number is None else f"deployment {number}"
+    if several_inputs and not by_contract:
+        return (
+            f"a model of {deployment} takes several inputs, and the samples of this stream are one array: "
+            "make a data set of the topic whose columns name the inputs, and train on that"
+        )
     if online is (mode == TrainingMode.INCREMENTAL):
         if semi_supervised and not unlabelled:
             return (
-                f"deployment {number} is semi-supervised and learns unlabelled data too, and this stream was announced "
+                f"{deployment} is semi-supervised and learns unlabelled data too, and this stream was announced "
                 "without an unlabelled topic"
             )
         return ""
     if online:
-        return (
-            f"deployment {number} trains on a stream that has an end ({mode}), and this one is online, without an end"
-        )
-    return f"deployment {number} learns an online stream, without an end ({mode}), and this one has an end"
+        return f"{deployment} trains on a stream that has an end ({mode}), and this one is online, without an end"
+    return f"{deployment} learns an online stream, without an end ({mode}), and this one has an end"

@@ -15,5 +15,6 @@ def streams() -> QuerySet[Announcement]:
     addressee = addressees().filter(pk=OuterRef("deployment_number")).order_by()
     return Announcement.objects.annotate(
         deployment_mode=Subquery(addressee.values("mode")),
+        deployment_several_inputs=Subquery(addressee.values("several_inputs")),
         deployment_semi_supervised=Subquery(addressee.values("semi_supervised")),
     ).order_by("-id")

@@ -84,7 +84,13 @@ class StreamSerializer(serializers.ModelSerializer[Announcement]):
     def get_note(self, announcement: Announcement) -> str:
         # Annotated by the selector.
         semi_supervised = announcement.deployment_semi_supervised  # type: ignore[attr-defined]
-        return stream_note(announcement, self._mode(announcement), semi_supervised=bool(semi_supervised))
+        several_inputs = announcement.deployment_several_inputs  # type: ignore[attr-defined]
+        return stream_note(
+            announcement,
+            self._mode(announcement),
+            semi_supervised=bool(semi_supervised),
+            several_inputs=bool(several_inputs),
+        )
 
     def _mode(self, announcement: Announcement) -> str | None:
         # Annotated by the selector.
@@ -92,7 +98,9 @@ class StreamSerializer(serializers.ModelSerializer[Announcement]):
         return mode
 
 
-def stream_note(announcement: Announcement, mode: str | None, *, semi_supervised: bool) -> str:
+def stream_note(
+    announcement: Announcement, mode: str | None, *, semi_supervised: bool, several_inputs: bool = False
+) -> str:
     """Return what may be wrong with a stream whose deployment trains in ``mode``, None where there is none."""
     stream, number = announcement.pk, announcement.deployment_number
     if number is None or mode is None:
@@ -104,6 +112,8 @@ def stream_note(announcement: Announcement, mode: str | None, *, semi_supervised
         semi_supervised=semi_supervised,
         online=message.incremental,
         unlabelled=bool(message.unsupervised_ranges),
+        several_inputs=several_inputs,
+        by_contract=message.input_format == InputFormat.COLUMNS,
     )
     return reason and f"{reason}; to use it elsewhere: kafka-ml streams send {stream} --deployment N"
 
@@ -202,6 +212,13 @@ class OfferSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["input_format"] == InputFormat.COLUMNS:
             raise serializers.ValidationError({"input_format": "make a data set of the topic, and train on that"})
+        if attrs["deployment"].several_inputs:
+            raise serializers.ValidationError(
+                {
+                    "deployment": "one of its models takes several inputs, and a stream has one array: make a data set "
+                    "of the topic whose columns name the inputs, and train on that"
+                }
+            )
         online = attrs["deployment"].mode == TrainingMode.INCREMENTAL
         unlabelled = attrs["unlabelled_topic"]
         if bool(attrs["deployment"].semi_supervised) is not bool(unlabelled):

@@ -20,6 +20,7 @@ from backend.streams.addressees import addressees, announced, unfit_reason
 from backend.streams.models import Announcement, OutboxMessage, RefusedAnnouncement
 from kafkaml.control import ControlMessage, deployment_id_from_key, deployment_id_to_key
 from kafkaml.errors import ControlMessageError
+from kafkaml.input_format import InputFormat
 from kafkaml.text import storable
 
 __all__ = [
@@ -118,13 +119,15 @@ def send_again(announcement: Announcement, deployment: int, *, actor: Actor) -> 
     stream = announcement.control_message()
     if stream.incremental:
         stream = replace(stream, since_ms=since_ms(announcement))
-    mode, semi_supervised = addressees().values_list("mode", "semi_supervised").get(pk=deployment)
+    addressee = addressees().get(pk=deployment)
     reason = unfit_reason(
         deployment,
-        mode,
-        semi_supervised=bool(semi_supervised),
+        addressee.mode,
+        semi_supervised=bool(addressee.semi_supervised),
         online=stream.incremental,
         unlabelled=bool(stream.unsupervised_ranges),
+        several_inputs=addressee.several_inputs,
+        by_contract=stream.input_format == InputFormat.COLUMNS,
     )
     if reason:
         raise InvalidField("deployment", reason, hint="choose another deployment, or make one")

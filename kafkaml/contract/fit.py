@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from kafkaml.shapes import DataMismatch, ModelSignature, Shape, check_inputs, fits, label_shape_doubt, shape_text
 from kafkaml.wire.contract import Column, Contract, Encoding, FieldKind, LabelKind
 
-__all__ = ["check_contract", "declared_shapes"]
+__all__ = ["asks_for_classes", "check_contract", "declared_shapes"]
 
 # What a loss takes as labels: see ``mlcode_executor.frameworks.losses``.
 _BINARY, _ONE_HOT, _NUMBERS, _CLASSES, _UNKNOWN = "binary", "one_hot", "numbers", "classes", ""
@@ -45,7 +45,7 @@ def check_contract(
     """Raise DataMismatch where the model of ``signature`` cannot learn by the contract.
 
     ``loss`` is the kind of labels that its loss takes, empty where nobody knows. ``shapes`` of samples, by input, and
-    ``classes`` are what the training part told, None where it did not yet.
+    ``classes`` are what the training part told, or some that records were seen to have; None where nobody looked.
     """
     shapes = shapes or declared_shapes(contract)
     if len(shapes) > 1:
@@ -61,6 +61,20 @@ def check_contract(
             "the contract names no label, and the model's loss learns classes",
             hint="name the label in the data set's contract",
         )
+
+
+def asks_for_classes(contract: Contract, signature: ModelSignature, loss: str) -> bool:
+    """Whether the model of ``signature`` may have too few outputs for the classes of the label, which no kind tells."""
+    outputs = list(signature.outputs.values())
+    return (
+        loss in (_BINARY, _CLASSES)
+        and len(outputs) == 1
+        and len(outputs[0]) == 1
+        and outputs[0][0] is not None
+        and bool(contract.labels)
+        and contract.labels[0].kind == LabelKind.CLASS
+        and _known_classes(contract) is None
+    )
 
 
 def _width(column: Column) -> int | None:

@@ -10,6 +10,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from backend.api.tests import builders
+from backend.deployments.models import Deployment
 from backend.streams.models import OutboxMessage
 from kafkaml.confluent import KafkaRecordWriter
 from kafkaml.control import ControlMessage, deployment_id_from_key
@@ -205,3 +206,24 @@ def test_a_model_that_cannot_learn_by_the_contract_is_refused_where_it_is_chosen
             "takes (4,)"
         )
     assert announced() == []
+    # The form is told while it is filled in, and of the mode as well.
+    asked = {"configuration": configuration, "dataset": dataset["id"]}
+    for more, detail in ({}, "cannot learn it"), ({"mode": "incremental"}, "this one has an end"):
+        (error,) = editor.post("/api/deployments/check/", {**asked, **more}).json()["errors"]
+        assert (error["field"], detail in error["detail"]) == ("dataset", True)
+
+
+def test_more_classes_than_a_model_has_outputs_are_seen_before_it_trains(editor: APIClient, readings: str) -> None:
+    label = {"name": "kind", "expression": "CAST(a AS TEXT)", "kind": "class"}
+    dataset = made(editor, readings, contract={**CONTRACT, "labels": [label]})
+    report = {
+        "inputs": [{"name": "x", "shape": [None, 1], "dtype": "float32"}],
+        "outputs": [{"name": "y", "shape": [None, 1], "dtype": "float32"}],
+        "labels": "binary",
+    }
+    configuration = builders.make_configuration(builders.make_model(name="pumps", report=report)).pk
+    answer = editor.post("/api/deployments/", {"configuration": configuration, "dataset": dataset["id"]})
+    (error,) = answer.json()["errors"]
+    assert (error["field"], "label 'kind' has 10 classes" in error["detail"]) == ("dataset", True)
+    assert error["hint"] == "give the last layer 10 units and use a categorical crossentropy"
+    assert Deployment.objects.count() == 0

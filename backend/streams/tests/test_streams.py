@@ -46,3 +46,21 @@ def test_fields_of_unknown_versions_are_kept() -> None:
     value = b'{"topic": "a:0:0:5", "input_format": "raw", "input_config": "{}", "from_the_future": 1}'
     stream = builders.make_stream(value=value)
     assert stream.control_message().extra == {"from_the_future": 1}
+
+
+def test_a_stream_of_one_array_is_not_for_a_model_of_several_inputs(editor: APIClient) -> None:
+    inputs = [{"name": name, "shape": None, "dtype": "float32"} for name in ("categories", "numbers")]
+    deployment = builders.make_deployment(builders.make_model(report={"inputs": inputs}))
+    stream = builders.make_stream(deployment.pk)
+    # It is not taken, and all three say why.
+    assert deployment.results.get().stream is None
+    reason = "takes several inputs"
+    assert reason in editor.get(f"/api/streams/{stream.pk}/").json()["note"]
+    assert reason in editor.get(f"/api/deployments/{deployment.pk}/").json()["note"]
+    for place, body in [
+        (f"/api/streams/{stream.pk}/send/", {}),
+        ("/api/streams/", {"topic": "digits", "input_format": "RAW"}),
+    ]:
+        answer = editor.post(place, {"deployment": deployment.pk, **body})
+        (error,) = answer.json()["errors"]
+        assert (error["field"], reason in error["detail"]) == ("deployment", True)

@@ -29,6 +29,7 @@ import { problemOf } from '~/lib/problem'
 import { ChainFields } from './ChainFields'
 import { chainsIn, FIRST_CHAIN } from './chain'
 import { DatasetChoice, datasetWords, useChosen } from './DatasetChoice'
+import { unfitWays } from './datasetRules'
 import {
   argumentText,
   type DeployValues,
@@ -95,6 +96,7 @@ export function DeployForm({
   // A draft of before has none.
   const chosen = form.values.dataset ?? null
   const dataset = useChosen(chosen)
+  const unfit = unfitWays(chosen)
   const usual = firstValues(described)
   const advanced =
     (['seed', 'gpu'] as const).some((field) => errorOf(field) || form.values[field] !== usual[field]) ||
@@ -160,7 +162,7 @@ export function DeployForm({
           onChange={(next) => form.setFieldValue('dataset', next)}
           errorOf={(field) => errorOf(field) ?? refused?.byField()[field]}
         />
-        <ModeChoice modes={modes} {...form.getInputProps('mode')} />
+        <ModeChoice modes={modes} unfit={unfit.modes} {...form.getInputProps('mode')} />
         {chains.length > 0 && (
           <ChainFields
             chains={chains}
@@ -185,6 +187,7 @@ export function DeployForm({
         {(chains.length === 0 || form.values.semi_supervised?.on) && (
           <SemiSupervisedFields
             values={form.values.semi_supervised ?? FIRST_SEMI_SUPERVISED}
+            unfit={unfit.semi_supervised}
             onChange={(change) =>
               form.setFieldValue('semi_supervised', {
                 ...(form.values.semi_supervised ?? FIRST_SEMI_SUPERVISED),

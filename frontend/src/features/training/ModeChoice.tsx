@@ -4,10 +4,13 @@ import { MODES } from './form'
 
 export function ModeChoice({
   modes,
+  unfit = {},
   value,
   onChange,
 }: {
   modes: readonly string[]
+  /** Those that cannot be chosen here, and why. */
+  unfit?: Readonly<Record<string, string>>
   value?: string
   onChange?: (value: string) => void
 }) {
@@ -17,7 +20,13 @@ export function ModeChoice({
         <Radio.Group label="Mode" value={value ?? ''} onChange={(next) => onChange?.(next)}>
           <Stack gap={6} mt={6}>
             {modes.map((mode) => (
-              <Radio key={mode} value={mode} label={MODES[mode]?.title ?? mode} description={MODES[mode]?.text} />
+              <Radio
+                key={mode}
+                value={mode}
+                label={MODES[mode]?.title ?? mode}
+                description={unfit[mode] ?? MODES[mode]?.text}
+                disabled={unfit[mode] !== undefined}
+              />
             ))}
           </Stack>
         </Radio.Group>

@@ -5,10 +5,13 @@ import type { SemiSupervisedValues } from './semiSupervised'
 
 export function SemiSupervisedFields({
   values,
+  unfit,
   onChange,
   errorOf,
 }: {
   values: SemiSupervisedValues
+  /** Why they cannot be learnt here. */
+  unfit?: string | undefined
   onChange: (change: Partial<SemiSupervisedValues>) => void
   /** Of a setting, or of all of it. */
   errorOf: (field?: 'rounds' | 'confidence') => string | undefined
@@ -17,7 +20,12 @@ export function SemiSupervisedFields({
     <Stack gap="xs">
       <Checkbox
         label="Learn samples without labels too (semi-supervised)"
-        description="The stream's unlabelled samples are learnt as of the class that the model predicts, where it is sure; validation and test have labelled ones only"
+        description={
+          unfit ??
+          "The stream's unlabelled samples are learnt as of the class that the model predicts, where it is sure; validation and test have labelled ones only"
+        }
+        // What was chosen before can be taken back.
+        disabled={unfit !== undefined && !values.on}
         checked={values.on}
         onChange={(event) => onChange({ on: event.currentTarget.checked })}
       />

@@ -1,0 +1,45 @@
+import { screen } from '@testing-library/react'
+import { expect, test } from 'vitest'
+import { platform, show } from '~/testing/page'
+import { unfitWays } from './datasetRules'
+import { ModeChoice } from './ModeChoice'
+import { SemiSupervisedFields } from './SemiSupervisedFields'
+import { FIRST_SEMI_SUPERVISED } from './semiSupervised'
+
+async function shown(dataset: object | null, on = false) {
+  platform({})
+  const unfit = unfitWays(dataset)
+  await show(
+    <>
+      <ModeChoice modes={['classic', 'incremental']} unfit={unfit.modes} value="classic" />
+      <SemiSupervisedFields
+        values={{ ...FIRST_SEMI_SUPERVISED, on }}
+        unfit={unfit.semi_supervised}
+        onChange={() => {}}
+        errorOf={() => undefined}
+      />
+    </>,
+  )
+}
+
+test('what a data set does not go with cannot be chosen, and says why', async () => {
+  await shown({ id: 1, version: null })
+  const incremental = screen.getByRole('radio', { name: 'Incremental' })
+  expect(incremental).toBeDisabled()
+  expect(incremental).toHaveAccessibleDescription(/A data set has an end/)
+  expect(screen.getByRole('radio', { name: 'Classic' })).toBeEnabled()
+  const semi = screen.getByRole('checkbox', { name: /semi-supervised/ })
+  expect(semi).toBeDisabled()
+  expect(semi).toHaveAccessibleDescription(/no samples without labels/)
+})
+
+test('what was chosen before the data set can be taken back', async () => {
+  await shown({ id: 1, version: null }, true)
+  expect(screen.getByRole('checkbox', { name: /semi-supervised/ })).toBeEnabled()
+})
+
+test('a stream goes with all', async () => {
+  await shown(null)
+  expect(screen.getByRole('radio', { name: 'Incremental' })).toBeEnabled()
+  expect(screen.getByRole('checkbox', { name: /semi-supervised/ })).toBeEnabled()
+})
