@@ -43,7 +43,8 @@ expect.set_options(timeout=_PATIENCE_MS)
 
 
 def _executable() -> str:
-    for name in (os.environ.get("KML_CHROMIUM"), "chromium", "chromium-browser", "google-chrome"):
+    shell, whole = "chromium-headless-shell", ("chromium", "chromium-browser", "google-chrome")
+    for name in (os.environ.get("KML_CHROMIUM"), shell, *whole):
         if name and (path := shutil.which(name)):
             return path
     raise FileNotFoundError("no Chromium: scripts/install-chromium installs it")
