@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from pytest_django import DjangoAssertNumQueries
 
 from backend.api.tests import builders
+from backend.controller import django_store
 from backend.controller.actions import BeginAttempt, ForgiveTries, MarkLaunched, MarkRunning, ShowObstacle, ShowScale
 from backend.controller.django_store import DjangoStore
 from backend.controller.rows import Row, Subject
@@ -79,3 +82,22 @@ def test_tries_are_forgiven(store: DjangoStore) -> None:
     assert row_of(store, subject).tries == 2
     assert store.apply(ForgiveTries(subject, 2))
     assert row_of(store, subject).tries == 1
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="other databases do not say whether they changed")
+def test_a_database_that_did_not_change_is_not_read_again_at_once(
+    store: DjangoStore, django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inference = builders.make_inference(replicas=1)
+    subject = Subject(RunKind.INFERENCE, inference.pk)
+    before = row_of(store, subject)
+    # It is only asked whether it changed.
+    with django_assert_num_queries(1):
+        assert row_of(store, subject) == before
+    Inference.objects.filter(pk=inference.pk).update(replicas=2)
+    assert row_of(store, subject).replicas == 2
+    assert store.rows([]) == store.rows([subject])
+    # A replica's silence changes nothing there.
+    monkeypatch.setattr(django_store, "_KEPT_SECONDS", -1)
+    with django_assert_num_queries(4):
+        row_of(store, subject)
