@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -76,6 +76,31 @@ class Context:
         settings = {key.replace("_", "."): str(value) for key, value in config.items()}
         admin = KafkaAdmin(KafkaSettings(bootstrap_servers=self.bootstrap_servers))
         admin.create_topic(topic, partitions=partitions, config=settings)
+        return topic
+
+    def fill(self, records: Iterable[tuple[bytes, bytes]], *, partitions: int, name: str) -> str:
+        """Create a topic with ``records`` (value, key), the partitions in turns, and return its name."""
+        from confluent_kafka import Producer
+
+        topic = self.topic(partitions, name=name)
+        producer = Producer(
+            {
+                "bootstrap.servers": self.bootstrap_servers,
+                "linger.ms": 20,
+                "batch.num.messages": 10_000,
+                "queue.buffering.max.messages": 200_000,
+                "enable.idempotence": True,
+            }
+        )
+        for number, (value, key) in enumerate(records):
+            while True:
+                try:
+                    producer.produce(topic, value, key, partition=number % partitions)
+                    break
+                except BufferError:
+                    producer.poll(0.05)
+        if producer.flush(120):
+            raise RuntimeError(f"not all records of {topic} were acknowledged")
         return topic
 
     def measure(self, action: Callable[[], object], *, repeats: int | None = None) -> list[float]:

@@ -32,6 +32,7 @@ __all__ = [
     "EchoLoop",
     "Throughput",
     "fill",
+    "measure_group",
     "measure_replica",
     "old_loop",
     "running_replica",
@@ -54,27 +55,9 @@ def images(count: int) -> list[bytes]:
 
 def fill(context: Context, count: int, *, partitions: int = PARTITIONS) -> str:
     """Create a topic with ``count`` keyed images and return its name."""
-    topic = context.topic(partitions, name="images")
-    producer = Producer(
-        {
-            "bootstrap.servers": context.bootstrap_servers,
-            "linger.ms": 20,
-            "batch.num.messages": 10_000,
-            "queue.buffering.max.messages": 200_000,
-            "enable.idempotence": True,
-        }
-    )
     values = images(1000)
-    for number in range(count):
-        while True:
-            try:
-                producer.produce(topic, values[number % 1000], b"%d" % number, partition=number % partitions)
-                break
-            except BufferError:
-                producer.poll(0.05)
-    if producer.flush(120):
-        raise RuntimeError(f"not all of {count} messages were acknowledged")
-    return topic
+    records = ((values[number % 1000], b"%d" % number) for number in range(count))
+    return context.fill(records, partitions=partitions, name="images")
 
 
 @dataclass
@@ -244,28 +227,38 @@ def measure_replica(
     """
     # With a group of its own, the topic is read again from its start.
     fields = dict(plan_fields or {}) | {"group": f"bench-{uuid.uuid4().hex[:8]}"}
-    with running_replica(context, topic, model, plan_fields=fields) as inference, Positions(context, inference) as now:
-        deadline = time.monotonic() + _TIMEOUT_SECONDS
-        before = 0
-        while not before:
-            before, began = now(), time.perf_counter()
-            _check(inference, deadline)
-        answered = before
+    with running_replica(context, topic, model, plan_fields=fields) as inference:
+        return measure_group(
+            context,
+            topic,
+            inference.plan.group,
+            count,
+            said=lambda: inference.logs if inference.replicas[-1].poll() is not None else "",
+        )
+
+
+def measure_group(context: Context, topic: str, group: str, count: int, *, said: Callable[[], str]) -> Throughput:
+    """Time what commits the ``count`` records of ``topic`` in ``group``; ``said`` is why it ended, where it has."""
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    with Positions(context, topic, group) as now:
+        before = answered = 0
         while answered < count:
             answered, ended = now(), time.perf_counter()
-            _check(inference, deadline)
+            if not before:
+                before, began = answered, ended
+            if (why := said()) or time.monotonic() > deadline:
+                raise RuntimeError(f"{answered} of {count} records of {topic} were answered:\n{why[-3000:]}")
             time.sleep(0.005)
-        return Throughput((answered - before) / (ended - began), answered - before)
+    return Throughput((answered - before) / (ended - began), answered - before)
 
 
 class Positions:
     """Asks what a group has committed, over one connection. A context manager that gives the question."""
 
-    def __init__(self, context: Context, inference: InferenceUnderTest) -> None:
-        self._topic = inference.input_topic
+    def __init__(self, context: Context, topic: str, group: str) -> None:
         self._log = ClientLog()
-        self._consumer = Consumer({"bootstrap.servers": context.bootstrap_servers, "group.id": inference.plan.group})
-        self._places = [TopicPartition(self._topic, partition) for partition in range(PARTITIONS)]
+        self._consumer = Consumer({"bootstrap.servers": context.bootstrap_servers, "group.id": group})
+        self._places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
 
     def __enter__(self) -> Callable[[], int]:
         return self._total
@@ -278,8 +271,3 @@ class Positions:
             self._consumer, self._places, self._log, request_timeout_seconds=30, recovery_timeout_seconds=60
         )
         return sum(max(0, each.offset) for each in answers)
-
-
-def _check(inference: InferenceUnderTest, deadline: float) -> None:
-    if inference.replicas[-1].poll() is not None or time.monotonic() > deadline:
-        raise RuntimeError(f"the replica did not answer:\n{inference.logs[-3000:]}")

@@ -13,6 +13,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import polars as pl
 
@@ -30,6 +31,8 @@ __all__ = ["JsonReader"]
 
 # Only objects with one of these can be envelopes.
 _ENVELOPES = (b'"payload"', b'"op"')
+# A pair of bytes of each that comes seldom otherwise.
+_PAIRS = [int.from_bytes(pair, "little") for pair in (b"yl", b"op")]
 _SPACE = b" \t\r"
 _NEWLINE = ord("\n")
 # Read as texts, and made what they are afterwards.
@@ -62,9 +65,10 @@ class JsonReader(ValueReader):
             joined = b"\n".join(values)  # type: ignore[arg-type]  # None is what this raises for
         except TypeError:
             return None
-        # NumPy counts ten times faster than bytes do.
-        lines = np.count_nonzero(np.frombuffer(joined, np.uint8) == _NEWLINE) + 1
-        if lines != len(values) or any(mark in joined for mark in _ENVELOPES):
+        # NumPy counts, and looks for pairs of bytes, several times faster than bytes do.
+        content = np.frombuffer(joined, np.uint8)
+        lines = np.count_nonzero(content == _NEWLINE) + 1
+        if lines != len(values) or (_has_pair(content) and any(mark in joined for mark in _ENVELOPES)):
             return None
         return self._full.read(joined, len(values))
 
@@ -219,6 +223,13 @@ class JsonReader(ValueReader):
             good = [row for row in range(len(kept)) if row not in bad]
             data, kept = data[good], kept[good]
         return Frame(data, kept, failures)
+
+
+def _has_pair(content: npt.NDArray[np.uint8]) -> bool:
+    """Whether one of the pairs is anywhere, at an even place or an odd one; where none is, no mark is either."""
+    starts = (content[start:] for start in (0, 1))
+    pairs = [each[: len(each) // 2 * 2].view("<u2") for each in starts]
+    return any(bool((each == pair).any()) for each in pairs for pair in _PAIRS)
 
 
 class _Lines:
