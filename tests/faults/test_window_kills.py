@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.integration, pytest.mark.timeout(3
 LENGTH, KEYS, POISON_EVERY = 4, 60, 50
 KILLS = 200 if soaking() else 3
 # In each a replica joins and one leaves.
-ROUNDS = 300 if soaking() else 5
+ROUNDS = 100 if soaking() else 5
 CONTRACT: Any = {
     "format": "JSON",
     "fields": [{"path": ["x"], "kind": "number"}, {"path": ["y"], "kind": "number"}],
