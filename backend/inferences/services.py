@@ -79,11 +79,10 @@ def create_inference(*, actor: Actor, result: TrainingResult, version: int | Non
         if not values.get("input_format"):
             raise InvalidField("input_format", "input_format is missing, and the result has no stream to take it from")
         values.setdefault("input_config", {})
-        values["guarantee"] = guarantee_of(
-            values.get("output_bootstrap_servers", ""), values.get("upper_bootstrap_servers", "")
-        )
+        clusters = {name: values.get(name, "") for name in ("output_bootstrap_servers", "upper_bootstrap_servers")}
+        values["guarantee"] = guarantee_of(*clusters.values())
         check_tier(Inference(result=result, **values), served)
-        _check_contract(values["input_format"], values["input_config"], values["guarantee"])
+        _check_contract(values["input_format"], values["input_config"], clusters)
         _check_include(values)
         _check_scale(Inference(**values), changed="max_replicas")
         inference = Inference.objects.create(
@@ -94,8 +93,11 @@ def create_inference(*, actor: Actor, result: TrainingResult, version: int | Non
     return inference
 
 
-def _check_contract(input_format: str, input_config: Mapping[str, Any], guarantee: str) -> None:
-    """Refuse a contract that cannot be used, without what was learnt by it, or whose state of keys cannot be kept."""
+def _check_contract(input_format: str, input_config: Mapping[str, Any], clusters: Mapping[str, str]) -> None:
+    """Refuse a contract that cannot be used, without what was learnt by it, or whose state of keys cannot be kept.
+
+    ``clusters`` are those that are written to, by the fields that name them.
+    """
     if input_format != InputFormat.COLUMNS:
         return
     try:
@@ -112,13 +114,14 @@ def _check_contract(input_format: str, input_config: Mapping[str, Any], guarante
         )
     if features.state is None:
         return
-    if guarantee != DeliveryGuarantee.EXACTLY_ONCE:
-        raise InvalidField(
-            "output_bootstrap_servers",
-            "the data set makes samples of several records of a key: what is known of each is written in the "
-            "transaction of the answers, which is of one cluster",
-            hint="answer on the cluster of the input, and copy the output topic to the other one",
-        )
+    for field, servers in clusters.items():
+        if guarantee_of(servers) != DeliveryGuarantee.EXACTLY_ONCE:
+            raise InvalidField(
+                field,
+                "the data set makes samples of several records of a key: what is known of each is written in the "
+                "transaction of the answers, which is of one cluster",
+                hint="write to the cluster of the input, and copy the topic to the other one",
+            )
     size, most = changelog_record_bytes(features.state), environment().max_answer_bytes
     if size > most:
         raise InvalidField(

@@ -142,6 +142,28 @@ def test_tops_ordinary_models_and_circles_hand_nothing_up(
     assert f"inference {edge.pk} of edge reads in: expected the input of a tier above fog" in error["detail"]
 
 
+def test_windows_are_handed_up_on_the_cluster_of_their_input_alone(
+    chain: list[TrainingResult], editor: APIClient, configure: Callable[..., None]
+) -> None:
+    configure(allowed_output_brokers="other:9092")
+    column = {"name": "a", "expression": "a"}
+    contract = {
+        "format": "JSON",
+        "fields": [{"path": ["a"], "kind": "number"}],
+        "columns": [column],
+        "window": {"length": 4},
+        "split": "time",
+    }
+    config = {"contract": contract, "learnt": {"columns": {"a": {}}}}
+    windows = body(chain[0], input_format="COLUMNS", input_config=config)
+    answer = editor.post("/api/inferences/", {**windows, "upper_bootstrap_servers": "other:9092"}, format="json")
+    (error,) = answer.json()["errors"]
+    assert error["field"] == "upper_bootstrap_servers"
+    assert "in the transaction of the answers, which is of one cluster" in error["detail"]
+    shown = editor.post("/api/inferences/", windows, format="json")
+    assert (shown.status_code, shown.json()["guarantee"]) == (201, "exactly_once")
+
+
 def test_each_cluster_makes_its_topics_and_transactions_span_one(
     chain: list[TrainingResult], editor: APIClient, configure: Callable[..., None]
 ) -> None:
