@@ -11,7 +11,7 @@ from kafka_ml_cli.chains import create_chain
 from kafka_ml_cli.clusters import cluster_named
 from kafka_ml_cli.exits import ExitCode
 from kafka_ml_cli.nouns import add_delete, add_show
-from kafka_ml_cli.output import JsonOption, console, print_done, print_json, print_table, styled_state
+from kafka_ml_cli.output import JsonOption, console, human_age, print_done, print_json, print_table, styled_state
 from kafka_ml_cli.runs import add_run_commands
 from kafka_ml_cli.session import asked, client_of
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kafkaml.errors import DeadLettered
     from kafkaml.sdk import Prediction
-    from kafkaml.sdk.types import Inference, SwapReport
+    from kafkaml.sdk.types import Inference, LetterGroups, SwapReport
 
 # A picture as an answer has hundreds of thousands.
 _MAX_SHOWN_VALUES = 1000
@@ -481,11 +481,13 @@ def _short(value: Any) -> str:
 def dead_letters(
     context: typer.Context,
     inference: int,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, max=100, help="Show at most so many.")] = 20,
+    count: Annotated[
+        int | None, typer.Option("--count", "-n", min=1, max=100, help="Show so many, newest first, one by one.")
+    ] = None,
     replay: Annotated[bool, typer.Option("--replay", help="Send all of them back to the input topic.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show records that could not be answered, newest first, or send them back."""
+    """Show records that could not be answered by their reasons, or one by one, or send them back."""
     client = client_of(context)
     if replay:
         done = client.inferences.replay_dead_letters(inference)
@@ -497,6 +499,9 @@ def dead_letters(
             f"{done['replayed']} records sent back to {done['input_topic']}"
             f"{f', {left_out} left out' if left_out else ''}{more}"
         )
+    if count is None:
+        groups = client.inferences.dead_letter_groups(inference)
+        return print_json(groups) if json else _print_groups(groups, inference)
     page = client.inferences.dead_letters(inference, limit=count)
     if json:
         return print_json(page)
@@ -511,6 +516,25 @@ def dead_letters(
         ],
         nothing=f"no dead letters in {page.topic}",
     )
+
+
+def _print_groups(found: LetterGroups, inference: int) -> None:
+    print_table(
+        found.groups,
+        [
+            ("records", lambda row: f"{row.count:,}"),
+            ("last", lambda row: human_age(row.last_at)),
+            ("first", lambda row: human_age(row.first_at)),
+            ("newest", lambda row: "{partition}@{offset}".format(**row.sample["record"])),
+            ("stage", lambda row: row.reason["stage"]),
+            ("reason", lambda row: row.reason["message"]),
+        ],
+        nothing=f"no dead letters of inference {inference} in {found.topic}",
+    )
+    if not found.complete:
+        console(error=True).print(f"only the newest {found.letters:,} were looked at", style="dim")
+    if found.groups:
+        console(error=True).print(f"one by one: kafka-ml inferences dead-letters {inference} -n 20", style="dim")
 
 
 add_run_commands(app)

@@ -27,7 +27,17 @@ from kafkaml.records import SOURCE_HEADER, OutgoingRecord, Record, format_source
 from kafkaml.settings import KafkaSettings
 from kafkaml.stream_range import StreamRange
 
-__all__ = ["MAX_REPLAY", "REPLAY_HEADER", "letters", "output_settings", "replay"]
+__all__ = [
+    "MAX_REPLAY",
+    "REPLAY_HEADER",
+    "decoding",
+    "is_own",
+    "letter_document",
+    "letters",
+    "output_settings",
+    "records",
+    "replay",
+]
 
 REPLAY_HEADER = "kml-replay"
 # More are sent back by asking again.
@@ -55,6 +65,19 @@ def letters(inference: Inference, *, before: Mapping[int, int] | None, limit: in
         page = browser.page(topic, before=before, limit=limit, timeout_seconds=_KAFKA_SECONDS)
     except StreamUnavailable:
         return {"topic": topic, "count": 0, "letters": [], "before": None, "timed_out": False}
+    decoder, codec = decoding(inference)
+    return {
+        "topic": topic,
+        # The most that there can be: markers of transactions count too.
+        "count": sum(high - low for low, high in page.watermarks.values()),
+        "letters": [letter_document(inference, letter, decoder, codec) for letter in page.records],
+        "before": None if page.at_oldest else cursor_of(page.starts),
+        "timed_out": page.timed_out,
+    }
+
+
+def decoding(inference: Inference) -> tuple[Decoder, StreamCodec | None]:
+    """Return how its records are shown, and its codec; None for one that does not fit its settings."""
     decoder = Decoder(
         DecoderKind.AUTO,
         inference.input_format,
@@ -62,17 +85,14 @@ def letters(inference: Inference, *, before: Mapping[int, int] | None, limit: in
         origin=f"inference {inference.pk}",
     )
     try:
-        codec = decoder.stream_codec()
+        return decoder, decoder.stream_codec()
     except DecodeError:
-        codec = None
-    return {
-        "topic": topic,
-        # The most that there can be: markers of transactions count too.
-        "count": sum(high - low for low, high in page.watermarks.values()),
-        "letters": [_document(inference, letter, decoder, codec) for letter in page.records],
-        "before": None if page.at_oldest else cursor_of(page.starts),
-        "timed_out": page.timed_out,
-    }
+        return decoder, None
+
+
+def is_own(inference: Inference, letter: Record) -> bool:
+    """Whether this inference wrote it: others may have the same output topic."""
+    return _texts(letter).get("kml-inference") == str(inference.pk)
 
 
 def replay(inference: Inference, *, actor: Actor, positions: Sequence[tuple[int, int]] | None = None) -> dict[str, Any]:
@@ -138,9 +158,9 @@ def _read(inference: Inference, topic: str, positions: Sequence[tuple[int, int]]
         ranges = [StreamRange(topic, partition, offset, offset + 1) for partition, offset in sorted(set(positions))]
     found: list[Record] = []
     total, deadline = 0, time.monotonic() + _SECONDS
-    for letter in _records(settings, ranges):
+    for letter in records(settings, ranges):
         # Inferences may share an output topic, and so its dead letters.
-        if positions is None and _texts(letter).get("kml-inference") != str(inference.pk):
+        if positions is None and not is_own(inference, letter):
             continue
         if len(found) >= MAX_REPLAY or total > _MAX_REPLAY_BYTES or time.monotonic() > deadline:
             return found, True
@@ -149,7 +169,8 @@ def _read(inference: Inference, topic: str, positions: Sequence[tuple[int, int]]
     return found, False
 
 
-def _records(settings: KafkaSettings, ranges: Sequence[StreamRange]) -> Iterator[Record]:
+def records(settings: KafkaSettings, ranges: Sequence[StreamRange]) -> Iterator[Record]:
+    """Read what is in ``ranges``; raises BrokerError without Kafka."""
     if not ranges:
         return
     reader = KafkaRecordReader(settings, request_timeout_seconds=_KAFKA_SECONDS)
@@ -186,7 +207,10 @@ def _texts(letter: Record) -> dict[str, str]:
     return {name: (value or b"").decode("utf-8", "replace") for name, value in letter.headers}
 
 
-def _document(inference: Inference, letter: Record, decoder: Decoder, codec: StreamCodec | None) -> dict[str, Any]:
+def letter_document(
+    inference: Inference, letter: Record, decoder: Decoder, codec: StreamCodec | None
+) -> dict[str, Any]:
+    """Return a letter as ``DeadLetterSerializer`` describes it."""
     headers = _texts(letter)
     last = _last_source(letter)
     source = None if last is None else parse_source(letter.headers[last][1])

@@ -13,6 +13,7 @@ from backend.records.serializers import CursorField, TopicRecordSerializer
 __all__ = [
     "DeadLetterPageSerializer",
     "DeadLetterQuerySerializer",
+    "LetterGroupsSerializer",
     "ReplaySerializer",
     "ReplayWriteSerializer",
     "TrySerializer",
@@ -129,6 +130,32 @@ class DeadLetterPageSerializer(serializers.Serializer[Any]):
     letters = DeadLetterSerializer(many=True)
     before = serializers.CharField(allow_null=True)
     timed_out = serializers.BooleanField()
+
+
+class LetterGroupSerializer(serializers.Serializer[Any]):
+    """Dead letters of one reason: of its newest, ``sample``, to the letter, of the others but for values in it.
+
+    ``first_at`` and ``last_at`` are times of their records; null where records have none.
+    """
+
+    reason = ReasonSerializer()
+    count = serializers.IntegerField()
+    first_at = serializers.DateTimeField(allow_null=True)
+    last_at = serializers.DateTimeField(allow_null=True)
+    sample = DeadLetterSerializer()
+
+
+class LetterGroupsSerializer(serializers.Serializer[Any]):
+    """The newest dead letters of the inference by reason, the most frequent first; ``letters`` is how many there are.
+
+    ``complete``: those are all, not only the newest. ``rest``: how many are of reasons that are not listed.
+    """
+
+    topic = serializers.CharField()
+    letters = serializers.IntegerField()
+    complete = serializers.BooleanField()
+    groups = LetterGroupSerializer(many=True)
+    rest = serializers.IntegerField()
 
 
 class LetterPositionSerializer(serializers.Serializer[Any]):

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from backend.api.pagination import PAGE, LimitOffset
 from backend.api.views import ResourceViewSet, integer_parameter
 from backend.inferences import challenges, dead_letters, selectors, services, swaps, trying, workers
+from backend.inferences.letter_groups import letter_groups
 from backend.inferences.models import Inference
 from backend.inferences.serializers import (
     CanaryWriteSerializer,
@@ -25,6 +26,7 @@ from backend.inferences.serializers import (
 from backend.inferences.trial_serializers import (
     DeadLetterPageSerializer,
     DeadLetterQuerySerializer,
+    LetterGroupsSerializer,
     ReplaySerializer,
     ReplayWriteSerializer,
     TrySerializer,
@@ -185,6 +187,12 @@ class InferenceViewSet(ResourceViewSet[Inference]):
             inference, before=query.validated_data.get("before"), limit=query.validated_data["limit"]
         )
         return Response(page)
+
+    @extend_schema(responses=LetterGroupsSerializer)
+    @action(detail=True, methods=["get"], url_path="dead_letters/groups")
+    def dead_letter_groups(self, _request: Request, pk: int) -> Response:
+        """Count its newest dead letters by reason, with one of each."""
+        return Response(letter_groups(self.find(pk)))
 
     @extend_schema(request=ReplayWriteSerializer, responses=ReplaySerializer)
     @action(detail=True, methods=["post"], url_path="dead_letters/replay")

@@ -337,6 +337,12 @@ class Inferences(Runs[types.Inference]):
             self._connection.request("GET", f"{self.path}{identifier}/dead_letters/", params=params)
         )
 
+    def dead_letter_groups(self, identifier: int) -> types.LetterGroups:
+        """Return the newest dead letters by reason, with how many, since when, and one of each."""
+        return types.LetterGroups.model_validate(
+            self._connection.request("GET", f"{self.path}{identifier}/dead_letters/groups/")
+        )
+
     def replay_dead_letters(
         self, identifier: int, *, positions: Sequence[tuple[int, int]] | None = None
     ) -> Mapping[str, Any]:

@@ -56,6 +56,8 @@ __all__ = [
     "IncrementalSettings",
     "Inference",
     "LastCheckpoint",
+    "LetterGroup",
+    "LetterGroups",
     "LogPart",
     "Model",
     "OutcomeReport",
@@ -611,6 +613,32 @@ class DeadLetters(_Answer):
     count: int
     letters: Sequence[Mapping[str, Any]] = ()
     before: str | None = None
+
+
+class LetterGroup(_Answer):
+    """Dead letters of one ``reason`` (stage, error, message of the newest), which is the ``sample``.
+
+    Messages that differ only in values that they quote are one reason. Times are those of the records.
+    """
+
+    reason: Mapping[str, str]
+    count: int
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    sample: Mapping[str, Any]
+
+
+class LetterGroups(_Answer):
+    """The newest dead letters by reason, the most frequent first; ``complete``: those ``letters`` are all.
+
+    ``rest`` are of reasons that are not listed.
+    """
+
+    topic: str
+    letters: int
+    complete: bool
+    groups: Sequence[LetterGroup] = ()
+    rest: int = 0
 
 
 class User(_Answer):

@@ -60,6 +60,16 @@ CHAIN = {
 }
 
 
+REASON = {"stage": "decode", "error": "DecodeError", "message": "not numbers of one shape"}
+LETTERS = {
+    "topic": "out.dlq",
+    "letters": 5020,
+    "complete": False,
+    "groups": [{"reason": REASON, "count": 5020, "sample": {"record": {"partition": 0, "offset": 41}}}],
+    "rest": 0,
+}
+
+
 class Platform(LocalServer):
     """One inference, whose replica goes over after ``looks`` looks, or fails to."""
 
@@ -79,6 +89,8 @@ class Platform(LocalServer):
                 return json_answer(200, CHAIN)
             self.sent.append((path, orjson.loads(body)))
             return json_answer(201, {"inferences": [self.inference(), {**self.inference(), "id": 8, "tier": "cloud"}]})
+        if path == "/api/inferences/7/dead_letters/groups/":
+            return json_answer(200, LETTERS)
         if path == "/api/inferences/":
             return json_answer(200, {"count": 1, "next": None, "results": [self.inference()]})
         if not path.startswith("/api/inferences/7/"):
@@ -236,3 +248,10 @@ def test_what_fails_says_so_in_its_state_and_why(platform: Platform) -> None:
     # Scripts get the state as it is, and why beside it.
     (row,) = orjson.loads(run_cli("inferences", "list", "--json", **settings).stdout)
     assert (row["state"], row["failing"]["kind"]) == ("running", "dead_letters")
+
+
+def test_dead_letters_are_told_by_their_reason(platform: Platform) -> None:
+    done = run_cli("inferences", "dead-letters", "7", KML_URL=platform.url, KML_TOKEN="t")
+    (_, line) = done.stdout.strip().splitlines()
+    assert ("5,020" in line, "0@41" in line, line.endswith("decode  not numbers of one shape")) == (True, True, True)
+    assert "only the newest 5,020 were looked at" in done.stderr

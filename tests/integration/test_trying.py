@@ -213,6 +213,11 @@ def test_dead_letters_are_shown_and_sent_back(broker: TestBroker, tmp_path: Path
         assert (done["replayed"], done["superseded"], done["more"]) == (2, 1, False)
         eventually(lambda: world.replicas.answered() == 5, 120)
     assert world.replay({"positions": [{"partition": 0, "offset": 10**6}]}).status_code == 400
+    found = world.sdk().inferences.dead_letter_groups(world.row.pk)
+    assert (found.letters, found.complete, found.rest) == (5, True, 0)
+    assert sum(each.count for each in found.groups) == 5
+    (newest,) = world.letters(limit=1)["letters"]
+    assert newest["reason"]["message"] in [each.reason["message"] for each in found.groups]
     assert AuditEntry.objects.filter(action="replay").count() == 2
 
 
@@ -226,6 +231,7 @@ def test_a_topic_without_letters_has_none(broker: TestBroker, tmp_path: Path) ->
         "before": None,
         "timed_out": False,
     }
+    assert world.sdk().inferences.dead_letter_groups(world.row.pk).groups == []
     assert world.replay({"all": True}).json()["replayed"] == 0
 
 

@@ -1,5 +1,5 @@
 /** Records that could not be answered: why, where they were, what is in them; and sending them back. */
-import { Button, Checkbox, Code, Group, Modal, Skeleton, Stack, Table, Text } from '@mantine/core'
+import { Button, Checkbox, Code, Group, Modal, Skeleton, Stack, Table, Text, Title } from '@mantine/core'
 import { IconArrowBackUp } from '@tabler/icons-react'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -20,6 +20,7 @@ import { curlCall, pythonCall } from '~/lib/equivalents'
 import { plural } from '~/lib/format'
 import { notifyDone } from '~/lib/notify'
 import { useSession } from '~/lib/session'
+import { LetterGroups } from './LetterGroups'
 import { LetterRow, letterKey } from './LetterRow'
 
 export function DeadLettersTab({
@@ -83,6 +84,8 @@ export function DeadLettersTab({
   }
   return (
     <Stack gap="sm">
+      <LetterGroups inference={inference} />
+      <Title order={2}>One by one</Title>
       <Group justify="space-between" gap="xs">
         <Group gap="xs">
           {editor && (

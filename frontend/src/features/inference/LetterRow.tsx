@@ -17,6 +17,15 @@ const STAGES: Record<string, string> = {
   publish: 'its answer could not be written',
 }
 
+/** What could not be done. */
+export function stageText({ stage }: DeadLetter['reason']): string {
+  return STAGES[stage] ?? (stage || 'unknown')
+}
+
+export function reasonText({ message, error }: DeadLetter['reason']): string {
+  return message || error
+}
+
 export function letterKey({ record }: DeadLetter): string {
   return `${record.partition}:${record.offset}`
 }
@@ -57,11 +66,11 @@ export function LetterRow({
         <Table.Td style={{ whiteSpace: 'nowrap' }}>{place}</Table.Td>
         <Table.Td maw={420}>
           <Text size="sm" fw={500}>
-            {STAGES[reason.stage] ?? (reason.stage || 'unknown')}
+            {stageText(reason)}
             {!letter.own && letter.inference !== null && ` (by inference ${letter.inference})`}
           </Text>
           <Text size="sm" lineClamp={opened ? undefined : 2} style={{ overflowWrap: 'anywhere' }}>
-            {reason.message || reason.error}
+            {reasonText(reason)}
           </Text>
         </Table.Td>
         <Table.Td style={{ whiteSpace: 'nowrap' }}>
@@ -107,7 +116,7 @@ export function LetterRow({
   )
 }
 
-function RawRecord({ letter, inference }: { letter: DeadLetter; inference: Inference }) {
+export function RawRecord({ letter, inference }: { letter: DeadLetter; inference: Inference }) {
   const { record } = letter
   const { decoded } = record
   return (
