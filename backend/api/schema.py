@@ -48,7 +48,10 @@ _STREAM = {
 }
 _EVENTS = _STREAM | {
     "operationId": "events_stream",
-    "description": "Live changes as server-sent events named by topic. ``reset``: read everything anew.",
+    "description": (
+        "Live changes as server-sent events named by topic. ``reset``: read everything anew; ``alive``: in silence, "
+        "every two seconds."
+    ),
     "parameters": [
         {"name": "topics", "in": "query", "schema": {"type": "string"}, "description": "comma-separated; all without"},
         {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}, "description": "where to go on"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 from django.http import HttpRequest
@@ -13,11 +14,17 @@ from backend.api.errors import Problem, problem_response
 from backend.events.broadcast import BROADCASTER, EventRow, TooManyPages
 from backend.events.services import TOPICS
 
-__all__ = ["event_stream"]
+__all__ = ["ALIVE_SECONDS", "event_stream"]
+
+# A page that has heard nothing for five seconds says so: two signs of life may be late.
+ALIVE_SECONDS = 2.0
 
 
 async def event_stream(request: HttpRequest) -> HttpResponseBase:
-    """Stream events of ``?topics=results,inferences`` (all without it), from ``Last-Event-ID`` on or from now."""
+    """Stream events of ``?topics=results,inferences`` (all without it), from ``Last-Event-ID`` on or from now.
+
+    In silence an event ``alive`` comes every two seconds.
+    """
     if (refused := await sse.refusal(request)) is not None:
         return refused
     wanted = {name for name in request.GET.get("topics", "").split(",") if name} or set(TOPICS)
@@ -57,16 +64,21 @@ async def _live(
     request: HttpRequest, wanted: set[str], queue: asyncio.Queue[EventRow | None], last_id: int
 ) -> AsyncIterator[bytes]:
     check = sse.ListenerCheck(request)
+    heard = time.monotonic()
     while await check.passes():
         try:
-            row = await asyncio.wait_for(queue.get(), sse.HEARTBEAT_SECONDS)
+            row = await asyncio.wait_for(queue.get(), max(0.0, heard + ALIVE_SECONDS - time.monotonic()))
         except TimeoutError:
-            yield sse.ALIVE
-            continue
-        if row is None:
-            return
-        if row.id > last_id and row.topic in wanted:
-            yield _written(row)
+            # An event, because pages see no comments.
+            chunk = sse.event("alive", {})
+        else:
+            if row is None:
+                return
+            if row.id <= last_id or row.topic not in wanted:
+                continue
+            chunk = _written(row)
+        heard = time.monotonic()
+        yield chunk
 
 
 def _written(row: EventRow) -> bytes:

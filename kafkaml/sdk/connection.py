@@ -179,7 +179,9 @@ def _parse_events(lines: Iterator[str]) -> Iterator[ServerSentEvent | None]:
             value = value.removeprefix(" ")
             fields[name] = f"{fields[name]}\n{value}" if name == "data" and "data" in fields else value
         elif fields:
-            if "data" in fields:
+            if fields.get("event") == "alive":
+                yield None
+            elif "data" in fields:
                 data = orjson.loads(fields["data"])
                 yield ServerSentEvent(fields.get("id", ""), fields.get("event", "message"), data)
             fields = {}

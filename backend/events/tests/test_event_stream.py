@@ -29,6 +29,8 @@ def broadcaster(monkeypatch: pytest.MonkeyPatch):
     """A broadcaster per test: each test has a loop of its own."""
     fresh = broadcast.Broadcaster()
     monkeypatch.setattr(views, "BROADCASTER", fresh)
+    # No signs of life among what tests wait for, however slow the machine is.
+    monkeypatch.setattr(views, "ALIVE_SECONDS", 60.0)
     yield fresh
     fresh._thread.submit(connections.close_all).result()
     fresh._thread.shutdown()
@@ -125,13 +127,26 @@ async def test_a_session_listens_too(db: None) -> None:
 @pytest.mark.asyncio
 async def test_who_signs_out_stops_seeing(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "CHECK_SECONDS", 0)
-    monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(views, "ALIVE_SECONDS", 0.05)
     stream = await listen(token)
     await until(stream, lambda text: "alive" in text)
     await User.objects.aupdate(is_active=False)
     async with asyncio.timeout(60):
         rest = [chunk async for chunk in stream]
     assert len(rest) <= 1
+
+
+@pytest.mark.asyncio
+async def test_in_silence_and_among_what_was_not_asked_for_there_are_signs_of_life(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "ALIVE_SECONDS", 0.05)
+    stream = await listen(token, "?topics=results")
+    alive = "event: alive\ndata: {}\n\n"
+    await until(stream, lambda text: text.count(alive) == 2)
+    for number in range(3):
+        await publish_now("inferences", {"id": number})
+    assert "inferences" not in await until(stream, lambda text: alive in text)
 
 
 @pytest.mark.asyncio

@@ -27,6 +27,7 @@ import { CatchBoundary, Link, useNavigate, useRouterState } from '@tanstack/reac
 import { lazy, type ReactNode, Suspense, useState } from 'react'
 import { SmallPrint } from '~/components/Dimmed'
 import { LiveMark } from '~/components/LiveMark'
+import { useLive } from '~/lib/live'
 import { useSession } from '~/lib/session'
 import classes from './AppLayout.module.css'
 import { BottomBar } from './BottomBar'
@@ -40,13 +41,14 @@ const ShortcutSheet = lazy(() => import('./ShortcutSheet'))
 
 export function AppLayout({ children }: { children: ReactNode }) {
   const [narrow, setNarrow] = useLocalStorage({ key: 'kml-rail-narrow', defaultValue: false })
-  const path = useRouterState({ select: (state) => state.location.pathname })
+  const { state } = useLive()
+  const path = useRouterState({ select: (router) => router.location.pathname })
   // How often the palette was asked for: 0 keeps its code unloaded.
   const [openings, setOpenings] = useState(0)
   const [sheet, setSheet] = useState<boolean | null>(null)
   const openPalette = () => setOpenings((count) => count + 1)
   // Until the next page is there, the old one's heading still is.
-  const arrived = useRouterState({ select: (state) => (state.resolvedLocation ?? state.location).pathname })
+  const arrived = useRouterState({ select: (router) => (router.resolvedLocation ?? router.location).pathname })
   usePageChange(path, arrived)
   useShortcuts({ onPalette: openPalette, onSheet: () => setSheet(true) })
   return (
@@ -101,7 +103,7 @@ export function AppLayout({ children }: { children: ReactNode }) {
           {narrow ? <IconChevronsRight size={16} aria-hidden /> : <IconChevronsLeft size={16} aria-hidden />}
         </UnstyledButton>
       </AppShell.Navbar>
-      <AppShell.Main id="main" tabIndex={-1} className={classes.main}>
+      <AppShell.Main id="main" tabIndex={-1} className={classes.main} data-stale={state === 'lost' || undefined}>
         {children}
       </AppShell.Main>
       <BottomBar path={path} />

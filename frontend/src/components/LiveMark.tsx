@@ -1,7 +1,7 @@
 /** Whether the page moves by itself, how old what it shows is, and the switch to hold it still. */
 import { Button, Text, Tooltip } from '@mantine/core'
 import { IconCircleFilled, IconPlayerPause, IconPlayerPlay, IconPlugConnectedX } from '@tabler/icons-react'
-import { formatAge } from '~/lib/format'
+import { formatAge, formatClock } from '~/lib/format'
 import { type LiveState, useLive } from '~/lib/live'
 import { useNow } from './Age'
 
@@ -13,10 +13,12 @@ const WORDS: Record<LiveState, string> = {
 }
 
 export function LiveMark() {
-  const { state, lastEventAt, paused, setPaused } = useLive()
+  const { state, lastEventAt, asOf, paused, setPaused } = useLive()
   const now = useNow()
-  const tone = state === 'live' ? 'good' : state === 'paused' ? 'waiting' : 'idle'
+  const tone = { live: 'good', paused: 'waiting', lost: 'failed', connecting: 'idle' }[state]
   const Icon = state === 'live' ? IconCircleFilled : state === 'paused' ? IconPlayerPause : IconPlugConnectedX
+  // What moves no more has the time that it is of.
+  const time = asOf === null || state === 'connecting' ? null : `as of ${formatClock(asOf)}`
   const age = lastEventAt === null ? 'nothing heard yet' : `last change ${formatAge(new Date(lastEventAt), now)}`
   return (
     <Tooltip label={`${age}. ${paused ? 'Click to go on' : 'Click to hold the page still'}`}>
@@ -25,14 +27,20 @@ export function LiveMark() {
         variant="subtle"
         color="gray"
         aria-pressed={paused}
-        aria-label={WORDS[state]}
+        aria-label={[WORDS[state], time].filter(Boolean).join(', ')}
         onClick={() => setPaused(!paused)}
         leftSection={<Icon size={state === 'live' ? 10 : 14} aria-hidden style={{ color: `var(--kml-${tone})` }} />}
         rightSection={paused ? <IconPlayerPlay size={14} aria-hidden /> : null}
       >
         <Text size="sm" visibleFrom="xs" style={{ color: `var(--kml-${tone})` }}>
           {WORDS[state]}
+          {time && '\u2002'}
         </Text>
+        {time && (
+          <Text size="sm" style={{ color: `var(--kml-${tone})` }}>
+            {time}
+          </Text>
+        )}
       </Button>
     </Tooltip>
   )

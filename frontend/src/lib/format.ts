@@ -102,6 +102,11 @@ export function formatMoment(at: string | Date): string {
   return new Date(at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
 }
 
+/** The time of day, to the second: '12:03:11'. */
+export function formatClock(at: number): string {
+  return new Date(at).toLocaleTimeString(undefined, { hour12: false })
+}
+
 /** '1 model', '2 models'. */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`

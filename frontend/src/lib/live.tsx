@@ -4,6 +4,7 @@
  */
 import { useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { type Connection, EventConnection } from './eventConnection'
 import { Refresher } from './refresher'
 import { SESSION_KEY } from './session'
 
@@ -26,12 +27,17 @@ export interface LiveEvent {
   data: Record<string, unknown>
 }
 
-export type LiveState = 'connecting' | 'live' | 'paused' | 'lost'
+/** ``live``: something was heard in the last five seconds. */
+export type LiveState = Connection | 'paused'
 
 interface Live {
   state: LiveState
-  /** When the last event or sign of life came, in milliseconds since 1970. */
+  /** When the last event came, in milliseconds since 1970. */
   lastEventAt: number | null
+  /** Of when what is shown is, in milliseconds since 1970; null while it is live. */
+  asOf: number | null
+  /** How often a stream began after one that had gone silent: others of the page did too. */
+  revivals: number
   paused: boolean
   setPaused: (paused: boolean) => void
   subscribe: (listener: (event: LiveEvent) => void) => () => void
@@ -39,55 +45,50 @@ interface Live {
 
 const LiveContext = createContext<Live | null>(null)
 
-const AFTER_REFUSAL_MS = 4_000
 /** An event of these changes nothing on the page of another object than the one that it names. */
 const OF_ONE: ReadonlySet<LiveTopic> = new Set(['results'])
 
 export function LiveProvider({ children }: { children: ReactNode }) {
   const queryClient = useQueryClient()
-  const [connection, setConnection] = useState<'connecting' | 'live' | 'lost'>('connecting')
+  const [connection, setConnection] = useState<Connection>('connecting')
   const [paused, setPaused] = useState(false)
   const [lastEventAt, setLastEventAt] = useState<number | null>(null)
+  const [asOf, setAsOf] = useState<number | null>(null)
+  const [revivals, setRevivals] = useState(0)
   const listeners = useRef(new Set<(event: LiveEvent) => void>())
 
   useEffect(() => {
     if (paused) return
     const refresher = new Refresher(queryClient)
-    let source: EventSource
-    let again: ReturnType<typeof setTimeout> | undefined
-    const connect = () => {
-      source = new EventSource('/api/events/')
-      source.onopen = () => {
-        setConnection('live')
+    const stream = new EventConnection('/api/events/', [...TOPICS, 'reset'], {
+      state: (state, heardAt) => {
+        setConnection(state)
+        setAsOf(state === 'live' ? null : heardAt)
+      },
+      opened: (anew) => {
         setLastEventAt(Date.now())
-        // What changed before the stream began was not seen.
+        if (anew) setRevivals((count) => count + 1)
         refresher.refresh(...TOPICS)
-      }
-      source.onerror = () => {
-        setConnection('lost')
-        // A browser tries again by itself after a cut, but never after a refusal: a platform that starts, or a session
-        // that has ended, which the session's query then finds out.
-        if (source.readyState !== EventSource.CLOSED) return
-        void queryClient.invalidateQueries({ queryKey: SESSION_KEY })
-        again = setTimeout(connect, AFTER_REFUSAL_MS)
-      }
-      for (const topic of TOPICS) {
-        source.addEventListener(topic, (message: MessageEvent<string>) => {
-          setLastEventAt(Date.now())
-          const data = JSON.parse(message.data) as Record<string, unknown>
-          if (OF_ONE.has(topic)) refresher.refreshOne(topic, data.id)
-          else refresher.refresh(topic)
-          for (const listener of listeners.current) listener({ topic, data })
-        })
-      }
-      source.addEventListener('reset', () => refresher.refresh(...TOPICS))
-    }
-    connect()
+      },
+      event: (name, data) => {
+        const topic = TOPICS.find((each) => each === name)
+        if (topic === undefined) {
+          refresher.refresh(...TOPICS)
+          return
+        }
+        setLastEventAt(Date.now())
+        if (OF_ONE.has(topic)) refresher.refreshOne(topic, data.id)
+        else refresher.refresh(topic)
+        for (const listener of listeners.current) listener({ topic, data })
+      },
+      // A session that has ended is found out by its query.
+      refused: () => void queryClient.invalidateQueries({ queryKey: SESSION_KEY }),
+    })
     return () => {
-      clearTimeout(again)
-      source.close()
+      stream.close()
       refresher.stop()
       setConnection('connecting')
+      setAsOf(Date.now())
     }
   }, [paused, queryClient])
 
@@ -98,8 +99,8 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     }
   }, [])
   const live = useMemo<Live>(
-    () => ({ state: paused ? 'paused' : connection, lastEventAt, paused, setPaused, subscribe }),
-    [paused, connection, lastEventAt, subscribe],
+    () => ({ state: paused ? 'paused' : connection, lastEventAt, asOf, revivals, paused, setPaused, subscribe }),
+    [paused, connection, lastEventAt, asOf, revivals, subscribe],
   )
   return <LiveContext value={live}>{children}</LiveContext>
 }

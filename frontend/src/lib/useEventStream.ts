@@ -13,7 +13,7 @@ const AGAIN_MS = 5_000
  * sent it or was refused with it.
  */
 export function useEventStream(url: string | null, on: Record<string, (data: unknown) => void>): StreamState {
-  const { paused } = useLive()
+  const { paused, state: page, revivals } = useLive()
   const [state, setState] = useState<StreamState>('off')
   const [attempt, setAttempt] = useState(0)
   const handlers = useRef(on)
@@ -21,7 +21,7 @@ export function useEventStream(url: string | null, on: Record<string, (data: unk
     handlers.current = on
   })
   const names = Object.keys(on).sort().join(',')
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new attempt is a new connection
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new attempt is a new connection, and so is one after the page's own went silent
   useEffect(() => {
     if (url === null || paused) {
       setState('off')
@@ -49,8 +49,9 @@ export function useEventStream(url: string | null, on: Record<string, (data: unk
       leaving.abort()
       clearTimeout(again)
     }
-  }, [url, paused, names, attempt])
-  return state
+  }, [url, paused, names, attempt, revivals])
+  // A stream that nothing comes on is told from a cut one by that of the page alone, which has signs of life.
+  return state === 'open' && page === 'lost' ? 'lost' : state
 }
 
 /** The problem document that ``url`` answers with; null when it does not refuse (any more) or does not answer. */

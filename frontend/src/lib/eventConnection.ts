@@ -1,0 +1,106 @@
+/**
+ * A stream of server-sent events that knows whether it is heard. The platform gives a sign of life every two seconds:
+ * after five without any, or where the browser says that it is offline, nothing is known of how things are now. Neither a
+ * network that is gone nor a proxy that stands still ends a connection, so one that stays silent is replaced.
+ */
+
+/** Longest silence of a stream that lives: two signs of life may be late. */
+export const SILENT_MS = 5_000
+/** A silent connection is given up after so long, and so is each after it. */
+const REPLACED_AFTER_MS = 10_000
+const AFTER_REFUSAL_MS = 4_000
+const LOOK_MS = 500
+
+export type Connection = 'connecting' | 'live' | 'lost'
+
+export interface Handlers {
+  /** ``heardAt``: when something was heard last, in milliseconds since 1970; at first when it was begun. */
+  state: (state: Connection, heardAt: number) => void
+  /** What changed before the stream began was not seen; ``anew``: another stream went silent before. */
+  opened: (anew: boolean) => void
+  event: (name: string, data: Record<string, unknown>) => void
+  /** The browser tries no more: a platform that starts, or a session that has ended. It is tried again here. */
+  refused: () => void
+}
+
+export class EventConnection {
+  private source: EventSource | undefined
+  private state: Connection = 'connecting'
+  private heardAt = Date.now()
+  private triedAt = Date.now()
+  private replacing = false
+  private again: ReturnType<typeof setTimeout> | undefined
+  private readonly look: ReturnType<typeof setInterval>
+
+  constructor(
+    private readonly url: string,
+    private readonly names: readonly string[],
+    private readonly handlers: Handlers,
+  ) {
+    this.connect()
+    this.look = setInterval(this.watch, LOOK_MS)
+    window.addEventListener('offline', this.lose)
+    window.addEventListener('online', this.replace)
+  }
+
+  close(): void {
+    clearInterval(this.look)
+    clearTimeout(this.again)
+    window.removeEventListener('offline', this.lose)
+    window.removeEventListener('online', this.replace)
+    this.source?.close()
+  }
+
+  private connect(): void {
+    this.source?.close()
+    clearTimeout(this.again)
+    this.triedAt = Date.now()
+    const source = new EventSource(this.url)
+    this.source = source
+    source.onopen = () => {
+      const anew = this.replacing
+      this.replacing = false
+      this.heard()
+      this.handlers.opened(anew)
+    }
+    source.onerror = () => {
+      this.lose()
+      // A browser tries again by itself after a cut, but never after a refusal.
+      if (source.readyState !== EventSource.CLOSED) return
+      this.handlers.refused()
+      clearTimeout(this.again)
+      this.again = setTimeout(() => this.connect(), AFTER_REFUSAL_MS)
+    }
+    source.addEventListener('alive', () => this.heard())
+    for (const name of this.names) {
+      source.addEventListener(name, (message: MessageEvent<string>) => {
+        this.heard()
+        this.handlers.event(name, JSON.parse(message.data) as Record<string, unknown>)
+      })
+    }
+  }
+
+  private heard(): void {
+    this.heardAt = Date.now()
+    this.say('live')
+  }
+
+  private readonly watch = (): void => {
+    if (Date.now() - this.heardAt < SILENT_MS) return
+    this.lose()
+    if (Date.now() - Math.max(this.heardAt, this.triedAt) >= REPLACED_AFTER_MS) this.replace()
+  }
+
+  private readonly lose = (): void => this.say('lost')
+
+  private readonly replace = (): void => {
+    this.replacing = true
+    this.connect()
+  }
+
+  private say(state: Connection): void {
+    if (state === this.state) return
+    this.state = state
+    this.handlers.state(state, this.heardAt)
+  }
+}
