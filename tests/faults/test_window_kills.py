@@ -139,10 +139,12 @@ def test_windows_of_replicas_that_are_killed_and_moved(broker: TestBroker, state
 
         assert sum(fleet.kills.values()) == KILLS
         assert_answered_as_undisturbed(under_test, feed.sent)
-        admin, changelog = KafkaAdmin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers)), under_test.plan
-        assert admin.partition_count(changelog.changelog_topic) == PARTITIONS
-        config = admin.topic_configs([changelog.changelog_topic])[changelog.changelog_topic]
-        assert config["cleanup.policy"] == "compact"
+        admin, changelog = (
+            KafkaAdmin(KafkaSettings(bootstrap_servers=broker.bootstrap_servers)),
+            under_test.plan.changelog_topic,
+        )
+        assert admin.partition_count(changelog) == PARTITIONS
+        assert admin.topic_configs([changelog])[changelog]["cleanup.policy"] == "compact"
 
 
 def test_windows_in_a_storm_of_rebalances(broker: TestBroker, state_dir: Path) -> None:
