@@ -167,5 +167,5 @@ def test_windows_in_a_storm_of_rebalances(broker: TestBroker, state_dir: Path) -
         assert worker.wait(120) == 0, log.read_text()[-5000:]
 
         assert_answered_as_undisturbed(under_test, feed.sent)
-        # Of most that came, and of most that were left behind.
-        assert under_test.logs.count("state read back") > ROUNDS
+        # By the first two, and in most rounds at least once: on a busy machine some moves become one rebalance.
+        assert under_test.logs.count("state read back") >= 2 + ROUNDS // 2
