@@ -20,7 +20,7 @@ import numpy as np
 from kafkaml.codecs.avro_schema import HINT, AvroSchema, Column, plain_schema
 from kafkaml.codecs.avro_text import avro_as_json
 from kafkaml.codecs.base import NO_LABEL, Array, Codec, DecodedBatch, Values
-from kafkaml.codecs.framing import FRAME, FRAME_BYTES, framed
+from kafkaml.codecs.framing import FRAME, FRAME_BYTES, framed, schema_id_of
 from kafkaml.codecs.json_numbers import MAX_EXACT
 from kafkaml.codecs.raw import RawCodec
 from kafkaml.codecs.registry import (
@@ -266,7 +266,7 @@ class AvroCodec(Codec):
             )
         if framed(value) and not self._framing and self._fits_behind_frame(value):
             return DecodeError(
-                f"{self.name} begin with 0x00 and the id {FRAME.unpack_from(value)[1]} of a schema in a Schema "
+                f"{self.name} begin with 0x00 and the id {schema_id_of(value)} of a schema in a Schema "
                 "Registry (Confluent framing)",
                 index=index,
                 hint=_FRAME_HINT,
@@ -307,20 +307,18 @@ class AvroCodec(Codec):
     def _writer_schema(self, index: int, value: bytes) -> tuple[Any, int]:
         if not self._framing:
             return self._schema.plain, 0
-        if len(value) < FRAME.size or value[0] != 0:
-            raise DecodeError(
-                f"{self.name} do not start with 0x00 and a schema id: expected Confluent framing",
-                index=index,
-            )
-        schema_id = FRAME.unpack_from(value)[1]
+        try:
+            schema_id = schema_id_of(value)
+        except DecodeError as error:
+            raise DecodeError(f"{self.name}: {error.message}", index=index) from error
         # Id 0 is no registry's: our own sinks write it when they have none.
         if self._lookup is None or schema_id == 0:
-            return self._schema.plain, FRAME.size
+            return self._schema.plain, FRAME_BYTES
         if schema_id not in self._writer_schemas:
             self._writer_schemas[schema_id] = plain_schema(
                 self._lookup(schema_id).text_of(SchemaKind.AVRO, schema_id), self.name
             )
-        return self._writer_schemas[schema_id], FRAME.size
+        return self._writer_schemas[schema_id], FRAME_BYTES
 
     def _fits(self, row: list[Any]) -> bool:
         try:

@@ -69,13 +69,15 @@ class FramedKeys:
                 compiled = ProtobufSchema.compiled(schema.text, schema.imports)
 
                 def message(key: bytes) -> Any:
-                    name = compiled.at(message_places(key, FRAME_BYTES)[0]).full_name
-                    if name not in loaders:
+                    places, start = message_places(key, FRAME_BYTES)
+                    if places not in loaders:
+                        name = compiled.at(places).full_name
                         config = {"data_scheme": schema.text, "imports": schema.imports, "message": name}
-                        loaders[name] = ProtobufLoader(config | {"confluent_framing": True}, self._lookup)
-                    return loaders[name](key)
+                        # By the writer's own schema: nothing is to be resolved, so the frame is taken off here.
+                        loaders[places] = ProtobufLoader(config, None)
+                    return loaders[places](key[start:])
 
-                loaders: dict[str, ProtobufLoader] = {}
+                loaders: dict[tuple[int, ...], ProtobufLoader] = {}
                 return message
 
 
